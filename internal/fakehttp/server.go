@@ -1,0 +1,248 @@
+// Package fakehttp is the kit behind the vendors' fakes: it serves, records what
+// it receives with secrets redacted, and makes faults happen. What a vendor does
+// stands in the fakes themselves.
+package fakehttp
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+// maxBody bounds what a fake reads of a request.
+const maxBody = 1 << 20
+
+// Config makes a Server.
+type Config struct {
+	userapitest.ServerOptions
+	// Secrets names the headers and the JSON or form members whose values are
+	// redacted in records. Names are compared without case.
+	SecretHeaders, SecretFields []string
+	// NotFound answers a path that no handler was set for.
+	NotFound Reply
+	// Header is put on every reply of a handler.
+	Header http.Header
+}
+
+// A Request is a request whose body was read.
+type Request struct {
+	*http.Request
+	Body []byte
+}
+
+// A Reply is what a handler answers.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// A Handler carries a request out. It is called by many goroutines at once.
+type Handler func(*Request) Reply
+
+// A Server is a vendor's fake on the wire.
+type Server struct {
+	cfg    Config
+	http   *httptest.Server
+	mux    *http.ServeMux
+	closed chan struct{}
+	once   sync.Once
+
+	mu       sync.Mutex
+	faults   []userapitest.Fault
+	requests []userapitest.Request
+	redactor redactor
+}
+
+// New makes a server; Handle and then Start follow.
+func New(cfg Config) *Server {
+	s := &Server{
+		cfg: cfg, mux: http.NewServeMux(), closed: make(chan struct{}),
+		redactor: newRedactor(cfg.SecretHeaders, cfg.SecretFields),
+	}
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			return
+		}
+		s.record(userapitest.Lookup, r, body)
+		s.write(w, cfg.NotFound)
+	})
+	return s
+}
+
+// Handle sets the handler of a pattern of http.ServeMux.
+func (s *Server) Handle(op userapitest.Operation, pattern string, h Handler) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(op, h, w, r) })
+}
+
+// Start begins to serve.
+func (s *Server) Start() error {
+	listener := s.cfg.Listener
+	if listener == nil {
+		addr := s.cfg.Addr
+		if addr == "" {
+			addr = "127.0.0.1:0"
+		}
+		if err := checkLoopback(addr); err != nil {
+			return err
+		}
+		var err error
+		if listener, err = net.Listen("tcp", addr); err != nil {
+			return err
+		}
+	}
+	s.http = &httptest.Server{
+		Listener:    listener,
+		EnableHTTP2: s.cfg.HTTP2,
+		Config:      &http.Server{Handler: s.mux, ReadHeaderTimeout: time.Minute, ErrorLog: discardLog()},
+	}
+	if s.cfg.TLS || s.cfg.HTTP2 {
+		s.http.StartTLS()
+	} else {
+		s.http.Start()
+	}
+	return nil
+}
+
+// checkLoopback refuses to serve to other machines: a fake takes any password.
+func checkLoopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("the address must be a host and a port, such as 127.0.0.1:7001: %w", err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return errors.New("the address must be on loopback, such as 127.0.0.1:7001")
+	}
+	return nil
+}
+
+// Close stops serving. It may be called more than once.
+func (s *Server) Close() {
+	s.once.Do(func() {
+		close(s.closed)
+		s.http.CloseClientConnections()
+		s.http.Close()
+	})
+}
+
+// URL is the server's address, without a trailing slash.
+func (s *Server) URL() string { return s.http.URL }
+
+// Client returns a client that trusts the server's certificate.
+func (s *Server) Client() *http.Client { return s.http.Client() }
+
+// Certificate returns the server's certificate, nil without TLS.
+func (s *Server) Certificate() *x509.Certificate { return s.http.Certificate() }
+
+// Now is the server's clock.
+func (s *Server) Now() time.Time {
+	if s.cfg.Now != nil {
+		return s.cfg.Now()
+	}
+	return time.Now()
+}
+
+// Inject makes a fault happen.
+func (s *Server) Inject(f userapitest.Fault) {
+	if f.Times == 0 {
+		f.Times = 1
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, f)
+}
+
+// Requests returns what was received so far, secrets redacted.
+func (s *Server) Requests() []userapitest.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]userapitest.Request(nil), s.requests...)
+}
+
+// record notes a request.
+func (s *Server) record(op userapitest.Operation, r *http.Request, body []byte) {
+	rec := userapitest.Request{
+		Operation: op, Method: r.Method, URI: s.redactor.uri(r.URL),
+		Header: s.redactor.headers(r.Header), Body: s.redactor.body(r.Header.Get("Content-Type"), body),
+		At: s.Now(),
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, rec)
+}
+
+// take returns the fault that befalls this request, if any.
+func (s *Server) take(op userapitest.Operation) (userapitest.Fault, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, f := range s.faults {
+		if f.On != op {
+			continue
+		}
+		if f.Times > 0 {
+			if s.faults[i].Times--; s.faults[i].Times == 0 {
+				s.faults = append(s.faults[:i], s.faults[i+1:]...)
+			}
+		}
+		return f, true
+	}
+	return userapitest.Fault{}, false
+}
+
+func (s *Server) serve(op userapitest.Operation, h Handler, w http.ResponseWriter, r *http.Request) {
+	fault, faulty := s.take(op)
+	if faulty && fault.When == userapitest.BeforeRead {
+		s.record(op, r, nil)
+		s.befall(fault, nil, w, r)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return // the client left, or sent more than any client of ours does
+	}
+	s.record(op, r, body)
+	if faulty && fault.When == userapitest.BeforeCommit {
+		s.befall(fault, nil, w, r)
+		return
+	}
+	reply := h(&Request{Request: r, Body: body})
+	if faulty {
+		s.befall(fault, &reply, w, r)
+		return
+	}
+	if s.cfg.Latency > 0 {
+		timer := time.NewTimer(s.cfg.Latency)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-s.closed:
+		}
+	}
+	s.write(w, reply)
+}
+
+func (s *Server) write(w http.ResponseWriter, reply Reply) {
+	for _, header := range [...]http.Header{s.cfg.Header, reply.Header} {
+		for name, values := range header {
+			w.Header()[http.CanonicalHeaderKey(name)] = values
+		}
+	}
+	status := reply.Status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	if _, ok := w.Header()["Content-Type"]; !ok {
+		w.Header()["Content-Type"] = nil // not guessed
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(reply.Body)
+}

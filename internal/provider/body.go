@@ -1,0 +1,200 @@
+package provider
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/wire"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// MaxErrorBody is how much of an error's body an APIError keeps.
+const MaxErrorBody = 64 << 10
+
+// maxDepth is how deep messages are looked for in an error's body.
+const maxDepth = 8
+
+// Cap shortens an error's body to MaxErrorBody, in memory of its own.
+func Cap(body []byte) []byte {
+	return slices.Clone(body[:min(len(body), MaxErrorBody)])
+}
+
+// An ErrorBody is what the error bodies of the vendors have in common: messages
+// by field, messages of no field, a code and a text.
+type ErrorBody struct {
+	Fields  map[string][]string
+	General []string
+	Code    string
+	Message string
+}
+
+// FieldNames returns the names in Fields in order.
+func (b *ErrorBody) FieldNames() []string {
+	names := make([]string, 0, len(b.Fields))
+	for name := range b.Fields {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Messages returns every message, General first, then by field.
+func (b *ErrorBody) Messages() []string {
+	all := slices.Clone(b.General)
+	for _, name := range b.FieldNames() {
+		all = append(all, b.Fields[name]...)
+	}
+	if b.Message != "" {
+		all = append(all, b.Message)
+	}
+	return all
+}
+
+// DecodeErrorBody reads {"errors": …} with an object, an array or a text in it,
+// {"error": …}, {"detail": …}, and {"code": …, "message": …}. It never fails; ok
+// is false where the body is no JSON object. plain says that members which are
+// none of these are fields too, as Django writes them.
+func DecodeErrorBody(body []byte, plain bool) (b ErrorBody, ok bool) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil || members == nil {
+		return b, false
+	}
+	b.Fields = map[string][]string{}
+	if raw, has := members["errors"]; has && wire.HasValue(raw) {
+		b.add("", raw, maxDepth)
+	}
+	if raw, has := members["error"]; has && wire.HasValue(raw) {
+		b.addError(raw)
+	}
+	for _, name := range [...]string{"message", "detail"} {
+		if s := leaf(members[name]); s != "" && b.Message == "" {
+			b.Message = s
+		}
+	}
+	if s := leaf(members["code"]); s != "" {
+		b.Code = s
+	}
+	if plain && !wire.HasValue(members["errors"]) {
+		for name, raw := range members {
+			switch name {
+			case "errors", "error", "message", "detail", "code":
+			default:
+				b.add(name, raw, maxDepth)
+			}
+		}
+	}
+	for _, name := range [...]string{"base", "non_field_errors"} {
+		b.General = append(b.General, b.Fields[name]...)
+		delete(b.Fields, name)
+	}
+	return b, true
+}
+
+// addError reads the value of "error": a text, or an object with a code and a text.
+func (b *ErrorBody) addError(raw json.RawMessage) {
+	var one struct{ Code, Message, Description wire.Text }
+	if json.Unmarshal(raw, &one) == nil {
+		b.Code = string(one.Code)
+		b.Message = string(one.Message)
+		if b.Message == "" {
+			b.Message = string(one.Description)
+		}
+		return
+	}
+	if s := leaf(raw); s != "" {
+		b.Message = s
+	}
+}
+
+// add reads messages below a field; "" is none.
+func (b *ErrorBody) add(field string, raw json.RawMessage, depth int) {
+	if depth == 0 {
+		return
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) == nil {
+		for _, inner := range list {
+			b.add(field, inner, depth-1)
+		}
+		return
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) == nil {
+		if s := leaf(members["message"]); s != "" {
+			b.append(field, s)
+			return
+		}
+		for name, inner := range members {
+			if field != "" {
+				name = field + "." + name
+			}
+			b.add(name, inner, depth-1)
+		}
+		return
+	}
+	b.append(field, leaf(raw))
+}
+
+func (b *ErrorBody) append(field, message string) {
+	switch {
+	case message == "":
+	case field == "":
+		b.General = append(b.General, message)
+	default:
+		b.Fields[field] = append(b.Fields[field], message)
+	}
+}
+
+// leaf returns a text, or a number or boolean as text; "" for anything else.
+func leaf(raw json.RawMessage) string {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' {
+		return ""
+	}
+	var t wire.Text
+	_ = t.UnmarshalJSON(raw)
+	return strings.TrimSpace(string(t))
+}
+
+// Encode writes a request's body. What cannot be encoded, and a text that is not
+// valid UTF-8, which package json would replace in silence, is a fault.
+func Encode(v any) ([]byte, []userapi.FieldError) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		var value *json.UnsupportedValueError
+		expected := "must be encodable as JSON"
+		if errors.As(err, &value) {
+			expected = "must hold only finite numbers and no cycles"
+		}
+		return nil, []userapi.FieldError{{Code: "invalid", Message: "the request " + expected}}
+	}
+	if hasReplacement(body) {
+		return nil, []userapi.FieldError{{Code: "invalid", Message: "every text of the request must be valid UTF-8"}}
+	}
+	return body, nil
+}
+
+// hasReplacement reports whether package json put \ufffd in the place of invalid
+// bytes; a U+FFFD that was there before is written as itself.
+func hasReplacement(body []byte) bool {
+	const escape = `\ufffd`
+	for from := 0; ; {
+		i := bytes.Index(body[from:], []byte(escape))
+		if i < 0 {
+			return false
+		}
+		i += from
+		slashes := 0
+		for i-slashes > 0 && body[i-slashes-1] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return true
+		}
+		from = i + 1
+	}
+}

@@ -1,0 +1,126 @@
+package provider
+
+import (
+	"reflect"
+	"unicode/utf8"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A Check gathers the faults of a neutral request and the fields that a vendor
+// cannot store.
+type Check struct {
+	provider string
+	strict   bool
+	faults   []userapi.FieldError
+	unmapped []string
+}
+
+// NewCheck begins a check with what holds at every vendor: every text is valid
+// UTF-8, and no secret is one that was redacted.
+func NewCheck(provider string, req *userapi.CreateUserRequest) Check {
+	c := Check{provider: provider, strict: req.Strict}
+	for _, f := range [...]struct{ name, value string }{
+		{"IdempotencyKey", req.IdempotencyKey},
+		{"ExternalID", req.ExternalID},
+		{"Username", req.Username},
+		{"Email", req.Email},
+		{"Phone", req.Phone},
+		{"Password", req.Password.Reveal()},
+		{"FullName", req.FullName},
+		{"GivenName", req.GivenName},
+		{"FamilyName", req.FamilyName},
+		{"Timezone", req.Timezone},
+		{"Language", req.Language},
+	} {
+		if !utf8.ValidString(f.value) {
+			c.Invalid(f.name, "", "must be valid UTF-8")
+		}
+	}
+	for _, tag := range req.Tags {
+		if !utf8.ValidString(tag) || tag == "" {
+			c.Invalid("Tags", "", "must be texts of valid UTF-8, none empty")
+			break
+		}
+	}
+	c.Secret("Password", "", req.Password)
+	return c
+}
+
+// Invalid notes a fault and what is expected instead. expected must hold no value
+// of the request.
+func (c *Check) Invalid(field, vendorField, expected string) {
+	c.faults = append(c.faults, userapi.FieldError{Field: field, VendorField: vendorField, Code: "invalid", Message: expected})
+}
+
+// Required notes a field that is missing.
+func (c *Check) Required(field, vendorField, expected string) {
+	c.faults = append(c.faults, userapi.FieldError{Field: field, VendorField: vendorField, Code: "required", Message: expected})
+}
+
+// Secret refuses a secret that is the redaction text: it was printed or encoded
+// somewhere and read back, and would be stored as everybody's password.
+func (c *Check) Secret(field, vendorField string, s userapi.Secret) {
+	if s == userapi.Redacted {
+		c.Invalid(field, vendorField, "must be the secret itself, not its redacted form")
+	}
+}
+
+// Unmapped notes a field that the vendor cannot store, if it is set.
+func (c *Check) Unmapped(field string, set bool) {
+	if !set {
+		return
+	}
+	if c.strict {
+		c.faults = append(c.faults, userapi.FieldError{Field: field, Code: "unsupported", Message: "cannot be stored by " + c.provider})
+		return
+	}
+	c.unmapped = append(c.unmapped, field)
+}
+
+// Add takes over faults that were found elsewhere.
+func (c *Check) Add(faults ...userapi.FieldError) { c.faults = append(c.faults, faults...) }
+
+// Done returns the fields that cannot be stored, or an error with every fault.
+func (c *Check) Done(op string) (unmapped []string, err error) {
+	if len(c.faults) > 0 {
+		return nil, Invalid(c.provider, op, c.faults)
+	}
+	return c.unmapped, nil
+}
+
+// Extension finds the vendor's own extension among a request's; nil if there is
+// none. Extensions of other vendors are passed over.
+func Extension[T userapi.Extension](c *Check, extensions []userapi.Extension) *T {
+	var found *T
+	take := func(e *T) {
+		if found != nil {
+			c.Invalid("Extensions", "", "must hold at most one extension for "+c.provider)
+			return
+		}
+		found = e
+	}
+	for _, ext := range extensions {
+		switch e := any(ext).(type) {
+		case nil:
+			c.Invalid("Extensions", "", "must not hold nil")
+		case T:
+			take(&e)
+		case *T:
+			if e == nil {
+				c.Invalid("Extensions", "", "must not hold a nil pointer")
+				continue
+			}
+			copied := *e
+			take(&copied)
+		default:
+			if v := reflect.ValueOf(ext); v.Kind() == reflect.Pointer && v.IsNil() {
+				continue // some other vendor's; its method might not bear the call
+			}
+			if ext.UserExtension() == c.provider {
+				c.Invalid("Extensions", "", "must be of the type that package "+c.provider+" exports")
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,84 @@
+package provider
+
+import (
+	"context"
+	"errors"
+
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// The operations' names.
+const (
+	OpNew    = "new client"
+	OpCreate = "create user"
+)
+
+// NewError turns the result of a call that failed into the error that the caller
+// gets. The vendor's codes and fields are the adapter's to add.
+func NewError(name, op string, res *transport.Result, mask Mask) *userapi.Error {
+	e := &userapi.Error{
+		Provider: name, Op: op, Kind: res.Kind, Outcome: res.Outcome,
+		RequestID:  mask.Code(res.RequestID),
+		RetryAfter: res.RetryAfter,
+		Attempts:   res.Attempts,
+		Err:        res.Err,
+	}
+	if res.Reply != nil {
+		e.StatusCode = res.Reply.Status
+	}
+	if res.NotPrepared && e.Kind == userapi.KindUnknown {
+		prepareFailed(e)
+	}
+	return e
+}
+
+// prepareFailed takes the kind of an error that arose before anything was sent
+// from its cause: a session that was refused, a key that could not be had.
+func prepareFailed(e *userapi.Error) {
+	var inner *userapi.Error
+	switch {
+	case errors.As(e.Err, &inner):
+		e.Kind, e.StatusCode, e.Code, e.Message = inner.Kind, inner.StatusCode, inner.Code, inner.Message
+		e.FieldErrors, e.RequestID, e.RetryAfter = inner.FieldErrors, inner.RequestID, inner.RetryAfter
+	case errors.Is(e.Err, context.DeadlineExceeded):
+		e.Kind = userapi.KindTimeout
+	case errors.Is(e.Err, context.Canceled):
+		e.Kind = userapi.KindCanceled
+	default:
+		e.Kind = userapi.KindUnavailable
+	}
+}
+
+// Unreadable is the error of a success without the user in it. user holds what
+// could be read of the user all the same, nil for nothing.
+func Unreadable(name, op string, res *transport.Result, mask Mask, cause error, user *userapi.User) *userapi.Error {
+	e := NewError(name, op, res, mask)
+	e.Kind, e.Outcome, e.Err = userapi.KindProtocol, userapi.OutcomeUnknown, cause
+	switch {
+	case errors.Is(cause, context.DeadlineExceeded):
+		e.Kind = userapi.KindTimeout
+	case errors.Is(cause, context.Canceled):
+		e.Kind = userapi.KindCanceled
+	}
+	if user != nil {
+		e.Outcome, e.User, e.UserID = userapi.OutcomeCreated, user, user.ID
+	}
+	return e
+}
+
+// InvalidConfig makes the error of a client's New from every fault of its Config.
+func InvalidConfig(name string, faults []userapi.FieldError) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	return Invalid(name, OpNew, faults)
+}
+
+// Invalid makes the error of a request that was not sent because it is at fault.
+func Invalid(name, op string, faults []userapi.FieldError) *userapi.Error {
+	return &userapi.Error{
+		Provider: name, Op: op, Kind: userapi.KindInvalid,
+		Outcome: userapi.OutcomeNotSent, FieldErrors: faults,
+	}
+}

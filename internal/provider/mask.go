@@ -1,0 +1,188 @@
+package provider
+
+import (
+	"bytes"
+	"encoding/json"
+	"html"
+	"net/url"
+	"sort"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	masked = "[…]"
+	// maxMessage bounds what is kept of a vendor's text, maxCode what is kept of
+	// its codes and names.
+	maxMessage = 500
+	maxCode    = 96
+	// shortValue is the length below which a value is masked only where it stands
+	// as a word of its own: "a" must not shred a sentence.
+	shortValue = 4
+)
+
+// A Mask takes the values of a request, and a client's credentials, out of what a
+// vendor says. It is made when an error is, from the body that was sent.
+type Mask struct{ values []string }
+
+// NewMask returns a mask for every text and number in a JSON or form body, and
+// for further values.
+func NewMask(body []byte, contentType string, more ...string) Mask {
+	seen := map[string]bool{}
+	add := func(v string) {
+		v = strings.TrimSpace(v)
+		if v == "" {
+			return
+		}
+		quoted := strconv.Quote(v)
+		for _, form := range [...]string{v, url.QueryEscape(v), url.PathEscape(v), html.EscapeString(v), quoted[1 : len(quoted)-1]} {
+			seen[strings.ToLower(form)] = true
+		}
+	}
+	for _, v := range more {
+		add(v)
+	}
+	if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
+		if form, err := url.ParseQuery(string(body)); err == nil {
+			for _, values := range form {
+				for _, v := range values {
+					add(v)
+				}
+			}
+		}
+	} else {
+		addJSON(body, add)
+	}
+	m := Mask{values: make([]string, 0, len(seen))}
+	for v := range seen {
+		m.values = append(m.values, v)
+	}
+	sort.Slice(m.values, func(i, j int) bool { return len(m.values[i]) > len(m.values[j]) })
+	return m
+}
+
+// addJSON calls add with each text and number among the values of a JSON text,
+// and with those inside a text that is JSON itself.
+func addJSON(data []byte, add func(string)) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	var v any
+	if dec.Decode(&v) != nil {
+		return
+	}
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for _, inner := range v {
+				walk(inner)
+			}
+		case []any:
+			for _, inner := range v {
+				walk(inner)
+			}
+		case json.Number:
+			add(v.String())
+		case string:
+			add(v)
+			if strings.HasPrefix(v, "{") || strings.HasPrefix(v, "[") {
+				addJSON([]byte(v), add)
+			}
+		}
+	}
+	walk(v)
+}
+
+// Text masks and shortens a vendor's text, and makes it printable.
+func (m Mask) Text(s string) string {
+	s = m.apply(strings.ToValidUTF8(s, "\uFFFD"))
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	return shorten(s, maxMessage)
+}
+
+// Code masks a vendor's code, name or id, and returns "" for what is not shaped
+// like one.
+func (m Mask) Code(s string) string {
+	if len(s) > maxCode {
+		return ""
+	}
+	for _, r := range s {
+		if r > '~' || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-[]:/", r) {
+			return ""
+		}
+	}
+	if m.apply(s) != s {
+		return ""
+	}
+	return s
+}
+
+func shorten(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit] + "…"
+}
+
+func (m Mask) apply(s string) string {
+	for _, v := range m.values {
+		s = maskValue(s, v)
+	}
+	return s
+}
+
+// maskValue replaces a value, given in lower case, wherever it stands in any case.
+func maskValue(s, value string) string {
+	lower := strings.ToLower(s)
+	if len(lower) != len(s) {
+		// Some rune changes its length with its case: give the text up rather than
+		// cut it in the wrong place.
+		if strings.Contains(lower, value) {
+			return masked
+		}
+		return s
+	}
+	var b strings.Builder
+	from := 0
+	for at := 0; ; {
+		i := strings.Index(lower[at:], value)
+		if i < 0 {
+			break
+		}
+		i += at
+		end := i + len(value)
+		if len(value) < shortValue && !isWord(lower, i, end) {
+			at = i + 1
+			continue
+		}
+		b.WriteString(s[from:i])
+		b.WriteString(masked)
+		from, at = end, end
+	}
+	if from == 0 {
+		return s
+	}
+	b.WriteString(s[from:])
+	return b.String()
+}
+
+// isWord reports whether neither neighbour of s[from:to] is a letter or a digit.
+func isWord(s string, from, to int) bool {
+	before, _ := utf8.DecodeLastRuneInString(s[:from])
+	after, _ := utf8.DecodeRuneInString(s[to:])
+	return !isAlphanumeric(before) && !isAlphanumeric(after)
+}
+
+func isAlphanumeric(r rune) bool {
+	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
+}

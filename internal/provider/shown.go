@@ -1,0 +1,45 @@
+package provider
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+)
+
+// Shown is what is to be seen of a value that holds secrets or personal data,
+// however it is printed, logged or encoded.
+type Shown struct {
+	Type  string
+	Attrs []slog.Attr
+}
+
+// String lists the attributes.
+func (s Shown) String() string {
+	var b strings.Builder
+	b.WriteString(s.Type + "{")
+	for i, a := range s.Attrs {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s: %v", a.Key, a.Value.Any())
+	}
+	b.WriteString("}")
+	return b.String()
+}
+
+// Format writes String for every verb.
+func (s Shown) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// LogValue returns the attributes as a group.
+func (s Shown) LogValue() slog.Value { return slog.GroupValue(s.Attrs...) }
+
+// MarshalJSON encodes the attributes as an object.
+func (s Shown) MarshalJSON() ([]byte, error) {
+	members := make(map[string]any, len(s.Attrs))
+	for _, a := range s.Attrs {
+		members[a.Key] = a.Value.Any()
+	}
+	return json.Marshal(members)
+}

@@ -1,0 +1,213 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"time"
+
+	"github.com/go-resty/resty/v2"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// errRateWait: the rate limit allows the request only after the deadline.
+var errRateWait = errors.New("the rate limit allows no request before the deadline")
+
+// prepare is resty's hook before each attempt: it waits for the rate limit, makes
+// the body replayable on our terms, and signs.
+func prepare(_ *resty.Client, r *http.Request) error {
+	s := stateOf(r.Context())
+	s.hookErr = s.prepare(r)
+	return s.hookErr
+}
+
+func (s *state) prepare(r *http.Request) error {
+	if l := s.client.limiter; l != nil {
+		if err := l.Wait(s.ctx); err != nil {
+			if s.ctx.Err() == nil {
+				return errRateWait
+			}
+			return err
+		}
+	}
+	s.evidence = &evidence{}
+	if s.call.Body != nil {
+		r.GetBody = s.evidence.body(s.call.Body)
+	}
+	if s.call.Sign != nil {
+		if err := s.call.Sign(r, s.call.Body); err != nil {
+			return err
+		}
+	}
+	return s.ctx.Err()
+}
+
+// roundTripper stands between net/http's client and the transport. It adds the
+// trace, reads the reply and has it judged.
+type roundTripper struct {
+	base    http.RoundTripper
+	client  *Client
+	limit   int64
+	timeout time.Duration
+	http1   bool
+}
+
+// CloseIdleConnections passes the call on.
+func (t *roundTripper) CloseIdleConnections() {
+	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
+	s := stateOf(r.Context())
+	s.settle()
+	s.attempts++
+	s.reply, s.after, s.hasAfter, s.waiting = nil, 0, false, false
+	s.evidence.plainIsHTTP1 = t.http1
+	begun := time.Now()
+	if s.attempts == 1 {
+		s.started = begun
+	}
+	ctx := r.Context()
+	if t.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t.timeout)
+		defer cancel()
+	}
+	resp, err := t.base.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, s.evidence.trace())))
+	if err == nil && resp == nil {
+		err = errors.New("the RoundTripper returned neither a response nor an error")
+	}
+	if err != nil {
+		s.failed(ctx, err)
+		t.client.report(s, time.Since(begun))
+		return nil, err
+	}
+	reply := &Reply{Status: resp.StatusCode, Header: resp.Header, Sent: begun}
+	reply.Body, reply.ReadErr = readBody(resp, t.limit)
+	reply.Read = time.Now()
+	s.reply = reply
+	s.verdict = s.call.Judge(reply)
+	if !s.verdict.OK {
+		s.after, s.hasAfter = ParseRetryAfter(reply.Header, reply.Read)
+	}
+	t.client.report(s, reply.Read.Sub(begun))
+	resp.Body = http.NoBody
+	return resp, nil
+}
+
+// settle adds the attempt before to what is known of the call.
+func (s *state) settle() {
+	if s.attempts == 0 {
+		return
+	}
+	switch s.verdict.Outcome {
+	case userapi.OutcomeRejected:
+		s.rejected = true
+	case userapi.OutcomeNotSent:
+	default:
+		s.unsettled = true
+	}
+}
+
+// failed judges an attempt that had no reply.
+func (s *state) failed(attempt context.Context, err error) {
+	kind := userapi.KindUnavailable
+	cause := err
+	byContext := attempt.Err() != nil
+	var timeout net.Error
+	switch ctxErr := s.ctx.Err(); {
+	case ctxErr != nil:
+		kind, cause, byContext = contextKind(ctxErr), contextError(s.ctx), true
+	case byContext, errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		kind = userapi.KindTimeout
+	}
+	outcome := s.evidence.outcome(err, byContext)
+	s.verdict = Verdict{Kind: kind, Outcome: outcome, Err: withoutURL(cause)}
+	if (outcome == userapi.OutcomeNotSent || s.call.Repeatable) && s.ctx.Err() == nil && !isCertificateError(err) {
+		s.verdict.Again = AfterWait
+	}
+}
+
+// errTooLong: the reply is longer than the limit.
+var errTooLong = errors.New("the reply is longer than the limit")
+
+// readBody reads up to limit bytes and drains a little more, so that the
+// connection can be used again.
+func readBody(resp *http.Response, limit int64) ([]byte, error) {
+	defer resp.Body.Close()
+	var (
+		body []byte
+		err  error
+	)
+	if n := resp.ContentLength; n >= 0 && n <= limit && n <= drainBytes {
+		body = make([]byte, n)
+		var read int
+		read, err = io.ReadFull(resp.Body, body)
+		body = body[:read]
+		if errors.Is(err, io.EOF) && n == 0 {
+			err = nil
+		}
+		if err == nil {
+			// A RoundTripper other than net/http's may send more than it announced.
+			var rest []byte
+			rest, err = io.ReadAll(io.LimitReader(resp.Body, limit-n+1))
+			body = append(body, rest...)
+		}
+	} else {
+		body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	}
+	if err == nil && int64(len(body)) > limit {
+		body, err = body[:limit], errTooLong
+		_, _ = io.CopyN(io.Discard, resp.Body, drainBytes)
+	}
+	return body, err
+}
+
+// report logs and counts one attempt.
+func (c *Client) report(s *state, took time.Duration) {
+	if c.logger == nil && c.onAttempt == nil {
+		return
+	}
+	a := userapi.Attempt{
+		Provider: c.provider, Operation: s.call.Operation, Route: s.call.Route,
+		Number: s.attempts, OK: s.verdict.OK, Duration: took,
+	}
+	if s.reply != nil {
+		a.StatusCode = s.reply.Status
+	}
+	if !a.OK {
+		a.Kind, a.Outcome = s.verdict.Kind, s.verdict.Outcome
+	}
+	if c.onAttempt != nil {
+		c.onAttempt(a)
+	}
+	if c.logger != nil {
+		c.log(s.ctx, s.call.Method, a)
+	}
+}
+
+func (c *Client) log(ctx context.Context, method string, a userapi.Attempt) {
+	level := slog.LevelInfo
+	attrs := make([]slog.Attr, 0, 9)
+	attrs = append(attrs,
+		slog.String("provider", a.Provider),
+		slog.String("operation", a.Operation),
+		slog.String("method", method),
+		slog.String("route", a.Route),
+		slog.Int("attempt", a.Number),
+		slog.Int("status", a.StatusCode),
+		slog.Duration("duration", a.Duration),
+	)
+	if !a.OK {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("kind", a.Kind.String()), slog.String("outcome", a.Outcome.String()))
+	}
+	c.logger.LogAttrs(ctx, level, "vendor request", attrs...)
+}

@@ -1,0 +1,78 @@
+// Package wire holds the JSON leaf types that vendors' replies need: values that
+// come as a number or as a text, times in several forms, dates. None of them ever
+// fails to decode: what one cannot read it keeps, and writes again as it came.
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// text returns the content of a JSON string, or the literal itself of any other
+// value; "" for null.
+func text(data []byte) string {
+	if len(data) > 0 && data[0] == '"' {
+		var s string
+		if json.Unmarshal(data, &s) == nil {
+			return s
+		}
+	}
+	if string(data) == "null" {
+		return ""
+	}
+	return string(data)
+}
+
+// Text is a text that may come as a number or a boolean.
+type Text string
+
+// UnmarshalJSON keeps a text's content, and any other value as it is written.
+func (t *Text) UnmarshalJSON(data []byte) error {
+	*t = Text(text(data))
+	return nil
+}
+
+// Number is a whole number that may come as a text; "" is none.
+type Number string
+
+// UnmarshalJSON keeps the digits, or whatever else stands there.
+func (n *Number) UnmarshalJSON(data []byte) error {
+	*n = Number(text(data))
+	return nil
+}
+
+// MarshalJSON writes a number where it is one, null for none, and otherwise a text.
+func (n Number) MarshalJSON() ([]byte, error) {
+	if n == "" {
+		return []byte("null"), nil
+	}
+	if _, ok := n.Int64(); ok {
+		return []byte(n), nil
+	}
+	return json.Marshal(string(n))
+}
+
+// Int64 returns the number's value, and false where it is not a whole number in
+// canonical decimal form.
+func (n Number) Int64() (int64, bool) {
+	v, err := strconv.ParseInt(string(n), 10, 64)
+	return v, err == nil && strconv.FormatInt(v, 10) == string(n)
+}
+
+// Tolerate returns nil for an error that says only that some member has another
+// type than expected: package json has then decoded all the others. The member's
+// path is returned.
+func Tolerate(err error) (member string, rest error) {
+	var mismatch *json.UnmarshalTypeError
+	if errors.As(err, &mismatch) {
+		return mismatch.Field, nil
+	}
+	return "", err
+}
+
+// HasValue reports whether a raw member is there and not null.
+func HasValue(raw json.RawMessage) bool {
+	return len(raw) > 0 && strings.TrimSpace(string(raw)) != "null"
+}

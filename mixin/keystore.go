@@ -1,0 +1,205 @@
+package mixin
+
+import (
+	"bytes"
+	"crypto"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A Keystore is what an application, or a user that it made, holds to sign its
+// requests. The zero value is empty and cannot sign; ParseKeystore reads one from
+// the JSON that Mixin's dashboard and tools hand out. A Keystore is a plain value:
+// it may be copied, and read by many goroutines at once.
+//
+// However it is printed, logged or encoded as JSON it shows the user's id, the
+// session's id and the kind of key, and nothing else. Package fmt calls no methods,
+// and so defeats that, for an unexported field of a struct that is printed, and for
+// the verbs %p and %w, which go vet refuses for it.
+type Keystore struct {
+	// UserID is the user's id: client_id or app_id in Mixin's own words. It
+	// becomes the claim uid.
+	UserID string
+	// SessionID is the id of the session that PrivateKey belongs to, the claim sid.
+	SessionID string
+	// PrivateKey signs requests. ParseKeystore makes it an ed25519.PrivateKey or an
+	// *rsa.PrivateKey; RSA is the 2018 form, which Mixin no longer issues.
+	PrivateKey crypto.Signer
+	// PinToken is base64, as given: with Ed25519 the server's X25519 public key,
+	// with RSA the encrypted PIN key. It is not needed to create users.
+	PinToken string
+	// ServerPublicKey is hex, as given: the same key as PinToken in its Edwards
+	// form. It is not needed to create users.
+	ServerPublicKey string
+	// SpendPrivateKey is the key, in hex, that spends what the user owns, if the
+	// keystore has one. It is not needed to create users.
+	SpendPrivateKey userapi.Secret
+	// PIN is the user's PIN, if the keystore has one. It is not needed to create
+	// users.
+	PIN userapi.Secret
+}
+
+// ParseKeystore reads a keystore from JSON. It knows each form that Mixin has
+// handed out: client_id with private_key, as RSA in PEM (2018) or as Ed25519
+// (2020; Mixin's docs, app/getting-started/create-app), app_id with
+// session_private_key (2023; Mixin's docs, resources/ai-agent/authentication), and
+// that with pin_token_base64 as the Node SDK writes it for network users.
+// Members that it does not know are ignored, and members that are "" or null
+// count as absent.
+//
+// The key may be the 32-byte seed or the 64-byte private key of Ed25519 in hex or
+// any base64, or an RSA or Ed25519 key in PEM (PKCS #1 or PKCS #8). Which it is
+// follows from its length and alphabet. White space around it, line breaks in it
+// and indented PEM lines do no harm.
+//
+// The error lists every fault, one a line, by the name of the JSON member and what
+// was expected there. It never holds a value. The Keystore is then empty.
+func ParseKeystore(text []byte) (Keystore, error) {
+	var members map[string]json.RawMessage
+	// Some editors put a byte order mark in front of the file.
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	if err := json.Unmarshal(text, &members); err != nil || members == nil {
+		// The decoder's own error quotes the text, so it is not passed on.
+		return Keystore{}, errors.New("mixin: invalid keystore: expected one JSON object")
+	}
+	r := memberReader{members: members}
+	ks := Keystore{
+		UserID:          r.id("client_id", "app_id", "user_id"),
+		SessionID:       r.id("session_id"),
+		PrivateKey:      r.privateKey("session_private_key", "private_key"),
+		PinToken:        r.first("pin_token", "pin_token_base64"),
+		ServerPublicKey: r.text("server_public_key"),
+		SpendPrivateKey: userapi.Secret(r.text("spend_private_key")),
+		PIN:             userapi.Secret(r.text("pin")),
+	}
+	if len(r.faults) > 0 {
+		return Keystore{}, fmt.Errorf("mixin: invalid keystore: %w", errors.Join(r.faults...))
+	}
+	return ks, nil
+}
+
+// memberReader reads members of a JSON object and collects what is wrong with them.
+type memberReader struct {
+	members map[string]json.RawMessage
+	faults  []error
+}
+
+func (r *memberReader) fault(member, what string) {
+	r.faults = append(r.faults, errors.New(member+": "+what))
+}
+
+// text returns the named member, or "" when it is absent or at fault.
+func (r *memberReader) text(name string) string {
+	raw, ok := r.members[name]
+	if !ok {
+		return ""
+	}
+	var s *string
+	if json.Unmarshal(raw, &s) != nil {
+		r.fault(name, "expected a string")
+		return ""
+	}
+	if s == nil {
+		return ""
+	}
+	if *s == userapi.Redacted {
+		r.fault(name, "holds the redaction text in place of a value")
+		return ""
+	}
+	return *s
+}
+
+// first reads all of the named members, so that each fault is found, and returns
+// the first that is set.
+func (r *memberReader) first(names ...string) string {
+	var found string
+	for _, name := range names {
+		if s := r.text(name); found == "" {
+			found = s
+		}
+	}
+	return found
+}
+
+// id returns the id that stands under any of the names; under several it must be
+// the same, for there is no telling which one is right.
+func (r *memberReader) id(names ...string) string {
+	var found, foundAs string
+	faults := len(r.faults)
+	for _, name := range names {
+		switch s := strings.TrimSpace(r.text(name)); {
+		case s == "":
+		case found == "":
+			found, foundAs = s, name
+		case !strings.EqualFold(found, s):
+			r.fault(name, "expected the same id as "+foundAs)
+		}
+	}
+	if found == "" && len(r.faults) == faults {
+		r.fault(strings.Join(names, " or "), "missing, expected an id")
+	}
+	return found
+}
+
+// privateKey returns the key that stands under any of the names, likewise.
+func (r *memberReader) privateKey(names ...string) crypto.Signer {
+	var found crypto.Signer
+	var foundAs string
+	faults := len(r.faults)
+	for _, name := range names {
+		s := r.text(name)
+		if s == "" {
+			continue
+		}
+		key, err := parsePrivateKey(s)
+		switch {
+		case err != nil:
+			r.fault(name, err.Error())
+		case found == nil:
+			found, foundAs = key, name
+		case !equalKeys(found, key):
+			r.fault(name, "expected the same key as "+foundAs)
+		}
+	}
+	if found == nil && len(r.faults) == faults {
+		r.fault(strings.Join(names, " or "), "missing, expected a private key")
+	}
+	return found
+}
+
+// Format writes the ids and the kind of key for every verb.
+func (k Keystore) Format(f fmt.State, verb rune) {
+	// The ids are quoted, so that none can forge a line of a log.
+	text := "mixin.Keystore{UserID:" + strconv.Quote(k.UserID) +
+		" SessionID:" + strconv.Quote(k.SessionID) + " PrivateKey:" + keyKind(k.PrivateKey) + "}"
+	if verb == 'q' {
+		text = strconv.Quote(text)
+	}
+	_, _ = io.WriteString(f, text)
+}
+
+// LogValue returns the ids and the kind of key, as a group.
+func (k Keystore) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("user_id", k.UserID),
+		slog.String("session_id", k.SessionID),
+		slog.String("key", keyKind(k.PrivateKey)),
+	)
+}
+
+// MarshalJSON encodes the ids and the kind of key. The result is for reading: it
+// is no keystore.
+func (k Keystore) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		UserID    string `json:"user_id"`
+		SessionID string `json:"session_id"`
+		Key       string `json:"key"`
+	}{k.UserID, k.SessionID, keyKind(k.PrivateKey)})
+}

@@ -1,0 +1,158 @@
+package mixin
+
+import (
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// A TokenSigner signs requests with a key that is held elsewhere, such as in a
+// KMS or an HSM. The key is the session key of the application that makes the
+// users. Implementations must be safe for concurrent use.
+type TokenSigner interface {
+	// SignToken returns the raw signature over signingInput, which is the encoded
+	// header and claims of a JWT (RFC 7515, section 5.1). It must sign exactly
+	// these bytes: with EdDSA unhashed, with RS512 by RSASSA-PKCS1-v1_5 over their
+	// SHA-512. An EdDSA signature has 64 bytes.
+	//
+	// An error ends the call before anything is sent to Mixin. ctx is the one of
+	// the call that needs the signature.
+	//
+	// A TokenSigner for an RSA key also has a method Algorithm() string that
+	// returns "RS512". Without it, or when it returns "EdDSA" or "", the key is an
+	// Ed25519 key. It is called once, when the client is made.
+	SignToken(ctx context.Context, signingInput []byte) ([]byte, error)
+}
+
+// claims are those of a request (Mixin's docs, app/guide/generate-jwt-token). Their
+// order is that of Mixin's own samples.
+type claims struct {
+	ExpiresAt int64  `json:"exp"` // Unix seconds
+	IssuedAt  int64  `json:"iat"` // Unix seconds
+	ID        string `json:"jti"` // a UUID of its own for each attempt
+	Scope     string `json:"scp,omitempty"`
+	SessionID string `json:"sid"`
+	Sig       string `json:"sig"` // what requestSig returns
+	UserID    string `json:"uid"`
+}
+
+// The methods below make claims a jwt.Claims.
+
+func (c claims) GetExpirationTime() (*jwt.NumericDate, error) {
+	return jwt.NewNumericDate(time.Unix(c.ExpiresAt, 0)), nil
+}
+
+func (c claims) GetIssuedAt() (*jwt.NumericDate, error) {
+	return jwt.NewNumericDate(time.Unix(c.IssuedAt, 0)), nil
+}
+
+func (c claims) GetNotBefore() (*jwt.NumericDate, error) { return nil, nil }
+func (c claims) GetIssuer() (string, error)              { return "", nil }
+func (c claims) GetSubject() (string, error)             { return "", nil }
+func (c claims) GetAudience() (jwt.ClaimStrings, error)  { return nil, nil }
+
+// requestSig returns the claim that binds a token to one request: the SHA-256, in
+// lower-case hex, of the method, the path with its query and the body, as sent.
+func requestSig(method, uri string, body []byte) string {
+	h := sha256.New()
+	_, _ = io.WriteString(h, strings.ToUpper(method)) // a hash never fails
+	_, _ = io.WriteString(h, uri)
+	_, _ = h.Write(body)
+	return hex.EncodeToString(h.Sum(make([]byte, 0, sha256.Size)))
+}
+
+// A signer makes tokens. It is safe for concurrent use if its key is. The key is
+// kept in a closure, where no formatting of a struct can reach it.
+type signer struct {
+	method jwt.SigningMethod
+	header map[string]any // shared by all tokens, never written
+	sign   func(ctx context.Context, signingInput []byte) ([]byte, error)
+	// checkSize says whether a signature can have n bytes.
+	checkSize func(n int) bool
+}
+
+// newKeySigner returns a signer for an Ed25519 or RSA key. The algorithm follows
+// from the key, so that the two cannot disagree.
+func newKeySigner(key crypto.Signer) (*signer, error) {
+	pub, err := publicKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("mixin: private key: %w", err)
+	}
+	if pub, ok := pub.(*rsa.PublicKey); ok {
+		size := pub.Size()
+		return newSigner(jwt.SigningMethodRS512, func(n int) bool { return n == size },
+			func(_ context.Context, signingInput []byte) ([]byte, error) {
+				digest := sha512.Sum512(signingInput)
+				return key.Sign(rand.Reader, digest[:], crypto.SHA512)
+			}), nil
+	}
+	return newSigner(jwt.SigningMethodEdDSA, isEdDSASize,
+		func(_ context.Context, signingInput []byte) ([]byte, error) {
+			return key.Sign(rand.Reader, signingInput, crypto.Hash(0))
+		}), nil
+}
+
+// newRemoteSigner returns a signer for a key that is held elsewhere.
+func newRemoteSigner(ts TokenSigner) (*signer, error) {
+	if isNil(ts) {
+		return nil, errors.New("mixin: token signer: expected one, got none")
+	}
+	alg := jwt.SigningMethodEdDSA.Alg()
+	if a, ok := ts.(interface{ Algorithm() string }); ok && a.Algorithm() != "" {
+		alg = a.Algorithm()
+	}
+	switch alg {
+	case jwt.SigningMethodEdDSA.Alg():
+		return newSigner(jwt.SigningMethodEdDSA, isEdDSASize, ts.SignToken), nil
+	case jwt.SigningMethodRS512.Alg():
+		// The size of the key is not known here, only how small it can be.
+		return newSigner(jwt.SigningMethodRS512, func(n int) bool { return n >= minRSABits/8 }, ts.SignToken), nil
+	}
+	return nil, errors.New(`mixin: token signer: expected Algorithm to return "EdDSA" or "RS512"`)
+}
+
+func isEdDSASize(n int) bool { return n == ed25519.SignatureSize }
+
+func newSigner(method jwt.SigningMethod, checkSize func(int) bool,
+	sign func(context.Context, []byte) ([]byte, error),
+) *signer {
+	return &signer{
+		method:    method,
+		header:    map[string]any{"alg": method.Alg(), "typ": "JWT"},
+		sign:      sign,
+		checkSize: checkSize,
+	}
+}
+
+// token returns the signed token, in compact form.
+func (s *signer) token(ctx context.Context, c claims) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", fmt.Errorf("mixin: sign token: %w", err)
+	}
+	t := jwt.Token{Method: s.method, Header: s.header, Claims: c}
+	input, err := t.SigningString()
+	if err != nil {
+		return "", fmt.Errorf("mixin: sign token: %w", err)
+	}
+	sig, err := s.sign(ctx, []byte(input))
+	if err != nil {
+		return "", fmt.Errorf("mixin: sign token: %w", err)
+	}
+	// Mixin would answer such a token with a mere 401.
+	if !s.checkSize(len(sig)) {
+		return "", fmt.Errorf("mixin: sign token: %d bytes are no %s signature", len(sig), s.method.Alg())
+	}
+	return input + "." + t.EncodeSegment(sig), nil
+}

@@ -1,0 +1,190 @@
+package quickblox
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // QuickBlox's sessions are signed with HMAC-SHA1 by default
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A Hash is the hash function of a session's HMAC signature.
+type Hash int
+
+// The hash functions. SHA1 is the zero value and QuickBlox's default; SHA256 is
+// for servers that are configured for it.
+const (
+	SHA1 Hash = iota
+	SHA256
+)
+
+func (h Hash) new() func() hash.Hash {
+	if h == SHA256 {
+		return sha256.New
+	}
+	return sha1.New
+}
+
+// A SessionConfig obtains sessions by POST /session.json: a user session when
+// Login or Email is set, else an application session. Source: QuickBlox,
+// "Create session".
+type SessionConfig struct {
+	// ApplicationID, AuthKey and AuthSecret are the application's credentials.
+	ApplicationID int64
+	AuthKey       string
+	AuthSecret    userapi.Secret
+	// Login or Email, but not both, with Password, name the session's user.
+	Login, Email string
+	Password     userapi.Secret
+	// Hash signs the request; the zero value is SHA1.
+	Hash Hash
+}
+
+func (s *SessionConfig) check(c *provider.Check) {
+	if s.ApplicationID <= 0 {
+		c.Required("", "Config.Session.ApplicationID", "must be a positive number")
+	}
+	if s.AuthKey == "" {
+		c.Required("", "Config.Session.AuthKey", "must be set")
+	}
+	if s.AuthSecret == "" {
+		c.Required("", "Config.Session.AuthSecret", "must be set")
+	}
+	c.Secret("", "Config.Session.AuthSecret", s.AuthSecret)
+	c.Secret("", "Config.Session.Password", s.Password)
+	switch user := s.Login != "" || s.Email != ""; {
+	case s.Login != "" && s.Email != "":
+		c.Invalid("", "Config.Session", "at most one of Login and Email may be set")
+	case user && s.Password == "":
+		c.Required("", "Config.Session.Password", "must be set for a user session")
+	case !user && s.Password != "":
+		c.Invalid("", "Config.Session.Password", "needs Login or Email")
+	}
+	if s.Hash != SHA1 && s.Hash != SHA256 {
+		c.Invalid("", "Config.Session.Hash", "must be SHA1 or SHA256")
+	}
+}
+
+func (s SessionConfig) shown() provider.Shown {
+	kind := "application"
+	if s.Login != "" || s.Email != "" {
+		kind = "user"
+	}
+	return provider.Shown{Type: "quickblox.SessionConfig", Attrs: []slog.Attr{
+		slog.Int64("application_id", s.ApplicationID), slog.String("session", kind),
+	}}
+}
+
+// Format shows the application's id and the kind of session.
+func (s SessionConfig) Format(f fmt.State, verb rune) { s.shown().Format(f, verb) }
+
+// LogValue is like Format.
+func (s SessionConfig) LogValue() slog.Value { return s.shown().LogValue() }
+
+// MarshalJSON is like Format.
+func (s SessionConfig) MarshalJSON() ([]byte, error) { return s.shown().MarshalJSON() }
+
+// An authorizer puts the credentials on a request.
+type authorizer interface {
+	sign(r *http.Request) error
+	// saw is told each reply that was no 401.
+	saw(*transport.Reply)
+	// renew reports whether a request that got a 401 may be sent again with another
+	// credential, and forgets the one that it was sent with.
+	renew(*http.Request) bool
+	// secrets are masked in what the vendor says.
+	secrets() []string
+}
+
+func newAuthorizer(cfg Config, client *transport.Client) authorizer {
+	if cfg.Session != nil {
+		return newSessions(*cfg.Session, client)
+	}
+	name, value, secret := "Authorization", "ApiKey "+cfg.APIKey.Reveal(), cfg.APIKey.Reveal()
+	if cfg.SessionToken != "" {
+		name, value, secret = tokenHeader, cfg.SessionToken.Reveal(), cfg.SessionToken.Reveal()
+	}
+	return fixed(func() (string, string, string) { return name, value, secret })
+}
+
+// fixed is a credential that the client cannot renew: a header's name and value,
+// and the secret in it. It is a closure so that printing it shows nothing.
+type fixed func() (name, value, secret string)
+
+func (f fixed) sign(r *http.Request) error {
+	name, value, _ := f()
+	r.Header[http.CanonicalHeaderKey(name)] = []string{value}
+	return nil
+}
+func (f fixed) saw(*transport.Reply)     {}
+func (f fixed) renew(*http.Request) bool { return false }
+
+func (f fixed) secrets() []string {
+	_, _, secret := f()
+	return []string{secret}
+}
+
+// A parameter is a name and a value of a session request.
+type parameter struct{ name, value string }
+
+// params returns the parameters of a session request, without its signature.
+func (s *SessionConfig) params(at time.Time, nonce uint32) []parameter {
+	p := []parameter{
+		{"application_id", strconv.FormatInt(s.ApplicationID, 10)},
+		{"auth_key", s.AuthKey},
+		{"nonce", strconv.FormatUint(uint64(nonce), 10)},
+		{"timestamp", strconv.FormatInt(at.Unix(), 10)},
+	}
+	switch {
+	case s.Login != "":
+		p = append(p, parameter{"user[login]", s.Login}, parameter{"user[password]", s.Password.Reveal()})
+	case s.Email != "":
+		p = append(p, parameter{"user[email]", s.Email}, parameter{"user[password]", s.Password.Reveal()})
+	}
+	return p
+}
+
+// signature signs the parameters as they are, without escaping, in the order of
+// their names. Source: QuickBlox, "Signature generation".
+func signature(h Hash, secret string, params []parameter) string {
+	pairs := make([]string, len(params))
+	for i, p := range params {
+		pairs[i] = p.name + "=" + p.value
+	}
+	sort.Strings(pairs)
+	mac := hmac.New(h.new(), []byte(secret))
+	mac.Write([]byte(strings.Join(pairs, "&")))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// sessionForm is the body of POST /session.json.
+func (s *SessionConfig) sessionForm(at time.Time, nonce uint32) []byte {
+	params := s.params(at, nonce)
+	form := url.Values{"signature": {signature(s.Hash, s.AuthSecret.Reveal(), params)}}
+	for _, p := range params {
+		form.Set(p.name, p.value)
+	}
+	return []byte(form.Encode())
+}
+
+// newNonce returns 31 random bits: a (timestamp, nonce) pair is taken only once,
+// and the range of 0 to 9999 that QuickBlox's own SDKs use collides.
+func newNonce() uint32 {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand
+	return binary.BigEndian.Uint32(b[:]) >> 1
+}

@@ -1,0 +1,128 @@
+package quickblox
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// Name is the provider's name in users and errors.
+const Name = "quickblox"
+
+const (
+	defaultBaseURL = "https://api.quickblox.com"
+	// apiVersion is what QuickBlox's mobile SDKs send.
+	apiVersion      = "0.1.1"
+	requestIDHeader = "X-Request-Id"
+)
+
+// Config makes a Client. Exactly one of APIKey, SessionToken and Session must be
+// set.
+type Config struct {
+	// APIKey is the key from the dashboard.
+	APIKey userapi.Secret
+	// SessionToken is a token that the caller obtained. It is not renewed.
+	SessionToken userapi.Secret
+	// Session lets the client obtain sessions. It is read once, by New.
+	Session *SessionConfig
+	// HTTP says how to talk; its BaseURL is for enterprise hosts.
+	HTTP userapi.HTTPOptions
+}
+
+func (c Config) shown() provider.Shown {
+	credential := "none"
+	switch {
+	case c.APIKey != "":
+		credential = "api key"
+	case c.SessionToken != "":
+		credential = "session token"
+	case c.Session != nil:
+		credential = "session"
+	}
+	return provider.Shown{Type: "quickblox.Config", Attrs: []slog.Attr{slog.String("credential", credential)}}
+}
+
+// Format shows which credential is set, and nothing else.
+func (c Config) Format(f fmt.State, verb rune) { c.shown().Format(f, verb) }
+
+// LogValue is like Format.
+func (c Config) LogValue() slog.Value { return c.shown().LogValue() }
+
+// MarshalJSON is like Format.
+func (c Config) MarshalJSON() ([]byte, error) { return c.shown().MarshalJSON() }
+
+// A Client creates users in one QuickBlox application. It is safe for concurrent
+// use; make it with New.
+type Client struct {
+	// Users has QuickBlox's own calls.
+	Users *UsersService
+
+	core *core
+}
+
+// core is what the client's services share. Credentials stand in the closures of
+// auth alone.
+type core struct {
+	http *transport.Client
+	auth authorizer
+}
+
+// New makes a client, or returns a *userapi.Error of KindInvalid that names every
+// setting that is wrong. It sends nothing.
+func New(cfg Config) (*Client, error) {
+	faults := cfg.check()
+	client, httpFaults := transport.New(transport.Config{
+		Provider: Name,
+		BaseURL:  defaultBaseURL,
+		Options:  cfg.HTTP,
+		Header: http.Header{
+			"Accept":                     {"application/json"},
+			"QuickBlox-REST-API-Version": {apiVersion},
+			"QB-SDK":                     {"Go " + transport.Product()},
+		},
+		RequestIDHeader: requestIDHeader,
+	})
+	if err := provider.InvalidConfig(Name, append(faults, httpFaults...)); err != nil {
+		return nil, err
+	}
+	c := &core{http: client, auth: newAuthorizer(cfg, client)}
+	return &Client{Users: &UsersService{core: c}, core: c}, nil
+}
+
+func (c Config) check() []userapi.FieldError {
+	var check provider.Check
+	set := 0
+	for _, is := range [...]bool{c.APIKey != "", c.SessionToken != "", c.Session != nil} {
+		if is {
+			set++
+		}
+	}
+	if set != 1 {
+		check.Required("", "Config", "exactly one of APIKey, SessionToken and Session must be set")
+	}
+	check.Credential("Config.APIKey", c.APIKey)
+	check.Credential("Config.SessionToken", c.SessionToken)
+	if c.Session != nil {
+		c.Session.check(&check)
+	}
+	return check.Faults()
+}
+
+// CloseIdleConnections closes the connections that are kept for later use. A
+// transport that came with the caller's http.Client is asked to do the same.
+func (c *Client) CloseIdleConnections() { c.core.http.CloseIdleConnections() }
+
+// Format shows the type alone.
+func (c Client) Format(f fmt.State, verb rune) { clientShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (c Client) LogValue() slog.Value { return clientShown.LogValue() }
+
+// MarshalJSON is like Format.
+func (c Client) MarshalJSON() ([]byte, error) { return clientShown.MarshalJSON() }
+
+var clientShown = provider.Shown{Type: "quickblox.Client"}

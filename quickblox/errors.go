@@ -1,0 +1,172 @@
+package quickblox
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// An APIError is an error as QuickBlox sent it. Its fields hold the vendor's own
+// text, which may repeat what was sent; its printed forms do not show them.
+// Source: QuickBlox, "Create User", responses 400 and 422, and "Errors".
+type APIError struct {
+	StatusCode int `json:"status_code"`
+	// Code and Message are of the form {"code", "message"}; Code is "" for null.
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	// Errors holds the messages of {"errors": {field: […]}} by field, and under
+	// "base" those of no field, also when errors is an array or a text.
+	Errors map[string][]string `json:"errors"`
+	// Header and Body are the reply's; the body is cut at 64 KiB.
+	Header http.Header `json:"-"`
+	Body   []byte      `json:"-"`
+}
+
+// base is where QuickBlox puts messages of no field.
+const base = "base"
+
+func (e *APIError) messages() []string {
+	body := provider.ErrorBody{Fields: e.Errors, Message: e.Message}
+	return body.Messages()
+}
+
+func (e APIError) shown() provider.Shown {
+	body := provider.ErrorBody{Fields: e.Errors}
+	return provider.Shown{Type: "quickblox.APIError", Attrs: []slog.Attr{
+		slog.Int("status", e.StatusCode), slog.Int("errors", len(body.FieldNames())),
+	}}
+}
+
+// Error tells the status.
+func (e *APIError) Error() string { return fmt.Sprintf("quickblox: status %d", e.StatusCode) }
+
+// Format shows the status and how many fields have errors.
+func (e APIError) Format(f fmt.State, verb rune) { e.shown().Format(f, verb) }
+
+// LogValue is like Format.
+func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
+
+// MarshalJSON is like Format.
+func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
+
+// decodeError reads any body that comes with a status that is no success. It never
+// fails and never hides the status.
+func decodeError(status int, header http.Header, body []byte) *APIError {
+	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
+	decoded, ok := provider.DecodeErrorBody(body, false)
+	if !ok {
+		return e
+	}
+	e.Code, e.Message, e.Errors = decoded.Code, decoded.Message, decoded.Fields
+	if len(decoded.General) > 0 {
+		e.Errors[base] = decoded.General
+	}
+	return e
+}
+
+// The vendor's fixed texts that decide.
+const (
+	textTaken    = "already been taken"
+	textNeedUser = "Need user"
+)
+
+// leaked are texts of QuickBlox's framework that hide a duplicate. Source:
+// QuickBlox's issue trackers, Android SDK 559 and 581, iOS SDK 876.
+var leaked = [...]string{"cannot call create unless the parent is saved", "Failed to save the record"}
+
+// judge says what a reply means.
+func judge(r *transport.Reply) transport.Verdict {
+	v := provider.Judge(r.Status)
+	if v.OK {
+		return v
+	}
+	e := decodeError(r.Status, r.Header, r.Body)
+	v.Err = e
+	says := func(text string) bool {
+		return slices.ContainsFunc(e.messages(), func(m string) bool { return strings.Contains(m, text) })
+	}
+	switch {
+	case says(textNeedUser):
+		v.Kind, v.Outcome, v.Again = userapi.KindForbidden, userapi.OutcomeRejected, transport.No
+	case r.Status != http.StatusBadRequest && r.Status != http.StatusUnprocessableEntity:
+	case says(textTaken), slices.ContainsFunc(leaked[:], says):
+		v.Kind = userapi.KindConflict
+	}
+	return v
+}
+
+// neutralField names the field of userapi.CreateUserRequest that a member of
+// QuickBlox's comes from.
+var neutralField = map[string]string{
+	"login":            "Username",
+	"email":            "Email",
+	"password":         "Password",
+	"full_name":        "FullName",
+	"phone":            "Phone",
+	"external_user_id": "ExternalID",
+	"tag_list":         "Tags",
+	"user_tags":        "Tags",
+	"custom_data":      "Attributes",
+}
+
+// newError makes the error that the caller gets.
+func newError(op string, res *transport.Result, mask provider.Mask) *userapi.Error {
+	e := provider.NewError(Name, op, res, mask)
+	vendor, ok := res.Err.(*APIError)
+	if !ok {
+		return e
+	}
+	e.Code = mask.Code(vendor.Code)
+	texts := slices.Clone(vendor.Errors[base])
+	if vendor.Message != "" {
+		texts = append(texts, vendor.Message)
+	}
+	body := provider.ErrorBody{Fields: vendor.Errors}
+	for _, name := range body.FieldNames() {
+		if name == base {
+			continue
+		}
+		for _, message := range vendor.Errors[name] {
+			e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
+				Field: neutralField[name], VendorField: mask.Code(name),
+				Code: fieldCode(message), Message: mask.Text(message),
+			})
+		}
+	}
+	e.Message = mask.Text(strings.Join(texts, "; "))
+	return e
+}
+
+// fieldCode is our code for one of the vendor's fixed texts.
+func fieldCode(message string) string {
+	switch {
+	case strings.Contains(message, textTaken):
+		return "taken"
+	case strings.Contains(message, "too short"):
+		return "too_short"
+	case strings.Contains(message, "too long"), strings.Contains(message, "less than 4 bytes"):
+		return "too_long"
+	case strings.Contains(message, "required"), strings.Contains(message, "can't be blank"):
+		return "required"
+	default:
+		return "invalid"
+	}
+}
+
+// Text and the other leaf types of replies never fail to decode: what one cannot
+// read it keeps.
+type (
+	// Text is a text that may come as a number.
+	Text = wire.Text
+	// Number is a whole number that may come as a text.
+	Number = wire.Number
+	// Time is a time that may be written in several ways.
+	Time = wire.Time
+)

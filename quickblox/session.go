@@ -1,0 +1,238 @@
+package quickblox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+const (
+	tokenHeader      = "Qb-Token"
+	expirationHeader = "Qb-Token-Expirationdate"
+	opSession        = "create session"
+	// sessionLife is how long a session lives after its last request.
+	sessionLife = 2 * time.Hour
+	// renewBefore is how long before its end a session is replaced.
+	renewBefore = time.Minute
+)
+
+// sessions obtains sessions and shares them among concurrent calls.
+type sessions struct {
+	http   *transport.Client
+	config func() *SessionConfig // a closure, so that printing shows nothing
+
+	mu      sync.Mutex
+	current session
+	fetch   *fetch
+	skew    time.Duration // the server's clock less ours
+}
+
+// A session is a token and the time until which it is taken to be good.
+type session struct {
+	token func() string
+	until time.Time
+}
+
+// A fetch is a session request under way, shared by those who wait for it.
+type fetch struct {
+	done    chan struct{}
+	cancel  context.CancelFunc
+	waiters int
+	token   func() string
+	err     error
+}
+
+func newSessions(cfg SessionConfig, client *transport.Client) *sessions {
+	return &sessions{http: client, config: func() *SessionConfig { return &cfg }}
+}
+
+func (s *sessions) sign(r *http.Request) error {
+	token, err := s.token(r.Context())
+	if err != nil {
+		return err
+	}
+	r.Header[tokenHeader] = []string{token}
+	return nil
+}
+
+func (s *sessions) secrets() []string {
+	cfg := s.config()
+	all := []string{cfg.AuthSecret.Reveal(), cfg.Password.Reveal(), cfg.AuthKey}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current.token != nil {
+		all = append(all, s.current.token())
+	}
+	return all
+}
+
+// token returns the current session's token, or waits for a new one. The request
+// for it runs in a context of its own: each waiter leaves on its own, and the
+// last one to leave ends it.
+func (s *sessions) token(ctx context.Context) (string, error) {
+	s.mu.Lock()
+	if c := s.current; c.token != nil && time.Now().Before(c.until.Add(-renewBefore)) {
+		s.mu.Unlock()
+		return c.token(), nil
+	}
+	f := s.fetch
+	if f == nil {
+		own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		f = &fetch{done: make(chan struct{}), cancel: cancel}
+		s.fetch = f
+		go s.run(own, f)
+	}
+	f.waiters++
+	s.mu.Unlock()
+
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		s.leave(f)
+		return "", context.Cause(ctx)
+	}
+	if f.err != nil {
+		return "", f.err
+	}
+	return f.token(), nil
+}
+
+func (s *sessions) leave(f *fetch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.waiters--; f.waiters == 0 {
+		f.cancel()
+		if s.fetch == f {
+			s.fetch = nil // whoever comes next begins anew
+		}
+	}
+}
+
+func (s *sessions) run(ctx context.Context, f *fetch) {
+	defer f.cancel()
+	got, err := s.obtain(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fetch == f {
+		s.fetch = nil
+	}
+	if err == nil {
+		s.current = got
+	}
+	f.token, f.err = got.token, err
+	close(f.done)
+}
+
+// obtain asks for a session. When the vendor finds our clock wrong it asks once
+// more by the vendor's.
+func (s *sessions) obtain(ctx context.Context) (session, error) {
+	got, err := s.ask(ctx)
+	var refused *APIError
+	if !errors.As(err, &refused) || !slices.ContainsFunc(refused.messages(), func(m string) bool {
+		return strings.Contains(m, "Bad timestamp")
+	}) {
+		return got, err
+	}
+	date, dateErr := http.ParseTime(refused.Header.Get("Date"))
+	if dateErr != nil {
+		return got, err
+	}
+	s.mu.Lock()
+	s.skew = time.Until(date)
+	s.mu.Unlock()
+	return s.ask(ctx)
+}
+
+func (s *sessions) ask(ctx context.Context) (session, error) {
+	s.mu.Lock()
+	now := time.Now().Add(s.skew)
+	s.mu.Unlock()
+	cfg := s.config()
+	body := cfg.sessionForm(now, newNonce())
+	call := &transport.Call{
+		Operation: opSession, Route: "/session.json",
+		Method: http.MethodPost, Path: "/session.json",
+		ContentType: "application/x-www-form-urlencoded", Body: body,
+		Repeatable: true, Judge: judgeSession,
+	}
+	res := s.http.Do(ctx, call)
+	fail := func() *userapi.Error {
+		e := newError(opSession, res, provider.NewMask(body, call.ContentType, s.secrets()...))
+		e.Outcome = userapi.OutcomeNotSent // of the create that needs the session
+		return e
+	}
+	if !res.OK {
+		return session{}, fail()
+	}
+	var reply struct {
+		Session struct{ Token wire.Text }
+	}
+	if _, err := wire.Tolerate(json.Unmarshal(res.Reply.Body, &reply)); err != nil || !isToken(string(reply.Session.Token)) {
+		e := fail()
+		e.Kind, e.Err = userapi.KindProtocol, errNoToken
+		return session{}, e
+	}
+	token := string(reply.Session.Token)
+	return session{token: func() string { return token }, until: expiry(res.Reply)}, nil
+}
+
+var errNoToken = errors.New("quickblox: the reply holds no session token")
+
+// isToken reports whether text can stand in a header. Tokens are opaque: forty hex
+// digits, or a JWT of any length.
+func isToken(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// judgeSession judges a session request, which may be repeated after any passing
+// failure.
+func judgeSession(r *transport.Reply) transport.Verdict {
+	v := judge(r)
+	if v.Kind == userapi.KindUnavailable {
+		v.Again = transport.AfterWait
+	}
+	return v
+}
+
+// expiry tells until when a session that was just used is good: until the time in
+// the reply's header, held against the reply's own date, or two hours from now.
+func expiry(r *transport.Reply) time.Time {
+	if end := wire.ParseTime(r.Header.Get(expirationHeader)); !end.Time.IsZero() {
+		now := r.Read
+		if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {
+			now = date
+		}
+		return r.Read.Add(end.Sub(now))
+	}
+	return r.Read.Add(sessionLife)
+}
+
+// saw moves the end of the current session on: it slides with each use.
+func (s *sessions) saw(r *transport.Reply) {
+	until := expiry(r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current.token != nil && until.After(s.current.until) {
+		s.current.until = until
+	}
+}
+
+func (s *sessions) renew(r *http.Request) bool {
+	used := r.Header.Get(tokenHeader)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current.token != nil && s.current.token() == used {
+		s.current = session{}
+	}
+	return true
+}

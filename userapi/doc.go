@@ -1,0 +1,68 @@
+// Package userapi is the contract of enlist: one interface that creates a user
+// at any vendor, one request, one user and one error.
+//
+// # Creating a user
+//
+// A [Creator] has one method, CreateUser. It either returns a user that the
+// vendor confirmed, or an error; never both, and never neither. The packages
+// mixin, quickblox, fusionauth and usercom each have a Client that is a Creator.
+//
+// What only one vendor knows goes into a typed [Extension] on the request
+// (quickblox.Extra and its siblings) and comes back through [As]:
+//
+//	native, ok := userapi.As[*quickblox.CreateUserResponse](user)
+//
+// Fields of the neutral request that a vendor cannot store are listed in
+// [User.Unmapped], or refused when [CreateUserRequest.Strict] is set. Nothing is
+// dropped in silence.
+//
+// # Errors and outcomes
+//
+// Creating a user is a POST that no vendor makes idempotent, so an error must
+// answer two questions: what went wrong, and does the user exist now? [Error]
+// answers the first with its Kind and the second with its Outcome:
+//
+//   - [OutcomeNotSent]: no byte of the create left this process. Repeating it is safe.
+//   - [OutcomeRejected]: the vendor refused it. No user was created by it.
+//   - [OutcomeCreated]: the user exists although the call failed; Error.User is it.
+//   - [OutcomeUnknown]: the request may have been carried out. It is the zero
+//     value, so that whoever forgets to decide claims nothing.
+//
+// Match the kind with errors.Is and a sentinel ([ErrConflict], [ErrRateLimited]
+// and so on), read the details with errors.As into *[Error], and get the
+// vendor's own error with errors.As into its *APIError. Before creating a user
+// again after an error, ask [MayHaveCreated].
+//
+// # Context, concurrency, time
+//
+// Every method honours its context: a context that is done before anything was
+// sent gives OutcomeNotSent. No wait, whether before a retry or for the rate
+// limit, outlasts the context's deadline. Creators are safe for use by many
+// goroutines at once, and two clients share no state. A request is never
+// changed by the call it is passed to.
+//
+// # Secrets
+//
+// Passwords and keys are of type [Secret], which shows itself as
+// [Redacted] however it is printed, logged or encoded; [Secret.Reveal] is
+// the one way to its text. Errors show codes and names of fields, never values.
+//
+// # Implementing a Creator
+//
+// An implementer must:
+//
+//   - return a user only for a reply that was read whole and names the user's id;
+//   - return a *[Error] whose Outcome is backed by evidence, and OutcomeUnknown
+//     where there is none: NotSent needs proof that nothing was written,
+//     Rejected needs the vendor's refusal;
+//   - never send a create again unless the one before provably did not happen;
+//   - list what it could not store in Unmapped, and honour Strict;
+//   - report an invalid request, with every fault in it, before anything is sent;
+//   - keep secrets out of errors, logs and formatted values;
+//   - leave the request and the caller's http.Client as they were.
+//
+// The suite in the package userapitest checks each of these, and more, against
+// a server that the implementer brings. Further abilities are one-method
+// interfaces ([Preflighter], [Planner], [Resolver], [Finisher], [Deleter]); a
+// wrapper has a method Unwrap() Creator through which they are found.
+package userapi

@@ -1,0 +1,48 @@
+package userapi
+
+// CreateUserRequest is a vendor-neutral description of the user to create. A
+// field that is "" or nil is not sent. Each vendor's package documents, under
+// Mapping, what becomes of each field.
+type CreateUserRequest struct {
+	// IdempotencyKey is the caller's own stable name for this create, such as the
+	// id of a sign-up. It is not a user field: it is sent nowhere as such, is never
+	// listed in User.Unmapped and never refused by Strict. FusionAuth derives the
+	// user's id from it when ExternalID is empty.
+	IdempotencyKey string `json:"idempotency_key,omitempty"`
+	// ExternalID is the user's unique id in the caller's own system.
+	ExternalID string `json:"external_id,omitempty"`
+
+	Username string `json:"username,omitempty"`
+	Email    string `json:"email,omitempty"`
+	Phone    string `json:"phone,omitempty"`
+	Password Secret `json:"password,omitempty"`
+
+	FullName   string `json:"full_name,omitempty"`
+	GivenName  string `json:"given_name,omitempty"`
+	FamilyName string `json:"family_name,omitempty"`
+
+	// Timezone is an IANA name such as "Europe/Warsaw", Language a BCP 47 tag such
+	// as "pl" or "es-MX".
+	Timezone string `json:"timezone,omitempty"`
+	Language string `json:"language,omitempty"`
+
+	Tags []string `json:"tags,omitempty"`
+	// Attributes are custom values by name. Values must be encodable as JSON.
+	Attributes map[string]any `json:"attributes,omitempty"`
+
+	// Extensions carry what only one vendor knows, as a value or a pointer. An
+	// extension for another vendor is ignored, under Strict too. Two for one
+	// vendor, or one that sets what a neutral field sets, make the request invalid.
+	Extensions []Extension `json:"-"`
+
+	// Strict makes a field that the vendor cannot store an error instead of an
+	// entry in User.Unmapped.
+	Strict bool `json:"strict,omitempty"`
+}
+
+// An Extension is a vendor's part of a CreateUserRequest, such as
+// quickblox.Extra.
+type Extension interface {
+	// UserExtension returns the name of the vendor that the extension is for.
+	UserExtension() (provider string)
+}

@@ -1,0 +1,129 @@
+package userapitest
+
+import (
+	"net"
+	"net/http"
+	"time"
+)
+
+// An Operation is what a request at a vendor's fake is for.
+type Operation int
+
+// The operations.
+const (
+	// Create makes the user. It is the zero value.
+	Create Operation = iota
+	// Session obtains or ends a session.
+	Session
+	// Lookup reads a user.
+	Lookup
+	// Attributes sets values on a user that exists.
+	Attributes
+	// Delete deletes a user.
+	Delete
+)
+
+var operationNames = [...]string{"create", "session", "lookup", "attributes", "delete"}
+
+// String returns the lower-case name.
+func (o Operation) String() string { return name(operationNames[:], int(o)) }
+
+// A Moment is a point in the handling of a request.
+type Moment int
+
+// The moments.
+const (
+	// BeforeRead: the request's body has not been read. It is the zero value.
+	BeforeRead Moment = iota
+	// BeforeCommit: the request has been read and nothing was done.
+	BeforeCommit
+	// AfterCommit: the request has been carried out, the reply not yet sent.
+	AfterCommit
+)
+
+var momentNames = [...]string{"before_read", "before_commit", "after_commit"}
+
+// String returns the lower-case name.
+func (m Moment) String() string { return name(momentNames[:], int(m)) }
+
+// An Action is what a fault does.
+type Action int
+
+// The actions.
+const (
+	// Respond answers with the fault's Status, Header and Body. It is the zero value.
+	Respond Action = iota
+	// Reset ends the connection with a TCP reset (HTTP/2: RST_STREAM).
+	Reset
+	// Hangup closes the connection without an answer (HTTP/2: RST_STREAM).
+	Hangup
+	// Stall answers nothing until the client leaves or the server is closed.
+	Stall
+	// Truncate announces an answer and breaks the connection in the middle of its
+	// body: the fault's own or, when Status is 0 and the moment AfterCommit, the
+	// vendor's.
+	Truncate
+)
+
+var actionNames = [...]string{"respond", "reset", "hangup", "stall", "truncate"}
+
+// String returns the lower-case name.
+func (a Action) String() string { return name(actionNames[:], int(a)) }
+
+func name(names []string, i int) string {
+	if i < 0 || i >= len(names) {
+		return "?"
+	}
+	return names[i]
+}
+
+// A Fault is something that goes wrong at a vendor's fake. Faults for the same
+// operation are used up in the order in which they were injected.
+type Fault struct {
+	On   Operation
+	When Moment
+	Do   Action
+
+	// Status, Header and Body are the answer of Respond and Truncate. Respond with
+	// a Status of 0 answers 200.
+	Status int
+	Header http.Header
+	Body   []byte
+
+	// Times is how many requests it befalls; 0 means one, a negative number all
+	// that follow.
+	Times int
+}
+
+// A Request is what a vendor's fake received, with every secret in it redacted.
+type Request struct {
+	Operation Operation
+	Method    string
+	// URI is the path with its query.
+	URI    string
+	Header http.Header
+	Body   []byte
+	At     time.Time
+}
+
+// ServerOptions say how a vendor's fake serves. The zero value serves HTTP/1.1
+// without TLS on a free port of 127.0.0.1.
+type ServerOptions struct {
+	// Addr is a host and port on loopback, such as "127.0.0.1:7001".
+	Addr string
+	// TLS serves HTTPS with a certificate of the fake's own; HTTP2 implies it.
+	TLS, HTTP2 bool
+	// Listener, when not nil, takes the place of Addr: an in-memory one, say.
+	Listener net.Listener
+	// Now is the fake's clock; nil means time.Now.
+	Now func() time.Time
+	// Latency is waited before every answer, to measure against.
+	Latency time.Duration
+}
+
+// A Backend is the server that a Creator under test talks to, and knows the truth.
+type Backend interface {
+	URL() string
+	UserCount() int
+	Inject(Fault)
+}
