@@ -1,0 +1,135 @@
+package transport_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// framer is an HTTP/2 server by hand: it answers each stream of POST with frames
+// of the test's choice.
+func framer(t *testing.T, answer func(f *http2.Framer, stream uint32)) (client *http.Client, url string, posts *atomic.Int32) {
+	t.Helper()
+	borrowed := httptest.NewUnstartedServer(nil)
+	borrowed.EnableHTTP2 = true
+	borrowed.StartTLS()
+	t.Cleanup(borrowed.Close)
+
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+		Certificates: borrowed.TLS.Certificates, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS12,
+	})
+	require.NoError(t, err)
+	posts = new(atomic.Int32)
+	var open sync.WaitGroup
+	open.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			open.Go(func() { serveFrames(conn, answer, posts) })
+		}
+	})
+	pool := trusting(borrowed).Transport.(*http.Transport)
+	t.Cleanup(func() {
+		pool.CloseIdleConnections()
+		_ = listener.Close()
+		open.Wait()
+	})
+	return &http.Client{Transport: pool}, "https://" + listener.Addr().String(), posts
+}
+
+func serveFrames(conn net.Conn, answer func(*http2.Framer, uint32), posts *atomic.Int32) {
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	preface := make([]byte, len(http2.ClientPreface))
+	if _, err := io.ReadFull(conn, preface); err != nil {
+		return
+	}
+	f := http2.NewFramer(conn, conn)
+	if f.WriteSettings() != nil {
+		return
+	}
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			return
+		}
+		switch frame := frame.(type) {
+		case *http2.SettingsFrame:
+			if !frame.IsAck() {
+				_ = f.WriteSettingsAck()
+			}
+		case *http2.HeadersFrame:
+			posts.Add(1)
+		case *http2.DataFrame:
+			if frame.StreamEnded() {
+				answer(f, frame.StreamID)
+			}
+		}
+	}
+}
+
+// TestHTTP2DoesNotReplay: net/http would send such a POST again, hundreds of times.
+func TestHTTP2DoesNotReplay(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]func(*http2.Framer, uint32){
+		"RST_STREAM PROTOCOL_ERROR": func(f *http2.Framer, id uint32) { _ = f.WriteRSTStream(id, http2.ErrCodeProtocol) },
+		"RST_STREAM REFUSED_STREAM": func(f *http2.Framer, id uint32) { _ = f.WriteRSTStream(id, http2.ErrCodeRefusedStream) },
+		"RST_STREAM INTERNAL_ERROR": func(f *http2.Framer, id uint32) { _ = f.WriteRSTStream(id, http2.ErrCodeInternal) },
+		"GOAWAY":                    func(f *http2.Framer, _ uint32) { _ = f.WriteGoAway(0, http2.ErrCodeNo, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hc, url, posts := framer(t, answer)
+			c := newClient(t, url, userapi.HTTPOptions{HTTPClient: hc, Retry: quick, Timeout: 2 * time.Second})
+			call := create()
+			call.Body = bytes.Repeat([]byte("x"), 100)
+			res := c.Do(t.Context(), call)
+			assert.False(t, res.OK)
+			assert.EqualValues(t, 1, posts.Load())
+			assert.Equal(t, 1, res.Attempts)
+			assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
+			assert.Equal(t, userapi.KindUnavailable, res.Kind)
+		})
+	}
+}
+
+// TestHTTP1RaceIsReplayed: a kept connection that the server closed is replaced by
+// net/http when nothing was written to it, which needs the body a second time.
+func TestHTTP1RaceIsReplayed(t *testing.T) {
+	t.Parallel()
+	var posts atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		assert.NotEmpty(t, body)
+		posts.Add(1)
+		w.WriteHeader(http.StatusCreated)
+	}))
+	t.Cleanup(srv.Close)
+	c := newClient(t, srv.URL, userapi.HTTPOptions{Retry: quick})
+	for range 50 {
+		before := posts.Load()
+		res := c.Do(t.Context(), create())
+		if !res.OK {
+			assert.NotEqual(t, userapi.OutcomeRejected, res.Outcome)
+		}
+		if res.OK {
+			assert.Equal(t, before+1, posts.Load())
+		}
+		srv.CloseClientConnections()
+	}
+}
