@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/enlist-go/enlist/internal/transport"
 	"github.com/enlist-go/enlist/userapi"
@@ -31,6 +32,17 @@ func NewError(name, op string, res *transport.Result, mask Mask) *userapi.Error 
 		prepareFailed(e)
 	}
 	return e
+}
+
+// NotPrepared makes the error of a call for which something could not be had, such
+// as a key, before anything was sent. Its kind is the cause's.
+func NotPrepared(ctx context.Context, name, op string, cause error) *userapi.Error {
+	if err := ctx.Err(); err != nil && !errors.Is(cause, err) {
+		cause = fmt.Errorf("%w: %w", err, cause)
+	}
+	return NewError(name, op, &transport.Result{
+		Verdict: transport.Verdict{Outcome: userapi.OutcomeNotSent, Err: cause}, NotPrepared: true,
+	}, Mask{})
 }
 
 // prepareFailed takes the kind of an error that arose before anything was sent

@@ -67,11 +67,12 @@ type Meta struct {
 	status    int
 	requestID string
 	raw       []byte
+	warnings  []string
 }
 
-// NewMeta takes a reply's data.
-func NewMeta(res *transport.Result) *Meta {
-	return &Meta{status: res.Reply.Status, requestID: res.RequestID, raw: res.Reply.Body}
+// NewMeta takes a reply's data, and oddities that are no failures.
+func NewMeta(res *transport.Result, warnings ...string) *Meta {
+	return &Meta{status: res.Reply.Status, requestID: res.RequestID, raw: res.Reply.Body, warnings: warnings}
 }
 
 // StatusCode returns the reply's HTTP status; 0 for a value that no call returned.
@@ -88,6 +89,15 @@ func (m *Meta) RequestID() string {
 		return ""
 	}
 	return m.requestID
+}
+
+// Warnings tells of oddities that are no failures, such as a reply that carries
+// another request's id.
+func (m *Meta) Warnings() []string {
+	if m == nil {
+		return nil
+	}
+	return m.warnings
 }
 
 // Raw returns the reply byte for byte. It may hold one-time tokens.

@@ -28,23 +28,32 @@ func prepare(_ *resty.Client, r *http.Request) error {
 
 func (s *state) prepare(r *http.Request) error {
 	if l := s.client.limiter; l != nil {
-		if err := l.Wait(s.ctx); err != nil {
-			if s.ctx.Err() == nil {
+		if err := l.Wait(s.Context); err != nil {
+			if s.Context.Err() == nil {
 				return errRateWait
 			}
 			return err
 		}
 	}
-	s.evidence = &evidence{}
-	if s.call.Body != nil {
-		r.GetBody = s.evidence.body(s.call.Body)
+	s.evidence = &s.first
+	if s.attempts > 0 {
+		s.evidence = &evidence{}
+	}
+	sent := s.call.Body
+	if s.attempts > 0 && s.call.Renew != nil {
+		sent = s.call.Renew()
+	}
+	if sent != nil {
+		r.Body = newBody(sent)
+		r.GetBody = s.evidence.replay(sent)
+		r.ContentLength = int64(len(sent))
 	}
 	if s.call.Sign != nil {
-		if err := s.call.Sign(r, s.call.Body); err != nil {
+		if err := s.call.Sign(r, sent); err != nil {
 			return err
 		}
 	}
-	return s.ctx.Err()
+	return s.Context.Err()
 }
 
 // roundTripper stands between net/http's client and the transport. It adds the
@@ -80,7 +89,7 @@ func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 		ctx, cancel = context.WithTimeout(ctx, t.timeout)
 		defer cancel()
 	}
-	resp, err := t.base.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, s.evidence.trace())))
+	resp, err := t.base.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, s.evidence.hooks())))
 	if err == nil && resp == nil {
 		err = errors.New("the RoundTripper returned neither a response nor an error")
 	}
@@ -89,7 +98,11 @@ func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 		t.client.report(s, time.Since(begun))
 		return nil, err
 	}
-	reply := &Reply{Status: resp.StatusCode, Header: resp.Header, Sent: begun}
+	reply := &s.firstRead
+	if s.attempts > 1 {
+		reply = &Reply{}
+	}
+	*reply = Reply{Status: resp.StatusCode, Header: resp.Header, Request: r, Sent: begun}
 	reply.Body, reply.ReadErr = readBody(resp, t.limit)
 	reply.Read = time.Now()
 	s.reply = reply
@@ -122,15 +135,15 @@ func (s *state) failed(attempt context.Context, err error) {
 	cause := err
 	byContext := attempt.Err() != nil
 	var timeout net.Error
-	switch ctxErr := s.ctx.Err(); {
+	switch ctxErr := s.Context.Err(); {
 	case ctxErr != nil:
-		kind, cause, byContext = contextKind(ctxErr), contextError(s.ctx), true
+		kind, cause, byContext = contextKind(ctxErr), contextError(s.Context), true
 	case byContext, errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		kind = userapi.KindTimeout
 	}
 	outcome := s.evidence.outcome(err, byContext)
 	s.verdict = Verdict{Kind: kind, Outcome: outcome, Err: withoutURL(cause)}
-	if (outcome == userapi.OutcomeNotSent || s.call.Repeatable) && s.ctx.Err() == nil && !isCertificateError(err) {
+	if (outcome == userapi.OutcomeNotSent || s.call.Repeatable) && s.Context.Err() == nil && !isCertificateError(err) {
 		s.verdict.Again = AfterWait
 	}
 }
@@ -147,18 +160,21 @@ func readBody(resp *http.Response, limit int64) ([]byte, error) {
 		err  error
 	)
 	if n := resp.ContentLength; n >= 0 && n <= limit && n <= drainBytes {
-		body = make([]byte, n)
+		// One byte more finds the end, or what a RoundTripper other than net/http's
+		// sends beyond its announcement.
+		body = make([]byte, n+1)
 		var read int
 		read, err = io.ReadFull(resp.Body, body)
 		body = body[:read]
-		if errors.Is(err, io.EOF) && n == 0 {
+		switch {
+		case int64(read) == n && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)):
 			err = nil
-		}
-		if err == nil {
-			// A RoundTripper other than net/http's may send more than it announced.
+		case err == nil:
 			var rest []byte
-			rest, err = io.ReadAll(io.LimitReader(resp.Body, limit-n+1))
+			rest, err = io.ReadAll(io.LimitReader(resp.Body, limit-n))
 			body = append(body, rest...)
+		case errors.Is(err, io.EOF):
+			err = io.ErrUnexpectedEOF
 		}
 	} else {
 		body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
@@ -189,7 +205,7 @@ func (c *Client) report(s *state, took time.Duration) {
 		c.onAttempt(a)
 	}
 	if c.logger != nil {
-		c.log(s.ctx, s.call.Method, a)
+		c.log(s.Context, s.call.Method, a)
 	}
 }
 

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,9 @@ type Call struct {
 	// ContentType labels Body; both may be empty.
 	ContentType string
 	Body        []byte
+	// Renew makes the body of a further attempt, where one body may be taken only
+	// once, as with a nonce; nil sends Body again.
+	Renew func() []byte
 	// Repeatable says that sending it twice does no harm, as for a look-up or a
 	// session: any failure of the way is then tried again.
 	Repeatable bool
@@ -39,6 +43,8 @@ type Reply struct {
 	// Body is what could be read; ReadErr tells why that is not all of it.
 	Body    []byte
 	ReadErr error
+	// Request is the attempt's request, as it was signed.
+	Request *http.Request
 	// Sent is when the attempt began, Read when its reply had been read.
 	Sent, Read time.Time
 }
@@ -88,17 +94,22 @@ type Result struct {
 	NotPrepared bool
 }
 
-// state follows one call through resty. It is reached through the context.
+// state follows one call through resty. It is the context of the call's requests,
+// by which each hook finds it.
 type state struct {
-	ctx    context.Context
+	context.Context // the caller's
+
 	client *Client
 	call   *Call
 
 	attempts  int
 	renewed   bool
 	started   time.Time
-	evidence  *evidence
+	evidence  *evidence // the attempt's
+	first     evidence  // the first attempt's, to save an allocation
 	reply     *Reply
+	firstRead Reply // the first attempt's, likewise
+	res       Result
 	verdict   Verdict
 	after     time.Duration
 	hasAfter  bool
@@ -110,6 +121,14 @@ type state struct {
 
 type stateKey struct{}
 
+// Value finds the state itself, and what the caller's context holds.
+func (s *state) Value(key any) any {
+	if key == (stateKey{}) {
+		return s
+	}
+	return s.Context.Value(key)
+}
+
 func stateOf(ctx context.Context) *state {
 	s, _ := ctx.Value(stateKey{}).(*state)
 	return s
@@ -117,21 +136,24 @@ func stateOf(ctx context.Context) *state {
 
 // Do sends the call and returns what became of it.
 func (c *Client) Do(ctx context.Context, call *Call) *Result {
-	s := &state{client: c, call: call, ctx: ctx}
+	s := &state{Context: ctx, client: c, call: call}
 	if err := ctx.Err(); err != nil {
 		return &Result{Verdict: Verdict{Kind: contextKind(err), Outcome: userapi.OutcomeNotSent, Err: contextError(ctx)}, NotPrepared: true}
 	}
-	req := c.rest.R().SetContext(context.WithValue(ctx, stateKey{}, s))
+	req := c.rest.R().SetContext(s)
 	if call.Body != nil {
-		req.SetBody(call.Body)
-		req.Header["Content-Type"] = []string{call.ContentType}
+		// The hook puts the body on each attempt's request; to resty it is empty, so
+		// that resty neither copies it nor keeps it.
+		req.SetBody(noBytes)
+		req.Header["Content-Type"] = contentType(call.ContentType)
 	}
 	_, err := req.Execute(call.Method, call.Path)
 	return s.result(err)
 }
 
 func (s *state) result(err error) *Result {
-	res := &Result{
+	res := &s.res
+	*res = Result{
 		Verdict:    s.verdict,
 		Reply:      s.reply,
 		RetryAfter: s.after,
@@ -146,18 +168,18 @@ func (s *state) result(err error) *Result {
 		s.settle()
 		res.Verdict = Verdict{Kind: userapi.KindUnknown, Outcome: userapi.OutcomeNotSent, Err: s.hookErr}
 		res.Reply, res.NotPrepared = nil, true
-		switch ctxErr := s.ctx.Err(); {
+		switch ctxErr := s.Context.Err(); {
 		case errors.Is(s.hookErr, errRateWait):
 			res.Kind = userapi.KindTimeout
 		case ctxErr != nil:
-			res.Kind, res.Err = contextKind(ctxErr), contextError(s.ctx)
+			res.Kind, res.Err = contextKind(ctxErr), contextError(s.Context)
 		}
 	case s.attempts == 0:
 		res.Verdict = Verdict{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, Err: withoutURL(err)}
 		res.NotPrepared = true
-	case !res.OK && s.waiting && s.ctx.Err() != nil:
+	case !res.OK && s.waiting && s.Context.Err() != nil:
 		// The wait before the next attempt was cut short.
-		res.Kind, res.Err = contextKind(s.ctx.Err()), contextError(s.ctx)
+		res.Kind, res.Err = contextKind(s.Context.Err()), contextError(s.Context)
 	}
 	if !res.OK {
 		switch {
@@ -168,6 +190,19 @@ func (s *state) result(err error) *Result {
 		}
 	}
 	return res
+}
+
+// noBytes is never read from: net/http sees that it is empty.
+var noBytes = bytes.NewReader(nil)
+
+// jsonType is the most common content type, shared by all requests.
+var jsonType = []string{"application/json"}
+
+func contentType(t string) []string {
+	if t == jsonType[0] {
+		return jsonType
+	}
+	return []string{t}
 }
 
 // contextError is what a done context ended with, and why.

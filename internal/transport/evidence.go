@@ -28,15 +28,19 @@ type evidence struct {
 	wrote bool
 	// plainIsHTTP1: a connection without TLS cannot be HTTP/2.
 	plainIsHTTP1 bool
+
+	trace httptrace.ClientTrace
 }
 
-func (e *evidence) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
+// hooks returns the callbacks that record.
+func (e *evidence) hooks() *httptrace.ClientTrace {
+	e.trace = httptrace.ClientTrace{
 		GetConn:          e.getConn,
 		GotConn:          e.gotConn,
 		WroteHeaderField: e.wroteHeaderField,
 		WroteHeaders:     e.wroteHeaders,
 	}
+	return &e.trace
 }
 
 func (e *evidence) getConn(string) {
@@ -75,10 +79,10 @@ func (e *evidence) wroteHeaders() {
 // errReplay ends net/http's own attempt to send a request a second time.
 var errReplay = errors.New("the connection failed after the request was written, and it is not sent twice")
 
-// body returns a Request.GetBody that hands out the body again for a replay, but
+// replay returns a Request.GetBody that hands out the body again for a replay, but
 // not on HTTP/2 once the headers were written. On HTTP/1 net/http asks for it
 // only when it knows that it wrote nothing.
-func (e *evidence) body(data []byte) func() (io.ReadCloser, error) {
+func (e *evidence) replay(data []byte) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		e.mu.Lock()
 		refuse := e.http2 && e.wrote
@@ -86,8 +90,19 @@ func (e *evidence) body(data []byte) func() (io.ReadCloser, error) {
 		if refuse {
 			return nil, errReplay
 		}
-		return io.NopCloser(bytes.NewReader(data)), nil
+		return newBody(data), nil
 	}
+}
+
+// body is a request's body: bytes that need no closing.
+type body struct{ bytes.Reader }
+
+func (*body) Close() error { return nil }
+
+func newBody(data []byte) *body {
+	b := &body{}
+	b.Reset(data)
+	return b
 }
 
 // outcome says what a failed attempt without a reply may have done. byContext

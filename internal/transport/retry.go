@@ -63,7 +63,7 @@ func again(resp *resty.Response, _ error) bool {
 		return false // the attempt was not begun
 	}
 	s := stateOf(resp.Request.Context())
-	if s.verdict.OK || s.ctx.Err() != nil {
+	if s.verdict.OK || s.Context.Err() != nil {
 		return false
 	}
 	switch s.verdict.Again {
@@ -101,7 +101,7 @@ func wait(_ *resty.Client, resp *resty.Response) (time.Duration, error) {
 		}
 		d = max(d, s.after)
 	}
-	if deadline, ok := s.ctx.Deadline(); ok && time.Until(deadline) <= d {
+	if deadline, ok := s.Context.Deadline(); ok && time.Until(deadline) <= d {
 		return 0, errEnough
 	}
 	s.waiting = true

@@ -17,6 +17,9 @@ type Time struct {
 // ParseTime reads a time as vendors write it.
 func ParseTime(s string) Time {
 	t := Time{text: s}
+	if s == "" {
+		return t
+	}
 	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700", time.DateTime, time.DateOnly} {
 		if at, err := time.Parse(layout, s); err == nil {
 			t.Time = at

@@ -4,16 +4,21 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // text returns the content of a JSON string, or the literal itself of any other
 // value; "" for null.
 func text(data []byte) string {
-	if len(data) > 0 && data[0] == '"' {
+	if n := len(data); n > 1 && data[0] == '"' {
+		if bytes.IndexByte(data, '\\') < 0 && utf8.Valid(data) {
+			return string(data[1 : n-1])
+		}
 		var s string
 		if json.Unmarshal(data, &s) == nil {
 			return s
@@ -61,10 +66,40 @@ func (n Number) Int64() (int64, bool) {
 	return v, err == nil && strconv.FormatInt(v, 10) == string(n)
 }
 
+// Decimal is a number, whole or not, that may come as a text; "" is none.
+type Decimal string
+
+// UnmarshalJSON keeps the number as it is written, or whatever else stands there.
+func (d *Decimal) UnmarshalJSON(data []byte) error {
+	*d = Decimal(text(data))
+	return nil
+}
+
+// MarshalJSON writes a number where it is one, null for none, and otherwise a text.
+func (d Decimal) MarshalJSON() ([]byte, error) {
+	var n json.Number
+	if d == "" {
+		return []byte("null"), nil
+	}
+	if json.Unmarshal([]byte(d), &n) == nil && string(n) == string(d) {
+		return []byte(d), nil
+	}
+	return json.Marshal(string(d))
+}
+
+// Float64 returns the number's value, and false where it is none.
+func (d Decimal) Float64() (float64, bool) {
+	v, err := strconv.ParseFloat(string(d), 64)
+	return v, err == nil
+}
+
 // Tolerate returns nil for an error that says only that some member has another
 // type than expected: package json has then decoded all the others. The member's
 // path is returned.
 func Tolerate(err error) (member string, rest error) {
+	if err == nil {
+		return "", nil
+	}
 	var mismatch *json.UnmarshalTypeError
 	if errors.As(err, &mismatch) {
 		return mismatch.Field, nil
