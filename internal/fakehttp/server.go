@@ -4,6 +4,7 @@
 package fakehttp
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -19,6 +20,9 @@ import (
 
 // maxBody bounds what a fake reads of a request.
 const maxBody = 1 << 20
+
+// idleConnsPerHost is as many connections as the clients themselves keep.
+const idleConnsPerHost = 128
 
 // Config makes a Server.
 type Config struct {
@@ -139,6 +143,23 @@ func (s *Server) URL() string { return s.http.URL }
 
 // Client returns a client that trusts the server's certificate.
 func (s *Server) Client() *http.Client { return s.http.Client() }
+
+// HTTPClient returns what a client needs to reach the server: one that trusts its
+// certificate and dials its listener, or nil where any client will do.
+func (s *Server) HTTPClient() *http.Client {
+	dialer, inMemory := s.cfg.Listener.(interface {
+		DialContext(ctx context.Context, network, addr string) (net.Conn, error)
+	})
+	if !inMemory && s.Certificate() == nil {
+		return nil
+	}
+	transport := s.Client().Transport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = idleConnsPerHost
+	if inMemory {
+		transport.DialContext = dialer.DialContext
+	}
+	return &http.Client{Transport: transport}
+}
 
 // Certificate returns the server's certificate, nil without TLS.
 func (s *Server) Certificate() *x509.Certificate { return s.http.Certificate() }

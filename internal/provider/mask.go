@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/enlist-go/enlist/userapi"
 )
 
 const (
@@ -185,4 +187,19 @@ func isWord(s string, from, to int) bool {
 
 func isAlphanumeric(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
+}
+
+// MaskRequest masks, in an error of a portable call, the values of the neutral
+// request too: not all of them stand in the body that was sent.
+func MaskRequest(e *userapi.Error, req *userapi.CreateUserRequest) {
+	values := []string{
+		req.IdempotencyKey, req.ExternalID, req.Username, req.Email, req.Phone, req.Password.Reveal(),
+		req.FullName, req.GivenName, req.FamilyName, req.Timezone, req.Language,
+	}
+	m := NewMask(nil, "", append(values, req.Tags...)...)
+	e.Message, e.Code, e.RequestID = m.Text(e.Message), m.Code(e.Code), m.Code(e.RequestID)
+	for i := range e.FieldErrors {
+		f := &e.FieldErrors[i]
+		f.Message, f.Code, f.VendorField = m.Text(f.Message), m.Code(f.Code), m.Code(f.VendorField)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -90,7 +91,7 @@ func (d Decimal) MarshalJSON() ([]byte, error) {
 // Float64 returns the number's value, and false where it is none.
 func (d Decimal) Float64() (float64, bool) {
 	v, err := strconv.ParseFloat(string(d), 64)
-	return v, err == nil
+	return v, err == nil && !math.IsNaN(v) && !math.IsInf(v, 0)
 }
 
 // Tolerate returns nil for an error that says only that some member has another

@@ -1,0 +1,66 @@
+package quickblox_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/enlist-go/enlist/quickblox"
+	"github.com/enlist-go/enlist/quickblox/quickbloxtest"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+const (
+	plantedAPIKey     = "planted-api-key-0123456789"
+	plantedAuthSecret = "planted-auth-secret-0123456789"
+)
+
+// conformance returns the harness for a kind of credential, and the secret in it.
+func conformance(secret string, configure func(*quickbloxtest.Server, *quickblox.Config)) userapitest.Harness {
+	return userapitest.Harness{
+		New: func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, userapitest.Backend) {
+			srv := quickbloxtest.NewServer(t,
+				quickbloxtest.WithAPIKey(plantedAPIKey),
+				quickbloxtest.WithApplication(76730, "auth-key", plantedAuthSecret))
+			opts.BaseURL = srv.URL()
+			cfg := quickblox.Config{HTTP: opts}
+			configure(srv, &cfg)
+			c, err := quickblox.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c, srv
+		},
+		Minimal: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{Username: fmt.Sprintf("minimal%d", n), Password: userapi.Secret(fmt.Sprintf("pass-Word-%d!", n))}
+		},
+		Full: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{
+				IdempotencyKey: fmt.Sprintf("key-%d", n), ExternalID: fmt.Sprint(1236672 + n),
+				Username: fmt.Sprintf("peter.smith%d", n), Email: fmt.Sprintf("peter%d+tag@example.com", n), Phone: fmt.Sprintf("+7312355%04d", n),
+				Password: userapi.Secret(fmt.Sprintf("!Peter-planted-%d", n)), FullName: "Peter Smithson", GivenName: "Peter", FamilyName: "Smithson",
+				Timezone: "Europe/Warsaw", Language: "pl", Tags: []string{"marketing", "seo"}, Attributes: map[string]any{"plan": "gold", "seats": 12},
+				Extensions: []userapi.Extension{quickblox.Extra{FacebookID: fmt.Sprint(8887366 + n), Website: "https://mysite.com"}},
+			}
+		},
+		Duplicate: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{Username: fmt.Sprintf("peter.smith%d", n), Password: "another-Pass1!"}
+		},
+		Invalid: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{Username: fmt.Sprintf("invalid%d", n), Password: "qz7!"}
+		},
+		Secrets: []string{secret},
+	}
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	t.Run("api key", func(t *testing.T) {
+		t.Parallel()
+		userapitest.Run(t, conformance(plantedAPIKey, func(_ *quickbloxtest.Server, c *quickblox.Config) { c.APIKey = plantedAPIKey }))
+	})
+	t.Run("session", func(t *testing.T) {
+		t.Parallel()
+		userapitest.Run(t, conformance(plantedAuthSecret, func(s *quickbloxtest.Server, c *quickblox.Config) { c.Session = s.SessionConfig() }))
+	})
+}

@@ -1,0 +1,184 @@
+package userapitest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// faultChecks are about connections that break.
+func faultChecks() []check {
+	var checks []check
+	for _, do := range []Action{Reset, Hangup} {
+		for _, when := range []Moment{BeforeRead, BeforeCommit, AfterCommit} {
+			checks = append(checks, check{"fault/" + do.String() + "_" + when.String(), func(t *testing.T, h *Harness) { broken(t, h, do, when) }})
+		}
+	}
+	for _, when := range []Moment{BeforeCommit, AfterCommit} {
+		checks = append(checks, check{"fault/stall_" + when.String(), func(t *testing.T, h *Harness) { stalled(t, h, when) }})
+	}
+	return append(checks,
+		check{"fault/truncated", truncated},
+		check{"fault/refused", refused},
+		check{"fault/no_trace_events", opaque},
+	)
+}
+
+// broken: the connection ends under a create. Whether it happened cannot be known,
+// and it is not sent again.
+func broken(t *testing.T, h *Harness, do Action, when Moment) {
+	b := open(t, h, nil).warm(t)
+	b.Inject(Fault{On: Create, When: when, Do: do, Times: -1})
+	e := b.fails(t.Context(), t, h.Minimal(2))
+	want(t, e, userapi.KindUnavailable, userapi.OutcomeUnknown)
+	b.sent(t, 1)
+	b.users(t, afterwards(when))
+}
+
+// afterwards is how many users there are after a warm start and one create that a
+// fault befell at the given moment.
+func afterwards(when Moment) int {
+	if when == AfterCommit {
+		return 2
+	}
+	return 1
+}
+
+func stalled(t *testing.T, h *Harness, when Moment) {
+	b := open(t, h, func(o *userapi.HTTPOptions) { o.Timeout = 250 * time.Millisecond }).warm(t)
+	b.Inject(Fault{On: Create, When: when, Do: Stall, Times: -1})
+	e := b.fails(t.Context(), t, h.Minimal(2))
+	want(t, e, userapi.KindTimeout, userapi.OutcomeUnknown)
+	if !errors.Is(e, context.DeadlineExceeded) {
+		t.Error("the error does not match context.DeadlineExceeded")
+	}
+	b.sent(t, 1)
+	b.users(t, afterwards(when))
+}
+
+func truncated(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	b.Inject(Fault{On: Create, When: AfterCommit, Do: Truncate, Times: -1})
+	e := b.fails(t.Context(), t, h.Minimal(2))
+	want(t, e, userapi.KindProtocol, userapi.OutcomeUnknown, userapi.OutcomeCreated)
+	b.sent(t, 1)
+	b.users(t, 2)
+}
+
+func refused(t *testing.T, h *Harness) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := listener.Addr().String()
+	_ = listener.Close()
+	b := open(t, h, func(o *userapi.HTTPOptions) {
+		o.HTTPClient.Transport.(counter).RoundTripper.(*http.Transport).DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, addr)
+		}
+	})
+	e := b.fails(t.Context(), t, h.Minimal(1))
+	want(t, e, userapi.KindUnavailable, userapi.OutcomeNotSent)
+	b.users(t, 0)
+}
+
+// A blind RoundTripper sends and then fails, and fires no trace events.
+type blind struct{ http.RoundTripper }
+
+var errBlind = errors.New("the RoundTripper failed")
+
+func (b blind) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := b.RoundTripper.RoundTrip(r.WithContext(context.WithoutCancel(untraced{r.Context()})))
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	return nil, errBlind
+}
+
+// untraced hides every value of a context.
+type untraced struct{ context.Context }
+
+func (untraced) Value(any) any { return nil }
+
+// opaque: a caller's own RoundTripper that fails without trace events proves
+// nothing.
+func opaque(t *testing.T, h *Harness) {
+	fail := false
+	b := open(t, h, func(o *userapi.HTTPOptions) {
+		through := o.HTTPClient.Transport
+		o.HTTPClient.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if fail {
+				return blind{through}.RoundTrip(r)
+			}
+			return through.RoundTrip(r)
+		})
+	}).warm(t)
+	fail = true
+	e := b.fails(t.Context(), t, h.Minimal(2))
+	want(t, e, userapi.KindUnavailable, userapi.OutcomeUnknown)
+	b.sent(t, 1)
+	b.users(t, 2)
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+var contextChecks = []check{
+	{"context/done_before", func(t *testing.T, h *Harness) {
+		b := open(t, h, nil).warm(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		e := b.fails(ctx, t, h.Minimal(2))
+		want(t, e, userapi.KindCanceled, userapi.OutcomeNotSent)
+		if !errors.Is(e, context.Canceled) {
+			t.Error("the error does not match context.Canceled")
+		}
+		b.sent(t, 0)
+		b.users(t, 1)
+	}},
+	{"context/canceled_during", func(t *testing.T, h *Harness) {
+		b := open(t, h, nil).warm(t)
+		b.Inject(Fault{On: Create, When: AfterCommit, Do: Stall, Times: -1})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer time.AfterFunc(200*time.Millisecond, cancel).Stop()
+		defer cancel()
+		e := b.fails(ctx, t, h.Minimal(2))
+		want(t, e, userapi.KindCanceled, userapi.OutcomeUnknown)
+		if !errors.Is(e, context.Canceled) {
+			t.Error("the error does not match context.Canceled")
+		}
+		b.sent(t, 1)
+		b.users(t, 2)
+	}},
+	{"context/deadline", func(t *testing.T, h *Harness) {
+		b := open(t, h, nil).warm(t)
+		b.Inject(Fault{On: Create, When: AfterCommit, Do: Stall, Times: -1})
+		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+		defer cancel()
+		e := b.fails(ctx, t, h.Minimal(2))
+		want(t, e, userapi.KindTimeout, userapi.OutcomeUnknown)
+		b.sent(t, 1)
+		b.users(t, 2)
+	}},
+	{"context/no_wait_past_deadline", func(t *testing.T, h *Harness) {
+		b := open(t, h, func(o *userapi.HTTPOptions) {
+			o.Retry = userapi.RetryPolicy{BaseWait: time.Hour, MaxWait: time.Hour, Jitter: -1}
+		}).warm(t)
+		b.Inject(Fault{On: Create, When: BeforeCommit, Status: 429, Times: -1})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		begun := time.Now()
+		e := b.fails(ctx, t, h.Minimal(2))
+		want(t, e, userapi.KindRateLimited, userapi.OutcomeRejected)
+		if took := time.Since(begun); took > 20*time.Second {
+			t.Errorf("the call waited %v for a retry that could not fit", took)
+		}
+		b.sent(t, 1)
+	}},
+}

@@ -1,0 +1,201 @@
+package userapitest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A Harness brings an implementation of userapi.Creator to Run.
+type Harness struct {
+	// New makes a creator and the server it talks to, both fresh and both ended by
+	// the test. It must hand opts to the creator, with BaseURL added. The suite's
+	// HTTPClient must be used as it is.
+	New func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, Backend)
+
+	// Minimal and Full return a request with as few and as many fields as the
+	// vendor allows. Different n give different users.
+	Minimal, Full func(n int) userapi.CreateUserRequest
+	// Duplicate returns a request that collides with the user of Full(n), or with
+	// itself when it is sent twice. nil says that the vendor has no unique key.
+	Duplicate func(n int) userapi.CreateUserRequest
+	// Invalid returns a request that is refused, here or by the vendor, with a
+	// field named.
+	Invalid func(n int) userapi.CreateUserRequest
+
+	// Secrets are the credentials that New configures; none may ever be seen.
+	Secrets []string
+}
+
+// Run checks an implementation against the contract of package userapi. Every
+// check is a subtest of its own that runs in parallel with the others, on a
+// server of its own.
+func Run(t *testing.T, h Harness) {
+	t.Helper()
+	if h.New == nil || h.Minimal == nil || h.Full == nil || h.Invalid == nil {
+		t.Fatal("userapitest: Harness must have New, Minimal, Full and Invalid")
+	}
+	for _, group := range [...][]check{createChecks, replyChecks(), faultChecks(), contextChecks, isolationChecks, secretChecks} {
+		for _, c := range group {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				c.run(t, &h)
+			})
+		}
+	}
+}
+
+// A check is one subtest.
+type check struct {
+	name string
+	run  func(t *testing.T, h *Harness)
+}
+
+// A bench is a creator under test, its server, and what was sent to it.
+type bench struct {
+	userapi.Creator
+	Backend
+
+	h        *Harness
+	requests *atomic.Int32
+	pool     *http.Transport
+}
+
+// A counter counts requests on their way.
+type counter struct {
+	http.RoundTripper
+	n *atomic.Int32
+}
+
+func (c counter) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.n.Add(1)
+	return c.RoundTripper.RoundTrip(r)
+}
+
+// open makes a creator whose waits are short and whose requests are counted. edit
+// changes the options, nil for nothing.
+func open(t *testing.T, h *Harness, edit func(*userapi.HTTPOptions)) *bench {
+	t.Helper()
+	pool := &http.Transport{DialContext: (&net.Dialer{}).DialContext, MaxIdleConnsPerHost: 64}
+	b := &bench{h: h, requests: new(atomic.Int32), pool: pool}
+	opts := userapi.HTTPOptions{
+		HTTPClient: &http.Client{Transport: counter{pool, b.requests}},
+		Timeout:    5 * time.Second,
+		Retry:      userapi.RetryPolicy{BaseWait: time.Millisecond, MaxWait: 2 * time.Millisecond, Jitter: -1, MaxRetryAfter: -1},
+	}
+	if edit != nil {
+		edit(&opts)
+	}
+	t.Cleanup(pool.CloseIdleConnections)
+	b.Creator, b.Backend = h.New(t, opts)
+	if b.Creator == nil || b.Backend == nil {
+		t.Fatal("Harness.New returned nil")
+	}
+	return b
+}
+
+// warm creates a user, so that a session stands and a connection is open, and
+// forgets the requests that took.
+func (b *bench) warm(t *testing.T) *bench {
+	t.Helper()
+	b.mustCreate(t, b.h.Minimal(1))
+	b.requests.Store(0)
+	return b
+}
+
+func (b *bench) mustCreate(t *testing.T, req userapi.CreateUserRequest) *userapi.User {
+	t.Helper()
+	u, err := b.CreateUser(t.Context(), req)
+	if err != nil {
+		t.Fatalf("CreateUser failed: %v", err)
+	}
+	if u == nil {
+		t.Fatal("CreateUser returned neither a user nor an error")
+	}
+	return u
+}
+
+// fails creates a user, which must fail, and checks what holds for every error.
+func (b *bench) fails(ctx context.Context, t *testing.T, req userapi.CreateUserRequest) *userapi.Error {
+	t.Helper()
+	u, err := b.CreateUser(ctx, req)
+	if err == nil {
+		t.Fatal("CreateUser reported success")
+	}
+	if u != nil {
+		t.Error("CreateUser returned a user and an error together")
+	}
+	var e *userapi.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("the error is a %T, want a *userapi.Error", err)
+	}
+	if e.Provider == "" || e.Op == "" {
+		t.Error("the error does not say whose it is and what was tried: Provider or Op is empty")
+	}
+	checkKind(t, err, e)
+	if got, want := userapi.MayHaveCreated(err), e.Outcome == userapi.OutcomeUnknown || e.Outcome == userapi.OutcomeCreated; got != want {
+		t.Errorf("MayHaveCreated = %v with outcome %v", got, e.Outcome)
+	}
+	if e.Outcome == userapi.OutcomeCreated && (e.User == nil || e.User.ID == "") {
+		t.Error("the outcome is created and Error.User is not set")
+	}
+	b.seen(t, req, err)
+	return e
+}
+
+// checkKind checks that errors.Is answers for exactly the error's kind.
+func checkKind(t *testing.T, err error, e *userapi.Error) {
+	t.Helper()
+	for kind, sentinel := range map[userapi.Kind]error{
+		userapi.KindInvalid:      userapi.ErrInvalid,
+		userapi.KindConflict:     userapi.ErrConflict,
+		userapi.KindUnauthorized: userapi.ErrUnauthorized,
+		userapi.KindForbidden:    userapi.ErrForbidden,
+		userapi.KindNotFound:     userapi.ErrNotFound,
+		userapi.KindRateLimited:  userapi.ErrRateLimited,
+		userapi.KindUnavailable:  userapi.ErrUnavailable,
+		userapi.KindProtocol:     userapi.ErrProtocol,
+		userapi.KindCanceled:     userapi.ErrCanceled,
+		userapi.KindTimeout:      userapi.ErrTimeout,
+	} {
+		if errors.Is(err, sentinel) != (e.Kind == kind) {
+			t.Errorf("errors.Is(err, %v) = %v with kind %v", sentinel, !(e.Kind == kind), e.Kind)
+		}
+	}
+}
+
+// want checks an error's kind and outcome.
+func want(t *testing.T, e *userapi.Error, kind userapi.Kind, outcomes ...userapi.Outcome) {
+	t.Helper()
+	if e.Kind != kind {
+		t.Errorf("kind %v, want %v", e.Kind, kind)
+	}
+	for _, o := range outcomes {
+		if e.Outcome == o {
+			return
+		}
+	}
+	t.Errorf("outcome %v, want one of %v", e.Outcome, outcomes)
+}
+
+// users checks how many users the server holds.
+func (b *bench) users(t *testing.T, want int) {
+	t.Helper()
+	if got := b.UserCount(); got != want {
+		t.Errorf("the server holds %d users, want %d", got, want)
+	}
+}
+
+// sent checks how many requests went out.
+func (b *bench) sent(t *testing.T, want int32) {
+	t.Helper()
+	if got := b.requests.Load(); got != want {
+		t.Errorf("%d requests were sent, want %d", got, want)
+	}
+}

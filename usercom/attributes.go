@@ -1,0 +1,148 @@
+package usercom
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+const opAttributes = "set attributes"
+
+// SetAttribute sets one custom attribute of the user with the given id, by POST
+// /users/{id}/set_attribute/. name is the attribute's name_std; value is anything
+// that can be encoded as JSON. Doing it again does no harm, and passing failures are
+// tried again. The Outcome of its error speaks of the attribute: OutcomeUnknown
+// means that it may have been set. Source: User.com, "Set attribute".
+func (s *UsersService) SetAttribute(ctx context.Context, id int64, name string, value any) error {
+	check := provider.NativeCheck(Name)
+	checkID(&check, id)
+	if strings.TrimSpace(name) == "" {
+		check.Required("Attributes", "attribute", "must be the attribute's name")
+	}
+	body := check.Attributes(map[string]any{"attribute": name, "value": value})
+	if _, err := check.Done(opAttributes); err != nil {
+		return err
+	}
+	if failure := s.setAttributes(ctx, id, "set_attribute", body); failure != nil {
+		return failure
+	}
+	return nil
+}
+
+// SetMultipleAttributes sets custom attributes by their name_std, by POST
+// /users/{id}/set_multiple_attributes/, and is otherwise as SetAttribute. Source:
+// User.com, "Set multiple attributes".
+func (s *UsersService) SetMultipleAttributes(ctx context.Context, id int64, attributes map[string]any) error {
+	check := provider.NativeCheck(Name)
+	checkID(&check, id)
+	if len(attributes) == 0 {
+		check.Required("Attributes", "", "must hold at least one attribute")
+	}
+	for name := range attributes {
+		if strings.TrimSpace(name) == "" {
+			check.Invalid("Attributes", "", "must have a name each")
+			break
+		}
+	}
+	body := check.Attributes(attributes)
+	if _, err := check.Done(opAttributes); err != nil {
+		return err
+	}
+	if failure := s.setAttributes(ctx, id, "set_multiple_attributes", body); failure != nil {
+		return failure
+	}
+	return nil
+}
+
+func checkID(c *provider.Check, id int64) {
+	if id <= 0 {
+		c.Invalid("", "id", "must be a positive number")
+	}
+}
+
+// setAttributes sends a request that has been checked.
+func (s *UsersService) setAttributes(ctx context.Context, id int64, action string, body []byte) *userapi.Error {
+	user := strconv.FormatInt(id, 10)
+	call := &transport.Call{
+		Operation: opAttributes, Route: "/users/{id}/" + action + "/",
+		Method: http.MethodPost, Path: "/users/" + user + "/" + action + "/",
+		ContentType: JSON.contentType(), Body: body,
+		Repeatable: true, Sign: s.core.token.sign, Judge: judgeAttributes,
+	}
+	res := s.core.http.Do(ctx, call)
+	var e *userapi.Error
+	if !res.OK {
+		e = newError(opAttributes, res, s.core.mask(call))
+		for i := range e.FieldErrors {
+			e.FieldErrors[i].Field = "Attributes"
+		}
+	} else if bad := badAttributesReply(res.Reply); bad != nil {
+		e = provider.Unreadable(Name, opAttributes, res, s.core.mask(call), bad, nil)
+	}
+	if e != nil {
+		e.UserID = user
+	}
+	return e
+}
+
+// badAttributesReply says what a reply with the status of a success has that
+// success has not. Success is empty; JSON without an error in it is let pass.
+func badAttributesReply(r *transport.Reply) error {
+	if r.ReadErr != nil || len(bytes.TrimSpace(r.Body)) == 0 {
+		return r.ReadErr
+	}
+	var reply struct {
+		Errors json.RawMessage `json:"errors"`
+		Error  json.RawMessage `json:"error"`
+	}
+	if _, err := wire.Tolerate(json.Unmarshal(r.Body, &reply)); err != nil {
+		return errNotEmpty
+	}
+	if wire.HasValue(reply.Errors) || wire.HasValue(reply.Error) {
+		return errErrorInSuccess
+	}
+	return nil
+}
+
+// standard are the members of users, in either version and direction. They are no
+// names for attributes: User.com would then have two values by one name.
+var standard = func() map[string]bool {
+	names := map[string]bool{"company_custom_id": true}
+	for _, v2 := range renamed {
+		names[v2] = true
+	}
+	for _, p := range [...]any{&CreateUserRequest{}, &User{}} {
+		for name := range membersOf(p) {
+			names[name] = true
+		}
+	}
+	return names
+}()
+
+// checkAttributes encodes a neutral request's attributes, nil for none.
+func checkAttributes(c *provider.Check, attributes map[string]any) []byte {
+	if len(attributes) == 0 {
+		return nil
+	}
+	var empty, clash bool
+	for name := range attributes {
+		name = strings.ToLower(strings.TrimSpace(name))
+		empty = empty || name == ""
+		clash = clash || standard[name]
+	}
+	if empty {
+		c.Invalid("Attributes", "", "must have a name each")
+	}
+	if clash {
+		c.Invalid("Attributes", "", "must not be named as a standard field of User.com is")
+	}
+	return c.Attributes(attributes)
+}

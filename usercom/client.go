@@ -1,0 +1,240 @@
+package usercom
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// Name is the provider's name in users and errors.
+const Name = "usercom"
+
+const (
+	domain = ".user.com"
+	// apiPath is where the API stands on a host.
+	apiPath = "/api/public"
+	// requestIDHeader is Cloudflare's, which stands before User.com.
+	requestIDHeader = "Cf-Ray"
+)
+
+// A Version is a version of User.com's API.
+type Version int
+
+// The versions. V1 is the zero value. Source: User.com, "Get started".
+const (
+	V1 Version = iota
+	V2
+)
+
+// accept is the header that chooses the version.
+func (v Version) accept() string {
+	if v == V2 {
+		return "*/*; version=2"
+	}
+	return "application/json"
+}
+
+// userID is what the version calls user_id.
+func (v Version) userID() string {
+	if v == V2 {
+		return "custom_id"
+	}
+	return "user_id"
+}
+
+// An Encoding is how the body of a create is written. Attributes are always set
+// with JSON, which alone keeps the types of their values.
+type Encoding int
+
+// The encodings. JSON is the zero value; Form is application/x-www-form-urlencoded,
+// with one pair for each tag.
+const (
+	JSON Encoding = iota
+	Form
+)
+
+func (e Encoding) contentType() string {
+	if e == Form {
+		return "application/x-www-form-urlencoded"
+	}
+	return "application/json"
+}
+
+// Config makes a Client. APIKey must be set, and App or HTTP.BaseURL.
+type Config struct {
+	// App is the application: its subdomain ("acme"), its host ("acme.user.com"), or
+	// a URL.
+	App string
+	// APIKey is the application's key. White space around it is ignored.
+	APIKey userapi.Secret
+	// Version is the API's version; the zero value is V1.
+	Version Version
+	// Encoding is how creates are written; the zero value is JSON.
+	Encoding Encoding
+	// HTTP says how to talk; its BaseURL stands in for the address that App gives.
+	// To either, /api/public is added unless it ends so already.
+	HTTP userapi.HTTPOptions
+}
+
+func (c Config) shown() provider.Shown {
+	credential := "none"
+	if c.APIKey != "" {
+		credential = "api key"
+	}
+	return provider.Shown{Type: "usercom.Config", Attrs: []slog.Attr{
+		slog.String("credential", credential), slog.Int("version", int(c.Version)+1),
+	}}
+}
+
+// Format shows whether a key is set and the version, and nothing else.
+func (c Config) Format(f fmt.State, verb rune) { c.shown().Format(f, verb) }
+
+// LogValue is like Format.
+func (c Config) LogValue() slog.Value { return c.shown().LogValue() }
+
+// MarshalJSON is like Format.
+func (c Config) MarshalJSON() ([]byte, error) { return c.shown().MarshalJSON() }
+
+// A Client creates users in one User.com application. It is safe for concurrent
+// use; make it with New.
+type Client struct {
+	// Users has User.com's own calls.
+	Users *UsersService
+
+	core *core
+}
+
+// core is what the client's services share. The key stands in the closure of token
+// alone.
+type core struct {
+	http     *transport.Client
+	token    token
+	version  Version
+	encoding Encoding
+}
+
+// New makes a client, or returns a *userapi.Error of KindInvalid that names every
+// setting that is wrong. It sends nothing.
+func New(cfg Config) (*Client, error) {
+	cfg.APIKey = userapi.Secret(strings.TrimSpace(cfg.APIKey.Reveal()))
+	base, faults := cfg.check()
+	opts := cfg.HTTP
+	opts.BaseURL = base
+	client, httpFaults := transport.New(transport.Config{
+		Provider:        Name,
+		Options:         opts,
+		Header:          http.Header{"Accept": {cfg.Version.accept()}},
+		RequestIDHeader: requestIDHeader,
+	})
+	for i, f := range httpFaults {
+		if f.VendorField == "Config.HTTP.BaseURL" && cfg.HTTP.BaseURL == "" {
+			httpFaults[i].VendorField = "Config.App"
+		}
+	}
+	if err := provider.InvalidConfig(Name, append(faults, httpFaults...)); err != nil {
+		return nil, err
+	}
+	key := cfg.APIKey.Reveal()
+	c := &core{
+		http: client, token: func() string { return key },
+		version: cfg.Version, encoding: cfg.Encoding,
+	}
+	return &Client{Users: &UsersService{core: c}, core: c}, nil
+}
+
+// check returns the API's address and what is wrong with the settings.
+func (c Config) check() (base string, faults []userapi.FieldError) {
+	var check provider.Check
+	base = c.HTTP.BaseURL
+	appOK := isApp(c.App)
+	switch {
+	case c.App == "" && base == "":
+		check.Required("", "Config.App", "must be set, or HTTP.BaseURL")
+	case c.App != "" && !appOK:
+		check.Invalid("", "Config.App", "must be the application's subdomain, its host, or a URL that begins with https://")
+	}
+	switch {
+	case base != "":
+	case appOK:
+		base = appURL(c.App)
+	default:
+		base = appURL("app") // so that the transport does not report the fault again
+	}
+	if c.APIKey == "" {
+		check.Required("", "Config.APIKey", "must be set")
+	}
+	check.Credential("Config.APIKey", c.APIKey)
+	if c.Version != V1 && c.Version != V2 {
+		check.Invalid("", "Config.Version", "must be V1 or V2")
+	}
+	if c.Encoding != JSON && c.Encoding != Form {
+		check.Invalid("", "Config.Encoding", "must be JSON or Form")
+	}
+	return withAPIPath(base), check.Faults()
+}
+
+// isApp reports whether app is a URL, or has the characters of a host's name. What
+// is wrong with a URL is the transport's to say.
+func isApp(app string) bool {
+	if strings.Contains(app, "://") {
+		return true
+	}
+	for _, label := range strings.Split(app, ".") {
+		if label == "" || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
+			return false
+		}
+		if strings.ContainsFunc(label, func(r rune) bool {
+			return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// appURL returns the address of an application.
+func appURL(app string) string {
+	switch {
+	case strings.Contains(app, "://"):
+		return app
+	case strings.Contains(app, "."):
+		return "https://" + app
+	default:
+		return "https://" + app + domain
+	}
+}
+
+// withAPIPath adds the API's path to an address that does not end in it. It leaves
+// alone what the transport refuses.
+func withAPIPath(base string) string {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		return base
+	}
+	base = strings.TrimRight(base, "/")
+	if strings.HasSuffix(base, apiPath) {
+		return base
+	}
+	return base + apiPath
+}
+
+// CloseIdleConnections closes the connections that are kept for later use. A
+// transport that came with the caller's http.Client is asked to do the same.
+func (c *Client) CloseIdleConnections() { c.core.http.CloseIdleConnections() }
+
+// Format shows the type alone.
+func (c Client) Format(f fmt.State, verb rune) { clientShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (c Client) LogValue() slog.Value { return clientShown.LogValue() }
+
+// MarshalJSON is like Format.
+func (c Client) MarshalJSON() ([]byte, error) { return clientShown.MarshalJSON() }
+
+var clientShown = provider.Shown{Type: "usercom.Client"}

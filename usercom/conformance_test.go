@@ -1,0 +1,61 @@
+package usercom_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/enlist-go/enlist/usercom"
+	"github.com/enlist-go/enlist/usercom/usercomtest"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+const plantedKey = "planted0123456789planted0123456789planted0123456789planted012345"
+
+// conformance returns the harness for a version and an encoding.
+func conformance(version usercom.Version, encoding usercom.Encoding) userapitest.Harness {
+	return userapitest.Harness{
+		New: func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, userapitest.Backend) {
+			srv := usercomtest.NewServer(t, usercomtest.WithAPIKey(plantedKey))
+			cfg := srv.Config()
+			opts.BaseURL = cfg.HTTP.BaseURL
+			cfg.HTTP, cfg.Version, cfg.Encoding = opts, version, encoding
+			c, err := usercom.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c, srv
+		},
+		Minimal: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{Email: fmt.Sprintf("minimal%d@example.org", n)}
+		},
+		Full: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{
+				IdempotencyKey: fmt.Sprintf("key-%d", n), ExternalID: fmt.Sprintf("crm/%06d", n),
+				Username: fmt.Sprintf("ada.nowakowska%d", n), Email: fmt.Sprintf("ada%d+tag@example.org", n), Phone: fmt.Sprintf("+4850010%04d", n),
+				Password: userapi.Secret(fmt.Sprintf("!Ada-planted-%d", n)), FullName: "Ada Nowakowska", GivenName: "Adalbert", FamilyName: "Nowakowska",
+				Timezone: "Europe/Warsaw", Language: "pl", Tags: []string{"newsletter", "a,b"}, Attributes: map[string]any{"plan": "gold", "seats": 12},
+				Extensions: []userapi.Extension{&usercom.Extra{Gender: usercom.GenderFemale, Score: new(int64(0)), City: "Gdynia"}},
+			}
+		},
+		Duplicate: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{ExternalID: fmt.Sprintf("crm/%06d", n), Email: fmt.Sprintf("else%d@example.org", n)}
+		},
+		Invalid: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{Email: fmt.Sprintf("not an address %d", n)}
+		},
+		Secrets: []string{plantedKey},
+	}
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	t.Run("v1 json", func(t *testing.T) {
+		t.Parallel()
+		userapitest.Run(t, conformance(usercom.V1, usercom.JSON))
+	})
+	t.Run("v2 form", func(t *testing.T) {
+		t.Parallel()
+		userapitest.Run(t, conformance(usercom.V2, usercom.Form))
+	})
+}

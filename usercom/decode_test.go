@@ -1,0 +1,106 @@
+package usercom
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+)
+
+func TestMembersOf(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"id", "user_id", "created_at", "attributes", "web_push_subscription"} {
+		assert.Contains(t, membersOf(&User{}), name)
+	}
+	assert.NotContains(t, membersOf(&User{}), "-")
+	assert.Len(t, membersOf(&CreateUserRequest{}), 22) // 21 and tags
+	for _, name := range []string{"email", "custom_id", "company_custom_id", "user_key", "chat_id", "first_name", "attributes"} {
+		assert.True(t, standard[name], name)
+	}
+	assert.False(t, standard["-"])
+}
+
+func TestOlder(t *testing.T) {
+	t.Parallel()
+	const date = "Mon, 02 Mar 2026 08:15:31 GMT"
+	local := time.Date(2026, 3, 2, 20, 0, 0, 0, time.UTC) // this machine's clock is far ahead
+	reply := func(date string, took time.Duration) *transport.Reply {
+		h := http.Header{}
+		if date != "" {
+			h.Set("Date", date)
+		}
+		return &transport.Reply{Header: h, Sent: local, Read: local.Add(took)}
+	}
+	for name, test := range map[string]struct {
+		created string
+		reply   *transport.Reply
+		older   bool
+	}{
+		"new":                        {"2026-03-02T08:15:30.104233Z", reply(date, time.Second), false},
+		"within the slack":           {"2026-03-02T08:14:31Z", reply(date, time.Second), false},
+		"beyond the slack":           {"2026-03-02T08:14:29Z", reply(date, time.Second), true},
+		"a slow reply":               {"2026-03-02T08:13:31Z", reply(date, 90*time.Second), false},
+		"years ago":                  {"2017-06-13T12:22:38.748373Z", reply(date, time.Second), true},
+		"in the future":              {"2026-03-02T09:00:00Z", reply(date, time.Second), false},
+		"no date, by our clock old":  {"2026-03-02T08:15:30Z", reply("", time.Second), true},
+		"no date, by our clock new":  {"2026-03-02T19:59:30Z", reply("", time.Second), false},
+		"a date that cannot be read": {"2026-03-02T19:59:30Z", reply("yesterday", time.Second), false},
+		"no time of creation":        {"", reply(date, time.Second), false},
+		"unreadable creation":        {"long ago", reply(date, time.Second), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var u User
+			require.NoError(t, json.Unmarshal([]byte(`{"id":1,"created_at":"`+test.created+`"}`), &u))
+			assert.Equal(t, test.older, u.older(test.reply))
+		})
+	}
+}
+
+func TestFormKeepsEveryDigit(t *testing.T) {
+	t.Parallel()
+	check := provider.NativeCheck(Name)
+	r := CreateUserRequest{
+		Email: new("a&b=c@example.org"), Score: new(int64(9007199254740993)), Notifications: new(true),
+		Unsubscribed: new(false), Gender: GenderFemale, Tags: []string{"b c", "a"},
+	}
+	assert.Equal(t, "email=a%26b%3Dc%40example.org&gender=3&notifications=true&score=9007199254740993&tags=b+c&tags=a&unsubscribed=false",
+		string(r.encode(V1, Form, &check)))
+	assert.Empty(t, check.Faults())
+}
+
+func FuzzDecodeUser(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.json")
+	require.NoError(f, err)
+	for _, file := range append(files, "testdata/create_201_truncated.txt") {
+		data, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(data)
+	}
+	f.Add([]byte(`{"id":"7","tags":null,"gender":2,"score":"x","companies":[{"id":"a"}],"ID":9}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var r CreateUserResponse
+		bad, err := r.decode(data)
+		if err != nil && bad == nil {
+			t.Fatal("a text that is no JSON is no success")
+		}
+		if bad == nil && r.ID <= 0 {
+			t.Fatal("a success without an id")
+		}
+		if err != nil {
+			return
+		}
+		if _, err := json.Marshal(r); err != nil {
+			t.Fatalf("what was decoded cannot be encoded: %v", err)
+		}
+		_ = r.neutral()
+	})
+}

@@ -1,0 +1,183 @@
+package usercom
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// An APIError is an error as User.com sent it. Its fields hold the vendor's own
+// text, which may repeat what was sent; its printed forms do not show them.
+// Source: User.com, "HTTP response codes", for the statuses; what its API answers,
+// and the framework that it is built on, for the bodies.
+type APIError struct {
+	StatusCode int `json:"status_code"`
+	// Detail is the text of {"detail": …}, or of "error" or "message" in its place.
+	Detail string `json:"detail"`
+	// Code is "" unless the body has one.
+	Code string `json:"code"`
+	// Errors holds the messages by field, of {"errors": {field: […]}} and of
+	// {field: […]}.
+	Errors map[string][]string `json:"errors"`
+	// NonFieldErrors holds the messages of no field.
+	NonFieldErrors []string `json:"non_field_errors"`
+	// Header and Body are the reply's; the body, which may be a page of HTML, is cut
+	// at 64 KiB.
+	Header http.Header `json:"-"`
+	Body   []byte      `json:"-"`
+}
+
+func (e *APIError) fields() []string {
+	body := provider.ErrorBody{Fields: e.Errors}
+	return body.FieldNames()
+}
+
+func (e APIError) shown() provider.Shown {
+	return provider.Shown{Type: "usercom.APIError", Attrs: []slog.Attr{
+		slog.Int("status", e.StatusCode), slog.Int("errors", len(e.Errors)),
+	}}
+}
+
+// Error tells the status.
+func (e *APIError) Error() string { return fmt.Sprintf("usercom: status %d", e.StatusCode) }
+
+// Format shows the status and how many fields have errors.
+func (e APIError) Format(f fmt.State, verb rune) { e.shown().Format(f, verb) }
+
+// LogValue is like Format.
+func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
+
+// MarshalJSON is like Format.
+func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
+
+// decodeError reads any body that comes with a status that is no success. It never
+// fails and never hides the status.
+func decodeError(status int, header http.Header, body []byte) *APIError {
+	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
+	decoded, ok := provider.DecodeErrorBody(body, true)
+	if !ok {
+		// The framework also answers with a bare list of messages.
+		wrapped := bytes.Join([][]byte{[]byte(`{"errors":`), body, []byte(`}`)}, nil)
+		decoded, _ = provider.DecodeErrorBody(wrapped, false)
+	}
+	e.Detail, e.Code = decoded.Message, decoded.Code
+	e.Errors, e.NonFieldErrors = decoded.Fields, decoded.General
+	return e
+}
+
+// unique are the fields that may be taken.
+var unique = [...]string{"user_id", "custom_id", "email"}
+
+// isTaken recognises what the framework says of a value, or of several together,
+// that another record has.
+func isTaken(message string) bool {
+	return slices.ContainsFunc([]string{"must be unique", "already exists", "must make a unique set"}, func(text string) bool {
+		return strings.Contains(message, text)
+	})
+}
+
+// judge says what a reply to a create means.
+func judge(r *transport.Reply) transport.Verdict {
+	v := provider.Judge(r.Status)
+	if v.OK {
+		return v
+	}
+	e := decodeError(r.Status, r.Header, r.Body)
+	v.Err = e
+	if v.Kind != userapi.KindInvalid {
+		return v
+	}
+	taken := slices.ContainsFunc(e.NonFieldErrors, isTaken)
+	for _, name := range unique {
+		taken = taken || slices.ContainsFunc(e.Errors[name], isTaken)
+	}
+	if taken {
+		v.Kind = userapi.KindConflict
+	}
+	return v
+}
+
+// judgeAttributes says what a reply to a request means that sets attributes, which
+// may be repeated after any passing failure.
+func judgeAttributes(r *transport.Reply) transport.Verdict {
+	v := provider.Judge(r.Status)
+	if v.OK {
+		return v
+	}
+	v.Err = decodeError(r.Status, r.Header, r.Body)
+	if v.Kind == userapi.KindUnavailable {
+		v.Again = transport.AfterWait
+	}
+	return v
+}
+
+// neutralField names the field of userapi.CreateUserRequest that a member of
+// User.com's comes from.
+var neutralField = map[string]string{
+	"email":        "Email",
+	"user_id":      "ExternalID",
+	"custom_id":    "ExternalID",
+	"phone_number": "Phone",
+	"first_name":   "GivenName",
+	"last_name":    "FamilyName",
+	"timezone":     "Timezone",
+	"tags":         "Tags",
+}
+
+// newError makes the error that the caller gets.
+func newError(op string, res *transport.Result, mask provider.Mask) *userapi.Error {
+	e := provider.NewError(Name, op, res, mask)
+	vendor, ok := res.Err.(*APIError)
+	if !ok {
+		return e
+	}
+	e.Code = mask.Code(vendor.Code)
+	for _, name := range vendor.fields() {
+		member, _, _ := strings.Cut(name, ".") // tags.0
+		for _, message := range vendor.Errors[name] {
+			e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
+				Field: neutralField[member], VendorField: mask.Code(name),
+				Code: fieldCode(message), Message: mask.Text(message),
+			})
+		}
+	}
+	texts := slices.Clone(vendor.NonFieldErrors)
+	if vendor.Detail != "" {
+		texts = append(texts, vendor.Detail)
+	}
+	e.Message = mask.Text(strings.Join(texts, "; "))
+	return e
+}
+
+// fieldCode is our code for one of the framework's fixed texts.
+func fieldCode(message string) string {
+	switch {
+	case isTaken(message):
+		return "taken"
+	case strings.Contains(message, "no more than"):
+		return "too_long"
+	case strings.Contains(message, "field is required"), strings.Contains(message, "may not be"):
+		return "required"
+	default:
+		return "invalid"
+	}
+}
+
+// Text and the other leaf types of replies never fail to decode: what one cannot
+// read it keeps.
+type (
+	// Text is a text that may come as a number.
+	Text = wire.Text
+	// Number is a whole number that may come as a text.
+	Number = wire.Number
+	// Time is a time that may be written in several ways.
+	Time = wire.Time
+)

@@ -1,0 +1,214 @@
+package usercomtest
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/binary"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// firstID is the id of the first user.
+const firstID = 310455021
+
+// User is a user that the server holds. A text that is not set is "".
+type User struct {
+	ID int64
+	// Key is made by the server, UserID is the caller's: custom_id in V2.
+	Key, UserID                             string
+	Email, FirstName, LastName, PhoneNumber string
+	// Gender and Status are words.
+	Gender, Status              string
+	Score, AssignedTo           int64
+	Notifications, Unsubscribed bool
+	// CompanyID is the caller's own id of the company.
+	CompanyID                           string
+	City, Region, Country, Timezone     string
+	FacebookURL, GoogleURL, GravatarURL string
+	LinkedInURL, TwitterURL             string
+	Tags                                []string
+	Attributes                          map[string]json.RawMessage
+	CreatedAt, UpdatedAt                time.Time
+}
+
+// copied returns a copy that shares nothing with u.
+func (u User) copied() User {
+	u.Tags = slices.Clone(u.Tags)
+	u.Attributes = maps.Clone(u.Attributes)
+	return u
+}
+
+// name is what User.com makes of the names.
+func (u *User) name() string {
+	if name := strings.TrimSpace(u.FirstName + " " + u.LastName); name != "" {
+		return name
+	}
+	return u.Email
+}
+
+// A store holds the users. Its zero value needs init.
+type store struct {
+	now func() time.Time
+
+	mu         sync.Mutex
+	users      map[int64]User
+	lastID     int64
+	tags       ids
+	companies  ids
+	attributes ids
+}
+
+// ids gives numbers to names.
+type ids map[string]int64
+
+func (i ids) of(name string, first int64) int64 {
+	id, has := i[name]
+	if !has {
+		id = first + int64(len(i))
+		i[name] = id
+	}
+	return id
+}
+
+func (s *store) init(now func() time.Time) {
+	s.now, s.lastID = now, firstID-1
+	s.users = map[int64]User{}
+	s.tags, s.companies, s.attributes = ids{}, ids{}, ids{}
+}
+
+func (s *store) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.users)
+}
+
+func (s *store) all() []User {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]User, 0, len(s.users))
+	for _, id := range slices.Sorted(maps.Keys(s.users)) {
+		list = append(list, s.users[id].copied())
+	}
+	return list
+}
+
+func (s *store) get(id int64) (User, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, has := s.users[id]
+	return u.copied(), has
+}
+
+// byUserID returns the id of the user that has a user_id, 0 for none.
+func (s *store) byUserID(userID string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.holder(userID)
+}
+
+// holder is byUserID for those who hold the lock.
+func (s *store) holder(userID string) int64 {
+	for id, u := range s.users {
+		if userID != "" && u.UserID == userID {
+			return id
+		}
+	}
+	return 0
+}
+
+// create makes a user, or updates the one that has the user_id if that is wanted.
+// created says which.
+func (s *store) create(values map[string]json.RawMessage, v2, update bool) (u User, created bool, faults map[string][]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now().UTC()
+	created = true
+	u = User{Gender: "unknown", Status: "visitor", Notifications: true, CreatedAt: now}
+	if holder := s.holder(memberText(values, userIDName(v2))); update && holder != 0 {
+		u, created = s.users[holder].copied(), false
+	}
+	if faults = s.assign(&u, values, v2); faults != nil {
+		return User{}, false, faults
+	}
+	if created {
+		s.lastID++
+		u.ID, u.Key = s.lastID, keyOf(s.lastID)
+	}
+	u.UpdatedAt = now
+	s.users[u.ID] = u
+	return u.copied(), created, nil
+}
+
+// update changes a user. has is false where there is none.
+func (s *store) update(id int64, values map[string]json.RawMessage, v2 bool) (u User, has bool, faults map[string][]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, has = s.users[id]
+	if !has {
+		return User{}, false, nil
+	}
+	u = u.copied()
+	if faults = s.assign(&u, values, v2); faults != nil {
+		return User{}, true, faults
+	}
+	u.UpdatedAt = s.now().UTC()
+	s.users[id] = u
+	return u.copied(), true, nil
+}
+
+// assign sets a user's fields, or returns what is wrong with them.
+func (s *store) assign(u *User, values map[string]json.RawMessage, v2 bool) map[string][]string {
+	faults := map[string][]string{}
+	for name, f := range fieldsOf(v2) {
+		if value, has := values[name]; has {
+			if fault := f(u, value); fault != "" {
+				faults[name] = []string{fault}
+			}
+		}
+	}
+	if holder := s.holder(u.UserID); holder != 0 && holder != u.ID {
+		faults[userIDName(v2)] = []string{"This field must be unique."}
+	}
+	if len(faults) > 0 {
+		return faults
+	}
+	return nil
+}
+
+func (s *store) delete(id int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, has := s.users[id]
+	delete(s.users, id)
+	return has
+}
+
+// set sets a user's custom attributes.
+func (s *store) set(id int64, values map[string]json.RawMessage) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, has := s.users[id]
+	if !has {
+		return false
+	}
+	u = u.copied()
+	if u.Attributes == nil {
+		u.Attributes = map[string]json.RawMessage{}
+	}
+	for name, value := range values {
+		u.Attributes[name] = slices.Clone(value)
+	}
+	u.UpdatedAt = s.now().UTC()
+	s.users[id] = u
+	return true
+}
+
+// keyOf makes the twelve characters of a user's key.
+func keyOf(id int64) string {
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64(nil, uint64(id)))
+	return base32.StdEncoding.EncodeToString(sum[:])[:12]
+}
