@@ -168,16 +168,15 @@ var contextChecks = []check{
 	}},
 	{"context/no_wait_past_deadline", func(t *testing.T, h *Harness) {
 		b := open(t, h, func(o *userapi.HTTPOptions) {
-			o.Retry = userapi.RetryPolicy{BaseWait: time.Hour, MaxWait: time.Hour, Jitter: -1}
+			o.Retry = userapi.RetryPolicy{MaxAttempts: 2, BaseWait: 3 * time.Second, Jitter: -1}
 		}).warm(t)
 		b.Inject(Fault{On: Create, When: BeforeCommit, Status: 429, Times: -1})
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
-		begun := time.Now()
 		e := b.fails(ctx, t, h.Minimal(2))
 		want(t, e, userapi.KindRateLimited, userapi.OutcomeRejected)
-		if took := time.Since(begun); took > 20*time.Second {
-			t.Errorf("the call waited %v for a retry that could not fit", took)
+		if ctx.Err() != nil {
+			t.Error("the call waited for a retry that could not fit")
 		}
 		b.sent(t, 1)
 	}},
