@@ -15,9 +15,14 @@ const Redacted = "[REDACTED]"
 // A Secret is a text that must not be seen: a password, a key, a token. However
 // it is printed, logged or encoded it shows Redacted, or nothing when it is
 // empty; Reveal returns the text. Decoding JSON or text into a Secret works as
-// for a string. Converting it to a string defeats it, as does keeping it in an
-// unexported field of a struct that is then printed: package fmt cannot call
-// methods there.
+// for a string.
+//
+// Three things defeat it: converting it to a string; keeping it in an unexported
+// field of a struct that is then printed, where package fmt cannot call methods;
+// and the misuse of a verb, which fmt answers by printing what it was given as it
+// is: %w or %p of a Secret, and %s of a struct with a pointer to a struct that
+// holds one. The last of these go vet reports. As the key of a map it is encoded
+// as the text it is.
 type Secret string
 
 // Reveal returns the secret text.

@@ -1,0 +1,49 @@
+package fusionauth_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/enlist-go/enlist/fusionauth"
+	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+const conformanceKey = "planted-api-key-0123456789"
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	userapitest.Run(t, userapitest.Harness{
+		New: func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, userapitest.Backend) {
+			srv := fusionauthtest.NewServer(t, fusionauthtest.WithAPIKey(conformanceKey))
+			cfg := srv.Config()
+			opts.BaseURL = cfg.HTTP.BaseURL
+			cfg.HTTP = opts
+			c, err := fusionauth.New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c, srv
+		},
+		Minimal: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{Username: fmt.Sprintf("minimal%d", n), Password: "qz-planted-7!"}
+		},
+		Full: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{
+				IdempotencyKey: fmt.Sprintf("key-%d", n), ExternalID: fmt.Sprintf("crm/%06d", n),
+				Username: fmt.Sprintf("ada.nowakowska%d", n), Email: fmt.Sprintf("Ada%d+tag@example.org", n), Phone: fmt.Sprintf("+4850010%04d", n),
+				Password: userapi.Secret(fmt.Sprintf("!Ada-planted-%d", n)), FullName: "Ada Nowakowska", GivenName: "Adalbert", FamilyName: "Nowakowska",
+				Timezone: "Europe/Warsaw", Language: "pl", Tags: []string{"newsletter"}, Attributes: map[string]any{"plan": "gold", "seats": 12},
+				Extensions: []userapi.Extension{&fusionauth.Extra{MiddleName: "Maria"}},
+			}
+		},
+		Duplicate: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{Email: fmt.Sprintf("ada%d+TAG@example.org", n), Password: "qz-planted-8!"}
+		},
+		Invalid: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{Username: fmt.Sprintf("invalid%d", n), Password: "qz7!"}
+		},
+		Secrets: []string{conformanceKey},
+	})
+}

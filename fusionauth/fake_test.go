@@ -1,0 +1,363 @@
+package fusionauth_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/fusionauth"
+	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
+	"github.com/enlist-go/enlist/internal/fakehttp"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+// newPair returns a fake and a client that talks to it.
+func newPair(t *testing.T, opts ...fusionauthtest.Option) (*fusionauth.Client, *fusionauthtest.Server) {
+	t.Helper()
+	server := fusionauthtest.NewServer(t, opts...)
+	cfg := server.Config()
+	cfg.HTTP.Retry = userapi.RetryPolicy{BaseWait: time.Millisecond, Jitter: -1}
+	return clientOf(t, cfg), server
+}
+
+func clientOf(t *testing.T, cfg fusionauth.Config) *fusionauth.Client {
+	t.Helper()
+	c, err := fusionauth.New(cfg)
+	require.NoError(t, err)
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+func numbered(n int) userapi.CreateUserRequest {
+	return userapi.CreateUserRequest{
+		ExternalID: fmt.Sprintf("customer-%d", n), Email: fmt.Sprintf("Jane%d@Example.com", n),
+		Username: fmt.Sprintf("jane%d", n), Password: password, Attributes: map[string]any{"n": n},
+	}
+}
+
+func TestFakeTakesTheWholeRequest(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]userapitest.ServerOptions{"HTTP/1": {}, "TLS": {TLS: true}, "HTTP/2": {HTTP2: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, server := newPair(t, fusionauthtest.WithHTTP(o))
+			u, err := c.CreateUser(t.Context(), fullRequest())
+			require.NoError(t, err)
+			assert.Equal(t, customerID, u.ID)
+			assert.Equal(t, "jane@example.com", u.Email)
+			assert.Equal(t, "customer-42", u.ExternalID)
+			assert.WithinDuration(t, time.Now(), u.CreatedAt, time.Minute)
+			native, ok := userapi.As[*fusionauth.CreateUserResponse](u)
+			require.True(t, ok)
+			assert.True(t, native.Token.Reveal() != "" && native.EmailVerificationID.Reveal() != "")
+			assert.True(t, native.TokenExpirationInstant.After(u.CreatedAt))
+			assert.Len(t, native.User.Identities, 2)
+			assert.Equal(t, "9007199254740993", fmt.Sprint(native.User.Data["big"]))
+
+			users := server.Users()
+			require.Len(t, users, 1)
+			assert.Equal(t, customerID, users[0].ID)
+			assert.True(t, users[0].HasPassword)
+			requests := server.Requests()
+			require.Len(t, requests, 1)
+			assert.Equal(t, "/api/user/"+customerID, requests[0].URI)
+			assert.NotContains(t, string(requests[0].Body), password)
+		})
+	}
+}
+
+func TestFakeTakesTheVendorsSample(t *testing.T) {
+	t.Parallel()
+	c, server := newPair(t)
+	resp, err := c.Users.Create(t.Context(), sampleRequest(t))
+	require.NoError(t, err)
+	assert.Equal(t, "00000001-0000-4000-8000-000000000011", resp.User.ID)
+	assert.Len(t, resp.User.Memberships, 2)
+	assert.Len(t, resp.User.TwoFactor.Methods, 2)
+	assert.True(t, resp.User.TwoFactor.Methods[0].Secret == "" && resp.User.Password == "" && resp.User.Salt == "")
+	assert.True(t, *resp.User.Active, "a new user is active whatever was sent")
+	assert.Equal(t, 1, server.UserCount())
+}
+
+func TestConflicts(t *testing.T) {
+	t.Parallel()
+	c, _ := newPair(t)
+	_, err := c.CreateUser(t.Context(), numbered(1))
+	require.NoError(t, err)
+
+	_, err = c.CreateUser(t.Context(), numbered(1))
+	e := asError(t, err)
+	assert.Equal(t, userapi.KindConflict, e.Kind)
+	assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
+	assert.NotEmpty(t, e.UserID)
+	assert.Equal(t, []string{"Email", "Username", "ExternalID"}, fieldNames(e))
+	for _, f := range e.FieldErrors {
+		assert.Equal(t, "duplicate", f.Code)
+		assert.NotContains(t, strings.ToLower(f.Message), "jane1")
+	}
+	var api *fusionauth.APIError
+	require.ErrorAs(t, err, &api)
+	assert.Contains(t, string(api.Body), "already exists")
+
+	req := numbered(2)
+	req.Username, req.Password = "JANE1", "short"
+	_, err = c.CreateUser(t.Context(), req)
+	require.ErrorIs(t, err, userapi.ErrConflict)
+	assert.Equal(t, []string{"Password", "Username"}, fieldNames(asError(t, err)))
+
+	req = numbered(3)
+	req.Password = "short"
+	_, err = c.CreateUser(t.Context(), req)
+	require.ErrorIs(t, err, userapi.ErrInvalid)
+}
+
+func fieldNames(e *userapi.Error) []string {
+	var names []string
+	for _, f := range e.FieldErrors {
+		names = append(names, f.Field)
+	}
+	return names
+}
+
+func TestKeyAndTenant(t *testing.T) {
+	t.Parallel()
+	server := fusionauthtest.NewServer(t, fusionauthtest.WithTenants(tenantA, tenantB))
+	cfg := server.Config()
+	cfg.TenantID = ""
+	_, err := clientOf(t, cfg).CreateUser(t.Context(), numbered(1))
+	e := asError(t, err)
+	assert.Equal(t, userapi.KindInvalid, e.Kind)
+	assert.Equal(t, "TenantIdRequired", e.Code)
+
+	for _, tenant := range []string{tenantA, tenantB} {
+		req := numbered(1)
+		req.Extensions = []userapi.Extension{fusionauth.Extra{TenantID: tenant}}
+		_, err = clientOf(t, cfg).CreateUser(t.Context(), req)
+		require.NoError(t, err, "each tenant has its own users")
+	}
+	assert.Equal(t, 2, server.UserCount())
+
+	cfg.APIKey = "wrong"
+	_, err = clientOf(t, cfg).CreateUser(t.Context(), numbered(1))
+	e = asError(t, err)
+	assert.Equal(t, userapi.KindUnauthorized, e.Kind)
+	assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
+	assert.NotEmpty(t, e.UserID)
+}
+
+// What goes wrong on the way is told for what it is, and a create is sent once.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	const webhook = `{"generalErrors":[{"code":"[WebhookTransactionException]","message":"no"}]}`
+	respond := func(status int, body string) userapitest.Fault {
+		return userapitest.Fault{When: userapitest.BeforeCommit, Status: status, Body: []byte(body)}
+	}
+	for _, tt := range []struct {
+		name    string
+		fault   userapitest.Fault
+		kind    userapi.Kind
+		outcome userapi.Outcome
+		users   int
+	}{
+		{"reset before", userapitest.Fault{Do: userapitest.Reset}, userapi.KindUnavailable, userapi.OutcomeUnknown, 0},
+		{"reset after", userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset}, userapi.KindUnavailable, userapi.OutcomeUnknown, 1},
+		{"hang-up after", userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup}, userapi.KindUnavailable, userapi.OutcomeUnknown, 1},
+		{"stall after", userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Stall}, userapi.KindTimeout, userapi.OutcomeUnknown, 1},
+		{"cut off before the id", userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Truncate, Status: 200, Body: []byte(`{"token":"x"}`)}, userapi.KindProtocol, userapi.OutcomeUnknown, 1},
+		{"an empty success", userapitest.Fault{When: userapitest.AfterCommit, Status: 200}, userapi.KindProtocol, userapi.OutcomeUnknown, 1},
+		{"a page in place of a success", userapitest.Fault{When: userapitest.AfterCommit, Status: 200, Body: []byte("<html>")}, userapi.KindProtocol, userapi.OutcomeUnknown, 1},
+		{"another user's success", userapitest.Fault{When: userapitest.AfterCommit, Status: 200, Body: []byte(`{"user":{"id":"` + userID + `"}}`)}, userapi.KindProtocol, userapi.OutcomeUnknown, 1},
+		{"a redirect", userapitest.Fault{When: userapitest.BeforeCommit, Status: 307, Header: http.Header{"Location": {"/api/user"}}}, userapi.KindProtocol, userapi.OutcomeRejected, 0},
+		{"a webhook", respond(504, webhook), userapi.KindUnavailable, userapi.OutcomeRejected, 0},
+		{"a load balancer", respond(504, "<html>"), userapi.KindUnavailable, userapi.OutcomeUnknown, 0},
+		{"the search engine", respond(503, webhook), userapi.KindUnavailable, userapi.OutcomeUnknown, 0},
+		{"the firewall", respond(403, "<html>"), userapi.KindForbidden, userapi.OutcomeRejected, 0},
+		{"another conflict", respond(409, `{"generalErrors":[{"code":"[other]"}]}`), userapi.KindConflict, userapi.OutcomeRejected, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			server := fusionauthtest.NewServer(t)
+			cfg := server.Config()
+			cfg.HTTP.Timeout = 200 * time.Millisecond
+			server.Inject(tt.fault)
+			_, err := clientOf(t, cfg).CreateUser(t.Context(), numbered(42))
+			e := asError(t, err)
+			assert.Equal(t, tt.kind, e.Kind)
+			assert.Equal(t, tt.outcome, e.Outcome)
+			assert.Equal(t, customerID, e.UserID)
+			assert.Nil(t, e.User)
+			assert.Equal(t, 1, e.Attempts)
+			assert.Len(t, server.Requests(), 1)
+			assert.Equal(t, tt.users, server.UserCount())
+		})
+	}
+}
+
+func TestCutOffSuccessWithTheID(t *testing.T) {
+	t.Parallel()
+	c, server := newPair(t)
+	server.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Truncate, Status: 200,
+		Body: []byte(`{"user":{"id":"` + customerID + `","email":"jane42@example.com","data":{"a":"some more text here"}}}`)})
+	_, err := c.CreateUser(t.Context(), numbered(42))
+	e := asError(t, err)
+	assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
+	require.NotNil(t, e.User)
+	assert.Equal(t, customerID, e.User.ID)
+}
+
+func TestRetryableConflictIsRepeated(t *testing.T) {
+	t.Parallel()
+	c, server := newPair(t)
+	conflict := userapitest.Fault{When: userapitest.BeforeCommit, Status: 409, Times: 2,
+		Body: []byte(`{"fieldErrors":{},"generalErrors":[{"code":"[retryableConflict]","message":"again"}]}`)}
+	server.Inject(conflict)
+	u, err := c.CreateUser(t.Context(), numbered(42))
+	require.NoError(t, err)
+	assert.Equal(t, customerID, u.ID)
+	assert.Len(t, server.Requests(), 3)
+	assert.Equal(t, 1, server.UserCount())
+
+	conflict.Times = -1
+	server.Inject(conflict)
+	_, err = c.CreateUser(t.Context(), numbered(43))
+	e := asError(t, err)
+	assert.Equal(t, userapi.KindConflict, e.Kind)
+	assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
+	assert.Equal(t, "retryableConflict", e.Code)
+	assert.Equal(t, 3, e.Attempts)
+}
+
+func TestRetryAfterIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := fakehttp.NewMemory()
+		server := fusionauthtest.NewServer(t, fusionauthtest.WithHTTP(userapitest.ServerOptions{Listener: memory}))
+		c := clientOf(t, server.Config())
+		server.Inject(userapitest.Fault{When: userapitest.BeforeCommit, Status: 429, Header: http.Header{"Retry-After": {"20"}}})
+		begun := time.Now()
+		_, err := c.CreateUser(t.Context(), numbered(1))
+		require.NoError(t, err)
+		assert.Equal(t, 20*time.Second, time.Since(begun))
+
+		server.Inject(userapitest.Fault{When: userapitest.BeforeCommit, Status: 429, Header: http.Header{"Retry-After": {"3600"}}})
+		begun = time.Now()
+		_, err = c.CreateUser(t.Context(), numbered(2))
+		e := asError(t, err)
+		assert.Equal(t, userapi.KindRateLimited, e.Kind)
+		assert.Equal(t, time.Hour, e.RetryAfter)
+		assert.Zero(t, time.Since(begun))
+		server.Close()
+		c.CloseIdleConnections()
+	})
+}
+
+func TestNothingIsSentToAClosedPort(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	c := clientOf(t, fusionauth.Config{APIKey: apiKey, HTTP: userapi.HTTPOptions{
+		BaseURL: "http://" + listener.Addr().String(), Retry: userapi.RetryPolicy{MaxAttempts: 1},
+	}})
+	_, err = c.CreateUser(t.Context(), numbered(42))
+	e := asError(t, err)
+	assert.Equal(t, userapi.KindUnavailable, e.Kind)
+	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
+	assert.Equal(t, customerID, e.UserID)
+}
+
+func TestContextEndsACreate(t *testing.T) {
+	t.Parallel()
+	c, server := newPair(t)
+	server.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Stall})
+	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+	defer cancel()
+	_, err := c.CreateUser(ctx, numbered(42))
+	e := asError(t, err)
+	assert.Equal(t, userapi.KindTimeout, e.Kind)
+	assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
+	assert.Equal(t, customerID, e.UserID)
+	assert.True(t, errors.Is(err, context.DeadlineExceeded))
+}
+
+func TestConcurrentCreates(t *testing.T) {
+	t.Parallel()
+	c, server := newPair(t)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	made := 0
+	for i := range 32 {
+		wg.Go(func() {
+			_, err := c.CreateUser(t.Context(), numbered(i/2)) // each twice
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				made++
+			} else {
+				assert.ErrorIs(t, err, userapi.ErrConflict)
+			}
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, 16, made)
+	assert.Equal(t, 16, server.UserCount())
+}
+
+func TestSecretsStayInTheBody(t *testing.T) {
+	t.Parallel()
+	server := fusionauthtest.NewServer(t)
+	var mu sync.Mutex
+	var log strings.Builder
+	cfg := server.Config()
+	cfg.HTTP.Logger = slog.New(slog.NewJSONHandler(writerFunc(func(p []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return log.Write(p)
+	}), nil))
+	cfg.HTTP.OnAttempt = func(a userapi.Attempt) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(&log, "%+v", a)
+	}
+	c := clientOf(t, cfg)
+	req := numbered(1)
+	u, err := c.CreateUser(t.Context(), req)
+	require.NoError(t, err)
+	native, _ := userapi.As[*fusionauth.CreateUserResponse](u)
+	_, err = c.CreateUser(t.Context(), req)
+	require.Error(t, err)
+	e := asError(t, err)
+
+	mu.Lock()
+	shown := log.String()
+	mu.Unlock()
+	assert.Contains(t, shown, "/api/user/{userId}")
+	for _, v := range []any{native, *native, u, *u, e, *e, e.Err, server.Requests()} {
+		shown += fmt.Sprintf("%v %+v %#v %s %q", v, v, v, v, v)
+	}
+	for _, r := range server.Requests() {
+		shown += string(r.Body)
+	}
+	for _, secret := range []string{
+		password, server.APIKey().Reveal(), native.Token.Reveal(), native.EmailVerificationID.Reveal(),
+		native.EmailVerificationOneTimeCode.Reveal(), native.VerificationIDs[0].ID.Reveal(),
+	} {
+		assert.False(t, strings.Contains(shown, secret), "a secret is shown")
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -1,0 +1,82 @@
+package fusionauthtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/enlist-go/enlist/internal/fakehttp"
+)
+
+// object is a JSON object; package json writes its members in alphabetical order, as
+// FusionAuth does.
+type object = map[string]any
+
+// encode writes compact JSON without the escapes for HTML that Go adds.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(err) // v was made here, of what was decoded
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+func jsonReply(status int, v any) fakehttp.Reply {
+	return fakehttp.Reply{
+		Status: status,
+		Header: http.Header{"Content-Type": {"application/json; charset=UTF-8"}},
+		Body:   encode(v),
+	}
+}
+
+// A failure gathers the errors of a request.
+type failure struct {
+	fields   object
+	generals []object
+}
+
+// field adds an error of a field. The code ends with the field's path, but for
+// invalidJSON.
+func (f *failure) field(path, word, message string) {
+	if f.fields == nil {
+		f.fields = object{}
+	}
+	code := "[" + word + "]"
+	if word != "invalidJSON" {
+		code += path
+	}
+	list, _ := f.fields[path].([]object)
+	f.fields[path] = append(list, object{"code": code, "message": message})
+}
+
+func (f *failure) general(word, message string) {
+	f.generals = append(f.generals, object{"code": "[" + word + "]", "message": message})
+}
+
+const invalidJSON = "Invalid JSON in the request body. The property was [%s]. The error was [%s]. The detailed exception was [%s\n]."
+
+// wrongType adds the error of a member that holds a value of another type.
+func (f *failure) wrongType(path string) {
+	f.field(path, "invalidJSON", fmt.Sprintf(invalidJSON, path, "Possible conversion error", "Cannot deserialize value"))
+}
+
+// unknownMember adds the error of a member that the server does not know.
+func (f *failure) unknownMember(path string) {
+	f.general("invalidJSON", fmt.Sprintf(invalidJSON, path, "Unrecognized property", "Unrecognized field"))
+}
+
+func (f *failure) any() bool { return len(f.fields) > 0 || len(f.generals) > 0 }
+
+func (f *failure) reply() fakehttp.Reply {
+	body := object{"fieldErrors": f.fields, "generalErrors": f.generals}
+	if f.fields == nil {
+		body["fieldErrors"] = object{}
+	}
+	if f.generals == nil {
+		body["generalErrors"] = []object{}
+	}
+	return jsonReply(http.StatusBadRequest, body)
+}

@@ -1,0 +1,269 @@
+package fusionauthtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/url"
+	"regexp"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A kind is what a member may hold. It reports a value that is something else; null
+// is no value and never reaches it.
+type kind interface {
+	check(v any, path string, f *failure)
+}
+
+// leaf is a kind without members. It returns "" or the word of an error's code:
+// "invalidJSON" for a value of another type, "invalidOption" for one that an
+// enumeration does not have.
+type leaf func(v any) (word string)
+
+func (k leaf) check(v any, path string, f *failure) {
+	switch word := k(v); word {
+	case "":
+	case "invalidOption":
+		f.field(path, word, "Invalid option.")
+	default:
+		f.wrongType(path)
+	}
+}
+
+func leafOf(ok func(v any) bool) leaf {
+	return func(v any) string {
+		if ok(v) {
+			return ""
+		}
+		return "invalidJSON"
+	}
+}
+
+func textThat(ok func(s string) bool) leaf {
+	return leafOf(func(v any) bool {
+		s, is := v.(string)
+		return is && ok(s)
+	})
+}
+
+func oneOf(values ...string) leaf {
+	return func(v any) string {
+		s, is := v.(string)
+		switch {
+		case !is:
+			return "invalidJSON"
+		case !slices.Contains(values, s):
+			return "invalidOption"
+		}
+		return ""
+	}
+}
+
+var (
+	localePattern = regexp.MustCompile(`^[A-Za-z]{2,8}([_-][A-Za-z0-9]{2,8})*$`)
+	zonePattern   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+\-:/]*$`)
+)
+
+// The leaf kinds. Their texts are read as the server's Java types read them.
+var (
+	text    = textThat(func(string) bool { return true })
+	uuid    = textThat(isUUID)
+	date    = textThat(func(s string) bool { _, err := time.Parse(time.DateOnly, s); return err == nil })
+	locale  = textThat(localePattern.MatchString)
+	zone    = textThat(zonePattern.MatchString)
+	uri     = textThat(func(s string) bool { _, err := url.Parse(s); return err == nil })
+	boolean = leafOf(func(v any) bool { _, ok := v.(bool); return ok })
+	double  = leafOf(func(v any) bool { _, ok := v.(json.Number); return ok })
+	integer = leafOf(func(v any) bool {
+		n, ok := v.(json.Number)
+		_, err := n.Int64()
+		return ok && err == nil
+	})
+	instant = leafOf(isInstant)
+	data    = leafOf(func(v any) bool { _, ok := v.(object); return ok })
+)
+
+// isInstant admits a number and its text, but no date in ISO form.
+func isInstant(v any) bool {
+	switch v := v.(type) {
+	case json.Number:
+		return true
+	case string:
+		_, err := strconv.ParseInt(v, 10, 64)
+		return v == "" || err == nil
+	}
+	return false
+}
+
+var uuidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+func isUUID(s string) bool { return uuidPattern.MatchString(s) }
+
+// members is an object whose members are known.
+type members map[string]kind
+
+func (m members) check(v any, path string, f *failure) {
+	o, ok := v.(object)
+	if !ok {
+		f.wrongType(path)
+		return
+	}
+	names := make([]string, 0, len(o))
+	for name := range o {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		k, known := m[name]
+		below := strings.TrimPrefix(path+"."+name, ".")
+		switch {
+		case !known:
+			f.unknownMember(below)
+		case o[name] != nil:
+			k.check(o[name], below, f)
+		}
+	}
+}
+
+// listOf is an array. The paths of errors do not tell positions.
+type listOf struct{ kind }
+
+func (l listOf) check(v any, path string, f *failure) {
+	list, ok := v.([]any)
+	if !ok {
+		f.wrongType(path)
+		return
+	}
+	for _, item := range list {
+		if item != nil {
+			l.kind.check(item, path, f)
+		}
+	}
+}
+
+// mapOf is an object with any members of one kind.
+type mapOf struct{ kind }
+
+func (m mapOf) check(v any, path string, f *failure) {
+	o, ok := v.(object)
+	if !ok {
+		f.wrongType(path)
+		return
+	}
+	for _, item := range o {
+		if item != nil {
+			m.kind.check(item, path, f)
+		}
+	}
+}
+
+var usernameStatus = oneOf("ACTIVE", "PENDING", "REJECTED")
+
+// createRequest is the body of a create, of FusionAuth 1.62 and later.
+var createRequest = members{
+	"applicationId":               uuid,
+	"currentPassword":             text,
+	"disableDomainBlock":          boolean,
+	"sendSetPasswordEmail":        boolean,
+	"sendSetPasswordIdentityType": oneOf("doNotSend", "email", "phone"),
+	"skipVerification":            boolean,
+	"verificationIds":             listOf{text},
+	"user": members{
+		"active":                             boolean,
+		"birthDate":                          date,
+		"breachedPasswordLastCheckedInstant": instant,
+		"breachedPasswordStatus":             oneOf("None", "ExactMatch", "SubAddressMatch", "PasswordOnly", "CommonPassword"),
+		"cleanSpeakId":                       uuid,
+		"connectorId":                        uuid,
+		"data":                               data,
+		"email":                              text,
+		"encryptionScheme":                   text,
+		"expiry":                             instant,
+		"factor":                             integer,
+		"firstName":                          text,
+		"fullName":                           text,
+		"id":                                 uuid,
+		"imageUrl":                           uri,
+		"insertInstant":                      instant,
+		"lastLoginInstant":                   instant,
+		"lastName":                           text,
+		"lastUpdateInstant":                  instant,
+		"legacyIdentifier":                   text,
+		"memberships": listOf{members{
+			"data": data, "groupId": uuid, "id": uuid, "insertInstant": instant, "userId": uuid,
+		}},
+		"middleName":                text,
+		"mobilePhone":               text,
+		"parentEmail":               text,
+		"password":                  text,
+		"passwordChangeReason":      oneOf("Administrative", "Breached", "Expired", "Validation"),
+		"passwordChangeRequired":    boolean,
+		"passwordLastUpdateInstant": instant,
+		"phoneNumber":               text,
+		"preferredLanguages":        listOf{locale},
+		"registrations": listOf{members{
+			"applicationId": uuid, "authenticationToken": text, "cleanSpeakId": uuid, "data": data, "id": uuid,
+			"insertInstant": instant, "lastLoginInstant": instant, "lastUpdateInstant": instant,
+			"preferredLanguages": listOf{locale}, "roles": listOf{text}, "timezone": zone, "tokens": mapOf{text},
+			"username": text, "usernameStatus": usernameStatus, "verified": boolean, "verifiedInstant": instant,
+		}},
+		"salt":     text,
+		"tenantId": uuid,
+		"timezone": zone,
+		"twoFactor": members{
+			"methods": listOf{members{
+				"authenticator": members{
+					"algorithm": oneOf("HmacSHA1", "HmacSHA256", "HmacSHA512"), "codeLength": integer, "timeStep": integer,
+				},
+				"email": text, "id": text, "lastUsed": boolean, "method": text, "mobilePhone": text, "name": text, "secret": text,
+			}},
+			"recoveryCodes": listOf{text},
+		},
+		"uniqueUsername":  text,
+		"username":        text,
+		"usernameStatus":  usernameStatus,
+		"verified":        boolean,
+		"verifiedInstant": instant,
+	},
+	"eventInfo": members{
+		"data": data, "deviceDescription": text, "deviceName": text, "deviceType": text, "ipAddress": text,
+		"location": members{
+			"city": text, "country": text, "displayString": text, "latitude": double, "longitude": double,
+			"region": text, "zipcode": text,
+		},
+		"os": text, "userAgent": text,
+	},
+}
+
+// parseBody reads a create's body. An empty one is an empty object, so that what is
+// missing is reported field by field.
+func parseBody(body []byte) (object, *failure) {
+	var f failure
+	if len(bytes.TrimSpace(body)) == 0 {
+		return object{}, nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var v any
+	err := dec.Decode(&v)
+	if err == nil {
+		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("trailing text")
+		}
+	}
+	o, ok := v.(object)
+	if err != nil || !ok {
+		f.general("invalidJSON", "Invalid JSON in the request body. The property was [UNKNOWN]. The error was [Unexpected mapping exception].")
+		return nil, &f
+	}
+	createRequest.check(o, "", &f)
+	if f.any() {
+		return nil, &f
+	}
+	return o, nil
+}

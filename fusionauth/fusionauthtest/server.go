@@ -1,0 +1,205 @@
+package fusionauthtest
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/enlist-go/enlist/fusionauth"
+	"github.com/enlist-go/enlist/internal/fakehttp"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+// What a server has unless options say otherwise.
+const (
+	defaultAPIKey   = "fakeApiKeyOfFusionauthtest"
+	defaultTenantID = "d7d09513-a3f5-401c-9685-34ab6c552453"
+)
+
+// An Option changes what NewServer and Start make.
+type Option func(*settings)
+
+type settings struct {
+	http    userapitest.ServerOptions
+	apiKey  userapi.Secret
+	tenants []string
+}
+
+// WithHTTP says how the server serves: its address, TLS, clock and so on.
+func WithHTTP(o userapitest.ServerOptions) Option {
+	return func(s *settings) { s.http = o }
+}
+
+// WithAPIKey sets the API key in place of a ready-made one.
+func WithAPIKey(key userapi.Secret) Option {
+	return func(s *settings) { s.apiKey = key }
+}
+
+// WithTenants sets the tenants' ids in place of a ready-made one. With more than
+// one, every call that is not about a user's id must name one.
+func WithTenants(ids ...string) Option {
+	return func(s *settings) {
+		s.tenants = nil
+		for _, id := range ids {
+			s.tenants = append(s.tenants, strings.ToLower(id))
+		}
+	}
+}
+
+// A Server is the fake. It is safe for concurrent use.
+type Server struct {
+	http     *fakehttp.Server
+	settings settings
+
+	mu    sync.Mutex
+	users []*user // oldest first
+}
+
+// NewServer starts a server that is closed when the test ends. It fails the test
+// if it cannot.
+func NewServer(t testing.TB, opts ...Option) *Server {
+	t.Helper()
+	s, err := Start(opts...)
+	if err != nil {
+		t.Fatalf("fusionauthtest: %v", err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Start starts a server for a program, which closes it.
+func Start(opts ...Option) (*Server, error) {
+	set := settings{apiKey: defaultAPIKey, tenants: []string{defaultTenantID}}
+	for _, opt := range opts {
+		opt(&set)
+	}
+	if len(set.tenants) == 0 || slices.ContainsFunc(set.tenants, func(id string) bool { return !isUUID(id) }) {
+		return nil, errors.New("there must be at least one tenant, and the ids must be UUIDs")
+	}
+	s := &Server{settings: set}
+	s.http = fakehttp.New(fakehttp.Config{
+		ServerOptions: set.http,
+		SecretHeaders: []string{"Authorization"},
+		SecretFields: []string{
+			"password", "currentPassword", "salt", "secret", "recoveryCodes",
+			"authenticationToken", "tokens", "verificationIds",
+		},
+		NotFound: notFound,
+	})
+	handle := func(op userapitest.Operation, pattern string, h handler) {
+		s.http.Handle(op, pattern, s.admitted(h))
+	}
+	handle(userapitest.Create, "POST /api/user", s.create)
+	handle(userapitest.Create, "POST /api/user/{userId}", s.create)
+	handle(userapitest.Lookup, "GET /api/user", s.search)
+	handle(userapitest.Lookup, "GET /api/user/{userId}", s.retrieve)
+	handle(userapitest.Delete, "DELETE /api/user/{userId}", s.remove)
+	if err := s.http.Start(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close stops the server. It may be called more than once.
+func (s *Server) Close() { s.http.Close() }
+
+// URL is the server's address, without a trailing slash.
+func (s *Server) URL() string { return s.http.URL() }
+
+// Config returns settings for a client that talks to this server. They name the
+// first tenant where there are several, and have an HTTPClient of their own where
+// one is needed, as for TLS.
+func (s *Server) Config() fusionauth.Config {
+	cfg := fusionauth.Config{
+		APIKey: s.settings.apiKey,
+		HTTP:   userapi.HTTPOptions{BaseURL: s.URL(), HTTPClient: s.http.HTTPClient()},
+	}
+	if len(s.settings.tenants) > 1 {
+		cfg.TenantID = s.settings.tenants[0]
+	}
+	return cfg
+}
+
+// APIKey is the API key.
+func (s *Server) APIKey() userapi.Secret { return s.settings.apiKey }
+
+// TenantIDs are the tenants' ids.
+func (s *Server) TenantIDs() []string { return slices.Clone(s.settings.tenants) }
+
+// Inject makes a fault happen.
+func (s *Server) Inject(f userapitest.Fault) { s.http.Inject(f) }
+
+// Requests returns what was received so far, secrets redacted.
+func (s *Server) Requests() []userapitest.Request { return s.http.Requests() }
+
+// User is a user that the server has.
+type User struct {
+	ID, TenantID                  string
+	Email, Username               string
+	PhoneNumber, MobilePhone      string
+	FullName, FirstName, LastName string
+	// HasPassword says that the user was created with a password of the caller's.
+	HasPassword bool
+	// Active is false for a user that was deleted softly.
+	Active    bool
+	CreatedAt time.Time
+}
+
+// Users returns the users that exist, oldest first.
+func (s *Server) Users() []User {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	users := make([]User, len(s.users))
+	for i, u := range s.users {
+		users[i] = User{
+			ID: u.id, TenantID: u.tenantID,
+			Email: u.email, Username: u.username,
+			PhoneNumber: u.phoneNumber, MobilePhone: u.text("mobilePhone"),
+			FullName: u.text("fullName"), FirstName: u.text("firstName"), LastName: u.text("lastName"),
+			HasPassword: u.hasPassword, Active: u.active, CreatedAt: u.created,
+		}
+	}
+	return users
+}
+
+// UserCount returns how many users exist, those included that are not active.
+func (s *Server) UserCount() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.users)
+}
+
+// A handler carries out a request in a tenant, which is "" where the request names
+// none of several.
+type handler func(r *fakehttp.Request, tenantID string) fakehttp.Reply
+
+// admitted checks the API key and the tenant.
+func (s *Server) admitted(h handler) fakehttp.Handler {
+	return func(r *fakehttp.Request) fakehttp.Reply {
+		if r.Header.Get("Authorization") != s.settings.apiKey.Reveal() {
+			return fakehttp.Reply{Status: http.StatusUnauthorized}
+		}
+		tenantID := strings.ToLower(r.Header.Get("X-FusionAuth-TenantId"))
+		switch {
+		case tenantID == "" && len(s.settings.tenants) == 1:
+			tenantID = s.settings.tenants[0]
+		case tenantID != "" && !slices.Contains(s.settings.tenants, tenantID):
+			var e failure
+			e.field("tenantId", "invalid", "The tenant Id in the X-FusionAuth-TenantId header is not that of a tenant.")
+			return e.reply()
+		}
+		return h(r, tenantID)
+	}
+}
+
+// tenantRequired is the answer to a call that must name one of several tenants.
+func tenantRequired() fakehttp.Reply {
+	var e failure
+	e.general("TenantIdRequired", "You must specify the X-FusionAuth-TenantId request header to indicate the tenant to use for this request.")
+	return e.reply()
+}

@@ -1,0 +1,407 @@
+package fusionauthtest
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/enlist-go/enlist/internal/fakehttp"
+)
+
+const (
+	// fusionAuthConnector is the id of the connector to FusionAuth's own users.
+	fusionAuthConnector = "e3306678-a53a-4964-9040-1c96f36dda72"
+	minPassword         = 8
+	maxPassword         = 256
+	maxLanguages        = 20
+	tokenLife           = time.Hour
+)
+
+// A user is one that the server holds.
+type user struct {
+	id, tenantID                 string
+	email, username, phoneNumber string
+	hasPassword, active          bool
+	created                      time.Time
+	// shown is the user as replies show it.
+	shown object
+	// verifications are under way; emailVerificationID is the first's id.
+	verifications []object
+}
+
+func (u *user) text(member string) string { s, _ := u.shown[member].(string); return s }
+
+// holds reports whether the user's login identity of the given type has a value. The
+// value is brought into the form in which the server compares it.
+func (u *user) holds(identity, value string) bool {
+	value = strings.TrimSpace(value)
+	switch identity {
+	case "email":
+		return u.email != "" && u.email == strings.ToLower(value)
+	case "username":
+		return u.username != "" && strings.EqualFold(u.username, value)
+	case "phoneNumber":
+		number, ok := e164(value)
+		return ok && u.phoneNumber == number
+	}
+	return false
+}
+
+// e164 brings a phone number into E.164 form, with the United States as the default.
+func e164(s string) (string, bool) {
+	digits := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, s)
+	switch {
+	case strings.HasPrefix(strings.TrimSpace(s), "+"):
+	case len(digits) == 10:
+		digits = "1" + digits
+	}
+	return "+" + digits, len(digits) >= 8 && len(digits) <= 15
+}
+
+func (s *Server) create(r *fakehttp.Request, tenantID string) fakehttp.Reply {
+	if tenantID == "" {
+		return tenantRequired()
+	}
+	var f failure
+	id := strings.ToLower(r.PathValue("userId"))
+	if id != "" && !isUUID(id) {
+		f.field("userId", "couldNotConvert", fmt.Sprintf("Invalid userId [%s]. This must be a valid UUID String (e.g. 25a872da-bb44-4af8-a43d-e7bcb5351ebc).", r.PathValue("userId")))
+		return f.reply()
+	}
+	body := r.Body
+	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType != "application/json" {
+		body = nil // what is not labelled as JSON is not read
+	}
+	request, invalid := parseBody(body)
+	if invalid != nil {
+		return invalid.reply()
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.newUser(request, id, tenantID, &f)
+	if f.any() {
+		return f.reply()
+	}
+	s.users = append(s.users, u)
+	reply := u.reply()
+	if u.hasPassword {
+		reply["token"] = token(u)
+		reply["tokenExpirationInstant"] = u.created.Add(tokenLife).UnixMilli()
+	}
+	return jsonReply(http.StatusOK, reply)
+}
+
+// newUser makes a user of a request, or reports every fault of it.
+func (s *Server) newUser(request object, id, tenantID string, f *failure) *user {
+	in, _ := request["user"].(object)
+	member := func(name string) string { v, _ := in[name].(string); return strings.TrimSpace(v) }
+	u := &user{
+		id: id, tenantID: tenantID, active: true,
+		email: strings.ToLower(member("email")), username: member("username"),
+		created: time.UnixMilli(s.http.Now().UnixMilli()).UTC(),
+	}
+	if number := member("phoneNumber"); number != "" {
+		var ok bool
+		if u.phoneNumber, ok = e164(number); !ok {
+			f.field("user.phoneNumber", "invalidPhone", fmt.Sprintf("The phone number [%s] is not valid.", number))
+		}
+	}
+	if u.email == "" && u.username == "" && u.phoneNumber == "" {
+		f.field("user.email", "blank", "You must specify either the [user.email] or [user.username] property. If you are emailing the user you must specify the [user.email].")
+		f.field("user.username", "blank", "You must specify either the [user.email] or [user.username] property.")
+	}
+	if u.email != "" && !strings.Contains(u.email, "@") {
+		f.field("user.email", "notEmail", fmt.Sprintf("The email [%s] is not valid.", u.email))
+	}
+	if languages, _ := in["preferredLanguages"].([]any); len(languages) > maxLanguages {
+		f.field("user.preferredLanguages", "tooMany", "You have specified too many [user.preferredLanguages].")
+	}
+	u.hasPassword = !sendsSetPassword(request)
+	if u.hasPassword {
+		checkPassword(in, f)
+	}
+	s.checkUnique(u, f)
+	if f.any() {
+		return nil
+	}
+	if u.id == "" {
+		u.id = newUUID()
+	}
+	skipVerification, _ := request["skipVerification"].(bool)
+	u.show(in, skipVerification)
+	return u
+}
+
+func sendsSetPassword(request object) bool {
+	by, _ := request["sendSetPasswordIdentityType"].(string)
+	return request["sendSetPasswordEmail"] == true || by != "" && by != "doNotSend"
+}
+
+func checkPassword(in object, f *failure) {
+	password, _ := in["password"].(string)
+	switch n := len([]rune(password)); {
+	case n == 0:
+		f.field("user.password", "blank", "You must specify the [user.password] property.")
+	case n < minPassword:
+		f.field("user.password", "tooShort", fmt.Sprintf("The [user.password] property must be at least [%d] characters in length.", minPassword))
+	case n > maxPassword:
+		f.field("user.password", "tooLong", fmt.Sprintf("The [user.password] property must be at most [%d] characters in length.", maxPassword))
+	}
+}
+
+// checkUnique compares a new user with all others: ids are unique over all tenants,
+// the rest in each.
+func (s *Server) checkUnique(u *user, f *failure) {
+	for _, other := range s.users {
+		if u.id != "" && other.id == u.id {
+			f.field("userId", "duplicate", fmt.Sprintf("A User with Id [%s] already exists.", u.id))
+		}
+		if other.tenantID != u.tenantID {
+			continue
+		}
+		for _, has := range [...]struct{ name, value string }{
+			{"email", u.email}, {"username", u.username}, {"phoneNumber", u.phoneNumber},
+		} {
+			if other.holds(has.name, has.value) {
+				f.field("user."+has.name, "duplicate", fmt.Sprintf("A User with %s = [%s] already exists.", has.name, has.value))
+			}
+		}
+	}
+}
+
+// copied are the members of a request that a reply shows as they were sent.
+var copied = [...]string{
+	"birthDate", "data", "expiry", "firstName", "fullName", "imageUrl", "lastName", "legacyIdentifier",
+	"middleName", "mobilePhone", "preferredLanguages", "timezone",
+}
+
+// show builds what replies show. What is secret does not get in.
+func (u *user) show(in object, skipVerification bool) {
+	now := u.created.UnixMilli()
+	o := object{
+		"active": true, "connectorId": fusionAuthConnector, "data": object{}, "id": u.id, "insertInstant": now,
+		"lastUpdateInstant": now, "memberships": []any{}, "passwordChangeRequired": in["passwordChangeRequired"] == true,
+		"passwordLastUpdateInstant": now, "preferredLanguages": []any{}, "registrations": []any{},
+		"tenantId": u.tenantID, "twoFactor": object{}, "usernameStatus": "ACTIVE",
+		"verified": skipVerification && u.email != "",
+	}
+	for _, name := range copied {
+		if in[name] != nil {
+			o[name] = in[name]
+		}
+	}
+	if status, ok := in["usernameStatus"].(string); ok {
+		o["usernameStatus"] = status
+	}
+	if in["passwordChangeRequired"] == true {
+		o["passwordChangeReason"] = "Administrative"
+	}
+	if methods := shownMethods(in); methods != nil {
+		o["twoFactor"] = object{"methods": methods}
+	}
+	if list := u.shownMemberships(in); list != nil {
+		o["memberships"] = list
+	}
+
+	var identities []object
+	for _, has := range [...]struct{ name, value string }{
+		{"email", u.email}, {"phoneNumber", u.phoneNumber}, {"username", u.username},
+	} {
+		if has.value == "" {
+			continue
+		}
+		o[has.name] = has.value
+		identity := object{
+			"insertInstant": now, "lastUpdateInstant": now, "primary": true, "type": has.name,
+			"value": has.value, "verified": false, "verifiedReason": "Pending",
+		}
+		switch {
+		case has.name == "username":
+			identity["displayValue"] = has.value
+			identity["moderationStatus"] = o["usernameStatus"]
+			identity["verifiedReason"] = "Unverifiable"
+		case skipVerification:
+			identity["verifiedReason"] = "Skipped"
+		default:
+			u.verifications = append(u.verifications, object{
+				"id": randomText(24), "oneTimeCode": randomText(6), "type": has.name, "value": has.value,
+			})
+		}
+		identities = append(identities, identity)
+	}
+	o["identities"] = identities
+	u.shown = o
+}
+
+// shownMethods returns the methods of a second step, each with the members that
+// belong to it and without its secret.
+func shownMethods(in object) []object {
+	twoFactor, _ := in["twoFactor"].(object)
+	list, _ := twoFactor["methods"].([]any)
+	var methods []object
+	for _, item := range list {
+		m, _ := item.(object)
+		shown := object{"id": randomText(4), "lastUsed": false, "method": m["method"]}
+		switch m["method"] {
+		case "authenticator":
+			shown["authenticator"] = object{"algorithm": "HmacSHA1", "codeLength": 6, "timeStep": 30}
+		case "email":
+			shown["email"] = m["email"]
+		case "sms":
+			shown["mobilePhone"] = m["mobilePhone"]
+		}
+		if m["name"] != nil {
+			shown["name"] = m["name"]
+		}
+		methods = append(methods, shown)
+	}
+	return methods
+}
+
+// shownMemberships returns the memberships; those of no group are dropped.
+func (u *user) shownMemberships(in object) []object {
+	list, _ := in["memberships"].([]any)
+	var shown []object
+	for _, item := range list {
+		m, _ := item.(object)
+		if m["groupId"] == nil {
+			continue
+		}
+		id := m["id"]
+		if id == nil {
+			id = newUUID()
+		}
+		o := object{"groupId": m["groupId"], "id": id, "insertInstant": u.created.UnixMilli(), "userId": u.id}
+		if m["data"] != nil {
+			o["data"] = m["data"]
+		}
+		shown = append(shown, o)
+	}
+	return shown
+}
+
+// reply is the reply that shows a user.
+func (u *user) reply() object {
+	shown := object{}
+	for name, value := range u.shown {
+		shown[name] = value
+	}
+	shown["active"] = u.active
+	o := object{"user": shown}
+	for _, v := range u.verifications {
+		if v["type"] == "email" {
+			o["emailVerificationId"], o["emailVerificationOneTimeCode"] = v["id"], v["oneTimeCode"]
+		}
+	}
+	if len(u.verifications) > 0 {
+		o["verificationIds"] = u.verifications
+	}
+	return o
+}
+
+// find returns the index of the user with an id, in a tenant or, with "", in any.
+func (s *Server) find(id, tenantID string) int {
+	return slices.IndexFunc(s.users, func(u *user) bool {
+		return u.id == strings.ToLower(id) && (tenantID == "" || u.tenantID == tenantID)
+	})
+}
+
+var notFound = fakehttp.Reply{Status: http.StatusNotFound}
+
+func (s *Server) retrieve(r *fakehttp.Request, tenantID string) fakehttp.Reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.find(r.PathValue("userId"), tenantID)
+	if i < 0 {
+		return notFound
+	}
+	return jsonReply(http.StatusOK, s.users[i].reply())
+}
+
+// search finds a user by what it logs in with.
+func (s *Server) search(r *fakehttp.Request, tenantID string) fakehttp.Reply {
+	if tenantID == "" {
+		return tenantRequired()
+	}
+	query := r.URL.Query()
+	types := query["loginIdTypes"]
+	if types == nil {
+		types = []string{"email", "username"}
+	}
+	matches := func(u *user) bool {
+		switch {
+		case query.Has("email"):
+			return u.holds("email", query.Get("email"))
+		case query.Has("username"):
+			return u.holds("username", query.Get("username"))
+		case query.Has("loginId"):
+			return slices.ContainsFunc(types, func(t string) bool { return u.holds(t, query.Get("loginId")) })
+		}
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range s.users {
+		if u.tenantID == tenantID && matches(u) {
+			return jsonReply(http.StatusOK, u.reply())
+		}
+	}
+	return notFound
+}
+
+func (s *Server) remove(r *fakehttp.Request, tenantID string) fakehttp.Reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.find(r.PathValue("userId"), tenantID)
+	if i < 0 {
+		return notFound
+	}
+	if r.URL.Query().Get("hardDelete") == "true" {
+		s.users = slices.Delete(s.users, i, i+1)
+	} else {
+		s.users[i].active = false
+	}
+	return fakehttp.Reply{Status: http.StatusOK}
+}
+
+// token looks like the access token that a create returns. Its signature is made up.
+func token(u *user) string {
+	part := func(v any) string { return base64.RawURLEncoding.EncodeToString(encode(v)) }
+	return strings.Join([]string{
+		part(object{"alg": "HS256", "typ": "JWT"}),
+		part(object{"exp": u.created.Add(tokenLife).Unix(), "iat": u.created.Unix(), "sub": u.id, "tid": u.tenantID}),
+		randomText(43),
+	}, ".")
+}
+
+const alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"
+
+func randomText(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails: crypto/rand
+	for i, c := range b {
+		b[i] = alphabet[int(c)%len(alphabet)]
+	}
+	return string(b)
+}
+
+// newUUID returns a random version 4 UUID.
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	h := hex.EncodeToString(b[:])
+	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
+}

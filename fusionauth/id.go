@@ -1,0 +1,77 @@
+package fusionauth
+
+import (
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/uuid"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// Namespace is the namespace of the user ids that are derived from an ExternalID
+// or an IdempotencyKey. It is the version 5 UUID of the text
+// "https://github.com/enlist-go/enlist/fusionauth" in the URL namespace of RFC
+// 9562, and never changes.
+//
+// The id is the version 5 UUID in it of the UTF-8 text
+//
+//	tenant|external|text    for an ExternalID
+//	tenant|key|text         for an IdempotencyKey
+//
+// where tenant is the id of the tenant that the user is created in, in lower case,
+// or nothing when neither the client nor the request names one.
+const Namespace = "fc870748-966d-58d5-b0bb-4671965cc393"
+
+// namespace is Namespace's bytes.
+func namespace() uuid.UUID {
+	return uuid.UUID{0xfc, 0x87, 0x07, 0x48, 0x96, 0x6d, 0x58, 0xd5, 0xb0, 0xbb, 0x46, 0x71, 0x96, 0x5c, 0xc3, 0x93}
+}
+
+// mustBeUUID is what is expected of an id.
+const mustBeUUID = "must be a UUID in its form of 36 characters"
+
+// A target says which user a create makes, and where.
+type target struct {
+	// userID is the id that this client chose; "" leaves it to the server.
+	userID string
+	// tenantID is the tenant that the call is scoped to; "" for none.
+	tenantID string
+	// externalID is the neutral request's ExternalID where it gave the id.
+	externalID string
+}
+
+// route returns the path to post to, and its template for logs.
+func (t target) route() (path, template string) {
+	if t.userID == "" {
+		return "/api/user", "/api/user"
+	}
+	return "/api/user/" + t.userID, "/api/user/{userId}"
+}
+
+// choose finds the id that a neutral request asks for, of these the first that is
+// set: own, which is canonical already, ExternalID, IdempotencyKey. It leaves the
+// id empty where none is.
+func (t *target) choose(own string, req *userapi.CreateUserRequest) {
+	external := ""
+	if req.ExternalID != "" {
+		external = deriveID(t.tenantID, "external", req.ExternalID)
+	}
+	switch {
+	case own != "":
+		t.userID = own
+	case external != "":
+		t.userID = external
+	case req.IdempotencyKey != "":
+		t.userID = deriveID(t.tenantID, "key", req.IdempotencyKey)
+	}
+	if external != "" && external == t.userID {
+		t.externalID = req.ExternalID
+	}
+}
+
+// deriveID returns the user id that a text of the caller's stands for.
+func deriveID(tenantID, kind, text string) string {
+	if id, ok := uuid.Canonical(text); ok {
+		return id
+	}
+	return uuid.Derive(namespace(), strings.Join([]string{tenantID, kind, text}, "|")).String()
+}

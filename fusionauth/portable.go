@@ -1,0 +1,244 @@
+package fusionauth
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/uuid"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+var (
+	_ userapi.Creator     = (*Client)(nil)
+	_ userapi.Preflighter = (*Client)(nil)
+	_ userapi.Extension   = Extra{}
+)
+
+// Extra is what only FusionAuth knows of a new user, for
+// userapi.CreateUserRequest.Extensions. Its members are those of
+// [CreateUserRequest] and [NewUser]; nil, "" and zero are not sent.
+type Extra struct {
+	// UserID is the new user's id, a UUID. It prevails over the request's ExternalID
+	// and IdempotencyKey.
+	UserID string
+	// TenantID is the tenant to create the user in; "" means the client's.
+	TenantID      string
+	ApplicationID string
+
+	MiddleName  string
+	BirthDate   Date
+	ImageURL    string
+	ParentEmail string
+	// MobilePhone and PhoneNumber are for the one that the request's Phone is not
+	// stored as; see Config.PhoneLogin.
+	MobilePhone string
+	PhoneNumber string
+	Expiry      Instant
+	// PreferredLanguages and the request's Language exclude each other.
+	PreferredLanguages []string
+	UsernameStatus     UsernameStatus
+	Memberships        []NewMembership
+	TwoFactor          TwoFactor
+
+	EncryptionScheme            EncryptionScheme
+	Factor                      *int
+	PasswordChangeRequired      *bool
+	SendSetPasswordEmail        *bool
+	SendSetPasswordIdentityType SendSetPasswordIdentityType
+	SkipVerification            *bool
+	DisableDomainBlock          *bool
+	VerificationIDs             []userapi.Secret
+	EventInfo                   EventInfo
+}
+
+// UserExtension returns Name.
+func (Extra) UserExtension() string { return Name }
+
+var extraShown = provider.Shown{Type: "fusionauth.Extra"}
+
+// Format shows the type alone.
+func (e Extra) Format(f fmt.State, verb rune) { extraShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (e Extra) LogValue() slog.Value { return extraShown.LogValue() }
+
+// MarshalJSON is like Format.
+func (e Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
+
+// CreateUser creates a user as userapi.Creator describes it, with the mapping that
+// the package's documentation lists.
+func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
+	native, to, unmapped, failure := c.core.mapRequest(&req)
+	if failure != nil {
+		return nil, failure
+	}
+	if to.userID == "" {
+		to.userID = uuid.New().String()
+	}
+	resp, failure := c.Users.create(ctx, native, to)
+	if failure != nil {
+		provider.MaskRequest(failure, &req)
+		if failure.User != nil {
+			failure.User.Unmapped = unmapped
+		}
+		return nil, failure
+	}
+	user := c.core.neutral(resp, to)
+	user.Unmapped = unmapped
+	return user, nil
+}
+
+// PreflightUser checks a request without sending anything.
+func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
+	native, to, _, failure := c.core.mapRequest(&req)
+	if failure != nil {
+		return failure
+	}
+	if _, faults := native.encode(); faults != nil {
+		return ofUser(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
+	}
+	return nil
+}
+
+// mapRequest turns a neutral request into the vendor's. The id is left empty where
+// the request gives none.
+func (c *core) mapRequest(req *userapi.CreateUserRequest) (*CreateUserRequest, target, []string, *userapi.Error) {
+	check := provider.NewCheck(Name, req)
+	x := provider.Extension[Extra](&check, req.Extensions)
+	if x == nil {
+		x = &Extra{}
+	}
+	r := x.native()
+	u := &r.User
+	u.Username = provider.Set(req.Username)
+	u.Email = provider.Set(req.Email)
+	u.Password = req.Password
+	u.FullName = provider.Set(req.FullName)
+	u.FirstName = provider.Set(req.GivenName)
+	u.LastName = provider.Set(req.FamilyName)
+	u.Timezone = provider.Set(req.Timezone)
+	if req.Phone != "" {
+		phone, path := &u.MobilePhone, "user.mobilePhone"
+		if c.phoneLogin {
+			phone, path = &u.PhoneNumber, "user.phoneNumber"
+		}
+		if *phone != nil {
+			check.Invalid("Phone", path, "must not be set together with Extra's member of that name")
+		}
+		*phone = &req.Phone
+	}
+	if req.Language != "" {
+		if len(x.PreferredLanguages) > 0 {
+			check.Invalid("Language", "user.preferredLanguages", "must not be set together with Extra.PreferredLanguages")
+		}
+		u.PreferredLanguages = []string{locale(&check, req.Language)}
+	}
+	if len(req.Attributes) > 0 {
+		check.Attributes(req.Attributes)
+		u.Data = req.Attributes
+	}
+	check.Unmapped("Tags", len(req.Tags) > 0)
+
+	to := c.target(x, req, &check)
+	check.Unmapped("ExternalID", req.ExternalID != "" && to.externalID == "")
+	r.check(&check)
+	if faults := check.Faults(); len(faults) > 0 {
+		return nil, to, nil, ofUser(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
+	}
+	unmapped, _ := check.Done(provider.OpCreate)
+	return r, to, unmapped, nil
+}
+
+// target finds the user's id and the tenant. An id that depends on a wrong value is
+// left empty.
+func (c *core) target(x *Extra, req *userapi.CreateUserRequest, check *provider.Check) target {
+	to := target{tenantID: c.tenantID}
+	tenantOK, ownOK, own := true, true, ""
+	if x.TenantID != "" {
+		if to.tenantID, tenantOK = uuid.Canonical(x.TenantID); !tenantOK {
+			check.Invalid("", "Extra.TenantID", mustBeUUID)
+		}
+	}
+	if x.UserID != "" {
+		if own, ownOK = uuid.Canonical(x.UserID); !ownOK {
+			check.Invalid("", "Extra.UserID", mustBeUUID)
+		}
+	}
+	if tenantOK && ownOK {
+		to.choose(own, req)
+	}
+	return to
+}
+
+// native begins the vendor's request with what the extension holds.
+func (x *Extra) native() *CreateUserRequest {
+	return &CreateUserRequest{
+		ApplicationID:               provider.Set(x.ApplicationID),
+		DisableDomainBlock:          x.DisableDomainBlock,
+		SendSetPasswordEmail:        x.SendSetPasswordEmail,
+		SendSetPasswordIdentityType: x.SendSetPasswordIdentityType,
+		SkipVerification:            x.SkipVerification,
+		VerificationIDs:             x.VerificationIDs,
+		EventInfo:                   x.EventInfo,
+		User: NewUser{
+			PreferredLanguages:     x.PreferredLanguages,
+			BirthDate:              x.BirthDate,
+			Expiry:                 x.Expiry,
+			ImageURL:               provider.Set(x.ImageURL),
+			MiddleName:             provider.Set(x.MiddleName),
+			MobilePhone:            provider.Set(x.MobilePhone),
+			ParentEmail:            provider.Set(x.ParentEmail),
+			PhoneNumber:            provider.Set(x.PhoneNumber),
+			TwoFactor:              x.TwoFactor,
+			Memberships:            x.Memberships,
+			EncryptionScheme:       x.EncryptionScheme,
+			Factor:                 x.Factor,
+			PasswordChangeRequired: x.PasswordChangeRequired,
+			UsernameStatus:         x.UsernameStatus,
+		},
+	}
+}
+
+// locale writes a BCP 47 tag as FusionAuth writes locales: "es_MX" for "es-MX".
+func locale(check *provider.Check, tag string) string {
+	for _, c := range tag {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_':
+		default:
+			check.Invalid("Language", "user.preferredLanguages", `must be a language tag, such as "es-MX"`)
+			return tag
+		}
+	}
+	return strings.ReplaceAll(tag, "-", "_")
+}
+
+// neutral returns the user in the form that is common to all vendors.
+func (c *core) neutral(r *CreateUserResponse, to target) *userapi.User {
+	phone := r.User.MobilePhone
+	if c.phoneLogin {
+		phone = r.User.PhoneNumber
+	}
+	fullName := provider.Value(r.User.FullName)
+	if fullName == "" {
+		fullName = strings.TrimSpace(provider.Value(r.User.FirstName) + " " + provider.Value(r.User.LastName))
+	}
+	u := &userapi.User{
+		Provider:   Name,
+		ID:         r.User.ID,
+		Username:   provider.Value(r.User.Username),
+		Email:      provider.Value(r.User.Email),
+		Phone:      provider.Value(phone),
+		FullName:   fullName,
+		ExternalID: to.externalID,
+		CreatedAt:  r.User.InsertInstant.Time,
+		Proof:      userapi.ProofReply,
+		RequestID:  r.RequestID(),
+		Raw:        json.RawMessage(r.Raw()),
+	}
+	u.SetNative(r)
+	return u
+}

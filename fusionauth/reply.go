@@ -1,0 +1,195 @@
+package fusionauth
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/wire"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// CreateUserResponse is the reply to POST /api/user/{userId}. Source: FusionAuth,
+// "Users API", "Create a User", response.
+type CreateUserResponse struct {
+	// EmailVerificationID and EmailVerificationOneTimeCode verify the e-mail address
+	// for whoever has them. VerificationIDs supersedes them since 1.59.
+	EmailVerificationID          userapi.Secret `json:"emailVerificationId,omitempty"`
+	EmailVerificationOneTimeCode userapi.Secret `json:"emailVerificationOneTimeCode,omitempty"`
+	// RegistrationVerificationIDs and RegistrationVerificationOneTimeCodes are by
+	// application.
+	RegistrationVerificationIDs          map[string]userapi.Secret `json:"registrationVerificationIds,omitempty"`
+	RegistrationVerificationOneTimeCodes map[string]userapi.Secret `json:"registrationVerificationOneTimeCodes,omitempty"`
+	// Token is an access token for the user, absent when a message to set a password
+	// was sent.
+	Token                  userapi.Secret `json:"token,omitempty"`
+	TokenExpirationInstant Instant        `json:"tokenExpirationInstant,omitzero"`
+	User                   User           `json:"user"`
+	// VerificationIDs are the verifications that are under way.
+	VerificationIDs []Verification `json:"verificationIds,omitempty"`
+
+	*provider.Meta `json:"-"`
+}
+
+// Verification is a verification of an identity that is under way. Its id alone, or
+// with the code, verifies the identity.
+type Verification struct {
+	ID          userapi.Secret `json:"id,omitempty"`
+	OneTimeCode userapi.Secret `json:"oneTimeCode,omitempty"`
+	Type        IdentityType   `json:"type,omitempty"`
+	Value       *string        `json:"value,omitempty"`
+}
+
+// User is a user at FusionAuth. Only ID is always there: FusionAuth leaves out what
+// is null, and says nothing of whether it leaves out what is false or empty.
+// Source: FusionAuth, "Users API", response of "Create a User".
+type User struct {
+	PreferredLanguages []string `json:"preferredLanguages,omitempty"`
+	Active             *bool    `json:"active,omitempty"`
+	BirthDate          Date     `json:"birthDate,omitempty"`
+	CleanSpeakID       *string  `json:"cleanSpeakId,omitempty"`
+	Data               Data     `json:"data,omitempty"`
+	Email              *string  `json:"email,omitempty"`
+	Expiry             Instant  `json:"expiry,omitzero"`
+	FirstName          *string  `json:"firstName,omitempty"`
+	FullName           *string  `json:"fullName,omitempty"`
+	// Identities are what the user logs in with. Since 1.59.
+	Identities        []Identity `json:"identities,omitempty"`
+	ImageURL          *string    `json:"imageUrl,omitempty"`
+	InsertInstant     Instant    `json:"insertInstant,omitzero"`
+	LastName          *string    `json:"lastName,omitempty"`
+	LastUpdateInstant Instant    `json:"lastUpdateInstant,omitzero"`
+	MiddleName        *string    `json:"middleName,omitempty"`
+	MobilePhone       *string    `json:"mobilePhone,omitempty"`
+	ParentEmail       *string    `json:"parentEmail,omitempty"`
+	// PhoneNumber comes since 1.59.
+	PhoneNumber   *string        `json:"phoneNumber,omitempty"`
+	TenantID      *string        `json:"tenantId,omitempty"`
+	Timezone      *string        `json:"timezone,omitempty"`
+	TwoFactor     TwoFactor      `json:"twoFactor,omitzero"`
+	Memberships   []Membership   `json:"memberships,omitempty"`
+	Registrations []Registration `json:"registrations,omitempty"`
+
+	BreachedPasswordLastCheckedInstant Instant                `json:"breachedPasswordLastCheckedInstant,omitzero"`
+	BreachedPasswordStatus             BreachedPasswordStatus `json:"breachedPasswordStatus,omitempty"`
+	ConnectorID                        *string                `json:"connectorId,omitempty"`
+	// EncryptionScheme, Factor, Password and Salt are in FusionAuth's description of
+	// the reply; the server takes them out.
+	EncryptionScheme          EncryptionScheme     `json:"encryptionScheme,omitempty"`
+	Factor                    Number               `json:"factor,omitempty"`
+	ID                        string               `json:"id"`
+	LastLoginInstant          Instant              `json:"lastLoginInstant,omitzero"`
+	LegacyIdentifier          *string              `json:"legacyIdentifier,omitempty"`
+	Password                  userapi.Secret       `json:"password,omitempty"`
+	PasswordChangeReason      ChangePasswordReason `json:"passwordChangeReason,omitempty"`
+	PasswordChangeRequired    *bool                `json:"passwordChangeRequired,omitempty"`
+	PasswordLastUpdateInstant Instant              `json:"passwordLastUpdateInstant,omitzero"`
+	Salt                      userapi.Secret       `json:"salt,omitempty"`
+	UniqueUsername            *string              `json:"uniqueUsername,omitempty"`
+	Username                  *string              `json:"username,omitempty"`
+	UsernameStatus            UsernameStatus       `json:"usernameStatus,omitempty"`
+	// Verified and VerifiedInstant are superseded by Identities since 1.59.
+	Verified        *bool   `json:"verified,omitempty"`
+	VerifiedInstant Instant `json:"verifiedInstant,omitzero"`
+}
+
+// Membership is a user's membership in a group.
+type Membership struct {
+	Data          Data    `json:"data,omitempty"`
+	GroupID       *string `json:"groupId,omitempty"`
+	ID            *string `json:"id,omitempty"`
+	InsertInstant Instant `json:"insertInstant,omitzero"`
+	// User stood in FusionAuth's API description from 1.36 to 1.59, as the user that
+	// it is a part of.
+	User   json.RawMessage `json:"user,omitempty"`
+	UserID *string         `json:"userId,omitempty"`
+}
+
+// Identity is one name that a user logs in with.
+type Identity struct {
+	// DisplayValue is a user name as it was written.
+	DisplayValue      *string        `json:"displayValue,omitempty"`
+	InsertInstant     Instant        `json:"insertInstant,omitzero"`
+	LastLoginInstant  Instant        `json:"lastLoginInstant,omitzero"`
+	LastUpdateInstant Instant        `json:"lastUpdateInstant,omitzero"`
+	ModerationStatus  UsernameStatus `json:"moderationStatus,omitempty"`
+	Primary           *bool          `json:"primary,omitempty"`
+	Type              IdentityType   `json:"type,omitempty"`
+	Value             *string        `json:"value,omitempty"`
+	Verified          *bool          `json:"verified,omitempty"`
+	VerifiedInstant   Instant        `json:"verifiedInstant,omitzero"`
+	VerifiedReason    VerifiedReason `json:"verifiedReason,omitempty"`
+}
+
+// UnmarshalJSON decodes a reply, tolerating members of another type than
+// documented: they are left unset.
+func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
+	_, err := r.decode(data)
+	return err
+}
+
+// decode reads a reply. bad is not nil when it is not what success looks like.
+func (r *CreateUserResponse) decode(data []byte) (bad, err error) {
+	type members CreateUserResponse // without the methods
+	var reply struct {
+		members
+		FieldErrors   json.RawMessage `json:"fieldErrors"`
+		GeneralErrors json.RawMessage `json:"generalErrors"`
+		Errors        json.RawMessage `json:"errors"`
+		Error         json.RawMessage `json:"error"`
+	}
+	if _, err := wire.Tolerate(json.Unmarshal(data, &reply)); err != nil {
+		return err, err
+	}
+	meta := r.Meta
+	*r = CreateUserResponse(reply.members)
+	r.Meta = meta
+	if r.User.ID == "" {
+		r.User.ID = scanID(data)
+	}
+	for _, raw := range [...]json.RawMessage{reply.FieldErrors, reply.GeneralErrors, reply.Errors, reply.Error} {
+		if !isEmpty(raw) {
+			return errErrorInSuccess, nil
+		}
+	}
+	if r.User.ID == "" {
+		return errNoID, nil
+	}
+	return nil, nil
+}
+
+var (
+	errNoID           = errors.New("fusionauth: the reply holds no user with an id")
+	errErrorInSuccess = errors.New("fusionauth: the reply has the status of a success and an error in it")
+	errOtherUser      = errors.New("fusionauth: the reply holds another user than the one that was to be created")
+)
+
+// isEmpty reports whether a member is missing, null, or an object, an array or a
+// text with nothing in it: FusionAuth writes errors that it does not have in any of
+// these forms.
+func isEmpty(raw json.RawMessage) bool {
+	if !wire.HasValue(raw) {
+		return true
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, raw) != nil {
+		return false
+	}
+	switch b.String() {
+	case "{}", "[]", `""`:
+		return true
+	}
+	return false
+}
+
+// scanID reads user.id out of a reply that is broken, or where it is no text; ""
+// for none.
+func scanID(data []byte) string {
+	id, ok := wire.ScanID(data, "user", "id")
+	if !ok {
+		return ""
+	}
+	return strings.TrimSpace(id)
+}

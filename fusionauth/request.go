@@ -1,0 +1,458 @@
+package fusionauth
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/uuid"
+	"github.com/enlist-go/enlist/internal/wire"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// ServerAssigned as CreateUserRequest.UserID leaves the id to the server: the
+// request goes to /api/user. A create whose outcome is unknown can then not be
+// settled by reading the user back.
+const ServerAssigned = "server-assigned"
+
+// CreateUserRequest is a request to POST /api/user/{userId}. Members that are nil,
+// "" or zero are not sent. Marshalling it shows every secret redacted: it is for
+// reading. Ids in it must be UUIDs, of any version. Source: FusionAuth, "Users
+// API", "Create a User".
+//
+// FusionAuth refuses the whole request for a member that it does not know: members
+// that are marked with a version must not be set for an older server.
+type CreateUserRequest struct {
+	// UserID is the new user's id, a UUID. "" means that of User.ID, or else a
+	// random one that the client chooses; ServerAssigned leaves it to the server.
+	UserID string `json:"-"`
+	// TenantID is the tenant to create the user in; "" means the client's.
+	TenantID string `json:"-"`
+
+	// ApplicationID chooses the templates of messages. Since 1.30.
+	ApplicationID *string `json:"applicationId,omitempty"`
+	// CurrentPassword is for updates; a create has no use for it.
+	CurrentPassword userapi.Secret `json:"currentPassword,omitempty"`
+	// DisableDomainBlock admits e-mail domains that the tenant blocks. Since 1.30.
+	DisableDomainBlock *bool `json:"disableDomainBlock,omitempty"`
+	// SendSetPasswordEmail has the server ignore the password and mail the user a
+	// link to set one. Deprecated by FusionAuth since 1.59.
+	SendSetPasswordEmail *bool `json:"sendSetPasswordEmail,omitempty"`
+	// SendSetPasswordIdentityType does the same by e-mail or telephone. Since 1.59.
+	SendSetPasswordIdentityType SendSetPasswordIdentityType `json:"sendSetPasswordIdentityType,omitempty"`
+	// SkipVerification marks the new identities as not in need of verification.
+	SkipVerification *bool   `json:"skipVerification,omitempty"`
+	User             NewUser `json:"user"`
+	// VerificationIDs are verifications of identities that were completed before the
+	// user is created. They prevail over User's e-mail and phone number, which must
+	// match if set. Since 1.62.
+	VerificationIDs []userapi.Secret `json:"verificationIds,omitempty"`
+	// EventInfo describes the caller, for events and webhooks.
+	EventInfo EventInfo `json:"eventInfo,omitzero"`
+}
+
+// NewUser describes a user to create. One of Email, Username and PhoneNumber is
+// required.
+type NewUser struct {
+	// PreferredLanguages are locales such as "en" or "es_MX", at most 20.
+	PreferredLanguages []string `json:"preferredLanguages,omitempty"`
+	// Active is ignored: a new user is active.
+	Active    *bool `json:"active,omitempty"`
+	BirthDate Date  `json:"birthDate,omitempty"`
+	// CleanSpeakID is ignored on create.
+	CleanSpeakID *string `json:"cleanSpeakId,omitempty"`
+	// Data holds values of the caller's own. FusionAuth wants each key to keep one
+	// type over all users.
+	Data Data `json:"data,omitempty"`
+	// Email is unique in the tenant; the server trims it and puts it in lower case.
+	Email *string `json:"email,omitempty"`
+	// Expiry is when the account ends.
+	Expiry    Instant `json:"expiry,omitzero"`
+	FirstName *string `json:"firstName,omitempty"`
+	FullName  *string `json:"fullName,omitempty"`
+	ImageURL  *string `json:"imageUrl,omitempty"`
+	// InsertInstant is ignored on create.
+	InsertInstant Instant `json:"insertInstant,omitzero"`
+	LastName      *string `json:"lastName,omitempty"`
+	// LastUpdateInstant is ignored on create.
+	LastUpdateInstant Instant `json:"lastUpdateInstant,omitzero"`
+	MiddleName        *string `json:"middleName,omitempty"`
+	// MobilePhone is an attribute, not something to log in with.
+	MobilePhone *string `json:"mobilePhone,omitempty"`
+	// ParentEmail needs the tenant's family settings. Replies may leave it out.
+	ParentEmail *string `json:"parentEmail,omitempty"`
+	// PhoneNumber is unique in the tenant and stored in E.164 form. Since 1.59.
+	PhoneNumber *string `json:"phoneNumber,omitempty"`
+	// TenantID is ignored on create: CreateUserRequest.TenantID decides.
+	TenantID *string `json:"tenantId,omitempty"`
+	// Timezone is an IANA name such as "America/Denver", or an offset such as
+	// "UTC-7".
+	Timezone      *string         `json:"timezone,omitempty"`
+	TwoFactor     TwoFactor       `json:"twoFactor,omitzero"`
+	Memberships   []NewMembership `json:"memberships,omitempty"`
+	Registrations []Registration  `json:"registrations,omitempty"`
+	// BreachedPasswordLastCheckedInstant, BreachedPasswordStatus and ConnectorID are
+	// ignored on create.
+	BreachedPasswordLastCheckedInstant Instant                `json:"breachedPasswordLastCheckedInstant,omitzero"`
+	BreachedPasswordStatus             BreachedPasswordStatus `json:"breachedPasswordStatus,omitempty"`
+	ConnectorID                        *string                `json:"connectorId,omitempty"`
+	// EncryptionScheme and Factor say how the server hashes the password; the
+	// tenant's setting when not set.
+	EncryptionScheme EncryptionScheme `json:"encryptionScheme,omitempty"`
+	Factor           *int             `json:"factor,omitempty"`
+	// ID must equal CreateUserRequest.UserID where both are set.
+	ID *string `json:"id,omitempty"`
+	// LastLoginInstant is ignored on create.
+	LastLoginInstant Instant `json:"lastLoginInstant,omitzero"`
+	// LegacyIdentifier stands in FusionAuth's API description since 1.67, without an
+	// explanation.
+	LegacyIdentifier *string `json:"legacyIdentifier,omitempty"`
+	// Password, in plain text, is required unless a message to set one is asked for.
+	Password userapi.Secret `json:"password,omitempty"`
+	// PasswordChangeReason, PasswordLastUpdateInstant and Salt are for imports, and
+	// ignored on create.
+	PasswordChangeReason      ChangePasswordReason `json:"passwordChangeReason,omitempty"`
+	PasswordChangeRequired    *bool                `json:"passwordChangeRequired,omitempty"`
+	PasswordLastUpdateInstant Instant              `json:"passwordLastUpdateInstant,omitzero"`
+	Salt                      userapi.Secret       `json:"salt,omitempty"`
+	// UniqueUsername is ignored on create.
+	UniqueUsername *string `json:"uniqueUsername,omitempty"`
+	// Username is unique in the tenant without regard to case.
+	Username       *string        `json:"username,omitempty"`
+	UsernameStatus UsernameStatus `json:"usernameStatus,omitempty"`
+	// Verified and VerifiedInstant are ignored on create: see SkipVerification.
+	Verified        *bool   `json:"verified,omitempty"`
+	VerifiedInstant Instant `json:"verifiedInstant,omitzero"`
+}
+
+// NewMembership puts a new user into a group. The server drops one without GroupID in
+// silence.
+type NewMembership struct {
+	Data    Data    `json:"data,omitempty"`
+	GroupID *string `json:"groupId,omitempty"`
+	ID      *string `json:"id,omitempty"`
+	// InsertInstant and UserID are ignored on create.
+	InsertInstant Instant `json:"insertInstant,omitzero"`
+	UserID        *string `json:"userId,omitempty"`
+}
+
+// TwoFactor is a user's ways of a second step at login.
+type TwoFactor struct {
+	Methods []TwoFactorMethod `json:"methods,omitempty"`
+	// RecoveryCodes is for imports; a create ignores it, and replies do not hold it.
+	RecoveryCodes []userapi.Secret `json:"recoveryCodes,omitempty"`
+}
+
+// TwoFactorMethod is one way of a second step. Of its members the server keeps
+// those that belong to Method.
+type TwoFactorMethod struct {
+	Authenticator Authenticator `json:"authenticator,omitzero"`
+	// Email goes with TwoFactorEmail.
+	Email *string `json:"email,omitempty"`
+	// ID is a short text that the server sets, not a UUID.
+	ID *string `json:"id,omitempty"`
+	// LastUsed is set by the server.
+	LastUsed *bool           `json:"lastUsed,omitempty"`
+	Method   TwoFactorOption `json:"method,omitempty"`
+	// MobilePhone goes with TwoFactorSMS.
+	MobilePhone *string `json:"mobilePhone,omitempty"`
+	// Name is of the user's choosing. Since 1.67.
+	Name *string `json:"name,omitempty"`
+	// Secret, in base64, is required for TwoFactorAuthenticator. Replies do not hold
+	// it.
+	Secret userapi.Secret `json:"secret,omitempty"`
+}
+
+// Authenticator says how one-time codes are made. The server makes them by
+// HmacSHA1, of 6 digits, every 30 seconds, whatever is asked for.
+type Authenticator struct {
+	Algorithm  AuthenticatorAlgorithm `json:"algorithm,omitempty"`
+	CodeLength Number                 `json:"codeLength,omitempty"`
+	TimeStep   Number                 `json:"timeStep,omitempty"`
+}
+
+// Registration is a user's registration for an application. FusionAuth documents
+// it in replies and imports; whether a create heeds it is not documented, and its
+// call for both at once is another one.
+type Registration struct {
+	PreferredLanguages []string `json:"preferredLanguages,omitempty"`
+	// Tokens are an identity provider's tokens by its name. Not stored since 1.28.
+	Tokens              map[string]userapi.Secret `json:"tokens,omitempty"`
+	ApplicationID       *string                   `json:"applicationId,omitempty"`
+	AuthenticationToken userapi.Secret            `json:"authenticationToken,omitempty"`
+	CleanSpeakID        *string                   `json:"cleanSpeakId,omitempty"`
+	Data                Data                      `json:"data,omitempty"`
+	ID                  *string                   `json:"id,omitempty"`
+	InsertInstant       Instant                   `json:"insertInstant,omitzero"`
+	LastLoginInstant    Instant                   `json:"lastLoginInstant,omitzero"`
+	LastUpdateInstant   Instant                   `json:"lastUpdateInstant,omitzero"`
+	// Roles are names of roles.
+	Roles    []string `json:"roles,omitempty"`
+	Timezone *string  `json:"timezone,omitempty"`
+	// Username is for display.
+	Username        *string        `json:"username,omitempty"`
+	UsernameStatus  UsernameStatus `json:"usernameStatus,omitempty"`
+	Verified        *bool          `json:"verified,omitempty"`
+	VerifiedInstant Instant        `json:"verifiedInstant,omitzero"`
+}
+
+// EventInfo describes who makes a request, for events and webhooks.
+type EventInfo struct {
+	Data              Data    `json:"data,omitempty"`
+	DeviceDescription *string `json:"deviceDescription,omitempty"`
+	DeviceName        *string `json:"deviceName,omitempty"`
+	// DeviceType is one of the DeviceType constants, or any other text.
+	DeviceType DeviceType `json:"deviceType,omitempty"`
+	IPAddress  *string    `json:"ipAddress,omitempty"`
+	Location   Location   `json:"location,omitzero"`
+	OS         *string    `json:"os,omitempty"`
+	UserAgent  *string    `json:"userAgent,omitempty"`
+}
+
+// Location is where a request comes from.
+type Location struct {
+	City    *string `json:"city,omitempty"`
+	Country *string `json:"country,omitempty"`
+	// Latitude and Longitude are degrees.
+	Latitude  *float64 `json:"latitude,omitempty"`
+	Longitude *float64 `json:"longitude,omitempty"`
+	Region    *string  `json:"region,omitempty"`
+	Zipcode   *string  `json:"zipcode,omitempty"`
+	// DisplayString is made by the server of the others.
+	DisplayString *string `json:"displayString,omitempty"`
+}
+
+// Data is an object of the caller's own values. Decoding keeps every digit of its
+// numbers, as json.Number.
+type Data map[string]any
+
+// UnmarshalJSON decodes an object. Anything else leaves Data nil.
+func (d *Data) UnmarshalJSON(data []byte) error {
+	*d = nil
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	var m map[string]any
+	if dec.Decode(&m) == nil {
+		*d = m
+	}
+	return nil
+}
+
+// The types of what is sent: those above with the secrets revealed.
+type (
+	sentRequest struct {
+		*CreateUserRequest
+		CurrentPassword string   `json:"currentPassword,omitempty"`
+		User            sentUser `json:"user"`
+		VerificationIDs []string `json:"verificationIds,omitempty"`
+	}
+	sentUser struct {
+		*NewUser
+		TwoFactor     sentTwoFactor      `json:"twoFactor,omitzero"`
+		Registrations []sentRegistration `json:"registrations,omitempty"`
+		Password      string             `json:"password,omitempty"`
+		Salt          string             `json:"salt,omitempty"`
+	}
+	sentTwoFactor struct {
+		Methods       []sentMethod `json:"methods,omitempty"`
+		RecoveryCodes []string     `json:"recoveryCodes,omitempty"`
+	}
+	sentMethod struct {
+		*TwoFactorMethod
+		Secret string `json:"secret,omitempty"`
+	}
+	sentRegistration struct {
+		*Registration
+		AuthenticationToken string            `json:"authenticationToken,omitempty"`
+		Tokens              map[string]string `json:"tokens,omitempty"`
+	}
+)
+
+// encode is the one place where what is sent is written.
+func (r *CreateUserRequest) encode() ([]byte, []userapi.FieldError) {
+	u := &r.User
+	sent := sentRequest{
+		CreateUserRequest: r,
+		CurrentPassword:   r.CurrentPassword.Reveal(),
+		User:              sentUser{NewUser: u, Password: u.Password.Reveal(), Salt: u.Salt.Reveal()},
+		VerificationIDs:   reveal(r.VerificationIDs),
+	}
+	sent.User.TwoFactor.RecoveryCodes = reveal(u.TwoFactor.RecoveryCodes)
+	for i := range u.TwoFactor.Methods {
+		m := &u.TwoFactor.Methods[i]
+		sent.User.TwoFactor.Methods = append(sent.User.TwoFactor.Methods, sentMethod{m, m.Secret.Reveal()})
+	}
+	for i := range u.Registrations {
+		reg := &u.Registrations[i]
+		s := sentRegistration{Registration: reg, AuthenticationToken: reg.AuthenticationToken.Reveal()}
+		if len(reg.Tokens) > 0 {
+			s.Tokens = make(map[string]string, len(reg.Tokens))
+			for name, token := range reg.Tokens {
+				s.Tokens[name] = token.Reveal()
+			}
+		}
+		sent.User.Registrations = append(sent.User.Registrations, s)
+	}
+	body, faults := provider.Encode(sent)
+	if faults == nil && bytes.Contains(body, []byte(`"`+userapi.Redacted+`"`)) {
+		return nil, []userapi.FieldError{{Code: "invalid", Message: "the request must hold no redacted Secret: it would be stored as it is"}}
+	}
+	return body, faults
+}
+
+func reveal(secrets []userapi.Secret) []string {
+	var texts []string
+	for _, s := range secrets {
+		texts = append(texts, s.Reveal())
+	}
+	return texts
+}
+
+// check finds what FusionAuth would refuse for certain.
+func (r *CreateUserRequest) check(c *provider.Check) {
+	u := &r.User
+	if !given(u.Email) && !given(u.Username) && !given(u.PhoneNumber) && len(r.VerificationIDs) == 0 {
+		c.Required("Email", "user.email", "an e-mail address, a user name or a phone number to log in with must be set")
+	}
+	if u.Password == "" && !r.sendsSetPassword() {
+		c.Required("Password", "user.password", "must be set, unless a message to set one is asked for")
+	}
+	checkID(c, "applicationId", r.ApplicationID)
+	checkSecret(c, "currentPassword", r.CurrentPassword)
+	for i, id := range r.VerificationIDs {
+		checkSecret(c, fmt.Sprintf("verificationIds[%d]", i), id)
+	}
+	u.check(c)
+}
+
+func (u *NewUser) check(c *provider.Check) {
+	for _, id := range [...]struct {
+		path string
+		id   *string
+	}{
+		{"user.id", u.ID},
+		{"user.tenantId", u.TenantID},
+		{"user.cleanSpeakId", u.CleanSpeakID},
+		{"user.connectorId", u.ConnectorID},
+	} {
+		checkID(c, id.path, id.id)
+	}
+	for _, at := range [...]struct {
+		path string
+		at   Instant
+	}{
+		{"user.expiry", u.Expiry},
+		{"user.insertInstant", u.InsertInstant},
+		{"user.lastUpdateInstant", u.LastUpdateInstant},
+		{"user.breachedPasswordLastCheckedInstant", u.BreachedPasswordLastCheckedInstant},
+		{"user.lastLoginInstant", u.LastLoginInstant},
+		{"user.passwordLastUpdateInstant", u.PasswordLastUpdateInstant},
+		{"user.verifiedInstant", u.VerifiedInstant},
+	} {
+		checkInstant(c, at.path, at.at)
+	}
+	if _, ok := u.BirthDate.Time(); u.BirthDate != "" && !ok {
+		c.Invalid("", "user.birthDate", "must be a day of the calendar, written yyyy-MM-dd")
+	}
+	checkZone(c, "user.timezone", u.Timezone)
+	checkSecret(c, "user.salt", u.Salt)
+	u.TwoFactor.check(c)
+	for i := range u.Memberships {
+		m, path := &u.Memberships[i], fmt.Sprintf("user.memberships[%d].", i)
+		checkID(c, path+"groupId", m.GroupID)
+		checkID(c, path+"id", m.ID)
+		checkID(c, path+"userId", m.UserID)
+		checkInstant(c, path+"insertInstant", m.InsertInstant)
+	}
+	for i := range u.Registrations {
+		u.Registrations[i].check(c, fmt.Sprintf("user.registrations[%d].", i))
+	}
+}
+
+func (t *TwoFactor) check(c *provider.Check) {
+	for i := range t.Methods {
+		m, path := &t.Methods[i], fmt.Sprintf("user.twoFactor.methods[%d].", i)
+		checkNumber(c, path+"authenticator.codeLength", m.Authenticator.CodeLength)
+		checkNumber(c, path+"authenticator.timeStep", m.Authenticator.TimeStep)
+		checkSecret(c, path+"secret", m.Secret)
+	}
+	for i, code := range t.RecoveryCodes {
+		checkSecret(c, fmt.Sprintf("user.twoFactor.recoveryCodes[%d]", i), code)
+	}
+}
+
+func (r *Registration) check(c *provider.Check, path string) {
+	checkID(c, path+"applicationId", r.ApplicationID)
+	checkID(c, path+"cleanSpeakId", r.CleanSpeakID)
+	checkID(c, path+"id", r.ID)
+	checkInstant(c, path+"insertInstant", r.InsertInstant)
+	checkInstant(c, path+"lastLoginInstant", r.LastLoginInstant)
+	checkInstant(c, path+"lastUpdateInstant", r.LastUpdateInstant)
+	checkInstant(c, path+"verifiedInstant", r.VerifiedInstant)
+	checkZone(c, path+"timezone", r.Timezone)
+	checkSecret(c, path+"authenticationToken", r.AuthenticationToken)
+	for _, token := range r.Tokens {
+		checkSecret(c, path+"tokens", token)
+	}
+}
+
+// sendsSetPassword reports whether the user is to be sent a message to set a
+// password; the server then ignores the one in the request.
+func (r *CreateUserRequest) sendsSetPassword() bool {
+	if r.SendSetPasswordEmail != nil && *r.SendSetPasswordEmail {
+		return true
+	}
+	return r.SendSetPasswordIdentityType != "" && r.SendSetPasswordIdentityType != SendSetPasswordDoNotSend
+}
+
+func given(s *string) bool { return strings.TrimSpace(provider.Value(s)) != "" }
+
+func checkID(c *provider.Check, path string, id *string) {
+	if id == nil {
+		return
+	}
+	if _, ok := uuid.Canonical(*id); !ok {
+		c.Invalid(neutralField(path), path, mustBeUUID)
+	}
+}
+
+func checkSecret(c *provider.Check, path string, s userapi.Secret) {
+	c.Secret(neutralField(path), path, s)
+}
+
+// checkInstant refuses what was decoded from something else than an instant.
+func checkInstant(c *provider.Check, path string, at Instant) {
+	if at.Text() != "" {
+		c.Invalid("", path, "must be milliseconds since 1970")
+	}
+}
+
+func checkNumber(c *provider.Check, path string, n Number) {
+	if _, ok := n.Int64(); n != "" && !ok {
+		c.Invalid("", path, "must be a whole number")
+	}
+}
+
+// checkZone looks at a zone loosely: which there are is the server's to know, whose
+// Java accepts more than Go's database does.
+func checkZone(c *provider.Check, path string, zone *string) {
+	if zone == nil {
+		return
+	}
+	if *zone == "" || strings.ContainsFunc(*zone, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		c.Invalid(neutralField(path), path, `must be the name of a time zone, such as "America/Denver"`)
+	}
+}
+
+// The leaf types never fail to decode: what one cannot read it keeps.
+type (
+	// Instant is a point in time, sent as milliseconds since 1970 in UTC, as in
+	// Instant{Time: t}. The zero value is none.
+	Instant = wire.Instant
+	// Date is a day of the calendar, written yyyy-MM-dd. "" is none.
+	Date = wire.Date
+	// Number is a whole number in decimal form. "" is none.
+	Number = wire.Number
+)
