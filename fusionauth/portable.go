@@ -114,13 +114,13 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest) (*CreateUserRequest, t
 	}
 	r := x.native()
 	u := &r.User
-	u.Username = provider.Set(req.Username)
-	u.Email = provider.Set(req.Email)
+	u.Username = provider.Set(&req.Username)
+	u.Email = provider.Set(&req.Email)
 	u.Password = req.Password
-	u.FullName = provider.Set(req.FullName)
-	u.FirstName = provider.Set(req.GivenName)
-	u.LastName = provider.Set(req.FamilyName)
-	u.Timezone = provider.Set(req.Timezone)
+	u.FullName = provider.Set(&req.FullName)
+	u.FirstName = provider.Set(&req.GivenName)
+	u.LastName = provider.Set(&req.FamilyName)
+	u.Timezone = provider.Set(&req.Timezone)
 	if req.Phone != "" {
 		phone, path := &u.MobilePhone, "user.mobilePhone"
 		if c.phoneLogin {
@@ -177,7 +177,7 @@ func (c *core) target(x *Extra, req *userapi.CreateUserRequest, check *provider.
 // native begins the vendor's request with what the extension holds.
 func (x *Extra) native() *CreateUserRequest {
 	return &CreateUserRequest{
-		ApplicationID:               provider.Set(x.ApplicationID),
+		ApplicationID:               provider.Set(&x.ApplicationID),
 		DisableDomainBlock:          x.DisableDomainBlock,
 		SendSetPasswordEmail:        x.SendSetPasswordEmail,
 		SendSetPasswordIdentityType: x.SendSetPasswordIdentityType,
@@ -188,11 +188,11 @@ func (x *Extra) native() *CreateUserRequest {
 			PreferredLanguages:     x.PreferredLanguages,
 			BirthDate:              x.BirthDate,
 			Expiry:                 x.Expiry,
-			ImageURL:               provider.Set(x.ImageURL),
-			MiddleName:             provider.Set(x.MiddleName),
-			MobilePhone:            provider.Set(x.MobilePhone),
-			ParentEmail:            provider.Set(x.ParentEmail),
-			PhoneNumber:            provider.Set(x.PhoneNumber),
+			ImageURL:               provider.Set(&x.ImageURL),
+			MiddleName:             provider.Set(&x.MiddleName),
+			MobilePhone:            provider.Set(&x.MobilePhone),
+			ParentEmail:            provider.Set(&x.ParentEmail),
+			PhoneNumber:            provider.Set(&x.PhoneNumber),
 			TwoFactor:              x.TwoFactor,
 			Memberships:            x.Memberships,
 			EncryptionScheme:       x.EncryptionScheme,

@@ -34,7 +34,7 @@ type Keystore struct {
 	PrivateKey crypto.Signer
 	// PinToken is base64, as given: with Ed25519 the server's X25519 public key,
 	// with RSA the encrypted PIN key. It is not needed to create users.
-	PinToken string
+	PinToken userapi.Secret
 	// ServerPublicKey is hex, as given: the same key as PinToken in its Edwards
 	// form. It is not needed to create users.
 	ServerPublicKey string
@@ -49,8 +49,8 @@ type Keystore struct {
 // ParseKeystore reads a keystore from JSON. It knows each form that Mixin has
 // handed out: client_id with private_key, as RSA in PEM (2018) or as Ed25519
 // (2020; Mixin's docs, app/getting-started/create-app), app_id with
-// session_private_key (2023; Mixin's docs, resources/ai-agent/authentication), and
-// that with pin_token_base64 as the Node SDK writes it for network users.
+// session_private_key (2023; Mixin's bot-api-go-client v3), and that with
+// pin_token_base64, as Mixin's Node SDK writes it for the users that it made.
 // Members that it does not know are ignored, and members that are "" or null
 // count as absent.
 //
@@ -74,7 +74,7 @@ func ParseKeystore(text []byte) (Keystore, error) {
 		UserID:          r.id("client_id", "app_id", "user_id"),
 		SessionID:       r.id("session_id"),
 		PrivateKey:      r.privateKey("session_private_key", "private_key"),
-		PinToken:        r.first("pin_token", "pin_token_base64"),
+		PinToken:        userapi.Secret(r.first("pin_token", "pin_token_base64")),
 		ServerPublicKey: r.text("server_public_key"),
 		SpendPrivateKey: userapi.Secret(r.text("spend_private_key")),
 		PIN:             userapi.Secret(r.text("pin")),

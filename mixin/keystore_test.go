@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -158,6 +159,13 @@ func TestParseKeystoreForms(t *testing.T) {
 			map[string]any{
 				"app_id": testUserID, "session_id": testSessionID, "session_private_key": seedHex,
 				"pin_token_base64": testPinToken,
+			},
+			with(func(k *Keystore) { k.PinToken = testPinToken }),
+		},
+		"both names of the PIN token": {
+			map[string]any{
+				"app_id": testUserID, "session_id": testSessionID, "session_private_key": seedHex,
+				"pin_token_base64": "another", "pin_token": testPinToken,
 			},
 			with(func(k *Keystore) { k.PinToken = testPinToken }),
 		},
@@ -385,6 +393,8 @@ func TestKeystoreShowsNoSecret(t *testing.T) {
 	}
 }
 
+// TestKeystoreForms pins what is shown. It compares without testify, which would
+// print a form that holds too much.
 func TestKeystoreForms(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]string{"ed25519": "Ed25519", "rsa1024": "RSA"}
@@ -393,16 +403,17 @@ func TestKeystoreForms(t *testing.T) {
 			t.Parallel()
 			text := `mixin.Keystore{UserID:"` + testUserID + `" SessionID:"` + testSessionID + `" PrivateKey:` + kinds[name] + `}`
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
-				assert.Equal(t, text, fmt.Sprintf(verb, ks))
-				assert.Equal(t, text, fmt.Sprintf(verb, &ks))
+				require.True(t, text == fmt.Sprintf(verb, ks), "%s of a value", verb)
+				require.True(t, text == fmt.Sprintf(verb, &ks), "%s of a pointer", verb)
 			}
-			assert.Equal(t, fmt.Sprintf("%q", text), fmt.Sprintf("%q", ks))
+			require.True(t, strconv.Quote(text) == fmt.Sprintf("%q", ks), "%%q")
 			encoded, err := json.Marshal(&ks)
 			require.NoError(t, err)
-			assert.JSONEq(t, `{"user_id":"`+testUserID+`","session_id":"`+testSessionID+`","key":"`+kinds[name]+`"}`, string(encoded))
+			require.True(t, `{"user_id":"`+testUserID+`","session_id":"`+testSessionID+`","key":"`+kinds[name]+`"}` == string(encoded), "JSON")
 			var b bytes.Buffer
 			slog.New(slog.NewTextHandler(&b, nil)).Info("x", "ks", ks)
-			assert.Contains(t, b.String(), "ks.user_id="+testUserID+" ks.session_id="+testSessionID+" ks.key="+kinds[name])
+			require.True(t, strings.HasSuffix(b.String(),
+				" ks.user_id="+testUserID+" ks.session_id="+testSessionID+" ks.key="+kinds[name]+"\n"), "slog")
 		})
 	}
 }
@@ -429,10 +440,11 @@ func TestKeystoreFormsOfOddKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ks := Keystore{UserID: "u\nINFO forged", PrivateKey: tt.key}
-			assert.Equal(t, `mixin.Keystore{UserID:"u\nINFO forged" SessionID:"" PrivateKey:`+tt.kind+`}`, fmt.Sprintf("%+v", ks))
+			want := `mixin.Keystore{UserID:"u\nINFO forged" SessionID:"" PrivateKey:` + tt.kind + `}`
+			require.True(t, want == fmt.Sprintf("%+v", ks), "another form than that of the kind %s", tt.kind)
 			_, err := json.Marshal(ks)
 			require.NoError(t, err)
-			assert.Equal(t, tt.kind, ks.LogValue().Group()[2].Value.String())
+			require.True(t, tt.kind == ks.LogValue().Group()[2].Value.String(), "another kind than %s", tt.kind)
 		})
 	}
 	var none *Keystore
@@ -473,7 +485,7 @@ func FuzzParseKeystore(f *testing.F) {
 		require.NoError(t, err)
 		_, err = s.token(t.Context(), claims{})
 		require.NoError(t, err)
-		_, err = sessionSecret(ks.PrivateKey)
+		_, err = SessionSecret(ks.PrivateKey)
 		require.NoError(t, err)
 		ks.UserID, ks.SessionID = "", "" // these are shown, whatever was put there
 		requireNoLeak(t, ks, keyForms(t, ks.PrivateKey))

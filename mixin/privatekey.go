@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 )
 
@@ -140,7 +139,7 @@ func publicKey(key crypto.Signer) (crypto.PublicKey, error) {
 		if err := checkRSA(&k.PublicKey); err != nil {
 			return nil, err
 		}
-		if slices.Contains(k.Primes, nil) || k.Validate() != nil {
+		if k.Validate() != nil {
 			return nil, errRSAKey
 		}
 	}

@@ -9,11 +9,12 @@ import (
 	"fmt"
 )
 
-// sessionSecret returns what is sent as session_secret: the public half of the new
-// user's session key (Mixin's docs, api/users/network-user). For Ed25519 it is the
+// SessionSecret returns what stands for a key in CreateUserRequest.SessionSecret:
+// its public half (Mixin's docs, api/users/network-user). For Ed25519 it is the
 // bare 32 bytes in unpadded URL base64, as Mixin's own clients send it; for RSA,
-// the 2018 form, it is the DER SubjectPublicKeyInfo in standard base64.
-func sessionSecret(key crypto.Signer) (string, error) {
+// the 2018 form, it is the DER SubjectPublicKeyInfo in standard base64. The error
+// says what was expected of the key, and never holds a part of it.
+func SessionSecret(key crypto.Signer) (string, error) {
 	pub, err := publicKey(key)
 	if err != nil {
 		return "", fmt.Errorf("mixin: session key: %w", err)

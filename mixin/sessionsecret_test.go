@@ -1,6 +1,11 @@
 package mixin
 
 import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"math/big"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,10 +23,10 @@ func TestSessionSecret(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			key := v.key(t, name)
-			got, err := sessionSecret(key)
+			got, err := SessionSecret(key)
 			require.NoError(t, err)
 			assert.Equal(t, want, got)
-			got, err = sessionSecret(opaque(key))
+			got, err = SessionSecret(opaque(key))
 			require.NoError(t, err)
 			assert.Equal(t, want, got, "a key of which only the public half is known")
 		})
@@ -32,9 +37,22 @@ func TestSessionSecret(t *testing.T) {
 func TestSessionSecretOfTheSample(t *testing.T) {
 	t.Parallel()
 	want := createUserSample(t).SessionSecret
-	got, err := sessionSecret(opaqueSigner{public: rsaPublicKey(t, want)})
+	got, err := SessionSecret(opaqueSigner{public: rsaPublicKey(t, want)})
 	require.NoError(t, err)
 	assert.Equal(t, want, got)
+}
+
+// TestSessionSecretIsPadded takes a size of key whose encoding needs padding; 1024
+// and 2048 bits do not.
+func TestSessionSecretIsPadded(t *testing.T) {
+	t.Parallel()
+	pub := &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 3071, 1), E: 65537}
+	der, err := x509.MarshalPKIXPublicKey(pub)
+	require.NoError(t, err)
+	got, err := SessionSecret(opaqueSigner{public: pub})
+	require.NoError(t, err)
+	assert.Equal(t, base64.StdEncoding.EncodeToString(der), got)
+	assert.True(t, strings.HasSuffix(got, "="), "this size needs no padding")
 }
 
 func TestSessionSecretRefusesBadKeys(t *testing.T) {
@@ -42,7 +60,7 @@ func TestSessionSecretRefusesBadKeys(t *testing.T) {
 	for name, tt := range badKeys(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			secret, err := sessionSecret(tt.key)
+			secret, err := SessionSecret(tt.key)
 			require.ErrorContains(t, err, "mixin: session key: ")
 			assert.ErrorContains(t, err, tt.says)
 			assert.True(t, secret == "", "a secret and an error")

@@ -1,6 +1,7 @@
 package mixin
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ed25519"
@@ -110,8 +111,8 @@ func newRemoteSigner(ts TokenSigner) (*signer, error) {
 		return nil, errors.New("mixin: token signer: expected one, got none")
 	}
 	alg := jwt.SigningMethodEdDSA.Alg()
-	if a, ok := ts.(interface{ Algorithm() string }); ok && a.Algorithm() != "" {
-		alg = a.Algorithm()
+	if a, ok := ts.(interface{ Algorithm() string }); ok {
+		alg = cmp.Or(a.Algorithm(), alg)
 	}
 	switch alg {
 	case jwt.SigningMethodEdDSA.Alg():

@@ -100,7 +100,7 @@ func (s SessionConfig) MarshalJSON() ([]byte, error) { return s.shown().MarshalJ
 
 // An authorizer puts the credentials on a request.
 type authorizer interface {
-	sign(r *http.Request) error
+	sign(r *http.Request, body []byte) error
 	// saw is told each reply that was no 401.
 	saw(*transport.Reply)
 	// renew reports whether a request that got a 401 may be sent again with another
@@ -118,16 +118,17 @@ func newAuthorizer(cfg Config, client *transport.Client) authorizer {
 	if cfg.SessionToken != "" {
 		name, value, secret = tokenHeader, cfg.SessionToken.Reveal(), cfg.SessionToken.Reveal()
 	}
-	return fixed(func() (string, string, string) { return name, value, secret })
+	values := []string{value} // shared by all requests, none of which changes it
+	return fixed(func() (string, []string, string) { return name, values, secret })
 }
 
 // fixed is a credential that the client cannot renew: a header's name and value,
 // and the secret in it. It is a closure so that printing it shows nothing.
-type fixed func() (name, value, secret string)
+type fixed func() (name string, value []string, secret string)
 
-func (f fixed) sign(r *http.Request) error {
+func (f fixed) sign(r *http.Request, _ []byte) error {
 	name, value, _ := f()
-	r.Header[http.CanonicalHeaderKey(name)] = []string{value}
+	r.Header[name] = value
 	return nil
 }
 func (f fixed) saw(*transport.Reply)     {}

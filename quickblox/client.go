@@ -69,6 +69,9 @@ type Client struct {
 type core struct {
 	http *transport.Client
 	auth authorizer
+	// sign and judge are auth's and ours, made once.
+	sign  func(*http.Request, []byte) error
+	judge func(*transport.Reply) transport.Verdict
 }
 
 // New makes a client, or returns a *userapi.Error of KindInvalid that names every
@@ -90,6 +93,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c := &core{http: client, auth: newAuthorizer(cfg, client)}
+	c.sign, c.judge = c.auth.sign, c.judgeCreate
 	return &Client{Users: &UsersService{core: c}, core: c}, nil
 }
 

@@ -44,7 +44,7 @@
 //
 // A create is sent again after a failure to connect, after 429, and, with a
 // SessionConfig, once after a 401 with a new session. Nothing else. Obtaining a
-// session is harmless and is tried again after any passing failure.
+// session is harmless and is tried again, signed anew, after any passing failure.
 //
 // # As
 //

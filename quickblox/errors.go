@@ -102,6 +102,18 @@ func judge(r *transport.Reply) transport.Verdict {
 	return v
 }
 
+// judgeCreate says what the reply to a create means, and lets the session learn
+// from it.
+func (c *core) judgeCreate(r *transport.Reply) transport.Verdict {
+	v := judge(r)
+	if r.Status != http.StatusUnauthorized {
+		c.auth.saw(r)
+	} else if c.auth.renew(r.Request) {
+		v.Again = transport.AtOnce
+	}
+	return v
+}
+
 // neutralField names the field of userapi.CreateUserRequest that a member of
 // QuickBlox's comes from.
 var neutralField = map[string]string{

@@ -80,11 +80,11 @@ func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 func mapRequest(req *userapi.CreateUserRequest) (*NewUser, []string, error) {
 	check := provider.NewCheck(Name, req)
 	u := &NewUser{
-		Login:    provider.Set(req.Username),
-		Email:    provider.Set(req.Email),
-		Phone:    provider.Set(req.Phone),
+		Login:    provider.Set(&req.Username),
+		Email:    provider.Set(&req.Email),
+		Phone:    provider.Set(&req.Phone),
 		Password: req.Password,
-		FullName: provider.Set(provider.FullName(req)),
+		FullName: provider.FullName(req),
 	}
 	if req.ExternalID != "" {
 		id, err := strconv.ParseInt(req.ExternalID, 10, 64)
@@ -103,10 +103,12 @@ func mapRequest(req *userapi.CreateUserRequest) (*NewUser, []string, error) {
 				break
 			}
 		}
-		u.TagList = provider.Set(strings.Join(req.Tags, ","))
+		tags := strings.Join(req.Tags, ",")
+		u.TagList = &tags
 	}
 	if len(req.Attributes) > 0 {
-		u.CustomData = provider.Set(string(check.Attributes(req.Attributes)))
+		data := string(check.Attributes(req.Attributes))
+		u.CustomData = &data
 	}
 	if x := provider.Extension[Extra](&check, req.Extensions); x != nil {
 		x.apply(u, &check)
@@ -118,9 +120,9 @@ func mapRequest(req *userapi.CreateUserRequest) (*NewUser, []string, error) {
 
 func (x *Extra) apply(u *NewUser, check *provider.Check) {
 	u.BlobID = x.BlobID
-	u.FacebookID = provider.Set(x.FacebookID)
-	u.TwitterID = provider.Set(x.TwitterID)
-	u.Website = provider.Set(x.Website)
+	u.FacebookID = provider.Set(&x.FacebookID)
+	u.TwitterID = provider.Set(&x.TwitterID)
+	u.Website = provider.Set(&x.Website)
 	if x.CustomData != "" {
 		if u.CustomData != nil {
 			check.Invalid("Attributes", "custom_data", "must not be set together with Extra.CustomData")
@@ -130,7 +132,7 @@ func (x *Extra) apply(u *NewUser, check *provider.Check) {
 	u.AllowSalesActivities = x.AllowSalesActivities
 	u.AllowStatisticsAnalysis = x.AllowStatisticsAnalysis
 	u.AgeOver16 = x.AgeOver16
-	u.ParentsContacts = provider.Set(x.ParentsContacts)
+	u.ParentsContacts = provider.Set(&x.ParentsContacts)
 }
 
 // neutral returns the user in the form that is common to all vendors.

@@ -56,7 +56,7 @@ func newSessions(cfg SessionConfig, client *transport.Client) *sessions {
 	return &sessions{http: client, config: func() *SessionConfig { return &cfg }}
 }
 
-func (s *sessions) sign(r *http.Request) error {
+func (s *sessions) sign(r *http.Request, _ []byte) error {
 	token, err := s.token(r.Context())
 	if err != nil {
 		return err
@@ -153,16 +153,21 @@ func (s *sessions) obtain(ctx context.Context) (session, error) {
 	return s.ask(ctx)
 }
 
-func (s *sessions) ask(ctx context.Context) (session, error) {
+// form makes a session request's body for now, by the server's clock.
+func (s *sessions) form() []byte {
 	s.mu.Lock()
 	now := time.Now().Add(s.skew)
 	s.mu.Unlock()
-	cfg := s.config()
-	body := cfg.sessionForm(now, newNonce())
+	return s.config().sessionForm(now, newNonce())
+}
+
+func (s *sessions) ask(ctx context.Context) (session, error) {
+	body := s.form()
 	call := &transport.Call{
 		Operation: opSession, Route: "/session.json",
 		Method: http.MethodPost, Path: "/session.json",
 		ContentType: "application/x-www-form-urlencoded", Body: body,
+		Renew:      s.form, // a time and a nonce are taken only once
 		Repeatable: true, Judge: judgeSession,
 	}
 	res := s.http.Do(ctx, call)

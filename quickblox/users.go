@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"math"
 	"net/http"
 	"strconv"
@@ -57,6 +59,24 @@ type NewUser struct {
 	ParentsContacts         *string `json:"parents_contacts,omitempty"`
 }
 
+var (
+	requestShown = provider.Shown{Type: "quickblox.CreateUserRequest"}
+	newUserShown = provider.Shown{Type: "quickblox.NewUser"}
+)
+
+// Format shows the type alone. The password's own Format is not asked where a verb
+// does not fit what the password stands in, as %s does not fit a pointer in a slice.
+func (r CreateUserRequest) Format(f fmt.State, verb rune) { requestShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (r CreateUserRequest) LogValue() slog.Value { return requestShown.LogValue() }
+
+// Format shows the type alone, as that of CreateUserRequest.
+func (u NewUser) Format(f fmt.State, verb rune) { newUserShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (u NewUser) LogValue() slog.Value { return newUserShown.LogValue() }
+
 // encode is the one place where what is sent is written.
 func (u *NewUser) encode() ([]byte, []userapi.FieldError) {
 	type sentUser struct {
@@ -91,7 +111,8 @@ type CreateUserResponse struct {
 }
 
 // UnmarshalJSON decodes a reply, tolerating members of another type than
-// documented: they are left unset.
+// documented: a number for a text and the like are converted, the others are left
+// unset.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
 	_, err := r.decode(data)
 	return err
@@ -104,11 +125,16 @@ func (r *CreateUserResponse) decode(data []byte) (bad, err error) {
 		Errors json.RawMessage `json:"errors"`
 		Error  json.RawMessage `json:"error"`
 	}
-	if _, err := wire.Tolerate(json.Unmarshal(data, &reply)); err != nil {
+	reply.User = &r.User
+	member, err := wire.Tolerate(json.Unmarshal(data, &reply))
+	if err != nil {
 		return err, err
 	}
-	if reply.User != nil {
-		r.User = *reply.User
+	if member != "" {
+		var loose struct{ User json.RawMessage }
+		_, _ = wire.Tolerate(json.Unmarshal(data, &loose))
+		r.User = User{}
+		wire.DecodeMembers(loose.User, &r.User)
 	}
 	if r.User.ID <= 0 {
 		r.User.ID = scanID(data)
@@ -179,7 +205,7 @@ type Tags []string
 func (t *Tags) UnmarshalJSON(data []byte) error {
 	*t = nil
 	var list []Text
-	if json.Unmarshal(data, &list) == nil {
+	if len(data) > 0 && data[0] == '[' && json.Unmarshal(data, &list) == nil {
 		for _, tag := range list {
 			*t = append(*t, string(tag))
 		}
@@ -218,27 +244,21 @@ func (s *UsersService) create(ctx context.Context, u *NewUser) (*CreateUserRespo
 	if faults != nil {
 		return nil, provider.Invalid(Name, provider.OpCreate, faults)
 	}
-	var sent *http.Request
 	call := &transport.Call{
 		Operation: provider.OpCreate, Route: "/users.json",
 		Method: http.MethodPost, Path: "/users.json",
 		ContentType: "application/json", Body: body,
-		Sign: func(r *http.Request, _ []byte) error {
-			sent = r
-			return s.core.auth.sign(r)
-		},
-		Judge: func(r *transport.Reply) transport.Verdict {
-			v := judge(r)
-			if r.Status != http.StatusUnauthorized {
-				s.core.auth.saw(r)
-			} else if s.core.auth.renew(sent) {
-				v.Again = transport.AtOnce
-			}
-			return v
-		},
+		Sign: s.core.sign, Judge: s.core.judge,
 	}
 	res := s.core.http.Do(ctx, call)
-	mask := func() provider.Mask { return provider.NewMask(body, call.ContentType, s.core.auth.secrets()...) }
+	mask := func() provider.Mask {
+		secrets := s.core.auth.secrets()
+		if res.Reply != nil {
+			// The session that was used may be forgotten by now.
+			secrets = append(secrets, res.Reply.Request.Header.Get(tokenHeader))
+		}
+		return provider.NewMask(body, call.ContentType, secrets...)
+	}
 	if !res.OK {
 		return nil, newError(provider.OpCreate, res, mask())
 	}

@@ -138,12 +138,12 @@ type mapped struct {
 func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 	check := provider.NewCheck(Name, req)
 	r := &CreateUserRequest{
-		UserID:      provider.Set(req.ExternalID),
-		Email:       provider.Set(req.Email),
-		PhoneNumber: provider.Set(req.Phone),
-		FirstName:   provider.Set(req.GivenName),
-		LastName:    provider.Set(req.FamilyName),
-		Timezone:    provider.Set(req.Timezone),
+		UserID:      provider.Set(&req.ExternalID),
+		Email:       provider.Set(&req.Email),
+		PhoneNumber: provider.Set(&req.Phone),
+		FirstName:   provider.Set(&req.GivenName),
+		LastName:    provider.Set(&req.FamilyName),
+		Timezone:    provider.Set(&req.Timezone),
 		Tags:        req.Tags,
 	}
 	m := mapped{firstName: "GivenName"}
@@ -168,15 +168,15 @@ func (x *Extra) apply(r *CreateUserRequest) {
 	r.Gender, r.Status = x.Gender, x.Status
 	r.Score, r.AssignedTo = x.Score, x.AssignedTo
 	r.Notifications, r.Unsubscribed = x.Notifications, x.Unsubscribed
-	r.CompanyID = provider.Set(x.CompanyID)
-	r.City = provider.Set(x.City)
-	r.Region = provider.Set(x.Region)
-	r.Country = provider.Set(x.Country)
-	r.FacebookURL = provider.Set(x.FacebookURL)
-	r.GoogleURL = provider.Set(x.GoogleURL)
-	r.GravatarURL = provider.Set(x.GravatarURL)
-	r.LinkedInURL = provider.Set(x.LinkedInURL)
-	r.TwitterURL = provider.Set(x.TwitterURL)
+	r.CompanyID = provider.Set(&x.CompanyID)
+	r.City = provider.Set(&x.City)
+	r.Region = provider.Set(&x.Region)
+	r.Country = provider.Set(&x.Country)
+	r.FacebookURL = provider.Set(&x.FacebookURL)
+	r.GoogleURL = provider.Set(&x.GoogleURL)
+	r.GravatarURL = provider.Set(&x.GravatarURL)
+	r.LinkedInURL = provider.Set(&x.LinkedInURL)
+	r.TwitterURL = provider.Set(&x.TwitterURL)
 }
 
 // neutral returns the user in the form that is common to all vendors.

@@ -10,12 +10,12 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// Set returns a pointer to a text that is set, nil for "".
-func Set(s string) *string {
-	if s == "" {
+// Set returns s if it points to a text that is set, and nil if that is "".
+func Set(s *string) *string {
+	if *s == "" {
 		return nil
 	}
-	return &s
+	return s
 }
 
 // Value returns what p points to, "" for nil.
@@ -26,12 +26,15 @@ func Value(p *string) string {
 	return *p
 }
 
-// FullName returns the request's full name, or its parts joined.
-func FullName(req *userapi.CreateUserRequest) string {
+// FullName returns the request's full name, or its parts joined; nil for none.
+func FullName(req *userapi.CreateUserRequest) *string {
 	if req.FullName != "" {
-		return req.FullName
+		return &req.FullName
 	}
-	return strings.TrimSpace(req.GivenName + " " + req.FamilyName)
+	if joined := strings.TrimSpace(req.GivenName + " " + req.FamilyName); joined != "" {
+		return &joined
+	}
+	return nil
 }
 
 // Attributes encodes a request's attributes as a JSON object.

@@ -1,0 +1,103 @@
+package mixin
+
+import (
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/uuid"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// maxSkew is how far the server's clock may be from the one that a refused token
+// was dated by before that is taken for the reason.
+const maxSkew = 30 * time.Second
+
+// An authorizer signs requests in the name of one session.
+type authorizer struct {
+	signer            *signer
+	userID, sessionID string
+	scope             string
+	lifetime          time.Duration
+	// offset is the server's clock less ours, in nanoseconds, once a refusal told it.
+	offset atomic.Int64
+}
+
+// An attempt is one request of a call, and what it was signed with. It is not safe
+// for concurrent use: a call's attempts come one after the other.
+type attempt struct {
+	auth   *authorizer
+	id     string // the last attempt's request id
+	token  string
+	offset time.Duration // what its token's dates were moved by
+}
+
+// sign dates and signs one attempt. Source: Mixin's docs, app/guide/generate-jwt-token.
+func (a *attempt) sign(r *http.Request, body []byte) error {
+	offset := time.Duration(a.auth.offset.Load())
+	now := time.Now().Add(offset)
+	id := uuid.New().String()
+	token, err := a.auth.signer.token(r.Context(), claims{
+		ExpiresAt: now.Add(a.auth.lifetime).Unix(),
+		IssuedAt:  now.Unix(),
+		ID:        id,
+		Scope:     a.auth.scope,
+		SessionID: a.auth.sessionID,
+		Sig:       requestSig(r.Method, r.URL.RequestURI(), body),
+		UserID:    a.auth.userID,
+	})
+	if err != nil {
+		return err
+	}
+	r.Header[requestIDHeader] = []string{id}
+	r.Header["Authorization"] = []string{"Bearer " + token}
+	a.id, a.token, a.offset = id, token, offset
+	return nil
+}
+
+// judge says what the reply to an attempt means. A refused token is signed again,
+// once, if it was dated by a clock that is off.
+func (a *attempt) judge(r *transport.Reply) transport.Verdict {
+	v := judge(r)
+	if v.Kind == userapi.KindUnauthorized && a.skewed(r) {
+		v.Again = transport.AtOnce
+	}
+	return v
+}
+
+// skewed reports whether the reply shows that the attempt was dated by a clock that
+// is off, and corrects the dates of those that follow.
+func (a *attempt) skewed(r *transport.Reply) bool {
+	ns, err := strconv.ParseInt(r.Header.Get(serverTimeHeader), 10, 64)
+	if err != nil || ns <= 0 {
+		return false
+	}
+	// The server read its clock some time between our sending and reading.
+	offset := time.Unix(0, ns).Sub(r.Sent.Add(r.Read.Sub(r.Sent) / 2))
+	if (offset - a.offset).Abs() <= maxSkew {
+		return false
+	}
+	a.auth.offset.Store(int64(offset))
+	return true
+}
+
+// requestID returns the id of the reply or, where there is none, the one that was
+// sent; and a warning where the two are not the same.
+func (a *attempt) requestID(res *transport.Result) (id string, warnings []string) {
+	switch got := res.RequestID; {
+	case got == "":
+		return a.id, nil
+	case got == a.id:
+		return got, nil
+	default:
+		return got, []string{"the reply carries another request's id than the one that was sent, " + a.id}
+	}
+}
+
+// mask takes the values of the request, and its token, out of what Mixin says.
+func (a *attempt) mask(call *transport.Call) provider.Mask {
+	return provider.NewMask(call.Body, call.ContentType, a.token)
+}

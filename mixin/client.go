@@ -1,0 +1,224 @@
+package mixin
+
+import (
+	"context"
+	"crypto"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/uuid"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// Name is the provider's name in users and errors.
+const Name = "mixin"
+
+const (
+	defaultBaseURL   = "https://api.mixin.one"
+	requestIDHeader  = "X-Request-Id"
+	deviceIDHeader   = "Mixin-Device-Id"
+	serverTimeHeader = "X-Server-Time"
+)
+
+const (
+	// defaultScope is what each of Mixin's own clients sends.
+	defaultScope         = "FULL"
+	defaultTokenLifetime = 5 * time.Minute
+	minTokenLifetime     = 10 * time.Second
+	// maxTokenLifetime is that of the tokens in Mixin's own samples.
+	maxTokenLifetime = 90 * 24 * time.Hour
+)
+
+// Config makes a Client.
+type Config struct {
+	// Keystore is the application's: UserID and SessionID must be set and, unless
+	// TokenSigner is, PrivateKey. The rest of it is not needed to create users.
+	Keystore Keystore
+	// SessionKeys has the session keys of the users to create. Without it each
+	// request must bring one, in Extra.
+	SessionKeys SessionKeys
+	// TokenSigner signs in place of Keystore.PrivateKey.
+	TokenSigner TokenSigner
+	// DeviceID is sent as Mixin-Device-Id when it is set; a UUID. Mixin's
+	// documentation asked for it until July 2018.
+	DeviceID string
+	// TokenLifetime is how long the token of one request is good, in whole seconds:
+	// from 10 seconds to 90 days, 0 for 5 minutes.
+	TokenLifetime time.Duration
+	// Scope is the token's scope; "" means "FULL".
+	Scope string
+	// HTTP says how to talk. A path in its BaseURL is part of what is signed: a proxy
+	// that adds or strips one breaks the signature.
+	HTTP userapi.HTTPOptions
+}
+
+// SessionKeys makes, or looks up, the session key of a user that is about to be
+// created: whoever holds its private half signs in as the user, and nobody can
+// recover it from Mixin. Implementations must be safe for concurrent use.
+type SessionKeys interface {
+	// SessionKey returns the key for req, an Ed25519 key. It must have stored the key
+	// durably when it returns: the create is sent next, and a user whose key is lost
+	// is paid for and out of reach. It is asked once a call, however often the request
+	// is sent, after the request was found valid. For a repeated call, such as after
+	// an outcome that stayed unknown, it may return the same key again.
+	//
+	// An error ends the call before anything is sent. req is not to be changed.
+	SessionKey(ctx context.Context, req userapi.CreateUserRequest) (crypto.Signer, error)
+}
+
+func (c Config) credential() string {
+	switch {
+	case c.Keystore.PrivateKey != nil:
+		return keyKind(c.Keystore.PrivateKey)
+	case c.TokenSigner != nil:
+		return "token signer"
+	}
+	return "none"
+}
+
+func (c Config) shown() provider.Shown {
+	return provider.Shown{Type: "mixin.Config", Attrs: []slog.Attr{slog.String("credential", c.credential())}}
+}
+
+// Format shows what signs requests, and nothing else.
+func (c Config) Format(f fmt.State, verb rune) { c.shown().Format(f, verb) }
+
+// LogValue is like Format.
+func (c Config) LogValue() slog.Value { return c.shown().LogValue() }
+
+// MarshalJSON is like Format.
+func (c Config) MarshalJSON() ([]byte, error) { return c.shown().MarshalJSON() }
+
+// A Client creates users in the name of one Mixin application. It is safe for
+// concurrent use; make it with New.
+type Client struct {
+	// Users has Mixin's own calls.
+	Users *UsersService
+
+	core *core
+}
+
+// core is what the client's services share. Keys stand in closures alone.
+type core struct {
+	http *transport.Client
+	auth *authorizer
+	// sessionKey asks Config.SessionKeys; nil without one.
+	sessionKey func(context.Context, userapi.CreateUserRequest) (crypto.Signer, error)
+}
+
+// New makes a client, or returns a *userapi.Error of KindInvalid that names every
+// setting that is wrong. It sends nothing.
+func New(cfg Config) (*Client, error) {
+	var check provider.Check
+	auth := newAuthorizer(cfg, &check)
+	header := http.Header{"Accept": {"application/json"}}
+	if cfg.DeviceID != "" {
+		header[deviceIDHeader] = []string{canonicalID(&check, "Config.DeviceID", cfg.DeviceID)}
+	}
+	client, httpFaults := transport.New(transport.Config{
+		Provider:        Name,
+		BaseURL:         defaultBaseURL,
+		Options:         cfg.HTTP,
+		Header:          header,
+		RequestIDHeader: requestIDHeader,
+	})
+	c := &core{http: client, auth: auth}
+	switch {
+	case cfg.SessionKeys == nil:
+	case isNil(cfg.SessionKeys):
+		check.Invalid("", "Config.SessionKeys", "must not be a nil pointer")
+	default:
+		c.sessionKey = cfg.SessionKeys.SessionKey
+	}
+	if err := provider.InvalidConfig(Name, append(check.Faults(), httpFaults...)); err != nil {
+		return nil, err
+	}
+	return &Client{Users: &UsersService{core: c}, core: c}, nil
+}
+
+// newAuthorizer checks the settings that make tokens. What it returns is of use
+// only if it found no fault.
+func newAuthorizer(cfg Config, check *provider.Check) *authorizer {
+	ks := cfg.Keystore
+	a := &authorizer{
+		userID:    canonicalID(check, "Config.Keystore.UserID", ks.UserID),
+		sessionID: canonicalID(check, "Config.Keystore.SessionID", ks.SessionID),
+		scope:     cfg.Scope,
+		lifetime:  cfg.TokenLifetime,
+	}
+	if a.scope == "" {
+		a.scope = defaultScope
+	}
+	if a.lifetime == 0 {
+		a.lifetime = defaultTokenLifetime
+	}
+	var err error
+	switch {
+	case (ks.PrivateKey == nil) == (cfg.TokenSigner == nil):
+		check.Required("", "Config", "exactly one of Keystore.PrivateKey and TokenSigner must be set")
+	case ks.PrivateKey != nil:
+		if a.signer, err = newKeySigner(ks.PrivateKey); err != nil {
+			check.Invalid("", "Config.Keystore.PrivateKey", fault(err))
+		}
+	default:
+		if a.signer, err = newRemoteSigner(cfg.TokenSigner); err != nil {
+			check.Invalid("", "Config.TokenSigner", fault(err))
+		}
+	}
+	// Nothing of the following is sent, but a keystore that was printed and read back
+	// is no keystore.
+	check.Secret("", "Config.Keystore.PinToken", ks.PinToken)
+	check.Secret("", "Config.Keystore.SpendPrivateKey", ks.SpendPrivateKey)
+	check.Secret("", "Config.Keystore.PIN", ks.PIN)
+	if a.lifetime < minTokenLifetime || a.lifetime > maxTokenLifetime {
+		check.Invalid("", "Config.TokenLifetime", "must be from 10 seconds to 90 days, or 0 for 5 minutes")
+	}
+	if !utf8.ValidString(a.scope) || strings.ContainsFunc(a.scope, unicode.IsControl) {
+		check.Invalid("", "Config.Scope", "must be valid UTF-8 without control characters")
+	}
+	return a
+}
+
+// fault returns what an error of this package's key functions expects, without the
+// words in front that say where.
+func fault(err error) string {
+	text := err.Error()
+	if i := strings.Index(text, "expected "); i >= 0 {
+		return text[i:]
+	}
+	return text
+}
+
+// canonicalID returns a UUID in the form that Mixin writes.
+func canonicalID(check *provider.Check, setting, id string) string {
+	canonical, ok := uuid.Canonical(id)
+	switch {
+	case id == "":
+		check.Required("", setting, "must be set")
+	case !ok:
+		check.Invalid("", setting, "must be a UUID of 36 characters, such as 06aed1e3-bd77-4a59-991a-5bb5ae6fbb09")
+	}
+	return canonical
+}
+
+// CloseIdleConnections closes the connections that are kept for later use. A
+// transport that came with the caller's http.Client is asked to do the same.
+func (c *Client) CloseIdleConnections() { c.core.http.CloseIdleConnections() }
+
+// Format shows the type alone.
+func (c Client) Format(f fmt.State, verb rune) { clientShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (c Client) LogValue() slog.Value { return clientShown.LogValue() }
+
+// MarshalJSON is like Format.
+func (c Client) MarshalJSON() ([]byte, error) { return clientShown.MarshalJSON() }
+
+var clientShown = provider.Shown{Type: "mixin.Client"}

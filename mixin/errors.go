@@ -1,0 +1,252 @@
+package mixin
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// An APIError is an error as Mixin sent it. Its fields hold the vendor's own text,
+// which may repeat what was sent; its printed forms do not show them. Source:
+// Mixin's docs, "Error Codes".
+type APIError struct {
+	// StatusCode is the reply's own: Mixin's errors come with 202.
+	StatusCode int `json:"status_code"`
+	// Status, Code, Description and Extra are the members of {"error": …}; 0, "" and
+	// nil where there is no such object. Code says what went wrong. Extra is JSON of
+	// any type.
+	Status      int             `json:"status"`
+	Code        int             `json:"code"`
+	Description string          `json:"description"`
+	Extra       json.RawMessage `json:"extra"`
+	// Errors holds the messages of a body that is not Mixin's own, such as
+	// {"errors": {field: […]}} of a server before it, by field; under "base" those of
+	// no field.
+	Errors map[string][]string `json:"errors"`
+	// Header and Body are the reply's; the body is cut at 64 KiB.
+	Header http.Header `json:"-"`
+	Body   []byte      `json:"-"`
+}
+
+// base is where messages of no field stand.
+const base = "base"
+
+func (e APIError) shown() provider.Shown {
+	return provider.Shown{Type: "mixin.APIError", Attrs: []slog.Attr{
+		slog.Int("status", e.StatusCode), slog.Int("code", e.Code),
+	}}
+}
+
+// Error tells the status and the code.
+func (e *APIError) Error() string {
+	if e.Code == 0 {
+		return fmt.Sprintf("mixin: status %d", e.StatusCode)
+	}
+	return fmt.Sprintf("mixin: code %d (status %d)", e.Code, e.StatusCode)
+}
+
+// Format shows the status and the code.
+func (e APIError) Format(f fmt.State, verb rune) { e.shown().Format(f, verb) }
+
+// LogValue is like Format.
+func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
+
+// MarshalJSON is like Format.
+func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
+
+// errorMember returns the value of a body's member "error"; nil for none or null.
+func errorMember(body []byte) json.RawMessage {
+	var reply struct {
+		Error json.RawMessage `json:"error"`
+	}
+	if _, err := wire.Tolerate(json.Unmarshal(body, &reply)); err != nil || !wire.HasValue(reply.Error) {
+		return nil
+	}
+	return reply.Error
+}
+
+// decodeError reads any body that is no success. It never fails and never hides the
+// status.
+func decodeError(status int, header http.Header, body []byte) *APIError {
+	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
+	var own struct {
+		Status, Code wire.Number
+		Description  wire.Text
+		Extra        json.RawMessage
+	}
+	if raw := errorMember(body); raw != nil && raw[0] == '{' && json.Unmarshal(raw, &own) == nil {
+		e.Status, e.Code = number(own.Status), number(own.Code)
+		e.Description = string(own.Description)
+		if wire.HasValue(own.Extra) {
+			e.Extra = own.Extra
+		}
+	}
+	if e.Code != 0 {
+		return e
+	}
+	if other, ok := provider.DecodeErrorBody(body, false); ok {
+		e.Description = cmp.Or(e.Description, other.Message)
+		e.Errors = other.Fields
+		if len(other.General) > 0 {
+			e.Errors[base] = other.General
+		}
+	}
+	return e
+}
+
+// number returns a number's value, 0 for one that is no int.
+func number(n wire.Number) int {
+	v, ok := n.Int64()
+	if !ok || int64(int(v)) != v {
+		return 0
+	}
+	return int(v)
+}
+
+// Codes of Mixin's. Those from 400 to 429 mean what the HTTP statuses do.
+const (
+	codeInvalidField        = 10002
+	codeInsufficientBalance = 20117
+)
+
+// refusals are the further codes that say that nothing was done. Sources: Mixin's
+// docs, "Error Codes", today's and of 2018; Mixin's Android client.
+var refusals = [...]int{
+	10006, // the client must be updated
+	10104, // an address is being generated
+	10105, // locked by another transaction
+	10404, // user not found
+	20111, // no identity numbers left
+	20116, // the group is full
+	20118, // the PIN's format
+	20119, // the PIN
+	20123, // too many applications
+}
+
+// judgeCode says what a code of Mixin's means. Of one that is not known to be a
+// refusal it is not known what was done before it was sent.
+func judgeCode(code int) transport.Verdict {
+	switch code {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
+		http.StatusNotFound, http.StatusTooManyRequests:
+		return provider.Judge(code)
+	case codeInvalidField:
+		return transport.Verdict{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeRejected}
+	case codeInsufficientBalance:
+		return transport.Verdict{Kind: userapi.KindForbidden, Outcome: userapi.OutcomeRejected}
+	}
+	if slices.Contains(refusals[:], code) {
+		return transport.Verdict{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeRejected}
+	}
+	return transport.Verdict{Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeUnknown}
+}
+
+// judge says what a reply means: by the code in its body, under any status, and
+// only without one by the status.
+func judge(r *transport.Reply) transport.Verdict {
+	v := provider.Judge(r.Status)
+	if v.OK && errorMember(r.Body) == nil {
+		return v
+	}
+	e := decodeError(r.Status, r.Header, r.Body)
+	if e.Code != 0 {
+		v = judgeCode(e.Code)
+	}
+	if !v.OK {
+		v.Err = e
+	}
+	return v
+}
+
+// neutralField names the field of userapi.CreateUserRequest that a member of
+// Mixin's comes from. The session secret comes from none.
+var neutralField = map[string]string{
+	"full_name":      "FullName",
+	"session_secret": "",
+}
+
+// newError makes the error that the caller gets.
+func newError(op string, res *transport.Result, mask provider.Mask) *userapi.Error {
+	e := provider.NewError(Name, op, res, mask)
+	vendor, ok := res.Err.(*APIError)
+	if !ok {
+		return e
+	}
+	if vendor.Code != 0 {
+		e.Code = strconv.Itoa(vendor.Code)
+	}
+	add := func(name, message string) {
+		e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
+			Field: neutralField[name], VendorField: mask.Code(name),
+			Code: "invalid", Message: mask.Text(message),
+		})
+	}
+	addExtra(vendor.Extra, add)
+	body := provider.ErrorBody{Fields: vendor.Errors}
+	for _, name := range body.FieldNames() {
+		if name == base {
+			continue
+		}
+		for _, message := range vendor.Errors[name] {
+			add(name, message)
+		}
+	}
+	e.Message = mask.Text(cmp.Or(vendor.Description, strings.Join(vendor.Errors[base], "; ")))
+	return e
+}
+
+// addExtra finds the fields that an error's extra names: its type and members are
+// not documented. {"field": …, "reason": …} has been seen; a list of such, members
+// called as the request's, and a bare name are understood too.
+func addExtra(extra json.RawMessage, add func(name, message string)) {
+	extra = bytes.TrimSpace(extra)
+	if len(extra) == 0 {
+		return
+	}
+	switch extra[0] {
+	case '[':
+		var list []json.RawMessage
+		if json.Unmarshal(extra, &list) != nil {
+			return
+		}
+		for _, one := range list {
+			if inner := bytes.TrimSpace(one); len(inner) > 0 && inner[0] != '[' {
+				addExtra(inner, add)
+			}
+		}
+	case '{':
+		var own struct{ Field, Reason, Message, Description wire.Text }
+		var members map[string]wire.Text
+		if json.Unmarshal(extra, &own) != nil || json.Unmarshal(extra, &members) != nil {
+			return
+		}
+		if own.Field != "" {
+			add(string(own.Field), string(cmp.Or(own.Reason, own.Message, own.Description)))
+			return
+		}
+		for _, name := range [...]string{"full_name", "session_secret"} {
+			if message, has := members[name]; has {
+				add(name, string(message))
+			}
+		}
+	case '"':
+		var name string
+		if json.Unmarshal(extra, &name) != nil {
+			return
+		}
+		if _, known := neutralField[name]; known {
+			add(name, "")
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package mixintest
+
+import (
+	"cmp"
+	"crypto"
+	"crypto/ecdh"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"strings"
+
+	"github.com/enlist-go/enlist/mixin"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// minRSABits is the size of the keys that Mixin issued, newRSABits of those that
+// are made here.
+const (
+	minRSABits = 1024
+	newRSABits = 2048
+)
+
+// parseSessionSecret reads the public key of a new user: 32 bytes of Ed25519, in
+// either alphabet of base64, or an RSA key in DER in standard base64. The errors
+// hold nothing of what was sent.
+func parseSessionSecret(text string) (crypto.PublicKey, error) {
+	if text == "" {
+		return nil, errors.New("required")
+	}
+	for _, enc := range [...]*base64.Encoding{
+		base64.RawURLEncoding, base64.RawStdEncoding, base64.StdEncoding, base64.URLEncoding,
+	} {
+		if raw, err := enc.DecodeString(text); err == nil && len(raw) == ed25519.PublicKeySize {
+			return ed25519.PublicKey(raw), nil
+		}
+	}
+	der, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, errors.New("neither an Ed25519 nor an RSA public key in base64")
+	}
+	pub, err := x509.ParsePKIXPublicKey(der)
+	key, isRSA := pub.(*rsa.PublicKey)
+	switch {
+	case err != nil || !isRSA:
+		return nil, errors.New("neither an Ed25519 nor an RSA public key in base64")
+	case key.N.BitLen() < minRSABits:
+		return nil, errors.New("the RSA key is too short")
+	}
+	return key, nil
+}
+
+// setPinToken makes what the user shares its PIN key with the server by. Nothing
+// here takes PINs, so that the server forgets its own half.
+func (a *account) setPinToken(key crypto.PublicKey) error {
+	token := make([]byte, 32)
+	_, _ = rand.Read(token) // never fails: crypto/rand
+	if user, isRSA := key.(*rsa.PublicKey); isRSA {
+		sealed, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, user, token, []byte(a.SessionID))
+		if err != nil {
+			return err
+		}
+		token = sealed
+	} else {
+		server := ed25519.NewKeyFromSeed(token)
+		montgomery, err := montgomeryKey(server)
+		if err != nil {
+			return err
+		}
+		token = montgomery
+		a.ServerPublicKey = hex.EncodeToString(server[ed25519.SeedSize:])
+	}
+	a.PinToken = base64.StdEncoding.EncodeToString(token)
+	a.PinTokenBase64 = base64.RawURLEncoding.EncodeToString(token)
+	return nil
+}
+
+// montgomeryKey returns the X25519 public key that is the same as an Ed25519 key's.
+func montgomeryKey(key ed25519.PrivateKey) ([]byte, error) {
+	sum := sha512.Sum512(key.Seed())
+	scalar, err := ecdh.X25519().NewPrivateKey(sum[:32]) // clamped where it is used
+	if err != nil {
+		return nil, err
+	}
+	return scalar.PublicKey().Bytes(), nil
+}
+
+// completeKeystore fills in what an application's keystore lacks.
+func completeKeystore(ks mixin.Keystore, useRSA bool) (mixin.Keystore, error) {
+	ks.UserID, ks.SessionID = cmp.Or(ks.UserID, newID()), cmp.Or(ks.SessionID, newID())
+	if !isID(ks.UserID) || !isID(ks.SessionID) {
+		return mixin.Keystore{}, errors.New("the keystore's UserID and SessionID must be UUIDs")
+	}
+	ks.UserID, ks.SessionID = strings.ToLower(ks.UserID), strings.ToLower(ks.SessionID)
+	var err error
+	switch {
+	case ks.PrivateKey != nil:
+	case useRSA:
+		ks.PrivateKey, err = rsa.GenerateKey(rand.Reader, newRSABits)
+	default:
+		_, ks.PrivateKey, err = ed25519.GenerateKey(rand.Reader)
+	}
+	if err != nil {
+		return mixin.Keystore{}, err
+	}
+	if _, err := mixin.SessionSecret(ks.PrivateKey); err != nil {
+		return mixin.Keystore{}, err
+	}
+	a := account{SessionID: ks.SessionID}
+	switch key := ks.PrivateKey.(type) {
+	case ed25519.PrivateKey:
+		err = a.setPinToken(key.Public())
+	case *rsa.PrivateKey:
+		err = a.setPinToken(key.Public())
+	default:
+		err = errors.New("the keystore's PrivateKey must be an ed25519.PrivateKey or an *rsa.PrivateKey")
+	}
+	if err != nil {
+		return mixin.Keystore{}, err
+	}
+	if ks.PinToken == "" && ks.ServerPublicKey == "" {
+		ks.PinToken, ks.ServerPublicKey = userapi.Secret(a.PinToken), a.ServerPublicKey
+	}
+	return ks, nil
+}
+
+// keystoreJSON writes a keystore that completeKeystore has made.
+func keystoreJSON(ks mixin.Keystore) []byte {
+	if key, ok := ks.PrivateKey.(ed25519.PrivateKey); ok {
+		return encode(struct {
+			AppID             string `json:"app_id"`
+			SessionID         string `json:"session_id"`
+			ServerPublicKey   string `json:"server_public_key"`
+			SessionPrivateKey string `json:"session_private_key"`
+		}{ks.UserID, ks.SessionID, ks.ServerPublicKey, hex.EncodeToString(key.Seed())})
+	}
+	key, _ := ks.PrivateKey.(*rsa.PrivateKey)
+	return encode(struct {
+		ClientID   string `json:"client_id"`
+		SessionID  string `json:"session_id"`
+		PinToken   string `json:"pin_token"`
+		PrivateKey string `json:"private_key"`
+	}{ks.UserID, ks.SessionID, ks.PinToken.Reveal(), string(pem.EncodeToMemory(&pem.Block{
+		Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key),
+	}))})
+}

@@ -1,0 +1,99 @@
+package mixintest
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/enlist-go/enlist/internal/fakehttp"
+)
+
+// envelope is the body of a reply.
+type envelope struct {
+	Data  any       `json:"data,omitempty"`
+	Error *apiError `json:"error,omitempty"`
+}
+
+// apiError is an error as Mixin answers it.
+type apiError struct {
+	Status      int    `json:"status"`
+	Code        int    `json:"code"`
+	Description string `json:"description"`
+	Extra       any    `json:"extra,omitempty"`
+}
+
+func (e *apiError) reply() fakehttp.Reply {
+	return fakehttp.Reply{Status: e.Status, Body: encode(envelope{Error: e})}
+}
+
+// The errors, with the texts of Mixin's docs, "Error Codes".
+var (
+	errBadRequest   = refusal(400, "The request body can't be pasred as valid data.")
+	errUnauthorized = refusal(401, "Unauthorized, maybe invalid token.")
+	errForbidden    = refusal(403, "Forbidden.")
+	errNotFound     = refusal(404, "The endpoint is not found.")
+	errNoBalance    = refusal(20117, "Insufficient balance.")
+)
+
+func refusal(code int, description string) *apiError {
+	return &apiError{Status: http.StatusAccepted, Code: code, Description: description}
+}
+
+// invalidField is the error of a member that is at fault.
+func invalidField(name, reason string) *apiError {
+	e := refusal(10002, "The request data has invalid field.")
+	e.Extra = struct {
+		Field  string `json:"field"`
+		Reason string `json:"reason"`
+	}{name, reason}
+	return e
+}
+
+// encode writes what this package's own types hold, which can always be written.
+func encode(v any) []byte {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return body
+}
+
+// profile is a user as it is shown to others.
+type profile struct {
+	Type           string `json:"type"`
+	UserID         string `json:"user_id"`
+	IdentityNumber string `json:"identity_number"`
+	Phone          string `json:"phone"`
+	FullName       string `json:"full_name"`
+	Biography      string `json:"biography"`
+	AvatarURL      string `json:"avatar_url"`
+	Relationship   string `json:"relationship"`
+	MuteUntil      string `json:"mute_until"`
+	CreatedAt      string `json:"created_at"`
+	IsVerified     bool   `json:"is_verified"`
+	IsScam         bool   `json:"is_scam"`
+}
+
+// account is a user as it is shown to itself, and to the application that made it.
+type account struct {
+	profile
+	SessionID                     string   `json:"session_id"`
+	PinToken                      string   `json:"pin_token"`
+	PinTokenBase64                string   `json:"pin_token_base64"`
+	ServerPublicKey               string   `json:"server_public_key,omitempty"`
+	CodeID                        string   `json:"code_id"`
+	CodeURL                       string   `json:"code_url"`
+	DeviceStatus                  string   `json:"device_status"`
+	HasPin                        bool     `json:"has_pin"`
+	HasSafe                       bool     `json:"has_safe"`
+	HasEmergencyContact           bool     `json:"has_emergency_contact"`
+	ReceiveMessageSource          string   `json:"receive_message_source"`
+	AcceptConversationSource      string   `json:"accept_conversation_source"`
+	AcceptSearchSource            string   `json:"accept_search_source"`
+	FiatCurrency                  string   `json:"fiat_currency"`
+	TransferNotificationThreshold float64  `json:"transfer_notification_threshold"`
+	TransferConfirmationThreshold float64  `json:"transfer_confirmation_threshold"`
+	TipKeyBase64                  string   `json:"tip_key_base64"`
+	TipCounter                    int      `json:"tip_counter"`
+	SaltBase64                    string   `json:"salt_base64"`
+	Features                      []string `json:"features"`
+}

@@ -1,0 +1,190 @@
+package mixintest
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/enlist-go/enlist/internal/fakehttp"
+	"github.com/enlist-go/enlist/mixin"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+const (
+	requestIDHeader  = "X-Request-Id"
+	serverTimeHeader = "X-Server-Time"
+)
+
+// defaultLeeway is how far the date of a token may be from the server's clock.
+// Mixin does not say; its Android client takes five minutes for too much.
+const defaultLeeway = 5 * time.Minute
+
+// An Option changes how a Server behaves.
+type Option func(*settings)
+
+type settings struct {
+	http     userapitest.ServerOptions
+	keystore mixin.Keystore
+	rsa      bool
+	credit   *int // nil for any number of users
+	leeway   time.Duration
+}
+
+// WithHTTP says how the server serves.
+func WithHTTP(o userapitest.ServerOptions) Option { return func(s *settings) { s.http = o } }
+
+// WithKeystore sets the application's keystore in place of one with a new Ed25519
+// key. Its PrivateKey must be an ed25519.PrivateKey or an *rsa.PrivateKey.
+func WithKeystore(ks mixin.Keystore) Option { return func(s *settings) { s.keystore = ks } }
+
+// WithRSA gives the application an RSA key, as in 2018, unless WithKeystore sets
+// another.
+func WithRSA() Option { return func(s *settings) { s.rsa = true } }
+
+// WithCredit lets the application pay for that many users. More are refused with
+// the code 20117. Without it users cost nothing.
+func WithCredit(users int) Option { return func(s *settings) { s.credit = &users } }
+
+// WithLeeway says how far the date of a token may be from the server's clock, in
+// place of five minutes.
+func WithLeeway(d time.Duration) Option { return func(s *settings) { s.leeway = d } }
+
+// A Server is a fake of Mixin. It is safe for concurrent use.
+type Server struct {
+	http     *fakehttp.Server
+	keystore func() mixin.Keystore // a closure, so that printing shows nothing
+	store    store
+	leeway   time.Duration
+}
+
+// NewServer starts a server for a test, which fails if that cannot be done. The
+// server is closed when the test ends.
+func NewServer(t testing.TB, opts ...Option) *Server {
+	t.Helper()
+	s, err := Start(opts...)
+	if err != nil {
+		t.Fatalf("mixintest: %v", err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Start starts a server for a program, which must close it.
+func Start(opts ...Option) (*Server, error) {
+	set := settings{leeway: defaultLeeway}
+	for _, o := range opts {
+		o(&set)
+	}
+	ks, err := completeKeystore(set.keystore, set.rsa)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{keystore: func() mixin.Keystore { return ks }, leeway: set.leeway}
+	s.store.init(set.credit)
+	s.store.register(session{
+		userID: ks.UserID, sessionID: ks.SessionID, key: ks.PrivateKey.Public(), application: true,
+	})
+	s.http = fakehttp.New(fakehttp.Config{
+		ServerOptions: set.http,
+		SecretHeaders: []string{"Authorization"},
+		SecretFields:  []string{"pin", "old_pin", "pin_base64", "old_pin_base64"},
+		Header:        http.Header{"Content-Type": {"application/json; charset=utf-8"}},
+		NotFound:      errNotFound.reply(),
+	})
+	s.handle()
+	if err := s.http.Start(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// URL is the server's address, without a trailing slash.
+func (s *Server) URL() string { return s.http.URL() }
+
+// Config returns what a client needs to talk to the server. SessionKeys is not set.
+func (s *Server) Config() mixin.Config {
+	return mixin.Config{
+		Keystore: s.keystore(),
+		HTTP:     userapi.HTTPOptions{BaseURL: s.URL(), HTTPClient: s.http.HTTPClient()},
+	}
+}
+
+// KeystoreJSON returns the application's keystore as a text that mixin.ParseKeystore
+// reads, as do Mixin's own clients: in the form of 2023 or, with an RSA key, of
+// 2018. It holds the private key.
+func (s *Server) KeystoreJSON() []byte { return keystoreJSON(s.keystore()) }
+
+// Users returns the users that were created, in that order.
+func (s *Server) Users() []User { return s.store.all() }
+
+// UserCount returns how many users were created.
+func (s *Server) UserCount() int { return s.store.count() }
+
+// Requests returns what was received so far, with the tokens redacted.
+func (s *Server) Requests() []userapitest.Request { return s.http.Requests() }
+
+// Inject makes a fault happen.
+func (s *Server) Inject(f userapitest.Fault) { s.http.Inject(f) }
+
+// Close stops serving. It may be called more than once.
+func (s *Server) Close() { s.http.Close() }
+
+// A handler carries out a request of a session's. It returns what stands under
+// "data" in the reply, or an error.
+type handler func(r *fakehttp.Request, by session) (data any, refused *apiError)
+
+// handle sets the server's paths.
+func (s *Server) handle() {
+	s.path(userapitest.Create, "POST /users", s.create)
+	s.path(userapitest.Lookup, "GET /me", s.me)
+	s.path(userapitest.Lookup, "GET /users/{id}", s.get)
+	for _, method := range [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		s.http.Handle(userapitest.Lookup, method+" /{path...}", func(r *fakehttp.Request) fakehttp.Reply {
+			return s.stamp(r, errNotFound.reply())
+		})
+	}
+}
+
+// path sets a path that wants a token.
+func (s *Server) path(op userapitest.Operation, pattern string, next handler) {
+	s.http.Handle(op, pattern, func(r *fakehttp.Request) fakehttp.Reply {
+		by, ok := s.authenticate(r)
+		if !ok {
+			return s.stamp(r, errUnauthorized.reply())
+		}
+		data, refused := next(r, by)
+		if refused != nil {
+			return s.stamp(r, refused.reply())
+		}
+		return s.stamp(r, fakehttp.Reply{Status: http.StatusOK, Body: encode(envelope{Data: data})})
+	})
+}
+
+// stamp puts on a reply what every one has: the request's id, or a new one, and the
+// time of the server's clock in nanoseconds.
+func (s *Server) stamp(r *fakehttp.Request, reply fakehttp.Reply) fakehttp.Reply {
+	id := r.Header.Get(requestIDHeader)
+	if id == "" {
+		id = newID()
+	}
+	reply.Header = http.Header{
+		requestIDHeader:  {id},
+		serverTimeHeader: {strconv.FormatInt(s.http.Now().UnixNano(), 10)},
+	}
+	return reply
+}
+
+// newID returns a random UUID.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	h := hex.EncodeToString(b[:])
+	return fmt.Sprintf("%s-%s-%s-%s-%s", h[:8], h[8:12], h[12:16], h[16:20], h[20:])
+}

@@ -1,0 +1,27 @@
+// Package quickbloxtest is a fake of QuickBlox over real HTTP, for tests and for
+// programs that want to be tried without an account.
+//
+// It enforces what QuickBlox enforces: credentials, the signature and the time of
+// a session request, sessions that end two hours after their last use, required
+// members, limits and uniqueness. Its statuses, headers and bodies are those of
+// QuickBlox's documentation, "Create User", "Create session" and "Errors", and of
+// replies that were published. It keeps its users in memory and serves on loopback
+// only.
+//
+// [NewServer] is for tests, [Start] for programs. [Server.Config] makes a client
+// that talks to it with the API key; [Server.SessionConfig] is for one that
+// obtains sessions. [Server.Inject] makes faults happen to operations:
+//
+//	Create      POST /users.json
+//	Session     POST, GET and DELETE /session.json, POST /login.json
+//	Lookup      GET /users.json, /users/{id}.json, /users/by_login.json,
+//	            /users/by_email.json, /users/by_facebook_id.json and
+//	            /users/external/{id}.json
+//	Attributes  PUT /users/{id}.json
+//	Delete      DELETE /users/{id}.json and /users/external/{id}.json
+//
+// QuickBlox does not say what it answers to a nonce that was used before, to a
+// wrong API key, to a wrong old password, to a list's filter that it does not know
+// and to somebody else's session: there the fake has the likely status and a text
+// of its own.
+package quickbloxtest
