@@ -57,6 +57,7 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 	}
 	resp, failure := c.Users.create(ctx, native)
 	if failure != nil {
+		provider.MaskRequest(failure, &req)
 		if failure.User != nil {
 			failure.User.Unmapped = unmapped
 		}

@@ -37,6 +37,11 @@ func (e *APIError) messages() []string {
 	return body.Messages()
 }
 
+// says reports whether a message holds one of the vendor's fixed texts.
+func (e *APIError) says(text string) bool {
+	return slices.ContainsFunc(e.messages(), func(m string) bool { return strings.Contains(m, text) })
+}
+
 func (e APIError) shown() provider.Shown {
 	body := provider.ErrorBody{Fields: e.Errors}
 	return provider.Shown{Type: "quickblox.APIError", Attrs: []slog.Attr{
@@ -89,14 +94,11 @@ func judge(r *transport.Reply) transport.Verdict {
 	}
 	e := decodeError(r.Status, r.Header, r.Body)
 	v.Err = e
-	says := func(text string) bool {
-		return slices.ContainsFunc(e.messages(), func(m string) bool { return strings.Contains(m, text) })
-	}
 	switch {
-	case says(textNeedUser):
+	case e.says(textNeedUser):
 		v.Kind, v.Outcome, v.Again = userapi.KindForbidden, userapi.OutcomeRejected, transport.No
 	case r.Status != http.StatusBadRequest && r.Status != http.StatusUnprocessableEntity:
-	case says(textTaken), slices.ContainsFunc(leaked[:], says):
+	case e.says(textTaken), slices.ContainsFunc(leaked[:], e.says):
 		v.Kind = userapi.KindConflict
 	}
 	return v

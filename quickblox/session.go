@@ -138,9 +138,7 @@ func (s *sessions) run(ctx context.Context, f *fetch) {
 func (s *sessions) obtain(ctx context.Context) (session, error) {
 	got, err := s.ask(ctx)
 	var refused *APIError
-	if !errors.As(err, &refused) || !slices.ContainsFunc(refused.messages(), func(m string) bool {
-		return strings.Contains(m, "Bad timestamp")
-	}) {
+	if !errors.As(err, &refused) || !refused.says("Bad timestamp") {
 		return got, err
 	}
 	date, dateErr := http.ParseTime(refused.Header.Get("Date"))
@@ -199,10 +197,18 @@ func isToken(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
+// refusedCredentials are the vendor's texts, under 422, for a session request whose
+// credentials are wrong. Source: QuickBlox's issue trackers, Android SDK 139, 473
+// and 724, iOS SDK 1082.
+var refusedCredentials = [...]string{"Unexpected signature", "No application found"}
+
 // judgeSession judges a session request, which may be repeated after any passing
 // failure.
 func judgeSession(r *transport.Reply) transport.Verdict {
 	v := judge(r)
+	if e, ok := v.Err.(*APIError); ok && v.Kind == userapi.KindInvalid && slices.ContainsFunc(refusedCredentials[:], e.says) {
+		v.Kind = userapi.KindUnauthorized
+	}
 	if v.Kind == userapi.KindUnavailable {
 		v.Again = transport.AfterWait
 	}

@@ -412,9 +412,9 @@ func TestSessionFailures(t *testing.T) {
 		message  string
 		sessions int
 	}{
-		{"wrong secret", func(c *quickblox.SessionConfig) { c.AuthSecret = "wrong" }, nil, userapi.KindInvalid, 422, "Unexpected signature", 1},
-		{"wrong hash", func(c *quickblox.SessionConfig) { c.Hash = quickblox.SHA256 }, nil, userapi.KindInvalid, 422, "Unexpected signature", 1},
-		{"wrong application", func(c *quickblox.SessionConfig) { c.ApplicationID = 1 }, nil, userapi.KindInvalid, 422, "No application found", 1},
+		{"wrong secret", func(c *quickblox.SessionConfig) { c.AuthSecret = "wrong" }, nil, userapi.KindUnauthorized, 422, "Unexpected signature", 1},
+		{"wrong hash", func(c *quickblox.SessionConfig) { c.Hash = quickblox.SHA256 }, nil, userapi.KindUnauthorized, 422, "Unexpected signature", 1},
+		{"wrong application", func(c *quickblox.SessionConfig) { c.ApplicationID = 1 }, nil, userapi.KindUnauthorized, 422, "No application found", 1},
 		{"unknown user", func(c *quickblox.SessionConfig) { c.Login, c.Password = "nobody", "quickblox" }, nil, userapi.KindUnauthorized, 401, "Unauthorized", 1},
 		{"forbidden", nil, respond(403, ""), userapi.KindForbidden, 403, "", 1},
 		{"not found", nil, respond(404, " "), userapi.KindNotFound, 404, "", 1},

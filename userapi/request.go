@@ -1,5 +1,13 @@
 package userapi
 
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"reflect"
+	"strings"
+)
+
 // CreateUserRequest is a vendor-neutral description of the user to create. A
 // field that is "" or nil is not sent. Each vendor's package documents, under
 // Mapping, what becomes of each field.
@@ -45,4 +53,27 @@ type CreateUserRequest struct {
 type Extension interface {
 	// UserExtension returns the name of the vendor that the extension is for.
 	UserExtension() (provider string)
+}
+
+// setFields returns the names of the fields that are set.
+func (r *CreateUserRequest) setFields() []string {
+	var names []string
+	v := reflect.ValueOf(r).Elem()
+	for i := range v.NumField() {
+		if !v.Field(i).IsZero() {
+			names = append(names, v.Type().Field(i).Name)
+		}
+	}
+	return names
+}
+
+// Format writes the names of the fields that are set, for every verb: their values
+// stay out of logs, and so does the password, also where a verb does not fit.
+func (r CreateUserRequest) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "create user request{"+strings.Join(r.setFields(), " ")+"}")
+}
+
+// LogValue returns the names of the fields that are set.
+func (r CreateUserRequest) LogValue() slog.Value {
+	return slog.GroupValue(slog.Any("fields", r.setFields()))
 }

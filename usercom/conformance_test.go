@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/enlist-go/enlist/usercom"
-	"github.com/enlist-go/enlist/usercom/usercomtest"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/userapitest"
+	"github.com/enlist-go/enlist/usercom"
+	"github.com/enlist-go/enlist/usercom/usercomtest"
 )
 
 const plantedKey = "planted0123456789planted0123456789planted0123456789planted012345"

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -268,9 +269,72 @@ var renamed = map[string]string{"key": "user_key", "user_id": "custom_id"}
 // decode reads a reply. bad is not nil when it is not what success looks like.
 func (u *User) decode(data []byte) (bad, err error) {
 	*u = User{}
+	hasError, plain, err := u.decodePlain(data)
+	if err != nil {
+		return err, err
+	}
+	if !plain {
+		if hasError, err = u.decodeMembers(data); err != nil {
+			return err, err
+		}
+	}
+	if u.ID <= 0 {
+		u.ID = scanID(data)
+	}
+	switch {
+	case hasError:
+		return errErrorInSuccess, nil
+	case u.ID <= 0:
+		return errNoID, nil
+	}
+	return nil, nil
+}
+
+// decodePlain decodes a reply in which every member is one that is known, and of
+// its type. For any other plain is false.
+func (u *User) decodePlain(data []byte) (hasError, plain bool, err error) {
+	type members User
+	reply := struct {
+		*members
+		UserKey  *string         `json:"user_key"`
+		CustomID *Text           `json:"custom_id"`
+		Errors   json.RawMessage `json:"errors"`
+		Error    json.RawMessage `json:"error"`
+	}{members: (*members)(u)}
+	if member, err := wire.Tolerate(json.Unmarshal(data, &reply)); err != nil || member != "" {
+		return false, false, err
+	}
+	// Names are told apart by case, which package json does not do: an attribute
+	// called "ID" is not the user's id.
+	plain, known := true, names()
+	wire.Names(data, func(name []byte) bool {
+		plain = known[string(name)]
+		return plain
+	})
+	if u.Key == nil {
+		u.Key = reply.UserKey
+	}
+	if u.UserID == nil || *u.UserID == "" {
+		u.UserID = reply.CustomID
+	}
+	return wire.HasValue(reply.Errors) || wire.HasValue(reply.Error), plain, nil
+}
+
+// names are the names of the members that replies are documented to have.
+var names = sync.OnceValue(func() map[string]bool {
+	known := map[string]bool{"user_key": true, "custom_id": true, "errors": true, "error": true}
+	for name := range membersOf(&User{}) {
+		known[name] = true
+	}
+	return known
+})
+
+// decodeMembers decodes a reply member by member.
+func (u *User) decodeMembers(data []byte) (hasError bool, err error) {
+	*u = User{}
 	var members map[string]json.RawMessage
 	if _, err := wire.Tolerate(json.Unmarshal(data, &members)); err != nil {
-		return err, err
+		return false, err
 	}
 	for v1, v2 := range renamed {
 		if raw, has := members[v2]; has && !wire.HasValue(members[v1]) {
@@ -278,8 +342,6 @@ func (u *User) decode(data []byte) (bad, err error) {
 			delete(members, v2)
 		}
 	}
-	// Names are told apart by case, which package json would not do: an attribute
-	// called "ID" is not the user's id.
 	known := membersOf(u)
 	for name, raw := range members {
 		if into, is := known[name]; is {
@@ -293,16 +355,7 @@ func (u *User) decode(data []byte) (bad, err error) {
 		}
 		u.Extra[name] = raw
 	}
-	if u.ID <= 0 {
-		u.ID = scanID(data)
-	}
-	switch {
-	case wire.HasValue(members["errors"]), wire.HasValue(members["error"]):
-		return errErrorInSuccess, nil
-	case u.ID <= 0:
-		return errNoID, nil
-	}
-	return nil, nil
+	return wire.HasValue(members["errors"]) || wire.HasValue(members["error"]), nil
 }
 
 // membersOf returns pointers to the members of the struct that p points to, by the
