@@ -26,11 +26,12 @@ type authorizer struct {
 	offset atomic.Int64
 }
 
-// An attempt is one request of a call, and what it was signed with. It is not safe
+// An attempt is the latest request of a call, and what it was signed with. It is not safe
 // for concurrent use: a call's attempts come one after the other.
 type attempt struct {
 	auth   *authorizer
-	id     string // the last attempt's request id
+	call   transport.Call
+	id     string // its request id
 	token  string
 	offset time.Duration // what its token's dates were moved by
 }
@@ -52,8 +53,9 @@ func (a *attempt) sign(r *http.Request, body []byte) error {
 	if err != nil {
 		return err
 	}
-	r.Header[requestIDHeader] = []string{id}
-	r.Header["Authorization"] = []string{"Bearer " + token}
+	values := []string{id, "Bearer " + token}
+	r.Header[requestIDHeader] = values[0:1:1]
+	r.Header["Authorization"] = values[1:2:2]
 	a.id, a.token, a.offset = id, token, offset
 	return nil
 }
@@ -98,6 +100,6 @@ func (a *attempt) requestID(res *transport.Result) (id string, warnings []string
 }
 
 // mask takes the values of the request, and its token, out of what Mixin says.
-func (a *attempt) mask(call *transport.Call) provider.Mask {
-	return provider.NewMask(call.Body, call.ContentType, a.token)
+func (a *attempt) mask() provider.Mask {
+	return provider.NewMask(a.call.Body, a.call.ContentType, a.token)
 }

@@ -67,6 +67,9 @@ func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON()
 
 // errorMember returns the value of a body's member "error"; nil for none or null.
 func errorMember(body []byte) json.RawMessage {
+	if !bytes.Contains(body, []byte("rror")) && !bytes.Contains(body, []byte(`\u`)) {
+		return nil // no member can be called so; every success comes this way
+	}
 	var reply struct {
 		Error json.RawMessage `json:"error"`
 	}

@@ -232,18 +232,17 @@ func (s *UsersService) create(ctx context.Context, req *CreateUserRequest) (*Cre
 	if faults != nil {
 		return nil, provider.Invalid(Name, provider.OpCreate, faults)
 	}
-	attempt := &attempt{auth: s.core.auth}
-	call := &transport.Call{
+	attempt := &attempt{auth: s.core.auth, call: transport.Call{
 		Operation: provider.OpCreate, Route: "/users",
 		Method: http.MethodPost, Path: "/users",
 		ContentType: "application/json", Body: body,
-		Sign: attempt.sign, Judge: attempt.judge,
-	}
-	res := s.core.http.Do(ctx, call)
+	}}
+	attempt.call.Sign, attempt.call.Judge = attempt.sign, attempt.judge
+	res := s.core.http.Do(ctx, &attempt.call)
 	var warnings []string
 	res.RequestID, warnings = attempt.requestID(res)
 	if !res.OK {
-		return nil, newError(provider.OpCreate, res, attempt.mask(call))
+		return nil, newError(provider.OpCreate, res, attempt.mask())
 	}
 	resp := &CreateUserResponse{Meta: provider.NewMeta(res, warnings...)}
 	bad, err := resp.decode(res.Reply.Body)
@@ -263,5 +262,5 @@ func (s *UsersService) create(ctx context.Context, req *CreateUserRequest) (*Cre
 	if resp.UserID != "" {
 		user = resp.neutral()
 	}
-	return nil, provider.Unreadable(Name, provider.OpCreate, res, attempt.mask(call), bad, user)
+	return nil, provider.Unreadable(Name, provider.OpCreate, res, attempt.mask(), bad, user)
 }

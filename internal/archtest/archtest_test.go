@@ -1,0 +1,323 @@
+package archtest
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestModule holds the rules over this module.
+func TestModule(t *testing.T) {
+	t.Parallel()
+	module, err := load(os.DirFS("../.."))
+	require.NoError(t, err)
+
+	var dirs []string
+	for _, f := range module.files {
+		dirs = append(dirs, f.dir)
+	}
+	require.Subset(t, dirs, []string{
+		"userapi", "userapi/userapitest", "internal/transport", "internal/archtest",
+		"mixin", "quickblox", "fusionauth", "usercom",
+	}, "the walk missed a part of the module, so the rules would prove nothing")
+
+	for _, finding := range check(module) {
+		t.Error(finding)
+	}
+
+	var listed []string
+	for _, d := range dependencies {
+		listed = append(listed, d.module)
+	}
+	assert.ElementsMatch(t, listed, module.direct, "the list of dependencies and go.mod's direct requirements")
+}
+
+func check(t *tree) []string {
+	return slices.Concat(checkImports(t), checkCalls(t), checkSignatures(t))
+}
+
+const goMod = `module example.com/m
+
+go 1.26.0
+
+require (
+	github.com/go-resty/resty/v2 v2.17.2
+	github.com/golang-jwt/jwt/v5 v5.3.1
+)
+
+require go.yaml.in/yaml/v3 v3.0.5 // indirect
+`
+
+// TestRules breaks each rule in a small module, and keeps each in the next one to it.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		files map[string]string // by path; those of Go without their package clause
+		want  []string
+	}{
+		{
+			name: "a module that keeps every rule",
+			files: map[string]string{
+				"userapi/user.go":                `import "context"; func Use(context.Context) {}`,
+				"userapi/user_test.go":           `import _ "example.com/m/acme"`,
+				"userapi/userapitest/suite.go":   `import _ "example.com/m/userapi"`,
+				"userapi/provision/ensure.go":    `import _ "example.com/m/userapi"`,
+				"internal/wire/wire.go":          `import _ "example.com/m/userapi"`,
+				"internal/transport/call.go":     `import ( _ "example.com/m/internal/wire"; _ "golang.org/x/time/rate"; r "github.com/go-resty/resty/v2" ); func Call(*r.Client) {}`,
+				"internal/transport/h2_test.go":  `import _ "golang.org/x/net/http2"`,
+				"internal/fakehttp/server.go":    `import ( _ "example.com/m/userapi/userapitest"; _ "example.com/m/userapi" )`,
+				"internal/bench/bench_test.go":   `import ( _ "example.com/m/acme"; _ "github.com/go-resty/resty/v2" )`,
+				"acme/client.go":                 `import ( _ "example.com/m/userapi"; _ "example.com/m/internal/transport" )`,
+				"acme/client_test.go":            `import ( _ "github.com/stretchr/testify/assert"; _ "example.com/m/acme/acmetest"; _ "example.com/m/internal/fakehttp" )`,
+				"acme/acmetest/server.go":        `import ( _ "example.com/m/acme"; _ "example.com/m/userapi/userapitest"; _ "example.com/m/internal/fakehttp"; _ "example.com/m/internal/wire" )`,
+				"mixin/token.go":                 `import "github.com/golang-jwt/jwt/v5"; func sign(jwt.Claims) {}; type signer struct{}; func (signer) Sign(jwt.Claims) {}; type Client struct{ s *jwt.Token }`,
+				"mixin/mixintest/token.go":       `import _ "github.com/golang-jwt/jwt/v5"`,
+				"examples/hello/main.go":         `import ( "fmt"; _ "example.com/m/acme/acmetest" ); func main() { fmt.Println() }`,
+				"acme/testdata/broken.go":        `import "example.com/other"`,
+				"_old/broken.go":                 `import "example.com/other"`,
+				"tools/go.mod":                   "module example.com/m/tools",
+				"tools/main.go":                  `import _ "example.com/other"`,
+				"acme/wait_test.go":              `import ( "testing/synctest"; "time" ); var _ = synctest.Wait; func f() { time.Sleep(1) }`,
+				"acme/mock_test.go":              `import "github.com/jarcoal/httpmock"; var mt = httpmock.NewMockTransport(); func f() { mt.RegisterResponder("", "", nil) }`,
+				"internal/transport/resty.go":    `import "github.com/go-resty/resty/v2"; type Client struct { *resty.Client }`,
+				"acme/acmetest/example_test.go":  `import "fmt"; func Example() { fmt.Println() }`,
+				"userapi/userapitest/request.go": `import "net/http"; type Request struct { Header http.Header }`,
+			},
+		},
+		{
+			name: "userapi",
+			files: map[string]string{
+				"userapi/user.go": `import _ "example.com/m/internal/wire"`,
+			},
+			want: []string{"userapi/user.go:1: imports example.com/m/internal/wire: userapi imports the standard library alone"},
+		},
+		{
+			name: "userapi and what depends on it",
+			files: map[string]string{
+				"userapi/userapitest/suite.go": `import _ "example.com/m/internal/fakehttp"`,
+				"userapi/provision/ensure.go":  `import _ "example.com/m/acme"`,
+			},
+			want: []string{
+				"userapi/provision/ensure.go:1: imports example.com/m/acme: userapi/provision imports userapi and the standard library",
+				"userapi/userapitest/suite.go:1: imports example.com/m/internal/fakehttp: userapi/userapitest imports userapi and the standard library",
+			},
+		},
+		{
+			name: "internal",
+			files: map[string]string{
+				"internal/provider/error.go":  `import _ "example.com/m/internal/fakehttp"`,
+				"internal/transport/call.go":  `import _ "example.com/m/userapi/userapitest"`,
+				"internal/wire/wire.go":       `import _ "example.com/m/acme"`,
+				"internal/archtest/rules.go":  `import _ "example.com/m/userapi"`,
+				"internal/fakehttp/server.go": `import _ "example.com/m/acme"`,
+			},
+			want: []string{
+				"internal/archtest/rules.go:1: imports example.com/m/userapi: internal/archtest imports nothing of this module",
+				"internal/fakehttp/server.go:1: imports example.com/m/acme: internal/fakehttp imports userapi, userapi/userapitest and internal/*",
+				"internal/provider/error.go:1: imports example.com/m/internal/fakehttp: internal/* imports userapi and internal/* without internal/fakehttp",
+				"internal/transport/call.go:1: imports example.com/m/userapi/userapitest: internal/* imports userapi and internal/* without internal/fakehttp",
+				"internal/wire/wire.go:1: imports example.com/m/acme: internal/* imports userapi and internal/* without internal/fakehttp",
+			},
+		},
+		{
+			name: "a vendor",
+			files: map[string]string{
+				"acme/client.go": `import _ "example.com/m/bravo"`,
+				"acme/fake.go":   `import _ "example.com/m/internal/fakehttp"`,
+				"acme/self.go":   `import _ "example.com/m/acme/acmetest"`,
+				"bravo/suite.go": `import _ "example.com/m/userapi/userapitest"`,
+			},
+			want: []string{
+				"acme/client.go:1: imports example.com/m/bravo: a vendor imports userapi",
+				"acme/fake.go:1: imports example.com/m/internal/fakehttp: a vendor imports userapi",
+				"acme/self.go:1: imports example.com/m/acme/acmetest: a vendor imports userapi",
+				"bravo/suite.go:1: imports example.com/m/userapi/userapitest: a vendor imports userapi",
+			},
+		},
+		{
+			name: "a vendor's fake",
+			files: map[string]string{
+				"acme/acmetest/server.go": `import _ "example.com/m/bravo/bravotest"`,
+				"acme/acmetest/error.go":  `import _ "example.com/m/internal/provider"`,
+				"acme/acmetest/token.go":  `import _ "github.com/golang-jwt/jwt/v5"`,
+			},
+			want: []string{
+				"acme/acmetest/error.go:1: imports example.com/m/internal/provider: a vendor's fake imports its vendor",
+				"acme/acmetest/server.go:1: imports example.com/m/bravo/bravotest: a vendor's fake imports its vendor",
+				"acme/acmetest/token.go:1: imports github.com/golang-jwt/jwt/v5: it may stand in mixin and mixin/mixintest alone",
+			},
+		},
+		{
+			name: "an example",
+			files: map[string]string{
+				"examples/hello/main.go": `import _ "example.com/m/internal/transport"; func main() {}`,
+			},
+			want: []string{"examples/hello/main.go:1: imports example.com/m/internal/transport: an example imports what its reader can import"},
+		},
+		{
+			name: "a folder of no role",
+			files: map[string]string{
+				"root.go":            ``,
+				"acme/fakes/fake.go": ``,
+				"userapi/misc/a.go":  ``,
+			},
+			want: []string{
+				"acme/fakes/fake.go: no rule says what this folder is",
+				"root.go: no rule says what this folder is",
+				"userapi/misc/a.go: no rule says what this folder is",
+			},
+		},
+		{
+			name: "third-party code in the wrong place",
+			files: map[string]string{
+				"acme/a.go":             `import _ "github.com/go-resty/resty/v2"`,
+				"acme/b.go":             `import _ "golang.org/x/time/rate"`,
+				"acme/c.go":             `import _ "github.com/stretchr/testify/assert"`,
+				"acme/d.go":             `import _ "github.com/jarcoal/httpmock"`,
+				"acme/e.go":             `import _ "golang.org/x/net/http2"`,
+				"acme/f.go":             `import _ "example.com/other"`,
+				"acme/g_test.go":        `import _ "example.com/other"`,
+				"acme/h.go":             `import . "strings"`,
+				"internal/wire/wire.go": `import _ "github.com/golang-jwt/jwt/v5"`,
+			},
+			want: []string{
+				"acme/a.go:1: imports github.com/go-resty/resty/v2: it may stand in internal/transport alone",
+				"acme/b.go:1: imports golang.org/x/time/rate: it may stand in internal/transport alone",
+				"acme/c.go:1: imports github.com/stretchr/testify/assert: testify may stand in _test.go files alone",
+				"acme/d.go:1: imports github.com/jarcoal/httpmock: httpmock may stand in _test.go files alone",
+				"acme/e.go:1: imports golang.org/x/net/http2: net may stand in _test.go files alone",
+				"acme/f.go:1: imports example.com/other: not on the list of dependencies",
+				"acme/g_test.go:1: imports example.com/other: not on the list of dependencies",
+				"acme/h.go:1: imports strings: an import into the file's own names hides",
+				"internal/wire/wire.go:1: imports github.com/golang-jwt/jwt/v5: it may stand in mixin and mixin/mixintest alone",
+			},
+		},
+		{
+			name: "a requirement that is not on the list",
+			files: map[string]string{
+				"go.mod": "module example.com/m\n\nrequire github.com/acme/sdk v1.0.0\nrequire github.com/acme/dep v1.0.0 // indirect\n",
+			},
+			want: []string{"go.mod: requires github.com/acme/sdk, which is not on the list of dependencies"},
+		},
+		{
+			name: "calls",
+			files: map[string]string{
+				"acme/a.go":              `import "net/http"; var c = http.DefaultClient`,
+				"acme/b.go":              `import web "net/http"; var c = web.Client{Transport: web.DefaultTransport}`,
+				"acme/c.go":              `import "time"; func f() { time.Sleep(1) }`,
+				"acme/c_test.go":         `import "time"; func f() { time.Sleep(1) }`,
+				"acme/d.go":              `import "fmt"; func f() { fmt.Printf("") }`,
+				"acme/e.go":              `import "log"; func f() { log.Println() }`,
+				"acme/f.go":              `import "log/slog"; var l = slog.Default()`,
+				"acme/g_test.go":         `import "github.com/jarcoal/httpmock"; func f() { httpmock.Activate(nil); httpmock.RegisterResponder("", "", nil); httpmock.DeactivateAndReset() }`,
+				"examples/hello/main.go": `import "net/http"; func main() { http.Get("") }`,
+			},
+			want: []string{
+				"acme/a.go:1: uses net/http.DefaultClient: the process's shared client",
+				"acme/b.go:1: uses net/http.DefaultTransport: the process's shared client",
+				"acme/c.go:1: uses time.Sleep: wait for what happens",
+				"acme/c_test.go:1: uses time.Sleep: wait for what happens",
+				"acme/d.go:1: uses fmt.Printf: a library does not write to standard output",
+				"acme/e.go:1: uses log.Println: HTTPOptions.Logger is the only log",
+				"acme/f.go:1: uses log/slog.Default: HTTPOptions.Logger is the only log",
+				"acme/g_test.go:1: uses github.com/jarcoal/httpmock.Activate: it changes the whole process",
+				"acme/g_test.go:1: uses github.com/jarcoal/httpmock.RegisterResponder: it changes the whole process",
+				"acme/g_test.go:1: uses github.com/jarcoal/httpmock.DeactivateAndReset: it changes the whole process",
+				"examples/hello/main.go:1: uses net/http.Get: the process's shared client",
+			},
+		},
+		{
+			name: "exported signatures",
+			files: map[string]string{
+				"mixin/a.go": `import "github.com/golang-jwt/jwt/v5"
+
+func Param(c jwt.Claims) {}
+func Result() (t *jwt.Token, err error) { return }
+func Generic[T jwt.Claims](t T) {}
+type Client struct{ Token map[string][]*jwt.Token }
+func (c *Client) Method(func(jwt.Claims) error) {}
+type Embeds struct { jwt.Parser }
+type Alias = jwt.MapClaims
+type Defined jwt.MapClaims
+type Iface interface { Sign(jwt.Claims) }
+type Bound[T jwt.Claims] struct{}
+var Value = jwt.NewParser()
+var Typed jwt.Keyfunc
+`,
+				"mixin/b.go": `import tok "github.com/golang-jwt/jwt/v5"
+
+type hidden = tok.Token
+type lends struct{}
+func (lends) Sign(tok.Claims) {}
+
+func Hidden() *hidden { return nil }
+type Lent struct { lends }
+func Quiet() { var _ tok.Token }
+type private struct { t tok.Token }
+func Private(private) {}
+func Named(tok int, hidden string) {}
+`,
+			},
+			want: []string{
+				"mixin/a.go:3: exported Param names github.com/golang-jwt/jwt/v5.Claims",
+				"mixin/a.go:4: exported Result names github.com/golang-jwt/jwt/v5.Token",
+				"mixin/a.go:5: exported Generic names github.com/golang-jwt/jwt/v5.Claims",
+				"mixin/a.go:6: exported Client names github.com/golang-jwt/jwt/v5.Token",
+				"mixin/a.go:7: exported Client.Method names github.com/golang-jwt/jwt/v5.Claims",
+				"mixin/a.go:8: exported Embeds names github.com/golang-jwt/jwt/v5.Parser",
+				"mixin/a.go:9: exported Alias names github.com/golang-jwt/jwt/v5.MapClaims",
+				"mixin/a.go:10: exported Defined names github.com/golang-jwt/jwt/v5.MapClaims",
+				"mixin/a.go:11: exported Iface names github.com/golang-jwt/jwt/v5.Claims",
+				"mixin/a.go:12: exported Bound names github.com/golang-jwt/jwt/v5.Claims",
+				"mixin/a.go:13: exported Value names github.com/golang-jwt/jwt/v5.NewParser",
+				"mixin/a.go:14: exported Typed names github.com/golang-jwt/jwt/v5.Keyfunc",
+				"mixin/b.go:7: exported Hidden names github.com/golang-jwt/jwt/v5.Token",
+				"mixin/b.go:8: exported Lent names github.com/golang-jwt/jwt/v5.Claims",
+			},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			fixture := fstest.MapFS{"go.mod": &fstest.MapFile{Data: []byte(goMod)}}
+			for name, source := range test.files {
+				if strings.HasSuffix(name, ".go") {
+					source = "package " + packageOf(name) + "; " + source
+				}
+				fixture[name] = &fstest.MapFile{Data: []byte(source)}
+			}
+			module, err := load(fixture)
+			require.NoError(t, err)
+			got := check(module)
+			require.Len(t, got, len(test.want), strings.Join(got, "\n"))
+			for i, want := range test.want {
+				assert.Truef(t, strings.HasPrefix(got[i], want), "got  %s\nwant %s", got[i], want)
+			}
+		})
+	}
+}
+
+// packageOf is the package clause that a fixture's file gets.
+func packageOf(name string) string {
+	if strings.HasPrefix(name, "examples/") {
+		return "main"
+	}
+	return "fixture"
+}
+
+func TestLoadRefusesWhatItCannotRead(t *testing.T) {
+	t.Parallel()
+	_, err := load(fstest.MapFS{})
+	require.Error(t, err, "no go.mod")
+	_, err = load(fstest.MapFS{
+		"go.mod":    &fstest.MapFile{Data: []byte(goMod)},
+		"acme/a.go": &fstest.MapFile{Data: []byte("package")},
+	})
+	require.Error(t, err, "a syntax error")
+}
