@@ -85,7 +85,7 @@ func roleOf(dir string) (role, bool) {
 func nothing(string) bool { return false }
 
 func shared(imported string) bool {
-	return imported == "userapi" || within(imported, "internal")
+	return imported == "userapi" || within(imported, "internal") && !within(imported, "internal/fakehttp")
 }
 
 // checkImports finds what imports against the roles, third-party code where it may

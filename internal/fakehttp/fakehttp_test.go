@@ -1,0 +1,142 @@
+package fakehttp_test
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/internal/fakehttp"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+// start serves one path that counts how often it was carried out.
+func start(t *testing.T, opts userapitest.ServerOptions) (srv *fakehttp.Server, committed *atomic.Int32) {
+	t.Helper()
+	committed = new(atomic.Int32)
+	srv = fakehttp.New(fakehttp.Config{
+		ServerOptions: opts,
+		SecretHeaders: []string{"authorization"}, SecretFields: []string{"password"},
+		NotFound: fakehttp.Reply{Status: http.StatusNotFound, Body: []byte("nowhere")},
+		Header:   http.Header{"X-Fake": {"1"}},
+	})
+	srv.Handle(userapitest.Create, "POST /users", func(r *fakehttp.Request) fakehttp.Reply {
+		committed.Add(1)
+		return fakehttp.Reply{Status: http.StatusCreated, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"id":12345678}`)}
+	})
+	require.NoError(t, srv.Start())
+	t.Cleanup(srv.Close)
+	return srv, committed
+}
+
+func post(t *testing.T, url, body string) (status int, got string, err error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Authorization", "planted")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 200 * time.Millisecond}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(data), err
+}
+
+func TestRecordsAreRedacted(t *testing.T) {
+	t.Parallel()
+	srv, _ := start(t, userapitest.ServerOptions{})
+	status, got, err := post(t, srv.URL()+"/users?password=planted&a=b", `{"user":{"password":"planted","a":[{"Password":"planted"}],"n":12345678901234567890}}`)
+	require.NoError(t, err)
+	assert.Equal(t, 201, status)
+	assert.JSONEq(t, `{"id":12345678}`, got)
+	status, _, err = post(t, srv.URL()+"/elsewhere", "planted, and no JSON")
+	require.NoError(t, err)
+	assert.Equal(t, 404, status)
+	records := srv.Requests()
+	require.Len(t, records, 2)
+	assert.Equal(t, "/users?password="+url.QueryEscape("[REDACTED]")+"&a=b", records[0].URI)
+	assert.JSONEq(t, `{"user":{"password":"[REDACTED]","a":[{"Password":"[REDACTED]"}],"n":12345678901234567890}}`, string(records[0].Body))
+	for _, r := range records {
+		assert.Equal(t, "[REDACTED]", r.Header.Get("Authorization"))
+		assert.False(t, strings.Contains(string(r.Body), "planted"))
+	}
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		fault     userapitest.Fault
+		status    int
+		body      string
+		fails     bool
+		committed int32
+	}{
+		"respond":               {userapitest.Fault{When: userapitest.BeforeCommit, Status: 503, Body: []byte("down")}, 503, "down", false, 0},
+		"respond after":         {userapitest.Fault{When: userapitest.AfterCommit, Status: 503}, 503, "", false, 1},
+		"reset":                 {userapitest.Fault{Do: userapitest.Reset}, 0, "", true, 0},
+		"reset after":           {userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset}, 0, "", true, 1},
+		"hangup":                {userapitest.Fault{When: userapitest.BeforeCommit, Do: userapitest.Hangup}, 0, "", true, 0},
+		"stall":                 {userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Stall}, 0, "", true, 1},
+		"truncate the vendor's": {userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Truncate}, 201, `{"id":1`, true, 1},
+		"truncate":              {userapitest.Fault{When: userapitest.BeforeCommit, Do: userapitest.Truncate, Status: 201, Body: []byte("abcd")}, 201, "ab", true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, committed := start(t, userapitest.ServerOptions{})
+			srv.Inject(tt.fault)
+			status, body, err := post(t, srv.URL()+"/users", `{}`)
+			assert.Equal(t, tt.fails, err != nil)
+			assert.Equal(t, tt.status, status)
+			assert.Equal(t, tt.body, body)
+			assert.Equal(t, tt.committed, committed.Load())
+			status, _, err = post(t, srv.URL()+"/users", `{}`)
+			require.NoError(t, err, "a fault befalls one request")
+			assert.Equal(t, 201, status)
+			assert.Len(t, srv.Requests(), 2)
+		})
+	}
+}
+
+func TestFaultsAreUsedUpInOrder(t *testing.T) {
+	t.Parallel()
+	srv, _ := start(t, userapitest.ServerOptions{})
+	srv.Inject(userapitest.Fault{On: userapitest.Delete, Status: 500})
+	srv.Inject(userapitest.Fault{Status: 501, Times: 2})
+	srv.Inject(userapitest.Fault{Status: 502, Times: -1})
+	for _, want := range []int{501, 501, 502, 502, 502} {
+		status, _, err := post(t, srv.URL()+"/users", `{}`)
+		require.NoError(t, err)
+		assert.Equal(t, want, status)
+	}
+}
+
+func TestOnlyLoopbackIsServed(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{"0.0.0.0:0", ":0", "10.0.0.1:0", "example.com:0", "nonsense"} {
+		srv := fakehttp.New(fakehttp.Config{ServerOptions: userapitest.ServerOptions{Addr: addr}})
+		require.Error(t, srv.Start(), addr)
+	}
+}
+
+func TestCloseReleasesAStall(t *testing.T) {
+	t.Parallel()
+	srv, _ := start(t, userapitest.ServerOptions{})
+	srv.Inject(userapitest.Fault{Do: userapitest.Stall})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _, _ = post(t, srv.URL()+"/users", `{}`)
+	}()
+	<-done
+	srv.Close()
+	srv.Close()
+}
