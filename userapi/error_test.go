@@ -30,7 +30,7 @@ var sentinels = map[userapi.Kind]error{
 	userapi.KindTimeout:      userapi.ErrTimeout,
 }
 
-// errorOf wraps an *Error of another kind, a sentinel, and a foreign error.
+// A vendorError stands for a vendor's *APIError.
 type vendorError struct{ text string }
 
 func (v *vendorError) Error() string { return v.text }
@@ -70,7 +70,7 @@ func TestUnwrapFindsWhatIsNoVerdict(t *testing.T) {
 	require.ErrorAs(t, e, &outer)
 	assert.Same(t, e, outer)
 	var below *userapi.Error
-	assert.False(t, errors.As(errors.Unwrap(e), &below), "the verdict below is hidden")
+	assert.NotErrorAs(t, errors.Unwrap(e), &below, "the verdict below is hidden")
 
 	plain := &userapi.Error{Err: context.Canceled}
 	assert.Equal(t, context.Canceled, errors.Unwrap(plain))

@@ -65,6 +65,7 @@ func TestRules(t *testing.T) {
 			name: "a module that keeps every rule",
 			files: map[string]string{
 				"userapi/user.go":                `import "context"; func Use(context.Context) {}`,
+				"readme_test.go":                 `import _ "github.com/stretchr/testify/assert"`,
 				"userapi/user_test.go":           `import _ "example.com/m/acme"`,
 				"userapi/userapitest/suite.go":   `import _ "example.com/m/userapi"`,
 				"userapi/provision/ensure.go":    `import _ "example.com/m/userapi"`,
@@ -164,12 +165,14 @@ func TestRules(t *testing.T) {
 			name: "a folder of no role",
 			files: map[string]string{
 				"root.go":            ``,
+				"root_test.go":       `import _ "example.com/other"`,
 				"acme/fakes/fake.go": ``,
 				"userapi/misc/a.go":  ``,
 			},
 			want: []string{
 				"acme/fakes/fake.go: no rule says what this folder is",
 				"root.go: no rule says what this folder is",
+				"root_test.go:1: imports example.com/other: not on the list of dependencies",
 				"userapi/misc/a.go: no rule says what this folder is",
 			},
 		},

@@ -129,14 +129,27 @@ func TestOnlyLoopbackIsServed(t *testing.T) {
 
 func TestCloseReleasesAStall(t *testing.T) {
 	t.Parallel()
-	srv, _ := start(t, userapitest.ServerOptions{})
-	srv.Inject(userapitest.Fault{Do: userapitest.Stall})
-	done := make(chan struct{})
+	srv := fakehttp.New(fakehttp.Config{})
+	committed := make(chan struct{})
+	srv.Handle(userapitest.Create, "POST /users", func(*fakehttp.Request) fakehttp.Reply {
+		close(committed)
+		return fakehttp.Reply{Status: http.StatusCreated}
+	})
+	require.NoError(t, srv.Start())
+	t.Cleanup(srv.Close)
+	srv.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Stall})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL()+"/users", http.NoBody)
+	require.NoError(t, err)
+	failed := make(chan error, 1)
 	go func() {
-		defer close(done)
-		_, _, _ = post(t, srv.URL()+"/users", `{}`)
+		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req) // without a time-out
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		failed <- err
 	}()
-	<-done
+	<-committed
 	srv.Close()
+	require.Error(t, <-failed)
 	srv.Close()
 }

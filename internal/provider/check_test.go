@@ -1,7 +1,6 @@
 package provider_test
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -64,7 +63,7 @@ func TestNewCheckFindsEveryFault(t *testing.T) {
 	_, err := check.Done("create user")
 	require.ErrorIs(t, err, userapi.ErrInvalid)
 	var e *userapi.Error
-	require.True(t, errors.As(err, &e))
+	require.ErrorAs(t, err, &e)
 	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 }
 

@@ -94,7 +94,7 @@ func wait(_ *resty.Client, resp *resty.Response) (time.Duration, error) {
 		s.waiting = true
 		return time.Nanosecond, nil
 	}
-	d := backoff(s.client.retry, s.attempts, rand.Float64())
+	d := backoff(s.client.retry, s.attempts, rand.Float64()) //nolint:gosec // jitter is no secret
 	if s.hasAfter {
 		if s.after > s.client.retry.MaxRetryAfter {
 			return 0, errEnough

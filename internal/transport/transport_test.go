@@ -344,7 +344,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("sent") }))
 	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	srv.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10} //nolint:gosec // a server too old for us
+	srv.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10} // a server too old for us
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	res := newClient(t, srv.URL, userapi.HTTPOptions{Retry: quick}).Do(t.Context(), create())
@@ -353,7 +353,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 
 	_, faults := transport.New(transport.Config{Options: userapi.HTTPOptions{
 		BaseURL:    "https://x",
-		HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS11}}}, //nolint:gosec // refused
+		HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS11}}}, // refused
 	}})
 	require.Len(t, faults, 1)
 	assert.Equal(t, "Config.HTTP.HTTPClient", faults[0].VendorField)
@@ -516,7 +516,7 @@ func TestTheCallersClientIsLeftAlone(t *testing.T) {
 	var cookies []string
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		cookies = append(cookies, r.Header.Get("Cookie"))
-		http.SetCookie(w, &http.Cookie{Name: "a", Value: "b"}) //nolint:gosec // a cookie of no meaning
+		http.SetCookie(w, &http.Cookie{Name: "a", Value: "b"}) // a cookie of no meaning
 	}))
 	t.Cleanup(srv.Close)
 	hc := &http.Client{Jar: jar, Timeout: time.Minute}

@@ -88,7 +88,7 @@ func init() {
 			return nil, e
 		})},
 		"wraps a context error as the cause only": {around: failing(func(_ context.Context, _ userapi.CreateUserRequest, e *userapi.Error) (*userapi.User, error) {
-			e.Err = fmt.Errorf("transport: %v", e.Err)
+			e.Err = fmt.Errorf("transport: %v", e.Err) //nolint:errorlint // the defect
 			return nil, e
 		})},
 		"ignores the context": {around: func(c userapi.Creator, _ userapi.HTTPOptions) userapi.Creator {

@@ -79,7 +79,7 @@ func twoClients(t *testing.T, h *Harness) {
 	a, atA := listen(t, h, "caller-a/1")
 	b, atB := listen(t, h, "caller-b/1")
 	a.Inject(Fault{On: Create, When: BeforeCommit, Status: 500})
-	a.fails(t.Context(), t, h.Minimal(1))
+	_ = a.fails(t.Context(), t, h.Minimal(1))
 	b.mustCreate(t, h.Minimal(1))
 	a.mustCreate(t, h.Minimal(1))
 	a.users(t, 1)

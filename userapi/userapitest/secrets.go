@@ -82,7 +82,7 @@ func (b *bench) seen(t *testing.T, req userapi.CreateUserRequest, err error) {
 }
 
 func asError(err error, to **userapi.Error) bool {
-	e, ok := err.(*userapi.Error) //nolint:errorlint // what CreateUser returned itself
+	e, ok := err.(*userapi.Error) // what CreateUser returned itself
 	*to = e
 	return ok && e != nil
 }
@@ -110,7 +110,7 @@ func logsAndDumps(t *testing.T, h *Harness) {
 	req := h.Full(1)
 	u := b.mustCreate(t, req)
 	b.Inject(Fault{On: Create, When: BeforeCommit, Status: 400, Body: []byte(`{"message":"no"}`), Times: -1})
-	b.fails(t.Context(), t, h.Full(2))
+	_ = b.fails(t.Context(), t, h.Full(2))
 	if len(attempts) < 2 {
 		t.Errorf("OnAttempt was called %d times, want one for each attempt", len(attempts))
 	}
@@ -157,6 +157,6 @@ func hostileEcho(t *testing.T, h *Harness) {
 			header.Set(name, url.QueryEscape(values[0]))
 		}
 		b.Inject(Fault{On: Create, When: BeforeCommit, Status: status, Header: header, Body: text, Times: -1})
-		b.fails(t.Context(), t, req) // looks for them
+		_ = b.fails(t.Context(), t, req) // looks for them
 	}
 }
