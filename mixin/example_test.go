@@ -1,10 +1,43 @@
 package mixin_test
 
 import (
+	"context"
+	"crypto/ed25519"
 	"fmt"
+	"log"
 
 	"github.com/enlist-go/enlist/mixin"
+	"github.com/enlist-go/enlist/mixin/mixintest"
+	"github.com/enlist-go/enlist/userapi"
 )
+
+// The new user is of no use without its session key: make it, and store it, before
+// the user is created.
+func ExampleClient_CreateUser() {
+	srv, err := mixintest.Start() // in place of Mixin itself
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	c, err := mixin.New(srv.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	u, err := c.CreateUser(context.Background(), userapi.CreateUserRequest{
+		FullName:   "Bot User",
+		Extensions: []userapi.Extension{mixin.Extra{SessionKey: key}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	native, _ := userapi.As[*mixin.CreateUserResponse](u)
+	fmt.Println(u.FullName, native.SessionID != "", native.PinToken)
+	// Output: Bot User true [REDACTED]
+}
 
 func ExampleParseKeystore() {
 	// The key is the first one of RFC 8032, section 7.1.
