@@ -23,6 +23,9 @@ type baseline struct {
 	header  http.Header
 	request any
 	reply   func() any
+	// sign makes an Authorization for a body, where the vendor wants a new one for
+	// each request; nil for none.
+	sign func(path string, body []byte) (string, error)
 }
 
 func (b *baseline) raw(ctx context.Context, hc *http.Client, url string) error {
@@ -38,6 +41,13 @@ func (b *baseline) raw(ctx context.Context, hc *http.Client, url string) error {
 	}
 	for name, values := range b.header {
 		req.Header[name] = values
+	}
+	if b.sign != nil {
+		authorization, err := b.sign(b.path, body)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", authorization)
 	}
 	resp, err := hc.Do(req)
 	if err != nil {
