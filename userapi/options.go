@@ -34,8 +34,9 @@ type HTTPOptions struct {
 	// Logger gets one line an attempt, made of an allow-list: no header, no body,
 	// no query. nil logs nothing.
 	Logger *slog.Logger
-	// OnAttempt is called after each attempt, from the goroutine that makes the
-	// call, and must be safe for concurrent use.
+	// OnAttempt is called after each attempt and must be safe for concurrent use. It
+	// is called from the goroutine that makes the call or, for a session that
+	// several calls share, from one of the client's.
 	OnAttempt func(Attempt)
 	// AllowInsecure permits plain http to hosts beyond loopback.
 	AllowInsecure bool

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/enlist-go/enlist/usercom"
-	"github.com/enlist-go/enlist/usercom/usercomtest"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/userapitest"
+	"github.com/enlist-go/enlist/usercom"
+	"github.com/enlist-go/enlist/usercom/usercomtest"
 )
 
 // Attributes are a second request. Where only that fails the user exists, and

@@ -398,7 +398,9 @@ func (u *User) older(r *transport.Reply) bool {
 	if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {
 		sent = date.Add(-r.Read.Sub(r.Sent))
 	}
-	return !u.CreatedAt.IsZero() && u.CreatedAt.Before(sent.Add(-ageSlack))
+	// A time that names no zone could be of any.
+	at, err := time.Parse(time.RFC3339, u.CreatedAt.Text())
+	return err == nil && at.Before(sent.Add(-ageSlack))
 }
 
 // Create creates a user. A success is a reply of status 2xx with a user that has

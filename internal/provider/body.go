@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
@@ -172,7 +173,7 @@ func Encode(v any) ([]byte, []userapi.FieldError) {
 		}
 		return nil, []userapi.FieldError{{Code: "invalid", Message: "the request " + expected}}
 	}
-	if hasReplacement(body) {
+	if hasReplacement(body) || !utf8.Valid(body) {
 		return nil, []userapi.FieldError{{Code: "invalid", Message: "every text of the request must be valid UTF-8"}}
 	}
 	return body, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/enlist-go/enlist/internal/transport"
 	"github.com/enlist-go/enlist/userapi"
@@ -37,12 +38,17 @@ func NewError(name, op string, res *transport.Result, mask Mask) *userapi.Error 
 // NotPrepared makes the error of a call for which something could not be had, such
 // as a key, before anything was sent. Its kind is the cause's.
 func NotPrepared(ctx context.Context, name, op string, cause error) *userapi.Error {
-	if err := ctx.Err(); err != nil && !errors.Is(cause, err) {
-		cause = fmt.Errorf("%w: %w", err, cause)
+	v := transport.Verdict{Outcome: userapi.OutcomeNotSent, Err: cause}
+	if err := ctx.Err(); err != nil {
+		v.Kind = userapi.KindCanceled
+		if errors.Is(err, context.DeadlineExceeded) {
+			v.Kind = userapi.KindTimeout
+		}
+		if !errors.Is(cause, err) {
+			v.Err = fmt.Errorf("%w: %w", err, cause)
+		}
 	}
-	return NewError(name, op, &transport.Result{
-		Verdict: transport.Verdict{Outcome: userapi.OutcomeNotSent, Err: cause}, NotPrepared: true,
-	}, Mask{})
+	return NewError(name, op, &transport.Result{Verdict: v, NotPrepared: true}, Mask{})
 }
 
 // prepareFailed takes the kind of an error that arose before anything was sent
@@ -52,7 +58,8 @@ func prepareFailed(e *userapi.Error) {
 	switch {
 	case errors.As(e.Err, &inner):
 		e.Kind, e.StatusCode, e.Code, e.Message = inner.Kind, inner.StatusCode, inner.Code, inner.Message
-		e.FieldErrors, e.RequestID, e.RetryAfter = inner.FieldErrors, inner.RequestID, inner.RetryAfter
+		// The same session's error may reach several callers.
+		e.FieldErrors, e.RequestID, e.RetryAfter = slices.Clone(inner.FieldErrors), inner.RequestID, inner.RetryAfter
 	case errors.Is(e.Err, context.DeadlineExceeded):
 		e.Kind = userapi.KindTimeout
 	case errors.Is(e.Err, context.Canceled):

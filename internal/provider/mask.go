@@ -2,6 +2,8 @@ package provider
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"html"
 	"net/url"
@@ -17,9 +19,13 @@ import (
 const (
 	masked = "[…]"
 	// maxMessage bounds what is kept of a vendor's text, maxCode what is kept of
-	// its codes and names.
+	// its codes and names, both in bytes.
 	maxMessage = 500
 	maxCode    = 96
+	// maxRead bounds what is looked at of such a text.
+	maxRead = 4 << 10
+	// MaxFields bounds how many faults of one error are kept.
+	MaxFields = 100
 	// shortValue is the length below which a value is masked only where it stands
 	// as a word of its own: "a" must not shred a sentence.
 	shortValue = 4
@@ -45,6 +51,11 @@ func NewMask(body []byte, contentType string, more ...string) Mask {
 	}
 	for _, v := range more {
 		add(v)
+		if len(v) >= shortValue {
+			add(hex.EncodeToString([]byte(v)))
+			add(base64.RawStdEncoding.EncodeToString([]byte(v)))
+			add(base64.RawURLEncoding.EncodeToString([]byte(v)))
+		}
 	}
 	if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
 		if form, err := url.ParseQuery(string(body)); err == nil {
@@ -99,7 +110,15 @@ func addJSON(data []byte, add func(string)) {
 
 // Text masks and shortens a vendor's text, and makes it printable.
 func (m Mask) Text(s string) string {
+	cut := len(s) > maxRead
+	if cut {
+		s = s[:maxRead]
+	}
 	s = m.apply(strings.ToValidUTF8(s, "\uFFFD"))
+	if cut && len(m.values) > 0 {
+		// The end may be the beginning of a value.
+		s = shorten(s, max(len(s)-len(m.values[0]), 0))
+	}
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
@@ -137,8 +156,12 @@ func shorten(s string, limit int) string {
 }
 
 func (m Mask) apply(s string) string {
+	lower := strings.ToLower(s)
 	for _, v := range m.values {
-		s = maskValue(s, v)
+		if strings.Contains(lower, v) {
+			s = maskValue(s, v)
+			lower = strings.ToLower(s)
+		}
 	}
 	return s
 }
@@ -200,6 +223,9 @@ func MaskRequest(e *userapi.Error, req *userapi.CreateUserRequest) {
 	e.Message, e.Code, e.RequestID = m.Text(e.Message), m.Code(e.Code), m.Code(e.RequestID)
 	for i := range e.FieldErrors {
 		f := &e.FieldErrors[i]
-		f.Message, f.Code, f.VendorField = m.Text(f.Message), m.Code(f.Code), m.Code(f.VendorField)
+		f.Message = m.Text(f.Message)
+		if f.Field == "" { // else both are of a fixed list, such as "email" and "taken"
+			f.Code, f.VendorField = m.Code(f.Code), m.Code(f.VendorField)
+		}
 	}
 }

@@ -75,7 +75,7 @@ type Meta struct {
 
 // NewMeta takes a reply's data, and oddities that are no failures.
 func NewMeta(res *transport.Result, warnings ...string) *Meta {
-	return &Meta{status: res.Reply.Status, requestID: res.RequestID, raw: res.Reply.Body, warnings: warnings}
+	return &Meta{status: res.Reply.Status, requestID: Mask{}.Code(res.RequestID), raw: res.Reply.Body, warnings: warnings}
 }
 
 // StatusCode returns the reply's HTTP status; 0 for a value that no call returned.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -78,23 +79,22 @@ func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.settle()
 	s.attempts++
 	s.reply, s.after, s.hasAfter, s.waiting = nil, 0, false, false
+	_, s.evidence.own = t.base.(*http.Transport)
 	s.evidence.plainIsHTTP1 = t.http1
 	begun := time.Now()
 	if s.attempts == 1 {
 		s.started = begun
 	}
-	ctx := r.Context()
-	if t.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, t.timeout)
-		defer cancel()
-	}
+	ctx, cancel := t.bound(r.Context())
+	defer cancel()
 	resp, err := t.base.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, s.evidence.hooks())))
 	if err == nil && resp == nil {
 		err = errors.New("the RoundTripper returned neither a response nor an error")
 	}
 	if err != nil {
-		s.failed(ctx, err)
+		byContext := ctx.Err() != nil
+		cancel() // what a RoundTripper left behind ends before the evidence is read
+		s.failed(byContext, err)
 		t.client.report(s, time.Since(begun))
 		return nil, err
 	}
@@ -102,8 +102,8 @@ func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	if s.attempts > 1 {
 		reply = &Reply{}
 	}
-	*reply = Reply{Status: resp.StatusCode, Header: resp.Header, Request: r, Sent: begun}
-	reply.Body, reply.ReadErr = readBody(resp, t.limit)
+	*reply = Reply{Status: resp.StatusCode, Header: capHeader(resp.Header), Request: r, Sent: begun}
+	reply.Body, reply.ReadErr = readBody(ctx, resp, t.limit)
 	reply.Read = time.Now()
 	s.reply = reply
 	s.verdict = s.call.Judge(reply)
@@ -129,11 +129,44 @@ func (s *state) settle() {
 	}
 }
 
-// failed judges an attempt that had no reply.
-func (s *state) failed(attempt context.Context, err error) {
+// bound returns the attempt's context, which ends with the time-out if there is one.
+func (t *roundTripper) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if t.timeout > 0 {
+		return context.WithTimeout(ctx, t.timeout)
+	}
+	return context.WithCancel(ctx)
+}
+
+// maxHeader bounds what is kept of a reply's header.
+const maxHeader = 64 << 10
+
+// capHeader leaves out the values that would make a header longer than maxHeader.
+func capHeader(h http.Header) http.Header {
+	size, fits := 0, func(name, value string) bool { return len(name)+len(value) <= maxHeader/16 }
+	for name, values := range h {
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+	if size <= maxHeader {
+		return h
+	}
+	kept := http.Header{}
+	size = 0
+	for name, values := range h {
+		if len(values) > 0 && fits(name, values[0]) && size < maxHeader {
+			kept[name] = values[:1]
+			size += len(name) + len(values[0])
+		}
+	}
+	return kept
+}
+
+// failed judges an attempt that had no reply. byContext says that its context was
+// done when it ended.
+func (s *state) failed(byContext bool, err error) {
 	kind := userapi.KindUnavailable
 	cause := err
-	byContext := attempt.Err() != nil
 	var timeout net.Error
 	switch ctxErr := s.Context.Err(); {
 	case ctxErr != nil:
@@ -153,35 +186,49 @@ var errTooLong = errors.New("the reply is longer than the limit")
 
 // readBody reads up to limit bytes and drains a little more, so that the
 // connection can be used again.
-func readBody(resp *http.Response, limit int64) ([]byte, error) {
-	defer resp.Body.Close()
-	var (
-		body []byte
-		err  error
-	)
-	if n := resp.ContentLength; n >= 0 && n <= limit && n <= drainBytes {
+func readBody(ctx context.Context, resp *http.Response, limit int64) ([]byte, error) {
+	from := resp.Body
+	if from == nil {
+		return nil, nil
+	}
+	defer from.Close()
+	if resp.StatusCode == http.StatusSwitchingProtocols || resp.ContentLength < 0 {
+		// The body of a 101 does not heed its request's context, nor need that of a
+		// foreign RoundTripper that streams.
+		defer context.AfterFunc(ctx, func() { _ = from.Close() })()
+	}
+	body, err := readLimited(from, resp.ContentLength, limit)
+	if err != nil && ctx.Err() != nil {
+		err = contextError(ctx)
+	}
+	return body, err
+}
+
+func readLimited(from io.Reader, length, limit int64) (body []byte, err error) {
+	limit = min(limit, math.MaxInt64-1)
+	if n := length; n >= 0 && n <= limit && n <= drainBytes {
 		// One byte more finds the end, or what a RoundTripper other than net/http's
 		// sends beyond its announcement.
 		body = make([]byte, n+1)
 		var read int
-		read, err = io.ReadFull(resp.Body, body)
+		read, err = io.ReadFull(from, body)
 		body = body[:read]
 		switch {
 		case int64(read) == n && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)):
 			err = nil
 		case err == nil:
 			var rest []byte
-			rest, err = io.ReadAll(io.LimitReader(resp.Body, limit-n))
+			rest, err = io.ReadAll(io.LimitReader(from, limit-n))
 			body = append(body, rest...)
 		case errors.Is(err, io.EOF):
 			err = io.ErrUnexpectedEOF
 		}
 	} else {
-		body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
+		body, err = io.ReadAll(io.LimitReader(from, limit+1))
 	}
 	if err == nil && int64(len(body)) > limit {
 		body, err = body[:limit], errTooLong
-		_, _ = io.CopyN(io.Discard, resp.Body, drainBytes)
+		_, _ = io.CopyN(io.Discard, from, drainBytes)
 	}
 	return body, err
 }

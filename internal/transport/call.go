@@ -164,6 +164,8 @@ func (s *state) result(err error) *Result {
 		res.RequestID = s.reply.Header.Get(s.client.requestID)
 	}
 	switch {
+	case errors.Is(s.hookErr, errRateWait) && s.attempts > 0:
+		// The call ends with its last refusal.
 	case s.hookErr != nil:
 		s.settle()
 		res.Verdict = Verdict{Kind: userapi.KindUnknown, Outcome: userapi.OutcomeNotSent, Err: s.hookErr}

@@ -26,6 +26,9 @@ type evidence struct {
 	conn, http1, http2 bool
 	// wrote: the first header was about to be written.
 	wrote bool
+	// own: the RoundTripper is net/http's transport itself, whose errors are final. A
+	// foreign one may return while its request is still under way.
+	own bool
 	// plainIsHTTP1: a connection without TLS cannot be HTTP/2.
 	plainIsHTTP1 bool
 
@@ -80,12 +83,13 @@ func (e *evidence) wroteHeaders() {
 var errReplay = errors.New("the connection failed after the request was written, and it is not sent twice")
 
 // replay returns a Request.GetBody that hands out the body again for a replay, but
-// not on HTTP/2 once the headers were written. On HTTP/1 net/http asks for it
-// only when it knows that it wrote nothing.
+// not on HTTP/2 once the headers were written, and not to a RoundTripper that fires
+// no events: it could be sending. On HTTP/1 net/http asks for it only when it knows
+// that it wrote nothing.
 func (e *evidence) replay(data []byte) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		e.mu.Lock()
-		refuse := e.http2 && e.wrote
+		refuse := !e.asked || e.http2 && e.wrote
 		e.mu.Unlock()
 		if refuse {
 			return nil, errReplay
@@ -118,7 +122,7 @@ func (e *evidence) outcome(err error, byContext bool) userapi.Outcome {
 		return userapi.OutcomeNotSent
 	case e.conn:
 		return userapi.OutcomeUnknown
-	case e.asked, isConnectError(err):
+	case e.asked && e.own, isConnectError(err):
 		return userapi.OutcomeNotSent
 	default:
 		return userapi.OutcomeUnknown

@@ -2,6 +2,7 @@ package transport_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -106,6 +107,21 @@ func TestHTTP2DoesNotReplay(t *testing.T) {
 			assert.Equal(t, userapi.KindUnavailable, res.Kind)
 		})
 	}
+}
+
+// Nor where a RoundTripper of the caller's hides what happens below it.
+func TestHTTP2DoesNotReplayUnseen(t *testing.T) {
+	t.Parallel()
+	hc, url, posts := framer(t, func(f *http2.Framer, id uint32) { _ = f.WriteRSTStream(id, http2.ErrCodeProtocol) })
+	below := hc.Transport
+	hc.Transport = roundTripFunc(func(r *http.Request) (*http.Response, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		return below.RoundTrip(r.WithContext(ctx))
+	})
+	res := newClient(t, url, userapi.HTTPOptions{HTTPClient: hc, Retry: quick}).Do(t.Context(), create())
+	assert.EqualValues(t, 1, posts.Load())
+	assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
 }
 
 // TestHTTP1RaceIsReplayed: a kept connection that the server closed is replaced by

@@ -42,6 +42,9 @@ func retryDefaults(p userapi.RetryPolicy) (userapi.RetryPolicy, []policyFault) {
 	}
 	if p.BaseWait == 0 {
 		p.BaseWait = defaultBaseWait
+		if p.MaxWait > 0 {
+			p.BaseWait = min(p.BaseWait, p.MaxWait)
+		}
 	}
 	if p.MaxWait == 0 {
 		p.MaxWait = max(defaultMaxWait, p.BaseWait)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -562,11 +563,11 @@ func TestEvidence(t *testing.T) {
 				return nil, &net.OpError{Op: "read", Net: "tcp", Err: broken}
 			}, userapi.OutcomeUnknown,
 		},
-		"no connection was had": {
+		"a foreign RoundTripper may still be dialing": {
 			func(r *http.Request) (*http.Response, error) {
 				httptrace.ContextClientTrace(r.Context()).GetConn("host:1")
 				return nil, broken
-			}, userapi.OutcomeNotSent,
+			}, userapi.OutcomeUnknown,
 		},
 		"a connection and no header": {
 			func(r *http.Request) (*http.Response, error) {
@@ -777,4 +778,112 @@ func trusting(srv *httptest.Server) *http.Client {
 	pool.MaxIdleConns = 0
 	pool.ForceAttemptHTTP2 = true
 	return &http.Client{Transport: pool}
+}
+
+// RoundTrippers of callers' do what net/http's never does.
+func TestForeignRoundTrippers(t *testing.T) {
+	t.Parallel()
+	over := func(t *testing.T, opts userapi.HTTPOptions, trip roundTripFunc) *transport.Result {
+		t.Helper()
+		opts.HTTPClient = &http.Client{Transport: trip}
+		opts.Retry = quick
+		return newClient(t, "https://vendor.invalid", opts).Do(t.Context(), create())
+	}
+	t.Run("a response without a body", func(t *testing.T) {
+		t.Parallel()
+		res := over(t, userapi.HTTPOptions{}, func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusCreated}, nil
+		})
+		require.True(t, res.OK)
+		assert.Empty(t, res.Reply.Body)
+	})
+	t.Run("a body that heeds no context", func(t *testing.T) {
+		t.Parallel()
+		reader, writer := io.Pipe()
+		t.Cleanup(func() { _ = writer.Close() })
+		res := over(t, userapi.HTTPOptions{Timeout: 100 * time.Millisecond}, func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusCreated, ContentLength: -1, Body: reader}, nil
+		})
+		require.ErrorIs(t, res.Reply.ReadErr, context.DeadlineExceeded)
+	})
+	t.Run("a body longer than it says", func(t *testing.T) {
+		t.Parallel()
+		res := over(t, userapi.HTTPOptions{MaxResponseBytes: math.MaxInt64}, func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusCreated, ContentLength: 2, Body: io.NopCloser(strings.NewReader(`{"id":1}`))}, nil
+		})
+		require.NoError(t, res.Reply.ReadErr)
+		assert.Equal(t, `{"id":1}`, string(res.Reply.Body))
+	})
+	t.Run("a header beyond measure", func(t *testing.T) {
+		t.Parallel()
+		header := http.Header{"X-Request-Id": {"req-1"}, "X-Long": {strings.Repeat("x", 1<<20)}}
+		res := over(t, userapi.HTTPOptions{}, func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusCreated, Header: header, Body: http.NoBody}, nil
+		})
+		assert.Equal(t, http.Header{"X-Request-Id": {"req-1"}}, res.Reply.Header)
+		assert.Equal(t, "req-1", res.RequestID)
+	})
+	t.Run("gives up while it dials", func(t *testing.T) {
+		t.Parallel()
+		broken := errors.New("given up")
+		var left error
+		done := make(chan struct{})
+		res := over(t, userapi.HTTPOptions{Timeout: -1}, func(r *http.Request) (*http.Response, error) {
+			httptrace.ContextClientTrace(r.Context()).GetConn("vendor.invalid:443")
+			go func() {
+				<-r.Context().Done()
+				left = r.Context().Err()
+				close(done)
+			}()
+			return nil, broken
+		})
+		<-done
+		require.ErrorIs(t, left, context.Canceled, "what is left behind is ended")
+		assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
+		assert.Equal(t, 1, res.Attempts)
+	})
+}
+
+func TestSwitchingProtocolsEnds(t *testing.T) {
+	t.Parallel()
+	stall := make(chan struct{})
+	url, posts := rawServer(t, func(c net.Conn) {
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+		<-stall
+	})
+	t.Cleanup(func() { close(stall) })
+	res := newClient(t, url, userapi.HTTPOptions{Timeout: 100 * time.Millisecond, Retry: quick}).Do(t.Context(), create())
+	assert.False(t, res.OK)
+	assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
+	assert.EqualValues(t, 1, posts.Load())
+}
+
+func TestUnboundedReplyIsReadWhole(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"id":1`)
+		_ = http.NewResponseController(w).Flush()
+		_, _ = io.WriteString(w, `}`)
+	}))
+	t.Cleanup(srv.Close)
+	res := newClient(t, srv.URL, userapi.HTTPOptions{MaxResponseBytes: math.MaxInt64}).Do(t.Context(), create())
+	require.True(t, res.OK)
+	require.NoError(t, res.Reply.ReadErr)
+	assert.Equal(t, `{"id":1}`, string(res.Reply.Body))
+}
+
+// The rate limit ends a call with the refusal that came before.
+func TestRateLimitAfterARefusal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mem, base := serveMemory(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) })
+		c := newClient(t, base, userapi.HTTPOptions{HTTPClient: mem, RateLimit: userapi.RateLimit{PerSecond: 0.01}})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		res := c.Do(ctx, create())
+		assert.Equal(t, userapi.KindRateLimited, res.Kind)
+		assert.Equal(t, userapi.OutcomeRejected, res.Outcome)
+		require.NotNil(t, res.Reply)
+		assert.Equal(t, 1, res.Attempts)
+	})
 }
