@@ -79,7 +79,7 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 // The vendor's fixed texts that decide.
 const (
 	textTaken    = "already been taken"
-	textNeedUser = "Need user"
+	textNeedUser = "Forbidden. Need user."
 )
 
 // leaked are texts of QuickBlox's framework that hide a duplicate. Source:
@@ -95,7 +95,7 @@ func judge(r *transport.Reply) transport.Verdict {
 	e := decodeError(r.Status, r.Header, r.Body)
 	v.Err = e
 	switch {
-	case e.says(textNeedUser):
+	case slices.Contains(e.messages(), textNeedUser): // the whole text: a name may hold a part of it
 		v.Kind, v.Outcome, v.Again = userapi.KindForbidden, userapi.OutcomeRejected, transport.No
 	case r.Status != http.StatusBadRequest && r.Status != http.StatusUnprocessableEntity:
 	case e.says(textTaken), slices.ContainsFunc(leaked[:], e.says):
@@ -110,7 +110,7 @@ func (c *core) judgeCreate(r *transport.Reply) transport.Verdict {
 	v := judge(r)
 	if r.Status != http.StatusUnauthorized {
 		c.auth.saw(r)
-	} else if c.auth.renew(r.Request) {
+	} else if v.Kind == userapi.KindUnauthorized && c.auth.renew(r.Request) {
 		v.Again = transport.AtOnce
 	}
 	return v
@@ -148,6 +148,9 @@ func newError(op string, res *transport.Result, mask provider.Mask) *userapi.Err
 			continue
 		}
 		for _, message := range vendor.Errors[name] {
+			if len(e.FieldErrors) == provider.MaxFields {
+				break
+			}
 			e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
 				Field: neutralField[name], VendorField: mask.Code(name),
 				Code: fieldCode(message), Message: mask.Text(message),

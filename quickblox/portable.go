@@ -53,11 +53,11 @@ func (e Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
 // the package's documentation lists.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
-	native, unmapped, err := mapRequest(&req)
+	body, unmapped, err := mapRequest(&req)
 	if err != nil {
 		return nil, err
 	}
-	resp, failure := c.Users.create(ctx, native)
+	resp, failure := c.Users.create(ctx, body)
 	if failure != nil {
 		provider.MaskRequest(failure, &req)
 		if failure.User != nil {
@@ -76,8 +76,8 @@ func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 	return err
 }
 
-// mapRequest turns a neutral request into the vendor's.
-func mapRequest(req *userapi.CreateUserRequest) (*NewUser, []string, error) {
+// mapRequest turns a neutral request into the body that is sent.
+func mapRequest(req *userapi.CreateUserRequest) (body []byte, unmapped []string, err error) {
 	check := provider.NewCheck(Name, req)
 	u := &NewUser{
 		Login:    provider.Set(&req.Username),
@@ -114,8 +114,9 @@ func mapRequest(req *userapi.CreateUserRequest) (*NewUser, []string, error) {
 		x.apply(u, &check)
 	}
 	u.check(&check)
-	unmapped, err := check.Done(provider.OpCreate)
-	return u, unmapped, err
+	body = u.encode(&check)
+	unmapped, err = check.Done(provider.OpCreate)
+	return body, unmapped, err
 }
 
 func (x *Extra) apply(u *NewUser, check *provider.Check) {

@@ -50,6 +50,9 @@ type fetch struct {
 	waiters int
 	token   func() string
 	err     error
+	// panicked is what the request's goroutine panicked with; it is passed on to
+	// those who wait.
+	panicked any
 }
 
 func newSessions(cfg SessionConfig, client *transport.Client) *sessions {
@@ -101,7 +104,10 @@ func (s *sessions) token(ctx context.Context) (string, error) {
 		s.leave(f)
 		return "", context.Cause(ctx)
 	}
-	if f.err != nil {
+	switch {
+	case f.panicked != nil:
+		panic(f.panicked)
+	case f.err != nil:
 		return "", f.err
 	}
 	return f.token(), nil
@@ -119,19 +125,27 @@ func (s *sessions) leave(f *fetch) {
 }
 
 func (s *sessions) run(ctx context.Context, f *fetch) {
-	defer f.cancel()
-	got, err := s.obtain(ctx)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.fetch == f {
-		s.fetch = nil
-	}
-	if err == nil {
-		s.current = got
-	}
-	f.token, f.err = got.token, err
-	close(f.done)
+	got, err := session{}, errSessionEnded
+	defer func() {
+		// A hook or a RoundTripper of the caller's may panic, or end the goroutine.
+		f.panicked = recover()
+		f.cancel()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.fetch == f {
+			s.fetch = nil
+		}
+		if err == nil {
+			s.current = got
+		}
+		f.token, f.err = got.token, err
+		close(f.done)
+	}()
+	got, err = s.obtain(ctx)
 }
+
+// errSessionEnded: the goroutine that asked for a session was ended from within.
+var errSessionEnded = errors.New("quickblox: the session request was ended by runtime.Goexit")
 
 // obtain asks for a session. When the vendor finds our clock wrong it asks once
 // more by the vendor's.

@@ -77,13 +77,14 @@ func (u NewUser) Format(f fmt.State, verb rune) { newUserShown.Format(f, verb) }
 // LogValue is like Format.
 func (u NewUser) LogValue() slog.Value { return newUserShown.LogValue() }
 
-// encode is the one place where what is sent is written.
-func (u *NewUser) encode() ([]byte, []userapi.FieldError) {
+// encode is the one place where what is sent is written. What cannot be written is
+// noted in the check.
+func (u *NewUser) encode(c *provider.Check) []byte {
 	type sentUser struct {
 		*NewUser
 		Password string `json:"password,omitempty"`
 	}
-	return provider.Encode(struct {
+	return c.Encode(struct {
 		User sentUser `json:"user"`
 	}{sentUser{u, u.Password.Reveal()}})
 }
@@ -136,7 +137,8 @@ func (r *CreateUserResponse) decode(data []byte) (bad, err error) {
 		r.User = User{}
 		wire.DecodeMembers(loose.User, &r.User)
 	}
-	if r.User.ID <= 0 {
+	if r.User.ID <= 0 || wire.HasVariant(data, "user") || wire.HasVariant(data, "id") {
+		// Package json takes "ID" for "id" too, and the last of them.
 		r.User.ID = scanID(data)
 	}
 	switch {
@@ -228,10 +230,11 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	check := provider.NativeCheck(Name)
 	req.User.check(&check)
 	check.Secret("Password", "password", req.User.Password)
+	body := req.User.encode(&check)
 	if _, err := check.Done(provider.OpCreate); err != nil {
 		return nil, err
 	}
-	resp, failure := s.create(ctx, &req.User)
+	resp, failure := s.create(ctx, body)
 	if failure != nil {
 		return nil, failure
 	}
@@ -239,11 +242,7 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 }
 
 // create sends a request that has been checked.
-func (s *UsersService) create(ctx context.Context, u *NewUser) (*CreateUserResponse, *userapi.Error) {
-	body, faults := u.encode()
-	if faults != nil {
-		return nil, provider.Invalid(Name, provider.OpCreate, faults)
-	}
+func (s *UsersService) create(ctx context.Context, body []byte) (*CreateUserResponse, *userapi.Error) {
 	call := &transport.Call{
 		Operation: provider.OpCreate, Route: "/users.json",
 		Method: http.MethodPost, Path: "/users.json",

@@ -143,6 +143,9 @@ func newError(op string, res *transport.Result, mask provider.Mask) *userapi.Err
 	for _, name := range vendor.fields() {
 		member, _, _ := strings.Cut(name, ".") // tags.0
 		for _, message := range vendor.Errors[name] {
+			if len(e.FieldErrors) == provider.MaxFields {
+				break
+			}
 			e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
 				Field: neutralField[member], VendorField: mask.Code(name),
 				Code: fieldCode(message), Message: mask.Text(message),

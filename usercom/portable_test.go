@@ -2,6 +2,7 @@ package usercom_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -339,4 +341,23 @@ func TestWrongKey(t *testing.T) {
 	require.ErrorIs(t, err, userapi.ErrUnauthorized)
 	assert.False(t, userapi.MayHaveCreated(err))
 	assert.Zero(t, srv.UserCount())
+}
+
+// A time that names no zone proves no age.
+func TestAgeNeedsAZone(t *testing.T) {
+	t.Parallel()
+	for createdAt, conflict := range map[string]bool{
+		"2017-06-13T12:22:38.748373Z": true,
+		"2017-06-13":                  false,
+		"2017-06-13 12:22:38":         false,
+		"soon":                        false,
+	} {
+		mock := httpmock.NewMockTransport()
+		mock.RegisterResponder(http.MethodPost, "https://acme.user.com/api/public/users/",
+			httpmock.NewStringResponder(201, `{"id":5,"user_id":"crm-1","created_at":"`+createdAt+`"}`))
+		c, err := usercom.New(usercom.Config{App: "acme", APIKey: "key", HTTP: userapi.HTTPOptions{HTTPClient: &http.Client{Transport: mock}}})
+		require.NoError(t, err)
+		_, err = c.CreateUser(t.Context(), userapi.CreateUserRequest{ExternalID: "crm-1"})
+		assert.Equal(t, conflict, errors.Is(err, userapi.ErrConflict), createdAt)
+	}
 }

@@ -106,9 +106,8 @@ func (r *CreateUserRequest) encode(version Version, encoding Encoding, c *provid
 			CompanyCustomID *string `json:"company_custom_id,omitempty"`
 		}{CreateUserRequest: r, CustomID: r.UserID, CompanyCustomID: r.CompanyID}
 	}
-	body, faults := provider.Encode(sent)
-	c.Add(faults...)
-	if encoding == Form && faults == nil {
+	body := c.Encode(sent)
+	if encoding == Form && body != nil {
 		body = formOf(body)
 	}
 	return body

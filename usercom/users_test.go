@@ -280,7 +280,7 @@ func TestCreateRefusesLocally(t *testing.T) {
 		"nobody":    {usercom.CreateUserRequest{City: new("Gdynia"), Email: new(" ")}, []string{"email"}},
 		"too long":  {usercom.CreateUserRequest{FirstName: long(41), LastName: long(41), PhoneNumber: long(65), City: long(65)}, []string{"first_name", "last_name", "phone_number", "city"}},
 		"words":     {usercom.CreateUserRequest{Email: new("a@example.org"), Gender: "Male", Status: "boss"}, []string{"gender", "status"}},
-		"not UTF-8": {usercom.CreateUserRequest{Email: new("a\xff@example.org")}, []string{""}},
+		"not UTF-8": {usercom.CreateUserRequest{Email: new("a\xff@example.org")}, []string{"email"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -173,20 +173,45 @@ func Encode(v any) ([]byte, []userapi.FieldError) {
 		}
 		return nil, []userapi.FieldError{{Code: "invalid", Message: "the request " + expected}}
 	}
-	if hasReplacement(body) || !utf8.Valid(body) {
-		return nil, []userapi.FieldError{{Code: "invalid", Message: "every text of the request must be valid UTF-8"}}
+	if at := replacement(body); at >= 0 || !utf8.Valid(body) {
+		return nil, []userapi.FieldError{{VendorField: memberBefore(body, at), Code: "invalid", Message: mustBeUTF8}}
 	}
 	return body, nil
 }
 
-// hasReplacement reports whether package json put \ufffd in the place of invalid
-// bytes; a U+FFFD that was there before is written as itself.
-func hasReplacement(body []byte) bool {
+// mustBeUTF8 is what is expected of every text.
+const mustBeUTF8 = "must be valid UTF-8"
+
+// Encode encodes what is to be sent, and notes why it cannot be. A text that is not
+// UTF-8 is noted only where no other is yet: the neutral fields are checked first,
+// and by their own names.
+func (c *Check) Encode(v any) []byte {
+	body, faults := Encode(v)
+	known := slices.ContainsFunc(c.faults, func(f userapi.FieldError) bool { return f.Message == mustBeUTF8 })
+	if len(faults) > 0 && !(known && faults[0].Message == mustBeUTF8) {
+		c.Add(faults...)
+	}
+	return body
+}
+
+// memberBefore returns the name of the last member that begins before a place in a
+// JSON text; "" for none.
+func memberBefore(body []byte, at int) string {
+	end := bytes.LastIndex(body[:max(at, 0)], []byte(`":`))
+	if end < 0 {
+		return ""
+	}
+	return Mask{}.Code(string(body[bytes.LastIndexByte(body[:end], '"')+1 : end]))
+}
+
+// replacement returns where package json put \ufffd in the place of invalid bytes, -1
+// for nowhere; a U+FFFD that was there before is written as itself.
+func replacement(body []byte) int {
 	const escape = `\ufffd`
 	for from := 0; ; {
 		i := bytes.Index(body[from:], []byte(escape))
 		if i < 0 {
-			return false
+			return -1
 		}
 		i += from
 		slashes := 0
@@ -194,7 +219,7 @@ func hasReplacement(body []byte) bool {
 			slashes++
 		}
 		if slashes%2 == 0 {
-			return true
+			return i
 		}
 		from = i + 1
 	}

@@ -34,7 +34,7 @@ func NewCheck(provider string, req *userapi.CreateUserRequest) Check {
 		{"Language", req.Language},
 	} {
 		if !utf8.ValidString(f.value) {
-			c.Invalid(f.name, "", "must be valid UTF-8")
+			c.Invalid(f.name, "", mustBeUTF8)
 		}
 	}
 	for _, tag := range req.Tags {

@@ -1,5 +1,7 @@
 package wire
 
+import "bytes"
+
 // Names calls visit with the name of each member of a JSON object, as it is
 // written between the quotes, until visit returns false. The text must be valid
 // JSON; of one that is no object there are none.
@@ -32,4 +34,19 @@ func Names(data []byte, visit func(name []byte) bool) {
 			}
 		}
 	}
+}
+
+// HasVariant reports whether a text that differs from name in case alone stands in
+// quotes anywhere in a JSON text. It is for member names, which package json does
+// not tell apart by case.
+func HasVariant(data []byte, name string) bool {
+	for i := 0; i+len(name)+1 < len(data); i++ {
+		if data[i] != '"' || data[i+len(name)+1] != '"' {
+			continue
+		}
+		if text := data[i+1 : i+1+len(name)]; string(text) != name && bytes.EqualFold(text, []byte(name)) {
+			return true
+		}
+	}
+	return false
 }

@@ -188,3 +188,18 @@ func FuzzNames(f *testing.F) {
 		}
 	})
 }
+
+func TestHasVariant(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		`{"user":{"id":5}}`:           false,
+		`{"user":{"id":5,"ID":7}}`:    true,
+		`{"user":{"Id":5}}`:           true,
+		`{"paid":1,"ids":2,"id":"x"}`: false,
+		`"iD"`:                        true,
+		`"iD`:                         false,
+		``:                            false,
+	} {
+		assert.Equal(t, want, wire.HasVariant([]byte(text), "id"), text)
+	}
+}
