@@ -235,9 +235,14 @@ var neutralFields = map[string]string{
 	"user.data":               "Attributes",
 }
 
+// maxPath is how much of a path is looked at, in bytes: more than any of
+// neutralFields has.
+const maxPath = 100
+
 // neutralField finds a path, or one above it, among neutralFields; "" if there is
 // none.
 func neutralField(path string) string {
+	path = path[:min(len(path), maxPath)]
 	for {
 		if field, ok := neutralFields[path]; ok {
 			return field
@@ -289,6 +294,9 @@ func newError(op string, res *transport.Result, mask provider.Mask, to target) *
 			shown = mask.Code(path)
 		}
 		for _, d := range vendor.FieldErrors[path] {
+			if len(e.FieldErrors) == provider.MaxFields {
+				break
+			}
 			e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
 				Field: field, VendorField: shown,
 				Code: cmp.Or(shownWord(d.Code, mask), "invalid"), Message: mask.Text(d.Message),

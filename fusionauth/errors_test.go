@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -235,6 +236,35 @@ func TestAPIErrorShowsNoText(t *testing.T) {
 		assert.NotContains(t, text, "planted")
 		assert.Contains(t, text, "400")
 	}
+}
+
+// A reply of a hostile server costs no more than reading it.
+func TestLongPathsAreCheap(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{strings.Repeat(".", 1<<20), strings.Repeat("[", 1<<20), "user.data" + strings.Repeat(".a", 1<<19)} {
+		r := &transport.Reply{Status: 400, Body: []byte(`{"fieldErrors":{"` + path + `":[{"message":"no"}]}}`)}
+		begun := time.Now()
+		e := newError(provider.OpCreate, &transport.Result{Verdict: judge(r), Reply: r}, provider.NewMask(nil, ""), target{})
+		assert.Less(t, time.Since(begun), 3*time.Second)
+		require.Len(t, e.FieldErrors, 1)
+		assert.Empty(t, e.FieldErrors[0].VendorField)
+	}
+	assert.Equal(t, "Attributes", neutralField("user.data."+strings.Repeat("a", 1000)))
+	assert.Equal(t, "Attributes", neutralField("user.data[3].a"))
+	assert.Empty(t, neutralField("user.datas"))
+}
+
+func TestFieldErrorsAreBounded(t *testing.T) {
+	t.Parallel()
+	many := strings.TrimSuffix(strings.Repeat(`{"message":"no"},`, 70), ",")
+	r := &transport.Reply{Status: 400, Body: []byte(`{"fieldErrors":{"a":[` + many + `],"b":[` + many + `],"user.email":[{"code":"[duplicate]user.email"}]}}`)}
+	v := judge(r)
+	e := newError(provider.OpCreate, &transport.Result{Verdict: v, Reply: r}, provider.NewMask(nil, ""), target{})
+	assert.Len(t, e.FieldErrors, 100)
+	assert.Equal(t, userapi.KindConflict, v.Kind, "every error counts for what a reply means")
+	var api *APIError
+	require.ErrorAs(t, e, &api)
+	assert.Len(t, api.FieldErrors["b"], 70)
 }
 
 func TestParseCode(t *testing.T) {

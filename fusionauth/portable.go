@@ -72,14 +72,14 @@ func (e Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
 // the package's documentation lists.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
-	native, to, unmapped, failure := c.core.mapRequest(&req)
+	body, to, unmapped, failure := c.core.mapRequest(&req)
 	if failure != nil {
 		return nil, failure
 	}
 	if to.userID == "" {
 		to.userID = uuid.New().String()
 	}
-	resp, failure := c.Users.create(ctx, native, to)
+	resp, failure := c.Users.create(ctx, body, to)
 	if failure != nil {
 		provider.MaskRequest(failure, &req)
 		if failure.User != nil {
@@ -94,19 +94,15 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 
 // PreflightUser checks a request without sending anything.
 func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
-	native, to, _, failure := c.core.mapRequest(&req)
-	if failure != nil {
+	if _, _, _, failure := c.core.mapRequest(&req); failure != nil {
 		return failure
-	}
-	if _, faults := native.encode(); faults != nil {
-		return ofUser(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
 	}
 	return nil
 }
 
-// mapRequest turns a neutral request into the vendor's. The id is left empty where
-// the request gives none.
-func (c *core) mapRequest(req *userapi.CreateUserRequest) (*CreateUserRequest, target, []string, *userapi.Error) {
+// mapRequest turns a neutral request into the body of the vendor's. The id is left
+// empty where the request gives none.
+func (c *core) mapRequest(req *userapi.CreateUserRequest) (body []byte, to target, unmapped []string, failure *userapi.Error) {
 	check := provider.NewCheck(Name, req)
 	x := provider.Extension[Extra](&check, req.Extensions)
 	if x == nil {
@@ -138,19 +134,23 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest) (*CreateUserRequest, t
 		u.PreferredLanguages = []string{locale(&check, req.Language)}
 	}
 	if len(req.Attributes) > 0 {
+		before := len(check.Faults())
 		check.Attributes(req.Attributes)
-		u.Data = req.Attributes
+		if len(check.Faults()) == before { // else encode would tell of them once more
+			u.Data = req.Attributes
+		}
 	}
 	check.Unmapped("Tags", len(req.Tags) > 0)
 
-	to := c.target(x, req, &check)
+	to = c.target(x, req, &check)
 	check.Unmapped("ExternalID", req.ExternalID != "" && to.externalID == "")
 	r.check(&check)
+	body = r.encode(&check)
 	if faults := check.Faults(); len(faults) > 0 {
 		return nil, to, nil, ofUser(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
 	}
-	unmapped, _ := check.Done(provider.OpCreate)
-	return r, to, unmapped, nil
+	unmapped, _ = check.Done(provider.OpCreate)
+	return body, to, unmapped, nil
 }
 
 // target finds the user's id and the tenant. An id that depends on a wrong value is

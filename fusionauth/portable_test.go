@@ -163,7 +163,24 @@ func TestInvalidRequests(t *testing.T) {
 			r.Strict, r.ExternalID = true, "customer-42"
 			extra(fusionauth.Extra{UserID: userID})(r)
 		}, []fault{{"ExternalID", "", "unsupported"}}},
-		{"invalid UTF-8 in the extension", extra(fusionauth.Extra{MiddleName: "\xff"}), []fault{{"", "", "invalid"}}},
+		{"invalid UTF-8 in the extension", extra(fusionauth.Extra{MiddleName: "\xff"}), []fault{{"", "middleName", "invalid"}}},
+		{"invalid UTF-8 among other faults", func(r *userapi.CreateUserRequest) {
+			r.Password, r.Timezone, r.Attributes = userapi.Redacted, "no zone", map[string]any{"f": func() {}}
+			extra(fusionauth.Extra{MiddleName: "\xff"})(r)
+		}, []fault{{"Password", "", "invalid"}, {"Attributes", "", "invalid"}, {"Timezone", "user.timezone", "invalid"}, {"", "middleName", "invalid"}}},
+		{"a secret in the extension's data among other faults", func(r *userapi.CreateUserRequest) {
+			r.Timezone = "no zone"
+			extra(fusionauth.Extra{EventInfo: fusionauth.EventInfo{Data: fusionauth.Data{"a": userapi.Secret("x")}}})(r)
+		}, []fault{{"Timezone", "user.timezone", "invalid"}, {"", "", "invalid"}}},
+		{"redacted secrets in the extension, each by its name", extra(fusionauth.Extra{
+			TwoFactor: fusionauth.TwoFactor{
+				Methods: []fusionauth.TwoFactorMethod{{Secret: userapi.Redacted}}, RecoveryCodes: []userapi.Secret{userapi.Redacted},
+			},
+			VerificationIDs: []userapi.Secret{userapi.Redacted},
+		}), []fault{
+			{"", "verificationIds[0]", "invalid"}, {"", "user.twoFactor.methods[0].secret", "invalid"}, {"", "user.twoFactor.recoveryCodes[0]", "invalid"},
+		}},
+		{"the redaction text in place of a name", func(r *userapi.CreateUserRequest) { r.FullName = userapi.Redacted }, []fault{{"", "", "invalid"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -123,8 +125,33 @@ type Identity struct {
 	VerifiedReason    VerifiedReason `json:"verifiedReason,omitempty"`
 }
 
+var (
+	responseShown     = provider.Shown{Type: "fusionauth.CreateUserResponse"}
+	verificationShown = provider.Shown{Type: "fusionauth.Verification"}
+	userShown         = provider.Shown{Type: "fusionauth.User"}
+)
+
+// Format shows the type alone, as that of CreateUserRequest.
+func (r CreateUserResponse) Format(f fmt.State, verb rune) { responseShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (r CreateUserResponse) LogValue() slog.Value { return responseShown.LogValue() }
+
+// Format shows the type alone, as that of CreateUserRequest.
+func (v Verification) Format(f fmt.State, verb rune) { verificationShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (v Verification) LogValue() slog.Value { return verificationShown.LogValue() }
+
+// Format shows the type alone, as that of CreateUserRequest.
+func (u User) Format(f fmt.State, verb rune) { userShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (u User) LogValue() slog.Value { return userShown.LogValue() }
+
 // UnmarshalJSON decodes a reply, tolerating members of another type than
-// documented: they are left unset.
+// documented: a number for a text and the like are converted, the others are left
+// unset.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
 	_, err := r.decode(data)
 	return err
@@ -132,20 +159,29 @@ func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
 
 // decode reads a reply. bad is not nil when it is not what success looks like.
 func (r *CreateUserResponse) decode(data []byte) (bad, err error) {
-	type members CreateUserResponse // without the methods
+	*r = CreateUserResponse{Meta: r.Meta}
+	// Package json takes "ID" for "id", and the last of both, but not where a member
+	// of that name comes first: the id must be the one that FusionAuth's name has.
 	var reply struct {
-		members
+		OtherUser ignored `json:"USER"`
+		*members
+		User struct {
+			OtherID ignored `json:"ID"`
+			*User
+		} `json:"user"`
 		FieldErrors   json.RawMessage `json:"fieldErrors"`
 		GeneralErrors json.RawMessage `json:"generalErrors"`
 		Errors        json.RawMessage `json:"errors"`
 		Error         json.RawMessage `json:"error"`
 	}
-	if _, err := wire.Tolerate(json.Unmarshal(data, &reply)); err != nil {
+	reply.members, reply.User.User = (*members)(r), &r.User
+	member, err := wire.Tolerate(json.Unmarshal(data, &reply))
+	if err != nil {
 		return err, err
 	}
-	meta := r.Meta
-	*r = CreateUserResponse(reply.members)
-	r.Meta = meta
+	if member != "" {
+		r.decodeMembers(data)
+	}
 	if r.User.ID == "" {
 		r.User.ID = scanID(data)
 	}
@@ -158,6 +194,53 @@ func (r *CreateUserResponse) decode(data []byte) (bad, err error) {
 		return errNoID, nil
 	}
 	return nil, nil
+}
+
+// members is CreateUserResponse without its methods.
+type members CreateUserResponse
+
+// ignored is a member of no interest.
+type ignored struct{}
+
+// UnmarshalJSON does nothing.
+func (*ignored) UnmarshalJSON([]byte) error { return nil }
+
+// decodeMembers decodes a reply that has members of another type than documented.
+// What holds others is decoded by itself, so that one of these does not cost it the
+// rest.
+func (r *CreateUserResponse) decodeMembers(data []byte) {
+	var top, user, twoFactor map[string]json.RawMessage
+	_ = json.Unmarshal(data, &top) // leaves it empty where there is no object
+	_ = json.Unmarshal(top["user"], &user)
+	_ = json.Unmarshal(user["twoFactor"], &twoFactor)
+	*r = CreateUserResponse{Meta: r.Meta}
+	wire.DecodeMembers(data, (*members)(r))
+	r.VerificationIDs = decodeList[Verification](top["verificationIds"])
+	u := &r.User
+	*u = User{}
+	wire.DecodeMembers(top["user"], u)
+	u.ID = scanID(data)
+	u.Identities = decodeList[Identity](user["identities"])
+	u.Memberships = decodeList[Membership](user["memberships"])
+	u.Registrations = decodeList[Registration](user["registrations"])
+	u.TwoFactor = TwoFactor{}
+	wire.DecodeMembers(user["twoFactor"], &u.TwoFactor)
+	u.TwoFactor.Methods = decodeList[TwoFactorMethod](twoFactor["methods"])
+}
+
+// decodeList decodes the objects of an array one by one, and leaves out what is no
+// object; nil for what is no array.
+func decodeList[T any](data []byte) (list []T) {
+	var items []json.RawMessage
+	_ = json.Unmarshal(data, &items) // leaves it empty where there is no array
+	for _, item := range items {
+		if bytes.HasPrefix(item, []byte("{")) {
+			var t T
+			wire.DecodeMembers(item, &t)
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 var (

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -270,42 +271,91 @@ type (
 	}
 )
 
-// encode is the one place where what is sent is written.
-func (r *CreateUserRequest) encode() ([]byte, []userapi.FieldError) {
+var (
+	requestShown         = provider.Shown{Type: "fusionauth.CreateUserRequest"}
+	newUserShown         = provider.Shown{Type: "fusionauth.NewUser"}
+	twoFactorShown       = provider.Shown{Type: "fusionauth.TwoFactor"}
+	twoFactorMethodShown = provider.Shown{Type: "fusionauth.TwoFactorMethod"}
+	registrationShown    = provider.Shown{Type: "fusionauth.Registration"}
+)
+
+// Format shows the type alone. A secret's own Format is not asked where a verb does
+// not fit what the secret stands in, as %s does not fit a pointer in a slice.
+func (r CreateUserRequest) Format(f fmt.State, verb rune) { requestShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (r CreateUserRequest) LogValue() slog.Value { return requestShown.LogValue() }
+
+// Format shows the type alone, as that of CreateUserRequest.
+func (u NewUser) Format(f fmt.State, verb rune) { newUserShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (u NewUser) LogValue() slog.Value { return newUserShown.LogValue() }
+
+// Format shows the type alone, as that of CreateUserRequest.
+func (t TwoFactor) Format(f fmt.State, verb rune) { twoFactorShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (t TwoFactor) LogValue() slog.Value { return twoFactorShown.LogValue() }
+
+// Format shows the type alone, as that of CreateUserRequest.
+func (m TwoFactorMethod) Format(f fmt.State, verb rune) { twoFactorMethodShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (m TwoFactorMethod) LogValue() slog.Value { return twoFactorMethodShown.LogValue() }
+
+// Format shows the type alone, as that of CreateUserRequest.
+func (r Registration) Format(f fmt.State, verb rune) { registrationShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (r Registration) LogValue() slog.Value { return registrationShown.LogValue() }
+
+// encode is the one place where what is sent is written. What cannot be written is
+// noted in the check.
+func (r *CreateUserRequest) encode(c *provider.Check) []byte {
 	u := &r.User
 	sent := sentRequest{
 		CreateUserRequest: r,
-		CurrentPassword:   r.CurrentPassword.Reveal(),
-		User:              sentUser{NewUser: u, Password: u.Password.Reveal(), Salt: u.Salt.Reveal()},
-		VerificationIDs:   reveal(r.VerificationIDs),
+		CurrentPassword:   reveal(r.CurrentPassword),
+		User:              sentUser{NewUser: u, Password: reveal(u.Password), Salt: reveal(u.Salt)},
+		VerificationIDs:   revealAll(r.VerificationIDs),
 	}
-	sent.User.TwoFactor.RecoveryCodes = reveal(u.TwoFactor.RecoveryCodes)
+	sent.User.TwoFactor.RecoveryCodes = revealAll(u.TwoFactor.RecoveryCodes)
 	for i := range u.TwoFactor.Methods {
 		m := &u.TwoFactor.Methods[i]
-		sent.User.TwoFactor.Methods = append(sent.User.TwoFactor.Methods, sentMethod{m, m.Secret.Reveal()})
+		sent.User.TwoFactor.Methods = append(sent.User.TwoFactor.Methods, sentMethod{m, reveal(m.Secret)})
 	}
 	for i := range u.Registrations {
 		reg := &u.Registrations[i]
-		s := sentRegistration{Registration: reg, AuthenticationToken: reg.AuthenticationToken.Reveal()}
+		s := sentRegistration{Registration: reg, AuthenticationToken: reveal(reg.AuthenticationToken)}
 		if len(reg.Tokens) > 0 {
 			s.Tokens = make(map[string]string, len(reg.Tokens))
 			for name, token := range reg.Tokens {
-				s.Tokens[name] = token.Reveal()
+				s.Tokens[name] = reveal(token)
 			}
 		}
 		sent.User.Registrations = append(sent.User.Registrations, s)
 	}
-	body, faults := provider.Encode(sent)
-	if faults == nil && bytes.Contains(body, []byte(`"`+userapi.Redacted+`"`)) {
-		return nil, []userapi.FieldError{{Code: "invalid", Message: "the request must hold no redacted Secret: it would be stored as it is"}}
+	body := c.Encode(sent)
+	if bytes.Contains(body, []byte(`"`+userapi.Redacted+`"`)) {
+		c.Invalid("", "", "the request must hold no redacted Secret: it would be stored as it is")
 	}
-	return body, faults
+	return body
 }
 
-func reveal(secrets []userapi.Secret) []string {
+// reveal returns a secret's text, and "" for one that is redacted: checkSecret
+// refuses that by its name.
+func reveal(s userapi.Secret) string {
+	if s == userapi.Redacted {
+		return ""
+	}
+	return s.Reveal()
+}
+
+func revealAll(secrets []userapi.Secret) []string {
 	var texts []string
 	for _, s := range secrets {
-		texts = append(texts, s.Reveal())
+		texts = append(texts, reveal(s))
 	}
 	return texts
 }

@@ -23,13 +23,14 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	to := s.target(&req, &check)
 	req.check(&check)
 	checkSecret(&check, "user.password", req.User.Password)
+	body := req.encode(&check)
 	if faults := check.Faults(); len(faults) > 0 {
 		return nil, ofUser(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
 	}
 	if to.userID == "" && req.UserID != ServerAssigned {
 		to.userID = uuid.New().String()
 	}
-	resp, failure := s.create(ctx, &req, to)
+	resp, failure := s.create(ctx, body, to)
 	if failure != nil {
 		return nil, failure
 	}
@@ -62,12 +63,8 @@ func (s *UsersService) target(req *CreateUserRequest, check *provider.Check) tar
 	return to
 }
 
-// create sends a request that has been checked.
-func (s *UsersService) create(ctx context.Context, req *CreateUserRequest, to target) (*CreateUserResponse, *userapi.Error) {
-	body, faults := req.encode()
-	if faults != nil {
-		return nil, ofUser(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
-	}
+// create sends the body of a request that has been checked.
+func (s *UsersService) create(ctx context.Context, body []byte, to target) (*CreateUserResponse, *userapi.Error) {
 	path, template := to.route()
 	call := &transport.Call{
 		Operation: provider.OpCreate, Route: template,

@@ -477,6 +477,54 @@ func TestReplyTolerates(t *testing.T) {
 	}
 }
 
+// A member of another type than documented is converted or left unset: a pointer to
+// a zero would claim what was not said. It costs its neighbours nothing.
+func TestReplyClaimsNothingThatWasNotSaid(t *testing.T) {
+	t.Parallel()
+	c, mock := newClient(t)
+	reply(mock, 200, `{
+		"emailVerificationId": 17, "token": {}, "registrationVerificationIds": [], "tokenExpirationInstant": 1594755001001,
+		"verificationIds": [{"id": 7, "type": "email", "value": {}}, 5, null],
+		"user": {
+			"id": "{id}", "active": "true", "verified": "perhaps", "email": 7, "fullName": {}, "lastName": true, "username": "jane",
+			"preferredLanguages": "en", "insertInstant": 1594755001001, "timezone": [], "usernameStatus": 3, "data": {"big": 9007199254740993},
+			"twoFactor": {"methods": [{"lastUsed": "no", "email": "jane@example.com", "secret": 5}, "x"], "recoveryCodes": {}},
+			"identities": [{"primary": 1, "verified": "false", "value": 13, "type": {"name": "username"}}, {"value": "jane"}],
+			"memberships": [{"groupId": {}, "id": "m"}], "registrations": [{"verified": [], "roles": "admin", "username": "j"}, []]
+		}
+	}`)
+	resp, err := c.Users.Create(t.Context(), minimal())
+	require.NoError(t, err)
+	assert.True(t, resp.EmailVerificationID.Reveal() == "17" && resp.Token == "" && resp.RegistrationVerificationIDs == nil)
+	assert.Equal(t, int64(1594755001001), resp.TokenExpirationInstant.UnixMilli())
+	require.Len(t, resp.VerificationIDs, 1)
+	v := resp.VerificationIDs[0]
+	assert.True(t, v.ID.Reveal() == "7" && v.Type == fusionauth.IdentityEmail && v.Value == nil)
+
+	u := resp.User
+	assert.Equal(t, userID, u.ID)
+	assert.Equal(t, new(true), u.Active)
+	assert.Nil(t, u.Verified)
+	assert.Equal(t, new("7"), u.Email)
+	assert.Nil(t, u.FullName)
+	assert.Equal(t, new("true"), u.LastName)
+	assert.Equal(t, new("jane"), u.Username)
+	assert.Nil(t, u.PreferredLanguages)
+	assert.Nil(t, u.Timezone)
+	assert.Equal(t, fusionauth.UsernameStatus("3"), u.UsernameStatus)
+	assert.Equal(t, int64(1594755001001), u.InsertInstant.UnixMilli())
+	assert.Equal(t, fusionauth.Data{"big": json.Number("9007199254740993")}, u.Data)
+	require.Len(t, u.TwoFactor.Methods, 1)
+	m := u.TwoFactor.Methods[0]
+	assert.True(t, m.LastUsed == nil && *m.Email == "jane@example.com" && m.Secret.Reveal() == "5")
+	assert.Nil(t, u.TwoFactor.RecoveryCodes)
+	assert.Equal(t, []fusionauth.Identity{
+		{Verified: new(false), Value: new("13"), Type: fusionauth.IdentityUsername}, {Value: new("jane")},
+	}, u.Identities)
+	assert.Equal(t, []fusionauth.Membership{{ID: new("m")}}, u.Memberships)
+	assert.Equal(t, []fusionauth.Registration{{Username: new("j")}}, u.Registrations)
+}
+
 func TestSuccessIsProven(t *testing.T) {
 	t.Parallel()
 	const other = "99999999-9999-4999-8999-999999999999"
@@ -546,6 +594,44 @@ func TestServerAssignedTakesAnyID(t *testing.T) {
 	reply(mock, 500, "")
 	_, err = c.Users.Create(t.Context(), req)
 	assert.Empty(t, asError(t, err).UserID)
+}
+
+// The id is the one that has FusionAuth's name, whatever else differs from it in
+// case alone.
+func TestIDOfTheExactName(t *testing.T) {
+	t.Parallel()
+	const other = "99999999-9999-4999-8999-999999999999"
+	for body, want := range map[string]string{
+		`{"user":{"id":"A","ID":"B"}}`:                          userID,
+		`{"user":{"ID":"B","id":"A"}}`:                          userID,
+		`{"user":{"id":"A","\u0049d":"B","iD":{}}}`:             userID,
+		`{"user":{"id":"A"},"User":{"id":"B"},"USER":{}}`:       userID,
+		`{"USER":{"id":"B"},"user":{"id":"A"}}`:                 userID,
+		`{"user":{"id":"A","ID":"B","active":"true"}}`:          userID,
+		`{"user":{"id":"A","active":1},"USER":{"id":"B"}}`:      userID,
+		`{"user":{"id":null,"ID":"B"}}`:                         "",
+		`{"user":{"ID":"B"}}`:                                   "",
+		`{"User":{"id":"B"}}`:                                   "",
+		`{"user":{"ID":"B","active":"true"}}`:                   "",
+		`{"user":{"active":"true"},"USER":{"id":"B","ID":"B"}}`: "",
+	} {
+		for _, asked := range []string{userID, fusionauth.ServerAssigned} {
+			c, mock := newClient(t)
+			reply(mock, 200, strings.NewReplacer(`"A"`, `"`+userID+`"`, `"B"`, `"`+other+`"`).Replace(body))
+			req := minimal()
+			req.UserID = asked
+			resp, err := c.Users.Create(t.Context(), req)
+			if want == "" {
+				e := asError(t, err)
+				assert.Equal(t, userapi.KindProtocol, e.Kind, body)
+				assert.Equal(t, userapi.OutcomeUnknown, e.Outcome, body)
+				assert.Nil(t, e.User, body)
+				continue
+			}
+			require.NoError(t, err, body)
+			assert.Equal(t, want, resp.User.ID, body)
+		}
+	}
 }
 
 func TestErrorsTellTheUserID(t *testing.T) {

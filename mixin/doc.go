@@ -50,7 +50,8 @@
 // 10105, 10404, 20111, 20116, 20118, 20119 and 20123 Invalid. Any other code, such
 // as 500 or 10001, is Unavailable, and whether the user exists is unknown.
 // userapi.Error.Code is the code as text. FieldErrors are read off the error's
-// extra, whose form is not documented; FieldError.Code is always "invalid".
+// extra, whose form is not documented, at most 100; FieldError.Code is always
+// "invalid".
 //
 // Error.RequestID, as User.RequestID, is the X-Request-Id of the reply, or the one
 // that was sent where the reply has none. A reply that carries another id than the

@@ -65,18 +65,59 @@ func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
 // MarshalJSON is like Format.
 func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
 
-// errorMember returns the value of a body's member "error"; nil for none or null.
+// errorMember returns the value of a body's member "error"; nil for none or null. The
+// body may be broken anywhere before or behind it: a value that is cut off, or no
+// JSON, is returned with what follows it. Every success comes this way, so nothing
+// is allocated before a member is found.
 func errorMember(body []byte) json.RawMessage {
-	if !bytes.Contains(body, []byte("rror")) && !bytes.Contains(body, []byte(`\u`)) {
-		return nil // no member can be called so; every success comes this way
-	}
-	var reply struct {
-		Error json.RawMessage `json:"error"`
-	}
-	if _, err := wire.Tolerate(json.Unmarshal(body, &reply)); err != nil || !wire.HasValue(reply.Error) {
+	const space = " \t\r\n"
+	if !bytes.HasPrefix(bytes.TrimLeft(body, space), []byte("{")) {
 		return nil
 	}
-	return reply.Error
+	depth := 0
+	for i := 0; i < len(body); i++ {
+		switch body[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '"':
+			from := i
+			for i++; i < len(body) && body[i] != '"'; i++ {
+				if body[i] == '\\' {
+					i++
+				}
+			}
+			if depth != 1 || i >= len(body) || !isError(body[from:i+1]) {
+				continue
+			}
+			value, ok := bytes.CutPrefix(bytes.TrimLeft(body[i+1:], space), []byte(":"))
+			value = bytes.TrimLeft(value, space)
+			if !ok || bytes.HasPrefix([]byte("null"), value[:min(len(value), 4)]) { // or cut to nothing
+				continue
+			}
+			var whole json.RawMessage
+			if json.NewDecoder(bytes.NewReader(value)).Decode(&whole) == nil {
+				return whole
+			}
+			return value
+		}
+	}
+	return nil
+}
+
+// isError reports whether a JSON string is the name "error", as package json
+// compares names.
+func isError(quoted []byte) bool {
+	name := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		var plain string
+		if json.Unmarshal(quoted, &plain) != nil {
+			return false
+		}
+		name = []byte(plain)
+	}
+	return bytes.EqualFold(name, []byte("error"))
 }
 
 // decodeError reads any body that is no success. It never fails and never hides the
@@ -88,7 +129,12 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 		Description  wire.Text
 		Extra        json.RawMessage
 	}
-	if raw := errorMember(body); raw != nil && raw[0] == '{' && json.Unmarshal(raw, &own) == nil {
+	if raw := errorMember(body); raw != nil && raw[0] == '{' {
+		if json.Unmarshal(raw, &own) != nil { // it is cut off
+			if code, ok := wire.ScanID(raw, "code"); ok {
+				own.Code = wire.Number(code)
+			}
+		}
 		e.Status, e.Code = number(own.Status), number(own.Code)
 		e.Description = string(own.Description)
 		if wire.HasValue(own.Extra) {
@@ -179,6 +225,9 @@ var neutralField = map[string]string{
 	"session_secret": "",
 }
 
+// maxFieldErrors is how many faults are taken over from a reply.
+const maxFieldErrors = 100
+
 // newError makes the error that the caller gets.
 func newError(op string, res *transport.Result, mask provider.Mask) *userapi.Error {
 	e := provider.NewError(Name, op, res, mask)
@@ -190,6 +239,9 @@ func newError(op string, res *transport.Result, mask provider.Mask) *userapi.Err
 		e.Code = strconv.Itoa(vendor.Code)
 	}
 	add := func(name, message string) {
+		if len(e.FieldErrors) >= maxFieldErrors {
+			return
+		}
 		e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
 			Field: neutralField[name], VendorField: mask.Code(name),
 			Code: "invalid", Message: mask.Text(message),

@@ -14,6 +14,7 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -62,12 +63,16 @@ func TestDecodeError(t *testing.T) {
 			422, `{"errors":{"full_name":["is odd"],"base":["no"]},"message":"m"}`,
 			APIError{Description: "m", Errors: map[string][]string{"full_name": {"is odd"}, "base": {"no"}}},
 		},
-		"empty":    {502, ``, APIError{}},
-		"HTML":     {502, `<html><body>502 Bad Gateway</body></html>`, APIError{}},
-		"list":     {500, `[]`, APIError{}},
-		"null":     {500, `null`, APIError{}},
-		"text":     {429, `Too Many Requests`, APIError{}},
-		"cut off":  {202, `{"error":{"status":202,"code":100`, APIError{}},
+		"empty":   {502, ``, APIError{}},
+		"HTML":    {502, `<html><body>502 Bad Gateway</body></html>`, APIError{}},
+		"list":    {500, `[]`, APIError{}},
+		"null":    {500, `null`, APIError{}},
+		"text":    {429, `Too Many Requests`, APIError{}},
+		"cut off": {202, `{"error":{"status":202,"code":100`, APIError{}},
+		"cut off behind the code": {
+			202, `{"error":{"status":202,"code":10002,"descr`, APIError{Code: 10002},
+		},
+		"in HTML":  {502, `<p>{"error":{"code":20117}}</p>`, APIError{}},
 		"no UTF-8": {500, "\xff\xfe", APIError{}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -220,6 +225,18 @@ func TestGenericErrorsAreFields(t *testing.T) {
 	assert.Empty(t, e.Code)
 }
 
+func TestFieldErrorsAreBounded(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"error":{"code":10002,"extra":[` + strings.Repeat(`{"field":"a"},`, 500) + `{"field":"b"}]}}`,
+		`{"errors":{"a":[` + strings.Repeat(`"x",`, 500) + `"y"]}}`,
+	} {
+		reply := &transport.Reply{Status: 422, Body: []byte(body)}
+		e := newError(provider.OpCreate, &transport.Result{Verdict: judge(reply), Reply: reply}, provider.Mask{})
+		assert.Len(t, e.FieldErrors, 100)
+	}
+}
+
 // TestAPIErrorShowsNoText: what the vendor says may repeat what was sent.
 func TestAPIErrorShowsNoText(t *testing.T) {
 	t.Parallel()
@@ -272,8 +289,10 @@ func FuzzDecodeResponse(f *testing.F) {
 	f.Add(readTestdata(f, "create_user_response_today.json"))
 	for _, body := range []string{
 		``, `null`, `{}`, `{"data":null}`, `{"data":{}}`, `{"data":{"user_id":7}}`, `{"data":{"user_id":""}}`, `{"data":[]}`,
-		`{"data":{"user_id":"u","created_at":7,"mute_until":{},"features":7,"membership":"x","tip_counter":"a","app":[]}}`,
-		`{"data":{"user_id":"u"},"error":{"code":1}}`, `{"data":{"user_id":"u","session_id":"s`,
+		`{"data":{"user_id":"06aed1e3-bd77-4a59-991a-5bb5ae6fbb09","created_at":7,"mute_until":{},"features":7,"membership":"x","tip_counter":"a","app":[]}}`,
+		`{"data":{"user_id":"06aed1e3-bd77-4a59-991a-5bb5ae6fbb09"},"error":{"code":1}}`, `{"data":{"user_id":"06aed1e3-bd77-4a59-991a-5bb5ae6fbb09","session_id":"s`,
+		`{"error":{"code":20117},"data":{"user_id":"06aed1e3-bd77-4a59-991a-5bb5ae6fbb09"},"x`,
+		`{"data":{"user_id":"06aed1e3-bd77-4a59-991a-5bb5ae6fbb09","phone":7,"USER_ID":5},"\u0065rror":nul`,
 	} {
 		f.Add([]byte(body))
 	}
@@ -282,7 +301,9 @@ func FuzzDecodeResponse(f *testing.F) {
 		bad, err := r.decode(body)
 		require.True(t, err == nil || bad != nil, "an error that is no fault")
 		if bad == nil {
-			require.NotEmpty(t, r.UserID)
+			_, ok := uuid.Canonical(r.UserID)
+			require.True(t, ok)
+			require.Nil(t, errorMember(body))
 			require.True(t, json.Valid(body))
 			text, err := json.Marshal(&r)
 			require.NoError(t, err)

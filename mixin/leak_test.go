@@ -68,7 +68,7 @@ func TestNothingShowsAKey(t *testing.T) {
 			requireNoLeak(t, err, append(secrets, token))
 			requireNoLeak(t, req, secrets)
 
-			body = `{"data":{"user_id":"u","pin_token":"` + testPinToken + `","pin_token_base64":"` + testPIN + `"}}`
+			body = `{"data":{"user_id":"` + testUserID + `","pin_token":"` + testPinToken + `","pin_token_base64":"` + testPIN + `"}}`
 			u, err := c.CreateUser(t.Context(), req)
 			require.NoError(t, err)
 			requireNoLeak(t, u, secrets)
@@ -76,6 +76,15 @@ func TestNothingShowsAKey(t *testing.T) {
 			require.True(t, ok)
 			requireNoLeak(t, native, secrets)
 			requireNoLeak(t, *native, secrets)
+			for _, value := range []any{
+				[]any{native}, []*CreateUserResponse{native}, []CreateUserResponse{*native}, map[string]any{"v": native},
+				map[string]*CreateUserResponse{"v": native}, struct{ P *CreateUserResponse }{native}, struct{ V any }{native},
+			} {
+				requireNoLeak(t, value, secrets)
+			}
+			assert.Equal(t, "[mixin.CreateUserResponse{}]", printed(t, []any{native})["%s"])
+			assert.Equal(t, testUserID, native.UserID)
+			assert.NotContains(t, printed(t, native)["slog JSON"], testUserID, "the type alone is logged")
 			requireNoneIn(t, "log", log.String(), append(secrets, token))
 		})
 	}

@@ -282,6 +282,42 @@ func TestSessionKeysFail(t *testing.T) {
 	})
 }
 
+// TestSessionKeysOfACanceledCall: why the caller gave up is not the call's verdict.
+func TestSessionKeysOfACanceledCall(t *testing.T) {
+	t.Parallel()
+	foreign := &userapi.Error{
+		Provider: "usercom", Kind: userapi.KindConflict, Outcome: userapi.OutcomeRejected, StatusCode: 409, Code: "taken",
+		FieldErrors: []userapi.FieldError{{Field: "Email", Code: "taken"}}, RequestID: "foreign", RetryAfter: time.Hour,
+	}
+	for name, before := range map[string]bool{"before it": true, "while the key is made": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			c, mock := withKeys(t, func(ctx context.Context, _ userapi.CreateUserRequest) (crypto.Signer, error) {
+				cancel(foreign)
+				return nil, context.Cause(ctx)
+			})
+			if before {
+				cancel(foreign)
+			}
+			_, err := c.CreateUser(ctx, userapi.CreateUserRequest{})
+			require.ErrorIs(t, err, userapi.ErrCanceled)
+			require.NotErrorIs(t, err, userapi.ErrConflict)
+			require.ErrorIs(t, err, context.Canceled)
+			var e *userapi.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, "mixin", e.Provider)
+			assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
+			assert.Empty(t, e.FieldErrors)
+			assert.Empty(t, e.Code)
+			assert.Empty(t, e.RequestID)
+			assert.Zero(t, e.StatusCode)
+			assert.Zero(t, e.RetryAfter)
+			assert.Zero(t, mock.GetTotalCallCount())
+		})
+	}
+}
+
 // unusable is a signer of no kind that Mixin knows.
 type unusable struct{ crypto.Signer }
 
@@ -290,7 +326,7 @@ func (unusable) Public() crypto.PublicKey { return "none" }
 func TestBrokenSuccessTellsWhatIsUnmapped(t *testing.T) {
 	t.Parallel()
 	c, mock := newClient(t)
-	answer(mock, usersURL, 200, `{"data":{"user_id":"9c3d","full_name":"x`)
+	answer(mock, usersURL, 200, `{"data":{"user_id":"`+newID+`","full_name":"x`)
 	_, err := c.CreateUser(t.Context(), full())
 	var e *userapi.Error
 	require.ErrorAs(t, err, &e)

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,6 +91,13 @@ func newKeySigner(key crypto.Signer) (*signer, error) {
 	pub, err := publicKey(key)
 	if err != nil {
 		return nil, fmt.Errorf("mixin: private key: %w", err)
+	}
+	// The caller may wipe the key's bytes once the client is made.
+	switch k := key.(type) {
+	case ed25519.PrivateKey:
+		key = slices.Clone(k)
+	case *ed25519.PrivateKey:
+		key = slices.Clone(*k)
 	}
 	if pub, ok := pub.(*rsa.PublicKey); ok {
 		size := pub.Size()

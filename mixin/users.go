@@ -10,12 +10,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
@@ -137,6 +139,15 @@ type CreateUserResponse struct {
 	*provider.Meta `json:"-"`
 }
 
+var responseShown = provider.Shown{Type: "mixin.CreateUserResponse"}
+
+// Format shows the type alone. The PIN tokens' own Format is not asked where a verb
+// does not fit what they stand in, as %s does not fit a pointer in a slice.
+func (r CreateUserResponse) Format(f fmt.State, verb rune) { responseShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (r CreateUserResponse) LogValue() slog.Value { return responseShown.LogValue() }
+
 // Membership is a user's paid plan.
 type Membership struct {
 	Plan      *string `json:"plan,omitempty"`
@@ -170,28 +181,52 @@ type (
 // plainResponse is a CreateUserResponse without its methods.
 type plainResponse CreateUserResponse
 
+// readResponse is a plainResponse to read into. Package json also takes a member
+// that is spelled in another case, and the last of several: such an id goes into
+// Other, so that UserID is the one under its exact name.
+type readResponse struct {
+	Other json.RawMessage `json:"USER_ID"`
+	*plainResponse
+}
+
 // UnmarshalJSON decodes what stands under "data" in a reply, tolerating members of
-// another type than documented: they are left unset.
+// another type than documented: a number for a text and the like are converted, the
+// others are left unset.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
-	_, err := wire.Tolerate(json.Unmarshal(data, (*plainResponse)(r)))
+	member, err := wire.Tolerate(json.Unmarshal(data, &readResponse{plainResponse: (*plainResponse)(r)}))
+	if member != "" {
+		r.decodeMembers(data)
+	}
 	return err
+}
+
+// decodeMembers reads an object again that has members of another type.
+func (r *CreateUserResponse) decodeMembers(data []byte) {
+	*r = CreateUserResponse{UserID: r.UserID, Meta: r.Meta}
+	id := r.UserID
+	wire.DecodeMembers(data, (*plainResponse)(r))
+	r.UserID = id
 }
 
 // decode reads a whole reply. bad is not nil when it is not what success looks like.
 func (r *CreateUserResponse) decode(data []byte) (bad, err error) {
 	reply := struct {
-		Data   *plainResponse  `json:"data"`
-		Error  json.RawMessage `json:"error"`
+		Other  json.RawMessage `json:"DATA"` // as in readResponse
+		Data   readResponse    `json:"data"`
 		Errors json.RawMessage `json:"errors"`
-	}{Data: (*plainResponse)(r)}
-	if _, err := wire.Tolerate(json.Unmarshal(data, &reply)); err != nil {
+	}{Data: readResponse{plainResponse: (*plainResponse)(r)}}
+	member, err := wire.Tolerate(json.Unmarshal(data, &reply))
+	if err != nil {
 		return err, err
 	}
-	if r.UserID == "" {
-		r.UserID = scanID(data)
+	if member != "" {
+		var members map[string]json.RawMessage
+		_ = json.Unmarshal(data, &members) // it is an object: it has a member
+		r.decodeMembers(members["data"])
 	}
+	r.UserID, _ = uuid.Canonical(r.UserID)
 	switch {
-	case wire.HasValue(reply.Error), wire.HasValue(reply.Errors):
+	case errorMember(data) != nil, wire.HasValue(reply.Errors):
 		return errErrorInSuccess, nil
 	case r.UserID == "":
 		return errNoID, nil
@@ -204,10 +239,13 @@ var (
 	errErrorInSuccess = errors.New("mixin: the reply has the status of a success and an error in it")
 )
 
-// scanID reads data.user_id out of a reply that is broken, or where it is a number;
-// "" for none.
+// scanID reads data.user_id out of a reply that is broken; "" for none.
 func scanID(data []byte) string {
-	id, _ := wire.ScanID(data, "data", "user_id")
+	text, ok := wire.ScanID(data, "data", "user_id")
+	if !ok {
+		return ""
+	}
+	id, _ := uuid.Canonical(text)
 	return id
 }
 
@@ -254,6 +292,10 @@ func (s *UsersService) create(ctx context.Context, req *CreateUserRequest) (*Cre
 	}
 	if err != nil {
 		resp.UserID = scanID(res.Reply.Body)
+	}
+	if (err != nil || res.Reply.ReadErr != nil) && errorMember(res.Reply.Body) != nil {
+		// An error decides over the data, and the rest of this one is lost.
+		resp.UserID, bad = "", fmt.Errorf("%w: %w", errErrorInSuccess, bad)
 	}
 	if errors.Is(bad, errErrorInSuccess) {
 		bad = fmt.Errorf("%w: %w", bad, decodeError(res.Reply.Status, res.Reply.Header, res.Reply.Body))

@@ -26,6 +26,7 @@ import (
 const (
 	usersURL  = "https://api.mixin.one/users"
 	userID    = "06aed1e3-bd77-4a59-991a-5bb5ae6fbb09"
+	newID     = "9c3d2b1a-0f4e-4d6c-8b7a-6e5f4d3c2b04" // of a user that is created
 	sessionID = "a34c07a9-755d-4b54-94c5-e45e9a2dd43e"
 	deviceID  = "00a5a4ae-dcdc-48db-ab8e-a7eef69b441d"
 	// sampleSecret is the session_secret of the vendor's sample, sampleSig the claim
@@ -99,7 +100,7 @@ func testdata(t testing.TB, name string) string {
 	return string(text)
 }
 
-const created = `{"data":{"type":"user","user_id":"9c3d2b1a-0f4e-4d6c-8b7a-6e5f4d3c2b04"}}`
+const created = `{"data":{"type":"user","user_id":"` + newID + `"}}`
 
 // TestTheVendorsSample sends what the vendor's own sample sends: the same bytes,
 // under the same signature of them.
@@ -138,6 +139,31 @@ func TestTheVendorsSample(t *testing.T) {
 	assert.Equal(t, mixin.Everybody, resp.ReceiveMessageSource)
 	require.NotNil(t, resp.MuteUntil)
 	assert.True(t, resp.MuteUntil.IsZero())
+}
+
+// TestTheKeyIsTheClientsOwn: the caller may wipe its key once the client is made.
+func TestTheKeyIsTheClientsOwn(t *testing.T) {
+	t.Parallel()
+	for _, pointer := range []bool{false, true} {
+		mock := httpmock.NewMockTransport()
+		cfg := config(mock)
+		key := appKey()
+		cfg.Keystore.PrivateKey = key
+		if pointer {
+			cfg.Keystore.PrivateKey = &key
+		}
+		c, err := mixin.New(cfg)
+		require.NoError(t, err)
+		clear(key)
+		got := answer(mock, usersURL, 200, created)
+		_, err = c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
+		require.NoError(t, err)
+		token := strings.TrimPrefix((*got)[0].header.Get("Authorization"), "Bearer ")
+		dot := strings.LastIndex(token, ".")
+		signature, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
+		require.NoError(t, err)
+		require.True(t, ed25519.Verify(appKey().Public().(ed25519.PublicKey), []byte(token[:dot]), signature))
+	}
 }
 
 func TestTokens(t *testing.T) {
@@ -251,14 +277,14 @@ func TestTheInnerObject(t *testing.T) {
 func TestOddMembersAreTolerated(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
-		"nulls":             `{"data":{"user_id":"u","full_name":null,"created_at":null,"membership":null,"features":null,"has_pin":null,"pin_token":null}}`,
-		"other types":       `{"data":{"full_name":7,"has_pin":"no","membership":[],"pin_token":{},"receive_message_source":1,"user_id":"u","phone":"x"}}`,
-		"numbers as texts":  `{"data":{"user_id":"u","transfer_notification_threshold":"1.5","tip_counter":"3","identity_number":7000}}`,
-		"unknown enums":     `{"data":{"user_id":"u","receive_message_source":"FRIENDS_OF_FRIENDS"}}`,
-		"odd times":         `{"data":{"user_id":"u","created_at":"yesterday","mute_until":12}}`,
-		"an error of null":  `{"data":{"user_id":"u"},"error":null}`,
-		"accepted with 202": `{"data":{"user_id":"u"}}`,
-		"white space":       " \n{ \"data\" : { \"user_id\" : \"u\" } } \n",
+		"nulls":             `{"data":{"user_id":"` + newID + `","full_name":null,"created_at":null,"membership":null,"features":null,"has_pin":null,"pin_token":null}}`,
+		"other types":       `{"data":{"full_name":7,"has_pin":"no","membership":[],"pin_token":{},"receive_message_source":1,"user_id":"` + newID + `","phone":"x"}}`,
+		"numbers as texts":  `{"data":{"user_id":"` + newID + `","transfer_notification_threshold":"1.5","tip_counter":"3","identity_number":7000}}`,
+		"unknown enums":     `{"data":{"user_id":"` + newID + `","receive_message_source":"FRIENDS_OF_FRIENDS"}}`,
+		"odd times":         `{"data":{"user_id":"` + newID + `","created_at":"yesterday","mute_until":12}}`,
+		"an error of null":  `{"data":{"user_id":"` + newID + `"},"error":null}`,
+		"accepted with 202": `{"data":{"user_id":"` + newID + `"}}`,
+		"white space":       " \n{ \"data\" : { \"user_id\" : \"" + newID + "\" } } \n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -266,7 +292,7 @@ func TestOddMembersAreTolerated(t *testing.T) {
 			answer(mock, usersURL, 202, body)
 			r, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
 			require.NoError(t, err)
-			assert.Equal(t, "u", r.UserID)
+			assert.Equal(t, newID, r.UserID)
 			assert.Equal(t, body, string(r.Raw()))
 			_, err = json.Marshal(r)
 			require.NoError(t, err)
@@ -288,15 +314,33 @@ func TestBrokenSuccesses(t *testing.T) {
 		"null":                      {200, `null`, ""},
 		"empty data":                {200, `{"data":{}}`, ""},
 		"null data":                 {200, `{"data":null}`, ""},
-		"list of data":              {200, `{"data":[{"user_id":"u"}]}`, ""},
+		"list of data":              {200, `{"data":[{"user_id":"` + newID + `"}]}`, ""},
 		"empty id":                  {200, `{"data":{"user_id":""}}`, ""},
-		"id elsewhere":              {200, `{"user_id":"u","data":{"app":{"user_id":"u"}}}`, ""},
+		"id elsewhere":              {200, `{"user_id":"` + newID + `","data":{"app":{"user_id":"` + newID + `"}}}`, ""},
 		"HTML":                      {200, `<html>ok</html>`, ""},
 		"cut off before the id":     {200, `{"data":{"type":"user","user_id":"9c3d`, ""},
-		"cut off after the id":      {200, `{"data":{"type":"user","user_id":"9c3d","session_id":"d1`, "9c3d"},
+		"cut off after the id":      {200, `{"data":{"type":"user","user_id":"` + newID + `","session_id":"d1`, newID},
+		"cut off at the id":         {200, `{"data":{"type":"user","user_id":"` + newID + `"`, ""},
+		"id of a blank":             {200, `{"data":{"user_id":" "}}`, ""},
+		"id of the text null":       {200, `{"data":{"user_id":"null"}}`, ""},
+		"id of a number":            {200, `{"data":{"user_id":5}}`, ""},
+		"id of a fraction":          {200, `{"data":{"user_id":5.5}}`, ""},
+		"id with a line break":      {200, `{"data":{"user_id":"` + newID + `\nforged"}}`, ""},
+		"id and more, cut off":      {200, `{"data":{"user_id":"` + newID + `\nforged","x`, ""},
+		"id of a number, cut off":   {200, `{"data":{"user_id":5,"x`, ""},
+		"id in another case":        {200, `{"data":{"USER_ID":"` + newID + `"}}`, ""},
+		"number beside another id":  {200, `{"data":{"user_id":5,"uſer_id":"` + newID + `"}}`, ""},
 		"an error without a code":   {200, `{"error":{"description":"odd"}}`, ""},
-		"an error of text and data": {200, `{"data":{"user_id":"9c3d"},"error":"odd"}`, "9c3d"},
-		"foreign errors and data":   {201, `{"data":{"user_id":"9c3d"},"errors":["odd"]}`, "9c3d"},
+		"an error of text and data": {200, `{"data":{"user_id":"` + newID + `"},"error":"odd"}`, newID},
+		"error of text, cut off":    {200, `{"error":"odd","data":{"user_id":"` + newID + `"},"x`, ""},
+		"an error cut off":          {200, `{"data":{"user_id":"` + newID + `"},"error":{"code":2011`, ""},
+		"an error hardly begun":     {200, `{"data":{"user_id":"` + newID + `"},"error":{`, ""},
+		"an error behind a fault":   {200, `{"data":{"user_id":"` + newID + `",},"\u0065rror" : ["odd"]}`, ""},
+		"no error yet":              {200, `{"data":{"user_id":"` + newID + `"},"error":`, newID},
+		"an error of null, cut off": {200, `{"error":null,"data":{"user_id":"` + newID + `"},"error":nul`, newID},
+		"an error within the data":  {200, `{"data":{"user_id":"` + newID + `","error":{"code":20117}},"a":"error","x`, newID},
+		"an error twice":            {200, `{"error":"odd","error":null,"data":{"user_id":"` + newID + `"}}`, newID},
+		"foreign errors and data":   {201, `{"data":{"user_id":"` + newID + `"},"errors":["odd"]}`, newID},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -310,7 +354,9 @@ func TestBrokenSuccesses(t *testing.T) {
 			require.ErrorAs(t, err, &e)
 			assert.Len(t, *got, 1)
 			assert.Equal(t, tt.status, e.StatusCode)
+			assert.NotContains(t, err.Error(), "\n")
 			if tt.id == "" {
+				assert.Empty(t, e.UserID)
 				assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
 				assert.Nil(t, e.User)
 				return
@@ -322,6 +368,25 @@ func TestBrokenSuccesses(t *testing.T) {
 			assert.Equal(t, tt.body, string(e.User.Raw))
 		})
 	}
+	t.Run("an error, longer than the limit", func(t *testing.T) {
+		t.Parallel()
+		body := `{"data":{"user_id":"` + newID + `"},"error":"odd"}`
+		mock := httpmock.NewMockTransport()
+		cfg := config(mock)
+		cfg.HTTP.MaxResponseBytes = int64(len(body))
+		c, err := mixin.New(cfg)
+		require.NoError(t, err)
+		answer(mock, usersURL, 200, body+strings.Repeat(" ", 100))
+		_, err = c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
+		require.ErrorIs(t, err, userapi.ErrProtocol)
+		var e *userapi.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
+		assert.Nil(t, e.User)
+		var vendor *mixin.APIError
+		require.ErrorAs(t, err, &vendor)
+		assert.Equal(t, "odd", vendor.Description)
+	})
 	t.Run("longer than the limit, behind the user", func(t *testing.T) {
 		t.Parallel()
 		mock := httpmock.NewMockTransport()
@@ -339,12 +404,92 @@ func TestBrokenSuccesses(t *testing.T) {
 	t.Run("the vendor's error is found", func(t *testing.T) {
 		t.Parallel()
 		c, mock := newClient(t)
-		answer(mock, usersURL, 200, `{"data":{"user_id":"9c3d"},"error":{"description":"odd"}}`)
+		answer(mock, usersURL, 200, `{"data":{"user_id":"`+newID+`"},"error":{"description":"odd"}}`)
 		_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
 		var vendor *mixin.APIError
 		require.ErrorAs(t, err, &vendor)
 		assert.Equal(t, "odd", vendor.Description)
 	})
+}
+
+// TestTheExactNameWins: package json takes names in any case, the last of them.
+func TestTheExactNameWins(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"data":{"user_id":"` + newID + `","USER_ID":"` + userID + `"}}`,
+		`{"data":{"USER_ID":"` + userID + `","user_id":"` + newID + `","User_Id":"` + userID + `"}}`,
+		`{"data":{"user_id":"` + newID + `","uſer_id":"` + userID + `","phone":7}}`,
+		`{"data":{"user_id":"` + newID + `"},"DATA":{"user_id":"` + userID + `"}}`,
+		`{"data":{"user_id":"` + newID + `","phone":7},"Data":{"user_id":"` + userID + `"}}`,
+		`{"data":{"user_id":"` + strings.ToUpper(newID) + `"}}`,
+	} {
+		t.Run(body, func(t *testing.T) {
+			t.Parallel()
+			c, mock := newClient(t)
+			answer(mock, usersURL, 200, body)
+			u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: extra()})
+			require.NoError(t, err)
+			assert.Equal(t, newID, u.ID)
+			var reply map[string]mixin.CreateUserResponse
+			require.NoError(t, json.Unmarshal([]byte(body), &reply))
+			assert.True(t, strings.EqualFold(newID, reply["data"].UserID))
+		})
+	}
+}
+
+// TestMembersOfAnotherType: what was not said is not claimed.
+func TestMembersOfAnotherType(t *testing.T) {
+	t.Parallel()
+	const data = `{"user_id":"` + newID + `","session_id":7,"is_verified":"true","has_pin":"no","is_scam":1,"phone":48123,` +
+		`"full_name":["a"],"membership":[],"pin_token":{},"tip_counter":"3","biography":"b","relationship":null}`
+	c, mock := newClient(t)
+	answer(mock, usersURL, 200, `{"data":`+data+`}`)
+	r, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
+	require.NoError(t, err)
+	assert.Equal(t, 200, r.StatusCode())
+	var inner mixin.CreateUserResponse
+	require.NoError(t, json.Unmarshal([]byte(data), &inner))
+	for _, got := range []*mixin.CreateUserResponse{r, &inner} {
+		assert.Equal(t, newID, got.UserID)
+		assert.Equal(t, "7", got.SessionID)
+		assert.Equal(t, new(true), got.IsVerified)
+		assert.Nil(t, got.HasPin)
+		assert.Nil(t, got.IsScam)
+		assert.Equal(t, new("48123"), got.Phone)
+		assert.Nil(t, got.FullName)
+		assert.Nil(t, got.Membership)
+		assert.Empty(t, got.PinToken)
+		assert.Equal(t, new(mixin.Number("3")), got.TipCounter)
+		assert.Equal(t, new("b"), got.Biography)
+		assert.Nil(t, got.Relationship)
+	}
+}
+
+// TestErrorsInBrokenReplies: a code that can be read decides over the data, also in a
+// reply that is broken off.
+func TestErrorsInBrokenReplies(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"error":{"code":20117},"data":{"user_id":"` + newID + `"},"x`,
+		`{"data":{"user_id":"` + newID + `"},"error":{"code":20117},"x`,
+		`{"data":{"user_id":"` + newID + `"},"error":{"status":202,"code":20117,"descr`,
+		`{"data":{"user_id":"` + newID + `"},"error":null,"Error":{"status":202,"code":"20117"}`,
+		`{"data":{"user_id":"` + newID + `",},"error":{"code":20117}}`,
+		`{"error":{"code":20117},"error":null,"data":{"user_id":"` + newID + `"}}`,
+	} {
+		t.Run(body, func(t *testing.T) {
+			t.Parallel()
+			c, mock := newClient(t)
+			answer(mock, usersURL, 200, body)
+			_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
+			require.ErrorIs(t, err, userapi.ErrForbidden)
+			var e *userapi.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
+			assert.Equal(t, "20117", e.Code)
+			assert.Nil(t, e.User)
+		})
+	}
 }
 
 func TestErrorReplies(t *testing.T) {

@@ -16,6 +16,9 @@ import (
 // MaxErrorBody is how much of an error's body an APIError keeps.
 const MaxErrorBody = 64 << 10
 
+// maxName is the longest name of a field, in bytes, that is looked at.
+const maxName = 200
+
 // maxDepth is how deep messages are looked for in an error's body.
 const maxDepth = 8
 
@@ -130,7 +133,10 @@ func (b *ErrorBody) add(field string, raw json.RawMessage, depth int) {
 			return
 		}
 		for name, inner := range members {
-			if field != "" {
+			if len(field)+len(name) > maxName {
+				name = "" // no vendor's field has such a name
+			}
+			if field != "" && name != "" {
 				name = field + "." + name
 			}
 			b.add(name, inner, depth-1)

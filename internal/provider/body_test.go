@@ -64,6 +64,18 @@ func TestDecodeErrorBodyIsBounded(t *testing.T) {
 	assert.Less(t, time.Since(begun), 10*time.Second)
 }
 
+// Nor are long names joined to each of many members.
+func TestDecodeErrorBodyKeepsNamesShort(t *testing.T) {
+	t.Parallel()
+	body := `{"errors":{"` + strings.Repeat("x", 500_000) + `":{` + strings.TrimSuffix(strings.Repeat(`"a":"b",`, 60_000), ",") + `}}}`
+	got, ok := provider.DecodeErrorBody([]byte(body), true)
+	assert.True(t, ok)
+	assert.Empty(t, got.Fields["a"])
+	for name := range got.Fields {
+		assert.LessOrEqual(t, len(name), 401)
+	}
+}
+
 func TestEncode(t *testing.T) {
 	t.Parallel()
 	body, faults := provider.Encode(map[string]string{"a": "\ufffd \\ufffd é <&>"})
