@@ -70,10 +70,7 @@ func TestDecodeErrorBodyKeepsNamesShort(t *testing.T) {
 	body := `{"errors":{"` + strings.Repeat("x", 500_000) + `":{` + strings.TrimSuffix(strings.Repeat(`"a":"b",`, 60_000), ",") + `}}}`
 	got, ok := provider.DecodeErrorBody([]byte(body), true)
 	assert.True(t, ok)
-	assert.Empty(t, got.Fields["a"])
-	for name := range got.Fields {
-		assert.LessOrEqual(t, len(name), 401)
-	}
+	assert.Equal(t, map[string][]string{"a": {"b"}}, got.Fields)
 }
 
 func TestEncode(t *testing.T) {
