@@ -2,7 +2,6 @@ package fusionauth_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -289,7 +288,7 @@ func TestContextEndsACreate(t *testing.T) {
 	assert.Equal(t, userapi.KindTimeout, e.Kind)
 	assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
 	assert.Equal(t, customerID, e.UserID)
-	assert.True(t, errors.Is(err, context.DeadlineExceeded))
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
 func TestConcurrentCreates(t *testing.T) {

@@ -2,7 +2,6 @@ package fusionauth
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -61,13 +60,13 @@ func (Extra) UserExtension() string { return Name }
 var extraShown = provider.Shown{Type: "fusionauth.Extra"}
 
 // Format shows the type alone.
-func (e Extra) Format(f fmt.State, verb rune) { extraShown.Format(f, verb) }
+func (x Extra) Format(f fmt.State, verb rune) { extraShown.Format(f, verb) }
 
 // LogValue is like Format.
-func (e Extra) LogValue() slog.Value { return extraShown.LogValue() }
+func (x Extra) LogValue() slog.Value { return extraShown.LogValue() }
 
 // MarshalJSON is like Format.
-func (e Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
+func (x Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
 
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
 // the package's documentation lists.
@@ -237,7 +236,7 @@ func (c *core) neutral(r *CreateUserResponse, to target) *userapi.User {
 		CreatedAt:  r.User.InsertInstant.Time,
 		Proof:      userapi.ProofReply,
 		RequestID:  r.RequestID(),
-		Raw:        json.RawMessage(r.Raw()),
+		Raw:        r.Raw(),
 	}
 	u.SetNative(r)
 	return u

@@ -3,7 +3,6 @@ package mixin
 import (
 	"context"
 	"crypto"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 
@@ -134,7 +133,7 @@ func (r *CreateUserResponse) neutral() *userapi.User {
 		Warnings:  r.Warnings(),
 		Proof:     userapi.ProofReply,
 		RequestID: r.RequestID(),
-		Raw:       json.RawMessage(r.Raw()),
+		Raw:       r.Raw(),
 	}
 	u.SetNative(r)
 	return u

@@ -191,7 +191,7 @@ func TestRequestSig(t *testing.T) {
 	}
 }
 
-func TestRequestSigDoesNotCopyTheBody(t *testing.T) { // not parallel: it measures
+func TestRequestSigDoesNotCopyTheBody(t *testing.T) { //nolint:paralleltest // it measures
 	body := make([]byte, 8<<20)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -480,7 +480,7 @@ func TestSignerDoesNotShowItsKey(t *testing.T) {
 	}
 }
 
-func TestSignAllocs(t *testing.T) { // not parallel: AllocsPerRun panics beside parallel tests
+func TestSignAllocs(t *testing.T) { //nolint:paralleltest // AllocsPerRun panics beside parallel tests
 	v := readVectors(t)
 	s, err := newKeySigner(v.key(t, "ed25519"))
 	require.NoError(t, err)

@@ -58,7 +58,7 @@ func TestErrorsAreBounded(t *testing.T) {
 	t.Parallel()
 	body := `{"errors":{"login":[` + strings.TrimSuffix(strings.Repeat(`"is bad",`, 5000), ",") + `]}}`
 	_, err := over(t, 422, body).CreateUser(t.Context(), userapi.CreateUserRequest{Username: "x", Password: "!Peter009"})
-	e, ok := err.(*userapi.Error) //nolint:errorlint // what CreateUser returns itself
+	e, ok := err.(*userapi.Error) // what CreateUser returns itself
 	require.True(t, ok)
 	assert.Len(t, e.FieldErrors, 100)
 }

@@ -2,7 +2,6 @@ package quickblox
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math"
@@ -42,13 +41,13 @@ func (Extra) UserExtension() string { return Name }
 var extraShown = provider.Shown{Type: "quickblox.Extra"}
 
 // Format shows the type alone.
-func (e Extra) Format(f fmt.State, verb rune) { extraShown.Format(f, verb) }
+func (x Extra) Format(f fmt.State, verb rune) { extraShown.Format(f, verb) }
 
 // LogValue is like Format.
-func (e Extra) LogValue() slog.Value { return extraShown.LogValue() }
+func (x Extra) LogValue() slog.Value { return extraShown.LogValue() }
 
 // MarshalJSON is like Format.
-func (e Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
+func (x Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
 
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
 // the package's documentation lists.
@@ -148,7 +147,7 @@ func (r *CreateUserResponse) neutral() *userapi.User {
 		CreatedAt: r.User.CreatedAt.Time,
 		Proof:     userapi.ProofReply,
 		RequestID: r.RequestID(),
-		Raw:       json.RawMessage(r.Raw()),
+		Raw:       r.Raw(),
 	}
 	if id := r.User.ExternalUserID; id != nil {
 		u.ExternalID = string(*id)

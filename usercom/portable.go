@@ -2,7 +2,6 @@ package usercom
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -47,13 +46,13 @@ func (Extra) UserExtension() string { return Name }
 var extraShown = provider.Shown{Type: "usercom.Extra"}
 
 // Format shows the type alone.
-func (e Extra) Format(f fmt.State, verb rune) { extraShown.Format(f, verb) }
+func (x Extra) Format(f fmt.State, verb rune) { extraShown.Format(f, verb) }
 
 // LogValue is like Format.
-func (e Extra) LogValue() slog.Value { return extraShown.LogValue() }
+func (x Extra) LogValue() slog.Value { return extraShown.LogValue() }
 
 // MarshalJSON is like Format.
-func (e Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
+func (x Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
 
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
 // the package's documentation lists, and then sets its attributes. If only the
@@ -189,7 +188,7 @@ func (r *CreateUserResponse) neutral() *userapi.User {
 		CreatedAt: r.CreatedAt.Time,
 		Proof:     userapi.ProofReply,
 		RequestID: r.RequestID(),
-		Raw:       json.RawMessage(r.Raw()),
+		Raw:       r.Raw(),
 	}
 	if r.UserID != nil {
 		u.ExternalID = string(*r.UserID)

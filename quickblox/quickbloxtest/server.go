@@ -52,7 +52,7 @@ func WithSHA256() Option {
 }
 
 // WithForbidApplicationSessions makes application sessions create no users, as the
-// application's owner can set: "Forbidden. Need user."
+// application's owner can set. The answer is "Forbidden. Need user." then.
 func WithForbidApplicationSessions() Option {
 	return func(s *settings) { s.forbidApplicationSessions = true }
 }

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // what QuickBlox signs with
+	"crypto/sha1" // what QuickBlox signs with
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
