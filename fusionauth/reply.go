@@ -32,6 +32,8 @@ type CreateUserResponse struct {
 	// VerificationIDs are the verifications that are under way.
 	VerificationIDs []Verification `json:"verificationIds,omitempty"`
 
+	// Meta gives the response the methods StatusCode, RequestID, Raw, which is the
+	// reply byte for byte, and Warnings.
 	*provider.Meta `json:"-"`
 }
 

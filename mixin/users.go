@@ -136,6 +136,8 @@ type CreateUserResponse struct {
 	AppID    *string         `json:"app_id,omitempty"`
 	App      json.RawMessage `json:"app,omitempty"`
 
+	// Meta gives the response the methods StatusCode, RequestID, Raw, which is the
+	// reply byte for byte, and Warnings.
 	*provider.Meta `json:"-"`
 }
 

@@ -108,6 +108,8 @@ func given(s *string) bool { return s != nil && strings.TrimSpace(*s) != "" }
 type CreateUserResponse struct {
 	User User `json:"user"`
 
+	// Meta gives the response the methods StatusCode, RequestID, Raw, which is the
+	// reply byte for byte, and Warnings.
 	*provider.Meta `json:"-"`
 }
 
