@@ -17,6 +17,7 @@ import (
 // packages are what the README's fragments use without importing it.
 var packages = map[string]string{
 	"errors":        "errors",
+	"fmt":           "fmt",
 	"testing":       "testing",
 	"quickblox":     "github.com/enlist-go/enlist/quickblox",
 	"quickbloxtest": "github.com/enlist-go/enlist/quickblox/quickbloxtest",

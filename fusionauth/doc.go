@@ -17,7 +17,7 @@
 //
 // FusionAuth lets the caller choose the id of a new user, and this client always
 // does, because a create whose reply was lost can then be settled by reading the
-// user back. The id is, of these, the first that is set:
+// user back, by GET /api/user/{id}. The id is, of these, the first that is set:
 //
 //	Extra.UserID     a UUID
 //	ExternalID       as it is where it is a UUID, else derived
@@ -68,7 +68,8 @@
 // # Retries
 //
 // A create is sent again after a failure to connect, after 429, and after 409 with
-// the code retryableConflict. Nothing else.
+// the code retryableConflict. Nothing else. A 409 that outlasts the attempts is a
+// Conflict without FieldErrors: nothing is taken, and a later call may succeed.
 //
 // # As
 //

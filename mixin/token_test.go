@@ -111,12 +111,12 @@ func TestVendorTokens(t *testing.T) {
 	type sample struct{ method, uri, body, sig, token, publicKey string }
 	samples := map[string]sample{
 		"create user": {
-			method: v.SeedDocument.Method, uri: v.SeedDocument.URI, body: v.SeedDocument.Body,
-			sig: v.SeedDocument.Sig, token: v.SeedDocument.Token, publicKey: v.SeedDocument.PublicKey,
+			method: v.VendorSample.Method, uri: v.VendorSample.URI, body: v.VendorSample.Body,
+			sig: v.VendorSample.Sig, token: v.VendorSample.Token, publicKey: v.VendorSample.PublicKey,
 		},
 		"create user, as published": {
 			method: "POST", uri: "/users", body: string(readTestdata(t, "create_user_request.json")),
-			token:     strings.TrimSpace(string(readTestdata(t, "seed_token.txt"))),
+			token:     strings.TrimSpace(string(readTestdata(t, "sample_token.txt"))),
 			publicKey: createUserSample(t).SessionSecret,
 		},
 		"authentication": {token: v.DocToken.Token, publicKey: v.DocToken.PublicKey},
@@ -169,8 +169,8 @@ func createUserSample(t *testing.T) (body struct {
 func TestTestdata(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t)
-	assert.Equal(t, v.SeedDocument.Body, string(readTestdata(t, "create_user_request.json")))
-	assert.Equal(t, v.SeedDocument.Token+"\n", string(readTestdata(t, "seed_token.txt")))
+	assert.Equal(t, v.VendorSample.Body, string(readTestdata(t, "create_user_request.json")))
+	assert.Equal(t, v.VendorSample.Token+"\n", string(readTestdata(t, "sample_token.txt")))
 	assert.True(t, json.Valid(readTestdata(t, "create_user_response.json")))
 }
 

@@ -170,13 +170,15 @@ const (
 // Text and the other leaf types of replies never fail to decode: what one cannot
 // read it keeps.
 type (
-	// Text is a text that may come as a number.
+	// Text is a text that may come as a number: a string.
 	Text = wire.Text
-	// Number is a whole number that may come as a text.
+	// Number is a whole number that may come as a text: a string of digits,
+	// whose method Int64 returns the value and whether there is one.
 	Number = wire.Number
-	// Decimal is a number that may come as a text.
+	// Decimal is a number that may come as a text: a string.
 	Decimal = wire.Decimal
-	// Time is a time with up to nine digits of a second's fraction.
+	// Time is a time with up to nine digits of a second's fraction: a
+	// time.Time, whose method Text returns it as it came.
 	Time = wire.Time
 )
 

@@ -19,14 +19,14 @@ import (
 // vectors are tokens that were made by other implementations, and samples of the
 // vendor's own documentation.
 type vectors struct {
-	SeedDocument struct {
+	VendorSample struct {
 		Method    string `json:"method"`
 		URI       string `json:"uri"`
 		Body      string `json:"body"`
 		Token     string `json:"token"`
 		Sig       string `json:"sig"`
 		PublicKey string `json:"verify_with_spki_base64"`
-	} `json:"seed_document"`
+	} `json:"vendor_sample"`
 	DocToken struct {
 		Token     string `json:"token"`
 		PublicKey string `json:"verify_with_spki_base64"`
@@ -41,7 +41,7 @@ type vectors struct {
 			Sig    string `json:"sig"`
 			Token  string `json:"token"`
 		} `json:"samples"`
-	} `json:"vendor_doc_tokens_under_seed_key"`
+	} `json:"vendor_tokens_under_sample_key"`
 	Keys struct {
 		Ed25519 struct {
 			PKCS8            string `json:"pkcs8_pem"`

@@ -31,7 +31,8 @@ type Preflighter interface {
 	PreflightUser(req CreateUserRequest) error
 }
 
-// A Planner tells what a create would send, without sending it.
+// A Planner tells what a create would send, without sending it. No client of this
+// module is one yet.
 type Planner interface {
 	PlanUser(req CreateUserRequest) (Plan, error)
 }
@@ -52,7 +53,7 @@ type Plan struct {
 // OutcomeRejected when the user's absence is proven, KindConflict with
 // OutcomeRejected when the user found is somebody else's, and OutcomeUnknown when
 // the vendor could not tell. since is the start of the first attempt; the zero
-// time accepts a user of any age.
+// time accepts a user of any age. No client of this module is one yet.
 type Resolver interface {
 	ResolveUser(ctx context.Context, req CreateUserRequest, since time.Time) (*User, error)
 }
@@ -64,7 +65,7 @@ type Finisher interface {
 }
 
 // A Deleter deletes a user for good. A user that does not exist is an error that
-// matches ErrNotFound.
+// matches ErrNotFound. No client of this module is one yet.
 type Deleter interface {
 	DeleteUser(ctx context.Context, id string) error
 }

@@ -14,7 +14,8 @@
 //
 // Fields of the neutral request that a vendor cannot store are listed in
 // [User.Unmapped], or refused when [CreateUserRequest.Strict] is set. Nothing is
-// dropped in silence.
+// dropped in silence, with one exception: of the names, a vendor that takes them in
+// one form gets that one, and the other form is not listed once a name was sent.
 //
 // # Errors and outcomes
 //

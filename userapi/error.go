@@ -49,7 +49,9 @@ type FieldError struct {
 	Field string `json:"field,omitempty"`
 	// VendorField is the vendor's own name of the field, such as "user.email".
 	VendorField string `json:"vendor_field,omitempty"`
-	// Code is the vendor's code, or one of ours: "required", "invalid", "unsupported".
+	// Code is the vendor's code, or one of ours: "required", "invalid" and
+	// "unsupported", and for vendors that have texts only "taken", "too_short" and
+	// "too_long".
 	Code string `json:"code,omitempty"`
 	// Message says what is wrong, with the request's own values masked.
 	Message string `json:"message,omitempty"`

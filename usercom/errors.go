@@ -177,10 +177,12 @@ func fieldCode(message string) string {
 // Text and the other leaf types of replies never fail to decode: what one cannot
 // read it keeps.
 type (
-	// Text is a text that may come as a number.
+	// Text is a text that may come as a number: a string.
 	Text = wire.Text
-	// Number is a whole number that may come as a text.
+	// Number is a whole number that may come as a text: a string of digits,
+	// whose method Int64 returns the value and whether there is one.
 	Number = wire.Number
-	// Time is a time that may be written in several ways.
+	// Time is a time that may be written in several ways: a time.Time, whose
+	// method Text returns it as it came.
 	Time = wire.Time
 )

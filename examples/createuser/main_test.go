@@ -415,10 +415,19 @@ func TestSessionKeyFile(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "a key", string(kept))
 	})
-	t.Run("cannot be written", func(t *testing.T) {
+	t.Run("no such folder", func(t *testing.T) {
 		t.Parallel()
 		b := newBackend(t)
 		b.keyFile = filepath.Join(t.TempDir(), "missing", "session.pem")
+		r := b.run(t)
+		assert.Equal(t, 2, r.code)
+		assert.Empty(t, b.mixin.Requests())
+		has(t, r.stderr, "there is no such folder")
+	})
+	t.Run("cannot be written", func(t *testing.T) {
+		t.Parallel()
+		b := newBackend(t)
+		b.keyFile = filepath.Join(t.TempDir(), strings.Repeat("x", 1000))
 		r := b.run(t)
 		assert.Equal(t, 1, r.code)
 		assert.Empty(t, b.mixin.Requests())

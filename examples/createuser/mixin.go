@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/enlist-go/enlist/mixin"
@@ -72,6 +73,9 @@ func (t *target) storeKey(s *settings) {
 		where = "kept in " + t.keys.path
 		if _, err := os.Lstat(t.keys.path); err == nil {
 			s.fault("mixin: -session-key-file: the file exists; it may hold the only key of a user")
+		}
+		if dir, err := os.Stat(filepath.Dir(t.keys.path)); err != nil || !dir.IsDir() {
+			s.fault("mixin: -session-key-file: there is no such folder")
 		}
 	}
 	t.more = append(t.more, member{"SessionKey", "new, " + where})
