@@ -98,7 +98,11 @@ func (v *vendor) over(b *testing.B, way, url string) func() error {
 		c := v.client(b, userapi.HTTPOptions{BaseURL: url})
 		b.Cleanup(c.(interface{ CloseIdleConnections() }).CloseIdleConnections)
 		return func() error {
-			_, err := c.CreateUser(b.Context(), v.request)
+			req := v.request
+			if v.next != nil {
+				req = v.next()
+			}
+			_, err := c.CreateUser(b.Context(), req)
 			return err
 		}
 	}
@@ -108,9 +112,14 @@ func (v *vendor) over(b *testing.B, way, url string) func() error {
 	}
 	b.Cleanup(pool.CloseIdleConnections)
 	hc := &http.Client{Transport: pool}
-	plain := v.plain
-	plain.sign = v.sign
-	return func() error { return plain.raw(b.Context(), hc, url) }
+	return func() error {
+		plain := v.plain
+		plain.sign = v.sign
+		if v.nextPlain != nil {
+			plain.request = v.nextPlain()
+		}
+		return plain.raw(b.Context(), hc, url)
+	}
 }
 
 // run warms the pool up and then measures: cold, net/http dials for a caller and

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"net/http"
 	"testing"
@@ -28,6 +29,21 @@ type vendor struct {
 	// sign is the baseline's, where the vendor wants one: without it allocations are
 	// counted, with it throughput is compared.
 	sign func(path string, body []byte) (string, error)
+	// next and nextPlain make the request of the next user, where no two users may
+	// have the same; nil for request and plain.request.
+	next      func() userapi.CreateUserRequest
+	nextPlain func() any
+}
+
+// nextMixin is a user with a session key of its own, as every user has at Mixin.
+func nextMixin() userapi.CreateUserRequest {
+	_, key, _ := ed25519.GenerateKey(nil) // never fails: crypto/rand
+	return userapi.CreateUserRequest{FullName: "Bot User", Extensions: []userapi.Extension{mixin.Extra{SessionKey: key}}}
+}
+
+func nextPlainMixin() any {
+	public, _, _ := ed25519.GenerateKey(nil) // never fails: crypto/rand
+	return mixin.CreateUserRequest{FullName: new("Bot User"), SessionSecret: base64.RawURLEncoding.EncodeToString(public)}
 }
 
 // signMixin signs as a program would that uses golang-jwt and nothing else.
@@ -125,7 +141,7 @@ var vendors = []vendor{
 			request: mixin.CreateUserRequest{FullName: new("Bot User"), SessionSecret: "p58A96p-F1oRy7CaDnoy9IcI5ZStT87EUjDV1qM3PFU"},
 			reply:   func() any { return new(struct{ Data mixin.CreateUserResponse }) },
 		},
-		sign: signMixin,
+		sign: signMixin, next: nextMixin, nextPlain: nextPlainMixin,
 	},
 }
 
