@@ -887,3 +887,36 @@ func TestRateLimitAfterARefusal(t *testing.T) {
 		assert.Equal(t, 1, res.Attempts)
 	})
 }
+
+// A countingConn counts how often it is written to.
+type countingConn struct {
+	net.Conn
+	writes *atomic.Int32
+}
+
+func (c countingConn) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(p)
+}
+
+// TestOneWriteARequest: a body of a type that net/http does not know to be in memory
+// would have the headers sent apart.
+func TestOneWriteARequest(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusCreated)
+	}))
+	t.Cleanup(srv.Close)
+	writes := new(atomic.Int32)
+	pool := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		return countingConn{conn, writes}, err
+	}}
+	t.Cleanup(pool.CloseIdleConnections)
+	c := newClient(t, srv.URL, userapi.HTTPOptions{HTTPClient: &http.Client{Transport: pool}})
+	for range 3 {
+		require.True(t, c.Do(t.Context(), create()).OK)
+	}
+	assert.EqualValues(t, 3, writes.Load())
+}
