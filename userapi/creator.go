@@ -49,13 +49,26 @@ type Plan struct {
 }
 
 // A Resolver settles an OutcomeUnknown by asking the vendor. It returns the user
-// that an earlier create of req made, or an error: KindNotFound with
-// OutcomeRejected when the user's absence is proven, KindConflict with
-// OutcomeRejected when the user found is somebody else's, and OutcomeUnknown when
-// the vendor could not tell. since is the start of the first attempt; the zero
-// time accepts a user of any age. No client of this module is one yet.
+// that an earlier create of req made, with the fields that were compared in
+// User.Compared, or an error: KindNotFound with OutcomeRejected when the user's
+// absence is proven, KindConflict with OutcomeRejected when the user found is
+// somebody else's, and OutcomeUnknown when the vendor could not tell, with
+// Candidates when it told of several users. A look-up that failed proves nothing.
+//
+// since is the start of the first attempt; the zero time accepts a user of any age.
+// A user that is younger, and whose every identity key equals the request's, is
+// taken for the one that the create made.
 type Resolver interface {
 	ResolveUser(ctx context.Context, req CreateUserRequest, since time.Time) (*User, error)
+}
+
+// A Repeater carries out a create a second time, for a caller to whom a Resolver
+// has proven that the first made no user. Should the first one arrive late all the
+// same, RepeatUser makes no second user beside it: it fails with KindConflict. A
+// request for which the vendor has no such way is KindInvalid and OutcomeNotSent,
+// and nothing is sent.
+type Repeater interface {
+	RepeatUser(ctx context.Context, req CreateUserRequest) (*User, error)
 }
 
 // A Finisher carries out the second step of a create at a vendor that needs one,
@@ -65,7 +78,26 @@ type Finisher interface {
 }
 
 // A Deleter deletes a user for good. A user that does not exist is an error that
-// matches ErrNotFound. No client of this module is one yet.
+// matches ErrNotFound. Doing it again does no harm, and passing failures are tried
+// again. The Outcome of an error says what is known of the user: OutcomeUnknown, that
+// it may or may not exist.
 type Deleter interface {
 	DeleteUser(ctx context.Context, id string) error
+}
+
+// Ability finds an ability of a creator: T is an interface such as Resolver. Where
+// the creator itself has it not it is looked for behind its Unwrap() Creator, and so
+// on.
+func Ability[T any](c Creator) (ability T, ok bool) {
+	for c != nil {
+		if ability, ok = c.(T); ok {
+			return ability, true
+		}
+		wrapper, wraps := c.(interface{ Unwrap() Creator })
+		if !wraps {
+			break
+		}
+		c = wrapper.Unwrap()
+	}
+	return ability, false
 }

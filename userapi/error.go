@@ -130,6 +130,9 @@ func (e *Error) outcomeText() string {
 	case OutcomeNotSent:
 		return "nothing was sent"
 	case OutcomeRejected:
+		if e.Kind == KindNotFound && !strings.HasPrefix(e.Op, "create") {
+			return "the user does not exist" // of a look-up
+		}
 		return "no user was created"
 	case OutcomeCreated:
 		if e.User != nil {

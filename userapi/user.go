@@ -31,6 +31,9 @@ type User struct {
 	Warnings []string `json:"warnings,omitempty"`
 	// Proof says how it is known that the user is the one asked for.
 	Proof Proof `json:"proof"`
+	// Compared names the fields of CreateUserRequest that a look-up compared with the
+	// user and found equal; empty for a user that the create itself returned.
+	Compared []string `json:"compared,omitempty"`
 	// RequestID is the id by which the vendor's support finds the call, if any.
 	RequestID string `json:"request_id,omitempty"`
 	// Raw is the vendor's reply, byte for byte. It may hold one-time tokens.

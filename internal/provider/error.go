@@ -12,8 +12,11 @@ import (
 
 // The operations' names.
 const (
-	OpNew    = "new client"
-	OpCreate = "create user"
+	OpNew     = "new client"
+	OpCreate  = "create user"
+	OpLookup  = "look up user"
+	OpResolve = "resolve user"
+	OpDelete  = "delete user"
 )
 
 // NewError turns the result of a call that failed into the error that the caller

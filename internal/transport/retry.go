@@ -1,7 +1,9 @@
 package transport
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -109,6 +111,34 @@ func wait(_ *resty.Client, resp *resty.Response) (time.Duration, error) {
 	}
 	s.waiting = true
 	return max(d, time.Nanosecond), nil
+}
+
+// errNoTime: the wait would outlast the context's deadline.
+var errNoTime = fmt.Errorf("the wait before the next look-up: %w", context.DeadlineExceeded)
+
+// errTooLongWait: the vendor asks for a longer wait than the policy allows.
+var errTooLongWait = errors.New("the vendor asks for a longer wait than MaxRetryAfter")
+
+// Pause waits between calls as the policy waits between attempts: after the n-th of
+// them, and at least for after, which is a reply's Retry-After. It returns an error at
+// once when that wait is not to be had.
+func (c *Client) Pause(ctx context.Context, n int, after time.Duration) error {
+	d := backoff(c.retry, n, rand.Float64()) //nolint:gosec // jitter is no secret
+	if after > c.retry.MaxRetryAfter && after > 0 {
+		return errTooLongWait
+	}
+	d = max(d, after)
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
+		return errNoTime
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return contextError(ctx)
+	}
 }
 
 // backoff is the policy's wait after the given number of attempts; random is

@@ -1,0 +1,51 @@
+package provider
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// errNotAbsent: somebody answered 404, but it was not the vendor's API.
+var errNotAbsent = errors.New("the status is 404 and the body is no JSON: it does not say that the user does not exist")
+
+// Repeatable makes of a vendor's judge that of a look-up or a delete: whatever makes
+// the vendor unavailable is tried again, and a 404 that came from elsewhere, such as
+// a proxy's page, says nothing of the user.
+func Repeatable(judge func(*transport.Reply) transport.Verdict) func(*transport.Reply) transport.Verdict {
+	return func(r *transport.Reply) transport.Verdict {
+		v := judge(r)
+		switch {
+		case v.OK:
+		case r.Status == http.StatusNotFound && !saysAbsent(r):
+			v = transport.Verdict{Kind: userapi.KindProtocol, Outcome: userapi.OutcomeUnknown, Err: errors.Join(errNotAbsent, v.Err)}
+		case v.Kind == userapi.KindUnavailable:
+			v.Again = transport.AfterWait
+		}
+		return v
+	}
+}
+
+// saysAbsent reports whether the body of a 404 is one that an API sends: an object,
+// or nothing.
+func saysAbsent(r *transport.Reply) bool {
+	body := bytes.TrimSpace(r.Body)
+	return r.ReadErr == nil && (len(body) == 0 || body[0] == '{' && json.Valid(body))
+}
+
+// OfLookup gives the error of a look-up or a delete the outcome that it shows: that
+// the user does not exist when the vendor said so, and nothing otherwise. What was
+// refused here was not sent.
+func OfLookup(e *userapi.Error) *userapi.Error {
+	switch {
+	case e.Kind == userapi.KindNotFound:
+		e.Outcome = userapi.OutcomeRejected
+	case e.Kind != userapi.KindInvalid || e.StatusCode != 0:
+		e.Outcome = userapi.OutcomeUnknown
+	}
+	return e
+}
