@@ -1,0 +1,342 @@
+package provision
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// opEnsure is the Op of an error that no single call of the creator's returned.
+const opEnsure = "ensure user"
+
+// Ensure creates the user that req describes and settles an unknown outcome; the
+// package's documentation says how. The error is nil, or the *userapi.Error that is
+// in the result too; its Outcome agrees with the result's Disposition. The result is
+// set in either case. Ensure is safe for concurrent use if the creator is.
+func Ensure(ctx context.Context, c userapi.Creator, req userapi.CreateUserRequest, opts ...Option) (Result, error) {
+	o := options{maxCreates: defaultMaxCreates, grace: defaultGrace}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if req.IdempotencyKey == "" {
+		req.IdempotencyKey = rand.Text()
+	}
+	r := &run{ctx: ctx, creator: c, req: req, options: o}
+	r.res = Result{IdempotencyKey: req.IdempotencyKey, Started: time.Now()}
+	var cancel context.CancelFunc
+	r.settling, cancel = outlive(ctx, o.grace)
+	defer cancel()
+
+	if failure := r.ensure(); failure != nil {
+		r.res.Err = failure
+		r.seen(failure.Provider)
+	}
+	if r.res.User != nil {
+		r.seen(r.res.User.Provider)
+	}
+	return r.res, r.res.Err
+}
+
+// outlive returns a context that ends when the grace has passed since ctx ended.
+func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	if grace == 0 {
+		return context.WithCancel(ctx)
+	}
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-own.Done():
+		}
+	})
+	return own, func() { stop(); cancel() }
+}
+
+// A run is one call of Ensure.
+type run struct {
+	options
+
+	ctx context.Context //nolint:containedctx // the call's own
+	// settling outlives ctx, for what must not be left open.
+	settling context.Context //nolint:containedctx // the call's own
+	creator  userapi.Creator
+	req      userapi.CreateUserRequest
+	res      Result
+}
+
+func (r *run) seen(provider string) {
+	if r.res.Target == "" {
+		r.res.Target = provider
+	}
+}
+
+// done ends the run with a user, and an error if something of it is unfinished.
+func (r *run) done(d Disposition, u *userapi.User, failure *userapi.Error) *userapi.Error {
+	r.res.Disposition, r.res.User = d, u
+	return failure
+}
+
+// failed ends the run without a user.
+func (r *run) failed(e *userapi.Error) *userapi.Error {
+	switch e.Outcome {
+	case userapi.OutcomeNotSent:
+		r.res.Disposition = DispositionNotSent
+	case userapi.OutcomeRejected:
+		r.res.Disposition = DispositionRejected
+	default:
+		r.res.Disposition = DispositionUnknown
+	}
+	return e
+}
+
+func (r *run) ensure() *userapi.Error {
+	if r.creator == nil {
+		return r.failed(&userapi.Error{Op: opEnsure, Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
+			{VendorField: "Creator", Code: "required", Message: "must not be nil"},
+		}})
+	}
+	user, failure := r.create(r.ctx, ActionCreate, r.creator.CreateUser)
+	var unknown *userapi.Error // the last create whose outcome was
+	for creates := 1; ; creates++ {
+		switch {
+		case failure == nil:
+			return r.done(DispositionCreated, user, nil)
+		case failure.Outcome == userapi.OutcomeCreated && failure.User != nil:
+			return r.created(failure)
+		case failure.Outcome == userapi.OutcomeUnknown, failure.Outcome == userapi.OutcomeCreated:
+			unknown = failure
+		case failure.Kind == userapi.KindConflict:
+			return r.conflict(failure, unknown)
+		case unknown != nil:
+			// The create before was proven to have made no user.
+			return r.failed(revised(failure, userapi.OutcomeRejected))
+		default:
+			return r.failed(failure)
+		}
+
+		found, miss := r.resolve()
+		switch {
+		case found != nil:
+			return r.recovered(found)
+		case miss == nil: // nobody to ask
+			return r.failed(revised(unknown, userapi.OutcomeUnknown))
+		case miss.Kind == userapi.KindConflict && miss.Outcome == userapi.OutcomeRejected:
+			return r.adoptOr(revised(miss, miss.Outcome, unknown.Err))
+		case !provenAbsent(miss):
+			return r.failed(unsettled(unknown, miss))
+		}
+
+		absent := revised(miss, userapi.OutcomeRejected, unknown.Err)
+		repeater, ok := userapi.Ability[userapi.Repeater](r.creator)
+		if !ok {
+			return r.failed(absent)
+		}
+		ctx := r.ctx
+		if creates >= r.maxCreates {
+			// Nothing more is sent, but a request that must not be repeated is still
+			// refused as such.
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithCancel(ctx)
+			cancel()
+		}
+		user, failure = r.create(ctx, ActionRepeat, repeater.RepeatUser)
+		switch {
+		case failure == nil || failure.Outcome != userapi.OutcomeNotSent:
+		case failure.Kind == userapi.KindInvalid:
+			// There the absence is not worth as much.
+			return r.failed(revised(unknown, userapi.OutcomeUnknown))
+		case creates >= r.maxCreates:
+			return r.failed(absent)
+		default:
+			return r.failed(revised(absent, absent.Outcome, unknown.Err, failure))
+		}
+	}
+}
+
+// create calls one of the creator's functions that create.
+func (r *run) create(ctx context.Context, action Action, call func(context.Context, userapi.CreateUserRequest) (*userapi.User, error)) (*userapi.User, *userapi.Error) {
+	begun := time.Now()
+	user, err := call(ctx, r.req)
+	failure := asError(err)
+	if err == nil && (user == nil || user.ID == "") {
+		failure = &userapi.Error{Op: string(action) + " user", Kind: userapi.KindProtocol, Err: errNoUser}
+	}
+	if failure != nil {
+		user = failure.User
+	}
+	r.note(action, begun, user, failure)
+	if failure != nil {
+		return nil, failure
+	}
+	return user, nil
+}
+
+var errNoUser = errors.New("the creator returned neither a user with an id nor an error")
+
+// asError returns err as the *userapi.Error that it is or holds. One that claims too
+// much, or none, becomes an error that claims nothing.
+func asError(err error) *userapi.Error {
+	if err == nil {
+		return nil
+	}
+	var e *userapi.Error
+	if !errors.As(err, &e) || e == nil {
+		e = &userapi.Error{Op: opEnsure, Err: err}
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			e.Kind = userapi.KindTimeout
+		case errors.Is(err, context.Canceled):
+			e.Kind = userapi.KindCanceled
+		}
+		return e
+	}
+	if userapi.MayHaveCreated(err) && (e.Outcome == userapi.OutcomeNotSent || e.Outcome == userapi.OutcomeRejected) {
+		return revised(e, userapi.OutcomeUnknown, err)
+	}
+	return e
+}
+
+// note records a step.
+func (r *run) note(action Action, begun time.Time, user *userapi.User, failure *userapi.Error) {
+	s := Step{Action: action, Started: begun, Duration: time.Since(begun), Err: failure}
+	if user != nil {
+		s.UserID, s.Proof, s.Compared = user.ID, user.Proof, user.Compared
+	}
+	r.res.Steps = append(r.res.Steps, s)
+}
+
+// resolve asks what became of the create. Both results are nil if there is nobody to
+// ask.
+func (r *run) resolve() (*userapi.User, *userapi.Error) {
+	return r.ask(ActionResolve, r.res.Started)
+}
+
+func (r *run) ask(action Action, since time.Time) (*userapi.User, *userapi.Error) {
+	resolver, ok := userapi.Ability[userapi.Resolver](r.creator)
+	if !ok {
+		return nil, nil
+	}
+	begun := time.Now()
+	user, err := resolver.ResolveUser(r.settling, r.req, since)
+	failure := asError(err)
+	if err == nil && (user == nil || user.ID == "") {
+		user, failure = nil, &userapi.Error{Op: "resolve user", Kind: userapi.KindProtocol, Err: errNoUser}
+	}
+	r.note(action, begun, user, failure)
+	if failure != nil {
+		return nil, failure
+	}
+	return user, nil
+}
+
+func provenAbsent(e *userapi.Error) bool {
+	return e.Kind == userapi.KindNotFound && e.Outcome == userapi.OutcomeRejected
+}
+
+// created ends the run with a user whose create failed after all: the second step is
+// unfinished, or the reply broke off.
+func (r *run) created(e *userapi.Error) *userapi.Error {
+	user, broken := e.User, e.Kind == userapi.KindProtocol || !json.Valid(e.User.Raw)
+	if broken {
+		if found, _ := r.resolve(); found != nil && found.ID == user.ID {
+			found.Proof = userapi.ProofReply // it named the id
+			user, broken = found, false
+		}
+	}
+	failure := r.finish(user)
+	if failure == nil && broken {
+		failure = e
+	}
+	return r.done(DispositionCreated, user, failure)
+}
+
+// recovered ends the run with a user that a look-up found.
+func (r *run) recovered(u *userapi.User) *userapi.Error {
+	return r.done(DispositionRecovered, u, r.finish(u))
+}
+
+// finish carries out the second step of a create, where there is one.
+func (r *run) finish(u *userapi.User) *userapi.Error {
+	finisher, ok := userapi.Ability[userapi.Finisher](r.creator)
+	if !ok {
+		return nil
+	}
+	begun := time.Now()
+	failure := asError(finisher.FinishUser(r.settling, r.req, u))
+	if failure != nil {
+		failure = revised(failure, userapi.OutcomeCreated)
+		failure.User, failure.UserID = u, u.ID
+	}
+	r.note(ActionFinish, begun, u, failure)
+	return failure
+}
+
+// conflict ends the run with a conflict, unless it is with the user that this very
+// request made: in a create of this call whose outcome was unknown, or in an earlier
+// call with the same key.
+func (r *run) conflict(e, unknown *userapi.Error) *userapi.Error {
+	if unknown != nil || namesKey(e) {
+		found, miss := r.resolve()
+		switch {
+		case found != nil:
+			return r.recovered(found)
+		case miss == nil:
+			if unknown != nil {
+				return r.failed(revised(e, userapi.OutcomeUnknown))
+			}
+		case miss.Outcome != userapi.OutcomeRejected:
+			return r.failed(unsettled(e, miss))
+		}
+	}
+	return r.adoptOr(e)
+}
+
+// namesKey reports whether a conflict is with the id that the request's
+// IdempotencyKey chose.
+func namesKey(e *userapi.Error) bool {
+	return slices.ContainsFunc(e.FieldErrors, func(f userapi.FieldError) bool { return f.Field == "IdempotencyKey" })
+}
+
+// adoptOr ends the run with the user that is there, if it may be adopted, or else
+// with the conflict.
+func (r *run) adoptOr(conflict *userapi.Error) *userapi.Error {
+	if r.adopt {
+		if found, _ := r.ask(ActionAdopt, time.Time{}); found != nil {
+			return r.done(DispositionExisting, found, nil)
+		}
+	}
+	return r.failed(conflict)
+}
+
+// unsettled is the error of an outcome that stays unknown: that of the create, with
+// what the look-up adds.
+func unsettled(create, look *userapi.Error) *userapi.Error {
+	e := revised(create, userapi.OutcomeUnknown, create.Err, look)
+	e.Candidates = look.Candidates
+	if e.UserID == "" {
+		e.UserID = look.UserID
+	}
+	if e.Code == "" {
+		e.Code = look.Code
+	}
+	return e
+}
+
+// revised returns e with another outcome and, where there are any, other errors
+// below.
+func revised(e *userapi.Error, outcome userapi.Outcome, below ...error) *userapi.Error {
+	changed := *e
+	changed.Op, changed.Outcome = opEnsure, outcome
+	if len(below) > 0 {
+		changed.Err = errors.Join(below...)
+	}
+	return &changed
+}

@@ -1,0 +1,356 @@
+package provision_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+)
+
+// An answer is what a call of a scripted creator returns.
+type answer struct {
+	user *userapi.User
+	err  error
+	// do is called first, with the call's context.
+	do func(context.Context)
+}
+
+// A script is a creator whose every call is answered from a list, and which fails the
+// test when it is asked for more.
+type script struct {
+	t                               *testing.T
+	create, repeat, resolve, finish []answer
+	calls                           []string
+	keys                            []string
+	sinces                          []time.Time
+}
+
+func (s *script) next(ctx context.Context, name string, list *[]answer) (*userapi.User, error) {
+	s.calls = append(s.calls, name)
+	if !assert.NotEmpty(s.t, *list, "an unexpected call of %s", name) {
+		return nil, errors.New("unexpected")
+	}
+	a := (*list)[0]
+	*list = (*list)[1:]
+	if a.do != nil {
+		a.do(ctx)
+	}
+	return a.user, a.err
+}
+
+// creator hides the abilities.
+type creator struct{ s *script }
+
+func (c creator) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
+	c.s.keys = append(c.s.keys, req.IdempotencyKey)
+	return c.s.next(ctx, "create", &c.s.create)
+}
+
+type resolver struct{ creator }
+
+func (c resolver) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
+	c.s.keys = append(c.s.keys, req.IdempotencyKey)
+	c.s.sinces = append(c.s.sinces, since)
+	return c.s.next(ctx, "resolve", &c.s.resolve)
+}
+
+type able struct{ resolver }
+
+func (c able) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
+	if err := ctx.Err(); err != nil && len(c.s.repeat) == 0 {
+		c.s.calls = append(c.s.calls, "repeat, dead")
+		return nil, fail(userapi.KindCanceled, userapi.OutcomeNotSent)
+	}
+	c.s.keys = append(c.s.keys, req.IdempotencyKey)
+	return c.s.next(ctx, "repeat", &c.s.repeat)
+}
+
+func (c able) FinishUser(ctx context.Context, _ userapi.CreateUserRequest, u *userapi.User) error {
+	assert.NotNil(c.s.t, u)
+	_, err := c.s.next(ctx, "finish", &c.s.finish)
+	return err
+}
+
+// wrapper has no ability of its own.
+type wrapper struct{ userapi.Creator }
+
+func (w wrapper) Unwrap() userapi.Creator { return w.Creator }
+
+func fail(kind userapi.Kind, outcome userapi.Outcome) *userapi.Error {
+	return &userapi.Error{Provider: "acme", Op: "create user", Kind: kind, Outcome: outcome}
+}
+
+func user(proof userapi.Proof) *userapi.User {
+	return &userapi.User{Provider: "acme", ID: "7", Email: "planted@example.com", Proof: proof, Compared: []string{"Email"}, Raw: json.RawMessage(`{}`)}
+}
+
+var (
+	unknown  = answer{err: fail(userapi.KindTimeout, userapi.OutcomeUnknown)}
+	absent   = answer{err: fail(userapi.KindNotFound, userapi.OutcomeRejected)}
+	cantTell = answer{err: &userapi.Error{Provider: "acme", Kind: userapi.KindUnavailable, StatusCode: 503, Candidates: []string{"1", "2"}, Code: "ambiguous"}}
+	taken    = answer{err: fail(userapi.KindConflict, userapi.OutcomeRejected)}
+	made     = answer{user: user(userapi.ProofReply)}
+	found    = answer{user: user(userapi.ProofMatch)}
+	fine     = answer{}
+	noRepeat = answer{err: fail(userapi.KindInvalid, userapi.OutcomeNotSent)}
+)
+
+func keyTaken() answer {
+	e := fail(userapi.KindConflict, userapi.OutcomeRejected)
+	e.FieldErrors = []userapi.FieldError{{Field: "IdempotencyKey", VendorField: "userId", Code: "duplicate"}}
+	return answer{err: e}
+}
+
+func created(kind userapi.Kind, raw string) answer {
+	e := fail(kind, userapi.OutcomeCreated)
+	e.User = &userapi.User{Provider: "acme", ID: "7", Raw: json.RawMessage(raw)}
+	return answer{err: e}
+}
+
+func TestEnsure(t *testing.T) {
+	t.Parallel()
+	type list = []answer
+	for name, tt := range map[string]struct {
+		script      script
+		opts        []provision.Option
+		disposition provision.Disposition
+		kind        userapi.Kind // of the error; 0 with a user for none
+		outcome     userapi.Outcome
+		fails       bool
+		calls       string
+	}{
+		"created":                {script{create: list{made}}, nil, provision.DispositionCreated, 0, 0, false, "create"},
+		"not sent":               {script{create: list{{err: fail(userapi.KindInvalid, userapi.OutcomeNotSent)}}}, nil, provision.DispositionNotSent, userapi.KindInvalid, userapi.OutcomeNotSent, true, "create"},
+		"rejected":               {script{create: list{{err: fail(userapi.KindForbidden, userapi.OutcomeRejected)}}}, nil, provision.DispositionRejected, userapi.KindForbidden, userapi.OutcomeRejected, true, "create"},
+		"recovered":              {script{create: list{unknown}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
+		"recovered, unfinished":  {script{create: list{unknown}, resolve: list{found}, finish: list{unknown}}, nil, provision.DispositionRecovered, userapi.KindTimeout, userapi.OutcomeCreated, true, "create resolve finish"},
+		"cannot tell":            {script{create: list{unknown}, resolve: list{cantTell}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve"},
+		"somebody else's":        {script{create: list{unknown}, resolve: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve"},
+		"repeated":               {script{create: list{unknown}, resolve: list{absent}, repeat: list{made}}, nil, provision.DispositionCreated, 0, 0, false, "create resolve repeat"},
+		"repeated twice":         {script{create: list{unknown}, resolve: list{absent, absent}, repeat: list{unknown, made}}, nil, provision.DispositionCreated, 0, 0, false, "create resolve repeat resolve repeat"},
+		"repeated in vain":       {script{create: list{unknown}, resolve: list{absent, absent, absent}, repeat: list{unknown, unknown}}, nil, provision.DispositionRejected, userapi.KindNotFound, userapi.OutcomeRejected, true, "create resolve repeat resolve repeat resolve repeat, dead"},
+		"never repeated":         {script{create: list{unknown}, resolve: list{absent}}, []provision.Option{provision.MaxCreates(1)}, provision.DispositionRejected, userapi.KindNotFound, userapi.OutcomeRejected, true, "create resolve repeat, dead"},
+		"must not be repeated":   {script{create: list{unknown}, resolve: list{absent}, repeat: list{noRepeat}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve repeat"},
+		"nor with a budget of 1": {script{create: list{unknown}, resolve: list{absent}, repeat: list{noRepeat}}, []provision.Option{provision.MaxCreates(0)}, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve repeat"},
+		"repeat refused":         {script{create: list{unknown}, resolve: list{absent}, repeat: list{{err: fail(userapi.KindRateLimited, userapi.OutcomeRejected)}}}, nil, provision.DispositionRejected, userapi.KindRateLimited, userapi.OutcomeRejected, true, "create resolve repeat"},
+		"repeat not sent":        {script{create: list{unknown}, resolve: list{absent}, repeat: list{{err: fail(userapi.KindUnavailable, userapi.OutcomeNotSent)}}}, nil, provision.DispositionRejected, userapi.KindNotFound, userapi.OutcomeRejected, true, "create resolve repeat"},
+		"arrived late":           {script{create: list{unknown}, resolve: list{absent, found}, repeat: list{taken}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve repeat resolve finish"},
+		"arrived late, unseen":   {script{create: list{unknown}, resolve: list{absent, cantTell}, repeat: list{taken}}, nil, provision.DispositionUnknown, userapi.KindConflict, userapi.OutcomeUnknown, true, "create resolve repeat resolve"},
+		"taken meanwhile":        {script{create: list{unknown}, resolve: list{absent, taken}, repeat: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve repeat resolve"},
+		"conflict":               {script{create: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create"},
+		"adopted":                {script{create: list{taken}, resolve: list{found}}, []provision.Option{provision.AdoptMatching()}, provision.DispositionExisting, 0, 0, false, "create resolve"},
+		"not adopted":            {script{create: list{taken}, resolve: list{taken}}, []provision.Option{provision.AdoptMatching()}, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve"},
+		"adoption unclear":       {script{create: list{taken}, resolve: list{cantTell}}, []provision.Option{provision.AdoptMatching()}, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve"},
+		"adopted after unknown":  {script{create: list{unknown}, resolve: list{taken, found}}, []provision.Option{provision.AdoptMatching()}, provision.DispositionExisting, 0, 0, false, "create resolve resolve"},
+		"key was used":           {script{create: list{keyTaken()}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
+		"key was used otherwise": {script{create: list{keyTaken()}, resolve: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve"},
+		"key was used, unclear":  {script{create: list{keyTaken()}, resolve: list{cantTell}}, nil, provision.DispositionUnknown, userapi.KindConflict, userapi.OutcomeUnknown, true, "create resolve"},
+		"unfinished":             {script{create: list{created(userapi.KindTimeout, `{}`)}, finish: list{fine}}, nil, provision.DispositionCreated, 0, 0, false, "create finish"},
+		"stays unfinished":       {script{create: list{created(userapi.KindTimeout, `{}`)}, finish: list{unknown}}, nil, provision.DispositionCreated, userapi.KindTimeout, userapi.OutcomeCreated, true, "create finish"},
+		"cut off":                {script{create: list{created(userapi.KindUnavailable, `{"id":7,`)}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionCreated, 0, 0, false, "create resolve finish"},
+		"cut off for good":       {script{create: list{created(userapi.KindUnavailable, `{"id":7,`)}, resolve: list{cantTell}, finish: list{fine}}, nil, provision.DispositionCreated, userapi.KindUnavailable, userapi.OutcomeCreated, true, "create resolve finish"},
+		"no verdict":             {script{create: list{{err: context.DeadlineExceeded}}, resolve: list{cantTell}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve"},
+		"joined verdicts":        {script{create: list{{err: errors.Join(fail(userapi.KindInvalid, userapi.OutcomeRejected), unknown.err)}}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
+		"neither":                {script{create: list{{}}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
+		"look-up finds nobody":   {script{create: list{unknown}, resolve: list{{}}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := tt.script
+			s.t = t
+			res, err := provision.Ensure(t.Context(), wrapper{able{resolver{creator{&s}}}}, userapi.CreateUserRequest{}, tt.opts...)
+			assert.Equal(t, tt.disposition, res.Disposition)
+			assert.Equal(t, tt.calls, strings.Join(s.calls, " "))
+			assert.Zero(t, len(s.create)+len(s.repeat)+len(s.resolve)+len(s.finish), "every answer is asked for")
+			assert.Len(t, res.Steps, len(s.calls))
+			hasUser := tt.disposition >= provision.DispositionCreated
+			assert.Equal(t, hasUser, res.User != nil)
+			if !tt.fails {
+				require.NoError(t, err)
+			} else {
+				var e *userapi.Error
+				require.ErrorAs(t, err, &e)
+				assert.Same(t, e, err)
+				assert.Equal(t, tt.kind, e.Kind)
+				assert.Equal(t, tt.outcome, e.Outcome)
+				assert.Equal(t, hasUser || tt.disposition == provision.DispositionUnknown, userapi.MayHaveCreated(err))
+			}
+			assert.Equal(t, err, res.Err)
+			for _, key := range s.keys {
+				assert.Equal(t, res.IdempotencyKey, key, "one key for all calls")
+			}
+			assert.NotEmpty(t, res.IdempotencyKey)
+			for i, since := range s.sinces {
+				if zero := i == len(s.sinces)-1 && (strings.HasPrefix(name, "adopt") || name == "not adopted"); zero {
+					assert.Zero(t, since)
+				} else {
+					assert.Equal(t, res.Started, since)
+				}
+			}
+			if len(s.calls) > 0 && tt.disposition != provision.DispositionUnknown {
+				assert.Equal(t, "acme", res.Target)
+			}
+		})
+	}
+}
+
+func TestWithoutAbilities(t *testing.T) {
+	t.Parallel()
+	s := &script{t: t, create: []answer{unknown}}
+	res, err := provision.Ensure(t.Context(), creator{s}, userapi.CreateUserRequest{})
+	assert.Equal(t, provision.DispositionUnknown, res.Disposition)
+	require.ErrorIs(t, err, userapi.ErrTimeout)
+	assert.True(t, userapi.MayHaveCreated(err))
+
+	s = &script{t: t, create: []answer{unknown}, resolve: []answer{absent}}
+	res, err = provision.Ensure(t.Context(), resolver{creator{s}}, userapi.CreateUserRequest{})
+	assert.Equal(t, provision.DispositionRejected, res.Disposition)
+	require.ErrorIs(t, err, userapi.ErrNotFound)
+
+	s = &script{t: t, create: []answer{created(userapi.KindProtocol, `{}`)}}
+	res, err = provision.Ensure(t.Context(), creator{s}, userapi.CreateUserRequest{})
+	assert.Equal(t, provision.DispositionCreated, res.Disposition)
+	require.ErrorIs(t, err, userapi.ErrProtocol, "what the reply held cannot be read again")
+	assert.Equal(t, "7", res.User.ID)
+
+	res, err = provision.Ensure(t.Context(), nil, userapi.CreateUserRequest{})
+	assert.Equal(t, provision.DispositionNotSent, res.Disposition)
+	require.ErrorIs(t, err, userapi.ErrInvalid)
+}
+
+// TestErrorsTell: what the look-up adds, and what the create failed with, are found.
+func TestErrorsTell(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("reset")
+	first := fail(userapi.KindUnavailable, userapi.OutcomeUnknown)
+	first.Err = cause
+	s := &script{t: t, create: []answer{{err: first}}, resolve: []answer{cantTell}}
+	_, err := provision.Ensure(t.Context(), able{resolver{creator{s}}}, userapi.CreateUserRequest{})
+	var e *userapi.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, []string{"1", "2"}, e.Candidates)
+	assert.Equal(t, "ambiguous", e.Code)
+	require.ErrorIs(t, err, cause)
+	require.NotErrorIs(t, err, userapi.ErrNotFound)
+	assert.Equal(t, "acme: ensure user: unavailable (code ambiguous), the user may or may not exist", err.Error())
+	assert.Empty(t, first.Candidates, "the creator's error is not changed")
+
+	s = &script{t: t, create: []answer{{err: first}}, resolve: []answer{absent}}
+	_, err = provision.Ensure(t.Context(), able{resolver{creator{s}}}, userapi.CreateUserRequest{}, provision.MaxCreates(1))
+	require.ErrorIs(t, err, cause)
+	require.ErrorIs(t, err, userapi.ErrNotFound)
+	require.NotErrorIs(t, err, context.Canceled)
+}
+
+func TestKeyIsKept(t *testing.T) {
+	t.Parallel()
+	s := &script{t: t, create: []answer{made}}
+	res, err := provision.Ensure(t.Context(), creator{s}, userapi.CreateUserRequest{IdempotencyKey: "sign-up 7"})
+	require.NoError(t, err)
+	assert.Equal(t, "sign-up 7", res.IdempotencyKey)
+	assert.Equal(t, []string{"sign-up 7"}, s.keys)
+}
+
+func TestGrace(t *testing.T) {
+	t.Parallel()
+	ends := func(limit time.Duration) answer { // waits for the context's end
+		return answer{err: cantTell.err, do: func(ctx context.Context) {
+			begun := time.Now()
+			<-ctx.Done()
+			if took := time.Since(begun); took != limit {
+				panic(fmt.Sprint("ended after ", took, ", want ", limit))
+			}
+		}}
+	}
+	for name, tt := range map[string]struct {
+		opts  []provision.Option
+		limit time.Duration
+	}{
+		"default": {nil, 15 * time.Second},
+		"longer":  {[]provision.Option{provision.Grace(time.Minute)}, time.Minute},
+		"none":    {[]provision.Option{provision.Grace(-1)}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				until := answer{err: unknown.err, do: func(ctx context.Context) { <-ctx.Done() }}
+				s := &script{t: t, create: []answer{until}, resolve: []answer{ends(tt.limit)}}
+				res, err := provision.Ensure(ctx, able{resolver{creator{s}}}, userapi.CreateUserRequest{}, tt.opts...)
+				require.Error(t, err)
+				assert.Equal(t, provision.DispositionUnknown, res.Disposition)
+			})
+		})
+	}
+}
+
+// TestNothingIsCreatedInGrace: the repeat gets the caller's context, which is over.
+func TestNothingIsCreatedInGrace(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	first := unknown
+	first.do = func(context.Context) { cancel() }
+	s := &script{t: t, create: []answer{first}, resolve: []answer{absent}}
+	res, err := provision.Ensure(ctx, able{resolver{creator{s}}}, userapi.CreateUserRequest{})
+	require.ErrorIs(t, err, userapi.ErrNotFound)
+	assert.Equal(t, provision.DispositionRejected, res.Disposition)
+	assert.Equal(t, "create resolve repeat, dead", strings.Join(s.calls, " "))
+}
+
+func TestResultIsShownWithoutValues(t *testing.T) {
+	t.Parallel()
+	e := fail(userapi.KindTimeout, userapi.OutcomeUnknown)
+	e.Message, e.Err, e.Attempts, e.StatusCode = "planted-message", errors.New("planted-cause"), 2, 504
+	s := &script{t: t, create: []answer{{err: e}}, resolve: []answer{found}, finish: []answer{fine}}
+	req := userapi.CreateUserRequest{IdempotencyKey: "planted-key", Email: "planted@example.com", Password: "planted-password"}
+	res, err := provision.Ensure(t.Context(), able{resolver{creator{s}}}, req)
+	require.NoError(t, err)
+	text := "user at acme: recovered as 7 (proof match); create: timeout, unknown, status 504, 2 attempts, " +
+		"then resolve: ok, user 7, proof match, compared Email, then finish: ok, user 7, proof match, compared Email"
+	assert.Equal(t, text, res.String())
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("result", "result", res)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("result", "result", &res)
+	encoded, err := json.Marshal(res)
+	require.NoError(t, err)
+	for _, shown := range []string{fmt.Sprintf("%v %+v %#v %s %q %x %d", res, res, &res, res, res, res, res), log.String(), string(encoded)} {
+		assert.Contains(t, shown, "recovered")
+		assert.NotContains(t, shown, "planted")
+	}
+	var back struct {
+		Disposition provision.Disposition `json:"disposition"`
+		UserID      string                `json:"user_id"`
+		Steps       []struct{ Action string }
+	}
+	require.NoError(t, json.Unmarshal(encoded, &back))
+	assert.Equal(t, provision.DispositionRecovered, back.Disposition)
+	assert.Equal(t, "7", back.UserID)
+	assert.Len(t, back.Steps, 3)
+}
+
+func TestDispositionsAreFrozen(t *testing.T) {
+	t.Parallel()
+	for i, name := range []string{"unknown", "not_sent", "rejected", "created", "recovered", "existing"} {
+		d := provision.Disposition(i)
+		assert.Equal(t, name, d.String())
+		text, err := d.MarshalText()
+		require.NoError(t, err)
+		var back provision.Disposition
+		require.NoError(t, back.UnmarshalText(text))
+		assert.Equal(t, d, back)
+	}
+	assert.Equal(t, "disposition(6)", provision.Disposition(6).String())
+	require.Error(t, new(provision.Disposition).UnmarshalText([]byte("other")))
+}

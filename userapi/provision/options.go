@@ -1,0 +1,33 @@
+package provision
+
+import "time"
+
+const (
+	defaultMaxCreates = 3
+	defaultGrace      = 15 * time.Second
+)
+
+type options struct {
+	adopt      bool
+	maxCreates int
+	grace      time.Duration
+}
+
+// An Option changes what Ensure does.
+type Option func(*options)
+
+// AdoptMatching makes a user that is there already, and whose every identity key
+// equals the request's, a result of DispositionExisting instead of a conflict. The
+// package's documentation says what that proves. At User.com a create with a taken
+// user_id may have changed that user before the conflict was seen.
+func AdoptMatching() Option { return func(o *options) { o.adopt = true } }
+
+// MaxCreates is how many creates Ensure sends at most, the first one included; what
+// the client itself sends again because it was provably not carried out does not
+// count. The default is 3; 1 never repeats, and less counts as 1.
+func MaxCreates(n int) Option { return func(o *options) { o.maxCreates = max(n, 1) } }
+
+// Grace is how long Ensure may go on after the caller's context has ended, to settle
+// an unknown outcome and to finish the user that it finds. The default is 15 s; 0 or
+// less allows no more than the caller's context.
+func Grace(d time.Duration) Option { return func(o *options) { o.grace = max(d, 0) } }

@@ -1,0 +1,159 @@
+package provision
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A Result says what became of a user that was asked for, and how that is known.
+type Result struct {
+	// Target is the vendor's name; "" when nothing told it.
+	Target      string
+	Disposition Disposition
+	// User is set with DispositionCreated, Recovered and Existing.
+	User *userapi.User
+	// Err is the *userapi.Error that Ensure returned, nil for none. It may stand beside
+	// a User: the user exists, and its second step is unfinished or what the vendor
+	// told of it was cut off.
+	Err error
+	// IdempotencyKey is the key that was used: the request's, or the one that Ensure
+	// gave it. A later call that has it goes on where this one ended.
+	IdempotencyKey string
+	// Started is when the first create began.
+	Started time.Time
+	// Steps are what was done, in order.
+	Steps []Step
+}
+
+// An Action is what a step did.
+type Action string
+
+// The actions.
+const (
+	// ActionCreate is a call of CreateUser, ActionRepeat one of RepeatUser.
+	ActionCreate Action = "create"
+	ActionRepeat Action = "repeat"
+	// ActionResolve asked for the user that the create made, ActionAdopt for one of any
+	// age.
+	ActionResolve Action = "resolve"
+	ActionAdopt   Action = "adopt"
+	// ActionFinish is a call of FinishUser.
+	ActionFinish Action = "finish"
+)
+
+// A Step is a call that Ensure made. It holds no value of the request.
+type Step struct {
+	Action   Action        `json:"action"`
+	Started  time.Time     `json:"started"`
+	Duration time.Duration `json:"duration_ns"`
+	// UserID, Proof and Compared tell of the user that the step had or found. Compared
+	// names the request's fields that equalled the user's.
+	UserID   string        `json:"user_id,omitempty"`
+	Proof    userapi.Proof `json:"proof"`
+	Compared []string      `json:"compared,omitempty"`
+	// Err is the step's error, nil for a success. It is logged without its texts.
+	Err *userapi.Error `json:"error,omitempty"`
+}
+
+// String says what the step did and what came of it.
+func (s Step) String() string {
+	var b strings.Builder
+	b.WriteString(string(s.Action) + ": ")
+	if s.Err != nil {
+		b.WriteString(s.Err.Kind.String() + ", " + s.Err.Outcome.String())
+		if s.Err.StatusCode != 0 {
+			b.WriteString(", status " + strconv.Itoa(s.Err.StatusCode))
+		}
+		if s.Err.Attempts > 1 {
+			b.WriteString(", " + strconv.Itoa(s.Err.Attempts) + " attempts")
+		}
+		if len(s.Err.Candidates) > 0 {
+			b.WriteString(", candidates " + strings.Join(s.Err.Candidates, " "))
+		}
+		return b.String()
+	}
+	b.WriteString("ok")
+	if s.UserID != "" {
+		b.WriteString(", user " + s.UserID + ", proof " + s.Proof.String())
+	}
+	if len(s.Compared) > 0 {
+		b.WriteString(", compared " + strings.Join(s.Compared, " "))
+	}
+	return b.String()
+}
+
+// String describes the result in one line, without any value of the request.
+func (r Result) String() string {
+	var b strings.Builder
+	b.WriteString("user at " + r.target() + ": " + r.Disposition.String())
+	if r.User != nil {
+		b.WriteString(" as " + r.User.ID + " (proof " + r.User.Proof.String() + ")")
+	}
+	for i, s := range r.Steps {
+		if i == 0 {
+			b.WriteString("; ")
+		} else {
+			b.WriteString(", then ")
+		}
+		b.WriteString(s.String())
+	}
+	return b.String()
+}
+
+func (r Result) target() string {
+	if r.Target == "" {
+		return "a vendor without a name"
+	}
+	return r.Target
+}
+
+// Format writes String for every verb.
+func (r Result) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String()) }
+
+func (r Result) userID() string {
+	if r.User == nil {
+		return ""
+	}
+	return r.User.ID
+}
+
+// LogValue returns what may be logged, as a group.
+func (r Result) LogValue() slog.Value {
+	attrs := []slog.Attr{
+		slog.String("target", r.Target),
+		slog.String("disposition", r.Disposition.String()),
+	}
+	if r.User != nil {
+		attrs = append(attrs, slog.String("user_id", r.User.ID), slog.String("proof", r.User.Proof.String()))
+	}
+	steps := make([]string, len(r.Steps))
+	for i, s := range r.Steps {
+		steps[i] = s.String()
+	}
+	return slog.GroupValue(append(attrs, slog.Any("steps", steps))...)
+}
+
+// MarshalJSON encodes what may be logged: of the user its id and proof, and of errors
+// what their own MarshalJSON shows.
+func (r Result) MarshalJSON() ([]byte, error) {
+	shown := struct {
+		Target      string         `json:"target"`
+		Disposition Disposition    `json:"disposition"`
+		UserID      string         `json:"user_id,omitempty"`
+		Proof       *userapi.Proof `json:"proof,omitempty"`
+		Err         error          `json:"error,omitempty"`
+		Started     time.Time      `json:"started,omitzero"`
+		Steps       []Step         `json:"steps,omitempty"`
+	}{Target: r.Target, Disposition: r.Disposition, UserID: r.userID(), Err: r.Err, Started: r.Started, Steps: r.Steps}
+	if r.User != nil {
+		shown.Proof = &r.User.Proof
+	}
+	return json.Marshal(shown)
+}
