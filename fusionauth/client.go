@@ -17,7 +17,7 @@ const Name = "fusionauth"
 // Config makes a Client. APIKey and HTTP.BaseURL must be set.
 type Config struct {
 	// APIKey is the key from FusionAuth's settings. It needs the right to POST to
-	// /api/user.
+	// /api/user, to GET from it for look-ups and to DELETE from it for deletes.
 	APIKey userapi.Secret
 	// TenantID is the UUID of the tenant that users are created in, unless a request
 	// names another. "" is for servers with one tenant and for keys that are bound to

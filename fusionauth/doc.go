@@ -26,7 +26,8 @@
 // or else a random one. A UUID is one in the form of 36 characters, of any version;
 // it is sent in lower case. What a text derives to is written at [Namespace]: the
 // same text gives the same id, also after a restart and from another program, so
-// that a second create of it is refused as a duplicate. Every error of a create
+// that a second create of it is refused as a duplicate: with an error of the field
+// ExternalID or IdempotencyKey, whichever gave the id. Every error of a create
 // holds the id in Error.UserID. Only the native call can leave the id to the
 // server; see [ServerAssigned].
 //
@@ -71,8 +72,66 @@
 // the code retryableConflict. Nothing else. A 409 that outlasts the attempts is a
 // Conflict without FieldErrors: nothing is taken, and a later call may succeed.
 //
+// Look-ups and deletes do no harm when they are sent twice. They are tried again after
+// every failure of the way and after 5xx too.
+//
+// # Look-ups
+//
+// Users.Get reads a user by its id, Users.GetByEmail and Users.GetByLoginID by what it
+// logs in with, Users.Delete and Client.DeleteUser delete it for good, and
+// Users.Deactivate softly. Each goes to the client's tenant. That is optional for a
+// call by id, which without it reaches every tenant; a call by anything else fails
+// with the code TenantIdRequired where there are several tenants and none is named.
+// FusionAuth says that there is no such user by an empty 404, also of a user of
+// another tenant. That is a KindNotFound with OutcomeRejected. A 404 with a page in it
+// is a proxy's: a KindProtocol that leaves it unknown, as every other error does.
+//
+// # Resolving an unknown outcome
+//
+// ResolveUser is asked after a create that ended with OutcomeUnknown, with the same
+// request, the same tenant, and the time before the create:
+//
+//	since := time.Now()
+//	user, err := c.CreateUser(ctx, req)
+//	if userapi.MayHaveCreated(err) {
+//		user, err = c.ResolveUser(ctx, req, since)
+//		if errors.Is(err, userapi.ErrNotFound) {
+//			user, err = c.RepeatUser(ctx, req)
+//		}
+//	}
+//
+// Where the request gives the user's id, by Extra.UserID, ExternalID or
+// IdempotencyKey, the user is read by that id, and the user's Proof is ProofID. An id
+// of the IdempotencyKey's stands for this one create, so that the user's age does not
+// matter. One of the others stands for the user: its insertInstant is held against
+// since, by the server's clock. With the zero since, which asks for such a user of any
+// age, a miss by the id goes on to the keys below; a user of another id than ExternalID
+// or Extra.UserID asks for is a Conflict.
+//
+// Where the request gives no id, CreateUser made a random one. The user is then looked
+// for by e-mail address, user name and phone number, and its Proof is ProofMatch: a
+// user whose keys are the request's and who is no older than since. It may still be
+// another caller's of the same moment, and says nothing of the password. Set
+// IdempotencyKey to have a proof, or set Extra.UserID to the UserID of the create's
+// error, which is the random id. On a tenant with unique user names, where FusionAuth
+// adds a suffix to a name that is taken, a user
+// name alone proves neither that there is such a user nor that there is none.
+//
+// Whoever is found is compared with every key that was sent, and User.Compared names
+// those that are equal: the id, user.email and user.username without regard to case,
+// and user.phoneNumber by its digits, where a number without its country equals the
+// end of the stored one. A number that may be written in another way, as with letters
+// or an extension, leaves it unknown. Any other difference is a Conflict, also where
+// the user has no such member. mobilePhone is an attribute and is not compared, nor is
+// anything else that others may change.
+//
+// A user is absent when three looks, with growing waits between them, found nobody, by an empty
+// 404. RepeatUser needs an id in the request: a repeat has the id of the first, so that
+// FusionAuth refuses the later of the two with a Conflict that names userId.
+//
 // # As
 //
-// userapi.As finds *[CreateUserResponse] in the user, and errors.As finds
+// userapi.As finds *[CreateUserResponse] in the user, also in one that a look-up
+// found, and errors.As finds
 // *[APIError] in an error that a reply caused.
 package fusionauth

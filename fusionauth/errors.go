@@ -288,9 +288,9 @@ func newError(op string, res *transport.Result, mask provider.Mask, to target) *
 		field, shown := neutralField(path), path
 		isID := path == "userId" || path == "user.id"
 		switch {
-		case isID && to.externalID != "":
-			field = "ExternalID"
-		case !isID && neutralFields[path] == "":
+		case isID:
+			field = to.idField
+		case neutralFields[path] == "":
 			shown = mask.Code(path)
 		}
 		for _, d := range vendor.FieldErrors[path] {

@@ -34,15 +34,15 @@ func TestReplyToError(t *testing.T) {
 	t.Parallel()
 	type field struct{ name, vendor, code string }
 	for _, tt := range []struct {
-		name       string
-		status     int
-		body       string
-		kind       userapi.Kind
-		outcome    userapi.Outcome
-		again      transport.Again
-		code       string
-		fields     []field
-		externalID bool
+		name    string
+		status  int
+		body    string
+		kind    userapi.Kind
+		outcome userapi.Outcome
+		again   transport.Again
+		code    string
+		fields  []field
+		idField string
 	}{
 		{
 			name: "a duplicate", status: 400, body: duplicateEmail,
@@ -55,9 +55,14 @@ func TestReplyToError(t *testing.T) {
 			fields: []field{{"Email", "user.email", "blank"}, {"Password", "user.password", "blank"}, {"Username", "user.username", "blank"}, {"", "userId", "duplicate"}},
 		},
 		{
-			name: "the id that ExternalID gave", status: 400, body: `{"fieldErrors":{"userId":[{"code":"[duplicate]userId"}]}}`, externalID: true,
+			name: "the id that ExternalID gave", status: 400, body: `{"fieldErrors":{"userId":[{"code":"[duplicate]userId"}]}}`, idField: "ExternalID",
 			kind: userapi.KindConflict, outcome: userapi.OutcomeRejected,
 			fields: []field{{"ExternalID", "userId", "duplicate"}},
+		},
+		{
+			name: "the id that IdempotencyKey gave", status: 400, body: `{"fieldErrors":{"user.id":[{"code":"[duplicate]user.id"}]}}`, idField: "IdempotencyKey",
+			kind: userapi.KindConflict, outcome: userapi.OutcomeRejected,
+			fields: []field{{"IdempotencyKey", "user.id", "duplicate"}},
 		},
 		{
 			name: "a user name", status: 400, body: `{"fieldErrors":{"user.username":[{"code":"[duplicate]user.username","message":"A User with username = [bob] already exists."}]}}`,
@@ -182,10 +187,7 @@ func TestReplyToError(t *testing.T) {
 			assert.Equal(t, tt.body, string(api.Body))
 			assert.Equal(t, "b", api.Header.Get("A"))
 
-			to := target{userID: "2bc3b58e-1f0d-4c4e-9a52-5b3f1d8e6a70"}
-			if tt.externalID {
-				to.externalID = "customer-42"
-			}
+			to := target{userID: "2bc3b58e-1f0d-4c4e-9a52-5b3f1d8e6a70", idField: tt.idField}
 			e := newError(provider.OpCreate, &transport.Result{Verdict: v, Reply: r}, provider.NewMask(nil, ""), to)
 			assert.Equal(t, tt.code, e.Code)
 			var fields []field

@@ -2,12 +2,15 @@ package fusionauth_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/enlist-go/enlist/fusionauth"
 	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
 // The user's id follows from the caller's own: created again, it is the same.
@@ -32,4 +35,93 @@ func ExampleClient_CreateUser() {
 	e, _ := err.(*userapi.Error)
 	fmt.Println(e.Kind, e.UserID == first.ID)
 	// Output: conflict true
+}
+
+// exampleClient returns a client, and the server that stands in for FusionAuth.
+func exampleClient() (*fusionauth.Client, *fusionauthtest.Server) {
+	srv, err := fusionauthtest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	cfg := srv.Config()
+	cfg.HTTP.Retry.BaseWait = time.Millisecond // of the waits between looks; the default is 250 ms
+	c, err := fusionauth.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return c, srv
+}
+
+// The reply to a create gets lost. The user is read back by the id that follows from
+// the key.
+func ExampleClient_ResolveUser() {
+	c, srv := exampleClient()
+	defer srv.Close()
+	srv.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup})
+	ctx := context.Background()
+	req := userapi.CreateUserRequest{IdempotencyKey: "sign-up 17", Email: "peter@example.com", Password: "!Peter009"}
+	since := time.Now()
+	user, err := c.CreateUser(ctx, req)
+	if userapi.MayHaveCreated(err) {
+		user, err = c.ResolveUser(ctx, req, since)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(user.Proof, user.Compared, srv.UserCount())
+	// Output: id [IdempotencyKey Email] 1
+}
+
+// A create got lost on its way. That there is no user is proven before it is repeated.
+func ExampleClient_RepeatUser() {
+	c, srv := exampleClient()
+	defer srv.Close()
+	srv.Inject(userapitest.Fault{When: userapitest.BeforeCommit, Do: userapitest.Hangup})
+	ctx := context.Background()
+	req := userapi.CreateUserRequest{IdempotencyKey: "sign-up 17", Email: "peter@example.com", Password: "!Peter009"}
+	since := time.Now()
+	user, err := c.CreateUser(ctx, req)
+	if userapi.MayHaveCreated(err) {
+		user, err = c.ResolveUser(ctx, req, since)
+	}
+	if errors.Is(err, userapi.ErrNotFound) {
+		user, err = c.RepeatUser(ctx, req)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(user.Proof, srv.UserCount())
+	// Output: reply 1
+}
+
+func ExampleClient_DeleteUser() {
+	c, srv := exampleClient()
+	defer srv.Close()
+	ctx := context.Background()
+	user, err := c.CreateUser(ctx, userapi.CreateUserRequest{Email: "peter@example.com", Password: "!Peter009"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(c.DeleteUser(ctx, user.ID), srv.UserCount())
+	err = c.DeleteUser(ctx, user.ID)
+	fmt.Println(errors.Is(err, userapi.ErrNotFound))
+	// Output:
+	// <nil> 0
+	// true
+}
+
+func ExampleUsersService_GetByEmail() {
+	c, srv := exampleClient()
+	defer srv.Close()
+	ctx := context.Background()
+	_, err := c.CreateUser(ctx, userapi.CreateUserRequest{Username: "peter", Email: "Peter@Example.com", Password: "!Peter009"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	found, err := c.Users.GetByEmail(ctx, "peter@example.com")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(*found.User.Username, *found.User.Active)
+	// Output: peter true
 }

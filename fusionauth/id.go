@@ -29,17 +29,25 @@ func namespace() uuid.UUID {
 // mustBeUUID is what is expected of an id.
 const mustBeUUID = "must be a UUID in its form of 36 characters"
 
+// The fields of a neutral request that can give the user's id.
+const (
+	fieldExternalID     = "ExternalID"
+	fieldIdempotencyKey = "IdempotencyKey"
+)
+
 // A target says which user a create makes, and where.
 type target struct {
 	// userID is the id that this client chose; "" leaves it to the server.
 	userID string
 	// tenantID is the tenant that the call is scoped to; "" for none.
 	tenantID string
+	// idField is the field of the neutral request that gave the id; "" where none did.
+	idField string
 	// externalID is the neutral request's ExternalID where it gave the id.
 	externalID string
 }
 
-// route returns the path to post to, and its template for logs.
+// route returns the user's path, and its template for logs.
 func (t target) route() (path, template string) {
 	if t.userID == "" {
 		return "/api/user", "/api/user"
@@ -61,10 +69,10 @@ func (t *target) choose(own string, req *userapi.CreateUserRequest) {
 	case external != "":
 		t.userID = external
 	case req.IdempotencyKey != "":
-		t.userID = deriveID(t.tenantID, "key", req.IdempotencyKey)
+		t.userID, t.idField = deriveID(t.tenantID, "key", req.IdempotencyKey), fieldIdempotencyKey
 	}
 	if external != "" && external == t.userID {
-		t.externalID = req.ExternalID
+		t.externalID, t.idField = req.ExternalID, fieldExternalID
 	}
 }
 

@@ -28,20 +28,20 @@ func TestChosenIDsAreFrozen(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, tenant, own, external, key string
-		id, externalID                   string
+		id, externalID, field            string
 	}{
-		{name: "an external id", external: "customer-42", id: "aac12bd6-f50d-5834-8481-4cfaaf4e0a5a", externalID: "customer-42"},
-		{name: "an external id in a tenant", tenant: tenantUUID, external: "customer-42", id: "bfa70ae3-abe7-5e94-a063-23efc12157e9", externalID: "customer-42"},
-		{name: "a key", key: "customer-42", id: "181e05b5-a942-52cc-ace0-9ea94013a159"},
-		{name: "a key in a tenant", tenant: tenantUUID, key: "signup-7", id: "32de4e9c-34d9-5374-9d11-b4f0016e214a"},
-		{name: "beyond ASCII", external: "żółw 🐢", id: "c9457a0f-a182-54aa-9cf2-5004f79635de", externalID: "żółw 🐢"},
-		{name: "a bar in the text", external: "a|b", id: "f80519ec-5566-5d16-ab7d-9fc27792cf23", externalID: "a|b"},
-		{name: "a UUID without hyphens", key: "2ed6657de927568b95e12665a8aea6a2", id: "8226de54-99c2-5d59-9238-fbd3f98c91d1"},
-		{name: "a UUID", tenant: tenantUUID, external: strings.ToUpper(plainUUID), id: plainUUID, externalID: strings.ToUpper(plainUUID)},
-		{name: "a UUID as the key", tenant: tenantUUID, key: strings.ToUpper(plainUUID), id: plainUUID},
-		{name: "the external id before the key", external: "customer-42", key: "signup-7", id: "aac12bd6-f50d-5834-8481-4cfaaf4e0a5a", externalID: "customer-42"},
+		{name: "an external id", external: "customer-42", id: "aac12bd6-f50d-5834-8481-4cfaaf4e0a5a", externalID: "customer-42", field: "ExternalID"},
+		{name: "an external id in a tenant", tenant: tenantUUID, external: "customer-42", id: "bfa70ae3-abe7-5e94-a063-23efc12157e9", externalID: "customer-42", field: "ExternalID"},
+		{name: "a key", key: "customer-42", id: "181e05b5-a942-52cc-ace0-9ea94013a159", field: "IdempotencyKey"},
+		{name: "a key in a tenant", tenant: tenantUUID, key: "signup-7", id: "32de4e9c-34d9-5374-9d11-b4f0016e214a", field: "IdempotencyKey"},
+		{name: "beyond ASCII", external: "żółw 🐢", id: "c9457a0f-a182-54aa-9cf2-5004f79635de", externalID: "żółw 🐢", field: "ExternalID"},
+		{name: "a bar in the text", external: "a|b", id: "f80519ec-5566-5d16-ab7d-9fc27792cf23", externalID: "a|b", field: "ExternalID"},
+		{name: "a UUID without hyphens", key: "2ed6657de927568b95e12665a8aea6a2", id: "8226de54-99c2-5d59-9238-fbd3f98c91d1", field: "IdempotencyKey"},
+		{name: "a UUID", tenant: tenantUUID, external: strings.ToUpper(plainUUID), id: plainUUID, externalID: strings.ToUpper(plainUUID), field: "ExternalID"},
+		{name: "a UUID as the key", tenant: tenantUUID, key: strings.ToUpper(plainUUID), id: plainUUID, field: "IdempotencyKey"},
+		{name: "the external id before the key", external: "customer-42", key: "signup-7", id: "aac12bd6-f50d-5834-8481-4cfaaf4e0a5a", externalID: "customer-42", field: "ExternalID"},
 		{name: "one's own before all", own: plainUUID, external: "customer-42", key: "signup-7", id: plainUUID},
-		{name: "one's own, the same", own: plainUUID, external: plainUUID, id: plainUUID, externalID: plainUUID},
+		{name: "one's own, the same", own: plainUUID, external: plainUUID, id: plainUUID, externalID: plainUUID, field: "ExternalID"},
 		{name: "none"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -50,6 +50,7 @@ func TestChosenIDsAreFrozen(t *testing.T) {
 			to.choose(tt.own, &userapi.CreateUserRequest{ExternalID: tt.external, IdempotencyKey: tt.key})
 			assert.Equal(t, tt.id, to.userID)
 			assert.Equal(t, tt.externalID, to.externalID)
+			assert.Equal(t, tt.field, to.idField)
 		})
 	}
 }

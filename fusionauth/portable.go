@@ -14,6 +14,9 @@ import (
 var (
 	_ userapi.Creator     = (*Client)(nil)
 	_ userapi.Preflighter = (*Client)(nil)
+	_ userapi.Resolver    = (*Client)(nil)
+	_ userapi.Repeater    = (*Client)(nil)
+	_ userapi.Deleter     = (*Client)(nil)
 	_ userapi.Extension   = Extra{}
 )
 
@@ -71,37 +74,50 @@ func (x Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
 // the package's documentation lists.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
-	body, to, unmapped, failure := c.core.mapRequest(&req)
+	m, failure := c.core.mapRequest(&req, false)
 	if failure != nil {
 		return nil, failure
 	}
-	if to.userID == "" {
-		to.userID = uuid.New().String()
+	if m.to.userID == "" {
+		m.to.userID = uuid.New().String()
 	}
-	resp, failure := c.Users.create(ctx, body, to)
+	return c.create(ctx, &req, m)
+}
+
+// create sends a neutral request that was mapped.
+func (c *Client) create(ctx context.Context, req *userapi.CreateUserRequest, m mapped) (*userapi.User, error) {
+	resp, failure := c.Users.create(ctx, m.body, m.to)
 	if failure != nil {
-		provider.MaskRequest(failure, &req)
+		provider.MaskRequest(failure, req)
 		if failure.User != nil {
-			failure.User.Unmapped = unmapped
+			failure.User.Unmapped = m.unmapped
 		}
 		return nil, failure
 	}
-	user := c.core.neutral(resp, to)
-	user.Unmapped = unmapped
+	user := c.core.neutral(resp, m.to)
+	user.Unmapped = m.unmapped
 	return user, nil
 }
 
 // PreflightUser checks a request without sending anything.
 func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
-	if _, _, _, failure := c.core.mapRequest(&req); failure != nil {
+	if _, failure := c.core.mapRequest(&req, false); failure != nil {
 		return failure
 	}
 	return nil
 }
 
-// mapRequest turns a neutral request into the body of the vendor's. The id is left
-// empty where the request gives none.
-func (c *core) mapRequest(req *userapi.CreateUserRequest) (body []byte, to target, unmapped []string, failure *userapi.Error) {
+// mapped is a neutral request in the vendor's terms.
+type mapped struct {
+	user     *NewUser
+	body     []byte
+	to       target
+	unmapped []string
+}
+
+// mapRequest turns a neutral request into the vendor's. The id is left empty where
+// the request gives none, which needsID refuses.
+func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped, *userapi.Error) {
 	check := provider.NewCheck(Name, req)
 	x := provider.Extension[Extra](&check, req.Extensions)
 	if x == nil {
@@ -141,15 +157,20 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest) (body []byte, to targe
 	}
 	check.Unmapped("Tags", len(req.Tags) > 0)
 
-	to = c.target(x, req, &check)
+	to := c.target(x, req, &check)
+	if needsID && x.UserID == "" && req.ExternalID == "" && req.IdempotencyKey == "" {
+		for _, field := range [...]string{fieldIdempotencyKey, fieldExternalID} {
+			check.Required(field, "userId", "one of IdempotencyKey and ExternalID must be set, so that a repeat has the id of the first")
+		}
+	}
 	check.Unmapped("ExternalID", req.ExternalID != "" && to.externalID == "")
 	r.check(&check)
-	body = r.encode(&check)
+	body := r.encode(&check)
 	if faults := check.Faults(); len(faults) > 0 {
-		return nil, to, nil, ofUser(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
+		return mapped{}, ofUser(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
 	}
-	unmapped, _ = check.Done(provider.OpCreate)
-	return body, to, unmapped, nil
+	unmapped, _ := check.Done(provider.OpCreate)
+	return mapped{user: u, body: body, to: to, unmapped: unmapped}, nil
 }
 
 // target finds the user's id and the tenant. An id that depends on a wrong value is

@@ -248,8 +248,14 @@ func decodeList[T any](data []byte) (list []T) {
 var (
 	errNoID           = errors.New("fusionauth: the reply holds no user with an id")
 	errErrorInSuccess = errors.New("fusionauth: the reply has the status of a success and an error in it")
-	errOtherUser      = errors.New("fusionauth: the reply holds another user than the one that was to be created")
+	errOtherUser      = errors.New("fusionauth: the reply holds another user than the one that was asked for")
 )
+
+// isOther reports whether the reply holds another user than the one with an id, which
+// is "" where any will do.
+func (r *CreateUserResponse) isOther(userID string) bool {
+	return userID != "" && r.User.ID != "" && !strings.EqualFold(r.User.ID, userID)
+}
 
 // isEmpty reports whether a member is missing, null, or an object, an array or a
 // text with nothing in it: FusionAuth writes errors that it does not have in any of

@@ -91,7 +91,7 @@ func (s *UsersService) create(ctx context.Context, body []byte, to target) (*Cre
 	if res.Reply.ReadErr != nil {
 		bad = res.Reply.ReadErr
 	}
-	isOther := to.userID != "" && resp.User.ID != "" && !strings.EqualFold(resp.User.ID, to.userID)
+	isOther := resp.isOther(to.userID)
 	if bad == nil && isOther {
 		bad = errOtherUser
 	}

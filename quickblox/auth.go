@@ -54,6 +54,9 @@ type SessionConfig struct {
 	Hash Hash
 }
 
+// ofUser reports whether the sessions are a user's.
+func (s *SessionConfig) ofUser() bool { return s.Login != "" || s.Email != "" }
+
 func (s *SessionConfig) check(c *provider.Check) {
 	if s.ApplicationID <= 0 {
 		c.Required("", "Config.Session.ApplicationID", "must be a positive number")
@@ -66,7 +69,7 @@ func (s *SessionConfig) check(c *provider.Check) {
 	}
 	c.Secret("", "Config.Session.AuthSecret", s.AuthSecret)
 	c.Secret("", "Config.Session.Password", s.Password)
-	switch user := s.Login != "" || s.Email != ""; {
+	switch user := s.ofUser(); {
 	case s.Login != "" && s.Email != "":
 		c.Invalid("", "Config.Session", "at most one of Login and Email may be set")
 	case user && s.Password == "":
@@ -81,7 +84,7 @@ func (s *SessionConfig) check(c *provider.Check) {
 
 func (s SessionConfig) shown() provider.Shown {
 	kind := "application"
-	if s.Login != "" || s.Email != "" {
+	if s.ofUser() {
 		kind = "user"
 	}
 	return provider.Shown{Type: "quickblox.SessionConfig", Attrs: []slog.Attr{

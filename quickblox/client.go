@@ -1,6 +1,7 @@
 package quickblox
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -69,9 +70,15 @@ type Client struct {
 type core struct {
 	http *transport.Client
 	auth authorizer
-	// sign and judge are auth's and ours, made once.
-	sign  func(*http.Request, []byte) error
-	judge func(*transport.Reply) transport.Verdict
+	// sign and judge are auth's and ours, made once; judgeAgain is judge for what may
+	// be repeated.
+	sign              func(*http.Request, []byte) error
+	judge, judgeAgain func(*transport.Reply) transport.Verdict
+	// seesAll: these credentials are shown every user whole.
+	seesAll bool
+	// unproven is why a look-up that finds nobody proves nothing with these
+	// credentials, nil where it does.
+	unproven error
 }
 
 // New makes a client, or returns a *userapi.Error of KindInvalid that names every
@@ -92,9 +99,29 @@ func New(cfg Config) (*Client, error) {
 	if err := provider.InvalidConfig(Name, append(faults, httpFaults...)); err != nil {
 		return nil, err
 	}
-	c := &core{http: client, auth: newAuthorizer(cfg, client)}
-	c.sign, c.judge = c.auth.sign, c.judgeCreate
+	c := &core{http: client, auth: newAuthorizer(cfg, client), seesAll: cfg.APIKey != "", unproven: cfg.unproven()}
+	c.sign, c.judge = c.auth.sign, c.judgeUsers
+	c.judgeAgain = provider.Repeatable(c.judge)
 	return &Client{Users: &UsersService{core: c}, core: c}, nil
+}
+
+var (
+	errApplicationSession = errors.New("an application session may not be allowed to see the user: to find nobody with it proves nothing")
+	errUnknownSession     = errors.New("the session token may be an application session's, which may not be allowed to see the user: " +
+		"to find nobody with it proves nothing")
+)
+
+// unproven says why a look-up that finds nobody proves nothing. Source: QuickBlox,
+// "Authentication", which has look-ups made with an API key or a user session.
+func (c Config) unproven() error {
+	switch {
+	case c.SessionToken != "":
+		return errUnknownSession
+	case c.Session != nil && !c.Session.ofUser():
+		return errApplicationSession
+	default:
+		return nil
+	}
 }
 
 func (c Config) check() []userapi.FieldError {

@@ -104,9 +104,9 @@ func judge(r *transport.Reply) transport.Verdict {
 	return v
 }
 
-// judgeCreate says what the reply to a create means, and lets the session learn
-// from it.
-func (c *core) judgeCreate(r *transport.Reply) transport.Verdict {
+// judgeUsers says what the reply to a call for users means, and lets the session
+// learn from it.
+func (c *core) judgeUsers(r *transport.Reply) transport.Verdict {
 	v := judge(r)
 	if r.Status != http.StatusUnauthorized {
 		c.auth.saw(r)

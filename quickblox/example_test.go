@@ -2,11 +2,15 @@ package quickblox_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/enlist-go/enlist/quickblox"
 	"github.com/enlist-go/enlist/quickblox/quickbloxtest"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
 // The vendor's own call takes every member that QuickBlox documents.
@@ -55,4 +59,86 @@ func ExampleSessionConfig() {
 	}})
 	fmt.Println(err, srv.UserCount(), cfg.Session)
 	// Output: <nil> 1 quickblox.SessionConfig{application_id: 76730, session: application}
+}
+
+// A create whose reply is lost leaves it unknown whether there is a user. The look-ups
+// tell: there is, and its keys are the request's. When there is none the create may be
+// repeated.
+func ExampleClient_ResolveUser() {
+	srv, err := quickbloxtest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	c, err := quickblox.New(srv.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	srv.Inject(userapitest.Fault{On: userapitest.Create, When: userapitest.AfterCommit, Do: userapitest.Hangup})
+
+	ctx := context.Background()
+	req := userapi.CreateUserRequest{ExternalID: "1236672", Email: "peter@gmail.com", Password: "!Peter009"}
+	since := time.Now()
+	user, err := c.CreateUser(ctx, req)
+	if userapi.MayHaveCreated(err) {
+		fmt.Println("unknown")
+		user, err = c.ResolveUser(ctx, req, since)
+		if errors.Is(err, userapi.ErrNotFound) {
+			user, err = c.RepeatUser(ctx, req)
+		}
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(user, user.Proof, user.Compared, srv.UserCount())
+	// Output:
+	// unknown
+	// user quickblox/96752798 key [ExternalID Email] 1
+}
+
+// A user is deleted by the id that the create returned. That it does not exist is an
+// error, which a clean-up may pass over.
+func ExampleClient_DeleteUser() {
+	srv, err := quickbloxtest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	c, err := quickblox.New(srv.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	user, err := c.CreateUser(ctx, userapi.CreateUserRequest{Username: "peter", Password: "!Peter009"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(c.DeleteUser(ctx, user.ID), srv.UserCount())
+	fmt.Println(errors.Is(c.DeleteUser(ctx, user.ID), userapi.ErrNotFound))
+	// Output:
+	// <nil> 0
+	// true
+}
+
+// The vendor's own look-ups tell a user who does not exist from a look-up that failed.
+func ExampleUsersService_GetByLogin() {
+	srv, err := quickbloxtest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	c, err := quickblox.New(srv.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = c.Users.GetByLogin(context.Background(), "peter")
+	switch {
+	case errors.Is(err, userapi.ErrNotFound):
+		fmt.Println("the login is free")
+	case err != nil:
+		fmt.Println("not known:", err)
+	default:
+		fmt.Println("the login is taken")
+	}
+	// Output: the login is free
 }

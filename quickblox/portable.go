@@ -15,6 +15,9 @@ import (
 var (
 	_ userapi.Creator     = (*Client)(nil)
 	_ userapi.Preflighter = (*Client)(nil)
+	_ userapi.Resolver    = (*Client)(nil)
+	_ userapi.Repeater    = (*Client)(nil)
+	_ userapi.Deleter     = (*Client)(nil)
 	_ userapi.Extension   = Extra{}
 )
 
@@ -52,7 +55,7 @@ func (x Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
 // the package's documentation lists.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
-	body, unmapped, err := mapRequest(&req)
+	_, body, unmapped, err := mapRequest(&req)
 	if err != nil {
 		return nil, err
 	}
@@ -71,14 +74,15 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 
 // PreflightUser checks a request without sending anything.
 func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
-	_, _, err := mapRequest(&req)
+	_, _, _, err := mapRequest(&req)
 	return err
 }
 
-// mapRequest turns a neutral request into the body that is sent.
-func mapRequest(req *userapi.CreateUserRequest) (body []byte, unmapped []string, err error) {
+// mapRequest turns a neutral request into the user to create, and that into the body
+// that is sent.
+func mapRequest(req *userapi.CreateUserRequest) (u *NewUser, body []byte, unmapped []string, err error) {
 	check := provider.NewCheck(Name, req)
-	u := &NewUser{
+	u = &NewUser{
 		Login:    provider.Set(&req.Username),
 		Email:    provider.Set(&req.Email),
 		Phone:    provider.Set(&req.Phone),
@@ -115,7 +119,7 @@ func mapRequest(req *userapi.CreateUserRequest) (body []byte, unmapped []string,
 	u.check(&check)
 	body = u.encode(&check)
 	unmapped, err = check.Done(provider.OpCreate)
-	return body, unmapped, err
+	return u, body, unmapped, err
 }
 
 func (x *Extra) apply(u *NewUser, check *provider.Check) {

@@ -104,7 +104,8 @@ func (u *NewUser) check(c *provider.Check) {
 
 func given(s *string) bool { return s != nil && strings.TrimSpace(*s) != "" }
 
-// CreateUserResponse is the reply to POST /users.json.
+// CreateUserResponse is the reply to POST /users.json, and to every look-up of one
+// user.
 type CreateUserResponse struct {
 	User User `json:"user"`
 
@@ -252,31 +253,40 @@ func (s *UsersService) create(ctx context.Context, body []byte) (*CreateUserResp
 		Sign: s.core.sign, Judge: s.core.judge,
 	}
 	res := s.core.http.Do(ctx, call)
-	mask := func() provider.Mask {
-		secrets := s.core.auth.secrets()
-		if res.Reply != nil {
-			// The session that was used may be forgotten by now.
-			secrets = append(secrets, res.Reply.Request.Header.Get(tokenHeader))
-		}
-		return provider.NewMask(body, call.ContentType, secrets...)
-	}
 	if !res.OK {
-		return nil, newError(provider.OpCreate, res, mask())
+		return nil, newError(provider.OpCreate, res, s.core.mask(call, res))
 	}
-	resp := &CreateUserResponse{Meta: provider.NewMeta(res)}
-	bad, err := resp.decode(res.Reply.Body)
-	if res.Reply.ReadErr != nil {
-		bad = res.Reply.ReadErr
-	}
+	resp, bad := readReply(res)
 	if bad == nil {
 		return resp, nil
 	}
 	var user *userapi.User
-	if err != nil {
-		resp.User.ID = scanID(res.Reply.Body)
-	}
 	if resp.User.ID > 0 {
 		user = resp.neutral()
 	}
-	return nil, provider.Unreadable(Name, provider.OpCreate, res, mask(), bad, user)
+	return nil, provider.Unreadable(Name, provider.OpCreate, res, s.core.mask(call, res), bad, user)
+}
+
+// readReply reads the reply of a success. bad is not nil when there is no user in
+// it; the reply then holds what could be read all the same.
+func readReply(res *transport.Result) (resp *CreateUserResponse, bad error) {
+	resp = &CreateUserResponse{Meta: provider.NewMeta(res)}
+	bad, err := resp.decode(res.Reply.Body)
+	if res.Reply.ReadErr != nil {
+		bad = res.Reply.ReadErr
+	}
+	if err != nil {
+		resp.User.ID = scanID(res.Reply.Body)
+	}
+	return resp, bad
+}
+
+// mask returns a mask for what a call sent, its credentials and further values.
+func (c *core) mask(call *transport.Call, res *transport.Result, more ...string) provider.Mask {
+	more = append(more, c.auth.secrets()...)
+	if res.Reply != nil {
+		// The session that was used may be forgotten by now.
+		more = append(more, res.Reply.Request.Header.Get(tokenHeader))
+	}
+	return provider.NewMask(call.Body, call.ContentType, more...)
 }

@@ -2,6 +2,7 @@ package fusionauthtest
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -92,7 +93,7 @@ func Start(opts ...Option) (*Server, error) {
 		NotFound: notFound,
 	})
 	handle := func(op userapitest.Operation, pattern string, h handler) {
-		s.http.Handle(op, pattern, s.admitted(h))
+		s.http.Handle(op, pattern, s.dated(s.admitted(h)))
 	}
 	handle(userapitest.Create, "POST /api/user", s.create)
 	handle(userapitest.Create, "POST /api/user/{userId}", s.create)
@@ -177,6 +178,17 @@ func (s *Server) UserCount() int {
 // A handler carries out a request in a tenant, which is "" where the request names
 // none of several.
 type handler func(r *fakehttp.Request, tenantID string) fakehttp.Reply
+
+// dated puts the server's own time on a handler's replies.
+func (s *Server) dated(h fakehttp.Handler) fakehttp.Handler {
+	return func(r *fakehttp.Request) fakehttp.Reply {
+		reply := h(r)
+		header := http.Header{"Date": {s.http.Now().UTC().Format(http.TimeFormat)}}
+		maps.Copy(header, reply.Header)
+		reply.Header = header
+		return reply
+	}
+}
 
 // admitted checks the API key and the tenant.
 func (s *Server) admitted(h handler) fakehttp.Handler {

@@ -73,6 +73,7 @@ func TestCreateReply(t *testing.T) {
 		"data":{"big":9007199254740993,"html":"<b>"},"memberships":[{"data":{"a":1}}]}}`)
 	assert.Equal(t, 200, status)
 	assert.Equal(t, "application/json; charset=UTF-8", header.Get("Content-Type"))
+	assert.Equal(t, []string{"Tue, 14 Jul 2020 19:30:01 GMT"}, header["Date"], "by the server's clock, and once")
 	assert.Equal(t, `{"user":{"active":true,"connectorId":"e3306678-a53a-4964-9040-1c96f36dda72","data":{"big":9007199254740993,"html":"<b>"},`+
 		`"email":"jane@example.com","id":"`+userID+`",`+
 		`"identities":[{"insertInstant":1594755001001,"lastUpdateInstant":1594755001001,"primary":true,"type":"email","value":"jane@example.com","verified":false,"verifiedReason":"Skipped"}],`+
@@ -346,9 +347,11 @@ func TestDeletes(t *testing.T) {
 	status, _, _ = c.do("DELETE", "/api/user/"+userID+"?hardDelete=true", "")
 	assert.Equal(t, 200, status)
 	assert.Zero(t, c.server.UserCount())
-	status, body, _ = c.do("DELETE", "/api/user/"+userID+"?hardDelete=true", "")
+	status, body, header := c.do("DELETE", "/api/user/"+userID+"?hardDelete=true", "")
 	assert.Equal(t, 404, status)
 	assert.Empty(t, body)
+	assert.Empty(t, header.Get("Content-Type"))
+	assert.NotEmpty(t, header.Get("Date"))
 	status, _, _ = c.do("DELETE", "/api/user?hardDelete=true", "")
 	assert.Equal(t, 404, status)
 	status, _, _ = c.do("POST", "/api/user", jane)

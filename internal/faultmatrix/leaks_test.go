@@ -1,0 +1,128 @@
+package faultmatrix_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+// TestMain fails when a goroutine is left after all rigs were closed.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if left := leftGoroutines(); code == 0 && left != "" {
+		fmt.Fprintln(os.Stderr, "goroutines are left:\n"+left)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// leftGoroutines gives goroutines time to end and returns the stacks of those that do
+// not.
+func leftGoroutines() string {
+	for deadline := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+		buf := make([]byte, 1<<20)
+		stacks := strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")
+		var left []string
+		for _, s := range stacks[1:] { // but this one
+			if strings.Contains(s, "net/http") || strings.Contains(s, "enlist") {
+				left = append(left, s)
+			}
+		}
+		if len(left) == 0 || time.Now().After(deadline) {
+			return strings.Join(left, "\n\n")
+		}
+	}
+}
+
+// counted counts the connections of a client.
+type counted struct {
+	mu         sync.Mutex
+	open, most int
+}
+
+func (c *counted) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open++
+	c.most = max(c.most, c.open)
+	return &countedConn{Conn: conn, of: c}, nil
+}
+
+func (c *counted) now() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open
+}
+
+type countedConn struct {
+	net.Conn
+	of   *counted
+	once sync.Once
+}
+
+func (c *countedConn) Close() error {
+	c.once.Do(func() {
+		c.of.mu.Lock()
+		defer c.of.mu.Unlock()
+		c.of.open--
+	})
+	return c.Conn.Close()
+}
+
+// TestNoConnectionIsLeft drives one client through all that a server can answer or
+// break: it needs one connection, and lets go of it.
+func TestNoConnectionIsLeft(t *testing.T) {
+	t.Parallel()
+	for _, v := range vendors() {
+		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
+			c := &counted{}
+			f := fault{edit: func(_ *rig, o *userapi.HTTPOptions) { o.Timeout = stall }}
+			r, err := newRig(v, &f)
+			require.NoError(t, err)
+			defer r.close()
+			dial := c.dial
+			r.dial.Store((*func(context.Context, string, string) (net.Conn, error))(&dial))
+			tooLong := strings.Repeat("x", 3<<20)
+			n := 100
+			for _, do := range []userapitest.Action{userapitest.Respond, userapitest.Reset, userapitest.Hangup, userapitest.Stall, userapitest.Truncate} {
+				for _, when := range []userapitest.Moment{userapitest.BeforeRead, userapitest.BeforeCommit, userapitest.AfterCommit} {
+					for _, status := range []int{201, 302, 404, 500} {
+						if status != 201 && (do == userapitest.Reset || do == userapitest.Hangup || do == userapitest.Stall) {
+							continue // they have no status
+						}
+						r.fake.Inject(userapitest.Fault{Do: do, When: when, Status: status, Body: []byte(tooLong)})
+						n++
+						_, _ = provision.Ensure(context.Background(), r.creator, v.request(n))
+					}
+				}
+			}
+			r.creator.(interface{ CloseIdleConnections() }).CloseIdleConnections()
+			for deadline := time.Now().Add(5 * time.Second); c.now() > 0 && time.Now().Before(deadline); {
+				runtime.Gosched()
+			}
+			assert.Zero(t, c.now(), "connections are left open")
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			assert.Positive(t, c.most)
+			assert.LessOrEqual(t, c.most, 3, "more connections are open at once than one call and those being closed")
+		})
+	}
+}

@@ -1,0 +1,192 @@
+package faultmatrix_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"text/tabwriter"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// workers is how many cells are measured at once: most of them wait.
+const workers = 12
+
+// A row is a fault at every vendor.
+type row struct {
+	fault fault
+	cells map[string][]claim // by vendor: CreateUser's and Ensure's; none where it cannot be
+}
+
+func faults(all []*vendor) []fault {
+	var list []fault
+	for _, group := range [...][]fault{networkFaults(), connectionFaults(), http2Faults(), replyFaults(all), vendorFaults(all)} {
+		list = append(list, group...)
+	}
+	return list
+}
+
+// TestMatrix drives every vendor through every fault, compares what CreateUser and
+// Ensure say with what the server holds, and prints both.
+func TestMatrix(t *testing.T) {
+	t.Parallel()
+	all := vendors()
+	var rows []*row
+	for _, f := range faults(all) {
+		rows = append(rows, &row{fault: f, cells: map[string][]claim{}})
+	}
+	run(rows, all)
+
+	var sum totals
+	for _, r := range rows {
+		for _, v := range all {
+			for _, c := range r.cells[v.name] {
+				sum.add(c)
+				for _, wrong := range c.wrong {
+					t.Errorf("%s at %s: %s", r.fault.name, v.name, wrong)
+				}
+				switch why, listed, sometimes := mayBeUnknown(c.mode, v.name, r.fault.name); {
+				case c.unknown && !listed:
+					t.Errorf("%s at %s: %s says unknown, and the table does not list it", r.fault.name, v.name, c.mode)
+				case !c.unknown && listed && !sometimes:
+					t.Errorf("%s at %s: %s says %s, and the table lists it as unknown: %s", r.fault.name, v.name, c.mode, c.text, why)
+				}
+			}
+		}
+	}
+	names := map[string]bool{}
+	for _, r := range rows {
+		assert.False(t, names[r.fault.name], "two faults are called %q", r.fault.name)
+		names[r.fault.name] = true
+	}
+	for _, u := range unknowns {
+		for _, name := range u.faults {
+			assert.True(t, names[name], "the table of unknowns lists %q, and there is no such fault", name)
+		}
+	}
+
+	t.Log("\n" + render(rows, all) + "\n" + cannot(rows, all) + "\n" + sum.String())
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	for _, line := range strings.Split(sum.stable(), "\n") {
+		assert.Contains(t, string(readme), line, "the README shows other totals")
+	}
+}
+
+// run measures every cell.
+func run(rows []*row, all []*vendor) {
+	type job struct {
+		row    *row
+		vendor *vendor
+	}
+	jobs := make(chan job)
+	var mu sync.Mutex
+	var done sync.WaitGroup
+	for range workers {
+		done.Go(func() {
+			for j := range jobs {
+				claims := []claim{measure(j.vendor, &j.row.fault, byCreate), measure(j.vendor, &j.row.fault, byEnsure)}
+				mu.Lock()
+				j.row.cells[j.vendor.name] = claims
+				mu.Unlock()
+			}
+		})
+	}
+	for _, r := range rows {
+		for _, v := range all {
+			if r.fault.cannot[v.name] == "" {
+				jobs <- job{r, v}
+			}
+		}
+	}
+	close(jobs)
+	done.Wait()
+}
+
+// totals count claims.
+type totals struct {
+	cells, calls, posts, doubled, lost, wrong int
+	unknown                                   map[mode]int
+}
+
+func (s *totals) add(c claim) {
+	if s.unknown == nil {
+		s.unknown = map[mode]int{}
+	}
+	s.calls++
+	s.posts += c.posts
+	if c.mode == byCreate {
+		s.cells++
+	}
+	if c.unknown {
+		s.unknown[c.mode]++
+	}
+	for _, wrong := range c.wrong {
+		switch {
+		case strings.Contains(wrong, "DOUBLED"):
+			s.doubled++
+		case strings.Contains(wrong, "LOST"):
+			s.lost++
+		default:
+			s.wrong++
+		}
+	}
+}
+
+// stable are the totals that are the same in every run.
+func (s *totals) stable() string {
+	return fmt.Sprintf("%d cells: %d doubled, %d lost, %d false claims", s.cells, s.doubled, s.lost, s.wrong)
+}
+
+func (s *totals) String() string {
+	return fmt.Sprintf("%s\n%d calls, %d POSTs; unknown stayed: CreateUser %d, Ensure %d, all of them listed",
+		s.stable(), s.calls, s.posts, s.unknown[byCreate], s.unknown[byEnsure])
+}
+
+// render prints the matrix: for each vendor what CreateUser and what Ensure said, each
+// with the creates that arrived and the users that they made.
+func render(rows []*row, all []*vendor) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
+	fmt.Fprint(w, "CreateUser, Ensure: claim POSTs/users")
+	for _, v := range all {
+		fmt.Fprint(w, "\t"+v.name+"\t")
+	}
+	fmt.Fprintln(w)
+	for _, r := range rows {
+		fmt.Fprint(w, r.fault.name)
+		for _, v := range all {
+			cells := r.cells[v.name]
+			if len(cells) == 0 {
+				fmt.Fprint(w, "\t-\t")
+				continue
+			}
+			for _, c := range cells {
+				mark := ""
+				if len(c.wrong) > 0 {
+					mark = "!"
+				}
+				fmt.Fprintf(w, "\t%s%s %d/%d", mark, c.text, c.posts, c.users)
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	_ = w.Flush()
+	return b.String()
+}
+
+// cannot lists the cells that cannot be.
+func cannot(rows []*row, all []*vendor) string {
+	var b strings.Builder
+	for _, r := range rows {
+		for _, v := range all {
+			if why := r.fault.cannot[v.name]; why != "" {
+				fmt.Fprintf(&b, "cannot be: %s at %s, which %s\n", r.fault.name, v.name, why)
+			}
+		}
+	}
+	return b.String()
+}

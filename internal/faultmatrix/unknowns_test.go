@@ -1,0 +1,93 @@
+package faultmatrix_test
+
+import (
+	"net/http"
+	"slices"
+)
+
+// The faults after which nobody but the vendor knows: those that struck before the
+// create was processed, and those after.
+var (
+	brokenBefore = []string{
+		"reset before the request was read", "reset before processing", "reset before processing, for good",
+		"reset before it was read, by HTTP server", "hung up before processing",
+		"kept connection closed under the request", "unseen: reset before processing", "no HTTP",
+		"HTTP/2: GOAWAY before processing", "HTTP/2: GOAWAY ENHANCE_YOUR_CALM", "HTTP/2: REFUSED_STREAM",
+		"HTTP/2: PROTOCOL_ERROR", "HTTP/2: closed before processing", "HTTP/2, unseen: PROTOCOL_ERROR",
+	}
+	brokenAfter = []string{
+		"reset after processing", "hung up after processing", "unseen: reset after processing",
+		"no HTTP, after processing", "cut off in the status line",
+		"HTTP/2: GOAWAY after processing", "HTTP/2: INTERNAL_ERROR after processing", "HTTP/2: CANCEL after processing",
+		"HTTP/2: closed after processing",
+		"clock 10 minutes ahead, and the reply is lost", "clock 10 minutes behind, and the reply is lost",
+		"lost, then a look-up misses", "lost, then look-ups fail twice", "lost, then look-ups are reset twice",
+	}
+	lateBefore = []string{
+		"time-out before processing", "deadline before processing", "canceled before processing", "HTTP/2: time-out before processing",
+	}
+	lateAfter = []string{
+		"time-out after processing", "deadline after processing", "canceled after processing",
+		"unseen: time-out after processing", "slow headers, too slow", "HTTP/2: time-out after processing",
+	}
+	emptyBefore = []string{"success without id", "201, empty", "200, HTML", "204", "Found to the same host", "Found to another host"}
+	emptyAfter  = []string{
+		"success cut off at once", "success without id, after processing", "201, empty, after processing",
+		"200, HTML, after processing", "204, after processing", "body over the limit",
+	}
+	gaveUpBefore = append(gaveUp(", before processing"), "503 before processing, for good")
+	gaveUpAfter  = gaveUp(", after processing")
+
+	lookupsFail = []string{
+		"lost, then look-ups fail for good", "lost, then look-ups are forbidden",
+		"lost, then look-ups get a page of 404", "lost, then look-ups get an empty success",
+	}
+	lostDuplicate = []string{"duplicate, and the reply is lost"}
+	lostSession   = []string{"expired session, and the reply is lost"}
+	race          = []string{"kept connection closed while idle"}
+)
+
+func gaveUp(when string) (names []string) {
+	for _, code := range []int{408, 500, 502, 503, 504} {
+		names = append(names, http.StatusText(code)+when, http.StatusText(code)+", HTML"+when)
+	}
+	return names
+}
+
+var (
+	unprocessed = slices.Concat(brokenBefore, lateBefore, emptyBefore, gaveUpBefore)
+	processed   = slices.Concat(brokenAfter, lateAfter, emptyAfter, gaveUpAfter)
+)
+
+// unknowns lists every cell that may say unknown, and why. vendors nil means all.
+var unknowns = []struct {
+	mode            mode
+	vendors, faults []string
+	why             string
+	// sometimes: the cell is a race, and need not be unknown in every run.
+	sometimes bool
+}{
+	{byCreate, nil, slices.Concat(brokenBefore, brokenAfter), "the connection broke after the request had been written, and nothing tells how far it got", false},
+	{byCreate, nil, slices.Concat(lateBefore, lateAfter), "the caller stopped waiting for an answer to a request that had been written", false},
+	{byCreate, nil, slices.Concat(emptyBefore, emptyAfter), "the answer names no user, and does not refuse either", false},
+	{byCreate, nil, slices.Concat(gaveUpBefore, gaveUpAfter), "a server or a proxy gave up: before the create or after it", false},
+	{byCreate, nil, slices.Concat(lookupsFail, lostDuplicate, lostSession), "the connection broke after the request had been written", false},
+	{byCreate, nil, race, "the request may have been written before the client noticed that the connection was closed", true},
+
+	{byEnsure, []string{"mixin"}, slices.Concat(unprocessed, processed, lookupsFail), "Mixin has nothing to look a user up by but the id that was lost", false},
+	{byEnsure, []string{"quickblox-app"}, slices.Concat(unprocessed, processed, lookupsFail, lostDuplicate, lostSession),
+		"QuickBlox does not let an application session look users up", false},
+	{byEnsure, []string{"usercom-mail"}, unprocessed, "User.com's e-mail addresses are not unique: an absence is not worth a second create", false},
+	{byEnsure, []string{"quickblox", "fusionauth", "usercom", "usercom-mail"}, lookupsFail, "the vendor does not answer look-ups: a failed one proves nothing", false},
+	{byEnsure, []string{"mixin", "quickblox-app", "usercom-mail"}, race, "as above, where the request may have been written", true},
+}
+
+// mayBeUnknown finds a cell in the table.
+func mayBeUnknown(m mode, vendor, fault string) (why string, listed, sometimes bool) {
+	for _, u := range unknowns {
+		if u.mode == m && (u.vendors == nil || slices.Contains(u.vendors, vendor)) && slices.Contains(u.faults, fault) {
+			return u.why, true, u.sometimes
+		}
+	}
+	return "", false, false
+}
