@@ -29,7 +29,7 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 			Code: provider.CodeAbsenceUnproven, Message: errNoKey.Error(), Err: errNoKey,
 		}
 	}
-	resolution := provider.Resolution{Provider: Name, Client: c.core.http, Look: s.look, UserID: s.to.userID}
+	resolution := provider.Resolution{Provider: Name, CreatedAt: "user.insertInstant", Client: c.core.http, Look: s.look, UserID: s.to.userID}
 	user, err := resolution.Resolve(ctx, since)
 	if err != nil {
 		if errors.As(err, &failure) {

@@ -1,9 +1,9 @@
 // Package mixin creates users at Mixin Network, by POST /users.
 //
-// [Client] is a userapi.Creator; its Users field has the vendor's own call with
+// [Client] is a userapi.Creator; its Users field has the vendor's own calls with
 // every field of the vendor's. The facts below are from Mixin's documentation,
-// "Create Network Users", "Error Codes" and "Generate JWT Token", unless another
-// source is named.
+// "Create Network Users", "Read User", "Error Codes" and "Generate JWT Token", unless
+// another source is named.
 //
 // # Credentials
 //
@@ -38,8 +38,27 @@
 //	Tags, Attributes        unmapped
 //	IdempotencyKey          not sent
 //
-// [Extra] holds the session key. Mixin has no field that is unique, and no call
-// that finds a user again whose id is not known.
+// [Extra] holds the session key.
+//
+// # Look-ups
+//
+// UsersService has Get, for a user whose id is known. The codes 404 and 10404 say that
+// there is none; a 404 without a code of Mixin's does not.
+//
+// # Unknown outcomes
+//
+// An outcome that is unknown cannot be settled by asking, so that the client is no
+// userapi.Resolver, nor a Repeater. A user has no field that the caller chooses and that
+// is unique; every call of Mixin's that reads a user wants the id, which only the reply
+// that was lost held; and no call lists the users that an application has made. Nor is
+// it a Deleter: Mixin has no call that deletes a user.
+//
+// What is left is the bill, for a person to read: a user costs 0.5 USD, so that
+// cost.users in the reply to GET /safe/apps/{app_id}/billing, taken before and after,
+// suggests whether one was made, if nothing else made any meanwhile. Users that are
+// free do not show there. A user whose ids are lost cannot be reached, even with its
+// session key: what a second create costs is the price of another. Sources: Mixin's
+// docs, "Create Network Users"; its Kotlin client, for the bill.
 //
 // # Errors
 //
@@ -63,7 +82,8 @@
 // 401 whose X-Server-Time shows that the clock here is more than 30 seconds off:
 // the client then dates its tokens by the server's clock. Nothing else; Mixin does
 // not say that it recognises a request that it has seen. Every attempt is signed
-// anew, and all of a call's attempts carry the same session key.
+// anew, and all of a call's attempts carry the same session key. A look-up is tried
+// again after any passing failure.
 //
 // # As
 //

@@ -175,7 +175,7 @@ var refusals = [...]int{
 	10006, // the client must be updated
 	10104, // an address is being generated
 	10105, // locked by another transaction
-	10404, // user not found
+	codeUserNotFound,
 	20111, // no identity numbers left
 	20116, // the group is full
 	20118, // the PIN's format

@@ -22,7 +22,7 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	}
 	sent := u.identity()
 	r := provider.Resolution{
-		Provider: Name, Client: c.core.http, Unproven: c.core.unproven,
+		Provider: Name, CreatedAt: "created_at", Client: c.core.http, Unproven: c.core.unproven,
 		Look: func(ctx context.Context) ([]*provider.Candidate, *userapi.Error) { return c.Users.look(ctx, sent) },
 	}
 	user, err := r.Resolve(ctx, since)

@@ -64,7 +64,7 @@ func (s *UsersService) SetMultipleAttributes(ctx context.Context, id int64, attr
 
 func checkID(c *provider.Check, id int64) {
 	if id <= 0 {
-		c.Invalid("", "id", "must be a positive number")
+		c.Invalid("", "id", "must be the id of a user at User.com, a positive whole number")
 	}
 }
 
@@ -84,7 +84,7 @@ func (s *UsersService) setAttributes(ctx context.Context, id int64, action strin
 		for i := range e.FieldErrors {
 			e.FieldErrors[i].Field = "Attributes"
 		}
-	} else if bad := badAttributesReply(res.Reply); bad != nil {
+	} else if bad := badEmptyReply(res.Reply); bad != nil {
 		e = provider.Unreadable(Name, opAttributes, res, s.core.mask(call), bad, nil)
 	}
 	if e != nil {
@@ -93,9 +93,9 @@ func (s *UsersService) setAttributes(ctx context.Context, id int64, action strin
 	return e
 }
 
-// badAttributesReply says what a reply with the status of a success has that
-// success has not. Success is empty; JSON without an error in it is let pass.
-func badAttributesReply(r *transport.Reply) error {
+// badEmptyReply says what a reply with the status of a success has that a success
+// without content has not. It is empty; JSON without an error in it is let pass.
+func badEmptyReply(r *transport.Reply) error {
 	if r.ReadErr != nil || len(bytes.TrimSpace(r.Body)) == 0 {
 		return r.ReadErr
 	}

@@ -104,3 +104,38 @@ func FuzzDecodeUser(f *testing.F) {
 		_ = r.neutral()
 	})
 }
+
+func FuzzDecodeUsers(f *testing.F) {
+	for _, reply := range []string{
+		`[]`, `[{"id":7},{"id":"8"}]`, `{"id":7}`, `{"count":1,"next":null,"results":[{"id":7}]}`,
+		`{"results":[],"next":"x"}`, `[null]`, `{"errors":["x"],"results":[]}`, `[{"id":7},`,
+	} {
+		f.Add([]byte(reply))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		users, bad := decodeUsers(data)
+		if bad != nil && users != nil {
+			t.Fatal("users and a fault together")
+		}
+		if bad == nil && users == nil {
+			t.Fatal("no users is an empty list")
+		}
+		for _, u := range users {
+			if u.ID <= 0 {
+				t.Fatal("a user without an id")
+			}
+		}
+	})
+}
+
+func FuzzDecodeUpdateOrCreate(f *testing.F) {
+	for _, reply := range []string{`{"created":true,"id":7}`, `{"created":false,"id":"7"}`, `{"id":7}`, `{"created":true,"id":7,`, `{"created":1,"id":7,"errors":{}}`} {
+		f.Add([]byte(reply))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var r UpdateOrCreateResponse
+		if r.decode(data) == nil && r.ID <= 0 {
+			t.Fatal("a success without an id")
+		}
+	})
+}

@@ -1,8 +1,9 @@
 // Package usercom creates users at User.com, by POST /users/.
 //
-// [Client] is a userapi.Creator; its Users field has the vendor's own calls with
-// every field of the vendor's. The facts below are from User.com's documentation,
-// "Create user" and "Set multiple attributes", unless another source is named.
+// [Client] is a userapi.Creator, Finisher, Resolver, Repeater and Deleter; its Users
+// field has the vendor's own calls with every field of the vendor's. The facts below
+// are from User.com's documentation, "Create user", "Set multiple attributes", "Find
+// user" and "Update or create user", unless another source is named.
 //
 // # Credentials
 //
@@ -60,11 +61,53 @@
 // # Retries
 //
 // A create is sent again after a failure to connect and after 429. Nothing else.
-// Setting attributes is harmless to repeat, and is tried again after any passing
-// failure.
+// Setting attributes, looking up and deleting are harmless to repeat, and are tried
+// again after any passing failure.
+//
+// # Look-ups
+//
+// UsersService has Get, GetByUserID, FindByEmail and Delete. Only a 404 with a JSON
+// body, or none, says that there is no user: User.com answers a wrong path with a page
+// of HTML under the same status. FindByEmail returns every user with an address, and
+// an empty slice for none.
+//
+// # Resolving an unknown outcome
+//
+// After an error for which userapi.MayHaveCreated is true and that has no User:
+//
+//	u, err := client.ResolveUser(ctx, req, since) // since: before the CreateUser
+//
+// With an ExternalID the user is looked for by it. The user that is found has Proof
+// ProofKey if its user_id, and its e-mail and phone number where the request has them,
+// equal the request's, and if it was not created before since. E-mail addresses are
+// compared without case, and a user that shows none, or no phone number, differs from
+// a request that has one. A user that differs or is older is somebody else's, a
+// Conflict. A phone number of the same digits that is written otherwise, a user_id
+// that is not shown or lacks the white space around the request's, and a created_at
+// that names no zone or is less than a minute too early leave the outcome unknown, with
+// the user among the Candidates. No other field is compared.
+//
+// Without an ExternalID every user with the request's Email is looked for: the address
+// as it is, and with its letters in lower case. Exactly one among them that equals the
+// request and was created in time has Proof ProofMatch. That does not prove that the
+// create of this request made it: another one with the same address at the same time
+// leaves the same traces. Several of them, or only others, leave the outcome unknown.
+//
+// Three looks that find nobody prove the absence. Two requests cannot be resolved: one
+// with neither an ExternalID nor an Email; and in V2 one whose ExternalID a path cannot
+// carry (see GetByUserID), where the e-mail may find the user but not prove that there
+// is none. What a ResolveUser returns has no attributes set yet: FinishUser does that.
+//
+// RepeatUser carries out a create once more after its absence was proven. It needs an
+// ExternalID, for it is done by update_or_create, which makes no second user where the
+// first create arrives late after all. It then fails with a Conflict, and User.com has
+// set the request's members on that user.
+//
+// DeleteUser deletes a user by the ID of its userapi.User.
 //
 // # As
 //
-// userapi.As finds *[CreateUserResponse] in the user, and errors.As finds
-// *[APIError] in an error that a reply caused.
+// userapi.As finds *[CreateUserResponse] in the user, whether it was created or looked
+// up, and errors.As finds *[APIError] in an error that a reply caused. In the User of an
+// error of RepeatUser, which may have the id alone, it finds *[UpdateOrCreateResponse].
 package usercom

@@ -14,6 +14,9 @@ var (
 	_ userapi.Creator     = (*Client)(nil)
 	_ userapi.Preflighter = (*Client)(nil)
 	_ userapi.Finisher    = (*Client)(nil)
+	_ userapi.Resolver    = (*Client)(nil)
+	_ userapi.Repeater    = (*Client)(nil)
+	_ userapi.Deleter     = (*Client)(nil)
 	_ userapi.Extension   = Extra{}
 )
 
@@ -64,16 +67,7 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 	}
 	resp, failure := c.Users.create(ctx, m.body, given(&req.ExternalID))
 	if failure != nil {
-		provider.MaskRequest(failure, &req)
-		for i, f := range failure.FieldErrors {
-			if f.VendorField == "first_name" {
-				failure.FieldErrors[i].Field = m.firstName
-			}
-		}
-		if failure.User != nil {
-			failure.User.Unmapped = m.unmapped
-		}
-		return nil, failure
+		return nil, m.refused(failure, &req)
 	}
 	user := resp.neutral()
 	user.Unmapped = m.unmapped
@@ -131,6 +125,20 @@ type mapped struct {
 	attributes []byte // of the second step, nil for none
 	unmapped   []string
 	firstName  string // the neutral field that first_name comes from
+}
+
+// refused adapts the error of a create to the neutral request that it was made from.
+func (m *mapped) refused(e *userapi.Error, req *userapi.CreateUserRequest) *userapi.Error {
+	provider.MaskRequest(e, req)
+	for i, f := range e.FieldErrors {
+		if f.VendorField == "first_name" {
+			e.FieldErrors[i].Field = m.firstName
+		}
+	}
+	if e.User != nil {
+		e.User.Unmapped = m.unmapped
+	}
+	return e
 }
 
 // mapRequest turns a neutral request into the vendor's.

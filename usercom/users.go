@@ -399,9 +399,15 @@ func (u *User) older(r *transport.Reply) bool {
 	if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {
 		sent = date.Add(-r.Read.Sub(r.Sent))
 	}
-	// A time that names no zone could be of any.
+	at, dated := u.created()
+	return dated && at.Before(sent.Add(-ageSlack))
+}
+
+// created returns when the user was created. dated is false where the reply does not
+// say, or names no zone: such a time could be of any.
+func (u *User) created() (at time.Time, dated bool) {
 	at, err := time.Parse(time.RFC3339, u.CreatedAt.Text())
-	return err == nil && at.Before(sent.Add(-ageSlack))
+	return at, err == nil
 }
 
 // Create creates a user. A success is a reply of status 2xx with a user that has
@@ -423,12 +429,7 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 
 // create sends a request that has been checked. keyed says that it has a user_id.
 func (s *UsersService) create(ctx context.Context, body []byte, keyed bool) (*CreateUserResponse, *userapi.Error) {
-	call := &transport.Call{
-		Operation: provider.OpCreate, Route: "/users/",
-		Method: http.MethodPost, Path: "/users/",
-		ContentType: s.core.encoding.contentType(), Body: body,
-		Sign: s.core.token.sign, Judge: judge,
-	}
+	call := s.core.createCall("/users/", body)
 	res := s.core.http.Do(ctx, call)
 	mask := func() provider.Mask { return s.core.mask(call) }
 	if !res.OK {
@@ -448,22 +449,32 @@ func (s *UsersService) create(ctx context.Context, body []byte, keyed bool) (*Cr
 	case bad != nil:
 		return nil, provider.Unreadable(Name, provider.OpCreate, res, mask(), bad, resp.neutral())
 	case keyed && resp.older(res.Reply):
-		return nil, s.taken(res, mask(), resp)
+		return nil, s.core.taken(res, mask(), resp.neutral(), errOlder)
 	}
 	return resp, nil
 }
 
+// createCall returns the call that creates a user from a body.
+func (c *core) createCall(path string, body []byte) *transport.Call {
+	return &transport.Call{
+		Operation: provider.OpCreate, Route: path,
+		Method: http.MethodPost, Path: path,
+		ContentType: c.encoding.contentType(), Body: body,
+		Sign: c.token.sign, Judge: judge,
+	}
+}
+
 // taken is the error of a create that User.com answered with the user that has had
 // the user_id before.
-func (s *UsersService) taken(res *transport.Result, mask provider.Mask, resp *CreateUserResponse) *userapi.Error {
+func (c *core) taken(res *transport.Result, mask provider.Mask, user *userapi.User, cause error) *userapi.Error {
 	e := provider.NewError(Name, provider.OpCreate, res, mask)
-	e.Kind, e.Outcome, e.Err = userapi.KindConflict, userapi.OutcomeRejected, errOlder
+	e.Kind, e.Outcome, e.Err = userapi.KindConflict, userapi.OutcomeRejected, cause
 	e.FieldErrors = []userapi.FieldError{{
-		Field: "ExternalID", VendorField: s.core.version.userID(), Code: "taken",
+		Field: "ExternalID", VendorField: c.version.userID(), Code: "taken",
 		Message: "belongs to a user that was there before the call",
 	}}
-	e.User = resp.neutral()
-	e.User.Proof, e.UserID = userapi.ProofKey, e.User.ID
+	user.Proof = userapi.ProofKey
+	e.User, e.UserID = user, user.ID
 	return e
 }
 

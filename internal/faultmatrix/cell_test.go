@@ -100,7 +100,7 @@ func (c *claim) created(user *userapi.User, failed error) {
 	if user != nil {
 		c.wrongf("a user and an error together")
 	}
-	e, ok := failed.(*userapi.Error) //nolint:errorlint // it is to be one itself
+	e, ok := failed.(*userapi.Error)
 	if !ok {
 		c.wrongf("the error is a %T", failed)
 		return
@@ -128,7 +128,7 @@ func (c *claim) ensured(res provision.Result, failed error, f *fault) {
 		}
 		return
 	}
-	e, ok := failed.(*userapi.Error) //nolint:errorlint // it is to be one itself
+	e, ok := failed.(*userapi.Error)
 	if !ok {
 		c.wrongf("the error is a %T", failed)
 		return

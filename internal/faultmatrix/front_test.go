@@ -39,7 +39,7 @@ func newBackend(f fake, v *vendor) backend {
 
 // process carries a request out.
 func (b *backend) process(method, uri string, header http.Header, body []byte) (*http.Response, []byte, error) {
-	req, err := http.NewRequest(method, b.url+uri, bytes.NewReader(body)) //nolint:noctx // ends with the fake
+	req, err := http.NewRequest(method, b.url+uri, bytes.NewReader(body))
 	if err != nil {
 		return nil, nil, err
 	}

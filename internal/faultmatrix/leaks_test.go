@@ -99,7 +99,7 @@ func TestNoConnectionIsLeft(t *testing.T) {
 			require.NoError(t, err)
 			defer r.close()
 			dial := c.dial
-			r.dial.Store((*func(context.Context, string, string) (net.Conn, error))(&dial))
+			r.dial.Store(&dial)
 			tooLong := strings.Repeat("x", 3<<20)
 			n := 100
 			for _, do := range []userapitest.Action{userapitest.Respond, userapitest.Reset, userapitest.Hangup, userapitest.Stall, userapitest.Truncate} {

@@ -53,7 +53,7 @@ func randomFault(random *rand.Rand) userapitest.Fault {
 // random, and then holds every claim against what the server made.
 func TestManyCallers(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64() //nolint:gosec // not a secret
+	seed := rand.Uint64()
 	for _, v := range vendors() {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +65,7 @@ func TestManyCallers(t *testing.T) {
 			var calls sync.WaitGroup
 			claims := make(chan string, callers*createsOfEach)
 			for caller := range callers {
-				random := rand.New(rand.NewPCG(seed, uint64(caller))) //nolint:gosec // not a secret
+				random := rand.New(rand.NewPCG(seed, uint64(caller)))
 				calls.Go(func() {
 					for i := range createsOfEach {
 						r.fake.Inject(randomFault(random))

@@ -118,6 +118,8 @@ type Resolution struct {
 	Many bool
 	// Unproven: a miss proves nothing with these credentials, for this reason.
 	Unproven error
+	// CreatedAt is what the vendor calls the time of a user's creation.
+	CreatedAt string
 	// UserID is the id that the user has or would have, where it is known.
 	UserID string
 }
@@ -213,7 +215,7 @@ func (r *Resolution) taken(c *Candidate, since time.Time) *userapi.Error {
 	e.Candidates = []string{c.User.ID}
 	if c.age(since) == Different {
 		e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
-			VendorField: "created_at", Code: codeOlder, Message: "lies before the first attempt",
+			VendorField: r.CreatedAt, Code: codeOlder, Message: "lies before the first attempt",
 		})
 	}
 	return e

@@ -244,11 +244,13 @@ func provenAbsent(e *userapi.Error) bool {
 // created ends the run with a user whose create failed after all: the second step is
 // unfinished, or the reply broke off.
 func (r *run) created(e *userapi.Error) *userapi.Error {
-	user, broken := e.User, e.Kind == userapi.KindProtocol || !json.Valid(e.User.Raw)
+	user := e.User
+	broken := e.Kind == userapi.KindProtocol || user.CreatedAt.IsZero() || !json.Valid(user.Raw)
 	if broken {
 		if found, _ := r.resolve(); found != nil && found.ID == user.ID {
-			found.Proof = userapi.ProofReply // it named the id
-			user, broken = found, false
+			read := *found
+			read.Proof = userapi.ProofReply // it named the id
+			user, broken = &read, false
 		}
 	}
 	failure := r.finish(user)

@@ -114,7 +114,7 @@ func keyTaken() answer {
 
 func created(kind userapi.Kind, raw string) answer {
 	e := fail(kind, userapi.OutcomeCreated)
-	e.User = &userapi.User{Provider: "acme", ID: "7", Raw: json.RawMessage(raw)}
+	e.User = &userapi.User{Provider: "acme", ID: "7", CreatedAt: time.Unix(1, 0), Raw: json.RawMessage(raw)}
 	return answer{err: e}
 }
 

@@ -6,7 +6,8 @@
 // have their longest, a user_id must be unique. A member that User.com does not
 // know is accepted and forgotten, as User.com does it, so that a wrong name shows in
 // [Server.Users]. A path without its trailing slash is a page of HTML with status
-// 404. A custom attribute comes into being when it is first set.
+// 404, and so is one with an escaped slash in its user id. A custom attribute comes
+// into being when it is first set.
 //
 // Beside what package usercom calls, it has update_or_create, look-ups by id, user
 // id, e-mail, phone number and key, updates, and deletes. For faults, updates count

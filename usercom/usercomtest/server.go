@@ -328,7 +328,11 @@ func (s *Server) byID(r *request) (int64, fakehttp.Reply, bool) {
 }
 
 func (s *Server) byUserID(r *request) (int64, fakehttp.Reply, bool) {
-	id := s.store.byUserID(r.PathValue("id"))
+	userID := r.PathValue("id")
+	if strings.Contains(userID, "/") { // the framework takes paths apart once they are decoded
+		return 0, pageNotFound(), false
+	}
+	id := s.store.byUserID(userID)
 	return id, notFound(), id != 0
 }
 

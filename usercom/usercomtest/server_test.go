@@ -193,7 +193,7 @@ func TestLookups(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t)
 	first := c.create(`{"email":"ada+x@example.org","user_id":"a/b","phone_number":"+48500100200"}`)
-	second := c.create(`{"email":"ada+x@example.org"}`)
+	second := c.create(`{"email":"ada+x@example.org","user_id":"c?d"}`)
 	key := c.srv.Users()[1].Key
 	ids := func(body string) []int64 {
 		var list []struct{ ID int64 }
@@ -209,7 +209,7 @@ func TestLookups(t *testing.T) {
 	}
 	for path, want := range map[string][]int64{
 		"/users/" + strconv.FormatInt(first, 10) + "/":         {first},
-		"/users-by-id/a%2Fb/":                                  {first},
+		"/users-by-id/c%3Fd/":                                  {second},
 		"/users-by-id/search/?user_id=a/b":                     {first},
 		"/users-by-id/search/?custom_id=a/b":                   {first},
 		"/users/search/?email=ada%2Bx@example.org":             {first},
@@ -226,8 +226,11 @@ func TestLookups(t *testing.T) {
 	for _, path := range []string{"/users/1/", "/users-by-id/nobody/", "/users-by-id/search/", "/users/search/?email=ada+x@example.org", "/users/search/?nickname=x"} {
 		c.expect(http.MethodGet, path, "", 404, `{"detail":"Not found."}`)
 	}
-	resp, _ := c.do(http.MethodGet, "/users/abc/", "")
-	assert.Equal(t, "text/html; charset=utf-8", resp.Header.Get("Content-Type"))
+	for _, path := range []string{"/users/abc/", "/users-by-id/a%2Fb/"} {
+		resp, _ := c.do(http.MethodGet, path, "")
+		assert.Equal(t, 404, resp.StatusCode, path)
+		assert.Equal(t, "text/html; charset=utf-8", resp.Header.Get("Content-Type"), path)
+	}
 
 	var page struct {
 		Count   int

@@ -1,0 +1,97 @@
+package mixin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/uuid"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// GetUserResponse is a user that was read: what stands under "data" in the reply to
+// GET /users/{user_id}. It has the members of CreateUserResponse that others than the
+// user itself may see. Source: Mixin's docs, "Read User".
+type GetUserResponse = CreateUserResponse
+
+// codeUserNotFound is Mixin's code for a user that does not exist, beside 404. Source:
+// Mixin's Android client.
+const codeUserNotFound = 10404
+
+var (
+	errOtherUser = errors.New("mixin: the reply holds another user than the one that was asked for")
+	errNoCode    = errors.New("mixin: the status is 404 and the body has no code of Mixin's: it does not say that the user does not exist")
+)
+
+// Get reads the user with the given id, a UUID, by GET /users/{user_id}. A user that
+// does not exist is an error that matches userapi.ErrNotFound. The Outcome of an error
+// speaks of the user: OutcomeRejected means that it does not exist, OutcomeUnknown that
+// the call could not tell. Passing failures are tried again, and a refused token as for
+// Create. Source: Mixin's docs, "Read User".
+func (s *UsersService) Get(ctx context.Context, userID string) (*GetUserResponse, error) {
+	id, ok := uuid.Canonical(userID)
+	if !ok {
+		check := provider.NativeCheck(Name)
+		check.Invalid("", "user_id", "must be a UUID of 36 characters, such as 06aed1e3-bd77-4a59-991a-5bb5ae6fbb09")
+		_, err := check.Done(provider.OpLookup)
+		return nil, err
+	}
+	resp, failure := s.get(ctx, id)
+	if failure != nil {
+		failure.UserID = id
+		return nil, failure
+	}
+	return resp, nil
+}
+
+// get is Get with an id that has been checked.
+func (s *UsersService) get(ctx context.Context, id string) (*GetUserResponse, *userapi.Error) {
+	attempt := &attempt{auth: s.core.auth, call: transport.Call{
+		Operation: provider.OpLookup, Route: "/users/{user_id}",
+		Method: http.MethodGet, Path: "/users/" + id, Repeatable: true,
+	}}
+	attempt.call.Sign, attempt.call.Judge = attempt.sign, judgeLookup(attempt.judge)
+	res := s.core.http.Do(ctx, &attempt.call)
+	var warnings []string
+	res.RequestID, warnings = attempt.requestID(res)
+	if !res.OK {
+		return nil, provider.OfLookup(newError(provider.OpLookup, res, attempt.mask()))
+	}
+	resp := &GetUserResponse{Meta: provider.NewMeta(res, warnings...)}
+	bad, _ := resp.decode(res.Reply.Body)
+	switch {
+	case res.Reply.ReadErr != nil:
+		bad = res.Reply.ReadErr
+	case errors.Is(bad, errErrorInSuccess):
+		bad = fmt.Errorf("%w: %w", bad, decodeError(res.Reply.Status, res.Reply.Header, res.Reply.Body))
+	case bad == nil && resp.UserID != id:
+		bad = errOtherUser
+	}
+	if bad != nil {
+		return nil, provider.OfLookup(provider.Unreadable(Name, provider.OpLookup, res, attempt.mask(), bad, nil))
+	}
+	return resp, nil
+}
+
+// judgeLookup makes of a judge that of a look-up. That there is no user takes a code of
+// Mixin's: a 404 without one is of a server before it.
+func judgeLookup(judge func(*transport.Reply) transport.Verdict) func(*transport.Reply) transport.Verdict {
+	judge = provider.Repeatable(judge)
+	return func(r *transport.Reply) transport.Verdict {
+		v := judge(r)
+		var e *APIError
+		if v.OK || !errors.As(v.Err, &e) {
+			return v
+		}
+		switch {
+		case e.Code == codeUserNotFound:
+			v.Kind, v.Outcome = userapi.KindNotFound, userapi.OutcomeRejected
+		case e.Code == 0 && v.Kind == userapi.KindNotFound:
+			v = transport.Verdict{Kind: userapi.KindProtocol, Outcome: userapi.OutcomeUnknown, Err: errors.Join(errNoCode, v.Err)}
+		}
+		return v
+	}
+}
