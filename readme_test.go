@@ -14,54 +14,83 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// packages are what the README's fragments use without importing it.
+// packages are what fragments use without importing it.
 var packages = map[string]string{
+	"context":       "context",
 	"errors":        "errors",
 	"fmt":           "fmt",
+	"slog":          "log/slog",
+	"time":          "time",
 	"testing":       "testing",
+	"provision":     "github.com/enlist-go/enlist/userapi/provision",
 	"quickblox":     "github.com/enlist-go/enlist/quickblox",
 	"quickbloxtest": "github.com/enlist-go/enlist/quickblox/quickbloxtest",
 	"userapi":       "github.com/enlist-go/enlist/userapi",
 	"userapitest":   "github.com/enlist-go/enlist/userapi/userapitest",
 }
 
-var fence = regexp.MustCompile("(?s)```go\n(.*?)```")
+var (
+	fence    = regexp.MustCompile("(?s)```go\n(.*?)```")
+	function = regexp.MustCompile(`(?m)^func (\w+)\(`)
+	link     = regexp.MustCompile(`\]\(([^)#]+)`)
+	inCode   = regexp.MustCompile("(?s)```.*?```|`[^`]*`")
+)
 
-// TestReadme builds the README's programs and fragments, and runs its tests, as
-// they are written.
-func TestReadme(t *testing.T) {
+// documents are the pages with code, and how many pieces of it each has.
+var documents = map[string]int{"README.md": 4, "docs/outcomes.md": 2}
+
+// TestDocuments builds the programs and fragments of the documents, and runs their
+// tests, as they are written.
+func TestDocuments(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	snippets := fence.FindAllStringSubmatch(string(text), -1)
-	require.Len(t, snippets, 3)
-	for _, s := range snippets {
-		code, name, args := s[1], "main.go", []string{"build", "-o", os.DevNull}
-		if !strings.HasPrefix(code, "package ") {
-			code = withImports(code)
+	for document, pieces := range documents {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		snippets := fence.FindAllStringSubmatch(string(text), -1)
+		require.Len(t, snippets, pieces, document)
+		for _, s := range snippets {
+			code, name, args := s[1], "main.go", []string{"build", "-o", os.DevNull}
+			if !strings.HasPrefix(code, "package ") {
+				code = withImports(code)
+			}
+			if strings.Contains(code, "func Test") {
+				name, args = "readme_test.go", []string{"test"}
+			}
+			file := filepath.Join(t.TempDir(), name)
+			require.NoError(t, os.WriteFile(file, []byte(code), 0o600))
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+			out, err := exec.CommandContext(ctx, "go", append(args, file)...).CombinedOutput()
+			cancel()
+			assert.NoError(t, err, "%s\n%s\n%s", document, code, out)
 		}
-		if strings.Contains(code, "func Test") {
-			name, args = "readme_test.go", []string{"test"}
+	}
+}
+
+// TestLinks: what the documents point to is there.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/outcomes.md", "docs/benchmarks.md"} {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for _, to := range link.FindAllStringSubmatch(inCode.ReplaceAllString(string(text), ""), -1) {
+			if strings.Contains(to[1], "://") {
+				continue
+			}
+			_, err := os.Stat(filepath.Join(filepath.Dir(document), to[1]))
+			assert.NoError(t, err, document)
 		}
-		file := filepath.Join(t.TempDir(), name)
-		require.NoError(t, os.WriteFile(file, []byte(code), 0o600))
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-		out, err := exec.CommandContext(ctx, "go", append(args, file)...).CombinedOutput()
-		cancel()
-		assert.NoError(t, err, "%s\n%s", code, out)
 	}
 }
 
 func withImports(code string) string {
-	var imports strings.Builder
+	var imports, uses strings.Builder
 	for name, path := range packages {
 		if regexp.MustCompile(`\b` + name + `\.`).MatchString(code) {
 			imports.WriteString("import \"" + path + "\"\n")
 		}
 	}
-	main := "func main() {}\n"
-	if strings.Contains(code, "func explain") {
-		main = "func main() { _ = explain }\n"
+	for _, f := range function.FindAllStringSubmatch(code, -1) {
+		uses.WriteString("_ = " + f[1] + ";")
 	}
-	return "package main\n" + imports.String() + code + main
+	return "package main\n" + imports.String() + code + "func main() {" + uses.String() + "}\n"
 }

@@ -1,9 +1,10 @@
 // Package fusionauth creates users at a FusionAuth server, by POST
 // /api/user/{userId}.
 //
-// [Client] is a userapi.Creator; its Users field has the vendor's own calls with
-// every field of the vendor's. The facts below are from FusionAuth's documentation,
-// "Users API" and "API Errors", unless another source is named.
+// [Client] is a userapi.Creator, Resolver, Repeater and Deleter; its Users field has
+// the vendor's own calls with every field of the vendor's. The facts below are from
+// FusionAuth's documentation, "Users API" and "API Errors", unless another source is
+// named.
 //
 // # Credentials
 //
@@ -114,8 +115,8 @@
 // another caller's of the same moment, and says nothing of the password. Set
 // IdempotencyKey to have a proof, or set Extra.UserID to the UserID of the create's
 // error, which is the random id. On a tenant with unique user names, where FusionAuth
-// adds a suffix to a name that is taken, a user
-// name alone proves neither that there is such a user nor that there is none.
+// adds a suffix to a name that is taken, a user name alone proves neither that there
+// is such a user nor that there is none.
 //
 // Whoever is found is compared with every key that was sent, and User.Compared names
 // those that are equal: the id, user.email and user.username without regard to case,
@@ -125,13 +126,13 @@
 // the user has no such member. mobilePhone is an attribute and is not compared, nor is
 // anything else that others may change.
 //
-// A user is absent when three looks, with growing waits between them, found nobody, by an empty
-// 404. RepeatUser needs an id in the request: a repeat has the id of the first, so that
-// FusionAuth refuses the later of the two with a Conflict that names userId.
+// A user is absent when three looks, with growing waits between them, found nobody, by
+// an empty 404. RepeatUser needs an id in the request: a repeat has the id of the
+// first, so that FusionAuth refuses the later of the two with a Conflict that names
+// userId.
 //
 // # As
 //
 // userapi.As finds *[CreateUserResponse] in the user, also in one that a look-up
-// found, and errors.As finds
-// *[APIError] in an error that a reply caused.
+// found, and errors.As finds *[APIError] in an error that a reply caused.
 package fusionauth

@@ -1,9 +1,10 @@
 // Package quickblox creates users at QuickBlox, by POST /users.json, and finds out
 // whether a create made one.
 //
-// [Client] is a userapi.Creator, Resolver, Repeater and Deleter; its Users field has the vendor's own calls with
-// every field of the vendor's. The facts below are from QuickBlox's documentation,
-// "Create User" and "Authentication", unless another source is named.
+// [Client] is a userapi.Creator, Resolver, Repeater and Deleter; its Users field has
+// the vendor's own calls with every field of the vendor's. The facts below are from
+// QuickBlox's documentation, "Create User" and "Authentication", unless another source
+// is named.
 //
 // # Credentials
 //
@@ -102,6 +103,5 @@
 // # As
 //
 // userapi.As finds *[CreateUserResponse] in the user, also in one that a look-up
-// found, and errors.As finds
-// *[APIError] in an error that a reply caused.
+// found, and errors.As finds *[APIError] in an error that a reply caused.
 package quickblox

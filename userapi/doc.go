@@ -29,6 +29,8 @@
 //   - [OutcomeUnknown]: the request may have been carried out. It is the zero
 //     value, so that whoever forgets to decide claims nothing.
 //
+// The package userapi/provision settles an unknown outcome by asking the vendor.
+//
 // Match the kind with errors.Is and a sentinel ([ErrConflict], [ErrRateLimited]
 // and so on), read the details with errors.As into *[Error], and get the
 // vendor's own error with errors.As into its *APIError. Before creating a user
@@ -64,6 +66,6 @@
 //
 // The suite in the package userapitest checks each of these, and more, against
 // a server that the implementer brings. Further abilities are one-method
-// interfaces ([Preflighter], [Planner], [Resolver], [Finisher], [Deleter]); a
-// wrapper has a method Unwrap() Creator through which they are found.
+// interfaces ([Preflighter], [Planner], [Resolver], [Repeater], [Finisher], [Deleter]);
+// a wrapper has a method Unwrap() Creator through which [Ability] finds them.
 package userapi

@@ -45,8 +45,11 @@ type HTTPOptions struct {
 // RetryPolicy says how often and when a request is sent again. It never decides
 // whether: a create is repeated only when it provably did not happen (nothing was
 // written; 429; an expired session, once; and what the vendor's package lists
-// under Retries). The zero value is the default policy. No wait outlasts the
-// context's deadline: the call then ends at once with the last error.
+// under Retries). Look-ups, deletes and the fetching of sessions may be sent twice, and
+// are repeated after any passing failure. ResolveUser waits between its looks as
+// between attempts, and looks three times at least, whatever MaxAttempts says. The zero
+// value is the default policy. No wait outlasts the context's deadline: the call then
+// ends at once with the last error.
 type RetryPolicy struct {
 	// MaxAttempts counts the first one too; 0 means 3, 1 turns retries off. At most 20.
 	MaxAttempts int
