@@ -1,5 +1,5 @@
 // Errors shows how to tell failures of a create apart: what went wrong, whether the
-// user exists all the same, and what the vendor said. It runs against a fake of
+// user exists all the same, what the vendor said, and how to make it certain. It runs against a fake of
 // QuickBlox that it starts itself.
 package main
 
@@ -14,6 +14,7 @@ import (
 	"github.com/enlist-go/enlist/quickblox"
 	"github.com/enlist-go/enlist/quickblox/quickbloxtest"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
@@ -70,6 +71,16 @@ func run(ctx context.Context, w io.Writer) error {
 	// The same, but the id came through.
 	server.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Truncate})
 	create("a cut-off reply", "mary", "!Peter009")
+
+	// A reply is lost once more, and the vendor is asked what became of the user.
+	server.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup})
+	res, err := provision.Ensure(ctx, client, userapi.CreateUserRequest{
+		Username: "anna", Password: "!Peter009", FullName: "Anna Smith",
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "made certain:", res)
 
 	fmt.Fprintln(w, "users at the vendor:", server.UserCount())
 	return nil

@@ -84,6 +84,11 @@ func vendors() []*vendor {
 	}
 }
 
+// plantedKey returns a key whose seed begins with what is planted.
+func plantedKey(name string, n int) crypto.Signer {
+	return ed25519.NewKeyFromSeed(fmt.Appendf(nil, "%s-%-11.11s-%012d", planted, name, n))
+}
+
 type mixinFake struct{ *mixintest.Server }
 
 func (f mixinFake) creator(opts userapi.HTTPOptions) (userapi.Creator, error) {
@@ -110,14 +115,16 @@ func mixinVendor() *vendor {
 	return &vendor{
 		name: "mixin",
 		start: func(o userapitest.ServerOptions) (fake, error) {
-			s, err := mixintest.Start(mixintest.WithHTTP(o))
+			s, err := mixintest.Start(mixintest.WithHTTP(o), mixintest.WithKeystore(mixin.Keystore{
+				UserID: "6e2b2a4c-3b0c-4f7a-9a53-0d1f3f3c9f01", SessionID: "6e2b2a4c-3b0c-4f7a-9a53-0d1f3f3c9f02",
+				PrivateKey: plantedKey("application", 0),
+			}))
 			return mixinFake{s}, err
 		},
 		request: func(n int) userapi.CreateUserRequest {
-			seed := []byte(planted + "-session-key-" + fmt.Sprintf("%012d", n))
 			return userapi.CreateUserRequest{
 				FullName: fmt.Sprintf("Ada Nowakowska %d", n), Password: userapi.Secret(fmt.Sprintf("!%s-%d", planted, n)),
-				Extensions: []userapi.Extension{mixin.Extra{SessionKey: crypto.Signer(ed25519.NewKeyFromSeed(seed[:ed25519.SeedSize]))}},
+				Extensions: []userapi.Extension{mixin.Extra{SessionKey: plantedKey("session", n)}},
 			}
 		},
 		creates: post("/users"),
