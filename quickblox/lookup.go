@@ -2,8 +2,6 @@ package quickblox
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,7 +10,6 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -143,32 +140,8 @@ func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	if !res.OK {
 		return s.core.failed(call, res)
 	}
-	if bad := readDeleted(res.Reply); bad != nil {
+	if bad := provider.CheckEmpty(res.Reply); bad != nil {
 		return s.core.unreadable(call, res, bad)
-	}
-	return nil
-}
-
-var errNotDeleted = errors.New("quickblox: the reply to a delete is neither empty nor a JSON object")
-
-// readDeleted says why the reply of a success is not what QuickBlox sends after a
-// delete, which is an empty body.
-func readDeleted(r *transport.Reply) error {
-	if r.ReadErr != nil {
-		return r.ReadErr
-	}
-	if strings.TrimSpace(string(r.Body)) == "" {
-		return nil
-	}
-	var reply struct {
-		Errors json.RawMessage `json:"errors"`
-		Error  json.RawMessage `json:"error"`
-	}
-	switch err := json.Unmarshal(r.Body, &reply); {
-	case err != nil:
-		return errNotDeleted
-	case wire.HasValue(reply.Errors), wire.HasValue(reply.Error):
-		return errErrorInSuccess
 	}
 	return nil
 }

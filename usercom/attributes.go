@@ -1,16 +1,13 @@
 package usercom
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -84,32 +81,13 @@ func (s *UsersService) setAttributes(ctx context.Context, id int64, action strin
 		for i := range e.FieldErrors {
 			e.FieldErrors[i].Field = "Attributes"
 		}
-	} else if bad := badEmptyReply(res.Reply); bad != nil {
+	} else if bad := provider.CheckEmpty(res.Reply); bad != nil {
 		e = provider.Unreadable(Name, opAttributes, res, s.core.mask(call), bad, nil)
 	}
 	if e != nil {
 		e.UserID = user
 	}
 	return e
-}
-
-// badEmptyReply says what a reply with the status of a success has that a success
-// without content has not. It is empty; JSON without an error in it is let pass.
-func badEmptyReply(r *transport.Reply) error {
-	if r.ReadErr != nil || len(bytes.TrimSpace(r.Body)) == 0 {
-		return r.ReadErr
-	}
-	var reply struct {
-		Errors json.RawMessage `json:"errors"`
-		Error  json.RawMessage `json:"error"`
-	}
-	if _, err := wire.Tolerate(json.Unmarshal(r.Body, &reply)); err != nil {
-		return errNotEmpty
-	}
-	if wire.HasValue(reply.Errors) || wire.HasValue(reply.Error) {
-		return errErrorInSuccess
-	}
-	return nil
 }
 
 // standard are the members of users, in either version and direction. They are no

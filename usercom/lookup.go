@@ -211,7 +211,7 @@ func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	q := query{op: provider.OpDelete, method: http.MethodDelete, route: "/users/{id}/", path: "/users/" + user + "/"}
 	res, failure := s.send(ctx, q)
 	if failure == nil {
-		if bad := badEmptyReply(res.Reply); bad != nil {
+		if bad := provider.CheckEmpty(res.Reply); bad != nil {
 			failure = s.unreadable(q, res, bad)
 		}
 	}

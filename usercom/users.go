@@ -375,7 +375,6 @@ func membersOf(p any) map[string]any {
 var (
 	errNoID           = errors.New("usercom: the reply holds no user with an id")
 	errErrorInSuccess = errors.New("usercom: the reply has the status of a success and an error in it")
-	errNotEmpty       = errors.New("usercom: the reply has the status of a success and is no JSON")
 	errOlder          = errors.New("usercom: the reply holds a user that was there before the call")
 )
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -48,4 +49,28 @@ func OfLookup(e *userapi.Error) *userapi.Error {
 		e.Outcome = userapi.OutcomeUnknown
 	}
 	return e
+}
+
+var (
+	errNotEmpty       = errors.New("the reply has the status of a success and is neither empty nor a JSON object")
+	errErrorInSuccess = errors.New("the reply has the status of a success and an error in it")
+)
+
+// CheckEmpty looks at the reply of a success that has no content, as to a delete. JSON
+// without an error in it is let pass; a page is somebody else's answer.
+func CheckEmpty(r *transport.Reply) error {
+	if r.ReadErr != nil || len(bytes.TrimSpace(r.Body)) == 0 {
+		return r.ReadErr
+	}
+	var reply struct {
+		Errors json.RawMessage `json:"errors"`
+		Error  json.RawMessage `json:"error"`
+	}
+	if _, err := wire.Tolerate(json.Unmarshal(r.Body, &reply)); err != nil {
+		return errNotEmpty
+	}
+	if wire.HasValue(reply.Errors) || wire.HasValue(reply.Error) {
+		return errErrorInSuccess
+	}
+	return nil
 }

@@ -1,0 +1,245 @@
+package provider_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+func client(t *testing.T) *transport.Client {
+	t.Helper()
+	c, faults := transport.New(transport.Config{Provider: "acme", BaseURL: "https://acme.invalid", Options: userapi.HTTPOptions{
+		Retry: userapi.RetryPolicy{BaseWait: time.Second, MaxWait: 10 * time.Second, Jitter: -1, MaxRetryAfter: 20 * time.Second},
+	}})
+	require.Empty(t, faults)
+	return c
+}
+
+// reply returns a reply whose date is so much ahead of this machine's clock.
+func reply(ahead time.Duration) *transport.Reply {
+	return &transport.Reply{Status: 200, Read: time.Now(), Header: http.Header{
+		"Date": {time.Now().Add(ahead).UTC().Format(http.TimeFormat)},
+	}}
+}
+
+func candidate(id string, created time.Time, ahead time.Duration, keys ...provider.Likeness) *provider.Candidate {
+	c := provider.NewCandidate(&userapi.User{Provider: "acme", ID: id, CreatedAt: created}, reply(ahead))
+	for _, k := range keys {
+		c.Compare("Email", "email", k)
+	}
+	return c
+}
+
+// TestResolveLooks: how often, and with what waits, a resolution looks.
+func TestResolveLooks(t *testing.T) {
+	t.Parallel()
+	type look = func() ([]*provider.Candidate, *userapi.Error)
+	miss := func() ([]*provider.Candidate, *userapi.Error) { return nil, nil }
+	failing := func(after time.Duration) look {
+		return func() ([]*provider.Candidate, *userapi.Error) {
+			return nil, &userapi.Error{Op: "look up user", Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeNotSent, RetryAfter: after}
+		}
+	}
+	found := func() ([]*provider.Candidate, *userapi.Error) {
+		return []*provider.Candidate{candidate("1", time.Now(), 0, provider.Same)}, nil
+	}
+	fail := failing(0)
+	for name, tt := range map[string]struct {
+		looks    []look
+		deadline time.Duration
+		kind     userapi.Kind
+		outcome  userapi.Outcome
+		took     time.Duration
+	}{
+		"found":                    {[]look{found}, 0, 0, 0, 0},
+		"found late":               {[]look{miss, fail, found}, 0, 0, 0, 3 * time.Second},
+		"absent":                   {[]look{miss, miss, miss}, 0, userapi.KindNotFound, userapi.OutcomeRejected, 3 * time.Second},
+		"absent in spite of fails": {[]look{fail, miss, fail, miss, miss}, 0, userapi.KindNotFound, userapi.OutcomeRejected, 15 * time.Second},
+		"failing":                  {[]look{fail, fail, fail}, 0, userapi.KindUnavailable, userapi.OutcomeUnknown, 3 * time.Second},
+		"failing among misses":     {[]look{miss, fail, miss, fail, fail}, 0, userapi.KindUnavailable, userapi.OutcomeUnknown, 15 * time.Second},
+		"asked to wait":            {[]look{failing(5 * time.Second), found}, 0, 0, 0, 5 * time.Second},
+		"asked to wait too long":   {[]look{failing(time.Hour)}, 0, userapi.KindUnavailable, userapi.OutcomeUnknown, 0},
+		"no time for a second":     {[]look{miss}, time.Second, userapi.KindTimeout, userapi.OutcomeUnknown, 0},
+		"no time for a third":      {[]look{miss, miss}, 2 * time.Second, userapi.KindTimeout, userapi.OutcomeUnknown, time.Second},
+		"no time after a failure":  {[]look{miss, fail}, 2 * time.Second, userapi.KindUnavailable, userapi.OutcomeUnknown, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				n := 0
+				r := provider.Resolution{Provider: "acme", Client: client(t), UserID: "7", Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) {
+					n++
+					if n > len(tt.looks) {
+						return nil, &userapi.Error{Message: "one look too many"}
+					}
+					return tt.looks[n-1]()
+				}}
+				ctx := t.Context()
+				if tt.deadline > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, tt.deadline)
+					defer cancel()
+				}
+				begun := time.Now()
+				user, err := r.Resolve(ctx, begun)
+				assert.Equal(t, len(tt.looks), n)
+				assert.Equal(t, tt.took, time.Since(begun))
+				if tt.kind == 0 {
+					require.NoError(t, err)
+					assert.Equal(t, "1", user.ID)
+					return
+				}
+				var e *userapi.Error
+				require.ErrorAs(t, err, &e)
+				assert.Nil(t, user)
+				assert.Equal(t, []any{tt.kind, tt.outcome, "resolve user", "7"}, []any{e.Kind, e.Outcome, e.Op, e.UserID})
+			})
+		})
+	}
+}
+
+func TestResolveEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(500*time.Millisecond, cancel)
+		r := provider.Resolution{Provider: "acme", Client: client(t), Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) { return nil, nil }}
+		begun := time.Now()
+		_, err := r.Resolve(ctx, begun)
+		require.ErrorIs(t, err, userapi.ErrCanceled)
+		require.ErrorIs(t, err, context.Canceled)
+		assert.True(t, userapi.MayHaveCreated(err))
+		assert.Equal(t, 500*time.Millisecond, time.Since(begun))
+	})
+}
+
+// TestResolveSettles: which of the users that were found is the request's.
+func TestResolveSettles(t *testing.T) {
+	t.Parallel()
+	const same, different, unsure = provider.Same, provider.Different, provider.Unsure
+	since := time.Now()
+	at := func(offset time.Duration) time.Time { return since.Add(offset) }
+	late := at(time.Second)
+	undated := candidate("1", late, 0, same)
+	undated.Undated = true
+	ours := candidate("1", at(-time.Hour), 0, same)
+	ours.AnyAge = true
+	type found = []*provider.Candidate
+	for name, tt := range map[string]struct {
+		found   found
+		many    bool
+		since   time.Time
+		kind    userapi.Kind // 0 for the user 1
+		outcome userapi.Outcome
+		fields  []string
+	}{
+		"ours":                         {found{candidate("1", late, 0, same)}, false, since, 0, 0, nil},
+		"in the same second":           {found{candidate("1", at(-2*time.Second), 0, same)}, false, since, 0, 0, nil},
+		"a little older":               {found{candidate("1", at(-10*time.Second), 0, same)}, false, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"older":                        {found{candidate("1", at(-2*time.Minute), 0, same)}, false, since, userapi.KindConflict, userapi.OutcomeRejected, []string{"born: older"}},
+		"older, any age":               {found{candidate("1", at(-2*time.Minute), 0, same)}, false, time.Time{}, 0, 0, nil},
+		"older, under an id of ours":   {found{ours}, false, since, 0, 0, nil},
+		"server ahead":                 {found{candidate("1", at(time.Hour), time.Hour, same)}, false, since, 0, 0, nil},
+		"server ahead, older":          {found{candidate("1", at(30*time.Minute), time.Hour, same)}, false, since, userapi.KindConflict, userapi.OutcomeRejected, []string{"born: older"}},
+		"server behind":                {found{candidate("1", at(-time.Hour), -time.Hour, same)}, false, since, 0, 0, nil},
+		"no time told":                 {found{candidate("1", time.Time{}, 0, same)}, false, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"no time told, any age":        {found{candidate("1", time.Time{}, 0, same)}, false, time.Time{}, 0, 0, nil},
+		"a time without a zone":        {found{undated}, false, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"another key":                  {found{candidate("1", late, 0, same, different)}, false, since, userapi.KindConflict, userapi.OutcomeRejected, []string{"Email: different"}},
+		"another key, any age":         {found{candidate("1", late, 0, different)}, false, time.Time{}, userapi.KindConflict, userapi.OutcomeRejected, []string{"Email: different"}},
+		"another key and older":        {found{candidate("1", at(-time.Hour), 0, different)}, false, since, userapi.KindConflict, userapi.OutcomeRejected, []string{"Email: different", "born: older"}},
+		"a key that is not shown":      {found{candidate("1", late, 0, same, unsure)}, false, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"not shown and another":        {found{candidate("1", late, 0, unsure, different)}, false, since, userapi.KindConflict, userapi.OutcomeRejected, []string{"Email: different"}},
+		"two of ours":                  {found{candidate("1", late, 0, same), candidate("2", late, 0, same)}, false, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"many: one":                    {found{candidate("1", late, 0, same)}, true, since, 0, 0, nil},
+		"many: one beside an older":    {found{candidate("2", at(-time.Hour), 0, same), candidate("1", late, 0, same)}, true, since, 0, 0, nil},
+		"many: one beside an unsure":   {found{candidate("2", late, 0, unsure), candidate("1", late, 0, same)}, true, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"many: two":                    {found{candidate("2", late, 0, same), candidate("1", late, 0, same)}, true, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"many: only an older":          {found{candidate("1", at(-time.Hour), 0, same)}, true, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"many: only a different":       {found{candidate("1", late, 0, different)}, true, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"many, any age: several":       {found{candidate("1", at(-time.Hour), 0, same), candidate("2", late, 0, same)}, true, time.Time{}, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"many, any age: one different": {found{candidate("1", at(-time.Hour), 0, same), candidate("2", late, 0, different)}, true, time.Time{}, 0, 0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := provider.Resolution{
+				Provider: "acme", CreatedAt: "born", Client: client(t), Many: tt.many,
+				Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) { return tt.found, nil },
+			}
+			user, err := r.Resolve(t.Context(), tt.since)
+			if tt.kind == 0 && tt.outcome == 0 && err == nil {
+				assert.Equal(t, "1", user.ID)
+				return
+			}
+			var e *userapi.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, []any{tt.kind, tt.outcome}, []any{e.Kind, e.Outcome})
+			assert.Len(t, e.Candidates, len(tt.found), "the users that were found are named")
+			var fields []string
+			for _, f := range e.FieldErrors {
+				fields = append(fields, f.String())
+			}
+			assert.Equal(t, tt.fields, fields)
+			assert.Equal(t, tt.kind == userapi.KindUnknown, e.Code == provider.CodeAmbiguous)
+		})
+	}
+}
+
+func TestAbsenceMayProveNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		why := errors.New("nobody sees it")
+		r := provider.Resolution{Provider: "acme", Client: client(t), Unproven: why, Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) { return nil, nil }}
+		_, err := r.Resolve(t.Context(), time.Now())
+		require.ErrorIs(t, err, why)
+		require.NotErrorIs(t, err, userapi.ErrNotFound)
+		assert.True(t, userapi.MayHaveCreated(err))
+		assert.Contains(t, err.Error(), provider.CodeAbsenceUnproven)
+	})
+}
+
+func TestCheckEmpty(t *testing.T) {
+	t.Parallel()
+	for body, ok := range map[string]bool{
+		"": true, " \n": true, "{}": true, `{"errors":null}`: true, `{"id":1}`: true,
+		"<html>": false, `{"errors":["no"]}`: false, `{"error":"no"}`: false, `{"id":`: false,
+	} {
+		assert.Equal(t, ok, provider.CheckEmpty(&transport.Reply{Body: []byte(body)}) == nil, body)
+	}
+	cut := errors.New("cut off")
+	require.ErrorIs(t, provider.CheckEmpty(&transport.Reply{ReadErr: cut}), cut)
+}
+
+// TestRepeatable: what a look-up's replies mean beyond what they mean to a create.
+func TestRepeatable(t *testing.T) {
+	t.Parallel()
+	judge := provider.Repeatable(func(r *transport.Reply) transport.Verdict { return provider.Judge(r.Status) })
+	for name, tt := range map[string]struct {
+		reply transport.Reply
+		kind  userapi.Kind
+		again transport.Again
+	}{
+		"absent":       {transport.Reply{Status: 404}, userapi.KindNotFound, transport.No},
+		"absent, JSON": {transport.Reply{Status: 404, Body: []byte(`{"detail":"Not found."}`)}, userapi.KindNotFound, transport.No},
+		"a page":       {transport.Reply{Status: 404, Body: []byte("<html>")}, userapi.KindProtocol, transport.No},
+		"a list":       {transport.Reply{Status: 404, Body: []byte("[]")}, userapi.KindProtocol, transport.No},
+		"cut off":      {transport.Reply{Status: 404, Body: []byte("{}"), ReadErr: errors.New("cut off")}, userapi.KindProtocol, transport.No},
+		"down":         {transport.Reply{Status: 503}, userapi.KindUnavailable, transport.AfterWait},
+		"refused":      {transport.Reply{Status: 403}, userapi.KindForbidden, transport.No},
+	} {
+		v := judge(&tt.reply)
+		assert.Equal(t, tt.kind, v.Kind, name)
+		assert.Equal(t, tt.again, v.Again, name)
+	}
+	assert.True(t, judge(&transport.Reply{Status: 200}).OK)
+}
