@@ -105,7 +105,8 @@
 // IdempotencyKey, the user is read by that id, and the user's Proof is ProofID. An id
 // of the IdempotencyKey's stands for this one create, so that the user's age does not
 // matter. One of the others stands for the user: its insertInstant is held against
-// since, by the server's clock. With the zero since, which asks for such a user of any
+// since, by the server's clock. A key that is a UUID is taken for the id itself: give
+// none that is another user's. With the zero since, which asks for such a user of any
 // age, a miss by the id goes on to the keys below; a user of another id than ExternalID
 // or Extra.UserID asks for is a Conflict.
 //
@@ -119,7 +120,9 @@
 // is such a user nor that there is none.
 //
 // Whoever is found is compared with every key that was sent, and User.Compared names
-// those that are equal: the id, user.email and user.username without regard to case,
+// those that are equal: the id, user.email and user.username without regard to the
+// case of ASCII letters (where others differ, or the user is not active, it stays
+// unknown),
 // and user.phoneNumber by its digits, where a number without its country equals the
 // end of the stored one. A number that may be written in another way, as with letters
 // or an extension, leaves it unknown. Any other difference is a Conflict, also where

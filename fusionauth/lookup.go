@@ -136,7 +136,11 @@ func (c *core) lookUp(ctx context.Context, at address, tenantID string) (*GetUse
 	reply, failure := c.ask(ctx, provider.OpLookup, http.MethodGet, at, tenantID, func(res *transport.Result) error {
 		resp.Meta = provider.NewMeta(res)
 		bad, _ := resp.decode(res.Reply.Body)
-		if bad == nil && resp.isOther(at.userID) {
+		switch _, isID := uuid.Canonical(resp.User.ID); {
+		case bad != nil:
+		case !isID:
+			bad = errNoID
+		case resp.isOther(at.userID):
 			bad = errOtherUser
 		}
 		return bad
@@ -178,6 +182,12 @@ func checkDeleted(body []byte) error {
 	return nil
 }
 
+// saysAbsent reports whether a 404 is FusionAuth's own, which is empty. Source:
+// FusionAuth, "Users API", "Retrieve a User", response codes.
+func saysAbsent(a provider.Absence) bool {
+	return a.Blank || a.Has("fieldErrors") || a.Has("generalErrors")
+}
+
 // ask sends what may be sent twice, and has read look at the success.
 func (c *core) ask(
 	ctx context.Context, op, method string, at address, tenantID string, read func(*transport.Result) error,
@@ -190,7 +200,7 @@ func (c *core) ask(
 			c.auth.sign(r, tenantID)
 			return nil
 		},
-		Judge: provider.Repeatable(judge),
+		Judge: provider.Repeatable(judge, saysAbsent),
 	})
 	mask := func() provider.Mask { return provider.NewMask(nil, "", c.auth(), tenantID, at.value) }
 	if !res.OK {

@@ -216,6 +216,7 @@ func TestLookupErrors(t *testing.T) {
 		{"an empty 404", "", 404, userapi.KindNotFound, userapi.OutcomeRejected, "", 1},
 		{"a 404 without errors", noErrors, 404, userapi.KindNotFound, userapi.OutcomeRejected, "", 1},
 		{"a page for a 404", page, 404, userapi.KindProtocol, userapi.OutcomeUnknown, "", 1},
+		{"a gateway's 404", `{"message":"no Route matched with those values"}`, 404, userapi.KindProtocol, userapi.OutcomeUnknown, "", 1},
 		{"no key", "", 401, userapi.KindUnauthorized, userapi.OutcomeUnknown, "", 1},
 		{"the firewall", page, 403, userapi.KindForbidden, userapi.OutcomeUnknown, "", 1},
 		{"no tenant", tenantRequired, 400, userapi.KindInvalid, userapi.OutcomeUnknown, "TenantIdRequired", 1},

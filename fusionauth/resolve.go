@@ -87,10 +87,10 @@ func (c *core) keysOf(u *NewUser, req *userapi.CreateUserRequest) (keys []key) {
 		}
 	}
 	add(u.Email, key{
-		field: "Email", vendorField: "user.email", like: likeName, has: func(u *User) *string { return u.Email },
+		field: "Email", vendorField: "user.email", like: provider.LikeText, has: func(u *User) *string { return u.Email },
 	}, func(email string) address { return byEmail(strings.ToLower(email)) })
 	add(u.Username, key{
-		field: "Username", vendorField: "user.username", like: likeName, has: func(u *User) *string { return u.Username },
+		field: "Username", vendorField: "user.username", like: provider.LikeText, has: func(u *User) *string { return u.Username },
 	}, byUsername)
 	phone := key{vendorField: "user.phoneNumber", like: likePhone, has: func(u *User) *string { return u.PhoneNumber }}
 	if c.phoneLogin && req.Phone != "" { // else it is Extra.PhoneNumber
@@ -153,19 +153,14 @@ func (s *search) find(ctx context.Context, at address, proof userapi.Proof) (*Us
 		// The request says who its user is, and this is another one.
 		c.Compare(s.to.idField, "userId", provider.Different)
 	}
+	if resp.User.Active != nil && !*resp.User.Active {
+		c.Doubt() // a new user is active
+	}
 	for i := range s.keys {
 		k := &s.keys[i]
 		c.Compare(k.field, k.vendorField, k.compare(&resp.User))
 	}
 	return &resp.User, c, nil
-}
-
-// likeName compares what FusionAuth holds unique without regard to case.
-func likeName(sent, has string) provider.Likeness {
-	if strings.EqualFold(sent, has) {
-		return provider.Same
-	}
-	return provider.Different
 }
 
 // minNational is how many digits of a number must be given for them to be one

@@ -286,6 +286,33 @@ func TestResolveFindsTwoUsers(t *testing.T) {
 	assert.Len(t, looked(server), 4, "the second user's phone number is not asked for")
 }
 
+// A user who was deactivated since is not a new one.
+func TestResolveFindsAnInactiveUser(t *testing.T) {
+	t.Parallel()
+	c, _ := phonePair(t)
+	req := janesKeys()
+	req.IdempotencyKey = "signup-7"
+	since := time.Now()
+	id := create(t, c, req)
+	require.NoError(t, c.Users.Deactivate(t.Context(), id))
+	_, err := c.ResolveUser(t.Context(), req, since)
+	e := assertSettled(t, err, userapi.KindUnknown, userapi.OutcomeUnknown)
+	assert.Equal(t, []string{id}, e.Candidates)
+}
+
+// What is not an id does not get into an error.
+func TestResolveOfAHostileID(t *testing.T) {
+	t.Parallel()
+	c, mock := newClient(t, quick)
+	answer(mock, 200, `{"user":{"id":"jane@example.com\nforged line","email":"jane@example.com","username":"jane","insertInstant":4102444800000}}`)
+	req := janesKeys()
+	req.Phone = ""
+	_, err := c.ResolveUser(t.Context(), req, time.Now())
+	e := assertSettled(t, err, userapi.KindProtocol, userapi.OutcomeUnknown)
+	assert.Empty(t, e.Candidates)
+	assert.NotContains(t, fmt.Sprintf("%+v", err), "jane")
+}
+
 func TestResolveLooksAtAge(t *testing.T) {
 	t.Parallel()
 	withKey := func(r *userapi.CreateUserRequest) { r.IdempotencyKey = "signup-7" }

@@ -79,7 +79,7 @@ func (s *UsersService) get(ctx context.Context, id string) (*GetUserResponse, *u
 // judgeLookup makes of a judge that of a look-up. That there is no user takes a code of
 // Mixin's: a 404 without one is of a server before it.
 func judgeLookup(judge func(*transport.Reply) transport.Verdict) func(*transport.Reply) transport.Verdict {
-	judge = provider.Repeatable(judge)
+	judge = provider.Repeatable(judge, func(a provider.Absence) bool { return a.Has("error") })
 	return func(r *transport.Reply) transport.Verdict {
 		v := judge(r)
 		var e *APIError

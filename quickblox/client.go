@@ -101,7 +101,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &core{http: client, auth: newAuthorizer(cfg, client), seesAll: cfg.APIKey != "", unproven: cfg.unproven()}
 	c.sign, c.judge = c.auth.sign, c.judgeUsers
-	c.judgeAgain = provider.Repeatable(c.judge)
+	c.judgeAgain = provider.Repeatable(c.judge, saysAbsent)
 	return &Client{Users: &UsersService{core: c}, core: c}, nil
 }
 

@@ -2,6 +2,7 @@ package quickblox
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -118,6 +119,9 @@ func (s *UsersService) lookup(ctx context.Context, k key, value string, others .
 		return nil, nil, s.core.failed(call, res, append(others, value)...)
 	}
 	resp, bad := readReply(res)
+	if bad == nil && !resp.User.is(k, value) {
+		bad = errOtherUser
+	}
 	if bad != nil {
 		return nil, nil, s.core.unreadable(call, res, bad, append(others, value)...)
 	}
@@ -144,6 +148,25 @@ func (s *UsersService) Delete(ctx context.Context, id int64) error {
 		return s.core.unreadable(call, res, bad)
 	}
 	return nil
+}
+
+// saysAbsent reports whether a 404 is QuickBlox's own: {"code":…,"message":…}, a list
+// of errors, or next to nothing, as on a host of 2017. Sources: QuickBlox's issue
+// trackers, iOS SDK 788 and 1065; QuickBlox, "Create token with API key".
+func saysAbsent(a provider.Absence) bool {
+	return a.Blank || a.Has("code", "message") || a.Has("errors")
+}
+
+var errOtherUser = errors.New("quickblox: the reply holds another user than the one that was asked for")
+
+// is reports whether a reply may hold the user that was asked for. A key that it does
+// not show may be any.
+func (u *User) is(k key, value string) bool {
+	if k == byID {
+		return strconv.FormatInt(u.ID, 10) == value
+	}
+	shown := u.shown(k)
+	return shown == "" || provider.LikeText(trimmed(value), shown) != provider.Different
 }
 
 // repeatable makes a call without a body that does no harm when it is sent twice.

@@ -126,8 +126,10 @@ func TestLookupsSendGoldenRequests(t *testing.T) {
 	}{
 		{"id", func(t *testing.T, c *quickblox.Client) error { return got(c.Users.Get(t.Context(), 96752798)) },
 			"GET /users/96752798.json", userapi.Attempt{Operation: "look up user", Route: "/users/{id}.json"}},
-		{"id beyond 32 bits", func(t *testing.T, c *quickblox.Client) error { return got(c.Users.Get(t.Context(), 1<<62)) },
-			"GET /users/4611686018427387904.json", userapi.Attempt{Operation: "look up user", Route: "/users/{id}.json"}},
+		{"external id beyond 32 bits", func(t *testing.T, c *quickblox.Client) error {
+			return got(c.Users.GetByExternalID(t.Context(), 1<<62))
+		},
+			"GET /users/external/4611686018427387904.json", userapi.Attempt{Operation: "look up user", Route: "/users/external/{external_user_id}.json"}},
 		{"external id", func(t *testing.T, c *quickblox.Client) error {
 			return got(c.Users.GetByExternalID(t.Context(), 1236672))
 		},
@@ -164,7 +166,7 @@ func TestLookupsSendGoldenRequests(t *testing.T) {
 			var attempts []userapi.Attempt
 			cfg := quickblox.Config{APIKey: apiKey}
 			cfg.HTTP.OnAttempt = func(a userapi.Attempt) { attempts = append(attempts, a) }
-			c, s := scripted(t, cfg, answer{200, string(fixture(t, "create_201.json"))})
+			c, s := scripted(t, cfg, answer{200, `{"user":{"id":96752798}}`})
 			require.NoError(t, tc.do(t, c))
 			require.Equal(t, []string{tc.want}, s.uris())
 			assert.Equal(t, []string{""}, s.bodies)
@@ -321,9 +323,24 @@ func TestLookupWithoutProof(t *testing.T) {
 	}
 }
 
+// A record of somebody else is no answer, whatever its status.
+func TestLookupsOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	for _, l := range lookups() {
+		c, _ := scripted(t, quickblox.Config{APIKey: apiKey}, answer{200, `{"user":{"id":7,"login":"alice","email":"alice@example.com","external_user_id":7,"facebook_id":"7"}}`})
+		err := l.do(t, c)
+		if strings.HasSuffix(l.name, "delete") {
+			require.NoError(t, err, "what a delete answers with does not matter")
+			continue
+		}
+		require.ErrorIs(t, err, userapi.ErrProtocol, l.name)
+		assert.Equal(t, userapi.OutcomeUnknown, wantError(t, err).Outcome, l.name)
+	}
+}
+
 func TestLookupsAreRepeated(t *testing.T) {
 	t.Parallel()
-	user := answer{200, string(fixture(t, "create_201.json"))}
+	user := answer{200, `{"user":{"id":96752798}}`}
 	for _, l := range lookups() {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()

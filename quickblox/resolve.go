@@ -147,13 +147,16 @@ func (s *UsersService) candidate(resp *GetUserResponse, reply *transport.Reply, 
 // was found by this key, and seesAll that nothing is hidden from us.
 func (k *sentKey) compare(shown string, found, seesAll bool) provider.Likeness {
 	switch {
-	case shown == k.value, shown == "" && found, k.key == byEmail && strings.EqualFold(shown, k.value):
+	case shown == k.value, shown == "" && found:
 		return provider.Same
 	case shown == "" && !seesAll:
 		return provider.Unsure // settings of the application may hide personal data
-	case strings.EqualFold(shown, k.value):
-		return provider.Unsure // whether QuickBlox tells the two apart is not documented
-	default:
+	case shown == "":
 		return provider.Different
 	}
+	likeness := provider.LikeText(k.value, shown)
+	if likeness == provider.Same && k.key != byEmail {
+		return provider.Unsure // whether QuickBlox tells the two apart is not documented
+	}
+	return likeness
 }

@@ -66,7 +66,8 @@ type Resolver interface {
 // has proven that the first made no user. Should the first one arrive late all the
 // same, RepeatUser makes no second user beside it: it fails with KindConflict. A
 // request for which the vendor has no such way is KindInvalid and OutcomeNotSent,
-// and nothing is sent.
+// and nothing is sent; this is found out before the context is looked at. With a
+// context that is over nothing is sent either.
 type Repeater interface {
 	RepeatUser(ctx context.Context, req CreateUserRequest) (*User, error)
 }
@@ -85,11 +86,18 @@ type Deleter interface {
 	DeleteUser(ctx context.Context, id string) error
 }
 
+// maxUnwrap ends the search behind wrappers that wrap each other.
+const maxUnwrap = 100
+
 // Ability finds an ability of a creator: T is an interface such as Resolver. Where
 // the creator itself has it not it is looked for behind its Unwrap() Creator, and so
-// on.
+// on, at most 100 times.
+//
+// The ability then gets the request as the caller has it. So a wrapper that changes
+// requests must have the abilities itself, or no Unwrap method: else a user would be
+// created by one request and looked for by another.
 func Ability[T any](c Creator) (ability T, ok bool) {
-	for c != nil {
+	for n := 0; c != nil && n < maxUnwrap; n++ {
 		if ability, ok = c.(T); ok {
 			return ability, true
 		}

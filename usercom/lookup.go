@@ -165,7 +165,7 @@ func (s *UsersService) findByEmail(ctx context.Context, email string) ([]*GetUse
 // decodeUsers reads the reply to a search: a bare list, a page of one, or a single
 // user. Each must have an id.
 func decodeUsers(data []byte) ([]User, error) {
-	list := data
+	list, count := data, 0
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) {
 		var single User
 		switch bad, _ := single.decode(data); {
@@ -182,10 +182,14 @@ func decodeUsers(data []byte) ([]User, error) {
 			return nil, errPart
 		}
 		list = page["results"]
+		_ = json.Unmarshal(page["count"], &count) // of any type: it may be missing
 	}
 	var elements []json.RawMessage
 	if err := json.Unmarshal(list, &elements); err != nil {
 		return nil, err
+	}
+	if count > len(elements) {
+		return nil, errPart
 	}
 	users := make([]User, len(elements))
 	for i, element := range elements {
@@ -222,6 +226,10 @@ func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	return nil
 }
 
+// saysAbsent reports whether a 404 is User.com's own: its framework's {"detail":…}, or
+// no body, with which User.com's plug-in for WordPress reckons.
+func saysAbsent(a provider.Absence) bool { return a.Blank || a.Has("detail") }
+
 // A query is a request without a body that may be repeated.
 type query struct {
 	op, method, route, path string
@@ -234,7 +242,7 @@ type query struct {
 func (s *UsersService) send(ctx context.Context, q query) (*transport.Result, *userapi.Error) {
 	res := s.core.http.Do(ctx, &transport.Call{
 		Operation: q.op, Route: q.route, Method: q.method, Path: q.path,
-		Repeatable: true, Sign: s.core.token.sign, Judge: provider.Repeatable(judge),
+		Repeatable: true, Sign: s.core.token.sign, Judge: provider.Repeatable(judge, saysAbsent),
 	})
 	switch {
 	case !res.OK:

@@ -168,25 +168,26 @@ func TestFindByEmail(t *testing.T) {
 		ids    []int64
 		bad    bool
 	}{
-		"a list":            {200, " [" + ada + `,{"id":"7"}]`, []int64{310455021, 7}, false},
-		"a single user":     {200, ada, []int64{310455021}, false},
-		"a page":            {200, `{"count":2,"next":null,"previous":null,"results":[{"id":7,"custom_id":"x"},{"id":8}]}`, []int64{7, 8}, false},
-		"an empty page":     {200, `{"count":0,"next":null,"previous":null,"results":[]}`, nil, false},
-		"user with results": {200, `{"id":7,"results":[{"id":8}]}`, []int64{7}, false},
-		"nothing found":     {404, `{"detail":"Not found."}`, nil, false},
-		"part of a page":    {200, `{"count":200,"next":"https://acme.user.com/api/public/users/search/?page=2","results":[{"id":7}]}`, nil, true},
-		"without an id":     {200, `[{"id":7},{"email":"ada.nowak@example.org"}]`, nil, true},
-		"null in the list":  {200, `[null]`, nil, true},
-		"an error in it":    {200, `[{"id":7,"error":"x"}]`, nil, true},
-		"an error":          {200, `{"errors":{"email":["x"]},"results":[]}`, nil, true},
-		"results are none":  {200, `{"results":null}`, nil, true},
-		"results no list":   {200, `{"results":{"id":7}}`, nil, true},
-		"an empty object":   {200, `{}`, nil, true},
-		"null":              {200, `null`, nil, true},
-		"empty":             {200, ``, nil, true},
-		"cut off":           {200, `[{"id":7},`, nil, true},
-		"a page of HTML":    {200, `<html></html>`, nil, true},
-		"404 in HTML":       {404, `<!DOCTYPE html><h1>404</h1>`, nil, true},
+		"a list":             {200, " [" + ada + `,{"id":"7"}]`, []int64{310455021, 7}, false},
+		"a single user":      {200, ada, []int64{310455021}, false},
+		"a page":             {200, `{"count":2,"next":null,"previous":null,"results":[{"id":7,"custom_id":"x"},{"id":8}]}`, []int64{7, 8}, false},
+		"an empty page":      {200, `{"count":0,"next":null,"previous":null,"results":[]}`, nil, false},
+		"user with results":  {200, `{"id":7,"results":[{"id":8}]}`, []int64{7}, false},
+		"nothing found":      {404, `{"detail":"Not found."}`, nil, false},
+		"fewer than counted": {200, `{"count":5,"next":null,"previous":null,"results":[]}`, nil, true},
+		"part of a page":     {200, `{"count":200,"next":"https://acme.user.com/api/public/users/search/?page=2","results":[{"id":7}]}`, nil, true},
+		"without an id":      {200, `[{"id":7},{"email":"ada.nowak@example.org"}]`, nil, true},
+		"null in the list":   {200, `[null]`, nil, true},
+		"an error in it":     {200, `[{"id":7,"error":"x"}]`, nil, true},
+		"an error":           {200, `{"errors":{"email":["x"]},"results":[]}`, nil, true},
+		"results are none":   {200, `{"results":null}`, nil, true},
+		"results no list":    {200, `{"results":{"id":7}}`, nil, true},
+		"an empty object":    {200, `{}`, nil, true},
+		"null":               {200, `null`, nil, true},
+		"empty":              {200, ``, nil, true},
+		"cut off":            {200, `[{"id":7},`, nil, true},
+		"a page of HTML":     {200, `<html></html>`, nil, true},
+		"404 in HTML":        {404, `<!DOCTYPE html><h1>404</h1>`, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -427,7 +428,7 @@ func TestRoutesHoldNoValues(t *testing.T) {
 	c, mock := newClient(t, func(cfg *usercom.Config) {
 		cfg.HTTP.OnAttempt = func(a userapi.Attempt) { routes = append(routes, a.Operation+" "+a.Route) }
 	})
-	answerAll(mock, reply{status: 404, body: "{}"})
+	answerAll(mock, reply{status: 404, body: `{"detail":"Not found."}`})
 	for _, call := range []func(context.Context) error{
 		func(ctx context.Context) error { _, err := c.Users.Get(ctx, 5); return err },
 		func(ctx context.Context) error { _, err := c.Users.GetByUserID(ctx, "crm-5"); return err },

@@ -103,11 +103,7 @@ func (c *Client) candidate(resp *GetUserResponse, reply *transport.Reply, proof 
 		found.Compare("ExternalID", c.core.version.userID(), likeUserID(req.ExternalID, user.ExternalID))
 	}
 	if req.Email != "" {
-		l := provider.Different
-		if strings.EqualFold(strings.TrimSpace(req.Email), strings.TrimSpace(user.Email)) {
-			l = provider.Same
-		}
-		found.Compare("Email", "email", l)
+		found.Compare("Email", "email", provider.LikeText(strings.TrimSpace(req.Email), strings.TrimSpace(user.Email)))
 	}
 	if req.Phone != "" {
 		found.Compare("Phone", "phone_number", likePhone(req.Phone, user.Phone))

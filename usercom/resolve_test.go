@@ -140,6 +140,7 @@ func TestResolveFails(t *testing.T) {
 	}{
 		"unavailable":    {reply{503, ``, nil}, userapi.KindUnavailable},
 		"wrong token":    {reply{401, `{"detail":"Invalid token. ada@example.org"}`, nil}, userapi.KindUnauthorized},
+		"404 of another": {reply{404, `{"message":"no Route matched with those values"}`, nil}, userapi.KindProtocol},
 		"404 in HTML":    {reply{404, fixtureHTML, nil}, userapi.KindProtocol},
 		"another user":   {reply{200, `{"id":7,"user_id":"crm-7","email":"ada@example.org"}`, nil}, userapi.KindProtocol},
 		"nothing at all": {reply{200, ``, nil}, userapi.KindProtocol},
@@ -163,7 +164,7 @@ func TestResolveFails(t *testing.T) {
 	t.Run("no time left", func(t *testing.T) {
 		t.Parallel()
 		c, mock := newClient(t, nil)
-		answerAll(mock, reply{404, `{}`, nil})
+		answerAll(mock, reply{404, `{"detail":"Not found."}`, nil})
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // less than one wait of the policy
 		defer cancel()
 		_, err := c.ResolveUser(ctx, userapi.CreateUserRequest{ExternalID: "crm-1"}, started)
@@ -302,7 +303,11 @@ func TestResolveByEmailAmongMany(t *testing.T) {
 			c, mock := newClient(t, quick)
 			answerAll(mock, reply{200, "[" + test.users + "]", nil})
 			u, err := c.ResolveUser(t.Context(), userapi.CreateUserRequest{Email: "ada@example.org"}, time.Now())
-			assert.Equal(t, 1, mock.GetTotalCallCount())
+			looks := 1
+			if name == "only older" || name == "somebody else" || name == "without an email" {
+				looks = 3 // they do not stand in the way of one that is still to appear
+			}
+			assert.Equal(t, looks, mock.GetTotalCallCount())
 			if test.id != "" {
 				require.NoError(t, err)
 				assert.Equal(t, test.id, u.ID)

@@ -12,17 +12,17 @@ import (
 )
 
 // errNotAbsent: somebody answered 404, but it was not the vendor's API.
-var errNotAbsent = errors.New("the status is 404 and the body is no JSON: it does not say that the user does not exist")
+var errNotAbsent = errors.New("the status is 404 and the body is not the vendor's: it does not say that the user does not exist")
 
 // Repeatable makes of a vendor's judge that of a look-up or a delete: whatever makes
-// the vendor unavailable is tried again, and a 404 that came from elsewhere, such as
-// a proxy's page, says nothing of the user.
-func Repeatable(judge func(*transport.Reply) transport.Verdict) func(*transport.Reply) transport.Verdict {
+// the vendor unavailable is tried again, and a 404 whose body does not say that the
+// user is absent came from elsewhere, such as a gateway, and says nothing of the user.
+func Repeatable(judge func(*transport.Reply) transport.Verdict, saysAbsent func(Absence) bool) func(*transport.Reply) transport.Verdict {
 	return func(r *transport.Reply) transport.Verdict {
 		v := judge(r)
 		switch {
 		case v.OK:
-		case r.Status == http.StatusNotFound && !saysAbsent(r):
+		case r.Status == http.StatusNotFound && (r.ReadErr != nil || !saysAbsent(absence(r.Body))):
 			v = transport.Verdict{Kind: userapi.KindProtocol, Outcome: userapi.OutcomeUnknown, Err: errors.Join(errNotAbsent, v.Err)}
 		case v.Kind == userapi.KindUnavailable:
 			v.Again = transport.AfterWait
@@ -31,11 +31,29 @@ func Repeatable(judge func(*transport.Reply) transport.Verdict) func(*transport.
 	}
 }
 
-// saysAbsent reports whether the body of a 404 is one that an API sends: an object,
-// or nothing.
-func saysAbsent(r *transport.Reply) bool {
-	body := bytes.TrimSpace(r.Body)
-	return r.ReadErr == nil && (len(body) == 0 || body[0] == '{' && json.Valid(body))
+// Absence is the body of a 404.
+type Absence struct {
+	// Blank: there is none, but for white space.
+	Blank   bool
+	members map[string]json.RawMessage
+}
+
+func absence(body []byte) Absence {
+	a := Absence{Blank: len(bytes.TrimSpace(body)) == 0}
+	if json.Unmarshal(body, &a.members) != nil {
+		a.members = nil
+	}
+	return a
+}
+
+// Has reports whether the body is a JSON object with all of these members.
+func (a Absence) Has(names ...string) bool {
+	for _, name := range names {
+		if _, has := a.members[name]; !has {
+			return false
+		}
+	}
+	return true
 }
 
 // OfLookup gives the error of a look-up or a delete the outcome that it shows: that

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/enlist-go/enlist/internal/transport"
 	"github.com/enlist-go/enlist/userapi"
@@ -28,6 +30,8 @@ const (
 	// ageSlack is how much older a user may look without being somebody else's for
 	// certain: the clocks of a vendor's edge and of its application are two.
 	ageSlack = time.Minute
+	// maxAhead is how far a vendor's clock may be from ours to be believed.
+	maxAhead = 7 * 24 * time.Hour
 )
 
 // A Likeness says how a key of a request compares with a user's.
@@ -53,17 +57,25 @@ type Candidate struct {
 	// relied on, such as a time without a zone.
 	Undated bool
 
-	ahead     time.Duration // of the vendor's clock
-	different []userapi.FieldError
-	unsure    bool
+	// aheadMin and aheadMax bound how far the vendor's clock is ahead of ours.
+	aheadMin, aheadMax time.Duration
+	read               time.Time
+	different          []userapi.FieldError
+	unsure             bool
 }
 
 // NewCandidate returns a candidate that was found in a reply, whose date tells how
-// far the vendor's clock is ahead of ours.
+// far the vendor's clock is ahead of ours. A reply out of a cache, or with a date that
+// is far off, tells nothing of the user's age.
 func NewCandidate(u *userapi.User, r *transport.Reply) *Candidate {
-	c := &Candidate{User: u}
+	c := &Candidate{User: u, read: r.Read}
 	if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {
-		c.ahead = date.Sub(r.Read)
+		// It was written between sending and reading, in whole seconds.
+		c.aheadMin, c.aheadMax = date.Sub(r.Read), date.Add(time.Second).Sub(r.Sent)
+		c.Undated = c.aheadMin.Abs() > maxAhead
+	}
+	if age := r.Header.Get("Age"); age != "" && age != "0" {
+		c.Undated = true
 	}
 	return c
 }
@@ -85,19 +97,20 @@ func (c *Candidate) Compare(field, vendorField string, l Likeness) {
 	}
 }
 
+// Doubt notes that something about the user does not go with a new one.
+func (c *Candidate) Doubt() { c.unsure = true }
+
 // age compares the time of the user's creation with the start of the first attempt.
 func (c *Candidate) age(since time.Time) Likeness {
 	if since.IsZero() || c.AnyAge {
 		return Same
 	}
-	created := c.User.CreatedAt
-	since = since.Add(c.ahead)
-	switch {
-	case created.IsZero(), c.Undated:
-		return Unsure
-	case !created.Before(since.Add(-sureAge)):
+	switch created := c.User.CreatedAt; {
+	case created.Unix() <= 0, c.Undated, created.After(c.read.Add(c.aheadMax + ageSlack)):
+		return Unsure // it is not told, or cannot be
+	case !created.Before(since.Add(c.aheadMax - sureAge)):
 		return Same
-	case created.Before(since.Add(-ageSlack)):
+	case created.Before(since.Add(c.aheadMin - ageSlack)):
 		return Different
 	default:
 		return Unsure
@@ -129,6 +142,7 @@ type Resolution struct {
 func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.User, error) {
 	missed, failed := 0, 0
 	var last *userapi.Error
+	var others []*Candidate // the latest that a look found and that are not ours
 	for n := 1; ; n++ {
 		found, failure := r.Look(ctx)
 		switch {
@@ -140,12 +154,18 @@ func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.Use
 				last.UserID = r.UserID
 			}
 		case len(found) > 0:
-			return r.settle(found, since)
+			user, failure := r.settle(found, since)
+			if user != nil || failure != nil {
+				return user, asError(failure)
+			}
+			fallthrough // others stand where ours is still to appear
 		default:
 			missed++
-			last = nil
+			last, others = nil, found
 		}
 		switch {
+		case missed == looks && len(others) > 0:
+			return nil, r.ambiguous(others)
 		case missed == looks:
 			return nil, r.absent()
 		case failed == looks, failure != nil && ctx.Err() != nil:
@@ -182,30 +202,47 @@ func (r *Resolution) absent() *userapi.Error {
 	return e
 }
 
-// settle picks the user that the create made out of those that were found.
-func (r *Resolution) settle(found []*Candidate, since time.Time) (*userapi.User, error) {
+// settle picks the user that the create made out of those that were found. It returns
+// neither a user nor an error where those of keys that are not unique are all others.
+func (r *Resolution) settle(found []*Candidate, since time.Time) (*userapi.User, *userapi.Error) {
 	var ours, unsure []*Candidate
 	for _, c := range found {
 		switch age := c.age(since); {
-		case len(c.different) > 0 || age == Different:
+		case len(c.different) > 0:
 		case c.unsure || age == Unsure:
 			unsure = append(unsure, c)
-		default:
+		case age == Same:
 			ours = append(ours, c)
 		}
 	}
-	if len(ours) == 1 && (len(unsure) == 0 || !r.Many) {
+	switch {
+	case len(ours) == 1 && (len(unsure) == 0 || !r.Many):
 		return ours[0].User, nil
-	}
-	if len(ours)+len(unsure) == 0 && !r.Many {
+	case len(ours)+len(unsure) > 0:
+		return nil, r.ambiguous(found)
+	case r.Many:
+		return nil, nil
+	default:
 		return nil, r.taken(found[0], since)
 	}
+}
+
+// ambiguous is the error of users of whom it is not known whether one is ours.
+func (r *Resolution) ambiguous(found []*Candidate) *userapi.Error {
 	e := r.unknown(userapi.KindUnknown, nil)
 	e.Code = CodeAmbiguous
 	for _, c := range found {
 		e.Candidates = append(e.Candidates, c.User.ID)
 	}
-	return nil, e
+	return e
+}
+
+// asError keeps a nil *userapi.Error from becoming an error that is not nil.
+func asError(e *userapi.Error) error {
+	if e == nil {
+		return nil
+	}
+	return e
 }
 
 // taken is the error of a user who is somebody else's.
@@ -219,4 +256,23 @@ func (r *Resolution) taken(c *Candidate, since time.Time) *userapi.Error {
 		})
 	}
 	return e
+}
+
+// LikeText compares texts whose case does not count. What a vendor makes of letters
+// beyond ASCII is not documented: where they differ it leaves it open.
+func LikeText(sent, shown string) Likeness {
+	switch {
+	case sent == shown:
+		return Same
+	case !isASCII(sent) || !isASCII(shown):
+		return Unsure
+	case strings.EqualFold(sent, shown):
+		return Same
+	default:
+		return Different
+	}
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
 }

@@ -27,7 +27,7 @@ func client(t *testing.T) *transport.Client {
 
 // reply returns a reply whose date is so much ahead of this machine's clock.
 func reply(ahead time.Duration) *transport.Reply {
-	return &transport.Reply{Status: 200, Read: time.Now(), Header: http.Header{
+	return &transport.Reply{Status: 200, Sent: time.Now(), Read: time.Now(), Header: http.Header{
 		"Date": {time.Now().Add(ahead).UTC().Format(http.TimeFormat)},
 	}}
 }
@@ -132,6 +132,12 @@ func TestResolveSettles(t *testing.T) {
 	late := at(time.Second)
 	undated := candidate("1", late, 0, same)
 	undated.Undated = true
+	aged := reply(-10 * time.Minute)
+	aged.Header.Set("Age", "600")
+	cached := provider.NewCandidate(&userapi.User{Provider: "acme", ID: "1", CreatedAt: at(-5 * time.Minute)}, aged)
+	late6 := reply(0)
+	late6.Read = late6.Sent.Add(6 * time.Second)
+	slow := provider.NewCandidate(&userapi.User{Provider: "acme", ID: "1", CreatedAt: at(-5 * time.Second)}, late6)
 	ours := candidate("1", at(-time.Hour), 0, same)
 	ours.AnyAge = true
 	type found = []*provider.Candidate
@@ -152,6 +158,12 @@ func TestResolveSettles(t *testing.T) {
 		"server ahead":                 {found{candidate("1", at(time.Hour), time.Hour, same)}, false, since, 0, 0, nil},
 		"server ahead, older":          {found{candidate("1", at(30*time.Minute), time.Hour, same)}, false, since, userapi.KindConflict, userapi.OutcomeRejected, []string{"born: older"}},
 		"server behind":                {found{candidate("1", at(-time.Hour), -time.Hour, same)}, false, since, 0, 0, nil},
+		"of tomorrow":                  {found{candidate("1", at(24*time.Hour), 0, same)}, false, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"of the epoch":                 {found{candidate("1", time.Unix(0, 0), 0, same)}, false, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"a date of another year":       {found{candidate("1", at(-time.Hour), -365*24*time.Hour, same)}, false, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"out of a cache":               {found{cached}, false, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"slowly answered":              {found{slow}, false, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
+		"not shown and older":          {found{candidate("1", at(-time.Hour), 0, unsure)}, false, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
 		"no time told":                 {found{candidate("1", time.Time{}, 0, same)}, false, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
 		"no time told, any age":        {found{candidate("1", time.Time{}, 0, same)}, false, time.Time{}, 0, 0, nil},
 		"a time without a zone":        {found{undated}, false, since, userapi.KindUnknown, userapi.OutcomeUnknown, nil},
@@ -195,6 +207,38 @@ func TestResolveSettles(t *testing.T) {
 	}
 }
 
+// TestManyAppears: of keys that are not unique others may be found before ours is.
+func TestManyAppears(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n, older := 0, candidate("2", time.Now().Add(-time.Hour), 0, provider.Same)
+		r := provider.Resolution{Provider: "acme", Client: client(t), Many: true, Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) {
+			if n++; n == 3 {
+				return []*provider.Candidate{older, candidate("1", time.Now(), 0, provider.Same)}, nil
+			}
+			return []*provider.Candidate{older}, nil
+		}}
+		user, err := r.Resolve(t.Context(), time.Now())
+		require.NoError(t, err)
+		assert.Equal(t, "1", user.ID)
+	})
+}
+
+func TestLikeText(t *testing.T) {
+	t.Parallel()
+	for texts, want := range map[[2]string]provider.Likeness{
+		{"ada@example.org", "ada@example.org"}:        provider.Same,
+		{"Ada@Example.org", "ada@example.ORG"}:        provider.Same,
+		{"ada@example.org", "eva@example.org"}:        provider.Different,
+		{"ada@example.org", ""}:                       provider.Different,
+		{"zoë@example.org", "zoë@example.org"}:        provider.Same,
+		{"mi\u212ae@example.org", "mike@example.org"}: provider.Unsure,
+		{"İlker@example.org", "i̇lker@example.org"}:   provider.Unsure,
+	} {
+		assert.Equal(t, want, provider.LikeText(texts[0], texts[1]), texts)
+	}
+}
+
 func TestAbsenceMayProveNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -223,7 +267,10 @@ func TestCheckEmpty(t *testing.T) {
 // TestRepeatable: what a look-up's replies mean beyond what they mean to a create.
 func TestRepeatable(t *testing.T) {
 	t.Parallel()
-	judge := provider.Repeatable(func(r *transport.Reply) transport.Verdict { return provider.Judge(r.Status) })
+	judge := provider.Repeatable(
+		func(r *transport.Reply) transport.Verdict { return provider.Judge(r.Status) },
+		func(a provider.Absence) bool { return a.Blank || a.Has("detail") },
+	)
 	for name, tt := range map[string]struct {
 		reply transport.Reply
 		kind  userapi.Kind
@@ -231,9 +278,10 @@ func TestRepeatable(t *testing.T) {
 	}{
 		"absent":       {transport.Reply{Status: 404}, userapi.KindNotFound, transport.No},
 		"absent, JSON": {transport.Reply{Status: 404, Body: []byte(`{"detail":"Not found."}`)}, userapi.KindNotFound, transport.No},
+		"a gateway":    {transport.Reply{Status: 404, Body: []byte(`{"message":"no Route matched with those values"}`)}, userapi.KindProtocol, transport.No},
 		"a page":       {transport.Reply{Status: 404, Body: []byte("<html>")}, userapi.KindProtocol, transport.No},
 		"a list":       {transport.Reply{Status: 404, Body: []byte("[]")}, userapi.KindProtocol, transport.No},
-		"cut off":      {transport.Reply{Status: 404, Body: []byte("{}"), ReadErr: errors.New("cut off")}, userapi.KindProtocol, transport.No},
+		"cut off":      {transport.Reply{Status: 404, Body: []byte(`{"detail":1}`), ReadErr: errors.New("cut off")}, userapi.KindProtocol, transport.No},
 		"down":         {transport.Reply{Status: 503}, userapi.KindUnavailable, transport.AfterWait},
 		"refused":      {transport.Reply{Status: 403}, userapi.KindForbidden, transport.No},
 	} {

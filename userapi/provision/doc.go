@@ -17,18 +17,26 @@
 //     DispositionRecovered, and its second step is finished. When its absence is
 //     proven the create is repeated, at most as often as [MaxCreates] allows, where
 //     the vendor has a way that cannot make a second user ([userapi.Repeater]). When
-//     the vendor cannot tell, the result is DispositionUnknown.
+//     nothing is left to repeat, the absence must have held for [Patience] since the
+//     last create ended: the result is then DispositionRejected with a KindNotFound.
+//     When the vendor cannot tell, the result is DispositionUnknown.
 //   - A conflict: an error, and DispositionRejected. Two conflicts are our own and
 //     are resolved as an unknown outcome is: one that follows an unknown outcome of
 //     this call, and one with the id that the request's own IdempotencyKey chose,
 //     which an earlier run with that key made.
 //
-// A creator has these abilities itself or behind its Unwrap method; one without a
-// Resolver leaves an unknown outcome unknown.
+// A creator has these abilities itself or behind its Unwrap method ([userapi.Ability]);
+// one without a Resolver leaves an unknown outcome unknown.
+//
+// An absence is what the vendor showed when it was asked. A server that is still at
+// work on a create whose caller has left can make the user after any such proof. While
+// the create can be repeated that does no harm: the later of the two is refused. Of
+// the last one, Patience is how long that is waited for.
 //
 // An unknown outcome is worth a few seconds more: when the caller's context ends
 // while one is open, Ensure goes on for at most the time that [Grace] gives to ask
-// and to finish. Nothing is created in that time.
+// and to finish. Nothing is created in that time. Asking takes as long as the client's
+// time-out and retry policy let it: give the context a deadline to bound it.
 //
 // # Whose account it is
 //

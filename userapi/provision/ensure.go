@@ -14,12 +14,15 @@ import (
 // opEnsure is the Op of an error that no single call of the creator's returned.
 const opEnsure = "ensure user"
 
+// opCreate is the Op of the errors of a create's first step.
+const opCreate = "create user"
+
 // Ensure creates the user that req describes and settles an unknown outcome; the
 // package's documentation says how. The error is nil, or the *userapi.Error that is
 // in the result too; its Outcome agrees with the result's Disposition. The result is
 // set in either case. Ensure is safe for concurrent use if the creator is.
 func Ensure(ctx context.Context, c userapi.Creator, req userapi.CreateUserRequest, opts ...Option) (Result, error) {
-	o := options{maxCreates: defaultMaxCreates, grace: defaultGrace}
+	o := options{maxCreates: defaultMaxCreates, grace: defaultGrace, patience: defaultPatience}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -70,6 +73,11 @@ type run struct {
 	creator  userapi.Creator
 	req      userapi.CreateUserRequest
 	res      Result
+
+	// What the creator is able to do; nil where it is not.
+	resolver userapi.Resolver
+	repeater userapi.Repeater
+	finisher userapi.Finisher
 }
 
 func (r *run) seen(provider string) {
@@ -103,25 +111,31 @@ func (r *run) ensure() *userapi.Error {
 			{VendorField: "Creator", Code: "required", Message: "must not be nil"},
 		}})
 	}
+	// Looked for before anything is sent: wrappers may misbehave.
+	r.resolver, _ = userapi.Ability[userapi.Resolver](r.creator)
+	r.repeater, _ = userapi.Ability[userapi.Repeater](r.creator)
+	r.finisher, _ = userapi.Ability[userapi.Finisher](r.creator)
+
 	user, failure := r.create(r.ctx, ActionCreate, r.creator.CreateUser)
 	var unknown *userapi.Error // the last create whose outcome was
+	var ended time.Time        // when it ended
 	for creates := 1; ; creates++ {
 		switch {
 		case failure == nil:
 			return r.done(DispositionCreated, user, nil)
-		case failure.Outcome == userapi.OutcomeCreated && failure.User != nil:
+		case failure.Outcome == userapi.OutcomeCreated:
 			return r.created(failure)
-		case failure.Outcome == userapi.OutcomeUnknown, failure.Outcome == userapi.OutcomeCreated:
+		case failure.Outcome == userapi.OutcomeUnknown:
 			unknown = failure
 		case failure.Kind == userapi.KindConflict:
 			return r.conflict(failure, unknown)
 		case unknown != nil:
-			// The create before was proven to have made no user.
-			return r.failed(revised(failure, userapi.OutcomeRejected))
+			return r.absent(failure, unknown, ended) // the one before had made no user
 		default:
 			return r.failed(failure)
 		}
 
+		ended = time.Now()
 		found, miss := r.resolve()
 		switch {
 		case found != nil:
@@ -134,32 +148,59 @@ func (r *run) ensure() *userapi.Error {
 			return r.failed(unsettled(unknown, miss))
 		}
 
-		absent := revised(miss, userapi.OutcomeRejected, unknown.Err)
-		repeater, ok := userapi.Ability[userapi.Repeater](r.creator)
-		if !ok {
-			return r.failed(absent)
+		absent := revised(miss, miss.Outcome, unknown.Err)
+		if r.repeater == nil {
+			return r.absent(absent, unknown, ended)
 		}
-		ctx := r.ctx
-		if creates >= r.maxCreates {
+		ctx, last := r.ctx, creates >= r.maxCreates || r.ctx.Err() != nil
+		if last {
 			// Nothing more is sent, but a request that must not be repeated is still
 			// refused as such.
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithCancel(ctx)
 			cancel()
 		}
-		user, failure = r.create(ctx, ActionRepeat, repeater.RepeatUser)
+		user, failure = r.create(ctx, ActionRepeat, r.repeater.RepeatUser)
 		switch {
-		case failure == nil || failure.Outcome != userapi.OutcomeNotSent:
-		case failure.Kind == userapi.KindInvalid:
+		case failure == nil:
+		case failure.Outcome == userapi.OutcomeNotSent && failure.Kind == userapi.KindInvalid:
 			// There the absence is not worth as much.
 			return r.failed(revised(unknown, userapi.OutcomeUnknown))
-		case creates >= r.maxCreates:
-			return r.failed(absent)
-		default:
-			return r.failed(revised(absent, absent.Outcome, unknown.Err, failure))
+		case last && (failure.Outcome == userapi.OutcomeNotSent || errors.Is(failure, context.Canceled)):
+			return r.absent(absent, unknown, ended)
+		case last && failure.Outcome == userapi.OutcomeUnknown:
+			return r.failed(failure) // it was sent all the same
+		case failure.Outcome == userapi.OutcomeNotSent:
+			return r.absent(revised(miss, miss.Outcome, unknown.Err, failure), unknown, ended)
 		}
 	}
 }
+
+// absent ends the run with an error of a user that the vendor has proven not to have,
+// once that has held for long enough since the create ended: its server may have been
+// at work still.
+func (r *run) absent(e, unknown *userapi.Error, ended time.Time) *userapi.Error {
+	if wait := r.patience - time.Since(ended); wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.settling.Done():
+			return r.failed(unsettled(unknown, &userapi.Error{Code: codeUnproven, Err: r.settling.Err()}))
+		}
+		found, miss := r.resolve()
+		switch {
+		case found != nil:
+			return r.recovered(found)
+		case !provenAbsent(miss):
+			return r.failed(unsettled(unknown, miss))
+		}
+	}
+	return r.failed(revised(e, userapi.OutcomeRejected))
+}
+
+// codeUnproven is the code of an absence that was not seen for long enough.
+const codeUnproven = "absence_unproven"
 
 // create calls one of the creator's functions that create.
 func (r *run) create(ctx context.Context, action Action, call func(context.Context, userapi.CreateUserRequest) (*userapi.User, error)) (*userapi.User, *userapi.Error) {
@@ -198,7 +239,10 @@ func asError(err error) *userapi.Error {
 		}
 		return e
 	}
-	if userapi.MayHaveCreated(err) && (e.Outcome == userapi.OutcomeNotSent || e.Outcome == userapi.OutcomeRejected) {
+	switch {
+	case e.Outcome < userapi.OutcomeUnknown || e.Outcome > userapi.OutcomeCreated,
+		e.Outcome == userapi.OutcomeCreated && (e.User == nil || e.User.ID == ""),
+		userapi.MayHaveCreated(err) && (e.Outcome == userapi.OutcomeNotSent || e.Outcome == userapi.OutcomeRejected):
 		return revised(e, userapi.OutcomeUnknown, err)
 	}
 	return e
@@ -220,12 +264,11 @@ func (r *run) resolve() (*userapi.User, *userapi.Error) {
 }
 
 func (r *run) ask(action Action, since time.Time) (*userapi.User, *userapi.Error) {
-	resolver, ok := userapi.Ability[userapi.Resolver](r.creator)
-	if !ok {
+	if r.resolver == nil {
 		return nil, nil
 	}
 	begun := time.Now()
-	user, err := resolver.ResolveUser(r.settling, r.req, since)
+	user, err := r.resolver.ResolveUser(r.settling, r.req, since)
 	failure := asError(err)
 	if err == nil && (user == nil || user.ID == "") {
 		user, failure = nil, &userapi.Error{Op: "resolve user", Kind: userapi.KindProtocol, Err: errNoUser}
@@ -245,7 +288,8 @@ func provenAbsent(e *userapi.Error) bool {
 // unfinished, or the reply broke off.
 func (r *run) created(e *userapi.Error) *userapi.Error {
 	user := e.User
-	broken := e.Kind == userapi.KindProtocol || user.CreatedAt.IsZero() || !json.Valid(user.Raw)
+	// Not where only the second step failed, with a reply that was none.
+	broken := user.CreatedAt.IsZero() || !json.Valid(user.Raw) || e.Kind == userapi.KindProtocol && e.Op == opCreate
 	if broken {
 		if found, _ := r.resolve(); found != nil && found.ID == user.ID {
 			read := *found
@@ -267,12 +311,11 @@ func (r *run) recovered(u *userapi.User) *userapi.Error {
 
 // finish carries out the second step of a create, where there is one.
 func (r *run) finish(u *userapi.User) *userapi.Error {
-	finisher, ok := userapi.Ability[userapi.Finisher](r.creator)
-	if !ok {
+	if r.finisher == nil {
 		return nil
 	}
 	begun := time.Now()
-	failure := asError(finisher.FinishUser(r.settling, r.req, u))
+	failure := asError(r.finisher.FinishUser(r.settling, r.req, u))
 	if failure != nil {
 		failure = revised(failure, userapi.OutcomeCreated)
 		failure.User, failure.UserID = u, u.ID
@@ -285,20 +328,36 @@ func (r *run) finish(u *userapi.User) *userapi.Error {
 // request made: in a create of this call whose outcome was unknown, or in an earlier
 // call with the same key.
 func (r *run) conflict(e, unknown *userapi.Error) *userapi.Error {
-	if unknown != nil || namesKey(e) {
-		found, miss := r.resolve()
-		switch {
-		case found != nil:
-			return r.recovered(found)
-		case miss == nil:
-			if unknown != nil {
-				return r.failed(revised(e, userapi.OutcomeUnknown))
-			}
-		case miss.Outcome != userapi.OutcomeRejected:
-			return r.failed(unsettled(e, miss))
-		}
+	if unknown == nil && !namesKey(e) {
+		return r.adoptOr(e)
 	}
-	return r.adoptOr(e)
+	found, miss := r.resolve()
+	switch {
+	case found != nil:
+		return r.recovered(found)
+	case miss == nil && unknown == nil:
+		return r.failed(e)
+	case miss == nil:
+		return r.failed(revised(e, userapi.OutcomeUnknown))
+	case miss.Outcome != userapi.OutcomeRejected:
+		return r.failed(unsettled(e, miss))
+	case !provenAbsent(miss):
+		return r.adoptOr(e)
+	case namesKey(e):
+		// Nobody else has that id: the look-ups lag behind the create.
+		return r.failed(unsettled(e, miss))
+	}
+	// Something of the request's is taken, though not by the user that was looked for.
+	// If nobody has it the look-ups lag, and it may be by the first create.
+	other, miss := r.ask(ActionAdopt, time.Time{})
+	switch {
+	case other != nil && r.adopt:
+		return r.done(DispositionExisting, other, nil)
+	case other != nil, miss.Kind == userapi.KindConflict && miss.Outcome == userapi.OutcomeRejected:
+		return r.failed(e)
+	default:
+		return r.failed(unsettled(e, miss))
+	}
 }
 
 // namesKey reports whether a conflict is with the id that the request's

@@ -147,6 +147,12 @@ func TestEnsure(t *testing.T) {
 		"repeat not sent":        {script{create: list{unknown}, resolve: list{absent}, repeat: list{{err: fail(userapi.KindUnavailable, userapi.OutcomeNotSent)}}}, nil, provision.DispositionRejected, userapi.KindNotFound, userapi.OutcomeRejected, true, "create resolve repeat"},
 		"arrived late":           {script{create: list{unknown}, resolve: list{absent, found}, repeat: list{taken}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve repeat resolve finish"},
 		"arrived late, unseen":   {script{create: list{unknown}, resolve: list{absent, cantTell}, repeat: list{taken}}, nil, provision.DispositionUnknown, userapi.KindConflict, userapi.OutcomeUnknown, true, "create resolve repeat resolve"},
+		"arrived late, lagging":  {script{create: list{unknown}, resolve: list{absent, absent, absent}, repeat: list{taken}}, nil, provision.DispositionUnknown, userapi.KindConflict, userapi.OutcomeUnknown, true, "create resolve repeat resolve resolve"},
+		"another key is taken":   {script{create: list{unknown}, resolve: list{absent, absent, taken}, repeat: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve repeat resolve resolve"},
+		"another is there":       {script{create: list{unknown}, resolve: list{absent, absent, found}, repeat: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve repeat resolve resolve"},
+		"key is taken, lagging":  {script{create: list{keyTaken()}, resolve: list{absent}}, nil, provision.DispositionUnknown, userapi.KindConflict, userapi.OutcomeUnknown, true, "create resolve"},
+		"created, and no id":     {script{create: list{{err: &userapi.Error{Provider: "acme", Outcome: userapi.OutcomeCreated, User: &userapi.User{}}}}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
+		"an outcome of no kind":  {script{create: list{{err: &userapi.Error{Provider: "acme", Outcome: 7}}}, resolve: list{cantTell}}, nil, provision.DispositionUnknown, userapi.KindUnknown, userapi.OutcomeUnknown, true, "create resolve"},
 		"taken meanwhile":        {script{create: list{unknown}, resolve: list{absent, taken}, repeat: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve repeat resolve"},
 		"conflict":               {script{create: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create"},
 		"adopted":                {script{create: list{taken}, resolve: list{found}}, []provision.Option{provision.AdoptMatching()}, provision.DispositionExisting, 0, 0, false, "create resolve"},
@@ -169,7 +175,7 @@ func TestEnsure(t *testing.T) {
 			t.Parallel()
 			s := tt.script
 			s.t = t
-			res, err := provision.Ensure(t.Context(), wrapper{able{resolver{creator{&s}}}}, userapi.CreateUserRequest{}, tt.opts...)
+			res, err := provision.Ensure(t.Context(), wrapper{able{resolver{creator{&s}}}}, userapi.CreateUserRequest{}, append(tt.opts, provision.Patience(0))...)
 			assert.Equal(t, tt.disposition, res.Disposition)
 			assert.Equal(t, tt.calls, strings.Join(s.calls, " "))
 			assert.Zero(t, len(s.create)+len(s.repeat)+len(s.resolve)+len(s.finish), "every answer is asked for")
@@ -192,7 +198,7 @@ func TestEnsure(t *testing.T) {
 			}
 			assert.NotEmpty(t, res.IdempotencyKey)
 			for i, since := range s.sinces {
-				if zero := i == len(s.sinces)-1 && (strings.HasPrefix(name, "adopt") || name == "not adopted"); zero {
+				if zero := i == len(s.sinces)-1 && (tt.opts != nil && len(s.sinces) > len(s.calls)-2 && strings.Contains(name, "adopt") || strings.HasSuffix(tt.calls, "repeat resolve resolve")); zero {
 					assert.Zero(t, since)
 				} else {
 					assert.Equal(t, res.Started, since)
@@ -214,7 +220,7 @@ func TestWithoutAbilities(t *testing.T) {
 	assert.True(t, userapi.MayHaveCreated(err))
 
 	s = &script{t: t, create: []answer{unknown}, resolve: []answer{absent}}
-	res, err = provision.Ensure(t.Context(), resolver{creator{s}}, userapi.CreateUserRequest{})
+	res, err = provision.Ensure(t.Context(), resolver{creator{s}}, userapi.CreateUserRequest{}, provision.Patience(0))
 	assert.Equal(t, provision.DispositionRejected, res.Disposition)
 	require.ErrorIs(t, err, userapi.ErrNotFound)
 
@@ -247,7 +253,7 @@ func TestErrorsTell(t *testing.T) {
 	assert.Empty(t, first.Candidates, "the creator's error is not changed")
 
 	s = &script{t: t, create: []answer{{err: first}}, resolve: []answer{absent}}
-	_, err = provision.Ensure(t.Context(), able{resolver{creator{s}}}, userapi.CreateUserRequest{}, provision.MaxCreates(1))
+	_, err = provision.Ensure(t.Context(), able{resolver{creator{s}}}, userapi.CreateUserRequest{}, provision.MaxCreates(1), provision.Patience(0))
 	require.ErrorIs(t, err, cause)
 	require.ErrorIs(t, err, userapi.ErrNotFound)
 	require.NotErrorIs(t, err, context.Canceled)
@@ -303,7 +309,7 @@ func TestNothingIsCreatedInGrace(t *testing.T) {
 	first := unknown
 	first.do = func(context.Context) { cancel() }
 	s := &script{t: t, create: []answer{first}, resolve: []answer{absent}}
-	res, err := provision.Ensure(ctx, able{resolver{creator{s}}}, userapi.CreateUserRequest{})
+	res, err := provision.Ensure(ctx, able{resolver{creator{s}}}, userapi.CreateUserRequest{}, provision.Patience(0))
 	require.ErrorIs(t, err, userapi.ErrNotFound)
 	assert.Equal(t, provision.DispositionRejected, res.Disposition)
 	assert.Equal(t, "create resolve repeat, dead", strings.Join(s.calls, " "))
@@ -353,4 +359,87 @@ func TestDispositionsAreFrozen(t *testing.T) {
 	}
 	assert.Equal(t, "disposition(6)", provision.Disposition(6).String())
 	require.Error(t, new(provision.Disposition).UnmarshalText([]byte("other")))
+}
+
+// TestPatience: an absence is believed only when it has held for a while.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	refused := answer{err: fail(userapi.KindRateLimited, userapi.OutcomeRejected)}
+	for name, tt := range map[string]struct {
+		script      script
+		opts        []provision.Option
+		disposition provision.Disposition
+		kind        userapi.Kind
+		took        time.Duration
+	}{
+		"stays absent":               {script{create: []answer{unknown}, resolve: []answer{absent, absent}}, nil, provision.DispositionRejected, userapi.KindNotFound, 5 * time.Second},
+		"appears":                    {script{create: []answer{unknown}, resolve: []answer{absent, found}, finish: []answer{fine}}, nil, provision.DispositionRecovered, 0, 5 * time.Second},
+		"cannot be told again":       {script{create: []answer{unknown}, resolve: []answer{absent, cantTell}}, nil, provision.DispositionUnknown, userapi.KindTimeout, 5 * time.Second},
+		"a repeat is refused":        {script{create: []answer{unknown}, resolve: []answer{absent, absent}, repeat: []answer{refused}}, []provision.Option{provision.MaxCreates(2)}, provision.DispositionRejected, userapi.KindRateLimited, 5 * time.Second},
+		"the refused one appears":    {script{create: []answer{unknown}, resolve: []answer{absent, found}, repeat: []answer{refused}, finish: []answer{fine}}, []provision.Option{provision.MaxCreates(2)}, provision.DispositionRecovered, 0, 5 * time.Second},
+		"longer":                     {script{create: []answer{unknown}, resolve: []answer{absent, absent}}, []provision.Option{provision.Patience(time.Minute)}, provision.DispositionRejected, userapi.KindNotFound, time.Minute},
+		"longer than the grace":      {script{create: []answer{{err: unknown.err, do: func(ctx context.Context) { <-ctx.Done() }}}, resolve: []answer{absent}}, []provision.Option{provision.Patience(time.Minute)}, provision.DispositionUnknown, userapi.KindTimeout, 75 * time.Second},
+		"a repeat waits for nothing": {script{create: []answer{unknown}, resolve: []answer{absent}, repeat: []answer{made}}, []provision.Option{provision.MaxCreates(2)}, provision.DispositionCreated, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := tt.script
+				s.t = t
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				if name == "longer than the grace" {
+					ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
+				}
+				defer cancel()
+				begun := time.Now()
+				res, err := provision.Ensure(ctx, able{resolver{creator{&s}}}, userapi.CreateUserRequest{}, append([]provision.Option{provision.MaxCreates(1)}, tt.opts...)...)
+				assert.Equal(t, tt.disposition, res.Disposition)
+				assert.Equal(t, tt.took, time.Since(begun))
+				var e *userapi.Error
+				if errors.As(err, &e) {
+					assert.Equal(t, tt.kind, e.Kind)
+				} else {
+					assert.Zero(t, tt.kind)
+				}
+			})
+		})
+	}
+}
+
+// heedless repeats whatever its context.
+type heedless struct {
+	resolver
+	n   *int
+	err error
+}
+
+func (h heedless) RepeatUser(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+	*h.n++
+	return nil, h.err
+}
+
+// TestCreatesAreBounded: also by a creator that breaks its contract.
+func TestCreatesAreBounded(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{context.Canceled, errors.New("limited"), unknown.err} {
+		s := &script{t: t, create: []answer{unknown}, resolve: []answer{absent, absent, absent, absent}}
+		n := 0
+		res, got := provision.Ensure(t.Context(), heedless{resolver{creator{s}}, &n, err}, userapi.CreateUserRequest{}, provision.Patience(0))
+		require.Error(t, got)
+		assert.LessOrEqual(t, n, 3)
+		assert.LessOrEqual(t, len(res.Steps), 8)
+	}
+}
+
+// circle wraps itself.
+type circle struct{ creator }
+
+func (c circle) Unwrap() userapi.Creator { return c }
+
+func TestWrappersInACircle(t *testing.T) {
+	t.Parallel()
+	s := &script{t: t, create: []answer{unknown}}
+	res, err := provision.Ensure(t.Context(), circle{creator{s}}, userapi.CreateUserRequest{})
+	require.Error(t, err)
+	assert.Equal(t, provision.DispositionUnknown, res.Disposition)
 }

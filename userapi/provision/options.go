@@ -5,12 +5,14 @@ import "time"
 const (
 	defaultMaxCreates = 3
 	defaultGrace      = 15 * time.Second
+	defaultPatience   = 5 * time.Second
 )
 
 type options struct {
 	adopt      bool
 	maxCreates int
 	grace      time.Duration
+	patience   time.Duration
 }
 
 // An Option changes what Ensure does.
@@ -31,3 +33,11 @@ func MaxCreates(n int) Option { return func(o *options) { o.maxCreates = max(n, 
 // an unknown outcome and to finish the user that it finds. The default is 15 s; 0 or
 // less allows no more than the caller's context.
 func Grace(d time.Duration) Option { return func(o *options) { o.grace = max(d, 0) } }
+
+// Patience is for how long, since the last create ended without an answer, its user
+// must stay absent before Ensure says that there is none: the vendor may still be at
+// work on a create whose caller has left. The default is 5 s; give more where a
+// vendor takes longer, as FusionAuth does for its transactional webhooks. Where the
+// grace is shorter than what is left of it the outcome stays unknown. It is waited for
+// only at the end: while a create can be repeated it is, since the two would collide.
+func Patience(d time.Duration) Option { return func(o *options) { o.patience = max(d, 0) } }

@@ -24,7 +24,8 @@ type Result struct {
 	// told of it was cut off.
 	Err error
 	// IdempotencyKey is the key that was used: the request's, or the one that Ensure
-	// gave it. A later call that has it goes on where this one ended.
+	// gave it. With it in the request ResolveUser finds what this call made, as does, at
+	// a vendor that derives the user's id from it, a later Ensure.
 	IdempotencyKey string
 	// Started is when the first create began.
 	Started time.Time
