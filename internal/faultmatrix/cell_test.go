@@ -27,6 +27,7 @@ const (
 type claim struct {
 	mode         mode
 	text         string // "ok", or the outcome or disposition
+	kind         string // of the error, "" for none
 	unknown      bool
 	posts, users int      // of this call
 	wrong        []string // what the truth contradicts
@@ -78,9 +79,17 @@ func measure(v *vendor, f *fault, m mode) claim {
 	}
 	c.posts, c.users = r.posts()-r.postsBefore, r.fake.UserCount()-r.usersBefore
 	c.compare(r, user)
+	if unfinished := r.fake.unfinished(req); failed == nil && user != nil && len(unfinished) > 0 && !r.fault.seeded {
+		c.wrongf("FALSE: all is well, and the user's attributes are not set")
+	}
 	c.secrets(r, req, user, shown)
 	if f.disarm != nil {
 		f.disarm(r)
+	}
+	for _, sent := range r.fake.Requests() {
+		if strings.HasPrefix(sent.URI, "/elsewhere") {
+			c.wrongf("a redirect was followed")
+		}
 	}
 	c.recovers(r)
 	if n := r.strays.Load(); n > 0 {
@@ -105,6 +114,7 @@ func (c *claim) created(user *userapi.User, failed error) {
 		c.wrongf("the error is a %T", failed)
 		return
 	}
+	c.kind = e.Kind.String()
 	c.text, c.unknown = e.Outcome.String(), e.Outcome == userapi.OutcomeUnknown
 	if userapi.MayHaveCreated(failed) != (c.unknown || e.Outcome == userapi.OutcomeCreated) {
 		c.wrongf("MayHaveCreated contradicts the outcome")
@@ -133,6 +143,7 @@ func (c *claim) ensured(res provision.Result, failed error, f *fault) {
 		c.wrongf("the error is a %T", failed)
 		return
 	}
+	c.kind = e.Kind.String()
 	if agrees := map[provision.Disposition]userapi.Outcome{
 		provision.DispositionUnknown:   userapi.OutcomeUnknown,
 		provision.DispositionNotSent:   userapi.OutcomeNotSent,
@@ -176,9 +187,10 @@ func (c *claim) recovers(r *rig) {
 	other := r.vendor.request(2)
 	other.Attributes = nil // whose setting may still fail
 	before := r.fake.UserCount()
-	user, err := r.creator.CreateUser(context.Background(), other)
+	user, err := r.patient.CreateUser(context.Background(), other)
 	switch ids := r.fake.made(other); {
 	case err != nil:
+		c.secrets(r, other, nil, []any{err})
 		c.wrongf("after the fault a create fails: %v", err)
 	case len(ids) != 1 || ids[0] != user.ID || r.fake.UserCount() != before+1:
 		c.wrongf("after the fault a create made %d users", len(ids))
@@ -193,19 +205,20 @@ func (c *claim) secrets(r *rig, req userapi.CreateUserRequest, user *userapi.Use
 	for _, e := range errorsOf(shown[0]) {
 		shown = append(shown, *e, e.FieldErrors, e.Message, e.Code, e.RequestID, e.Err)
 	}
-	seen := r.log.String() + dump(shown...)
-	values := []string{req.Email, req.Username, req.Phone, req.FullName}
-	if i := slices.IndexFunc(values, func(v string) bool { return v != "" && strings.Contains(seen, v) }); i >= 0 {
-		c.wrongf("SHOWN: a value of the request (number %d)", i)
-	}
-	seen += dump(user) + fmt.Sprintf("%v", user)
-	for _, secret := range []string{planted, strings.ToUpper(planted), hex.EncodeToString([]byte(planted)),
-		base64.StdEncoding.EncodeToString([]byte(planted))[:8], fmt.Sprint([]byte(planted))[1:20]} {
-		if strings.Contains(seen, secret) {
-			c.wrongf("SHOWN: a secret")
-			break
+	seen := strings.ToLower(r.log.String() + dump(shown...) + dump(user))
+	for i, value := range []string{planted, hex.EncodeToString([]byte(planted)), fmt.Sprint([]byte(planted))[1:20],
+		inBase64(0), inBase64(1), inBase64(2), req.Phone} {
+		if value != "" && strings.Contains(seen, strings.ToLower(value)) {
+			c.wrongf("SHOWN: a secret or a value of the request (form %d)", i)
 		}
 	}
+}
+
+// inBase64 is what of the planted text is the same in every text that has it at this
+// offset, modulo 3.
+func inBase64(offset int) string {
+	text := base64.StdEncoding.EncodeToString([]byte("   "[:offset] + planted))
+	return text[(offset*4+2)/3 : 8]
 }
 
 func errorsOf(v any) []*userapi.Error {
@@ -215,15 +228,16 @@ func errorsOf(v any) []*userapi.Error {
 	return nil
 }
 
-// dump returns every printed form of values. A user's JSON, which is its data, is for
-// the application.
+// dump returns every printed form of values.
 func dump(values ...any) string {
 	var b bytes.Buffer
 	for _, v := range values {
 		for _, verb := range [...]string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			fmt.Fprintf(&b, verb+"\n", v)
 		}
-		if _, isRequest := v.(userapi.CreateUserRequest); !isRequest {
+		switch v.(type) {
+		case userapi.CreateUserRequest, *userapi.User: // whose JSON is their data
+		default:
 			if text, err := json.Marshal(v); err == nil {
 				b.Write(text)
 			}

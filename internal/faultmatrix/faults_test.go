@@ -3,9 +3,11 @@ package faultmatrix_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -24,6 +26,15 @@ type fault struct {
 	// warm: a user has been created before, so that a session stands and a connection
 	// is open. seeded: the request's keys were taken an hour ago.
 	warm, seeded bool
+	// other is a user whose request was carried out before, by somebody else: just now
+	// or, with seeded, an hour ago.
+	other func(v *vendor) userapi.CreateUserRequest
+	// silent: User.com updates the user of a taken user_id in silence.
+	silent bool
+	// impatient: the create's client waits for stall, and no longer.
+	impatient bool
+	// serial: the fault keeps a count, so that its cells come one after the other.
+	serial bool
 	// adopt: Ensure gets AdoptMatching.
 	adopt bool
 	serve func(o *userapitest.ServerOptions)
@@ -35,16 +46,14 @@ type fault struct {
 	ctx func(ctx context.Context, r *rig) (context.Context, context.CancelFunc)
 }
 
-// stall is how long a client waits for an answer that does not come.
-const stall = 200 * time.Millisecond
+// stall is how long an impatient client waits for an answer that does not come.
+const stall = 250 * time.Millisecond
 
 const (
 	noKeys    = "has no unique key"
 	noSession = "has no sessions"
 	noSkew    = "does not look at the clock of a create"
 )
-
-func shortTimeout(_ *rig, o *userapi.HTTPOptions) { o.Timeout = stall }
 
 func inject(f userapitest.Fault) func(*rig) { return func(r *rig) { r.fake.Inject(f) } }
 
@@ -94,6 +103,34 @@ func lookups(f userapitest.Fault) func(*rig) {
 	return inject(f)
 }
 
+// reached is a call's context that ends when the create has got as far as it will:
+// canceled, or by its deadline.
+type reached struct {
+	context.Context
+	done chan struct{}
+	err  error
+}
+
+func (c *reached) Done() <-chan struct{} { return c.done }
+
+func (c *reached) Err() error {
+	select {
+	case <-c.done:
+		return c.err
+	default:
+		return nil
+	}
+}
+
+// ends makes a fault whose call ends, for a reason, while the create is unanswered.
+func ends(name string, err error, processed bool) fault {
+	return fault{name: name, front: true, ctx: func(ctx context.Context, r *rig) (context.Context, context.CancelFunc) {
+		c := &reached{ctx, make(chan struct{}), err}
+		r.front.arm(never(processed, func() { close(c.done) }))
+		return c, func() {}
+	}}
+}
+
 func clock(offset time.Duration) func(*rig) { return func(r *rig) { r.offset.Store(int64(offset)) } }
 
 func redirect(code int, elsewhere bool) fault {
@@ -112,7 +149,7 @@ func redirect(code int, elsewhere bool) fault {
 
 // atFront is a fault of the connection itself.
 func atFront(name string, do action) fault {
-	return fault{name: name, front: true, arm: func(r *rig) { r.front.arm(1, do) }}
+	return fault{name: name, front: true, arm: func(r *rig) { r.front.arm(do) }}
 }
 
 func onStream(name string, do frameAction) fault {
@@ -154,9 +191,26 @@ func networkFaults() []fault {
 	dial := func(do func(ctx context.Context, network, addr string) (net.Conn, error)) (func(*rig), func(*rig)) {
 		return func(r *rig) { r.dial.Store(&do) }, func(r *rig) { r.dial.Store(nil) }
 	}
-	refused, answered := dial(func(ctx context.Context, network, _ string) (net.Conn, error) {
+	refuse := func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, closedAddr)
+	}
+	refused, answered := dial(refuse)
+	var tries atomic.Int32
+	twice, _ := dial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if tries.Add(1)%3 != 0 {
+			return refuse(ctx, network, addr)
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, addr)
 	})
+	limited := atFront("429, then refused", func(x *exchange) bool { tooMany(x); return false })
+	limited.arm = func(r *rig) {
+		r.front.arm(func(x *exchange) bool {
+			refused(r)
+			tooMany(x)
+			return false
+		})
+	}
+	limited.disarm = answered
 	unresolved, resolved := dial(func(ctx context.Context, network, _ string) (net.Conn, error) {
 		failing := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 			return nil, errors.New("no name server is reached")
@@ -165,6 +219,8 @@ func networkFaults() []fault {
 	})
 	return []fault{
 		{name: "refused", arm: refused, disarm: answered},
+		{name: "refused twice", arm: twice, disarm: answered, serial: true},
+		limited,
 		{name: "no DNS", arm: unresolved, disarm: resolved},
 		{name: "bad certificate", serve: func(o *userapitest.ServerOptions) { o.TLS = true }, arm: func(r *rig) {
 			r.distrust()
@@ -178,7 +234,7 @@ func networkFaults() []fault {
 }
 
 // connectionFaults break the connection, on real sockets.
-func connectionFaults() []fault {
+func connectionFaults(all []*vendor) []fault {
 	const (
 		before = userapitest.BeforeCommit
 		after  = userapitest.AfterCommit
@@ -186,32 +242,17 @@ func connectionFaults() []fault {
 	fault1 := func(do userapitest.Action, when userapitest.Moment) func(*rig) {
 		return inject(userapitest.Fault{Do: do, When: when})
 	}
-	cancelWhen := func(reached func(r *rig) bool) func(context.Context, *rig) (context.Context, context.CancelFunc) {
-		return func(ctx context.Context, r *rig) (context.Context, context.CancelFunc) {
-			ctx, cancel := context.WithCancel(ctx)
-			go func() {
-				tick := time.NewTicker(time.Millisecond)
-				defer tick.Stop()
-				for ctx.Err() == nil && !reached(r) {
-					<-tick.C
-				}
-				cancel()
-			}()
-			return ctx, cancel
-		}
-	}
-	deadline := func(ctx context.Context, _ *rig) (context.Context, context.CancelFunc) {
-		return context.WithTimeout(ctx, stall)
-	}
-	received := func(r *rig) bool { return r.posts() > r.postsBefore }
-	committed := func(r *rig) bool { return r.fake.UserCount() > r.usersBefore }
 	idle := fault{name: "kept connection closed while idle", front: true, warm: true, arm: func(r *rig) { r.front.cut() }}
 	race := atFront("kept connection closed under the request", closeUnread)
 	race.warm = true
-	slow := atFront("slow headers, too slow", slowly(false))
-	slow.edit = shortTimeout
+	slow := atFront("slow headers, too slow", tooSlow)
+	slow.impatient, slow.warm = true, true
 	down := fault{name: "reset before processing, for good", front: true,
-		arm: func(r *rig) { r.front.arm(-1, resetUnprocessed) }, disarm: func(r *rig) { r.front.arm(0, nil) }}
+		arm: func(r *rig) { r.front.armAlways(resetUnprocessed) }, disarm: func(r *rig) { r.front.arm() }}
+	late := func(name string, second func(r *rig) action) fault {
+		return fault{name: name, front: true, cannot: neverRepeats(all),
+			arm: func(r *rig) { r.front.arm(r.front.holds, second(r)) }, disarm: func(r *rig) { r.front.arm() }}
+	}
 	return []fault{
 		atFront("reset before the request was read", resetUnread),
 		atFront("reset before processing", resetUnprocessed),
@@ -221,22 +262,22 @@ func connectionFaults() []fault {
 		{name: "hung up before processing", arm: fault1(userapitest.Hangup, before)},
 		{name: "hung up after processing", arm: fault1(userapitest.Hangup, after)},
 		idle, race,
-		atFront("slow headers", slowly(true)), slow,
+		atFront("slow headers", inBits), slow,
 		atFront("no HTTP", says("SSH-2.0-OpenSSH_9.9\r\n", false)),
 		atFront("no HTTP, after processing", says("SSH-2.0-OpenSSH_9.9\r\n", true)),
 		atFront("cut off in the status line", cutInHead),
-		{name: "time-out before processing", arm: fault1(userapitest.Stall, before), edit: shortTimeout},
-		{name: "time-out after processing", arm: fault1(userapitest.Stall, after), edit: shortTimeout},
-		{name: "deadline before processing", arm: fault1(userapitest.Stall, before), ctx: deadline},
-		{name: "deadline after processing", arm: fault1(userapitest.Stall, after), ctx: deadline},
-		{name: "canceled before processing", arm: fault1(userapitest.Stall, before), ctx: cancelWhen(received)},
-		{name: "canceled after processing", arm: fault1(userapitest.Stall, after), ctx: cancelWhen(committed)},
+		{name: "time-out before processing", warm: true, impatient: true, arm: fault1(userapitest.Stall, before)},
+		{name: "time-out after processing", warm: true, impatient: true, arm: fault1(userapitest.Stall, after)},
+		ends("deadline before processing", context.DeadlineExceeded, false),
+		ends("deadline after processing", context.DeadlineExceeded, true),
+		ends("canceled before processing", context.Canceled, false),
+		ends("canceled after processing", context.Canceled, true),
+		{name: "429, then reset after processing", front: true, arm: func(r *rig) { r.front.arm(tooMany, resetProcessed) }},
+		late("arrives late, before the repeat", func(r *rig) action { return r.front.afterHeld }),
+		late("arrives late, after the repeat", func(r *rig) action { return r.front.beforeHeld }),
 		{name: "unseen: reset before processing", arm: fault1(userapitest.Reset, before), edit: hide},
 		{name: "unseen: reset after processing", arm: fault1(userapitest.Reset, after), edit: hide},
-		{name: "unseen: time-out after processing", arm: fault1(userapitest.Stall, after), edit: func(r *rig, o *userapi.HTTPOptions) {
-			hide(r, o)
-			shortTimeout(r, o)
-		}},
+		{name: "unseen: time-out after processing", warm: true, impatient: true, arm: fault1(userapitest.Stall, after), edit: hide},
 	}
 }
 
@@ -244,7 +285,7 @@ func connectionFaults() []fault {
 func http2Faults() []fault {
 	timedOut := func(name string, processed bool) fault {
 		f := onStream(name, neverAnswer(processed))
-		f.edit = shortTimeout
+		f.impatient, f.warm = true, true
 		return f
 	}
 	hidden := onStream("HTTP/2, unseen: PROTOCOL_ERROR", rst(http2.ErrCodeProtocol, false))
@@ -276,6 +317,7 @@ func replyFaults(all []*vendor) []fault {
 		return inject(userapitest.Fault{When: when, Status: code, Header: header, Body: []byte(body)})
 	}
 	html := http.Header{"Content-Type": {"text/html"}}
+	limit := func(_ *rig, o *userapi.HTTPOptions) { o.MaxResponseBytes = 4 << 10 }
 	faults := []fault{
 		{name: "success cut off", arm: inject(userapitest.Fault{Do: userapitest.Truncate, When: after})},
 		{name: "success cut off at once", arm: inject(userapitest.Fault{Do: userapitest.Truncate, When: after, Status: 201, Body: []byte("{}")})},
@@ -287,8 +329,15 @@ func replyFaults(all []*vendor) []fault {
 		{name: "200, HTML, after processing", arm: says(200, html, htmlPage, after)},
 		{name: "204", arm: says(204, nil, "", before)},
 		{name: "204, after processing", arm: says(204, nil, "", after)},
-		{name: "body over the limit", edit: func(_ *rig, o *userapi.HTTPOptions) { o.MaxResponseBytes = 4 << 10 },
-			arm: says(201, jsonHeader(), `{"padding":"`+strings.Repeat("x", 8<<10)+`"}`, after)},
+		{name: "body over the limit", edit: limit, arm: says(201, jsonHeader(), `{"padding":"`+strings.Repeat("x", 8<<10)+`"}`, after)},
+		{name: "a user, and a body over the limit", front: true, edit: limit, arm: func(r *rig) {
+			r.front.arm(changed(func(body string) string { return body + strings.Repeat(" ", 8<<10) }))
+		}},
+		{name: "a user, and an error", cannot: map[string]string{"mixin": "does not send: there an error decides"}, front: true, arm: func(r *rig) {
+			r.front.arm(changed(func(body string) string { return strings.Replace(body, "{", `{"errors":{"base":["no"]},`, 1) }))
+		}},
+		{name: "400, repeating what was sent", front: true, arm: func(r *rig) { r.front.arm(echoes("400 Bad Request", 10002)) }},
+		{name: "500, repeating what was sent", front: true, arm: func(r *rig) { r.front.arm(echoes("500 Internal Server Error", 500)) }},
 		redirect(301, false), redirect(301, true), redirect(302, false), redirect(302, true),
 		redirect(307, false), redirect(307, true), redirect(308, false), redirect(308, true),
 		{name: "400", arm: answer("400", before, 1)},
@@ -303,15 +352,8 @@ func replyFaults(all []*vendor) []fault {
 		}},
 		{name: "429 and an absurd wait", arm: answer("429", before, 1, "Retry-After", "99999999999999999999")},
 		{name: "429 and a negative wait", arm: answer("429", before, 1, "Retry-After", "-5")},
-		{name: "429, for good", front: true, arm: func(r *rig) {
-			r.front.arm(-1, func(x *exchange) bool {
-				_ = x.request()
-				_, err := x.conn.Write([]byte("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n"))
-				return err == nil
-			})
-		}, disarm: func(r *rig) { r.front.arm(0, nil) }},
-		{name: "503 before processing, for good", front: true,
-			arm: func(r *rig) { r.front.arm(-1, unavailable) }, disarm: func(r *rig) { r.front.arm(0, nil) }},
+		{name: "429, for good", front: true, arm: func(r *rig) { r.front.armAlways(tooMany) }, disarm: func(r *rig) { r.front.arm() }},
+		{name: "503 before processing, for good", front: true, arm: func(r *rig) { r.front.armAlways(unavailable) }, disarm: func(r *rig) { r.front.arm() }},
 		{name: "webhook failed (504)", cannot: without(all, "has no such webhooks", "fusionauth"), arm: answer("webhook", before, 1)},
 		{name: "[retryableConflict]", cannot: without(all, "has no such code", "fusionauth"), arm: answer("retryable conflict", before, 1)},
 	}
@@ -332,37 +374,102 @@ func replyFaults(all []*vendor) []fault {
 // vendorFaults are about keys, sessions, clocks and look-ups.
 func vendorFaults(all []*vendor) []fault {
 	lost := inject(userapitest.Fault{Do: userapitest.Reset, When: userapitest.AfterCommit})
-	unique := without(nil, "")
-	unique["mixin"], unique["usercom-mail"] = noKeys, "does not hold an e-mail address to be unique"
+	// secondLost lets the first create be refused, and loses the reply to the second.
+	secondLost := func(r *rig) { r.front.arm(pass, resetProcessed) }
+	unique := map[string]string{"mixin": noKeys, "usercom-mail": "does not hold an e-mail address to be unique"}
 	attributes := without(all, "has no second step", "usercom", "usercom-mail")
-	return []fault{
+	silent := without(all, "does not update in silence", "usercom")
+	session := without(all, noSession, "quickblox-app")
+	asked := map[string]string{"mixin": "has nothing to look up by"}
+	lookup := func(name string, f userapitest.Fault) fault {
+		return fault{name: "lost, then look-ups " + name, cannot: asked, arm: also(lost, lookups(f))}
+	}
+	// missed makes look-ups miss for so many resolutions; a negative number for all.
+	missed := func(name string, resolutions int) fault {
+		f := fault{name: "lost, then look-ups miss " + name, cannot: maps.Clone(asked), arm: also(lost, func(r *rig) {
+			own, times := r.vendor.replies[absent], -1
+			if resolutions > 0 {
+				times = resolutions * r.vendor.looks
+			}
+			lookups(userapitest.Fault{When: userapitest.BeforeCommit, Status: own.status, Header: jsonHeader(), Body: []byte(own.body), Times: times})(r)
+		})}
+		if resolutions > 0 {
+			f.cannot["quickblox-app"] = "does not answer look-ups"
+		}
+		return f
+	}
+	faults := []fault{
 		{name: "duplicate", cannot: unique, seeded: true},
 		{name: "duplicate, to be adopted", cannot: unique, seeded: true, adopt: true},
-		{name: "duplicate, and the reply is lost", cannot: unique, seeded: true,
-			arm: inject(userapitest.Fault{Do: userapitest.Reset, When: userapitest.AfterCommit})},
-		{name: "expired session", cannot: without(all, noSession, "quickblox-app"), warm: true, arm: clock(3 * time.Hour)},
-		{name: "expired session, and the reply is lost", cannot: without(all, noSession, "quickblox-app"), warm: true, arm: also(clock(3*time.Hour), lost)},
-		{name: "session refused twice", cannot: without(all, noSession, "quickblox-app"), arm: inject(userapitest.Fault{
+		{name: "duplicate, and the reply is lost", cannot: unique, seeded: true, arm: lost},
+		{name: "duplicate, updated in silence", cannot: silent, seeded: true, silent: true},
+		{name: "duplicate, updated in silence, to be adopted", cannot: silent, seeded: true, silent: true, adopt: true},
+		{name: "duplicate, updated in silence, and the reply is lost", cannot: silent, seeded: true, silent: true, arm: lost},
+		{name: "expired session", cannot: session, warm: true, arm: clock(3 * time.Hour)},
+		{name: "expired session, and the reply is lost", cannot: session, front: true, warm: true, arm: also(clock(3*time.Hour), secondLost)},
+		{name: "session refused twice", cannot: session, arm: inject(userapitest.Fault{
 			On: userapitest.Session, When: userapitest.BeforeCommit, Status: 503, Times: 2,
 		})},
-		{name: "session refused three times", cannot: without(all, noSession, "quickblox-app"), arm: inject(userapitest.Fault{
+		{name: "session refused three times", cannot: session, arm: inject(userapitest.Fault{
 			On: userapitest.Session, When: userapitest.BeforeCommit, Status: 503, Times: 3,
 		})},
 		{name: "clock 10 minutes ahead", cannot: without(all, noSkew, "mixin"), arm: clock(10 * time.Minute)},
 		{name: "clock 10 minutes behind", cannot: without(all, noSkew, "mixin"), arm: clock(-10 * time.Minute)},
+		{name: "clock 10 minutes ahead, and the second reply is lost", cannot: without(all, noSkew, "mixin"), front: true, arm: also(clock(10*time.Minute), secondLost)},
 		{name: "clock 2 hours ahead", cannot: without(all, noSkew, "quickblox-app"), arm: clock(2 * time.Hour)},
-		{name: "clock 10 minutes ahead, and the reply is lost", arm: also(clock(10*time.Minute), lost)},
-		{name: "clock 10 minutes behind, and the reply is lost", arm: also(clock(-10*time.Minute), lost)},
-		{name: "lost, then a look-up misses", arm: also(lost, lookups(userapitest.Fault{When: userapitest.BeforeCommit, Status: 404}))},
-		{name: "lost, then look-ups fail twice", arm: also(lost, lookups(userapitest.Fault{When: userapitest.BeforeCommit, Status: 503, Times: 2}))},
-		{name: "lost, then look-ups are reset twice", arm: also(lost, lookups(userapitest.Fault{Do: userapitest.Reset, Times: 2}))},
-		{name: "lost, then look-ups fail for good", arm: also(lost, lookups(userapitest.Fault{When: userapitest.BeforeCommit, Status: 503, Times: -1}))},
-		{name: "lost, then look-ups are forbidden", arm: also(lost, lookups(userapitest.Fault{When: userapitest.BeforeCommit, Status: 403, Times: -1}))},
-		{name: "lost, then look-ups get a page of 404", arm: also(lost, lookups(userapitest.Fault{
+		{name: "clock 10 minutes ahead, and the reply is lost", cannot: asked, arm: also(clock(10*time.Minute), lost)},
+		{name: "clock 10 minutes behind, and the reply is lost", cannot: asked, arm: also(clock(-10*time.Minute), lost)},
+		missed("once over", 1), missed("twice over", 2), missed("for good", -1),
+		lookup("fail three times", userapitest.Fault{When: userapitest.BeforeCommit, Status: 503, Times: 3}),
+		lookup("are reset twice", userapitest.Fault{Do: userapitest.Reset, Times: 2}),
+		lookup("fail for good", userapitest.Fault{When: userapitest.BeforeCommit, Status: 503, Times: -1}),
+		lookup("are forbidden", userapitest.Fault{When: userapitest.BeforeCommit, Status: 403, Times: -1}),
+		lookup("get a page of 404", userapitest.Fault{
 			When: userapitest.BeforeCommit, Status: 404, Header: http.Header{"Content-Type": {"text/html"}}, Body: []byte(htmlPage), Times: -1,
-		}))},
-		{name: "lost, then look-ups get an empty success", arm: also(lost, lookups(userapitest.Fault{When: userapitest.BeforeCommit, Status: 200, Times: -1}))},
-		{name: "second step fails", cannot: attributes, arm: inject(userapitest.Fault{On: userapitest.Attributes, When: userapitest.BeforeCommit, Status: 500, Times: 3})},
+		}),
+		lookup("get a gateway's 404", userapitest.Fault{
+			When: userapitest.BeforeCommit, Status: 404, Header: jsonHeader(), Body: []byte(`{"message":"no Route matched with those values"}`), Times: -1,
+		}),
+		lookup("get an empty success", userapitest.Fault{When: userapitest.BeforeCommit, Status: 200, Times: -1}),
+		{name: "second step fails twice", cannot: attributes, arm: inject(userapitest.Fault{On: userapitest.Attributes, When: userapitest.BeforeCommit, Status: 500, Times: 2})},
+		{name: "second step fails three times", cannot: attributes, arm: inject(userapitest.Fault{On: userapitest.Attributes, When: userapitest.BeforeCommit, Status: 500, Times: 3})},
 		{name: "second step fails for good", cannot: attributes, arm: inject(userapitest.Fault{On: userapitest.Attributes, When: userapitest.BeforeCommit, Status: 500, Times: -1})},
 	}
+	return append(faults, othersFaults(all, lost)...)
+}
+
+// neverRepeats lists the vendors at which no create is repeated.
+func neverRepeats(all []*vendor) map[string]string {
+	return without(all, "never gets a create again", "quickblox", "fusionauth", "usercom")
+}
+
+// othersFaults are requests one of whose unique keys somebody else has.
+func othersFaults(all []*vendor, lost func(*rig)) (faults []fault) {
+	for _, key := range []struct {
+		name    string
+		vendors []string
+		take    func(from, to *userapi.CreateUserRequest)
+	}{
+		{"e-mail address", []string{"quickblox", "fusionauth"}, func(from, to *userapi.CreateUserRequest) { to.Email = from.Email }},
+		{"user name", []string{"quickblox", "quickblox-app", "fusionauth"}, func(from, to *userapi.CreateUserRequest) { to.Username = from.Username }},
+		{"external id", []string{"quickblox", "usercom"}, func(from, to *userapi.CreateUserRequest) { to.ExternalID = from.ExternalID }},
+	} {
+		cannot := without(all, "does not hold it to be unique, or does not tell", key.vendors...)
+		other := func(v *vendor) userapi.CreateUserRequest {
+			req, ours := v.request(4), v.request(1)
+			key.take(&ours, &req)
+			return req
+		}
+		for _, old := range []bool{true, false} {
+			name := "another has the " + key.name
+			if !old {
+				name += ", since just now"
+			}
+			faults = append(faults,
+				fault{name: name, cannot: cannot, seeded: old, other: other},
+				fault{name: name + ", not to be adopted", cannot: cannot, seeded: old, other: other, adopt: true},
+				fault{name: name + ", and the reply is lost", cannot: cannot, seeded: old, other: other, arm: lost})
+		}
+	}
+	return faults
 }

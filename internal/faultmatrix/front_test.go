@@ -3,13 +3,14 @@ package faultmatrix_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // A front stands before a fake and speaks HTTP/1.1 by hand, for what no HTTP server
@@ -19,11 +20,12 @@ type front struct {
 	backend
 	posts atomic.Int32
 
-	mu    sync.Mutex
-	armed action
-	times int // how many creates the action befalls; negative for all
-	conns map[net.Conn]bool
-	open  sync.WaitGroup
+	mu     sync.Mutex
+	armed  []action // what befalls the creates to come, in turn
+	always action   // what befalls those after
+	held   func()   // a create that is still to be processed
+	conns  map[net.Conn]bool
+	open   sync.WaitGroup
 }
 
 // A backend passes requests on to the fake.
@@ -60,6 +62,8 @@ type exchange struct {
 	request func() error
 	// process has the fake carry it out, and returns the reply as it would be sent.
 	process func() []byte
+	// sent is what was received, credentials and all.
+	sent func() string
 }
 
 // An action befalls a create. The connection is closed after it unless it returns
@@ -117,22 +121,40 @@ func (f *front) close() {
 	f.pool.CloseIdleConnections()
 }
 
-// arm makes the action befall the next creates; a negative number all of them, and 0
-// none.
-func (f *front) arm(times int, do action) {
+// arm makes actions befall the creates to come, one each.
+func (f *front) arm(do ...action) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.times, f.armed = times, do
+	f.armed, f.always = do, nil
+}
+
+// armAlways makes an action befall all of them.
+func (f *front) armAlways(do action) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.armed, f.always = nil, do
 }
 
 func (f *front) take() action {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.times == 0 {
-		return nil
+	if len(f.armed) == 0 {
+		return f.always
 	}
-	f.times--
-	return f.armed
+	do := f.armed[0]
+	f.armed = f.armed[1:]
+	return do
+}
+
+// release processes the create that was held.
+func (f *front) release() {
+	f.mu.Lock()
+	held := f.held
+	f.held = nil
+	f.mu.Unlock()
+	if held != nil {
+		held()
+	}
 }
 
 // firstLine waits for a request and returns its method and path without taking it
@@ -188,7 +210,9 @@ func (f *front) serve(conn net.Conn) {
 		if f.creates(method, path) {
 			f.posts.Add(1)
 			if do := f.take(); do != nil {
-				if !do(&exchange{conn: conn, request: read, process: process}) {
+				if !do(&exchange{conn: conn, request: read, process: process, sent: func() string {
+					return fmt.Sprint(req.Header, string(body))
+				}}) {
 					return
 				}
 				continue
@@ -230,11 +254,7 @@ func resetProcessed(x *exchange) bool {
 
 func closeUnread(*exchange) bool { return false }
 
-func unavailable(x *exchange) bool {
-	_ = x.request()
-	_, _ = io.WriteString(x.conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\ndown")
-	return true
-}
+var unavailable = answers("503 Service Unavailable", "", "down")
 
 // says sends bytes that are not the vendor's reply.
 func says(text string, processed bool) action {
@@ -256,25 +276,108 @@ func cutInHead(x *exchange) bool {
 	return false
 }
 
-// slowly sends the reply's header in bits; all of the reply if it is enough.
-func slowly(enough bool) action {
-	return func(x *exchange) bool {
-		reply := x.process()
-		tick := time.NewTicker(10 * time.Millisecond)
-		defer tick.Stop()
-		for i := range 40 {
-			if i >= len(reply) || (enough && i == 5) {
-				break
-			}
-			if _, err := x.conn.Write(reply[i : i+1]); err != nil {
-				return false
-			}
-			<-tick.C
-			if enough && i == 4 {
-				_, _ = x.conn.Write(reply[5:])
-				return true
-			}
+// inBits sends the reply byte by byte.
+func inBits(x *exchange) bool {
+	for _, b := range x.process() {
+		if _, err := x.conn.Write([]byte{b}); err != nil {
+			return false
 		}
+	}
+	return true
+}
+
+// leaves waits until the client has closed the connection.
+func (x *exchange) leaves() { _, _ = x.conn.Read(make([]byte, 1)) }
+
+// tooSlow sends the beginning of the reply's header and no more.
+func tooSlow(x *exchange) bool {
+	reply := x.process()
+	_, _ = x.conn.Write(reply[:min(len(reply), 30)])
+	x.leaves()
+	return false
+}
+
+// never answers, and says when the create has got as far as it will.
+func never(processed bool, reached func()) action {
+	return func(x *exchange) bool {
+		if processed {
+			_ = x.process()
+		} else {
+			_ = x.request()
+		}
+		reached()
+		x.leaves()
 		return false
 	}
+}
+
+// pass processes and answers.
+func pass(x *exchange) bool {
+	_, err := x.conn.Write(x.process())
+	return err == nil
+}
+
+// answers sends a reply without processing.
+func answers(status, header, body string) action {
+	return func(x *exchange) bool {
+		_ = x.request()
+		_, err := fmt.Fprintf(x.conn, "HTTP/1.1 %s\r\n%sContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", status, header, len(body), body)
+		return err == nil
+	}
+}
+
+var tooMany = answers("429 Too Many Requests", "", "")
+
+// changed processes, and sends the reply with another body.
+func changed(change func(body string) string) action {
+	return func(x *exchange) bool {
+		head, body, _ := strings.Cut(string(x.process()), "\r\n\r\n")
+		var lines []string
+		for _, line := range strings.Split(head, "\r\n") {
+			if !strings.HasPrefix(line, "Content-Length:") {
+				lines = append(lines, line)
+			}
+		}
+		body = change(body)
+		_, err := fmt.Fprintf(x.conn, "%s\r\nContent-Length: %d\r\n\r\n%s", strings.Join(lines, "\r\n"), len(body), body)
+		return err == nil
+	}
+}
+
+// echoes refuses, and repeats everything that was sent wherever a client may look.
+func echoes(status string, code int) action {
+	return func(x *exchange) bool {
+		_ = x.request()
+		text := x.sent()
+		list := []string{text, strings.ToUpper(text)}
+		body, err := json.Marshal(map[string]any{
+			"message": text, "detail": text, "code": text, "errors": map[string]any{"base": list, "email": list, text: list},
+			"error":       map[string]any{"status": 202, "code": code, "description": text, "extra": map[string]any{"field": text, "reason": text}},
+			"fieldErrors": map[string]any{text: []any{map[string]any{"code": "[" + text + "]" + text, "message": text}}},
+		})
+		if err != nil {
+			return false
+		}
+		return answers(status, "", string(body))(x)
+	}
+}
+
+// holds drops the connection, and keeps the create to be processed later.
+func (f *front) holds(x *exchange) bool {
+	_ = x.request()
+	f.mu.Lock()
+	f.held = func() { _ = x.process() }
+	f.mu.Unlock()
+	x.reset()
+	return false
+}
+
+// afterHeld lets the held create go first, beforeHeld this one.
+func (f *front) afterHeld(x *exchange) bool { f.release(); return pass(x) }
+
+func (f *front) beforeHeld(x *exchange) bool {
+	reply := x.process()
+	f.release()
+	_, err := x.conn.Write(reply)
+	return err == nil
 }

@@ -32,7 +32,9 @@ func TestMain(m *testing.M) {
 // leftGoroutines gives goroutines time to end and returns the stacks of those that do
 // not.
 func leftGoroutines() string {
-	for deadline := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(5 * time.Second); ; <-tick.C {
 		buf := make([]byte, 1<<20)
 		stacks := strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")
 		var left []string
@@ -49,8 +51,8 @@ func leftGoroutines() string {
 
 // counted counts the connections of a client.
 type counted struct {
-	mu         sync.Mutex
-	open, most int
+	mu                 sync.Mutex
+	dialed, open, most int
 }
 
 func (c *counted) dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -60,6 +62,7 @@ func (c *counted) dial(ctx context.Context, network, addr string) (net.Conn, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.dialed++
 	c.open++
 	c.most = max(c.most, c.open)
 	return &countedConn{Conn: conn, of: c}, nil
@@ -94,12 +97,19 @@ func TestNoConnectionIsLeft(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()
 			c := &counted{}
-			f := fault{edit: func(_ *rig, o *userapi.HTTPOptions) { o.Timeout = stall }}
+			f := fault{edit: func(_ *rig, o *userapi.HTTPOptions) { o.Timeout = time.Second }}
 			r, err := newRig(v, &f)
 			require.NoError(t, err)
 			defer r.close()
 			dial := c.dial
 			r.dial.Store(&dial)
+			for n := range 50 {
+				_, err := r.creator.CreateUser(context.Background(), v.request(10+n))
+				require.NoError(t, err)
+			}
+			c.mu.Lock()
+			assert.Equal(t, 1, c.dialed, "one call after the other needs one connection")
+			c.mu.Unlock()
 			tooLong := strings.Repeat("x", 3<<20)
 			n := 100
 			for _, do := range []userapitest.Action{userapitest.Respond, userapitest.Reset, userapitest.Hangup, userapitest.Stall, userapitest.Truncate} {
@@ -115,8 +125,10 @@ func TestNoConnectionIsLeft(t *testing.T) {
 				}
 			}
 			r.creator.(interface{ CloseIdleConnections() }).CloseIdleConnections()
+			tick := time.NewTicker(time.Millisecond)
+			defer tick.Stop()
 			for deadline := time.Now().Add(5 * time.Second); c.now() > 0 && time.Now().Before(deadline); {
-				runtime.Gosched()
+				<-tick.C
 			}
 			assert.Zero(t, c.now(), "connections are left open")
 			c.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,19 +20,20 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// closedAddr is a port on loopback that nothing listens on: "tcpmux", which needs
-// privileges to open.
+// closedAddr is a port of loopback that nothing listens on, nor can without
+// privileges: one that was just closed may be another rig's by now.
 const closedAddr = "127.0.0.1:1"
 
 // A rig is a fake, what stands before it, and a client of it, for one cell.
 type rig struct {
-	vendor  *vendor
-	fault   *fault
-	fake    fake
-	front   *front
-	framer  *framer
-	creator userapi.Creator
-	pool    *http.Transport
+	vendor *vendor
+	fault  *fault
+	fake   fake
+	front  *front
+	framer *framer
+	// creator is under test; patient is the same with time to wait.
+	creator, patient userapi.Creator
+	pool             *http.Transport
 
 	offset    atomic.Int64 // of the fake's clock
 	dial      atomic.Pointer[func(ctx context.Context, network, addr string) (net.Conn, error)]
@@ -63,7 +65,7 @@ func newRig(v *vendor, f *fault) (*rig, error) {
 		f.serve(&options)
 	}
 	var err error
-	if r.fake, err = v.start(options); err != nil {
+	if r.fake, err = v.start(options, f.silent); err != nil {
 		return nil, err
 	}
 	switch {
@@ -78,9 +80,15 @@ func newRig(v *vendor, f *fault) (*rig, error) {
 	if err := r.connect(true); err != nil {
 		return nil, err
 	}
-	if f.seeded {
-		r.offset.Store(-int64(time.Hour))
-		if _, err := r.creator.CreateUser(context.Background(), v.request(1)); err != nil {
+	if f.seeded || f.other != nil {
+		req := v.request(1)
+		if f.other != nil {
+			req = f.other(v)
+		}
+		if f.seeded {
+			r.offset.Store(-int64(time.Hour))
+		}
+		if _, err := r.creator.CreateUser(context.Background(), req); err != nil {
 			return nil, fmt.Errorf("seeding: %w", err)
 		}
 		r.offset.Store(0)
@@ -89,8 +97,18 @@ func newRig(v *vendor, f *fault) (*rig, error) {
 		}
 	}
 	if f.warm {
-		if _, err := r.creator.CreateUser(context.Background(), v.request(3)); err != nil {
-			return nil, fmt.Errorf("warming: %w", err)
+		warm := r.patient
+		if c, ok := r.creator.(*relay); ok {
+			warm = c.first
+		}
+		for n := 1000; ; n++ {
+			_, err := warm.CreateUser(context.Background(), v.request(n))
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, userapi.ErrTimeout) || n == 1100 { // an impatient one on a busy machine
+				return nil, fmt.Errorf("warming: %w", err)
+			}
 		}
 	}
 	r.usersBefore, r.postsBefore = r.fake.UserCount(), r.posts()
@@ -139,8 +157,33 @@ func (r *rig) connect(trusting bool) error {
 		r.fault.edit(r, &opts)
 	}
 	var err error
-	r.creator, err = r.fake.creator(opts)
+	if r.patient, err = r.fake.creator(opts); err != nil {
+		return err
+	}
+	r.creator = r.patient
+	if r.fault.impatient {
+		opts.Timeout = stall
+		var impatient userapi.Creator
+		impatient, err = r.fake.creator(opts)
+		r.creator = &relay{first: impatient, rest: r.patient}
+	}
 	return err
+}
+
+// A relay gives its first create to one creator and everything else to another, so
+// that only that one is short of time.
+type relay struct {
+	first, rest userapi.Creator
+	used        atomic.Bool
+}
+
+func (c *relay) Unwrap() userapi.Creator { return c.rest }
+
+func (c *relay) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
+	if c.used.Swap(true) {
+		return c.rest.CreateUser(ctx, req)
+	}
+	return c.first.CreateUser(ctx, req)
 }
 
 func (r *rig) roots(trusting bool) *x509.CertPool {

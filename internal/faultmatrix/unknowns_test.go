@@ -21,7 +21,9 @@ var (
 		"HTTP/2: GOAWAY after processing", "HTTP/2: INTERNAL_ERROR after processing", "HTTP/2: CANCEL after processing",
 		"HTTP/2: closed after processing",
 		"clock 10 minutes ahead, and the reply is lost", "clock 10 minutes behind, and the reply is lost",
-		"lost, then a look-up misses", "lost, then look-ups fail twice", "lost, then look-ups are reset twice",
+		"lost, then look-ups fail three times", "lost, then look-ups are reset twice", "lost, then look-ups miss once over",
+		"lost, then look-ups miss twice over", "429, then reset after processing", "clock 10 minutes ahead, and the second reply is lost",
+		"expired session, and the reply is lost",
 	}
 	lateBefore = []string{
 		"time-out before processing", "deadline before processing", "canceled before processing", "HTTP/2: time-out before processing",
@@ -35,16 +37,22 @@ var (
 		"success cut off at once", "success without id, after processing", "201, empty, after processing",
 		"200, HTML, after processing", "204, after processing", "body over the limit",
 	}
-	gaveUpBefore = append(gaveUp(", before processing"), "503 before processing, for good")
+	gaveUpBefore = append(gaveUp(", before processing"), "503 before processing, for good", "500, repeating what was sent")
 	gaveUpAfter  = gaveUp(", after processing")
 
 	lookupsFail = []string{
-		"lost, then look-ups fail for good", "lost, then look-ups are forbidden",
-		"lost, then look-ups get a page of 404", "lost, then look-ups get an empty success",
+		"lost, then look-ups fail for good", "lost, then look-ups are forbidden", "lost, then look-ups get a page of 404",
+		"lost, then look-ups get a gateway's 404", "lost, then look-ups get an empty success",
 	}
-	lostDuplicate = []string{"duplicate, and the reply is lost"}
-	lostSession   = []string{"expired session, and the reply is lost"}
-	race          = []string{"kept connection closed while idle"}
+	lookupsMiss   = []string{"lost, then look-ups miss for good"}
+	lostDuplicate = []string{
+		"duplicate, and the reply is lost", "duplicate, updated in silence, and the reply is lost",
+		"another has the e-mail address, and the reply is lost", "another has the e-mail address, since just now, and the reply is lost",
+		"another has the user name, and the reply is lost", "another has the user name, since just now, and the reply is lost",
+		"another has the external id, and the reply is lost", "another has the external id, since just now, and the reply is lost",
+	}
+	late = []string{"arrives late, before the repeat", "arrives late, after the repeat"}
+	race = []string{"kept connection closed while idle"}
 )
 
 func gaveUp(when string) (names []string) {
@@ -71,14 +79,17 @@ var unknowns = []struct {
 	{byCreate, nil, slices.Concat(lateBefore, lateAfter), "the caller stopped waiting for an answer to a request that had been written", false},
 	{byCreate, nil, slices.Concat(emptyBefore, emptyAfter), "the answer names no user, and does not refuse either", false},
 	{byCreate, nil, slices.Concat(gaveUpBefore, gaveUpAfter), "a server or a proxy gave up: before the create or after it", false},
-	{byCreate, nil, slices.Concat(lookupsFail, lostDuplicate, lostSession), "the connection broke after the request had been written", false},
+	{byCreate, nil, slices.Concat(lookupsFail, lookupsMiss, lostDuplicate, late), "the connection broke after the request had been written", false},
 	{byCreate, nil, race, "the request may have been written before the client noticed that the connection was closed", true},
 
 	{byEnsure, []string{"mixin"}, slices.Concat(unprocessed, processed, lookupsFail), "Mixin has nothing to look a user up by but the id that was lost", false},
-	{byEnsure, []string{"quickblox-app"}, slices.Concat(unprocessed, processed, lookupsFail, lostDuplicate, lostSession),
+	{byEnsure, []string{"quickblox-app"}, slices.Concat(unprocessed, processed, lookupsFail, lookupsMiss, lostDuplicate),
 		"QuickBlox does not let an application session look users up", false},
 	{byEnsure, []string{"usercom-mail"}, unprocessed, "User.com's e-mail addresses are not unique: an absence is not worth a second create", false},
 	{byEnsure, []string{"quickblox", "fusionauth", "usercom", "usercom-mail"}, lookupsFail, "the vendor does not answer look-ups: a failed one proves nothing", false},
+	{byEnsure, []string{"quickblox", "fusionauth", "usercom"}, lookupsMiss, "the keys are taken, and nobody is found who has them: the look-ups lag", false},
+	{byEnsure, []string{"usercom-mail"}, slices.Concat(lookupsMiss, []string{"lost, then look-ups miss once over", "lost, then look-ups miss twice over"}),
+		"User.com's e-mail addresses are not unique: an absence is not worth a second create", false},
 	{byEnsure, []string{"mixin", "quickblox-app", "usercom-mail"}, race, "as above, where the request may have been written", true},
 }
 

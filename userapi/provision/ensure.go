@@ -291,10 +291,13 @@ func (r *run) created(e *userapi.Error) *userapi.Error {
 	// Not where only the second step failed, with a reply that was none.
 	broken := user.CreatedAt.IsZero() || !json.Valid(user.Raw) || e.Kind == userapi.KindProtocol && e.Op == opCreate
 	if broken {
-		if found, _ := r.resolve(); found != nil && found.ID == user.ID {
+		switch found, miss := r.resolve(); {
+		case found != nil && found.ID == user.ID:
 			read := *found
 			read.Proof = userapi.ProofReply // it named the id
 			user, broken = &read, false
+		case miss != nil && provenAbsent(miss):
+			return r.failed(unsettled(e, miss)) // one of the two answers is wrong
 		}
 	}
 	failure := r.finish(user)
@@ -343,14 +346,19 @@ func (r *run) conflict(e, unknown *userapi.Error) *userapi.Error {
 		return r.failed(unsettled(e, miss))
 	case !provenAbsent(miss):
 		return r.adoptOr(e)
-	case namesKey(e):
-		// Nobody else has that id: the look-ups lag behind the create.
-		return r.failed(unsettled(e, miss))
 	}
 	// Something of the request's is taken, though not by the user that was looked for.
-	// If nobody has it the look-ups lag, and it may be by the first create.
+	// If nobody has it the look-ups lag, and it may be by the first create; that it is
+	// where it is the id that no other request chooses.
 	other, miss := r.ask(ActionAdopt, time.Time{})
+	if other != nil {
+		if found, miss = r.resolve(); found != nil {
+			return r.recovered(found) // they did
+		}
+	}
 	switch {
+	case namesKey(e):
+		return r.failed(unsettled(e, miss))
 	case other != nil && r.adopt:
 		return r.done(DispositionExisting, other, nil)
 	case other != nil, miss.Kind == userapi.KindConflict && miss.Outcome == userapi.OutcomeRejected:
