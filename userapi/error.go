@@ -21,7 +21,8 @@ type Error struct {
 	Outcome Outcome
 	// StatusCode is the HTTP status of the last reply; 0 when there was none.
 	StatusCode int
-	// Code is the vendor's own code, if any. Message is the vendor's text with the
+	// Code is the vendor's own code, if any; of a look-up also "ambiguous" (Candidates
+	// has the users) or "absence_unproven", which are ours. Message is the vendor's text with the
 	// request's own values and the client's credentials masked; it is not part of
 	// Error's text.
 	Code, Message string
@@ -50,8 +51,8 @@ type FieldError struct {
 	// VendorField is the vendor's own name of the field, such as "user.email".
 	VendorField string `json:"vendor_field,omitempty"`
 	// Code is the vendor's code, or one of ours: "required", "invalid" and
-	// "unsupported", and for vendors that have texts only "taken", "too_short" and
-	// "too_long".
+	// "unsupported", for vendors that have texts only "taken", "too_short" and
+	// "too_long", and of the user that a look-up found "different" and "older".
 	Code string `json:"code,omitempty"`
 	// Message says what is wrong, with the request's own values masked.
 	Message string `json:"message,omitempty"`
