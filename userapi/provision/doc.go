@@ -49,7 +49,8 @@
 //     vendor does not show, an age that cannot be told, or several such users make
 //     the outcome unknown, with Candidates, and not recovered. The one user whose age
 //     does not matter is one under an id that was derived from the request's
-//     IdempotencyKey: nothing else has that id.
+//     IdempotencyKey, at FusionAuth: nothing else has that id. (A key that is a UUID
+//     is the id itself: give none that is another user's.)
 //   - With [AdoptMatching] an older user with the same keys is returned too, but as
 //     DispositionExisting, which is never returned without that option, and nothing
 //     of it is changed: its second step is not carried out.
