@@ -131,8 +131,11 @@ func (e *Error) outcomeText() string {
 	case OutcomeNotSent:
 		return "nothing was sent"
 	case OutcomeRejected:
-		if e.Kind == KindNotFound && !strings.HasPrefix(e.Op, "create") {
+		switch {
+		case e.Kind == KindNotFound && !strings.HasPrefix(e.Op, "create"):
 			return "the user does not exist" // of a look-up
+		case e.isStep():
+			return "it was not done"
 		}
 		return "no user was created"
 	case OutcomeCreated:
@@ -141,8 +144,22 @@ func (e *Error) outcomeText() string {
 		}
 		return "but the user was created"
 	default:
+		if e.isStep() {
+			return "it may have been done"
+		}
 		return "the user may or may not exist"
 	}
+}
+
+// isStep reports whether the operation is one with a user that exists, such as "set
+// attributes". Of the others the outcome says whether the user does.
+func (e *Error) isStep() bool {
+	for _, verb := range [...]string{"create", "ensure", "resolve", "look up", "delete", "repeat"} {
+		if strings.HasPrefix(e.Op, verb) {
+			return false
+		}
+	}
+	return e.Op != ""
 }
 
 // Is reports whether target is the sentinel of the error's kind.

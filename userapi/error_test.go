@@ -138,6 +138,20 @@ func TestErrorText(t *testing.T) {
 			{Field: "ExternalID", VendorField: "external_user_id", Code: "invalid", Message: "must be a number"},
 			{Field: "Password", VendorField: "password", Code: "required", Message: "must be set"},
 		}}).Error())
+	for outcome, text := range map[userapi.Outcome]string{
+		userapi.OutcomeRejected: "x: set attributes: forbidden, it was not done",
+		userapi.OutcomeUnknown:  "x: set attributes: forbidden, it may have been done",
+	} {
+		assert.Equal(t, text, (&userapi.Error{Provider: "x", Op: "set attributes", Kind: userapi.KindForbidden, Outcome: outcome}).Error())
+	}
+	for op, text := range map[string]string{
+		"create user":  "x: create user: not found, no user was created",
+		"look up user": "x: look up user: not found, the user does not exist",
+		"resolve user": "x: resolve user: not found, the user does not exist",
+		"delete user":  "x: delete user: not found, the user does not exist",
+	} {
+		assert.Equal(t, text, (&userapi.Error{Provider: "x", Op: op, Kind: userapi.KindNotFound, Outcome: userapi.OutcomeRejected}).Error())
+	}
 	// Texts of a vendor that refused a session are not ours to show.
 	assert.Equal(t, "x: create user: not authorized (status 401): login: taken, nothing was sent",
 		(&userapi.Error{Provider: "x", Op: "create user", Kind: userapi.KindUnauthorized, Outcome: userapi.OutcomeNotSent, StatusCode: 401,
