@@ -20,8 +20,10 @@ const maxSkew = 30 * time.Second
 type authorizer struct {
 	signer            *signer
 	userID, sessionID string
-	scope             string
-	lifetime          time.Duration
+	// sessionSecret is the public half of the key that signs; "" if a TokenSigner has it.
+	sessionSecret string
+	scope         string
+	lifetime      time.Duration
 	// offset is the server's clock less ours, in nanoseconds, once a refusal told it.
 	offset atomic.Int64
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -41,11 +42,23 @@ type Config struct {
 	// Keystore is the application's: UserID and SessionID must be set and, unless
 	// TokenSigner is, PrivateKey. The rest of it is not needed to create users.
 	Keystore Keystore
-	// SessionKeys has the session keys of the users to create. Without it each
-	// request must bring one, in Extra.
+	// SessionKeys has the session keys of the users to create: KeyDir is one. It may be
+	// a SessionKeyStore and a SessionKeyFailures too. Without it each request must bring
+	// its key, in Extra.
 	SessionKeys SessionKeys
 	// TokenSigner signs in place of Keystore.PrivateKey.
 	TokenSigner TokenSigner
+	// RequireCredit has every create read the application's bill first, and refuse, with
+	// KindForbidden and before anything of the create is sent, a user that the
+	// application's credit does not cover beside what it has cost so far. A bill or a
+	// price that cannot be read is a failure too, of its own Kind. It is no lock: creates
+	// at the same time, and what is left of a free tier, it does not see.
+	RequireCredit bool
+	// UserPrice is the price of a user in US dollars, a decimal such as "0.5", for Billing
+	// and RequireCredit. "" asks Mixin, by GET /apps/property: which is, by its Node SDK,
+	// the price of another application, told to official applications alone. Whether a
+	// user costs the same is not documented.
+	UserPrice Decimal
 	// DeviceID is sent as Mixin-Device-Id when it is set; a UUID. Mixin's
 	// documentation asked for it until July 2018.
 	DeviceID string
@@ -99,8 +112,11 @@ func (c Config) MarshalJSON() ([]byte, error) { return c.shown().MarshalJSON() }
 // A Client creates users in the name of one Mixin application. It is safe for
 // concurrent use; make it with New.
 type Client struct {
-	// Users has Mixin's own calls.
+	// Users has Mixin's own calls for users, PIN and Safe those that make a user usable:
+	// of a client that acts as that user.
 	Users *UsersService
+	PIN   *PINService
+	Safe  *SafeService
 
 	core *core
 }
@@ -111,6 +127,13 @@ type core struct {
 	auth *authorizer
 	// sessionKey asks Config.SessionKeys; nil without one.
 	sessionKey func(context.Context, userapi.CreateUserRequest) (crypto.Signer, error)
+	// userCreated and userFailed tell it what became of a user; nil where it has not
+	// the ability.
+	userCreated   func(context.Context, userapi.CreateUserRequest, *CreateUserResponse) error
+	userFailed    func(context.Context, userapi.CreateUserRequest, *userapi.Error) error
+	pin           pinState
+	requireCredit bool
+	userPrice     Decimal
 }
 
 // New makes a client, or returns a *userapi.Error of KindInvalid that names every
@@ -129,18 +152,41 @@ func New(cfg Config) (*Client, error) {
 		Header:          header,
 		RequestIDHeader: requestIDHeader,
 	})
-	c := &core{http: client, auth: auth}
+	c := &core{http: client, auth: auth, requireCredit: cfg.RequireCredit, userPrice: cfg.UserPrice}
+	if cfg.UserPrice != "" && !isPrice(cfg.UserPrice) {
+		check.Invalid("", "Config.UserPrice", "must be a decimal that is not negative, such as 0.5")
+	}
 	switch {
 	case cfg.SessionKeys == nil:
 	case isNil(cfg.SessionKeys):
 		check.Invalid("", "Config.SessionKeys", "must not be a nil pointer")
 	default:
-		c.sessionKey = cfg.SessionKeys.SessionKey
+		c.useSessionKeys(cfg.SessionKeys)
 	}
 	if err := provider.InvalidConfig(Name, append(check.Faults(), httpFaults...)); err != nil {
 		return nil, err
 	}
-	return &Client{Users: &UsersService{core: c}, core: c}, nil
+	c.preparePIN(cfg.Keystore)
+	return &Client{
+		Users: &UsersService{core: c}, PIN: &PINService{core: c}, Safe: &SafeService{core: c},
+		core: c,
+	}, nil
+}
+
+// preparePIN keeps what the calls with a PIN need. The PIN token is opened by the first
+// of them: an application that creates users needs none, and its keystore may have one
+// that does not open.
+func (c *core) preparePIN(ks Keystore) {
+	ks = Keystore{
+		UserID: ks.UserID, SessionID: ks.SessionID, PrivateKey: exportable(ks.PrivateKey),
+		PinToken: ks.PinToken, ServerPublicKey: ks.ServerPublicKey,
+	}
+	c.pin = pinState{
+		turn: make(chan struct{}, 1),
+		cipher: sync.OnceValues(func() (*PINCipher, error) {
+			return openPINCipher(opEncrypt, "Config.Keystore.", ks, c.auth.serverNow)
+		}),
+	}
 }
 
 // newAuthorizer checks the settings that make tokens. What it returns is of use
@@ -166,7 +212,9 @@ func newAuthorizer(cfg Config, check *provider.Check) *authorizer {
 	case ks.PrivateKey != nil:
 		if a.signer, err = newKeySigner(ks.PrivateKey); err != nil {
 			check.Invalid("", "Config.Keystore.PrivateKey", fault(err))
+			break
 		}
+		a.sessionSecret, _ = SessionSecret(ks.PrivateKey) // it has passed the same checks
 	default:
 		if a.signer, err = newRemoteSigner(cfg.TokenSigner); err != nil {
 			check.Invalid("", "Config.TokenSigner", fault(err))

@@ -8,6 +8,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/enlist-go/enlist/mixin"
@@ -78,5 +81,17 @@ func TestConformance(t *testing.T) {
 		userapitest.Run(t, conformance(func(c *mixin.Config) {
 			c.SessionKeys = sessionKeys(func(_ context.Context, req userapi.CreateUserRequest) (crypto.Signer, error) { return keyOf(req), nil })
 		}, func(*userapi.CreateUserRequest) {}))
+	})
+	t.Run("a directory of session keys", func(t *testing.T) {
+		t.Parallel()
+		var n atomic.Int64
+		userapitest.Run(t, conformance(func(c *mixin.Config) {
+			c.SessionKeys = mixin.KeyDir(filepath.Join(t.TempDir(), strconv.FormatInt(n.Add(1), 10)))
+		}, func(req *userapi.CreateUserRequest) {
+			// After an unknown outcome a key may not be used again, which the suite does.
+			if req.IdempotencyKey == "" {
+				req.IdempotencyKey = strconv.FormatInt(n.Add(1), 10)
+			}
+		}))
 	})
 }

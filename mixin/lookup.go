@@ -39,7 +39,7 @@ func (s *UsersService) Get(ctx context.Context, userID string) (*GetUserResponse
 		_, err := check.Done(provider.OpLookup)
 		return nil, err
 	}
-	resp, failure := s.get(ctx, id)
+	resp, failure := s.get(ctx, "/users/{user_id}", "/users/"+id, id)
 	if failure != nil {
 		failure.UserID = id
 		return nil, failure
@@ -47,11 +47,28 @@ func (s *UsersService) Get(ctx context.Context, userID string) (*GetUserResponse
 	return resp, nil
 }
 
-// get is Get with an id that has been checked.
-func (s *UsersService) get(ctx context.Context, id string) (*GetUserResponse, *userapi.Error) {
+// Me reads the user that the client signs as, by GET /me: with a new user's keystore that
+// user, with an application's the application itself. The response has the members that
+// only the user itself may see, such as has_pin, has_safe and tip_key_base64. Errors are as for
+// Get; a user that does not exist is refused as one whose token is wrong. Source:
+// Mixin's docs, "Read Profile".
+func (s *UsersService) Me(ctx context.Context) (*GetUserResponse, error) {
+	id := s.core.auth.userID
+	resp, failure := s.get(ctx, "/me", "/me", id)
+	if failure != nil {
+		failure.UserID = id
+		return nil, failure
+	}
+	// Mixin has taken a token of that key.
+	resp.sessionSecret = s.core.auth.sessionSecret
+	return resp, nil
+}
+
+// get reads the user with an id that has been checked.
+func (s *UsersService) get(ctx context.Context, route, path, id string) (*GetUserResponse, *userapi.Error) {
 	attempt := &attempt{auth: s.core.auth, call: transport.Call{
-		Operation: provider.OpLookup, Route: "/users/{user_id}",
-		Method: http.MethodGet, Path: "/users/" + id, Repeatable: true,
+		Operation: provider.OpLookup, Route: route,
+		Method: http.MethodGet, Path: path, Repeatable: true,
 	}}
 	attempt.call.Sign, attempt.call.Judge = attempt.sign, judgeLookup(attempt.judge)
 	res := s.core.http.Do(ctx, &attempt.call)

@@ -3,6 +3,7 @@ package mixin
 import (
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -49,7 +50,11 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 	if err != nil {
 		return nil, err
 	}
-	if native.SessionSecret == "" {
+	if err := c.core.checkCredit(ctx); err != nil { // before a key is made
+		return nil, err
+	}
+	fromStore := native.SessionSecret == ""
+	if fromStore {
 		if native.SessionSecret, err = c.core.newSecret(ctx, req); err != nil {
 			return nil, err
 		}
@@ -60,10 +65,18 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 		if failure.User != nil {
 			failure.User.Unmapped = unmapped
 		}
+		if fromStore {
+			c.core.tellFailed(ctx, req, failure)
+		}
 		return nil, failure
 	}
 	user := resp.neutral()
 	user.Unmapped = unmapped
+	if fromStore {
+		if failure := c.core.tellCreated(ctx, req, resp, user); failure != nil {
+			return nil, failure
+		}
+	}
 	return user, nil
 }
 
@@ -103,6 +116,68 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (*CreateUserRequest,
 	return r, unmapped, err
 }
 
+// useSessionKeys takes over what Config.SessionKeys can do.
+func (c *core) useSessionKeys(keys SessionKeys) {
+	c.sessionKey = keys.SessionKey
+	if store, ok := keys.(SessionKeyStore); ok {
+		c.userCreated = store.UserCreated
+	}
+	if failures, ok := keys.(SessionKeyFailures); ok {
+		c.userFailed = failures.UserFailed
+	}
+}
+
+// tellCreated hands a new user to Config.SessionKeys, if that wants it. What is known of
+// a user that is paid for is stored even when its caller has gone.
+func (c *core) tellCreated(ctx context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse, user *userapi.User) *userapi.Error {
+	if c.userCreated == nil {
+		return nil
+	}
+	err := c.userCreated(context.WithoutCancel(ctx), req, resp)
+	if err == nil {
+		return nil
+	}
+	failure := &userapi.Error{
+		Provider: Name, Op: provider.OpCreate, Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeCreated,
+		StatusCode: resp.StatusCode(), RequestID: user.RequestID, User: user, UserID: user.ID, Err: err,
+	}
+	var inner *userapi.Error
+	switch {
+	case errors.As(err, &inner):
+		failure.Kind = inner.Kind
+	case errors.Is(err, userapi.ErrProtocol):
+		failure.Kind = userapi.KindProtocol
+	}
+	nameKeyFile(failure, err)
+	return failure
+}
+
+// tellFailed hands a create that failed to Config.SessionKeys, if that wants it, and
+// adds what it has to say.
+func (c *core) tellFailed(ctx context.Context, req userapi.CreateUserRequest, failure *userapi.Error) {
+	if c.userFailed == nil {
+		return
+	}
+	err := c.userFailed(context.WithoutCancel(ctx), req, failure)
+	if err == nil {
+		return
+	}
+	nameKeyFile(failure, err)
+	failure.Err = errors.Join(failure.Err, err)
+}
+
+// nameKeyFile adds the path of a key file to an error's message.
+func nameKeyFile(failure *userapi.Error, err error) {
+	var file *KeyFileError
+	if !errors.As(err, &file) {
+		return
+	}
+	if failure.Message != "" {
+		failure.Message += "; "
+	}
+	failure.Message += "the session key is stored in " + file.Path
+}
+
 // newSecret asks for the new user's session key.
 func (c *core) newSecret(ctx context.Context, req userapi.CreateUserRequest) (string, error) {
 	// A key is stored somewhere: none is made for a call that is over.
@@ -111,13 +186,20 @@ func (c *core) newSecret(ctx context.Context, req userapi.CreateUserRequest) (st
 	}
 	key, err := c.sessionKey(ctx, req)
 	if err != nil {
-		return "", provider.NotPrepared(ctx, Name, provider.OpCreate, err)
+		failure := provider.NotPrepared(ctx, Name, provider.OpCreate, err)
+		var inner *userapi.Error
+		if errors.As(err, &inner) && failure.Kind == inner.Kind {
+			failure.UserID = inner.UserID
+		}
+		return "", failure
 	}
 	secret, err := SessionSecret(key)
 	if err != nil {
 		var check provider.Check
 		check.Invalid("", "session_secret", "Config.SessionKeys: "+fault(err))
-		return "", provider.Invalid(Name, provider.OpCreate, check.Faults())
+		failure := provider.Invalid(Name, provider.OpCreate, check.Faults())
+		c.tellFailed(ctx, req, failure)
+		return "", failure
 	}
 	return secret, nil
 }

@@ -2,7 +2,6 @@ package mixin
 
 import (
 	"context"
-	"crypto"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
@@ -51,22 +50,27 @@ func (r *CreateUserRequest) check(c *provider.Check) {
 	}
 }
 
-// isSessionSecret reports whether text stands for a public key in a form that any
-// of Mixin's clients sends: in standard or URL base64, with padding or without.
-func isSessionSecret(text string) bool {
+// decodeSecret decodes standard or URL base64, with padding or without.
+func decodeSecret(text string) ([]byte, bool) {
 	enc := base64.RawStdEncoding
 	if strings.ContainsAny(text, "-_") {
 		enc = base64.RawURLEncoding
 	}
 	raw, err := enc.DecodeString(strings.TrimRight(text, "="))
-	if err != nil || strings.ContainsAny(text, "\r\n") { // which package base64 passes over
+	return raw, err == nil && !strings.ContainsAny(text, "\r\n") // which package base64 passes over
+}
+
+// isSessionSecret reports whether text stands for a public key in a form that any
+// of Mixin's clients sends.
+func isSessionSecret(text string) bool {
+	raw, ok := decodeSecret(text)
+	if !ok {
 		return false
 	}
 	if len(raw) == ed25519.PublicKeySize {
 		return true
 	}
-	var pub crypto.PublicKey
-	pub, err = x509.ParsePKIXPublicKey(raw)
+	pub, err := x509.ParsePKIXPublicKey(raw)
 	key, isRSA := pub.(*rsa.PublicKey)
 	return err == nil && isRSA && checkRSA(key) == nil
 }
@@ -139,6 +143,10 @@ type CreateUserResponse struct {
 	// Meta gives the response the methods StatusCode, RequestID, Raw, which is the
 	// reply byte for byte, and Warnings.
 	*provider.Meta `json:"-"`
+
+	// sessionSecret is the public half of the user's session key, as far as the call
+	// that returned the response knows it.
+	sessionSecret string
 }
 
 var responseShown = provider.Shown{Type: "mixin.CreateUserResponse"}
@@ -206,7 +214,7 @@ func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
 
 // decodeMembers reads an object again that has members of another type.
 func (r *CreateUserResponse) decodeMembers(data []byte) {
-	*r = CreateUserResponse{UserID: r.UserID, Meta: r.Meta}
+	*r = CreateUserResponse{UserID: r.UserID, Meta: r.Meta, sessionSecret: r.sessionSecret}
 	id := r.UserID
 	wire.DecodeMembers(data, (*plainResponse)(r))
 	r.UserID = id
@@ -261,6 +269,9 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	if _, err := check.Done(provider.OpCreate); err != nil {
 		return nil, err
 	}
+	if err := s.core.checkCredit(ctx); err != nil {
+		return nil, err
+	}
 	resp, failure := s.create(ctx, &req)
 	if failure != nil {
 		return nil, failure
@@ -286,7 +297,7 @@ func (s *UsersService) create(ctx context.Context, req *CreateUserRequest) (*Cre
 	if !res.OK {
 		return nil, newError(provider.OpCreate, res, attempt.mask())
 	}
-	resp := &CreateUserResponse{Meta: provider.NewMeta(res, warnings...)}
+	resp := &CreateUserResponse{Meta: provider.NewMeta(res, warnings...), sessionSecret: req.SessionSecret}
 	bad, err := resp.decode(res.Reply.Body)
 	if res.Reply.ReadErr != nil {
 		bad = res.Reply.ReadErr

@@ -9,7 +9,58 @@
 // X-Server-Time.
 //
 // A user that was created signs in as itself, with its session key and the ids that
-// the reply holds. Beside POST /users the server has GET /me and GET /users/{id},
-// which count as userapitest.Lookup for faults, as does every path that does not
-// exist.
+// the reply holds.
+//
+// # Calls
+//
+//	POST /users                       userapitest.Create
+//	GET  /me, /safe/me, /users/{id}   userapitest.Lookup
+//	GET  /safe/apps/{id}/billing      userapitest.Lookup; of the application by itself
+//	GET  /apps/property               userapitest.Lookup; by the application
+//	POST /pin/update, /pin/verify     userapitest.Attributes; by a user
+//	POST /safe/users                  userapitest.Attributes; by a user
+//
+// The names on the right are those that faults go by; a path that does not exist
+// counts as userapitest.Lookup. Mixin's applications have PINs too; here users alone
+// have them, and the application gets the code 403.
+//
+// # PINs
+//
+// The server keeps its half of each user's PIN key and decrypts every PIN, under the
+// names of today (pin_base64, old_pin_base64) and of 2018 (pin, old_pin), in either
+// alphabet of base64. A PIN is six digits, or a TIP key: its public half and the
+// counter 1. A user sets one, changes digits, and replaces digits by a TIP key; a TIP
+// key stays for ever. POST /pin/verify takes the digits, or the TIP key's signature of
+// its timestamp; POST /safe/users takes that of the spend key, which itself signs the
+// user's id, once.
+//
+//	20118  what was decrypted is no PIN: not six digits, not 32 bytes and a counter of
+//	       1, not a public key, not a signature
+//	20119  the PIN is wrong, or missing, or none is set; or it was not encrypted as it
+//	       must be: with another key, at another time, or with an iterator that is not
+//	       greater than the session's last one
+//	429    the PIN is locked
+//	403    another PIN in the place of a TIP key; a second registration
+//	10002  a member that is missing or malformed, and the signature of the spend key
+//
+// Of these only a wrong PIN counts: digits, or a signature, other than those that
+// belong there. Five of them lock the user's PIN for 24 hours, by the server's clock;
+// a right one before the fifth forgets them. An iterator is used up by any PIN that
+// was decrypted and dated well, whatever became of the request, also of one whose
+// reply was lost.
+//
+// Sources: Mixin's docs, "Verify PIN", for what counts, "Migrate to TIP", and
+// "Registration"; its Android client, for the codes and the lock. Not documented, and
+// so a choice of this package: the codes for a missing old PIN, for a second TIP key
+// and for a second registration, and how far times may be off (WithLeeway).
+//
+// The codes leave open what exactly was wrong, as Mixin's do. The header
+// X-Fake-Reason, which Mixin does not send, tells people: no program should look at
+// it.
+//
+// # Billing
+//
+// A user costs WithPrice, "0.5" unless it is set. The application's credit stays as it
+// is, its cost.users grows with each user: a user whose price the credit does not cover
+// is refused with the code 20117.
 package mixintest

@@ -3,12 +3,10 @@ package mixintest
 import (
 	"cmp"
 	"crypto"
-	"crypto/ecdh"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/sha512"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
@@ -56,39 +54,44 @@ func parseSessionSecret(text string) (crypto.PublicKey, error) {
 	return key, nil
 }
 
-// setPinToken makes what the user shares its PIN key with the server by. Nothing
-// here takes PINs, so that the server forgets its own half.
-func (a *account) setPinToken(key crypto.PublicKey) error {
-	token := make([]byte, 32)
-	_, _ = rand.Read(token) // never fails: crypto/rand
-	if user, isRSA := key.(*rsa.PublicKey); isRSA {
-		sealed, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, user, token, []byte(a.SessionID))
-		if err != nil {
-			return err
-		}
-		token = sealed
-	} else {
-		server := ed25519.NewKeyFromSeed(token)
-		montgomery, err := montgomeryKey(server)
-		if err != nil {
-			return err
-		}
-		token = montgomery
-		a.ServerPublicKey = hex.EncodeToString(server[ed25519.SeedSize:])
-	}
-	a.PinToken = base64.StdEncoding.EncodeToString(token)
-	a.PinTokenBase64 = base64.RawURLEncoding.EncodeToString(token)
-	return nil
-}
+// pinKeySize is that of the AES-256 key that encrypts a session's PINs.
+const pinKeySize = 32
 
-// montgomeryKey returns the X25519 public key that is the same as an Ed25519 key's.
-func montgomeryKey(key ed25519.PrivateKey) ([]byte, error) {
-	sum := sha512.Sum512(key.Seed())
-	scalar, err := ecdh.X25519().NewPrivateKey(sum[:32]) // clamped where it is used
+// setPinToken makes what a user shares its PIN key with the server by, and returns
+// that key, in a closure, so that printing shows nothing.
+func (a *account) setPinToken(key crypto.PublicKey) (pinKey func() []byte, err error) {
+	secret := make([]byte, pinKeySize)
+	_, _ = rand.Read(secret) // never fails: crypto/rand
+	var token, shared []byte
+	switch user := key.(type) {
+	case *rsa.PublicKey:
+		shared = secret
+		token, err = rsa.EncryptOAEP(sha256.New(), rand.Reader, user, secret, []byte(a.SessionID))
+	case ed25519.PublicKey:
+		server := ed25519.NewKeyFromSeed(secret)
+		a.ServerPublicKey = hex.EncodeToString(server[ed25519.SeedSize:])
+		token, shared, err = exchange(server, user)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return scalar.PublicKey().Bytes(), nil
+	a.PinToken = base64.StdEncoding.EncodeToString(token)
+	a.PinTokenBase64 = base64.RawURLEncoding.EncodeToString(token)
+	return func() []byte { return shared }, nil
+}
+
+// exchange returns the server's X25519 public key, and what it shares with the user.
+func exchange(server ed25519.PrivateKey, user ed25519.PublicKey) (public, shared []byte, err error) {
+	own, err := scalar(server)
+	if err != nil {
+		return nil, nil, err
+	}
+	theirs, err := montgomery(user)
+	if err != nil {
+		return nil, nil, err
+	}
+	shared, err = own.ECDH(theirs)
+	return own.PublicKey().Bytes(), shared, err
 }
 
 // completeKeystore fills in what an application's keystore lacks.
@@ -115,9 +118,9 @@ func completeKeystore(ks mixin.Keystore, useRSA bool) (mixin.Keystore, error) {
 	a := account{SessionID: ks.SessionID}
 	switch key := ks.PrivateKey.(type) {
 	case ed25519.PrivateKey:
-		err = a.setPinToken(key.Public())
+		_, err = a.setPinToken(key.Public())
 	case *rsa.PrivateKey:
-		err = a.setPinToken(key.Public())
+		_, err = a.setPinToken(key.Public())
 	default:
 		err = errors.New("the keystore's PrivateKey must be an ed25519.PrivateKey or an *rsa.PrivateKey")
 	}

@@ -19,19 +19,36 @@ type apiError struct {
 	Code        int    `json:"code"`
 	Description string `json:"description"`
 	Extra       any    `json:"extra,omitempty"`
+	// reason says what the code leaves open, in reasonHeader.
+	reason string
 }
 
 func (e *apiError) reply() fakehttp.Reply {
-	return fakehttp.Reply{Status: e.Status, Body: encode(envelope{Error: e})}
+	reply := fakehttp.Reply{Status: e.Status, Body: encode(envelope{Error: e})}
+	if e.reason != "" {
+		reply.Header = http.Header{reasonHeader: {e.reason}}
+	}
+	return reply
 }
 
-// The errors, with the texts of Mixin's docs, "Error Codes".
+// because returns the error with a reason, which must hold nothing of what was sent.
+func (e *apiError) because(reason string) *apiError {
+	c := *e
+	c.reason = reason
+	return &c
+}
+
+// The errors, with the texts of Mixin's docs, "Error Codes". The codes of PINs are
+// those of its Android client, which also takes 429 for too many wrong PINs.
 var (
 	errBadRequest   = refusal(400, "The request body can't be pasred as valid data.")
 	errUnauthorized = refusal(401, "Unauthorized, maybe invalid token.")
 	errForbidden    = refusal(403, "Forbidden.")
 	errNotFound     = refusal(404, "The endpoint is not found.")
+	errTooMany      = refusal(429, "Too Many Requests.")
 	errNoBalance    = refusal(20117, "Insufficient balance.")
+	errPINFormat    = refusal(20118, "PIN format error.")
+	errPIN          = refusal(20119, "PIN incorrect.")
 )
 
 func refusal(code int, description string) *apiError {
@@ -95,5 +112,6 @@ type account struct {
 	TipKeyBase64                  string   `json:"tip_key_base64"`
 	TipCounter                    int      `json:"tip_counter"`
 	SaltBase64                    string   `json:"salt_base64"`
+	SpendPublicKey                string   `json:"spend_public_key,omitempty"`
 	Features                      []string `json:"features"`
 }

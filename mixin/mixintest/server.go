@@ -18,6 +18,9 @@ import (
 const (
 	requestIDHeader  = "X-Request-Id"
 	serverTimeHeader = "X-Server-Time"
+	// reasonHeader is not of Mixin's: it says to people why a code was answered that
+	// is one code for several faults.
+	reasonHeader = "X-Fake-Reason"
 )
 
 // defaultLeeway is how far the date of a token may be from the server's clock.
@@ -31,7 +34,9 @@ type settings struct {
 	http     userapitest.ServerOptions
 	keystore mixin.Keystore
 	rsa      bool
+	price    string
 	credit   *int // nil for any number of users
+	tipDelay int
 	leeway   time.Duration
 }
 
@@ -46,12 +51,22 @@ func WithKeystore(ks mixin.Keystore) Option { return func(s *settings) { s.keyst
 // another.
 func WithRSA() Option { return func(s *settings) { s.rsa = true } }
 
-// WithCredit lets the application pay for that many users. More are refused with
-// the code 20117. Without it users cost nothing.
+// WithCredit lets the application pay for that many users: its credit is that many
+// times the price. More are refused with the code 20117. Without it the credit is a
+// million, and nothing is refused.
 func WithCredit(users int) Option { return func(s *settings) { s.credit = &users } }
 
-// WithLeeway says how far the date of a token may be from the server's clock, in
-// place of five minutes.
+// WithPrice sets what a user costs, a decimal, in place of "0.5".
+func WithPrice(decimal string) Option { return func(s *settings) { s.price = decimal } }
+
+// WithTIPDelay refuses that many of each user's registrations with Safe that are in
+// order, with the code 20119, as Mixin does for a moment after a TIP key was set.
+func WithTIPDelay(registrations int) Option {
+	return func(s *settings) { s.tipDelay = registrations }
+}
+
+// WithLeeway says how far the date of a token, of an encrypted PIN and of what a TIP
+// key signed may be from the server's clock, in place of five minutes.
 func WithLeeway(d time.Duration) Option { return func(s *settings) { s.leeway = d } }
 
 // A Server is a fake of Mixin. It is safe for concurrent use.
@@ -76,7 +91,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 
 // Start starts a server for a program, which must close it.
 func Start(opts ...Option) (*Server, error) {
-	set := settings{leeway: defaultLeeway}
+	set := settings{leeway: defaultLeeway, price: defaultPrice}
 	for _, o := range opts {
 		o(&set)
 	}
@@ -84,8 +99,12 @@ func Start(opts ...Option) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	price, err := parsePrice(set.price)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{keystore: func() mixin.Keystore { return ks }, leeway: set.leeway}
-	s.store.init(set.credit)
+	s.store.init(set, price)
 	s.store.register(session{
 		userID: ks.UserID, sessionID: ks.SessionID, key: ks.PrivateKey.Public(), application: true,
 	})
@@ -142,7 +161,13 @@ type handler func(r *fakehttp.Request, by session) (data any, refused *apiError)
 func (s *Server) handle() {
 	s.path(userapitest.Create, "POST /users", s.create)
 	s.path(userapitest.Lookup, "GET /me", s.me)
+	s.path(userapitest.Lookup, "GET /safe/me", s.me)
 	s.path(userapitest.Lookup, "GET /users/{id}", s.get)
+	s.path(userapitest.Lookup, "GET /safe/apps/{id}/billing", s.billing)
+	s.path(userapitest.Lookup, "GET /apps/property", s.property)
+	s.path(userapitest.Attributes, "POST /pin/update", s.updatePIN)
+	s.path(userapitest.Attributes, "POST /pin/verify", s.verifyPIN)
+	s.path(userapitest.Attributes, "POST /safe/users", s.registerSafe)
 	for _, method := range [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		s.http.Handle(userapitest.Lookup, method+" /{path...}", func(r *fakehttp.Request) fakehttp.Reply {
 			return s.stamp(r, errNotFound.reply())
@@ -172,10 +197,11 @@ func (s *Server) stamp(r *fakehttp.Request, reply fakehttp.Reply) fakehttp.Reply
 	if id == "" {
 		id = newID()
 	}
-	reply.Header = http.Header{
-		requestIDHeader:  {id},
-		serverTimeHeader: {strconv.FormatInt(s.http.Now().UnixNano(), 10)},
+	if reply.Header == nil {
+		reply.Header = http.Header{}
 	}
+	reply.Header[requestIDHeader] = []string{id}
+	reply.Header[serverTimeHeader] = []string{strconv.FormatInt(s.http.Now().UnixNano(), 10)}
 	return reply
 }
 

@@ -2,6 +2,7 @@ package mixintest
 
 import (
 	"crypto"
+	"math/big"
 	"slices"
 	"sync"
 	"time"
@@ -16,35 +17,59 @@ type User struct {
 	// SessionSecret is the public key as it was sent.
 	SessionSecret string
 	CreatedAt     time.Time
+
+	// HasPIN tells whether the user has a PIN: digits or a TIP key.
+	HasPIN bool
+	// TIPKey is the public half of the user's TIP key in hex, "" without one.
+	TIPKey string
+	// HasSafe tells whether the user is registered with Safe.
+	HasSafe bool
+	// WrongPINs is how many wrong PINs count, since the last right one or since a
+	// lock ended. Five lock the user's PIN.
+	WrongPINs int
 }
 
 // A session is one that may sign requests.
 type session struct {
 	userID, sessionID string
 	key               crypto.PublicKey
+	// pinKey is what the session's PINs are encrypted with, nil for the application.
+	pinKey func() []byte
 	// application: of the application, which alone may create users.
 	application bool
 	// limited: the token's scope does not allow everything.
 	limited bool
 }
 
+// A person is a user with all that is kept of it.
+type person struct {
+	user    User
+	account account
+	pin     pin
+	// registrations is how many more registrations come too early.
+	registrations int
+}
+
 // store is what the server keeps.
 type store struct {
 	mu       sync.Mutex
-	credit   *int // how many more users can be paid for; nil for any number
+	price    *big.Rat // of a user
+	credit   *int     // how many users can be paid for; nil for any number
+	delay    int      // person.registrations of a new user
 	sessions map[string]session
 	used     map[[2]string]bool // the tokens that were seen, by session and id
-	users    []User
-	accounts map[string]account
+	people   map[string]*person
+	order    []*person // in which they were created
 }
 
-func (s *store) init(credit *int) {
-	if credit != nil {
-		s.credit = new(*credit) // an Option may serve several servers
+func (s *store) init(set settings, price *big.Rat) {
+	s.price, s.delay = price, set.tipDelay
+	if set.credit != nil {
+		s.credit = new(*set.credit) // an Option may serve several servers
 	}
 	s.sessions = map[string]session{}
 	s.used = map[[2]string]bool{}
-	s.accounts = map[string]account{}
+	s.people = map[string]*person{}
 }
 
 func (s *store) register(n session) {
@@ -73,36 +98,54 @@ func (s *store) use(sessionID, tokenID string) bool {
 }
 
 // add keeps a new user, if it can be paid for.
-func (s *store) add(u User, key crypto.PublicKey, a account) bool {
+func (s *store) add(u User, a account, n session) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.credit != nil {
-		if *s.credit <= 0 {
-			return false
-		}
-		*s.credit--
+	if s.credit != nil && len(s.order) >= *s.credit {
+		return false
 	}
-	s.users = append(s.users, u)
-	s.accounts[u.UserID] = a
-	s.sessions[u.SessionID] = session{userID: u.UserID, sessionID: u.SessionID, key: key}
+	p := &person{user: u, account: a, registrations: s.delay}
+	s.order = append(s.order, p)
+	s.people[u.UserID] = p
+	s.sessions[u.SessionID] = n
 	return true
+}
+
+// change does something to a user, alone, and returns what its account is then.
+func (s *store) change(id string, do func(*person) *apiError) (account, *apiError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.people[id]
+	if refused := do(p); refused != nil {
+		return account{}, refused
+	}
+	return p.account, nil
 }
 
 func (s *store) account(id string) (account, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a, ok := s.accounts[id]
-	return a, ok
+	if p, ok := s.people[id]; ok {
+		return p.account, true
+	}
+	return account{}, false
 }
 
 func (s *store) all() []User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.users)
+	users := make([]User, 0, len(s.order))
+	for _, p := range s.order {
+		u := p.user
+		u.HasPIN, u.HasSafe, u.WrongPINs = p.account.HasPin, p.account.HasSafe, p.pin.wrong
+		u.TIPKey = p.pin.tipHex()
+		users = append(users, u)
+	}
+	return slices.Clip(users)
 }
 
 func (s *store) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.users)
+	return len(s.order)
 }

@@ -30,10 +30,11 @@ func (s *Server) create(r *fakehttp.Request, by session) (any, *apiError) {
 		CreatedAt: s.http.Now().UTC(),
 	}
 	a := newAccount(u)
-	if err := a.setPinToken(key); err != nil {
-		return nil, invalidField("session_secret", "cannot encrypt with this key")
+	pinKey, err := a.setPinToken(key)
+	if err != nil {
+		return nil, invalidField("session_secret", "no PIN key can be shared with this key")
 	}
-	if !s.store.add(u, key, a) {
+	if !s.store.add(u, a, session{userID: u.UserID, sessionID: u.SessionID, key: key, pinKey: pinKey}) {
 		return nil, errNoBalance
 	}
 	return a, nil

@@ -1,0 +1,928 @@
+package mixin_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/mixin"
+	"github.com/enlist-go/enlist/mixin/mixintest"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+// roundTripper is a RoundTripper by a function.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// around has a function called for each request, which it may pass on.
+func around(cfg *mixin.Config, trip func(next http.RoundTripper, r *http.Request) (*http.Response, error)) {
+	next := http.DefaultTransport
+	if cfg.HTTP.HTTPClient != nil && cfg.HTTP.HTTPClient.Transport != nil {
+		next = cfg.HTTP.HTTPClient.Transport
+	}
+	cfg.HTTP.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) { return trip(next, r) })}
+}
+
+// withDir returns a fake, a client of it, and the directory of its session keys.
+func withDir(t testing.TB) (*mixintest.Server, *mixin.Client, *mixin.SessionKeyDir, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "keys")
+	dir := mixin.KeyDir(path)
+	srv := mixintest.NewServer(t)
+	c := dirClient(t, srv, dir)
+	return srv, c, dir, path
+}
+
+func dirClient(t testing.TB, srv *mixintest.Server, dir *mixin.SessionKeyDir) *mixin.Client {
+	t.Helper()
+	cfg := srv.Config()
+	cfg.SessionKeys = dir
+	cfg.HTTP.Retry = quick
+	c, err := mixin.New(cfg)
+	require.NoError(t, err)
+	return c
+}
+
+// signup is a request with a key, in which an address stands.
+var signup = userapi.CreateUserRequest{IdempotencyKey: "signup/ada@example.org", FullName: "Ada"}
+
+// load returns what stands in the file of a request.
+func load(t testing.TB, dir *mixin.SessionKeyDir, req userapi.CreateUserRequest) mixin.KeyFile {
+	t.Helper()
+	f, err := dir.Load(req.IdempotencyKey)
+	require.NoError(t, err)
+	return f
+}
+
+// requireConflict checks the error of a request whose file is no longer to be used.
+func requireConflict(t testing.TB, dir *mixin.SessionKeyDir, err error, state mixin.KeyFileState) *userapi.Error {
+	t.Helper()
+	require.ErrorIs(t, err, userapi.ErrConflict)
+	var e *userapi.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
+	assert.False(t, userapi.MayHaveCreated(err))
+	path := dir.Path(signup.IdempotencyKey)
+	assert.Contains(t, err.Error(), path, "the text names the file")
+	require.Len(t, e.FieldErrors, 1)
+	assert.Equal(t, "IdempotencyKey", e.FieldErrors[0].Field)
+	var file *mixin.KeyFileError
+	require.ErrorAs(t, err, &file)
+	assert.Equal(t, path, file.Path)
+	assert.Equal(t, state, file.State)
+	return e
+}
+
+func mode(t testing.TB, path string) fs.FileMode {
+	t.Helper()
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	return info.Mode().Perm()
+}
+
+// names returns what is in a directory.
+func names(t testing.TB, path string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(path)
+	require.NoError(t, err)
+	var found []string
+	for _, e := range entries {
+		found = append(found, e.Name())
+	}
+	return found
+}
+
+// TestKeyDir follows a file from the key to the keystore.
+func TestKeyDir(t *testing.T) {
+	t.Parallel()
+	srv, _, dir, path := withDir(t)
+	assert.NoDirExists(t, path, "KeyDir makes nothing")
+	cfg := srv.Config()
+	cfg.SessionKeys = dir
+	posts, stored := 0, ""
+	around(&cfg, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+		posts++
+		f := load(t, dir, signup)
+		assert.Equal(t, mixin.KeyFileSent, f.State, "durably sent before it is")
+		text, err := os.ReadFile(f.Path)
+		require.NoError(t, err)
+		assert.Regexp(t, `"state": "sent"`, string(regexp.MustCompile(`"state".*`).Find(text)))
+		assert.Empty(t, f.UserID)
+		secret, err := mixin.SessionSecret(f.Keystore.PrivateKey)
+		require.NoError(t, err)
+		assert.Equal(t, f.SessionSecret, secret)
+		stored = secret
+		return next.RoundTrip(r)
+	})
+	c, err := mixin.New(cfg)
+	require.NoError(t, err)
+
+	require.NoError(t, c.PreflightUser(signup))
+	assert.NoDirExists(t, path, "a preflight makes no key")
+
+	u, err := c.CreateUser(t.Context(), signup)
+	require.NoError(t, err)
+	assert.Equal(t, 1, posts)
+	assert.Equal(t, fs.FileMode(0o700), mode(t, path))
+	file := dir.Path(signup.IdempotencyKey)
+	assert.Equal(t, fs.FileMode(0o600), mode(t, file))
+	require.Equal(t, []string{filepath.Base(file)}, names(t, path), "nothing else is left")
+	assert.Regexp(t, `^[0-9a-f]{32}\.json$`, filepath.Base(file))
+	assert.Equal(t, filepath.Dir(file), path)
+
+	f := load(t, dir, signup)
+	assert.Equal(t, mixin.KeyFileComplete, f.State)
+	assert.Equal(t, u.ID, f.UserID)
+	assert.Equal(t, srv.Users()[0].SessionSecret, f.SessionSecret)
+	assert.Equal(t, stored, f.SessionSecret, "the key that was stored is the one that was sent")
+	assert.Empty(t, f.Keystore.SpendPrivateKey.Reveal(), "nobody has set it yet")
+	assert.WithinDuration(t, time.Now(), f.ChangedAt, time.Minute)
+
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	ks, err := mixin.ParseKeystore(text)
+	require.NoError(t, err)
+	signsIn(t, srv, ks, u.ID)
+	bothForms(t, text, ks)
+	assert.NotContains(t, string(text), "example.org", "no personal data is kept")
+
+	// A second create is refused, by any process.
+	for _, again := range []*mixin.SessionKeyDir{dir, mixin.KeyDir(path)} {
+		_, err = dirClient(t, srv, again).CreateUser(t.Context(), signup)
+		e := requireConflict(t, dir, err, mixin.KeyFileComplete)
+		assert.Equal(t, u.ID, e.UserID)
+	}
+	assert.Equal(t, 1, srv.UserCount())
+	assert.Len(t, srv.Requests(), 2, "one create and one look at the user")
+	other := signup
+	other.IdempotencyKey = "signup/eve@example.org"
+	_, err = dirClient(t, srv, dir).CreateUser(t.Context(), other)
+	require.NoError(t, err)
+	assert.NotEqual(t, f.SessionSecret, load(t, dir, other).SessionSecret)
+}
+
+// signsIn checks that a keystore is the user's.
+func signsIn(t testing.TB, srv *mixintest.Server, ks mixin.Keystore, id string) {
+	t.Helper()
+	cfg := srv.Config()
+	cfg.Keystore = ks
+	c, err := mixin.New(cfg)
+	require.NoError(t, err)
+	me, err := c.Users.Me(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, id, me.UserID)
+}
+
+// bothForms checks that Mixin's own clients find what each looks for.
+func bothForms(t testing.TB, text []byte, ks mixin.Keystore) {
+	t.Helper()
+	var members map[string]string
+	require.NoError(t, json.Unmarshal(text, &members))
+	key, ok := ks.PrivateKey.(ed25519.PrivateKey)
+	require.True(t, ok)
+	assert.Equal(t, ks.UserID, members["client_id"])
+	assert.Equal(t, ks.UserID, members["app_id"])
+	assert.Equal(t, ks.SessionID, members["session_id"])
+	require.True(t, members["private_key"] == base64.RawURLEncoding.EncodeToString(key), "private_key")
+	require.True(t, members["session_private_key"] == hex.EncodeToString(key.Seed()), "session_private_key")
+	pin, err := mixin.NewPINCipher(mixin.Keystore{
+		UserID: ks.UserID, SessionID: ks.SessionID, PrivateKey: key,
+		PinToken: userapi.Secret(members["pin_token"]), ServerPublicKey: members["server_public_key"],
+	})
+	require.NoError(t, err, "both forms of the server's key agree")
+	_, err = pin.EncryptPIN([]byte("123456"))
+	require.NoError(t, err)
+	assert.NotEmpty(t, members["pin_token"])
+	assert.Len(t, members["server_public_key"], 64)
+}
+
+// TestKeyDirSteps: each thing is durable before the next begins, and all of it before
+// the request is sent.
+func TestKeyDirSteps(t *testing.T) {
+	t.Parallel()
+	srv, _, dir, _ := withDir(t)
+	var steps []string
+	dir.SetStep(func(s string) { steps = append(steps, s) })
+	cfg := srv.Config()
+	cfg.SessionKeys = dir
+	around(&cfg, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+		steps = append(steps, "POST")
+		return next.RoundTrip(r)
+	})
+	c, err := mixin.New(cfg)
+	require.NoError(t, err)
+	srv.Inject(userapitest.Fault{When: userapitest.BeforeCommit, Status: 202, Body: []byte(`{"error":{"code":10002}}`)})
+	_, err = c.CreateUser(t.Context(), signup)
+	require.ErrorIs(t, err, userapi.ErrInvalid)
+	_, err = c.CreateUser(t.Context(), signup)
+	require.NoError(t, err)
+	claim := []string{"claim: begin", "claim: marked", "claim: written", "claim: in place", "claim: durable", "POST"}
+	assert.Equal(t, slices.Concat(
+		[]string{"prepare: begin", "prepare: written", "prepare: in place", "prepare: durable"}, claim,
+		[]string{"fail: begin", "release: written", "release: in place", "release: durable", "unmarked"}, claim,
+		[]string{"complete: begin", "complete: written", "complete: in place", "complete: durable", "unmarked"},
+	), steps)
+}
+
+// TestKeyDirAfterFailures: what becomes of the file, and of the next call.
+func TestKeyDirAfterFailures(t *testing.T) {
+	t.Parallel()
+	before, after := userapitest.BeforeCommit, userapitest.AfterCommit
+	for name, tt := range map[string]struct {
+		fault   userapitest.Fault
+		outcome userapi.Outcome
+		state   mixin.KeyFileState
+		users   int
+		userID  bool
+	}{
+		"refused":   {userapitest.Fault{When: before, Status: 202, Body: []byte(`{"error":{"code":20117}}`)}, userapi.OutcomeRejected, mixin.KeyFilePrepared, 0, false},
+		"throttled": {userapitest.Fault{When: before, Status: 429, Header: http.Header{"Retry-After": {"3600"}}}, userapi.OutcomeRejected, mixin.KeyFilePrepared, 0, false},
+		"reset":     {userapitest.Fault{When: before, Do: userapitest.Reset}, userapi.OutcomeUnknown, mixin.KeyFileSent, 0, false},
+		"lost":      {userapitest.Fault{When: after, Do: userapitest.Hangup}, userapi.OutcomeUnknown, mixin.KeyFileSent, 1, false},
+		"500":       {userapitest.Fault{When: after, Status: 500}, userapi.OutcomeUnknown, mixin.KeyFileSent, 1, false},
+		"cut off":   {userapitest.Fault{When: after, Do: userapitest.Truncate}, userapi.OutcomeCreated, mixin.KeyFileSent, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, c, dir, path := withDir(t)
+			srv.Inject(tt.fault)
+			_, err := c.CreateUser(t.Context(), signup)
+			var e *userapi.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, tt.outcome, e.Outcome)
+			f := load(t, dir, signup)
+			assert.Equal(t, tt.state, f.State)
+			require.NotNil(t, f.Keystore.PrivateKey)
+			secret, err2 := mixin.SessionSecret(f.Keystore.PrivateKey)
+			require.NoError(t, err2)
+			require.Len(t, srv.Requests(), 1)
+			assert.Contains(t, string(srv.Requests()[0].Body), secret)
+			var file *mixin.KeyFileError
+			if tt.state == mixin.KeyFilePrepared {
+				assert.NotErrorAs(t, err, &file)
+				u, err := c.CreateUser(t.Context(), signup)
+				require.NoError(t, err)
+				assert.Equal(t, secret, srv.Users()[0].SessionSecret, "the same key is used")
+				assert.Equal(t, u.ID, load(t, dir, signup).UserID)
+				return
+			}
+			require.ErrorAs(t, err, &file)
+			assert.Equal(t, dir.Path(signup.IdempotencyKey), file.Path)
+			assert.Equal(t, mixin.KeyFileSent, file.State)
+			assert.Contains(t, e.Message, file.Path)
+			assert.Equal(t, e.RequestID, f.RequestID)
+			assert.NotEmpty(t, f.RequestID)
+			assert.Equal(t, tt.users, srv.UserCount())
+			if tt.userID {
+				assert.Equal(t, srv.Users()[0].UserID, f.UserID)
+				assert.Equal(t, srv.Users()[0].UserID, e.User.ID)
+			} else {
+				assert.Empty(t, f.UserID)
+			}
+			for _, again := range []*mixin.SessionKeyDir{dir, mixin.KeyDir(path)} {
+				_, err = dirClient(t, srv, again).CreateUser(t.Context(), signup)
+				requireConflict(t, dir, err, mixin.KeyFileSent)
+			}
+			assert.Equal(t, mixin.KeyFileSent, load(t, dir, signup).State, "the conflict changed nothing")
+			assert.Len(t, srv.Requests(), 1)
+
+			require.NoError(t, dir.Discard(signup.IdempotencyKey))
+			_, err = dir.Load(signup.IdempotencyKey)
+			require.ErrorIs(t, err, fs.ErrNotExist)
+			left := names(t, path)
+			require.Len(t, left, 1, "moved, not deleted")
+			text, err := os.ReadFile(filepath.Join(path, left[0]))
+			require.NoError(t, err)
+			require.True(t, bytes.Contains(text, []byte(secret)))
+			_, err = c.CreateUser(t.Context(), signup)
+			require.NoError(t, err)
+			assert.NotEqual(t, secret, load(t, dir, signup).SessionSecret)
+		})
+	}
+}
+
+// TestKeyDirNotSent: a call that ends before its request is written leaves the key for
+// the next one, and one that is over makes none.
+func TestKeyDirNotSent(t *testing.T) {
+	t.Parallel()
+	srv, c, dir, path := withDir(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	dir.SetStep(func(step string) {
+		if step == "claim: durable" {
+			cancel()
+		}
+	})
+	_, err := c.CreateUser(ctx, signup)
+	require.ErrorIs(t, err, userapi.ErrCanceled)
+	assert.False(t, userapi.MayHaveCreated(err))
+	f := load(t, dir, signup)
+	assert.Equal(t, mixin.KeyFilePrepared, f.State)
+	assert.Len(t, names(t, path), 1)
+
+	other := signup
+	other.IdempotencyKey = "other"
+	_, err = c.CreateUser(ctx, other)
+	require.ErrorIs(t, err, userapi.ErrCanceled)
+	assert.Len(t, names(t, path), 1)
+	_, err = dir.SessionKey(ctx, other)
+	require.ErrorIs(t, err, userapi.ErrCanceled)
+	assert.Len(t, names(t, path), 1)
+	assert.Empty(t, srv.Requests())
+
+	// Another process takes it.
+	_, err = dirClient(t, srv, mixin.KeyDir(path)).CreateUser(t.Context(), signup)
+	require.NoError(t, err)
+	assert.Equal(t, f.SessionSecret, srv.Users()[0].SessionSecret)
+}
+
+// TestKeyDirOfACallThatIsOver: what is known of a user is stored though nobody waits.
+func TestKeyDirOfACallThatIsOver(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]*userapitest.Fault{
+		"created": nil,
+		"refused": {When: userapitest.BeforeCommit, Status: 202, Body: []byte(`{"error":{"code":403}}`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, c, dir, _ := withDir(t)
+			if fault != nil {
+				srv.Inject(*fault)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			dir.SetStep(func(step string) {
+				if step == "complete: begin" || step == "fail: begin" {
+					cancel()
+				}
+			})
+			_, err := c.CreateUser(ctx, signup)
+			if fault == nil {
+				require.NoError(t, err)
+				assert.Equal(t, mixin.KeyFileComplete, load(t, dir, signup).State)
+				return
+			}
+			require.ErrorIs(t, err, userapi.ErrForbidden)
+			assert.Equal(t, mixin.KeyFilePrepared, load(t, dir, signup).State)
+		})
+	}
+}
+
+// TestKeyDirCannotComplete: the user is not lost with the file.
+func TestKeyDirCannotComplete(t *testing.T) {
+	t.Parallel()
+	srv, c, dir, _ := withDir(t)
+	path := dir.Path(signup.IdempotencyKey)
+	moved := path + ".moved"
+	dir.SetStep(func(step string) {
+		if step == "complete: begin" {
+			assert.NoError(t, os.Rename(path, moved))
+		}
+	})
+	u, err := c.CreateUser(t.Context(), signup)
+	assert.Nil(t, u)
+	require.ErrorIs(t, err, userapi.ErrUnavailable)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	var e *userapi.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
+	assert.Equal(t, srv.Users()[0].UserID, e.User.ID)
+	assert.Contains(t, e.Message, path)
+	var file *mixin.KeyFileError
+	require.ErrorAs(t, err, &file)
+	assert.Equal(t, path, file.Path)
+
+	// The mark is there still, so that no other user is made meanwhile.
+	dir.SetStep(nil)
+	_, err = c.CreateUser(t.Context(), signup)
+	requireConflict(t, dir, err, mixin.KeyFileSent)
+
+	// A person puts it right, and nothing is lost.
+	require.NoError(t, os.Rename(moved, path))
+	native, ok := userapi.As[*mixin.CreateUserResponse](e.User)
+	require.True(t, ok)
+	for range 2 {
+		require.NoError(t, dir.UserCreated(t.Context(), signup, native))
+	}
+	f := load(t, dir, signup)
+	assert.Equal(t, mixin.KeyFileComplete, f.State)
+	signsIn(t, srv, f.Keystore, e.User.ID)
+
+	foreign := *native
+	foreign.UserID = newID
+	require.ErrorAs(t, dir.UserCreated(t.Context(), signup, &foreign), &file)
+	require.Error(t, dir.UserCreated(t.Context(), signup, nil))
+	assert.Equal(t, e.User.ID, load(t, dir, signup).UserID)
+}
+
+// TestKeyDirLacksASession: a user that cannot be reached is no success.
+func TestKeyDirLacksASession(t *testing.T) {
+	t.Parallel()
+	srv, c, dir, _ := withDir(t)
+	srv.Inject(userapitest.Fault{When: userapitest.AfterCommit, Status: 200, Body: []byte(created)})
+	_, err := c.CreateUser(t.Context(), signup)
+	require.ErrorIs(t, err, userapi.ErrProtocol)
+	var e *userapi.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
+	assert.Equal(t, newID, e.User.ID)
+	f := load(t, dir, signup)
+	assert.Equal(t, mixin.KeyFileSent, f.State)
+	assert.Equal(t, newID, f.UserID)
+	assert.Equal(t, e.RequestID, f.RequestID)
+	_, err = c.CreateUser(t.Context(), signup)
+	assert.Equal(t, newID, requireConflict(t, dir, err, mixin.KeyFileSent).UserID)
+}
+
+// TestKeyDirTakesTheServersKeyInAnyForm: the file has both all the same.
+func TestKeyDirTakesTheServersKeyInAnyForm(t *testing.T) {
+	t.Parallel()
+	for name, drop := range map[string][]string{
+		"both":         {},
+		"X25519 alone": {"server_public_key"},
+		"URL base64":   {"server_public_key", "pin_token"},
+		"Edwards":      {"pin_token", "pin_token_base64"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, _, dir, _ := withDir(t)
+			cfg := srv.Config()
+			cfg.SessionKeys = dir
+			around(&cfg, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+				resp, err := next.RoundTrip(r)
+				if err != nil {
+					return nil, err
+				}
+				return without(resp, drop...)
+			})
+			c, err := mixin.New(cfg)
+			require.NoError(t, err)
+			_, err = c.CreateUser(t.Context(), signup)
+			require.NoError(t, err)
+			text, err := os.ReadFile(dir.Path(signup.IdempotencyKey))
+			require.NoError(t, err)
+			ks, err := mixin.ParseKeystore(text)
+			require.NoError(t, err)
+			bothForms(t, text, ks)
+		})
+	}
+}
+
+// TestKeyDirOneCaller: of many at once, in as many processes, one sends.
+func TestKeyDirOneCaller(t *testing.T) {
+	t.Parallel()
+	srv, c, dir, path := withDir(t)
+	srv.Inject(userapitest.Fault{When: userapitest.BeforeCommit, Status: 202, Body: []byte(`{"error":{"code":403}}`), Times: 2})
+	clients := []*mixin.Client{c, dirClient(t, srv, mixin.KeyDir(path)), dirClient(t, srv, mixin.KeyDir(path))}
+	var mu sync.Mutex
+	users := map[string]bool{}
+	for range 3 { // the first two rounds may be refused
+		var wg sync.WaitGroup
+		for i := range 24 {
+			wg.Go(func() {
+				u, err := clients[i%len(clients)].CreateUser(t.Context(), signup)
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case err == nil:
+					users[u.ID] = true
+				default:
+					assert.True(t, errors.Is(err, userapi.ErrConflict) || errors.Is(err, userapi.ErrForbidden), err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	assert.Len(t, users, 1)
+	assert.Equal(t, 1, srv.UserCount())
+	assert.Len(t, srv.Requests(), 3)
+	f := load(t, dir, signup)
+	assert.Equal(t, mixin.KeyFileComplete, f.State)
+	assert.Equal(t, srv.Users()[0].SessionSecret, f.SessionSecret)
+	for _, r := range srv.Requests() {
+		assert.Contains(t, string(r.Body), f.SessionSecret, "one key for all")
+	}
+	assert.Len(t, names(t, path), 1)
+}
+
+// TestKeyDirOvertaken: another process comes between any two steps. One of the two gets
+// the key, and it is the one in the file.
+func TestKeyDirOvertaken(t *testing.T) {
+	t.Parallel()
+	steps := []string{
+		"prepare: begin", "prepare: written", "prepare: in place", "prepare: durable", "claim: begin",
+		"claim: marked", "claim: written", "claim: in place", "claim: durable",
+	}
+	refused := &userapi.Error{Kind: userapi.KindForbidden, Outcome: userapi.OutcomeRejected}
+	for i, step := range steps {
+		for _, gives := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, given back: %v", step, gives), func(t *testing.T) {
+				t.Parallel()
+				_, _, dir, path := withDir(t)
+				other := mixin.KeyDir(path)
+				var first, second crypto.Signer
+				dir.SetStep(func(at string) {
+					if at != step {
+						return
+					}
+					var err error
+					if first, err = other.SessionKey(t.Context(), signup); err != nil {
+						requireConflict(t, dir, err, mixin.KeyFileSent)
+					}
+					if gives && first != nil {
+						assert.NoError(t, other.UserFailed(t.Context(), signup, refused))
+					}
+				})
+				second, err := dir.SessionKey(t.Context(), signup)
+				overtaken := i < slices.Index(steps, "claim: marked")
+				assert.Equal(t, overtaken, first != nil)
+				assert.Equal(t, !overtaken || gives, second != nil)
+				if second == nil {
+					requireConflict(t, dir, err, mixin.KeyFileSent)
+				} else {
+					require.NoError(t, err)
+				}
+				stored := load(t, dir, signup).Keystore.PrivateKey.(ed25519.PrivateKey)
+				for _, key := range []crypto.Signer{first, second} {
+					if key != nil {
+						require.True(t, stored.Equal(key), "a key that was given out is not the one in the file")
+					}
+				}
+			})
+		}
+	}
+	t.Run("while it is marking", func(t *testing.T) {
+		t.Parallel()
+		_, _, dir, path := withDir(t)
+		other := mixin.KeyDir(path)
+		marked, ended, got := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		other.SetStep(func(at string) {
+			if at == "claim: marked" {
+				close(marked)
+				<-ended
+			}
+		})
+		dir.SetStep(func(at string) {
+			if at == "claim: begin" {
+				go func() {
+					_, err := other.SessionKey(t.Context(), signup)
+					got <- err
+				}()
+				<-marked
+			}
+		})
+		_, err := dir.SessionKey(t.Context(), signup)
+		close(ended)
+		requireConflict(t, dir, err, mixin.KeyFileSent)
+		require.NoError(t, <-got)
+	})
+}
+
+// TestKeyDirCannotWrite: whatever cannot be written, nothing is claimed that is not so,
+// and the next call goes on.
+func TestKeyDirCannotWrite(t *testing.T) {
+	t.Parallel()
+	refusal := userapitest.Fault{When: userapitest.BeforeCommit, Status: 202, Body: []byte(`{"error":{"code":403}}`)}
+	lost := userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup}
+	for step, tt := range map[string]struct {
+		fault   *userapitest.Fault
+		kind    error
+		outcome userapi.Outcome
+		state   mixin.KeyFileState // "" for no file
+	}{
+		"prepare: written":  {nil, userapi.ErrUnavailable, userapi.OutcomeNotSent, ""},
+		"claim: written":    {nil, userapi.ErrUnavailable, userapi.OutcomeNotSent, mixin.KeyFilePrepared},
+		"complete: written": {nil, userapi.ErrUnavailable, userapi.OutcomeCreated, mixin.KeyFileSent},
+		"release: written":  {&refusal, userapi.ErrForbidden, userapi.OutcomeRejected, mixin.KeyFileSent},
+		"note: written":     {&lost, userapi.ErrUnavailable, userapi.OutcomeUnknown, mixin.KeyFileSent},
+	} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			srv, c, dir, path := withDir(t)
+			if tt.fault != nil {
+				srv.Inject(*tt.fault)
+			}
+			dir.SetStep(func(at string) {
+				if at != step {
+					return
+				}
+				temps, err := filepath.Glob(filepath.Join(path, ".*.tmp"))
+				assert.NoError(t, err)
+				assert.Len(t, temps, 1)
+				assert.NoError(t, os.Remove(temps[0]))
+			})
+			_, err := c.CreateUser(t.Context(), signup)
+			dir.SetStep(nil)
+			require.ErrorIs(t, err, tt.kind)
+			require.ErrorIs(t, err, fs.ErrNotExist)
+			var e *userapi.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, tt.outcome, e.Outcome)
+			assert.Contains(t, e.Message, dir.Path(signup.IdempotencyKey))
+			var file *mixin.KeyFileError
+			require.ErrorAs(t, err, &file)
+			if tt.state == "" {
+				_, err := dir.Load(signup.IdempotencyKey)
+				require.ErrorIs(t, err, fs.ErrNotExist)
+			} else {
+				assert.Equal(t, tt.state, load(t, dir, signup).State)
+			}
+			if tt.outcome == userapi.OutcomeCreated {
+				native, ok := userapi.As[*mixin.CreateUserResponse](e.User)
+				require.True(t, ok)
+				require.NoError(t, dir.UserCreated(t.Context(), signup, native))
+				assert.Equal(t, mixin.KeyFileComplete, load(t, dir, signup).State)
+			}
+			before := srv.UserCount()
+			_, err = c.CreateUser(t.Context(), signup)
+			if tt.state == mixin.KeyFileSent {
+				require.ErrorIs(t, err, userapi.ErrConflict)
+				assert.Equal(t, before, srv.UserCount())
+				return
+			}
+			require.NoError(t, err)
+			assert.Len(t, names(t, path), 1)
+		})
+	}
+}
+
+// TestUserCreatedOfAnotherKey: two users are not mixed up in one file.
+func TestUserCreatedOfAnotherKey(t *testing.T) {
+	t.Parallel()
+	_, c, dir, _ := withDir(t)
+	_, err := dir.SessionKey(t.Context(), signup)
+	require.NoError(t, err)
+	u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: extra()})
+	require.NoError(t, err)
+	native, ok := userapi.As[*mixin.CreateUserResponse](u)
+	require.True(t, ok)
+	var file *mixin.KeyFileError
+	require.ErrorAs(t, dir.UserCreated(t.Context(), signup, native), &file)
+	f := load(t, dir, signup)
+	assert.Equal(t, mixin.KeyFileSent, f.State)
+	assert.Empty(t, f.UserID)
+}
+
+func TestKeyDirRefuses(t *testing.T) {
+	t.Parallel()
+	t.Run("no key of idempotency", func(t *testing.T) {
+		t.Parallel()
+		srv, c, _, path := withDir(t)
+		_, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{FullName: "x"})
+		require.ErrorIs(t, err, userapi.ErrInvalid)
+		var e *userapi.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
+		require.Len(t, e.FieldErrors, 1)
+		assert.Equal(t, "IdempotencyKey", e.FieldErrors[0].Field)
+		assert.Equal(t, "required", e.FieldErrors[0].Code)
+		assert.NoDirExists(t, path)
+		assert.Empty(t, srv.Requests())
+	})
+	for name, tt := range map[string]struct {
+		prepare func(t *testing.T, path string) string // returns the directory's path
+		kind    error
+		says    string
+	}{
+		"a directory that others read": {func(t *testing.T, path string) string {
+			require.NoError(t, os.Mkdir(path, 0o700))
+			require.NoError(t, os.Chmod(path, 0o750))
+			return path
+		}, userapi.ErrInvalid, "0750"},
+		"a file": {func(t *testing.T, path string) string {
+			require.NoError(t, os.WriteFile(path, nil, 0o600))
+			return path
+		}, userapi.ErrInvalid, "must be a directory"},
+		"a path through a file": {func(t *testing.T, path string) string {
+			require.NoError(t, os.WriteFile(path, nil, 0o600))
+			return filepath.Join(path, "keys")
+		}, userapi.ErrUnavailable, ""},
+		"no path": {func(*testing.T, string) string { return "" }, userapi.ErrInvalid, "must have a path"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := mixintest.NewServer(t)
+			dir := mixin.KeyDir(tt.prepare(t, filepath.Join(t.TempDir(), "keys")))
+			_, err := dirClient(t, srv, dir).CreateUser(t.Context(), signup)
+			require.ErrorIs(t, err, tt.kind)
+			assert.False(t, userapi.MayHaveCreated(err))
+			assert.Contains(t, err.Error(), tt.says)
+			var file *mixin.KeyFileError
+			require.ErrorAs(t, err, &file)
+			assert.Empty(t, srv.Requests())
+		})
+	}
+	t.Run("directories above are made", func(t *testing.T) {
+		t.Parallel()
+		srv := mixintest.NewServer(t)
+		path := filepath.Join(t.TempDir(), "a", "b")
+		_, err := dirClient(t, srv, mixin.KeyDir(path)).CreateUser(t.Context(), signup)
+		require.NoError(t, err)
+		assert.Equal(t, fs.FileMode(0o700), mode(t, filepath.Dir(path)))
+		assert.Equal(t, fs.FileMode(0o700), mode(t, path))
+	})
+}
+
+// TestKeyDirKeepsWhatItCannotRead: it might be the key of a user.
+func TestKeyDirKeepsWhatItCannotRead(t *testing.T) {
+	t.Parallel()
+	srv, c, dir, path := withDir(t)
+	_, err := c.CreateUser(t.Context(), signup)
+	require.NoError(t, err)
+	file := dir.Path(signup.IdempotencyKey)
+	whole, err := os.ReadFile(file)
+	require.NoError(t, err)
+	for name, text := range map[string]string{
+		"nothing":         "",
+		"half":            string(whole[:len(whole)/2]),
+		"an array":        "[]",
+		"another format":  strings.Replace(string(whole), "enlist-mixin-key-1", "enlist-mixin-key-2", 1),
+		"another state":   strings.Replace(string(whole), `"complete"`, `"finished"`, 1),
+		"another key":     regexp.MustCompile(`("session_private_key": ")..`).ReplaceAllString(string(whole), "${1}00"),
+		"no user":         regexp.MustCompile(`"client_id": "[^"]*",`).ReplaceAllString(string(whole), ""),
+		"no spend key":    regexp.MustCompile(`"next_spend_private_key": "[^"]*",`).ReplaceAllString(string(whole), ""),
+		"a broken key":    regexp.MustCompile(`("next_spend_private_key": ")..`).ReplaceAllString(string(whole), "${1}zz"),
+		"too long to ask": string(whole) + strings.Repeat(" ", 64<<10),
+	} {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		_, err := c.CreateUser(t.Context(), signup)
+		requireConflict(t, dir, err, "")
+		_, err = dir.Load(signup.IdempotencyKey)
+		var broken *mixin.KeyFileError
+		require.ErrorAs(t, err, &broken, name)
+		assert.Equal(t, file, broken.Path)
+		_, err = mixin.Setup(t.Context(), srv.Config(), dir, signup)
+		requireConflict(t, dir, err, "")
+		left, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.True(t, text == string(left), "%s was changed", name)
+	}
+	assert.Equal(t, 1, srv.UserCount())
+	require.NoError(t, dir.Discard(signup.IdempotencyKey))
+	assert.Len(t, names(t, path), 1)
+}
+
+func TestDiscard(t *testing.T) {
+	t.Parallel()
+	srv, c, dir, path := withDir(t)
+	var file *mixin.KeyFileError
+	err := dir.Discard(signup.IdempotencyKey)
+	require.ErrorAs(t, err, &file)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+
+	// Not while a create is under way.
+	cfg := srv.Config()
+	cfg.SessionKeys = dir
+	around(&cfg, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+		require.ErrorAs(t, dir.Discard(signup.IdempotencyKey), &file)
+		return next.RoundTrip(r)
+	})
+	busy, err := mixin.New(cfg)
+	require.NoError(t, err)
+	_, err = busy.CreateUser(t.Context(), signup)
+	require.NoError(t, err)
+
+	for n := 1; n <= 3; n++ {
+		require.NoError(t, dir.Discard(signup.IdempotencyKey))
+		assert.Len(t, names(t, path), n)
+		_, err = c.CreateUser(t.Context(), signup)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, 4, srv.UserCount())
+
+	// What a crash in the middle leaves keeps every caller out, and is repaired.
+	require.NoError(t, os.Rename(dir.Path(signup.IdempotencyKey), filepath.Join(path, "aside")))
+	mark := strings.TrimSuffix(dir.Path(signup.IdempotencyKey), ".json") + ".sent"
+	require.NoError(t, os.WriteFile(mark, nil, 0o600))
+	_, err = c.CreateUser(t.Context(), signup)
+	requireConflict(t, dir, err, mixin.KeyFileSent)
+	require.NoError(t, dir.Discard(signup.IdempotencyKey))
+	_, err = c.CreateUser(t.Context(), signup)
+	require.NoError(t, err)
+}
+
+// TestKeyDirSweepsUp: what a process left that was killed, but not what is at work.
+func TestKeyDirSweepsUp(t *testing.T) {
+	t.Parallel()
+	_, c, dir, path := withDir(t)
+	require.NoError(t, os.Mkdir(path, 0o700))
+	base := strings.TrimSuffix(filepath.Base(dir.Path(signup.IdempotencyKey)), ".json")
+	old, young, foreign := "."+base+".1.tmp", "."+base+".2.tmp", ".0"+base[1:]+".3.tmp"
+	for _, name := range []string{old, young, foreign} {
+		require.NoError(t, os.WriteFile(filepath.Join(path, name), []byte("x"), 0o600))
+	}
+	long := time.Now().Add(-2 * time.Hour)
+	for _, name := range []string{old, foreign} {
+		require.NoError(t, os.Chtimes(filepath.Join(path, name), long, long))
+	}
+	_, err := c.CreateUser(t.Context(), signup)
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []string{young, foreign, base + ".json"}, names(t, path))
+}
+
+// TestUserFailedOfAnotherProcess: a file is put back by the one that took it alone.
+func TestUserFailedOfAnotherProcess(t *testing.T) {
+	t.Parallel()
+	_, _, dir, path := withDir(t)
+	key, err := dir.SessionKey(t.Context(), signup)
+	require.NoError(t, err)
+	require.NotNil(t, key)
+	refused := &userapi.Error{Kind: userapi.KindForbidden, Outcome: userapi.OutcomeRejected}
+	require.NoError(t, mixin.KeyDir(path).UserFailed(t.Context(), signup, refused))
+	assert.Equal(t, mixin.KeyFileSent, load(t, dir, signup).State)
+	require.NoError(t, dir.UserFailed(t.Context(), signup, nil))
+	assert.Equal(t, mixin.KeyFileSent, load(t, dir, signup).State)
+	require.NoError(t, dir.UserFailed(t.Context(), signup, refused))
+	assert.Equal(t, mixin.KeyFilePrepared, load(t, dir, signup).State)
+	same, err := dir.SessionKey(t.Context(), signup)
+	require.NoError(t, err)
+	require.True(t, key.(ed25519.PrivateKey).Equal(same))
+	require.NoError(t, dir.UserFailed(t.Context(), signup, refused))
+	require.NoError(t, dir.UserFailed(t.Context(), signup, refused), "once is enough")
+}
+
+// TestNothingShowsAStoredKey: the file has it, and nothing else has.
+func TestNothingShowsAStoredKey(t *testing.T) {
+	t.Parallel()
+	srv := mixintest.NewServer(t)
+	path := filepath.Join(t.TempDir(), "keys")
+	dir := mixin.KeyDir(path)
+	var log bytes.Buffer
+	cfg := srv.Config()
+	cfg.HTTP.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	wallet, err := mixin.Setup(t.Context(), cfg, dir, signup)
+	require.NoError(t, err)
+	cfg.SessionKeys = dir
+	c, err := mixin.New(cfg)
+	require.NoError(t, err)
+	_, conflict := c.CreateUser(t.Context(), signup)
+	require.ErrorIs(t, conflict, userapi.ErrConflict)
+	srv.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Truncate})
+	other := signup
+	other.IdempotencyKey = "other"
+	_, lost := c.CreateUser(t.Context(), other)
+	require.Error(t, lost)
+	var file *mixin.KeyFileError
+	require.ErrorAs(t, lost, &file)
+
+	var secrets []string
+	for _, ks := range []mixin.Keystore{wallet.Keystore, load(t, dir, other).Keystore} {
+		key := ks.PrivateKey.(ed25519.PrivateKey)
+		raw := [][]byte{key.Seed()}
+		if ks.SpendPrivateKey != "" {
+			seed, err := hex.DecodeString(ks.SpendPrivateKey.Reveal())
+			require.NoError(t, err)
+			raw = append(raw, seed)
+			secrets = append(secrets, ks.PinToken.Reveal())
+		}
+		for _, b := range raw {
+			secrets = append(secrets, hex.EncodeToString(b), strings.Trim(fmt.Sprint(b), "[]"),
+				base64.RawURLEncoding.EncodeToString(b)[:40], base64.RawStdEncoding.EncodeToString(b)[:40])
+		}
+	}
+	var texts []string
+	keyFile := load(t, dir, signup)
+	for _, v := range []any{
+		wallet, *wallet, []any{wallet}, struct{ W mixin.Wallet }{*wallet}, keyFile, &keyFile, []mixin.KeyFile{keyFile}, dir,
+		conflict, lost, file, cfg, c, wallet.User, &userapi.Error{Err: lost},
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			texts = append(texts, fmt.Sprintf(verb, v))
+		}
+		text, err := json.Marshal(v)
+		require.NoError(t, err)
+		texts = append(texts, string(text))
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v)
+	}
+	texts = append(texts, log.String())
+	for _, r := range srv.Requests() {
+		texts = append(texts, string(r.Body))
+	}
+	for i, secret := range secrets {
+		for j, text := range texts {
+			require.False(t, strings.Contains(text, secret), "secret %d in text %d", i, j)
+		}
+	}
+	assert.Equal(t, fmt.Sprintf("mixin.Wallet{path: %s, state: registered, user_id: %s}", wallet.Path, wallet.Keystore.UserID), fmt.Sprintf("%+v", wallet))
+	assert.Equal(t, fmt.Sprintf("mixin.KeyFile{path: %s, state: registered, user_id: %s}", wallet.Path, wallet.Keystore.UserID), fmt.Sprintf("%+v", keyFile))
+}

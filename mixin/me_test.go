@@ -1,0 +1,89 @@
+package mixin
+
+import (
+	"crypto/ed25519"
+	"net/http"
+	"testing"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+func TestMe(t *testing.T) {
+	t.Parallel()
+	const body = `{"data":{"type":"user","user_id":"` + newUserID + `","session_id":"` + newSessionID +
+		`","has_pin":true,"has_safe":false,"tip_key_base64":"nSio3_XjixZ","tip_counter":1}}`
+	c, got := userClient(t, nil, answering(200, body))
+	me, err := c.Users.Me(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, newUserID, me.UserID)
+	assert.True(t, *me.HasPin)
+	assert.False(t, *me.HasSafe)
+	assert.Equal(t, "nSio3_XjixZ", *me.TipKeyBase64)
+	counter, ok := me.TipCounter.Int64()
+	assert.True(t, ok)
+	assert.EqualValues(t, 1, counter)
+	assert.Equal(t, body, string(me.Raw()))
+	require.Len(t, *got, 1)
+	in := (*got)[0]
+	assert.Equal(t, "GET /me", in.method+" "+in.uri)
+	assert.Empty(t, in.body)
+	in.verifyToken(t, readVectors(t).key(t, "ed25519").Public().(ed25519.PublicKey))
+
+	// It knows the session's key.
+	_, err = me.Credentials(readVectors(t).key(t, "ed25519"))
+	require.NoError(t, err)
+	_, other, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	_, err = me.Credentials(other)
+	requireLocal(t, err, "make credentials", "session_secret")
+}
+
+func TestMeFails(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		status int
+		body   string
+		kind   userapi.Kind
+		calls  int
+	}{
+		"401":          {202, `{"error":{"status":202,"code":401}}`, userapi.KindUnauthorized, 1},
+		"403":          {202, `{"error":{"status":202,"code":403}}`, userapi.KindForbidden, 1},
+		"500":          {500, `{"error":{"status":500,"code":500}}`, userapi.KindUnavailable, 4},
+		"429":          {202, `{"error":{"status":202,"code":429}}`, userapi.KindRateLimited, 4},
+		"another user": {200, `{"data":{"user_id":"` + testUserID + `"}}`, userapi.KindProtocol, 1},
+		"nobody":       {200, `{}`, userapi.KindProtocol, 1},
+		"a page":       {200, `<html>`, userapi.KindProtocol, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, got := userClient(t, nil, answering(tt.status, tt.body))
+			me, err := c.Users.Me(t.Context())
+			assert.Nil(t, me)
+			var e *userapi.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, tt.kind, e.Kind)
+			assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
+			assert.Equal(t, newUserID, e.UserID)
+			assert.Equal(t, "look up user", e.Op)
+			assert.Len(t, *got, tt.calls)
+		})
+	}
+	// With a TokenSigner there is no key to know.
+	key := readVectors(t).key(t, "ed25519")
+	mock := httpmock.NewMockTransport()
+	mock.RegisterResponder(http.MethodGet, "https://api.mixin.one/me", httpmock.NewStringResponder(200, own))
+	c, err := New(Config{
+		Keystore:    Keystore{UserID: newUserID, SessionID: newSessionID},
+		TokenSigner: remote(key),
+		HTTP:        userapi.HTTPOptions{HTTPClient: &http.Client{Transport: mock}},
+	})
+	require.NoError(t, err)
+	me, err := c.Users.Me(t.Context())
+	require.NoError(t, err)
+	_, err = me.Credentials(kms{key})
+	require.NoError(t, err)
+}

@@ -1,0 +1,304 @@
+package mixintest
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ed25519"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/enlist-go/enlist/internal/fakehttp"
+)
+
+// The lock: Mixin's Android client says that after five wrong PINs one has to wait for
+// 24 hours.
+const (
+	maxWrongPINs = 5
+	lockTime     = 24 * time.Hour
+)
+
+const (
+	digitsSize = 6 // of a PIN of 2018
+	// tipSize is that of a new TIP key: the public key and a counter.
+	tipSize    = ed25519.PublicKeySize + 8
+	tipCounter = 1 // of the only TIP key that a user ever has
+)
+
+// pin is the PIN of a user.
+type pin struct {
+	digits func(given []byte) bool // whether these are they; nil without
+	tip    ed25519.PublicKey       // nil without
+
+	iterator uint64 // the last that was used; a user has one session
+	wrong    int
+	locked   time.Time // until when
+}
+
+// isSet reports whether there is a PIN.
+func (p *pin) isSet() bool { return p.digits != nil || p.tip != nil }
+
+// tipHex is the TIP key in hex, "" without.
+func (p *pin) tipHex() string { return hex.EncodeToString(p.tip) }
+
+// checkLock refuses while the PIN is locked, also the right one.
+func (p *pin) checkLock(now time.Time) *apiError {
+	switch {
+	case p.wrong < maxWrongPINs:
+		return nil
+	case now.Before(p.locked):
+		return errTooMany.because("the PIN is locked for 24 hours after five wrong ones")
+	}
+	p.wrong = 0
+	return nil
+}
+
+// count notes a wrong PIN.
+func (p *pin) count(now time.Time, reason string) *apiError {
+	if p.wrong++; p.wrong >= maxWrongPINs {
+		p.locked = now.Add(lockTime)
+	}
+	return errPIN.because(reason)
+}
+
+// A sealed PIN is one that was sent, decrypted.
+type sealed struct {
+	pin      []byte
+	unix     uint64
+	iterator uint64
+}
+
+// unseal decrypts a PIN: base64 of an IV and, in AES-CBC, the PIN, the time, the
+// iterator and the padding of PKCS #7.
+func unseal(key []byte, text string) (s sealed, reason string) {
+	raw, err := decodeBase64(text)
+	const fixed = 8 + 8
+	switch {
+	case err != nil:
+		return sealed{}, "the encrypted PIN is not base64"
+	case len(raw)%aes.BlockSize != 0 || len(raw) < 2*aes.BlockSize+fixed:
+		return sealed{}, "the encrypted PIN is not an IV and two or more blocks"
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return sealed{}, "the session has no PIN key"
+	}
+	plain := raw[aes.BlockSize:]
+	cipher.NewCBCDecrypter(block, raw[:aes.BlockSize]).CryptBlocks(plain, plain)
+	n := int(plain[len(plain)-1])
+	if n < 1 || n > aes.BlockSize || !bytes.Equal(plain[len(plain)-n:], bytes.Repeat([]byte{byte(n)}, n)) {
+		return sealed{}, "the padding is wrong: another key encrypted the PIN"
+	}
+	end := len(plain) - n - fixed // not negative: there are two blocks
+	return sealed{
+		pin:  plain[:end],
+		unix: binary.LittleEndian.Uint64(plain[end:]), iterator: binary.LittleEndian.Uint64(plain[end+8:]),
+	}, ""
+}
+
+var errBase64 = errors.New("not base64")
+
+// decodeBase64 reads either alphabet, with padding or without.
+func decodeBase64(text string) ([]byte, error) {
+	if strings.ContainsAny(text, "\r\n") { // which package base64 passes over
+		return nil, errBase64
+	}
+	enc := base64.RawStdEncoding
+	if strings.ContainsAny(text, "-_") {
+		enc = base64.RawURLEncoding
+	}
+	return enc.Strict().DecodeString(strings.TrimRight(text, "="))
+}
+
+// open decrypts a PIN, and uses its iterator up. What it refuses does not count as a
+// wrong PIN, as Mixin's docs, "Verify PIN", have it.
+func (s *Server) open(p *pin, by session, text string) ([]byte, *apiError) {
+	in, reason := unseal(by.pinKey(), text)
+	switch {
+	case reason != "":
+		return nil, errPIN.because(reason)
+	case s.far(time.Unix(int64(in.unix), 0)): //nolint:gosec // what does not fit is far off too
+		return nil, errPIN.because("the time in the encrypted PIN is not the server's")
+	case in.iterator <= p.iterator:
+		return nil, errPIN.because("the iterator is not greater than the last one")
+	}
+	p.iterator = in.iterator
+	return in.pin, nil
+}
+
+// far reports whether a time is further from the server's clock than allowed.
+func (s *Server) far(t time.Time) bool { return s.http.Now().Sub(t).Abs() > s.leeway }
+
+// pinBody has the PINs of a request, under the names of today and of 2018.
+type pinBody struct {
+	Old       string `json:"old_pin"`
+	OldBase64 string `json:"old_pin_base64"`
+	New       string `json:"pin"`
+	NewBase64 string `json:"pin_base64"`
+	Timestamp *int64 `json:"timestamp"`
+}
+
+// read reads a request and takes the names together: of the PIN that is replaced, if
+// any, and of the one that is given.
+func (b *pinBody) read(body []byte) (before, now string, refused *apiError) {
+	if json.Unmarshal(body, b) != nil {
+		return "", "", errBadRequest
+	}
+	switch {
+	case b.Old != "" && b.OldBase64 != "":
+		return "", "", invalidField("old_pin_base64", "given under two names")
+	case b.New != "" && b.NewBase64 != "":
+		return "", "", invalidField("pin_base64", "given under two names")
+	case b.New+b.NewBase64 == "":
+		return "", "", invalidField("pin_base64", "required")
+	}
+	return b.Old + b.OldBase64, b.New + b.NewBase64, nil
+}
+
+// mayUsePIN refuses all but a user with all rights. The application has no PIN here.
+func mayUsePIN(by session) *apiError {
+	if by.application || by.limited {
+		return errForbidden
+	}
+	return nil
+}
+
+// updatePIN sets the first PIN, or digits in the place of digits, or a TIP key in
+// their place.
+func (s *Server) updatePIN(r *fakehttp.Request, by session) (any, *apiError) {
+	if refused := mayUsePIN(by); refused != nil {
+		return nil, refused
+	}
+	var body pinBody
+	oldText, newText, refused := body.read(r.Body)
+	if refused != nil {
+		return nil, refused
+	}
+	return s.answer(by, func(p *person) *apiError {
+		if refused := p.pin.checkLock(s.http.Now()); refused != nil {
+			return refused
+		}
+		switch {
+		case oldText == "" && p.pin.isSet():
+			return errPIN.because("a PIN is set, and the old one is missing")
+		case oldText != "" && p.pin.tip != nil:
+			return errForbidden.because("a TIP key can never be changed")
+		case oldText != "" && !p.pin.isSet():
+			return errPIN.because("an old PIN is given, and none is set")
+		}
+		if oldText != "" {
+			if refused := s.checkDigits(&p.pin, by, oldText); refused != nil {
+				return refused
+			}
+		}
+		next, refused := s.open(&p.pin, by, newText)
+		if refused != nil {
+			return refused
+		}
+		return p.setPIN(next)
+	})
+}
+
+// setPIN replaces the user's PIN.
+func (p *person) setPIN(next []byte) *apiError {
+	switch {
+	case isDigits(next):
+		p.pin.digits = func(given []byte) bool { return subtle.ConstantTimeCompare(given, next) == 1 }
+	case len(next) != tipSize:
+		return errPINFormat.because("a PIN is six digits, or a TIP key with its counter")
+	default:
+		key := ed25519.PublicKey(next[:ed25519.PublicKeySize])
+		if binary.BigEndian.Uint64(next[ed25519.PublicKeySize:]) != tipCounter {
+			return errPINFormat.because("the counter of a first TIP key is 1, in big endian")
+		}
+		if err := checkPublicKey(key); err != nil {
+			return errPINFormat.because("the TIP key is no public key of Ed25519")
+		}
+		p.pin.digits, p.pin.tip = nil, key
+		p.account.TipKeyBase64, p.account.TipCounter = base64.RawURLEncoding.EncodeToString(key), tipCounter
+	}
+	p.account.HasPin = true
+	return nil
+}
+
+// verifyPIN compares a PIN. A TIP key signs the time in its place.
+func (s *Server) verifyPIN(r *fakehttp.Request, by session) (any, *apiError) {
+	if refused := mayUsePIN(by); refused != nil {
+		return nil, refused
+	}
+	var body pinBody
+	_, text, refused := body.read(r.Body)
+	if refused != nil {
+		return nil, refused
+	}
+	return s.answer(by, func(p *person) *apiError {
+		if refused := p.pin.checkLock(s.http.Now()); refused != nil {
+			return refused
+		}
+		switch {
+		case !p.pin.isSet():
+			return errPIN.because("no PIN is set")
+		case p.pin.tip == nil:
+			return s.checkDigits(&p.pin, by, text)
+		case body.Timestamp == nil:
+			return invalidField("timestamp", "required")
+		case s.far(time.Unix(0, *body.Timestamp)):
+			return errPIN.because("the timestamp is not the server's time in nanoseconds")
+		}
+		return s.checkTIP(&p.pin, by, text, verifyMessage(*body.Timestamp))
+	})
+}
+
+// verifyMessage is what a TIP key signs to verify itself, a time in nanoseconds.
+func verifyMessage(ns int64) []byte { return fmt.Appendf(nil, "TIP:VERIFY:%032d", ns) }
+
+// checkDigits compares a PIN of digits.
+func (s *Server) checkDigits(p *pin, by session, text string) *apiError {
+	given, refused := s.open(p, by, text)
+	switch {
+	case refused != nil:
+		return refused
+	case !isDigits(given):
+		return errPINFormat.because("the PIN is six digits")
+	case !p.digits(given):
+		return p.count(s.http.Now(), "the PIN is another one")
+	}
+	p.wrong = 0
+	return nil
+}
+
+// checkTIP checks the TIP key's signature of a message.
+func (s *Server) checkTIP(p *pin, by session, text string, message []byte) *apiError {
+	given, refused := s.open(p, by, text)
+	switch {
+	case refused != nil:
+		return refused
+	case len(given) != ed25519.SignatureSize:
+		return errPINFormat.because("the PIN is a signature of the TIP key's")
+	case !ed25519.Verify(p.tip, message, given):
+		return p.count(s.http.Now(), "the signature is not the TIP key's of this request")
+	}
+	p.wrong = 0
+	return nil
+}
+
+// answer changes the session's own user and shows it.
+func (s *Server) answer(by session, do func(*person) *apiError) (any, *apiError) {
+	a, refused := s.store.change(by.userID, do)
+	if refused != nil {
+		return nil, refused
+	}
+	a.Relationship = "ME"
+	return a, nil
+}
+
+func isDigits(text []byte) bool {
+	return len(text) == digitsSize && len(bytes.Trim(text, "0123456789")) == 0
+}

@@ -1,0 +1,244 @@
+package mixin
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// opEncrypt is the operation that errors of this file name, and others of this
+// package's own.
+const opEncrypt = "encrypt PIN"
+
+// A PINCipher encrypts what proves a PIN for one session of a user, as Mixin's calls
+// that need a PIN want it; the client's own calls do that by themselves, with a cipher
+// of their own. The zero value has no key and encrypts nothing. It is safe for
+// concurrent use, and may be copied: copies share their iterator. It shows its type
+// alone, however it is printed, logged or encoded.
+//
+// Every encrypted PIN holds an iterator that must be greater than that of any PIN
+// before it in the same session, or Mixin refuses it (Mixin's docs, "Verify PIN").
+// It is the time in nanoseconds, or one more than the last, whatever the clock does.
+// That holds within a PINCipher: two for one session, and a client beside them, must
+// take turns, and texts are to be sent in the order in which they were made.
+type PINCipher struct {
+	// A closure, where no formatting of a struct can reach the key.
+	encrypt func(pin []byte) []byte
+	now     func() time.Time
+}
+
+// NewPINCipher returns a cipher for the session of a keystore: the user's own, whose
+// PrivateKey must be an Ed25519 or RSA private key itself. With Ed25519 it needs
+// PinToken or ServerPublicKey; if both are there they must be forms of one key. With
+// RSA, the 2018 form, it needs PinToken. An error is of KindInvalid and names the
+// fields. Nothing is sent. Sources: Mixin's docs of 2018, "App"; Mixin's
+// bot-api-go-client v3.
+func NewPINCipher(ks Keystore) (*PINCipher, error) {
+	return openPINCipher(opEncrypt, "Keystore.", ks, time.Now)
+}
+
+func openPINCipher(op, prefix string, ks Keystore, now func() time.Time) (*PINCipher, error) {
+	check := provider.NativeCheck(Name)
+	key := openPINKey(&check, prefix, ks)
+	if _, err := check.Done(op); err != nil {
+		return nil, err
+	}
+	return newPINCipher(key, now)
+}
+
+// newPINCipher returns a cipher with a key of AES, dated by the given clock.
+func newPINCipher(key []byte, now func() time.Time) (*PINCipher, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("mixin: PIN key: %w", err) // tells the length alone
+	}
+	var mu sync.Mutex
+	var last uint64
+	return &PINCipher{
+		now: now,
+		encrypt: func(pin []byte) []byte {
+			iv := make([]byte, aes.BlockSize)
+			_, _ = rand.Read(iv) // never fails: crypto/rand
+			mu.Lock()
+			at := now()
+			last = max(uint64(max(at.UnixNano(), 0)), last+1)
+			iterator := last
+			mu.Unlock()
+			return sealPIN(block, iv, pin, at, iterator)
+		},
+	}, nil
+}
+
+// sealPIN encrypts a PIN, the time and the iterator, with the initialisation vector in
+// front. Source: Mixin's docs of 2018, "App".
+func sealPIN(block cipher.Block, iv, pin []byte, at time.Time, iterator uint64) []byte {
+	plain := make([]byte, 0, len(pin)+2*8+aes.BlockSize)
+	plain = append(plain, pin...)
+	plain = binary.LittleEndian.AppendUint64(plain, uint64(max(at.Unix(), 0)))
+	plain = binary.LittleEndian.AppendUint64(plain, iterator)
+	padding := aes.BlockSize - len(plain)%aes.BlockSize
+	plain = append(plain, bytes.Repeat([]byte{byte(padding)}, padding)...)
+	sealed := make([]byte, len(iv)+len(plain))
+	copy(sealed, iv)
+	cipher.NewCBCEncrypter(block, iv).CryptBlocks(sealed[len(iv):], plain)
+	return sealed
+}
+
+// EncryptPIN encrypts a PIN: six digits in ASCII, or what a TIP key makes of it, which
+// is its public key with a counter or a signature. The result is unpadded URL base64,
+// as Mixin's members whose name ends in _base64 want it. Each call gives another one,
+// for one use. The error is of KindInvalid, for a PIN that is empty.
+func (c *PINCipher) EncryptPIN(pin []byte) (string, error) {
+	var check provider.Check
+	switch {
+	case c == nil || c.encrypt == nil:
+		check.Required("", "PINCipher", "must be made by NewPINCipher")
+	case len(pin) == 0:
+		check.Required("", "pin", "must be set")
+	default:
+		return base64.RawURLEncoding.EncodeToString(c.encrypt(pin)), nil
+	}
+	return "", provider.Invalid(Name, opEncrypt, check.Faults())
+}
+
+var cipherShown = provider.Shown{Type: "mixin.PINCipher"}
+
+// Format shows the type alone.
+func (c PINCipher) Format(f fmt.State, verb rune) { cipherShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (c PINCipher) LogValue() slog.Value { return cipherShown.LogValue() }
+
+// MarshalJSON is like Format.
+func (c PINCipher) MarshalJSON() ([]byte, error) { return cipherShown.MarshalJSON() }
+
+// A PIN is what allows a user to spend: six digits, the form of 2018, or today a TIP
+// key. The zero value is none. It shows which of these it is and nothing else, however
+// it is printed, logged or encoded. It may be copied, and used by many goroutines at
+// once.
+type PIN struct {
+	// At most one is set. They are closures, where no formatting of a struct can reach
+	// what they return.
+	digits func() string
+	tipKey func() ed25519.PrivateKey
+}
+
+// DigitsPIN returns a PIN of six digits. What is none is reported by the call that the
+// PIN is given to.
+func DigitsPIN(digits userapi.Secret) PIN {
+	return PIN{digits: digits.Reveal}
+}
+
+// TIPPIN returns the PIN that a TIP key is. The key is the user's for good: Mixin
+// cannot change it, so that it must be stored durably before PINService.Update sends
+// its public half. What is no key is reported by the call that the PIN is given to. The
+// caller may wipe the key's bytes. Source: Mixin's docs, "Migrate to TIP".
+func TIPPIN(key ed25519.PrivateKey) PIN {
+	key = slices.Clone(key)
+	return PIN{tipKey: func() ed25519.PrivateKey { return key }}
+}
+
+func (p PIN) isSet() bool { return p.digits != nil || p.tipKey != nil }
+
+// pinDigits is the length of a PIN of digits (Mixin's docs, "Migrate to TIP").
+const pinDigits = 6
+
+// check finds what Mixin would refuse for certain.
+func (p PIN) check(c *provider.Check, member string) {
+	switch {
+	case p.digits != nil:
+		digits := p.digits()
+		if len(digits) != pinDigits || strings.Trim(digits, "0123456789") != "" {
+			c.Invalid("", member, "must be six digits, or a TIP key")
+		}
+	case p.tipKey != nil:
+		if _, err := publicKey(p.tipKey()); err != nil {
+			c.Invalid("", member, "TIP key: "+fault(err))
+		}
+	}
+}
+
+func (p PIN) shown() provider.Shown {
+	kind := "none"
+	switch {
+	case p.digits != nil:
+		kind = "digits"
+	case p.tipKey != nil:
+		kind = "TIP key"
+	}
+	return provider.Shown{Type: "mixin.PIN", Attrs: []slog.Attr{slog.String("kind", kind)}}
+}
+
+// Format shows the kind of PIN, and nothing else.
+func (p PIN) Format(f fmt.State, verb rune) { p.shown().Format(f, verb) }
+
+// LogValue is like Format.
+func (p PIN) LogValue() slog.Value { return p.shown().LogValue() }
+
+// MarshalJSON is like Format.
+func (p PIN) MarshalJSON() ([]byte, error) { return p.shown().MarshalJSON() }
+
+// A PINFault is what Mixin found wrong with a PIN.
+type PINFault int
+
+const (
+	// PINForm is code 20118: the PIN is not of the form that was wanted.
+	PINForm PINFault = iota + 1
+	// PINRefused is code 20119: the PIN is wrong, or its iterator was used before, or its
+	// time is not the server's. Only the first counts towards the five attempts after
+	// which Mixin locks a PIN for a day.
+	PINRefused
+)
+
+// String says it in words.
+func (f PINFault) String() string {
+	switch f {
+	case PINForm:
+		return "PIN form"
+	case PINRefused:
+		return "PIN refused"
+	}
+	return "no PIN fault"
+}
+
+const (
+	codePINForm    = 20118
+	codePINRefused = 20119
+)
+
+// IsPINError reports whether Mixin refused a PIN, and how. A PIN of the wrong form has
+// a code of its own. A wrong PIN, an iterator that was used and a time that is off have
+// one in common, so that they cannot be told apart by it: Mixin's docs, "Verify PIN",
+// refer to the error's extra, without saying what stands there. It is in
+// [APIError.Extra]. What this client sends has a fresh iterator and the server's time,
+// so that another client for the same session, or a TIP key that Mixin has just been
+// told of, are what to think of beside a wrong PIN. In any case nothing was done, and
+// the call may be repeated with a PIN that is right. Sources: Mixin's docs, "Verify
+// PIN" and, of 2018, "Error codes".
+func IsPINError(err error) (PINFault, bool) {
+	var vendor *APIError
+	if !errors.As(err, &vendor) {
+		return 0, false
+	}
+	switch vendor.Code {
+	case codePINForm:
+		return PINForm, true
+	case codePINRefused:
+		return PINRefused, true
+	}
+	return 0, false
+}

@@ -1,0 +1,295 @@
+package mixin_test
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/mixin"
+	"github.com/enlist-go/enlist/mixin/mixintest"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+// newUser creates a user at the fake, and returns a client that acts as it: by a
+// keystore that went through a file.
+func newUser(t testing.TB, srv *mixintest.Server, key crypto.Signer, form mixin.KeystoreForm, http userapi.HTTPOptions) *mixin.Client {
+	t.Helper()
+	cfg := srv.Config()
+	c, err := mixin.New(cfg)
+	require.NoError(t, err)
+	u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{
+		FullName: "Bot User", Extensions: []userapi.Extension{mixin.Extra{SessionKey: key}},
+	})
+	require.NoError(t, err)
+	resp, ok := userapi.As[*mixin.CreateUserResponse](u)
+	require.True(t, ok)
+	creds, err := resp.Credentials(key)
+	require.NoError(t, err)
+	text, err := creds.JSON(form)
+	require.NoError(t, err)
+	cfg.Keystore, err = mixin.ParseKeystore(text)
+	require.NoError(t, err)
+	http.BaseURL, http.HTTPClient = cfg.HTTP.BaseURL, cfg.HTTP.HTTPClient
+	cfg.HTTP = http
+	user, err := mixin.New(cfg)
+	require.NoError(t, err)
+	return user
+}
+
+func tipKey(t testing.TB) ed25519.PrivateKey {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	return key
+}
+
+// TestAUsableUser takes a new user all the way, by either form of a keystore.
+func TestAUsableUser(t *testing.T) {
+	t.Parallel()
+	for _, form := range []mixin.KeystoreForm{mixin.ClientForm, mixin.AppForm} {
+		t.Run(form.String(), func(t *testing.T) {
+			t.Parallel()
+			srv := mixintest.NewServer(t)
+			user := newUser(t, srv, tipKey(t), form, userapi.HTTPOptions{})
+			ctx, tip := t.Context(), tipKey(t)
+
+			me, err := user.Users.Me(ctx)
+			require.NoError(t, err)
+			assert.False(t, *me.HasPin || *me.HasSafe)
+			_, err = user.PIN.Verify(ctx, mixin.TIPPIN(tip)) // none is set
+			fault, is := mixin.IsPINError(err)
+			assert.True(t, is)
+			assert.Equal(t, mixin.PINRefused, fault)
+			_, err = user.PIN.Update(ctx, mixin.PIN{}, mixin.TIPPIN(tip))
+			require.NoError(t, err)
+			_, err = user.PIN.Verify(ctx, mixin.TIPPIN(tip))
+			require.NoError(t, err)
+			_, err = user.PIN.Verify(ctx, mixin.TIPPIN(tipKey(t)))
+			fault, _ = mixin.IsPINError(err)
+			assert.Equal(t, mixin.PINRefused, fault, "another key")
+			_, err = user.PIN.Verify(ctx, mixin.DigitsPIN("123456"))
+			require.ErrorIs(t, err, userapi.ErrInvalid, "digits")
+			_, err = user.Safe.Register(ctx, tip, mixin.TIPPIN(tip))
+			require.NoError(t, err)
+
+			me, err = user.Users.Me(ctx)
+			require.NoError(t, err)
+			assert.True(t, *me.HasPin && *me.HasSafe)
+			assert.Equal(t, base64.RawURLEncoding.EncodeToString(tip[32:]), *me.TipKeyBase64)
+			require.Len(t, srv.Users(), 1)
+			assert.Equal(t, hex.EncodeToString(tip[32:]), srv.Users()[0].TIPKey)
+			assert.True(t, srv.Users()[0].HasSafe)
+		})
+	}
+}
+
+// TestAUserOf2018 has an RSA session and a PIN of digits, and ends with a TIP key.
+func TestAUserOf2018(t *testing.T) {
+	t.Parallel()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	srv := mixintest.NewServer(t)
+	user := newUser(t, srv, key, mixin.ClientForm, userapi.HTTPOptions{})
+	ctx, tip := t.Context(), tipKey(t)
+	first, second := mixin.DigitsPIN("730518"), mixin.DigitsPIN("204961")
+	_, err = user.PIN.Update(ctx, mixin.PIN{}, first)
+	require.NoError(t, err)
+	_, err = user.PIN.Verify(ctx, first)
+	require.NoError(t, err)
+	_, err = user.PIN.Update(ctx, second, first)
+	_, is := mixin.IsPINError(err)
+	assert.True(t, is, "the wrong old PIN")
+	_, err = user.PIN.Update(ctx, first, second)
+	require.NoError(t, err)
+	_, err = user.PIN.Verify(ctx, first)
+	require.ErrorIs(t, err, userapi.ErrInvalid)
+	_, err = user.PIN.Update(ctx, second, mixin.TIPPIN(tip))
+	require.NoError(t, err)
+	_, err = user.PIN.Verify(ctx, mixin.TIPPIN(tip))
+	require.NoError(t, err)
+	_, err = user.Safe.Register(ctx, tip, mixin.TIPPIN(tip))
+	require.NoError(t, err)
+	assert.True(t, srv.Users()[0].HasSafe)
+}
+
+// posts counts the requests for a path that the server got.
+func posts(srv *mixintest.Server, path string) int {
+	n := 0
+	for _, r := range srv.Requests() {
+		if r.URI == path {
+			n++
+		}
+	}
+	return n
+}
+
+// TestPINFaults: on real sockets too, what was written is not written again, whatever
+// goes wrong and however many attempts are allowed.
+func TestPINFaults(t *testing.T) {
+	t.Parallel()
+	skewed := http.Header{"X-Server-Time": {strconv.FormatInt(time.Now().Add(time.Hour).UnixNano(), 10)}}
+	after := http.Header{"Retry-After": {"0"}}
+	type fault = userapitest.Fault
+	const unknown, refused = userapi.OutcomeUnknown, userapi.OutcomeRejected
+	for name, tt := range map[string]struct {
+		fault   fault
+		outcome userapi.Outcome
+		kind    userapi.Kind
+		done    bool
+	}{
+		"reset, unread":      {fault{Do: userapitest.Reset}, unknown, userapi.KindUnavailable, false},
+		"reset, read":        {fault{Do: userapitest.Reset, When: userapitest.BeforeCommit}, unknown, userapi.KindUnavailable, false},
+		"reset, done":        {fault{Do: userapitest.Reset, When: userapitest.AfterCommit}, unknown, userapi.KindUnavailable, true},
+		"hangup":             {fault{Do: userapitest.Hangup}, unknown, userapi.KindUnavailable, false},
+		"hangup, done":       {fault{Do: userapitest.Hangup, When: userapitest.AfterCommit}, unknown, userapi.KindUnavailable, true},
+		"time-out":           {fault{Do: userapitest.Stall, When: userapitest.BeforeCommit}, unknown, userapi.KindTimeout, false},
+		"time-out, done":     {fault{Do: userapitest.Stall, When: userapitest.AfterCommit}, unknown, userapi.KindTimeout, true},
+		"cut off, done":      {fault{Do: userapitest.Truncate, When: userapitest.AfterCommit}, unknown, userapi.KindProtocol, true},
+		"429":                {fault{Status: 429, Header: after}, refused, userapi.KindRateLimited, false},
+		"429 of Mixin's":     {fault{Status: 202, Header: after, Body: []byte(`{"error":{"status":202,"code":429}}`)}, refused, userapi.KindRateLimited, false},
+		"503":                {fault{Status: 503, Header: after}, unknown, userapi.KindUnavailable, false},
+		"503, done":          {fault{Status: 503, When: userapitest.AfterCommit}, unknown, userapi.KindUnavailable, true},
+		"500":                {fault{Status: 500, Body: []byte(`{"error":{"status":500,"code":500}}`)}, unknown, userapi.KindUnavailable, false},
+		"401, skewed":        {fault{Status: 202, Header: skewed, Body: []byte(`{"error":{"status":202,"code":401}}`)}, refused, userapi.KindUnauthorized, false},
+		"401, HTTP's":        {fault{Status: 401, Header: skewed}, refused, userapi.KindUnauthorized, false},
+		"307":                {fault{Status: 307, Header: http.Header{"Location": {"/pin/update"}}}, refused, userapi.KindProtocol, false},
+		"408":                {fault{Status: 408, Header: after}, unknown, userapi.KindUnavailable, false},
+		"a success, no user": {fault{Status: 200, Body: []byte(`{"data":{}}`)}, unknown, userapi.KindProtocol, false},
+	} {
+		for _, http2 := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, HTTP/2 %t", name, http2), func(t *testing.T) {
+				t.Parallel()
+				srv := mixintest.NewServer(t, mixintest.WithHTTP(userapitest.ServerOptions{HTTP2: http2}))
+				user := newUser(t, srv, tipKey(t), mixin.AppForm, userapi.HTTPOptions{
+					Timeout: 250 * time.Millisecond,
+					Retry:   userapi.RetryPolicy{MaxAttempts: 10, BaseWait: time.Microsecond, MaxWait: time.Millisecond},
+				})
+				_, err := user.Users.Me(t.Context()) // a connection that is used again
+				require.NoError(t, err)
+				injected := tt.fault
+				injected.On = userapitest.Attributes
+				srv.Inject(injected)
+
+				_, err = user.PIN.Update(t.Context(), mixin.PIN{}, mixin.TIPPIN(tipKey(t)))
+				var e *userapi.Error
+				require.ErrorAs(t, err, &e)
+				assert.Equal(t, tt.outcome, e.Outcome)
+				if !http2 || e.Kind != userapi.KindUnavailable { // where resets differ
+					assert.Equal(t, tt.kind, e.Kind)
+				}
+				assert.Equal(t, 1, posts(srv, "/pin/update"))
+				assert.Equal(t, 1, e.Attempts)
+				assert.Equal(t, tt.done, srv.Users()[0].HasPIN)
+			})
+		}
+	}
+}
+
+// TestPINsOfManyCalls: none of a client's concurrent calls is refused for its iterator.
+func TestPINsOfManyCalls(t *testing.T) {
+	t.Parallel()
+	srv := mixintest.NewServer(t)
+	user := newUser(t, srv, tipKey(t), mixin.ClientForm, userapi.HTTPOptions{})
+	tip := mixin.TIPPIN(tipKey(t))
+	_, err := user.PIN.Update(t.Context(), mixin.PIN{}, tip)
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			_, err := user.PIN.Verify(t.Context(), tip)
+			assert.NoError(t, err)
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, 50, posts(srv, "/pin/verify"))
+	assert.Zero(t, srv.Users()[0].WrongPINs)
+}
+
+// TestPINsOfASkewedClock: the PIN's time, too, is the server's.
+func TestPINsOfASkewedClock(t *testing.T) {
+	t.Parallel()
+	srv := mixintest.NewServer(t, ahead(time.Hour))
+	user := newUser(t, srv, tipKey(t), mixin.ClientForm, userapi.HTTPOptions{})
+	tip := mixin.TIPPIN(tipKey(t))
+	_, err := user.PIN.Update(t.Context(), mixin.PIN{}, tip)
+	require.ErrorIs(t, err, userapi.ErrUnauthorized)
+	require.Equal(t, 1, posts(srv, "/pin/update"))
+	_, err = user.PIN.Update(t.Context(), mixin.PIN{}, tip)
+	require.NoError(t, err)
+	_, err = user.PIN.Verify(t.Context(), tip)
+	require.NoError(t, err)
+}
+
+// TestPINsOfTwoClients: each has iterators of its own, which the clock keeps in order as
+// long as they take turns; what failed on the way is not refused when it is done anew.
+func TestPINsOfTwoClients(t *testing.T) {
+	t.Parallel()
+	srv := mixintest.NewServer(t)
+	key := tipKey(t)
+	first := newUser(t, srv, key, mixin.ClientForm, userapi.HTTPOptions{})
+	tip := mixin.TIPPIN(tipKey(t))
+	_, err := first.PIN.Update(t.Context(), mixin.PIN{}, tip)
+	require.NoError(t, err)
+	me, err := first.Users.Me(t.Context())
+	require.NoError(t, err)
+	creds, err := me.Credentials(key)
+	require.NoError(t, err)
+	cfg := srv.Config()
+	cfg.Keystore = creds.Keystore()
+	second, err := mixin.New(cfg)
+	require.NoError(t, err)
+	for range 3 {
+		srv.Inject(userapitest.Fault{On: userapitest.Attributes, When: userapitest.AfterCommit, Status: 503})
+		_, err = second.PIN.Verify(t.Context(), tip)
+		require.ErrorIs(t, err, userapi.ErrUnavailable)
+		_, err = first.PIN.Verify(t.Context(), tip)
+		require.NoError(t, err)
+		_, err = second.PIN.Verify(t.Context(), tip)
+		require.NoError(t, err)
+	}
+	assert.Zero(t, srv.Users()[0].WrongPINs)
+}
+
+func TestBillingAtTheFake(t *testing.T) {
+	t.Parallel()
+	srv := mixintest.NewServer(t, mixintest.WithPrice("0.35"), mixintest.WithCredit(2))
+	cfg := srv.Config()
+	cfg.RequireCredit = true
+	c, err := mixin.New(cfg)
+	require.NoError(t, err)
+	b, err := c.Billing(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []mixin.Decimal{"0.7", "0", "0", "0.35"}, []mixin.Decimal{b.Credit, b.Cost.Users, b.Cost.Resources, b.UserPrice})
+	for range 2 {
+		_, err = c.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: extra()})
+		require.NoError(t, err)
+	}
+	creates := posts(srv, "/users")
+	_, err = c.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: extra()})
+	require.ErrorIs(t, err, userapi.ErrForbidden)
+	assert.False(t, userapi.MayHaveCreated(err))
+	assert.Equal(t, creates, posts(srv, "/users"), "nothing of the create was sent")
+	b, err = c.Billing(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, mixin.Decimal("0.7"), b.Cost.Users)
+
+	srv.Inject(userapitest.Fault{On: userapitest.Lookup, Do: userapitest.Reset, Times: 2})
+	_, err = c.Billing(t.Context())
+	require.NoError(t, err, "a read is tried again")
+	user := newUser(t, mixintest.NewServer(t), tipKey(t), mixin.AppForm, userapi.HTTPOptions{})
+	_, err = user.Billing(t.Context())
+	require.ErrorIs(t, err, userapi.ErrForbidden)
+}

@@ -1,0 +1,183 @@
+package mixin
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdh"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/uuid"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// pinKeySize is that of AES-256.
+const pinKeySize = 32
+
+// exportable returns a private key whose bytes are at hand, as a value that is ours:
+// an ed25519.PrivateKey or an *rsa.PrivateKey. nil stands for a signer that keeps its
+// private key to itself, and for none.
+func exportable(key crypto.Signer) crypto.Signer {
+	if isNil(key) {
+		return nil
+	}
+	switch k := key.(type) {
+	case ed25519.PrivateKey:
+		return slices.Clone(k)
+	case *ed25519.PrivateKey:
+		return slices.Clone(*k)
+	case *rsa.PrivateKey:
+		return k
+	}
+	return nil
+}
+
+// openPINKey returns the key that the session's PINs are encrypted with, and puts what
+// stands in the way into check. The fields are named with the prefix in front.
+// Sources: Mixin's docs of 2018, "App", whose sample opens with just these parameters
+// of RSA; Mixin's bot-api-go-client v3, for Ed25519.
+func openPINKey(check *provider.Check, prefix string, ks Keystore) []byte {
+	var key []byte
+	switch private := exportable(ks.PrivateKey).(type) {
+	case ed25519.PrivateKey:
+		if _, err := publicKey(private); err != nil {
+			check.Invalid("", prefix+"PrivateKey", fault(err))
+			return nil
+		}
+		key = agreePINKey(check, prefix, ks, private)
+	case *rsa.PrivateKey:
+		if _, err := publicKey(private); err != nil {
+			check.Invalid("", prefix+"PrivateKey", fault(err))
+			return nil
+		}
+		key = decryptPINKey(check, prefix, ks, private)
+	default:
+		check.Required("", prefix+"PrivateKey",
+			"must be the session's Ed25519 or RSA private key itself: a PIN cannot be encrypted with a signer, or a TokenSigner, that keeps its key")
+	}
+	return key
+}
+
+// decryptPINKey is for RSA: pin_token is the key, encrypted.
+func decryptPINKey(check *provider.Check, prefix string, ks Keystore, private *rsa.PrivateKey) []byte {
+	session, ok := uuid.Canonical(ks.SessionID)
+	if !ok {
+		check.Invalid("", prefix+"SessionID", "must be a UUID of 36 characters: the PIN token is bound to it")
+		return nil
+	}
+	if !hasPinToken(check, prefix, ks) {
+		return nil
+	}
+	sealed, ok := decodeText(strings.Join(strings.Fields(ks.PinToken.Reveal()), ""))
+	if !ok || len(sealed) != private.Size() {
+		check.Invalid("", prefix+"PinToken", "must be base64 of as many bytes as the RSA key has: the encrypted PIN key")
+		return nil
+	}
+	key, err := rsa.DecryptOAEP(sha256.New(), nil, private, sealed, []byte(session))
+	if err != nil || len(key) != pinKeySize {
+		check.Invalid("", prefix+"PinToken", "must be the PIN token of this session: it does not open with its RSA key and id")
+		return nil
+	}
+	return key
+}
+
+// agreePINKey is for Ed25519: both sides have a key of X25519, which is that of their
+// Ed25519 key, and agree on one.
+func agreePINKey(check *provider.Check, prefix string, ks Keystore, private ed25519.PrivateKey) []byte {
+	server := serverKey(check, prefix, ks)
+	if server == nil {
+		return nil
+	}
+	digest := sha512.Sum512(private.Seed())
+	key, err := x25519(digest[:32], server)
+	if err != nil {
+		member := "PinToken"
+		if ks.PinToken == "" {
+			member = "ServerPublicKey"
+		}
+		check.Invalid("", prefix+member, "must be a public key of the server's: this one is a point of low order, with which no key is secret")
+		return nil
+	}
+	return key
+}
+
+func x25519(scalar, u []byte) ([]byte, error) {
+	private, err := ecdh.X25519().NewPrivateKey(scalar) // clamped where it is used
+	if err != nil {
+		return nil, err
+	}
+	public, err := ecdh.X25519().NewPublicKey(u)
+	if err != nil {
+		return nil, err
+	}
+	return private.ECDH(public)
+}
+
+// serverKey returns the server's X25519 key. PinToken is that key, or in hex its
+// Edwards form; ServerPublicKey is always the latter. Where both are there they must
+// be the same: mixed up they would give a key that opens nothing, and nobody would say.
+func serverKey(check *provider.Check, prefix string, ks Keystore) []byte {
+	var fromToken, fromServer []byte
+	if ks.PinToken != "" {
+		if !hasPinToken(check, prefix, ks) {
+			return nil
+		}
+		var err error
+		if fromToken, err = montgomeryToken(ks.PinToken.Reveal()); err != nil {
+			check.Invalid("", prefix+"PinToken", "must be the server's X25519 public key of 32 bytes, in base64, or its Ed25519 form, in hex")
+			return nil
+		}
+	}
+	if ks.ServerPublicKey != "" {
+		raw, err := hex.DecodeString(strings.TrimSpace(ks.ServerPublicKey))
+		if err == nil {
+			fromServer, err = montgomeryOf(raw)
+		}
+		if err != nil {
+			check.Invalid("", prefix+"ServerPublicKey", "must be the server's Ed25519 public key, 64 hexadecimal digits that encode a point of the curve")
+			return nil
+		}
+	}
+	switch {
+	case fromToken == nil && fromServer == nil:
+		check.Required("", prefix+"PinToken", "PinToken or ServerPublicKey must be set: PINs are encrypted for the server")
+		return nil
+	case fromToken == nil:
+		return fromServer
+	case fromServer != nil && !bytes.Equal(fromToken, fromServer):
+		check.Invalid("", prefix+"ServerPublicKey", "must be the same key as PinToken, in its Ed25519 form: these are two different keys")
+		return nil
+	}
+	return fromToken
+}
+
+func hasPinToken(check *provider.Check, prefix string, ks Keystore) bool {
+	switch ks.PinToken {
+	case "":
+		check.Required("", prefix+"PinToken", "must be set: an RSA session has its PIN key from there")
+		return false
+	case userapi.Redacted:
+		check.Secret("", prefix+"PinToken", ks.PinToken)
+		return false
+	}
+	return true
+}
+
+// montgomeryToken reads the PIN token of an Ed25519 session.
+func montgomeryToken(text string) ([]byte, error) {
+	text = strings.TrimSpace(text)
+	raw, ok := decodeText(text)
+	if !ok || len(raw) != ed25519.PublicKeySize {
+		return nil, errMontgomery
+	}
+	if len(text) == hex.EncodedLen(ed25519.PublicKeySize) { // longer than any base64 of it
+		return montgomeryOf(raw)
+	}
+	return raw, nil
+}

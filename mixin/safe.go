@@ -1,0 +1,46 @@
+package mixin
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+
+	"github.com/enlist-go/enlist/internal/provider"
+)
+
+// SafeService has the calls of Mixin Safe, which keeps what a user owns. They act upon
+// the user that the client signs as.
+type SafeService struct{ core *core }
+
+// Register registers the user with Safe, by POST /safe/users: the key that spends what
+// it owns, proven by a signature of the user's id, and its TIP key, proven by the
+// encrypted signature of both. Mixin's own clients use one key for both; it is sent as
+// PINService says, whose outcomes and refusals these are too. Mixin takes a moment to
+// know a TIP key everywhere: right after PINService.Update it may still answer as to a
+// wrong PIN. Register does not wait for that; calling it again after a refusal does no
+// harm. PINs of digits cannot register. The caller may wipe the keys afterwards.
+// Sources: Mixin's docs, "Registration"; Mixin's bot-api-go-client v3, for what is
+// signed.
+func (s *SafeService) Register(ctx context.Context, spend ed25519.PrivateKey, tip PIN) (*GetUserResponse, error) {
+	check := provider.NativeCheck(Name)
+	if _, err := publicKey(spend); err != nil {
+		check.Invalid("", "public_key", "spend key: "+fault(err))
+	}
+	if tip.tipKey == nil {
+		check.Required("", "pin_base64", "must be a TIP key")
+	} else {
+		tip.check(&check, "pin_base64")
+	}
+	return s.core.sendPIN(ctx, pinCall{op: opRegister, path: "/safe/users"}, &check, func(c *PINCipher) any {
+		userID, public := s.core.auth.userID, publicHex(spend)
+		return struct {
+			PublicKey string `json:"public_key"`
+			Signature string `json:"signature"`
+			PIN       string `json:"pin_base64"`
+		}{
+			public,
+			base64.RawURLEncoding.EncodeToString(spendSignature(spend, userID)),
+			base64.RawURLEncoding.EncodeToString(c.encrypt(tipRegistration(tip.tipKey(), userID, public))),
+		}
+	})
+}
