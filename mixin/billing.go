@@ -174,7 +174,7 @@ func (c *core) read(ctx context.Context, route, path string, decode func(json.Ra
 		Operation: opBilling, Route: route,
 		Method: http.MethodGet, Path: path, Repeatable: true,
 	}}
-	attempt.call.Sign, attempt.call.Judge = attempt.sign, provider.Repeatable(attempt.judge)
+	attempt.call.Sign, attempt.call.Judge = attempt.sign, provider.Repeatable(attempt.judge, saysAbsent)
 	res := c.http.Do(ctx, &attempt.call)
 	var warnings []string
 	res.RequestID, warnings = attempt.requestID(res)

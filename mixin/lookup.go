@@ -53,8 +53,17 @@ func (s *UsersService) Get(ctx context.Context, userID string) (*GetUserResponse
 // Get; a user that does not exist is refused as one whose token is wrong. Source:
 // Mixin's docs, "Read Profile".
 func (s *UsersService) Me(ctx context.Context) (*GetUserResponse, error) {
+	resp, failure := s.self(ctx, "/me")
+	if failure != nil {
+		return nil, failure
+	}
+	return resp, nil
+}
+
+// self reads the user that the client signs as.
+func (s *UsersService) self(ctx context.Context, path string) (*GetUserResponse, *userapi.Error) {
 	id := s.core.auth.userID
-	resp, failure := s.get(ctx, "/me", "/me", id)
+	resp, failure := s.get(ctx, path, path, id)
 	if failure != nil {
 		failure.UserID = id
 		return nil, failure
@@ -93,10 +102,13 @@ func (s *UsersService) get(ctx context.Context, route, path, id string) (*GetUse
 	return resp, nil
 }
 
+// saysAbsent reports whether a 404 is Mixin's own. What it says is its code's to tell.
+func saysAbsent(a provider.Absence) bool { return a.Has("error") }
+
 // judgeLookup makes of a judge that of a look-up. That there is no user takes a code of
 // Mixin's: a 404 without one is of a server before it.
 func judgeLookup(judge func(*transport.Reply) transport.Verdict) func(*transport.Reply) transport.Verdict {
-	judge = provider.Repeatable(judge, func(a provider.Absence) bool { return a.Has("error") })
+	judge = provider.Repeatable(judge, saysAbsent)
 	return func(r *transport.Reply) transport.Verdict {
 		v := judge(r)
 		var e *APIError

@@ -42,6 +42,19 @@ func TestMe(t *testing.T) {
 	requireLocal(t, err, "make credentials", "session_secret")
 }
 
+func TestSafeMe(t *testing.T) {
+	t.Parallel()
+	c, got := userClient(t, nil, answering(200, `{"data":{"user_id":"`+newUserID+`","has_safe":true,"tip_key_base64":"nSio3_XjixZ"}}`))
+	me, err := c.Safe.Me(t.Context())
+	require.NoError(t, err)
+	assert.True(t, *me.HasSafe)
+	require.Len(t, *got, 1)
+	assert.Equal(t, "GET /safe/me", (*got)[0].method+" "+(*got)[0].uri)
+	c, _ = userClient(t, nil, answering(202, `{"error":{"status":202,"code":403}}`))
+	_, err = c.Safe.Me(t.Context())
+	require.ErrorIs(t, err, userapi.ErrForbidden)
+}
+
 func TestMeFails(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -12,6 +12,18 @@ import (
 // the user that the client signs as.
 type SafeService struct{ core *core }
 
+// Me reads the user that the client signs as, by GET /safe/me, and is otherwise as
+// UsersService.Me. Its reply is documented with has_safe and tip_key_base64, that of
+// /me without them. Source: Mixin's docs, GET /safe/me.
+func (s *SafeService) Me(ctx context.Context) (*GetUserResponse, error) {
+	users := UsersService{core: s.core}
+	resp, failure := users.self(ctx, "/safe/me")
+	if failure != nil {
+		return nil, failure
+	}
+	return resp, nil
+}
+
 // Register registers the user with Safe, by POST /safe/users: the key that spends what
 // it owns, proven by a signature of the user's id, and its TIP key, proven by the
 // encrypted signature of both. Mixin's own clients use one key for both; it is sent as

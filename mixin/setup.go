@@ -317,9 +317,9 @@ func asUserError(err error) *userapi.Error {
 // ask reads from Mixin how far the user has come, which a call that was ended could not
 // write down, and what the reply to the create left out.
 func (s *setup) ask(ctx context.Context, user **Client) *userapi.Error {
-	me, err := (*user).Users.Me(ctx)
-	if err != nil {
-		return asUserError(err)
+	me, failure := s.me(ctx, *user)
+	if failure != nil {
+		return failure
 	}
 	s.user = me.neutral()
 	before := *s.record
@@ -355,11 +355,38 @@ func (s *setup) ask(ctx context.Context, user **Client) *userapi.Error {
 	}
 	// The client was made without the server's key.
 	offset := (*user).core.auth.offset.Load()
-	if *user, err = s.client(); err != nil {
+	renewed, err := s.client()
+	if err != nil {
 		return asUserError(err)
 	}
+	*user = renewed
 	(*user).core.auth.offset.Store(offset)
 	return nil
+}
+
+// me reads the user, by /me and, for what that may leave out, /safe/me.
+func (s *setup) me(ctx context.Context, user *Client) (*GetUserResponse, *userapi.Error) {
+	me, err := user.Users.Me(ctx)
+	if err != nil {
+		return nil, asUserError(err)
+	}
+	if me.HasSafe != nil && me.TipKeyBase64 != nil {
+		return me, nil
+	}
+	safe, err := user.Safe.Me(ctx)
+	switch {
+	case errors.Is(err, userapi.ErrNotFound), errors.Is(err, userapi.ErrForbidden):
+		return me, nil // it is not to be had
+	case err != nil:
+		return nil, asUserError(err)
+	}
+	if me.HasSafe == nil {
+		me.HasSafe = safe.HasSafe
+	}
+	if me.TipKeyBase64 == nil {
+		me.TipKeyBase64, me.SpendPublicKey = safe.TipKeyBase64, safe.SpendPublicKey
+	}
+	return me, nil
 }
 
 // compare refuses a user whose TIP or spend key, where a reply shows it, is not ours.

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -295,8 +296,8 @@ func TestSetupWithoutWhatRepliesMayLack(t *testing.T) {
 		fault   userapitest.Fault
 		sent    []string // by the second call
 	}{
-		"the TIP key, when it was set":     {"/me", hidden, userapitest.Fault{On: userapitest.Attributes, When: userapitest.AfterCommit, Do: userapitest.Reset}, []string{"GET /me", "POST /pin/verify", "POST /safe/users"}},
-		"the TIP key, when it was not set": {"/me", hidden, userapitest.Fault{On: userapitest.Attributes, When: userapitest.BeforeCommit, Do: userapitest.Reset}, []string{"GET /me", "POST /pin/update", "POST /pin/verify", "POST /safe/users"}},
+		"the TIP key, when it was set":     {"/me", hidden, userapitest.Fault{On: userapitest.Attributes, When: userapitest.AfterCommit, Do: userapitest.Reset}, []string{"GET /me", "GET /safe/me", "POST /pin/verify", "POST /safe/users"}},
+		"the TIP key, when it was not set": {"/me", hidden, userapitest.Fault{On: userapitest.Attributes, When: userapitest.BeforeCommit, Do: userapitest.Reset}, []string{"GET /me", "GET /safe/me", "POST /pin/update", "POST /pin/verify", "POST /safe/users"}},
 		"the server's key":                 {"/users", []string{"pin_token", "pin_token_base64", "server_public_key"}, userapitest.Fault{On: userapitest.Lookup, Status: 202, Body: []byte(`{"error":{"code":403}}`)}, []string{"GET /me", "POST /pin/update", "POST /pin/verify", "POST /safe/users"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -317,6 +318,55 @@ func TestSetupWithoutWhatRepliesMayLack(t *testing.T) {
 			wallet, err := mixin.Setup(t.Context(), cfg, dir, signup)
 			require.NoError(t, err)
 			assert.Equal(t, tt.sent, calls(srv)[before:])
+			isUsable(t, srv, wallet)
+		})
+	}
+}
+
+// TestSetupAsksSafe: of a registration whose reply was lost /me may say nothing.
+func TestSetupAsksSafe(t *testing.T) {
+	t.Parallel()
+	hidden := []string{"tip_key_base64", "tip_counter", "has_safe", "spend_public_key"}
+	for name, tt := range map[string]struct {
+		safe int // the status of /safe/me, 0 for its own answer
+		want []string
+		ok   bool
+	}{
+		"answers": {0, []string{"GET /me", "GET /safe/me"}, true},
+		"fails":   {503, []string{"GET /me", "GET /safe/me", "GET /safe/me", "GET /safe/me"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, dir := withSetup(t)
+			cfg := srv.Config()
+			cfg.HTTP.Retry = userapi.RetryPolicy{BaseWait: time.Millisecond, MaxAttempts: 3}
+			var lost atomic.Bool
+			around(&cfg, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+				resp, err := next.RoundTrip(r)
+				switch {
+				case err != nil:
+					return nil, err
+				case r.URL.Path == "/safe/users" && !lost.Swap(true):
+					_ = resp.Body.Close()
+					return nil, errors.New("reset")
+				case r.URL.Path == "/safe/me" && tt.safe != 0:
+					resp.StatusCode = tt.safe
+					resp.Body, resp.ContentLength = http.NoBody, 0
+				case r.URL.Path == "/me":
+					return without(resp, hidden...)
+				}
+				return resp, nil
+			})
+			_, err := mixin.Setup(t.Context(), cfg, dir, signup)
+			require.Error(t, err)
+			before := len(calls(srv))
+			wallet, err := mixin.Setup(t.Context(), cfg, dir, signup)
+			assert.Equal(t, tt.want, calls(srv)[before:])
+			if !tt.ok {
+				require.ErrorIs(t, err, userapi.ErrUnavailable)
+				return
+			}
+			require.NoError(t, err)
 			isUsable(t, srv, wallet)
 		})
 	}
