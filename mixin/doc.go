@@ -129,8 +129,8 @@
 // # Look-ups
 //
 // UsersService has Get, for a user whose id is known, and Me, for the one that the
-// client signs as. The codes 404 and 10404 say that
-// there is none; a 404 without a code of Mixin's does not.
+// client signs as; SafeService has a Me of its own, which tells more. The codes 404 and
+// 10404 say that there is none; a 404 without a code of Mixin's does not.
 //
 // # Unknown outcomes
 //
