@@ -102,6 +102,6 @@ func (a *attempt) requestID(res *transport.Result) (id string, warnings []string
 }
 
 // mask takes the values of the request, and its token, out of what Mixin says.
-func (a *attempt) mask() provider.Mask {
-	return provider.NewMask(a.call.Body, a.call.ContentType, a.token)
+func (a *attempt) mask(more ...string) provider.Mask {
+	return provider.NewMask(a.call.Body, a.call.ContentType, append(more, a.token)...)
 }

@@ -61,6 +61,9 @@ func refusesPrice(kind userapi.Kind) bool {
 	return kind == userapi.KindForbidden || kind == userapi.KindNotFound || kind == userapi.KindUnauthorized
 }
 
+// codeNoCredit is the Error.Code, ours, of a create that RequireCredit refuses.
+const codeNoCredit = "insufficient_credit"
+
 // errCredit holds no amounts: errors show none of an account's values.
 var errCredit = errors.New("mixin: the application's credit does not cover what its users and resources have cost and the price of one more user")
 
@@ -79,7 +82,7 @@ func (c *core) checkCredit(ctx context.Context) error {
 	if !bill.covers() {
 		return &userapi.Error{
 			Provider: Name, Op: provider.OpCreate, Kind: userapi.KindForbidden,
-			Outcome: userapi.OutcomeNotSent, Err: errCredit,
+			Outcome: userapi.OutcomeNotSent, Code: codeNoCredit, Err: errCredit,
 		}
 	}
 	return nil
@@ -135,10 +138,9 @@ func (c *core) bill(ctx context.Context) (*Billing, *userapi.Error) {
 		if json.Unmarshal(data, &reply) != nil {
 			return errNoBill
 		}
-		for _, amount := range [...]Decimal{bill.Credit, bill.Cost.Users, bill.Cost.Resources} {
-			if _, ok := amountOf(amount); !ok {
-				return errNoBill
-			}
+		// Credit alone may be negative.
+		if _, ok := amountOf(bill.Credit); !ok || !isPrice(bill.Cost.Users) || !isPrice(bill.Cost.Resources) {
+			return errNoBill
 		}
 		if reply.AppID != "" && !strings.EqualFold(string(reply.AppID), c.auth.userID) {
 			return errOtherApp
@@ -182,7 +184,8 @@ func (c *core) read(ctx context.Context, route, path string, decode func(json.Ra
 		return notOfUsers(newError(opBilling, res, attempt.mask()))
 	}
 	var reply struct {
-		Data json.RawMessage `json:"data"`
+		Data   json.RawMessage `json:"data"`
+		Errors json.RawMessage `json:"errors"`
 	}
 	bad := res.Reply.ReadErr
 	switch {
@@ -191,6 +194,8 @@ func (c *core) read(ctx context.Context, route, path string, decode func(json.Ra
 		bad = fmt.Errorf("%w: %w", errErrorInSuccess, decodeError(res.Reply.Status, res.Reply.Header, res.Reply.Body))
 	case json.Unmarshal(res.Reply.Body, &reply) != nil || !bytes.HasPrefix(bytes.TrimSpace(reply.Data), []byte("{")):
 		bad = errNoData
+	case wire.HasValue(reply.Errors):
+		bad = errErrorInSuccess
 	default:
 		bad = decode(reply.Data, provider.NewMeta(res, warnings...))
 	}

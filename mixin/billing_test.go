@@ -141,6 +141,20 @@ func TestBillingFails(t *testing.T) {
 }
 
 // TestRequireCredit compares exactly, and asks before a key is made.
+// A cost is no credit.
+func TestNegativeCostIsNoBill(t *testing.T) {
+	t.Parallel()
+	for _, costs := range [][2]string{{`"-100"`, `"0"`}, {`"0"`, `"-100"`}} {
+		c, got := userClient(t, func(cfg *Config) { cfg.RequireCredit = true }, billed(bill(`"0"`, costs[0], costs[1]), price, madeUser))
+		_, err := c.Users.Create(t.Context(), CreateUserRequest{SessionSecret: readVectors(t).Keys.Ed25519.SessionSecret})
+		require.ErrorIs(t, err, userapi.ErrProtocol)
+		assert.False(t, userapi.MayHaveCreated(err))
+		for _, in := range *got {
+			assert.Equal(t, "GET", in.method)
+		}
+	}
+}
+
 func TestRequireCredit(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

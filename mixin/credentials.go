@@ -51,7 +51,7 @@ func (r *CreateUserResponse) Credentials(key crypto.Signer) (*Credentials, error
 		UserID:          canonicalMember(&check, "user_id", r.UserID),
 		SessionID:       canonicalMember(&check, "session_id", r.SessionID),
 		PrivateKey:      key,
-		PinToken:        cmp.Or(r.PinTokenBase64, r.PinToken),
+		PinToken:        cmp.Or(r.PinToken, r.PinTokenBase64),
 		ServerPublicKey: provider.Value(r.ServerPublicKey),
 	}
 	check.Secret("", "pin_token", ks.PinToken)

@@ -39,6 +39,9 @@ type PINCipher struct {
 	// A closure, where no formatting of a struct can reach the key.
 	encrypt func(pin []byte) []byte
 	now     func() time.Time
+	// last returns the iterator that was used last, and rewind goes back to one.
+	last   func() uint64
+	rewind func(to uint64)
 }
 
 // NewPINCipher returns a cipher for the session of a keystore: the user's own, whose
@@ -79,6 +82,16 @@ func newPINCipher(key []byte, now func() time.Time) (*PINCipher, error) {
 			iterator := last
 			mu.Unlock()
 			return sealPIN(block, iv, pin, at, iterator)
+		},
+		last: func() uint64 {
+			mu.Lock()
+			defer mu.Unlock()
+			return last
+		},
+		rewind: func(to uint64) {
+			mu.Lock()
+			defer mu.Unlock()
+			last = to
 		},
 	}, nil
 }

@@ -233,6 +233,32 @@ func TestPINsOfASkewedClock(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestPINsOfAClockAhead: the iterator of a token that was refused is given back, or it
+// would be ahead of all that follow, in every process.
+func TestPINsOfAClockAhead(t *testing.T) {
+	t.Parallel()
+	srv := mixintest.NewServer(t, ahead(-24*time.Hour))
+	key := tipKey(t)
+	user := newUser(t, srv, key, mixin.ClientForm, userapi.HTTPOptions{})
+	tip := mixin.TIPPIN(tipKey(t))
+	_, err := user.PIN.Update(t.Context(), mixin.PIN{}, tip)
+	require.ErrorIs(t, err, userapi.ErrUnauthorized)
+	_, err = user.PIN.Update(t.Context(), mixin.PIN{}, tip)
+	require.NoError(t, err)
+	me, err := user.Users.Me(t.Context())
+	require.NoError(t, err)
+	creds, err := me.Credentials(key)
+	require.NoError(t, err)
+	cfg := srv.Config()
+	cfg.Keystore = creds.Keystore()
+	restarted, err := mixin.New(cfg)
+	require.NoError(t, err)
+	_, err = restarted.Users.Me(t.Context()) // which tells it the time
+	require.NoError(t, err)
+	_, err = restarted.PIN.Verify(t.Context(), tip)
+	require.NoError(t, err)
+}
+
 // TestPINsOfTwoClients: each has iterators of its own, which the clock keeps in order as
 // long as they take turns; what failed on the way is not refused when it is done anew.
 func TestPINsOfTwoClients(t *testing.T) {

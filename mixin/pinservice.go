@@ -12,6 +12,7 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -59,7 +60,7 @@ func (s *PINService) Update(ctx context.Context, old, pin PIN) (*GetUserResponse
 	case old.tipKey != nil:
 		check.Invalid("", oldMember, "must be digits, or none: a TIP key cannot be changed")
 	}
-	return s.core.sendPIN(ctx, pinCall{op: opUpdatePIN, path: "/pin/update"}, &check, func(c *PINCipher) any {
+	return s.core.sendPIN(ctx, pinCall{op: opUpdatePIN, path: "/pin/update", digits: digitsOf(old, pin)}, &check, func(c *PINCipher) any {
 		var oldText string
 		if pin.digits != nil {
 			if old.isSet() {
@@ -94,7 +95,7 @@ func (s *PINService) Verify(ctx context.Context, pin PIN) (*GetUserResponse, err
 	if !pin.isSet() {
 		check.Required("", member, "must be a TIP key or six digits")
 	}
-	return s.core.sendPIN(ctx, pinCall{op: opVerifyPIN, path: "/pin/verify", emptyIsFine: true}, &check, func(c *PINCipher) any {
+	return s.core.sendPIN(ctx, pinCall{op: opVerifyPIN, path: "/pin/verify", emptyIsFine: true, digits: digitsOf(pin)}, &check, func(c *PINCipher) any {
 		if pin.digits != nil {
 			return struct {
 				PIN string `json:"pin"`
@@ -113,6 +114,8 @@ type pinCall struct {
 	op, path string
 	// emptyIsFine: a reply without a user is a success too.
 	emptyIsFine bool
+	// digits are those of the PINs, which are masked in what Mixin says.
+	digits []string
 }
 
 // pinState is what a client's calls with a PIN share.
@@ -148,11 +151,17 @@ func (c *core) sendPIN(ctx context.Context, call pinCall, check *provider.Check,
 	case <-ctx.Done():
 		return nil, provider.NotPrepared(ctx, Name, call.op, context.Cause(ctx))
 	}
+	last := cipher.last()
 	resp, failure := c.sendOnce(ctx, call, func() []byte {
 		text, _ := json.Marshal(body(cipher)) // texts and a number
 		return text
 	})
 	if failure != nil {
+		if failure.Kind == userapi.KindUnauthorized {
+			// Nobody has opened the PIN. Were the clock ahead its iterator would be too, and
+			// with the right time no other could follow it.
+			cipher.rewind(last)
+		}
 		failure.UserID = c.auth.userID
 		return nil, failure
 	}
@@ -176,7 +185,7 @@ func (c *core) sendOnce(ctx context.Context, call pinCall, body func() []byte) (
 	var warnings []string
 	res.RequestID, warnings = attempt.requestID(res)
 	if !res.OK {
-		return nil, newError(call.op, res, attempt.mask())
+		return nil, newError(call.op, res, attempt.mask(call.digits...))
 	}
 	resp := &GetUserResponse{Meta: provider.NewMeta(res, warnings...)}
 	bad, err := resp.decode(res.Reply.Body)
@@ -191,20 +200,34 @@ func (c *core) sendOnce(ctx context.Context, call pinCall, body func() []byte) (
 		bad = errOtherUser
 	}
 	if bad != nil {
-		return nil, provider.Unreadable(Name, call.op, res, attempt.mask(), bad, nil)
+		return nil, provider.Unreadable(Name, call.op, res, attempt.mask(call.digits...), bad, nil)
 	}
 	return resp, nil
 }
 
-// isEmptyReply reports whether a JSON object has nothing under "data".
-func isEmptyReply(body []byte) bool {
-	var reply struct {
-		Data json.RawMessage `json:"data"`
+// digitsOf returns the digits of those PINs that have some.
+func digitsOf(pins ...PIN) (digits []string) {
+	for _, p := range pins {
+		if p.digits != nil {
+			digits = append(digits, p.digits())
+		}
 	}
-	if json.Unmarshal(body, &reply) != nil {
+	return digits
+}
+
+// isEmptyReply reports whether a JSON object has nothing but an empty "data" or no
+// error.
+func isEmptyReply(body []byte) bool {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil || members == nil {
 		return false
 	}
-	switch strings.Join(strings.Fields(string(reply.Data)), "") {
+	for name, value := range members {
+		if name != "data" && (name != "error" || wire.HasValue(value)) {
+			return false
+		}
+	}
+	switch strings.Join(strings.Fields(string(members["data"])), "") {
 	case "", "null", "{}", `""`:
 		return true
 	}
@@ -214,8 +237,9 @@ func isEmptyReply(body []byte) bool {
 // judgeOnce is judge for what may be sent once. A refused token still tells the time.
 func (a *attempt) judgeOnce(r *transport.Reply) transport.Verdict {
 	v := judge(r)
-	if v.Kind == userapi.KindUnauthorized {
-		a.skewed(r)
+	var e *APIError
+	if v.Kind == userapi.KindUnauthorized || errors.As(v.Err, &e) && e.Code == codePINRefused {
+		a.skewed(r) // a PIN is dated too
 	}
 	v.Again = transport.No
 	return v

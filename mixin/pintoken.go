@@ -33,7 +33,14 @@ func exportable(key crypto.Signer) crypto.Signer {
 	case *ed25519.PrivateKey:
 		return slices.Clone(*k)
 	case *rsa.PrivateKey:
-		return k
+		if k.Precomputed.Dp != nil || k.Validate() != nil {
+			return k
+		}
+		// A copy: to encode a key that was put together by hand computes in it, which it
+		// does not bear from two goroutines at once.
+		own := &rsa.PrivateKey{PublicKey: k.PublicKey, D: k.D, Primes: k.Primes}
+		own.Precompute()
+		return own
 	}
 	return nil
 }

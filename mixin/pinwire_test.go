@@ -349,11 +349,44 @@ func TestEmptyReplies(t *testing.T) {
 			assert.Equal(t, 200, u.StatusCode())
 		}
 	}
-	for _, body := range []string{`{"data":{"full_name":"x"}}`, `{"data":[]}`, `{"data":true}`} {
+	for _, body := range []string{
+		`{"data":{"full_name":"x"}}`, `{"data":[]}`, `{"data":true}`, `null`, `{"success":false}`, `{"data":{},"result":"failed"}`,
+		`{"code":20119,"description":"PIN incorrect."}`, `{"user_id":"` + testUserID + `"}`,
+	} {
 		c, _ := userClient(t, nil, answering(200, body))
 		_, err := c.PIN.Verify(t.Context(), DigitsPIN(oldDigits))
 		require.ErrorIs(t, err, userapi.ErrProtocol, body)
 	}
+}
+
+// TestPINErrorsMaskDigits: what Mixin repeats of a PIN is not kept.
+func TestPINErrorsMaskDigits(t *testing.T) {
+	t.Parallel()
+	c, _ := userClient(t, nil, answering(200, `{"error":{"status":202,"code":20119,"description":"PIN `+oldDigits+` incorrect","extra":{"field":"pin","reason":"`+oldDigits+` is wrong"}}}`))
+	_, err := c.PIN.Verify(t.Context(), DigitsPIN(oldDigits))
+	var e *userapi.Error
+	require.ErrorAs(t, err, &e)
+	assert.False(t, strings.Contains(e.Message+fmt.Sprint(e.FieldErrors), oldDigits), "the digits are shown")
+	assert.Contains(t, e.Message, "incorrect")
+}
+
+// TestPINRefusalTellsTheTime: by which the next PIN is dated.
+func TestPINRefusalTellsTheTime(t *testing.T) {
+	t.Parallel()
+	const off = 2 * time.Minute
+	v := ed25519Vector(t)
+	c, got := userClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
+		resp, err := answering(200, `{"error":{"status":202,"code":20119}}`)(n, r)
+		resp.Header.Set("X-Server-Time", strconv.FormatInt(time.Now().Add(off).UnixNano(), 10))
+		return resp, err
+	})
+	for range 2 {
+		_, err := c.PIN.Verify(t.Context(), DigitsPIN(oldDigits))
+		require.Error(t, err)
+	}
+	require.Len(t, *got, 2)
+	text, _ := (*got)[1].members["pin"].(string)
+	assert.InDelta(t, time.Now().Add(off).Unix(), decrypt(t, v.Shared, text).unix, 60)
 }
 
 // TestPINSkew: a refused token is not signed anew under the same PIN, but it tells the

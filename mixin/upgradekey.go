@@ -21,6 +21,6 @@ func UpgradeKey(legacy *rsa.PrivateKey) (ed25519.PrivateKey, error) {
 		_, err = check.Done("upgrade key")
 		return nil, err
 	}
-	digest := sha512.Sum512(x509.MarshalPKCS1PrivateKey(legacy))
+	digest := sha512.Sum512(x509.MarshalPKCS1PrivateKey(exportable(legacy).(*rsa.PrivateKey)))
 	return ed25519.NewKeyFromSeed(digest[:ed25519.SeedSize]), nil
 }

@@ -27,21 +27,28 @@ func prepare(_ *resty.Client, r *http.Request) error {
 	return s.hookErr
 }
 
+// staleAfter is the wait for the rate limit after which a body that may be taken only
+// once, and may be dated, is made anew.
+const staleAfter = time.Second
+
 func (s *state) prepare(r *http.Request) error {
+	stale := s.attempts > 0
 	if l := s.client.limiter; l != nil {
+		begun := time.Now()
 		if err := l.Wait(s.Context); err != nil {
 			if s.Context.Err() == nil {
 				return errRateWait
 			}
 			return err
 		}
+		stale = stale || time.Since(begun) > staleAfter
 	}
 	s.evidence = &s.first
 	if s.attempts > 0 {
 		s.evidence = &evidence{}
 	}
 	sent := s.call.Body
-	if s.attempts > 0 && s.call.Renew != nil {
+	if s.call.Renew != nil && stale {
 		sent = s.call.Renew()
 	}
 	if sent != nil {

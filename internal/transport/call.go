@@ -22,8 +22,9 @@ type Call struct {
 	// ContentType labels Body; both may be empty.
 	ContentType string
 	Body        []byte
-	// Renew makes the body of a further attempt, where one body may be taken only
-	// once, as with a nonce; nil sends Body again.
+	// Renew makes the body of a further attempt, or of one that waited for the rate
+	// limit, where one body may be taken only once, as with a nonce; nil sends Body
+	// again.
 	Renew func() []byte
 	// Repeatable says that sending it twice does no harm, as for a look-up or a
 	// session: any failure of the way is then tried again.

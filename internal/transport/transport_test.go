@@ -873,6 +873,26 @@ func TestUnboundedReplyIsReadWhole(t *testing.T) {
 }
 
 // The rate limit ends a call with the refusal that came before.
+// TestRateLimitRenewsBodies: one that is dated is not sent after a long wait.
+func TestRateLimitRenewsBodies(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var bodies []string
+		mem, base := serveMemory(t, func(w http.ResponseWriter, r *http.Request) {
+			text, _ := io.ReadAll(r.Body)
+			bodies = append(bodies, string(text))
+			w.WriteHeader(http.StatusCreated)
+		})
+		c := newClient(t, base, userapi.HTTPOptions{HTTPClient: mem, RateLimit: userapi.RateLimit{PerSecond: 0.5}})
+		for range 2 {
+			call := create()
+			call.Body, call.Renew = []byte("first"), func() []byte { return []byte("renewed") }
+			require.True(t, c.Do(t.Context(), call).OK)
+		}
+		assert.Equal(t, []string{"first", "renewed"}, bodies)
+	})
+}
+
 func TestRateLimitAfterARefusal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
