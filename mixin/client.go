@@ -49,7 +49,8 @@ type Config struct {
 	// TokenSigner signs in place of Keystore.PrivateKey.
 	TokenSigner TokenSigner
 	// RequireCredit has every create read the application's bill first, and refuse, with
-	// KindForbidden, the code "insufficient_credit" and before anything of the create is sent, a user that the
+	// KindForbidden and the code "insufficient_credit", before anything of the create is
+	// sent, a user that the
 	// application's credit does not cover beside what it has cost so far. A bill or a
 	// price that cannot be read is a failure too, of its own Kind. It is no lock: creates
 	// at the same time, and what is left of a free tier, it does not see.

@@ -52,8 +52,8 @@
 // user with Safe, which the next section has step by step. The file goes on from
 // complete through tip_set and verified to registered. Beside its state stands the one
 // that was about to be reached, so that a call that follows one which was killed first
-// asks Mixin whether it was. Call it until it succeeds: it creates one user, with one
-// TIP key.
+// asks Mixin whether it was. Call it until it succeeds, and leave a minute between: it
+// creates one user, with one TIP key.
 //
 //	dir := mixin.KeyDir("/var/lib/signup/keys")
 //	wallet, err := mixin.Setup(ctx, config, dir, userapi.CreateUserRequest{

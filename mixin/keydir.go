@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -44,6 +45,7 @@ var (
 	errSent      = errors.New("a create with this key was sent, or was about to be: its user may exist and be paid for")
 	errCreated   = errors.New("the user exists")
 	errDiscarded = errors.New("the file was moved away while it was needed")
+	errNoIDs     = errors.New("expected the user_id and session_id as Mixin writes them: UUIDs of 36 characters, in lower case")
 	errUnderWay  = errors.New("a create with this key is under way")
 	errForeign   = errors.New("the file holds the key of another user")
 	errNoSession = fmt.Errorf("the reply to the create holds no session_id, without which the user is out of reach: %w", userapi.ErrProtocol)
@@ -60,8 +62,10 @@ var (
 //
 // The file is called after the request's IdempotencyKey, by a hash, so that no personal
 // data stands in its name. Give a directory to one application alone, and each user a
-// key of its own; the rest of the request is not looked at. The directory must be its
-// owner's alone, mode 0700; files have mode 0600. Their system must know hard links.
+// key of its own; the rest of the request is not looked at. Keep the IdempotencyKey
+// elsewhere too, as that of a sign-up is: the file does not hold it, and where
+// provision.Ensure makes one up, a restart would make another. The directory must be
+// its owner's alone, mode 0700; files have mode 0600. Their system must know hard links.
 //
 // From the state KeyFileComplete on the file is the user's keystore, which
 // ParseKeystore reads, and Mixin's own clients in either of their forms. Beside the
@@ -73,8 +77,8 @@ type SessionKeyDir struct {
 	runs  keyedLocks // likewise, while Setup is at work on its user
 
 	mu sync.Mutex
-	// open has the files of those creates of this process whose end is awaited.
-	open map[string]bool
+	// open has the creates of this process whose end is awaited, by the name of the file.
+	open map[string]openCreate
 
 	// waits are those before a step of Setup is tried again; nil for the usual ones.
 	waits []time.Duration
@@ -88,7 +92,14 @@ func KeyDir(path string) *SessionKeyDir {
 	if abs, err := filepath.Abs(path); err == nil && path != "" {
 		path = abs
 	}
-	return &SessionKeyDir{path: path, open: map[string]bool{}}
+	return &SessionKeyDir{path: path, open: map[string]openCreate{}}
+}
+
+// An openCreate is a create under way: with which key, and the mark that says so, which
+// is locked as long.
+type openCreate struct {
+	secret string
+	mark   *os.File
 }
 
 func (d *SessionKeyDir) at(step string) {
@@ -127,18 +138,23 @@ func (d *SessionKeyDir) Load(idempotencyKey string) (KeyFile, error) {
 // decided that its file is of no more use, such as after looking at what Mixin has
 // billed. The file is not deleted: it is renamed and stays in the directory, since the
 // user whose key it holds may exist after all. It must not be called while a create
-// with the key is under way; one of this process is noticed, and an error. Errors are
+// with the key is under way, which is noticed, and an error, on systems that lock files:
+// Linux, macOS and the BSDs. Nor may it be called while Setup is at work on the user. Errors are
 // as for Load.
 func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	name := keyName(idempotencyKey)
 	unlock, _ := d.files.lock(context.Background(), name) // a context that does not end
 	defer unlock()
 	fail := func(err error) error { return &KeyFileError{Path: d.file(name), Err: err} }
-	if d.isOpen(name) {
-		return fail(errUnderWay)
-	}
-	marked, err := d.marked(name)
-	if err != nil {
+	mark, err := os.OpenFile(d.mark(name), os.O_RDWR, 0)
+	marked := err == nil
+	switch {
+	case marked:
+		defer mark.Close()
+		if tryLock(mark) {
+			return fail(errUnderWay)
+		}
+	case !isMissing(err):
 		return fail(err)
 	}
 	// The file goes first: until the mark is gone too, nobody is given another key.
@@ -151,7 +167,10 @@ func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	if err := syncDir(d.path); err != nil {
 		return fail(err)
 	}
-	if err := d.unmark(name); err != nil {
+	if !marked {
+		return nil
+	}
+	if err := d.unmark(name, mark); err != nil {
 		return fail(err)
 	}
 	return nil
@@ -181,8 +200,9 @@ func (d *SessionKeyDir) SessionKey(ctx context.Context, req userapi.CreateUserRe
 	}
 	d.removeTemps(name)
 	r, err := d.prepared(name)
+	var mark *os.File
 	if err == nil {
-		r, err = d.claim(name)
+		r, mark, err = d.claim(name)
 	}
 	if err != nil {
 		var failure *userapi.Error
@@ -191,7 +211,7 @@ func (d *SessionKeyDir) SessionKey(ctx context.Context, req userapi.CreateUserRe
 		}
 		return nil, d.unavailable(name, KeyFilePrepared, err)
 	}
-	d.setOpen(name, true)
+	d.setOpen(name, openCreate{r.SessionSecret, mark})
 	return r.sessionKey(), nil
 }
 
@@ -237,44 +257,53 @@ func (d *SessionKeyDir) prepared(name string) (*keyRecord, error) {
 // claim takes a file from "prepared" to "sent", as one caller alone can: the one that
 // creates the mark. What is in the file follows. A crash in between leaves the mark,
 // which reads as "sent" too.
-func (d *SessionKeyDir) claim(name string) (*keyRecord, error) {
+func (d *SessionKeyDir) claim(name string) (r *keyRecord, mark *os.File, err error) {
 	d.at("claim: begin")
-	mark, err := os.OpenFile(d.mark(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	mark, err = os.OpenFile(d.mark(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, d.conflict(name, &keyRecord{State: KeyFileSent}, nil)
+		return nil, nil, d.conflict(name, &keyRecord{State: KeyFileSent}, nil)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	_ = mark.Close() // nothing was written to it
+	_ = tryLock(mark) // nobody else has it open yet, or only to see that it is there
+	defer func() {
+		if err != nil {
+			_ = mark.Close() // nothing was written to it
+			mark = nil
+		}
+	}()
 	d.at("claim: marked")
 	// Another process may have come and gone between the look and the mark.
-	r, err := readKeyRecord(d.file(name))
+	r, err = readKeyRecord(d.file(name))
 	switch {
 	case isMissing(err):
-		return nil, d.conflict(name, &keyRecord{State: KeyFileSent}, errDiscarded)
+		return nil, mark, d.conflict(name, &keyRecord{State: KeyFileSent}, errDiscarded)
 	case err != nil:
-		return nil, errors.Join(err, d.unmark(name))
+		return nil, mark, errors.Join(err, d.unmark(name, mark))
 	case r.State.atLeast(KeyFileComplete):
-		return nil, errors.Join(d.conflict(name, r, nil), d.unmark(name))
+		return nil, mark, errors.Join(d.conflict(name, r, nil), d.unmark(name, mark))
 	case r.State != KeyFilePrepared:
-		return nil, d.conflict(name, r, nil)
+		return nil, mark, d.conflict(name, r, nil)
 	}
 	r.State = KeyFileSent
 	if err := d.write(name, r, "claim"); err != nil {
 		// Nothing is sent now. What cannot be undone stays "sent", for a person.
-		return nil, errors.Join(err, d.release(name, r))
+		if there, e := readKeyRecord(d.file(name)); e == nil && there.State == KeyFilePrepared {
+			return nil, mark, errors.Join(err, d.unmark(name, mark))
+		}
+		return nil, mark, errors.Join(err, d.release(name, r, mark))
 	}
-	return r, nil
+	return r, mark, nil
 }
 
 // release takes a file from "sent" back to "prepared": no user was made with its key.
-func (d *SessionKeyDir) release(name string, r *keyRecord) error {
+func (d *SessionKeyDir) release(name string, r *keyRecord, mark *os.File) error {
 	r.State, r.RequestID = KeyFilePrepared, ""
 	if err := d.write(name, r, "release"); err != nil {
 		return err
 	}
-	return d.unmark(name)
+	return d.unmark(name, mark)
 }
 
 // UserCreated completes the file: it is the user's keystore from then on. It may be
@@ -284,7 +313,7 @@ func (d *SessionKeyDir) UserCreated(_ context.Context, req userapi.CreateUserReq
 	name := keyName(req.IdempotencyKey)
 	unlock, _ := d.files.lock(context.Background(), name) // what is known of a user is stored whoever waits
 	defer unlock()
-	defer d.setOpen(name, false)
+	defer d.closed(name)
 	d.at("complete: begin")
 	r, err := d.read(name)
 	if err != nil {
@@ -294,6 +323,8 @@ func (d *SessionKeyDir) UserCreated(_ context.Context, req userapi.CreateUserReq
 	switch {
 	case resp == nil || resp.UserID == "":
 		return fail(errNoID)
+	case resp.StatusCode() == 0 && !isUserByHand(resp):
+		return fail(errNoIDs)
 	case r.UserID != "" && r.UserID != resp.UserID,
 		resp.sessionSecret != "" && !samePublicKey(resp.sessionSecret, r.SessionSecret):
 		return fail(errForeign)
@@ -311,8 +342,16 @@ func (d *SessionKeyDir) UserCreated(_ context.Context, req userapi.CreateUserReq
 		return fail(err)
 	}
 	// The state decides, now that the file is complete: a mark that stays does no harm.
-	_ = d.unmark(name)
+	_ = d.unmark(name, d.opened(name).mark)
 	return nil
+}
+
+// isUserByHand reports whether a person has given both of a user's ids, as Mixin writes
+// them.
+func isUserByHand(resp *CreateUserResponse) bool {
+	user, okUser := uuid.Canonical(resp.UserID)
+	session, okSession := uuid.Canonical(resp.SessionID)
+	return okUser && okSession && user == resp.UserID && session == resp.SessionID
 }
 
 // UserFailed puts the file back to the state KeyFilePrepared after a create that made no
@@ -323,19 +362,23 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 	name := keyName(req.IdempotencyKey)
 	unlock, _ := d.files.lock(context.Background(), name)
 	defer unlock()
-	if failure == nil || !d.isOpen(name) {
+	own := d.opened(name)
+	if failure == nil || own.secret == "" {
 		return nil // not the end of a create of this process's: the file is not its to change
 	}
-	defer d.setOpen(name, false)
+	defer d.closed(name)
 	d.at("fail: begin")
 	r, err := d.read(name)
 	if err != nil {
 		return &KeyFileError{Path: d.file(name), Err: err}
 	}
 	fail := func(err error) error { return &KeyFileError{Path: d.file(name), State: KeyFileSent, Err: err} }
+	if r.SessionSecret != own.secret || r.State != KeyFileSent {
+		return &KeyFileError{Path: d.file(name), State: r.State, Err: errDiscarded}
+	}
 	switch failure.Outcome {
 	case userapi.OutcomeNotSent, userapi.OutcomeRejected:
-		if err := d.release(name, r); err != nil {
+		if err := d.release(name, r, own.mark); err != nil {
 			return fail(err)
 		}
 		return nil
@@ -345,6 +388,14 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 			r.take(native)
 		} else if failure.UserID != "" {
 			r.UserID = failure.UserID
+		}
+		if r.SessionID != "" { // the reply was whole, or nearly
+			done := *r
+			done.State, done.RequestID = KeyFileComplete, ""
+			if d.write(name, &done, "complete") == nil {
+				_ = d.unmark(name, own.mark)
+				return &KeyFileError{Path: d.file(name), State: KeyFileComplete, Err: errCreated}
+			}
 		}
 		return fail(errors.Join(errCreated, d.write(name, r, "note")))
 	default:
@@ -410,8 +461,19 @@ func (d *SessionKeyDir) marked(name string) (bool, error) {
 	return err == nil, err
 }
 
-// unmark removes the mark of a file, durably.
-func (d *SessionKeyDir) unmark(name string) error {
+// unmark removes the mark of a file, durably: own, if it is given, and no other that
+// took its place.
+func (d *SessionKeyDir) unmark(name string, own *os.File) error {
+	if own != nil {
+		ours, err := own.Stat()
+		if err != nil {
+			return err
+		}
+		there, err := os.Lstat(d.mark(name))
+		if isMissing(err) || err == nil && !os.SameFile(ours, there) {
+			return nil
+		}
+	}
 	if err := os.Remove(d.mark(name)); err != nil && !isMissing(err) {
 		return err
 	}
@@ -466,17 +528,42 @@ func (d *SessionKeyDir) write(name string, r *keyRecord, step string) (err error
 	return nil
 }
 
-// removeTemps removes what a process that was killed has left of a file: it holds a
-// key. What is young may be another process's that is at work.
+// removeTemps removes what a process that was killed has left of a file, or puts it in
+// place: it holds a key, and perhaps a user's ids. What is young may be another process's
+// that is at work.
 func (d *SessionKeyDir) removeTemps(name string) {
 	left, err := filepath.Glob(filepath.Join(globEscape(d.path), "."+name+".*"+tempExt))
 	if err != nil {
 		return
 	}
 	for _, path := range left {
+		if r, err := readKeyRecord(path); err == nil && r.UserID != "" {
+			d.adopt(name, path, r)
+			continue // it may be all that is known of a user
+		}
 		if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > tempAge {
 			_ = os.Remove(path) // next time, then
 		}
+	}
+}
+
+// adopt puts a temporary file in place that was written whole by a process which then
+// ended: the keystore of a user, where the file knows only of a create that was sent.
+func (d *SessionKeyDir) adopt(name, temp string, r *keyRecord) {
+	there, err := d.read(name)
+	if err != nil || there.State != KeyFileSent || there.SessionSecret != r.SessionSecret || !r.State.atLeast(KeyFileComplete) {
+		return
+	}
+	mark, err := os.OpenFile(d.mark(name), os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	defer mark.Close()
+	if tryLock(mark) || os.Rename(temp, d.file(name)) != nil {
+		return // its process is alive
+	}
+	if syncDir(d.path) == nil {
+		_ = d.unmark(name, mark) // the state decides
 	}
 }
 
@@ -566,20 +653,27 @@ func globEscape(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
-func (d *SessionKeyDir) isOpen(name string) bool {
+// opened returns the create under way with a file, the zero value for none.
+func (d *SessionKeyDir) opened(name string) openCreate {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.open[name]
 }
 
-func (d *SessionKeyDir) setOpen(name string, open bool) {
+func (d *SessionKeyDir) setOpen(name string, c openCreate) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if open {
-		d.open[name] = true
-	} else {
-		delete(d.open, name)
+	d.open[name] = c
+}
+
+// closed notes that the create with a file has ended.
+func (d *SessionKeyDir) closed(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if mark := d.open[name].mark; mark != nil {
+		_ = mark.Close() // nothing was written to it
 	}
+	delete(d.open, name)
 }
 
 // keyedLocks are locks by name. The zero value is ready for use.

@@ -184,7 +184,7 @@ func TestKilledWhileCreating(t *testing.T) {
 				if len(keys) > 0 {
 					assert.Equal(t, keys[0], f.SessionSecret, "the key that was prepared is used")
 				}
-			case between(steps, step, "claim: marked", "complete: in place"):
+			case between(steps, step, "claim: marked", "complete: written"):
 				requireConflict(t, dir, err, mixin.KeyFileSent)
 				assert.Equal(t, mixin.KeyFileSent, f.State)
 				assert.Equal(t, users, srv.UserCount())
@@ -222,7 +222,7 @@ func TestKilledWhileSettingUp(t *testing.T) {
 			}
 			dir := mixin.KeyDir(path)
 			wallet, err := mixin.Setup(t.Context(), srv.Config(), dir, signup)
-			if between(steps, step, "claim: marked", "complete: in place") {
+			if between(steps, step, "claim: marked", "complete: written") {
 				assert.Nil(t, wallet)
 				requireConflict(t, dir, err, mixin.KeyFileSent)
 				assert.LessOrEqual(t, srv.UserCount(), 1)

@@ -75,16 +75,19 @@ func (w Wallet) MarshalJSON() ([]byte, error) { return w.shown().MarshalJSON() }
 //
 // An error is a *userapi.Error. Once the user exists its Outcome is
 // userapi.OutcomeCreated, its Op the step that failed, its User the user, and a
-// *KeyFileError in its chain leads to the file; call Setup again. A TIP key or PIN that
-// somebody else gave the user is a Conflict.
+// *KeyFileError in its chain leads to the file; call Setup again. Where that file is in
+// the state KeyFileSent, what Error.User holds could not be stored: store it before.
+// A TIP key or PIN that somebody else gave the user is a Conflict.
 //
 // Mixin takes a moment to know a new TIP key everywhere, and until then refuses it as it
 // refuses a wrong PIN, which it counts: in one call Setup tries a refused PIN again
-// after 1, 2 and 4 seconds, encrypted anew, and not more often. So leave some time
-// before the next call.
+// after 1, 2 and 4 seconds, encrypted anew, and not more often. It does not count the
+// refusals of earlier calls: leave a minute before the next one, for after five Mixin
+// locks the PIN for a day.
 //
 // Calls for one IdempotencyKey wait for each other within one SessionKeyDir. Two
-// processes at once can do no harm beyond a step that fails.
+// processes at once make no second user and no second key; a step of one may fail, and
+// the file may for once be set back to an earlier state, which the next call mends.
 func Setup(ctx context.Context, app Config, dir *SessionKeyDir, req userapi.CreateUserRequest) (*Wallet, error) {
 	if err := checkSetup(app, dir, &req); err != nil {
 		return nil, err
@@ -151,6 +154,7 @@ type setup struct {
 
 // create makes sure that the user exists and its file is complete.
 func (s *setup) create(ctx context.Context, client *Client, req userapi.CreateUserRequest) error {
+	s.dir.removeTemps(s.name) // one may be the user's keystore
 	r, err := s.dir.read(s.name)
 	switch {
 	case err != nil && !isIOError(err):

@@ -20,7 +20,8 @@
 //     nothing is left to repeat, the absence must have held for [Patience] since the
 //     last create ended: the result is then DispositionRejected with a KindNotFound.
 //     When the vendor cannot tell, the result is DispositionUnknown.
-//   - A conflict: an error, and DispositionRejected. Two conflicts are our own and
+//   - A conflict: an error, and DispositionRejected (DispositionNotSent where the
+//     client itself refused, as with a key directory of Mixin's). Two conflicts are our own and
 //     are resolved as an unknown outcome is: one that follows an unknown outcome of
 //     this call, and one with the id that the request's own IdempotencyKey chose,
 //     which an earlier run with that key made.

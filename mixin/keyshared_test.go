@@ -1,0 +1,120 @@
+package mixin_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/mixin"
+	"github.com/enlist-go/enlist/mixin/mixintest"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+// TestDiscardWhileACreateIsUnderWay: of another directory object, as of another process.
+func TestDiscardWhileACreateIsUnderWay(t *testing.T) {
+	t.Parallel()
+	_, _, dir, path := withDir(t)
+	_, err := dir.SessionKey(t.Context(), signup)
+	require.NoError(t, err)
+	for _, other := range []*mixin.SessionKeyDir{dir, mixin.KeyDir(path)} {
+		var file *mixin.KeyFileError
+		require.ErrorAs(t, other.Discard(signup.IdempotencyKey), &file)
+	}
+	assert.Equal(t, mixin.KeyFileSent, load(t, dir, signup).State)
+	require.NoError(t, dir.UserFailed(t.Context(), signup, &userapi.Error{Outcome: userapi.OutcomeRejected}))
+	require.NoError(t, mixin.KeyDir(path).Discard(signup.IdempotencyKey))
+}
+
+// TestUserFailedLeavesAnothersFile: one that a person has completed meanwhile.
+func TestUserFailedLeavesAnothersFile(t *testing.T) {
+	t.Parallel()
+	_, c, dir, path := withDir(t)
+	_, err := dir.SessionKey(t.Context(), signup)
+	require.NoError(t, err)
+	const id = "9c3d2b1a-0f4e-4d6c-8b7a-6e5f4d3c2b04"
+	require.NoError(t, mixin.KeyDir(path).UserCreated(t.Context(), signup, &mixin.CreateUserResponse{UserID: id, SessionID: id}))
+	require.Error(t, dir.UserFailed(t.Context(), signup, &userapi.Error{Outcome: userapi.OutcomeRejected}))
+	assert.Equal(t, mixin.KeyFileComplete, load(t, dir, signup).State)
+	_, err = c.CreateUser(t.Context(), signup)
+	requireConflict(t, dir, err, mixin.KeyFileComplete)
+}
+
+// TestUserCreatedByHand: what is no id of Mixin's is not kept for good.
+func TestUserCreatedByHand(t *testing.T) {
+	t.Parallel()
+	_, _, dir, _ := withDir(t)
+	_, err := dir.SessionKey(t.Context(), signup)
+	require.NoError(t, err)
+	const id = "9c3d2b1a-0f4e-4d6c-8b7a-6e5f4d3c2b04"
+	for _, wrong := range []mixin.CreateUserResponse{{UserID: "x", SessionID: id}, {UserID: id, SessionID: "x"}, {UserID: id}} {
+		require.Error(t, dir.UserCreated(t.Context(), signup, &wrong))
+		assert.Equal(t, mixin.KeyFileSent, load(t, dir, signup).State)
+	}
+	require.NoError(t, dir.UserCreated(t.Context(), signup, &mixin.CreateUserResponse{UserID: id, SessionID: id}))
+	assert.Equal(t, mixin.KeyFileComplete, load(t, dir, signup).State)
+}
+
+// TestTwoDiscards: the slower of two leaves a later create its mark.
+func TestTwoDiscards(t *testing.T) {
+	t.Parallel()
+	srv, c, _, path := withDir(t)
+	srv.Inject(userapitest.Fault{When: userapitest.BeforeCommit, Do: userapitest.Reset})
+	_, err := c.CreateUser(t.Context(), signup)
+	require.Error(t, err)
+	slow := mixin.KeyDir(path)
+	slow.SetStep(func(step string) {
+		if step == "discard: moved" {
+			require.Error(t, mixin.KeyDir(path).Discard(signup.IdempotencyKey), "one is under way")
+			_, err := mixin.KeyDir(path).SessionKey(t.Context(), signup)
+			require.ErrorIs(t, err, userapi.ErrConflict)
+		}
+	})
+	require.NoError(t, slow.Discard(signup.IdempotencyKey))
+	_, err = c.CreateUser(t.Context(), signup)
+	require.NoError(t, err)
+	assert.Equal(t, 1, srv.UserCount())
+}
+
+// TestDiscardOfACompleteFile leaves alone the mark of a create that begins meanwhile.
+func TestDiscardOfACompleteFile(t *testing.T) {
+	t.Parallel()
+	srv, c, dir, path := withDir(t)
+	_, err := c.CreateUser(t.Context(), signup)
+	require.NoError(t, err)
+	other := mixin.KeyDir(path)
+	other.SetStep(func(step string) {
+		if step == "discard: moved" {
+			_, err := dir.SessionKey(t.Context(), signup)
+			require.NoError(t, err)
+		}
+	})
+	require.NoError(t, other.Discard(signup.IdempotencyKey))
+	_, err = mixin.KeyDir(path).SessionKey(t.Context(), signup)
+	requireConflict(t, dir, err, mixin.KeyFileSent)
+	assert.Equal(t, 1, srv.UserCount())
+}
+
+// TestKeystoreOfAKilledProcess: it was written whole and not put in place.
+func TestKeystoreOfAKilledProcess(t *testing.T) {
+	t.Parallel()
+	srv := mixintest.NewServer(t)
+	path := filepath.Join(t.TempDir(), "keys")
+	require.True(t, errand{Dir: path, KillAt: "complete: written"}.run(t, srv))
+	temps, err := filepath.Glob(filepath.Join(path, ".*.tmp"))
+	require.NoError(t, err)
+	require.Len(t, temps, 1)
+	old := time.Now().Add(-2 * time.Hour)
+	require.NoError(t, os.Chtimes(temps[0], old, old))
+	dir := mixin.KeyDir(path)
+	_, err = dirClient(t, srv, dir).CreateUser(t.Context(), signup)
+	requireConflict(t, dir, err, mixin.KeyFileComplete)
+	file := load(t, dir, signup)
+	assert.Equal(t, srv.Users()[0].UserID, file.UserID)
+	signsIn(t, srv, file.Keystore, file.UserID)
+	assert.Equal(t, 1, srv.UserCount())
+}
