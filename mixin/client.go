@@ -130,8 +130,10 @@ type core struct {
 	sessionKey func(context.Context, userapi.CreateUserRequest) (crypto.Signer, error)
 	// userCreated and userFailed tell it what became of a user; nil where it has not
 	// the ability.
-	userCreated   func(context.Context, userapi.CreateUserRequest, *CreateUserResponse) error
-	userFailed    func(context.Context, userapi.CreateUserRequest, *userapi.Error) error
+	userCreated func(context.Context, userapi.CreateUserRequest, *CreateUserResponse) error
+	userFailed  func(context.Context, userapi.CreateUserRequest, *userapi.Error) error
+	// preflightKey looks at what it needs of a request.
+	preflightKey  func(userapi.CreateUserRequest) error
 	pin           pinState
 	requireCredit bool
 	userPrice     Decimal

@@ -25,6 +25,8 @@ var (
 	_ SessionKeys        = (*SessionKeyDir)(nil)
 	_ SessionKeyStore    = (*SessionKeyDir)(nil)
 	_ SessionKeyFailures = (*SessionKeyDir)(nil)
+
+	_ SessionKeyPreflighter = (*SessionKeyDir)(nil)
 )
 
 const (
@@ -213,6 +215,11 @@ func (d *SessionKeyDir) SessionKey(ctx context.Context, req userapi.CreateUserRe
 	}
 	d.setOpen(name, openCreate{r.SessionSecret, mark})
 	return r.sessionKey(), nil
+}
+
+// PreflightSessionKey refuses a request without an IdempotencyKey. It looks at no file.
+func (d *SessionKeyDir) PreflightSessionKey(req userapi.CreateUserRequest) error {
+	return checkIdempotencyKey(&req)
 }
 
 // checkIdempotencyKey refuses a request without the key that names its file.

@@ -118,3 +118,31 @@ func TestKeystoreOfAKilledProcess(t *testing.T) {
 	signsIn(t, srv, file.Keystore, file.UserID)
 	assert.Equal(t, 1, srv.UserCount())
 }
+
+// TestKeyDirPreflight: what the directory needs is told with the other faults, before
+// anything is asked of Mixin.
+func TestKeyDirPreflight(t *testing.T) {
+	t.Parallel()
+	srv, _, dir, path := withDir(t)
+	cfg := srv.Config()
+	cfg.SessionKeys, cfg.RequireCredit = dir, true
+	c, err := mixin.New(cfg)
+	require.NoError(t, err)
+	req := userapi.CreateUserRequest{FullName: "Ada", Email: "ada@example.org", Strict: true}
+	for _, do := range []func() error{
+		func() error { return c.PreflightUser(req) },
+		func() error { _, err := c.CreateUser(t.Context(), req); return err },
+	} {
+		var e *userapi.Error
+		require.ErrorAs(t, do(), &e)
+		assert.Equal(t, userapi.KindInvalid, e.Kind)
+		var fields []string
+		for _, f := range e.FieldErrors {
+			fields = append(fields, f.Field)
+		}
+		assert.Equal(t, []string{"Email", "IdempotencyKey"}, fields)
+	}
+	require.NoError(t, c.PreflightUser(signup))
+	assert.NoDirExists(t, path)
+	assert.Empty(t, srv.Requests())
+}

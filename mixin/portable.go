@@ -111,6 +111,11 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (*CreateUserRequest,
 		r.SessionSecret = secret
 	case c.core.sessionKey == nil:
 		check.Required("Extensions", "session_secret", "a session key must be set, by Extra.SessionKey or by Config.SessionKeys")
+	case c.core.preflightKey != nil:
+		var failure *userapi.Error
+		if errors.As(c.core.preflightKey(*req), &failure) {
+			check.Add(failure.FieldErrors...)
+		}
 	}
 	unmapped, err := check.Done(provider.OpCreate)
 	return r, unmapped, err
@@ -121,6 +126,9 @@ func (c *core) useSessionKeys(keys SessionKeys) {
 	c.sessionKey = keys.SessionKey
 	if store, ok := keys.(SessionKeyStore); ok {
 		c.userCreated = store.UserCreated
+	}
+	if preflighter, ok := keys.(SessionKeyPreflighter); ok {
+		c.preflightKey = preflighter.PreflightSessionKey
 	}
 	if failures, ok := keys.(SessionKeyFailures); ok {
 		c.userFailed = failures.UserFailed

@@ -49,6 +49,15 @@ type SessionKeyStore interface {
 	UserCreated(ctx context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse) error
 }
 
+// SessionKeyPreflighter is a further ability of Config.SessionKeys, for those that need
+// something of a request: PreflightUser and CreateUser tell of it with the request's
+// other faults. Implementations must be safe for concurrent use.
+type SessionKeyPreflighter interface {
+	// PreflightSessionKey returns what is wrong with req, a *userapi.Error of
+	// userapi.KindInvalid, or nil. It makes no key and stores nothing.
+	PreflightSessionKey(req userapi.CreateUserRequest) error
+}
+
 // SessionKeyFailures is a further ability of Config.SessionKeys, for those that must
 // know what became of a create that failed. Implementations must be safe for
 // concurrent use.
