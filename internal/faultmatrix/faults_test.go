@@ -202,15 +202,14 @@ func networkFaults() []fault {
 		}
 		return (&net.Dialer{}).DialContext(ctx, network, addr)
 	})
-	limited := atFront("429, then refused", func(x *exchange) bool { tooMany(x); return false })
-	limited.arm = func(r *rig) {
+	limited := fault{name: "429, then refused", front: true, disarm: answered, arm: func(r *rig) {
 		r.front.arm(func(x *exchange) bool {
 			refused(r)
-			tooMany(x)
+			// Told so, the client does not use the connection again.
+			answers("429 Too Many Requests", "Connection: close\r\n", "")(x)
 			return false
 		})
-	}
-	limited.disarm = answered
+	}}
 	unresolved, resolved := dial(func(ctx context.Context, network, _ string) (net.Conn, error) {
 		failing := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 			return nil, errors.New("no name server is reached")
