@@ -162,29 +162,25 @@ func (b *pinBody) read(body []byte) (before, now string, refused *apiError) {
 	return b.Old + b.OldBase64, b.New + b.NewBase64, nil
 }
 
-// mayUsePIN refuses all but a user with all rights. The application has no PIN here.
-func mayUsePIN(by session) *apiError {
-	if by.application || by.limited {
-		return errForbidden
+// withPIN refuses all but a user with all rights. The application has no PIN here.
+func withPIN(next handler) handler {
+	return func(r *fakehttp.Request, by session) (any, *apiError) {
+		if by.application || by.limited {
+			return nil, errForbidden
+		}
+		return next(r, by)
 	}
-	return nil
 }
 
 // updatePIN sets the first PIN, or digits in the place of digits, or a TIP key in
 // their place.
 func (s *Server) updatePIN(r *fakehttp.Request, by session) (any, *apiError) {
-	if refused := mayUsePIN(by); refused != nil {
-		return nil, refused
-	}
 	var body pinBody
 	oldText, newText, refused := body.read(r.Body)
 	if refused != nil {
 		return nil, refused
 	}
 	return s.answer(by, func(p *person) *apiError {
-		if refused := p.pin.checkLock(s.http.Now()); refused != nil {
-			return refused
-		}
 		switch {
 		case oldText == "" && p.pin.isSet():
 			return errPIN.because("a PIN is set, and the old one is missing")
@@ -230,18 +226,12 @@ func (p *person) setPIN(next []byte) *apiError {
 
 // verifyPIN compares a PIN. A TIP key signs the time in its place.
 func (s *Server) verifyPIN(r *fakehttp.Request, by session) (any, *apiError) {
-	if refused := mayUsePIN(by); refused != nil {
-		return nil, refused
-	}
 	var body pinBody
 	_, text, refused := body.read(r.Body)
 	if refused != nil {
 		return nil, refused
 	}
 	return s.answer(by, func(p *person) *apiError {
-		if refused := p.pin.checkLock(s.http.Now()); refused != nil {
-			return refused
-		}
 		switch {
 		case !p.pin.isSet():
 			return errPIN.because("no PIN is set")
@@ -289,9 +279,14 @@ func (s *Server) checkTIP(p *pin, by session, text string, message []byte) *apiE
 	return nil
 }
 
-// answer changes the session's own user and shows it.
+// answer changes the session's own user, whose PIN is not locked, and shows it.
 func (s *Server) answer(by session, do func(*person) *apiError) (any, *apiError) {
-	a, refused := s.store.change(by.userID, do)
+	a, refused := s.store.change(by.userID, func(p *person) *apiError {
+		if refused := p.pin.checkLock(s.http.Now()); refused != nil {
+			return refused
+		}
+		return do(p)
+	})
 	if refused != nil {
 		return nil, refused
 	}

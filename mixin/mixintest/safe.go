@@ -13,9 +13,6 @@ import (
 // registerSafe registers the session's user with Safe: its spend key signs the user's
 // id, and its TIP key, as the PIN, both.
 func (s *Server) registerSafe(r *fakehttp.Request, by session) (any, *apiError) {
-	if refused := mayUsePIN(by); refused != nil {
-		return nil, refused
-	}
 	var body struct {
 		PublicKey string `json:"public_key"`
 		Signature string `json:"signature"`
@@ -38,9 +35,6 @@ func (s *Server) registerSafe(r *fakehttp.Request, by session) (any, *apiError) 
 		return nil, refused
 	}
 	return s.answer(by, func(p *person) *apiError {
-		if refused := p.pin.checkLock(s.http.Now()); refused != nil {
-			return refused
-		}
 		switch {
 		case p.pin.tip == nil:
 			return errPIN.because("the user has no TIP key")

@@ -165,9 +165,9 @@ func (s *Server) handle() {
 	s.path(userapitest.Lookup, "GET /users/{id}", s.get)
 	s.path(userapitest.Lookup, "GET /safe/apps/{id}/billing", s.billing)
 	s.path(userapitest.Lookup, "GET /apps/property", s.property)
-	s.path(userapitest.Attributes, "POST /pin/update", s.updatePIN)
-	s.path(userapitest.Attributes, "POST /pin/verify", s.verifyPIN)
-	s.path(userapitest.Attributes, "POST /safe/users", s.registerSafe)
+	s.path(userapitest.Attributes, "POST /pin/update", withPIN(s.updatePIN))
+	s.path(userapitest.Attributes, "POST /pin/verify", withPIN(s.verifyPIN))
+	s.path(userapitest.Attributes, "POST /safe/users", withPIN(s.registerSafe))
 	for _, method := range [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		s.http.Handle(userapitest.Lookup, method+" /{path...}", func(r *fakehttp.Request) fakehttp.Reply {
 			return s.stamp(r, errNotFound.reply())
