@@ -27,9 +27,12 @@ const (
 	// DispositionExisting: the user was there before, and all of its identity keys
 	// equal the request's. Only AdoptMatching gives it.
 	DispositionExisting Disposition = 5
+	// DispositionUndone: the sign-up was undone. The user was deleted, or none had been
+	// created and none will be. Only a Provisioner gives it.
+	DispositionUndone Disposition = 6
 )
 
-var dispositionNames = [...]string{"unknown", "not_sent", "rejected", "created", "recovered", "existing"}
+var dispositionNames = [...]string{"unknown", "not_sent", "rejected", "created", "recovered", "existing", "undone"}
 
 // String returns the lower-case name, such as "not_sent".
 func (d Disposition) String() string {

@@ -22,20 +22,27 @@ const opCreate = "create user"
 // in the result too; its Outcome agrees with the result's Disposition. The result is
 // set in either case. Ensure is safe for concurrent use if the creator is.
 func Ensure(ctx context.Context, c userapi.Creator, req userapi.CreateUserRequest, opts ...Option) (Result, error) {
-	o := options{maxCreates: defaultMaxCreates, grace: defaultGrace, patience: defaultPatience}
-	for _, opt := range opts {
-		opt(&o)
-	}
+	return newRun(ctx, c, req, chosen(opts)).result((*run).ensure)
+}
+
+func newRun(ctx context.Context, c userapi.Creator, req userapi.CreateUserRequest, o options) *run {
 	if req.IdempotencyKey == "" {
 		req.IdempotencyKey = rand.Text()
 	}
 	r := &run{ctx: ctx, creator: c, req: req, options: o}
 	r.res = Result{IdempotencyKey: req.IdempotencyKey, Started: time.Now()}
-	var cancel context.CancelFunc
-	r.settling, cancel = outlive(ctx, o.grace)
-	defer cancel()
+	if !o.resuming.IsZero() {
+		r.res.Started = o.resuming
+	}
+	return r
+}
 
-	if failure := r.ensure(); failure != nil {
+// result carries out what the run is for.
+func (r *run) result(do func(*run) *userapi.Error) (Result, error) {
+	var cancel context.CancelFunc
+	r.settling, cancel = outlive(r.ctx, r.grace)
+	defer cancel()
+	if failure := do(r); failure != nil {
 		r.res.Err = failure
 		r.seen(failure.Provider)
 	}
@@ -43,6 +50,20 @@ func Ensure(ctx context.Context, c userapi.Creator, req userapi.CreateUserReques
 		r.seen(r.res.User.Provider)
 	}
 	return r.res, r.res.Err
+}
+
+// able finds what the creator is able to do, before anything is sent: wrappers may
+// misbehave.
+func (r *run) able() *userapi.Error {
+	if r.creator == nil {
+		return r.failed(&userapi.Error{Op: opEnsure, Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
+			{VendorField: "Creator", Code: "required", Message: "must not be nil"},
+		}})
+	}
+	r.resolver, _ = userapi.Ability[userapi.Resolver](r.creator)
+	r.repeater, _ = userapi.Ability[userapi.Repeater](r.creator)
+	r.finisher, _ = userapi.Ability[userapi.Finisher](r.creator)
+	return nil
 }
 
 // outlive returns a context that ends when the grace has passed since ctx ended.
@@ -106,20 +127,22 @@ func (r *run) failed(e *userapi.Error) *userapi.Error {
 }
 
 func (r *run) ensure() *userapi.Error {
-	if r.creator == nil {
-		return r.failed(&userapi.Error{Op: opEnsure, Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
-			{VendorField: "Creator", Code: "required", Message: "must not be nil"},
-		}})
+	if failure := r.able(); failure != nil {
+		return failure
 	}
-	// Looked for before anything is sent: wrappers may misbehave.
-	r.resolver, _ = userapi.Ability[userapi.Resolver](r.creator)
-	r.repeater, _ = userapi.Ability[userapi.Repeater](r.creator)
-	r.finisher, _ = userapi.Ability[userapi.Finisher](r.creator)
-
-	user, failure := r.create(r.ctx, ActionCreate, r.creator.CreateUser)
-	var unknown *userapi.Error // the last create whose outcome was
-	var ended time.Time        // when it ended
-	for creates := 1; ; creates++ {
+	var user *userapi.User
+	var failure, unknown *userapi.Error // the last create's, and the last whose outcome was unknown
+	var ended time.Time                 // when that one ended
+	if r.resuming.IsZero() {
+		user, failure = r.create(r.ctx, ActionCreate, r.creator.CreateUser)
+	} else {
+		failure = &userapi.Error{Op: opEnsure, Code: codeResumed, Err: errResumed}
+	}
+	creates := 1 // that this call sent
+	if !r.resuming.IsZero() {
+		creates = 0
+	}
+	for ; ; creates++ {
 		switch {
 		case failure == nil:
 			return r.done(DispositionCreated, user, nil)
@@ -199,8 +222,14 @@ func (r *run) absent(e, unknown *userapi.Error, ended time.Time) *userapi.Error 
 	return r.failed(revised(e, userapi.OutcomeRejected))
 }
 
-// codeUnproven is the code of an absence that was not seen for long enough.
-const codeUnproven = "absence_unproven"
+// The codes of an absence that was not seen for long enough, and of a create that an
+// earlier run began.
+const (
+	codeUnproven = "absence_unproven"
+	codeResumed  = "resumed"
+)
+
+var errResumed = errors.New("the outcome of an earlier run's create is not known")
 
 // create calls one of the creator's functions that create.
 func (r *run) create(ctx context.Context, action Action, call func(context.Context, userapi.CreateUserRequest) (*userapi.User, error)) (*userapi.User, *userapi.Error) {
@@ -310,6 +339,20 @@ func (r *run) created(e *userapi.Error) *userapi.Error {
 // recovered ends the run with a user that a look-up found.
 func (r *run) recovered(u *userapi.User) *userapi.Error {
 	return r.done(DispositionRecovered, u, r.finish(u))
+}
+
+// finishOnly ends the run with a user that an earlier one made, once its second step
+// is done.
+func (r *run) finishOnly(d Disposition, u *userapi.User) *userapi.Error {
+	if failure := r.able(); failure != nil {
+		return failure
+	}
+	if r.finisher == nil {
+		return r.done(d, u, &userapi.Error{
+			Provider: u.Provider, Op: "finish user", Code: "no_finisher", Outcome: userapi.OutcomeCreated, User: u, UserID: u.ID,
+		})
+	}
+	return r.done(d, u, r.finish(u))
 }
 
 // finish carries out the second step of a create, where there is one.

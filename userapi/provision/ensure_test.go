@@ -354,7 +354,7 @@ func TestResultIsShownWithoutValues(t *testing.T) {
 
 func TestDispositionsAreFrozen(t *testing.T) {
 	t.Parallel()
-	for i, name := range []string{"unknown", "not_sent", "rejected", "created", "recovered", "existing"} {
+	for i, name := range []string{"unknown", "not_sent", "rejected", "created", "recovered", "existing", "undone"} {
 		d := provision.Disposition(i)
 		assert.Equal(t, name, d.String())
 		text, err := d.MarshalText()
@@ -363,7 +363,7 @@ func TestDispositionsAreFrozen(t *testing.T) {
 		require.NoError(t, back.UnmarshalText(text))
 		assert.Equal(t, d, back)
 	}
-	assert.Equal(t, "disposition(6)", provision.Disposition(6).String())
+	assert.Equal(t, "disposition(7)", provision.Disposition(7).String())
 	require.Error(t, new(provision.Disposition).UnmarshalText([]byte("other")))
 }
 

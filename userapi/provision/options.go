@@ -1,11 +1,20 @@
 package provision
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
 
 const (
 	defaultMaxCreates = 3
 	defaultGrace      = 15 * time.Second
 	defaultPatience   = 5 * time.Second
+	defaultLease      = 2 * time.Minute
+	defaultFailures   = 5
+	defaultPause      = 30 * time.Second
+	defaultParallel   = 8
 )
 
 type options struct {
@@ -13,9 +22,32 @@ type options struct {
 	maxCreates int
 	grace      time.Duration
 	patience   time.Duration
+	resuming   time.Time
+
+	// A Provisioner's own.
+	requestKeys []userapi.Secret
+	lease       time.Duration
+	failures    int
+	pause       time.Duration
+	parallel    int
+	onRecord    func(Record)
 }
 
-// An Option changes what Ensure does.
+func chosen(opts []Option) options {
+	o := options{
+		maxCreates: defaultMaxCreates, grace: defaultGrace, patience: defaultPatience,
+		lease: defaultLease, failures: defaultFailures, pause: defaultPause, parallel: defaultParallel,
+	}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(&o)
+		}
+	}
+	return o
+}
+
+// An Option changes what Ensure does, and what a Provisioner does: its comment says
+// where it is for one of the two alone.
 type Option func(*options)
 
 // AdoptMatching makes a user that is there already, and whose every identity key
@@ -41,3 +73,45 @@ func Grace(d time.Duration) Option { return func(o *options) { o.grace = max(d, 
 // grace is shorter than what is left of it the outcome stays unknown. It is waited for
 // only at the end: while a create can be repeated it is, since the two would collide.
 func Patience(d time.Duration) Option { return func(o *options) { o.patience = max(d, 0) } }
+
+// Resuming tells Ensure that an earlier call with the same request and key began at
+// the given time, by this machine's clock, and that its outcome is not known: it asks
+// first, and creates only where Ensure would repeat a create. The zero time changes
+// nothing. A Provisioner knows from its ledger what to resume, and ignores it.
+func Resuming(started time.Time) Option { return func(o *options) { o.resuming = started } }
+
+// RequestKeys are the keys, of 16 bytes or more, of the fingerprints by which a
+// Provisioner knows whether a key is used again with another request. Fingerprints are
+// made with the first; the others are older ones that the ledger may still hold. A
+// fingerprint is an HMAC-SHA-256 of the request without its passwords: whoever has the
+// ledger and not the keys learns nothing of it. Every process on one ledger must have
+// the same keys. New requires this option for every ledger but Memory.
+func RequestKeys(newest userapi.Secret, older ...userapi.Secret) Option {
+	return func(o *options) { o.requestKeys = append([]userapi.Secret{newest}, slices.Clone(older)...) }
+}
+
+// Lease is for how long a run of a Provisioner's holds a target that it is creating,
+// and so how long that may take, the grace included: another run takes it over only
+// then. The default is 2 min. After a crash, a ledger that several processes share
+// leaves such a target alone until its lease is over. It is also how far the clocks of
+// those processes may be apart before one disturbs another, which costs calls and
+// makes no second user where the vendor can be asked.
+func Lease(d time.Duration) Option { return func(o *options) { o.lease = d } }
+
+// Pause has a Provisioner leave a target alone for the time d once so many creates or
+// look-ups in a row failed there because the vendor was unavailable or too slow; then
+// one sign-up tries it, and the others follow when that got an answer. Meanwhile
+// nothing is sent to it, and the other targets go on. The default is 30 s after 5
+// failures; 0 failures never pause.
+func Pause(failures int, d time.Duration) Option {
+	return func(o *options) { o.failures, o.pause = max(failures, 0), max(d, 0) }
+}
+
+// Parallel is how many sign-ups a Provisioner's Resume works on at once. The default
+// is 8, and less than 1 counts as 1.
+func Parallel(n int) Option { return func(o *options) { o.parallel = max(n, 1) } }
+
+// OnRecord has a Provisioner call f with each record that it has stored, for progress
+// and metrics. f is called by several goroutines at once, and what it is given holds
+// no personal data.
+func OnRecord(f func(Record)) Option { return func(o *options) { o.onRecord = f } }

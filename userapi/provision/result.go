@@ -14,12 +14,13 @@ import (
 
 // A Result says what became of a user that was asked for, and how that is known.
 type Result struct {
-	// Target is the vendor's name; "" when nothing told it.
+	// Target is the vendor's name, "" when nothing told it; of a Provisioner, the
+	// target's.
 	Target      string
 	Disposition Disposition
 	// User is set with DispositionCreated, Recovered and Existing.
 	User *userapi.User
-	// Err is the *userapi.Error that Ensure returned, nil for none. It may stand beside
+	// Err is a *userapi.Error, the one that Ensure returned, nil for none. It may stand beside
 	// a User: the user exists, and its second step is unfinished or what the vendor
 	// told of it was cut off.
 	Err error
@@ -29,6 +30,9 @@ type Result struct {
 	IdempotencyKey string
 	// Started is when the first create began.
 	Started time.Time
+	// Recorded is set where a Provisioner repeats what its ledger has of an earlier run:
+	// nothing was sent, and of the User no more is known than Provider, ID and Proof.
+	Recorded bool
 	// Steps are what was done, in order.
 	Steps []Step
 }
@@ -45,11 +49,12 @@ const (
 	// age.
 	ActionResolve Action = "resolve"
 	ActionAdopt   Action = "adopt"
-	// ActionFinish is a call of FinishUser.
+	// ActionFinish is a call of FinishUser, ActionDelete one of DeleteUser.
 	ActionFinish Action = "finish"
+	ActionDelete Action = "delete"
 )
 
-// A Step is a call that Ensure made. It holds no value of the request.
+// A Step is a call that was made. It holds no value of the request.
 type Step struct {
 	Action   Action        `json:"action"`
 	Started  time.Time     `json:"started"`
@@ -96,6 +101,9 @@ func (r Result) String() string {
 	b.WriteString("user at " + r.target() + ": " + r.Disposition.String())
 	if r.User != nil {
 		b.WriteString(" as " + r.User.ID + " (proof " + r.User.Proof.String() + ")")
+	}
+	if r.Recorded {
+		b.WriteString("; by the ledger")
 	}
 	for i, s := range r.Steps {
 		if i == 0 {
@@ -151,8 +159,9 @@ func (r Result) MarshalJSON() ([]byte, error) {
 		Proof       *userapi.Proof `json:"proof,omitempty"`
 		Err         error          `json:"error,omitempty"`
 		Started     time.Time      `json:"started,omitzero"`
+		Recorded    bool           `json:"recorded,omitempty"`
 		Steps       []Step         `json:"steps,omitempty"`
-	}{Target: r.Target, Disposition: r.Disposition, UserID: r.userID(), Err: r.Err, Started: r.Started, Steps: r.Steps}
+	}{Target: r.Target, Disposition: r.Disposition, UserID: r.userID(), Err: r.Err, Started: r.Started, Recorded: r.Recorded, Steps: r.Steps}
 	if r.User != nil {
 		shown.Proof = &r.User.Proof
 	}

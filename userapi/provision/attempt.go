@@ -1,0 +1,303 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// The codes of what a Provisioner finds of a target without asking the vendor.
+const (
+	codeInProgress  = "in_progress"  // another run is at work on it
+	codeWaits       = "waits"        // a target before it has no user
+	codePaused      = "paused"       // the vendor failed too often
+	codeRemapped    = "remapped"     // Target.Map gives another request than the one that was sent
+	codeUndone      = "undone"       // the sign-up was undone
+	codeRecorded    = "recorded"     // it is the ledger's word
+	codeOtherTarget = "other_target" // the request is invalid for another target
+	codeRecord      = "record"       // the outcome could not be recorded
+)
+
+// How often another run's progress is looked at.
+const (
+	firstPoll = 20 * time.Millisecond
+	lastPoll  = time.Second
+)
+
+// target does what is left to do for one target.
+func (s *signup) target(ctx context.Context, t *target) Result {
+	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
+		rec := s.record(t)
+		if res, final := s.standing(t, rec); final {
+			return res
+		}
+		held := s.held(rec)
+		if held && (s.resumes || ctx.Err() != nil) {
+			return s.open(t, rec, codeInProgress, ctx.Err())
+		}
+		if !held {
+			if res, final := s.attempt(ctx, t, rec); final {
+				return res
+			}
+		}
+		sleep(ctx, poll)
+		if failure := s.load(context.WithoutCancel(ctx)); failure != nil {
+			return s.failed(t, failure)
+		}
+	}
+}
+
+// sleep waits, and reports whether the context went on.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// held reports whether another run has the target.
+func (s *signup) held(rec Record) bool {
+	return rec.State == StateIntent && rec.Owner != s.owner && time.Now().Before(rec.Until)
+}
+
+// standing returns the result of a target at which nothing is left to do.
+func (s *signup) standing(t *target, rec Record) (res Result, final bool) {
+	switch {
+	case rec.Revision == 0 && s.unrecorded != nil:
+		return s.failed(t, s.unrecorded), true
+	case rec.Revision == 0, rec.State == StateUndone, rec.State == StateDeleting,
+		s.settles && (rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected):
+		return s.undone(t, rec), true
+	case rec.State.HasUser() && (!rec.Unfinished || s.settles), s.resumes && !rec.Open():
+		return recorded(t.Name, rec), true
+	}
+	return Result{}, false
+}
+
+// undone is the result of a target whose sign-up was undone.
+func (s *signup) undone(t *target, rec Record) Result {
+	e := refused(userapi.KindInvalid, "IdempotencyKey", codeUndone, "names a sign-up that was undone; a new one needs another key")
+	e.Code = codeUndone
+	if rec.State == StateDeleting {
+		e.Outcome, e.UserID = userapi.OutcomeUnknown, rec.UserID
+		return s.failed(t, e)
+	}
+	res := s.failed(t, e)
+	res.Disposition, res.Recorded = DispositionUndone, true
+	return res
+}
+
+// recorded is what the ledger has of a target.
+func recorded(target string, rec Record) Result {
+	res := Result{Target: target, IdempotencyKey: rec.Key, Started: rec.Started, Recorded: true}
+	e := &userapi.Error{Provider: rec.Provider, Op: opSignUp, Kind: rec.Kind, Code: codeRecorded, UserID: rec.UserID}
+	switch rec.State {
+	case StateCreated, StateRecovered, StateExisting:
+		res.Disposition = map[State]Disposition{
+			StateCreated: DispositionCreated, StateRecovered: DispositionRecovered, StateExisting: DispositionExisting,
+		}[rec.State]
+		res.User = rec.user()
+		if !rec.Unfinished {
+			return res
+		}
+		e.Outcome, e.User = userapi.OutcomeCreated, res.User
+	case StateUndone:
+		res.Disposition = DispositionUndone
+		return res
+	case StateQueued, StateNotSent:
+		res.Disposition, e.Outcome = DispositionNotSent, userapi.OutcomeNotSent
+	case StateRejected:
+		res.Disposition, e.Outcome = DispositionRejected, userapi.OutcomeRejected
+	case StateIntent, StateUnknown, StateDeleting:
+	}
+	res.Err = e
+	return res
+}
+
+// user returns what a record tells of its user.
+func (r Record) user() *userapi.User {
+	return &userapi.User{Provider: r.Provider, ID: r.UserID, Proof: r.Proof}
+}
+
+// open is the result of a target that is left as it is, for a reason of ours.
+func (s *signup) open(t *target, rec Record, code string, below error) Result {
+	if rec.Owner == s.owner && rec.State == StateIntent {
+		rec.State = StateNotSent // a claim of this run's, and nothing was sent
+	}
+	rec.Unfinished = rec.State.HasUser()
+	res := recorded(t.Name, rec)
+	var e *userapi.Error
+	if errors.As(res.Err, &e) {
+		e.Code = code
+		if below != nil {
+			e.Err = below
+		}
+		if code != codeRecorded {
+			e.Kind = userapi.KindUnavailable
+		}
+	}
+	return res
+}
+
+// unresolved reports whether a create was sent, perhaps, and nobody knows what became
+// of it. A user that was proven absent is asked for again before it is created: its
+// create may have been carried out late.
+func (r Record) unresolved() bool {
+	return r.State == StateIntent || r.State == StateUnknown ||
+		r.State == StateRejected && r.Kind == userapi.KindNotFound && !r.Decided
+}
+
+// attempt creates, resolves or finishes the user of one target. It is not final where
+// another run was faster.
+func (s *signup) attempt(ctx context.Context, t *target, rec Record) (res Result, final bool) {
+	own := rec.State == StateIntent && rec.Owner == s.owner
+	users, waits := s.usersBefore(t)
+	if waits != "" {
+		res = s.open(t, rec, codeWaits, nil)
+		var e *userapi.Error
+		if errors.As(res.Err, &e) {
+			e.FieldErrors = []userapi.FieldError{{VendorField: "After", Code: codeWaits, Message: waits + " has no user"}}
+		}
+		return res, true
+	}
+	req := t.request(s.req, users)
+	sent, err := s.p.keys.of(req)
+	switch {
+	case err != nil && (rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected):
+		return s.failed(t, asError(err)), true
+	case err != nil:
+		return s.open(t, rec, codeRemapped, err), true
+	}
+
+	_, asks := userapi.Ability[userapi.Resolver](t.Creator)
+	resumes := !own && rec.unresolved()
+	if same, _ := s.p.keys.match(rec.Sent, req); resumes && !same {
+		if rec.State != StateRejected {
+			return s.open(t, rec, codeRemapped, nil), true
+		}
+		resumes = false // nothing of the other request is left
+	}
+	if resumes && !asks {
+		return s.undecided(ctx, t, rec)
+	}
+	if ctx.Err() != nil && !own && !resumes {
+		return s.open(t, rec, codeRecorded, ctx.Err()), true
+	}
+
+	pass, wait := t.breaker.allow()
+	if pass == nil {
+		return s.paused(ctx, t, rec, wait)
+	}
+	defer pass.dropped()
+	if !own && !rec.State.HasUser() {
+		next := rec
+		s.claim(&next, sent, !resumes)
+		stored, failure := s.store(ctx, userapi.OutcomeNotSent, next)
+		switch {
+		case failure == nil:
+			rec = stored
+		case errors.Is(failure, ErrStale):
+			return Result{}, false
+		case resumes:
+			failure.Outcome = userapi.OutcomeUnknown
+			return s.failed(t, failure), true
+		default:
+			return s.failed(t, failure), true
+		}
+	}
+
+	res = s.call(ctx, t, rec, req, resumes)
+	pass.ended(ctx, res.Err)
+	return s.settle(ctx, t, rec, res)
+}
+
+// usersBefore returns the users of the targets before t, and the first target that has
+// none.
+func (s *signup) usersBefore(t *target) (users map[string]*userapi.User, waits string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	users = map[string]*userapi.User{}
+	for _, b := range t.before {
+		if s.users[b.Name] == nil {
+			return nil, b.Name
+		}
+		users[b.Name] = s.users[b.Name]
+	}
+	return users, ""
+}
+
+// call has Ensure, or the part of it that is left, done.
+func (s *signup) call(ctx context.Context, t *target, rec Record, req userapi.CreateUserRequest, resumes bool) Result {
+	o := s.p.options
+	o.resuming = time.Time{}
+	if resumes {
+		o.resuming = rec.Started
+	}
+	if s.settles {
+		o.maxCreates = 0
+	}
+	do := (*run).ensure
+	if rec.State.HasUser() {
+		d := recorded(t.Name, rec).Disposition
+		do = func(r *run) *userapi.Error { return r.finishOnly(d, rec.user()) }
+	} else {
+		// Nothing is created any more once another run may take the target over.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, rec.Until.Add(-o.grace-o.lease/10))
+		defer cancel()
+	}
+	res, _ := newRun(ctx, t.Creator, req, o).result(do)
+	res.Target, res.IdempotencyKey = t.Name, s.req.IdempotencyKey
+	if !rec.Started.IsZero() {
+		res.Started = rec.Started
+	}
+	return res
+}
+
+// ended tells the breaker what a result says of the vendor.
+func (c *call) ended(ctx context.Context, err error) {
+	e := asError(err)
+	switch {
+	case e == nil:
+		c.answered()
+	case e.Kind == userapi.KindUnavailable || e.Kind == userapi.KindTimeout:
+		if ctx.Err() == nil {
+			c.failed()
+		}
+	case e.StatusCode != 0:
+		c.answered()
+	}
+}
+
+// undecided is the result of a target that cannot be asked what became of a create:
+// a person decides.
+func (s *signup) undecided(ctx context.Context, t *target, rec Record) (res Result, final bool) {
+	if rec.State == StateIntent {
+		next := rec
+		next.State, next.Until = StateUnknown, time.Time{}
+		if _, failure := s.store(context.WithoutCancel(ctx), userapi.OutcomeUnknown, next); failure != nil && errors.Is(failure, ErrStale) {
+			return Result{}, false
+		}
+	}
+	rec.State = StateUnknown
+	return recorded(t.Name, rec), true
+}
+
+// paused is the result of a target that is left alone for a while.
+func (s *signup) paused(ctx context.Context, t *target, rec Record, wait time.Duration) (res Result, final bool) {
+	res = s.open(t, rec, codePaused, nil)
+	var e *userapi.Error
+	if errors.As(res.Err, &e) {
+		e.RetryAfter = wait
+	}
+	if rec.State == StateIntent && rec.Owner == s.owner {
+		return s.settle(ctx, t, rec, res)
+	}
+	return res, true
+}

@@ -1,0 +1,79 @@
+package provision
+
+import (
+	"sync"
+	"time"
+)
+
+// A breaker leaves a target alone for a while once too much failed there.
+type breaker struct {
+	limit int // failures in a row; 0 never pauses
+	pause time.Duration
+
+	mu       sync.Mutex
+	failures int
+	until    time.Time // when the pause ends; zero for none
+	probing  bool      // one call tries the target after a pause
+}
+
+// A call of a breaker is to be ended by one of its methods; the first one counts.
+type call struct {
+	b     *breaker
+	probe bool
+	over  bool
+}
+
+// allow lets a call through, or says for how long the target is still left alone.
+func (b *breaker) allow() (c *call, wait time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.until.IsZero() {
+		return &call{b: b}, 0
+	}
+	if wait = time.Until(b.until); wait > 0 {
+		return nil, wait
+	}
+	if b.probing {
+		return nil, 0
+	}
+	b.probing = true
+	return &call{b: b, probe: true}, 0
+}
+
+// paused reports whether allow would let no call through.
+func (b *breaker) paused() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.until.IsZero() && (b.probing || time.Until(b.until) > 0)
+}
+
+// answered ends a call to which the vendor had an answer, whichever.
+func (c *call) answered() {
+	c.end(func(b *breaker) { b.failures, b.until = 0, time.Time{} })
+}
+
+// failed ends a call to which the vendor had none.
+func (c *call) failed() {
+	c.end(func(b *breaker) {
+		b.failures++
+		if b.limit > 0 && (c.probe || b.failures >= b.limit) {
+			b.until = time.Now().Add(b.pause)
+		}
+	})
+}
+
+// dropped ends a call that says nothing of the vendor.
+func (c *call) dropped() { c.end(func(*breaker) {}) }
+
+func (c *call) end(change func(*breaker)) {
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
+	if c.over {
+		return
+	}
+	c.over = true
+	if c.probe {
+		c.b.probing = false
+	}
+	change(c.b)
+}

@@ -1,0 +1,90 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A Decision is what a person found out about a user of which the vendor cannot be
+// asked. The zero value decides nothing and is refused.
+type Decision struct {
+	exists, absent bool
+	userID         string
+}
+
+// UserExists decides that the user exists, under the given id.
+func UserExists(id string) Decision { return Decision{exists: true, userID: id} }
+
+// UserAbsent decides that there is no such user: the next run may create one.
+func UserAbsent() Decision { return Decision{absent: true} }
+
+// Decide records a person's decision about a target whose outcome is unknown, and
+// nobody is at work on. UserExists makes it DispositionRecovered, which Undo does not
+// delete; its second step is carried out by the next run. UserAbsent makes it
+// DispositionRejected with a KindNotFound, and the next run creates the user; at Mixin,
+// [mixin.KeyDir] must be told as well. Of a user whose deletion by Undo is open,
+// UserAbsent says that it is gone. Whatever the ledger knows cannot be decided
+// otherwise: that is an ErrInvalid.
+//
+// [mixin.KeyDir]: https://pkg.go.dev/github.com/enlist-go/enlist/mixin#KeyDir
+func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision) (Result, error) {
+	res := Result{Target: target, IdempotencyKey: key}
+	refuse := func(e *userapi.Error) (Result, error) {
+		e.Outcome = userapi.OutcomeUnknown
+		res.Err = e
+		return res, e
+	}
+	if d.exists == d.absent || d.exists && d.userID == "" {
+		return refuse(refused(userapi.KindInvalid, "", "required", "a Decision must be UserExists with an id, or UserAbsent"))
+	}
+	records, failure := p.load(ctx, key)
+	if failure != nil {
+		return refuse(failure)
+	}
+	i, found := place(records, target)
+	if !found {
+		return refuse(&userapi.Error{Op: opDecide, Kind: userapi.KindNotFound, FieldErrors: []userapi.FieldError{
+			{VendorField: "Target", Code: "unknown", Message: "the ledger has nothing of it under that key"},
+		}})
+	}
+	rec := records[i]
+	switch {
+	case rec.State == StateIntent && time.Now().Before(rec.Until):
+		return refuse(&userapi.Error{Op: opDecide, Kind: userapi.KindConflict, Code: codeInProgress})
+	case rec.State == StateDeleting && d.absent:
+		rec.State = StateUndone
+	case rec.State != StateIntent && rec.State != StateUnknown:
+		res = recorded(target, rec)
+		res.Err = &userapi.Error{Op: opDecide, Kind: userapi.KindInvalid, Code: "known", Outcome: userapi.OutcomeUnknown, FieldErrors: []userapi.FieldError{
+			{VendorField: "Decision", Code: "known", Message: "the ledger knows: " + string(rec.State)},
+		}}
+		return res, res.Err
+	case d.absent:
+		rec.State, rec.Kind, rec.UserID = StateRejected, userapi.KindNotFound, ""
+	default:
+		rec.State, rec.Kind, rec.UserID, rec.Proof = StateRecovered, userapi.KindUnknown, d.userID, userapi.ProofNone
+		if t := p.byName[target]; t != nil {
+			_, rec.Unfinished = userapi.Ability[userapi.Finisher](t.Creator)
+		}
+	}
+	rec.Decided, rec.Until = true, time.Time{}
+	stored, err := p.store(ctx, p.ledger, rec)
+	if err != nil {
+		failure := ledgerError(err, userapi.OutcomeUnknown)
+		if errors.Is(err, ErrStale) {
+			failure.Kind = userapi.KindConflict
+		}
+		return refuse(failure)
+	}
+	res = recorded(target, stored[0])
+	if stored[0].State.HasUser() {
+		res.Err = nil
+	}
+	return res, nil
+}
+
+// opDecide is the Op of what Decide refuses.
+const opDecide = "decide"

@@ -1,0 +1,181 @@
+package provision
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A Target is one place where a sign-up needs a user.
+type Target struct {
+	// Name is the target's own name, such as "crm": 1 to 255 bytes of printable UTF-8. The
+	// ledger knows the target by it, so it must not change, nor be given to another
+	// creator.
+	Name string
+	// Creator creates the user. What it is able to do beside that decides what becomes
+	// of a create whose outcome is unknown, and whether it can be undone.
+	Creator userapi.Creator
+	// After names the targets that must have a user before this one is created; empty,
+	// the target does not wait.
+	After []string
+	// Map returns the request for this target; nil sends the sign-up's own. users holds,
+	// by their targets' names, copies of the users of the targets that this one comes
+	// after, directly or not. Rely on Provider and ID alone: of a user that an earlier
+	// run made the ledger has no more. Map must return the same for the same request
+	// and ids each time, or a create whose outcome is unknown stays so; it must not change
+	// what req refers to. The IdempotencyKey is kept if Map returns none.
+	Map func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest
+}
+
+// A Provisioner creates the users of a sign-up at several targets, and remembers in a
+// ledger what became of each. It is safe for concurrent use, and several processes may
+// have one on the same ledger, with the same targets.
+type Provisioner struct {
+	ledger  Ledger
+	targets []*target
+	byName  map[string]*target
+	keys    fingerprints
+	options options
+}
+
+// A target is a Target with what the Provisioner knows of it.
+type target struct {
+	Target
+
+	index   int
+	before  []*target // the targets that it comes after, directly or not
+	breaker *breaker
+}
+
+// New returns a Provisioner. The error tells every bad setting at once.
+func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) {
+	p := &Provisioner{ledger: ledger, byName: map[string]*target{}, options: chosen(opts)}
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf("provision: "+format, args...)) }
+
+	if ledger == nil {
+		fault("Ledger must not be nil")
+	}
+	p.keys = p.options.requestKeys
+	if m, ok := ledger.(*Memory); ok && m != nil && len(p.keys) == 0 {
+		p.keys = fingerprints{m.requestKey()}
+	}
+	if len(p.keys) == 0 {
+		fault("RequestKeys is required with a ledger that is not in memory")
+	}
+	for i, key := range p.keys {
+		if len(key) < minRequestKey {
+			fault("key %d of RequestKeys must have %d bytes or more", i+1, minRequestKey)
+		}
+	}
+	if p.options.lease < 2*p.options.grace || p.options.lease <= 0 {
+		fault("Lease must be positive, and at least twice the Grace")
+	}
+	if len(targets) == 0 {
+		fault("at least one Target is required")
+	}
+	for i, t := range targets {
+		switch {
+		case !printable(t.Name):
+			fault("Name of target %d must be 1 to %d bytes of printable UTF-8", i+1, maxName)
+		case p.byName[t.Name] != nil:
+			fault("target %q is there twice", t.Name)
+		}
+		if t.Creator == nil {
+			fault("Creator of target %q must not be nil", t.Name)
+		}
+		t.After = slices.Clone(t.After)
+		own := &target{Target: t, index: i, breaker: &breaker{limit: p.options.failures, pause: p.options.pause}}
+		p.targets = append(p.targets, own)
+		p.byName[t.Name] = own
+	}
+	for _, t := range p.targets {
+		for _, name := range t.After {
+			if p.byName[name] == nil {
+				fault("target %q comes after %q, which is no target", t.Name, name)
+			}
+		}
+	}
+	for _, t := range p.targets {
+		before := map[string]bool{}
+		p.precede(t, before)
+		if before[t.Name] {
+			fault("target %q comes after itself", t.Name)
+		}
+		for _, name := range slices.Sorted(maps.Keys(before)) {
+			t.before = append(t.before, p.byName[name])
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// minRequestKey is what keeps a key of fingerprints from being guessed.
+const minRequestKey = 16
+
+// precede collects the names of all targets that t comes after.
+func (p *Provisioner) precede(t *target, names map[string]bool) {
+	for _, name := range t.After {
+		if next := p.byName[name]; next != nil && !names[name] {
+			names[name] = true
+			p.precede(next, names)
+		}
+	}
+}
+
+// request returns what the target is sent. users are those of the targets before it.
+func (t *target) request(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
+	if t.Map == nil {
+		return req
+	}
+	own := map[string]*userapi.User{}
+	for _, b := range t.before {
+		if u := users[b.Name]; u != nil {
+			own[b.Name] = new(*u)
+		}
+	}
+	mapped := t.Map(req, own)
+	if mapped.IdempotencyKey == "" {
+		mapped.IdempotencyKey = req.IdempotencyKey
+	}
+	return mapped
+}
+
+// preflight validates a request locally, where the creator is able to.
+func (t *target) preflight(req userapi.CreateUserRequest) *userapi.Error {
+	checker, ok := userapi.Ability[userapi.Preflighter](t.Creator)
+	if !ok {
+		return nil
+	}
+	e := asError(checker.PreflightUser(req))
+	if e != nil {
+		e = revised(e, userapi.OutcomeNotSent)
+		e.Op = opSignUp
+	}
+	return e
+}
+
+// opSignUp is the Op of what a Provisioner finds, before and beside any vendor.
+const opSignUp = "sign up user"
+
+// refused is the error of a sign-up of which nothing is sent, because of one field.
+func refused(kind userapi.Kind, field, code, message string) *userapi.Error {
+	return &userapi.Error{Op: opSignUp, Kind: kind, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
+		{Field: field, Code: code, Message: message},
+	}}
+}
+
+// names lists targets in prose.
+func names(targets []*target) string {
+	var all []string
+	for _, t := range targets {
+		all = append(all, t.Name)
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,190 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// Resumed is what Resume did about one sign-up.
+type Resumed struct {
+	// Key is the sign-up's IdempotencyKey.
+	Key string
+	// Results are as CreateUser returns them, or Undo where the sign-up was being
+	// undone; nil where the request was not to be had.
+	Results []Result
+	// Err joins the errors of the results, or is the one for which there are none.
+	Err error
+}
+
+// openPage is how many keys are asked for at once.
+const openPage = 100
+
+// Resume goes on with every sign-up that the ledger has open: after a crash, and now
+// and then, when vendors failed. load returns the request of a key, as it was given to
+// CreateUser or Queue, since the ledger does not have it; the password need not be the
+// same, nor be there, where no user is to be created any more. load is called by several
+// goroutines at once.
+//
+// What is open is what Record.Open says. What another run holds, or held less than a
+// Lease ago, is left to it, and so is what a vendor refused because of the request. A
+// sign-up that was being undone is undone. Targets at which an unknown outcome cannot be
+// settled are told each time, until Decide.
+//
+// The sign-ups come in the byte order of their keys. The error joins theirs, and is
+// also that of the ledger or of the context when not all were reached.
+func (p *Provisioner) Resume(ctx context.Context, load func(ctx context.Context, key string) (userapi.CreateUserRequest, error)) ([]Resumed, error) {
+	if load == nil {
+		return nil, refused(userapi.KindInvalid, "", "required", "load must not be nil")
+	}
+	var all []*Resumed
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, p.options.parallel)
+	var panics []any // of load, and of what CreateUser lets go on
+	var mu sync.Mutex
+	failure := func() error {
+		for after := ""; ; {
+			keys, err := p.ledger.Open(ctx, after, openPage)
+			if err != nil {
+				return ledgerError(err, userapi.OutcomeUnknown)
+			}
+			for _, key := range keys {
+				select {
+				case slots <- struct{}{}:
+				case <-ctx.Done():
+				}
+				if ctx.Err() != nil {
+					return ledgerError(ctx.Err(), userapi.OutcomeUnknown)
+				}
+				r := &Resumed{Key: key}
+				all = append(all, r)
+				wg.Go(func() {
+					defer func() {
+						if v := recover(); v != nil {
+							mu.Lock()
+							defer mu.Unlock()
+							panics = append(panics, v)
+						}
+						<-slots
+					}()
+					p.resume(ctx, r, load)
+				})
+				after = key
+			}
+			if len(keys) == 0 {
+				return nil
+			}
+		}
+	}()
+	wg.Wait()
+	if len(panics) > 0 {
+		panic(panics[0])
+	}
+	resumed := make([]Resumed, len(all))
+	errs := []error{failure}
+	for i, r := range all {
+		resumed[i] = *r
+		if r.Err != nil {
+			errs = append(errs, fmt.Errorf("sign-up %q: %w", r.Key, r.Err))
+		}
+	}
+	return resumed, errors.Join(errs...)
+}
+
+// resume goes on with one sign-up.
+func (p *Provisioner) resume(ctx context.Context, r *Resumed, load func(context.Context, string) (userapi.CreateUserRequest, error)) {
+	records, failure := p.load(ctx, r.Key)
+	if failure != nil {
+		r.Err = failure
+		return
+	}
+	var runs, undoes bool
+	var strangers []string
+	for _, rec := range records {
+		switch {
+		case !rec.Open():
+		case p.byName[rec.Target] == nil:
+			strangers = append(strangers, rec.Target)
+		case rec.State == StateDeleting:
+			undoes = true
+		default:
+			runs = true
+		}
+	}
+	if runs {
+		r.Results, r.Err = p.reload(ctx, r.Key, load)
+	}
+	if undoes {
+		results, err := p.Undo(ctx, r.Key)
+		r.Results, r.Err = results, err
+	}
+	if len(strangers) > 0 {
+		r.Err = errors.Join(r.Err, &userapi.Error{Op: opSignUp, Code: "no_target", FieldErrors: []userapi.FieldError{
+			{VendorField: "Target", Code: "unknown", Message: "the ledger has an open record of what is no target: " + strings.Join(strangers, ", ")},
+		}})
+	}
+}
+
+// reload runs a sign-up with the request that the caller gives back.
+func (p *Provisioner) reload(ctx context.Context, key string, load func(context.Context, string) (userapi.CreateUserRequest, error)) ([]Result, error) {
+	req, err := load(ctx, key)
+	if err != nil {
+		return nil, &userapi.Error{Op: "load request", Code: "load", Err: err}
+	}
+	switch req.IdempotencyKey {
+	case "", key:
+		req.IdempotencyKey = key
+	default:
+		return nil, refusedUnknown("IdempotencyKey", "different", "of the request that was loaded is another one")
+	}
+	return p.run(ctx, &signup{p: p, req: req, resumes: true})
+}
+
+// refusedUnknown is refused of a sign-up of which an earlier run may have made users.
+func refusedUnknown(field, code, message string) *userapi.Error {
+	e := refused(userapi.KindInvalid, field, code, message)
+	e.Outcome = userapi.OutcomeUnknown
+	return e
+}
+
+// Queue stores, by the Storer that is given, that the request is to be provisioned:
+// nothing is sent, and CreateUser or Resume goes on. With [SQL.Tx] that happens in a
+// transaction of the caller's own, together with what else a sign-up writes: an outbox.
+// A nil Storer is the Provisioner's ledger. The error matches ErrConflict, and ErrStale,
+// where the ledger has the key, and ErrInvalid where the request is at fault, as far as
+// that can be seen locally; then nothing is stored.
+func (p *Provisioner) Queue(ctx context.Context, to Storer, req userapi.CreateUserRequest) error {
+	s := &signup{p: p, req: req}
+	if failure := s.check(); failure != nil {
+		return failure
+	}
+	if failures := s.preflight(); failures != nil {
+		var all []error
+		for i, t := range p.targets {
+			if failures[i].Code != codeOtherTarget {
+				all = append(all, fmt.Errorf("%s: %w", t.Name, failures[i]))
+			}
+		}
+		return errors.Join(all...)
+	}
+	var next []Record
+	for _, t := range p.targets {
+		next = append(next, s.queued(t))
+	}
+	if to == nil {
+		to = p.ledger
+	}
+	if _, err := p.store(ctx, to, next...); err != nil {
+		failure := ledgerError(err, userapi.OutcomeNotSent)
+		if errors.Is(err, ErrStale) {
+			failure.Kind = userapi.KindConflict
+			failure.FieldErrors = []userapi.FieldError{{Field: "IdempotencyKey", Code: "taken", Message: "is in the ledger already"}}
+		}
+		return failure
+	}
+	return nil
+}

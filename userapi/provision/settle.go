@@ -1,0 +1,134 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// How long, and how often, the record of an outcome is tried to be stored.
+const (
+	settleTime  = 30 * time.Second
+	settleTries = 3
+	settleWait  = 100 * time.Millisecond
+)
+
+// outcome returns rec with what a result says.
+func (r Record) outcome(res Result) Record {
+	r.Until = time.Time{}
+	r.State = map[Disposition]State{
+		DispositionUnknown: StateUnknown, DispositionNotSent: StateNotSent, DispositionRejected: StateRejected,
+		DispositionCreated: StateCreated, DispositionRecovered: StateRecovered, DispositionExisting: StateExisting,
+	}[res.Disposition]
+	r.Kind, r.Unfinished = userapi.KindUnknown, false
+	if e := asError(res.Err); e != nil {
+		r.Kind = e.Kind
+		if e.Provider != "" {
+			r.Provider = e.Provider
+		}
+		if r.State == StateUnknown {
+			r.UserID = e.UserID
+		}
+		last := len(res.Steps) - 1
+		r.Unfinished = res.User != nil && (last < 0 || res.Steps[last].Action == ActionFinish && res.Steps[last].Err != nil)
+	}
+	if u := res.User; u != nil {
+		r.UserID, r.Proof = u.ID, u.Proof
+		if u.Provider != "" {
+			r.Provider = u.Provider
+		}
+	}
+	return r
+}
+
+// settle records a result, whatever became of the caller's context. It is not final
+// where another run knows more.
+func (s *signup) settle(ctx context.Context, t *target, rec Record, res Result) (Result, bool) {
+	next := rec.outcome(res)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	stored, failure := s.p.settle(ctx, next)
+	switch {
+	case failure == nil:
+		s.see([]Record{stored})
+		return res, true
+	case !errors.Is(failure, ErrStale):
+		return unrecorded(res, failure), true
+	case res.User == nil:
+		return Result{}, false
+	}
+	// Another run took the target over. That the user exists is known here for sure.
+	if load := s.load(ctx); load != nil {
+		return unrecorded(res, load), true
+	}
+	other := s.record(t)
+	switch {
+	case other.State.HasUser() && other.UserID == res.User.ID:
+		return res, true
+	case other.State.HasUser() || other.State == StateDeleting || other.State == StateUndone:
+		e := ledgerError(ErrStale, userapi.OutcomeCreated)
+		e.Candidates = []string{res.User.ID, other.UserID}
+		return unrecorded(res, e), true
+	}
+	next.Revision = other.Revision
+	if _, failure = s.p.settle(ctx, next); failure != nil {
+		return unrecorded(res, failure), true
+	}
+	return res, true
+}
+
+// unrecorded is a result whose outcome the ledger may not have: it holds the intent,
+// and the next run asks.
+func unrecorded(res Result, failure *userapi.Error) Result {
+	e := *failure
+	e.Code = codeRecord
+	e.Err = errors.Join(failure.Err, res.Err)
+	switch {
+	case res.User != nil:
+		e.Outcome, e.User, e.UserID, e.Provider = userapi.OutcomeCreated, res.User, res.User.ID, res.User.Provider
+	case res.Disposition == DispositionNotSent:
+		e.Outcome = userapi.OutcomeNotSent
+	case res.Disposition == DispositionRejected:
+		e.Outcome = userapi.OutcomeRejected
+	default:
+		e.Outcome = userapi.OutcomeUnknown
+	}
+	res.Err = &e
+	return res
+}
+
+// settle stores a record and tries again when the ledger fails: an outcome that is
+// known is worth it. An earlier try may have been stored all the same.
+func (p *Provisioner) settle(ctx context.Context, next Record) (Record, *userapi.Error) {
+	var err error
+	for try, wait := 1, settleWait; ; try, wait = try+1, 3*wait {
+		var stored []Record
+		if stored, err = p.store(ctx, p.ledger, next); err == nil {
+			return stored[0], nil
+		}
+		if errors.Is(err, ErrStale) && try > 1 {
+			if held, found := p.held(ctx, next); found {
+				return held, nil
+			}
+		}
+		if errors.Is(err, ErrStale) || try == settleTries || !sleep(ctx, wait) {
+			return Record{}, ledgerError(err, userapi.OutcomeUnknown)
+		}
+	}
+}
+
+// held returns the ledger's record if it is the one that was to be stored.
+func (p *Provisioner) held(ctx context.Context, next Record) (Record, bool) {
+	records, err := p.ledger.Load(ctx, next.Key)
+	if err != nil {
+		return Record{}, false
+	}
+	i, found := place(records, next.Target)
+	if !found {
+		return Record{}, false
+	}
+	r := records[i]
+	return r, r.Revision == next.Revision+1 && r.Owner == next.Owner && r.State == next.State && r.UserID == next.UserID
+}

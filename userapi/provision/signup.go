@@ -1,0 +1,332 @@
+package provision
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// CreateUser creates a user at every target that has none yet for the request's
+// IdempotencyKey, which is required, and settles what an earlier run with that key left
+// open. It returns a result for every target, in their order, always; the error joins
+// those of the results, each under its target's name, and is nil when every target has
+// a finished user.
+//
+// A fault that can be seen locally before anything is recorded of the key means that
+// nothing is sent anywhere. Later, no target's failure keeps another from its user. A
+// target that comes after one without a user is not sent, and waits for the next run.
+// Targets that were refused, or where nothing was sent, are tried again by each call.
+// While another run with the same key is at work CreateUser waits for it.
+//
+// A panic of a creator or of Target.Map is let go on here, once the other targets are
+// done.
+func (p *Provisioner) CreateUser(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
+	return p.run(ctx, &signup{p: p, req: req})
+}
+
+// A signup is one run of one key.
+type signup struct {
+	p   *Provisioner
+	req userapi.CreateUserRequest
+	// resumes leaves alone what other runs hold and what is closed.
+	resumes bool
+
+	fingerprint string
+	owner       string
+	settles     bool // the key is undone: what is open is settled, and nothing created
+	// unrecorded is why targets that the ledger does not have could not be added.
+	unrecorded *userapi.Error
+
+	mu      sync.Mutex
+	records map[string]Record        // by target, as last seen
+	users   map[string]*userapi.User // by target
+}
+
+func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
+	s.owner = rand.Text()
+	s.records, s.users = map[string]Record{}, map[string]*userapi.User{}
+	if failures := s.begin(ctx); failures != nil {
+		results := make([]Result, len(p.targets))
+		for i, t := range p.targets {
+			results[i] = s.failed(t, failures[i])
+		}
+		return results, joined(results)
+	}
+
+	results := make([]Result, len(p.targets))
+	done := make([]chan struct{}, len(p.targets))
+	for i := range done {
+		done[i] = make(chan struct{})
+	}
+	var wg sync.WaitGroup
+	var once sync.Once
+	var panicked error
+	for i, t := range p.targets {
+		wg.Go(func() {
+			defer close(done[i])
+			// Replaced, unless the creator ends its goroutine.
+			results[i] = s.failed(t, &userapi.Error{Op: opSignUp, Err: errNoUser})
+			defer func() {
+				if v := recover(); v != nil {
+					once.Do(func() { panicked = panicOf(t, v) })
+				}
+			}()
+			for _, b := range t.before {
+				<-done[b.index]
+			}
+			res := s.target(ctx, t)
+			results[i] = res
+			if res.User != nil {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.users[t.Name] = res.User
+			}
+		})
+	}
+	wg.Wait()
+	if panicked != nil {
+		panic(panicked)
+	}
+	return results, joined(results)
+}
+
+func panicOf(t *target, v any) error {
+	stack := debug.Stack()
+	if err, ok := v.(error); ok {
+		return fmt.Errorf("provision: target %q: %w\n\n%s", t.Name, err, stack)
+	}
+	return fmt.Errorf("provision: target %q: %v\n\n%s", t.Name, v, stack)
+}
+
+// joined returns the errors of the results.
+func joined(results []Result) error {
+	var all []error
+	for _, r := range results {
+		if r.Err != nil {
+			all = append(all, fmt.Errorf("%s: %w", r.Target, r.Err))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// failed is a result without a user.
+func (s *signup) failed(t *target, e *userapi.Error) Result {
+	r := run{res: Result{Target: t.Name, IdempotencyKey: s.req.IdempotencyKey}}
+	r.res.Err = r.failed(e)
+	return r.res
+}
+
+// everywhere gives one error to every target.
+func (s *signup) everywhere(e *userapi.Error) []*userapi.Error {
+	return slices.Repeat([]*userapi.Error{e}, len(s.p.targets))
+}
+
+// begin reads what the ledger has of the key and adds what it has not. It returns an
+// error for every target when none may be tried.
+func (s *signup) begin(ctx context.Context) []*userapi.Error {
+	if failure := s.check(); failure != nil {
+		return s.everywhere(failure)
+	}
+	for {
+		if failure := s.load(ctx); failure != nil {
+			return s.everywhere(failure)
+		}
+		for _, r := range s.records {
+			s.settles = s.settles || r.State == StateUndone || r.State == StateDeleting
+		}
+		var missing []*target
+		for _, t := range s.p.targets {
+			if s.records[t.Name].Revision == 0 && !s.settles {
+				missing = append(missing, t)
+			}
+		}
+		if len(missing) == 0 {
+			return nil
+		}
+		known := len(s.records) > 0
+		if !known {
+			if failures := s.preflight(); failures != nil {
+				return failures
+			}
+		}
+		next, failure := s.first(missing)
+		if failure == nil && ctx.Err() != nil {
+			failure = asError(ctx.Err())
+			failure.Op, failure.Outcome = opSignUp, userapi.OutcomeNotSent
+		}
+		if failure == nil {
+			_, failure = s.store(ctx, userapi.OutcomeNotSent, next...)
+			if errors.Is(failure, ErrStale) {
+				continue // another run was faster
+			}
+		}
+		switch {
+		case failure == nil:
+		case known: // the others are told what the ledger has
+			s.unrecorded = failure
+		default:
+			return s.everywhere(failure)
+		}
+		return nil
+	}
+}
+
+// check validates the key and takes the request's fingerprint.
+func (s *signup) check() *userapi.Error {
+	switch key := s.req.IdempotencyKey; {
+	case key == "":
+		return refused(userapi.KindInvalid, "IdempotencyKey", "required", "is required: the ledger knows the sign-up by it")
+	case !printable(key):
+		return refused(userapi.KindInvalid, "IdempotencyKey", "invalid", fmt.Sprintf("must be 1 to %d bytes of printable UTF-8", maxName))
+	}
+	var err error
+	s.fingerprint, err = s.p.keys.of(s.req)
+	return asError(err)
+}
+
+// load reads the key's records.
+func (s *signup) load(ctx context.Context) *userapi.Error {
+	records, failure := s.p.load(ctx, s.req.IdempotencyKey)
+	if failure != nil {
+		return failure
+	}
+	for _, r := range records {
+		if ok, err := s.p.keys.match(r.Request, s.req); err != nil || !ok {
+			return refused(userapi.KindInvalid, "IdempotencyKey", "different", "was used before with another request")
+		}
+	}
+	s.see(records)
+	return nil
+}
+
+// see keeps the newest of what was seen of each target.
+func (s *signup) see(records []Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range records {
+		if r.Revision > s.records[r.Target].Revision {
+			s.records[r.Target] = r
+		}
+	}
+}
+
+// load reads the records of a key. Without them nothing can be said of its users.
+func (p *Provisioner) load(ctx context.Context, key string) ([]Record, *userapi.Error) {
+	records, err := p.ledger.Load(ctx, key)
+	if err != nil {
+		return nil, ledgerError(err, userapi.OutcomeUnknown)
+	}
+	return records, nil
+}
+
+// ledgerError is the error of a ledger that failed.
+func ledgerError(err error, outcome userapi.Outcome) *userapi.Error {
+	e := &userapi.Error{Op: opSignUp, Kind: userapi.KindUnavailable, Outcome: outcome, Code: "ledger", Err: err}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Kind = userapi.KindTimeout
+	case errors.Is(err, context.Canceled):
+		e.Kind = userapi.KindCanceled
+	}
+	return e
+}
+
+// preflight validates the request for all targets that do not wait for others' users.
+func (s *signup) preflight() []*userapi.Error {
+	failures := make([]*userapi.Error, len(s.p.targets))
+	var faulty []*target
+	for i, t := range s.p.targets {
+		if len(t.before) > 0 && t.Map != nil {
+			continue
+		}
+		if failures[i] = t.preflight(t.request(s.req, nil)); failures[i] != nil {
+			faulty = append(faulty, t)
+		}
+	}
+	if len(faulty) == 0 {
+		return nil
+	}
+	for i := range failures {
+		if failures[i] == nil {
+			failures[i] = &userapi.Error{Op: opSignUp, Code: codeOtherTarget, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
+				{VendorField: "Target", Code: "invalid", Message: "the request is invalid for " + names(faulty)},
+			}}
+		}
+	}
+	return failures
+}
+
+// first returns the first records of targets: those that can be tried at once are
+// claimed in the same store.
+func (s *signup) first(missing []*target) ([]Record, *userapi.Error) {
+	var next []Record
+	for _, t := range missing {
+		r := s.queued(t)
+		if len(t.before) == 0 && !t.breaker.paused() {
+			sent, err := s.p.keys.of(t.request(s.req, nil))
+			if err != nil {
+				return nil, asError(err)
+			}
+			s.claim(&r, sent, true)
+		}
+		next = append(next, r)
+	}
+	return next, nil
+}
+
+// queued returns the first record of a target.
+func (s *signup) queued(t *target) Record {
+	return Record{Key: s.req.IdempotencyKey, Target: t.Name, State: StateQueued, Request: s.fingerprint}
+}
+
+// claim makes a record this run's own.
+func (s *signup) claim(r *Record, sent string, fresh bool) {
+	now := stamp(time.Now())
+	r.State, r.Owner, r.Until, r.Sent = StateIntent, s.owner, now.Add(s.p.options.lease), sent
+	if fresh {
+		r.Started, r.Kind, r.UserID, r.Decided = now, userapi.KindUnknown, "", false
+	}
+}
+
+// store stores records, sees them, and returns the first as it then is. The error
+// matches ErrStale where one was changed.
+func (s *signup) store(ctx context.Context, outcome userapi.Outcome, records ...Record) (Record, *userapi.Error) {
+	stored, err := s.p.store(ctx, s.p.ledger, records...)
+	if err != nil {
+		return Record{}, ledgerError(err, outcome)
+	}
+	s.see(stored)
+	return stored[0], nil
+}
+
+// store stores records, tells of them, and returns them as they are in the ledger.
+func (p *Provisioner) store(ctx context.Context, to Storer, records ...Record) ([]Record, error) {
+	records = slices.Clone(records)
+	for i := range records {
+		records[i].Changed = stamp(time.Now())
+	}
+	if err := to.Store(ctx, records...); err != nil {
+		return nil, err
+	}
+	for i := range records {
+		records[i].Revision++
+		if p.options.onRecord != nil {
+			p.options.onRecord(records[i])
+		}
+	}
+	return records, nil
+}
+
+// record returns what was last seen of a target.
+func (s *signup) record(t *target) Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.records[t.Name]
+}

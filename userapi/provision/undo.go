@@ -1,0 +1,208 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// opUndo is the Op of what Undo finds without asking a vendor.
+const opUndo = "undo sign-up"
+
+// Undo deletes the users that runs with the key have created, the newest first and
+// each before those that it came after, and closes the key: a later CreateUser with it
+// creates nothing. It deletes only what is proven to be of that sign-up: a user that a
+// vendor returned in reply to the create, or that was found under an id of ours or the
+// caller's (StateRecovered with ProofID or ProofKey). Never touched are a user that was
+// there before (StateExisting), one that was found by matching keys alone (ProofMatch),
+// one that a person decided on, and what is unknown.
+//
+// It goes on when the caller's context ends. It returns a result for every target, in
+// their order, and for what else the ledger has of the key after them:
+//
+//   - DispositionUndone: the user is gone, or none was created, and none will be.
+//   - DispositionExisting: a user that was there before was left alone.
+//   - Any other, with an error: the user was left, as where the vendor has no way to
+//     delete, or its deletion failed (call Undo again); or nobody knows whether there
+//     is one (settle it with CreateUser, Resume or Decide, then call Undo again).
+//
+// The error joins those of the results. It matches ErrNotFound where the ledger does not
+// have the key.
+func (p *Provisioner) Undo(ctx context.Context, key string) ([]Result, error) {
+	ctx = context.WithoutCancel(ctx)
+	records, failure := p.seal(ctx, key)
+	if failure != nil {
+		return nil, failure
+	}
+	byTarget := map[string]Result{}
+	deleting := slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return r.State != StateDeleting })
+	for len(deleting) > 0 {
+		i := p.newest(deleting)
+		rec := deleting[i]
+		deleting = slices.Delete(deleting, i, i+1)
+		byTarget[rec.Target] = p.delete(ctx, rec)
+	}
+	for _, rec := range records {
+		if rec.State != StateDeleting {
+			byTarget[rec.Target] = p.left(rec)
+		}
+	}
+
+	var results []Result
+	for _, t := range p.targets {
+		res, found := byTarget[t.Name]
+		if !found { // no run had it
+			res = Result{Target: t.Name, Disposition: DispositionUndone, IdempotencyKey: key, Recorded: true}
+		}
+		results = append(results, res)
+	}
+	for _, rec := range records {
+		if p.byName[rec.Target] == nil {
+			results = append(results, byTarget[rec.Target])
+		}
+	}
+	return results, joined(results)
+}
+
+// seal records, before anything is deleted, what is going to be, and that nothing more
+// is created. It returns all records of the key.
+func (p *Provisioner) seal(ctx context.Context, key string) ([]Record, *userapi.Error) {
+	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
+		records, failure := p.load(ctx, key)
+		if failure != nil {
+			return nil, failure
+		}
+		if len(records) == 0 {
+			return nil, &userapi.Error{Op: opUndo, Kind: userapi.KindNotFound, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
+				{Field: "IdempotencyKey", Code: "unknown", Message: "is not in the ledger"},
+			}}
+		}
+		var next []Record
+		for _, r := range records {
+			switch {
+			case r.State == StateQueued, r.State == StateNotSent, r.State == StateRejected:
+				r.State, r.UserID = StateUndone, ""
+			case p.undoable(r) == "":
+				r.State = StateDeleting
+			default:
+				continue
+			}
+			next = append(next, r)
+		}
+		if len(next) == 0 {
+			return records, nil
+		}
+		_, err := p.store(ctx, p.ledger, next...)
+		switch {
+		case err == nil:
+			return p.load(ctx, key)
+		case errors.Is(err, ErrStale):
+			sleep(ctx, poll)
+		default:
+			return nil, ledgerError(err, userapi.OutcomeUnknown)
+		}
+	}
+}
+
+// undoable says why a user must not, or cannot, be deleted; "" where it is to be.
+func (p *Provisioner) undoable(r Record) (code string) {
+	proven := r.State == StateCreated || r.State == StateRecovered &&
+		(r.Proof == userapi.ProofReply || r.Proof == userapi.ProofID || r.Proof == userapi.ProofKey)
+	t := p.byName[r.Target]
+	switch {
+	case !r.State.HasUser():
+		return "unsettled"
+	case r.State == StateExisting:
+		return "existing"
+	case !proven || r.Decided:
+		return "not_proven"
+	case t == nil:
+		return "no_target"
+	}
+	if _, ok := userapi.Ability[userapi.Deleter](t.Creator); !ok {
+		return "no_deleter"
+	}
+	return ""
+}
+
+// newest finds the record to delete first: the newest among those that no other target
+// comes after.
+func (p *Provisioner) newest(records []Record) int {
+	best := -1
+	for i, r := range records {
+		needed := slices.ContainsFunc(records, func(other Record) bool {
+			t := p.byName[other.Target]
+			return t != nil && slices.ContainsFunc(t.before, func(b *target) bool { return b.Name == r.Target })
+		})
+		if !needed && (best < 0 || r.Started.After(records[best].Started)) {
+			best = i
+		}
+	}
+	return best
+}
+
+// delete deletes the user of a record.
+func (p *Provisioner) delete(ctx context.Context, rec Record) Result {
+	res := Result{Target: rec.Target, IdempotencyKey: rec.Key, Started: rec.Started}
+	var deleter userapi.Deleter
+	if t := p.byName[rec.Target]; t != nil {
+		deleter, _ = userapi.Ability[userapi.Deleter](t.Creator)
+	}
+	if deleter == nil { // it had been one when an earlier Undo began
+		res.Err = undoError(rec, "no_deleter", userapi.OutcomeUnknown)
+		return res
+	}
+	limited, cancel := context.WithTimeout(ctx, p.options.lease)
+	defer cancel()
+	begun := time.Now()
+	failure := asError(deleter.DeleteUser(limited, rec.UserID))
+	if failure != nil && failure.Kind == userapi.KindNotFound {
+		failure = nil // it is gone
+	}
+	res.Steps = []Step{{Action: ActionDelete, Started: begun, Duration: time.Since(begun), UserID: rec.UserID, Proof: rec.Proof, Err: failure}}
+	if failure != nil {
+		res.Err = failure
+		if failure.Outcome == userapi.OutcomeNotSent || failure.Outcome == userapi.OutcomeRejected {
+			res.Disposition, res.User = DispositionRecovered, rec.user()
+			if rec.Proof == userapi.ProofReply {
+				res.Disposition = DispositionCreated
+			}
+		}
+		return res
+	}
+	res.Disposition = DispositionUndone
+	rec.State, rec.Unfinished = StateUndone, false
+	stored, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	if _, failure = p.settle(stored, rec); failure != nil {
+		return unrecorded(res, failure)
+	}
+	return res
+}
+
+// left is the result of a record whose user, if there is one, is not deleted.
+func (p *Provisioner) left(rec Record) Result {
+	res := recorded(rec.Target, rec)
+	switch {
+	case rec.State == StateUndone, rec.State == StateExisting:
+		res.Err = nil
+	case rec.State.HasUser():
+		res.Err = undoError(rec, p.undoable(rec), userapi.OutcomeCreated)
+	case rec.State == StateIntent && time.Now().Before(rec.Until):
+		res.Err = undoError(rec, codeInProgress, userapi.OutcomeUnknown)
+	default:
+		res.Err = undoError(rec, "unsettled", userapi.OutcomeUnknown)
+	}
+	return res
+}
+
+func undoError(rec Record, code string, outcome userapi.Outcome) *userapi.Error {
+	e := &userapi.Error{Provider: rec.Provider, Op: opUndo, Code: code, Outcome: outcome, UserID: rec.UserID}
+	if outcome == userapi.OutcomeCreated {
+		e.User = rec.user()
+	}
+	return e
+}
