@@ -42,8 +42,6 @@ type Plan struct {
 	// Method and Route are the HTTP method and the path, the latter with the
 	// user's id where the client chooses it.
 	Method, Route string
-	// Provider is the vendor's name, and UserID the user's id where the client chooses it.
-	Provider, UserID string
 	// Body is the body with every secret redacted.
 	Body json.RawMessage
 	// Unmapped names the request's fields that the vendor cannot store.
