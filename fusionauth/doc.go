@@ -1,8 +1,8 @@
 // Package fusionauth creates users at a FusionAuth server, by POST
 // /api/user/{userId}.
 //
-// [Client] is a userapi.Creator, Resolver, Repeater and Deleter; its Users field has
-// the vendor's own calls with every field of the vendor's. The facts below are from
+// [Client] is a userapi.Creator, Planner, Resolver, Repeater and Deleter; its Users field
+// has the vendor's own calls with every field of the vendor's. The facts below are from
 // FusionAuth's documentation, "Users API" and "API Errors", unless another source is
 // named.
 //
@@ -55,6 +55,10 @@
 // mobilePhone is not enough. [Extra] holds the rest. FusionAuth puts the e-mail
 // address in lower case: compare what came back, not what was sent. The neutral
 // user's ExternalID is the request's own where it gave the id.
+//
+// Client.PlanUser shows what a create would send, and the id that the user will have,
+// unless that would be random. Redacted in it are the password and, of Extra,
+// VerificationIDs, the secrets of TwoFactor.Methods and the recovery codes.
 //
 // # Errors
 //

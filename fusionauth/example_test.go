@@ -125,3 +125,22 @@ func ExampleUsersService_GetByEmail() {
 	fmt.Println(*found.User.Username, *found.User.Active)
 	// Output: peter true
 }
+
+// What a create would send, and under which id, is known before.
+func ExampleClient_PlanUser() {
+	c, srv := exampleClient()
+	defer srv.Close()
+	plan, err := c.PlanUser(userapi.CreateUserRequest{
+		IdempotencyKey: "sign-up 17", Email: "peter@example.com", Password: "!Peter009", Tags: []string{"spring"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(plan)
+	fmt.Println(plan.UserID)
+	fmt.Println(string(plan.Body))
+	// Output:
+	// POST /api/user/0b72d956-e10b-5239-9312-c837680f814f; unmapped: Tags
+	// 0b72d956-e10b-5239-9312-c837680f814f
+	// {"user":{"email":"peter@example.com","password":"[REDACTED]"}}
+}

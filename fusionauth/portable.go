@@ -14,6 +14,7 @@ import (
 var (
 	_ userapi.Creator     = (*Client)(nil)
 	_ userapi.Preflighter = (*Client)(nil)
+	_ userapi.Planner     = (*Client)(nil)
 	_ userapi.Resolver    = (*Client)(nil)
 	_ userapi.Repeater    = (*Client)(nil)
 	_ userapi.Deleter     = (*Client)(nil)
@@ -109,7 +110,7 @@ func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 
 // mapped is a neutral request in the vendor's terms.
 type mapped struct {
-	user     *NewUser
+	native   *CreateUserRequest
 	body     []byte
 	to       target
 	unmapped []string
@@ -170,7 +171,7 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped,
 		return mapped{}, ofUser(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
 	}
 	unmapped, _ := check.Done(provider.OpCreate)
-	return mapped{user: u, body: body, to: to, unmapped: unmapped}, nil
+	return mapped{native: r, body: body, to: to, unmapped: unmapped}, nil
 }
 
 // target finds the user's id and the tenant. An id that depends on a wrong value is

@@ -310,33 +310,37 @@ func (r Registration) Format(f fmt.State, verb rune) { registrationShown.Format(
 // LogValue is like Format.
 func (r Registration) LogValue() slog.Value { return registrationShown.LogValue() }
 
-// encode is the one place where what is sent is written. What cannot be written is
-// noted in the check.
-func (r *CreateUserRequest) encode(c *provider.Check) []byte {
+// sent is the one place that says what is sent, with each secret as show has it.
+func (r *CreateUserRequest) sent(show func(userapi.Secret) string) sentRequest {
 	u := &r.User
 	sent := sentRequest{
 		CreateUserRequest: r,
-		CurrentPassword:   reveal(r.CurrentPassword),
-		User:              sentUser{NewUser: u, Password: reveal(u.Password), Salt: reveal(u.Salt)},
-		VerificationIDs:   revealAll(r.VerificationIDs),
+		CurrentPassword:   show(r.CurrentPassword),
+		User:              sentUser{NewUser: u, Password: show(u.Password), Salt: show(u.Salt)},
+		VerificationIDs:   showAll(r.VerificationIDs, show),
 	}
-	sent.User.TwoFactor.RecoveryCodes = revealAll(u.TwoFactor.RecoveryCodes)
+	sent.User.TwoFactor.RecoveryCodes = showAll(u.TwoFactor.RecoveryCodes, show)
 	for i := range u.TwoFactor.Methods {
 		m := &u.TwoFactor.Methods[i]
-		sent.User.TwoFactor.Methods = append(sent.User.TwoFactor.Methods, sentMethod{m, reveal(m.Secret)})
+		sent.User.TwoFactor.Methods = append(sent.User.TwoFactor.Methods, sentMethod{m, show(m.Secret)})
 	}
 	for i := range u.Registrations {
 		reg := &u.Registrations[i]
-		s := sentRegistration{Registration: reg, AuthenticationToken: reveal(reg.AuthenticationToken)}
+		s := sentRegistration{Registration: reg, AuthenticationToken: show(reg.AuthenticationToken)}
 		if len(reg.Tokens) > 0 {
 			s.Tokens = make(map[string]string, len(reg.Tokens))
 			for name, token := range reg.Tokens {
-				s.Tokens[name] = reveal(token)
+				s.Tokens[name] = show(token)
 			}
 		}
 		sent.User.Registrations = append(sent.User.Registrations, s)
 	}
-	body := c.Encode(sent)
+	return sent
+}
+
+// encode writes what is sent. What cannot be written is noted in the check.
+func (r *CreateUserRequest) encode(c *provider.Check) []byte {
+	body := c.Encode(r.sent(reveal))
 	if bytes.Contains(body, []byte(`"`+userapi.Redacted+`"`)) {
 		c.Invalid("", "", "the request must hold no redacted Secret: it would be stored as it is")
 	}
@@ -352,10 +356,10 @@ func reveal(s userapi.Secret) string {
 	return s.Reveal()
 }
 
-func revealAll(secrets []userapi.Secret) []string {
+func showAll(secrets []userapi.Secret, show func(userapi.Secret) string) []string {
 	var texts []string
 	for _, s := range secrets {
-		texts = append(texts, reveal(s))
+		texts = append(texts, show(s))
 	}
 	return texts
 }

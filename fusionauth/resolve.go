@@ -22,7 +22,7 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	if failure != nil {
 		return nil, failure
 	}
-	s := search{core: c.core, to: m.to, keys: c.core.keysOf(m.user, &req), anyAge: since.IsZero()}
+	s := search{core: c.core, to: m.to, keys: c.core.keysOf(&m.native.User, &req), anyAge: since.IsZero()}
 	if s.to.userID == "" && len(s.keys) == 0 {
 		return nil, &userapi.Error{
 			Provider: Name, Op: provider.OpResolve,

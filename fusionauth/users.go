@@ -63,19 +63,24 @@ func (s *UsersService) target(req *CreateUserRequest, check *provider.Check) tar
 	return to
 }
 
-// create sends the body of a request that has been checked.
-func (s *UsersService) create(ctx context.Context, body []byte, to target) (*CreateUserResponse, *userapi.Error) {
+// createCall returns the call that creates a user from a body.
+func (c *core) createCall(body []byte, to target) *transport.Call {
 	path, template := to.route()
-	call := &transport.Call{
+	return &transport.Call{
 		Operation: provider.OpCreate, Route: template,
 		Method: http.MethodPost, Path: path,
 		ContentType: "application/json", Body: body,
 		Sign: func(r *http.Request, _ []byte) error {
-			s.core.auth.sign(r, to.tenantID)
+			c.auth.sign(r, to.tenantID)
 			return nil
 		},
 		Judge: judge,
 	}
+}
+
+// create sends the body of a request that has been checked.
+func (s *UsersService) create(ctx context.Context, body []byte, to target) (*CreateUserResponse, *userapi.Error) {
+	call := s.core.createCall(body, to)
 	res := s.core.http.Do(ctx, call)
 	mask := func() provider.Mask {
 		return provider.NewMask(body, call.ContentType, s.core.auth(), to.userID, to.tenantID)

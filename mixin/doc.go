@@ -1,7 +1,7 @@
 // Package mixin creates users at Mixin Network, by POST /users.
 //
-// [Client] is a userapi.Creator; its Users field has the vendor's own calls with
-// every field of the vendor's. The facts below are from Mixin's documentation,
+// [Client] is a userapi.Creator and Planner; its Users field has the vendor's own calls
+// with every field of the vendor's. The facts below are from Mixin's documentation,
 // "Create Network Users", "Read User", "Error Codes" and "Generate JWT Token", unless
 // another source is named.
 //
@@ -125,6 +125,9 @@
 //	IdempotencyKey          not sent
 //
 // [Extra] holds the session key.
+//
+// Client.PlanUser shows what a create would send, with session_secret always redacted:
+// no key is asked for, and no bill is read.
 //
 // # Look-ups
 //

@@ -14,6 +14,7 @@ import (
 var (
 	_ userapi.Creator     = (*Client)(nil)
 	_ userapi.Preflighter = (*Client)(nil)
+	_ userapi.Planner     = (*Client)(nil)
 	_ userapi.Extension   = Extra{}
 )
 

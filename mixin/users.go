@@ -279,17 +279,22 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	return resp, nil
 }
 
+// createCall returns the call that creates a user from a body.
+func createCall(body []byte) transport.Call {
+	return transport.Call{
+		Operation: provider.OpCreate, Route: "/users",
+		Method: http.MethodPost, Path: "/users",
+		ContentType: "application/json", Body: body,
+	}
+}
+
 // create sends a request that has been checked.
 func (s *UsersService) create(ctx context.Context, req *CreateUserRequest) (*CreateUserResponse, *userapi.Error) {
 	body, faults := provider.Encode(req)
 	if faults != nil {
 		return nil, provider.Invalid(Name, provider.OpCreate, faults)
 	}
-	attempt := &attempt{auth: s.core.auth, call: transport.Call{
-		Operation: provider.OpCreate, Route: "/users",
-		Method: http.MethodPost, Path: "/users",
-		ContentType: "application/json", Body: body,
-	}}
+	attempt := &attempt{auth: s.core.auth, call: createCall(body)}
 	attempt.call.Sign, attempt.call.Judge = attempt.sign, attempt.judge
 	res := s.core.http.Do(ctx, &attempt.call)
 	var warnings []string

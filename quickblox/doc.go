@@ -1,8 +1,8 @@
 // Package quickblox creates users at QuickBlox, by POST /users.json, and finds out
 // whether a create made one.
 //
-// [Client] is a userapi.Creator, Resolver, Repeater and Deleter; its Users field has
-// the vendor's own calls with every field of the vendor's. The facts below are from
+// [Client] is a userapi.Creator, Planner, Resolver, Repeater and Deleter; its Users field
+// has the vendor's own calls with every field of the vendor's. The facts below are from
 // QuickBlox's documentation, "Create User" and "Authentication", unless another source
 // is named.
 //
@@ -32,6 +32,9 @@
 // [Extra] holds blob_id, facebook_id, website, custom_data as free text, and the
 // deprecated members. QuickBlox cuts trailing white space of every text except
 // the password: compare what came back, not what was sent.
+//
+// Client.PlanUser shows what a create would send. Only the password is redacted in it;
+// no session is obtained for it.
 //
 // # Errors
 //

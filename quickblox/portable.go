@@ -15,6 +15,7 @@ import (
 var (
 	_ userapi.Creator     = (*Client)(nil)
 	_ userapi.Preflighter = (*Client)(nil)
+	_ userapi.Planner     = (*Client)(nil)
 	_ userapi.Resolver    = (*Client)(nil)
 	_ userapi.Repeater    = (*Client)(nil)
 	_ userapi.Deleter     = (*Client)(nil)

@@ -77,17 +77,24 @@ func (u NewUser) Format(f fmt.State, verb rune) { newUserShown.Format(f, verb) }
 // LogValue is like Format.
 func (u NewUser) LogValue() slog.Value { return newUserShown.LogValue() }
 
-// encode is the one place where what is sent is written. What cannot be written is
-// noted in the check.
-func (u *NewUser) encode(c *provider.Check) []byte {
-	type sentUser struct {
+// The types of what is sent: those above with the password shown.
+type (
+	sentRequest struct {
+		User sentUser `json:"user"`
+	}
+	sentUser struct {
 		*NewUser
 		Password string `json:"password,omitempty"`
 	}
-	return c.Encode(struct {
-		User sentUser `json:"user"`
-	}{sentUser{u, u.Password.Reveal()}})
+)
+
+// sent is the one place that says what is sent, with the password as show has it.
+func (u *NewUser) sent(show func(userapi.Secret) string) sentRequest {
+	return sentRequest{sentUser{u, show(u.Password)}}
 }
+
+// encode writes what is sent. What cannot be written is noted in the check.
+func (u *NewUser) encode(c *provider.Check) []byte { return c.Encode(u.sent(userapi.Secret.Reveal)) }
 
 // check finds what QuickBlox would refuse for certain.
 func (u *NewUser) check(c *provider.Check) {
@@ -244,14 +251,19 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	return resp, nil
 }
 
-// create sends a request that has been checked.
-func (s *UsersService) create(ctx context.Context, body []byte) (*CreateUserResponse, *userapi.Error) {
-	call := &transport.Call{
+// createCall returns the call that creates a user from a body.
+func (c *core) createCall(body []byte) *transport.Call {
+	return &transport.Call{
 		Operation: provider.OpCreate, Route: "/users.json",
 		Method: http.MethodPost, Path: "/users.json",
 		ContentType: "application/json", Body: body,
-		Sign: s.core.sign, Judge: s.core.judge,
+		Sign: c.sign, Judge: c.judge,
 	}
+}
+
+// create sends a request that has been checked.
+func (s *UsersService) create(ctx context.Context, body []byte) (*CreateUserResponse, *userapi.Error) {
+	call := s.core.createCall(body)
 	res := s.core.http.Do(ctx, call)
 	if !res.OK {
 		return nil, newError(provider.OpCreate, res, s.core.mask(call, res))

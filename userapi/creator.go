@@ -2,7 +2,6 @@ package userapi
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 )
 
@@ -31,21 +30,12 @@ type Preflighter interface {
 	PreflightUser(req CreateUserRequest) error
 }
 
-// A Planner tells what a create would send, without sending it. No client of this
-// module is one yet.
+// A Planner tells what CreateUser would send for a request. It sends and creates
+// nothing: it takes no session, asks no store for a key, and waits for no rate limit.
+// The error, if any, is what a Preflighter returns for the request, and the Plan is
+// then zero. It does not change req.
 type Planner interface {
 	PlanUser(req CreateUserRequest) (Plan, error)
-}
-
-// Plan is what a create would send.
-type Plan struct {
-	// Method and Route are the HTTP method and the path, the latter with the
-	// user's id where the client chooses it.
-	Method, Route string
-	// Body is the body with every secret redacted.
-	Body json.RawMessage
-	// Unmapped names the request's fields that the vendor cannot store.
-	Unmapped []string
 }
 
 // A Resolver settles an OutcomeUnknown by asking the vendor. It returns the user

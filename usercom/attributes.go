@@ -11,7 +11,10 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-const opAttributes = "set attributes"
+const (
+	opAttributes = "set attributes"
+	setMultiple  = "set_multiple_attributes"
+)
 
 // SetAttribute sets one custom attribute of the user with the given id, by POST
 // /users/{id}/set_attribute/. name is the attribute's name_std; value is anything
@@ -53,7 +56,7 @@ func (s *UsersService) SetMultipleAttributes(ctx context.Context, id int64, attr
 	if _, err := check.Done(opAttributes); err != nil {
 		return err
 	}
-	if failure := s.setAttributes(ctx, id, "set_multiple_attributes", body); failure != nil {
+	if failure := s.setAttributes(ctx, id, setMultiple, body); failure != nil {
 		return failure
 	}
 	return nil
@@ -65,15 +68,20 @@ func checkID(c *provider.Check, id int64) {
 	}
 }
 
-// setAttributes sends a request that has been checked.
-func (s *UsersService) setAttributes(ctx context.Context, id int64, action string, body []byte) *userapi.Error {
-	user := strconv.FormatInt(id, 10)
-	call := &transport.Call{
+// attributesCall returns the call that sets attributes of the user with the given id.
+func (c *core) attributesCall(user, action string, body []byte) *transport.Call {
+	return &transport.Call{
 		Operation: opAttributes, Route: "/users/{id}/" + action + "/",
 		Method: http.MethodPost, Path: "/users/" + user + "/" + action + "/",
 		ContentType: JSON.contentType(), Body: body,
-		Repeatable: true, Sign: s.core.token.sign, Judge: judgeAttributes,
+		Repeatable: true, Sign: c.token.sign, Judge: judgeAttributes,
 	}
+}
+
+// setAttributes sends a request that has been checked.
+func (s *UsersService) setAttributes(ctx context.Context, id int64, action string, body []byte) *userapi.Error {
+	user := strconv.FormatInt(id, 10)
+	call := s.core.attributesCall(user, action, body)
 	res := s.core.http.Do(ctx, call)
 	var e *userapi.Error
 	if !res.OK {

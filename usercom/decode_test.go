@@ -73,7 +73,7 @@ func TestFormKeepsEveryDigit(t *testing.T) {
 		Unsubscribed: new(false), Gender: GenderFemale, Tags: []string{"b c", "a"},
 	}
 	assert.Equal(t, "email=a%26b%3Dc%40example.org&gender=3&notifications=true&score=9007199254740993&tags=b+c&tags=a&unsubscribed=false",
-		string(r.encode(V1, Form, &check)))
+		string(formOf(r.encode(V1, &check))))
 	assert.Empty(t, check.Faults())
 }
 

@@ -1,7 +1,7 @@
 // Package usercom creates users at User.com, by POST /users/.
 //
-// [Client] is a userapi.Creator, Finisher, Resolver, Repeater and Deleter; its Users
-// field has the vendor's own calls with every field of the vendor's. The facts below
+// [Client] is a userapi.Creator, Planner, Finisher, Resolver, Repeater and Deleter; its
+// Users field has the vendor's own calls with every field of the vendor's. The facts below
 // are from User.com's documentation, "Create user", "Set multiple attributes", "Find
 // user" and "Update or create user", unless another source is named.
 //
@@ -33,6 +33,10 @@
 // One of ExternalID, Email, Phone and a name is required. [Extra] holds the other
 // fields that User.com has. Texts that are longer than User.com takes (names 40
 // characters, city and phone number 64) are refused here and never cut.
+//
+// Client.PlanUser shows what a create would send, and the request that sets attributes.
+// Routes are below /api/public. A body that is sent as a form is shown as a JSON object
+// of its members.
 //
 // # Attributes
 //

@@ -13,6 +13,7 @@ import (
 var (
 	_ userapi.Creator     = (*Client)(nil)
 	_ userapi.Preflighter = (*Client)(nil)
+	_ userapi.Planner     = (*Client)(nil)
 	_ userapi.Finisher    = (*Client)(nil)
 	_ userapi.Resolver    = (*Client)(nil)
 	_ userapi.Repeater    = (*Client)(nil)
@@ -112,7 +113,7 @@ func (c *Client) finish(ctx context.Context, id int64, attributes []byte, u *use
 	if attributes == nil {
 		return nil
 	}
-	e := c.Users.setAttributes(ctx, id, "set_multiple_attributes", attributes)
+	e := c.Users.setAttributes(ctx, id, setMultiple, attributes)
 	if e != nil {
 		e.Outcome, e.User = userapi.OutcomeCreated, u
 	}
@@ -121,7 +122,7 @@ func (c *Client) finish(ctx context.Context, id int64, attributes []byte, u *use
 
 // A mapped request is what a neutral one becomes.
 type mapped struct {
-	body       []byte // of the create
+	body       []byte // of the create, as JSON
 	attributes []byte // of the second step, nil for none
 	unmapped   []string
 	firstName  string // the neutral field that first_name comes from
@@ -165,7 +166,7 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 	}
 	r.check(&check, m.firstName)
 	m.attributes = checkAttributes(&check, req.Attributes)
-	m.body = r.encode(c.core.version, c.core.encoding, &check)
+	m.body = r.encode(c.core.version, &check)
 	var err error
 	m.unmapped, err = check.Done(provider.OpCreate)
 	return m, err

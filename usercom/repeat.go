@@ -74,7 +74,7 @@ func (s *UsersService) UpdateOrCreate(ctx context.Context, req CreateUserRequest
 	check := provider.NativeCheck(Name)
 	s.core.requireUserID(&check, req.UserID)
 	req.check(&check, "GivenName")
-	body := req.encode(s.core.version, s.core.encoding, &check)
+	body := req.encode(s.core.version, &check)
 	if _, err := check.Done(provider.OpCreate); err != nil {
 		return nil, err
 	}

@@ -92,25 +92,21 @@ func firstOf(texts ...*wire.Text) *string {
 	return nil
 }
 
-// encode is the one place where what is sent is written. What cannot be written is
-// noted in the check.
-func (r *CreateUserRequest) encode(version Version, encoding Encoding, c *provider.Check) []byte {
-	var sent any = r
-	if version == V2 {
-		// The members of the outer struct hide those of the same name.
-		sent = struct {
-			*CreateUserRequest
-			UserID          *string `json:"user_id,omitempty"`
-			CompanyID       *string `json:"company_id,omitempty"`
-			CustomID        *string `json:"custom_id,omitempty"`
-			CompanyCustomID *string `json:"company_custom_id,omitempty"`
-		}{CreateUserRequest: r, CustomID: r.UserID, CompanyCustomID: r.CompanyID}
+// encode is the one place where what is sent is written: as a JSON object, of which
+// createCall makes a form where that is asked for. What cannot be written is noted in
+// the check.
+func (r *CreateUserRequest) encode(version Version, c *provider.Check) []byte {
+	if version != V2 {
+		return c.Encode(r)
 	}
-	body := c.Encode(sent)
-	if encoding == Form && body != nil {
-		body = formOf(body)
-	}
-	return body
+	// The members of the outer struct hide those of the same name.
+	return c.Encode(struct {
+		*CreateUserRequest
+		UserID          *string `json:"user_id,omitempty"`
+		CompanyID       *string `json:"company_id,omitempty"`
+		CustomID        *string `json:"custom_id,omitempty"`
+		CompanyCustomID *string `json:"company_custom_id,omitempty"`
+	}{CreateUserRequest: r, CustomID: r.UserID, CompanyCustomID: r.CompanyID})
 }
 
 // The longest texts that User.com takes, in characters. Source: User.com, "Create
@@ -415,7 +411,7 @@ func (u *User) created() (at time.Time, dated bool) {
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	req.check(&check, "GivenName")
-	body := req.encode(s.core.version, s.core.encoding, &check)
+	body := req.encode(s.core.version, &check)
 	if _, err := check.Done(provider.OpCreate); err != nil {
 		return nil, err
 	}
@@ -428,7 +424,7 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 
 // create sends a request that has been checked. keyed says that it has a user_id.
 func (s *UsersService) create(ctx context.Context, body []byte, keyed bool) (*CreateUserResponse, *userapi.Error) {
-	call := s.core.createCall("/users/", body)
+	call := s.core.createCall(createPath, body)
 	res := s.core.http.Do(ctx, call)
 	mask := func() provider.Mask { return s.core.mask(call) }
 	if !res.OK {
@@ -453,8 +449,15 @@ func (s *UsersService) create(ctx context.Context, body []byte, keyed bool) (*Cr
 	return resp, nil
 }
 
-// createCall returns the call that creates a user from a body.
-func (c *core) createCall(path string, body []byte) *transport.Call {
+// createPath is where users are created.
+const createPath = "/users/"
+
+// createCall returns the call that creates a user from what encode wrote.
+func (c *core) createCall(path string, object []byte) *transport.Call {
+	body := object
+	if c.encoding == Form {
+		body = formOf(object)
+	}
 	return &transport.Call{
 		Operation: provider.OpCreate, Route: path,
 		Method: http.MethodPost, Path: path,

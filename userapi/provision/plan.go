@@ -7,17 +7,17 @@ import (
 // A PlanItem is what CreateUser would do at one target.
 type PlanItem struct {
 	// Target is the target's name.
-	Target string
+	Target string `json:"target"`
 	// After are the targets that must have a user first.
-	After []string
+	After []string `json:"after,omitempty"`
 	// Plan is what would be sent. It is zero where Err or Waits says why, and of a
 	// creator that is no userapi.Planner.
-	Plan userapi.Plan
+	Plan userapi.Plan `json:"plan,omitzero"`
 	// Waits are the targets whose users' ids must be known before it can be told what
 	// Target.Map makes of the request.
-	Waits []string
+	Waits []string `json:"waits,omitempty"`
 	// Err is a *userapi.Error with every fault of the request that can be seen locally.
-	Err error
+	Err error `json:"error,omitempty"`
 }
 
 // Plan tells what CreateUser would send to each target, in their order: a dry run that

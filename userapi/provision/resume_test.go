@@ -462,9 +462,11 @@ func TestFingerprint(t *testing.T) {
 		return req
 	}
 	same := map[string]func(r *userapi.CreateUserRequest){
-		"password":       func(r *userapi.CreateUserRequest) { r.Password = "" },
-		"JSON numbers":   func(r *userapi.CreateUserRequest) { r.Attributes["n"] = 1.0; r.Attributes["list"] = []any{"x"} },
-		"empty lists":    func(r *userapi.CreateUserRequest) { r.Extensions[0] = extra{N: nested{When: &when, Deep: map[string]any{}}} },
+		"password":     func(r *userapi.CreateUserRequest) { r.Password = "" },
+		"JSON numbers": func(r *userapi.CreateUserRequest) { r.Attributes["n"] = 1.0; r.Attributes["list"] = []any{"x"} },
+		"empty lists": func(r *userapi.CreateUserRequest) {
+			r.Extensions[0] = extra{N: nested{When: &when, Deep: map[string]any{}}}
+		},
 		"another secret": func(r *userapi.CreateUserRequest) { r.Extensions[0].(*extra).N = nested{When: &when, Pin: "other"} },
 		"older key":      func(*userapi.CreateUserRequest) {},
 	}

@@ -35,13 +35,13 @@ type Harness struct {
 
 // Run checks an implementation against the contract of package userapi. Every
 // check is a subtest of its own that runs in parallel with the others, on a
-// server of its own.
+// server of its own. The plans of a userapi.Planner are held against what is sent.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	if h.New == nil || h.Minimal == nil || h.Full == nil || h.Invalid == nil {
 		t.Fatal("userapitest: Harness must have New, Minimal, Full and Invalid")
 	}
-	for _, group := range [...][]check{createChecks, replyChecks(), faultChecks(), contextChecks, isolationChecks, secretChecks} {
+	for _, group := range [...][]check{createChecks, replyChecks(), faultChecks(), contextChecks, isolationChecks, secretChecks, planChecks} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
@@ -131,6 +131,12 @@ func (b *bench) fails(ctx context.Context, t *testing.T, req userapi.CreateUserR
 	if u != nil {
 		t.Error("CreateUser returned a user and an error together")
 	}
+	return b.checkError(t, req, err)
+}
+
+// checkError checks what holds for every error that a request came to.
+func (b *bench) checkError(t *testing.T, req userapi.CreateUserRequest, err error) *userapi.Error {
+	t.Helper()
 	var e *userapi.Error
 	if !errors.As(err, &e) {
 		t.Fatalf("the error is a %T, want a *userapi.Error", err)

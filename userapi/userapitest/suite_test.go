@@ -58,6 +58,27 @@ func succeeding(change func(req userapi.CreateUserRequest, u *userapi.User)) fun
 	}
 }
 
+// A planner is a creator whose plans are made by a function.
+type planner struct {
+	userapi.Creator
+	plan func(userapi.CreateUserRequest) (userapi.Plan, error)
+}
+
+func (p planner) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) { return p.plan(req) }
+
+// planning returns a defect in what becomes of a plan.
+func planning(change func(c userapi.Creator, req userapi.CreateUserRequest, plan *userapi.Plan)) func(userapi.Creator, userapi.HTTPOptions) userapi.Creator {
+	return func(c userapi.Creator, _ userapi.HTTPOptions) userapi.Creator {
+		return planner{c, func(req userapi.CreateUserRequest) (userapi.Plan, error) {
+			plan, err := c.(userapi.Planner).PlanUser(req)
+			if err == nil {
+				change(c, req, &plan)
+			}
+			return plan, err
+		}}
+	}
+}
+
 // through returns a defect in the RoundTripper.
 func through(trip func(next http.RoundTripper, r *http.Request) (*http.Response, error)) func(*userapi.HTTPOptions) {
 	return func(o *userapi.HTTPOptions) {

@@ -1,0 +1,81 @@
+package provision_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/fusionauth"
+	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
+	"github.com/enlist-go/enlist/quickblox"
+	"github.com/enlist-go/enlist/quickblox/quickbloxtest"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/usercom"
+	"github.com/enlist-go/enlist/usercom/usercomtest"
+)
+
+// TestPlan: a plan tells what would be sent, with ids that are known before, and every
+// fault at once, and sends nothing.
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	idServer, chatServer, crmServer := fusionauthtest.NewServer(t), quickbloxtest.NewServer(t), usercomtest.NewServer(t)
+	idp, err := fusionauth.New(idServer.Config())
+	require.NoError(t, err)
+	chat, err := quickblox.New(chatServer.Config())
+	require.NoError(t, err)
+	crm, err := usercom.New(crmServer.Config())
+	require.NoError(t, err)
+	external := func(of string) func(userapi.CreateUserRequest, map[string]*userapi.User) userapi.CreateUserRequest {
+		return func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
+			req.ExternalID = users[of].ID
+			return req
+		}
+	}
+	ledger := new(provision.Memory)
+	p := provisioner(t, ledger, []provision.Target{
+		{Name: "crm", Creator: crm, After: []string{"idp"}, Map: external("idp")},
+		{Name: "idp", Creator: idp},
+		{Name: "chat", Creator: chat, After: []string{"crm"}},
+		{Name: "crm of chat", Creator: crm, After: []string{"chat"}, Map: external("chat")},
+		{Name: "own", Creator: newVendor("own")},
+		{Name: "checked", Creator: full{newVendor("checked")}},
+	})
+	req := userapi.CreateUserRequest{
+		IdempotencyKey: "sign-up 1", Username: "ann", Email: "ann@example.com", Password: "planted-password", Attributes: map[string]any{"plan": "pro"},
+	}
+	items := p.Plan(req)
+	require.Len(t, items, 6)
+	results, err := p.CreateUser(t.Context(), req)
+	require.NoError(t, err)
+
+	id := results[1].User.ID
+	assert.Equal(t, "/api/user/"+id, items[1].Plan.Route)
+	assert.Equal(t, id, items[1].Plan.UserID)
+	assert.JSONEq(t, `{"user_id":"`+id+`","email":"ann@example.com"}`, string(items[0].Plan.Body), "the id is known before")
+	assert.Equal(t, []string{"idp"}, items[0].After)
+	assert.Equal(t, results[0].User.Unmapped, items[0].Plan.Unmapped)
+	assert.Len(t, items[0].Plan.Next, 1)
+	assert.Contains(t, string(items[2].Plan.Body), `"ann@example.com"`, "it waits, but its request is known")
+	assert.Equal(t, []string{"chat", "crm"}, items[3].Waits, "of what came before only the vendors know the ids")
+	for i, item := range items {
+		assert.NoError(t, item.Err)
+		assert.Equal(t, results[i].Target, item.Target)
+		assert.Equal(t, i < 3, item.Plan.Method == "POST")
+	}
+	text, err := json.Marshal(items)
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "planted")
+
+	items = p.Plan(userapi.CreateUserRequest{Timezone: "nowhere"})
+	for _, i := range []int{1, 2, 5} {
+		require.ErrorIs(t, items[i].Err, userapi.ErrInvalid, "%s", items[i].Target)
+	}
+	assert.Equal(t, 1, idServer.UserCount())
+	assert.Empty(t, items[3].Plan.Method)
+	ids := len(idServer.Requests())
+	p.Plan(req)
+	assert.Len(t, idServer.Requests(), ids)
+}
