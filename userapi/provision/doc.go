@@ -1,9 +1,20 @@
-// Package provision makes the creation of a user certain. A create is a POST that
+// Package provision makes the creation of users certain. A create is a POST that
 // no vendor makes idempotent: when its reply is lost, [Ensure] asks the vendor what
 // became of it, creates again only where that cannot make a second user, and says
 // how it knows.
 //
 //	res, err := provision.Ensure(ctx, client, req)
+//
+// A [Provisioner] does that for one sign-up at several vendors, on a [Ledger] that
+// survives the end of the process:
+//
+//	ledger, err := provision.OpenFile("/var/lib/shop/signups")
+//	p, err := provision.New(ledger, []provision.Target{
+//		{Name: "identity", Creator: fusionauthClient},
+//		{Name: "chat", Creator: quickbloxClient},
+//		{Name: "crm", Creator: usercomClient, After: []string{"identity"}, Map: withIdentity},
+//	}, provision.RequestKeys(key))
+//	results, err := p.CreateUser(ctx, req) // again with the same key: what is left
 //
 // # What Ensure does
 //
@@ -59,6 +70,46 @@
 //     e-mail address and a log-in were equal, proves neither that the account is the
 //     same person's nor that its password is the one that was sent: before you treat
 //     such a user as signed up, let the person sign in or confirm the address.
+//
+// # Several vendors
+//
+// [Provisioner.CreateUser] records for each target, under the request's IdempotencyKey,
+// the intent to create before the first byte leaves, and the outcome after. So a run that
+// is cut off, whenever and however, is taken up by the next one with that key: what is
+// done is not done again, what was not sent is created, and an intent without an outcome
+// is asked for first, as Ensure asks after a lost reply. A target that cannot be asked,
+// as Mixin cannot, stays DispositionUnknown until a person decides ([Provisioner.Decide]).
+// [Provisioner.Resume] goes on with all that is open, after a restart or now and then.
+// It needs the requests again: the ledger has none.
+//
+// Targets run at the same time unless Target.After orders them, each as if it were
+// alone: there is a result for each, and no failure cancels another's create. What a
+// target needs of an earlier one, such as the identity provider's id, Target.Map takes
+// from that one's user. A target that keeps failing is left alone for a while ([Pause]).
+//
+// A key is of one request. It is refused with another one, by fingerprints that hold
+// nothing of either ([RequestKeys]); the password may change, since whoever gives the
+// request back to Resume need not have it. Where a user is yet to be created then, it gets
+// the password of that request.
+//
+// [Provisioner.Undo] deletes what was created and proven to be the sign-up's, and closes
+// the key. [Provisioner.Plan] shows the requests and sends nothing.
+// [Provisioner.Queue] stores a sign-up for Resume, with [OpenSQL] in a transaction of the
+// caller's own.
+//
+// # Ledgers
+//
+// [Memory] ends with the process. [OpenFile] keeps a file that one process at a time may
+// have open, and every commit is on disk before it is acted on. [OpenSQL] is for
+// PostgreSQL and SQLite, and for several processes: a target that one of them is creating
+// is left to it for a [Lease]. A ledger holds keys, names of targets, states, the users'
+// ids at the vendors, and fingerprints: no personal data, unless the key is some. Do not
+// take an e-mail address for one.
+//
+// Runs take each other's place by compare-and-set, and the Lease only keeps them from
+// doing work twice. Should one outlive its lease, or the clocks of two machines differ by
+// more than that, both may create: then the vendor refuses the later create, wherever it
+// can be asked and repeated (see [userapi.Repeater]).
 //
 // # Evidence
 //

@@ -1,6 +1,9 @@
 package provision
 
 import (
+	"reflect"
+	"slices"
+
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -10,13 +13,14 @@ type PlanItem struct {
 	Target string `json:"target"`
 	// After are the targets that must have a user first.
 	After []string `json:"after,omitempty"`
-	// Plan is what would be sent. It is zero where Err or Waits says why, and of a
-	// creator that is no userapi.Planner.
+	// Plan is what would be sent. It is zero with an Err, of a creator that is no
+	// userapi.Planner, and where the user's own id depends on what Waits names.
 	Plan userapi.Plan `json:"plan,omitzero"`
-	// Waits are the targets whose users' ids must be known before it can be told what
-	// Target.Map makes of the request.
+	// Waits are the targets whose users' ids only their vendors can tell: Target.Map was
+	// given their names in braces, such as {chat}, instead, and so they stand in Plan.
 	Waits []string `json:"waits,omitempty"`
-	// Err is a *userapi.Error with every fault of the request that can be seen locally.
+	// Err is a *userapi.Error with every fault of the request that can be seen locally; of
+	// a target that waits, in the fields that Target.Map left as they were.
 	Err error `json:"error,omitempty"`
 }
 
@@ -34,16 +38,27 @@ func (p *Provisioner) Plan(req userapi.CreateUserRequest) []PlanItem {
 		}
 		planned[t.index] = true
 		item := PlanItem{Target: t.Name, After: t.After}
+		known := map[string]*userapi.User{}
 		for _, b := range t.before {
 			plan(b)
-			if t.Map != nil && users[b.Name] == nil {
+			known[b.Name] = users[b.Name]
+			if t.Map != nil && known[b.Name] == nil {
 				item.Waits = append(item.Waits, b.Name)
+				known[b.Name] = &userapi.User{Provider: items[b.index].Plan.Provider, ID: "{" + b.Name + "}"}
 			}
 		}
-		if len(item.Waits) == 0 {
-			item.Plan, item.Err = t.plan(t.request(req, users))
+		own := t.request(req, known)
+		var failure *userapi.Error
+		item.Plan, failure = t.plan(own)
+		if len(item.Waits) > 0 {
+			failure = ofUntouched(failure, req, own)
+			if item.Plan.UserID != "" {
+				item.Plan = userapi.Plan{}
+			}
 		}
-		if id := item.Plan.UserID; id != "" && item.Err == nil {
+		if failure != nil {
+			item.Err = failure
+		} else if id := item.Plan.UserID; id != "" {
 			users[t.Name] = &userapi.User{Provider: item.Plan.Provider, ID: id}
 		}
 		items[t.index] = item
@@ -55,17 +70,32 @@ func (p *Provisioner) Plan(req userapi.CreateUserRequest) []PlanItem {
 }
 
 // plan tells what the target's creator would send.
-func (t *target) plan(req userapi.CreateUserRequest) (userapi.Plan, error) {
+func (t *target) plan(req userapi.CreateUserRequest) (userapi.Plan, *userapi.Error) {
 	planner, ok := userapi.Ability[userapi.Planner](t.Creator)
 	if !ok {
-		if failure := t.preflight(req); failure != nil {
-			return userapi.Plan{}, failure
-		}
-		return userapi.Plan{}, nil
+		return userapi.Plan{}, t.preflight(req)
 	}
 	plan, err := planner.PlanUser(req)
 	if err != nil {
 		return userapi.Plan{}, asError(err)
 	}
 	return plan, nil
+}
+
+// ofUntouched returns an error of those fields alone which Map left as they were: it
+// was given no real ids.
+func ofUntouched(e *userapi.Error, req, mapped userapi.CreateUserRequest) *userapi.Error {
+	if e == nil {
+		return nil
+	}
+	before, after := reflect.ValueOf(req), reflect.ValueOf(mapped)
+	left := *e
+	left.FieldErrors = slices.DeleteFunc(slices.Clone(e.FieldErrors), func(f userapi.FieldError) bool {
+		field := before.FieldByName(f.Field)
+		return !field.IsValid() || !reflect.DeepEqual(field.Interface(), after.FieldByName(f.Field).Interface())
+	})
+	if len(left.FieldErrors) == 0 {
+		return nil
+	}
+	return &left
 }

@@ -60,22 +60,30 @@ func TestPlan(t *testing.T) {
 	assert.Len(t, items[0].Plan.Next, 1)
 	assert.Contains(t, string(items[2].Plan.Body), `"ann@example.com"`, "it waits, but its request is known")
 	assert.Equal(t, []string{"chat", "crm"}, items[3].Waits, "of what came before only the vendors know the ids")
+	assert.JSONEq(t, `{"user_id":"{chat}","email":"ann@example.com"}`, string(items[3].Plan.Body))
 	for i, item := range items {
 		assert.NoError(t, item.Err)
 		assert.Equal(t, results[i].Target, item.Target)
-		assert.Equal(t, i < 3, item.Plan.Method == "POST")
+		assert.Equal(t, i < 4, item.Plan.Method == "POST")
 	}
 	text, err := json.Marshal(items)
 	require.NoError(t, err)
 	assert.NotContains(t, string(text), "planted")
 
-	items = p.Plan(userapi.CreateUserRequest{Timezone: "nowhere"})
-	for _, i := range []int{1, 2, 5} {
-		require.ErrorIs(t, items[i].Err, userapi.ErrInvalid, "%s", items[i].Target)
-	}
-	assert.Equal(t, 1, idServer.UserCount())
-	assert.Empty(t, items[3].Plan.Method)
 	ids := len(idServer.Requests())
-	p.Plan(req)
+	// Each vendor's faults are told, also of one that waits for another that is at fault,
+	// but not those of what Map has no value for yet.
+	items = p.Plan(userapi.CreateUserRequest{Language: "pl", Strict: true})
+	for target, fields := range map[int][]string{
+		0: {"Language"}, 1: {"Email", "Password"}, 2: {"Username", "Password", "Language"}, 3: {"Language"}, 5: {"Email"},
+	} {
+		require.ErrorIs(t, items[target].Err, userapi.ErrInvalid, "%s", items[target].Target)
+		var got []string
+		for _, f := range failureOf(t, items[target].Err).FieldErrors {
+			got = append(got, f.Field)
+		}
+		assert.ElementsMatch(t, fields, got, "%s", items[target].Target)
+		assert.Empty(t, items[target].Plan.Method)
+	}
 	assert.Len(t, idServer.Requests(), ids)
 }

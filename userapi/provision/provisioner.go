@@ -25,7 +25,8 @@ type Target struct {
 	// Map returns the request for this target; nil sends the sign-up's own. users holds,
 	// by their targets' names, copies of the users of the targets that this one comes
 	// after, directly or not. Rely on Provider and ID alone: of a user that an earlier
-	// run made the ledger has no more. Map must return the same for the same request
+	// run made the ledger has no more, and a Plan has a name in braces for an ID that is
+	// not known yet. Map must return the same for the same request
 	// and ids each time, or a create whose outcome is unknown stays so; it must not change
 	// what req refers to. The IdempotencyKey is kept if Map returns none.
 	Map func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest
