@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -237,7 +238,10 @@ func TestPINsOfASkewedClock(t *testing.T) {
 // would be ahead of all that follow, in every process.
 func TestPINsOfAClockAhead(t *testing.T) {
 	t.Parallel()
-	srv := mixintest.NewServer(t, ahead(-24*time.Hour))
+	var later atomic.Int64
+	srv := mixintest.NewServer(t, mixintest.WithHTTP(userapitest.ServerOptions{Now: func() time.Time {
+		return time.Now().Add(-24*time.Hour + time.Duration(later.Load()))
+	}}))
 	key := tipKey(t)
 	user := newUser(t, srv, key, mixin.ClientForm, userapi.HTTPOptions{})
 	tip := mixin.TIPPIN(tipKey(t))
@@ -253,6 +257,7 @@ func TestPINsOfAClockAhead(t *testing.T) {
 	cfg.Keystore = creds.Keystore()
 	restarted, err := mixin.New(cfg)
 	require.NoError(t, err)
+	later.Store(int64(5 * time.Second)) // a Date has whole seconds, so two clients read it up to one apart
 	_, err = restarted.Users.Me(t.Context()) // which tells it the time
 	require.NoError(t, err)
 	_, err = restarted.PIN.Verify(t.Context(), tip)
