@@ -257,7 +257,7 @@ func TestPINsOfAClockAhead(t *testing.T) {
 	cfg.Keystore = creds.Keystore()
 	restarted, err := mixin.New(cfg)
 	require.NoError(t, err)
-	later.Store(int64(5 * time.Second)) // a Date has whole seconds, so two clients read it up to one apart
+	later.Store(int64(5 * time.Second))      // a Date has whole seconds, so two clients read it up to one apart
 	_, err = restarted.Users.Me(t.Context()) // which tells it the time
 	require.NoError(t, err)
 	_, err = restarted.PIN.Verify(t.Context(), tip)
