@@ -42,7 +42,9 @@ func (s *signup) target(ctx context.Context, t *target) Result {
 				return res
 			}
 		}
-		sleep(ctx, poll)
+		if !sleep(ctx, poll) && poll == lastPoll {
+			return s.open(t, s.record(t), codeInProgress, ctx.Err())
+		}
 		if failure := s.load(context.WithoutCancel(ctx)); failure != nil {
 			return s.failed(t, failure)
 		}
@@ -135,11 +137,14 @@ func (s *signup) open(t *target, rec Record, code string, below error) Result {
 	var e *userapi.Error
 	if errors.As(res.Err, &e) {
 		e.Code = code
+		if code != codeRecorded {
+			e.Kind = userapi.KindUnavailable
+		}
 		if below != nil {
 			e.Err = below
 		}
-		if code != codeRecorded {
-			e.Kind = userapi.KindUnavailable
+		if ended := asError(below); below != nil && ended.Kind != userapi.KindUnknown {
+			e.Kind = ended.Kind
 		}
 	}
 	return res

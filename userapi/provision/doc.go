@@ -109,7 +109,10 @@
 // Runs take each other's place by compare-and-set, and the Lease only keeps them from
 // doing work twice. Should one outlive its lease, or the clocks of two machines differ by
 // more than that, both may create: then the vendor refuses the later create, wherever it
-// can be asked and repeated (see [userapi.Repeater]).
+// can be asked and repeated (see [userapi.Repeater]). When a create began is told by the
+// clock of the machine that sent it, and a later run compares that with the age of the
+// user it finds: with clocks more than two seconds apart, or set back in between, it may
+// find itself unable to tell whose user that is, and with a minute take it for another's.
 //
 // # Evidence
 //

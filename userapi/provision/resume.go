@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/enlist-go/enlist/userapi"
 )
@@ -30,8 +31,9 @@ const openPage = 100
 // same, nor be there, where no user is to be created any more. load is called by several
 // goroutines at once.
 //
-// What is open is what Record.Open says. What another run holds, or held less than a
-// Lease ago, is left to it, and so is what a vendor refused because of the request. A
+// What is open is what Record.Open says. A sign-up that another run is at work on, or
+// began to be less than a Lease ago, is left to that one and is no part of the results;
+// what a vendor refused because of the request is left as it is. A
 // sign-up that was being undone is undone. Targets at which an unknown outcome cannot be
 // settled are told each time, until Decide.
 //
@@ -84,10 +86,13 @@ func (p *Provisioner) Resume(ctx context.Context, load func(ctx context.Context,
 	if len(panics) > 0 {
 		panic(panics[0])
 	}
-	resumed := make([]Resumed, len(all))
+	var resumed []Resumed
 	errs := []error{failure}
-	for i, r := range all {
-		resumed[i] = *r
+	for _, r := range all {
+		if r.Results == nil && r.Err == nil {
+			continue // another run has it, or was faster
+		}
+		resumed = append(resumed, *r)
 		if r.Err != nil {
 			errs = append(errs, fmt.Errorf("sign-up %q: %w", r.Key, r.Err))
 		}
@@ -103,9 +108,12 @@ func (p *Provisioner) resume(ctx context.Context, r *Resumed, load func(context.
 		return
 	}
 	var runs, undoes bool
+	now := time.Now()
 	var strangers []string
 	for _, rec := range records {
 		switch {
+		case rec.State == StateIntent && now.Before(rec.Until):
+			return
 		case !rec.Open():
 		case p.byName[rec.Target] == nil:
 			strangers = append(strangers, rec.Target)

@@ -415,7 +415,7 @@ func TestCanceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	idp.after = func(context.Context, userapi.CreateUserRequest) error { cancel(); return nil }
 	results, err := p.CreateUser(ctx, ann)
-	require.Error(t, err)
+	require.ErrorIs(t, err, userapi.ErrCanceled)
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Equal(t, "idp created, chat not_sent", dispositions(results))
 	assert.Equal(t, "chat queued, idp created", states(t, ledger, ann.IdempotencyKey))
@@ -427,6 +427,30 @@ func TestCanceled(t *testing.T) {
 	assert.False(t, userapi.MayHaveCreated(err))
 	assert.Equal(t, "idp not_sent, chat not_sent", dispositions(results))
 	assert.Empty(t, states(t, ledger, "bob"))
+}
+
+// TestLedgerThatIsAlwaysStale: a run ends with its context.
+func TestLedgerThatIsAlwaysStale(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := newVendor("idp")
+		idp.after = func(context.Context, userapi.CreateUserRequest) error {
+			return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
+		}
+		idp.look = func() error { return idp.fail(userapi.KindUnavailable, userapi.OutcomeUnknown, 503) }
+		ledger := &faulty{Ledger: new(provision.Memory)}
+		p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}}}, testKey)
+		_, err := p.CreateUser(t.Context(), ann)
+		require.Error(t, err)
+		ledger.store = func([]provision.Record) error { return provision.ErrStale }
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		calls := len(idp.calls())
+		results, err := p.CreateUser(ctx, ann)
+		require.ErrorIs(t, err, userapi.ErrTimeout)
+		assert.Equal(t, "idp unknown", dispositions(results))
+		assert.Len(t, idp.calls(), calls)
+	})
 }
 
 func TestNew(t *testing.T) {
