@@ -229,10 +229,14 @@ func (s *signup) usersBefore(t *target) (users map[string]*userapi.User, waits s
 	defer s.mu.Unlock()
 	users = map[string]*userapi.User{}
 	for _, b := range t.before {
-		if s.users[b.Name] == nil {
+		u := s.users[b.Name]
+		if rec := s.records[b.Name]; u == nil && s.settles && rec.UserID != "" {
+			u = rec.user() // it was deleted, and its id still tells what was sent
+		}
+		if u == nil {
 			return nil, b.Name
 		}
-		users[b.Name] = s.users[b.Name]
+		users[b.Name] = u
 	}
 	return users, ""
 }

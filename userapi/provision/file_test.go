@@ -1,0 +1,526 @@
+package provision
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+const ledgerName = "ledger"
+
+// full is a record with every field set.
+func full(key, target string) Record {
+	at := time.Date(2031, 2, 3, 4, 5, 6, 789000, time.UTC)
+	return Record{
+		Key: key, Target: target, State: StateCreated, Kind: userapi.KindTimeout, Provider: "acme", UserID: "<7> é\u2028\x01",
+		Proof: userapi.ProofKey, Unfinished: true, Decided: true, Request: "r", Sent: "s", Owner: "o",
+		Until: at, Started: at.Add(-time.Hour), Changed: at.Add(time.Microsecond),
+	}
+}
+
+// small is a new record.
+func small(key, target string) Record { return Record{Key: key, Target: target, State: StateQueued} }
+
+// at is a record with a revision, which is told by its Owner too.
+func at(key, target string, revision int64) Record {
+	r := small(key, target)
+	r.Revision, r.Owner = revision, fmt.Sprint(key, target, revision)
+	return r
+}
+
+func openMem(t testing.TB, d *memDisk, opts ...FileOption) *File {
+	t.Helper()
+	f, err := openFile(d, ledgerName, opts...)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+func openReal(t testing.TB, path string, opts ...FileOption) *File {
+	t.Helper()
+	f, err := OpenFile(path, opts...)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+func loadAll(t testing.TB, l Ledger, key string) []Record {
+	t.Helper()
+	records, err := l.Load(t.Context(), key)
+	require.NoError(t, err)
+	return records
+}
+
+// together stores several sets of records in one batch.
+func together(t testing.TB, f *File, sets ...[]Record) []error {
+	t.Helper()
+	errs, _ := queued(t, f, sets...)
+	return errs
+}
+
+// queued does it, and reports too which of the sets came into the batch.
+func queued(t testing.TB, f *File, sets ...[]Record) (errs []error, in []bool) {
+	t.Helper()
+	errs, in = make([]error, len(sets)), make([]bool, len(sets))
+	batches := make([]*fileBatch, len(sets))
+	var lead *fileBatch
+	for i, set := range sets {
+		next, err := checked(set)
+		require.NoError(t, err)
+		payload, err := encodeSet(next)
+		require.NoError(t, err)
+		var leads bool
+		batches[i], leads, errs[i] = f.enqueue(t.Context(), next, payload)
+		in[i] = errs[i] == nil
+		if leads {
+			require.Nil(t, lead)
+			lead = batches[i]
+		}
+	}
+	if lead != nil {
+		f.commit(lead)
+	}
+	for i, b := range batches {
+		if b != nil && b.err != nil {
+			errs[i] = b.err
+		}
+	}
+	return errs, in
+}
+
+func TestFileKeepsEveryField(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), ledgerName)
+	f := openReal(t, path)
+	odd := Record{Key: "k", Target: "odd", State: StateUnknown, Kind: 99, Proof: -3, Started: time.Unix(0, 0), Until: time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC)}
+	want := []Record{full("k", "a"), small("k", "b"), odd}
+	require.NoError(t, f.Store(t.Context(), want[2], want[0], want[1]))
+	for i := range want {
+		want[i].Revision = 1
+	}
+	want[2].Started = want[2].Started.UTC()
+	assert.Equal(t, want, loadAll(t, f, "k"))
+	require.NoError(t, f.Close())
+
+	f = openReal(t, path)
+	assert.Equal(t, want, loadAll(t, f, "k"))
+	require.NoError(t, f.Compact(t.Context()))
+	assert.Equal(t, want, loadAll(t, f, "k"))
+	require.NoError(t, f.Close())
+	f = openReal(t, path)
+	assert.Equal(t, want, loadAll(t, f, "k"))
+	keys, err := f.Open(t.Context(), "", 5)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"k"}, keys)
+	assert.Empty(t, loadAll(t, f, "other"))
+
+	for _, name := range []string{path, path + ".lock"} {
+		info, err := os.Stat(name)
+		require.NoError(t, err)
+		assert.Equal(t, fs.FileMode(0o600), info.Mode(), name)
+	}
+}
+
+func TestFileRefusesWhatItCannotKeep(t *testing.T) {
+	t.Parallel()
+	f := openMem(t, newMemDisk())
+	far := small("k", "a")
+	far.Until = time.Date(400_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	require.ErrorIs(t, f.Store(t.Context(), far), errTime)
+	var many []Record
+	for i := range 5000 {
+		r := small("k", fmt.Sprint(i))
+		r.UserID, r.Owner, r.Sent, r.Request = strings.Repeat("x", maxText), strings.Repeat("x", maxText), strings.Repeat("x", maxText), strings.Repeat("x", maxText)
+		many = append(many, r)
+	}
+	require.ErrorIs(t, f.Store(t.Context(), many...), errTooLarge)
+	require.NoError(t, f.Store(t.Context(), many[:3000]...))
+	require.NoError(t, f.Store(t.Context()))
+	require.ErrorContains(t, f.Store(t.Context(), Record{}), "Key of a record")
+	assert.Len(t, loadAll(t, f, "k"), 3000)
+}
+
+// TestFileLargestRecords: a compaction's frame has room for the largest there are.
+func TestFileLargestRecords(t *testing.T) {
+	t.Parallel()
+	var many []Record
+	for i := range liveFrame {
+		text := strings.Repeat("\x01", maxText)
+		r := full(strings.Repeat("<", maxName), strings.Repeat("&", maxName-3)+fmt.Sprintf("%03d", i))
+		r.Provider, r.UserID, r.Request, r.Sent, r.Owner = text, text, text, text, text
+		many = append(many, r)
+	}
+	payload, err := encodeLive(many)
+	require.NoError(t, err)
+	assert.Less(t, len(payload), maxPayload/2)
+}
+
+func TestFileStale(t *testing.T) {
+	t.Parallel()
+	d := newMemDisk()
+	f := openMem(t, d)
+	require.NoError(t, f.Store(t.Context(), at("k", "a", 0)))
+	before := d.content(ledgerName)
+	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 0)), ErrStale)
+	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 2)), ErrStale)
+	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 1), at("k", "b", 7)), ErrStale, "all or none")
+	assert.Equal(t, before, d.content(ledgerName))
+	assert.Len(t, loadAll(t, f, "k"), 1)
+	require.NoError(t, f.Store(t.Context(), at("k", "a", 1), at("k", "b", 0)))
+}
+
+// TestFileBatch: what is queued counts for what comes behind it.
+func TestFileBatch(t *testing.T) {
+	t.Parallel()
+	d := newMemDisk()
+	f := openMem(t, d)
+	syncs := d.syncs
+	errs := together(t, f,
+		[]Record{at("k", "a", 0)},
+		[]Record{at("k", "a", 1)},                   // follows one that is queued
+		[]Record{at("k", "b", 0), at("l", "b", 0)},  // two keys
+		[]Record{at("k", "b", 0)},                   // competes
+		[]Record{at("k", "b", 1), at("k", "c", 1)},  // the second does not follow
+		[]Record{at("k", "b", 1), at("k", "c", 0)},  // both do
+		[]Record{at("m", "a", 0), at("k", "a", 17)}, // not even near
+	)
+	want := []error{nil, nil, nil, ErrStale, ErrStale, nil, ErrStale}
+	for i := range want {
+		require.ErrorIs(t, errs[i], want[i], i)
+	}
+	assert.Equal(t, syncs+1, d.syncs)
+	assert.Empty(t, f.ahead)
+	revisions := func(f *File) map[string]int64 {
+		got := map[string]int64{}
+		for _, key := range []string{"k", "l", "m"} {
+			for _, r := range loadAll(t, f, key) {
+				got[r.Key+r.Target] = r.Revision
+			}
+		}
+		return got
+	}
+	stored := map[string]int64{"ka": 2, "kb": 2, "kc": 1, "lb": 1}
+	assert.Equal(t, stored, revisions(f))
+	require.NoError(t, f.Close())
+	f = openMem(t, d)
+	assert.Equal(t, stored, revisions(f))
+}
+
+// TestFileShowsWhatIsDurable: while an fsync is under way its records are not shown, and
+// who loses against one of them hears of it when it can be loaded.
+func TestFileShowsWhatIsDurable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newMemDisk()
+		f := openMem(t, d)
+		require.NoError(t, f.Store(t.Context(), at("k", "a", 0)))
+		syncing := make(chan bool)
+		d.setFail(func(op string) error {
+			if op == "sync" {
+				<-syncing
+			}
+			return nil
+		})
+		var done [2]error
+		var group sync.WaitGroup
+		var finished atomic.Int32
+		group.Go(func() { done[0] = f.Store(t.Context(), at("k", "a", 1)); finished.Add(1) })
+		synctest.Wait()
+		group.Go(func() { done[1] = f.Store(t.Context(), at("k", "a", 1)); finished.Add(1) })
+		synctest.Wait()
+		assert.Zero(t, finished.Load())
+		assert.Equal(t, int64(1), loadAll(t, f, "k")[0].Revision)
+		require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 0)), ErrStale, "it need not wait to know that")
+		close(syncing)
+		group.Wait()
+		require.NoError(t, done[0])
+		require.ErrorIs(t, done[1], ErrStale)
+		assert.Equal(t, int64(2), loadAll(t, f, "k")[0].Revision)
+	})
+}
+
+func TestFileContext(t *testing.T) {
+	t.Parallel()
+	d := newMemDisk()
+	f := openMem(t, d)
+	before := d.content(ledgerName)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, f.Store(ctx, small("k", "a")), context.Canceled)
+	require.ErrorIs(t, f.Compact(ctx), context.Canceled)
+	assert.Empty(t, loadAll(t, f, "k"))
+	assert.Equal(t, before, d.content(ledgerName))
+	assert.Nil(t, d.content(f.scratch()))
+
+	ctx, cancel = context.WithCancel(t.Context())
+	d.setFail(func(string) error { cancel(); return nil }) // once it is on its way
+	require.NoError(t, f.Store(ctx, small("k", "a")))
+	require.Error(t, ctx.Err())
+	assert.Len(t, loadAll(t, f, "k"), 1)
+	d.setFail(nil)
+}
+
+func TestFileLock(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, ledgerName)
+	f := openReal(t, path)
+	locked := func() {
+		t.Helper()
+		for _, name := range append(linksTo(t, t.TempDir(), path), path) {
+			_, err := OpenFile(name)
+			require.ErrorIs(t, err, ErrLocked)
+		}
+	}
+	locked()
+	require.NoError(t, f.Store(t.Context(), small("k", "a")))
+	require.NoError(t, f.Compact(t.Context()))
+	locked()
+	require.NoError(t, f.Close())
+	assert.Len(t, loadAll(t, openReal(t, path), "k"), 1)
+}
+
+func TestFileClose(t *testing.T) {
+	t.Parallel()
+	f := openMem(t, newMemDisk())
+	results := make(chan error)
+	const stores = 20
+	for i := range stores {
+		go func() { results <- f.Store(t.Context(), small("k", fmt.Sprint(i))) }()
+	}
+	require.NoError(t, <-results)
+	require.NoError(t, f.Close())
+	done := 1
+	for range stores - 1 {
+		if err := <-results; err == nil {
+			done++
+		} else {
+			require.ErrorIs(t, err, os.ErrClosed)
+		}
+	}
+	require.NoError(t, f.Close(), "again")
+	_, err := f.Load(t.Context(), "k")
+	require.ErrorIs(t, err, os.ErrClosed)
+	_, err = f.Open(t.Context(), "", 1)
+	require.ErrorIs(t, err, os.ErrClosed)
+	require.ErrorIs(t, f.Store(t.Context(), small("k", "x")), os.ErrClosed)
+	require.ErrorIs(t, f.Store(t.Context()), os.ErrClosed)
+	require.ErrorIs(t, f.Compact(t.Context()), os.ErrClosed)
+	assert.Len(t, loadAll(t, openMem(t, f.disk.(*memDisk)), "k"), done)
+}
+
+// TestFileCloseWaits for what is queued already.
+func TestFileCloseWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := openMem(t, newMemDisk())
+		next, err := checked([]Record{small("k", "a")})
+		require.NoError(t, err)
+		payload, err := encodeSet(next)
+		require.NoError(t, err)
+		b, leads, err := f.enqueue(t.Context(), next, payload)
+		require.NoError(t, err)
+		require.True(t, leads)
+		var closed atomic.Bool
+		go func() {
+			assert.NoError(t, f.Close())
+			closed.Store(true)
+		}()
+		synctest.Wait()
+		assert.False(t, closed.Load())
+		f.commit(b)
+		require.NoError(t, b.err)
+		synctest.Wait()
+		assert.True(t, closed.Load())
+	})
+}
+
+func TestFileEndsIntents(t *testing.T) {
+	t.Parallel()
+	d := newMemDisk()
+	f := openMem(t, d)
+	until := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
+	intent, unknown := small("k", "a"), small("k", "b")
+	intent.State, intent.Until, intent.Owner = StateIntent, until, "run"
+	unknown.State, unknown.Until = StateUnknown, until
+	require.NoError(t, f.Store(t.Context(), intent, unknown))
+	assert.Equal(t, until, loadAll(t, f, "k")[0].Until)
+	require.NoError(t, f.Close())
+	f = openMem(t, d)
+	got := loadAll(t, f, "k")
+	assert.Zero(t, got[0].Until)
+	assert.Equal(t, "run", got[0].Owner)
+	assert.Equal(t, until, got[1].Until)
+	require.NoError(t, f.Store(t.Context(), got...))
+}
+
+// TestFileSymlink: a compaction replaces the file and not the link to it.
+func TestFileSymlink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "there", ledgerName)
+	require.NoError(t, os.Mkdir(filepath.Dir(path), 0o700))
+	link := filepath.Join(dir, "link")
+	require.NoError(t, os.Symlink(filepath.Join("there", ledgerName), link))
+	f := openReal(t, link)
+	require.NoError(t, f.Store(t.Context(), small("k", "a")))
+	require.NoError(t, f.Compact(t.Context()))
+	require.NoError(t, f.Store(t.Context(), small("k", "b")))
+	require.NoError(t, f.Close())
+	info, err := os.Lstat(link)
+	require.NoError(t, err)
+	assert.NotZero(t, info.Mode()&fs.ModeSymlink)
+	assert.Len(t, loadAll(t, openReal(t, path), "k"), 2)
+	names, err := filepath.Glob(filepath.Join(dir, "*"))
+	require.NoError(t, err)
+	assert.Len(t, names, 2, "the link and the folder")
+}
+
+// linksTo makes symbolic links to a path that may not exist.
+func linksTo(t testing.TB, dir, path string) []string {
+	t.Helper()
+	one, two, folder := filepath.Join(dir, "one"), filepath.Join(dir, "two"), filepath.Join(dir, "folder")
+	require.NoError(t, os.Symlink(path, one))
+	require.NoError(t, os.Symlink("one", two))
+	require.NoError(t, os.Symlink(filepath.Dir(path), folder))
+	return []string{one, two, filepath.Join(folder, filepath.Base(path))}
+}
+
+func loop(t testing.TB, dir string) string {
+	t.Helper()
+	require.NoError(t, os.Symlink("b", filepath.Join(dir, "a")))
+	require.NoError(t, os.Symlink("a", filepath.Join(dir, "b")))
+	return filepath.Join(dir, "a")
+}
+
+// TestFileForeign: what is no ledger is refused, and left as it is.
+func TestFileForeign(t *testing.T) {
+	t.Parallel()
+	head := newLog(nil)
+	head.whole = headSize
+	whole := head.headBytes()
+	newer := bytes.Clone(whole)
+	newer[len(fileMagic)]++
+	broken := bytes.Clone(whole)
+	broken[len(broken)-1] ^= 1
+	tests := map[string]struct {
+		content []byte
+		want    error
+	}{
+		"a text":                      {[]byte("a text that is longer than the head of a ledger"), errForeign},
+		"a short text":                {[]byte("text"), errForeign},
+		"zeros":                       {make([]byte, headSize+1), errForeign},
+		"zeros, then a text":          {[]byte("\x00\x00\x00text"), errForeign},
+		"a begin, then a text":        {[]byte("enlist users"), errForeign},
+		"a newer version":             {newer, errNewer},
+		"a newer version with frames": {append(bytes.Clone(newer), 1, 2, 3), errNewer},
+		"a broken head":               {append(broken, whole...), ErrCorrupt},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), ledgerName)
+			require.NoError(t, os.WriteFile(path, test.content, 0o600))
+			_, err := OpenFile(path)
+			require.ErrorIs(t, err, test.want)
+			assert.ErrorContains(t, err, path)
+			left, err := os.ReadFile(path)
+			require.NoError(t, err)
+			assert.Equal(t, test.content, left)
+			require.NoError(t, os.Remove(path))
+			openReal(t, path) // the lock was given free
+		})
+	}
+	_, err := OpenFile(t.TempDir())
+	require.Error(t, err, "a directory")
+	_, err = OpenFile(filepath.Join(t.TempDir(), "none", ledgerName))
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+// TestFileHalfMade: a file of which only a part of the head was written is a new one.
+func TestFileHalfMade(t *testing.T) {
+	t.Parallel()
+	head := newLog(nil)
+	head.whole = headSize
+	whole := head.headBytes()
+	for n := range whole {
+		for _, content := range [][]byte{whole[:n], append(bytes.Clone(whole[:n]), make([]byte, len(whole)-n)...)} {
+			d := newMemDisk()
+			d.place(ledgerName, content)
+			f := openMem(t, d)
+			require.NoError(t, f.Store(t.Context(), small("k", "a")))
+			require.NoError(t, f.Close())
+			require.Len(t, loadAll(t, openMem(t, d), "k"), 1)
+		}
+	}
+}
+
+// TestFileNewer: what a newer version may have written is not dropped.
+func TestFileNewer(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		payload string
+		want    error
+	}{
+		"a known one":          {`{"set":[{"key":"k","target":"a","rev":1,"state":"queued"}]}`, nil},
+		"a member of a record": {`{"set":[{"key":"k","target":"a","rev":1,"state":"queued","colour":"secret"}]}`, errNewer},
+		"a member beside":      {`{"set":[{"key":"k","target":"a","rev":1,"state":"queued"}],"drop":["secret"]}`, errNewer},
+		"nothing but that":     {`{"drop":["secret"]}`, errNewer},
+		"a state":              {`{"set":[{"key":"k","target":"a","rev":1,"state":"secret"}]}`, errNewer},
+		"another type":         {`{"set":[{"key":"k","target":"a","rev":"secret","state":"queued"}]}`, ErrCorrupt},
+		"no JSON":              {`secret`, ErrCorrupt},
+		"more behind":          {`{"set":[{"key":"k","target":"a","rev":1,"state":"queued"}]} {}`, ErrCorrupt},
+		"nothing":              {`{}`, ErrCorrupt},
+		"no revision":          {`{"set":[{"key":"k","target":"a","state":"queued"}]}`, ErrCorrupt},
+		"a leap":               {`{"set":[{"key":"k","target":"a","rev":2,"state":"queued"}]}`, ErrCorrupt},
+		"no key":               {`{"set":[{"target":"a","rev":1,"state":"queued"}]}`, ErrCorrupt},
+		"one record twice":     {`{"set":[{"key":"k","target":"a","rev":1,"state":"queued"},{"key":"k","target":"a","rev":1,"state":"queued"}]}`, ErrCorrupt},
+		"compacted, too late":  {`{"live":[{"key":"k","target":"a","rev":1,"state":"queued"}]}`, ErrCorrupt},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newMemDisk()
+			f := openMem(t, d)
+			require.NoError(t, f.log.append([][]byte{[]byte(test.payload)}))
+			require.NoError(t, f.Close())
+			before := d.content(ledgerName)
+			f, err := openFile(d, ledgerName)
+			require.ErrorIs(t, err, test.want)
+			if err == nil {
+				require.NoError(t, f.Close())
+				return
+			}
+			assert.NotContains(t, err.Error(), "secret")
+			assert.Equal(t, before, d.content(ledgerName))
+		})
+	}
+	// The names in the file are those that older files have.
+	text, err := json.Marshal(fileRecord{Key: "k", Revision: 1, Kind: 2, Until: new(int64)})
+	require.NoError(t, err)
+	assert.Equal(t, `{"key":"k","target":"","rev":1,"state":"","kind":2,"until":0}`, string(text))
+}
+
+var errDisk = errors.New("the disk is on fire")
+
+func (d *memDisk) setFail(fail func(op string) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fail = fail
+}

@@ -1,0 +1,109 @@
+package provision
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestFileCompeting: of many that store the same revision one wins, while others load
+// and compact.
+func TestFileCompeting(t *testing.T) {
+	t.Parallel()
+	const writers, rounds = 64, 25
+	path := filepath.Join(t.TempDir(), ledgerName)
+	f := openReal(t, path, CompactAbove(20_000))
+	names := []string{"a", "b", "c"}
+	var wins [3]atomic.Int64
+	var stale atomic.Int64
+	var group sync.WaitGroup
+	for w := range writers {
+		group.Go(func() {
+			for i := range rounds {
+				n := (w + i) % len(names)
+				var next Record
+				for _, r := range loadAll(t, f, "k") {
+					if r.Target == names[n] {
+						next = r
+					}
+				}
+				next.Key, next.Target, next.State = "k", names[n], StateIntent
+				next.Owner = fmt.Sprint(w, " ", i)
+				switch err := f.Store(t.Context(), next); {
+				case err == nil:
+					wins[n].Add(1)
+					// Nobody takes a revision back.
+					now := loadAll(t, f, "k")
+					i := slices.IndexFunc(now, func(r Record) bool { return r.Target == names[n] })
+					if assert.GreaterOrEqual(t, i, 0) {
+						assert.Greater(t, now[i].Revision, next.Revision)
+					}
+				case errors.Is(err, ErrStale):
+					stale.Add(1)
+					// Who lost can see against whom.
+					now := loadAll(t, f, "k")
+					i := slices.IndexFunc(now, func(r Record) bool { return r.Target == names[n] })
+					if assert.GreaterOrEqual(t, i, 0) {
+						assert.Greater(t, now[i].Revision, next.Revision)
+					}
+				default:
+					assert.NoError(t, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	assert.Positive(t, stale.Load())
+	assert.Equal(t, int64(writers*rounds), stale.Load()+wins[0].Load()+wins[1].Load()+wins[2].Load())
+	check := func(f *File) {
+		t.Helper()
+		records := loadAll(t, f, "k")
+		require.Len(t, records, len(names))
+		for i, r := range records {
+			assert.Equal(t, wins[i].Load(), r.Revision, "each win is one revision")
+		}
+	}
+	check(f)
+	require.NoError(t, f.Close())
+	check(openReal(t, path))
+}
+
+// TestFileBatches: many that store at once share an fsync.
+func TestFileBatches(t *testing.T) {
+	t.Parallel()
+	d := newMemDisk()
+	f := openMem(t, d)
+	before := d.syncs
+	f.write.Lock() // as if a batch were being written
+	const stores = 100
+	var queued, done sync.WaitGroup
+	for i := range stores {
+		queued.Add(1)
+		done.Go(func() {
+			next, err := checked([]Record{small("k", fmt.Sprint(i))})
+			assert.NoError(t, err)
+			payload, err := encodeSet(next)
+			assert.NoError(t, err)
+			b, leads, err := f.enqueue(t.Context(), next, payload)
+			assert.NoError(t, err)
+			queued.Done()
+			if leads {
+				f.commit(b)
+			}
+			<-b.done
+			assert.NoError(t, b.err)
+		})
+	}
+	queued.Wait()
+	f.write.Unlock()
+	done.Wait()
+	assert.Equal(t, 1, d.syncs-before)
+	assert.Len(t, loadAll(t, f, "k"), stores)
+}

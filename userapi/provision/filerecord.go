@@ -1,0 +1,156 @@
+package provision
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A filePayload is what stands in a frame, as JSON: either what one Store set, or some
+// of what was live when the file was compacted. A member that is not known here is an
+// error and never dropped: an older program must not undo what a newer one wrote.
+type filePayload struct {
+	Set  []fileRecord `json:"set,omitempty"`
+	Live []fileRecord `json:"live,omitempty"`
+}
+
+// A fileRecord is a Record as it stands in a file. The names of its members never
+// change; those of userapi's numbers neither.
+type fileRecord struct {
+	Key        string `json:"key"`
+	Target     string `json:"target"`
+	Revision   int64  `json:"rev"`
+	State      State  `json:"state"`
+	Kind       int    `json:"kind,omitempty"`
+	Provider   string `json:"provider,omitempty"`
+	UserID     string `json:"user,omitempty"`
+	Proof      int    `json:"proof,omitempty"`
+	Unfinished bool   `json:"unfinished,omitempty"`
+	Decided    bool   `json:"decided,omitempty"`
+	Request    string `json:"request,omitempty"`
+	Sent       string `json:"sent,omitempty"`
+	Owner      string `json:"owner,omitempty"`
+	// Times are in microseconds since 1970; nil is the zero time.
+	Until   *int64 `json:"until,omitempty"`
+	Started *int64 `json:"started,omitempty"`
+	Changed *int64 `json:"changed,omitempty"`
+}
+
+// maxPayload bounds a frame, so that a broken length asks for no huge piece of memory.
+// It is room for some hundred records of the largest kind, and fifty thousand usual ones.
+const maxPayload = 16 << 20
+
+var (
+	errTooLarge = fmt.Errorf("provision: more records than one Store in a file can hold, which is %d bytes", maxPayload)
+	errTime     = errors.New("provision: a time of a record is too far off to be stored")
+	errNewer    = errors.New("provision: the ledger's file holds what this version does not know: use the newer one that wrote it")
+)
+
+// encodeSet returns the payload for a Store of records.
+func encodeSet(records []Record) ([]byte, error) {
+	set, err := forFile(records)
+	if err != nil {
+		return nil, err
+	}
+	return encodePayload(filePayload{Set: set})
+}
+
+// encodeLive returns a payload of a compacted file.
+func encodeLive(records []Record) ([]byte, error) {
+	live, err := forFile(records)
+	if err != nil {
+		return nil, err
+	}
+	return encodePayload(filePayload{Live: live})
+}
+
+func encodePayload(p filePayload) ([]byte, error) {
+	payload, err := json.Marshal(p)
+	if err == nil && len(payload) > maxPayload {
+		err = errTooLarge
+	}
+	return payload, err
+}
+
+func forFile(records []Record) ([]fileRecord, error) {
+	out := make([]fileRecord, len(records))
+	for i, r := range records {
+		for _, t := range [...]time.Time{r.Until, r.Started, r.Changed} {
+			if !t.IsZero() && !time.UnixMicro(t.UnixMicro()).Equal(t) {
+				return nil, errTime
+			}
+		}
+		out[i] = fileRecord{
+			Key: r.Key, Target: r.Target, Revision: r.Revision, State: r.State, Kind: int(r.Kind),
+			Provider: r.Provider, UserID: r.UserID, Proof: int(r.Proof), Unfinished: r.Unfinished, Decided: r.Decided,
+			Request: r.Request, Sent: r.Sent, Owner: r.Owner,
+			Until: micros(r.Until), Started: micros(r.Started), Changed: micros(r.Changed),
+		}
+	}
+	return out, nil
+}
+
+func micros(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	n := t.UnixMicro()
+	return &n
+}
+
+func fromMicros(n *int64) time.Time {
+	if n == nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(*n).UTC()
+}
+
+func (r fileRecord) record() Record {
+	return Record{
+		Key: r.Key, Target: r.Target, Revision: r.Revision, State: r.State, Kind: userapi.Kind(r.Kind),
+		Provider: r.Provider, UserID: r.UserID, Proof: userapi.Proof(r.Proof), Unfinished: r.Unfinished, Decided: r.Decided,
+		Request: r.Request, Sent: r.Sent, Owner: r.Owner,
+		Until: fromMicros(r.Until), Started: fromMicros(r.Started), Changed: fromMicros(r.Changed),
+	}
+}
+
+// decodePayload returns the records of a payload, and whether they are of a compacted
+// file. The error is errNewer or ErrCorrupt, bare: what encoding/json says may hold what
+// stands in the file.
+func decodePayload(payload []byte) (records []Record, live bool, err error) {
+	var p filePayload
+	d := json.NewDecoder(bytes.NewReader(payload))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		if json.Unmarshal(payload, &p) == nil {
+			return nil, false, errNewer
+		}
+		return nil, false, ErrCorrupt
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) || (len(p.Set) > 0) == (len(p.Live) > 0) {
+		return nil, false, ErrCorrupt
+	}
+	live = len(p.Live) > 0
+	for _, r := range slices.Concat(p.Set, p.Live) {
+		record := r.record()
+		if r.State != "" && !slices.Contains(states, r.State) {
+			return nil, false, errNewer
+		}
+		if record.check() != nil || record.Revision < 1 {
+			return nil, false, ErrCorrupt
+		}
+		records = append(records, record)
+	}
+	for i := 1; i < len(records); i++ {
+		if !live && byName(records[i-1], records[i]) >= 0 {
+			return nil, false, ErrCorrupt
+		}
+	}
+	return records, live, nil
+}
