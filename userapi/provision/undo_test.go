@@ -195,6 +195,40 @@ func TestUndoSettlesWhatIsUnknown(t *testing.T) {
 	}
 }
 
+// TestUndoSettlesDependents: what was sent with the id of a user that is deleted by now
+// is asked for with that id.
+func TestUndoSettlesDependents(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, crm := newVendor("idp"), newVendor("crm")
+		crm.after = func(context.Context, userapi.CreateUserRequest) error {
+			return crm.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
+		}
+		crm.look = func() error { return crm.fail(userapi.KindUnavailable, userapi.OutcomeUnknown, 503) }
+		p := provisioner(t, new(provision.Memory), []provision.Target{
+			{Name: "idp", Creator: full{idp}},
+			{Name: "crm", Creator: full{crm}, After: []string{"idp"}, Map: func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
+				req.ExternalID = users["idp"].ID
+				return req
+			}},
+		})
+		_, err := p.CreateUser(t.Context(), ann)
+		require.Error(t, err)
+		results, err := p.Undo(t.Context(), ann.IdempotencyKey)
+		require.Error(t, err)
+		require.Equal(t, "idp undone, crm unknown", dispositions(results))
+
+		crm.look = nil
+		results, err = p.CreateUser(t.Context(), ann)
+		require.Error(t, err)
+		assert.Equal(t, "idp undone, crm recovered", dispositions(results))
+		results, err = p.Undo(t.Context(), ann.IdempotencyKey)
+		require.NoError(t, err)
+		assert.Equal(t, "idp undone, crm undone", dispositions(results))
+		assert.Equal(t, 0, idp.count()+crm.count())
+	})
+}
+
 // TestBreaker: a vendor that fails is left alone, and tried by one sign-up later.
 func TestBreaker(t *testing.T) {
 	t.Parallel()
