@@ -38,7 +38,7 @@ var (
 )
 
 // documents are the pages with code, and how many pieces of it each has.
-var documents = map[string]int{"README.md": 5, "docs/outcomes.md": 2}
+var documents = map[string]int{"README.md": 6, "docs/outcomes.md": 2}
 
 // TestDocuments builds the programs and fragments of the documents, and runs their
 // tests, as they are written.

@@ -84,9 +84,9 @@ func (p *Provisioner) seal(ctx context.Context, key string) ([]Record, *userapi.
 		for _, r := range records {
 			switch {
 			case r.State == StateQueued, r.State == StateNotSent, r.State == StateRejected:
-				r.State, r.UserID = StateUndone, ""
+				r.State, r.Kind, r.UserID = StateUndone, userapi.KindUnknown, ""
 			case p.undoable(r) == "":
-				r.State = StateDeleting
+				r.State, r.Kind = StateDeleting, userapi.KindUnknown
 			default:
 				continue
 			}

@@ -89,6 +89,12 @@ func TestUndo(t *testing.T) {
 		}
 		assert.Equal(t, "a undone, b undone, c undone, d undone, fixed created, found undone, lost unknown, matched recovered, "+
 			"old existing, refused undone, waiting undone", states(t, ledger, ann.IdempotencyKey))
+		records, err := ledger.Load(t.Context(), ann.IdempotencyKey)
+		require.NoError(t, err)
+		for _, r := range records {
+			assert.Equal(t, r.State == provision.StateUnknown, r.Kind == userapi.KindTimeout, "%s: the refusal is over", r.Target)
+			assert.Equal(t, r.State == provision.StateUnknown, r.Open(), "%s", r.Target)
+		}
 
 		// The key is closed: nothing is created any more.
 		before := len(vendors["refused"].calls())
