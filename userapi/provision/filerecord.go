@@ -90,13 +90,13 @@ func forFile(records []Record) ([]fileRecord, error) {
 			Key: r.Key, Target: r.Target, Revision: r.Revision, State: r.State, Kind: int(r.Kind),
 			Provider: r.Provider, UserID: r.UserID, Proof: int(r.Proof), Unfinished: r.Unfinished, Decided: r.Decided,
 			Request: r.Request, Sent: r.Sent, Owner: r.Owner,
-			Until: micros(r.Until), Started: micros(r.Started), Changed: micros(r.Changed),
+			Until: fileMicros(r.Until), Started: fileMicros(r.Started), Changed: fileMicros(r.Changed),
 		}
 	}
 	return out, nil
 }
 
-func micros(t time.Time) *int64 {
+func fileMicros(t time.Time) *int64 {
 	if t.IsZero() {
 		return nil
 	}
@@ -104,7 +104,7 @@ func micros(t time.Time) *int64 {
 	return &n
 }
 
-func fromMicros(n *int64) time.Time {
+func fileTime(n *int64) time.Time {
 	if n == nil {
 		return time.Time{}
 	}
@@ -116,7 +116,7 @@ func (r fileRecord) record() Record {
 		Key: r.Key, Target: r.Target, Revision: r.Revision, State: r.State, Kind: userapi.Kind(r.Kind),
 		Provider: r.Provider, UserID: r.UserID, Proof: userapi.Proof(r.Proof), Unfinished: r.Unfinished, Decided: r.Decided,
 		Request: r.Request, Sent: r.Sent, Owner: r.Owner,
-		Until: fromMicros(r.Until), Started: fromMicros(r.Started), Changed: fromMicros(r.Changed),
+		Until: fileTime(r.Until), Started: fileTime(r.Started), Changed: fileTime(r.Changed),
 	}
 }
 
@@ -142,7 +142,7 @@ func decodePayload(payload []byte) (records []Record, live bool, err error) {
 		if r.State != "" && !slices.Contains(states, r.State) {
 			return nil, false, errNewer
 		}
-		if record.check() != nil || record.Revision < 1 {
+		if record.Check() != nil || record.Revision < 1 {
 			return nil, false, ErrCorrupt
 		}
 		records = append(records, record)

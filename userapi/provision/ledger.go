@@ -32,8 +32,10 @@ type Storer interface {
 	// Store stores the records, all or none of them, and returns once they are
 	// durable. Each is compared first: its Revision must be that of the stored record,
 	// 0 where there is none, or nothing is stored and the error matches ErrStale. What
-	// is stored has the next Revision. After any other error it is not known whether
-	// they are stored, then all of them.
+	// is stored has the next Revision. Nothing is stored either of a record that no
+	// ledger takes, of two with one name, and with a context that is over before. After
+	// any other error it is not known whether they are stored, then all of them. The
+	// caller's records are neither kept nor changed.
 	Store(ctx context.Context, records ...Record) error
 }
 
@@ -41,7 +43,8 @@ type Storer interface {
 var ErrStale = errors.New("provision: the record was changed by another run")
 
 // A Record is what a ledger holds of one target of one sign-up. It holds no personal
-// data and no secret, as long as Key is none.
+// data and no secret, as long as Key is none. Its texts are UTF-8 without NUL, of at
+// most 1 KiB.
 type Record struct {
 	// Key is the request's IdempotencyKey and Target the target's name; together they
 	// are the record's name. Each has 1 to 255 bytes of printable UTF-8.
@@ -126,8 +129,9 @@ func (r Record) Open() bool {
 	return true
 }
 
-// check finds what no ledger takes.
-func (r Record) check() error {
+// Check finds what no ledger takes, for implementations of Ledger: the error names the
+// field and not its value.
+func (r Record) Check() error {
 	for _, name := range [...]struct{ field, value string }{{"Key", r.Key}, {"Target", r.Target}} {
 		if !printable(name.value) {
 			return fmt.Errorf("provision: %s of a record must be 1 to %d bytes of printable UTF-8", name.field, maxName)
@@ -174,7 +178,7 @@ func checked(records []Record) ([]Record, error) {
 	slices.SortFunc(next, byName)
 	for i := range next {
 		r := &next[i]
-		if err := r.check(); err != nil {
+		if err := r.Check(); err != nil {
 			return nil, err
 		}
 		if i > 0 && byName(next[i-1], *r) == 0 {

@@ -27,9 +27,12 @@ func (m *Memory) Load(_ context.Context, key string) ([]Record, error) {
 }
 
 // Store implements Storer.
-func (m *Memory) Store(_ context.Context, records ...Record) error {
+func (m *Memory) Store(ctx context.Context, records ...Record) error {
 	next, err := checked(records)
 	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	m.mu.Lock()

@@ -1,0 +1,284 @@
+package provision
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// SQL is a Ledger in a table of a database. [OpenSQL] returns one; it is safe for
+// concurrent use, also with other processes on the same table, and holds nothing that
+// must be closed. It uses one connection at a time for each call, so a pool of one is
+// enough; a call made while the caller holds that one in a transaction waits for it.
+//
+// Nothing is tried again behind the caller's back: what the driver reports is returned,
+// wrapped, for errors.As. A connection that is lost, or a context that is over, while a
+// Store commits leaves unknown whether the records are stored: load them to know.
+//
+// # PostgreSQL
+//
+// A Store is one transaction of the level READ COMMITTED with the records in the order of
+// their names, so that Stores neither deadlock with each other nor fail to be
+// serialized. It sets synchronous_commit to on for itself where the server's setting is
+// weaker; a server with fsync = off keeps no promise. The database must be in UTF-8. Its
+// locale does not matter: names are compared byte by byte.
+//
+// # SQLite
+//
+// Every connection needs these settings, which a driver takes in its data source name:
+//
+//	PRAGMA busy_timeout = 10000
+//	PRAGMA synchronous = FULL
+//
+// Without the first a Store fails as soon as another connection is writing. The second
+// is SQLite's default, though not every build's: with NORMAL in journal mode WAL, the
+// last Stores may be gone after a power cut (SQLite, "PRAGMA synchronous"). Each
+// connection to ":memory:" is a database of its own: have one connection, or a file.
+type SQL struct {
+	db      *sql.DB
+	dialect Dialect
+
+	check, load, open, insert, update string
+}
+
+// An SQLOption changes what OpenSQL does.
+type SQLOption func(*sqlOptions)
+
+type sqlOptions struct {
+	table  string
+	create bool
+}
+
+// TableName names the ledger's table, in place of [DefaultTable]: ASCII letters, digits
+// and underscores, at most 58 of them, behind a schema and a dot where it is not in the
+// connection's own. The case counts, since the name is quoted: PostgreSQL makes a name
+// lower-case where it is not.
+func TableName(table string) SQLOption { return func(o *sqlOptions) { o.table = table } }
+
+// CreateTable has OpenSQL make the table and its index where there is none. Several
+// processes may do so at once. Without it they are the caller's to make, of [Schema].
+func CreateTable() SQLOption { return func(o *sqlOptions) { o.create = true } }
+
+// OpenSQL returns the ledger in a table of db, once it has seen that the table is there
+// and has the columns. The driver is the caller's, and so is db: it is not closed.
+func OpenSQL(ctx context.Context, db *sql.DB, dialect Dialect, opts ...SQLOption) (*SQL, error) {
+	var o sqlOptions
+	for _, opt := range opts {
+		opt(&o)
+	}
+	name, err := parseTable(dialect, o.table)
+	if err != nil {
+		return nil, err
+	}
+	if db == nil {
+		return nil, errors.New("provision: OpenSQL needs a database")
+	}
+	l := newSQL(db, dialect, name)
+	if err := l.checkEncoding(ctx); err != nil {
+		return nil, err
+	}
+	err = l.checkTable(ctx)
+	if err != nil && o.create {
+		// Only now: CREATE TABLE IF NOT EXISTS needs a right to create even where the
+		// table exists.
+		if err := l.createTable(ctx, o.table); err != nil {
+			return nil, err
+		}
+		err = l.checkTable(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func newSQL(db *sql.DB, dialect Dialect, name tableName) *SQL {
+	table, bytewise, p := name.quoted(), dialect.bytewise(), dialect.parameter
+	names := strings.Join(columns[:], ", ")
+	var values, set []string
+	for i, column := range columns {
+		values = append(values, p(i+1))
+		set = append(set, column+" = "+p(i+1))
+	}
+	n := len(columns)
+	read := "SELECT key, target, " + names + " FROM " + table + " WHERE "
+	return &SQL{
+		db: db, dialect: dialect,
+		check: read + "1 = 0",
+		// The order is asked for by name, for tables that were made without it.
+		load: read + "key = " + p(1) + " ORDER BY target " + bytewise,
+		open: "SELECT DISTINCT key " + bytewise + " FROM " + table + " WHERE open = 1 AND key " + bytewise + " > " + p(1) +
+			" ORDER BY key " + bytewise + " LIMIT " + p(2),
+		insert: "INSERT INTO " + table + " (" + names + ", key, target) VALUES (" + strings.Join(values, ", ") +
+			", " + p(n+1) + ", " + p(n+2) + ") ON CONFLICT (key, target) DO NOTHING",
+		update: "UPDATE " + table + " SET " + strings.Join(set, ", ") +
+			" WHERE key = " + p(n+1) + " AND target = " + p(n+2) + " AND revision = " + p(n+3),
+	}
+}
+
+// Load implements Ledger.
+func (l *SQL) Load(ctx context.Context, key string) ([]Record, error) {
+	rows, err := l.db.QueryContext(ctx, l.load, key)
+	if err != nil {
+		return nil, failed(ctx, "load records", err)
+	}
+	defer rows.Close()
+	var records []Record
+	for rows.Next() {
+		r, err := scan(rows)
+		if err != nil {
+			return nil, failed(ctx, "load records", err)
+		}
+		records = append(records, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, failed(ctx, "load records", err)
+	}
+	return records, nil
+}
+
+// Open implements Ledger.
+func (l *SQL) Open(ctx context.Context, after string, limit int) ([]string, error) {
+	rows, err := l.db.QueryContext(ctx, l.open, after, int64(max(limit, 1)))
+	if err != nil {
+		return nil, failed(ctx, "list open keys", err)
+	}
+	defer rows.Close()
+	var keys []string
+	for rows.Next() {
+		var key string
+		if err := rows.Scan(&key); err != nil {
+			return nil, failed(ctx, "list open keys", err)
+		}
+		keys = append(keys, key)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, failed(ctx, "list open keys", err)
+	}
+	return keys, nil
+}
+
+// scan reads a row of the columns of SQL.load.
+func scan(rows *sql.Rows) (r Record, err error) {
+	var until, started, changed, unfinished, decided, open int64
+	err = rows.Scan(&r.Key, &r.Target,
+		&r.Revision, &r.State, &r.Kind, &r.Provider, &r.UserID, &r.Proof, &unfinished, &decided, &r.Request, &r.Sent, &r.Owner,
+		&until, &started, &changed, &open)
+	r.Unfinished, r.Decided = unfinished != 0, decided != 0
+	r.Until, r.Started, r.Changed = fromMicros(until), fromMicros(started), fromMicros(changed)
+	return r, err
+}
+
+// arguments are the values of the columns and then the name, as the statements have them.
+func arguments(r Record) []any {
+	return []any{
+		r.Revision, string(r.State), int64(r.Kind), r.Provider, r.UserID, int64(r.Proof), flag(r.Unfinished), flag(r.Decided),
+		r.Request, r.Sent, r.Owner,
+		micros(r.Until), micros(r.Started), micros(r.Changed), flag(r.Open()),
+		r.Key, r.Target,
+	}
+}
+
+func flag(set bool) int64 {
+	if set {
+		return 1
+	}
+	return 0
+}
+
+// micros returns a time as it is kept: microseconds since 1970, 0 for the zero time.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}
+
+// keepable finds a time that would be another one when it is read: the first instant of
+// 1970, and what is some 290,000 years away.
+func keepable(records []Record) error {
+	for _, r := range records {
+		for _, t := range [...]time.Time{r.Until, r.Started, r.Changed} {
+			if !fromMicros(micros(t)).Equal(t) {
+				return errors.New("provision: a time of a record cannot be kept in a database")
+			}
+		}
+	}
+	return nil
+}
+
+// checkEncoding refuses a database that would order names otherwise than by their UTF-8.
+func (l *SQL) checkEncoding(ctx context.Context) error {
+	var encoding string
+	if err := l.db.QueryRowContext(ctx, l.dialect.encoding()).Scan(&encoding); err != nil {
+		return failed(ctx, "ask the database for its encoding", err)
+	}
+	if encoding != "UTF8" && encoding != "UTF-8" {
+		return fmt.Errorf("provision: the database is encoded in %s, and a ledger needs UTF-8", encoding)
+	}
+	return nil
+}
+
+func (l *SQL) checkTable(ctx context.Context) error {
+	rows, err := l.db.QueryContext(ctx, l.check)
+	if err != nil {
+		return failed(ctx, "look at the ledger's table", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		return errors.New("provision: the database selects rows where there are none")
+	}
+	if err := rows.Err(); err != nil {
+		return failed(ctx, "look at the ledger's table", err)
+	}
+	return nil
+}
+
+// createLock is held while a table is made: PostgreSQL may fail two CREATE TABLE IF NOT
+// EXISTS at once.
+const createLock = 0x656e6c697374 // "enlist"
+
+func (l *SQL) createTable(ctx context.Context, table string) error {
+	statements, err := schema(l.dialect, table)
+	if err != nil {
+		return err
+	}
+	tx, err := l.db.BeginTx(ctx, nil)
+	if err != nil {
+		return failed(ctx, "make the ledger's table", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if l.dialect == PostgreSQL {
+		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(createLock)); err != nil {
+			return failed(ctx, "make the ledger's table", err)
+		}
+	}
+	for _, statement := range statements {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return failed(ctx, "make the ledger's table", err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return failed(ctx, "make the ledger's table", err)
+	}
+	return nil
+}
+
+// failed wraps a driver's error, together with the context's where that is over: not
+// every driver says so itself.
+func failed(ctx context.Context, what string, err error) error {
+	if over := ctx.Err(); over != nil && !errors.Is(err, over) {
+		return fmt.Errorf("provision: %s: %w: %w", what, over, err)
+	}
+	return fmt.Errorf("provision: %s: %w", what, err)
+}

@@ -1,0 +1,150 @@
+package provision
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// Store implements Storer, in a transaction of its own.
+func (l *SQL) Store(ctx context.Context, records ...Record) error {
+	next, err := storable(ctx, records)
+	if err != nil || len(next) == 0 {
+		return err
+	}
+	tx, err := l.db.BeginTx(ctx, l.dialect.level())
+	if err != nil {
+		return failed(ctx, "store records", err)
+	}
+	// Behind a Commit, also one that failed, this does nothing.
+	defer func() { _ = tx.Rollback() }()
+	if l.dialect == PostgreSQL {
+		if _, err := tx.ExecContext(ctx, syncCommit); err != nil {
+			return failed(ctx, "store records", err)
+		}
+	}
+	if err := l.write(ctx, tx, next); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return failed(ctx, "store records: whether they are is not known, since the commit failed", err)
+	}
+	return nil
+}
+
+// level is that of a transaction of our own. In PostgreSQL a database may have another
+// one by default, at which what is stale would be an error of the driver's.
+func (d Dialect) level() *sql.TxOptions {
+	if d == PostgreSQL {
+		return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	return nil
+}
+
+// syncCommit has a transaction's commit wait until it is durable. It leaves alone what
+// is stronger (PostgreSQL, "synchronous_commit").
+const syncCommit = `SELECT set_config('synchronous_commit', 'on', true) ` +
+	`WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')`
+
+// Tx returns a Storer whose records are stored when, and only when, the caller commits
+// tx: so what the program keeps of a sign-up itself, and that its users are to be made,
+// become true together. Until then they are neither durable nor seen by Load, and others
+// that store the same records wait.
+//
+// A Store there is all or nothing too, by a savepoint: behind an error, ErrStale among
+// them, the caller may go on with the transaction, and commit it without the records. An
+// exception is what breaks the transaction itself, such as a lost connection or, in
+// SQLite, a context that is over in the middle of a statement: it is then rolled back as
+// a whole, and tx.Commit fails.
+//
+// How durable the commit is, and its isolation, are the caller's: with REPEATABLE READ or
+// SERIALIZABLE PostgreSQL reports a record that was changed meanwhile by an error of its
+// own (SQLSTATE 40001), and two transactions that take the same records by several
+// Stores in different orders may deadlock, which ends one of them with an error. In
+// SQLite, begin one that reads before it stores by BEGIN IMMEDIATE, or it may find the
+// database locked whatever the busy_timeout.
+//
+// Like tx itself, the Storer is for one goroutine at a time.
+func (l *SQL) Tx(tx *sql.Tx) Storer { return outbox{l, tx} }
+
+type outbox struct {
+	l  *SQL
+	tx *sql.Tx
+}
+
+// undoWithin is how long a rollback to the savepoint may take behind a context that is
+// over.
+const undoWithin = 5 * time.Second
+
+// Store implements Storer.
+func (o outbox) Store(ctx context.Context, records ...Record) error {
+	next, err := storable(ctx, records)
+	if err != nil || len(next) == 0 {
+		return err
+	}
+	if _, err := o.tx.ExecContext(ctx, "SAVEPOINT enlist_store"); err != nil {
+		return failed(ctx, "store records", err)
+	}
+	err = o.l.write(ctx, o.tx, next)
+	if err == nil {
+		_, err = o.tx.ExecContext(ctx, "RELEASE SAVEPOINT enlist_store")
+		if err == nil {
+			return nil
+		}
+		err = failed(ctx, "store records", err)
+	}
+	o.undo(ctx)
+	return err
+}
+
+// undo takes back what this Store has written. Where that fails it takes back the whole
+// transaction, since the caller might commit half a Store.
+func (o outbox) undo(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
+	defer cancel()
+	for _, statement := range [...]string{"ROLLBACK TO SAVEPOINT enlist_store", "RELEASE SAVEPOINT enlist_store"} {
+		if _, err := o.tx.ExecContext(ctx, statement); err != nil {
+			_ = o.tx.Rollback()
+			return
+		}
+	}
+}
+
+// storable returns the records as they are to be stored, in the order in which every
+// Store locks them.
+func storable(ctx context.Context, records []Record) ([]Record, error) {
+	next, err := checked(records)
+	if err != nil {
+		return nil, err
+	}
+	if err := keepable(next); err != nil {
+		return nil, err
+	}
+	return next, ctx.Err()
+}
+
+// write compares and sets record by record. It reads nothing first: a row that is
+// written is locked and current, and SQLite waits for its lock only where nothing was
+// read before.
+func (l *SQL) write(ctx context.Context, tx *sql.Tx, next []Record) error {
+	for _, r := range next {
+		statement, args := l.insert, arguments(r)
+		if before := r.Revision - 1; before != 0 {
+			statement, args = l.update, append(args, before)
+		}
+		result, err := tx.ExecContext(ctx, statement, args...)
+		if err != nil {
+			return failed(ctx, "store records", err)
+		}
+		switch n, err := result.RowsAffected(); {
+		case err != nil:
+			return failed(ctx, "store records", err)
+		case n == 0:
+			return ErrStale
+		case n != 1:
+			return errors.New("provision: store records: the table has several rows of one record")
+		}
+	}
+	return nil
+}
