@@ -18,7 +18,8 @@ type Resumed struct {
 	// Results are as CreateUser returns them, or Undo where the sign-up was being
 	// undone; nil where the request was not to be had.
 	Results []Result
-	// Err joins the errors of the results, or is the one for which there are none.
+	// Err joins the errors of the results, or is the one for which there are none. That
+	// another run has got hold of a target in the meantime is not among them.
 	Err error
 }
 

@@ -346,6 +346,37 @@ func TestResume(t *testing.T) {
 	})
 }
 
+// TestResumeLeavesOthersTheirOwn: another run may get hold of a sign-up between the look
+// into the ledger and the claim, which is no failure.
+func TestResumeLeavesOthersTheirOwn(t *testing.T) {
+	t.Parallel()
+	idp, chat, crm := newVendor("idp"), newVendor("chat"), newVendor("crm")
+	begun, release := make(chan struct{}), make(chan struct{})
+	idp.before = func(context.Context, userapi.CreateUserRequest) error { close(begun); <-release; return nil }
+	crm.before = func(context.Context, userapi.CreateUserRequest) error {
+		return crm.fail(userapi.KindForbidden, userapi.OutcomeRejected, 403)
+	}
+	p := provisioner(t, new(provision.Memory), []provision.Target{
+		{Name: "idp", Creator: full{idp}}, {Name: "chat", Creator: full{chat}, After: []string{"idp"}}, {Name: "crm", Creator: full{crm}},
+	})
+	require.NoError(t, p.Queue(t.Context(), nil, ann))
+	var wg sync.WaitGroup
+	resumed, err := p.Resume(t.Context(), func(context.Context, string) (userapi.CreateUserRequest, error) {
+		wg.Go(func() { _, _ = p.CreateUser(t.Context(), ann) })
+		<-begun
+		return ann, nil
+	})
+	require.Len(t, resumed, 1)
+	assert.Equal(t, "in_progress", failureOf(t, resumed[0].Results[0].Err).Code)
+	assert.Equal(t, "waits", failureOf(t, resumed[0].Results[1].Err).Code)
+	require.ErrorIs(t, err, userapi.ErrForbidden)
+	for _, code := range []string{"in_progress", "waits"} {
+		assert.NotContains(t, err.Error(), code)
+	}
+	close(release)
+	wg.Wait()
+}
+
 // TestAbsentIsAskedForAgain: a create that was proven absent and is tried again may have
 // been carried out late: it is not somebody else's user.
 func TestAbsentIsAskedForAgain(t *testing.T) {

@@ -94,7 +94,23 @@ func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 	if panicked != nil {
 		panic(panicked)
 	}
+	if s.resumes {
+		return results, joined(withoutOthers(results))
+	}
 	return results, joined(results)
+}
+
+// withoutOthers returns the results but for those of targets that another run has, and,
+// where there are any, of those that wait.
+func withoutOthers(results []Result) []Result {
+	is := func(r Result, code string) bool {
+		e := asError(r.Err)
+		return e != nil && e.Code == code
+	}
+	if !slices.ContainsFunc(results, func(r Result) bool { return is(r, codeInProgress) }) {
+		return results
+	}
+	return slices.DeleteFunc(slices.Clone(results), func(r Result) bool { return is(r, codeInProgress) || is(r, codeWaits) })
 }
 
 func panicOf(t *target, v any) error {

@@ -1,0 +1,75 @@
+//go:build unix
+
+package sqltest
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+)
+
+// TestSignUps: sign-ups are queued in the application's own transactions, or not, and
+// two workers on one database create each of their users once.
+func TestSignUps(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, d database) {
+		a := newApplication(t, d)
+		var mu sync.Mutex
+		created := map[string]int{}
+		vendor := userapi.CreatorFunc(func(_ context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			created[req.IdempotencyKey]++
+			return &userapi.User{Provider: "acme", ID: "id of " + req.IdempotencyKey, Proof: userapi.ProofReply}, nil
+		})
+		worker := func() *provision.Provisioner {
+			p, err := provision.New(a.SQL, []provision.Target{{Name: "first", Creator: vendor}, {Name: "second", Creator: vendor, After: []string{"first"}}},
+				provision.RequestKeys("sixteen bytes ok"))
+			require.NoError(t, err)
+			return p
+		}
+		request := func(key string) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{IdempotencyKey: key, Email: key + "@example.com"}
+		}
+		p := worker()
+		keys := []string{"a", "b", "c", "d", "e", "f"}
+		for _, key := range keys {
+			tx := a.begin(t, nil)
+			a.add(t, tx, key)
+			require.NoError(t, p.Queue(t.Context(), a.Tx(tx), request(key)))
+			require.NoError(t, tx.Commit())
+		}
+		tx := a.begin(t, nil)
+		a.add(t, tx, "undecided")
+		require.NoError(t, p.Queue(t.Context(), a.Tx(tx), request("undecided")))
+		require.NoError(t, tx.Rollback())
+		again := a.begin(t, nil)
+		require.ErrorIs(t, p.Queue(t.Context(), a.Tx(again), request("a")), userapi.ErrConflict)
+		require.NoError(t, again.Rollback())
+		a.has(t, keys, keys)
+		assert.Empty(t, created)
+
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				_, err := worker().Resume(t.Context(), func(_ context.Context, key string) (userapi.CreateUserRequest, error) { return request(key), nil })
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+		// One may have left a sign-up to the other, which had begun it.
+		_, err := p.Resume(t.Context(), func(_ context.Context, key string) (userapi.CreateUserRequest, error) { return request(key), nil })
+		require.NoError(t, err)
+		a.has(t, keys, nil)
+		assert.Len(t, created, len(keys))
+		for key, n := range created {
+			assert.Equal(t, 2, n, "%s at two targets", key)
+		}
+	})
+}
