@@ -45,10 +45,17 @@ func (s *signup) target(ctx context.Context, t *target) Result {
 		if !sleep(ctx, poll) && poll == lastPoll {
 			return s.open(t, s.record(t), codeInProgress, ctx.Err())
 		}
-		if failure := s.load(context.WithoutCancel(ctx)); failure != nil {
+		if failure := s.reload(ctx); failure != nil {
 			return s.failed(t, failure)
 		}
 	}
+}
+
+// reload reads the records again, whatever became of the caller's context.
+func (s *signup) reload(ctx context.Context) *userapi.Error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	return s.load(ctx)
 }
 
 // sleep waits, and reports whether the context went on.
@@ -74,9 +81,9 @@ func (s *signup) standing(t *target, rec Record) (res Result, final bool) {
 	case rec.Revision == 0 && s.unrecorded != nil:
 		return s.failed(t, s.unrecorded), true
 	case rec.Revision == 0, rec.State == StateUndone, rec.State == StateDeleting,
-		s.settles && (rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected):
+		rec.Closed && (rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected):
 		return s.undone(t, rec), true
-	case rec.State.HasUser() && (!rec.Unfinished || s.settles), s.resumes && !rec.Open():
+	case rec.State.HasUser() && (!rec.Unfinished || rec.Closed), s.resumes && !rec.Open():
 		return recorded(t.Name, rec), true
 	}
 	return Result{}, false
@@ -129,7 +136,7 @@ func (r Record) user() *userapi.User {
 
 // open is the result of a target that is left as it is, for a reason of ours.
 func (s *signup) open(t *target, rec Record, code string, below error) Result {
-	if rec.Owner == s.owner && rec.State == StateIntent {
+	if s.isFresh(rec) {
 		rec.State = StateNotSent // a claim of this run's, and nothing was sent
 	}
 	rec.Unfinished = rec.State.HasUser()
@@ -151,17 +158,24 @@ func (s *signup) open(t *target, rec Record, code string, below error) Result {
 }
 
 // unresolved reports whether a create was sent, perhaps, and nobody knows what became
-// of it. A user that was proven absent is asked for again before it is created: its
-// create may have been carried out late.
+// of it, or its user was absent when it was asked for and may be made yet.
 func (r Record) unresolved() bool {
 	return r.State == StateIntent || r.State == StateUnknown ||
-		r.State == StateRejected && r.Kind == userapi.KindNotFound && !r.Decided
+		r.Lost && (r.State == StateRejected || r.State == StateNotSent)
+}
+
+// isFresh reports whether a record is a claim of this run's, by which nothing was sent
+// before.
+func (s *signup) isFresh(rec Record) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return rec.State == StateIntent && rec.Owner == s.owner && s.fresh[rec.Target] == rec.Revision
 }
 
 // attempt creates, resolves or finishes the user of one target. It is not final where
 // another run was faster.
 func (s *signup) attempt(ctx context.Context, t *target, rec Record) (res Result, final bool) {
-	own := rec.State == StateIntent && rec.Owner == s.owner
+	own := s.isFresh(rec)
 	users, waits := s.usersBefore(t)
 	if waits != "" {
 		res = s.open(t, rec, codeWaits, nil)
@@ -172,7 +186,7 @@ func (s *signup) attempt(ctx context.Context, t *target, rec Record) (res Result
 		return res, true
 	}
 	req := t.request(s.req, users)
-	sent, err := s.p.keys.of(req)
+	sent, err := s.sent(t, req)
 	switch {
 	case err != nil && (rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected):
 		return s.failed(t, asError(err)), true
@@ -182,12 +196,13 @@ func (s *signup) attempt(ctx context.Context, t *target, rec Record) (res Result
 
 	_, asks := userapi.Ability[userapi.Resolver](t.Creator)
 	resumes := !own && rec.unresolved()
-	if same, _ := s.p.keys.match(rec.Sent, req); resumes && !same {
-		if rec.State != StateRejected {
+	if same, _ := s.p.keys.match(rec.Sent, req, s.req.IdempotencyKey, t.Name); resumes && !same {
+		if rec.State != StateRejected && rec.State != StateNotSent {
 			return s.open(t, rec, codeRemapped, nil), true
 		}
 		resumes = false // nothing of the other request is left
 	}
+	anew := resumes && rec.State == StateRejected
 	if resumes && !asks {
 		return s.undecided(ctx, t, rec)
 	}
@@ -217,8 +232,8 @@ func (s *signup) attempt(ctx context.Context, t *target, rec Record) (res Result
 		}
 	}
 
-	res = s.call(ctx, t, rec, req, resumes)
-	pass.ended(ctx, res.Err)
+	res = s.call(ctx, t, rec, req, resumes, anew)
+	pass.ended(ctx, res)
 	return s.settle(ctx, t, rec, res)
 }
 
@@ -230,7 +245,7 @@ func (s *signup) usersBefore(t *target) (users map[string]*userapi.User, waits s
 	users = map[string]*userapi.User{}
 	for _, b := range t.before {
 		u := s.users[b.Name]
-		if rec := s.records[b.Name]; u == nil && s.settles && rec.UserID != "" {
+		if rec := s.records[b.Name]; u == nil && rec.Closed && rec.UserID != "" {
 			u = rec.user() // it was deleted, and its id still tells what was sent
 		}
 		if u == nil {
@@ -242,13 +257,14 @@ func (s *signup) usersBefore(t *target) (users map[string]*userapi.User, waits s
 }
 
 // call has Ensure, or the part of it that is left, done.
-func (s *signup) call(ctx context.Context, t *target, rec Record, req userapi.CreateUserRequest, resumes bool) Result {
+func (s *signup) call(ctx context.Context, t *target, rec Record, req userapi.CreateUserRequest, resumes, anew bool) Result {
 	o := s.p.options
 	o.resuming = time.Time{}
 	if resumes {
 		o.resuming = rec.Started
 	}
-	if s.settles {
+	o.anew = anew
+	if rec.Closed {
 		o.maxCreates = 0
 	}
 	do := (*run).ensure
@@ -269,9 +285,12 @@ func (s *signup) call(ctx context.Context, t *target, rec Record, req userapi.Cr
 	return res
 }
 
-// ended tells the breaker what a result says of the vendor.
-func (c *call) ended(ctx context.Context, err error) {
-	e := asError(err)
+// ended tells the breaker what the last step of a result says of the vendor.
+func (c *call) ended(ctx context.Context, res Result) {
+	e := asError(res.Err)
+	if last := len(res.Steps) - 1; last >= 0 {
+		e = res.Steps[last].Err
+	}
 	switch {
 	case e == nil:
 		c.answered()
@@ -290,7 +309,9 @@ func (s *signup) undecided(ctx context.Context, t *target, rec Record) (res Resu
 	if rec.State == StateIntent {
 		next := rec
 		next.State, next.Until = StateUnknown, time.Time{}
-		if _, failure := s.store(context.WithoutCancel(ctx), userapi.OutcomeUnknown, next); failure != nil && errors.Is(failure, ErrStale) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+		defer cancel()
+		if _, failure := s.store(ctx, userapi.OutcomeUnknown, next); failure != nil && errors.Is(failure, ErrStale) {
 			return Result{}, false
 		}
 	}
@@ -305,7 +326,7 @@ func (s *signup) paused(ctx context.Context, t *target, rec Record, wait time.Du
 	if errors.As(res.Err, &e) {
 		e.RetryAfter = wait
 	}
-	if rec.State == StateIntent && rec.Owner == s.owner {
+	if s.isFresh(rec) {
 		return s.settle(ctx, t, rec, res)
 	}
 	return res, true

@@ -37,8 +37,8 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 		res.Err = e
 		return res, e
 	}
-	if d.exists == d.absent || d.exists && d.userID == "" {
-		return refuse(refused(userapi.KindInvalid, "", "required", "a Decision must be UserExists with an id, or UserAbsent"))
+	if d.exists == d.absent || d.exists && (d.userID == "" || !takes(d.userID)) {
+		return refuse(refused(userapi.KindInvalid, "", "required", "a Decision must be UserExists with an id that a ledger takes, or UserAbsent"))
 	}
 	records, failure := p.load(ctx, key)
 	if failure != nil {
@@ -62,15 +62,17 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 			{VendorField: "Decision", Code: "known", Message: "the ledger knows: " + string(rec.State)},
 		}}
 		return res, res.Err
+	case d.absent && rec.Closed:
+		rec.State, rec.Kind, rec.UserID = StateUndone, userapi.KindUnknown, ""
 	case d.absent:
 		rec.State, rec.Kind, rec.UserID = StateRejected, userapi.KindNotFound, ""
 	default:
 		rec.State, rec.Kind, rec.UserID, rec.Proof = StateRecovered, userapi.KindUnknown, d.userID, userapi.ProofNone
-		if t := p.byName[target]; t != nil {
+		if t := p.byName[target]; t != nil && !rec.Closed {
 			_, rec.Unfinished = userapi.Ability[userapi.Finisher](t.Creator)
 		}
 	}
-	rec.Decided, rec.Until = true, time.Time{}
+	rec.Decided, rec.Lost, rec.Until = true, false, time.Time{}
 	stored, err := p.store(ctx, p.ledger, rec)
 	if err != nil {
 		failure := ledgerError(err, userapi.OutcomeUnknown)

@@ -172,10 +172,15 @@ func (r *run) ensure() *userapi.Error {
 		}
 
 		absent := revised(miss, miss.Outcome, unknown.Err)
-		if r.repeater == nil {
+		ctx, last := r.ctx, creates >= r.maxCreates || r.ctx.Err() != nil
+		switch {
+		case r.repeater == nil && r.anew && !last:
+			r.anew = false
+			user, failure = r.create(ctx, ActionCreate, r.creator.CreateUser)
+			continue
+		case r.repeater == nil:
 			return r.absent(absent, unknown, ended)
 		}
-		ctx, last := r.ctx, creates >= r.maxCreates || r.ctx.Err() != nil
 		if last {
 			// Nothing more is sent, but a request that must not be repeated is still
 			// refused as such.
@@ -433,6 +438,9 @@ func (r *run) adoptOr(conflict *userapi.Error) *userapi.Error {
 func unsettled(create, look *userapi.Error) *userapi.Error {
 	e := revised(create, userapi.OutcomeUnknown, create.Err, look)
 	e.Candidates = look.Candidates
+	if create.Code == codeResumed { // of that one nothing is known
+		e.Provider, e.Kind, e.StatusCode, e.Code = look.Provider, look.Kind, look.StatusCode, look.Code
+	}
 	if e.UserID == "" {
 		e.UserID = look.UserID
 	}

@@ -29,7 +29,7 @@ func full(key, target string) Record {
 	at := time.Date(2031, 2, 3, 4, 5, 6, 789000, time.UTC)
 	return Record{
 		Key: key, Target: target, State: StateCreated, Kind: userapi.KindTimeout, Provider: "acme", UserID: "<7> é\u2028\x01",
-		Proof: userapi.ProofKey, Unfinished: true, Decided: true, Request: "r", Sent: "s", Owner: "o",
+		Proof: userapi.ProofKey, Unfinished: true, Decided: true, Lost: true, Closed: true, Request: "r", Sent: "s", Owner: "o",
 		Until: at, Started: at.Add(-time.Hour), Changed: at.Add(time.Microsecond),
 	}
 }

@@ -33,6 +33,8 @@ type fileRecord struct {
 	Proof      int    `json:"proof,omitempty"`
 	Unfinished bool   `json:"unfinished,omitempty"`
 	Decided    bool   `json:"decided,omitempty"`
+	Lost       bool   `json:"lost,omitempty"`
+	Closed     bool   `json:"closed,omitempty"`
 	Request    string `json:"request,omitempty"`
 	Sent       string `json:"sent,omitempty"`
 	Owner      string `json:"owner,omitempty"`
@@ -89,6 +91,7 @@ func forFile(records []Record) ([]fileRecord, error) {
 		out[i] = fileRecord{
 			Key: r.Key, Target: r.Target, Revision: r.Revision, State: r.State, Kind: int(r.Kind),
 			Provider: r.Provider, UserID: r.UserID, Proof: int(r.Proof), Unfinished: r.Unfinished, Decided: r.Decided,
+			Lost: r.Lost, Closed: r.Closed,
 			Request: r.Request, Sent: r.Sent, Owner: r.Owner,
 			Until: fileMicros(r.Until), Started: fileMicros(r.Started), Changed: fileMicros(r.Changed),
 		}
@@ -115,6 +118,7 @@ func (r fileRecord) record() Record {
 	return Record{
 		Key: r.Key, Target: r.Target, Revision: r.Revision, State: r.State, Kind: userapi.Kind(r.Kind),
 		Provider: r.Provider, UserID: r.UserID, Proof: userapi.Proof(r.Proof), Unfinished: r.Unfinished, Decided: r.Decided,
+		Lost: r.Lost, Closed: r.Closed,
 		Request: r.Request, Sent: r.Sent, Owner: r.Owner,
 		Until: fileTime(r.Until), Started: fileTime(r.Started), Changed: fileTime(r.Changed),
 	}

@@ -9,24 +9,29 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"maps"
+	"math/big"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// fingerprints knows requests again without keeping anything of them.
+// fingerprints knows requests again without keeping anything of them. Each is of one
+// place, so that no two places' fingerprints tell that their requests are the same: the
+// sign-up's key, and for what was sent to a target its name too.
 type fingerprints []userapi.Secret
 
 // scheme stands before a fingerprint and changes with the canonical form.
 const scheme = "1."
 
 // of returns the fingerprint of a request.
-func (keys fingerprints) of(req userapi.CreateUserRequest) (string, error) {
-	form, err := canonical(req)
+func (keys fingerprints) of(req userapi.CreateUserRequest, place ...string) (string, error) {
+	form, err := canonical(req, place)
 	if err != nil {
 		return "", err
 	}
@@ -34,8 +39,8 @@ func (keys fingerprints) of(req userapi.CreateUserRequest) (string, error) {
 }
 
 // match reports whether a fingerprint, by whichever key, is the request's.
-func (keys fingerprints) match(seen string, req userapi.CreateUserRequest) (bool, error) {
-	form, err := canonical(req)
+func (keys fingerprints) match(seen string, req userapi.CreateUserRequest, place ...string) (bool, error) {
+	form, err := canonical(req, place)
 	if err != nil {
 		return false, err
 	}
@@ -51,25 +56,25 @@ func fingerprint(key userapi.Secret, form []byte) string {
 }
 
 // canonical returns a form of the request that is the same for equal requests and for
-// no others: each set field by its name, each text with its length. It leaves out the
-// IdempotencyKey, which the record is filed under, and everything secret, which a
-// caller that gives the request back need not have kept: the password, every Secret
-// and private key of an extension.
-func canonical(req userapi.CreateUserRequest) ([]byte, error) {
-	req.IdempotencyKey = ""
+// no others: each set field by its name, each text with its length. It leaves out
+// everything secret, which a caller that gives the request back need not have kept: the
+// password, every Secret and private key of an extension.
+func canonical(req userapi.CreateUserRequest, place []string) ([]byte, error) {
 	extensions := slices.Clone(req.Extensions)
 	req.Extensions = nil
 	e := &encoder{}
-	e.value(reflect.ValueOf(req), "")
+	for _, name := range place {
+		e.text(isText, name)
+	}
+	e.fields(reflect.ValueOf(req), "")
 	slices.SortStableFunc(extensions, func(a, b userapi.Extension) int { return strings.Compare(providerOf(a), providerOf(b)) })
 	for _, x := range extensions {
-		e.text("extension")
-		e.text(providerOf(x))
+		e.text(isText, providerOf(x))
 		e.value(reflect.ValueOf(x), "Extensions")
 	}
 	if e.field != "" {
 		return nil, &userapi.Error{Op: opSignUp, Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
-			{Field: e.field, Code: "invalid", Message: "must be encodable as JSON and not contain itself"},
+			{Field: e.field, Code: "invalid", Message: "must be encodable as JSON, with names in UTF-8, and not contain itself"},
 		}}
 	}
 	return e.b.Bytes(), nil
@@ -94,76 +99,116 @@ type encoder struct {
 	field string // the request's field that could not be encoded
 }
 
-func (e *encoder) text(s string) {
-	e.b.Write(binary.AppendUvarint(nil, uint64(len(s))))
+// What begins a value says what it is.
+const (
+	isNothing = 'n'
+	isText    = 's'
+	isNumber  = 'd'
+	isBool    = 'b'
+	isList    = 'l'
+	isMap     = 'm'
+	isStruct  = 'f'
+	isEnd     = 'e'
+)
+
+func (e *encoder) text(what byte, s string) {
+	e.count(what, len(s))
 	e.b.WriteString(s)
+}
+
+func (e *encoder) count(what byte, n int) {
+	e.b.WriteByte(what)
+	e.b.Write(binary.AppendUvarint(nil, uint64(n))) //nolint:gosec // a length is not negative
 }
 
 var (
 	secretType = reflect.TypeFor[userapi.Secret]()
 	signerType = reflect.TypeFor[crypto.Signer]()
+	timeType   = reflect.TypeFor[time.Time]()
 )
 
 // value writes v; field is the request's field that it is of.
 func (e *encoder) value(v reflect.Value, field string) {
 	if e.depth++; e.depth > maxDepth {
-		e.fail(field, errors.New("too deep"))
+		e.fail(field)
 	}
 	defer func() { e.depth-- }()
 	if e.field != "" || !v.IsValid() || noData(v) {
+		e.b.WriteByte(isNothing)
 		return
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		e.value(v.Elem(), field)
 	case reflect.Struct:
-		e.fields(v, field)
+		e.structure(v, field)
 	case reflect.String:
-		e.text(v.String())
+		e.text(isText, v.String())
 	case reflect.Slice, reflect.Array:
-		if v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8 {
-			e.text(string(v.Bytes()))
+		if _, encodes := v.Interface().(json.Marshaler); encodes {
+			e.json(v.Interface(), field)
 			return
 		}
-		e.text("list")
-		e.b.Write(binary.AppendUvarint(nil, uint64(v.Len()))) //nolint:gosec // a length is not negative
+		if v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8 {
+			e.text(isText, string(v.Bytes()))
+			return
+		}
+		e.count(isList, v.Len())
 		for i := range v.Len() {
 			e.value(v.Index(i), field)
 		}
 	case reflect.Map:
 		e.members(v, field)
-	case reflect.Interface:
-		// As it is sent: 1 and 1.0 are the same number there, and a value that was read
-		// back from JSON is what it was.
-		e.json(v.Interface(), field)
 	default:
 		e.json(v.Interface(), field)
 	}
 }
 
-// fields writes the set fields of a struct.
-func (e *encoder) fields(v reflect.Value, field string) {
-	if m, ok := v.Interface().(encoding.TextMarshaler); ok { // a time, an address
-		text, err := m.MarshalText()
-		if err != nil {
-			e.fail(field, err)
-		}
-		e.text(string(text))
-		return
-	}
+// structure writes a struct: one that is a time, or that has nothing but what its own
+// methods show, as these do, and any other field by field, since its methods may redact.
+func (e *encoder) structure(v reflect.Value, field string) {
+	isTime := v.Type() == timeType
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		if !f.IsExported() || v.Field(i).IsZero() || noData(v.Field(i)) {
+		isTime = isTime || f.Anonymous && f.Type == timeType
+	}
+	if !isTime && (v.NumField() == 0 || slices.ContainsFunc(reflect.VisibleFields(v.Type()), reflect.StructField.IsExported)) {
+		e.fields(v, field)
+		return
+	}
+	p := reflect.New(v.Type()) // methods may be the pointer's
+	p.Elem().Set(v)
+	switch x := p.Interface().(type) {
+	case json.Marshaler:
+		e.json(x, field)
+	case encoding.TextMarshaler:
+		e.json(x, field)
+	default:
+		e.fail(field)
+	}
+}
+
+// fields writes the set fields of a struct.
+func (e *encoder) fields(v reflect.Value, field string) {
+	e.b.WriteByte(isStruct)
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		embedded := f.Anonymous && f.Type.Kind() == reflect.Struct
+		if !f.IsExported() && !embedded || v.Field(i).IsZero() || noData(v.Field(i)) {
 			continue
 		}
-		e.text(f.Name)
+		e.text(isText, f.Name)
 		name := field
 		if name == "" {
 			name = f.Name
 		}
-		e.value(v.Field(i), name)
+		if embedded && f.Type != timeType {
+			e.fields(v.Field(i), name)
+		} else {
+			e.value(v.Field(i), name)
+		}
 	}
-	e.text("")
+	e.b.WriteByte(isEnd)
 }
 
 // noData reports whether a value is left out: one that is secret, one that is no data,
@@ -190,29 +235,84 @@ func (e *encoder) members(v reflect.Value, field string) {
 	members := map[string]reflect.Value{}
 	for _, key := range v.MapKeys() {
 		text, err := json.Marshal(key.Interface())
-		if err != nil {
-			e.fail(field, err)
+		if err != nil || key.Kind() == reflect.String && !utf8.ValidString(key.String()) {
+			e.fail(field)
 		}
 		members[string(text)] = v.MapIndex(key)
 	}
-	e.text("map")
-	e.b.Write(binary.AppendUvarint(nil, uint64(len(members))))
+	e.count(isMap, len(members))
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		e.text(name)
+		e.text(isText, name)
 		e.value(members[name], field)
 	}
 }
 
+// json writes a value as it is sent, however it was come by: a struct is the map that it
+// is read back as, and 1 the number that 1.0 is.
 func (e *encoder) json(value any, field string) {
 	text, err := json.Marshal(value)
 	if err != nil {
-		e.fail(field, err)
+		e.fail(field)
+		return
 	}
-	e.text(string(text))
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var plain any
+	if err := d.Decode(&plain); err != nil {
+		e.fail(field)
+		return
+	}
+	e.plain(plain)
 }
 
-// fail notes the first field that cannot be encoded. The error may hold its value.
-func (e *encoder) fail(field string, _ error) {
+// plain writes a decoded value.
+func (e *encoder) plain(v any) {
+	switch x := v.(type) {
+	case map[string]any:
+		e.count(isMap, len(x))
+		for _, name := range slices.Sorted(maps.Keys(x)) {
+			e.text(isText, name)
+			e.plain(x[name])
+		}
+	case []any:
+		e.count(isList, len(x))
+		for _, element := range x {
+			e.plain(element)
+		}
+	case string:
+		e.text(isText, x)
+	case json.Number:
+		e.text(isNumber, number(x))
+	case bool:
+		e.text(isBool, strconv.FormatBool(x))
+	default:
+		e.b.WriteByte(isNothing)
+	}
+}
+
+// maxDigits bounds the numbers that are brought into one form, and their exponents:
+// 1e999999999 would be a number of as many digits.
+const maxDigits = 1000
+
+// number returns a number as an exact fraction.
+func number(n json.Number) string {
+	_, exponent, _ := strings.Cut(strings.ToLower(n.String()), "e")
+	if exponent == "" {
+		exponent = "0"
+	}
+	size, err := strconv.Atoi(exponent)
+	if err != nil || max(size, -size) > maxDigits || len(n) > maxDigits {
+		return n.String()
+	}
+	exact, ok := new(big.Rat).SetString(n.String())
+	if !ok {
+		return n.String()
+	}
+	return exact.RatString()
+}
+
+// fail notes the first field that cannot be encoded.
+func (e *encoder) fail(field string) {
 	if e.field == "" {
 		e.field = field
 	}

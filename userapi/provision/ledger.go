@@ -65,6 +65,12 @@ type Record struct {
 	Unfinished bool
 	// Decided is set when a person and no vendor said what became of the user.
 	Decided bool
+	// Lost is set when a create was sent, perhaps, of which no reply came, and which a
+	// vendor may yet be at work on: the user is asked for before it is created.
+	Lost bool
+	// Closed is set when the sign-up was undone: what is open of it is settled, and
+	// nothing created.
+	Closed bool
 	// Request is the fingerprint of the request, and Sent, from StateIntent on, that of
 	// what Target.Map made of it: each an HMAC that covers no password.
 	Request string
@@ -146,11 +152,16 @@ func (r Record) Check() error {
 	for _, text := range [...]struct{ field, value string }{
 		{"Provider", r.Provider}, {"UserID", r.UserID}, {"Request", r.Request}, {"Sent", r.Sent}, {"Owner", r.Owner},
 	} {
-		if len(text.value) > maxText || !utf8.ValidString(text.value) || strings.ContainsRune(text.value, 0) {
+		if !takes(text.value) {
 			return fmt.Errorf("provision: %s of a record must be at most %d bytes of UTF-8 without NUL", text.field, maxText)
 		}
 	}
 	return nil
+}
+
+// takes reports whether every ledger takes a text.
+func takes(text string) bool {
+	return len(text) <= maxText && utf8.ValidString(text) && !strings.ContainsRune(text, 0)
 }
 
 const (

@@ -3,6 +3,9 @@ package provision
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +21,15 @@ type Memory struct {
 	records map[string][]Record // by key, each by target
 	secret  userapi.Secret
 }
+
+// String says that it is a ledger, and no more.
+func (m *Memory) String() string { return "ledger in memory" }
+
+// Format writes String for every verb: there is a key below.
+func (m *Memory) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, m.String()) }
+
+// LogValue is like String.
+func (m *Memory) LogValue() slog.Value { return slog.StringValue(m.String()) }
 
 // Load implements Ledger.
 func (m *Memory) Load(_ context.Context, key string) ([]Record, error) {

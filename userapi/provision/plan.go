@@ -1,13 +1,15 @@
 package provision
 
 import (
+	"log/slog"
 	"reflect"
 	"slices"
 
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A PlanItem is what CreateUser would do at one target.
+// A PlanItem is what CreateUser would do at one target. Encoded as JSON it holds the
+// person's data, as its Plan does; printed or logged by itself it does not.
 type PlanItem struct {
 	// Target is the target's name.
 	Target string `json:"target"`
@@ -22,6 +24,18 @@ type PlanItem struct {
 	// Err is a *userapi.Error with every fault of the request that can be seen locally; of
 	// a target that waits, in the fields that Target.Map left as they were.
 	Err error `json:"error,omitempty"`
+}
+
+// LogValue returns the target, the requests without their bodies, and the error.
+func (i PlanItem) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("target", i.Target), slog.Any("plan", i.Plan)}
+	if len(i.Waits) > 0 {
+		attrs = append(attrs, slog.Any("waits", i.Waits))
+	}
+	if i.Err != nil {
+		attrs = append(attrs, slog.Any("error", i.Err))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // Plan tells what CreateUser would send to each target, in their order: a dry run that

@@ -3,6 +3,8 @@ package provision
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -52,6 +54,15 @@ type target struct {
 	breaker *breaker
 }
 
+// String names the targets, and no more.
+func (p *Provisioner) String() string { return "provisioner of " + names(p.targets) }
+
+// Format writes String for every verb: there are keys below.
+func (p *Provisioner) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
+
+// LogValue is like String.
+func (p *Provisioner) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
 // New returns a Provisioner. The error tells every bad setting at once.
 func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) {
 	p := &Provisioner{ledger: ledger, byName: map[string]*target{}, options: chosen(opts)}
@@ -61,8 +72,11 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 	if ledger == nil {
 		fault("Ledger must not be nil")
 	}
-	p.keys = p.options.requestKeys
-	if m, ok := ledger.(*Memory); ok && m != nil && len(p.keys) == 0 {
+	p.keys, p.options.requestKeys = p.options.requestKeys, nil
+	switch m, ok := ledger.(*Memory); {
+	case ok && m == nil:
+		fault("Ledger must not be a nil *Memory")
+	case ok && len(p.keys) == 0:
 		p.keys = fingerprints{m.requestKey()}
 	}
 	if len(p.keys) == 0 {
@@ -73,8 +87,8 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 			fault("key %d of RequestKeys must have %d bytes or more", i+1, minRequestKey)
 		}
 	}
-	if p.options.lease < 2*p.options.grace || p.options.lease <= 0 {
-		fault("Lease must be positive, and at least twice the Grace")
+	if o := p.options; o.lease <= 0 || o.lease/2 < o.grace || o.lease/2 < o.patience {
+		fault("Lease must be positive, and at least twice the Grace and the Patience")
 	}
 	if len(targets) == 0 {
 		fault("at least one Target is required")

@@ -63,7 +63,8 @@ func (p *Provisioner) Resume(ctx context.Context, load func(ctx context.Context,
 				if ctx.Err() != nil {
 					return ledgerError(ctx.Err(), userapi.OutcomeUnknown)
 				}
-				r := &Resumed{Key: key}
+				// Replaced, unless load ends its goroutine.
+				r := &Resumed{Key: key, Err: &userapi.Error{Op: opSignUp, Err: errNoResult}}
 				all = append(all, r)
 				wg.Go(func() {
 					defer func() {
@@ -74,7 +75,7 @@ func (p *Provisioner) Resume(ctx context.Context, load func(ctx context.Context,
 						}
 						<-slots
 					}()
-					p.resume(ctx, r, load)
+					r.Results, r.Err = p.resume(ctx, key, load)
 				})
 				after = key
 			}
@@ -101,12 +102,13 @@ func (p *Provisioner) Resume(ctx context.Context, load func(ctx context.Context,
 	return resumed, errors.Join(errs...)
 }
 
-// resume goes on with one sign-up.
-func (p *Provisioner) resume(ctx context.Context, r *Resumed, load func(context.Context, string) (userapi.CreateUserRequest, error)) {
-	records, failure := p.load(ctx, r.Key)
+var errNoResult = errors.New("the goroutine ended without a result")
+
+// resume goes on with one sign-up. It returns nothing of one that another run has.
+func (p *Provisioner) resume(ctx context.Context, key string, load func(context.Context, string) (userapi.CreateUserRequest, error)) (results []Result, err error) {
+	records, failure := p.load(ctx, key)
 	if failure != nil {
-		r.Err = failure
-		return
+		return nil, failure
 	}
 	var runs, undoes bool
 	now := time.Now()
@@ -114,28 +116,31 @@ func (p *Provisioner) resume(ctx context.Context, r *Resumed, load func(context.
 	for _, rec := range records {
 		switch {
 		case rec.State == StateIntent && now.Before(rec.Until):
-			return
+			return nil, nil
 		case !rec.Open():
+			continue
 		case p.byName[rec.Target] == nil:
 			strangers = append(strangers, rec.Target)
-		case rec.State == StateDeleting:
-			undoes = true
-		default:
-			runs = true
+			continue
 		}
+		runs = runs || rec.State != StateDeleting
+		undoes = undoes || rec.Closed
 	}
 	if runs {
-		r.Results, r.Err = p.reload(ctx, r.Key, load)
+		results, err = p.reload(ctx, key, load)
 	}
 	if undoes {
-		results, err := p.Undo(ctx, r.Key)
-		r.Results, r.Err = results, err
+		var undone []Result
+		if undone, err = p.Undo(ctx, key); undone != nil {
+			results = undone
+		}
 	}
 	if len(strangers) > 0 {
-		r.Err = errors.Join(r.Err, &userapi.Error{Op: opSignUp, Code: "no_target", FieldErrors: []userapi.FieldError{
+		err = errors.Join(err, &userapi.Error{Op: opSignUp, Code: "no_target", FieldErrors: []userapi.FieldError{
 			{VendorField: "Target", Code: "unknown", Message: "the ledger has an open record of what is no target: " + strings.Join(strangers, ", ")},
 		}})
 	}
+	return results, err
 }
 
 // reload runs a sign-up with the request that the caller gives back.

@@ -22,7 +22,14 @@ func (r Record) outcome(res Result) Record {
 		DispositionUnknown: StateUnknown, DispositionNotSent: StateNotSent, DispositionRejected: StateRejected,
 		DispositionCreated: StateCreated, DispositionRecovered: StateRecovered, DispositionExisting: StateExisting,
 	}[res.Disposition]
+	if r.Closed && (r.State == StateNotSent || r.State == StateRejected) {
+		r.State = StateUndone
+	}
 	r.Kind, r.Unfinished = userapi.KindUnknown, false
+	for _, step := range res.Steps {
+		sent := step.Action == ActionCreate || step.Action == ActionRepeat
+		r.Lost = r.Lost || sent && step.Err != nil && step.Err.Outcome == userapi.OutcomeUnknown
+	}
 	if e := asError(res.Err); e != nil {
 		r.Kind = e.Kind
 		if e.Provider != "" {
@@ -64,16 +71,18 @@ func (s *signup) settle(ctx context.Context, t *target, rec Record, res Result) 
 		return unrecorded(res, load), true
 	}
 	other := s.record(t)
+	gone := other.State == StateDeleting || other.State == StateUndone
 	switch {
 	case other.State.HasUser() && other.UserID == res.User.ID:
 		return res, true
-	case other.State.HasUser() || other.State == StateDeleting || other.State == StateUndone:
+	case gone && other.UserID == res.User.ID:
+		return s.undone(t, other), true
+	case other.State.HasUser() || gone:
 		e := ledgerError(ErrStale, userapi.OutcomeCreated)
 		e.Candidates = []string{res.User.ID, other.UserID}
 		return unrecorded(res, e), true
 	}
-	next.Revision = other.Revision
-	if _, failure = s.p.settle(ctx, next); failure != nil {
+	if _, failure = s.p.settle(ctx, other.outcome(res)); failure != nil {
 		return unrecorded(res, failure), true
 	}
 	return res, true
@@ -108,7 +117,7 @@ func (p *Provisioner) settle(ctx context.Context, next Record) (Record, *userapi
 		if stored, err = p.store(ctx, p.ledger, next); err == nil {
 			return stored[0], nil
 		}
-		if errors.Is(err, ErrStale) && try > 1 {
+		if errors.Is(err, ErrStale) {
 			if held, found := p.held(ctx, next); found {
 				return held, nil
 			}

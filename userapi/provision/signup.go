@@ -40,18 +40,19 @@ type signup struct {
 
 	fingerprint string
 	owner       string
-	settles     bool // the key is undone: what is open is settled, and nothing created
+	closed      bool // the key is undone: no target is added to it
 	// unrecorded is why targets that the ledger does not have could not be added.
 	unrecorded *userapi.Error
 
 	mu      sync.Mutex
 	records map[string]Record        // by target, as last seen
+	fresh   map[string]int64         // the revisions of claims by which nothing was sent before
 	users   map[string]*userapi.User // by target
 }
 
 func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 	s.owner = rand.Text()
-	s.records, s.users = map[string]Record{}, map[string]*userapi.User{}
+	s.records, s.users, s.fresh = map[string]Record{}, map[string]*userapi.User{}, map[string]int64{}
 	if failures := s.begin(ctx); failures != nil {
 		results := make([]Result, len(p.targets))
 		for i, t := range p.targets {
@@ -144,22 +145,29 @@ func (s *signup) everywhere(e *userapi.Error) []*userapi.Error {
 	return slices.Repeat([]*userapi.Error{e}, len(s.p.targets))
 }
 
+// staleTries is how often another run may be faster to begin, which once is usual: more
+// is a ledger that shows what is not so.
+const staleTries = 10
+
 // begin reads what the ledger has of the key and adds what it has not. It returns an
 // error for every target when none may be tried.
 func (s *signup) begin(ctx context.Context) []*userapi.Error {
 	if failure := s.check(); failure != nil {
 		return s.everywhere(failure)
 	}
-	for {
+	for try := 1; ; try++ {
 		if failure := s.load(ctx); failure != nil {
+			if failure.Kind == userapi.KindInvalid {
+				return s.ofAnother(failure)
+			}
 			return s.everywhere(failure)
 		}
 		for _, r := range s.records {
-			s.settles = s.settles || r.State == StateUndone || r.State == StateDeleting
+			s.closed = s.closed || r.Closed
 		}
 		var missing []*target
 		for _, t := range s.p.targets {
-			if s.records[t.Name].Revision == 0 && !s.settles {
+			if s.records[t.Name].Revision == 0 && !s.closed {
 				missing = append(missing, t)
 			}
 		}
@@ -179,7 +187,8 @@ func (s *signup) begin(ctx context.Context) []*userapi.Error {
 		}
 		if failure == nil {
 			_, failure = s.store(ctx, userapi.OutcomeNotSent, next...)
-			if errors.Is(failure, ErrStale) {
+			if errors.Is(failure, ErrStale) && try < staleTries {
+				sleep(ctx, firstPoll)
 				continue // another run was faster
 			}
 		}
@@ -203,7 +212,7 @@ func (s *signup) check() *userapi.Error {
 		return refused(userapi.KindInvalid, "IdempotencyKey", "invalid", fmt.Sprintf("must be 1 to %d bytes of printable UTF-8", maxName))
 	}
 	var err error
-	s.fingerprint, err = s.p.keys.of(s.req)
+	s.fingerprint, err = s.p.keys.of(s.req, s.req.IdempotencyKey)
 	return asError(err)
 }
 
@@ -213,13 +222,30 @@ func (s *signup) load(ctx context.Context) *userapi.Error {
 	if failure != nil {
 		return failure
 	}
+	s.see(records)
 	for _, r := range records {
-		if ok, err := s.p.keys.match(r.Request, s.req); err != nil || !ok {
-			return refused(userapi.KindInvalid, "IdempotencyKey", "different", "was used before with another request")
+		if ok, err := s.p.keys.match(r.Request, s.req, r.Key); err != nil || !ok {
+			return refusedUnknown("IdempotencyKey", "different", "was used before with another request, or the fingerprint with other RequestKeys")
 		}
 	}
-	s.see(records)
 	return nil
+}
+
+// ofAnother tells of a key whose request is another one, or seems to be, and with which
+// users may have been created.
+func (s *signup) ofAnother(e *userapi.Error) []*userapi.Error {
+	failures := s.everywhere(e)
+	for i, t := range s.p.targets {
+		switch r := s.records[t.Name]; r.State {
+		case "", StateQueued, StateNotSent, StateRejected, StateUndone:
+			if !r.Lost {
+				failures[i] = new(*e)
+				failures[i].Outcome = userapi.OutcomeNotSent
+			}
+		default:
+		}
+	}
+	return failures
 }
 
 // see keeps the newest of what was seen of each target.
@@ -286,7 +312,7 @@ func (s *signup) first(missing []*target) ([]Record, *userapi.Error) {
 	for _, t := range missing {
 		r := s.queued(t)
 		if len(t.before) == 0 && !t.breaker.paused() {
-			sent, err := s.p.keys.of(t.request(s.req, nil))
+			sent, err := s.sent(t, t.request(s.req, nil))
 			if err != nil {
 				return nil, asError(err)
 			}
@@ -302,12 +328,22 @@ func (s *signup) queued(t *target) Record {
 	return Record{Key: s.req.IdempotencyKey, Target: t.Name, State: StateQueued, Request: s.fingerprint}
 }
 
-// claim makes a record this run's own.
+// sent returns the fingerprint of what a target is sent.
+func (s *signup) sent(t *target, req userapi.CreateUserRequest) (string, error) {
+	return s.p.keys.of(req, s.req.IdempotencyKey, t.Name)
+}
+
+// claim makes a record this run's own; fresh, where nobody has sent anything before.
 func (s *signup) claim(r *Record, sent string, fresh bool) {
 	now := stamp(time.Now())
 	r.State, r.Owner, r.Until, r.Sent = StateIntent, s.owner, now.Add(s.p.options.lease), sent
 	if fresh {
-		r.Started, r.Kind, r.UserID, r.Decided = now, userapi.KindUnknown, "", false
+		r.Started, r.Kind, r.UserID, r.Decided, r.Lost = now, userapi.KindUnknown, "", false, false
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.fresh[r.Target] = r.Revision + 1
+	} else {
+		r.Lost = true
 	}
 }
 

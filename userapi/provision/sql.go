@@ -163,11 +163,11 @@ func (l *SQL) Open(ctx context.Context, after string, limit int) ([]string, erro
 
 // scan reads a row of the columns of SQL.load.
 func scan(rows *sql.Rows) (r Record, err error) {
-	var until, started, changed, unfinished, decided, open int64
+	var until, started, changed, unfinished, decided, lost, closed, open int64
 	err = rows.Scan(&r.Key, &r.Target,
-		&r.Revision, &r.State, &r.Kind, &r.Provider, &r.UserID, &r.Proof, &unfinished, &decided, &r.Request, &r.Sent, &r.Owner,
+		&r.Revision, &r.State, &r.Kind, &r.Provider, &r.UserID, &r.Proof, &unfinished, &decided, &lost, &closed, &r.Request, &r.Sent, &r.Owner,
 		&until, &started, &changed, &open)
-	r.Unfinished, r.Decided = unfinished != 0, decided != 0
+	r.Unfinished, r.Decided, r.Lost, r.Closed = unfinished != 0, decided != 0, lost != 0, closed != 0
 	r.Until, r.Started, r.Changed = fromMicros(until), fromMicros(started), fromMicros(changed)
 	return r, err
 }
@@ -175,7 +175,7 @@ func scan(rows *sql.Rows) (r Record, err error) {
 // arguments are the values of the columns and then the name, as the statements have them.
 func arguments(r Record) []any {
 	return []any{
-		r.Revision, string(r.State), int64(r.Kind), r.Provider, r.UserID, int64(r.Proof), flag(r.Unfinished), flag(r.Decided),
+		r.Revision, string(r.State), int64(r.Kind), r.Provider, r.UserID, int64(r.Proof), flag(r.Unfinished), flag(r.Decided), flag(r.Lost), flag(r.Closed),
 		r.Request, r.Sent, r.Owner,
 		micros(r.Until), micros(r.Started), micros(r.Changed), flag(r.Open()),
 		r.Key, r.Target,

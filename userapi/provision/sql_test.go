@@ -106,7 +106,7 @@ type fakeRows struct {
 
 func (r *fakeRows) Columns() []string {
 	if len(r.rows) == 0 {
-		return make([]string, 17)
+		return make([]string, 19)
 	}
 	return make([]string, len(r.rows[0]))
 }
@@ -329,7 +329,7 @@ func TestSQLReads(t *testing.T) {
 	f.rows = [][]driver.Value{{nil}}
 	_, err := l.Open(t.Context(), "", 1)
 	require.Error(t, err, "a key that is NULL")
-	f.rows = [][]driver.Value{slices.Repeat([]driver.Value{"text"}, 17)}
+	f.rows = [][]driver.Value{slices.Repeat([]driver.Value{"text"}, 19)}
 	_, err = l.Load(t.Context(), "key")
 	require.Error(t, err, "a revision that is no number")
 }

@@ -48,7 +48,7 @@ func Schema(dialect Dialect, table string) (string, error) {
 // columns are those that a record is kept in, but for its name. They are integers and
 // texts alone: those come back from every driver as they went in.
 var columns = [...]string{
-	"revision", "state", "kind", "provider", "user_id", "proof", "unfinished", "decided", "request", "sent", "owner",
+	"revision", "state", "kind", "provider", "user_id", "proof", "unfinished", "decided", "lost", "closed", "request", "sent", "owner",
 	"until", "started", "changed",
 	"open", // Record.Open, so that an index can answer it
 }
@@ -71,6 +71,8 @@ func schema(dialect Dialect, table string) ([]string, error) {
 	proof      SMALLINT NOT NULL,
 	unfinished SMALLINT NOT NULL,
 	decided    SMALLINT NOT NULL,
+	lost       SMALLINT NOT NULL,
+	closed     SMALLINT NOT NULL,
 	request    TEXT NOT NULL,
 	sent       TEXT NOT NULL,
 	owner      TEXT NOT NULL,

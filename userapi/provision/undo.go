@@ -20,6 +20,13 @@ const opUndo = "undo sign-up"
 // there before (StateExisting), one that was found by matching keys alone (ProofMatch),
 // one that a person decided on, and what is unknown.
 //
+// A user under an id of the caller's is the sign-up's as far as its vendor can tell: give
+// one person's sign-ups one IdempotencyKey, or a run that was cut off under one key may
+// find, and Undo delete, what another key's run created with the same ExternalID.
+//
+// A user whose create had to be repeated is deleted only when Patience has passed, lest
+// the lost create come late and make another.
+//
 // It goes on when the caller's context ends. It returns a result for every target, in
 // their order, and for what else the ledger has of the key after them:
 //
@@ -33,17 +40,28 @@ const opUndo = "undo sign-up"
 // have the key.
 func (p *Provisioner) Undo(ctx context.Context, key string) ([]Result, error) {
 	ctx = context.WithoutCancel(ctx)
-	records, failure := p.seal(ctx, key)
+	records, begun, failure := p.seal(ctx, key)
 	if failure != nil {
 		return nil, failure
 	}
 	byTarget := map[string]Result{}
+	var panicked error
 	deleting := slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return r.State != StateDeleting })
 	for len(deleting) > 0 {
 		i := p.newest(deleting)
 		rec := deleting[i]
 		deleting = slices.Delete(deleting, i, i+1)
-		byTarget[rec.Target] = p.delete(ctx, rec)
+		func() {
+			defer func() {
+				if v := recover(); v != nil && panicked == nil {
+					panicked = panicOf(p.byName[rec.Target], v)
+				}
+			}()
+			byTarget[rec.Target] = p.delete(ctx, rec, begun[rec.Target])
+		}()
+	}
+	if panicked != nil {
+		panic(panicked)
 	}
 	for _, rec := range records {
 		if rec.State != StateDeleting {
@@ -68,41 +86,47 @@ func (p *Provisioner) Undo(ctx context.Context, key string) ([]Result, error) {
 }
 
 // seal records, before anything is deleted, what is going to be, and that nothing more
-// is created. It returns all records of the key.
-func (p *Provisioner) seal(ctx context.Context, key string) ([]Record, *userapi.Error) {
+// is created. It returns all records of the key, and the targets at which no delete was
+// sent before.
+func (p *Provisioner) seal(ctx context.Context, key string) (records []Record, begun map[string]bool, failure *userapi.Error) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
 	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
 		records, failure := p.load(ctx, key)
 		if failure != nil {
-			return nil, failure
+			return nil, nil, failure
 		}
 		if len(records) == 0 {
-			return nil, &userapi.Error{Op: opUndo, Kind: userapi.KindNotFound, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
+			return nil, nil, &userapi.Error{Op: opUndo, Kind: userapi.KindNotFound, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
 				{Field: "IdempotencyKey", Code: "unknown", Message: "is not in the ledger"},
 			}}
 		}
 		var next []Record
+		begun := map[string]bool{}
 		for _, r := range records {
+			closed := r.Closed
+			r.Closed = true
 			switch {
 			case r.State == StateQueued, r.State == StateNotSent, r.State == StateRejected:
 				r.State, r.Kind, r.UserID = StateUndone, userapi.KindUnknown, ""
 			case p.undoable(r) == "":
 				r.State, r.Kind = StateDeleting, userapi.KindUnknown
-			default:
+				begun[r.Target] = true
+			case closed:
 				continue
 			}
 			next = append(next, r)
 		}
 		if len(next) == 0 {
-			return records, nil
+			return records, nil, nil
 		}
 		_, err := p.store(ctx, p.ledger, next...)
 		switch {
 		case err == nil:
-			return p.load(ctx, key)
-		case errors.Is(err, ErrStale):
-			sleep(ctx, poll)
-		default:
-			return nil, ledgerError(err, userapi.OutcomeUnknown)
+			records, failure = p.load(ctx, key)
+			return records, begun, failure
+		case !errors.Is(err, ErrStale), !sleep(ctx, poll):
+			return nil, nil, ledgerError(err, userapi.OutcomeUnknown)
 		}
 	}
 }
@@ -144,8 +168,8 @@ func (p *Provisioner) newest(records []Record) int {
 	return best
 }
 
-// delete deletes the user of a record.
-func (p *Provisioner) delete(ctx context.Context, rec Record) Result {
+// delete deletes the user of a record; begun, where no delete of it was sent before.
+func (p *Provisioner) delete(ctx context.Context, rec Record, begun bool) Result {
 	res := Result{Target: rec.Target, IdempotencyKey: rec.Key, Started: rec.Started}
 	var deleter userapi.Deleter
 	if t := p.byName[rec.Target]; t != nil {
@@ -157,19 +181,29 @@ func (p *Provisioner) delete(ctx context.Context, rec Record) Result {
 	}
 	limited, cancel := context.WithTimeout(ctx, p.options.lease)
 	defer cancel()
-	begun := time.Now()
+	if rec.Lost {
+		// A lost create that arrives now is refused as long as the user is there. Once
+		// that is deleted it would make another.
+		sleep(limited, time.Until(rec.Changed.Add(p.options.patience)))
+	}
+	started := time.Now()
 	failure := asError(deleter.DeleteUser(limited, rec.UserID))
 	if failure != nil && failure.Kind == userapi.KindNotFound {
 		failure = nil // it is gone
 	}
-	res.Steps = []Step{{Action: ActionDelete, Started: begun, Duration: time.Since(begun), UserID: rec.UserID, Proof: rec.Proof, Err: failure}}
+	res.Steps = []Step{{Action: ActionDelete, Started: started, Duration: time.Since(started), UserID: rec.UserID, Proof: rec.Proof, Err: failure}}
 	if failure != nil {
 		res.Err = failure
-		if failure.Outcome == userapi.OutcomeNotSent || failure.Outcome == userapi.OutcomeRejected {
+		if begun && (failure.Outcome == userapi.OutcomeNotSent || failure.Outcome == userapi.OutcomeRejected) {
+			failure = revised(failure, userapi.OutcomeCreated)
+			failure.Op, failure.User, failure.UserID = opUndo, rec.user(), rec.UserID
+			res.Err = failure
 			res.Disposition, res.User = DispositionRecovered, rec.user()
 			if rec.Proof == userapi.ProofReply {
 				res.Disposition = DispositionCreated
 			}
+		} else if failure.Outcome != userapi.OutcomeUnknown {
+			res.Err = revised(failure, userapi.OutcomeUnknown) // nothing is known of the delete before
 		}
 		return res
 	}

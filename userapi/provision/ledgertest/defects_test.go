@@ -18,7 +18,7 @@ var defects = map[string]defect{
 	"none": {},
 
 	"forgets what the create sent": {store: storing(func(r *provision.Record) { r.Sent = "" })},
-	"forgets the flags":            {store: storing(func(r *provision.Record) { r.Unfinished, r.Decided = false, false })},
+	"forgets the flags":            {store: storing(func(r *provision.Record) { r.Unfinished, r.Decided, r.Lost, r.Closed = false, false, false, false })},
 	"forgets the kind":             {store: storing(func(r *provision.Record) { r.Kind = userapi.KindUnknown })},
 	"keeps fields that are cleared": {store: func(ctx context.Context, m *provision.Memory, records []provision.Record) error {
 		records = slices.Clone(records)

@@ -30,7 +30,7 @@ var proofs = []userapi.Proof{
 func full(key, target string) provision.Record {
 	return provision.Record{
 		Key: key, Target: target, State: provision.StateExisting, Kind: userapi.KindRateLimited, Provider: "provider",
-		UserID: "user-id", Proof: userapi.ProofMatch, Unfinished: true, Decided: true, Request: "request", Sent: "sent",
+		UserID: "user-id", Proof: userapi.ProofMatch, Unfinished: true, Decided: true, Lost: true, Closed: true, Request: "request", Sent: "sent",
 		Owner:   "owner",
 		Until:   time.Date(2031, 1, 2, 3, 4, 5, 678901000, time.UTC),
 		Started: time.Date(2032, 2, 3, 4, 5, 6, 789012000, time.UTC),
@@ -84,9 +84,9 @@ var recordChecks = []check{
 		b.holds(t, "proofs", want[len(states)+len(kinds):]...)
 	}},
 	{"record/flags_alone", func(t *testing.T, b *bench) {
-		unfinished, decided := queued("key", "1"), queued("key", "2")
-		unfinished.Unfinished, decided.Decided = true, true
-		b.holds(t, "key", b.store(t, unfinished, decided)...)
+		unfinished, decided, lost, closed := queued("key", "1"), queued("key", "2"), queued("key", "3"), queued("key", "4")
+		unfinished.Unfinished, decided.Decided, lost.Lost, closed.Closed = true, true, true, true
+		b.holds(t, "key", b.store(t, unfinished, decided, lost, closed)...)
 	}},
 	{"record/odd_texts", func(t *testing.T, b *bench) {
 		texts := append(slices.Clone(oddTexts),

@@ -196,6 +196,8 @@ func same(t *testing.T, got, want provision.Record) {
 		{"Proof", got.Proof, want.Proof},
 		{"Unfinished", got.Unfinished, want.Unfinished},
 		{"Decided", got.Decided, want.Decided},
+		{"Lost", got.Lost, want.Lost},
+		{"Closed", got.Closed, want.Closed},
 		{"Request", got.Request, want.Request},
 		{"Sent", got.Sent, want.Sent},
 		{"Owner", got.Owner, want.Owner},

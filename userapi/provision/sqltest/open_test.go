@@ -226,7 +226,7 @@ func TestPlans(t *testing.T) {
 	t.Cleanup(func() { _ = db.Close() })
 	l, err := provision.OpenSQL(t.Context(), db, d.dialect, provision.CreateTable(), provision.TableName(d.table))
 	require.NoError(t, err)
-	must(t, db, "INSERT INTO "+d.table+" SELECT 'key' || n, 'target', 1, 'created', 0, '', '', 0, 0, 0, '', '', '', 0, 0, 0, "+
+	must(t, db, "INSERT INTO "+d.table+" SELECT 'key' || n, 'target', 1, 'created', 0, '', '', 0, 0, 0, 0, 0, '', '', '', 0, 0, 0, "+
 		"CASE WHEN n % 100 = 0 THEN 1 ELSE 0 END FROM generate_series(1, 20000) n")
 	must(t, db, "ANALYZE "+d.table)
 
