@@ -245,7 +245,7 @@ func (s *signup) usersBefore(t *target) (users map[string]*userapi.User, waits s
 	users = map[string]*userapi.User{}
 	for _, b := range t.before {
 		u := s.users[b.Name]
-		if rec := s.records[b.Name]; u == nil && rec.Closed && rec.UserID != "" {
+		if rec := s.records[b.Name]; u == nil && rec.UserID != "" && (rec.State == StateDeleting || rec.State == StateUndone) {
 			u = rec.user() // it was deleted, and its id still tells what was sent
 		}
 		if u == nil {

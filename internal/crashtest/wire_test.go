@@ -1,0 +1,103 @@
+package crashtest_test
+
+import (
+	"bytes"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+// A tap is a listener that tells when a request has reached a fake, and when the fake has
+// carried it out and is about to answer.
+type tap struct {
+	net.Listener
+	// arrived is called before the fake has read the request, which begins with what is
+	// given, and tells for how long the fake does not get to it; answered before the
+	// reply, or the end of the connection, goes out.
+	arrived  func(op userapitest.Operation, begin []byte) (late time.Duration)
+	answered func(userapitest.Operation)
+}
+
+func (l tap) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &tapped{TCPConn: c.(*net.TCPConn), tap: l}, nil
+}
+
+// A tapped connection. Requests follow each other on it: HTTP/1.1, and no pipelining.
+type tapped struct {
+	*net.TCPConn
+
+	tap  tap
+	mu   sync.Mutex
+	head []byte // of the request that arrives, as far as its first line
+	open bool   // a request is with the fake
+	op   userapitest.Operation
+}
+
+func (c *tapped) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	if n > 0 && c.begin(p[:n]) {
+		if late := c.tap.arrived(c.op, p[:n]); late > 0 {
+			<-time.After(late)
+		}
+	}
+	return n, err
+}
+
+// begin reports whether a request has begun.
+func (c *tapped) begin(p []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open {
+		return false
+	}
+	c.head = append(c.head, p...)
+	line, _, found := bytes.Cut(c.head, []byte("\r\n"))
+	if !found {
+		return false
+	}
+	c.op, c.open, c.head = operation(line), true, nil
+	return true
+}
+
+// end reports whether a request has ended.
+func (c *tapped) end() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	open := c.open
+	c.open = false
+	return open
+}
+
+func (c *tapped) Write(p []byte) (int, error) {
+	if c.end() {
+		c.tap.answered(c.op)
+	}
+	return c.TCPConn.Write(p)
+}
+
+func (c *tapped) Close() error {
+	if c.end() {
+		c.tap.answered(c.op)
+	}
+	return c.TCPConn.Close()
+}
+
+// operation tells what a request is for by its first line.
+func operation(line []byte) userapitest.Operation {
+	switch method, path, _ := bytes.Cut(line, []byte(" ")); {
+	case bytes.Equal(method, []byte("GET")):
+		return userapitest.Lookup
+	case bytes.Equal(method, []byte("DELETE")):
+		return userapitest.Delete
+	case bytes.Contains(path, []byte("/set_multiple_attributes/")):
+		return userapitest.Attributes
+	default:
+		return userapitest.Create
+	}
+}
