@@ -132,6 +132,8 @@ type core struct {
 	// the ability.
 	userCreated func(context.Context, userapi.CreateUserRequest, *CreateUserResponse) error
 	userFailed  func(context.Context, userapi.CreateUserRequest, *userapi.Error) error
+	// recall tells whether a key was sent; nil where nobody knows.
+	recall func(context.Context, userapi.CreateUserRequest) (*userapi.User, error)
 	// preflightKey looks at what it needs of a request.
 	preflightKey  func(userapi.CreateUserRequest) error
 	pin           pinState

@@ -43,7 +43,7 @@
 // chain, and its path in Error.Message.
 //
 // A store of one's own implements [SessionKeys] and, to be told how creates end,
-// [SessionKeyStore] and [SessionKeyFailures].
+// [SessionKeyStore], [SessionKeyFailures] and [SessionKeyRecaller].
 //
 // # Setup
 //
@@ -147,7 +147,8 @@
 // of users that Client.Billing returns, before and after, suggests whether one was made,
 // if nothing else made any meanwhile. Users that are free do not show there. A user
 // whose ids are lost cannot be reached, even with its session key: what a second create
-// costs is the price of another. A [KeyDir] sends none by itself. Sources: Mixin's docs,
+// costs is the price of another. A [KeyDir] sends none by itself; and it tells, as a
+// userapi.Recaller, of a process that ended, whether it had sent one at all. Sources: Mixin's docs,
 // "Create Network Users"; its Kotlin client, for the bill.
 //
 // # Errors

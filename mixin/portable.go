@@ -134,6 +134,9 @@ func (c *core) useSessionKeys(keys SessionKeys) {
 	if failures, ok := keys.(SessionKeyFailures); ok {
 		c.userFailed = failures.UserFailed
 	}
+	if recaller, ok := keys.(SessionKeyRecaller); ok {
+		c.recall = recaller.RecallUser
+	}
 }
 
 // tellCreated hands a new user to Config.SessionKeys, if that wants it. What is known of

@@ -52,6 +52,18 @@ type Resolver interface {
 	ResolveUser(ctx context.Context, req CreateUserRequest, since time.Time) (*User, error)
 }
 
+// A Recaller tells what became of a create from what the creator itself keeps, for a
+// vendor that cannot be asked. It sends nothing. It returns the user that a create of req
+// is on record to have made, of which no more than Provider and ID need be known, or an
+// error: KindNotFound with OutcomeRejected when no create of req is on record that may
+// have made a user, and OutcomeUnknown in any other case. After the former CreateUser
+// may be called, if a create was at most begun: the same record keeps two callers from
+// sending both. A record that was lost looks the same, so a create that is known to have
+// been sent is not to be repeated.
+type Recaller interface {
+	RecallUser(ctx context.Context, req CreateUserRequest) (*User, error)
+}
+
 // A Repeater carries out a create a second time, for a caller to whom a Resolver
 // has proven that the first made no user. Should the first one arrive late all the
 // same, RepeatUser makes no second user beside it: it fails with KindConflict. A

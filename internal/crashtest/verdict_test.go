@@ -156,7 +156,9 @@ func (v *verdict) record(r *run, n signUp, rec provision.Record) {
 			v.fault(&v.wrong, "the key file of %s: %v", rec.Key, err)
 		}
 		v.keyFiles[f.State]++
-		if len(ids) > 0 && (f.State == "" || f.State == mixin.KeyFilePrepared) {
+		// A kill in Discard leaves the mark that a key was sent, and no file.
+		_, markErr := os.Stat(strings.TrimSuffix(mixin.KeyDir(r.job.KeyDir).Path(rec.Key), ".json") + ".sent")
+		if f.State != mixin.KeyFileSent && (f.State != "" || markErr != nil) {
 			v.fault(&v.lost, "LOST: %s, and the key file says %q", is, f.State)
 		}
 	case len(ids) > 0:

@@ -195,16 +195,28 @@ func (s *signup) attempt(ctx context.Context, t *target, rec Record) (res Result
 	}
 
 	_, asks := userapi.Ability[userapi.Resolver](t.Creator)
-	resumes := !own && rec.unresolved()
+	no := rec.State == StateRejected || rec.State == StateNotSent
+	resumes := !own && rec.unresolved() && (asks || !no)
 	if same, _ := s.p.keys.match(rec.Sent, req, s.req.IdempotencyKey, t.Name); resumes && !same {
-		if rec.State != StateRejected && rec.State != StateNotSent {
+		if !no {
 			return s.open(t, rec, codeRemapped, nil), true
 		}
 		resumes = false // nothing of the other request is left
 	}
 	anew := resumes && rec.State == StateRejected
 	if resumes && !asks {
-		return s.undecided(ctx, t, rec)
+		user, absent := s.recall(ctx, t, rec, req)
+		switch {
+		case user != nil:
+			return s.settle(ctx, t, rec, Result{
+				Target: t.Name, Disposition: DispositionRecovered, User: user, IdempotencyKey: s.req.IdempotencyKey, Started: rec.Started,
+			})
+		case !absent:
+			return s.undecided(ctx, t, rec)
+		case rec.Closed:
+			return s.settle(ctx, t, rec, s.failed(t, &userapi.Error{Op: opSignUp, Kind: userapi.KindNotFound, Outcome: userapi.OutcomeRejected}))
+		}
+		resumes = false
 	}
 	if ctx.Err() != nil && !own && !resumes {
 		return s.open(t, rec, codeRecorded, ctx.Err()), true
@@ -301,6 +313,24 @@ func (c *call) ended(ctx context.Context, res Result) {
 	case e.StatusCode != 0:
 		c.answered()
 	}
+}
+
+// recall asks the creator itself about a create, where its vendor cannot be asked: for
+// the user that it made, or whether none was sent. What was known to be sent once is not
+// believed to be absent: the creator's own record may have been lost.
+func (s *signup) recall(ctx context.Context, t *target, rec Record, req userapi.CreateUserRequest) (u *userapi.User, absent bool) {
+	recaller, ok := userapi.Ability[userapi.Recaller](t.Creator)
+	if !ok {
+		return nil, false
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	u, err := recaller.RecallUser(ctx, req)
+	if err == nil && u != nil && u.ID != "" {
+		return u, false
+	}
+	e := asError(err)
+	return nil, e != nil && provenAbsent(e) && rec.State == StateIntent
 }
 
 // undecided is the result of a target that cannot be asked what became of a create:

@@ -78,7 +78,9 @@
 // is cut off, whenever and however, is taken up by the next one with that key: what is
 // done is not done again, what was not sent is created, and an intent without an outcome
 // is asked for first, as Ensure asks after a lost reply. A target that cannot be asked,
-// as Mixin cannot, stays DispositionUnknown until a person decides ([Provisioner.Decide]).
+// as Mixin cannot, stays DispositionUnknown until a person decides ([Provisioner.Decide]),
+// unless the client itself has kept that nothing was sent, or what came of it
+// ([userapi.Recaller]).
 // [Provisioner.Resume] goes on with all that is open, after a restart or now and then.
 // It needs the requests again: the ledger has none.
 //
