@@ -1,7 +1,6 @@
 package mixin_test
 
 import (
-	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -97,5 +96,5 @@ func TestRecallUser(t *testing.T) {
 	require.NoError(t, err)
 	_, err = bare.RecallUser(t.Context(), own)
 	assert.True(t, userapi.MayHaveCreated(err))
-	assert.False(t, errors.Is(err, userapi.ErrNotFound))
+	assert.NotErrorIs(t, err, userapi.ErrNotFound)
 }
