@@ -141,8 +141,9 @@ func (d *SessionKeyDir) Load(idempotencyKey string) (KeyFile, error) {
 // billed. The file is not deleted: it is renamed and stays in the directory, since the
 // user whose key it holds may exist after all. It must not be called while a create
 // with the key is under way, which is noticed, and an error, on systems that lock files:
-// Linux, macOS and the BSDs. Nor may it be called while Setup is at work on the user. Errors are
-// as for Load.
+// Linux, macOS and the BSDs. Nor may it be called while Setup is at work on the user. When the
+// process ends in the middle, the key may stay a Conflict though there is no file any more:
+// call it again. Errors are as for Load.
 func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	name := keyName(idempotencyKey)
 	unlock, _ := d.files.lock(context.Background(), name) // a context that does not end
