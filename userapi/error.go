@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,7 +81,17 @@ func (f FieldError) text(what string) string {
 
 // local reports whether the fault was found here, before any vendor spoke: the
 // messages in FieldErrors are then ours and hold no values.
-func (e *Error) local() bool { return e.Outcome == OutcomeNotSent && e.StatusCode == 0 }
+func (e *Error) local() bool {
+	return e.StatusCode == 0 && (e.Outcome == OutcomeNotSent || e.Provider == "" && hasPrefix(e.Op, ownVerbs))
+}
+
+// ownVerbs begin the operations of provision.Provisioner, whose errors without a vendor
+// are its own.
+var ownVerbs = []string{"sign up", "undo", "decide"}
+
+func hasPrefix(op string, verbs []string) bool {
+	return slices.ContainsFunc(verbs, func(verb string) bool { return strings.HasPrefix(op, verb) })
+}
 
 // Error describes the failure in one line, without any value of the request or
 // text of the vendor's.
@@ -154,13 +165,10 @@ func (e *Error) outcomeText() string {
 // isStep reports whether the operation is one with a user that exists, such as "set
 // attributes". Of the others the outcome says whether the user does.
 func (e *Error) isStep() bool {
-	for _, verb := range [...]string{"create", "ensure", "resolve", "look up", "delete", "repeat"} {
-		if strings.HasPrefix(e.Op, verb) {
-			return false
-		}
-	}
-	return e.Op != ""
+	return e.Op != "" && !hasPrefix(e.Op, userVerbs) && !hasPrefix(e.Op, ownVerbs)
 }
+
+var userVerbs = []string{"create", "ensure", "resolve", "recall", "look up", "delete", "repeat"}
 
 // Is reports whether target is the sentinel of the error's kind.
 func (e *Error) Is(target error) bool {

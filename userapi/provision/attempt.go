@@ -91,15 +91,22 @@ func (s *signup) standing(t *target, rec Record) (res Result, final bool) {
 
 // undone is the result of a target whose sign-up was undone.
 func (s *signup) undone(t *target, rec Record) Result {
-	e := refused(userapi.KindInvalid, "IdempotencyKey", codeUndone, "names a sign-up that was undone; a new one needs another key")
-	e.Code = codeUndone
 	if rec.State == StateDeleting {
-		e.Outcome, e.UserID = userapi.OutcomeUnknown, rec.UserID
-		return s.failed(t, e)
+		return s.failed(t, undoneError(rec, userapi.OutcomeUnknown))
 	}
-	res := s.failed(t, e)
+	res := s.failed(t, undoneError(rec, userapi.OutcomeNotSent))
 	res.Disposition, res.Recorded = DispositionUndone, true
 	return res
+}
+
+// undoneError is the error of a sign-up that was undone.
+func undoneError(rec Record, outcome userapi.Outcome) *userapi.Error {
+	e := refused(userapi.KindInvalid, "IdempotencyKey", codeUndone, "names a sign-up that was undone; a new one needs another key")
+	e.Code, e.Outcome = codeUndone, outcome
+	if outcome != userapi.OutcomeNotSent {
+		e.UserID = rec.UserID
+	}
+	return e
 }
 
 // recorded is what the ledger has of a target.
@@ -197,7 +204,7 @@ func (s *signup) attempt(ctx context.Context, t *target, rec Record) (res Result
 	_, asks := userapi.Ability[userapi.Resolver](t.Creator)
 	no := rec.State == StateRejected || rec.State == StateNotSent
 	resumes := !own && rec.unresolved() && (asks || !no)
-	if same, _ := s.p.keys.match(rec.Sent, req, s.req.IdempotencyKey, t.Name); resumes && !same {
+	if same, _ := s.p.keys().match(rec.Sent, req, s.req.IdempotencyKey, t.Name); resumes && !same {
 		if !no {
 			return s.open(t, rec, codeRemapped, nil), true
 		}

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -26,19 +27,22 @@ func UserAbsent() Decision { return Decision{absent: true} }
 // delete; its second step is carried out by the next run. UserAbsent makes it
 // DispositionRejected with a KindNotFound, and the next run creates the user; at Mixin,
 // [mixin.KeyDir] must be told as well. Of a user whose deletion by Undo is open,
-// UserAbsent says that it is gone. Whatever the ledger knows cannot be decided
+// UserAbsent says that it is gone; and of what was never created at a target that is one
+// no more, that nothing is to be. Whatever the ledger knows cannot be decided
 // otherwise: that is an ErrInvalid.
 //
 // [mixin.KeyDir]: https://pkg.go.dev/github.com/enlist-go/enlist/mixin#KeyDir
 func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision) (Result, error) {
 	res := Result{Target: target, IdempotencyKey: key}
 	refuse := func(e *userapi.Error) (Result, error) {
-		e.Outcome = userapi.OutcomeUnknown
+		e.Op, e.Outcome = opDecide, userapi.OutcomeUnknown
 		res.Err = e
 		return res, e
 	}
 	if d.exists == d.absent || d.exists && (d.userID == "" || !takes(d.userID)) {
-		return refuse(refused(userapi.KindInvalid, "", "required", "a Decision must be UserExists with an id that a ledger takes, or UserAbsent"))
+		return refuse(&userapi.Error{Kind: userapi.KindInvalid, FieldErrors: []userapi.FieldError{
+			{VendorField: "Decision", Code: "required", Message: "must be UserExists with an id that a ledger takes, or UserAbsent"},
+		}})
 	}
 	records, failure := p.load(ctx, key)
 	if failure != nil {
@@ -56,6 +60,8 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 		return refuse(&userapi.Error{Op: opDecide, Kind: userapi.KindConflict, Code: codeInProgress})
 	case rec.State == StateDeleting && d.absent:
 		rec.State = StateUndone
+	case d.absent && p.byName[target] == nil && (rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected):
+		rec.State, rec.Kind, rec.UserID = StateUndone, userapi.KindUnknown, ""
 	case rec.State != StateIntent && rec.State != StateUnknown:
 		res = recorded(target, rec)
 		res.Err = &userapi.Error{Op: opDecide, Kind: userapi.KindInvalid, Code: "known", Outcome: userapi.OutcomeUnknown, FieldErrors: []userapi.FieldError{
@@ -68,8 +74,10 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 		rec.State, rec.Kind, rec.UserID = StateRejected, userapi.KindNotFound, ""
 	default:
 		rec.State, rec.Kind, rec.UserID, rec.Proof = StateRecovered, userapi.KindUnknown, d.userID, userapi.ProofNone
-		if t := p.byName[target]; t != nil && !rec.Closed {
+		if t := p.byName[target]; t != nil {
 			_, rec.Unfinished = userapi.Ability[userapi.Finisher](t.Creator)
+			rec.Unfinished = rec.Unfinished && !rec.Closed
+			rec.Provider = cmp.Or(rec.Provider, t.vendor())
 		}
 	}
 	rec.Decided, rec.Lost, rec.Until = true, false, time.Time{}
@@ -77,7 +85,7 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 	if err != nil {
 		failure := ledgerError(err, userapi.OutcomeUnknown)
 		if errors.Is(err, ErrStale) {
-			failure.Kind = userapi.KindConflict
+			failure.Kind, failure.Code = userapi.KindConflict, ""
 		}
 		return refuse(failure)
 	}
@@ -88,5 +96,13 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 	return res, nil
 }
 
+// vendor returns the name of the target's vendor, where a request that it refuses tells.
+func (t *target) vendor() string {
+	if e := t.preflight(userapi.CreateUserRequest{}); e != nil {
+		return e.Provider
+	}
+	return ""
+}
+
 // opDecide is the Op of what Decide refuses.
-const opDecide = "decide"
+const opDecide = "decide on user"

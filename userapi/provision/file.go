@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -58,6 +59,12 @@ type File struct {
 
 var _ Ledger = (*File)(nil)
 
+// String says that it is a ledger in a file, and which.
+func (f *File) String() string { return "ledger in " + f.path }
+
+// Format writes String for every verb.
+func (f *File) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, f.String()) }
+
 // A FileOption changes how OpenFile's File works.
 type FileOption func(*File)
 
@@ -86,9 +93,15 @@ func CompactAbove(n int64) FileOption { return func(f *File) { f.above = n } }
 // As the lock proves that whoever held a StateIntent is gone, the Until of each is zero
 // in what is loaded.
 func OpenFile(path string, opts ...FileOption) (*File, error) {
+	if path == "" {
+		return nil, errors.New("provision: OpenFile needs the path of a file")
+	}
 	path, err := resolve(path)
 	if err != nil {
 		return nil, err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, &os.PathError{Op: "open", Path: path, Err: errNotRegular}
 	}
 	return openFile(osDisk{}, path, opts...)
 }
@@ -96,7 +109,9 @@ func OpenFile(path string, opts ...FileOption) (*File, error) {
 func openFile(disk fileDisk, path string, opts ...FileOption) (*File, error) {
 	f := &File{disk: disk, path: path, above: defaultCompactAbove, held: map[string][]Record{}, ahead: map[string][]Record{}}
 	for _, o := range opts {
-		o(f)
+		if o != nil {
+			o(f)
+		}
 	}
 	var err error
 	if f.lock, err = disk.lock(path + ".lock"); err != nil {

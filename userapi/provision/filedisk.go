@@ -36,6 +36,8 @@ type diskFile interface {
 	Sync() error
 }
 
+var errNotRegular = errors.New("not a regular file")
+
 // osDisk is the system's own.
 type osDisk struct{}
 
@@ -48,7 +50,7 @@ func (osDisk) open(path string) (diskFile, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = &os.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+		err = &os.PathError{Op: "open", Path: path, Err: errNotRegular}
 	}
 	if err != nil {
 		_ = f.Close() // nothing was written to it

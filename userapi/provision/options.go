@@ -115,6 +115,6 @@ func Pause(failures int, d time.Duration) Option {
 func Parallel(n int) Option { return func(o *options) { o.parallel = max(n, 1) } }
 
 // OnRecord has a Provisioner call f with each record that it has stored, for progress
-// and metrics. f is called by several goroutines at once, and what it is given holds
+// and metrics; also with what Queue stored in a transaction that may be rolled back. f is called by several goroutines at once, and what it is given holds
 // no personal data.
 func OnRecord(f func(Record)) Option { return func(o *options) { o.onRecord = f } }

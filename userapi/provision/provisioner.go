@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -41,7 +42,7 @@ type Provisioner struct {
 	ledger  Ledger
 	targets []*target
 	byName  map[string]*target
-	keys    fingerprints
+	keys    func() fingerprints // in a closure, which nothing prints
 	options options
 }
 
@@ -55,13 +56,13 @@ type target struct {
 }
 
 // String names the targets, and no more.
-func (p *Provisioner) String() string { return "provisioner of " + names(p.targets) }
+func (p Provisioner) String() string { return "provisioner of " + names(p.targets) }
 
 // Format writes String for every verb: there are keys below.
-func (p *Provisioner) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
+func (p Provisioner) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
 
 // LogValue is like String.
-func (p *Provisioner) LogValue() slog.Value { return slog.StringValue(p.String()) }
+func (p Provisioner) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
 // New returns a Provisioner. The error tells every bad setting at once.
 func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) {
@@ -72,17 +73,17 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 	if ledger == nil {
 		fault("Ledger must not be nil")
 	}
-	p.keys, p.options.requestKeys = p.options.requestKeys, nil
-	switch m, ok := ledger.(*Memory); {
-	case ok && m == nil:
-		fault("Ledger must not be a nil *Memory")
-	case ok && len(p.keys) == 0:
-		p.keys = fingerprints{m.requestKey()}
+	if v := reflect.ValueOf(ledger); v.Kind() == reflect.Pointer && v.IsNil() {
+		fault("Ledger must not be a nil %T", ledger)
+	} else if m, ok := ledger.(*Memory); ok && len(p.options.requestKeys) == 0 {
+		p.options.requestKeys = fingerprints{m.requestKey()}
 	}
-	if len(p.keys) == 0 {
+	keys := fingerprints(p.options.requestKeys)
+	p.keys, p.options.requestKeys = func() fingerprints { return keys }, nil
+	if len(keys) == 0 {
 		fault("RequestKeys is required with a ledger that is not in memory")
 	}
-	for i, key := range p.keys {
+	for i, key := range keys {
 		if len(key) < minRequestKey {
 			fault("key %d of RequestKeys must have %d bytes or more", i+1, minRequestKey)
 		}

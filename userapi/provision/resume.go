@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -21,6 +22,19 @@ type Resumed struct {
 	// Err joins the errors of the results, or is the one for which there are none. That
 	// another run has got hold of a target in the meantime is not among them.
 	Err error
+}
+
+// MarshalJSON encodes the results, which have their errors, and the text of Err.
+func (r Resumed) MarshalJSON() ([]byte, error) {
+	shown := struct {
+		Key     string   `json:"key"`
+		Results []Result `json:"results,omitempty"`
+		Err     string   `json:"error,omitempty"`
+	}{Key: r.Key, Results: r.Results}
+	if r.Err != nil {
+		shown.Err = r.Err.Error()
+	}
+	return json.Marshal(shown)
 }
 
 // openPage is how many keys are asked for at once.
@@ -131,7 +145,12 @@ func (p *Provisioner) resume(ctx context.Context, key string, load func(context.
 	}
 	if undoes {
 		var undone []Result
-		if undone, err = p.Undo(ctx, key); undone != nil {
+		told := err
+		undone, err = p.Undo(ctx, key)
+		if results == nil {
+			err = errors.Join(told, err) // load failed
+		}
+		if undone != nil {
 			results = undone
 		}
 	}
@@ -147,7 +166,7 @@ func (p *Provisioner) resume(ctx context.Context, key string, load func(context.
 func (p *Provisioner) reload(ctx context.Context, key string, load func(context.Context, string) (userapi.CreateUserRequest, error)) ([]Result, error) {
 	req, err := load(ctx, key)
 	if err != nil {
-		return nil, &userapi.Error{Op: "load request", Code: "load", Err: err}
+		return nil, &userapi.Error{Op: opSignUp, Code: "load", Err: err}
 	}
 	switch req.IdempotencyKey {
 	case "", key:
@@ -195,7 +214,7 @@ func (p *Provisioner) Queue(ctx context.Context, to Storer, req userapi.CreateUs
 	if _, err := p.store(ctx, to, next...); err != nil {
 		failure := ledgerError(err, userapi.OutcomeNotSent)
 		if errors.Is(err, ErrStale) {
-			failure.Kind = userapi.KindConflict
+			failure.Kind, failure.Code = userapi.KindConflict, ""
 			failure.FieldErrors = []userapi.FieldError{{Field: "IdempotencyKey", Code: "taken", Message: "is in the ledger already"}}
 		}
 		return failure

@@ -39,7 +39,7 @@ func (r Record) outcome(res Result) Record {
 			r.UserID = e.UserID
 		}
 		last := len(res.Steps) - 1
-		r.Unfinished = res.User != nil && (last < 0 || res.Steps[last].Action == ActionFinish && res.Steps[last].Err != nil)
+		r.Unfinished = res.User != nil && !r.Closed && (last < 0 || res.Steps[last].Action == ActionFinish && res.Steps[last].Err != nil)
 	}
 	if u := res.User; u != nil {
 		r.UserID, r.Proof = u.ID, u.Proof
@@ -53,14 +53,14 @@ func (r Record) outcome(res Result) Record {
 // settle records a result, whatever became of the caller's context. It is not final
 // where another run knows more.
 func (s *signup) settle(ctx context.Context, t *target, rec Record, res Result) (Result, bool) {
-	next := rec.outcome(res)
+	next := s.p.closing(rec.outcome(res))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	stored, failure := s.p.settle(ctx, next)
 	switch {
 	case failure == nil:
 		s.see([]Record{stored})
-		return res, true
+		return s.told(t, stored, res), true
 	case !errors.Is(failure, ErrStale):
 		return unrecorded(res, failure), true
 	case res.User == nil:
@@ -82,10 +82,29 @@ func (s *signup) settle(ctx context.Context, t *target, rec Record, res Result) 
 		e.Candidates = []string{res.User.ID, other.UserID}
 		return unrecorded(res, e), true
 	}
-	if _, failure = s.p.settle(ctx, other.outcome(res)); failure != nil {
+	if stored, failure = s.p.settle(ctx, s.p.closing(other.outcome(res))); failure != nil {
 		return unrecorded(res, failure), true
 	}
-	return res, true
+	return s.told(t, stored, res), true
+}
+
+// closing returns a record whose user is to be deleted, since the sign-up was undone in
+// the meantime, as one that says so: Resume and Undo go on with it.
+func (p *Provisioner) closing(r Record) Record {
+	if r.Closed && p.undoable(r) == "" {
+		r.State = StateDeleting
+	}
+	return r
+}
+
+// told returns the result of a run, with an error where its user is to be deleted.
+func (s *signup) told(t *target, stored Record, res Result) Result {
+	if stored.State == StateDeleting && res.User != nil {
+		e := undoneError(stored, userapi.OutcomeCreated)
+		e.Provider, e.User = res.User.Provider, res.User
+		res.Err = e
+	}
+	return res
 }
 
 // unrecorded is a result whose outcome the ledger may not have: it holds the intent,

@@ -212,7 +212,7 @@ func (s *signup) check() *userapi.Error {
 		return refused(userapi.KindInvalid, "IdempotencyKey", "invalid", fmt.Sprintf("must be 1 to %d bytes of printable UTF-8", maxName))
 	}
 	var err error
-	s.fingerprint, err = s.p.keys.of(s.req, s.req.IdempotencyKey)
+	s.fingerprint, err = s.p.keys().of(s.req, s.req.IdempotencyKey)
 	return asError(err)
 }
 
@@ -224,7 +224,7 @@ func (s *signup) load(ctx context.Context) *userapi.Error {
 	}
 	s.see(records)
 	for _, r := range records {
-		if ok, err := s.p.keys.match(r.Request, s.req, r.Key); err != nil || !ok {
+		if ok, err := s.p.keys().match(r.Request, s.req, r.Key); err != nil || !ok {
 			return refusedUnknown("IdempotencyKey", "different", "was used before with another request, or the fingerprint with other RequestKeys")
 		}
 	}
@@ -330,7 +330,7 @@ func (s *signup) queued(t *target) Record {
 
 // sent returns the fingerprint of what a target is sent.
 func (s *signup) sent(t *target, req userapi.CreateUserRequest) (string, error) {
-	return s.p.keys.of(req, s.req.IdempotencyKey, t.Name)
+	return s.p.keys().of(req, s.req.IdempotencyKey, t.Name)
 }
 
 // claim makes a record this run's own; fresh, where nobody has sent anything before.

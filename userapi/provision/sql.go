@@ -67,7 +67,9 @@ func CreateTable() SQLOption { return func(o *sqlOptions) { o.create = true } }
 func OpenSQL(ctx context.Context, db *sql.DB, dialect Dialect, opts ...SQLOption) (*SQL, error) {
 	var o sqlOptions
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	name, err := parseTable(dialect, o.table)
 	if err != nil {

@@ -37,11 +37,13 @@ const opUndo = "undo sign-up"
 //     is one (settle it with CreateUser, Resume or Decide, then call Undo again).
 //
 // The error joins those of the results. It matches ErrNotFound where the ledger does not
-// have the key.
+// have the key; then, and where the ledger failed before anything was done, there are no
+// results.
 func (p *Provisioner) Undo(ctx context.Context, key string) ([]Result, error) {
 	ctx = context.WithoutCancel(ctx)
 	records, begun, failure := p.seal(ctx, key)
 	if failure != nil {
+		failure.Op = opUndo
 		return nil, failure
 	}
 	byTarget := map[string]Result{}
@@ -105,7 +107,7 @@ func (p *Provisioner) seal(ctx context.Context, key string) (records []Record, b
 		begun := map[string]bool{}
 		for _, r := range records {
 			closed := r.Closed
-			r.Closed = true
+			r.Closed, r.Unfinished = true, false
 			switch {
 			case r.State == StateQueued, r.State == StateNotSent, r.State == StateRejected:
 				r.State, r.Kind, r.UserID = StateUndone, userapi.KindUnknown, ""
