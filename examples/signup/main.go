@@ -101,6 +101,11 @@ func (p *program) do(ctx context.Context, given *vendors, password string) (code
 	if p.opts.plan {
 		path = "" // a plan looks at no ledger, and makes none
 	}
+	if p.opts.undo || len(p.opts.decisions) > 0 {
+		if _, err := os.Stat(path); err != nil {
+			return 0, fmt.Errorf("-ledger: there is nothing to undo or decide: %w", err)
+		}
+	}
 	if p.ledger, err = openLedger(path); err != nil {
 		return 0, err
 	}

@@ -260,10 +260,14 @@ func TestUndo(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t, nil, "")
 	r := b.run(t, "-undo")
-	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, `-key "signup-1" names no sign-up in this ledger`)
+	assert.NotZero(t, r.code)
+	assert.Contains(t, r.stderr, "-ledger: there is nothing to undo")
+	assert.NoFileExists(t, b.ledger)
 
 	require.Zero(t, b.run(t).code)
+	r = b.run(t, "-undo", "-key", "another")
+	assert.Equal(t, 1, r.code)
+	assert.Contains(t, r.stderr, `-key "another" names no sign-up in this ledger`)
 	for range 2 {
 		r = b.run(t, "-undo")
 		assert.Zero(t, r.code, r.stderr)
