@@ -83,7 +83,13 @@ func (s *signup) standing(t *target, rec Record) (res Result, final bool) {
 	case rec.Revision == 0, rec.State == StateUndone, rec.State == StateDeleting,
 		rec.Closed && (rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected):
 		return s.undone(t, rec), true
-	case rec.State.HasUser() && (!rec.Unfinished || rec.Closed), s.resumes && !rec.Open():
+	case rec.State.HasUser() && rec.Closed:
+		res = recorded(t.Name, rec)
+		e := undoneError(rec, userapi.OutcomeCreated)
+		e.Provider, e.User = rec.Provider, res.User
+		res.Err = e
+		return res, true
+	case rec.State.HasUser() && !rec.Unfinished, s.resumes && !rec.Open():
 		return recorded(t.Name, rec), true
 	}
 	return Result{}, false

@@ -2,6 +2,9 @@ package provision_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -86,4 +89,21 @@ func TestPlan(t *testing.T) {
 		assert.Empty(t, items[target].Plan.Method)
 	}
 	assert.Len(t, idServer.Requests(), ids)
+}
+
+// TestPlanItemInLogs: bodies hold the person's data, which logs outlive.
+func TestPlanItemInLogs(t *testing.T) {
+	t.Parallel()
+	e := &userapi.Error{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, Message: "planted by the vendor"}
+	item := provision.PlanItem{
+		Target: "crm", Waits: []string{"chat"}, Err: e,
+		Plan: userapi.Plan{Method: "POST", Route: "/users", Body: json.RawMessage(`{"email":"planted-ann@example.com"}`)},
+	}
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("planned", "item", item)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("planned", "item", item)
+	shown := log.String() + fmt.Sprintf("%v %+v", item, []provision.PlanItem{item})
+	assert.NotContains(t, shown, "planted")
+	assert.Contains(t, log.String(), `"requests":["POST /users"]`)
+	assert.Contains(t, log.String(), `"waits":["chat"]`)
 }

@@ -2,12 +2,10 @@ package provision_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"slices"
-	"strings"
+	"math"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -452,30 +450,6 @@ func TestCanceled(t *testing.T) {
 	assert.Empty(t, states(t, ledger, "bob"))
 }
 
-// TestLedgerThatIsAlwaysStale: a run ends with its context.
-func TestLedgerThatIsAlwaysStale(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		idp := newVendor("idp")
-		idp.after = func(context.Context, userapi.CreateUserRequest) error {
-			return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
-		}
-		idp.look = func() error { return idp.fail(userapi.KindUnavailable, userapi.OutcomeUnknown, 503) }
-		ledger := &faulty{Ledger: new(provision.Memory)}
-		p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}}}, testKey)
-		_, err := p.CreateUser(t.Context(), ann)
-		require.Error(t, err)
-		ledger.store = func([]provision.Record) error { return provision.ErrStale }
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		calls := len(idp.calls())
-		results, err := p.CreateUser(ctx, ann)
-		require.ErrorIs(t, err, userapi.ErrTimeout)
-		assert.Equal(t, "idp unknown", dispositions(results))
-		assert.Len(t, idp.calls(), calls)
-	})
-}
-
 func TestNew(t *testing.T) {
 	t.Parallel()
 	v := full{newVendor("x")}
@@ -496,95 +470,45 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// TestFingerprint: a request is known again, whoever wrote its values, and by no
-// secret; the ledger has nothing of it.
-func TestFingerprint(t *testing.T) {
+// TestSettingsOutOfRange: a setting with which no run could ever end well is refused, and
+// one that is only large does no harm.
+func TestSettingsOutOfRange(t *testing.T) {
 	t.Parallel()
-	when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	base := func() userapi.CreateUserRequest {
-		req := ann
-		req.Tags = []string{"a", "b"}
-		req.Attributes = map[string]any{"n": 1, "list": []string{"x"}, "big": json.Number("12345678901234567890")}
-		req.Extensions = []userapi.Extension{&extra{N: nested{When: &when, Pin: "planted-pin"}}}
-		return req
-	}
-	same := map[string]func(r *userapi.CreateUserRequest){
-		"password":     func(r *userapi.CreateUserRequest) { r.Password = "" },
-		"JSON numbers": func(r *userapi.CreateUserRequest) { r.Attributes["n"] = 1.0; r.Attributes["list"] = []any{"x"} },
-		"empty lists": func(r *userapi.CreateUserRequest) {
-			r.Extensions[0] = extra{N: nested{When: &when, Deep: map[string]any{}}}
-		},
-		"another secret": func(r *userapi.CreateUserRequest) { r.Extensions[0].(*extra).N = nested{When: &when, Pin: "other"} },
-		"older key":      func(*userapi.CreateUserRequest) {},
-	}
-	other := map[string]func(r *userapi.CreateUserRequest){
-		"moved text":  func(r *userapi.CreateUserRequest) { r.GivenName, r.FamilyName = "", "x" },
-		"tags joined": func(r *userapi.CreateUserRequest) { r.Tags = []string{"ab"} },
-		"strict":      func(r *userapi.CreateUserRequest) { r.Strict = true },
-		"attribute":   func(r *userapi.CreateUserRequest) { r.Attributes["n"] = "1" },
-		"extension":   func(r *userapi.CreateUserRequest) { r.Extensions = nil },
-		"nested": func(r *userapi.CreateUserRequest) {
-			later := when.Add(time.Second)
-			r.Extensions[0].(*extra).N = nested{When: &later}
-		},
-	}
-	for name, change := range same {
-		require.NoError(t, useTwice(t, base(), base, change), name)
-	}
-	for name, change := range other {
-		require.ErrorIs(t, useTwice(t, base(), base, change), userapi.ErrInvalid, name)
-	}
-}
-
-type extra struct{ N nested }
-
-type nested struct {
-	When *time.Time
-	Pin  userapi.Secret
-	Deep map[string]any
-}
-
-func (extra) UserExtension() string { return "acme" }
-
-// useTwice creates a user, and again with a changed request and an added key.
-func useTwice(t *testing.T, first userapi.CreateUserRequest, base func() userapi.CreateUserRequest, change func(*userapi.CreateUserRequest)) error {
-	t.Helper()
-	ledger := &faulty{Ledger: new(provision.Memory)}
-	var text strings.Builder
-	ledger.store = func(records []provision.Record) error { fmt.Fprintf(&text, "%+v", records); return nil }
 	targets := []provision.Target{{Name: "idp", Creator: full{newVendor("idp")}}}
-	_, err := provisioner(t, ledger, targets, testKey).CreateUser(t.Context(), first)
+	for name, option := range map[string]provision.Option{
+		"a grace that overflows":                provision.Grace(math.MaxInt64),
+		"a patience that overflows":             provision.Patience(math.MaxInt64),
+		"a patience that the lease cannot hold": provision.Patience(61 * time.Second),
+	} {
+		_, err := provision.New(new(provision.Memory), targets, option)
+		require.ErrorContains(t, err, "Lease must be", name)
+	}
+	var none *provision.Memory
+	_, err := provision.New(none, targets, testKey)
+	require.ErrorContains(t, err, "nil *provision.Memory")
+
+	p := provisioner(t, new(provision.Memory), targets, provision.Patience(time.Minute), provision.Parallel(math.MaxInt))
+	require.NoError(t, p.Queue(t.Context(), nil, ann))
+	resumed, err := p.Resume(t.Context(), loadAnn)
 	require.NoError(t, err)
-	assert.NotContains(t, text.String(), "planted")
-	second := base()
-	change(&second)
-	_, err = provisioner(t, ledger, targets, provision.RequestKeys("a newer key, of 30 bytes", "0123456789abcdef")).CreateUser(t.Context(), second)
-	return err
+	assert.Len(t, resumed, 1)
 }
 
-// TestShownWithoutValues: nothing of the request is in what is printed or logged.
-func TestShownWithoutValues(t *testing.T) {
+// TestResumeWhoseLoadEnds: a load that ends its goroutine, as a failed test's does,
+// leaves a sign-up undone, and must not leave it untold.
+func TestResumeWhoseLoadEnds(t *testing.T) {
 	t.Parallel()
-	idp, chat := newVendor("idp"), newVendor("chat")
-	chat.before = func(context.Context, userapi.CreateUserRequest) error {
-		e := chat.fail(userapi.KindInvalid, userapi.OutcomeRejected, 422)
-		e.Message = "planted by the vendor"
-		return e
-	}
-	var records []provision.Record
-	var mu sync.Mutex
-	p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}, {Name: "chat", Creator: full{chat}}},
-		provision.OnRecord(func(r provision.Record) { mu.Lock(); defer mu.Unlock(); records = append(records, r) }))
-	results, err := p.CreateUser(t.Context(), ann)
+	idp := newVendor("idp")
+	p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}})
+	require.NoError(t, p.Queue(t.Context(), nil, ann))
+	resumed, err := p.Resume(t.Context(), func(context.Context, string) (userapi.CreateUserRequest, error) {
+		runtime.Goexit()
+		return ann, nil
+	})
 	require.Error(t, err)
-	encoded, jsonErr := json.Marshal(results)
-	require.NoError(t, jsonErr)
-	var log strings.Builder
-	slog.New(slog.NewTextHandler(&log, nil)).Info("done", "results", results, "err", err, "provisioner", p)
-	shown := fmt.Sprintf("%v %+v %#v %s %v %+v", results, results, results, encoded, err, records) + log.String()
-	for _, planted := range []string{"planted", "example.com"} {
-		assert.NotContains(t, shown, planted)
-	}
-	assert.Len(t, records, 4)
-	assert.True(t, slices.ContainsFunc(records, func(r provision.Record) bool { return r.State == provision.StateCreated && r.UserID == "idp-1" }))
+	assert.True(t, userapi.MayHaveCreated(err))
+	require.Len(t, resumed, 1)
+	assert.Equal(t, ann.IdempotencyKey, resumed[0].Key)
+	assert.Nil(t, resumed[0].Results)
+	assert.Empty(t, idp.calls())
 }

@@ -3,7 +3,6 @@ package provision_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -234,89 +233,38 @@ func TestUndoSettlesDependents(t *testing.T) {
 	})
 }
 
-// TestBreaker: a vendor that fails is left alone, and tried by one sign-up later.
-func TestBreaker(t *testing.T) {
+// TestDeleteThatIsNotSent: it says that the user exists only where no delete before it
+// may have been carried out.
+func TestDeleteThatIsNotSent(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		idp, chat := newVendor("idp"), newVendor("chat")
-		down := func(context.Context, userapi.CreateUserRequest) error {
-			return idp.fail(userapi.KindUnavailable, userapi.OutcomeNotSent, 0)
-		}
-		idp.before = down
-		ledger := new(provision.Memory)
-		p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}}, {Name: "chat", Creator: full{chat}}},
-			provision.Pause(3, time.Minute))
-		n := 0
-		signUp := func() provision.Result {
-			n++
-			req := ann
-			req.IdempotencyKey, req.Email = fmt.Sprint("key ", n), fmt.Sprint(n, "@example.com")
-			results, _ := p.CreateUser(t.Context(), req)
-			require.Equal(t, provision.DispositionCreated, results[1].Disposition, "the others go on")
-			return results[0]
-		}
-		for range 3 {
-			assert.Empty(t, failureOf(t, signUp().Err).Code)
-		}
-		time.Sleep(20 * time.Second)
-		res := signUp()
-		e := failureOf(t, res.Err)
-		assert.Equal(t, "paused", e.Code)
-		assert.Equal(t, 40*time.Second, e.RetryAfter)
-		assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
-		require.ErrorIs(t, e, userapi.ErrUnavailable)
-		assert.Len(t, idp.calls(), 3)
-		assert.Equal(t, "chat created, idp queued", states(t, ledger, "key 4"))
-
-		// One tries it; while that one is at work, and after it failed, the others wait.
-		time.Sleep(40 * time.Second)
-		idp.before = func(ctx context.Context, req userapi.CreateUserRequest) error {
-			idp.before = nil
-			assert.Equal(t, "paused", failureOf(t, signUp().Err).Code)
-			return down(ctx, req)
-		}
-		assert.Empty(t, failureOf(t, signUp().Err).Code)
-		assert.Equal(t, "paused", failureOf(t, signUp().Err).Code)
-		time.Sleep(time.Minute)
-		require.NoError(t, signUp().Err)
-		require.NoError(t, signUp().Err)
-
-		resumed, err := p.Resume(t.Context(), func(_ context.Context, key string) (userapi.CreateUserRequest, error) {
-			req := ann
-			req.IdempotencyKey, req.Email = "", key[len("key "):]+"@example.com"
-			return req, nil
-		})
-		require.NoError(t, err)
-		assert.Len(t, resumed, 7)
-		assert.Equal(t, n, idp.count())
-	})
-}
-
-// TestBreakerCountsVendors: what is the caller's or the request's fault pauses nothing.
-func TestBreakerCountsVendors(t *testing.T) {
-	t.Parallel()
-	for name, fail := range map[string]func(v *vendor, cancel func()) error{
-		"refused":    func(v *vendor, _ func()) error { return v.fail(userapi.KindUnauthorized, userapi.OutcomeRejected, 401) },
-		"rate limit": func(v *vendor, _ func()) error { return v.fail(userapi.KindRateLimited, userapi.OutcomeRejected, 429) },
-		"canceled": func(v *vendor, cancel func()) error {
-			cancel()
-			return v.fail(userapi.KindTimeout, userapi.OutcomeNotSent, 0)
-		},
-	} {
+	for name, lost := range map[string]bool{"the first": false, "after one that was lost": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			idp := newVendor("idp")
-			p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}}, provision.Pause(1, time.Hour))
-			for i := range 4 {
-				ctx, cancel := context.WithCancel(t.Context())
-				idp.before = func(context.Context, userapi.CreateUserRequest) error { return fail(idp, cancel) }
-				req := ann
-				req.IdempotencyKey = fmt.Sprint(i)
-				_, err := p.CreateUser(ctx, req)
-				require.Error(t, err)
-				assert.NotEqual(t, "paused", failureOf(t, err).Code)
+			p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}})
+			_, err := p.CreateUser(t.Context(), ann)
+			require.NoError(t, err)
+			if lost {
+				idp.remove = func(string) error {
+					clear(idp.users)
+					return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
+				}
+				results, err := p.Undo(t.Context(), ann.IdempotencyKey)
+				require.ErrorIs(t, err, userapi.ErrTimeout)
+				require.Equal(t, "idp unknown", dispositions(results))
 			}
-			assert.Len(t, idp.calls(), 4)
+			idp.remove = func(string) error { return idp.fail(userapi.KindUnavailable, userapi.OutcomeNotSent, 0) }
+			results, err := p.Undo(t.Context(), ann.IdempotencyKey)
+			require.ErrorIs(t, err, userapi.ErrUnavailable)
+			assert.True(t, userapi.MayHaveCreated(err))
+			if lost {
+				assert.Equal(t, "idp unknown", dispositions(results))
+				assert.Nil(t, results[0].User)
+				return
+			}
+			assert.Equal(t, "idp created", dispositions(results))
+			assert.Equal(t, "idp-1", results[0].User.ID)
+			assert.Equal(t, userapi.OutcomeCreated, failureOf(t, err).Outcome)
 		})
 	}
 }

@@ -1,0 +1,163 @@
+package provision_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+)
+
+// TestUndoClosesWhatIsUnknown: the sign-up is over, so that a Resume asks for what an
+// Undo could not settle, deletes it, and creates nothing.
+func TestUndoClosesWhatIsUnknown(t *testing.T) {
+	t.Parallel()
+	for _, made := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			idp := newVendor("idp")
+			lose := func(context.Context, userapi.CreateUserRequest) error {
+				return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
+			}
+			idp.before = lose
+			if made {
+				idp.before, idp.after = nil, lose
+			}
+			idp.look = func() error { return idp.fail(userapi.KindUnavailable, userapi.OutcomeUnknown, 503) }
+			ledger := new(provision.Memory)
+			p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}}})
+			_, err := p.CreateUser(t.Context(), ann)
+			require.Error(t, err)
+			results, err := p.Undo(t.Context(), ann.IdempotencyKey)
+			require.True(t, userapi.MayHaveCreated(err))
+			require.Equal(t, "idp unknown", dispositions(results))
+
+			idp.before, idp.look = nil, nil
+			begun := len(idp.calls())
+			resumed, err := p.Resume(t.Context(), loadAnn)
+			require.NoError(t, err)
+			require.Len(t, resumed, 1)
+			assert.Equal(t, "idp undone", dispositions(resumed[0].Results))
+			assert.Equal(t, "idp undone", states(t, ledger, ann.IdempotencyKey))
+			assert.NotContains(t, idp.calls()[begun:], "create "+ann.Email)
+			assert.Equal(t, 0, idp.count())
+		})
+	}
+}
+
+// TestUndoClosesForNewTargets: a target that is added to the service later is not added
+// to a sign-up that was undone.
+func TestUndoClosesForNewTargets(t *testing.T) {
+	t.Parallel()
+	idp, crm := newVendor("idp"), newVendor("crm")
+	// What was there before stays, and leaves a record that is neither open nor undone.
+	idp.users[ann.Email] = &userapi.User{ID: "old-7", Email: ann.Email, CreatedAt: time.Now().Add(-time.Hour)}
+	ledger := new(provision.Memory)
+	targets := []provision.Target{{Name: "idp", Creator: full{idp}}}
+	p := provisioner(t, ledger, targets, provision.AdoptMatching())
+	_, err := p.CreateUser(t.Context(), ann)
+	require.NoError(t, err)
+	_, err = p.Undo(t.Context(), ann.IdempotencyKey)
+	require.NoError(t, err)
+
+	p = provisioner(t, ledger, append(targets, provision.Target{Name: "crm", Creator: full{crm}}), provision.AdoptMatching())
+	results, err := p.CreateUser(t.Context(), ann)
+	require.ErrorIs(t, err, userapi.ErrInvalid)
+	assert.Equal(t, "undone", failureOf(t, err).Code)
+	assert.Equal(t, "idp existing, crm undone", dispositions(results))
+	assert.Empty(t, crm.calls())
+	assert.Equal(t, "idp existing", states(t, ledger, ann.IdempotencyKey))
+}
+
+// TestUndoDuringFinish: a run that loses its user to an Undo must not say that there is
+// one.
+func TestUndoDuringFinish(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		crm := newVendor("crm")
+		crm.after = func(context.Context, userapi.CreateUserRequest) error {
+			e := crm.fail(userapi.KindUnavailable, userapi.OutcomeCreated, 503)
+			e.User = crm.users[ann.Email]
+			return e
+		}
+		crm.second = func() error { return errDisk }
+		ledger := new(provision.Memory)
+		p := provisioner(t, ledger, []provision.Target{{Name: "crm", Creator: full{crm}}})
+		_, err := p.CreateUser(t.Context(), ann)
+		require.ErrorIs(t, err, errDisk)
+		crm.second = func() error {
+			results, err := p.Undo(t.Context(), ann.IdempotencyKey)
+			assert.NoError(t, err)
+			assert.Equal(t, "crm undone", dispositions(results))
+			return crm.fail(userapi.KindNotFound, userapi.OutcomeRejected, 404)
+		}
+		results, err := p.CreateUser(t.Context(), ann)
+		require.ErrorIs(t, err, userapi.ErrInvalid)
+		assert.Equal(t, "undone", failureOf(t, err).Code)
+		assert.Equal(t, "crm undone", dispositions(results))
+		assert.False(t, userapi.MayHaveCreated(err))
+		assert.Nil(t, results[0].User)
+		assert.Equal(t, "crm undone", states(t, ledger, ann.IdempotencyKey))
+		assert.Equal(t, 0, crm.count())
+	})
+}
+
+// TestUndoDuringRun: an Undo between the look into the ledger and the claim closes the
+// key for that run too.
+func TestUndoDuringRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, chat := newVendor("idp"), newVendor("chat")
+		ledger := &faulty{Ledger: new(provision.Memory)}
+		idp.before = func(context.Context, userapi.CreateUserRequest) error {
+			return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
+		}
+		idp.look = func() error { return idp.fail(userapi.KindUnavailable, userapi.OutcomeUnknown, 503) }
+		p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}}, {Name: "chat", Creator: full{chat}}}, testKey)
+		_, err := p.CreateUser(t.Context(), ann)
+		require.Error(t, err)
+		idp.before, idp.look = nil, nil
+		begun, undone := len(idp.calls()), ""
+		ledger.store = func(records []provision.Record) error {
+			if records[0].Target == "idp" && records[0].State == provision.StateIntent {
+				ledger.store = nil
+				results, _ := p.Undo(t.Context(), ann.IdempotencyKey)
+				undone = dispositions(results)
+			}
+			return nil
+		}
+		results, err := p.CreateUser(t.Context(), ann)
+		require.Error(t, err)
+		require.Equal(t, "idp unknown, chat undone", undone)
+		assert.Equal(t, "idp rejected, chat created", dispositions(results), "chat is what the ledger had when the run began")
+		assert.NotContains(t, idp.calls()[begun:], "create "+ann.Email)
+		assert.Equal(t, "chat undone, idp undone", states(t, ledger, ann.IdempotencyKey))
+		assert.Equal(t, 0, idp.count()+chat.count())
+	})
+}
+
+// TestTwoUndosAtOnce: the one that comes last finds the user gone, which is what it was
+// called for.
+func TestTwoUndosAtOnce(t *testing.T) {
+	t.Parallel()
+	idp := newVendor("idp")
+	p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}})
+	_, err := p.CreateUser(t.Context(), ann)
+	require.NoError(t, err)
+	undo := func() {
+		results, err := p.Undo(t.Context(), ann.IdempotencyKey)
+		assert.NoError(t, err)
+		assert.Equal(t, "idp undone", dispositions(results))
+	}
+	idp.remove = func(string) error {
+		idp.remove = nil
+		undo()
+		return nil
+	}
+	undo()
+	assert.Equal(t, []string{"create " + ann.Email, "delete idp-1", "delete idp-1"}, idp.calls())
+}

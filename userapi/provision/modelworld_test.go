@@ -1,0 +1,190 @@
+package provision_test
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A world is what is true, whatever the ledger and the results say of it: the users that
+// each vendor has, and the creates that are still under way. A place is a target and a
+// key, such as "idp/k1".
+type world struct {
+	mu    sync.Mutex
+	seed  uint64
+	dice  map[string]*rand.Rand
+	calm  bool // nothing fails any more
+	begun time.Time
+	log   []string
+
+	users    map[string][]string  // the ids of the users at a place
+	born     map[string]time.Time // when the user of an id was created
+	made     map[string]int       // how many users were ever created at a place
+	underWay map[string]int       // how many creates that were given up will yet arrive at a place
+	closed   map[string]bool      // the places of which an Undo has said that no user is there, nor will be
+	sealed   map[string]bool      // the keys that an Undo has closed, while no run was at work
+	after    []string             // what was created at a closed place, or begun with a sealed key
+	seen     map[string]int       // what has happened, with all seeds: else nothing is checked
+}
+
+func newWorld(seed int, seen map[string]int) *world {
+	return &world{
+		seen: seen, seed: uint64(seed), dice: map[string]*rand.Rand{}, begun: time.Now(),
+		users: map[string][]string{}, born: map[string]time.Time{}, made: map[string]int{}, underWay: map[string]int{}, closed: map[string]bool{}, sealed: map[string]bool{},
+	}
+}
+
+// roll returns a number below sides. Each purpose has dice of its own, lest the order in
+// which goroutines get to run decide what a seed does.
+func (w *world) roll(purpose string, sides int) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.die(purpose).IntN(sides)
+}
+
+// fails is true in so many of a hundred cases, until the world is calm, and with most
+// seeds in fewer: where everything fails little comes to pass.
+func (w *world) fails(purpose string, percent int) bool {
+	return w.happens(purpose, percent*[...]int{30, 10, 3}[w.seed%3]/30)
+}
+
+// happens is true in so many of a hundred cases, until the world is calm.
+func (w *world) happens(purpose string, percent int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.calm && w.die(purpose).IntN(100) < percent
+}
+
+func (w *world) die(purpose string) *rand.Rand {
+	d := w.dice[purpose]
+	if d == nil {
+		h := fnv.New64a()
+		h.Write([]byte(purpose))
+		d = rand.New(rand.NewPCG(w.seed, h.Sum64()))
+		w.dice[purpose] = d
+	}
+	return d
+}
+
+// span returns a duration below most.
+func (w *world) span(purpose string, most time.Duration) time.Duration {
+	return time.Duration(w.roll(purpose, int(most.Milliseconds()))) * time.Millisecond
+}
+
+func (w *world) say(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.note(format, args...)
+}
+
+func (w *world) note(format string, args ...any) {
+	w.log = append(w.log, fmt.Sprintf("%9.3fs  ", time.Since(w.begun).Seconds())+fmt.Sprintf(format, args...))
+}
+
+// create creates a user at a place, but no second one where users are unique.
+func (w *world) create(place string, unique bool) (id string, created bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if unique && len(w.users[place]) > 0 {
+		return "", false
+	}
+	target, _, _ := strings.Cut(place, "/")
+	id = fmt.Sprintf("%s-%d", target, len(w.born)+1)
+	w.users[place] = append(w.users[place], id)
+	w.born[id] = time.Now()
+	w.made[place]++
+	if w.closed[place] {
+		w.after = append(w.after, id+" at "+place)
+	}
+	w.note("        %s is created at %s", id, place)
+	return id, true
+}
+
+// begin notes that a create is sent.
+func (w *world) begin(place string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, key, _ := strings.Cut(place, "/"); w.sealed[key] {
+		w.after = append(w.after, "a create at "+place)
+	}
+}
+
+// createLater creates a user when its caller is gone for a while, as a server does that
+// was slow: up to 3 s, where Patience is 5 s.
+func (w *world) createLater(place string, unique bool) {
+	delay := w.span(place, 3*time.Second)
+	w.mu.Lock()
+	w.underWay[place]++
+	w.note("        a create at %s goes on", place)
+	w.mu.Unlock()
+	time.AfterFunc(delay, func() {
+		_, created := w.create(place, unique)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.underWay[place]--
+		if created {
+			w.seen["a late create was carried out"]++
+		} else {
+			w.seen["a late create was refused"]++
+		}
+	})
+}
+
+// remove deletes the user of an id.
+func (w *world) remove(id string) (found bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for place, ids := range w.users {
+		if i := slices.Index(ids, id); i >= 0 {
+			w.users[place] = slices.Delete(slices.Clone(ids), i, i+1)
+			w.note("        %s is deleted", id)
+			return true
+		}
+	}
+	return false
+}
+
+// at returns the users that are at a place, and how many more are to come.
+func (w *world) at(place string) (ids []string, underWay int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.users[place]), w.underWay[place]
+}
+
+func (w *world) bornAt(id string) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.born[id]
+}
+
+// seal notes that nothing more must be begun with a key.
+func (w *world) seal(key string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sealed[key] = true
+}
+
+// close notes that there is said to be no user at a place, nor to come.
+func (w *world) close(place string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed[place] = true
+}
+
+func (w *world) saw(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen[what]++
+}
+
+// soothe ends all failures.
+func (w *world) soothe() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calm = true
+	w.note("nothing fails any more")
+}

@@ -1,0 +1,74 @@
+package provision_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+)
+
+// TestShownWithoutValues: nothing of the request is in what is printed or logged.
+func TestShownWithoutValues(t *testing.T) {
+	t.Parallel()
+	idp, chat := newVendor("idp"), newVendor("chat")
+	chat.before = func(context.Context, userapi.CreateUserRequest) error {
+		e := chat.fail(userapi.KindInvalid, userapi.OutcomeRejected, 422)
+		e.Message = "planted by the vendor"
+		return e
+	}
+	var records []provision.Record
+	var mu sync.Mutex
+	p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}, {Name: "chat", Creator: full{chat}}},
+		provision.OnRecord(func(r provision.Record) { mu.Lock(); defer mu.Unlock(); records = append(records, r) }))
+	results, err := p.CreateUser(t.Context(), ann)
+	require.Error(t, err)
+	encoded, jsonErr := json.Marshal(results)
+	require.NoError(t, jsonErr)
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("done", "results", results, "err", err, "provisioner", p)
+	shown := fmt.Sprintf("%v %+v %#v %s %v %+v", results, results, results, encoded, err, records) + log.String()
+	for _, planted := range []string{"planted", "example.com"} {
+		assert.NotContains(t, shown, planted)
+	}
+	assert.Len(t, records, 4)
+	assert.True(t, slices.ContainsFunc(records, func(r provision.Record) bool { return r.State == provision.StateCreated && r.UserID == "idp-1" }))
+}
+
+// TestRequestKeysAreNotShown: a service logs what it is made of, and whoever has the keys
+// can guess what the fingerprints in the ledger are of.
+func TestRequestKeysAreNotShown(t *testing.T) {
+	t.Parallel()
+	given, own := new(provision.Memory), new(provision.Memory)
+	targets := []provision.Target{{Name: "idp", Creator: full{newVendor("idp")}}, {Name: "chat", Creator: full{newVendor("chat")}}}
+	p := provisioner(t, given, targets, provision.RequestKeys("planted-request-key", "planted-older-key"))
+	makesOne := provisioner(t, own, targets)
+	for _, p := range []*provision.Provisioner{p, makesOne} {
+		require.NoError(t, p.Queue(t.Context(), nil, ann))
+	}
+	// All that is shown is compared: the key that a Memory makes cannot be planted.
+	for want, values := range map[string][]any{"provisioner of idp, chat": {p, makesOne}, "ledger in memory": {given, own}} {
+		for _, v := range values {
+			for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+				assert.True(t, fmt.Sprintf(format, v) == want, "%s of a %T shows more than %q", format, v, want)
+			}
+			var text, logged strings.Builder
+			slog.New(slog.NewTextHandler(&text, nil)).Info("begun", "it", v)
+			assert.True(t, strings.HasSuffix(text.String(), fmt.Sprintf(" it=%q\n", want)), "the log as text of a %T shows more than %q", v, want)
+			slog.New(slog.NewJSONHandler(&logged, nil)).Info("begun", "it", v)
+			assert.True(t, strings.HasSuffix(logged.String(), fmt.Sprintf(`,"it":%q}`+"\n", want)), "the log as JSON of a %T shows more than %q", v, want)
+			encoded, err := json.Marshal(v)
+			require.NoError(t, err)
+			assert.True(t, string(encoded) == "{}", "the JSON of a %T has members", v)
+		}
+	}
+}
