@@ -277,8 +277,8 @@ func TestUndo(t *testing.T) {
 
 	r = b.run(t)
 	assert.Equal(t, 1, r.code)
-	assert.Equal(t, rows("undone ID - the sign-up was undone", "wallet", already), r.table(t))
-	assert.Contains(t, r.stdout, "identity, chat, crm: take another -key for a new sign-up\n")
+	assert.Equal(t, rows("undone ID - the sign-up was undone", "wallet", "created ID reply the sign-up was undone"), r.table(t))
+	assert.Contains(t, r.stdout, "identity, chat, crm, wallet: take another -key for a new sign-up\n")
 	assert.Equal(t, [4]int{0, 0, 0, 1}, b.users())
 
 	r = b.run(t, "-key", "signup-2")
