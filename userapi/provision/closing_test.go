@@ -161,3 +161,41 @@ func TestTwoUndosAtOnce(t *testing.T) {
 	undo()
 	assert.Equal(t, []string{"create " + ann.Email, "delete idp-1", "delete idp-1"}, idp.calls())
 }
+
+// TestUndoWhileATargetIsAdded: a program that has one target more and an Undo do not
+// miss each other: nothing is created of a key that is closed.
+func TestUndoWhileATargetIsAdded(t *testing.T) {
+	t.Parallel()
+	idp, crm := newVendor("idp"), newVendor("crm")
+	ledger := &faulty{Ledger: new(provision.Memory)}
+	targets := []provision.Target{{Name: "idp", Creator: full{idp}}, {Name: "crm", Creator: full{crm}}}
+	_, err := provisioner(t, ledger, targets[:1], testKey).CreateUser(t.Context(), ann)
+	require.NoError(t, err)
+	p, undone := provisioner(t, ledger, targets, testKey), ""
+	ledger.store = func([]provision.Record) error {
+		ledger.store = nil
+		results, err := p.Undo(t.Context(), ann.IdempotencyKey)
+		undone = dispositions(results)
+		return err
+	}
+	results, err := p.CreateUser(t.Context(), ann)
+	require.ErrorIs(t, err, userapi.ErrInvalid)
+	assert.Equal(t, "idp undone, crm undone", undone)
+	assert.Equal(t, "idp undone, crm undone", dispositions(results))
+	assert.Equal(t, 0, crm.count())
+
+	// The other way round Undo finds the target that was added.
+	bob := ann
+	bob.IdempotencyKey, bob.Email = "bob", "bob@example.com"
+	_, err = provisioner(t, ledger, targets[:1], testKey).CreateUser(t.Context(), bob)
+	require.NoError(t, err)
+	ledger.store = func([]provision.Record) error {
+		ledger.store = nil
+		_, err := p.CreateUser(t.Context(), bob)
+		return err
+	}
+	results, err = p.Undo(t.Context(), "bob")
+	require.NoError(t, err)
+	assert.Equal(t, "idp undone, crm undone", dispositions(results))
+	assert.Equal(t, 0, idp.count()+crm.count())
+}

@@ -185,6 +185,9 @@ func (s *signup) begin(ctx context.Context) []*userapi.Error {
 			failure = asError(ctx.Err())
 			failure.Op, failure.Outcome = opSignUp, userapi.OutcomeNotSent
 		}
+		if failure == nil && known {
+			next = append(next, s.witness())
+		}
 		if failure == nil {
 			_, failure = s.store(ctx, userapi.OutcomeNotSent, next...)
 			if errors.Is(failure, ErrStale) && try < staleTries {
@@ -201,6 +204,18 @@ func (s *signup) begin(ctx context.Context) []*userapi.Error {
 		}
 		return nil
 	}
+}
+
+// witness returns a record of the key that is stored again with those that are added:
+// an Undo changes every one, so that the two cannot miss each other. One that a run is
+// at work on is taken only where there is no other.
+func (s *signup) witness() (w Record) {
+	for _, r := range s.records {
+		if w.Revision == 0 || w.State == StateIntent && r.State != StateIntent {
+			w = r
+		}
+	}
+	return w
 }
 
 // check validates the key and takes the request's fingerprint.
