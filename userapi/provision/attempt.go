@@ -80,8 +80,7 @@ func (s *signup) standing(t *target, rec Record) (res Result, final bool) {
 	switch {
 	case rec.Revision == 0 && s.unrecorded != nil:
 		return s.failed(t, s.unrecorded), true
-	case rec.Revision == 0, rec.State == StateUndone, rec.State == StateDeleting,
-		rec.Closed && (rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected):
+	case rec.Revision == 0, rec.State == StateUndone, rec.State == StateDeleting:
 		return s.undone(t, rec), true
 	case rec.State.HasUser() && rec.Closed:
 		res = recorded(t.Name, rec)

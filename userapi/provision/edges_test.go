@@ -806,9 +806,11 @@ func TestUndoThatIsNotRecorded(t *testing.T) {
 			}
 			return nil
 		}
-		_, err = p.Undo(t.Context(), ann.IdempotencyKey)
+		told, err := p.Undo(t.Context(), ann.IdempotencyKey)
 		require.ErrorIs(t, err, errDisk)
 		assert.Equal(t, "record", failureOf(t, err).Code)
+		assert.Equal(t, "idp undone", dispositions(told))
+		assert.False(t, userapi.MayHaveCreated(err), "the user is gone, and that alone is not recorded")
 		assert.Equal(t, "idp deleting", states(t, ledger, ann.IdempotencyKey))
 
 		// Nor is anything said of a user that can no longer be deleted.

@@ -118,7 +118,7 @@ func unrecorded(res Result, failure *userapi.Error) Result {
 		e.Outcome, e.User, e.UserID, e.Provider = userapi.OutcomeCreated, res.User, res.User.ID, res.User.Provider
 	case res.Disposition == DispositionNotSent:
 		e.Outcome = userapi.OutcomeNotSent
-	case res.Disposition == DispositionRejected:
+	case res.Disposition == DispositionRejected, res.Disposition == DispositionUndone:
 		e.Outcome = userapi.OutcomeRejected
 	default:
 		e.Outcome = userapi.OutcomeUnknown
