@@ -95,7 +95,8 @@ func RequestKeys(newest userapi.Secret, older ...userapi.Secret) Option {
 
 // Lease is for how long a run of a Provisioner's holds a target that it is creating,
 // and so how long that may take, the grace included: another run takes it over only
-// then. The default is 2 min. After a crash, a ledger that several processes share
+// then. The default is 2 min; New refuses one that is not positive, or below twice the
+// Grace or the Patience. After a crash, a ledger that several processes share
 // leaves such a target alone until its lease is over. It is also how far the clocks of
 // those processes may be apart before one disturbs another, which costs calls and
 // makes no second user where the vendor can be asked.
