@@ -191,9 +191,9 @@ func (e *APIError) isTaken() bool {
 	})
 }
 
-// judge says what a reply means.
-func judge(r *transport.Reply) transport.Verdict {
-	v := provider.Judge(r.Status)
+// classify says what a reply means.
+func classify(r *transport.Reply) transport.Classification {
+	v := provider.Classify(r.Status)
 	if v.OK {
 		return v
 	}
@@ -206,7 +206,7 @@ func judge(r *transport.Reply) transport.Verdict {
 		}
 	case http.StatusConflict:
 		if slices.ContainsFunc(e.GeneralErrors, func(d ErrorDetail) bool { return d.Word() == wordRetryableConflict }) {
-			v.Again = transport.AfterWait
+			v.Retry = transport.RetryBackoff
 		}
 	case http.StatusGatewayTimeout:
 		// A webhook that takes part in the transaction failed, and the user was

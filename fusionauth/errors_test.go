@@ -39,7 +39,7 @@ func TestReplyToError(t *testing.T) {
 		body    string
 		kind    userapi.Kind
 		outcome userapi.Outcome
-		again   transport.Again
+		again   transport.Retry
 		code    string
 		fields  []field
 		idField string
@@ -139,13 +139,13 @@ func TestReplyToError(t *testing.T) {
 		{name: "408", status: 408, kind: userapi.KindUnavailable, outcome: userapi.OutcomeUnknown},
 		{
 			name: "a conflict to be repeated", status: 409, body: `{"fieldErrors":{},"generalErrors":[{"code":"[retryableConflict]","message":"Try again."}]}`,
-			kind: userapi.KindConflict, outcome: userapi.OutcomeRejected, again: transport.AfterWait, code: "retryableConflict",
+			kind: userapi.KindConflict, outcome: userapi.OutcomeRejected, again: transport.RetryBackoff, code: "retryableConflict",
 		},
 		{name: "another conflict", status: 409, body: `{"generalErrors":[{"code":"[conflict]"}]}`, kind: userapi.KindConflict, outcome: userapi.OutcomeRejected, code: "conflict"},
 		{name: "a conflict without a body", status: 409, kind: userapi.KindConflict, outcome: userapi.OutcomeRejected},
 		{name: "that code under another status", status: 500, body: `{"generalErrors":[{"code":"[retryableConflict]"}]}`, kind: userapi.KindUnavailable, outcome: userapi.OutcomeUnknown, code: "retryableConflict"},
 		{name: "415", status: 415, kind: userapi.KindProtocol, outcome: userapi.OutcomeRejected},
-		{name: "429", status: 429, kind: userapi.KindRateLimited, outcome: userapi.OutcomeRejected, again: transport.AfterWait},
+		{name: "429", status: 429, kind: userapi.KindRateLimited, outcome: userapi.OutcomeRejected, again: transport.RetryBackoff},
 		{name: "an empty 500", status: 500, kind: userapi.KindUnavailable, outcome: userapi.OutcomeUnknown},
 		{
 			name: "500 with errors of both kinds", status: 500, body: `{"fieldErrors":{"user.email":[{"code":"[duplicate]user.email"}]},"generalErrors":[{"code":"[Exception]","message":"java.lang.NullPointerException"}]}`,
@@ -176,11 +176,11 @@ func TestReplyToError(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := &transport.Reply{Status: tt.status, Header: http.Header{"A": {"b"}}, Body: []byte(tt.body)}
-			v := judge(r)
+			v := classify(r)
 			assert.False(t, v.OK)
 			assert.Equal(t, tt.kind, v.Kind)
 			assert.Equal(t, tt.outcome, v.Outcome)
-			assert.Equal(t, tt.again, v.Again)
+			assert.Equal(t, tt.again, v.Retry)
 			api, ok := v.Err.(*APIError)
 			require.True(t, ok)
 			assert.Equal(t, tt.status, api.StatusCode)
@@ -188,7 +188,7 @@ func TestReplyToError(t *testing.T) {
 			assert.Equal(t, "b", api.Header.Get("A"))
 
 			to := target{userID: "2bc3b58e-1f0d-4c4e-9a52-5b3f1d8e6a70", idField: tt.idField}
-			e := newError(provider.OpCreate, &transport.Result{Verdict: v, Reply: r}, provider.NewMask(nil, ""), to)
+			e := newError(provider.OpCreate, &transport.Result{Classification: v, Reply: r}, provider.NewMask(nil, ""), to)
 			assert.Equal(t, tt.code, e.Code)
 			var fields []field
 			for _, f := range e.FieldErrors {
@@ -208,7 +208,7 @@ func TestMessagesAreMasked(t *testing.T) {
 		"userId":[{"code":"[duplicate]userId","message":"A User with Id [` + id + `] already exists."}],
 		"test@example.com":[{"code":"[test@example.com]"}]},
 		"generalErrors":[{"code":"[x]","message":"duplicate is a bad password for test@example.com"}]}`)}
-	res := &transport.Result{Verdict: judge(r), Reply: r}
+	res := &transport.Result{Classification: classify(r), Reply: r}
 	e := newError(provider.OpCreate, res, provider.NewMask(body, "application/json", id), target{userID: id})
 	assert.Equal(t, []userapi.FieldError{
 		{Code: "invalid"},
@@ -246,7 +246,7 @@ func TestLongPathsAreCheap(t *testing.T) {
 	for _, path := range []string{strings.Repeat(".", 1<<20), strings.Repeat("[", 1<<20), "user.data" + strings.Repeat(".a", 1<<19)} {
 		r := &transport.Reply{Status: 400, Body: []byte(`{"fieldErrors":{"` + path + `":[{"message":"no"}]}}`)}
 		begun := time.Now()
-		e := newError(provider.OpCreate, &transport.Result{Verdict: judge(r), Reply: r}, provider.NewMask(nil, ""), target{})
+		e := newError(provider.OpCreate, &transport.Result{Classification: classify(r), Reply: r}, provider.NewMask(nil, ""), target{})
 		assert.Less(t, time.Since(begun), 3*time.Second)
 		require.Len(t, e.FieldErrors, 1)
 		assert.Empty(t, e.FieldErrors[0].VendorField)
@@ -260,8 +260,8 @@ func TestFieldErrorsAreBounded(t *testing.T) {
 	t.Parallel()
 	many := strings.TrimSuffix(strings.Repeat(`{"message":"no"},`, 70), ",")
 	r := &transport.Reply{Status: 400, Body: []byte(`{"fieldErrors":{"a":[` + many + `],"b":[` + many + `],"user.email":[{"code":"[duplicate]user.email"}]}}`)}
-	v := judge(r)
-	e := newError(provider.OpCreate, &transport.Result{Verdict: v, Reply: r}, provider.NewMask(nil, ""), target{})
+	v := classify(r)
+	e := newError(provider.OpCreate, &transport.Result{Classification: v, Reply: r}, provider.NewMask(nil, ""), target{})
 	assert.Len(t, e.FieldErrors, 100)
 	assert.Equal(t, userapi.KindConflict, v.Kind, "every error counts for what a reply means")
 	var api *APIError
@@ -300,10 +300,10 @@ func FuzzDecodeError(f *testing.F) {
 			t.Fatal("the body is not cut")
 		}
 		r := &transport.Reply{Status: status, Body: body}
-		v := judge(r)
+		v := classify(r)
 		if v.OK != (status >= 200 && status < 300) {
 			t.Fatal("the status alone makes a success")
 		}
-		_ = newError(provider.OpCreate, &transport.Result{Verdict: v, Reply: r}, provider.NewMask(body, ""), target{})
+		_ = newError(provider.OpCreate, &transport.Result{Classification: v, Reply: r}, provider.NewMask(body, ""), target{})
 	})
 }

@@ -12,7 +12,7 @@ func TestLikePhone(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		sent, has string
-		want      provider.Likeness
+		want      provider.Match
 	}{
 		{"+13035551212", "+13035551212", provider.Same},
 		{"+1 (303) 555-12.12", "+13035551212", provider.Same},

@@ -200,18 +200,18 @@ func (c *core) ask(
 			c.auth.sign(r, tenantID)
 			return nil
 		},
-		Judge: provider.Repeatable(judge, saysAbsent),
+		Classify: provider.Repeatable(classify, saysAbsent),
 	})
 	mask := func() provider.Mask { return provider.NewMask(nil, "", c.auth(), tenantID, at.value) }
 	if !res.OK {
-		return nil, provider.OfLookup(ofUser(newError(op, res, mask(), target{}), at.userID))
+		return nil, provider.AsLookupError(withUserID(newError(op, res, mask(), target{}), at.userID))
 	}
 	bad := res.Reply.ReadErr
 	if bad == nil {
 		bad = read(res)
 	}
 	if bad != nil {
-		return nil, provider.OfLookup(ofUser(provider.Unreadable(Name, op, res, mask(), bad, nil), at.userID))
+		return nil, provider.AsLookupError(withUserID(provider.MalformedSuccess(Name, op, res, mask(), bad, nil), at.userID))
 	}
 	return res.Reply, nil
 }

@@ -19,7 +19,7 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	}
 	body, faults := provider.Encode(m.native.sent(userapi.Secret.String))
 	if faults != nil {
-		return userapi.Plan{}, ofUser(provider.Invalid(Name, provider.OpCreate, faults), m.to.userID)
+		return userapi.Plan{}, withUserID(provider.Invalid(Name, provider.OpCreate, faults), m.to.userID)
 	}
 	to := m.to
 	if to.userID == "" {

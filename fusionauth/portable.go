@@ -168,7 +168,7 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped,
 	r.check(&check)
 	body := r.encode(&check)
 	if faults := check.Faults(); len(faults) > 0 {
-		return mapped{}, ofUser(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
+		return mapped{}, withUserID(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
 	}
 	unmapped, _ := check.Done(provider.OpCreate)
 	return mapped{native: r, body: body, to: to, unmapped: unmapped}, nil

@@ -70,10 +70,10 @@ type key struct {
 	sent               string
 	at                 address
 	has                func(*User) *string
-	like               func(sent, has string) provider.Likeness
+	like               func(sent, has string) provider.Match
 }
 
-func (k *key) compare(u *User) provider.Likeness {
+func (k *key) compare(u *User) provider.Match {
 	return k.like(k.sent, strings.TrimSpace(provider.Value(k.has(u))))
 }
 
@@ -87,10 +87,10 @@ func (c *core) keysOf(u *NewUser, req *userapi.CreateUserRequest) (keys []key) {
 		}
 	}
 	add(u.Email, key{
-		field: "Email", vendorField: "user.email", like: provider.LikeText, has: func(u *User) *string { return u.Email },
+		field: "Email", vendorField: "user.email", like: provider.CompareText, has: func(u *User) *string { return u.Email },
 	}, func(email string) address { return byEmail(strings.ToLower(email)) })
 	add(u.Username, key{
-		field: "Username", vendorField: "user.username", like: provider.LikeText, has: func(u *User) *string { return u.Username },
+		field: "Username", vendorField: "user.username", like: provider.CompareText, has: func(u *User) *string { return u.Username },
 	}, byUsername)
 	phone := key{vendorField: "user.phoneNumber", like: likePhone, has: func(u *User) *string { return u.PhoneNumber }}
 	if c.phoneLogin && req.Phone != "" { // else it is Extra.PhoneNumber
@@ -154,7 +154,7 @@ func (s *search) find(ctx context.Context, at address, proof userapi.Proof) (*Us
 		c.Compare(s.to.idField, "userId", provider.Different)
 	}
 	if resp.User.Active != nil && !*resp.User.Active {
-		c.Doubt() // a new user is active
+		c.MarkUncertain() // a new user is active
 	}
 	for i := range s.keys {
 		k := &s.keys[i]
@@ -170,7 +170,7 @@ const minNational = 7
 // likePhone compares a phone number with the E.164 form in which FusionAuth stores
 // it. A number without "+" is completed by the server, with the country of the
 // tenant's: what is sent may then be the end of what is stored.
-func likePhone(sent, has string) provider.Likeness {
+func likePhone(sent, has string) provider.Match {
 	sent = strings.ReplaceAll(sent, "(0)", "")
 	digits, plain := digitsOf(sent)
 	stored, _ := digitsOf(has)

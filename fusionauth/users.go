@@ -25,7 +25,7 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	checkSecret(&check, "user.password", req.User.Password)
 	body := req.encode(&check)
 	if faults := check.Faults(); len(faults) > 0 {
-		return nil, ofUser(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
+		return nil, withUserID(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
 	}
 	if to.userID == "" && req.UserID != ServerAssigned {
 		to.userID = uuid.New().String()
@@ -74,7 +74,7 @@ func (c *core) createCall(body []byte, to target) *transport.Call {
 			c.auth.sign(r, to.tenantID)
 			return nil
 		},
-		Judge: judge,
+		Classify: classify,
 	}
 }
 
@@ -86,7 +86,7 @@ func (s *UsersService) create(ctx context.Context, body []byte, to target) (*Cre
 		return provider.NewMask(body, call.ContentType, s.core.auth(), to.userID, to.tenantID)
 	}
 	if !res.OK {
-		return nil, ofUser(newError(provider.OpCreate, res, mask(), to), to.userID)
+		return nil, withUserID(newError(provider.OpCreate, res, mask(), to), to.userID)
 	}
 	resp := &CreateUserResponse{Meta: provider.NewMeta(res)}
 	bad, err := resp.decode(res.Reply.Body)
@@ -107,11 +107,11 @@ func (s *UsersService) create(ctx context.Context, body []byte, to target) (*Cre
 	if resp.User.ID != "" && !isOther {
 		user = s.core.neutral(resp, to)
 	}
-	return nil, ofUser(provider.Unreadable(Name, provider.OpCreate, res, mask(), bad, user), to.userID)
+	return nil, withUserID(provider.MalformedSuccess(Name, provider.OpCreate, res, mask(), bad, user), to.userID)
 }
 
-// ofUser notes the id that the user has or would have.
-func ofUser(e *userapi.Error, userID string) *userapi.Error {
+// withUserID notes the id that the user has or would have.
+func withUserID(e *userapi.Error, userID string) *userapi.Error {
 	if e.UserID == "" {
 		e.UserID = userID
 	}

@@ -62,12 +62,12 @@ func (a *attempt) sign(r *http.Request, body []byte) error {
 	return nil
 }
 
-// judge says what the reply to an attempt means. A refused token is signed again,
+// classify says what the reply to an attempt means. A refused token is signed again,
 // once, if it was dated by a clock that is off.
-func (a *attempt) judge(r *transport.Reply) transport.Verdict {
-	v := judge(r)
+func (a *attempt) classify(r *transport.Reply) transport.Classification {
+	v := classify(r)
 	if v.Kind == userapi.KindUnauthorized && a.skewed(r) {
-		v.Again = transport.AtOnce
+		v.Retry = transport.RetryNow
 	}
 	return v
 }

@@ -176,7 +176,7 @@ func (c *core) read(ctx context.Context, route, path string, decode func(json.Ra
 		Operation: opBilling, Route: route,
 		Method: http.MethodGet, Path: path, Repeatable: true,
 	}}
-	attempt.call.Sign, attempt.call.Judge = attempt.sign, provider.Repeatable(attempt.judge, saysAbsent)
+	attempt.call.Sign, attempt.call.Classify = attempt.sign, provider.Repeatable(attempt.classify, saysAbsent)
 	res := c.http.Do(ctx, &attempt.call)
 	var warnings []string
 	res.RequestID, warnings = attempt.requestID(res)
@@ -200,7 +200,7 @@ func (c *core) read(ctx context.Context, route, path string, decode func(json.Ra
 		bad = decode(reply.Data, provider.NewMeta(res, warnings...))
 	}
 	if bad != nil {
-		return notOfUsers(provider.Unreadable(Name, opBilling, res, attempt.mask(), bad, nil))
+		return notOfUsers(provider.MalformedSuccess(Name, opBilling, res, attempt.mask(), bad, nil))
 	}
 	return nil
 }

@@ -183,34 +183,34 @@ var refusals = [...]int{
 	20123, // too many applications
 }
 
-// judgeCode says what a code of Mixin's means. Of one that is not known to be a
+// classifyCode says what a code of Mixin's means. Of one that is not known to be a
 // refusal it is not known what was done before it was sent.
-func judgeCode(code int) transport.Verdict {
+func classifyCode(code int) transport.Classification {
 	switch code {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
 		http.StatusNotFound, http.StatusTooManyRequests:
-		return provider.Judge(code)
+		return provider.Classify(code)
 	case codeInvalidField:
-		return transport.Verdict{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeRejected}
+		return transport.Classification{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeRejected}
 	case codeInsufficientBalance:
-		return transport.Verdict{Kind: userapi.KindForbidden, Outcome: userapi.OutcomeRejected}
+		return transport.Classification{Kind: userapi.KindForbidden, Outcome: userapi.OutcomeRejected}
 	}
 	if slices.Contains(refusals[:], code) {
-		return transport.Verdict{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeRejected}
+		return transport.Classification{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeRejected}
 	}
-	return transport.Verdict{Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeUnknown}
+	return transport.Classification{Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeUnknown}
 }
 
-// judge says what a reply means: by the code in its body, under any status, and
+// classify says what a reply means: by the code in its body, under any status, and
 // only without one by the status.
-func judge(r *transport.Reply) transport.Verdict {
-	v := provider.Judge(r.Status)
+func classify(r *transport.Reply) transport.Classification {
+	v := provider.Classify(r.Status)
 	if v.OK && errorMember(r.Body) == nil {
 		return v
 	}
 	e := decodeError(r.Status, r.Header, r.Body)
 	if e.Code != 0 {
-		v = judgeCode(e.Code)
+		v = classifyCode(e.Code)
 	}
 	if !v.OK {
 		v.Err = e

@@ -99,44 +99,44 @@ func TestJudge(t *testing.T) {
 	type verdict struct {
 		kind    userapi.Kind
 		outcome userapi.Outcome
-		again   transport.Again
+		again   transport.Retry
 	}
 	const rejected, unknown = userapi.OutcomeRejected, userapi.OutcomeUnknown
 	for code, want := range map[int]verdict{
-		400:   {userapi.KindInvalid, rejected, transport.No},
-		401:   {userapi.KindUnauthorized, rejected, transport.No},
-		403:   {userapi.KindForbidden, rejected, transport.No},
-		404:   {userapi.KindNotFound, rejected, transport.No},
-		429:   {userapi.KindRateLimited, rejected, transport.AfterWait},
-		10002: {userapi.KindInvalid, rejected, transport.No},
-		10006: {userapi.KindInvalid, rejected, transport.No},
-		10104: {userapi.KindInvalid, rejected, transport.No},
-		10105: {userapi.KindInvalid, rejected, transport.No},
-		10404: {userapi.KindInvalid, rejected, transport.No},
-		20111: {userapi.KindInvalid, rejected, transport.No},
-		20116: {userapi.KindInvalid, rejected, transport.No},
-		20117: {userapi.KindForbidden, rejected, transport.No},
-		20118: {userapi.KindInvalid, rejected, transport.No},
-		20119: {userapi.KindInvalid, rejected, transport.No},
-		20123: {userapi.KindInvalid, rejected, transport.No},
-		500:   {userapi.KindUnavailable, unknown, transport.No},
-		7000:  {userapi.KindUnavailable, unknown, transport.No},
-		7001:  {userapi.KindUnavailable, unknown, transport.No},
-		10001: {userapi.KindUnavailable, unknown, transport.No},
-		30100: {userapi.KindUnavailable, unknown, transport.No},
-		30101: {userapi.KindUnavailable, unknown, transport.No},
-		30103: {userapi.KindUnavailable, unknown, transport.No},
-		-1:    {userapi.KindUnavailable, unknown, transport.No},
-		402:   {userapi.KindUnavailable, unknown, transport.No},
-		409:   {userapi.KindUnavailable, unknown, transport.No},
-		99999: {userapi.KindUnavailable, unknown, transport.No},
+		400:   {userapi.KindInvalid, rejected, transport.RetryNever},
+		401:   {userapi.KindUnauthorized, rejected, transport.RetryNever},
+		403:   {userapi.KindForbidden, rejected, transport.RetryNever},
+		404:   {userapi.KindNotFound, rejected, transport.RetryNever},
+		429:   {userapi.KindRateLimited, rejected, transport.RetryBackoff},
+		10002: {userapi.KindInvalid, rejected, transport.RetryNever},
+		10006: {userapi.KindInvalid, rejected, transport.RetryNever},
+		10104: {userapi.KindInvalid, rejected, transport.RetryNever},
+		10105: {userapi.KindInvalid, rejected, transport.RetryNever},
+		10404: {userapi.KindInvalid, rejected, transport.RetryNever},
+		20111: {userapi.KindInvalid, rejected, transport.RetryNever},
+		20116: {userapi.KindInvalid, rejected, transport.RetryNever},
+		20117: {userapi.KindForbidden, rejected, transport.RetryNever},
+		20118: {userapi.KindInvalid, rejected, transport.RetryNever},
+		20119: {userapi.KindInvalid, rejected, transport.RetryNever},
+		20123: {userapi.KindInvalid, rejected, transport.RetryNever},
+		500:   {userapi.KindUnavailable, unknown, transport.RetryNever},
+		7000:  {userapi.KindUnavailable, unknown, transport.RetryNever},
+		7001:  {userapi.KindUnavailable, unknown, transport.RetryNever},
+		10001: {userapi.KindUnavailable, unknown, transport.RetryNever},
+		30100: {userapi.KindUnavailable, unknown, transport.RetryNever},
+		30101: {userapi.KindUnavailable, unknown, transport.RetryNever},
+		30103: {userapi.KindUnavailable, unknown, transport.RetryNever},
+		-1:    {userapi.KindUnavailable, unknown, transport.RetryNever},
+		402:   {userapi.KindUnavailable, unknown, transport.RetryNever},
+		409:   {userapi.KindUnavailable, unknown, transport.RetryNever},
+		99999: {userapi.KindUnavailable, unknown, transport.RetryNever},
 	} {
 		for _, status := range []int{200, 202, 401, 404, 429, 500, 503} {
 			t.Run(fmt.Sprintf("%d under %d", code, status), func(t *testing.T) {
 				t.Parallel()
-				v := judge(&transport.Reply{Status: status, Body: []byte(own(code))})
+				v := classify(&transport.Reply{Status: status, Body: []byte(own(code))})
 				assert.False(t, v.OK)
-				assert.Equal(t, want, verdict{v.Kind, v.Outcome, v.Again})
+				assert.Equal(t, want, verdict{v.Kind, v.Outcome, v.Retry})
 				var e *APIError
 				require.ErrorAs(t, v.Err, &e)
 				assert.Equal(t, code, e.Code)
@@ -149,25 +149,25 @@ func TestJudge(t *testing.T) {
 		body   string
 		want   verdict
 	}{
-		"HTML 502":         {502, `<html>`, verdict{userapi.KindUnavailable, unknown, transport.No}},
-		"HTML 403":         {403, `<html>`, verdict{userapi.KindForbidden, rejected, transport.No}},
-		"text 429":         {429, `Too Many Requests`, verdict{userapi.KindRateLimited, rejected, transport.AfterWait}},
-		"empty 401":        {401, ``, verdict{userapi.KindUnauthorized, rejected, transport.No}},
-		"data under 500":   {500, `{"data":{"user_id":"x"}}`, verdict{userapi.KindUnavailable, unknown, transport.No}},
-		"no code, 404":     {404, `{"error":{}}`, verdict{userapi.KindNotFound, rejected, transport.No}},
-		"redirect":         {307, ``, verdict{userapi.KindProtocol, rejected, transport.No}},
-		"code 0 under 503": {503, own(0), verdict{userapi.KindUnavailable, unknown, transport.No}},
+		"HTML 502":         {502, `<html>`, verdict{userapi.KindUnavailable, unknown, transport.RetryNever}},
+		"HTML 403":         {403, `<html>`, verdict{userapi.KindForbidden, rejected, transport.RetryNever}},
+		"text 429":         {429, `Too Many Requests`, verdict{userapi.KindRateLimited, rejected, transport.RetryBackoff}},
+		"empty 401":        {401, ``, verdict{userapi.KindUnauthorized, rejected, transport.RetryNever}},
+		"data under 500":   {500, `{"data":{"user_id":"x"}}`, verdict{userapi.KindUnavailable, unknown, transport.RetryNever}},
+		"no code, 404":     {404, `{"error":{}}`, verdict{userapi.KindNotFound, rejected, transport.RetryNever}},
+		"redirect":         {307, ``, verdict{userapi.KindProtocol, rejected, transport.RetryNever}},
+		"code 0 under 503": {503, own(0), verdict{userapi.KindUnavailable, unknown, transport.RetryNever}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			v := judge(&transport.Reply{Status: tt.status, Body: []byte(tt.body)})
+			v := classify(&transport.Reply{Status: tt.status, Body: []byte(tt.body)})
 			assert.False(t, v.OK)
-			assert.Equal(t, tt.want, verdict{v.Kind, v.Outcome, v.Again})
+			assert.Equal(t, tt.want, verdict{v.Kind, v.Outcome, v.Retry})
 		})
 	}
 	for _, body := range []string{`{"data":{}}`, `{"error":null,"data":{}}`, ``, `<html>`, own(0), `{"error":"x"}`} {
 		for _, status := range []int{200, 201, 202, 204} {
-			v := judge(&transport.Reply{Status: status, Body: []byte(body)})
+			v := classify(&transport.Reply{Status: status, Body: []byte(body)})
 			assert.True(t, v.OK, "%d %s", status, body)
 		}
 	}
@@ -201,7 +201,7 @@ func TestFieldErrors(t *testing.T) {
 			t.Parallel()
 			body := `{"error":{"status":202,"code":10002,"description":"Bot User has an invalid field","extra":` + extra + `}}`
 			reply := &transport.Reply{Status: 202, Body: []byte(body)}
-			res := &transport.Result{Verdict: judge(reply), Reply: reply, RequestID: "r"}
+			res := &transport.Result{Classification: classify(reply), Reply: reply, RequestID: "r"}
 			e := newError(provider.OpCreate, res, provider.NewMask([]byte(`{"full_name":"Bot User"}`), "application/json"))
 			assert.Equal(t, want, e.FieldErrors)
 			assert.Equal(t, "10002", e.Code)
@@ -216,7 +216,7 @@ func TestFieldErrors(t *testing.T) {
 func TestGenericErrorsAreFields(t *testing.T) {
 	t.Parallel()
 	reply := &transport.Reply{Status: 422, Body: []byte(`{"errors":{"full_name":["a","b"],"base":["c","d"]}}`)}
-	e := newError(provider.OpCreate, &transport.Result{Verdict: judge(reply), Reply: reply}, provider.Mask{})
+	e := newError(provider.OpCreate, &transport.Result{Classification: classify(reply), Reply: reply}, provider.Mask{})
 	assert.Equal(t, []userapi.FieldError{
 		{Field: "FullName", VendorField: "full_name", Code: "invalid", Message: "a"},
 		{Field: "FullName", VendorField: "full_name", Code: "invalid", Message: "b"},
@@ -232,7 +232,7 @@ func TestFieldErrorsAreBounded(t *testing.T) {
 		`{"errors":{"a":[` + strings.Repeat(`"x",`, 500) + `"y"]}}`,
 	} {
 		reply := &transport.Reply{Status: 422, Body: []byte(body)}
-		e := newError(provider.OpCreate, &transport.Result{Verdict: judge(reply), Reply: reply}, provider.Mask{})
+		e := newError(provider.OpCreate, &transport.Result{Classification: classify(reply), Reply: reply}, provider.Mask{})
 		assert.Len(t, e.FieldErrors, 100)
 	}
 }
@@ -272,12 +272,12 @@ func FuzzDecodeError(f *testing.F) {
 		require.LessOrEqual(t, len(e.Body), provider.MaxErrorBody)
 		require.Equal(t, e, decodeError(status, nil, body))
 		reply := &transport.Reply{Status: status, Body: body}
-		v := judge(reply)
+		v := classify(reply)
 		if v.OK {
 			require.True(t, status >= 200 && status < 300)
 			return
 		}
-		got := newError(provider.OpCreate, &transport.Result{Verdict: v, Reply: reply}, provider.NewMask(body, "application/json"))
+		got := newError(provider.OpCreate, &transport.Result{Classification: v, Reply: reply}, provider.NewMask(body, "application/json"))
 		require.Equal(t, status, got.StatusCode)
 		require.NotContains(t, got.Error(), "\n")
 		require.NotEqual(t, userapi.OutcomeNotSent, got.Outcome)

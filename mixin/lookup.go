@@ -79,12 +79,12 @@ func (s *UsersService) get(ctx context.Context, route, path, id string) (*GetUse
 		Operation: provider.OpLookup, Route: route,
 		Method: http.MethodGet, Path: path, Repeatable: true,
 	}}
-	attempt.call.Sign, attempt.call.Judge = attempt.sign, judgeLookup(attempt.judge)
+	attempt.call.Sign, attempt.call.Classify = attempt.sign, classifyLookup(attempt.classify)
 	res := s.core.http.Do(ctx, &attempt.call)
 	var warnings []string
 	res.RequestID, warnings = attempt.requestID(res)
 	if !res.OK {
-		return nil, provider.OfLookup(newError(provider.OpLookup, res, attempt.mask()))
+		return nil, provider.AsLookupError(newError(provider.OpLookup, res, attempt.mask()))
 	}
 	resp := &GetUserResponse{Meta: provider.NewMeta(res, warnings...)}
 	bad, _ := resp.decode(res.Reply.Body)
@@ -97,7 +97,7 @@ func (s *UsersService) get(ctx context.Context, route, path, id string) (*GetUse
 		bad = errOtherUser
 	}
 	if bad != nil {
-		return nil, provider.OfLookup(provider.Unreadable(Name, provider.OpLookup, res, attempt.mask(), bad, nil))
+		return nil, provider.AsLookupError(provider.MalformedSuccess(Name, provider.OpLookup, res, attempt.mask(), bad, nil))
 	}
 	return resp, nil
 }
@@ -105,12 +105,12 @@ func (s *UsersService) get(ctx context.Context, route, path, id string) (*GetUse
 // saysAbsent reports whether a 404 is Mixin's own. What it says is its code's to tell.
 func saysAbsent(a provider.Absence) bool { return a.Has("error") }
 
-// judgeLookup makes of a judge that of a look-up. That there is no user takes a code of
+// classifyLookup makes of a classify that of a look-up. That there is no user takes a code of
 // Mixin's: a 404 without one is of a server before it.
-func judgeLookup(judge func(*transport.Reply) transport.Verdict) func(*transport.Reply) transport.Verdict {
-	judge = provider.Repeatable(judge, saysAbsent)
-	return func(r *transport.Reply) transport.Verdict {
-		v := judge(r)
+func classifyLookup(classify func(*transport.Reply) transport.Classification) func(*transport.Reply) transport.Classification {
+	classify = provider.Repeatable(classify, saysAbsent)
+	return func(r *transport.Reply) transport.Classification {
+		v := classify(r)
 		var e *APIError
 		if v.OK || !errors.As(v.Err, &e) {
 			return v
@@ -119,7 +119,7 @@ func judgeLookup(judge func(*transport.Reply) transport.Verdict) func(*transport
 		case e.Code == codeUserNotFound:
 			v.Kind, v.Outcome = userapi.KindNotFound, userapi.OutcomeRejected
 		case e.Code == 0 && v.Kind == userapi.KindNotFound:
-			v = transport.Verdict{Kind: userapi.KindProtocol, Outcome: userapi.OutcomeUnknown, Err: errors.Join(errNoCode, v.Err)}
+			v = transport.Classification{Kind: userapi.KindProtocol, Outcome: userapi.OutcomeUnknown, Err: errors.Join(errNoCode, v.Err)}
 		}
 		return v
 	}

@@ -176,7 +176,7 @@ func (c *core) sendOnce(ctx context.Context, call pinCall, body func() []byte) (
 		Method: http.MethodPost, Path: call.path,
 		ContentType: "application/json", Body: body(),
 	}}
-	attempt.call.Sign, attempt.call.Judge = attempt.sign, attempt.judgeOnce
+	attempt.call.Sign, attempt.call.Classify = attempt.sign, attempt.classifyOnce
 	attempt.call.Renew = func() []byte {
 		attempt.call.Body = body() // which is what the mask looks at
 		return attempt.call.Body
@@ -200,7 +200,7 @@ func (c *core) sendOnce(ctx context.Context, call pinCall, body func() []byte) (
 		bad = errOtherUser
 	}
 	if bad != nil {
-		return nil, provider.Unreadable(Name, call.op, res, attempt.mask(call.digits...), bad, nil)
+		return nil, provider.MalformedSuccess(Name, call.op, res, attempt.mask(call.digits...), bad, nil)
 	}
 	return resp, nil
 }
@@ -234,13 +234,13 @@ func isEmptyReply(body []byte) bool {
 	return false
 }
 
-// judgeOnce is judge for what may be sent once. A refused token still tells the time.
-func (a *attempt) judgeOnce(r *transport.Reply) transport.Verdict {
-	v := judge(r)
+// classifyOnce is classify for what may be sent once. A refused token still tells the time.
+func (a *attempt) classifyOnce(r *transport.Reply) transport.Classification {
+	v := classify(r)
 	var e *APIError
 	if v.Kind == userapi.KindUnauthorized || errors.As(v.Err, &e) && e.Code == codePINRefused {
 		a.skewed(r) // a PIN is dated too
 	}
-	v.Again = transport.No
+	v.Retry = transport.RetryNever
 	return v
 }

@@ -84,7 +84,7 @@ func TestSetup(t *testing.T) {
 	assert.Equal(t, mixin.KeyFileRegistered, f.State)
 	assert.Empty(t, f.Intent)
 
-	// Again, in another process.
+	// Retry, in another process.
 	before := len(srv.Requests())
 	cfg := srv.Config()
 	cfg.SessionKeys = mixin.KeyDir(filepath.Dir(wallet.Path))

@@ -295,7 +295,7 @@ func (s *UsersService) create(ctx context.Context, req *CreateUserRequest) (*Cre
 		return nil, provider.Invalid(Name, provider.OpCreate, faults)
 	}
 	attempt := &attempt{auth: s.core.auth, call: createCall(body)}
-	attempt.call.Sign, attempt.call.Judge = attempt.sign, attempt.judge
+	attempt.call.Sign, attempt.call.Classify = attempt.sign, attempt.classify
 	res := s.core.http.Do(ctx, &attempt.call)
 	var warnings []string
 	res.RequestID, warnings = attempt.requestID(res)
@@ -324,5 +324,5 @@ func (s *UsersService) create(ctx context.Context, req *CreateUserRequest) (*Cre
 	if resp.UserID != "" {
 		user = resp.neutral()
 	}
-	return nil, provider.Unreadable(Name, provider.OpCreate, res, attempt.mask(), bad, user)
+	return nil, provider.MalformedSuccess(Name, provider.OpCreate, res, attempt.mask(), bad, user)
 }

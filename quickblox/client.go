@@ -70,10 +70,10 @@ type Client struct {
 type core struct {
 	http *transport.Client
 	auth authorizer
-	// sign and judge are auth's and ours, made once; judgeAgain is judge for what may
+	// sign and classify are auth's and ours, made once; classifyAgain is classify for what may
 	// be repeated.
-	sign              func(*http.Request, []byte) error
-	judge, judgeAgain func(*transport.Reply) transport.Verdict
+	sign                    func(*http.Request, []byte) error
+	classify, classifyAgain func(*transport.Reply) transport.Classification
 	// seesAll: these credentials are shown every user whole.
 	seesAll bool
 	// unproven is why a look-up that finds nobody proves nothing with these
@@ -100,8 +100,8 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c := &core{http: client, auth: newAuthorizer(cfg, client), seesAll: cfg.APIKey != "", unproven: cfg.unproven()}
-	c.sign, c.judge = c.auth.sign, c.judgeUsers
-	c.judgeAgain = provider.Repeatable(c.judge, saysAbsent)
+	c.sign, c.classify = c.auth.sign, c.classifyUsers
+	c.classifyAgain = provider.Repeatable(c.classify, saysAbsent)
 	return &Client{Users: &UsersService{core: c}, core: c}, nil
 }
 

@@ -86,7 +86,7 @@ func FuzzDecodeError(f *testing.F) {
 		require.Equal(t, status, e.StatusCode)
 		require.True(t, bytes.HasPrefix(body, e.Body))
 		reply := &transport.Reply{Status: status, Body: body}
-		verdict := judge(reply)
+		verdict := classify(reply)
 		if success := status >= 200 && status < 300; verdict.OK != success {
 			t.Fatalf("status %d: success is %v", status, verdict.OK)
 		} else if success {
@@ -95,7 +95,7 @@ func FuzzDecodeError(f *testing.F) {
 		require.NotEqual(t, userapi.OutcomeCreated, verdict.Outcome)
 		require.NotEqual(t, userapi.OutcomeNotSent, verdict.Outcome)
 		require.NotEqual(t, userapi.KindUnknown, verdict.Kind)
-		failure := newError(provider.OpCreate, &transport.Result{Verdict: verdict, Reply: reply}, provider.NewMask(nil, ""))
+		failure := newError(provider.OpCreate, &transport.Result{Classification: verdict, Reply: reply}, provider.NewMask(nil, ""))
 		require.Equal(t, status, failure.StatusCode)
 		_, err := json.Marshal(failure)
 		require.NoError(t, err)

@@ -86,9 +86,9 @@ const (
 // QuickBlox's issue trackers, Android SDK 559 and 581, iOS SDK 876.
 var leaked = [...]string{"cannot call create unless the parent is saved", "Failed to save the record"}
 
-// judge says what a reply means.
-func judge(r *transport.Reply) transport.Verdict {
-	v := provider.Judge(r.Status)
+// classify says what a reply means.
+func classify(r *transport.Reply) transport.Classification {
+	v := provider.Classify(r.Status)
 	if v.OK {
 		return v
 	}
@@ -96,7 +96,7 @@ func judge(r *transport.Reply) transport.Verdict {
 	v.Err = e
 	switch {
 	case slices.Contains(e.messages(), textNeedUser): // the whole text: a name may hold a part of it
-		v.Kind, v.Outcome, v.Again = userapi.KindForbidden, userapi.OutcomeRejected, transport.No
+		v.Kind, v.Outcome, v.Retry = userapi.KindForbidden, userapi.OutcomeRejected, transport.RetryNever
 	case r.Status != http.StatusBadRequest && r.Status != http.StatusUnprocessableEntity:
 	case e.says(textTaken), slices.ContainsFunc(leaked[:], e.says):
 		v.Kind = userapi.KindConflict
@@ -104,14 +104,14 @@ func judge(r *transport.Reply) transport.Verdict {
 	return v
 }
 
-// judgeUsers says what the reply to a call for users means, and lets the session
+// classifyUsers says what the reply to a call for users means, and lets the session
 // learn from it.
-func (c *core) judgeUsers(r *transport.Reply) transport.Verdict {
-	v := judge(r)
+func (c *core) classifyUsers(r *transport.Reply) transport.Classification {
+	v := classify(r)
 	if r.Status != http.StatusUnauthorized {
 		c.auth.saw(r)
 	} else if v.Kind == userapi.KindUnauthorized && c.auth.renew(r.Request) {
-		v.Again = transport.AtOnce
+		v.Retry = transport.RetryNow
 	}
 	return v
 }

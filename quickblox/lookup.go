@@ -166,7 +166,7 @@ func (u *User) is(k key, value string) bool {
 		return strconv.FormatInt(u.ID, 10) == value
 	}
 	shown := u.shown(k)
-	return shown == "" || provider.LikeText(trimmed(value), shown) != provider.Different
+	return shown == "" || provider.CompareText(trimmed(value), shown) != provider.Different
 }
 
 // repeatable makes a call without a body that does no harm when it is sent twice.
@@ -175,7 +175,7 @@ func (s *UsersService) repeatable(op, method string, k key, value string) *trans
 		Operation: op, Route: k.route,
 		Method: method, Path: k.path(value),
 		Repeatable: true,
-		Sign:       s.core.sign, Judge: s.core.judgeAgain,
+		Sign:       s.core.sign, Classify: s.core.classifyAgain,
 	}
 }
 
@@ -185,7 +185,7 @@ func (c *core) failed(call *transport.Call, res *transport.Result, values ...str
 	if res.NotPrepared && e.Kind == userapi.KindNotFound {
 		e.Kind = userapi.KindProtocol // no session was to be had, which says nothing of the user
 	}
-	e = provider.OfLookup(e)
+	e = provider.AsLookupError(e)
 	if c.unproven != nil && e.Outcome == userapi.OutcomeRejected {
 		e.Outcome = userapi.OutcomeUnknown
 	}
@@ -194,5 +194,5 @@ func (c *core) failed(call *transport.Call, res *transport.Result, values ...str
 
 // unreadable makes the error of a repeatable call whose success is none.
 func (c *core) unreadable(call *transport.Call, res *transport.Result, bad error, values ...string) *userapi.Error {
-	return provider.OfLookup(provider.Unreadable(Name, call.Operation, res, c.mask(call, res, values...), bad, nil))
+	return provider.AsLookupError(provider.MalformedSuccess(Name, call.Operation, res, c.mask(call, res, values...), bad, nil))
 }

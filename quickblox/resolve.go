@@ -22,7 +22,7 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	}
 	sent := u.identity()
 	r := provider.Resolution{
-		Provider: Name, CreatedAt: "created_at", Client: c.core.http, Unproven: c.core.unproven,
+		Provider: Name, CreatedAt: "created_at", Client: c.core.http, WhyMissProvesNothing: c.core.unproven,
 		Look: func(ctx context.Context) ([]*provider.Candidate, *userapi.Error) { return c.Users.look(ctx, sent) },
 	}
 	user, err := r.Resolve(ctx, since)
@@ -145,7 +145,7 @@ func (s *UsersService) candidate(resp *GetUserResponse, reply *transport.Reply, 
 
 // compare compares the key with what a reply shows of it. found says that the user
 // was found by this key, and seesAll that nothing is hidden from us.
-func (k *sentKey) compare(shown string, found, seesAll bool) provider.Likeness {
+func (k *sentKey) compare(shown string, found, seesAll bool) provider.Match {
 	switch {
 	case shown == k.value, shown == "" && found:
 		return provider.Same
@@ -154,7 +154,7 @@ func (k *sentKey) compare(shown string, found, seesAll bool) provider.Likeness {
 	case shown == "":
 		return provider.Different
 	}
-	likeness := provider.LikeText(k.value, shown)
+	likeness := provider.CompareText(k.value, shown)
 	if likeness == provider.Same && k.key != byEmail {
 		return provider.Unsure // whether QuickBlox tells the two apart is not documented
 	}

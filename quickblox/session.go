@@ -180,7 +180,7 @@ func (s *sessions) ask(ctx context.Context) (session, error) {
 		Method: http.MethodPost, Path: "/session.json",
 		ContentType: "application/x-www-form-urlencoded", Body: body,
 		Renew:      s.form, // a time and a nonce are taken only once
-		Repeatable: true, Judge: judgeSession,
+		Repeatable: true, Classify: classifySession,
 	}
 	res := s.http.Do(ctx, call)
 	fail := func() *userapi.Error {
@@ -216,15 +216,15 @@ func isToken(text string) bool {
 // and 724, iOS SDK 1082.
 var refusedCredentials = [...]string{"Unexpected signature", "No application found"}
 
-// judgeSession judges a session request, which may be repeated after any passing
+// classifySession judges a session request, which may be repeated after any passing
 // failure.
-func judgeSession(r *transport.Reply) transport.Verdict {
-	v := judge(r)
+func classifySession(r *transport.Reply) transport.Classification {
+	v := classify(r)
 	if e, ok := v.Err.(*APIError); ok && v.Kind == userapi.KindInvalid && slices.ContainsFunc(refusedCredentials[:], e.says) {
 		v.Kind = userapi.KindUnauthorized
 	}
 	if v.Kind == userapi.KindUnavailable {
-		v.Again = transport.AfterWait
+		v.Retry = transport.RetryBackoff
 	}
 	return v
 }

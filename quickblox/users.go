@@ -257,7 +257,7 @@ func (c *core) createCall(body []byte) *transport.Call {
 		Operation: provider.OpCreate, Route: "/users.json",
 		Method: http.MethodPost, Path: "/users.json",
 		ContentType: "application/json", Body: body,
-		Sign: c.sign, Judge: c.judge,
+		Sign: c.sign, Classify: c.classify,
 	}
 }
 
@@ -276,7 +276,7 @@ func (s *UsersService) create(ctx context.Context, body []byte) (*CreateUserResp
 	if resp.User.ID > 0 {
 		user = resp.neutral()
 	}
-	return nil, provider.Unreadable(Name, provider.OpCreate, res, s.core.mask(call, res), bad, user)
+	return nil, provider.MalformedSuccess(Name, provider.OpCreate, res, s.core.mask(call, res), bad, user)
 }
 
 // readReply reads the reply of a success. bad is not nil when there is no user in

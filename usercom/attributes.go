@@ -74,7 +74,7 @@ func (c *core) attributesCall(user, action string, body []byte) *transport.Call 
 		Operation: opAttributes, Route: "/users/{id}/" + action + "/",
 		Method: http.MethodPost, Path: "/users/" + user + "/" + action + "/",
 		ContentType: JSON.contentType(), Body: body,
-		Repeatable: true, Sign: c.token.sign, Judge: judgeAttributes,
+		Repeatable: true, Sign: c.token.sign, Classify: classifyAttributes,
 	}
 }
 
@@ -90,7 +90,7 @@ func (s *UsersService) setAttributes(ctx context.Context, id int64, action strin
 			e.FieldErrors[i].Field = "Attributes"
 		}
 	} else if bad := provider.CheckEmpty(res.Reply); bad != nil {
-		e = provider.Unreadable(Name, opAttributes, res, s.core.mask(call), bad, nil)
+		e = provider.MalformedSuccess(Name, opAttributes, res, s.core.mask(call), bad, nil)
 	}
 	if e != nil {
 		e.UserID = user

@@ -84,9 +84,9 @@ func isTaken(message string) bool {
 	})
 }
 
-// judge says what a reply to a create means.
-func judge(r *transport.Reply) transport.Verdict {
-	v := provider.Judge(r.Status)
+// classify says what a reply to a create means.
+func classify(r *transport.Reply) transport.Classification {
+	v := provider.Classify(r.Status)
 	if v.OK {
 		return v
 	}
@@ -105,16 +105,16 @@ func judge(r *transport.Reply) transport.Verdict {
 	return v
 }
 
-// judgeAttributes says what a reply to a request means that sets attributes, which
+// classifyAttributes says what a reply to a request means that sets attributes, which
 // may be repeated after any passing failure.
-func judgeAttributes(r *transport.Reply) transport.Verdict {
-	v := provider.Judge(r.Status)
+func classifyAttributes(r *transport.Reply) transport.Classification {
+	v := provider.Classify(r.Status)
 	if v.OK {
 		return v
 	}
 	v.Err = decodeError(r.Status, r.Header, r.Body)
 	if v.Kind == userapi.KindUnavailable {
-		v.Again = transport.AfterWait
+		v.Retry = transport.RetryBackoff
 	}
 	return v
 }

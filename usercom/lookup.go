@@ -242,11 +242,11 @@ type query struct {
 func (s *UsersService) send(ctx context.Context, q query) (*transport.Result, *userapi.Error) {
 	res := s.core.http.Do(ctx, &transport.Call{
 		Operation: q.op, Route: q.route, Method: q.method, Path: q.path,
-		Repeatable: true, Sign: s.core.token.sign, Judge: provider.Repeatable(judge, saysAbsent),
+		Repeatable: true, Sign: s.core.token.sign, Classify: provider.Repeatable(classify, saysAbsent),
 	})
 	switch {
 	case !res.OK:
-		return res, provider.OfLookup(newError(q.op, res, s.maskOf(q)))
+		return res, provider.AsLookupError(newError(q.op, res, s.maskOf(q)))
 	case res.Reply.ReadErr != nil:
 		return res, s.unreadable(q, res, res.Reply.ReadErr)
 	}
@@ -272,7 +272,7 @@ func (s *UsersService) one(ctx context.Context, q query, is func(*User) bool) (*
 
 // unreadable is the error of a success that does not hold what was asked for.
 func (s *UsersService) unreadable(q query, res *transport.Result, cause error) *userapi.Error {
-	return provider.OfLookup(provider.Unreadable(Name, q.op, res, s.maskOf(q), cause, nil))
+	return provider.AsLookupError(provider.MalformedSuccess(Name, q.op, res, s.maskOf(q), cause, nil))
 }
 
 // maskOf takes what a query looks for out of what the vendor says.

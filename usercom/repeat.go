@@ -105,7 +105,7 @@ func (s *UsersService) updateOrCreate(ctx context.Context, body []byte) (*Update
 	}
 	if bad != nil {
 		// An id alone does not tell whether its user was created.
-		e := provider.Unreadable(Name, provider.OpCreate, res, s.core.mask(call), bad, nil)
+		e := provider.MalformedSuccess(Name, provider.OpCreate, res, s.core.mask(call), bad, nil)
 		if resp.ID > 0 {
 			e.UserID = strconv.FormatInt(resp.ID, 10)
 		}

@@ -158,7 +158,7 @@ func TestRepeatUser(t *testing.T) {
 				"POST /api/public/users/" + u.ID + "/set_multiple_attributes/",
 			}, uris)
 
-			// Again: it is somebody's now.
+			// Retry: it is somebody's now.
 			other := fullNeutral()
 			other.Attributes = map[string]any{"seats": 99}
 			again, err := c.RepeatUser(t.Context(), other)

@@ -32,9 +32,9 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 		r.Look = func(ctx context.Context) ([]*provider.Candidate, *userapi.Error) { return c.lookByUserID(ctx, &req) }
 	case given(&req.Email):
 		r.Look = func(ctx context.Context) ([]*provider.Candidate, *userapi.Error) { return c.lookByEmail(ctx, &req) }
-		r.Many = true
+		r.NonUniqueKeys = true
 		if keyed {
-			r.Unproven = errNoCallFinds
+			r.WhyMissProvesNothing = errNoCallFinds
 		}
 	default:
 		return nil, &userapi.Error{
@@ -103,7 +103,7 @@ func (c *Client) candidate(resp *GetUserResponse, reply *transport.Reply, proof 
 		found.Compare("ExternalID", c.core.version.userID(), likeUserID(req.ExternalID, user.ExternalID))
 	}
 	if req.Email != "" {
-		found.Compare("Email", "email", provider.LikeText(strings.TrimSpace(req.Email), strings.TrimSpace(user.Email)))
+		found.Compare("Email", "email", provider.CompareText(strings.TrimSpace(req.Email), strings.TrimSpace(user.Email)))
 	}
 	if req.Phone != "" {
 		found.Compare("Phone", "phone_number", likePhone(req.Phone, user.Phone))
@@ -113,7 +113,7 @@ func (c *Client) candidate(resp *GetUserResponse, reply *transport.Reply, proof 
 
 // likeUserID compares an ExternalID that was sent with the one that is shown. Not
 // every reply shows one.
-func likeUserID(sent, shown string) provider.Likeness {
+func likeUserID(sent, shown string) provider.Match {
 	switch {
 	case sent == shown:
 		return provider.Same
@@ -126,7 +126,7 @@ func likeUserID(sent, shown string) provider.Likeness {
 
 // likePhone compares a phone number that was sent with the one that is shown. One
 // with the same digits may be the same, written as User.com writes it.
-func likePhone(sent, shown string) provider.Likeness {
+func likePhone(sent, shown string) provider.Match {
 	digits := func(text string) string {
 		return strings.Map(func(r rune) rune {
 			if r < '0' || r > '9' {

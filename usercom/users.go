@@ -440,9 +440,9 @@ func (s *UsersService) create(ctx context.Context, body []byte, keyed bool) (*Cr
 	}
 	switch {
 	case bad != nil && resp.ID <= 0:
-		return nil, provider.Unreadable(Name, provider.OpCreate, res, mask(), bad, nil)
+		return nil, provider.MalformedSuccess(Name, provider.OpCreate, res, mask(), bad, nil)
 	case bad != nil:
-		return nil, provider.Unreadable(Name, provider.OpCreate, res, mask(), bad, resp.neutral())
+		return nil, provider.MalformedSuccess(Name, provider.OpCreate, res, mask(), bad, resp.neutral())
 	case keyed && resp.older(res.Reply):
 		return nil, s.core.taken(res, mask(), resp.neutral(), errOlder)
 	}
@@ -462,7 +462,7 @@ func (c *core) createCall(path string, object []byte) *transport.Call {
 		Operation: provider.OpCreate, Route: path,
 		Method: http.MethodPost, Path: path,
 		ContentType: c.encoding.contentType(), Body: body,
-		Sign: c.token.sign, Judge: judge,
+		Sign: c.token.sign, Classify: classify,
 	}
 }
 

@@ -99,7 +99,7 @@ func TestFaults(t *testing.T) {
 			assert.Equal(t, tt.body, body)
 			assert.Equal(t, tt.committed, committed.Load())
 			status, _, err = post(t, srv.URL()+"/users", `{}`)
-			require.NoError(t, err, "a fault befalls one request")
+			require.NoError(t, err, "a fault applies to one request")
 			assert.Equal(t, 201, status)
 			assert.Len(t, srv.Requests(), 2)
 		})

@@ -201,7 +201,7 @@ func (s *Server) record(op userapitest.Operation, r *http.Request, body []byte) 
 	s.requests = append(s.requests, rec)
 }
 
-// take returns the fault that befalls this request, if any.
+// take returns the fault that applies to this request, if any.
 func (s *Server) take(op userapitest.Operation) (userapitest.Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,7 +223,7 @@ func (s *Server) serve(op userapitest.Operation, h Handler, w http.ResponseWrite
 	fault, faulty := s.take(op)
 	if faulty && fault.When == userapitest.BeforeRead {
 		s.record(op, r, nil)
-		s.befall(fault, nil, w, r)
+		s.applyFault(fault, nil, w, r)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -232,12 +232,12 @@ func (s *Server) serve(op userapitest.Operation, h Handler, w http.ResponseWrite
 	}
 	s.record(op, r, body)
 	if faulty && fault.When == userapitest.BeforeCommit {
-		s.befall(fault, nil, w, r)
+		s.applyFault(fault, nil, w, r)
 		return
 	}
 	reply := h(&Request{Request: r, Body: body})
 	if faulty {
-		s.befall(fault, &reply, w, r)
+		s.applyFault(fault, &reply, w, r)
 		return
 	}
 	if s.cfg.Latency > 0 {

@@ -38,7 +38,7 @@ type stream struct {
 	process func() (answer func())
 }
 
-// A frameAction befalls one create. The connection is closed after it unless it
+// A frameAction applies to one create. The connection is closed after it unless it
 // returns true.
 type frameAction func(s *stream) (keep bool)
 

@@ -21,7 +21,7 @@ type front struct {
 	posts atomic.Int32
 
 	mu     sync.Mutex
-	armed  []action // what befalls the creates to come, in turn
+	armed  []action // what happens to the creates to come, in turn
 	always action   // what befalls those after
 	held   func()   // a create that is still to be processed
 	conns  map[net.Conn]bool

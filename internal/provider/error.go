@@ -41,7 +41,7 @@ func NewError(name, op string, res *transport.Result, mask Mask) *userapi.Error 
 // NotPrepared makes the error of a call for which something could not be had, such
 // as a key, before anything was sent. Its kind is the cause's.
 func NotPrepared(ctx context.Context, name, op string, cause error) *userapi.Error {
-	v := transport.Verdict{Outcome: userapi.OutcomeNotSent, Err: cause}
+	v := transport.Classification{Outcome: userapi.OutcomeNotSent, Err: cause}
 	if err := ctx.Err(); err != nil {
 		v.Kind = userapi.KindCanceled
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -51,7 +51,7 @@ func NotPrepared(ctx context.Context, name, op string, cause error) *userapi.Err
 			v.Err = fmt.Errorf("%w: %w", err, cause)
 		}
 	}
-	return NewError(name, op, &transport.Result{Verdict: v, NotPrepared: true}, Mask{})
+	return NewError(name, op, &transport.Result{Classification: v, NotPrepared: true}, Mask{})
 }
 
 // prepareFailed takes the kind of an error that arose before anything was sent
@@ -72,9 +72,9 @@ func prepareFailed(e *userapi.Error) {
 	}
 }
 
-// Unreadable is the error of a success without the user in it. user holds what
+// MalformedSuccess is the error of a success without the user in it. user holds what
 // could be read of the user all the same, nil for nothing.
-func Unreadable(name, op string, res *transport.Result, mask Mask, cause error, user *userapi.User) *userapi.Error {
+func MalformedSuccess(name, op string, res *transport.Result, mask Mask, cause error, user *userapi.User) *userapi.Error {
 	e := NewError(name, op, res, mask)
 	e.Kind, e.Outcome, e.Err = userapi.KindProtocol, userapi.OutcomeUnknown, cause
 	switch {

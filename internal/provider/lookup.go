@@ -14,18 +14,18 @@ import (
 // errNotAbsent: somebody answered 404, but it was not the vendor's API.
 var errNotAbsent = errors.New("the status is 404 and the body is not the vendor's: it does not say that the user does not exist")
 
-// Repeatable makes of a vendor's judge that of a look-up or a delete: whatever makes
+// Repeatable makes of a vendor's classify that of a look-up or a delete: whatever makes
 // the vendor unavailable is tried again, and a 404 whose body does not say that the
 // user is absent came from elsewhere, such as a gateway, and says nothing of the user.
-func Repeatable(judge func(*transport.Reply) transport.Verdict, saysAbsent func(Absence) bool) func(*transport.Reply) transport.Verdict {
-	return func(r *transport.Reply) transport.Verdict {
-		v := judge(r)
+func Repeatable(classify func(*transport.Reply) transport.Classification, saysAbsent func(Absence) bool) func(*transport.Reply) transport.Classification {
+	return func(r *transport.Reply) transport.Classification {
+		v := classify(r)
 		switch {
 		case v.OK:
 		case r.Status == http.StatusNotFound && (r.ReadErr != nil || !saysAbsent(absence(r.Body))):
-			v = transport.Verdict{Kind: userapi.KindProtocol, Outcome: userapi.OutcomeUnknown, Err: errors.Join(errNotAbsent, v.Err)}
+			v = transport.Classification{Kind: userapi.KindProtocol, Outcome: userapi.OutcomeUnknown, Err: errors.Join(errNotAbsent, v.Err)}
 		case v.Kind == userapi.KindUnavailable:
-			v.Again = transport.AfterWait
+			v.Retry = transport.RetryBackoff
 		}
 		return v
 	}
@@ -56,10 +56,10 @@ func (a Absence) Has(names ...string) bool {
 	return true
 }
 
-// OfLookup gives the error of a look-up or a delete the outcome that it shows: that
+// AsLookupError gives the error of a look-up or a delete the outcome that it shows: that
 // the user does not exist when the vendor said so, and nothing otherwise. What was
 // refused here was not sent.
-func OfLookup(e *userapi.Error) *userapi.Error {
+func AsLookupError(e *userapi.Error) *userapi.Error {
 	switch {
 	case e.Kind == userapi.KindNotFound:
 		e.Outcome = userapi.OutcomeRejected

@@ -34,12 +34,12 @@ const (
 	maxAhead = 7 * 24 * time.Hour
 )
 
-// A Likeness says how a key of a request compares with a user's.
-type Likeness int
+// A Match says how a key of a request compares with a user's.
+type Match int
 
 // The likenesses.
 const (
-	Different Likeness = iota
+	Different Match = iota
 	Same
 	// Unsure: the user's key is not shown, or differs in what the vendor may have
 	// changed.
@@ -81,7 +81,7 @@ func NewCandidate(u *userapi.User, r *transport.Reply) *Candidate {
 }
 
 // Compare notes how a key that was sent compares with the user's.
-func (c *Candidate) Compare(field, vendorField string, l Likeness) {
+func (c *Candidate) Compare(field, vendorField string, l Match) {
 	switch l {
 	case Same:
 		if field == "" {
@@ -97,11 +97,11 @@ func (c *Candidate) Compare(field, vendorField string, l Likeness) {
 	}
 }
 
-// Doubt notes that something about the user does not go with a new one.
-func (c *Candidate) Doubt() { c.unsure = true }
+// MarkUncertain notes that something about the user does not go with a new one.
+func (c *Candidate) MarkUncertain() { c.unsure = true }
 
 // age compares the time of the user's creation with the start of the first attempt.
-func (c *Candidate) age(since time.Time) Likeness {
+func (c *Candidate) age(since time.Time) Match {
 	if since.IsZero() || c.AnyAge {
 		return Same
 	}
@@ -126,11 +126,11 @@ type Resolution struct {
 	// Look asks the vendor for every user that one of the request's keys finds. An
 	// error means that it could not tell, and no user that there is none.
 	Look func(context.Context) ([]*Candidate, *userapi.Error)
-	// Many: the keys are not unique, so that a user that is not ours does not stand in
+	// NonUniqueKeys: the keys are not unique, so that a user that is not ours does not stand in
 	// the way of one that is.
-	Many bool
-	// Unproven: a miss proves nothing with these credentials, for this reason.
-	Unproven error
+	NonUniqueKeys bool
+	// WhyMissProvesNothing: a miss proves nothing with these credentials, for this reason.
+	WhyMissProvesNothing error
 	// CreatedAt is what the vendor calls the time of a user's creation.
 	CreatedAt string
 	// UserID is the id that the user has or would have, where it is known.
@@ -154,7 +154,7 @@ func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.Use
 				last.UserID = r.UserID
 			}
 		case len(found) > 0:
-			user, failure := r.settle(found, since)
+			user, failure := r.pickMatch(found, since)
 			if user != nil || failure != nil {
 				return user, asError(failure)
 			}
@@ -192,9 +192,9 @@ func (r *Resolution) unknown(kind userapi.Kind, err error) *userapi.Error {
 }
 
 func (r *Resolution) absent() *userapi.Error {
-	if r.Unproven != nil {
-		e := r.unknown(userapi.KindUnknown, r.Unproven)
-		e.Code, e.Message = CodeAbsenceUnproven, r.Unproven.Error()
+	if r.WhyMissProvesNothing != nil {
+		e := r.unknown(userapi.KindUnknown, r.WhyMissProvesNothing)
+		e.Code, e.Message = CodeAbsenceUnproven, r.WhyMissProvesNothing.Error()
 		return e
 	}
 	e := r.unknown(userapi.KindNotFound, nil)
@@ -202,9 +202,9 @@ func (r *Resolution) absent() *userapi.Error {
 	return e
 }
 
-// settle picks the user that the create made out of those that were found. It returns
+// pickMatch picks the user that the create made out of those that were found. It returns
 // neither a user nor an error where those of keys that are not unique are all others.
-func (r *Resolution) settle(found []*Candidate, since time.Time) (*userapi.User, *userapi.Error) {
+func (r *Resolution) pickMatch(found []*Candidate, since time.Time) (*userapi.User, *userapi.Error) {
 	var ours, unsure []*Candidate
 	for _, c := range found {
 		switch age := c.age(since); {
@@ -216,11 +216,11 @@ func (r *Resolution) settle(found []*Candidate, since time.Time) (*userapi.User,
 		}
 	}
 	switch {
-	case len(ours) == 1 && (len(unsure) == 0 || !r.Many):
+	case len(ours) == 1 && (len(unsure) == 0 || !r.NonUniqueKeys):
 		return ours[0].User, nil
 	case len(ours)+len(unsure) > 0:
 		return nil, r.ambiguous(found)
-	case r.Many:
+	case r.NonUniqueKeys:
 		return nil, nil
 	default:
 		return nil, r.taken(found[0], since)
@@ -258,9 +258,9 @@ func (r *Resolution) taken(c *Candidate, since time.Time) *userapi.Error {
 	return e
 }
 
-// LikeText compares texts whose case does not count. What a vendor makes of letters
+// CompareText compares texts whose case does not count. What a vendor makes of letters
 // beyond ASCII is not documented: where they differ it leaves it open.
-func LikeText(sent, shown string) Likeness {
+func CompareText(sent, shown string) Match {
 	switch {
 	case sent == shown:
 		return Same

@@ -32,7 +32,7 @@ func reply(ahead time.Duration) *transport.Reply {
 	}}
 }
 
-func candidate(id string, created time.Time, ahead time.Duration, keys ...provider.Likeness) *provider.Candidate {
+func candidate(id string, created time.Time, ahead time.Duration, keys ...provider.Match) *provider.Candidate {
 	c := provider.NewCandidate(&userapi.User{Provider: "acme", ID: id, CreatedAt: created}, reply(ahead))
 	for _, k := range keys {
 		c.Compare("Email", "email", k)
@@ -185,7 +185,7 @@ func TestResolveSettles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := provider.Resolution{
-				Provider: "acme", CreatedAt: "born", Client: client(t), Many: tt.many,
+				Provider: "acme", CreatedAt: "born", Client: client(t), NonUniqueKeys: tt.many,
 				Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) { return tt.found, nil },
 			}
 			user, err := r.Resolve(t.Context(), tt.since)
@@ -212,7 +212,7 @@ func TestManyAppears(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n, older := 0, candidate("2", time.Now().Add(-time.Hour), 0, provider.Same)
-		r := provider.Resolution{Provider: "acme", Client: client(t), Many: true, Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) {
+		r := provider.Resolution{Provider: "acme", Client: client(t), NonUniqueKeys: true, Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) {
 			if n++; n == 3 {
 				return []*provider.Candidate{older, candidate("1", time.Now(), 0, provider.Same)}, nil
 			}
@@ -226,7 +226,7 @@ func TestManyAppears(t *testing.T) {
 
 func TestLikeText(t *testing.T) {
 	t.Parallel()
-	for texts, want := range map[[2]string]provider.Likeness{
+	for texts, want := range map[[2]string]provider.Match{
 		{"ada@example.org", "ada@example.org"}:        provider.Same,
 		{"Ada@Example.org", "ada@example.ORG"}:        provider.Same,
 		{"ada@example.org", "eva@example.org"}:        provider.Different,
@@ -235,7 +235,7 @@ func TestLikeText(t *testing.T) {
 		{"mi\u212ae@example.org", "mike@example.org"}: provider.Unsure,
 		{"İlker@example.org", "i̇lker@example.org"}:   provider.Unsure,
 	} {
-		assert.Equal(t, want, provider.LikeText(texts[0], texts[1]), texts)
+		assert.Equal(t, want, provider.CompareText(texts[0], texts[1]), texts)
 	}
 }
 
@@ -243,7 +243,7 @@ func TestAbsenceMayProveNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		why := errors.New("nobody sees it")
-		r := provider.Resolution{Provider: "acme", Client: client(t), Unproven: why, Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) { return nil, nil }}
+		r := provider.Resolution{Provider: "acme", Client: client(t), WhyMissProvesNothing: why, Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) { return nil, nil }}
 		_, err := r.Resolve(t.Context(), time.Now())
 		require.ErrorIs(t, err, why)
 		require.NotErrorIs(t, err, userapi.ErrNotFound)
@@ -267,27 +267,27 @@ func TestCheckEmpty(t *testing.T) {
 // TestRepeatable: what a look-up's replies mean beyond what they mean to a create.
 func TestRepeatable(t *testing.T) {
 	t.Parallel()
-	judge := provider.Repeatable(
-		func(r *transport.Reply) transport.Verdict { return provider.Judge(r.Status) },
+	classify := provider.Repeatable(
+		func(r *transport.Reply) transport.Classification { return provider.Classify(r.Status) },
 		func(a provider.Absence) bool { return a.Blank || a.Has("detail") },
 	)
 	for name, tt := range map[string]struct {
 		reply transport.Reply
 		kind  userapi.Kind
-		again transport.Again
+		again transport.Retry
 	}{
-		"absent":       {transport.Reply{Status: 404}, userapi.KindNotFound, transport.No},
-		"absent, JSON": {transport.Reply{Status: 404, Body: []byte(`{"detail":"Not found."}`)}, userapi.KindNotFound, transport.No},
-		"a gateway":    {transport.Reply{Status: 404, Body: []byte(`{"message":"no Route matched with those values"}`)}, userapi.KindProtocol, transport.No},
-		"a page":       {transport.Reply{Status: 404, Body: []byte("<html>")}, userapi.KindProtocol, transport.No},
-		"a list":       {transport.Reply{Status: 404, Body: []byte("[]")}, userapi.KindProtocol, transport.No},
-		"cut off":      {transport.Reply{Status: 404, Body: []byte(`{"detail":1}`), ReadErr: errors.New("cut off")}, userapi.KindProtocol, transport.No},
-		"down":         {transport.Reply{Status: 503}, userapi.KindUnavailable, transport.AfterWait},
-		"refused":      {transport.Reply{Status: 403}, userapi.KindForbidden, transport.No},
+		"absent":       {transport.Reply{Status: 404}, userapi.KindNotFound, transport.RetryNever},
+		"absent, JSON": {transport.Reply{Status: 404, Body: []byte(`{"detail":"Not found."}`)}, userapi.KindNotFound, transport.RetryNever},
+		"a gateway":    {transport.Reply{Status: 404, Body: []byte(`{"message":"no Route matched with those values"}`)}, userapi.KindProtocol, transport.RetryNever},
+		"a page":       {transport.Reply{Status: 404, Body: []byte("<html>")}, userapi.KindProtocol, transport.RetryNever},
+		"a list":       {transport.Reply{Status: 404, Body: []byte("[]")}, userapi.KindProtocol, transport.RetryNever},
+		"cut off":      {transport.Reply{Status: 404, Body: []byte(`{"detail":1}`), ReadErr: errors.New("cut off")}, userapi.KindProtocol, transport.RetryNever},
+		"down":         {transport.Reply{Status: 503}, userapi.KindUnavailable, transport.RetryBackoff},
+		"refused":      {transport.Reply{Status: 403}, userapi.KindForbidden, transport.RetryNever},
 	} {
-		v := judge(&tt.reply)
+		v := classify(&tt.reply)
 		assert.Equal(t, tt.kind, v.Kind, name)
-		assert.Equal(t, tt.again, v.Again, name)
+		assert.Equal(t, tt.again, v.Retry, name)
 	}
-	assert.True(t, judge(&transport.Reply{Status: 200}).OK)
+	assert.True(t, classify(&transport.Reply{Status: 200}).OK)
 }

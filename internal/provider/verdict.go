@@ -10,14 +10,14 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// Judge says what a status means, at every vendor alike. A vendor's own rules
+// Classify says what a status means, at every vendor alike. A vendor's own rules
 // come on top.
-func Judge(status int) transport.Verdict {
-	rejected := func(kind userapi.Kind) transport.Verdict {
-		return transport.Verdict{Kind: kind, Outcome: userapi.OutcomeRejected}
+func Classify(status int) transport.Classification {
+	rejected := func(kind userapi.Kind) transport.Classification {
+		return transport.Classification{Kind: kind, Outcome: userapi.OutcomeRejected}
 	}
-	unknown := func(kind userapi.Kind) transport.Verdict {
-		return transport.Verdict{Kind: kind, Outcome: userapi.OutcomeUnknown}
+	unknown := func(kind userapi.Kind) transport.Classification {
+		return transport.Classification{Kind: kind, Outcome: userapi.OutcomeUnknown}
 	}
 	switch status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
@@ -32,7 +32,7 @@ func Judge(status int) transport.Verdict {
 		return rejected(userapi.KindConflict)
 	case http.StatusTooManyRequests:
 		v := rejected(userapi.KindRateLimited)
-		v.Again = transport.AfterWait
+		v.Retry = transport.RetryBackoff
 		return v
 	case http.StatusRequestTimeout, 499:
 		return unknown(userapi.KindUnavailable)
@@ -41,7 +41,7 @@ func Judge(status int) transport.Verdict {
 	}
 	switch {
 	case status >= 200 && status < 300:
-		return transport.Verdict{OK: true}
+		return transport.Classification{OK: true}
 	case status >= 400 && status < 500:
 		return rejected(userapi.KindProtocol)
 	case status >= 500 && status < 600:

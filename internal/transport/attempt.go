@@ -83,7 +83,7 @@ func (t *roundTripper) CloseIdleConnections() {
 
 func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	s := stateOf(r.Context())
-	s.settle()
+	s.foldAttempt()
 	s.attempts++
 	s.reply, s.after, s.hasAfter, s.waiting = nil, 0, false, false
 	_, s.evidence.own = t.base.(*http.Transport)
@@ -101,7 +101,7 @@ func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		byContext := ctx.Err() != nil
 		cancel() // what a RoundTripper left behind ends before the evidence is read
-		s.failed(byContext, err)
+		s.classifyFailure(byContext, err)
 		t.client.report(s, time.Since(begun))
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	reply.Body, reply.ReadErr = readBody(ctx, resp, t.limit)
 	reply.Read = time.Now()
 	s.reply = reply
-	s.verdict = s.call.Judge(reply)
+	s.verdict = s.call.Classify(reply)
 	if !s.verdict.OK {
 		s.after, s.hasAfter = ParseRetryAfter(reply.Header, reply.Read)
 	}
@@ -122,8 +122,8 @@ func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// settle adds the attempt before to what is known of the call.
-func (s *state) settle() {
+// foldAttempt adds the attempt before to what is known of the call.
+func (s *state) foldAttempt() {
 	if s.attempts == 0 {
 		return
 	}
@@ -169,9 +169,9 @@ func capHeader(h http.Header) http.Header {
 	return kept
 }
 
-// failed judges an attempt that had no reply. byContext says that its context was
+// classifyFailure judges an attempt that had no reply. byContext says that its context was
 // done when it ended.
-func (s *state) failed(byContext bool, err error) {
+func (s *state) classifyFailure(byContext bool, err error) {
 	kind := userapi.KindUnavailable
 	cause := err
 	var timeout net.Error
@@ -182,9 +182,9 @@ func (s *state) failed(byContext bool, err error) {
 		kind = userapi.KindTimeout
 	}
 	outcome := s.evidence.outcome(err, byContext)
-	s.verdict = Verdict{Kind: kind, Outcome: outcome, Err: withoutURL(cause)}
+	s.verdict = Classification{Kind: kind, Outcome: outcome, Err: withoutURL(cause)}
 	if (outcome == userapi.OutcomeNotSent || s.call.Repeatable) && s.Context.Err() == nil && !isCertificateError(err) {
-		s.verdict.Again = AfterWait
+		s.verdict.Retry = RetryBackoff
 	}
 }
 

@@ -32,9 +32,9 @@ type Call struct {
 	// Sign adds the credentials to one attempt. It sees the request as it will be
 	// sent. What it returns as an error ends the call before anything is sent.
 	Sign func(r *http.Request, body []byte) error
-	// Judge says what a reply means. It is asked once for each attempt that had
+	// Classify says what a reply means. It is asked once for each attempt that had
 	// one, also when the body could not be read whole.
-	Judge func(*Reply) Verdict
+	Classify func(*Reply) Classification
 }
 
 // A Reply is what came back for one attempt.
@@ -50,36 +50,36 @@ type Reply struct {
 	Sent, Read time.Time
 }
 
-// Again says whether a refused request may be sent again. Only what provably was
+// Retry says whether a refused request may be sent again. Only what provably was
 // not carried out may.
-type Again int
+type Retry int
 
 // The ways to send again.
 const (
-	// No: it stands.
-	No Again = iota
-	// AfterWait: by the retry policy, after Retry-After or the policy's wait.
-	AfterWait
-	// AtOnce: once a call, without a wait, whatever the policy; for a credential
+	// RetryNever: it stands.
+	RetryNever Retry = iota
+	// RetryBackoff: by the retry policy, after Retry-After or the policy's wait.
+	RetryBackoff
+	// RetryNow: once a call, without a wait, whatever the policy; for a credential
 	// that was renewed.
-	AtOnce
+	RetryNow
 )
 
-// A Verdict is the meaning of a reply.
-type Verdict struct {
+// A Classification is the meaning of a reply.
+type Classification struct {
 	// OK: the reply is a success by its status. The rest then means nothing.
 	OK      bool
 	Kind    userapi.Kind
 	Outcome userapi.Outcome
-	Again   Again
+	Retry   Retry
 	// Err is the vendor's error, decoded.
 	Err error
 }
 
 // A Result is what became of a call.
 type Result struct {
-	// Verdict is what the whole call shows: its outcome adds up the attempts'.
-	Verdict
+	// Classification is what the whole call shows: its outcome adds up the attempts'.
+	Classification
 	// Reply is the last attempt's, nil when it had none.
 	Reply *Reply
 	// RequestID is the reply's id of the call.
@@ -111,7 +111,7 @@ type state struct {
 	reply     *Reply
 	firstRead Reply // the first attempt's, likewise
 	res       Result
-	verdict   Verdict
+	verdict   Classification
 	after     time.Duration
 	hasAfter  bool
 	waiting   bool  // the wait before a further attempt has begun
@@ -139,7 +139,7 @@ func stateOf(ctx context.Context) *state {
 func (c *Client) Do(ctx context.Context, call *Call) *Result {
 	s := &state{Context: ctx, client: c, call: call}
 	if err := ctx.Err(); err != nil {
-		return &Result{Verdict: Verdict{Kind: contextKind(err), Outcome: userapi.OutcomeNotSent, Err: contextError(ctx)}, NotPrepared: true}
+		return &Result{Classification: Classification{Kind: contextKind(err), Outcome: userapi.OutcomeNotSent, Err: contextError(ctx)}, NotPrepared: true}
 	}
 	req := c.rest.R().SetContext(s)
 	if call.Body != nil {
@@ -155,11 +155,11 @@ func (c *Client) Do(ctx context.Context, call *Call) *Result {
 func (s *state) result(err error) *Result {
 	res := &s.res
 	*res = Result{
-		Verdict:    s.verdict,
-		Reply:      s.reply,
-		RetryAfter: s.after,
-		Attempts:   s.attempts,
-		Started:    s.started,
+		Classification: s.verdict,
+		Reply:          s.reply,
+		RetryAfter:     s.after,
+		Attempts:       s.attempts,
+		Started:        s.started,
 	}
 	if s.reply != nil {
 		res.RequestID = s.reply.Header.Get(s.client.requestID)
@@ -168,8 +168,8 @@ func (s *state) result(err error) *Result {
 	case errors.Is(s.hookErr, errRateWait) && s.attempts > 0:
 		// The call ends with its last refusal.
 	case s.hookErr != nil:
-		s.settle()
-		res.Verdict = Verdict{Kind: userapi.KindUnknown, Outcome: userapi.OutcomeNotSent, Err: s.hookErr}
+		s.foldAttempt()
+		res.Classification = Classification{Kind: userapi.KindUnknown, Outcome: userapi.OutcomeNotSent, Err: s.hookErr}
 		res.Reply, res.NotPrepared = nil, true
 		switch ctxErr := s.Context.Err(); {
 		case errors.Is(s.hookErr, errRateWait):
@@ -178,7 +178,7 @@ func (s *state) result(err error) *Result {
 			res.Kind, res.Err = contextKind(ctxErr), contextError(s.Context)
 		}
 	case s.attempts == 0:
-		res.Verdict = Verdict{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, Err: withoutURL(err)}
+		res.Classification = Classification{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, Err: withoutURL(err)}
 		res.NotPrepared = true
 	case !res.OK && s.waiting && s.Context.Err() != nil:
 		// The wait before the next attempt was cut short.

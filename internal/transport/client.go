@@ -121,12 +121,12 @@ func New(cfg Config) (*Client, []userapi.FieldError) {
 	rest.SetDoNotParseResponse(true)
 	rest.SetPreRequestHook(prepare)
 	// One more than the policy's, for the repeat that is not the policy's to
-	// forbid: see Verdict.Again.
+	// forbid: see Classification.Retry.
 	rest.SetRetryCount(retry.MaxAttempts)
 	rest.SetRetryWaitTime(time.Nanosecond)
 	rest.SetRetryMaxWaitTime(math.MaxInt64)
-	rest.AddRetryCondition(again)
-	rest.SetRetryAfter(wait)
+	rest.AddRetryCondition(shouldRetry)
+	rest.SetRetryAfter(retryDelay)
 	rest.SetHeader("User-Agent", userAgent(opts.UserAgent))
 	for name, values := range cfg.Header {
 		rest.Header[http.CanonicalHeaderKey(name)] = values

@@ -61,9 +61,9 @@ func retryDefaults(p userapi.RetryPolicy) (userapi.RetryPolicy, []policyFault) {
 	return p, faults
 }
 
-// again is the one retry condition of a client: resty asks it after every attempt
+// shouldRetry is the one retry condition of a client: resty asks it after every attempt
 // and it alone decides.
-func again(resp *resty.Response, _ error) bool {
+func shouldRetry(resp *resty.Response, _ error) bool {
 	if resp == nil || resp.Request == nil {
 		return false // the attempt was not begun
 	}
@@ -71,14 +71,14 @@ func again(resp *resty.Response, _ error) bool {
 	if s.verdict.OK || s.Context.Err() != nil {
 		return false
 	}
-	switch s.verdict.Again {
-	case AtOnce:
+	switch s.verdict.Retry {
+	case RetryNow:
 		if s.renewed {
 			return false
 		}
 		s.renewed = true
 		return true
-	case AfterWait:
+	case RetryBackoff:
 		counted := s.attempts
 		if s.renewed {
 			counted--
@@ -89,25 +89,25 @@ func again(resp *resty.Response, _ error) bool {
 	}
 }
 
-// errEnough stops resty's loop; the call then ends with its last verdict.
-var errEnough = errors.New("no further attempt")
+// errStopRetrying stops resty's loop; the call then ends with its last verdict.
+var errStopRetrying = errors.New("no further attempt")
 
-// wait says how long to wait before the next attempt.
-func wait(_ *resty.Client, resp *resty.Response) (time.Duration, error) {
+// retryDelay says how long to wait before the next attempt.
+func retryDelay(_ *resty.Client, resp *resty.Response) (time.Duration, error) {
 	s := stateOf(resp.Request.Context())
-	if s.verdict.Again == AtOnce {
+	if s.verdict.Retry == RetryNow {
 		s.waiting = true
 		return time.Nanosecond, nil
 	}
 	d := backoff(s.client.retry, s.attempts, rand.Float64()) //nolint:gosec // jitter is no secret
 	if s.hasAfter {
 		if s.after > s.client.retry.MaxRetryAfter {
-			return 0, errEnough
+			return 0, errStopRetrying
 		}
 		d = max(d, s.after)
 	}
 	if deadline, ok := s.Context.Deadline(); ok && time.Until(deadline) <= d {
-		return 0, errEnough
+		return 0, errStopRetrying
 	}
 	s.waiting = true
 	return max(d, time.Nanosecond), nil

@@ -46,7 +46,7 @@ func create() *transport.Call {
 	return &transport.Call{
 		Operation: "create user", Route: "/users", Method: http.MethodPost, Path: "/users",
 		ContentType: "application/json", Body: []byte(`{"password":"s3cret-planted"}`),
-		Judge: func(r *transport.Reply) transport.Verdict { return provider.Judge(r.Status) },
+		Classify: func(r *transport.Reply) transport.Classification { return provider.Classify(r.Status) },
 	}
 }
 
@@ -254,9 +254,9 @@ func TestAgainAtOnce(t *testing.T) {
 	}))
 	t.Cleanup(srv.Close)
 	call := create()
-	call.Judge = func(r *transport.Reply) transport.Verdict {
-		v := provider.Judge(r.Status)
-		v.Again = transport.AtOnce
+	call.Classify = func(r *transport.Reply) transport.Classification {
+		v := provider.Classify(r.Status)
+		v.Retry = transport.RetryNow
 		return v
 	}
 	res := newClient(t, srv.URL, userapi.HTTPOptions{Retry: userapi.RetryPolicy{MaxAttempts: 1}}).Do(t.Context(), call)

@@ -90,7 +90,7 @@ type Fault struct {
 	Header http.Header
 	Body   []byte
 
-	// Times is how many requests it befalls; 0 means one, a negative number all
+	// Times is how many requests it applies to; 0 means one, a negative number all
 	// that follow.
 	Times int
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// befall makes a fault happen to a request. vendor is the reply that would have
+// applyFault makes a fault happen to a request. vendor is the reply that would have
 // been sent, nil when the request was not carried out.
-func (s *Server) befall(f userapitest.Fault, vendor *Reply, w http.ResponseWriter, r *http.Request) {
+func (s *Server) applyFault(f userapitest.Fault, vendor *Reply, w http.ResponseWriter, r *http.Request) {
 	reply := Reply{Status: f.Status, Header: f.Header, Body: f.Body}
 	if f.Do == userapitest.Truncate && f.Status == 0 && vendor != nil {
 		reply = *vendor
