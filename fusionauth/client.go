@@ -7,7 +7,6 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -60,14 +59,17 @@ type Client struct {
 	core *core
 }
 
-// core is what the client's services share. The key stands in the closure of auth
-// alone.
+// core is what the client's services share.
 type core struct {
-	http       *transport.Client
-	auth       authorizer
+	*provider.Vendor
 	tenantID   string
 	phoneLogin bool
+	// tenantFault is what is wrong with the id that WithTenant was given.
+	tenantFault []userapi.FieldError
 }
+
+// tenantHeader scopes a call to one tenant.
+const tenantHeader = "X-FusionAuth-TenantId"
 
 // New makes a client, or returns a *userapi.Error of KindInvalid that names every
 // setting that is wrong. It sends nothing.
@@ -81,14 +83,58 @@ func New(cfg Config) (*Client, error) {
 	if err := provider.InvalidConfig(Name, append(faults, httpFaults...)); err != nil {
 		return nil, err
 	}
-	apiKey := cfg.APIKey.Reveal()
-	c := &core{
-		http:       client,
-		auth:       func() string { return apiKey },
-		tenantID:   tenantID,
-		phoneLogin: cfg.PhoneLogin,
+	apiKey := []string{cfg.APIKey.Reveal()} // shared by all requests, none of which changes it
+	return newClient(&core{tenantID: tenantID, phoneLogin: cfg.PhoneLogin, Vendor: &provider.Vendor{
+		Name: Name, HTTP: client, CredentialHeader: "Authorization", Absent: saysAbsent, Explain: explain,
+		Prepare: func(call *provider.Call) {
+			call.Classify = classify
+			scope := call.Sign
+			call.Sign = func(r *http.Request, body []byte) error {
+				// The key stands as it is, without a scheme. Source: FusionAuth, "API
+				// Authentication".
+				r.Header["Authorization"] = apiKey
+				if scope == nil {
+					return nil
+				}
+				return scope(r, body)
+			}
+		},
+	}}), nil
+}
+
+func newClient(c *core) *Client { return &Client{Users: &UsersService{core: c}, core: c} }
+
+// WithTenant returns a client of another tenant on the same connections and with the same
+// API key. id is the tenant's UUID, or "" for none; with any other text every call fails
+// with userapi.KindInvalid and sends nothing. It is for calls by e-mail address, user name
+// or phone number, and for creates: a call by a user's id needs no tenant.
+func (c *Client) WithTenant(id string) *Client {
+	other := *c.core
+	other.tenantID, other.tenantFault = "", nil
+	if id != "" {
+		var check provider.Check
+		other.tenantID = check.UUID("", "WithTenant", id)
+		other.tenantFault = check.Faults()
 	}
-	return &Client{Users: &UsersService{core: c}, core: c}, nil
+	return newClient(&other)
+}
+
+// check begins the check of a vendor's own call.
+func (c *core) check() provider.Check {
+	check := provider.NativeCheck(Name)
+	check.Add(c.tenantFault...)
+	return check
+}
+
+// inTenant returns what scopes a call to a tenant; nil for none.
+func inTenant(id string) func(*http.Request, []byte) error {
+	if id == "" {
+		return nil
+	}
+	return func(r *http.Request, _ []byte) error {
+		r.Header.Set(tenantHeader, id)
+		return nil
+	}
 }
 
 func (c Config) check() (tenantID string, faults []userapi.FieldError) {
@@ -98,25 +144,11 @@ func (c Config) check() (tenantID string, faults []userapi.FieldError) {
 	}
 	check.Credential("Config.APIKey", c.APIKey)
 	if c.TenantID != "" {
-		var ok bool
-		if tenantID, ok = uuid.Canonical(c.TenantID); !ok {
-			check.Invalid("", "Config.TenantID", mustBeUUID)
-		}
+		tenantID = check.UUID("", "Config.TenantID", c.TenantID)
 	}
 	return tenantID, check.Faults()
 }
 
 // CloseIdleConnections closes the connections that are kept for later use. A
 // transport that came with the caller's http.Client is asked to do the same.
-func (c *Client) CloseIdleConnections() { c.core.http.CloseIdleConnections() }
-
-// Format shows the type alone.
-func (c Client) Format(f fmt.State, verb rune) { clientShown.Format(f, verb) }
-
-// LogValue is like Format.
-func (c Client) LogValue() slog.Value { return clientShown.LogValue() }
-
-// MarshalJSON is like Format.
-func (c Client) MarshalJSON() ([]byte, error) { return clientShown.MarshalJSON() }
-
-var clientShown = provider.Shown{Type: "fusionauth.Client"}
+func (c *Client) CloseIdleConnections() { c.core.HTTP.CloseIdleConnections() }

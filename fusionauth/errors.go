@@ -205,8 +205,16 @@ func classify(r *transport.Reply) transport.Classification {
 			v.Kind = userapi.KindConflict
 		}
 	case http.StatusConflict:
-		if slices.ContainsFunc(e.GeneralErrors, func(d ErrorDetail) bool { return d.Word() == wordRetryableConflict }) {
-			v.Retry = transport.RetryBackoff
+		// A 409 that is a duplicate is not documented, but for the passing one. Source:
+		// FusionAuth, "API Errors", and the retry settings of its own clients.
+		switch {
+		case slices.ContainsFunc(e.GeneralErrors, func(d ErrorDetail) bool { return d.Word() == wordRetryableConflict }):
+			v.Kind, v.Retry = userapi.KindUnavailable, transport.RetryBackoff
+		case e.isTaken(), !e.documented, slices.ContainsFunc(e.GeneralErrors, func(d ErrorDetail) bool { return d.Word() == wordDuplicate }):
+		case len(e.FieldErrors) > 0:
+			v.Kind = userapi.KindInvalid
+		default:
+			v.Kind = userapi.KindUnavailable
 		}
 	case http.StatusGatewayTimeout:
 		// A webhook that takes part in the transaction failed, and the user was
@@ -277,19 +285,18 @@ func shownWord(code string, mask provider.Mask) string {
 	return mask.Code(word)
 }
 
-// newError makes the error that the caller gets.
-func newError(op string, res *transport.Result, mask provider.Mask, to target) *userapi.Error {
-	e := provider.NewError(Name, op, res, mask)
-	vendor, ok := res.Err.(*APIError)
+// explain adds what FusionAuth says to the error that the caller gets.
+func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.Mask) {
+	vendor, ok := cause.(*APIError)
 	if !ok {
-		return e
+		return
 	}
 	for _, path := range vendor.paths() {
 		field, shown := neutralField(path), path
 		isID := path == "userId" || path == "user.id"
 		switch {
 		case isID:
-			field = to.idField
+			field = call.Fields["userId"]
 		case neutralFields[path] == "":
 			shown = mask.Code(path)
 		}
@@ -313,5 +320,4 @@ func newError(op string, res *transport.Result, mask provider.Mask, to target) *
 		}
 	}
 	e.Message = mask.Text(strings.Join(texts, "; "))
-	return e
 }

@@ -139,9 +139,18 @@ func TestReplyToError(t *testing.T) {
 		{name: "408", status: 408, kind: userapi.KindUnavailable, outcome: userapi.OutcomeUnknown},
 		{
 			name: "a conflict to be repeated", status: 409, body: `{"fieldErrors":{},"generalErrors":[{"code":"[retryableConflict]","message":"Try again."}]}`,
-			kind: userapi.KindConflict, outcome: userapi.OutcomeRejected, again: transport.RetryBackoff, code: "retryableConflict",
+			kind: userapi.KindUnavailable, outcome: userapi.OutcomeRejected, again: transport.RetryBackoff, code: "retryableConflict",
 		},
-		{name: "another conflict", status: 409, body: `{"generalErrors":[{"code":"[conflict]"}]}`, kind: userapi.KindConflict, outcome: userapi.OutcomeRejected, code: "conflict"},
+		{name: "a 409 that is not a duplicate", status: 409, body: `{"generalErrors":[{"code":"[conflict]"}]}`, kind: userapi.KindUnavailable, outcome: userapi.OutcomeRejected, code: "conflict"},
+		{name: "a 409 that is a duplicate", status: 409, body: `{"generalErrors":[{"code":"[duplicate]"}]}`, kind: userapi.KindConflict, outcome: userapi.OutcomeRejected, code: "duplicate"},
+		{
+			name: "a 409 of a duplicate field", status: 409, body: `{"fieldErrors":{"user.email":[{"code":"[duplicate]user.email"}]}}`,
+			kind: userapi.KindConflict, outcome: userapi.OutcomeRejected, fields: []field{{"Email", "user.email", "duplicate"}},
+		},
+		{
+			name: "a 409 of a wrong field", status: 409, body: `{"fieldErrors":{"user.email":[{"code":"[notEmail]user.email"}]}}`,
+			kind: userapi.KindInvalid, outcome: userapi.OutcomeRejected, fields: []field{{"Email", "user.email", "notEmail"}},
+		},
 		{name: "a conflict without a body", status: 409, kind: userapi.KindConflict, outcome: userapi.OutcomeRejected},
 		{name: "that code under another status", status: 500, body: `{"generalErrors":[{"code":"[retryableConflict]"}]}`, kind: userapi.KindUnavailable, outcome: userapi.OutcomeUnknown, code: "retryableConflict"},
 		{name: "415", status: 415, kind: userapi.KindProtocol, outcome: userapi.OutcomeRejected},
@@ -188,7 +197,7 @@ func TestReplyToError(t *testing.T) {
 			assert.Equal(t, "b", api.Header.Get("A"))
 
 			to := target{userID: "2bc3b58e-1f0d-4c4e-9a52-5b3f1d8e6a70", idField: tt.idField}
-			e := newError(provider.OpCreate, &transport.Result{Classification: v, Reply: r}, provider.NewMask(nil, ""), to)
+			e := refused(r, nil, to)
 			assert.Equal(t, tt.code, e.Code)
 			var fields []field
 			for _, f := range e.FieldErrors {
@@ -197,6 +206,12 @@ func TestReplyToError(t *testing.T) {
 			assert.Equal(t, tt.fields, fields)
 		})
 	}
+}
+
+// refused is the error of a create that was answered with a reply.
+func refused(r *transport.Reply, body []byte, to target) *userapi.Error {
+	v := provider.Vendor{Name: Name, Explain: explain}
+	return v.Refused(createCall(body, to), &transport.Result{Classification: classify(r), Reply: r})
 }
 
 func TestMessagesAreMasked(t *testing.T) {
@@ -208,8 +223,7 @@ func TestMessagesAreMasked(t *testing.T) {
 		"userId":[{"code":"[duplicate]userId","message":"A User with Id [` + id + `] already exists."}],
 		"test@example.com":[{"code":"[test@example.com]"}]},
 		"generalErrors":[{"code":"[x]","message":"duplicate is a bad password for test@example.com"}]}`)}
-	res := &transport.Result{Classification: classify(r), Reply: r}
-	e := newError(provider.OpCreate, res, provider.NewMask(body, "application/json", id), target{userID: id})
+	e := refused(r, body, target{userID: id})
 	assert.Equal(t, []userapi.FieldError{
 		{Code: "invalid"},
 		{Field: "Email", VendorField: "user.email", Code: "duplicate", Message: "A […] with email = [[…]] already exists."},
@@ -246,7 +260,7 @@ func TestLongPathsAreCheap(t *testing.T) {
 	for _, path := range []string{strings.Repeat(".", 1<<20), strings.Repeat("[", 1<<20), "user.data" + strings.Repeat(".a", 1<<19)} {
 		r := &transport.Reply{Status: 400, Body: []byte(`{"fieldErrors":{"` + path + `":[{"message":"no"}]}}`)}
 		begun := time.Now()
-		e := newError(provider.OpCreate, &transport.Result{Classification: classify(r), Reply: r}, provider.NewMask(nil, ""), target{})
+		e := refused(r, nil, target{})
 		assert.Less(t, time.Since(begun), 3*time.Second)
 		require.Len(t, e.FieldErrors, 1)
 		assert.Empty(t, e.FieldErrors[0].VendorField)
@@ -261,7 +275,7 @@ func TestFieldErrorsAreBounded(t *testing.T) {
 	many := strings.TrimSuffix(strings.Repeat(`{"message":"no"},`, 70), ",")
 	r := &transport.Reply{Status: 400, Body: []byte(`{"fieldErrors":{"a":[` + many + `],"b":[` + many + `],"user.email":[{"code":"[duplicate]user.email"}]}}`)}
 	v := classify(r)
-	e := newError(provider.OpCreate, &transport.Result{Classification: v, Reply: r}, provider.NewMask(nil, ""), target{})
+	e := refused(r, nil, target{})
 	assert.Len(t, e.FieldErrors, 100)
 	assert.Equal(t, userapi.KindConflict, v.Kind, "every error counts for what a reply means")
 	var api *APIError
@@ -304,6 +318,6 @@ func FuzzDecodeError(f *testing.F) {
 		if v.OK != (status >= 200 && status < 300) {
 			t.Fatal("the status alone makes a success")
 		}
-		_ = newError(provider.OpCreate, &transport.Result{Classification: v, Reply: r}, provider.NewMask(body, ""), target{})
+		_ = refused(r, body, target{})
 	})
 }

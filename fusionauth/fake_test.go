@@ -183,7 +183,7 @@ func TestFaults(t *testing.T) {
 		{"a load balancer", respond(504, "<html>"), userapi.KindUnavailable, userapi.OutcomeUnknown, 0},
 		{"the search engine", respond(503, webhook), userapi.KindUnavailable, userapi.OutcomeUnknown, 0},
 		{"the firewall", respond(403, "<html>"), userapi.KindForbidden, userapi.OutcomeRejected, 0},
-		{"another conflict", respond(409, `{"generalErrors":[{"code":"[other]"}]}`), userapi.KindConflict, userapi.OutcomeRejected, 0},
+		{"another conflict", respond(409, `{"generalErrors":[{"code":"[other]"}]}`), userapi.KindUnavailable, userapi.OutcomeRejected, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -232,7 +232,7 @@ func TestRetryableConflictIsRepeated(t *testing.T) {
 	server.Inject(conflict)
 	_, err = c.CreateUser(t.Context(), numbered(43))
 	e := asError(t, err)
-	assert.Equal(t, userapi.KindConflict, e.Kind)
+	assert.Equal(t, userapi.KindUnavailable, e.Kind)
 	assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
 	assert.Equal(t, "retryableConflict", e.Code)
 	assert.Equal(t, 3, e.Attempts)

@@ -26,9 +26,6 @@ func namespace() uuid.UUID {
 	return uuid.UUID{0xfc, 0x87, 0x07, 0x48, 0x96, 0x6d, 0x58, 0xd5, 0xb0, 0xbb, 0x46, 0x71, 0x96, 0x5c, 0xc3, 0x93}
 }
 
-// mustBeUUID is what is expected of an id.
-const mustBeUUID = "must be a UUID in its form of 36 characters"
-
 // The fields of a neutral request that can give the user's id.
 const (
 	fieldExternalID     = "ExternalID"

@@ -1,19 +1,13 @@
 package fusionauth
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/uuid"
-	"github.com/enlist-go/enlist/userapi"
 )
 
 // GetUserResponse is the reply to GET /api/user/{userId} and GET /api/user. It is the
@@ -21,43 +15,52 @@ import (
 // FusionAuth, "Users API", "Retrieve a User", response.
 type GetUserResponse = CreateUserResponse
 
-// Get reads the user with an id, which must be a UUID. A user that does not exist, or
-// that is another tenant's where the client names a tenant, is a KindNotFound with
-// OutcomeRejected; every other failure leaves it unknown. Source: FusionAuth, "Users
-// API", "Retrieve a User".
+// Get reads the user with an id, which must be a UUID, of whatever tenant the API key
+// sees. A user that does not exist for that key is a KindNotFound with OutcomeRejected;
+// every other failure leaves it unknown. Source: FusionAuth, "Users API", "Retrieve a
+// User".
 func (s *UsersService) Get(ctx context.Context, id string) (*GetUserResponse, error) {
-	id, failure := checkedID(provider.OpLookup, id)
-	if failure != nil {
-		return nil, failure
-	}
-	return s.read(ctx, byID(id))
+	check := s.core.check()
+	id = check.UUID("", "userId", id)
+	return s.get(ctx, byID(id), &check)
 }
 
 // GetByEmail reads the user of the client's tenant with an e-mail address. Its errors
-// are those of Get. Source: FusionAuth, "Users API", "Retrieve a User", email.
+// are those of Get; of other tenants they say nothing. Source: FusionAuth, "Users API",
+// "Retrieve a User", email.
 func (s *UsersService) GetByEmail(ctx context.Context, email string) (*GetUserResponse, error) {
-	check := provider.NativeCheck(Name)
-	checkText(&check, "email", email)
-	if faults := check.Faults(); len(faults) > 0 {
-		return nil, provider.Invalid(Name, provider.OpLookup, faults)
-	}
-	return s.read(ctx, byEmail(email))
+	check := s.core.check()
+	check.Key("Email", "email", email)
+	return s.get(ctx, byEmail(email, s.core.tenantID), &check)
 }
 
 // GetByLoginID reads the user of the client's tenant who logs in with a text, as an
 // identity of one of the given types. Without types FusionAuth looks at e-mail
 // addresses and user names; types need FusionAuth 1.59 or later. Its errors are those
-// of Get. Source: FusionAuth, "Users API", "Retrieve a User", loginId and loginIdTypes.
+// of GetByEmail. Source: FusionAuth, "Users API", "Retrieve a User", loginId and
+// loginIdTypes.
 func (s *UsersService) GetByLoginID(ctx context.Context, loginID string, types ...IdentityType) (*GetUserResponse, error) {
-	check := provider.NativeCheck(Name)
-	checkText(&check, "loginId", loginID)
+	check := s.core.check()
+	check.Key("", "loginId", loginID)
 	for i, t := range types {
-		checkText(&check, fmt.Sprintf("loginIdTypes[%d]", i), string(t))
+		check.Key("", fmt.Sprintf("loginIdTypes[%d]", i), string(t))
 	}
-	if faults := check.Faults(); len(faults) > 0 {
-		return nil, provider.Invalid(Name, provider.OpLookup, faults)
+	return s.get(ctx, byLoginID(loginID, s.core.tenantID, types...), &check)
+}
+
+func (s *UsersService) get(ctx context.Context, call *provider.Call, check *provider.Check) (*GetUserResponse, error) {
+	if _, err := check.Done(provider.OpLookup); err != nil {
+		return nil, err
 	}
-	return s.read(ctx, byLoginID(loginID, types...))
+	resp, err := provider.Read(ctx, s.core.Vendor, call, new(reply), found(call))
+	return (*GetUserResponse)(resp), err
+}
+
+// found returns what refuses a reply that holds another user than the one asked for.
+func found(call *provider.Call) func(*reply, *transport.Result) error {
+	return func(r *reply, _ *transport.Result) error {
+		return provider.Contradicts(call.UserID, r.User.ID, provider.CompareText)
+	}
 }
 
 // Deactivate deletes a user softly: the user stays, is not active, and keeps the
@@ -73,145 +76,58 @@ func (s *UsersService) Delete(ctx context.Context, id string) error {
 	return s.remove(ctx, id, "?hardDelete=true")
 }
 
-// An address is where one user is read or deleted.
-type address struct {
-	path, route string
-	// value stands in the path, and is not to be seen elsewhere.
-	value string
-	// userID is the id of the user that is asked for; "" where it is not known.
-	userID string
+// remove deletes a user, in the way that the query asks for.
+func (s *UsersService) remove(ctx context.Context, id, query string) error {
+	check := s.core.check()
+	// What is not a UUID could change the path, and with it what is deleted.
+	call := byID(check.UUID("", "userId", id))
+	if _, err := check.Done(provider.OpDelete); err != nil {
+		return err
+	}
+	call.Operation, call.Method = provider.OpDelete, http.MethodDelete
+	call.Path += query
+	call.Route += query
+	return provider.Do(ctx, s.core.Vendor, call)
 }
 
-func byID(id string) address {
+// byID returns the call that reads the user with an id. It names no tenant: the key sees
+// a user by its id in whatever tenant it is.
+func byID(id string) *provider.Call {
 	path, route := target{userID: id}.route()
-	return address{path, route, id, id}
+	call := lookupCall(path, route, id, "")
+	call.UserID = id
+	return call
 }
 
-func byEmail(email string) address {
-	return address{path: "/api/user?email=" + url.QueryEscape(email), route: "/api/user?email={email}", value: email}
+func byEmail(email, tenantID string) *provider.Call {
+	return lookupCall("/api/user?email="+url.QueryEscape(email), "/api/user?email={email}", email, tenantID)
 }
 
-func byUsername(username string) address {
-	return address{path: "/api/user?username=" + url.QueryEscape(username), route: "/api/user?username={username}", value: username}
+func byUsername(username, tenantID string) *provider.Call {
+	return lookupCall("/api/user?username="+url.QueryEscape(username), "/api/user?username={username}", username, tenantID)
 }
 
-func byLoginID(loginID string, types ...IdentityType) address {
+func byLoginID(loginID, tenantID string, types ...IdentityType) *provider.Call {
 	path := "/api/user?loginId=" + url.QueryEscape(loginID)
 	for _, t := range types {
 		path += "&loginIdTypes=" + url.QueryEscape(string(t))
 	}
-	return address{path: path, route: "/api/user?loginId={loginId}", value: loginID}
+	return lookupCall(path, "/api/user?loginId={loginId}", loginID, tenantID)
 }
 
-// checkedID returns an id as it is sent: what is no UUID could change the path, and
-// with it what is deleted.
-func checkedID(op, id string) (string, *userapi.Error) {
-	canonical, ok := uuid.Canonical(id)
-	if !ok {
-		check := provider.NativeCheck(Name)
-		check.Invalid("", "userId", mustBeUUID)
-		return "", provider.Invalid(Name, op, check.Faults())
+// lookupCall returns the call that reads a user of a tenant by a value.
+func lookupCall(path, route, value, tenantID string) *provider.Call {
+	return &provider.Call{
+		Call: transport.Call{
+			Operation: provider.OpLookup, Route: route, Method: http.MethodGet, Path: path,
+			Repeatable: true, Sign: inTenant(tenantID),
+		},
+		Lookup: true, Hidden: []string{value, tenantID},
 	}
-	return canonical, nil
-}
-
-func checkText(check *provider.Check, name, text string) {
-	if strings.TrimSpace(text) == "" || !utf8.ValidString(text) {
-		check.Invalid("", name, "must be valid UTF-8, and not blank")
-	}
-}
-
-// read reads one user of the client's tenant.
-func (s *UsersService) read(ctx context.Context, at address) (*GetUserResponse, error) {
-	resp, _, failure := s.core.lookUp(ctx, at, s.core.tenantID)
-	if failure != nil {
-		return nil, failure
-	}
-	return resp, nil
-}
-
-// lookUp reads one user of a tenant, and returns the reply too.
-func (c *core) lookUp(ctx context.Context, at address, tenantID string) (*GetUserResponse, *transport.Reply, *userapi.Error) {
-	resp := &GetUserResponse{}
-	reply, failure := c.ask(ctx, provider.OpLookup, http.MethodGet, at, tenantID, func(res *transport.Result) error {
-		resp.Meta = provider.NewMeta(res)
-		bad, _ := resp.decode(res.Reply.Body)
-		switch _, isID := uuid.Canonical(resp.User.ID); {
-		case bad != nil:
-		case !isID:
-			bad = errNoID
-		case resp.isOther(at.userID):
-			bad = errOtherUser
-		}
-		return bad
-	})
-	if failure != nil {
-		return nil, nil, failure
-	}
-	return resp, reply, nil
-}
-
-// remove deletes a user, in the way that the query asks for.
-func (s *UsersService) remove(ctx context.Context, id, query string) error {
-	id, failure := checkedID(provider.OpDelete, id)
-	if failure != nil {
-		return failure
-	}
-	at := byID(id)
-	at.path += query
-	at.route += query
-	_, failure = s.core.ask(ctx, provider.OpDelete, http.MethodDelete, at, s.core.tenantID, func(res *transport.Result) error {
-		return checkDeleted(res.Reply.Body)
-	})
-	if failure != nil {
-		return failure
-	}
-	return nil
-}
-
-// checkDeleted looks at the body of a delete that succeeded by its status. FusionAuth
-// sends none; a page is somebody else's answer.
-func checkDeleted(body []byte) error {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil
-	}
-	var resp CreateUserResponse
-	if bad, _ := resp.decode(body); !errors.Is(bad, errNoID) {
-		return bad
-	}
-	return nil
 }
 
 // saysAbsent reports whether a 404 is FusionAuth's own, which is empty. Source:
 // FusionAuth, "Users API", "Retrieve a User", response codes.
-func saysAbsent(a provider.Absence) bool {
-	return a.Blank || a.Has("fieldErrors") || a.Has("generalErrors")
-}
-
-// ask sends what may be sent twice, and has read look at the success.
-func (c *core) ask(
-	ctx context.Context, op, method string, at address, tenantID string, read func(*transport.Result) error,
-) (*transport.Reply, *userapi.Error) {
-	res := c.http.Do(ctx, &transport.Call{
-		Operation: op, Route: at.route,
-		Method: method, Path: at.path,
-		Repeatable: true,
-		Sign: func(r *http.Request, _ []byte) error {
-			c.auth.sign(r, tenantID)
-			return nil
-		},
-		Classify: provider.Repeatable(classify, saysAbsent),
-	})
-	mask := func() provider.Mask { return provider.NewMask(nil, "", c.auth(), tenantID, at.value) }
-	if !res.OK {
-		return nil, provider.AsLookupError(withUserID(newError(op, res, mask(), target{}), at.userID))
-	}
-	bad := res.Reply.ReadErr
-	if bad == nil {
-		bad = read(res)
-	}
-	if bad != nil {
-		return nil, provider.AsLookupError(withUserID(provider.MalformedSuccess(Name, op, res, mask(), bad, nil), at.userID))
-	}
-	return res.Reply, nil
+func saysAbsent(r *transport.Reply) bool {
+	return provider.IsBlank(r.Body) || provider.HasMembers(r.Body, "fieldErrors") || provider.HasMembers(r.Body, "generalErrors")
 }

@@ -1,6 +1,7 @@
 package fusionauth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -75,9 +76,9 @@ func (x Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
 // the package's documentation lists.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
-	m, failure := c.core.mapRequest(&req, false)
-	if failure != nil {
-		return nil, failure
+	m, err := c.core.mapRequest(&req, false)
+	if err != nil {
+		return nil, err
 	}
 	if m.to.userID == "" {
 		m.to.userID = uuid.New().String()
@@ -87,25 +88,34 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 
 // create sends a neutral request that was mapped.
 func (c *Client) create(ctx context.Context, req *userapi.CreateUserRequest, m mapped) (*userapi.User, error) {
-	resp, failure := c.Users.create(ctx, m.body, m.to)
-	if failure != nil {
-		provider.MaskRequest(failure, req)
-		if failure.User != nil {
-			failure.User.Unmapped = m.unmapped
-		}
-		return nil, failure
-	}
-	user := c.core.neutral(resp, m.to)
-	user.Unmapped = m.unmapped
-	return user, nil
+	return provider.CreateUser(ctx, c.core.Vendor, req, m.unmapped, createCall(m.body, m.to), c.core.newReply(m.to), m.native.User.accept(m.to))
 }
 
 // PreflightUser checks a request without sending anything.
 func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
-	if _, failure := c.core.mapRequest(&req, false); failure != nil {
-		return failure
+	_, err := c.core.mapRequest(&req, false)
+	return err
+}
+
+// randomID stands in a plan for an id that CreateUser would choose at random.
+const randomID = "{userId}"
+
+// PlanUser says what CreateUser would send, as userapi.Planner describes it. Its
+// UserID is the id that follows from Extra.UserID, ExternalID or IdempotencyKey. With
+// none of them CreateUser chooses one at random: UserID is then "", and the route is
+// /api/user/{userId}.
+func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
+	m, err := c.core.mapRequest(&req, false)
+	if err != nil {
+		return userapi.Plan{}, err
 	}
-	return nil
+	body, faults := provider.Encode(m.native.sent(userapi.Secret.String))
+	if faults != nil { // an attribute that encodes itself may fail now and then
+		return userapi.Plan{}, withUserID(provider.Invalid(Name, provider.OpCreate, faults), m.to.userID)
+	}
+	call := createCall(body, target{userID: cmp.Or(m.to.userID, randomID)})
+	call.UserID = m.to.userID
+	return provider.Plan(c.core.Vendor, call, call.Path, m.unmapped), nil
 }
 
 // mapped is a neutral request in the vendor's terms.
@@ -118,8 +128,9 @@ type mapped struct {
 
 // mapRequest turns a neutral request into the vendor's. The id is left empty where
 // the request gives none, which needsID refuses.
-func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped, *userapi.Error) {
+func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped, error) {
 	check := provider.NewCheck(Name, req)
+	check.Add(c.tenantFault...)
 	x := provider.Extension[Extra](&check, req.Extensions)
 	if x == nil {
 		x = &Extra{}
@@ -167,11 +178,8 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped,
 	check.Unmapped("ExternalID", req.ExternalID != "" && to.externalID == "")
 	r.check(&check)
 	body := r.encode(&check)
-	if faults := check.Faults(); len(faults) > 0 {
-		return mapped{}, withUserID(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
-	}
-	unmapped, _ := check.Done(provider.OpCreate)
-	return mapped{native: r, body: body, to: to, unmapped: unmapped}, nil
+	unmapped, err := check.Done(provider.OpCreate)
+	return mapped{native: r, body: body, to: to, unmapped: unmapped}, withUserID(err, to.userID)
 }
 
 // target finds the user's id and the tenant. An id that depends on a wrong value is
@@ -181,12 +189,12 @@ func (c *core) target(x *Extra, req *userapi.CreateUserRequest, check *provider.
 	tenantOK, ownOK, own := true, true, ""
 	if x.TenantID != "" {
 		if to.tenantID, tenantOK = uuid.Canonical(x.TenantID); !tenantOK {
-			check.Invalid("", "Extra.TenantID", mustBeUUID)
+			check.Invalid("", "Extra.TenantID", provider.MustBeUUID)
 		}
 	}
 	if x.UserID != "" {
 		if own, ownOK = uuid.Canonical(x.UserID); !ownOK {
-			check.Invalid("", "Extra.UserID", mustBeUUID)
+			check.Invalid("", "Extra.UserID", provider.MustBeUUID)
 		}
 	}
 	if tenantOK && ownOK {
@@ -235,31 +243,4 @@ func locale(check *provider.Check, tag string) string {
 		}
 	}
 	return strings.ReplaceAll(tag, "-", "_")
-}
-
-// neutral returns the user in the form that is common to all vendors.
-func (c *core) neutral(r *CreateUserResponse, to target) *userapi.User {
-	phone := r.User.MobilePhone
-	if c.phoneLogin {
-		phone = r.User.PhoneNumber
-	}
-	fullName := provider.Value(r.User.FullName)
-	if fullName == "" {
-		fullName = strings.TrimSpace(provider.Value(r.User.FirstName) + " " + provider.Value(r.User.LastName))
-	}
-	u := &userapi.User{
-		Provider:   Name,
-		ID:         r.User.ID,
-		Username:   provider.Value(r.User.Username),
-		Email:      provider.Value(r.User.Email),
-		Phone:      provider.Value(phone),
-		FullName:   fullName,
-		ExternalID: to.externalID,
-		CreatedAt:  r.User.InsertInstant.Time,
-		Proof:      userapi.ProofReply,
-		RequestID:  r.RequestID(),
-		Raw:        r.Raw(),
-	}
-	u.SetNative(r)
-	return u
 }

@@ -3,12 +3,13 @@ package fusionauth
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
@@ -32,10 +33,32 @@ type CreateUserResponse struct {
 	// VerificationIDs are the verifications that are under way.
 	VerificationIDs []Verification `json:"verificationIds,omitempty"`
 
-	// Meta gives the response the methods StatusCode, RequestID, Raw, which is the
-	// reply byte for byte, and Warnings.
-	*provider.Meta `json:"-"`
+	meta provider.Meta
+	view view
 }
+
+// A view says how a client sees a user.
+type view struct {
+	phoneLogin bool
+	externalID string // that of the neutral request which the id was made of
+}
+
+// newReply returns what a reply about a user is received into.
+func (c *core) newReply(to target) *reply {
+	return &reply{view: view{phoneLogin: c.phoneLogin, externalID: to.externalID}}
+}
+
+// StatusCode returns the reply's HTTP status; 0 for a value that no call returned.
+func (r *CreateUserResponse) StatusCode() int { return r.meta.StatusCode() }
+
+// RequestID returns "": FusionAuth's replies have no id of the request.
+func (r *CreateUserResponse) RequestID() string { return r.meta.RequestID() }
+
+// Raw returns the reply byte for byte. It may hold one-time tokens.
+func (r *CreateUserResponse) Raw() json.RawMessage { return r.meta.Raw() }
+
+// Warnings returns oddities of the reply that are not failures.
+func (r *CreateUserResponse) Warnings() []string { return r.meta.Warnings() }
 
 // Verification is a verification of an identity that is under way. Its id alone, or
 // with the code, verifies the identity.
@@ -155,16 +178,28 @@ func (u User) LogValue() slog.Value { return userShown.LogValue() }
 // documented: a number for a text and the like are converted, the others are left
 // unset.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
-	_, err := r.decode(data)
+	_, err := (*reply)(r).decode(data)
 	return err
 }
 
+// A reply is a CreateUserResponse that is being received.
+type reply CreateUserResponse
+
+// Receive is for provider.Reply, as all that follows.
+func (r *reply) Receive(m provider.Meta) { r.meta = m }
+
+// Decode reads the user.
+func (r *reply) Decode(from *transport.Reply) error {
+	bad, _ := r.decode(from.Body)
+	return bad
+}
+
 // decode reads a reply. bad is not nil when it is not what success looks like.
-func (r *CreateUserResponse) decode(data []byte) (bad, err error) {
-	*r = CreateUserResponse{Meta: r.Meta}
+func (r *reply) decode(data []byte) (bad, err error) {
+	*r = reply{meta: r.meta, view: r.view}
 	// Package json takes "ID" for "id", and the last of both, but not where a member
 	// of that name comes first: the id must be the one that FusionAuth's name has.
-	var reply struct {
+	var in struct {
 		OtherUser ignored `json:"USER"`
 		*members
 		User struct {
@@ -176,8 +211,8 @@ func (r *CreateUserResponse) decode(data []byte) (bad, err error) {
 		Errors        json.RawMessage `json:"errors"`
 		Error         json.RawMessage `json:"error"`
 	}
-	reply.members, reply.User.User = (*members)(r), &r.User
-	member, err := wire.Tolerate(json.Unmarshal(data, &reply))
+	in.members, in.User.User = (*members)(r), &r.User
+	member, err := wire.Tolerate(json.Unmarshal(data, &in))
 	if err != nil {
 		return err, err
 	}
@@ -187,13 +222,14 @@ func (r *CreateUserResponse) decode(data []byte) (bad, err error) {
 	if r.User.ID == "" {
 		r.User.ID = scanID(data)
 	}
-	for _, raw := range [...]json.RawMessage{reply.FieldErrors, reply.GeneralErrors, reply.Errors, reply.Error} {
-		if !isEmpty(raw) {
-			return errErrorInSuccess, nil
+	r.User.ID, _ = uuid.Canonical(r.User.ID)
+	for _, raw := range [...]json.RawMessage{in.FieldErrors, in.GeneralErrors, in.Errors, in.Error} {
+		if provider.HasContent(raw) {
+			return provider.ErrErrorInSuccess, nil
 		}
 	}
 	if r.User.ID == "" {
-		return errNoID, nil
+		return provider.ErrNoID, nil
 	}
 	return nil, nil
 }
@@ -210,12 +246,12 @@ func (*ignored) UnmarshalJSON([]byte) error { return nil }
 // decodeMembers decodes a reply that has members of another type than documented.
 // What holds others is decoded by itself, so that one of these does not cost it the
 // rest.
-func (r *CreateUserResponse) decodeMembers(data []byte) {
+func (r *reply) decodeMembers(data []byte) {
 	var top, user, twoFactor map[string]json.RawMessage
 	_ = json.Unmarshal(data, &top) // leaves it empty where there is no object
 	_ = json.Unmarshal(top["user"], &user)
 	_ = json.Unmarshal(user["twoFactor"], &twoFactor)
-	*r = CreateUserResponse{Meta: r.Meta}
+	*r = reply{meta: r.meta, view: r.view}
 	wire.DecodeMembers(data, (*members)(r))
 	r.VerificationIDs = decodeList[Verification](top["verificationIds"])
 	u := &r.User
@@ -245,42 +281,45 @@ func decodeList[T any](data []byte) (list []T) {
 	return list
 }
 
-var (
-	errNoID           = errors.New("fusionauth: the reply holds no user with an id")
-	errErrorInSuccess = errors.New("fusionauth: the reply has the status of a success and an error in it")
-	errOtherUser      = errors.New("fusionauth: the reply holds another user than the one that was asked for")
-)
+// Salvage reads user.id out of a reply that is broken.
+func (r *reply) Salvage(from *transport.Reply) { r.User.ID = scanID(from.Body) }
 
-// isOther reports whether the reply holds another user than the one with an id, which
-// is "" where any will do.
-func (r *CreateUserResponse) isOther(userID string) bool {
-	return userID != "" && r.User.ID != "" && !strings.EqualFold(r.User.ID, userID)
-}
-
-// isEmpty reports whether a member is missing, null, or an object, an array or a
-// text with nothing in it: FusionAuth writes errors that it does not have in any of
-// these forms.
-func isEmpty(raw json.RawMessage) bool {
-	if !wire.HasValue(raw) {
-		return true
-	}
-	var b bytes.Buffer
-	if json.Compact(&b, raw) != nil {
-		return false
-	}
-	switch b.String() {
-	case "{}", "[]", `""`:
-		return true
-	}
-	return false
-}
-
-// scanID reads user.id out of a reply that is broken, or where it is no text; ""
-// for none.
+// scanID reads user.id; "" for none.
 func scanID(data []byte) string {
-	id, ok := wire.ScanID(data, "user", "id")
+	text, ok := wire.ScanID(data, "user", "id")
 	if !ok {
 		return ""
 	}
-	return strings.TrimSpace(id)
+	id, _ := uuid.Canonical(strings.TrimSpace(text))
+	return id
+}
+
+// Neutral returns the user in the form that is common to all vendors.
+func (r *reply) Neutral() *userapi.User {
+	if r.User.ID == "" {
+		return nil
+	}
+	phone := r.User.MobilePhone
+	if r.view.phoneLogin {
+		phone = r.User.PhoneNumber
+	}
+	fullName := provider.Value(r.User.FullName)
+	if fullName == "" {
+		fullName = strings.TrimSpace(provider.Value(r.User.FirstName) + " " + provider.Value(r.User.LastName))
+	}
+	u := &userapi.User{
+		Provider:   Name,
+		ID:         r.User.ID,
+		Username:   provider.Value(r.User.Username),
+		Email:      provider.Value(r.User.Email),
+		Phone:      provider.Value(phone),
+		FullName:   fullName,
+		ExternalID: r.view.externalID,
+		CreatedAt:  r.User.InsertInstant.Time,
+		Proof:      userapi.ProofReply,
+		RequestID:  r.meta.RequestID(),
+		Raw:        r.meta.Raw(),
+	}
+	u.SetNative((*CreateUserResponse)(r))
+	return u
 }

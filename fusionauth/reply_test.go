@@ -18,8 +18,9 @@ func FuzzDecodeReply(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var r CreateUserResponse
-		bad, err := r.decode(body)
+		var in reply
+		bad, err := in.decode(body)
+		r := CreateUserResponse(in)
 		if err != nil && bad == nil {
 			t.Fatal("what cannot be decoded is good")
 		}
@@ -32,7 +33,6 @@ func FuzzDecodeReply(f *testing.F) {
 		if _, err := json.Marshal(&r); err != nil {
 			t.Fatal("what was decoded cannot be shown:", err)
 		}
-		c := &core{}
-		_ = c.neutral(&r, target{})
+		_ = in.Neutral()
 	})
 }

@@ -367,7 +367,7 @@ func showAll(secrets []userapi.Secret, show func(userapi.Secret) string) []strin
 // check finds what FusionAuth would refuse for certain.
 func (r *CreateUserRequest) check(c *provider.Check) {
 	u := &r.User
-	if !given(u.Email) && !given(u.Username) && !given(u.PhoneNumber) && len(r.VerificationIDs) == 0 {
+	if !provider.Given(u.Email) && !provider.Given(u.Username) && !provider.Given(u.PhoneNumber) && len(r.VerificationIDs) == 0 {
 		c.Required("Email", "user.email", "an e-mail address, a user name or a phone number to log in with must be set")
 	}
 	if u.Password == "" && !r.sendsSetPassword() {
@@ -461,14 +461,12 @@ func (r *CreateUserRequest) sendsSetPassword() bool {
 	return r.SendSetPasswordIdentityType != "" && r.SendSetPasswordIdentityType != SendSetPasswordDoNotSend
 }
 
-func given(s *string) bool { return strings.TrimSpace(provider.Value(s)) != "" }
-
 func checkID(c *provider.Check, path string, id *string) {
 	if id == nil {
 		return
 	}
 	if _, ok := uuid.Canonical(*id); !ok {
-		c.Invalid(neutralField(path), path, mustBeUUID)
+		c.Invalid(neutralField(path), path, provider.MustBeUUID)
 	}
 }
 

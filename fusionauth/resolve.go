@@ -18,27 +18,19 @@ var errNoKey = errors.New("fusionauth: the request holds nothing to look for: no
 // the package's documentation says in detail. It needs an API key with the right to
 // GET /api/user.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
-	m, failure := c.core.mapRequest(&req, false)
-	if failure != nil {
-		return nil, failure
+	m, err := c.core.mapRequest(&req, false)
+	if err != nil {
+		return nil, err
 	}
-	s := search{core: c.core, to: m.to, keys: c.core.keysOf(&m.native.User, &req), anyAge: since.IsZero()}
+	s := search{core: c.core, to: m.to, keys: c.core.keysOf(&m.native.User, m.to.tenantID, &req), anyAge: since.IsZero()}
 	if s.to.userID == "" && len(s.keys) == 0 {
 		return nil, &userapi.Error{
 			Provider: Name, Op: provider.OpResolve,
 			Code: provider.CodeAbsenceUnproven, Message: errNoKey.Error(), Err: errNoKey,
 		}
 	}
-	resolution := provider.Resolution{Provider: Name, CreatedAt: "user.insertInstant", Client: c.core.http, Look: s.look, UserID: s.to.userID}
-	user, err := resolution.Resolve(ctx, since)
-	if err != nil {
-		if errors.As(err, &failure) {
-			provider.MaskRequest(failure, &req)
-		}
-		return nil, err
-	}
-	user.Unmapped = m.unmapped
-	return user, nil
+	r := provider.Resolution{Vendor: c.core.Vendor, CreatedAt: "user.insertInstant", Look: s.look, UserID: s.to.userID}
+	return r.ResolveUser(ctx, &req, since, m.unmapped)
 }
 
 // RepeatUser creates once more a user that ResolveUser has proven absent. It is for
@@ -46,9 +38,9 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 // FusionAuth refuses a second user of that id, with a KindConflict that names userId,
 // should the first create have arrived late. Any other request is KindInvalid.
 func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
-	m, failure := c.core.mapRequest(&req, true)
-	if failure != nil {
-		return nil, failure
+	m, err := c.core.mapRequest(&req, true)
+	if err != nil {
+		return nil, err
 	}
 	return c.create(ctx, &req, m)
 }
@@ -68,46 +60,46 @@ type search struct {
 type key struct {
 	field, vendorField string
 	sent               string
-	at                 address
+	call               func() *provider.Call
 	has                func(*User) *string
 	like               func(sent, has string) provider.Match
 }
 
 func (k *key) compare(u *User) provider.Match {
-	return k.like(k.sent, strings.TrimSpace(provider.Value(k.has(u))))
+	return k.like(k.sent, trimmed(k.has(u)))
 }
 
 // keysOf returns the keys that are set, the strongest first.
-func (c *core) keysOf(u *NewUser, req *userapi.CreateUserRequest) (keys []key) {
-	add := func(sent *string, k key, at func(string) address) {
+func (c *core) keysOf(u *NewUser, tenantID string, req *userapi.CreateUserRequest) (keys []key) {
+	add := func(sent *string, k key, call func(string) *provider.Call) {
 		// FusionAuth trims them, and takes what is blank for unset.
-		if k.sent = strings.TrimSpace(provider.Value(sent)); k.sent != "" {
-			k.at = at(k.sent)
+		if k.sent = trimmed(sent); k.sent != "" {
+			k.call = func() *provider.Call { return call(k.sent) }
 			keys = append(keys, k)
 		}
 	}
 	add(u.Email, key{
 		field: "Email", vendorField: "user.email", like: provider.CompareText, has: func(u *User) *string { return u.Email },
-	}, func(email string) address { return byEmail(strings.ToLower(email)) })
+	}, func(email string) *provider.Call { return byEmail(strings.ToLower(email), tenantID) })
 	add(u.Username, key{
 		field: "Username", vendorField: "user.username", like: provider.CompareText, has: func(u *User) *string { return u.Username },
-	}, byUsername)
-	phone := key{vendorField: "user.phoneNumber", like: likePhone, has: func(u *User) *string { return u.PhoneNumber }}
+	}, func(username string) *provider.Call { return byUsername(username, tenantID) })
+	phone := key{vendorField: "user.phoneNumber", like: provider.ComparePhone, has: func(u *User) *string { return u.PhoneNumber }}
 	if c.phoneLogin && req.Phone != "" { // else it is Extra.PhoneNumber
 		phone.field = "Phone"
 	}
-	add(u.PhoneNumber, phone, func(number string) address { return byLoginID(number, IdentityPhoneNumber) })
+	add(u.PhoneNumber, phone, func(number string) *provider.Call { return byLoginID(number, tenantID, IdentityPhoneNumber) })
 	return keys
 }
 
 // look asks for every user that one of the request's keys finds. An id decides alone,
 // but where users of any age count: there the user may have been made without it.
-func (s *search) look(ctx context.Context) ([]*provider.Candidate, *userapi.Error) {
+func (s *search) look(ctx context.Context) ([]*provider.Candidate, error) {
 	if s.to.userID != "" {
-		_, c, failure := s.find(ctx, byID(s.to.userID), userapi.ProofID)
+		_, c, err := s.find(ctx, byID(s.to.userID), userapi.ProofID)
 		switch {
-		case failure != nil:
-			return nil, failure
+		case err != nil:
+			return nil, err
 		case c != nil:
 			c.AnyAge = s.to.idField == fieldIdempotencyKey
 			return []*provider.Candidate{c}, nil
@@ -122,9 +114,9 @@ func (s *search) look(ctx context.Context) ([]*provider.Candidate, *userapi.Erro
 		if slices.ContainsFunc(users, func(u *User) bool { return k.compare(u) == provider.Same }) {
 			continue // it is unique, and its user is found
 		}
-		u, c, failure := s.find(ctx, k.at, userapi.ProofMatch)
-		if failure != nil {
-			return nil, failure
+		u, c, err := s.find(ctx, k.call(), userapi.ProofMatch)
+		if err != nil {
+			return nil, err
 		}
 		if c != nil && !slices.ContainsFunc(users, func(other *User) bool { return other.ID == u.ID }) {
 			users, found = append(users, u), append(found, c)
@@ -135,23 +127,20 @@ func (s *search) look(ctx context.Context) ([]*provider.Candidate, *userapi.Erro
 
 // find reads one user and compares it with the request; both are nil where there is
 // none.
-func (s *search) find(ctx context.Context, at address, proof userapi.Proof) (*User, *provider.Candidate, *userapi.Error) {
-	resp, reply, failure := s.core.lookUp(ctx, at, s.to.tenantID)
-	switch {
-	case failure != nil && failure.Kind == userapi.KindNotFound:
-		return nil, nil, nil
-	case failure != nil:
-		return nil, nil, failure
+func (s *search) find(ctx context.Context, call *provider.Call, proof userapi.Proof) (*User, *provider.Candidate, error) {
+	resp, c, err := provider.Find(ctx, s.core.Vendor, call, proof, s.core.newReply(s.to), found(call))
+	if c == nil {
+		return nil, nil, err
 	}
-	user := s.core.neutral(resp, s.to)
-	user.Proof = proof
-	c := provider.NewCandidate(user, reply)
 	switch {
 	case proof == userapi.ProofID:
 		c.Compare(s.to.idField, "userId", provider.Same)
 	case s.to.userID != "" && s.to.idField != fieldIdempotencyKey:
 		// The request says who its user is, and this is another one.
 		c.Compare(s.to.idField, "userId", provider.Different)
+	}
+	if tenant := provider.Value(resp.User.TenantID); s.to.tenantID != "" && tenant != "" && !strings.EqualFold(tenant, s.to.tenantID) {
+		c.Compare("", "user.tenantId", provider.Different) // a look-up by id sees every tenant
 	}
 	if resp.User.Active != nil && !*resp.User.Active {
 		c.MarkUncertain() // a new user is active
@@ -161,49 +150,4 @@ func (s *search) find(ctx context.Context, at address, proof userapi.Proof) (*Us
 		c.Compare(k.field, k.vendorField, k.compare(&resp.User))
 	}
 	return &resp.User, c, nil
-}
-
-// minNational is how many digits of a number must be given for them to be one
-// without its country.
-const minNational = 7
-
-// likePhone compares a phone number with the E.164 form in which FusionAuth stores
-// it. A number without "+" is completed by the server, with the country of the
-// tenant's: what is sent may then be the end of what is stored.
-func likePhone(sent, has string) provider.Match {
-	sent = strings.ReplaceAll(sent, "(0)", "")
-	digits, plain := digitsOf(sent)
-	stored, _ := digitsOf(has)
-	national := strings.TrimLeft(digits, "0")
-	switch {
-	case stored == "":
-		return provider.Different
-	case digits == stored:
-		return provider.Same
-	case !plain:
-		return provider.Unsure
-	case strings.HasPrefix(sent, "+"):
-		return provider.Different
-	case len(national) >= minNational && strings.HasSuffix(stored, national):
-		return provider.Same
-	case strings.HasSuffix(stored, national), strings.HasSuffix(digits, stored):
-		return provider.Unsure
-	}
-	return provider.Different
-}
-
-// digitsOf returns a number's digits. It is not plain where something stands beside
-// them that may be read as digits, such as an extension or letters.
-func digitsOf(number string) (digits string, plain bool) {
-	plain = true
-	digits = strings.Map(func(r rune) rune {
-		switch {
-		case r >= '0' && r <= '9':
-			return r
-		case !strings.ContainsRune("+-./() ", r):
-			plain = false
-		}
-		return -1
-	}, number)
-	return digits, plain
 }

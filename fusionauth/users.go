@@ -1,6 +1,7 @@
 package fusionauth
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -19,37 +20,32 @@ type UsersService struct{ core *core }
 // the id that was asked for; everything else is an error, which has the id in its
 // UserID unless that was ServerAssigned.
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
-	check := provider.NativeCheck(Name)
+	check := s.core.check()
 	to := s.target(&req, &check)
 	req.check(&check)
 	checkSecret(&check, "user.password", req.User.Password)
 	body := req.encode(&check)
-	if faults := check.Faults(); len(faults) > 0 {
-		return nil, withUserID(provider.Invalid(Name, provider.OpCreate, faults), to.userID)
+	if _, err := check.Done(provider.OpCreate); err != nil {
+		return nil, withUserID(err, to.userID)
 	}
 	if to.userID == "" && req.UserID != ServerAssigned {
 		to.userID = uuid.New().String()
 	}
-	resp, failure := s.create(ctx, body, to)
-	if failure != nil {
-		return nil, failure
-	}
-	return resp, nil
+	resp, err := provider.Create(ctx, s.core.Vendor, createCall(body, to), new(reply), req.User.accept(to))
+	return (*CreateUserResponse)(resp), err
 }
 
 // target reads the user's id and the tenant off a native request. The id is left
 // empty where none is given.
 func (s *UsersService) target(req *CreateUserRequest, check *provider.Check) target {
 	to := target{tenantID: s.core.tenantID}
-	var ok bool
 	if req.TenantID != "" {
-		if to.tenantID, ok = uuid.Canonical(req.TenantID); !ok {
-			check.Invalid("", "CreateUserRequest.TenantID", mustBeUUID)
-		}
+		to.tenantID = check.UUID("", "CreateUserRequest.TenantID", req.TenantID)
 	}
 	if req.UserID != "" && req.UserID != ServerAssigned {
+		var ok bool
 		if to.userID, ok = uuid.Canonical(req.UserID); !ok {
-			check.Invalid("", "CreateUserRequest.UserID", mustBeUUID+", ServerAssigned, or empty for a random one")
+			check.Invalid("", "CreateUserRequest.UserID", provider.MustBeUUID+"; ServerAssigned; or empty for a random one")
 		}
 	}
 	if own := provider.Value(req.User.ID); own != "" {
@@ -64,56 +60,36 @@ func (s *UsersService) target(req *CreateUserRequest, check *provider.Check) tar
 }
 
 // createCall returns the call that creates a user from a body.
-func (c *core) createCall(body []byte, to target) *transport.Call {
+func createCall(body []byte, to target) *provider.Call {
 	path, template := to.route()
-	return &transport.Call{
-		Operation: provider.OpCreate, Route: template,
-		Method: http.MethodPost, Path: path,
-		ContentType: "application/json", Body: body,
-		Sign: func(r *http.Request, _ []byte) error {
-			c.auth.sign(r, to.tenantID)
-			return nil
+	return &provider.Call{
+		Call: transport.Call{
+			Operation: provider.OpCreate, Route: template,
+			Method: http.MethodPost, Path: path,
+			ContentType: "application/json", Body: body, Sign: inTenant(to.tenantID),
 		},
-		Classify: classify,
+		UserID: to.userID, Hidden: []string{to.userID, to.tenantID},
+		Fields: map[string]string{"userId": to.idField},
 	}
 }
 
-// create sends the body of a request that has been checked.
-func (s *UsersService) create(ctx context.Context, body []byte, to target) (*CreateUserResponse, *userapi.Error) {
-	call := s.core.createCall(body, to)
-	res := s.core.http.Do(ctx, call)
-	mask := func() provider.Mask {
-		return provider.NewMask(body, call.ContentType, s.core.auth(), to.userID, to.tenantID)
+// accept returns what refuses a reply that shows another user than was sent.
+func (u *NewUser) accept(to target) func(*reply, *transport.Result) error {
+	return func(r *reply, _ *transport.Result) error {
+		return cmp.Or(
+			provider.Contradicts(to.userID, r.User.ID, provider.CompareText),
+			provider.Contradicts(trimmed(u.Email), trimmed(r.User.Email), provider.CompareText),
+			provider.Contradicts(trimmed(u.Username), trimmed(r.User.Username), provider.CompareText),
+		)
 	}
-	if !res.OK {
-		return nil, withUserID(newError(provider.OpCreate, res, mask(), to), to.userID)
-	}
-	resp := &CreateUserResponse{Meta: provider.NewMeta(res)}
-	bad, err := resp.decode(res.Reply.Body)
-	if err != nil {
-		resp.User.ID = scanID(res.Reply.Body)
-	}
-	if res.Reply.ReadErr != nil {
-		bad = res.Reply.ReadErr
-	}
-	isOther := resp.isOther(to.userID)
-	if bad == nil && isOther {
-		bad = errOtherUser
-	}
-	if bad == nil {
-		return resp, nil
-	}
-	var user *userapi.User
-	if resp.User.ID != "" && !isOther {
-		user = s.core.neutral(resp, to)
-	}
-	return nil, withUserID(provider.MalformedSuccess(Name, provider.OpCreate, res, mask(), bad, user), to.userID)
 }
 
-// withUserID notes the id that the user has or would have.
-func withUserID(e *userapi.Error, userID string) *userapi.Error {
-	if e.UserID == "" {
+func trimmed(s *string) string { return strings.TrimSpace(provider.Value(s)) }
+
+// withUserID adds to an error the id that the user would have.
+func withUserID(err error, userID string) error {
+	if e, ok := err.(*userapi.Error); ok && e.UserID == "" {
 		e.UserID = userID
 	}
-	return e
+	return err
 }

@@ -169,13 +169,17 @@ func TestUserIDOfNativeRequest(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c, mock := newClient(t)
-			got := reply(mock, 200, `{"user":{"id":"`+lastSegment(tt.path)+`"}}`)
+			id := userID
+			if tt.userID != fusionauth.ServerAssigned {
+				id = lastSegment(tt.path)
+			}
+			got := reply(mock, 200, `{"user":{"id":"`+id+`"}}`)
 			req := minimal()
 			req.UserID, req.User.ID = tt.userID, tt.own
 			resp, err := c.Users.Create(t.Context(), req)
 			require.NoError(t, err)
 			assert.Equal(t, tt.path, got.path)
-			assert.Equal(t, lastSegment(tt.path), resp.User.ID)
+			assert.Equal(t, id, resp.User.ID)
 		})
 	}
 }
@@ -351,7 +355,8 @@ func TestVendorsSampleResponse(t *testing.T) {
 	c, mock := newClient(t)
 	reply(mock, 200, string(sample))
 	req := minimal()
-	req.UserID = sampleID(t, sample)
+	req.UserID, req.User.Email = sampleID(t, sample), nil
+	req.User.PhoneNumber = new("+13035551212") // which is not compared
 	resp, err := c.Users.Create(t.Context(), req)
 	require.NoError(t, err)
 
@@ -486,7 +491,7 @@ func TestReplyClaimsNothingThatWasNotSaid(t *testing.T) {
 		"emailVerificationId": 17, "token": {}, "registrationVerificationIds": [], "tokenExpirationInstant": 1594755001001,
 		"verificationIds": [{"id": 7, "type": "email", "value": {}}, 5, null],
 		"user": {
-			"id": "{id}", "active": "true", "verified": "perhaps", "email": 7, "fullName": {}, "lastName": true, "username": "jane",
+			"id": "{id}", "active": "true", "verified": "perhaps", "parentEmail": 7, "fullName": {}, "lastName": true, "username": "jane",
 			"preferredLanguages": "en", "insertInstant": 1594755001001, "timezone": [], "usernameStatus": 3, "data": {"big": 9007199254740993},
 			"twoFactor": {"methods": [{"lastUsed": "no", "email": "jane@example.com", "secret": 5}, "x"], "recoveryCodes": {}},
 			"identities": [{"primary": 1, "verified": "false", "value": 13, "type": {"name": "username"}}, {"value": "jane"}],
@@ -505,7 +510,7 @@ func TestReplyClaimsNothingThatWasNotSaid(t *testing.T) {
 	assert.Equal(t, userID, u.ID)
 	assert.Equal(t, new(true), u.Active)
 	assert.Nil(t, u.Verified)
-	assert.Equal(t, new("7"), u.Email)
+	assert.Equal(t, new("7"), u.ParentEmail)
 	assert.Nil(t, u.FullName)
 	assert.Equal(t, new("true"), u.LastName)
 	assert.Equal(t, new("jane"), u.Username)

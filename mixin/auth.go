@@ -32,10 +32,20 @@ type authorizer struct {
 // for concurrent use: a call's attempts come one after the other.
 type attempt struct {
 	auth   *authorizer
-	call   transport.Call
-	id     string // its request id
-	token  string
+	id     string        // its request id
 	offset time.Duration // what its token's dates were moved by
+}
+
+// prepare has a call signed, classified and completed.
+func (a *authorizer) prepare(call *provider.Call) {
+	at := &attempt{auth: a}
+	call.Sign, call.Classify, call.Finish = at.sign, at.classify, at.finish
+	switch {
+	case call.Lookup:
+		call.Classify = at.classifyLookup
+	case call.Renew != nil:
+		call.Classify = at.classifyOnce
+	}
 }
 
 // sign dates and signs one attempt. Source: Mixin's docs, app/guide/generate-jwt-token.
@@ -58,7 +68,7 @@ func (a *attempt) sign(r *http.Request, body []byte) error {
 	values := []string{id, "Bearer " + token}
 	r.Header[requestIDHeader] = values[0:1:1]
 	r.Header["Authorization"] = values[1:2:2]
-	a.id, a.token, a.offset = id, token, offset
+	a.id, a.offset = id, offset
 	return nil
 }
 
@@ -88,20 +98,15 @@ func (a *attempt) skewed(r *transport.Reply) bool {
 	return true
 }
 
-// requestID returns the id of the reply or, where there is none, the one that was
-// sent; and a warning where the two are not the same.
-func (a *attempt) requestID(res *transport.Result) (id string, warnings []string) {
-	switch got := res.RequestID; {
-	case got == "":
-		return a.id, nil
-	case got == a.id:
-		return got, nil
+// finish gives a result without a request id the one that was sent, and returns a warning
+// where the reply has another.
+func (a *attempt) finish(res *transport.Result) (warnings []string) {
+	switch res.RequestID {
+	case a.id:
+	case "":
+		res.RequestID = a.id
 	default:
-		return got, []string{"the reply carries another request's id than the one that was sent, " + a.id}
+		warnings = []string{"the reply carries another request's id than the one that was sent, " + a.id}
 	}
-}
-
-// mask takes the values of the request, and its token, out of what Mixin says.
-func (a *attempt) mask(more ...string) provider.Mask {
-	return provider.NewMask(a.call.Body, a.call.ContentType, append(more, a.token)...)
+	return warnings
 }

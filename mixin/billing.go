@@ -29,10 +29,20 @@ type Billing struct {
 	// /apps/property tells; "" where Mixin refuses to tell it.
 	UserPrice Decimal `json:"user_price"`
 
-	// Meta gives the bill the methods StatusCode, RequestID, Raw, which is the reply byte
-	// for byte, and Warnings.
-	*provider.Meta `json:"-"`
+	meta provider.Meta
 }
+
+// StatusCode returns the reply's HTTP status; 0 for a value that no call returned.
+func (b *Billing) StatusCode() int { return b.meta.StatusCode() }
+
+// RequestID returns the reply's X-Request-Id or, where it has none, the one that was sent.
+func (b *Billing) RequestID() string { return b.meta.RequestID() }
+
+// Raw returns the reply byte for byte.
+func (b *Billing) Raw() json.RawMessage { return b.meta.Raw() }
+
+// Warnings returns oddities of the reply that are not failures.
+func (b *Billing) Warnings() []string { return b.meta.Warnings() }
 
 // BillingCost is what an application has used: by users that it made, and by the rest.
 type BillingCost struct {
@@ -46,19 +56,16 @@ type BillingCost struct {
 // is an error of KindProtocol. A price that Mixin refuses to tell is no failure, and is
 // "". An error's Outcome says nothing of any user. Passing failures are tried again.
 func (c *Client) Billing(ctx context.Context) (*Billing, error) {
-	bill, failure := c.core.bill(ctx)
-	if failure != nil {
-		return nil, failure
+	bill, err := c.core.bill(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if bill.UserPrice, failure = c.core.price(ctx); failure != nil && !refusesPrice(failure.Kind) {
-		return nil, failure
+	// Mixin's Node SDK has the price for official applications alone.
+	bill.UserPrice, err = c.core.price(ctx)
+	if err != nil && !errors.Is(err, userapi.ErrForbidden) && !errors.Is(err, userapi.ErrNotFound) && !errors.Is(err, userapi.ErrUnauthorized) {
+		return nil, err
 	}
 	return bill, nil
-}
-
-// refusesPrice: Mixin's Node SDK has the price for official applications alone.
-func refusesPrice(kind userapi.Kind) bool {
-	return kind == userapi.KindForbidden || kind == userapi.KindNotFound || kind == userapi.KindUnauthorized
 }
 
 // codeNoCredit is the Error.Code, ours, of a create that RequireCredit refuses.
@@ -72,12 +79,12 @@ func (c *core) checkCredit(ctx context.Context) error {
 	if !c.requireCredit {
 		return nil
 	}
-	bill, failure := c.bill(ctx)
-	if failure == nil {
-		bill.UserPrice, failure = c.price(ctx)
+	bill, err := c.bill(ctx)
+	if err == nil {
+		bill.UserPrice, err = c.price(ctx)
 	}
-	if failure != nil {
-		return provider.NotPrepared(ctx, Name, provider.OpCreate, failure)
+	if err != nil {
+		return provider.NotPrepared(ctx, Name, provider.OpCreate, err)
 	}
 	if !bill.covers() {
 		return &userapi.Error{
@@ -126,15 +133,15 @@ var (
 	errNoPrice  = errors.New("mixin: the reply holds no price as a decimal")
 )
 
-func (c *core) bill(ctx context.Context) (*Billing, *userapi.Error) {
+func (c *core) bill(ctx context.Context) (*Billing, error) {
 	bill := &Billing{}
-	failure := c.read(ctx, "/safe/apps/{app_id}/billing", "/safe/apps/"+c.auth.userID+"/billing", func(data json.RawMessage, meta *provider.Meta) error {
+	err := c.read(ctx, "/safe/apps/{app_id}/billing", "/safe/apps/"+c.auth.userID+"/billing", func(data json.RawMessage, meta provider.Meta) error {
 		var reply struct {
 			AppID wire.Text `json:"app_id"`
 			*Billing
 		}
 		reply.Billing = bill
-		bill.Meta = meta
+		bill.meta = meta
 		if json.Unmarshal(data, &reply) != nil {
 			return errNoBill
 		}
@@ -148,70 +155,70 @@ func (c *core) bill(ctx context.Context) (*Billing, *userapi.Error) {
 		return nil
 	})
 	bill.UserPrice = ""
-	return bill, failure
+	return bill, err
 }
 
-func (c *core) price(ctx context.Context) (Decimal, *userapi.Error) {
+func (c *core) price(ctx context.Context) (Decimal, error) {
 	if c.userPrice != "" {
 		return c.userPrice, nil
 	}
 	var reply struct {
 		Price Decimal `json:"price"`
 	}
-	failure := c.read(ctx, "/apps/property", "/apps/property", func(data json.RawMessage, _ *provider.Meta) error {
+	err := c.read(ctx, "/apps/property", "/apps/property", func(data json.RawMessage, _ provider.Meta) error {
 		if json.Unmarshal(data, &reply) != nil || !isPrice(reply.Price) {
 			return errNoPrice
 		}
 		return nil
 	})
-	if failure != nil {
-		return "", failure
+	if err != nil {
+		return "", err
 	}
 	return reply.Price, nil
 }
 
 // read gets what decode finds under "data" in a reply.
-func (c *core) read(ctx context.Context, route, path string, decode func(json.RawMessage, *provider.Meta) error) *userapi.Error {
-	attempt := &attempt{auth: c.auth, call: transport.Call{
-		Operation: opBilling, Route: route,
-		Method: http.MethodGet, Path: path, Repeatable: true,
+func (c *core) read(ctx context.Context, route, path string, decode func(json.RawMessage, provider.Meta) error) error {
+	call := &provider.Call{Call: transport.Call{
+		Operation: opBilling, Route: route, Method: http.MethodGet, Path: path, Repeatable: true,
 	}}
-	attempt.call.Sign, attempt.call.Classify = attempt.sign, provider.Repeatable(attempt.classify, saysAbsent)
-	res := c.http.Do(ctx, &attempt.call)
-	var warnings []string
-	res.RequestID, warnings = attempt.requestID(res)
-	if !res.OK {
-		return notOfUsers(newError(opBilling, res, attempt.mask()))
+	_, err := provider.Read(ctx, c.Vendor, call, &dataReply{decode: decode}, nil)
+	if e, ok := err.(*userapi.Error); ok && e.Attempts > 0 {
+		e.Outcome = userapi.OutcomeUnknown // it says nothing of any user
 	}
-	var reply struct {
+	return err
+}
+
+// A dataReply is a reply of which decode reads what stands under "data".
+type dataReply struct {
+	decode func(json.RawMessage, provider.Meta) error
+	meta   provider.Meta
+}
+
+// Receive is for provider.Reply, as all that follows.
+func (r *dataReply) Receive(m provider.Meta) { r.meta = m }
+
+// Decode reads the data.
+func (r *dataReply) Decode(from *transport.Reply) error {
+	var in struct {
 		Data   json.RawMessage `json:"data"`
 		Errors json.RawMessage `json:"errors"`
 	}
-	bad := res.Reply.ReadErr
 	switch {
-	case bad != nil:
-	case errorMember(res.Reply.Body) != nil:
-		bad = fmt.Errorf("%w: %w", errErrorInSuccess, decodeError(res.Reply.Status, res.Reply.Header, res.Reply.Body))
-	case json.Unmarshal(res.Reply.Body, &reply) != nil || !bytes.HasPrefix(bytes.TrimSpace(reply.Data), []byte("{")):
-		bad = errNoData
-	case wire.HasValue(reply.Errors):
-		bad = errErrorInSuccess
-	default:
-		bad = decode(reply.Data, provider.NewMeta(res, warnings...))
+	case errorMember(from.Body) != nil:
+		return fmt.Errorf("%w: %w", provider.ErrErrorInSuccess, decodeError(from.Status, from.Header, from.Body))
+	case json.Unmarshal(from.Body, &in) != nil || !bytes.HasPrefix(bytes.TrimSpace(in.Data), []byte("{")):
+		return errNoData
+	case provider.HasContent(in.Errors):
+		return provider.ErrErrorInSuccess
 	}
-	if bad != nil {
-		return notOfUsers(provider.MalformedSuccess(Name, opBilling, res, attempt.mask(), bad, nil))
-	}
-	return nil
+	return r.decode(in.Data, r.meta)
 }
 
-var errNoData = errors.New("mixin: the reply is no JSON object with data in it")
+// Salvage does nothing: a part of a bill is of no use.
+func (r *dataReply) Salvage(*transport.Reply) {}
 
-// notOfUsers gives a failed read the outcome that it shows of any user: none. What was
-// refused here was not sent.
-func notOfUsers(e *userapi.Error) *userapi.Error {
-	if e.Attempts > 0 {
-		e.Outcome = userapi.OutcomeUnknown
-	}
-	return e
-}
+// Neutral returns nil: a bill is not a user.
+func (r *dataReply) Neutral() *userapi.User { return nil }
+
+var errNoData = errors.New("mixin: the reply is not a JSON object with data in it")

@@ -14,7 +14,6 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -124,7 +123,7 @@ type Client struct {
 
 // core is what the client's services share. Keys stand in closures alone.
 type core struct {
-	http *transport.Client
+	*provider.Vendor
 	auth *authorizer
 	// sessionKey asks Config.SessionKeys; nil without one.
 	sessionKey func(context.Context, userapi.CreateUserRequest) (crypto.Signer, error)
@@ -157,7 +156,11 @@ func New(cfg Config) (*Client, error) {
 		Header:          header,
 		RequestIDHeader: requestIDHeader,
 	})
-	c := &core{http: client, auth: auth, requireCredit: cfg.RequireCredit, userPrice: cfg.UserPrice}
+	v := &provider.Vendor{
+		Name: Name, HTTP: client, CredentialHeader: "Authorization",
+		Prepare: auth.prepare, Absent: saysAbsent, Explain: explain,
+	}
+	c := &core{Vendor: v, auth: auth, requireCredit: cfg.RequireCredit, userPrice: cfg.UserPrice}
 	if cfg.UserPrice != "" && !isPrice(cfg.UserPrice) {
 		check.Invalid("", "Config.UserPrice", "must be a decimal that is not negative, such as 0.5")
 	}
@@ -251,27 +254,13 @@ func fault(err error) string {
 
 // canonicalID returns a UUID in the form that Mixin writes.
 func canonicalID(check *provider.Check, setting, id string) string {
-	canonical, ok := uuid.Canonical(id)
-	switch {
-	case id == "":
+	if id == "" {
 		check.Required("", setting, "must be set")
-	case !ok:
-		check.Invalid("", setting, "must be a UUID of 36 characters, such as 06aed1e3-bd77-4a59-991a-5bb5ae6fbb09")
+		return ""
 	}
-	return canonical
+	return check.UUID("", setting, id)
 }
 
 // CloseIdleConnections closes the connections that are kept for later use. A
 // transport that came with the caller's http.Client is asked to do the same.
-func (c *Client) CloseIdleConnections() { c.core.http.CloseIdleConnections() }
-
-// Format shows the type alone.
-func (c Client) Format(f fmt.State, verb rune) { clientShown.Format(f, verb) }
-
-// LogValue is like Format.
-func (c Client) LogValue() slog.Value { return clientShown.LogValue() }
-
-// MarshalJSON is like Format.
-func (c Client) MarshalJSON() ([]byte, error) { return clientShown.MarshalJSON() }
-
-var clientShown = provider.Shown{Type: "mixin.Client"}
+func (c *Client) CloseIdleConnections() { c.core.HTTP.CloseIdleConnections() }

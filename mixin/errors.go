@@ -228,12 +228,11 @@ var neutralField = map[string]string{
 // maxFieldErrors is how many faults are taken over from a reply.
 const maxFieldErrors = 100
 
-// newError makes the error that the caller gets.
-func newError(op string, res *transport.Result, mask provider.Mask) *userapi.Error {
-	e := provider.NewError(Name, op, res, mask)
-	vendor, ok := res.Err.(*APIError)
+// explain adds what Mixin says to the error that the caller gets.
+func explain(e *userapi.Error, cause error, _ *provider.Call, mask provider.Mask) {
+	vendor, ok := cause.(*APIError)
 	if !ok {
-		return e
+		return
 	}
 	if vendor.Code != 0 {
 		e.Code = strconv.Itoa(vendor.Code)
@@ -258,7 +257,6 @@ func newError(op string, res *transport.Result, mask provider.Mask) *userapi.Err
 		}
 	}
 	e.Message = mask.Text(cmp.Or(vendor.Description, strings.Join(vendor.Errors[base], "; ")))
-	return e
 }
 
 // addExtra finds the fields that an error's extra names: its type and members are

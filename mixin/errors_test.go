@@ -201,8 +201,7 @@ func TestFieldErrors(t *testing.T) {
 			t.Parallel()
 			body := `{"error":{"status":202,"code":10002,"description":"Bot User has an invalid field","extra":` + extra + `}}`
 			reply := &transport.Reply{Status: 202, Body: []byte(body)}
-			res := &transport.Result{Classification: classify(reply), Reply: reply, RequestID: "r"}
-			e := newError(provider.OpCreate, res, provider.NewMask([]byte(`{"full_name":"Bot User"}`), "application/json"))
+			e := refused(reply, []byte(`{"full_name":"Bot User"}`))
 			assert.Equal(t, want, e.FieldErrors)
 			assert.Equal(t, "10002", e.Code)
 			assert.Equal(t, "[…] has an invalid field", e.Message)
@@ -213,10 +212,16 @@ func TestFieldErrors(t *testing.T) {
 	}
 }
 
+// refused is the error of a create that was answered with a reply.
+func refused(r *transport.Reply, body []byte) *userapi.Error {
+	v := provider.Vendor{Name: Name, Explain: explain}
+	return v.Refused(createCall(body), &transport.Result{Classification: classify(r), Reply: r})
+}
+
 func TestGenericErrorsAreFields(t *testing.T) {
 	t.Parallel()
 	reply := &transport.Reply{Status: 422, Body: []byte(`{"errors":{"full_name":["a","b"],"base":["c","d"]}}`)}
-	e := newError(provider.OpCreate, &transport.Result{Classification: classify(reply), Reply: reply}, provider.Mask{})
+	e := refused(reply, nil)
 	assert.Equal(t, []userapi.FieldError{
 		{Field: "FullName", VendorField: "full_name", Code: "invalid", Message: "a"},
 		{Field: "FullName", VendorField: "full_name", Code: "invalid", Message: "b"},
@@ -232,7 +237,7 @@ func TestFieldErrorsAreBounded(t *testing.T) {
 		`{"errors":{"a":[` + strings.Repeat(`"x",`, 500) + `"y"]}}`,
 	} {
 		reply := &transport.Reply{Status: 422, Body: []byte(body)}
-		e := newError(provider.OpCreate, &transport.Result{Classification: classify(reply), Reply: reply}, provider.Mask{})
+		e := refused(reply, nil)
 		assert.Len(t, e.FieldErrors, 100)
 	}
 }
@@ -277,7 +282,7 @@ func FuzzDecodeError(f *testing.F) {
 			require.True(t, status >= 200 && status < 300)
 			return
 		}
-		got := newError(provider.OpCreate, &transport.Result{Classification: v, Reply: reply}, provider.NewMask(body, "application/json"))
+		got := refused(reply, body)
 		require.Equal(t, status, got.StatusCode)
 		require.NotContains(t, got.Error(), "\n")
 		require.NotEqual(t, userapi.OutcomeNotSent, got.Outcome)
@@ -297,8 +302,9 @@ func FuzzDecodeResponse(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var r CreateUserResponse
-		bad, err := r.decode(body)
+		var in reply
+		bad, err := in.decode(body)
+		r := CreateUserResponse(in)
 		require.True(t, err == nil || bad != nil, "an error that is no fault")
 		if bad == nil {
 			_, ok := uuid.Canonical(r.UserID)

@@ -330,7 +330,7 @@ func (d *SessionKeyDir) UserCreated(_ context.Context, req userapi.CreateUserReq
 	fail := func(err error) error { return &KeyFileError{Path: d.file(name), State: r.State, Err: err} }
 	switch {
 	case resp == nil || resp.UserID == "":
-		return fail(errNoID)
+		return fail(provider.ErrNoID)
 	case resp.StatusCode() == 0 && !isUserByHand(resp):
 		return fail(errNoIDs)
 	case r.UserID != "" && r.UserID != resp.UserID,

@@ -58,7 +58,6 @@ func TestNothingShowsAKey(t *testing.T) {
 			}
 			assert.Equal(t, "mixin.Config{credential: "+keyKind(key)+"}", printed(t, cfg)["%+v"])
 			assert.Equal(t, "mixin.Extra{session_key: "+keyKind(key)+"}", printed(t, extra)["%+v"])
-			assert.Equal(t, "mixin.Client{}", printed(t, c)["%+v"])
 			assert.Equal(t, "mixin.Config{credential: none}", printed(t, Config{})["%v"])
 			assert.Equal(t, "mixin.Config{credential: token signer}", printed(t, Config{TokenSigner: remote(key)})["%v"])
 

@@ -2,13 +2,10 @@ package mixin
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -21,30 +18,18 @@ type GetUserResponse = CreateUserResponse
 // Mixin's Android client.
 const codeUserNotFound = 10404
 
-var (
-	errOtherUser = errors.New("mixin: the reply holds another user than the one that was asked for")
-	errNoCode    = errors.New("mixin: the status is 404 and the body has no code of Mixin's: it does not say that the user does not exist")
-)
-
 // Get reads the user with the given id, a UUID, by GET /users/{user_id}. A user that
 // does not exist is an error that matches userapi.ErrNotFound. The Outcome of an error
 // speaks of the user: OutcomeRejected means that it does not exist, OutcomeUnknown that
 // the call could not tell. Passing failures are tried again, and a refused token as for
 // Create. Source: Mixin's docs, "Read User".
 func (s *UsersService) Get(ctx context.Context, userID string) (*GetUserResponse, error) {
-	id, ok := uuid.Canonical(userID)
-	if !ok {
-		check := provider.NativeCheck(Name)
-		check.Invalid("", "user_id", "must be a UUID of 36 characters, such as 06aed1e3-bd77-4a59-991a-5bb5ae6fbb09")
-		_, err := check.Done(provider.OpLookup)
+	check := provider.NativeCheck(Name)
+	id := check.UUID("", "user_id", userID)
+	if _, err := check.Done(provider.OpLookup); err != nil {
 		return nil, err
 	}
-	resp, failure := s.get(ctx, "/users/{user_id}", "/users/"+id, id)
-	if failure != nil {
-		failure.UserID = id
-		return nil, failure
-	}
-	return resp, nil
+	return s.get(ctx, "/users/{user_id}", "/users/"+id, id)
 }
 
 // Me reads the user that the client signs as, by GET /me: with a new user's keystore that
@@ -53,20 +38,14 @@ func (s *UsersService) Get(ctx context.Context, userID string) (*GetUserResponse
 // Get; a user that does not exist is refused as one whose token is wrong. Source:
 // Mixin's docs, "Read Profile".
 func (s *UsersService) Me(ctx context.Context) (*GetUserResponse, error) {
-	resp, failure := s.self(ctx, "/me")
-	if failure != nil {
-		return nil, failure
-	}
-	return resp, nil
+	return s.self(ctx, "/me")
 }
 
 // self reads the user that the client signs as.
-func (s *UsersService) self(ctx context.Context, path string) (*GetUserResponse, *userapi.Error) {
-	id := s.core.auth.userID
-	resp, failure := s.get(ctx, path, path, id)
-	if failure != nil {
-		failure.UserID = id
-		return nil, failure
+func (s *UsersService) self(ctx context.Context, path string) (*GetUserResponse, error) {
+	resp, err := s.get(ctx, path, path, s.core.auth.userID)
+	if err != nil {
+		return nil, err
 	}
 	// Mixin has taken a token of that key.
 	resp.sessionSecret = s.core.auth.sessionSecret
@@ -74,53 +53,34 @@ func (s *UsersService) self(ctx context.Context, path string) (*GetUserResponse,
 }
 
 // get reads the user with an id that has been checked.
-func (s *UsersService) get(ctx context.Context, route, path, id string) (*GetUserResponse, *userapi.Error) {
-	attempt := &attempt{auth: s.core.auth, call: transport.Call{
+func (s *UsersService) get(ctx context.Context, route, path, id string) (*GetUserResponse, error) {
+	call := &provider.Call{Lookup: true, UserID: id, Call: transport.Call{
 		Operation: provider.OpLookup, Route: route,
 		Method: http.MethodGet, Path: path, Repeatable: true,
 	}}
-	attempt.call.Sign, attempt.call.Classify = attempt.sign, classifyLookup(attempt.classify)
-	res := s.core.http.Do(ctx, &attempt.call)
-	var warnings []string
-	res.RequestID, warnings = attempt.requestID(res)
-	if !res.OK {
-		return nil, provider.AsLookupError(newError(provider.OpLookup, res, attempt.mask()))
-	}
-	resp := &GetUserResponse{Meta: provider.NewMeta(res, warnings...)}
-	bad, _ := resp.decode(res.Reply.Body)
-	switch {
-	case res.Reply.ReadErr != nil:
-		bad = res.Reply.ReadErr
-	case errors.Is(bad, errErrorInSuccess):
-		bad = fmt.Errorf("%w: %w", bad, decodeError(res.Reply.Status, res.Reply.Header, res.Reply.Body))
-	case bad == nil && resp.UserID != id:
-		bad = errOtherUser
-	}
-	if bad != nil {
-		return nil, provider.AsLookupError(provider.MalformedSuccess(Name, provider.OpLookup, res, attempt.mask(), bad, nil))
-	}
-	return resp, nil
+	resp, err := provider.Read(ctx, s.core.Vendor, call, new(reply), isUser(id))
+	return (*GetUserResponse)(resp), err
 }
 
-// saysAbsent reports whether a 404 is Mixin's own. What it says is its code's to tell.
-func saysAbsent(a provider.Absence) bool { return a.Has("error") }
-
-// classifyLookup makes of a classify that of a look-up. That there is no user takes a code of
-// Mixin's: a 404 without one is of a server before it.
-func classifyLookup(classify func(*transport.Reply) transport.Classification) func(*transport.Reply) transport.Classification {
-	classify = provider.Repeatable(classify, saysAbsent)
-	return func(r *transport.Reply) transport.Classification {
-		v := classify(r)
-		var e *APIError
-		if v.OK || !errors.As(v.Err, &e) {
-			return v
+// isUser refuses a reply that holds another user.
+func isUser(id string) func(*reply, *transport.Result) error {
+	return func(r *reply, _ *transport.Result) error {
+		if r.UserID != id && r.UserID != "" {
+			return provider.ErrOtherUser
 		}
-		switch {
-		case e.Code == codeUserNotFound:
-			v.Kind, v.Outcome = userapi.KindNotFound, userapi.OutcomeRejected
-		case e.Code == 0 && v.Kind == userapi.KindNotFound:
-			v = transport.Classification{Kind: userapi.KindProtocol, Outcome: userapi.OutcomeUnknown, Err: errors.Join(errNoCode, v.Err)}
-		}
-		return v
+		return nil
 	}
+}
+
+// saysAbsent reports whether a 404 is Mixin's own: it has a code.
+func saysAbsent(r *transport.Reply) bool { return decodeError(r.Status, r.Header, r.Body).Code != 0 }
+
+// classifyLookup is classify for a look-up, of which a code of its own says that there is
+// no user.
+func (a *attempt) classifyLookup(r *transport.Reply) transport.Classification {
+	c := a.classify(r)
+	if e, ok := c.Err.(*APIError); ok && e.Code == codeUserNotFound {
+		c.Kind, c.Outcome = userapi.KindNotFound, userapi.OutcomeRejected
+	}
+	return c
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -152,57 +151,51 @@ func (c *core) sendPIN(ctx context.Context, call pinCall, check *provider.Check,
 		return nil, provider.NotPrepared(ctx, Name, call.op, context.Cause(ctx))
 	}
 	last := cipher.last()
-	resp, failure := c.sendOnce(ctx, call, func() []byte {
+	encrypt := func() []byte {
 		text, _ := json.Marshal(body(cipher)) // texts and a number
 		return text
-	})
-	if failure != nil {
-		if failure.Kind == userapi.KindUnauthorized {
-			// Nobody has opened the PIN. Were the clock ahead its iterator would be too, and
-			// with the right time no other could follow it.
-			cipher.rewind(last)
-		}
-		failure.UserID = c.auth.userID
-		return nil, failure
 	}
-	return resp, nil
+	// Before anything is written a further attempt is safe: it takes a new body. After
+	// that there is none.
+	sent := &provider.Call{
+		Call: transport.Call{
+			Operation: call.op, Route: call.path, Method: http.MethodPost, Path: call.path,
+			ContentType: "application/json", Body: encrypt(),
+		},
+		UserID: c.auth.userID, Hidden: call.digits,
+	}
+	sent.Renew = func() []byte {
+		sent.Body = encrypt() // which is what the mask looks at
+		return sent.Body
+	}
+	into := &pinReply{emptyIsFine: call.emptyIsFine}
+	_, err = provider.Read(ctx, c.Vendor, sent, into, func(r *pinReply, res *transport.Result) error {
+		return isUser(c.auth.userID)(&r.reply, res)
+	})
+	if errors.Is(err, userapi.ErrUnauthorized) {
+		// Nobody has opened the PIN. Were the clock ahead its iterator would be too, and
+		// with the right time no other could follow it.
+		cipher.rewind(last)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return (*GetUserResponse)(&into.reply), nil
 }
 
-// sendOnce sends a body that may be taken once. Before anything is written a further
-// attempt is safe: it takes a new body. After that there is none.
-func (c *core) sendOnce(ctx context.Context, call pinCall, body func() []byte) (*GetUserResponse, *userapi.Error) {
-	attempt := &attempt{auth: c.auth, call: transport.Call{
-		Operation: call.op, Route: call.path,
-		Method: http.MethodPost, Path: call.path,
-		ContentType: "application/json", Body: body(),
-	}}
-	attempt.call.Sign, attempt.call.Classify = attempt.sign, attempt.classifyOnce
-	attempt.call.Renew = func() []byte {
-		attempt.call.Body = body() // which is what the mask looks at
-		return attempt.call.Body
+// A pinReply is the reply to a call with a PIN.
+type pinReply struct {
+	reply
+	emptyIsFine bool
+}
+
+// Decode reads the user, where there has to be one.
+func (r *pinReply) Decode(from *transport.Reply) error {
+	bad := r.reply.Decode(from)
+	if errors.Is(bad, provider.ErrNoID) && r.emptyIsFine && isEmptyReply(from.Body) {
+		return nil
 	}
-	res := c.http.Do(ctx, &attempt.call)
-	var warnings []string
-	res.RequestID, warnings = attempt.requestID(res)
-	if !res.OK {
-		return nil, newError(call.op, res, attempt.mask(call.digits...))
-	}
-	resp := &GetUserResponse{Meta: provider.NewMeta(res, warnings...)}
-	bad, err := resp.decode(res.Reply.Body)
-	switch {
-	case res.Reply.ReadErr != nil:
-		bad = res.Reply.ReadErr
-	case errors.Is(bad, errErrorInSuccess):
-		bad = fmt.Errorf("%w: %w", bad, decodeError(res.Reply.Status, res.Reply.Header, res.Reply.Body))
-	case err == nil && errors.Is(bad, errNoID) && call.emptyIsFine && isEmptyReply(res.Reply.Body):
-		bad = nil
-	case bad == nil && resp.UserID != c.auth.userID:
-		bad = errOtherUser
-	}
-	if bad != nil {
-		return nil, provider.MalformedSuccess(Name, call.op, res, attempt.mask(call.digits...), bad, nil)
-	}
-	return resp, nil
+	return bad
 }
 
 // digitsOf returns the digits of those PINs that have some.

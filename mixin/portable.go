@@ -60,25 +60,39 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 			return nil, err
 		}
 	}
-	resp, failure := c.Users.create(ctx, native)
-	if failure != nil {
-		provider.MaskRequest(failure, &req)
-		if failure.User != nil {
-			failure.User.Unmapped = unmapped
-		}
-		if fromStore {
+	resp, err := c.Users.create(ctx, native)
+	if err != nil {
+		err = provider.Portable(err, &req, unmapped)
+		if failure, ok := err.(*userapi.Error); ok && fromStore {
 			c.core.tellFailed(ctx, req, failure)
 		}
-		return nil, failure
+		return nil, err
 	}
-	user := resp.neutral()
+	user := resp.Neutral()
 	user.Unmapped = unmapped
 	if fromStore {
-		if failure := c.core.tellCreated(ctx, req, resp, user); failure != nil {
+		if failure := c.core.tellCreated(ctx, req, (*CreateUserResponse)(resp), user); failure != nil {
 			return nil, failure
 		}
 	}
 	return user, nil
+}
+
+// PlanUser says what CreateUser would send, as userapi.Planner describes it. Its
+// session_secret is always userapi.Redacted, since Config.SessionKeys is not asked for a
+// key. The bill that Config.RequireCredit would read is not part of the plan.
+func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
+	native, unmapped, err := c.mapRequest(&req)
+	if err != nil {
+		return userapi.Plan{}, err
+	}
+	native.SessionSecret = userapi.Redacted
+	body, faults := provider.Encode(native)
+	if faults != nil {
+		return userapi.Plan{}, provider.Invalid(Name, provider.OpCreate, faults)
+	}
+	call := createCall(body)
+	return provider.Plan(c.core.Vendor, call, call.Path, unmapped), nil
 }
 
 // PreflightUser checks a request without sending anything. It does not ask
@@ -214,21 +228,4 @@ func (c *core) newSecret(ctx context.Context, req userapi.CreateUserRequest) (st
 		return "", failure
 	}
 	return secret, nil
-}
-
-// neutral returns the user in the form that is common to all vendors.
-func (r *CreateUserResponse) neutral() *userapi.User {
-	u := &userapi.User{
-		Provider:  Name,
-		ID:        r.UserID,
-		Phone:     provider.Value(r.Phone),
-		FullName:  provider.Value(r.FullName),
-		CreatedAt: r.CreatedAt.Time,
-		Warnings:  r.Warnings(),
-		Proof:     userapi.ProofReply,
-		RequestID: r.RequestID(),
-		Raw:       r.Raw(),
-	}
-	u.SetNative(r)
-	return u
 }

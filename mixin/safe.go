@@ -17,11 +17,7 @@ type SafeService struct{ core *core }
 // /me without them. Source: Mixin's docs, GET /safe/me.
 func (s *SafeService) Me(ctx context.Context) (*GetUserResponse, error) {
 	users := UsersService{core: s.core}
-	resp, failure := users.self(ctx, "/safe/me")
-	if failure != nil {
-		return nil, failure
-	}
-	return resp, nil
+	return users.self(ctx, "/safe/me")
 }
 
 // Register registers the user with Safe, by POST /safe/users: the key that spends what

@@ -325,7 +325,7 @@ func (s *setup) ask(ctx context.Context, user **Client) *userapi.Error {
 	if failure != nil {
 		return failure
 	}
-	s.user = me.neutral()
+	s.user = (*reply)(me).Neutral()
 	before := *s.record
 	if s.record.PinToken == "" && s.record.ServerPublicKey == "" {
 		s.record.take(me)

@@ -62,23 +62,9 @@ type Client struct {
 	// Users has QuickBlox's own calls.
 	Users *UsersService
 
-	core *core
-}
-
-// core is what the client's services share. Credentials stand in the closures of
-// auth alone.
-type core struct {
-	http *transport.Client
-	auth authorizer
-	// sign and classify are auth's and ours, made once; classifyAgain is classify for what may
-	// be repeated.
-	sign                    func(*http.Request, []byte) error
-	classify, classifyAgain func(*transport.Reply) transport.Classification
+	vendor *provider.Vendor
 	// seesAll: these credentials are shown every user whole.
 	seesAll bool
-	// unproven is why a look-up that finds nobody proves nothing with these
-	// credentials, nil where it does.
-	unproven error
 }
 
 // New makes a client, or returns a *userapi.Error of KindInvalid that names every
@@ -99,10 +85,15 @@ func New(cfg Config) (*Client, error) {
 	if err := provider.InvalidConfig(Name, append(faults, httpFaults...)); err != nil {
 		return nil, err
 	}
-	c := &core{http: client, auth: newAuthorizer(cfg, client), seesAll: cfg.APIKey != "", unproven: cfg.unproven()}
-	c.sign, c.classify = c.auth.sign, c.classifyUsers
-	c.classifyAgain = provider.Repeatable(c.classify, saysAbsent)
-	return &Client{Users: &UsersService{core: c}, core: c}, nil
+	auth := newAuthorizer(cfg, client)
+	v := &provider.Vendor{
+		Name: Name, HTTP: client, CredentialHeader: "Authorization", Secrets: auth.secrets,
+		Prepare: prepare(auth), Absent: saysAbsent, Explain: explain, WhyMissProvesNothing: cfg.unproven(),
+	}
+	if cfg.APIKey == "" {
+		v.CredentialHeader = tokenHeader
+	}
+	return &Client{Users: &UsersService{vendor: v, seesAll: cfg.APIKey != ""}, vendor: v}, nil
 }
 
 var (
@@ -145,15 +136,4 @@ func (c Config) check() []userapi.FieldError {
 
 // CloseIdleConnections closes the connections that are kept for later use. A
 // transport that came with the caller's http.Client is asked to do the same.
-func (c *Client) CloseIdleConnections() { c.core.http.CloseIdleConnections() }
-
-// Format shows the type alone.
-func (c Client) Format(f fmt.State, verb rune) { clientShown.Format(f, verb) }
-
-// LogValue is like Format.
-func (c Client) LogValue() slog.Value { return clientShown.LogValue() }
-
-// MarshalJSON is like Format.
-func (c Client) MarshalJSON() ([]byte, error) { return clientShown.MarshalJSON() }
-
-var clientShown = provider.Shown{Type: "quickblox.Client"}
+func (c *Client) CloseIdleConnections() { c.vendor.HTTP.CloseIdleConnections() }

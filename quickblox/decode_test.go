@@ -95,7 +95,7 @@ func FuzzDecodeError(f *testing.F) {
 		require.NotEqual(t, userapi.OutcomeCreated, verdict.Outcome)
 		require.NotEqual(t, userapi.OutcomeNotSent, verdict.Outcome)
 		require.NotEqual(t, userapi.KindUnknown, verdict.Kind)
-		failure := newError(provider.OpCreate, &transport.Result{Classification: verdict, Reply: reply}, provider.NewMask(nil, ""))
+		failure := (&provider.Vendor{Name: Name, Explain: explain}).Refused(&provider.Call{}, &transport.Result{Classification: verdict, Reply: reply})
 		require.Equal(t, status, failure.StatusCode)
 		_, err := json.Marshal(failure)
 		require.NoError(t, err)
@@ -112,8 +112,9 @@ func FuzzDecodeResponse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var r CreateUserResponse
-		bad, err := r.decode(body)
+		var in reply
+		bad, err := in.decode(body)
+		r := CreateUserResponse(in)
 		switch {
 		case err != nil && bad == nil:
 			t.Fatal("a reply that cannot be read is none")
@@ -122,7 +123,7 @@ func FuzzDecodeResponse(f *testing.F) {
 		case bad == nil && r.User.ID <= 0:
 			t.Fatal("a success without an id")
 		}
-		u := r.neutral()
+		u := in.Neutral()
 		again, err := json.Marshal(&r)
 		require.NoError(t, err)
 		var second CreateUserResponse

@@ -104,16 +104,20 @@ func classify(r *transport.Reply) transport.Classification {
 	return v
 }
 
-// classifyUsers says what the reply to a call for users means, and lets the session
-// learn from it.
-func (c *core) classifyUsers(r *transport.Reply) transport.Classification {
-	v := classify(r)
-	if r.Status != http.StatusUnauthorized {
-		c.auth.saw(r)
-	} else if v.Kind == userapi.KindUnauthorized && c.auth.renew(r.Request) {
-		v.Retry = transport.RetryNow
+// prepare has a call for users signed and classified, and lets the session learn from
+// its replies.
+func prepare(auth authorizer) func(*provider.Call) {
+	sign := auth.sign
+	understand := func(r *transport.Reply) transport.Classification {
+		c := classify(r)
+		if r.Status != http.StatusUnauthorized {
+			auth.saw(r)
+		} else if c.Kind == userapi.KindUnauthorized && auth.renew(r.Request) {
+			c.Retry = transport.RetryNow
+		}
+		return c
 	}
-	return v
+	return func(call *provider.Call) { call.Sign, call.Classify = sign, understand }
 }
 
 // neutralField names the field of userapi.CreateUserRequest that a member of
@@ -130,12 +134,11 @@ var neutralField = map[string]string{
 	"custom_data":      "Attributes",
 }
 
-// newError makes the error that the caller gets.
-func newError(op string, res *transport.Result, mask provider.Mask) *userapi.Error {
-	e := provider.NewError(Name, op, res, mask)
-	vendor, ok := res.Err.(*APIError)
+// explain adds what QuickBlox says to the error that the caller gets.
+func explain(e *userapi.Error, cause error, _ *provider.Call, mask provider.Mask) {
+	vendor, ok := cause.(*APIError)
 	if !ok {
-		return e
+		return
 	}
 	e.Code = mask.Code(vendor.Code)
 	texts := slices.Clone(vendor.Errors[base])
@@ -158,7 +161,6 @@ func newError(op string, res *transport.Result, mask provider.Mask) *userapi.Err
 		}
 	}
 	e.Message = mask.Text(strings.Join(texts, "; "))
-	return e
 }
 
 // fieldCode is our code for one of the vendor's fixed texts.

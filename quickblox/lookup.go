@@ -2,16 +2,13 @@ package quickblox
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/userapi"
 )
 
 // GetUserResponse is the reply to a look-up, which QuickBlox writes as it does the
@@ -79,7 +76,7 @@ func (s *UsersService) GetByFacebookID(ctx context.Context, id string) (*GetUser
 func (s *UsersService) getByNumber(ctx context.Context, k key, n int64) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	checkNumber(&check, k, n)
-	return s.get(ctx, k, strconv.FormatInt(n, 10), &check)
+	return s.get(ctx, sentKey{k, strconv.FormatInt(n, 10)}, &check)
 }
 
 func checkNumber(c *provider.Check, k key, n int64) {
@@ -90,42 +87,16 @@ func checkNumber(c *provider.Check, k key, n int64) {
 
 func (s *UsersService) getByText(ctx context.Context, k key, value string) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
-	switch {
-	case strings.TrimSpace(value) == "":
-		check.Required(neutralField[k.member], k.member, "must be set")
-	case !utf8.ValidString(value):
-		check.Invalid(neutralField[k.member], k.member, "must be valid UTF-8")
-	}
-	return s.get(ctx, k, value, &check)
+	check.Key(neutralField[k.member], k.member, value)
+	return s.get(ctx, sentKey{k, value}, &check)
 }
 
-func (s *UsersService) get(ctx context.Context, k key, value string, check *provider.Check) (*GetUserResponse, error) {
+func (s *UsersService) get(ctx context.Context, k sentKey, check *provider.Check) (*GetUserResponse, error) {
 	if _, err := check.Done(provider.OpLookup); err != nil {
 		return nil, err
 	}
-	resp, _, failure := s.lookup(ctx, k, value)
-	if failure != nil {
-		return nil, failure
-	}
-	return resp, nil
-}
-
-// lookup asks for the user with a key that has been checked. Errors show neither its
-// value nor the others.
-func (s *UsersService) lookup(ctx context.Context, k key, value string, others ...string) (*GetUserResponse, *transport.Reply, *userapi.Error) {
-	call := s.repeatable(provider.OpLookup, http.MethodGet, k, value)
-	res := s.core.http.Do(ctx, call)
-	if !res.OK {
-		return nil, nil, s.core.failed(call, res, append(others, value)...)
-	}
-	resp, bad := readReply(res)
-	if bad == nil && !resp.User.is(k, value) {
-		bad = errOtherUser
-	}
-	if bad != nil {
-		return nil, nil, s.core.unreadable(call, res, bad, append(others, value)...)
-	}
-	return resp, res.Reply, nil
+	resp, err := provider.Read(ctx, s.vendor, keyCall(provider.OpLookup, http.MethodGet, k.key, k.value), new(reply), k.found)
+	return (*GetUserResponse)(resp), err
 }
 
 // Delete deletes a user for good, by DELETE /users/{id}.json, which takes an API key
@@ -139,60 +110,31 @@ func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	if _, err := check.Done(provider.OpDelete); err != nil {
 		return err
 	}
-	call := s.repeatable(provider.OpDelete, http.MethodDelete, byID, strconv.FormatInt(id, 10))
-	res := s.core.http.Do(ctx, call)
-	if !res.OK {
-		return s.core.failed(call, res)
-	}
-	if bad := provider.CheckEmpty(res.Reply); bad != nil {
-		return s.core.unreadable(call, res, bad)
-	}
-	return nil
+	return provider.Do(ctx, s.vendor, keyCall(provider.OpDelete, http.MethodDelete, byID, strconv.FormatInt(id, 10)))
 }
 
 // saysAbsent reports whether a 404 is QuickBlox's own: {"code":…,"message":…}, a list
 // of errors, or next to nothing, as on a host of 2017. Sources: QuickBlox's issue
 // trackers, iOS SDK 788 and 1065; QuickBlox, "Create token with API key".
-func saysAbsent(a provider.Absence) bool {
-	return a.Blank || a.Has("code", "message") || a.Has("errors")
+func saysAbsent(r *transport.Reply) bool {
+	return provider.IsBlank(r.Body) || provider.HasMembers(r.Body, "code", "message") || provider.HasMembers(r.Body, "errors")
 }
 
-var errOtherUser = errors.New("quickblox: the reply holds another user than the one that was asked for")
-
-// is reports whether a reply may hold the user that was asked for. A key that it does
-// not show may be any.
-func (u *User) is(k key, value string) bool {
-	if k == byID {
-		return strconv.FormatInt(u.ID, 10) == value
+// found refuses a reply that holds another user than the one that was asked for. A key
+// that it does not show may be any.
+func (k sentKey) found(r *reply, _ *transport.Result) error {
+	if k.key == byID {
+		return provider.Contradicts(k.value, strconv.FormatInt(r.User.ID, 10), provider.CompareText)
 	}
-	shown := u.shown(k)
-	return shown == "" || provider.CompareText(trimmed(value), shown) != provider.Different
+	return provider.Contradicts(trimmed(k.value), r.User.keyValue(k.key), provider.CompareText)
 }
 
-// repeatable makes a call without a body that does no harm when it is sent twice.
-func (s *UsersService) repeatable(op, method string, k key, value string) *transport.Call {
-	return &transport.Call{
-		Operation: op, Route: k.route,
-		Method: method, Path: k.path(value),
-		Repeatable: true,
-		Sign:       s.core.sign, Classify: s.core.classifyAgain,
+// keyCall returns the call with which a method acts on the user that a key finds.
+func keyCall(op, method string, k key, value string) *provider.Call {
+	return &provider.Call{
+		Call: transport.Call{
+			Operation: op, Route: k.route, Method: method, Path: k.path(value), Repeatable: true,
+		},
+		Lookup: true, Hidden: []string{value},
 	}
-}
-
-// failed makes the error of a repeatable call. values are masked in it.
-func (c *core) failed(call *transport.Call, res *transport.Result, values ...string) *userapi.Error {
-	e := newError(call.Operation, res, c.mask(call, res, values...))
-	if res.NotPrepared && e.Kind == userapi.KindNotFound {
-		e.Kind = userapi.KindProtocol // no session was to be had, which says nothing of the user
-	}
-	e = provider.AsLookupError(e)
-	if c.unproven != nil && e.Outcome == userapi.OutcomeRejected {
-		e.Outcome = userapi.OutcomeUnknown
-	}
-	return e
-}
-
-// unreadable makes the error of a repeatable call whose success is none.
-func (c *core) unreadable(call *transport.Call, res *transport.Result, bad error, values ...string) *userapi.Error {
-	return provider.AsLookupError(provider.MalformedSuccess(Name, call.Operation, res, c.mask(call, res, values...), bad, nil))
 }

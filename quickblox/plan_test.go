@@ -44,7 +44,7 @@ func TestPlanIsWhatIsSent(t *testing.T) {
 			c, mock := newMocked(t, quickblox.Config{APIKey: apiKey, HTTP: userapi.HTTPOptions{
 				RateLimit: userapi.RateLimit{PerSecond: 1e-6, Burst: 1},
 			}})
-			got := replying(mock, http.StatusCreated, fixture(t, "create_201.json"))
+			got := replying(mock, http.StatusCreated, []byte(keyless))
 			plan, err := c.PlanUser(tt.req)
 			require.NoError(t, err)
 			assert.Zero(t, mock.GetTotalCallCount())

@@ -56,21 +56,11 @@ func (x Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
 // the package's documentation lists.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
-	_, body, unmapped, err := mapRequest(&req)
+	u, body, unmapped, err := mapRequest(&req)
 	if err != nil {
 		return nil, err
 	}
-	resp, failure := c.Users.create(ctx, body)
-	if failure != nil {
-		provider.MaskRequest(failure, &req)
-		if failure.User != nil {
-			failure.User.Unmapped = unmapped
-		}
-		return nil, failure
-	}
-	user := resp.neutral()
-	user.Unmapped = unmapped
-	return user, nil
+	return provider.CreateUser(ctx, c.vendor, &req, unmapped, createCall(body), new(reply), u.accept)
 }
 
 // PreflightUser checks a request without sending anything.
@@ -140,23 +130,13 @@ func (x *Extra) apply(u *NewUser, check *provider.Check) {
 	u.ParentsContacts = provider.Set(&x.ParentsContacts)
 }
 
-// neutral returns the user in the form that is common to all vendors.
-func (r *CreateUserResponse) neutral() *userapi.User {
-	u := &userapi.User{
-		Provider:  Name,
-		ID:        strconv.FormatInt(r.User.ID, 10),
-		Username:  provider.Value(r.User.Login),
-		Email:     provider.Value(r.User.Email),
-		Phone:     provider.Value(r.User.Phone),
-		FullName:  provider.Value(r.User.FullName),
-		CreatedAt: r.User.CreatedAt.Time,
-		Proof:     userapi.ProofReply,
-		RequestID: r.RequestID(),
-		Raw:       r.Raw(),
+// PlanUser says what CreateUser would send, as userapi.Planner describes it. A session
+// that would be obtained for it is not part of the plan.
+func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
+	u, _, unmapped, err := mapRequest(&req)
+	if err != nil {
+		return userapi.Plan{}, err
 	}
-	if id := r.User.ExternalUserID; id != nil {
-		u.ExternalID = string(*id)
-	}
-	u.SetNative(r)
-	return u
+	body, _ := provider.Encode(u.sent(userapi.Secret.String)) // mapRequest has encoded the same
+	return provider.Plan(c.vendor, createCall(body), createPath, unmapped), nil
 }

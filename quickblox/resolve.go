@@ -1,14 +1,15 @@
 package quickblox
 
 import (
+	"cmp"
 	"context"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/enlist-go/enlist/internal/provider"
-	"github.com/enlist-go/enlist/internal/transport"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -22,18 +23,10 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	}
 	sent := u.identity()
 	r := provider.Resolution{
-		Provider: Name, CreatedAt: "created_at", Client: c.core.http, WhyMissProvesNothing: c.core.unproven,
-		Look: func(ctx context.Context) ([]*provider.Candidate, *userapi.Error) { return c.Users.look(ctx, sent) },
+		Vendor: c.vendor, CreatedAt: "created_at",
+		Look: func(ctx context.Context) ([]*provider.Candidate, error) { return c.Users.look(ctx, sent) },
 	}
-	user, err := r.Resolve(ctx, since)
-	if err != nil {
-		if failure, ok := err.(*userapi.Error); ok {
-			provider.MaskRequest(failure, &req)
-		}
-		return nil, err
-	}
-	user.Unmapped = unmapped
-	return user, nil
+	return r.ResolveUser(ctx, &req, since, unmapped)
 }
 
 // RepeatUser creates the user of req once more. It is CreateUser: every request has a
@@ -47,11 +40,9 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 // DeleteUser deletes a user for good, as UsersService.Delete does. The id is
 // User.ID's text.
 func (c *Client) DeleteUser(ctx context.Context, id string) error {
-	n, err := strconv.ParseInt(id, 10, 64)
-	if err != nil || n <= 0 || strconv.FormatInt(n, 10) != id {
-		check := provider.NativeCheck(Name)
-		check.Invalid("", byID.member, "must be a positive number in decimal, without sign or leading zeros")
-		_, err = check.Done(provider.OpDelete)
+	check := provider.NativeCheck(Name)
+	n := check.NumberID("", byID.member, id)
+	if _, err := check.Done(provider.OpDelete); err != nil {
 		return err
 	}
 	return c.Users.Delete(ctx, n)
@@ -85,8 +76,8 @@ func (u *NewUser) identity() []sentKey {
 // password.
 func trimmed(s string) string { return strings.TrimRightFunc(s, unicode.IsSpace) }
 
-// shown returns a key of a user as a reply shows it, "" where it does not.
-func (u *User) shown(k key) string {
+// keyValue returns a key of a user as a reply shows it, "" where it does not.
+func (u *User) keyValue(k key) string {
 	var text string
 	switch k {
 	case byExternalID:
@@ -108,39 +99,36 @@ func (u *User) shown(k key) string {
 // look goes through the keys until one finds somebody. The others are asked even
 // after a miss or a failure: a user has been seen to be missed by one key and found
 // by another. It misses when every key does.
-func (s *UsersService) look(ctx context.Context, sent []sentKey) ([]*provider.Candidate, *userapi.Error) {
+func (s *UsersService) look(ctx context.Context, sent []sentKey) ([]*provider.Candidate, error) {
 	values := make([]string, len(sent))
 	for i, k := range sent {
 		values[i] = k.value
 	}
-	var failed *userapi.Error
+	var failed error
 	for i, k := range sent {
-		resp, reply, failure := s.lookup(ctx, k.key, k.value, values...)
-		switch {
-		case failure == nil:
-			return []*provider.Candidate{s.candidate(resp, reply, sent, i)}, nil
-		case failure.Kind != userapi.KindNotFound && failed == nil:
-			failed = failure
+		call := keyCall(provider.OpLookup, http.MethodGet, k.key, k.value)
+		call.Hidden = values
+		resp, c, err := provider.Find(ctx, s.vendor, call, userapi.ProofMatch, new(reply), k.found)
+		if c != nil {
+			s.compare(c, &resp.User, sent, i)
+			return []*provider.Candidate{c}, nil
 		}
+		failed = cmp.Or(failed, err)
 	}
 	return nil, failed
 }
 
-// candidate compares the user whom a key found with all that were sent.
-func (s *UsersService) candidate(resp *GetUserResponse, reply *transport.Reply, sent []sentKey, by int) *provider.Candidate {
-	user := resp.neutral()
-	user.Proof = userapi.ProofMatch
-	c := provider.NewCandidate(user, reply)
-	_, err := time.Parse(time.RFC3339Nano, resp.User.CreatedAt.Text())
+// compare compares the user whom a key found with all that were sent.
+func (s *UsersService) compare(c *provider.Candidate, u *User, sent []sentKey, by int) {
+	_, err := time.Parse(time.RFC3339Nano, u.CreatedAt.Text())
 	c.Undated = err != nil
 	for i, k := range sent {
-		likeness := k.compare(resp.User.shown(k.key), i == by, s.core.seesAll)
-		c.Compare(neutralField[k.member], k.member, likeness)
-		if k.key == byExternalID && likeness == provider.Same {
-			user.Proof = userapi.ProofKey
+		match := k.compare(u.keyValue(k.key), i == by, s.seesAll)
+		c.Compare(neutralField[k.member], k.member, match)
+		if k.key == byExternalID && match == provider.Same {
+			c.User.Proof = userapi.ProofKey
 		}
 	}
-	return c
 }
 
 // compare compares the key with what a reply shows of it. found says that the user
@@ -154,9 +142,19 @@ func (k *sentKey) compare(shown string, found, seesAll bool) provider.Match {
 	case shown == "":
 		return provider.Different
 	}
-	likeness := provider.CompareText(k.value, shown)
-	if likeness == provider.Same && k.key != byEmail {
+	match := provider.CompareText(k.value, shown)
+	if match == provider.Same && k.key != byEmail {
 		return provider.Unsure // whether QuickBlox tells the two apart is not documented
 	}
-	return likeness
+	return match
+}
+
+// contradicts compares the key with what the reply to a create shows of it.
+func (k *sentKey) contradicts(sent, shown string) provider.Match {
+	if k.key == byExternalID {
+		if n, err := strconv.ParseInt(strings.TrimSpace(shown), 10, 64); err == nil {
+			shown = strconv.FormatInt(n, 10)
+		}
+	}
+	return provider.CompareText(sent, shown)
 }

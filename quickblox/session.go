@@ -28,7 +28,7 @@ const (
 
 // sessions obtains sessions and shares them among concurrent calls.
 type sessions struct {
-	http   *transport.Client
+	vendor *provider.Vendor
 	config func() *SessionConfig // a closure, so that printing shows nothing
 
 	mu      sync.Mutex
@@ -56,7 +56,13 @@ type fetch struct {
 }
 
 func newSessions(cfg SessionConfig, client *transport.Client) *sessions {
-	return &sessions{http: client, config: func() *SessionConfig { return &cfg }}
+	s := &sessions{config: func() *SessionConfig { return &cfg }}
+	s.vendor = &provider.Vendor{
+		Name: Name, HTTP: client, Secrets: s.secrets, Explain: explain,
+		Prepare: func(call *provider.Call) { call.Classify = classifySession },
+		Absent:  func(*transport.Reply) bool { return true },
+	}
+	return s
 }
 
 func (s *sessions) sign(r *http.Request, _ []byte) error {
@@ -174,34 +180,45 @@ func (s *sessions) form() []byte {
 }
 
 func (s *sessions) ask(ctx context.Context) (session, error) {
-	body := s.form()
-	call := &transport.Call{
+	call := &provider.Call{Call: transport.Call{
 		Operation: opSession, Route: "/session.json",
 		Method: http.MethodPost, Path: "/session.json",
-		ContentType: "application/x-www-form-urlencoded", Body: body,
+		ContentType: "application/x-www-form-urlencoded", Body: s.form(),
 		Renew:      s.form, // a time and a nonce are taken only once
-		Repeatable: true, Classify: classifySession,
-	}
-	res := s.http.Do(ctx, call)
-	fail := func() *userapi.Error {
-		e := newError(opSession, res, provider.NewMask(body, call.ContentType, s.secrets()...))
+		Repeatable: true,
+	}}
+	got, err := provider.Read(ctx, s.vendor, call, new(sessionReply), nil)
+	if e, ok := err.(*userapi.Error); ok {
 		e.Outcome = userapi.OutcomeNotSent // of the create that needs the session
-		return e
-	}
-	if !res.OK {
-		return session{}, fail()
-	}
-	var reply struct {
-		Session struct{ Token wire.Text }
-	}
-	if _, err := wire.Tolerate(json.Unmarshal(res.Reply.Body, &reply)); err != nil || !isToken(string(reply.Session.Token)) {
-		e := fail()
-		e.Kind, e.Err = userapi.KindProtocol, errNoToken
 		return session{}, e
 	}
-	token := string(reply.Session.Token)
-	return session{token: func() string { return token }, until: expiry(res.Reply)}, nil
+	return got.session, nil
 }
+
+// A sessionReply is the reply to POST /session.json.
+type sessionReply struct{ session session }
+
+// Receive is for provider.Reply, as all that follows.
+func (r *sessionReply) Receive(provider.Meta) {}
+
+// Decode reads the session.
+func (r *sessionReply) Decode(from *transport.Reply) error {
+	var in struct {
+		Session struct{ Token wire.Text }
+	}
+	if _, err := wire.Tolerate(json.Unmarshal(from.Body, &in)); err != nil || !isToken(string(in.Session.Token)) {
+		return errNoToken
+	}
+	token := string(in.Session.Token)
+	r.session = session{token: func() string { return token }, until: expiry(from)}
+	return nil
+}
+
+// Salvage does nothing: a part of a token is of no use.
+func (r *sessionReply) Salvage(*transport.Reply) {}
+
+// Neutral returns nil: a session is not a user.
+func (r *sessionReply) Neutral() *userapi.User { return nil }
 
 var errNoToken = errors.New("quickblox: the reply holds no session token")
 

@@ -2,24 +2,23 @@ package quickblox
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
 // UsersService has QuickBlox's own calls for users. Its methods return the same
 // errors as the client's, *userapi.Error.
-type UsersService struct{ core *core }
+type UsersService struct {
+	vendor *provider.Vendor
+	// seesAll: these credentials are shown every user whole.
+	seesAll bool
+}
 
 // CreateUserRequest is the body of POST /users.json. Marshalling it shows the
 // password redacted: it is for reading.
@@ -98,7 +97,7 @@ func (u *NewUser) encode(c *provider.Check) []byte { return c.Encode(u.sent(user
 
 // check finds what QuickBlox would refuse for certain.
 func (u *NewUser) check(c *provider.Check) {
-	if !given(u.Login) && !given(u.Email) {
+	if !provider.Given(u.Login) && !provider.Given(u.Email) {
 		c.Required("Username", "login", "a login or an e-mail address must be set")
 	}
 	if u.Password == "" {
@@ -109,133 +108,9 @@ func (u *NewUser) check(c *provider.Check) {
 	}
 }
 
-func given(s *string) bool { return s != nil && strings.TrimSpace(*s) != "" }
-
-// CreateUserResponse is the reply to POST /users.json, and to every look-up of one
-// user.
-type CreateUserResponse struct {
-	User User `json:"user"`
-
-	// Meta gives the response the methods StatusCode, RequestID, Raw, which is the
-	// reply byte for byte, and Warnings.
-	*provider.Meta `json:"-"`
-}
-
-// UnmarshalJSON decodes a reply, tolerating members of another type than
-// documented: a number for a text and the like are converted, the others are left
-// unset.
-func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
-	_, err := r.decode(data)
-	return err
-}
-
-// decode reads a reply. bad is not nil when it is not what success looks like.
-func (r *CreateUserResponse) decode(data []byte) (bad, err error) {
-	var reply struct {
-		User   *User
-		Errors json.RawMessage `json:"errors"`
-		Error  json.RawMessage `json:"error"`
-	}
-	reply.User = &r.User
-	member, err := wire.Tolerate(json.Unmarshal(data, &reply))
-	if err != nil {
-		return err, err
-	}
-	if member != "" {
-		var loose struct{ User json.RawMessage }
-		_, _ = wire.Tolerate(json.Unmarshal(data, &loose))
-		r.User = User{}
-		wire.DecodeMembers(loose.User, &r.User)
-	}
-	if r.User.ID <= 0 || wire.HasVariant(data, "user") || wire.HasVariant(data, "id") {
-		// Package json takes "ID" for "id" too, and the last of them.
-		r.User.ID = scanID(data)
-	}
-	switch {
-	case wire.HasValue(reply.Errors), wire.HasValue(reply.Error):
-		return errErrorInSuccess, nil
-	case r.User.ID <= 0:
-		return errNoID, nil
-	}
-	return nil, nil
-}
-
-var (
-	errNoID           = errors.New("quickblox: the reply holds no user with an id")
-	errErrorInSuccess = errors.New("quickblox: the reply has the status of a success and an error in it")
-)
-
-// scanID reads user.id out of a reply that is broken, or where it is a text; 0 for
-// none.
-func scanID(data []byte) int64 {
-	text, ok := wire.ScanID(data, "user", "id")
-	id, err := strconv.ParseInt(text, 10, 64)
-	if !ok || err != nil || id <= 0 {
-		return 0
-	}
-	return id
-}
-
-// User is a user at QuickBlox. Only ID is always there: the rest is null when
-// unset, and settings of the application may hide personal data. Sources:
-// QuickBlox, "Create User", response 201, and "User model".
-type User struct {
-	ID       int64   `json:"id"`
-	FullName *string `json:"full_name,omitempty"`
-	Email    *string `json:"email,omitempty"`
-	Login    *string `json:"login,omitempty"`
-	Phone    *string `json:"phone,omitempty"`
-	Website  *string `json:"website,omitempty"`
-
-	CreatedAt     Time `json:"created_at,omitzero"`
-	UpdatedAt     Time `json:"updated_at,omitzero"`
-	LastRequestAt Time `json:"last_request_at,omitzero"`
-
-	ExternalUserID *Number `json:"external_user_id,omitempty"`
-	FacebookID     *Text   `json:"facebook_id,omitempty"`
-	BlobID         *Number `json:"blob_id,omitempty"`
-	CustomData     *string `json:"custom_data,omitempty"`
-	// UserTags is what tag_list is called in replies.
-	UserTags Tags `json:"user_tags,omitempty"`
-
-	AgeOver16               *bool   `json:"age_over16,omitempty"`
-	AllowStatisticsAnalysis *bool   `json:"allow_statistics_analysis,omitempty"`
-	AllowSalesActivities    *bool   `json:"allow_sales_activities,omitempty"`
-	ParentsContacts         *string `json:"parents_contacts,omitempty"`
-
-	// OwnerID, TwitterID and TwitterDigitsID came until 2018.
-	OwnerID         *Number `json:"owner_id,omitempty"`
-	TwitterID       *Text   `json:"twitter_id,omitempty"`
-	TwitterDigitsID *Text   `json:"twitter_digits_id,omitempty"`
-}
-
-// Tags is a list of tags, which QuickBlox writes as a text separated by commas, or
-// as an array.
-type Tags []string
-
-// UnmarshalJSON reads either form, or null.
-func (t *Tags) UnmarshalJSON(data []byte) error {
-	*t = nil
-	var list []Text
-	if len(data) > 0 && data[0] == '[' && json.Unmarshal(data, &list) == nil {
-		for _, tag := range list {
-			*t = append(*t, string(tag))
-		}
-		return nil
-	}
-	var text Text
-	_ = text.UnmarshalJSON(data)
-	if text != "" {
-		*t = strings.Split(string(text), ",")
-	}
-	return nil
-}
-
-// MarshalJSON writes the text form.
-func (t Tags) MarshalJSON() ([]byte, error) { return json.Marshal(strings.Join(t, ",")) }
-
-// Create creates a user. A success is a reply of status 2xx with a user that has
-// an id; everything else is an error.
+// Create creates a user. A success is a reply of status 2xx with a user that has an id
+// and that shows no other login, e-mail address or external id than was sent; everything
+// else is an error.
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	req.User.check(&check)
@@ -244,61 +119,30 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	if _, err := check.Done(provider.OpCreate); err != nil {
 		return nil, err
 	}
-	resp, failure := s.create(ctx, body)
-	if failure != nil {
-		return nil, failure
-	}
-	return resp, nil
+	resp, err := provider.Create(ctx, s.vendor, createCall(body), new(reply), req.User.accept)
+	return (*CreateUserResponse)(resp), err
 }
+
+const createPath = "/users.json"
 
 // createCall returns the call that creates a user from a body.
-func (c *core) createCall(body []byte) *transport.Call {
-	return &transport.Call{
-		Operation: provider.OpCreate, Route: "/users.json",
-		Method: http.MethodPost, Path: "/users.json",
+func createCall(body []byte) *provider.Call {
+	return &provider.Call{Call: transport.Call{
+		Operation: provider.OpCreate, Route: createPath,
+		Method: http.MethodPost, Path: createPath,
 		ContentType: "application/json", Body: body,
-		Sign: c.sign, Classify: c.classify,
-	}
+	}}
 }
 
-// create sends a request that has been checked.
-func (s *UsersService) create(ctx context.Context, body []byte) (*CreateUserResponse, *userapi.Error) {
-	call := s.core.createCall(body)
-	res := s.core.http.Do(ctx, call)
-	if !res.OK {
-		return nil, newError(provider.OpCreate, res, s.core.mask(call, res))
+// accept refuses a reply that shows another user than was sent.
+func (u *NewUser) accept(r *reply, _ *transport.Result) error {
+	for _, k := range u.identity() {
+		if k.key == byFacebookID {
+			continue // QuickBlox may write it in another way
+		}
+		if err := provider.Contradicts(k.value, r.User.keyValue(k.key), k.contradicts); err != nil {
+			return err
+		}
 	}
-	resp, bad := readReply(res)
-	if bad == nil {
-		return resp, nil
-	}
-	var user *userapi.User
-	if resp.User.ID > 0 {
-		user = resp.neutral()
-	}
-	return nil, provider.MalformedSuccess(Name, provider.OpCreate, res, s.core.mask(call, res), bad, user)
-}
-
-// readReply reads the reply of a success. bad is not nil when there is no user in
-// it; the reply then holds what could be read all the same.
-func readReply(res *transport.Result) (resp *CreateUserResponse, bad error) {
-	resp = &CreateUserResponse{Meta: provider.NewMeta(res)}
-	bad, err := resp.decode(res.Reply.Body)
-	if res.Reply.ReadErr != nil {
-		bad = res.Reply.ReadErr
-	}
-	if err != nil {
-		resp.User.ID = scanID(res.Reply.Body)
-	}
-	return resp, bad
-}
-
-// mask returns a mask for what a call sent, its credentials and further values.
-func (c *core) mask(call *transport.Call, res *transport.Result, more ...string) provider.Mask {
-	more = append(more, c.auth.secrets()...)
-	if res.Reply != nil {
-		// The session that was used may be forgotten by now.
-		more = append(more, res.Reply.Request.Header.Get(tokenHeader))
-	}
-	return provider.NewMask(call.Body, call.ContentType, more...)
+	return nil
 }

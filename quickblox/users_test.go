@@ -71,6 +71,9 @@ func replying(mock *httpmock.MockTransport, status int, body []byte) *sent {
 	return got
 }
 
+// keyless is the reply of an application that hides personal data.
+const keyless = `{"user":{"id":96752798,"full_name":"John Doe","created_at":"2019-08-27T20:19:08Z"}}`
+
 var john = userapi.CreateUserRequest{Username: "johndoe", Password: "quickblox", FullName: "John Doe"}
 
 // wantError returns the error as the contract's.
@@ -125,7 +128,7 @@ func TestCreateSendsGoldenBytes(t *testing.T) {
 			t.Parallel()
 			tc.cfg.HTTP.UserAgent = "signup/1.0"
 			c, mock := newMocked(t, tc.cfg)
-			got := replying(mock, http.StatusCreated, fixture(t, "create_201.json"))
+			got := replying(mock, http.StatusCreated, []byte(keyless))
 			require.NoError(t, tc.create(t, c))
 			assert.Equal(t, 1, mock.GetTotalCallCount())
 			assert.True(t, tc.golden == string(got.body), "the body differs from the golden one")
@@ -178,7 +181,7 @@ func TestCreateSendsWhatIsSet(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			c, mock := newClient(t)
-			got := replying(mock, http.StatusCreated, fixture(t, "create_201.json"))
+			got := replying(mock, http.StatusCreated, []byte(keyless))
 			_, err := c.Users.Create(context.Background(), quickblox.CreateUserRequest{User: tc.user})
 			require.NoError(t, err)
 			assert.True(t, `{"user":`+tc.want+`}` == string(got.body), "the body differs")
@@ -214,7 +217,9 @@ func TestCreateReadsTheReply(t *testing.T) {
 	c, mock := newClient(t)
 	body := fixture(t, "create_201.json")
 	replying(mock, http.StatusCreated, body)
-	u, err := c.CreateUser(context.Background(), john)
+	u, err := c.CreateUser(context.Background(), userapi.CreateUserRequest{
+		Username: "peter ", Email: "Peter@Gmail.com", ExternalID: "1236672", Password: "quickblox",
+	})
 	require.NoError(t, err)
 	at := time.Date(2019, 8, 27, 20, 19, 8, 0, time.UTC)
 	assert.Equal(t, "quickblox", u.Provider)
@@ -279,12 +284,15 @@ func TestResponseRoundTrip(t *testing.T) {
 		{"times of the other forms", `{"user":{"id":1,"created_at":"2016-04-11 16:29:04 UTC","last_request_at":"2018-07-11 17:33:09 +0000"}}`,
 			`{"user":{"id":1,"created_at":"2016-04-11 16:29:04 UTC","last_request_at":"2018-07-11 17:33:09 +0000"}}`},
 		{"error members null", `{"user":{"id":1},"errors":null,"error":null}`, `{"user":{"id":1}}`},
+		{"error members empty", `{"user":{"id":1},"errors":[],"error":""}`, `{"user":{"id":1}}`},
+		{"error member without members", `{"user":{"id":1},"errors":{ }}`, `{"user":{"id":1}}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			c, mock := newClient(t)
 			replying(mock, http.StatusCreated, []byte(tc.reply))
-			u, err := c.CreateUser(context.Background(), john)
+			// What the vendor makes of letters beyond ASCII is unsure: it contradicts nothing.
+			u, err := c.CreateUser(context.Background(), userapi.CreateUserRequest{Username: "jöhn", Password: "quickblox"})
 			require.NoError(t, err)
 			native, ok := userapi.As[*quickblox.CreateUserResponse](u)
 			require.True(t, ok)
@@ -336,7 +344,6 @@ func TestBrokenSuccess(t *testing.T) {
 		{"cut at the end", 201, `{"user":{"id":96752798}`, "96752798"},
 		{"more behind the end", 201, `{"user":{"id":96752798}}}`, "96752798"},
 		{"error beside the user", 201, `{"user":{"id":96752798},"errors":{"base":["partly"]}}`, "96752798"},
-		{"empty errors beside the user", 200, `{"user":{"id":96752798},"errors":[]}`, "96752798"},
 		{"error text beside the user", 201, `{"user":{"id":96752798},"error":"partly"}`, "96752798"},
 		{"errors alone", 200, `{"errors":{"login":["has already been taken"]}}`, ""},
 		{"accepted with an error message", 202, `{"code":null,"message":"No data was provided"}`, ""},

@@ -31,10 +31,7 @@ func (s *UsersService) SetAttribute(ctx context.Context, id int64, name string, 
 	if _, err := check.Done(opAttributes); err != nil {
 		return err
 	}
-	if failure := s.setAttributes(ctx, id, "set_attribute", body); failure != nil {
-		return failure
-	}
-	return nil
+	return s.core.setAttributes(ctx, id, "set_attribute", body)
 }
 
 // SetMultipleAttributes sets custom attributes by their name_std, by POST
@@ -56,10 +53,7 @@ func (s *UsersService) SetMultipleAttributes(ctx context.Context, id int64, attr
 	if _, err := check.Done(opAttributes); err != nil {
 		return err
 	}
-	if failure := s.setAttributes(ctx, id, setMultiple, body); failure != nil {
-		return failure
-	}
-	return nil
+	return s.core.setAttributes(ctx, id, setMultiple, body)
 }
 
 func checkID(c *provider.Check, id int64) {
@@ -69,33 +63,24 @@ func checkID(c *provider.Check, id int64) {
 }
 
 // attributesCall returns the call that sets attributes of the user with the given id.
-func (c *core) attributesCall(user, action string, body []byte) *transport.Call {
-	return &transport.Call{
+func attributesCall(user, action string, body []byte) *provider.Call {
+	return &provider.Call{UserID: user, Call: transport.Call{
 		Operation: opAttributes, Route: "/users/{id}/" + action + "/",
 		Method: http.MethodPost, Path: "/users/" + user + "/" + action + "/",
 		ContentType: JSON.contentType(), Body: body,
-		Repeatable: true, Sign: c.token.sign, Classify: classifyAttributes,
-	}
+		Repeatable: true, Classify: classifyAttributes,
+	}}
 }
 
 // setAttributes sends a request that has been checked.
-func (s *UsersService) setAttributes(ctx context.Context, id int64, action string, body []byte) *userapi.Error {
-	user := strconv.FormatInt(id, 10)
-	call := s.core.attributesCall(user, action, body)
-	res := s.core.http.Do(ctx, call)
-	var e *userapi.Error
-	if !res.OK {
-		e = newError(opAttributes, res, s.core.mask(call))
+func (c *core) setAttributes(ctx context.Context, id int64, action string, body []byte) error {
+	err := provider.Do(ctx, c.Vendor, attributesCall(strconv.FormatInt(id, 10), action, body))
+	if e, ok := err.(*userapi.Error); ok {
 		for i := range e.FieldErrors {
 			e.FieldErrors[i].Field = "Attributes"
 		}
-	} else if bad := provider.CheckEmpty(res.Reply); bad != nil {
-		e = provider.MalformedSuccess(Name, opAttributes, res, s.core.mask(call), bad, nil)
 	}
-	if e != nil {
-		e.UserID = user
-	}
-	return e
+	return err
 }
 
 // standard are the members of users, in either version and direction. They are no

@@ -110,11 +110,9 @@ type Client struct {
 	core *core
 }
 
-// core is what the client's services share. The key stands in the closure of token
-// alone.
+// core is what the client's services share.
 type core struct {
-	http     *transport.Client
-	token    token
+	*provider.Vendor
 	version  Version
 	encoding Encoding
 }
@@ -140,11 +138,19 @@ func New(cfg Config) (*Client, error) {
 	if err := provider.InvalidConfig(Name, append(faults, httpFaults...)); err != nil {
 		return nil, err
 	}
-	key := cfg.APIKey.Reveal()
-	c := &core{
-		http: client, token: func() string { return key },
-		version: cfg.Version, encoding: cfg.Encoding,
-	}
+	authorization := []string{"Token " + cfg.APIKey.Reveal()} // shared by all requests, none of which changes it
+	c := &core{version: cfg.Version, encoding: cfg.Encoding, Vendor: &provider.Vendor{
+		Name: Name, HTTP: client, CredentialHeader: "Authorization", Absent: saysAbsent, Explain: explain,
+		Prepare: func(call *provider.Call) {
+			if call.Classify == nil {
+				call.Classify = classify
+			}
+			call.Sign = func(r *http.Request, _ []byte) error {
+				r.Header["Authorization"] = authorization
+				return nil
+			}
+		},
+	}}
 	return &Client{Users: &UsersService{core: c}, core: c}, nil
 }
 
@@ -226,15 +232,4 @@ func withAPIPath(base string) string {
 
 // CloseIdleConnections closes the connections that are kept for later use. A
 // transport that came with the caller's http.Client is asked to do the same.
-func (c *Client) CloseIdleConnections() { c.core.http.CloseIdleConnections() }
-
-// Format shows the type alone.
-func (c Client) Format(f fmt.State, verb rune) { clientShown.Format(f, verb) }
-
-// LogValue is like Format.
-func (c Client) LogValue() slog.Value { return clientShown.LogValue() }
-
-// MarshalJSON is like Format.
-func (c Client) MarshalJSON() ([]byte, error) { return clientShown.MarshalJSON() }
-
-var clientShown = provider.Shown{Type: "usercom.Client"}
+func (c *Client) CloseIdleConnections() { c.core.HTTP.CloseIdleConnections() }

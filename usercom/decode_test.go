@@ -101,7 +101,7 @@ func FuzzDecodeUser(f *testing.F) {
 		if _, err := json.Marshal(r); err != nil {
 			t.Fatalf("what was decoded cannot be encoded: %v", err)
 		}
-		_ = r.neutral()
+		_ = (*reply)(&r).Neutral()
 	})
 }
 

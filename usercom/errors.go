@@ -2,6 +2,7 @@ package usercom
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -105,18 +106,14 @@ func classify(r *transport.Reply) transport.Classification {
 	return v
 }
 
-// classifyAttributes says what a reply to a request means that sets attributes, which
-// may be repeated after any passing failure.
+// classifyAttributes is classify for a request that sets attributes, of which none is
+// unique.
 func classifyAttributes(r *transport.Reply) transport.Classification {
-	v := provider.Classify(r.Status)
-	if v.OK {
-		return v
+	c := classify(r)
+	if c.Kind == userapi.KindConflict && r.Status != http.StatusConflict {
+		c.Kind = userapi.KindInvalid
 	}
-	v.Err = decodeError(r.Status, r.Header, r.Body)
-	if v.Kind == userapi.KindUnavailable {
-		v.Retry = transport.RetryBackoff
-	}
-	return v
+	return c
 }
 
 // neutralField names the field of userapi.CreateUserRequest that a member of
@@ -132,12 +129,11 @@ var neutralField = map[string]string{
 	"tags":         "Tags",
 }
 
-// newError makes the error that the caller gets.
-func newError(op string, res *transport.Result, mask provider.Mask) *userapi.Error {
-	e := provider.NewError(Name, op, res, mask)
-	vendor, ok := res.Err.(*APIError)
+// explain adds what User.com says to the error that the caller gets.
+func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.Mask) {
+	vendor, ok := cause.(*APIError)
 	if !ok {
-		return e
+		return
 	}
 	e.Code = mask.Code(vendor.Code)
 	for _, name := range vendor.fields() {
@@ -147,7 +143,7 @@ func newError(op string, res *transport.Result, mask provider.Mask) *userapi.Err
 				break
 			}
 			e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
-				Field: neutralField[member], VendorField: mask.Code(name),
+				Field: cmp.Or(call.Fields[member], neutralField[member]), VendorField: mask.Code(name),
 				Code: fieldCode(message), Message: mask.Text(message),
 			})
 		}
@@ -157,7 +153,6 @@ func newError(op string, res *transport.Result, mask provider.Mask) *userapi.Err
 		texts = append(texts, vendor.Detail)
 	}
 	e.Message = mask.Text(strings.Join(texts, "; "))
-	return e
 }
 
 // fieldCode is our code for one of the framework's fixed texts.

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
@@ -22,10 +21,7 @@ import (
 // so that userapi.As finds *CreateUserResponse in a user however it was come by.
 type GetUserResponse = CreateUserResponse
 
-var (
-	errOtherUser = errors.New("usercom: the reply holds another user than the one that was asked for")
-	errPart      = errors.New("usercom: the reply holds only a part of the users")
-)
+var errPart = errors.New("usercom: the reply holds only a part of the users")
 
 // Get reads the user with the given id, by GET /users/{id}/. A user that does not
 // exist is an error that matches userapi.ErrNotFound. The Outcome of an error speaks
@@ -38,23 +34,33 @@ func (s *UsersService) Get(ctx context.Context, id int64) (*GetUserResponse, err
 	if _, err := check.Done(provider.OpLookup); err != nil {
 		return nil, err
 	}
-	resp, failure := s.get(ctx, id)
-	if failure != nil {
-		return nil, failure
-	}
-	return resp, nil
+	resp, err := s.core.get(ctx, id)
+	return (*GetUserResponse)(resp), err
 }
 
 // get is Get with an id that has been checked.
-func (s *UsersService) get(ctx context.Context, id int64) (*GetUserResponse, *userapi.Error) {
+func (c *core) get(ctx context.Context, id int64) (*reply, error) {
+	return provider.Read(ctx, c.Vendor, userCall(provider.OpLookup, http.MethodGet, id), new(reply), func(r *reply, _ *transport.Result) error {
+		if r.ID != id {
+			return provider.ErrOtherUser
+		}
+		return nil
+	})
+}
+
+// userCall returns a call for the user with an id.
+func userCall(op, method string, id int64) *provider.Call {
 	user := strconv.FormatInt(id, 10)
-	resp, _, failure := s.one(ctx, query{
-		op: provider.OpLookup, method: http.MethodGet, route: "/users/{id}/", path: "/users/" + user + "/",
-	}, func(u *User) bool { return u.ID == id })
-	if failure != nil {
-		failure.UserID = user
-	}
-	return resp, failure
+	return &provider.Call{Lookup: true, UserID: user, Call: transport.Call{
+		Operation: op, Route: "/users/{id}/", Method: method, Path: "/users/" + user + "/", Repeatable: true,
+	}}
+}
+
+// searchCall returns a call that looks for users by a text.
+func searchCall(route, path, looked string) *provider.Call {
+	return &provider.Call{Lookup: true, Hidden: []string{looked}, Call: transport.Call{
+		Operation: provider.OpLookup, Route: route, Method: http.MethodGet, Path: path, Repeatable: true,
+	}}
 }
 
 // GetByUserID reads the user with the given user_id, custom_id in V2, by GET
@@ -66,28 +72,15 @@ func (s *UsersService) get(ctx context.Context, id int64) (*GetUserResponse, *us
 func (s *UsersService) GetByUserID(ctx context.Context, userID string) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	name := s.core.version.userID()
-	checkKey(&check, "ExternalID", name, userID)
+	check.Key("ExternalID", name, userID)
 	if !s.canFind(userID) {
 		check.Invalid("ExternalID", name, "must hold no slash, backslash, percent sign or control character, nor be one of ., .. and search: a path cannot carry it")
 	}
 	if _, err := check.Done(provider.OpLookup); err != nil {
 		return nil, err
 	}
-	resp, _, failure := s.getByUserID(ctx, userID)
-	if failure != nil {
-		return nil, failure
-	}
-	return resp, nil
-}
-
-// checkKey checks a text to look for.
-func checkKey(c *provider.Check, field, vendorField, value string) {
-	switch {
-	case strings.TrimSpace(value) == "":
-		c.Required(field, vendorField, "must be set")
-	case !utf8.ValidString(value):
-		c.Invalid(field, vendorField, "must be valid UTF-8")
-	}
+	resp, err := provider.Read(ctx, s.core.Vendor, byUserID(userID), new(reply), hasUserID(userID))
+	return (*GetUserResponse)(resp), err
 }
 
 // inPath reports whether a user_id can stand in a path. The framework takes a path
@@ -104,19 +97,22 @@ func inPath(userID string) bool {
 // canFind reports whether there is a call that finds a user by this user_id.
 func (s *UsersService) canFind(userID string) bool { return s.core.version == V1 || inPath(userID) }
 
-// getByUserID is GetByUserID with an id that has been checked. It also returns the
-// reply that the user stood in.
-func (s *UsersService) getByUserID(ctx context.Context, userID string) (*GetUserResponse, *transport.Reply, *userapi.Error) {
-	q := query{
-		op: provider.OpLookup, method: http.MethodGet, looked: userID,
-		route: "/users-by-id/{user_id}/", path: "/users-by-id/" + url.PathEscape(userID) + "/",
-	}
+// byUserID returns the call that finds the user with a user_id that has been checked.
+func byUserID(userID string) *provider.Call {
 	if !inPath(userID) {
-		q.route, q.path = "/users-by-id/search/", "/users-by-id/search/?user_id="+url.QueryEscape(userID)
+		return searchCall("/users-by-id/search/", "/users-by-id/search/?user_id="+url.QueryEscape(userID), userID)
 	}
-	return s.one(ctx, q, func(u *User) bool {
-		return u.UserID == nil || *u.UserID == "" || string(*u.UserID) == userID
-	})
+	return searchCall("/users-by-id/{user_id}/", "/users-by-id/"+url.PathEscape(userID)+"/", userID)
+}
+
+// hasUserID refuses a reply that shows another user_id.
+func hasUserID(userID string) func(*reply, *transport.Result) error {
+	return func(r *reply, _ *transport.Result) error {
+		if r.UserID != nil && *r.UserID != "" && string(*r.UserID) != userID {
+			return provider.ErrOtherUser
+		}
+		return nil
+	}
 }
 
 // FindByEmail returns every user that has the e-mail address, by GET
@@ -125,42 +121,55 @@ func (s *UsersService) getByUserID(ctx context.Context, userID string) (*GetUser
 // of them. Source: User.com, "Find user by email".
 func (s *UsersService) FindByEmail(ctx context.Context, email string) ([]*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
-	checkKey(&check, "Email", "email", email)
+	check.Key("Email", "email", email)
 	if _, err := check.Done(provider.OpLookup); err != nil {
 		return nil, err
 	}
-	found, _, failure := s.findByEmail(ctx, email)
-	if failure != nil {
-		return nil, failure
-	}
-	return found, nil
+	found, _, err := s.core.findByEmail(ctx, email)
+	return found, err
 }
 
 // findByEmail is FindByEmail with an address that has been checked. It also returns
 // the reply that the users stood in.
-func (s *UsersService) findByEmail(ctx context.Context, email string) ([]*GetUserResponse, *transport.Reply, *userapi.Error) {
-	q := query{
-		op: provider.OpLookup, method: http.MethodGet, looked: email,
-		route: "/users/search/", path: "/users/search/?email=" + url.QueryEscape(email) + "&many=true",
+func (c *core) findByEmail(ctx context.Context, email string) (found []*GetUserResponse, in *transport.Reply, err error) {
+	call := searchCall("/users/search/", "/users/search/?email="+url.QueryEscape(email)+"&many=true", email)
+	resp, err := provider.Read(ctx, c.Vendor, call, new(usersReply), func(_ *usersReply, res *transport.Result) error {
+		in = res.Reply
+		return nil
+	})
+	if e, ok := err.(*userapi.Error); ok && e.Kind == userapi.KindNotFound {
+		return []*GetUserResponse{}, nil, nil
 	}
-	res, failure := s.send(ctx, q)
-	switch {
-	case failure != nil && failure.Kind == userapi.KindNotFound:
-		return []*GetUserResponse{}, res.Reply, nil
-	case failure != nil:
-		return nil, nil, failure
+	if err != nil {
+		return nil, nil, err
 	}
-	users, bad := decodeUsers(res.Reply.Body)
-	if bad != nil {
-		return nil, nil, s.unreadable(q, res, bad)
+	found = make([]*GetUserResponse, len(resp.users))
+	for i, u := range resp.users {
+		found[i] = &GetUserResponse{User: u, meta: resp.meta}
 	}
-	meta := provider.NewMeta(res)
-	found := make([]*GetUserResponse, len(users))
-	for i, u := range users {
-		found[i] = &GetUserResponse{User: u, Meta: meta}
-	}
-	return found, res.Reply, nil
+	return found, in, nil
 }
+
+// A usersReply is the reply to a search.
+type usersReply struct {
+	users []User
+	meta  provider.Meta
+}
+
+// Receive is for provider.Reply, as all that follows.
+func (r *usersReply) Receive(m provider.Meta) { r.meta = m }
+
+// Decode reads the users.
+func (r *usersReply) Decode(from *transport.Reply) (bad error) {
+	r.users, bad = decodeUsers(from.Body)
+	return bad
+}
+
+// Salvage does nothing: a part of the users tells nothing of the rest.
+func (r *usersReply) Salvage(*transport.Reply) {}
+
+// Neutral returns nil: there may be many.
+func (r *usersReply) Neutral() *userapi.User { return nil }
 
 // decodeUsers reads the reply to a search: a bare list, a page of one, or a single
 // user. Each must have an id.
@@ -171,12 +180,12 @@ func decodeUsers(data []byte) ([]User, error) {
 		switch bad, _ := single.decode(data); {
 		case bad == nil:
 			return []User{single}, nil
-		case !errors.Is(bad, errNoID):
+		case !errors.Is(bad, provider.ErrNoID):
 			return nil, bad
 		}
 		var page map[string]json.RawMessage
 		if err := json.Unmarshal(data, &page); err != nil || !wire.HasValue(page["results"]) {
-			return nil, errNoID
+			return nil, provider.ErrNoID
 		}
 		if wire.HasValue(page["next"]) {
 			return nil, errPart
@@ -211,71 +220,11 @@ func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	if _, err := check.Done(provider.OpDelete); err != nil {
 		return err
 	}
-	user := strconv.FormatInt(id, 10)
-	q := query{op: provider.OpDelete, method: http.MethodDelete, route: "/users/{id}/", path: "/users/" + user + "/"}
-	res, failure := s.send(ctx, q)
-	if failure == nil {
-		if bad := provider.CheckEmpty(res.Reply); bad != nil {
-			failure = s.unreadable(q, res, bad)
-		}
-	}
-	if failure != nil {
-		failure.UserID = user
-		return failure
-	}
-	return nil
+	return provider.Do(ctx, s.core.Vendor, userCall(provider.OpDelete, http.MethodDelete, id))
 }
 
 // saysAbsent reports whether a 404 is User.com's own: its framework's {"detail":…}, or
-// no body, with which User.com's plug-in for WordPress reckons.
-func saysAbsent(a provider.Absence) bool { return a.Blank || a.Has("detail") }
-
-// A query is a request without a body that may be repeated.
-type query struct {
-	op, method, route, path string
-	// looked is the text that is looked for, which no error shows.
-	looked string
-}
-
-// send sends a query. It returns a reply that was read whole and has the status of a
-// success, or an error.
-func (s *UsersService) send(ctx context.Context, q query) (*transport.Result, *userapi.Error) {
-	res := s.core.http.Do(ctx, &transport.Call{
-		Operation: q.op, Route: q.route, Method: q.method, Path: q.path,
-		Repeatable: true, Sign: s.core.token.sign, Classify: provider.Repeatable(classify, saysAbsent),
-	})
-	switch {
-	case !res.OK:
-		return res, provider.AsLookupError(newError(q.op, res, s.maskOf(q)))
-	case res.Reply.ReadErr != nil:
-		return res, s.unreadable(q, res, res.Reply.ReadErr)
-	}
-	return res, nil
-}
-
-// one sends a query for one user, which is has to accept.
-func (s *UsersService) one(ctx context.Context, q query, is func(*User) bool) (*GetUserResponse, *transport.Reply, *userapi.Error) {
-	res, failure := s.send(ctx, q)
-	if failure != nil {
-		return nil, nil, failure
-	}
-	resp := &GetUserResponse{Meta: provider.NewMeta(res)}
-	bad, _ := resp.decode(res.Reply.Body)
-	if bad == nil && !is(&resp.User) {
-		bad = errOtherUser
-	}
-	if bad != nil {
-		return nil, nil, s.unreadable(q, res, bad)
-	}
-	return resp, res.Reply, nil
-}
-
-// unreadable is the error of a success that does not hold what was asked for.
-func (s *UsersService) unreadable(q query, res *transport.Result, cause error) *userapi.Error {
-	return provider.AsLookupError(provider.MalformedSuccess(Name, q.op, res, s.maskOf(q), cause, nil))
-}
-
-// maskOf takes what a query looks for out of what the vendor says.
-func (s *UsersService) maskOf(q query) provider.Mask {
-	return provider.NewMask(nil, "", q.looked, s.core.token())
+// no body, which User.com's plug-in for WordPress expects.
+func saysAbsent(r *transport.Reply) bool {
+	return provider.IsBlank(r.Body) || provider.HasMembers(r.Body, "detail")
 }

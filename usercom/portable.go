@@ -66,15 +66,12 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 	if err != nil {
 		return nil, err
 	}
-	resp, failure := c.Users.create(ctx, m.body, given(&req.ExternalID))
-	if failure != nil {
-		return nil, m.refused(failure, &req)
+	user, err := provider.CreateUser(ctx, c.core.Vendor, &req, m.unmapped, m.call, new(reply), c.core.accept(m.native))
+	if err == nil {
+		err = c.finish(ctx, m, &req, user)
 	}
-	user := resp.neutral()
-	user.Unmapped = m.unmapped
-	if failure := c.finish(ctx, resp.ID, m.attributes, user); failure != nil {
-		provider.MaskRequest(failure, &req)
-		return nil, failure
+	if err != nil {
+		return nil, err
 	}
 	return user, nil
 }
@@ -90,56 +87,56 @@ func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 // nothing is sent. An error of what was sent has OutcomeCreated and the user.
 func (c *Client) FinishUser(ctx context.Context, req userapi.CreateUserRequest, u *userapi.User) error {
 	check := provider.NativeCheck(Name)
-	var id int64
-	if u != nil {
-		id, _ = strconv.ParseInt(u.ID, 10, 64)
-	}
-	if u == nil || u.Provider != Name || id <= 0 {
-		check.Invalid("", "User", "must be a user of User.com's, with its id")
+	if u == nil || u.Provider != Name {
+		check.Invalid("", "User", "must be a user of User.com's")
+	} else {
+		check.NumberID("", "User.ID", u.ID)
 	}
 	attributes := checkAttributes(&check, req.Attributes)
 	if _, err := check.Done(opAttributes); err != nil {
 		return err
 	}
-	if failure := c.finish(ctx, id, attributes, u); failure != nil {
-		provider.MaskRequest(failure, &req)
-		return failure
-	}
-	return nil
+	return c.finish(ctx, mapped{attributes: attributes, unmapped: u.Unmapped}, &req, u)
 }
 
 // finish carries out the second step of a create.
-func (c *Client) finish(ctx context.Context, id int64, attributes []byte, u *userapi.User) *userapi.Error {
-	if attributes == nil {
+func (c *Client) finish(ctx context.Context, m mapped, req *userapi.CreateUserRequest, u *userapi.User) error {
+	if m.attributes == nil {
 		return nil
 	}
-	e := c.Users.setAttributes(ctx, id, setMultiple, attributes)
-	if e != nil {
+	id, _ := strconv.ParseInt(u.ID, 10, 64) // it is one
+	err := c.core.setAttributes(ctx, id, setMultiple, m.attributes)
+	if e, ok := err.(*userapi.Error); ok {
 		e.Outcome, e.User = userapi.OutcomeCreated, u
 	}
-	return e
+	return provider.Portable(err, req, m.unmapped)
+}
+
+// PlanUser says what CreateUser would send, as userapi.Planner describes it. Nothing
+// in it is secret. With [Form] the Body of the create is the form's members as one JSON
+// object; a list in it is sent as one pair for each of its texts. Attributes are set by
+// a second request, in Next.
+func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
+	m, err := c.mapRequest(&req)
+	if err != nil {
+		return userapi.Plan{}, err
+	}
+	plan := provider.Plan(c.core.Vendor, m.call, createPath, m.unmapped)
+	plan.Body = m.object
+	if m.attributes != nil {
+		second := attributesCall("", setMultiple, m.attributes)
+		plan.Next = []userapi.Plan{{Method: second.Method, Route: second.Route, Body: second.Body}}
+	}
+	return plan, nil
 }
 
 // A mapped request is what a neutral one becomes.
 type mapped struct {
-	body       []byte // of the create, as JSON
+	native     *CreateUserRequest
+	object     []byte // native as JSON
+	call       *provider.Call
 	attributes []byte // of the second step, nil for none
 	unmapped   []string
-	firstName  string // the neutral field that first_name comes from
-}
-
-// refused adapts the error of a create to the neutral request that it was made from.
-func (m *mapped) refused(e *userapi.Error, req *userapi.CreateUserRequest) *userapi.Error {
-	provider.MaskRequest(e, req)
-	for i, f := range e.FieldErrors {
-		if f.VendorField == "first_name" {
-			e.FieldErrors[i].Field = m.firstName
-		}
-	}
-	if e.User != nil {
-		e.User.Unmapped = m.unmapped
-	}
-	return e
 }
 
 // mapRequest turns a neutral request into the vendor's.
@@ -154,9 +151,9 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 		Timezone:    provider.Set(&req.Timezone),
 		Tags:        req.Tags,
 	}
-	m := mapped{firstName: "GivenName"}
+	m, firstName := mapped{native: r}, "GivenName"
 	if req.FullName != "" && r.FirstName == nil && r.LastName == nil {
-		r.FirstName, m.firstName = &req.FullName, "FullName"
+		r.FirstName, firstName = &req.FullName, "FullName"
 	}
 	check.Unmapped("Username", req.Username != "")
 	check.Unmapped("Password", req.Password != "")
@@ -164,12 +161,16 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 	if x := provider.Extension[Extra](&check, req.Extensions); x != nil {
 		x.apply(r)
 	}
-	r.check(&check, m.firstName)
+	r.check(&check, firstName)
 	m.attributes = checkAttributes(&check, req.Attributes)
-	m.body = r.encode(c.core.version, &check)
+	m.object = r.encode(c.core.version, &check)
 	var err error
-	m.unmapped, err = check.Done(provider.OpCreate)
-	return m, err
+	if m.unmapped, err = check.Done(provider.OpCreate); err != nil {
+		return mapped{}, err
+	}
+	m.call = c.core.createCall(createPath, m.object)
+	m.call.Fields = map[string]string{"first_name": firstName}
+	return m, nil
 }
 
 func (x *Extra) apply(r *CreateUserRequest) {
@@ -185,26 +186,4 @@ func (x *Extra) apply(r *CreateUserRequest) {
 	r.GravatarURL = provider.Set(&x.GravatarURL)
 	r.LinkedInURL = provider.Set(&x.LinkedInURL)
 	r.TwitterURL = provider.Set(&x.TwitterURL)
-}
-
-// neutral returns the user in the form that is common to all vendors.
-func (r *CreateUserResponse) neutral() *userapi.User {
-	u := &userapi.User{
-		Provider:  Name,
-		ID:        strconv.FormatInt(r.ID, 10),
-		Email:     provider.Value(r.Email),
-		FullName:  provider.Value(r.Name),
-		CreatedAt: r.CreatedAt.Time,
-		Proof:     userapi.ProofReply,
-		RequestID: r.RequestID(),
-		Raw:       r.Raw(),
-	}
-	if r.UserID != nil {
-		u.ExternalID = string(*r.UserID)
-	}
-	if r.PhoneNumber != nil {
-		u.Phone = string(*r.PhoneNumber)
-	}
-	u.SetNative(r)
-	return u
 }

@@ -261,10 +261,16 @@ func TestFinishUser(t *testing.T) {
 	require.NoError(t, c.FinishUser(t.Context(), userapi.CreateUserRequest{}, u))
 	require.Len(t, srv.Requests(), 1, "without attributes nothing is sent")
 
-	for _, wrong := range []*userapi.User{nil, {Provider: "quickblox", ID: "7"}, {Provider: "usercom"}, {Provider: "usercom", ID: "x"}, {Provider: "usercom", ID: "-1"}} {
-		err := c.FinishUser(t.Context(), userapi.CreateUserRequest{Attributes: map[string]any{"": 1}}, wrong)
+	for _, wrong := range []struct {
+		user  *userapi.User
+		field string
+	}{
+		{nil, "User"}, {&userapi.User{Provider: "quickblox", ID: "7"}, "User"}, {&userapi.User{Provider: "usercom"}, "User.ID"},
+		{&userapi.User{Provider: "usercom", ID: "007"}, "User.ID"}, {&userapi.User{Provider: "usercom", ID: "99999999999999999999"}, "User.ID"},
+	} {
+		err := c.FinishUser(t.Context(), userapi.CreateUserRequest{Attributes: map[string]any{"": 1}}, wrong.user)
 		require.ErrorIs(t, err, userapi.ErrInvalid)
-		assert.Equal(t, []string{"User", ""}, vendorFields(err))
+		assert.Equal(t, []string{wrong.field, ""}, vendorFields(err))
 	}
 
 	canceled, cancel := context.WithCancel(t.Context())

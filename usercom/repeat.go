@@ -8,7 +8,6 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -19,10 +18,20 @@ type UpdateOrCreateResponse struct {
 	Created bool  `json:"created"`
 	ID      int64 `json:"id"`
 
-	// Meta gives the response the methods StatusCode, RequestID, Raw, which is the
-	// reply byte for byte, and Warnings.
-	*provider.Meta `json:"-"`
+	meta provider.Meta
 }
+
+// StatusCode returns the reply's HTTP status; 0 for a value that no call returned.
+func (r *UpdateOrCreateResponse) StatusCode() int { return r.meta.StatusCode() }
+
+// RequestID returns the reply's Cf-Ray, "" for none.
+func (r *UpdateOrCreateResponse) RequestID() string { return r.meta.RequestID() }
+
+// Raw returns the reply byte for byte.
+func (r *UpdateOrCreateResponse) Raw() json.RawMessage { return r.meta.Raw() }
+
+// Warnings returns oddities of the reply that are not failures.
+func (r *UpdateOrCreateResponse) Warnings() []string { return r.meta.Warnings() }
 
 var (
 	errNoCreated = errors.New("usercom: the reply does not say whether the user was created")
@@ -41,27 +50,14 @@ func (r *UpdateOrCreateResponse) decode(data []byte) error {
 	created := string(members["created"])
 	r.Created = created == "true"
 	switch {
-	case wire.HasValue(members["errors"]), wire.HasValue(members["error"]):
-		return errErrorInSuccess
+	case provider.HasContent(members["errors"]), provider.HasContent(members["error"]):
+		return provider.ErrErrorInSuccess
 	case r.ID <= 0:
-		return errNoID
+		return provider.ErrNoID
 	case !r.Created && created != "false":
 		return errNoCreated
 	}
 	return nil
-}
-
-// neutral returns what is known of the user.
-func (r *UpdateOrCreateResponse) neutral() *userapi.User {
-	u := &userapi.User{
-		Provider:  Name,
-		ID:        strconv.FormatInt(r.ID, 10),
-		Proof:     userapi.ProofReply,
-		RequestID: r.RequestID(),
-		Raw:       r.Raw(),
-	}
-	u.SetNative(r)
-	return u
 }
 
 // UpdateOrCreate creates a user, or updates the one that has its UserID, which is
@@ -78,40 +74,69 @@ func (s *UsersService) UpdateOrCreate(ctx context.Context, req CreateUserRequest
 	if _, err := check.Done(provider.OpCreate); err != nil {
 		return nil, err
 	}
-	resp, _, failure := s.updateOrCreate(ctx, body)
-	if failure != nil {
-		return nil, failure
+	resp, err := s.core.updateOrCreate(ctx, body, nil, nil)
+	if err != nil {
+		return nil, err
 	}
-	return resp, nil
+	return &resp.UpdateOrCreateResponse, nil
 }
 
 func (c *core) requireUserID(check *provider.Check, userID *string) {
-	if !given(userID) {
+	if !provider.Given(userID) {
 		check.Required("ExternalID", c.version.userID(), "must be set: nothing else is unique at User.com")
 	}
 }
 
-// updateOrCreate sends a request that has been checked.
-func (s *UsersService) updateOrCreate(ctx context.Context, body []byte) (*UpdateOrCreateResponse, *transport.Result, *userapi.Error) {
-	call := s.core.createCall("/users/update_or_create/", body)
-	res := s.core.http.Do(ctx, call)
-	if !res.OK {
-		return nil, nil, newError(provider.OpCreate, res, s.core.mask(call))
+const updatePath = "/users/update_or_create/"
+
+// An updateReply is an UpdateOrCreateResponse that is being received.
+type updateReply struct {
+	UpdateOrCreateResponse
+	call  *provider.Call
+	whole bool
+}
+
+// Receive is for provider.Reply, as all that follows.
+func (r *updateReply) Receive(m provider.Meta) { r.meta = m }
+
+// Decode reads the id and whether the user was created.
+func (r *updateReply) Decode(from *transport.Reply) error {
+	bad := r.decode(from.Body)
+	r.whole = bad == nil && from.ReadErr == nil
+	if r.ID > 0 {
+		r.call.UserID = strconv.FormatInt(r.ID, 10)
 	}
-	resp := &UpdateOrCreateResponse{Meta: provider.NewMeta(res)}
-	bad := resp.decode(res.Reply.Body)
-	if res.Reply.ReadErr != nil {
-		bad = res.Reply.ReadErr
+	return bad
+}
+
+// Salvage does nothing: Decode reads the id of a broken reply too.
+func (r *updateReply) Salvage(*transport.Reply) {}
+
+// Neutral returns what is known of the user; nil for a broken reply, since an id alone
+// does not tell whether its user was created.
+func (r *updateReply) Neutral() *userapi.User {
+	if !r.whole {
+		return nil
 	}
-	if bad != nil {
-		// An id alone does not tell whether its user was created.
-		e := provider.MalformedSuccess(Name, provider.OpCreate, res, s.core.mask(call), bad, nil)
-		if resp.ID > 0 {
-			e.UserID = strconv.FormatInt(resp.ID, 10)
-		}
-		return nil, nil, e
+	u := &userapi.User{
+		Provider:  Name,
+		ID:        strconv.FormatInt(r.ID, 10),
+		Proof:     userapi.ProofReply,
+		RequestID: r.meta.RequestID(),
+		Raw:       r.meta.Raw(),
 	}
-	return resp, res, nil
+	u.SetNative(&r.UpdateOrCreateResponse)
+	return u
+}
+
+// updateOrCreate sends a request that has been checked. fields and accept are as for
+// provider.Call and provider.Create.
+func (c *core) updateOrCreate(
+	ctx context.Context, object []byte, fields map[string]string, accept func(*updateReply, *transport.Result) error,
+) (*updateReply, error) {
+	call := c.createCall(updatePath, object)
+	call.Fields = fields
+	return provider.Create(ctx, c.Vendor, call, &updateReply{call: call}, accept)
 }
 
 // RepeatUser creates the user again as userapi.Repeater describes it, by POST
@@ -129,29 +154,34 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 	if _, err := check.Done(provider.OpCreate); err != nil {
 		return nil, err
 	}
-	made, res, failure := c.Users.updateOrCreate(ctx, m.body)
-	if failure != nil {
-		return nil, m.refused(failure, &req)
-	}
-	user := made.neutral()
-	resp, failure := c.Users.get(ctx, made.ID)
-	if failure == nil {
-		user = resp.neutral()
-	}
-	user.Unmapped = m.unmapped
-	switch {
-	case !made.Created:
-		failure = c.core.taken(res, provider.Mask{}, user, errUpdated)
-	case failure != nil:
-		failure.Outcome, failure.User = userapi.OutcomeCreated, user
-		if failure.Kind == userapi.KindNotFound { // which User.com has contradicted itself by
-			failure.Kind = userapi.KindProtocol
+	var user *userapi.User
+	_, err = c.core.updateOrCreate(ctx, m.object, m.call.Fields, func(r *updateReply, res *transport.Result) error {
+		user = r.Neutral()
+		shown, err := c.core.get(ctx, r.ID)
+		if err == nil {
+			user = shown.Neutral()
+			if err := contradicts(m.native, user); err != nil {
+				return err
+			}
 		}
-	default:
-		failure = c.finish(ctx, made.ID, m.attributes, user)
+		user.Unmapped = m.unmapped
+		e, failed := err.(*userapi.Error)
+		switch {
+		case !r.Created:
+			return c.core.taken(res, user, errUpdated)
+		case failed:
+			e.Outcome, e.User = userapi.OutcomeCreated, user
+			if e.Kind == userapi.KindNotFound { // User.com contradicts itself
+				e.Kind = userapi.KindProtocol
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, provider.Portable(err, &req, m.unmapped)
 	}
-	if failure != nil {
-		return nil, m.refused(failure, &req)
+	if err := c.finish(ctx, m, &req, user); err != nil {
+		return nil, err
 	}
 	return user, nil
 }

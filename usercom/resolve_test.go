@@ -215,7 +215,7 @@ func TestResolveCompares(t *testing.T) {
 		"another phone":      {found(0, `"user_id":"crm-1","email":"ada@example.org","phone_number":"+48 501"`), conflict, []string{"Phone"}},
 		"no phone":           {found(0, `"user_id":"crm-1","email":"ada@example.org"`), conflict, []string{"Phone"}},
 		"nothing":            {found(0, `"user_id":"crm-1"`), conflict, []string{"Email", "Phone"}},
-		"phone as a number":  {found(0, `"user_id":"crm-1","email":"ada@example.org","phone_number":48500`), unsure, nil},
+		"phone as a number":  {found(0, `"user_id":"crm-1","email":"ada@example.org","phone_number":48500`), ours, nil},
 		"user id not shown":  {found(0, `"email":"ada@example.org","phone_number":"+48 500"`), unsure, nil},
 		"older":              {found(2*time.Minute, all), conflict, []string{""}},
 		"older and another":  {found(2*time.Minute, `"user_id":"crm-1","email":"bob@example.org","phone_number":"+48 500"`), conflict, []string{"Email", ""}},

@@ -4,57 +4,43 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"net/http"
+	"slices"
 
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
 // errNotAbsent: somebody answered 404, but it was not the vendor's API.
 var errNotAbsent = errors.New("the status is 404 and the body is not the vendor's: it does not say that the user does not exist")
 
-// Repeatable makes of a vendor's classify that of a look-up or a delete: whatever makes
-// the vendor unavailable is tried again, and a 404 whose body does not say that the
-// user is absent came from elsewhere, such as a gateway, and says nothing of the user.
-func Repeatable(classify func(*transport.Reply) transport.Classification, saysAbsent func(Absence) bool) func(*transport.Reply) transport.Classification {
+// repeatable makes of a vendor's classification that of a look-up or a delete: what makes
+// the vendor unavailable is tried again, and a 404 that is not the vendor's own came from
+// elsewhere, such as a gateway, and says nothing of the user.
+func (v *Vendor) repeatable(classify func(*transport.Reply) transport.Classification) func(*transport.Reply) transport.Classification {
 	return func(r *transport.Reply) transport.Classification {
-		v := classify(r)
+		c := classify(r)
 		switch {
-		case v.OK:
-		case r.Status == http.StatusNotFound && (r.ReadErr != nil || !saysAbsent(absence(r.Body))):
-			v = transport.Classification{Kind: userapi.KindProtocol, Outcome: userapi.OutcomeUnknown, Err: errors.Join(errNotAbsent, v.Err)}
-		case v.Kind == userapi.KindUnavailable:
-			v.Retry = transport.RetryBackoff
+		case c.OK:
+		case c.Kind == userapi.KindNotFound && (r.ReadErr != nil || !v.Absent(r)):
+			c = transport.Classification{Kind: userapi.KindProtocol, Outcome: userapi.OutcomeUnknown, Err: errors.Join(errNotAbsent, c.Err)}
+		case c.Kind == userapi.KindUnavailable:
+			c.Retry = transport.RetryBackoff
 		}
-		return v
+		return c
 	}
 }
 
-// Absence is the body of a 404.
-type Absence struct {
-	// Blank: there is none, but for white space.
-	Blank   bool
-	members map[string]json.RawMessage
+// HasMembers reports whether a body is a JSON object with all of these members.
+func HasMembers(body []byte, names ...string) bool {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil {
+		return false
+	}
+	return !slices.ContainsFunc(names, func(name string) bool { _, has := members[name]; return !has })
 }
 
-func absence(body []byte) Absence {
-	a := Absence{Blank: len(bytes.TrimSpace(body)) == 0}
-	if json.Unmarshal(body, &a.members) != nil {
-		a.members = nil
-	}
-	return a
-}
-
-// Has reports whether the body is a JSON object with all of these members.
-func (a Absence) Has(names ...string) bool {
-	for _, name := range names {
-		if _, has := a.members[name]; !has {
-			return false
-		}
-	}
-	return true
-}
+// IsBlank reports whether a body is empty but for white space.
+func IsBlank(body []byte) bool { return len(bytes.TrimSpace(body)) == 0 }
 
 // AsLookupError gives the error of a look-up or a delete the outcome that it shows: that
 // the user does not exist when the vendor said so, and nothing otherwise. What was
@@ -70,25 +56,44 @@ func AsLookupError(e *userapi.Error) *userapi.Error {
 }
 
 var (
-	errNotEmpty       = errors.New("the reply has the status of a success and is neither empty nor a JSON object")
-	errErrorInSuccess = errors.New("the reply has the status of a success and an error in it")
+	errNotEmpty = errors.New("the reply has the status of a success and is neither empty nor a JSON object")
+	// ErrErrorInSuccess: see its text.
+	ErrErrorInSuccess = errors.New("the reply has the status of a success and an error in it")
+	// ErrNoID: see its text.
+	ErrNoID = errors.New("the reply holds no user with an id")
 )
 
-// CheckEmpty looks at the reply of a success that has no content, as to a delete. JSON
+// errorMembers are the members that hold errors at any vendor.
+var errorMembers = [...]string{"errors", "error", "fieldErrors", "generalErrors"}
+
+// checkEmpty looks at the reply of a success that has no content, as to a delete. JSON
 // without an error in it is let pass; a page is somebody else's answer.
-func CheckEmpty(r *transport.Reply) error {
-	if r.ReadErr != nil || len(bytes.TrimSpace(r.Body)) == 0 {
+func checkEmpty(r *transport.Reply) error {
+	if r.ReadErr != nil || IsBlank(r.Body) {
 		return r.ReadErr
 	}
-	var reply struct {
-		Errors json.RawMessage `json:"errors"`
-		Error  json.RawMessage `json:"error"`
-	}
-	if _, err := wire.Tolerate(json.Unmarshal(r.Body, &reply)); err != nil {
+	if !json.Valid(r.Body) {
 		return errNotEmpty
 	}
-	if wire.HasValue(reply.Errors) || wire.HasValue(reply.Error) {
-		return errErrorInSuccess
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(r.Body, &members) // leaves it empty where there is no object
+	for _, name := range errorMembers {
+		if HasContent(members[name]) {
+			return ErrErrorInSuccess
+		}
 	}
 	return nil
+}
+
+// HasContent reports whether a member that holds errors has any: vendors also write
+// null, {}, [] and "" for none.
+func HasContent(raw json.RawMessage) bool {
+	var b bytes.Buffer
+	if len(raw) == 0 {
+		return false
+	}
+	if json.Compact(&b, raw) != nil {
+		return true
+	}
+	return !slices.Contains([]string{"null", "{}", "[]", `""`}, b.String())
 }

@@ -212,9 +212,9 @@ func isAlphanumeric(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
 }
 
-// MaskRequest masks, in an error of a portable call, the values of the neutral
+// maskRequest masks, in an error of a portable call, the values of the neutral
 // request too: not all of them stand in the body that was sent.
-func MaskRequest(e *userapi.Error, req *userapi.CreateUserRequest) {
+func maskRequest(e *userapi.Error, req *userapi.CreateUserRequest) {
 	values := []string{
 		req.IdempotencyKey, req.ExternalID, req.Username, req.Email, req.Phone, req.Password.Reveal(),
 		req.FullName, req.GivenName, req.FamilyName, req.Timezone, req.Language,

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
-	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -25,6 +27,9 @@ func Value(p *string) string {
 	}
 	return *p
 }
+
+// Given reports whether p points to a text that is not blank.
+func Given(p *string) bool { return p != nil && strings.TrimSpace(*p) != "" }
 
 // FullName returns the request's full name, or its parts joined; nil for none.
 func FullName(req *userapi.CreateUserRequest) *string {
@@ -61,52 +66,37 @@ func (c *Check) Credential(setting string, s userapi.Secret) {
 	}
 }
 
+// Key checks a text that a user is looked for by.
+func (c *Check) Key(field, vendorField, value string) {
+	switch {
+	case strings.TrimSpace(value) == "":
+		c.Required(field, vendorField, "must be set")
+	case !utf8.ValidString(value):
+		c.Invalid(field, vendorField, mustBeUTF8)
+	}
+}
+
+// NumberID reads a user's id that is a number: positive and in decimal, without sign or
+// leading zeros. It notes anything else as a fault.
+func (c *Check) NumberID(field, vendorField, id string) int64 {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil || n <= 0 || strconv.FormatInt(n, 10) != id {
+		c.Invalid(field, vendorField, "must be a positive number in decimal, without sign or leading zeros")
+	}
+	return n
+}
+
+// MustBeUUID is what is expected of an id that is a UUID.
+const MustBeUUID = "must be a UUID of 36 characters, such as 06aed1e3-bd77-4a59-991a-5bb5ae6fbb09"
+
+// UUID reads an id that is a UUID, in lower case. It notes anything else as a fault.
+func (c *Check) UUID(field, vendorField, id string) string {
+	canonical, ok := uuid.Canonical(id)
+	if !ok {
+		c.Invalid(field, vendorField, MustBeUUID)
+	}
+	return canonical
+}
+
 // Faults returns what was found so far.
 func (c *Check) Faults() []userapi.FieldError { return slices.Clone(c.faults) }
-
-// Meta is what a native reply tells beside its members. It stands behind a pointer
-// so that printing the reply does not show the raw bytes.
-type Meta struct {
-	status    int
-	requestID string
-	raw       []byte
-	warnings  []string
-}
-
-// NewMeta takes a reply's data, and oddities that are no failures.
-func NewMeta(res *transport.Result, warnings ...string) *Meta {
-	return &Meta{status: res.Reply.Status, requestID: Mask{}.Code(res.RequestID), raw: res.Reply.Body, warnings: warnings}
-}
-
-// StatusCode returns the reply's HTTP status; 0 for a value that no call returned.
-func (m *Meta) StatusCode() int {
-	if m == nil {
-		return 0
-	}
-	return m.status
-}
-
-// RequestID returns the id by which the vendor's support finds the call, if any.
-func (m *Meta) RequestID() string {
-	if m == nil {
-		return ""
-	}
-	return m.requestID
-}
-
-// Warnings tells of oddities that are no failures, such as a reply that carries
-// another request's id.
-func (m *Meta) Warnings() []string {
-	if m == nil {
-		return nil
-	}
-	return m.warnings
-}
-
-// Raw returns the reply byte for byte. It may hold one-time tokens.
-func (m *Meta) Raw() json.RawMessage {
-	if m == nil {
-		return nil
-	}
-	return m.raw
-}

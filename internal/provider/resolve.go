@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -119,17 +120,14 @@ func (c *Candidate) age(since time.Time) Match {
 
 // A Resolution settles what became of a create by asking the vendor.
 type Resolution struct {
-	// Provider is the vendor's name.
-	Provider string
-	// Client waits between looks, by its retry policy.
-	Client *transport.Client
+	*Vendor
 	// Look asks the vendor for every user that one of the request's keys finds. An
 	// error means that it could not tell, and no user that there is none.
-	Look func(context.Context) ([]*Candidate, *userapi.Error)
+	Look func(context.Context) ([]*Candidate, error)
 	// NonUniqueKeys: the keys are not unique, so that a user that is not ours does not stand in
 	// the way of one that is.
 	NonUniqueKeys bool
-	// WhyMissProvesNothing: a miss proves nothing with these credentials, for this reason.
+	// WhyMissProvesNothing stands in for the vendor's, for this request.
 	WhyMissProvesNothing error
 	// CreatedAt is what the vendor calls the time of a user's creation.
 	CreatedAt string
@@ -138,13 +136,14 @@ type Resolution struct {
 }
 
 // Resolve looks until a look finds somebody, three have missed, or three have failed.
-// The waits between grow.
+// The waits between grow. The error is a *userapi.Error.
 func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.User, error) {
 	missed, failed := 0, 0
 	var last *userapi.Error
 	var others []*Candidate // the latest that a look found and that are not ours
 	for n := 1; ; n++ {
-		found, failure := r.Look(ctx)
+		found, err := r.Look(ctx)
+		failure, _ := err.(*userapi.Error)
 		switch {
 		case failure != nil:
 			failed++
@@ -154,9 +153,9 @@ func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.Use
 				last.UserID = r.UserID
 			}
 		case len(found) > 0:
-			user, failure := r.pickMatch(found, since)
-			if user != nil || failure != nil {
-				return user, asError(failure)
+			user, err := r.pickMatch(found, since)
+			if user != nil || err != nil {
+				return user, err
 			}
 			fallthrough // others stand where ours is still to appear
 		default:
@@ -175,7 +174,7 @@ func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.Use
 		if failure != nil {
 			after = failure.RetryAfter
 		}
-		if err := r.Client.Pause(ctx, n, after); err != nil {
+		if err := r.HTTP.Pause(ctx, n, after); err != nil {
 			if last == nil {
 				last = r.unknown(userapi.KindTimeout, err)
 				if errors.Is(err, context.Canceled) {
@@ -188,13 +187,13 @@ func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.Use
 }
 
 func (r *Resolution) unknown(kind userapi.Kind, err error) *userapi.Error {
-	return &userapi.Error{Provider: r.Provider, Op: OpResolve, Kind: kind, UserID: r.UserID, Err: err}
+	return &userapi.Error{Provider: r.Name, Op: OpResolve, Kind: kind, UserID: r.UserID, Err: err}
 }
 
 func (r *Resolution) absent() *userapi.Error {
-	if r.WhyMissProvesNothing != nil {
-		e := r.unknown(userapi.KindUnknown, r.WhyMissProvesNothing)
-		e.Code, e.Message = CodeAbsenceUnproven, r.WhyMissProvesNothing.Error()
+	if why := cmp.Or(r.WhyMissProvesNothing, r.Vendor.WhyMissProvesNothing); why != nil {
+		e := r.unknown(userapi.KindUnknown, why)
+		e.Code, e.Message = CodeAbsenceUnproven, why.Error()
 		return e
 	}
 	e := r.unknown(userapi.KindNotFound, nil)
@@ -204,7 +203,7 @@ func (r *Resolution) absent() *userapi.Error {
 
 // pickMatch picks the user that the create made out of those that were found. It returns
 // neither a user nor an error where those of keys that are not unique are all others.
-func (r *Resolution) pickMatch(found []*Candidate, since time.Time) (*userapi.User, *userapi.Error) {
+func (r *Resolution) pickMatch(found []*Candidate, since time.Time) (*userapi.User, error) {
 	var ours, unsure []*Candidate
 	for _, c := range found {
 		switch age := c.age(since); {
@@ -233,14 +232,6 @@ func (r *Resolution) ambiguous(found []*Candidate) *userapi.Error {
 	e.Code = CodeAmbiguous
 	for _, c := range found {
 		e.Candidates = append(e.Candidates, c.User.ID)
-	}
-	return e
-}
-
-// asError keeps a nil *userapi.Error from becoming an error that is not nil.
-func asError(e *userapi.Error) error {
-	if e == nil {
-		return nil
 	}
 	return e
 }
@@ -275,4 +266,13 @@ func CompareText(sent, shown string) Match {
 
 func isASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
+// Contradicts returns ErrOtherUser for a key that was sent and that the reply to the
+// create shows otherwise. What a reply does not show contradicts nothing.
+func Contradicts(sent, shown string, compare func(sent, shown string) Match) error {
+	if sent != "" && shown != "" && compare(sent, shown) == Different {
+		return ErrOtherUser
+	}
+	return nil
 }

@@ -25,6 +25,10 @@ func client(t *testing.T) *transport.Client {
 	return c
 }
 
+func vendor(t *testing.T) *provider.Vendor {
+	return &provider.Vendor{Name: "acme", HTTP: client(t)}
+}
+
 // reply returns a reply whose date is so much ahead of this machine's clock.
 func reply(ahead time.Duration) *transport.Reply {
 	return &transport.Reply{Status: 200, Sent: time.Now(), Read: time.Now(), Header: http.Header{
@@ -43,14 +47,14 @@ func candidate(id string, created time.Time, ahead time.Duration, keys ...provid
 // TestResolveLooks: how often, and with what waits, a resolution looks.
 func TestResolveLooks(t *testing.T) {
 	t.Parallel()
-	type look = func() ([]*provider.Candidate, *userapi.Error)
-	miss := func() ([]*provider.Candidate, *userapi.Error) { return nil, nil }
+	type look = func() ([]*provider.Candidate, error)
+	miss := func() ([]*provider.Candidate, error) { return nil, nil }
 	failing := func(after time.Duration) look {
-		return func() ([]*provider.Candidate, *userapi.Error) {
+		return func() ([]*provider.Candidate, error) {
 			return nil, &userapi.Error{Op: "look up user", Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeNotSent, RetryAfter: after}
 		}
 	}
-	found := func() ([]*provider.Candidate, *userapi.Error) {
+	found := func() ([]*provider.Candidate, error) {
 		return []*provider.Candidate{candidate("1", time.Now(), 0, provider.Same)}, nil
 	}
 	fail := failing(0)
@@ -77,7 +81,7 @@ func TestResolveLooks(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				n := 0
-				r := provider.Resolution{Provider: "acme", Client: client(t), UserID: "7", Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) {
+				r := provider.Resolution{Vendor: vendor(t), UserID: "7", Look: func(context.Context) ([]*provider.Candidate, error) {
 					n++
 					if n > len(tt.looks) {
 						return nil, &userapi.Error{Message: "one look too many"}
@@ -113,7 +117,7 @@ func TestResolveEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(500*time.Millisecond, cancel)
-		r := provider.Resolution{Provider: "acme", Client: client(t), Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) { return nil, nil }}
+		r := provider.Resolution{Vendor: vendor(t), Look: func(context.Context) ([]*provider.Candidate, error) { return nil, nil }}
 		begun := time.Now()
 		_, err := r.Resolve(ctx, begun)
 		require.ErrorIs(t, err, userapi.ErrCanceled)
@@ -185,8 +189,8 @@ func TestResolveSettles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := provider.Resolution{
-				Provider: "acme", CreatedAt: "born", Client: client(t), NonUniqueKeys: tt.many,
-				Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) { return tt.found, nil },
+				Vendor: vendor(t), CreatedAt: "born", NonUniqueKeys: tt.many,
+				Look: func(context.Context) ([]*provider.Candidate, error) { return tt.found, nil },
 			}
 			user, err := r.Resolve(t.Context(), tt.since)
 			if tt.kind == 0 && tt.outcome == 0 && err == nil {
@@ -212,7 +216,7 @@ func TestManyAppears(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n, older := 0, candidate("2", time.Now().Add(-time.Hour), 0, provider.Same)
-		r := provider.Resolution{Provider: "acme", Client: client(t), NonUniqueKeys: true, Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) {
+		r := provider.Resolution{Vendor: vendor(t), NonUniqueKeys: true, Look: func(context.Context) ([]*provider.Candidate, error) {
 			if n++; n == 3 {
 				return []*provider.Candidate{older, candidate("1", time.Now(), 0, provider.Same)}, nil
 			}
@@ -243,7 +247,7 @@ func TestAbsenceMayProveNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		why := errors.New("nobody sees it")
-		r := provider.Resolution{Provider: "acme", Client: client(t), WhyMissProvesNothing: why, Look: func(context.Context) ([]*provider.Candidate, *userapi.Error) { return nil, nil }}
+		r := provider.Resolution{Vendor: vendor(t), WhyMissProvesNothing: why, Look: func(context.Context) ([]*provider.Candidate, error) { return nil, nil }}
 		_, err := r.Resolve(t.Context(), time.Now())
 		require.ErrorIs(t, err, why)
 		require.NotErrorIs(t, err, userapi.ErrNotFound)
@@ -267,9 +271,8 @@ func TestCheckEmpty(t *testing.T) {
 // TestRepeatable: what a look-up's replies mean beyond what they mean to a create.
 func TestRepeatable(t *testing.T) {
 	t.Parallel()
-	classify := provider.Repeatable(
+	classify := provider.Repeatable(&provider.Vendor{Absent: func(r *transport.Reply) bool { return provider.IsBlank(r.Body) || provider.HasMembers(r.Body, "detail") }},
 		func(r *transport.Reply) transport.Classification { return provider.Classify(r.Status) },
-		func(a provider.Absence) bool { return a.Blank || a.Has("detail") },
 	)
 	for name, tt := range map[string]struct {
 		reply transport.Reply

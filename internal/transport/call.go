@@ -93,6 +93,8 @@ type Result struct {
 	// NotPrepared: the error arose before an attempt was begun, in Sign or in the
 	// wait for the rate limit.
 	NotPrepared bool
+	// Unsettled: an attempt before the last may have been carried out.
+	Unsettled bool
 }
 
 // state follows one call through resty. It is the context of the call's requests,
@@ -160,6 +162,7 @@ func (s *state) result(err error) *Result {
 		RetryAfter:     s.after,
 		Attempts:       s.attempts,
 		Started:        s.started,
+		Unsettled:      s.unsettled,
 	}
 	if s.reply != nil {
 		res.RequestID = s.reply.Header.Get(s.client.requestID)

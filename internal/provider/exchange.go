@@ -1,0 +1,212 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A Vendor is what the exchange knows of one client: how its calls are signed and
+// classified, and what its errors say. It is safe for concurrent use if its functions
+// are.
+type Vendor struct {
+	Name string
+	HTTP *transport.Client
+	// Prepare sets a call's Sign and Classify.
+	Prepare func(*Call)
+	// Absent reports whether a 404 is the vendor's own word that there is no such user.
+	Absent func(*transport.Reply) bool
+	// Explain adds the vendor's codes, fields and text to an error.
+	Explain func(e *userapi.Error, cause error, call *Call, mask Mask)
+	// CredentialHeader is the header that carries the credential: what it held is masked
+	// in what the vendor says.
+	CredentialHeader string
+	// Secrets are further values to mask; nil for none.
+	Secrets func() []string
+	// WhyMissProvesNothing: to find nobody proves nothing with these credentials, for
+	// this reason; nil where it proves that there is no such user.
+	WhyMissProvesNothing error
+}
+
+// A Call is a call of a vendor's API.
+type Call struct {
+	transport.Call
+	// Lookup: the outcome of an error speaks of a user that was looked for or deleted.
+	Lookup bool
+	// UserID is the id of the user that the call is for; "" where it is not known.
+	UserID string
+	// Hidden are values that no error may show, beside those in the body.
+	Hidden []string
+	// Fields names the neutral field of a vendor's one, where this call has another
+	// than the vendor's table.
+	Fields map[string]string
+	// Finish completes a result before anything looks at it, and returns oddities that
+	// are not failures; nil for nothing to do.
+	Finish func(*transport.Result) (warnings []string)
+}
+
+// A Reply is what a call's success is decoded into. It is used once.
+type Reply interface {
+	// Receive takes what the reply says beside its body.
+	Receive(Meta)
+	// Decode reads the body. It returns an error for what a success does not look like,
+	// and keeps what could be read all the same.
+	Decode(*transport.Reply) error
+	// Salvage reads the user's id out of a reply that is broken.
+	Salvage(*transport.Reply)
+	// Neutral returns the user; nil without an id.
+	Neutral() *userapi.User
+}
+
+// ErrOtherUser: a reply shows a user other than the one that was sent or asked for.
+var ErrOtherUser = errors.New("the reply holds another user than the one that was sent or asked for")
+
+// Create sends a call that creates a user. accept looks at a user that was decoded: what
+// it returns fails the call, an ErrOtherUser as somebody else's user, a *userapi.Error as
+// it is. The error is a *userapi.Error.
+func Create[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept func(R, *transport.Result) error) (R, error) {
+	var none R
+	res, mask, err := v.do(ctx, call)
+	if err != nil {
+		return none, err
+	}
+	bad := receive(call, res, into)
+	user := into.Neutral()
+	var other *userapi.User
+	if user != nil && accept != nil {
+		// A broken reply is looked at too: what it shows of a user may be somebody else's.
+		err := accept(into, res)
+		if own, ok := err.(*userapi.Error); ok && bad == nil {
+			own.RequestID = mask().Code(own.RequestID)
+			return none, own
+		}
+		if err == ErrOtherUser {
+			user, other = nil, user
+		}
+		if bad == nil {
+			bad = err
+		}
+	}
+	if bad == nil {
+		return into, nil
+	}
+	e := MalformedSuccess(v.Name, call.Operation, res, mask(), bad, user)
+	if other != nil {
+		e.Candidates = []string{other.ID}
+	}
+	return none, call.complete(e)
+}
+
+// Read sends a call that may be repeated and decodes what it found, which accept has to
+// take. The error is a *userapi.Error.
+func Read[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept func(R, *transport.Result) error) (R, error) {
+	var none R
+	res, mask, err := v.do(ctx, call)
+	if err != nil {
+		return none, err
+	}
+	bad := receive(call, res, into)
+	if bad == nil && accept != nil {
+		bad = accept(into, res)
+	}
+	if bad != nil {
+		return none, call.complete(MalformedSuccess(v.Name, call.Operation, res, mask(), bad, nil))
+	}
+	return into, nil
+}
+
+// Do sends a call whose success has nothing to say, such as a delete. The error is a
+// *userapi.Error.
+func Do(ctx context.Context, v *Vendor, call *Call) error {
+	_, err := Read(ctx, v, call, empty{}, nil)
+	return err
+}
+
+// receive decodes the reply of a success. A cut-off body wins over what was decoded.
+func receive(call *Call, res *transport.Result, into Reply) error {
+	var warnings []string
+	if call.Finish != nil {
+		warnings = call.Finish(res)
+	}
+	into.Receive(newMeta(res, warnings))
+	bad := into.Decode(res.Reply)
+	if cut := res.Reply.ReadErr; cut != nil && !errors.Is(bad, cut) {
+		bad = cut
+	}
+	if bad != nil {
+		into.Salvage(res.Reply)
+	}
+	return bad
+}
+
+// do sends a call and returns its success, with the mask for errors about it.
+func (v *Vendor) do(ctx context.Context, call *Call) (*transport.Result, func() Mask, error) {
+	v.Prepare(call)
+	if call.Repeatable {
+		call.Classify = v.repeatable(call.Classify)
+	}
+	res := v.HTTP.Do(ctx, &call.Call)
+	if res.OK {
+		return res, func() Mask { return v.mask(call, res) }, nil
+	}
+	if call.Finish != nil {
+		call.Finish(res)
+	}
+	return nil, nil, v.Refused(call, res)
+}
+
+// Refused is the error of a call without a success.
+func (v *Vendor) Refused(call *Call, res *transport.Result) *userapi.Error {
+	mask := v.mask(call, res)
+	e := NewError(v.Name, call.Operation, res, mask)
+	if res.Err != nil {
+		v.Explain(e, res.Err, call, mask)
+	}
+	if call.Lookup && res.NotPrepared && e.Kind == userapi.KindNotFound {
+		e.Kind = userapi.KindProtocol // a session was not found, which says nothing of the user
+	}
+	call.complete(e)
+	// After a delete of ours that may have been carried out the user is gone.
+	deleted := call.Method == http.MethodDelete && res.Unsettled
+	if call.Lookup && v.WhyMissProvesNothing != nil && !deleted && e.Outcome == userapi.OutcomeRejected {
+		e.Outcome = userapi.OutcomeUnknown
+	}
+	return e
+}
+
+// complete adds to an error what the call knows of its user.
+func (c *Call) complete(e *userapi.Error) *userapi.Error {
+	if e.UserID == "" {
+		e.UserID = c.UserID
+	}
+	if c.Lookup {
+		e = AsLookupError(e)
+	}
+	return e
+}
+
+// mask hides what a call sent, credentials included.
+func (v *Vendor) mask(call *Call, res *transport.Result) Mask {
+	hidden := slices.Clone(call.Hidden)
+	if v.Secrets != nil {
+		hidden = append(hidden, v.Secrets()...)
+	}
+	if res.Reply != nil && res.Reply.Request != nil {
+		value := res.Reply.Request.Header.Get(v.CredentialHeader)
+		hidden = append(hidden, value[strings.LastIndexByte(value, ' ')+1:]) // without its scheme
+	}
+	return NewMask(call.Body, call.ContentType, hidden...)
+}
+
+// empty is the reply of a success that has nothing to say.
+type empty struct{}
+
+func (empty) Receive(Meta)                    {}
+func (empty) Decode(r *transport.Reply) error { return checkEmpty(r) }
+func (empty) Salvage(*transport.Reply)        {}
+func (empty) Neutral() *userapi.User          { return nil }

@@ -1,0 +1,244 @@
+package mixin
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/uuid"
+	"github.com/enlist-go/enlist/internal/wire"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// CreateUserResponse is a user that was created: what stands under "data" in the
+// reply to POST /users. Only UserID is always there; which of the other members
+// come depends on Mixin's version. Sources: Mixin's docs, "Create User" (2018),
+// "Create Network Users" and "Read Profile"; Mixin's bot-api-go-client.
+type CreateUserResponse struct {
+	// Type is "user".
+	Type *string `json:"type,omitempty"`
+	// UserID and SessionID are what the new user signs with, beside its session key.
+	UserID    string `json:"user_id"`
+	SessionID string `json:"session_id,omitempty"`
+	// PinToken is standard base64: for an Ed25519 session key the server's X25519
+	// public key, for an RSA one the PIN key, encrypted. PinTokenBase64 is the same
+	// in unpadded URL base64.
+	PinToken       userapi.Secret `json:"pin_token,omitempty"`
+	PinTokenBase64 userapi.Secret `json:"pin_token_base64,omitempty"`
+	// ServerPublicKey is the server's public key in its Edwards form, in hex.
+	ServerPublicKey *string `json:"server_public_key,omitempty"`
+
+	// IdentityNumber is the Mixin id, which users that an application made have not.
+	IdentityNumber *Text   `json:"identity_number,omitempty"`
+	FullName       *string `json:"full_name,omitempty"`
+	Biography      *string `json:"biography,omitempty"`
+	AvatarURL      *string `json:"avatar_url,omitempty"`
+	Phone          *string `json:"phone,omitempty"`
+	// Relationship is the caller's to the user, such as "ME".
+	Relationship *string `json:"relationship,omitempty"`
+	// MuteUntil is the year 1, the zero time, for never.
+	MuteUntil *Time `json:"mute_until,omitempty"`
+	CreatedAt Time  `json:"created_at,omitzero"`
+
+	IsVerified    *bool `json:"is_verified,omitempty"`
+	IsScam        *bool `json:"is_scam,omitempty"`
+	IsDeactivated *bool `json:"is_deactivated,omitempty"`
+
+	CodeID  *string `json:"code_id,omitempty"`
+	CodeURL *string `json:"code_url,omitempty"`
+	// InvitationCode came in 2018.
+	InvitationCode *string `json:"invitation_code,omitempty"`
+
+	HasPin              *bool `json:"has_pin,omitempty"`
+	HasSafe             *bool `json:"has_safe,omitempty"`
+	HasEmergencyContact *bool `json:"has_emergency_contact,omitempty"`
+
+	ReceiveMessageSource     Audience `json:"receive_message_source,omitempty"`
+	AcceptConversationSource Audience `json:"accept_conversation_source,omitempty"`
+	AcceptSearchSource       Audience `json:"accept_search_source,omitempty"`
+
+	// FiatCurrency is the currency that the thresholds are in, such as "USD".
+	FiatCurrency                  *string  `json:"fiat_currency,omitempty"`
+	TransferNotificationThreshold *Decimal `json:"transfer_notification_threshold,omitempty"`
+	TransferConfirmationThreshold *Decimal `json:"transfer_confirmation_threshold,omitempty"`
+
+	DeviceStatus *string `json:"device_status,omitempty"`
+	// TipKeyBase64 is "" until the user's TIP key is set, TipCounter 0.
+	TipKeyBase64   *string     `json:"tip_key_base64,omitempty"`
+	TipCounter     *Number     `json:"tip_counter,omitempty"`
+	SaltBase64     *string     `json:"salt_base64,omitempty"`
+	SpendPublicKey *string     `json:"spend_public_key,omitempty"`
+	Membership     *Membership `json:"membership,omitempty"`
+	// Features is a list whose elements are not documented, App the application
+	// that the user is, if it is one; both as they came.
+	Features json.RawMessage `json:"features,omitempty"`
+	AppID    *string         `json:"app_id,omitempty"`
+	App      json.RawMessage `json:"app,omitempty"`
+
+	meta provider.Meta
+	// sessionSecret is the public half of the user's session key, as far as the call
+	// that returned the response knows it.
+	sessionSecret string
+}
+
+// StatusCode returns the reply's HTTP status; 0 for a value that no call returned.
+func (r *CreateUserResponse) StatusCode() int { return r.meta.StatusCode() }
+
+// RequestID returns the reply's X-Request-Id or, where it has none, the one that was sent.
+func (r *CreateUserResponse) RequestID() string { return r.meta.RequestID() }
+
+// Raw returns the reply byte for byte.
+func (r *CreateUserResponse) Raw() json.RawMessage { return r.meta.Raw() }
+
+// Warnings returns oddities of the reply that are not failures, such as another
+// request's id.
+func (r *CreateUserResponse) Warnings() []string { return r.meta.Warnings() }
+
+var responseShown = provider.Shown{Type: "mixin.CreateUserResponse"}
+
+// Format shows the type alone. The PIN tokens' own Format is not asked where a verb
+// does not fit what they stand in, as %s does not fit a pointer in a slice.
+func (r CreateUserResponse) Format(f fmt.State, verb rune) { responseShown.Format(f, verb) }
+
+// LogValue is like Format.
+func (r CreateUserResponse) LogValue() slog.Value { return responseShown.LogValue() }
+
+// Membership is a user's paid plan.
+type Membership struct {
+	Plan      *string `json:"plan,omitempty"`
+	ExpiredAt *Time   `json:"expired_at,omitempty"`
+}
+
+// Audience says who may do something, such as send messages to a user. Mixin may
+// add to it.
+type Audience string
+
+// The audiences that are known.
+const (
+	Everybody Audience = "EVERYBODY"
+	Contacts  Audience = "CONTACTS"
+	Nobody    Audience = "NOBODY"
+)
+
+// Text and the other leaf types of replies never fail to decode: what one cannot
+// read it keeps.
+type (
+	// Text is a text that may come as a number: a string.
+	Text = wire.Text
+	// Number is a whole number that may come as a text: a string of digits,
+	// whose method Int64 returns the value and whether there is one.
+	Number = wire.Number
+	// Decimal is a number that may come as a text: a string.
+	Decimal = wire.Decimal
+	// Time is a time with up to nine digits of a second's fraction: a
+	// time.Time, whose method Text returns it as it came.
+	Time = wire.Time
+)
+
+// plainResponse is a CreateUserResponse without its methods.
+type plainResponse CreateUserResponse
+
+// readResponse is a plainResponse to read into. Package json also takes a member
+// that is spelled in another case, and the last of several: such an id goes into
+// Other, so that UserID is the one under its exact name.
+type readResponse struct {
+	Other json.RawMessage `json:"USER_ID"`
+	*plainResponse
+}
+
+// UnmarshalJSON decodes what stands under "data" in a reply, tolerating members of
+// another type than documented: a number for a text and the like are converted, the
+// others are left unset.
+func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
+	member, err := wire.Tolerate(json.Unmarshal(data, &readResponse{plainResponse: (*plainResponse)(r)}))
+	if member != "" {
+		r.decodeMembers(data)
+	}
+	return err
+}
+
+// decodeMembers reads an object again that has members of another type.
+func (r *CreateUserResponse) decodeMembers(data []byte) {
+	*r = CreateUserResponse{UserID: r.UserID, meta: r.meta, sessionSecret: r.sessionSecret}
+	id := r.UserID
+	wire.DecodeMembers(data, (*plainResponse)(r))
+	r.UserID = id
+}
+
+// A reply is a CreateUserResponse that is being received.
+type reply CreateUserResponse
+
+// Receive is for provider.Reply, as all that follows.
+func (r *reply) Receive(m provider.Meta) { r.meta = m }
+
+// Decode reads the user.
+func (r *reply) Decode(from *transport.Reply) error {
+	bad, err := r.decode(from.Body)
+	if (err != nil || from.ReadErr != nil) && errorMember(from.Body) != nil {
+		// An error decides over the data, and the rest of this one is lost.
+		r.UserID, bad = "", fmt.Errorf("%w: %w", provider.ErrErrorInSuccess, cmp.Or(from.ReadErr, bad))
+	}
+	if errors.Is(bad, provider.ErrErrorInSuccess) {
+		bad = fmt.Errorf("%w: %w", bad, decodeError(from.Status, from.Header, from.Body))
+	}
+	return bad
+}
+
+// decode reads a whole reply. bad is not nil when it is not what success looks like.
+func (r *reply) decode(data []byte) (bad, err error) {
+	in := struct {
+		Other  json.RawMessage `json:"DATA"` // as in readResponse
+		Data   readResponse    `json:"data"`
+		Errors json.RawMessage `json:"errors"`
+	}{Data: readResponse{plainResponse: (*plainResponse)(r)}}
+	member, err := wire.Tolerate(json.Unmarshal(data, &in))
+	if err != nil {
+		return err, err
+	}
+	if member != "" {
+		var members map[string]json.RawMessage
+		_ = json.Unmarshal(data, &members) // it is an object: it has a member
+		(*CreateUserResponse)(r).decodeMembers(members["data"])
+	}
+	r.UserID, _ = uuid.Canonical(r.UserID)
+	switch {
+	case errorMember(data) != nil, provider.HasContent(in.Errors):
+		return provider.ErrErrorInSuccess, nil
+	case r.UserID == "":
+		return provider.ErrNoID, nil
+	}
+	return nil, nil
+}
+
+// Salvage reads data.user_id out of a reply that is broken and has no error in it.
+func (r *reply) Salvage(from *transport.Reply) {
+	if r.UserID == "" && errorMember(from.Body) == nil {
+		if text, ok := wire.ScanID(from.Body, "data", "user_id"); ok {
+			r.UserID, _ = uuid.Canonical(text)
+		}
+	}
+}
+
+// Neutral returns the user in the form that is common to all vendors.
+func (r *reply) Neutral() *userapi.User {
+	if r.UserID == "" {
+		return nil
+	}
+	u := &userapi.User{
+		Provider:  Name,
+		ID:        r.UserID,
+		Phone:     provider.Value(r.Phone),
+		FullName:  provider.Value(r.FullName),
+		CreatedAt: r.CreatedAt.Time,
+		Warnings:  r.meta.Warnings(),
+		Proof:     userapi.ProofReply,
+		RequestID: r.meta.RequestID(),
+		Raw:       r.meta.Raw(),
+	}
+	u.SetNative((*CreateUserResponse)(r))
+	return u
+}

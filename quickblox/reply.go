@@ -1,0 +1,178 @@
+package quickblox
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// CreateUserResponse is the reply to POST /users.json, and to every look-up of one
+// user.
+type CreateUserResponse struct {
+	User User `json:"user"`
+
+	meta provider.Meta
+}
+
+// StatusCode returns the reply's HTTP status; 0 for a value that no call returned.
+func (r *CreateUserResponse) StatusCode() int { return r.meta.StatusCode() }
+
+// RequestID returns the reply's X-Request-Id, "" for none.
+func (r *CreateUserResponse) RequestID() string { return r.meta.RequestID() }
+
+// Raw returns the reply byte for byte.
+func (r *CreateUserResponse) Raw() json.RawMessage { return r.meta.Raw() }
+
+// Warnings returns oddities of the reply that are not failures.
+func (r *CreateUserResponse) Warnings() []string { return r.meta.Warnings() }
+
+// UnmarshalJSON decodes a reply, tolerating members of another type than
+// documented: a number for a text and the like are converted, the others are left
+// unset.
+func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
+	_, err := (*reply)(r).decode(data)
+	return err
+}
+
+// A reply is a CreateUserResponse that is being received.
+type reply CreateUserResponse
+
+// Receive is for provider.Reply, as all that follows.
+func (r *reply) Receive(m provider.Meta) { r.meta = m }
+
+// Decode reads the user.
+func (r *reply) Decode(from *transport.Reply) error {
+	bad, _ := r.decode(from.Body)
+	return bad
+}
+
+// decode reads a reply. bad is not nil when it is not what success looks like.
+func (r *reply) decode(data []byte) (bad, err error) {
+	var in struct {
+		User   *User
+		Errors json.RawMessage `json:"errors"`
+		Error  json.RawMessage `json:"error"`
+	}
+	in.User = &r.User
+	member, err := wire.Tolerate(json.Unmarshal(data, &in))
+	if err != nil {
+		return err, err
+	}
+	if member != "" {
+		var loose struct{ User json.RawMessage }
+		_, _ = wire.Tolerate(json.Unmarshal(data, &loose))
+		r.User = User{}
+		wire.DecodeMembers(loose.User, &r.User)
+	}
+	if r.User.ID <= 0 || wire.HasVariant(data, "user") || wire.HasVariant(data, "id") {
+		// Package json takes "ID" for "id" too, and the last of them.
+		r.User.ID = scanID(data)
+	}
+	switch {
+	case provider.HasContent(in.Errors), provider.HasContent(in.Error):
+		return provider.ErrErrorInSuccess, nil
+	case r.User.ID <= 0:
+		return provider.ErrNoID, nil
+	}
+	return nil, nil
+}
+
+// Salvage reads user.id out of a reply that is broken.
+func (r *reply) Salvage(from *transport.Reply) { r.User.ID = scanID(from.Body) }
+
+// scanID reads user.id; 0 for none.
+func scanID(data []byte) int64 {
+	text, ok := wire.ScanID(data, "user", "id")
+	id, err := strconv.ParseInt(text, 10, 64)
+	if !ok || err != nil || id <= 0 {
+		return 0
+	}
+	return id
+}
+
+// Neutral returns the user in the form that is common to all vendors.
+func (r *reply) Neutral() *userapi.User {
+	if r.User.ID <= 0 {
+		return nil
+	}
+	u := &userapi.User{
+		Provider:  Name,
+		ID:        strconv.FormatInt(r.User.ID, 10),
+		Username:  provider.Value(r.User.Login),
+		Email:     provider.Value(r.User.Email),
+		Phone:     provider.Value(r.User.Phone),
+		FullName:  provider.Value(r.User.FullName),
+		CreatedAt: r.User.CreatedAt.Time,
+		Proof:     userapi.ProofReply,
+		RequestID: r.meta.RequestID(),
+		Raw:       r.meta.Raw(),
+	}
+	if id := r.User.ExternalUserID; id != nil {
+		u.ExternalID = string(*id)
+	}
+	u.SetNative((*CreateUserResponse)(r))
+	return u
+}
+
+// User is a user at QuickBlox. Only ID is always there: the rest is null when
+// unset, and settings of the application may hide personal data. Sources:
+// QuickBlox, "Create User", response 201, and "User model".
+type User struct {
+	ID       int64   `json:"id"`
+	FullName *string `json:"full_name,omitempty"`
+	Email    *string `json:"email,omitempty"`
+	Login    *string `json:"login,omitempty"`
+	Phone    *string `json:"phone,omitempty"`
+	Website  *string `json:"website,omitempty"`
+
+	CreatedAt     Time `json:"created_at,omitzero"`
+	UpdatedAt     Time `json:"updated_at,omitzero"`
+	LastRequestAt Time `json:"last_request_at,omitzero"`
+
+	ExternalUserID *Number `json:"external_user_id,omitempty"`
+	FacebookID     *Text   `json:"facebook_id,omitempty"`
+	BlobID         *Number `json:"blob_id,omitempty"`
+	CustomData     *string `json:"custom_data,omitempty"`
+	// UserTags is what tag_list is called in replies.
+	UserTags Tags `json:"user_tags,omitempty"`
+
+	AgeOver16               *bool   `json:"age_over16,omitempty"`
+	AllowStatisticsAnalysis *bool   `json:"allow_statistics_analysis,omitempty"`
+	AllowSalesActivities    *bool   `json:"allow_sales_activities,omitempty"`
+	ParentsContacts         *string `json:"parents_contacts,omitempty"`
+
+	// OwnerID, TwitterID and TwitterDigitsID came until 2018.
+	OwnerID         *Number `json:"owner_id,omitempty"`
+	TwitterID       *Text   `json:"twitter_id,omitempty"`
+	TwitterDigitsID *Text   `json:"twitter_digits_id,omitempty"`
+}
+
+// Tags is a list of tags, which QuickBlox writes as a text separated by commas, or
+// as an array.
+type Tags []string
+
+// UnmarshalJSON reads either form, or null.
+func (t *Tags) UnmarshalJSON(data []byte) error {
+	*t = nil
+	var list []Text
+	if len(data) > 0 && data[0] == '[' && json.Unmarshal(data, &list) == nil {
+		for _, tag := range list {
+			*t = append(*t, string(tag))
+		}
+		return nil
+	}
+	var text Text
+	_ = text.UnmarshalJSON(data)
+	if text != "" {
+		*t = strings.Split(string(text), ",")
+	}
+	return nil
+}
+
+// MarshalJSON writes the text form.
+func (t Tags) MarshalJSON() ([]byte, error) { return json.Marshal(strings.Join(t, ",")) }
