@@ -13,13 +13,14 @@ import (
 )
 
 var (
-	_ userapi.Creator     = (*Client)(nil)
-	_ userapi.Preflighter = (*Client)(nil)
-	_ userapi.Planner     = (*Client)(nil)
-	_ userapi.Resolver    = (*Client)(nil)
-	_ userapi.Repeater    = (*Client)(nil)
-	_ userapi.Deleter     = (*Client)(nil)
-	_ userapi.Extension   = Extra{}
+	_ userapi.Creator       = (*Client)(nil)
+	_ userapi.Preflighter   = (*Client)(nil)
+	_ userapi.Planner       = (*Client)(nil)
+	_ userapi.Resolver      = (*Client)(nil)
+	_ userapi.Repeater      = (*Client)(nil)
+	_ userapi.Deleter       = (*Client)(nil)
+	_ userapi.UserIDChecker = (*Client)(nil)
+	_ userapi.Extension     = Extra{}
 )
 
 // Extra is what only FusionAuth knows of a new user, for

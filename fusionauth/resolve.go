@@ -48,6 +48,10 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 // DeleteUser deletes a user for good, as Users.Delete does.
 func (c *Client) DeleteUser(ctx context.Context, id string) error { return c.Users.Delete(ctx, id) }
 
+// CheckUserID says whether a text can be a user's id, as userapi.UserIDChecker describes
+// it: a UUID.
+func (c *Client) CheckUserID(id string) error { return provider.CheckUUID(Name, "userId", id) }
+
 // A search looks for the user of one request.
 type search struct {
 	core   *core

@@ -72,6 +72,10 @@ func isUser(id string) func(*reply, *transport.Result) error {
 	}
 }
 
+// CheckUserID says whether a text can be a user's id, as userapi.UserIDChecker describes
+// it: a UUID.
+func (c *Client) CheckUserID(id string) error { return provider.CheckUUID(Name, "user_id", id) }
+
 // saysAbsent reports whether a 404 is Mixin's own: it has a code.
 func saysAbsent(r *transport.Reply) bool { return decodeError(r.Status, r.Header, r.Body).Code != 0 }
 

@@ -12,10 +12,11 @@ import (
 )
 
 var (
-	_ userapi.Creator     = (*Client)(nil)
-	_ userapi.Preflighter = (*Client)(nil)
-	_ userapi.Planner     = (*Client)(nil)
-	_ userapi.Extension   = Extra{}
+	_ userapi.Creator       = (*Client)(nil)
+	_ userapi.Preflighter   = (*Client)(nil)
+	_ userapi.Planner       = (*Client)(nil)
+	_ userapi.UserIDChecker = (*Client)(nil)
+	_ userapi.Extension     = Extra{}
 )
 
 // Extra is what only Mixin needs for a new user, for

@@ -80,6 +80,8 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 const (
 	textTaken    = "already been taken"
 	textNeedUser = "Forbidden. Need user."
+	// Source: QuickBlox's issue trackers, iOS SDK 1082.
+	textNoApplication = "No application found"
 )
 
 // leaked are texts of QuickBlox's framework that hide a duplicate. Source:
@@ -98,6 +100,8 @@ func classify(r *transport.Reply) transport.Classification {
 	case slices.Contains(e.messages(), textNeedUser): // the whole text: a name may hold a part of it
 		v.Kind, v.Outcome, v.Retry = userapi.KindForbidden, userapi.OutcomeRejected, transport.RetryNever
 	case r.Status != http.StatusBadRequest && r.Status != http.StatusUnprocessableEntity:
+	case slices.Contains(e.Errors[base], textNoApplication):
+		v.Kind = userapi.KindUnauthorized // the key or the token is of no application
 	case e.says(textTaken), slices.ContainsFunc(leaked[:], e.says):
 		v.Kind = userapi.KindConflict
 	}

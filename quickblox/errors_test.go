@@ -83,6 +83,8 @@ func TestRefusals(t *testing.T) {
 		{"errors as text", 422, `{"errors":"Login or email required"}`, userapi.KindInvalid, userapi.OutcomeRejected, "Login or email required", nil},
 		{"errors as array", 422, `{"errors":["Bad Authentication data"]}`, userapi.KindInvalid, userapi.OutcomeRejected, "Bad Authentication data", nil},
 		{"array of taken", 422, `{"errors":["Login has already been taken"]}`, userapi.KindConflict, userapi.OutcomeRejected, "Login has already been taken", nil},
+		{"no application", 422, `{"errors":{"base":["No application found"]}}`, userapi.KindUnauthorized, userapi.OutcomeRejected, "No application found", nil},
+		{"a name with that text", 422, `{"errors":{"login":["No application found is too long"]}}`, userapi.KindInvalid, userapi.OutcomeRejected, "", []userapi.FieldError{{Field: "Username", VendorField: "login", Code: "too_long", Message: "No application found is too long"}}},
 		{"unexpected signature", 422, `{"errors":{"base":["Unexpected signature"]}}`, userapi.KindInvalid, userapi.OutcomeRejected, "Unexpected signature", nil},
 		{"blob", 422, `{"errors":{"blob":["does not exist"]}}`, userapi.KindInvalid, userapi.OutcomeRejected, "", []userapi.FieldError{field("", "blob", "invalid", "does not exist")}},
 		{"several in base", 422, `{"errors":{"base":["one","two"]}}`, userapi.KindInvalid, userapi.OutcomeRejected, "one; two", nil},

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -228,16 +227,15 @@ func isToken(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// refusedCredentials are the vendor's texts, under 422, for a session request whose
-// credentials are wrong. Source: QuickBlox's issue trackers, Android SDK 139, 473
-// and 724, iOS SDK 1082.
-var refusedCredentials = [...]string{"Unexpected signature", "No application found"}
+// textSignature is the vendor's text, under 422, for a session request whose credentials
+// are wrong. Source: QuickBlox's issue trackers, Android SDK 139, 473 and 724.
+const textSignature = "Unexpected signature"
 
 // classifySession judges a session request, which may be repeated after any passing
 // failure.
 func classifySession(r *transport.Reply) transport.Classification {
 	v := classify(r)
-	if e, ok := v.Err.(*APIError); ok && v.Kind == userapi.KindInvalid && slices.ContainsFunc(refusedCredentials[:], e.says) {
+	if e, ok := v.Err.(*APIError); ok && v.Kind == userapi.KindInvalid && e.says(textSignature) {
 		v.Kind = userapi.KindUnauthorized
 	}
 	if v.Kind == userapi.KindUnavailable {

@@ -88,6 +88,13 @@ type Deleter interface {
 	DeleteUser(ctx context.Context, id string) error
 }
 
+// A UserIDChecker says whether a text can be the id of a user at the vendor. It sends
+// nothing. The error, if any, is a *Error of KindInvalid and OutcomeNotSent that says what
+// an id looks like.
+type UserIDChecker interface {
+	CheckUserID(id string) error
+}
+
 // maxUnwrap ends the search behind wrappers that wrap each other.
 const maxUnwrap = 100
 

@@ -126,3 +126,7 @@ func (c *Client) DeleteUser(ctx context.Context, id string) error {
 	}
 	return c.Users.Delete(ctx, n)
 }
+
+// CheckUserID says whether a text can be a user's id, as userapi.UserIDChecker describes
+// it: a positive number in decimal.
+func (c *Client) CheckUserID(id string) error { return provider.CheckNumberID(Name, "id", id) }

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -74,28 +72,6 @@ func (c *Check) Key(field, vendorField, value string) {
 	case !utf8.ValidString(value):
 		c.Invalid(field, vendorField, mustBeUTF8)
 	}
-}
-
-// NumberID reads a user's id that is a number: positive and in decimal, without sign or
-// leading zeros. It notes anything else as a fault.
-func (c *Check) NumberID(field, vendorField, id string) int64 {
-	n, err := strconv.ParseInt(id, 10, 64)
-	if err != nil || n <= 0 || strconv.FormatInt(n, 10) != id {
-		c.Invalid(field, vendorField, "must be a positive number in decimal, without sign or leading zeros")
-	}
-	return n
-}
-
-// MustBeUUID is what is expected of an id that is a UUID.
-const MustBeUUID = "must be a UUID of 36 characters, such as 06aed1e3-bd77-4a59-991a-5bb5ae6fbb09"
-
-// UUID reads an id that is a UUID, in lower case. It notes anything else as a fault.
-func (c *Check) UUID(field, vendorField, id string) string {
-	canonical, ok := uuid.Canonical(id)
-	if !ok {
-		c.Invalid(field, vendorField, MustBeUUID)
-	}
-	return canonical
 }
 
 // Faults returns what was found so far.

@@ -271,7 +271,9 @@ func TestCheckEmpty(t *testing.T) {
 // TestRepeatable: what a look-up's replies mean beyond what they mean to a create.
 func TestRepeatable(t *testing.T) {
 	t.Parallel()
-	classify := provider.Repeatable(&provider.Vendor{Absent: func(r *transport.Reply) bool { return provider.IsBlank(r.Body) || provider.HasMembers(r.Body, "detail") }},
+	classify := provider.Repeatable(&provider.Vendor{Absent: func(r *transport.Reply) bool {
+		return provider.IsBlank(r.Body) || provider.HasMembers(r.Body, "detail")
+	}},
 		func(r *transport.Reply) transport.Classification { return provider.Classify(r.Status) },
 	)
 	for name, tt := range map[string]struct {

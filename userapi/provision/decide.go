@@ -24,7 +24,7 @@ func UserAbsent() Decision { return Decision{absent: true} }
 
 // Decide records a person's decision about a target whose outcome is unknown, and
 // nobody is at work on. UserExists makes it DispositionRecovered, which Undo does not
-// delete; its second step is carried out by the next run. UserAbsent makes it
+// delete; an id that cannot be one at the vendor is an ErrInvalid ([userapi.UserIDChecker]). Its second step is carried out by the next run. UserAbsent makes it
 // DispositionRejected with a KindNotFound, and the next run creates the user; at Mixin,
 // [mixin.KeyDir] must be told as well. Of a user whose deletion by Undo is open,
 // UserAbsent says that it is gone; and of what was never created at a target that is one
@@ -43,6 +43,13 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 		return refuse(&userapi.Error{Kind: userapi.KindInvalid, FieldErrors: []userapi.FieldError{
 			{VendorField: "Decision", Code: "required", Message: "must be UserExists with an id that a ledger takes, or UserAbsent"},
 		}})
+	}
+	if t := p.byName[target]; d.exists && t != nil {
+		if vendor, ok := userapi.Ability[userapi.UserIDChecker](t.Creator); ok {
+			if failure := asError(vendor.CheckUserID(d.userID)); failure != nil {
+				return refuse(failure)
+			}
+		}
 	}
 	records, failure := p.load(ctx, key)
 	if failure != nil {

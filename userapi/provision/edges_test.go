@@ -902,6 +902,34 @@ func TestDecideRefused(t *testing.T) {
 	assert.True(t, userapi.MayHaveCreated(err))
 }
 
+// strictIDs is a vendor that knows what its ids look like.
+type strictIDs struct{ full }
+
+func (strictIDs) CheckUserID(id string) error {
+	if strings.HasPrefix(id, "u-") {
+		return nil
+	}
+	return &userapi.Error{Provider: "idp", Op: "check user id", Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent,
+		FieldErrors: []userapi.FieldError{{VendorField: "id", Code: "invalid", Message: "must begin with u-"}}}
+}
+
+// TestDecideRefusesAnIDOfAnotherShape: what no vendor's id looks like is not recorded.
+func TestDecideRefusesAnIDOfAnotherShape(t *testing.T) {
+	t.Parallel()
+	ledger := new(provision.Memory)
+	require.NoError(t, ledger.Store(t.Context(), provision.Record{Key: "k", Target: "idp", State: provision.StateUnknown}))
+	p := provisioner(t, ledger, one("idp", strictIDs{full{newVendor("idp")}}))
+	res, err := p.Decide(t.Context(), "k", "idp", provision.UserExists("007"))
+	e := failureOf(t, err)
+	assert.Equal(t, userapi.KindInvalid, e.Kind)
+	assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
+	assert.Equal(t, "must begin with u-", e.FieldErrors[0].Message)
+	assert.Equal(t, err, res.Err)
+	assert.Equal(t, provision.StateUnknown, only(t, ledger, "k", "idp").State)
+	_, err = p.Decide(t.Context(), "k", "idp", provision.UserExists("u-7"))
+	require.NoError(t, err)
+}
+
 // shape has values of which some could be taken for others.
 type shape struct {
 	Inner  halves
