@@ -2,8 +2,7 @@ package fusionauth
 
 import (
 	"encoding/json"
-
-	"github.com/enlist-go/enlist/internal/wire"
+	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // The enumerations are open: a reply may hold a value that has no constant here.
@@ -119,12 +118,12 @@ const (
 // UnmarshalJSON reads the name, or {"name": …} as FusionAuth's API description has
 // it.
 func (t *IdentityType) UnmarshalJSON(data []byte) error {
-	var named struct{ Name wire.Text }
+	var named struct{ Name lenient.Text }
 	if json.Unmarshal(data, &named) == nil && named.Name != "" {
 		*t = IdentityType(named.Name)
 		return nil
 	}
-	var name wire.Text
+	var name lenient.Text
 	_ = name.UnmarshalJSON(data)
 	*t = IdentityType(name)
 	return nil

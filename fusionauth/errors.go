@@ -12,8 +12,8 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // An APIError is an error as FusionAuth sent it. Its fields hold the vendor's own
@@ -147,7 +147,7 @@ func (e *APIError) addFields(raw json.RawMessage) {
 // details reads an array of errors, or a lone one. Those with nothing in them are
 // passed over.
 func details(raw json.RawMessage) []ErrorDetail {
-	if !wire.HasValue(raw) {
+	if !provider.HasContent(raw) {
 		return nil
 	}
 	var list []json.RawMessage
@@ -158,13 +158,13 @@ func details(raw json.RawMessage) []ErrorDetail {
 	for _, item := range list {
 		var d ErrorDetail
 		var members struct {
-			Code, Message wire.Text
+			Code, Message lenient.Text
 			Data          Data
 		}
 		if json.Unmarshal(item, &members) == nil {
 			d = ErrorDetail{Code: string(members.Code), Message: string(members.Message), Data: members.Data}
 		} else {
-			var text wire.Text
+			var text lenient.Text
 			_ = text.UnmarshalJSON(item)
 			d.Message = string(text)
 		}

@@ -1,10 +1,10 @@
 package fusionauth
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -194,104 +194,46 @@ func (r *reply) Decode(from *transport.Reply) error {
 	return bad
 }
 
+// path leads to what a reply claims of a user.
+var path = wire.Path{Object: "user", Names: []string{"id", "email", "username", "phoneNumber", "tenantId"}}
+
+// members is CreateUserResponse without its methods.
+type members CreateUserResponse
+
 // decode reads a reply. bad is not nil when it is not what success looks like.
 func (r *reply) decode(data []byte) (bad, err error) {
-	*r = reply{meta: r.meta, view: r.view}
-	// Package json takes "ID" for "id", and the last of both, but not where a member
-	// of that name comes first: the id must be the one that FusionAuth's name has.
 	var in struct {
-		OtherUser ignored `json:"USER"`
-		*members
-		User struct {
-			OtherID ignored `json:"ID"`
-			*User
-		} `json:"user"`
+		members
 		FieldErrors   json.RawMessage `json:"fieldErrors"`
 		GeneralErrors json.RawMessage `json:"generalErrors"`
 		Errors        json.RawMessage `json:"errors"`
 		Error         json.RawMessage `json:"error"`
 	}
-	in.members, in.User.User = (*members)(r), &r.User
-	member, err := wire.Tolerate(json.Unmarshal(data, &in))
-	if err != nil {
+	err = wire.Decode(data, &in, path)
+	in.meta, in.view = r.meta, r.view
+	*r = reply(in.members)
+	r.User.ID = canonicalID(r.User.ID)
+	switch {
+	case err != nil:
 		return err, err
-	}
-	if member != "" {
-		r.decodeMembers(data)
-	}
-	if r.User.ID == "" {
-		r.User.ID = scanID(data)
-	}
-	r.User.ID, _ = uuid.Canonical(r.User.ID)
-	for _, raw := range [...]json.RawMessage{in.FieldErrors, in.GeneralErrors, in.Errors, in.Error} {
-		if provider.HasContent(raw) {
-			return provider.ErrErrorInSuccess, nil
-		}
-	}
-	if r.User.ID == "" {
+	case slices.ContainsFunc([]json.RawMessage{in.FieldErrors, in.GeneralErrors, in.Errors, in.Error}, provider.HasContent):
+		return provider.ErrErrorInSuccess, nil
+	case r.User.ID == "":
 		return provider.ErrNoID, nil
 	}
 	return nil, nil
 }
 
-// members is CreateUserResponse without its methods.
-type members CreateUserResponse
-
-// ignored is a member of no interest.
-type ignored struct{}
-
-// UnmarshalJSON does nothing.
-func (*ignored) UnmarshalJSON([]byte) error { return nil }
-
-// decodeMembers decodes a reply that has members of another type than documented.
-// What holds others is decoded by itself, so that one of these does not cost it the
-// rest.
-func (r *reply) decodeMembers(data []byte) {
-	var top, user, twoFactor map[string]json.RawMessage
-	_ = json.Unmarshal(data, &top) // leaves it empty where there is no object
-	_ = json.Unmarshal(top["user"], &user)
-	_ = json.Unmarshal(user["twoFactor"], &twoFactor)
-	*r = reply{meta: r.meta, view: r.view}
-	wire.DecodeMembers(data, (*members)(r))
-	r.VerificationIDs = decodeList[Verification](top["verificationIds"])
-	u := &r.User
-	*u = User{}
-	wire.DecodeMembers(top["user"], u)
-	u.ID = scanID(data)
-	u.Identities = decodeList[Identity](user["identities"])
-	u.Memberships = decodeList[Membership](user["memberships"])
-	u.Registrations = decodeList[Registration](user["registrations"])
-	u.TwoFactor = TwoFactor{}
-	wire.DecodeMembers(user["twoFactor"], &u.TwoFactor)
-	u.TwoFactor.Methods = decodeList[TwoFactorMethod](twoFactor["methods"])
-}
-
-// decodeList decodes the objects of an array one by one, and leaves out what is no
-// object; nil for what is no array.
-func decodeList[T any](data []byte) (list []T) {
-	var items []json.RawMessage
-	_ = json.Unmarshal(data, &items) // leaves it empty where there is no array
-	for _, item := range items {
-		if bytes.HasPrefix(item, []byte("{")) {
-			var t T
-			wire.DecodeMembers(item, &t)
-			list = append(list, t)
-		}
-	}
-	return list
+// canonicalID returns an id in lower case; "" for what is not a UUID.
+func canonicalID(text string) string {
+	id, _ := uuid.Canonical(strings.TrimSpace(text))
+	return id
 }
 
 // Salvage reads user.id out of a reply that is broken.
-func (r *reply) Salvage(from *transport.Reply) { r.User.ID = scanID(from.Body) }
-
-// scanID reads user.id; "" for none.
-func scanID(data []byte) string {
-	text, ok := wire.ScanID(data, "user", "id")
-	if !ok {
-		return ""
-	}
-	id, _ := uuid.Canonical(strings.TrimSpace(text))
-	return id
+func (r *reply) Salvage(from *transport.Reply) {
+	text, _ := wire.ScanID(from.Body, "user", "id")
+	r.User.ID = canonicalID(text)
 }
 
 // Neutral returns the user in the form that is common to all vendors.

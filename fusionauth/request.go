@@ -9,8 +9,8 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/uuid"
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // ServerAssigned as CreateUserRequest.UserID leaves the id to the server: the
@@ -502,9 +502,9 @@ func checkZone(c *provider.Check, path string, zone *string) {
 type (
 	// Instant is a point in time, sent as milliseconds since 1970 in UTC, as in
 	// Instant{Time: t}. The zero value is none.
-	Instant = wire.Instant
+	Instant = lenient.Instant
 	// Date is a day of the calendar, written yyyy-MM-dd. "" is none.
-	Date = wire.Date
+	Date = lenient.Date
 	// Number is a whole number in decimal form. "" is none.
-	Number = wire.Number
+	Number = lenient.Number
 )

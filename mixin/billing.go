@@ -12,8 +12,8 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 const opBilling = "read billing"
@@ -137,7 +137,7 @@ func (c *core) bill(ctx context.Context) (*Billing, error) {
 	bill := &Billing{}
 	err := c.read(ctx, "/safe/apps/{app_id}/billing", "/safe/apps/"+c.auth.userID+"/billing", func(data json.RawMessage, meta provider.Meta) error {
 		var reply struct {
-			AppID wire.Text `json:"app_id"`
+			AppID lenient.Text `json:"app_id"`
 			*Billing
 		}
 		reply.Billing = bill

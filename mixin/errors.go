@@ -15,6 +15,7 @@ import (
 	"github.com/enlist-go/enlist/internal/transport"
 	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // An APIError is an error as Mixin sent it. Its fields hold the vendor's own text,
@@ -106,8 +107,7 @@ func errorMember(body []byte) json.RawMessage {
 	return nil
 }
 
-// isError reports whether a JSON string is the name "error", as package json
-// compares names.
+// isError reports whether a JSON string is the name "error".
 func isError(quoted []byte) bool {
 	name := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(name, '\\') >= 0 {
@@ -117,7 +117,7 @@ func isError(quoted []byte) bool {
 		}
 		name = []byte(plain)
 	}
-	return bytes.EqualFold(name, []byte("error"))
+	return string(name) == "error"
 }
 
 // decodeError reads any body that is no success. It never fails and never hides the
@@ -125,19 +125,19 @@ func isError(quoted []byte) bool {
 func decodeError(status int, header http.Header, body []byte) *APIError {
 	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
 	var own struct {
-		Status, Code wire.Number
-		Description  wire.Text
+		Status, Code lenient.Number
+		Description  lenient.Text
 		Extra        json.RawMessage
 	}
 	if raw := errorMember(body); raw != nil && raw[0] == '{' {
 		if json.Unmarshal(raw, &own) != nil { // it is cut off
 			if code, ok := wire.ScanID(raw, "code"); ok {
-				own.Code = wire.Number(code)
+				own.Code = lenient.Number(code)
 			}
 		}
 		e.Status, e.Code = number(own.Status), number(own.Code)
 		e.Description = string(own.Description)
-		if wire.HasValue(own.Extra) {
+		if provider.HasContent(own.Extra) {
 			e.Extra = own.Extra
 		}
 	}
@@ -155,7 +155,7 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 }
 
 // number returns a number's value, 0 for one that is no int.
-func number(n wire.Number) int {
+func number(n lenient.Number) int {
 	v, ok := n.Int64()
 	if !ok || int64(int(v)) != v {
 		return 0
@@ -279,8 +279,8 @@ func addExtra(extra json.RawMessage, add func(name, message string)) {
 			}
 		}
 	case '{':
-		var own struct{ Field, Reason, Message, Description wire.Text }
-		var members map[string]wire.Text
+		var own struct{ Field, Reason, Message, Description lenient.Text }
+		var members map[string]lenient.Text
 		if json.Unmarshal(extra, &own) != nil || json.Unmarshal(extra, &members) != nil {
 			return
 		}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -216,7 +215,7 @@ func isEmptyReply(body []byte) bool {
 		return false
 	}
 	for name, value := range members {
-		if name != "data" && (name != "error" || wire.HasValue(value)) {
+		if name != "data" && (name != "error" || provider.HasContent(value)) {
 			return false
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // CreateUserResponse is a user that was created: what stands under "data" in the
@@ -128,45 +129,32 @@ const (
 // read it keeps.
 type (
 	// Text is a text that may come as a number: a string.
-	Text = wire.Text
+	Text = lenient.Text
 	// Number is a whole number that may come as a text: a string of digits,
 	// whose method Int64 returns the value and whether there is one.
-	Number = wire.Number
+	Number = lenient.Number
 	// Decimal is a number that may come as a text: a string.
-	Decimal = wire.Decimal
+	Decimal = lenient.Decimal
 	// Time is a time with up to nine digits of a second's fraction: a
 	// time.Time, whose method Text returns it as it came.
-	Time = wire.Time
+	Time = lenient.Time
 )
 
-// plainResponse is a CreateUserResponse without its methods.
-type plainResponse CreateUserResponse
+// members is CreateUserResponse without its methods.
+type members CreateUserResponse
 
-// readResponse is a plainResponse to read into. Package json also takes a member
-// that is spelled in another case, and the last of several: such an id goes into
-// Other, so that UserID is the one under its exact name.
-type readResponse struct {
-	Other json.RawMessage `json:"USER_ID"`
-	*plainResponse
-}
+// believed are the members that count only where they stand once.
+var believed = []string{"user_id", "session_id", "pin_token", "pin_token_base64", "server_public_key"}
 
 // UnmarshalJSON decodes what stands under "data" in a reply, tolerating members of
 // another type than documented: a number for a text and the like are converted, the
 // others are left unset.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
-	member, err := wire.Tolerate(json.Unmarshal(data, &readResponse{plainResponse: (*plainResponse)(r)}))
-	if member != "" {
-		r.decodeMembers(data)
-	}
+	var in members
+	err := wire.Decode(data, &in, wire.Path{Names: believed})
+	in.meta, in.sessionSecret = r.meta, r.sessionSecret
+	*r = CreateUserResponse(in)
 	return err
-}
-
-// decodeMembers reads an object again that has members of another type.
-func (r *CreateUserResponse) decodeMembers(data []byte) {
-	*r = CreateUserResponse{UserID: r.UserID, meta: r.meta, sessionSecret: r.sessionSecret}
-	id := r.UserID
-	wire.DecodeMembers(data, (*plainResponse)(r))
-	r.UserID = id
 }
 
 // A reply is a CreateUserResponse that is being received.
@@ -190,22 +178,20 @@ func (r *reply) Decode(from *transport.Reply) error {
 
 // decode reads a whole reply. bad is not nil when it is not what success looks like.
 func (r *reply) decode(data []byte) (bad, err error) {
-	in := struct {
-		Other  json.RawMessage `json:"DATA"` // as in readResponse
-		Data   readResponse    `json:"data"`
+	var in struct {
+		Data   members         `json:"data"`
 		Errors json.RawMessage `json:"errors"`
-	}{Data: readResponse{plainResponse: (*plainResponse)(r)}}
-	member, err := wire.Tolerate(json.Unmarshal(data, &in))
+	}
+	err = wire.Decode(data, &in, wire.Path{Object: "data", Names: believed})
 	if err != nil {
-		return err, err
+		in.Data = members{} // of a broken reply the id alone counts
 	}
-	if member != "" {
-		var members map[string]json.RawMessage
-		_ = json.Unmarshal(data, &members) // it is an object: it has a member
-		(*CreateUserResponse)(r).decodeMembers(members["data"])
-	}
+	in.Data.meta, in.Data.sessionSecret = r.meta, r.sessionSecret
+	*r = reply(in.Data)
 	r.UserID, _ = uuid.Canonical(r.UserID)
 	switch {
+	case err != nil:
+		return err, err
 	case errorMember(data) != nil, provider.HasContent(in.Errors):
 		return provider.ErrErrorInSuccess, nil
 	case r.UserID == "":
@@ -216,10 +202,9 @@ func (r *reply) decode(data []byte) (bad, err error) {
 
 // Salvage reads data.user_id out of a reply that is broken and has no error in it.
 func (r *reply) Salvage(from *transport.Reply) {
-	if r.UserID == "" && errorMember(from.Body) == nil {
-		if text, ok := wire.ScanID(from.Body, "data", "user_id"); ok {
-			r.UserID, _ = uuid.Canonical(text)
-		}
+	if errorMember(from.Body) == nil {
+		text, _ := wire.ScanID(from.Body, "data", "user_id")
+		r.UserID, _ = uuid.Canonical(text)
 	}
 }
 

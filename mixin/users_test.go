@@ -473,7 +473,7 @@ func TestErrorsInBrokenReplies(t *testing.T) {
 		`{"error":{"code":20117},"data":{"user_id":"` + newID + `"},"x`,
 		`{"data":{"user_id":"` + newID + `"},"error":{"code":20117},"x`,
 		`{"data":{"user_id":"` + newID + `"},"error":{"status":202,"code":20117,"descr`,
-		`{"data":{"user_id":"` + newID + `"},"error":null,"Error":{"status":202,"code":"20117"}`,
+		`{"data":{"user_id":"` + newID + `"},"error":null,"err\u006fr":{"status":202,"code":"20117"}`,
 		`{"data":{"user_id":"` + newID + `",},"error":{"code":20117}}`,
 		`{"error":{"code":20117},"error":null,"data":{"user_id":"` + newID + `"}}`,
 	} {

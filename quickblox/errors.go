@@ -9,8 +9,8 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // An APIError is an error as QuickBlox sent it. Its fields hold the vendor's own
@@ -187,11 +187,11 @@ func fieldCode(message string) string {
 // read it keeps.
 type (
 	// Text is a text that may come as a number: a string.
-	Text = wire.Text
+	Text = lenient.Text
 	// Number is a whole number that may come as a text: a string of digits,
 	// whose method Int64 returns the value and whether there is one.
-	Number = wire.Number
+	Number = lenient.Number
 	// Time is a time that may be written in several ways: a time.Time, whose
 	// method Text returns it as it came.
-	Time = wire.Time
+	Time = lenient.Time
 )

@@ -51,29 +51,21 @@ func (r *reply) Decode(from *transport.Reply) error {
 	return bad
 }
 
+// path leads to what a reply claims of a user.
+var path = wire.Path{Object: "user", Names: []string{"id", "login", "email", "external_user_id", "facebook_id"}}
+
 // decode reads a reply. bad is not nil when it is not what success looks like.
 func (r *reply) decode(data []byte) (bad, err error) {
 	var in struct {
-		User   *User
+		User   User            `json:"user"`
 		Errors json.RawMessage `json:"errors"`
 		Error  json.RawMessage `json:"error"`
 	}
-	in.User = &r.User
-	member, err := wire.Tolerate(json.Unmarshal(data, &in))
-	if err != nil {
-		return err, err
-	}
-	if member != "" {
-		var loose struct{ User json.RawMessage }
-		_, _ = wire.Tolerate(json.Unmarshal(data, &loose))
-		r.User = User{}
-		wire.DecodeMembers(loose.User, &r.User)
-	}
-	if r.User.ID <= 0 || wire.HasVariant(data, "user") || wire.HasVariant(data, "id") {
-		// Package json takes "ID" for "id" too, and the last of them.
-		r.User.ID = scanID(data)
-	}
+	err = wire.Decode(data, &in, path)
+	r.User = in.User
 	switch {
+	case err != nil:
+		return err, err
 	case provider.HasContent(in.Errors), provider.HasContent(in.Error):
 		return provider.ErrErrorInSuccess, nil
 	case r.User.ID <= 0:
@@ -83,16 +75,9 @@ func (r *reply) decode(data []byte) (bad, err error) {
 }
 
 // Salvage reads user.id out of a reply that is broken.
-func (r *reply) Salvage(from *transport.Reply) { r.User.ID = scanID(from.Body) }
-
-// scanID reads user.id; 0 for none.
-func scanID(data []byte) int64 {
-	text, ok := wire.ScanID(data, "user", "id")
-	id, err := strconv.ParseInt(text, 10, 64)
-	if !ok || err != nil || id <= 0 {
-		return 0
-	}
-	return id
+func (r *reply) Salvage(from *transport.Reply) {
+	text, _ := wire.ScanID(from.Body, "user", "id")
+	r.User.ID, _ = wire.Int(text)
 }
 
 // Neutral returns the user in the form that is common to all vendors.

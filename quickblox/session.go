@@ -2,7 +2,6 @@ package quickblox
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/enlist-go/enlist/internal/transport"
 	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 const (
@@ -203,12 +203,15 @@ func (r *sessionReply) Receive(provider.Meta) {}
 // Decode reads the session.
 func (r *sessionReply) Decode(from *transport.Reply) error {
 	var in struct {
-		Session struct{ Token wire.Text }
+		Session struct {
+			Token string `json:"token"`
+		} `json:"session"`
 	}
-	if _, err := wire.Tolerate(json.Unmarshal(from.Body, &in)); err != nil || !isToken(string(in.Session.Token)) {
+	err := wire.Decode(from.Body, &in, wire.Path{Object: "session", Names: []string{"token"}})
+	token := in.Session.Token
+	if err != nil || !isToken(token) {
 		return errNoToken
 	}
-	token := string(in.Session.Token)
 	r.session = session{token: func() string { return token }, until: expiry(from)}
 	return nil
 }
@@ -247,7 +250,7 @@ func classifySession(r *transport.Reply) transport.Classification {
 // expiry tells until when a session that was just used is good: until the time in
 // the reply's header, held against the reply's own date, or two hours from now.
 func expiry(r *transport.Reply) time.Time {
-	if end := wire.ParseTime(r.Header.Get(expirationHeader)); !end.Time.IsZero() {
+	if end := lenient.ParseTime(r.Header.Get(expirationHeader)); !end.Time.IsZero() {
 		now := r.Read
 		if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {
 			now = date

@@ -8,6 +8,7 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -86,12 +87,9 @@ func (c *core) setAttributes(ctx context.Context, id int64, action string, body 
 // standard are the members of users, in either version and direction. They are no
 // names for attributes: User.com would then have two values by one name.
 var standard = func() map[string]bool {
-	names := map[string]bool{"company_custom_id": true}
-	for _, v2 := range renamed {
-		names[v2] = true
-	}
+	names := map[string]bool{"company_custom_id": true, "user_key": true, "custom_id": true}
 	for _, p := range [...]any{&CreateUserRequest{}, &User{}} {
-		for name := range membersOf(p) {
+		for name := range wire.FieldNames(p) {
 			names[name] = true
 		}
 	}

@@ -15,19 +15,6 @@ import (
 	"github.com/enlist-go/enlist/internal/transport"
 )
 
-func TestMembersOf(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{"id", "user_id", "created_at", "attributes", "web_push_subscription"} {
-		assert.Contains(t, membersOf(&User{}), name)
-	}
-	assert.NotContains(t, membersOf(&User{}), "-")
-	assert.Len(t, membersOf(&CreateUserRequest{}), 22) // 21 and tags
-	for _, name := range []string{"email", "custom_id", "company_custom_id", "user_key", "chat_id", "first_name", "attributes"} {
-		assert.True(t, standard[name], name)
-	}
-	assert.False(t, standard["-"])
-}
-
 func TestOlder(t *testing.T) {
 	t.Parallel()
 	const date = "Mon, 02 Mar 2026 08:15:31 GMT"
@@ -88,7 +75,7 @@ func FuzzDecodeUser(f *testing.F) {
 	f.Add([]byte(`{"id":"7","tags":null,"gender":2,"score":"x","companies":[{"id":"a"}],"ID":9}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var r CreateUserResponse
-		bad, err := r.decode(data)
+		bad, err := r.User.decode(data, V1)
 		if err != nil && bad == nil {
 			t.Fatal("a text that is no JSON is no success")
 		}
@@ -113,7 +100,7 @@ func FuzzDecodeUsers(f *testing.F) {
 		f.Add([]byte(reply))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		users, bad := decodeUsers(data)
+		users, bad := decodeUsers(data, V1)
 		if bad != nil && users != nil {
 			t.Fatal("users and a fault together")
 		}

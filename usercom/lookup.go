@@ -13,7 +13,6 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -40,7 +39,7 @@ func (s *UsersService) Get(ctx context.Context, id int64) (*GetUserResponse, err
 
 // get is Get with an id that has been checked.
 func (c *core) get(ctx context.Context, id int64) (*reply, error) {
-	return provider.Read(ctx, c.Vendor, userCall(provider.OpLookup, http.MethodGet, id), new(reply), func(r *reply, _ *transport.Result) error {
+	return provider.Read(ctx, c.Vendor, userCall(provider.OpLookup, http.MethodGet, id), c.newReply(), func(r *reply, _ *transport.Result) error {
 		if r.ID != id {
 			return provider.ErrOtherUser
 		}
@@ -79,7 +78,7 @@ func (s *UsersService) GetByUserID(ctx context.Context, userID string) (*GetUser
 	if _, err := check.Done(provider.OpLookup); err != nil {
 		return nil, err
 	}
-	resp, err := provider.Read(ctx, s.core.Vendor, byUserID(userID), new(reply), hasUserID(userID))
+	resp, err := provider.Read(ctx, s.core.Vendor, byUserID(userID), s.core.newReply(), hasUserID(userID))
 	return (*GetUserResponse)(resp), err
 }
 
@@ -133,7 +132,7 @@ func (s *UsersService) FindByEmail(ctx context.Context, email string) ([]*GetUse
 // the reply that the users stood in.
 func (c *core) findByEmail(ctx context.Context, email string) (found []*GetUserResponse, in *transport.Reply, err error) {
 	call := searchCall("/users/search/", "/users/search/?email="+url.QueryEscape(email)+"&many=true", email)
-	resp, err := provider.Read(ctx, c.Vendor, call, new(usersReply), func(_ *usersReply, res *transport.Result) error {
+	resp, err := provider.Read(ctx, c.Vendor, call, &usersReply{version: c.version}, func(_ *usersReply, res *transport.Result) error {
 		in = res.Reply
 		return nil
 	})
@@ -152,8 +151,9 @@ func (c *core) findByEmail(ctx context.Context, email string) (found []*GetUserR
 
 // A usersReply is the reply to a search.
 type usersReply struct {
-	users []User
-	meta  provider.Meta
+	version Version
+	users   []User
+	meta    provider.Meta
 }
 
 // Receive is for provider.Reply, as all that follows.
@@ -161,7 +161,7 @@ func (r *usersReply) Receive(m provider.Meta) { r.meta = m }
 
 // Decode reads the users.
 func (r *usersReply) Decode(from *transport.Reply) (bad error) {
-	r.users, bad = decodeUsers(from.Body)
+	r.users, bad = decodeUsers(from.Body, r.version)
 	return bad
 }
 
@@ -173,21 +173,21 @@ func (r *usersReply) Neutral() *userapi.User { return nil }
 
 // decodeUsers reads the reply to a search: a bare list, a page of one, or a single
 // user. Each must have an id.
-func decodeUsers(data []byte) ([]User, error) {
+func decodeUsers(data []byte, v Version) ([]User, error) {
 	list, count := data, 0
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) {
 		var single User
-		switch bad, _ := single.decode(data); {
+		switch bad, _ := single.decode(data, v); {
 		case bad == nil:
 			return []User{single}, nil
 		case !errors.Is(bad, provider.ErrNoID):
 			return nil, bad
 		}
 		var page map[string]json.RawMessage
-		if err := json.Unmarshal(data, &page); err != nil || !wire.HasValue(page["results"]) {
+		if err := json.Unmarshal(data, &page); err != nil || !bytes.HasPrefix(page["results"], []byte("[")) {
 			return nil, provider.ErrNoID
 		}
-		if wire.HasValue(page["next"]) {
+		if provider.HasContent(page["next"]) {
 			return nil, errPart
 		}
 		list = page["results"]
@@ -202,7 +202,7 @@ func decodeUsers(data []byte) ([]User, error) {
 	}
 	users := make([]User, len(elements))
 	for i, element := range elements {
-		if bad, _ := users[i].decode(element); bad != nil {
+		if bad, _ := users[i].decode(element, v); bad != nil {
 			return nil, bad
 		}
 	}

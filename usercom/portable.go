@@ -67,7 +67,7 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 	if err != nil {
 		return nil, err
 	}
-	user, err := provider.CreateUser(ctx, c.core.Vendor, &req, m.unmapped, m.call, new(reply), c.core.accept(m.native))
+	user, err := provider.CreateUser(ctx, c.core.Vendor, &req, m.unmapped, m.call, c.core.newReply(), c.core.accept(m.native))
 	if err == nil {
 		err = c.finish(ctx, m, &req, user)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -41,20 +42,26 @@ var (
 // decode reads a reply, or says what is wrong with it. The id is set if it could be
 // read all the same.
 func (r *UpdateOrCreateResponse) decode(data []byte) error {
-	r.ID = scanID(data)
-	// Not a struct: package json does not tell names apart by case.
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(data, &members); err != nil {
-		return err
+	var in struct {
+		ID      int64           `json:"id"`
+		Created json.RawMessage `json:"created"`
+		Errors  json.RawMessage `json:"errors"`
+		Error   json.RawMessage `json:"error"`
 	}
-	created := string(members["created"])
-	r.Created = created == "true"
+	err := wire.Decode(data, &in, wire.Path{Names: []string{"id", "created"}})
+	r.ID, r.Created = max(in.ID, 0), string(in.Created) == "true"
+	if err != nil {
+		text, _ := wire.ScanID(data, "id")
+		r.ID, _ = wire.Int(text)
+	}
 	switch {
-	case provider.HasContent(members["errors"]), provider.HasContent(members["error"]):
+	case err != nil:
+		return err
+	case provider.HasContent(in.Errors), provider.HasContent(in.Error):
 		return provider.ErrErrorInSuccess
 	case r.ID <= 0:
 		return provider.ErrNoID
-	case !r.Created && created != "false":
+	case !r.Created && string(in.Created) != "false":
 		return errNoCreated
 	}
 	return nil

@@ -1,13 +1,11 @@
 package usercom
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"reflect"
 	"strconv"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -20,8 +18,12 @@ import (
 type CreateUserResponse struct {
 	User
 
-	meta provider.Meta
+	meta    provider.Meta
+	version Version
 }
+
+// newReply returns what a reply about a user is received into.
+func (c *core) newReply() *reply { return &reply{version: c.version} }
 
 // StatusCode returns the reply's HTTP status; 0 for a value that no call returned.
 func (r *CreateUserResponse) StatusCode() int { return r.meta.StatusCode() }
@@ -135,116 +137,39 @@ type Attribute struct {
 // UnmarshalJSON decodes a user, with the names of either version. A member of
 // another type than documented is left unset, and kept in Extra.
 func (u *User) UnmarshalJSON(data []byte) error {
-	_, err := u.decode(data)
+	_, err := u.decode(data, V1)
 	return err
 }
 
-// renamed are V2's names by V1's.
-var renamed = map[string]string{"key": "user_key", "user_id": "custom_id"}
+// path leads to what a reply claims of a user.
+var path = wire.Path{Names: []string{"id", "user_id", "custom_id", "email"}}
 
-// decode reads a reply. bad is not nil when it is not what success looks like.
-func (u *User) decode(data []byte) (bad, err error) {
-	*u = User{}
-	hasError, plain, err := u.decodePlain(data)
-	if err != nil {
-		return err, err
+// decode reads a reply of a version. bad is not nil when it is not what success looks
+// like. In V2 a member called error or errors beside an id is a custom attribute.
+func (u *User) decode(data []byte, v Version) (bad, err error) {
+	type members User
+	var in struct {
+		members
+		UserKey  *string `json:"user_key"`
+		CustomID *Text   `json:"custom_id"`
 	}
-	if !plain {
-		if hasError, err = u.decodeMembers(data); err != nil {
-			return err, err
-		}
-	}
-	if u.ID <= 0 {
-		u.ID = scanID(data)
+	rest, err := wire.DecodeRest(data, &in, path)
+	*u = User(in.members)
+	u.Extra = rest
+	u.Key = cmp.Or(u.Key, in.UserKey)
+	if u.UserID == nil || *u.UserID == "" {
+		u.UserID = in.CustomID
 	}
 	switch {
-	case hasError:
+	case err != nil:
+		return err, err
+	case v == V2 && u.ID > 0:
+	case provider.HasContent(rest["errors"]), provider.HasContent(rest["error"]):
 		return provider.ErrErrorInSuccess, nil
 	case u.ID <= 0:
 		return provider.ErrNoID, nil
 	}
 	return nil, nil
-}
-
-// decodePlain decodes a reply in which every member is one that is known, and of
-// its type. For any other plain is false.
-func (u *User) decodePlain(data []byte) (hasError, plain bool, err error) {
-	type members User
-	reply := struct {
-		*members
-		UserKey  *string         `json:"user_key"`
-		CustomID *Text           `json:"custom_id"`
-		Errors   json.RawMessage `json:"errors"`
-		Error    json.RawMessage `json:"error"`
-	}{members: (*members)(u)}
-	if member, err := wire.Tolerate(json.Unmarshal(data, &reply)); err != nil || member != "" {
-		return false, false, err
-	}
-	// Names are told apart by case, which package json does not do: an attribute
-	// called "ID" is not the user's id.
-	plain, known := true, names()
-	wire.Names(data, func(name []byte) bool {
-		plain = known[string(name)]
-		return plain
-	})
-	if u.Key == nil {
-		u.Key = reply.UserKey
-	}
-	if u.UserID == nil || *u.UserID == "" {
-		u.UserID = reply.CustomID
-	}
-	return provider.HasContent(reply.Errors) || provider.HasContent(reply.Error), plain, nil
-}
-
-// names are the names of the members that replies are documented to have.
-var names = sync.OnceValue(func() map[string]bool {
-	known := map[string]bool{"user_key": true, "custom_id": true, "errors": true, "error": true}
-	for name := range membersOf(&User{}) {
-		known[name] = true
-	}
-	return known
-})
-
-// decodeMembers decodes a reply member by member.
-func (u *User) decodeMembers(data []byte) (hasError bool, err error) {
-	*u = User{}
-	var members map[string]json.RawMessage
-	if _, err := wire.Tolerate(json.Unmarshal(data, &members)); err != nil {
-		return false, err
-	}
-	for v1, v2 := range renamed {
-		if raw, has := members[v2]; has && !wire.HasValue(members[v1]) {
-			members[v1] = raw
-			delete(members, v2)
-		}
-	}
-	known := membersOf(u)
-	for name, raw := range members {
-		if into, is := known[name]; is {
-			if json.Unmarshal(raw, into) == nil {
-				continue
-			}
-			reflect.ValueOf(into).Elem().SetZero()
-		}
-		if u.Extra == nil {
-			u.Extra = map[string]json.RawMessage{}
-		}
-		u.Extra[name] = raw
-	}
-	return provider.HasContent(members["errors"]) || provider.HasContent(members["error"]), nil
-}
-
-// membersOf returns pointers to the members of the struct that p points to, by the
-// vendor's names.
-func membersOf(p any) map[string]any {
-	v := reflect.ValueOf(p).Elem()
-	members := make(map[string]any, v.NumField())
-	for i := range v.NumField() {
-		if name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ","); name != "-" {
-			members[name] = v.Field(i).Addr().Interface()
-		}
-	}
-	return members
 }
 
 // A reply is a CreateUserResponse that is being received.
@@ -255,12 +180,15 @@ func (r *reply) Receive(m provider.Meta) { r.meta = m }
 
 // Decode reads the user.
 func (r *reply) Decode(from *transport.Reply) error {
-	bad, _ := r.decode(from.Body)
+	bad, _ := r.decode(from.Body, r.version)
 	return bad
 }
 
 // Salvage reads id out of a reply that is broken.
-func (r *reply) Salvage(from *transport.Reply) { r.ID = scanID(from.Body) }
+func (r *reply) Salvage(from *transport.Reply) {
+	text, _ := wire.ScanID(from.Body, "id")
+	r.ID, _ = wire.Int(text)
+}
 
 // Neutral returns the user in the form that is common to all vendors.
 func (r *reply) Neutral() *userapi.User {
@@ -285,16 +213,6 @@ func (r *reply) Neutral() *userapi.User {
 	}
 	u.SetNative((*CreateUserResponse)(r))
 	return u
-}
-
-// scanID reads id out of a reply that is broken, or where it is a text; 0 for none.
-func scanID(data []byte) int64 {
-	text, ok := wire.ScanID(data, "id")
-	id, err := strconv.ParseInt(text, 10, 64)
-	if !ok || err != nil || id <= 0 {
-		return 0
-	}
-	return id
 }
 
 var errOlder = errors.New("usercom: the reply holds a user that was there before the call")

@@ -49,7 +49,7 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 func (c *Client) lookByUserID(ctx context.Context, req *userapi.CreateUserRequest) ([]*provider.Candidate, error) {
 	var found []*provider.Candidate
 	for _, userID := range slices.Compact([]string{req.ExternalID, strings.TrimSpace(req.ExternalID)}) {
-		resp, candidate, err := provider.Find(ctx, c.core.Vendor, byUserID(userID), userapi.ProofKey, new(reply), hasUserID(userID))
+		resp, candidate, err := provider.Find(ctx, c.core.Vendor, byUserID(userID), userapi.ProofKey, c.core.newReply(), hasUserID(userID))
 		if err != nil {
 			return nil, err
 		}

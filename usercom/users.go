@@ -11,8 +11,8 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // UsersService has User.com's own calls for users. Its methods return the same
@@ -66,10 +66,10 @@ func (r *CreateUserRequest) UnmarshalJSON(data []byte) error {
 	var p plain
 	ids := struct {
 		*plain
-		UserID          *wire.Text `json:"user_id"`
-		CustomID        *wire.Text `json:"custom_id"`
-		CompanyID       *wire.Text `json:"company_id"`
-		CompanyCustomID *wire.Text `json:"company_custom_id"`
+		UserID          *lenient.Text `json:"user_id"`
+		CustomID        *lenient.Text `json:"custom_id"`
+		CompanyID       *lenient.Text `json:"company_id"`
+		CompanyCustomID *lenient.Text `json:"company_custom_id"`
 	}{plain: &p}
 	if err := json.Unmarshal(data, &ids); err != nil {
 		return err
@@ -80,7 +80,7 @@ func (r *CreateUserRequest) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func firstOf(texts ...*wire.Text) *string {
+func firstOf(texts ...*lenient.Text) *string {
 	for _, t := range texts {
 		if t != nil {
 			return new(string(*t))
@@ -152,7 +152,7 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	if _, err := check.Done(provider.OpCreate); err != nil {
 		return nil, err
 	}
-	resp, err := provider.Create(ctx, s.core.Vendor, s.core.createCall(createPath, body), new(reply), s.core.accept(&req))
+	resp, err := provider.Create(ctx, s.core.Vendor, s.core.createCall(createPath, body), s.core.newReply(), s.core.accept(&req))
 	return (*CreateUserResponse)(resp), err
 }
 

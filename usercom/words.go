@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/enlist-go/enlist/internal/wire"
+	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // A Gender is a user's gender. User.com takes it as an integer and answers with a
@@ -57,13 +57,13 @@ func writeWord(words []string, word string) ([]byte, error) {
 	if i := slices.Index(words, word); i >= 0 {
 		return strconv.AppendInt(nil, int64(i)+1, 10), nil
 	}
-	return wire.Number(word).MarshalJSON()
+	return lenient.Number(word).MarshalJSON()
 }
 
 func readWord(words []string, data []byte) string {
-	var t wire.Text
+	var t lenient.Text
 	_ = t.UnmarshalJSON(data) // never fails
-	if n, ok := wire.Number(t).Int64(); ok && n >= 1 && n <= int64(len(words)) {
+	if n, ok := lenient.Number(t).Int64(); ok && n >= 1 && n <= int64(len(words)) {
 		return words[n-1]
 	}
 	return string(t)
@@ -71,6 +71,6 @@ func readWord(words []string, data []byte) string {
 
 // canSend reports whether a word has an integer, or is one that is not known here.
 func canSend(words []string, word string) bool {
-	_, isInt := wire.Number(word).Int64()
+	_, isInt := lenient.Number(word).Int64()
 	return word == "" || isInt || slices.Contains(words, word)
 }

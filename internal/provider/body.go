@@ -9,8 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // MaxErrorBody is how much of an error's body an APIError keeps.
@@ -68,10 +68,10 @@ func DecodeErrorBody(body []byte, plain bool) (b ErrorBody, ok bool) {
 		return b, false
 	}
 	b.Fields = map[string][]string{}
-	if raw, has := members["errors"]; has && wire.HasValue(raw) {
+	if raw, has := members["errors"]; has && HasContent(raw) {
 		b.add("", raw, maxDepth)
 	}
-	if raw, has := members["error"]; has && wire.HasValue(raw) {
+	if raw, has := members["error"]; has && HasContent(raw) {
 		b.addError(raw)
 	}
 	for _, name := range [...]string{"message", "detail"} {
@@ -82,7 +82,7 @@ func DecodeErrorBody(body []byte, plain bool) (b ErrorBody, ok bool) {
 	if s := leaf(members["code"]); s != "" {
 		b.Code = s
 	}
-	if plain && !wire.HasValue(members["errors"]) {
+	if plain && !HasContent(members["errors"]) {
 		for name, raw := range members {
 			switch name {
 			case "errors", "error", "message", "detail", "code":
@@ -100,7 +100,7 @@ func DecodeErrorBody(body []byte, plain bool) (b ErrorBody, ok bool) {
 
 // addError reads the value of "error": a text, or an object with a code and a text.
 func (b *ErrorBody) addError(raw json.RawMessage) {
-	var one struct{ Code, Message, Description wire.Text }
+	var one struct{ Code, Message, Description lenient.Text }
 	if json.Unmarshal(raw, &one) == nil {
 		b.Code = string(one.Code)
 		b.Message = string(one.Message)
@@ -162,7 +162,7 @@ func leaf(raw json.RawMessage) string {
 	if len(raw) == 0 || raw[0] == '{' || raw[0] == '[' {
 		return ""
 	}
-	var t wire.Text
+	var t lenient.Text
 	_ = t.UnmarshalJSON(raw)
 	return strings.TrimSpace(string(t))
 }

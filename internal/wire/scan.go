@@ -2,54 +2,77 @@ package wire
 
 import (
 	"bytes"
-	"encoding/json"
+	stdjson "encoding/json"
 )
 
-// ScanID reads the member at the given path out of a JSON text that may break off
-// anywhere behind it. It returns the id, a text or a number, only when a further
-// token follows, so that a number cut in two is not taken for a shorter one.
+// ScanID reads the member at a path out of a text that may break off anywhere behind it.
+// It returns the id, a text or a number, only when a further token follows, so that a
+// number cut in two is not taken for a shorter one, and only when no member of the path
+// stands twice in what can be read.
 func ScanID(data []byte, path ...string) (id string, ok bool) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	for _, name := range path {
-		if !enter(dec, name) {
-			return "", false
+	d := newDecoder(data)
+	once := d.scan(path, func() (read bool) {
+		if kind := d.PeekKind(); kind != '"' && kind != '0' {
+			return false
 		}
-	}
-	token, err := dec.Token()
-	if err != nil {
+		if token, err := d.ReadToken(); err == nil {
+			id = token.String()
+			rest := bytes.TrimLeft(data[d.InputOffset():], " \t\r\n")
+			ok = id != "" && len(rest) > 0 && (rest[0] == ',' || rest[0] == '}')
+		}
+		return true
+	})
+	if !once || !ok {
 		return "", false
 	}
-	switch v := token.(type) {
-	case string:
-		id = v
-	case json.Number:
-		id = v.String()
-	default:
-		return "", false
-	}
-	rest := bytes.TrimLeft(data[dec.InputOffset():], " \t\r\n")
-	return id, id != "" && len(rest) > 0 && (rest[0] == ',' || rest[0] == '}')
+	return id, true
 }
 
-// enter moves the decoder into the object that comes next, to just behind the
-// given member's name.
-func enter(dec *json.Decoder, name string) bool {
-	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
-		return false
+// scan has read look at the value that a path leads to, which it may leave where it is.
+// once is false where a member of the path stands twice in what can be read.
+func (d *decoder) scan(path []string, read func() bool) (once bool) {
+	if d.PeekKind() != '{' {
+		_ = d.SkipValue()
+		return true
 	}
-	for dec.More() {
-		token, err := dec.Token()
-		if err != nil {
-			return false
+	once = true
+	seen := false
+	_ = d.object(func(name string) error { // it ends where the text breaks off
+		if name != path[0] {
+			return d.SkipValue()
 		}
-		if token == name {
-			return true
+		once = once && !seen
+		seen = true
+		switch {
+		case len(path) > 1:
+			once = d.scan(path[1:], read) && once
+		case !read():
+			return d.SkipValue()
 		}
-		var skip json.RawMessage
-		if dec.Decode(&skip) != nil {
-			return false
-		}
+		return nil
+	})
+	return once
+}
+
+// members returns those members of an object that are wanted, each as it is written; nil
+// for none. Of a name that stands twice it is the last.
+func members(data []byte, wanted func(name string) bool) map[string]stdjson.RawMessage {
+	var found map[string]stdjson.RawMessage
+	d := newDecoder(data)
+	if d.PeekKind() != '{' {
+		return nil
 	}
-	return false
+	_ = d.object(func(name string) error {
+		if !wanted(name) {
+			return d.SkipValue()
+		}
+		return d.raw(func(raw []byte) error {
+			if found == nil {
+				found = map[string]stdjson.RawMessage{}
+			}
+			found[name] = bytes.Clone(raw)
+			return nil
+		})
+	})
+	return found
 }

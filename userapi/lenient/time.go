@@ -1,4 +1,4 @@
-package wire
+package lenient
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 
 // Time is an RFC 3339 time that may be null, missing or written otherwise.
 type Time struct {
-	time.Time // zero where there is none or it could not be read
+	time.Time // zero where there is none, or it could not be read or be written again
 	text      string
 }
 
@@ -22,11 +22,20 @@ func ParseTime(s string) Time {
 	}
 	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700", time.DateTime, time.DateOnly} {
 		if at, err := time.Parse(layout, s); err == nil {
-			t.Time = at
+			if canEncode(at) {
+				t.Time = at
+			}
 			break
 		}
 	}
 	return t
+}
+
+// canEncode reports whether package time writes a time as JSON: its year has four digits
+// and its zone is less than a day away.
+func canEncode(t time.Time) bool {
+	_, err := t.MarshalJSON()
+	return err == nil
 }
 
 // Text returns the time as it was written.
@@ -53,7 +62,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 // zero value is none.
 type Instant struct {
 	time.Time
-	text string // what could not be read
+	text string // what could not be read, or is out of range
 }
 
 // InstantOf returns the instant of a time, to the millisecond.
@@ -70,12 +79,12 @@ func (i *Instant) UnmarshalJSON(data []byte) error {
 	if s == "" {
 		return nil
 	}
-	if ms, err := strconv.ParseInt(s, 10, 64); err == nil {
-		i.Time = time.UnixMilli(ms).UTC()
-		return nil
+	ms, err := strconv.ParseInt(s, 10, 64)
+	if f, floatErr := strconv.ParseFloat(s, 64); err != nil && floatErr == nil && math.Abs(f) < 1<<53 {
+		ms, err = int64(f), nil
 	}
-	if f, err := strconv.ParseFloat(s, 64); err == nil && math.Abs(f) < 1<<53 {
-		i.Time = time.UnixMilli(int64(f)).UTC()
+	if at := time.UnixMilli(ms).UTC(); err == nil && canEncode(at) {
+		i.Time = at
 		return nil
 	}
 	i.text = s

@@ -1,15 +1,14 @@
-// Package wire holds the JSON leaf types that vendors' replies need: values that
-// come as a number or as a text, times in several forms, dates. None of them ever
-// fails to decode: what one cannot read it keeps, and writes again as it came.
-package wire
+// Package lenient holds JSON types that accept what vendors send: a number for a text, a
+// text for a number, a time in several forms. None of them ever fails to decode. What one
+// cannot read it keeps, and writes again as it came. They are plain values: safe to copy,
+// and for concurrent use as far as nobody changes them.
+package lenient
 
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"math"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -92,23 +91,4 @@ func (d Decimal) MarshalJSON() ([]byte, error) {
 func (d Decimal) Float64() (float64, bool) {
 	v, err := strconv.ParseFloat(string(d), 64)
 	return v, err == nil && !math.IsNaN(v) && !math.IsInf(v, 0)
-}
-
-// Tolerate returns nil for an error that says only that some member has another
-// type than expected: package json has then decoded all the others. The member's
-// path is returned.
-func Tolerate(err error) (member string, rest error) {
-	if err == nil {
-		return "", nil
-	}
-	var mismatch *json.UnmarshalTypeError
-	if errors.As(err, &mismatch) {
-		return mismatch.Field, nil
-	}
-	return "", err
-}
-
-// HasValue reports whether a raw member is there and not null.
-func HasValue(raw json.RawMessage) bool {
-	return len(raw) > 0 && strings.TrimSpace(string(raw)) != "null"
 }

@@ -1,4 +1,4 @@
-package wire_test
+package lenient_test
 
 import (
 	"encoding/json"
@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/enlist-go/enlist/internal/wire"
+	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 func TestDecimal(t *testing.T) {
@@ -30,7 +30,7 @@ func TestDecimal(t *testing.T) {
 		`""`:      {0, false, `null`},
 		`{"a":1}`: {0, false, `"{\"a\":1}"`},
 	} {
-		var d wire.Decimal
+		var d lenient.Decimal
 		require.NoError(t, json.Unmarshal([]byte(in), &d), in)
 		got, ok := d.Float64()
 		assert.Equal(t, want.ok, ok, in)

@@ -1,0 +1,73 @@
+// Package wire reads the replies of vendors: with names told apart exactly, with members
+// of another type than documented tolerated, and believing none that stands twice.
+package wire
+
+import (
+	stdjson "encoding/json"
+	"iter"
+	"maps"
+	"reflect"
+	"slices"
+
+	// It becomes the standard library's encoding/json/v2 with Go 1.27.
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A Path leads to what a reply claims of a user.
+type Path struct {
+	// Object is the member of the reply that holds the user; "" for the reply itself.
+	Object string
+	// Names are the members of the user that are believed: its id, and what it is known by.
+	Names []string
+}
+
+// believes reports whether a member counts only where it stands once. depth is how many
+// objects it stands in, and within the name of the innermost.
+func (p Path) believes(depth int, within, name string) bool {
+	switch {
+	case p.Object == "":
+		return depth == 1 && slices.Contains(p.Names, name)
+	case depth == 1:
+		return name == p.Object
+	}
+	return depth == 2 && within == p.Object && slices.Contains(p.Names, name)
+}
+
+// Decode reads a JSON object into the zero struct that v points to. Names are told apart
+// exactly, and members that are not known are passed over. A member of another type is
+// converted where a text stands for a number or a boolean, or one of these for a text;
+// else it is left unset, as are the elements of an array that are of another type. A
+// member that path believes counts only where it stands once; of others the last counts.
+//
+// An error means that the text is not JSON or is cut off. v then has what stood before.
+func Decode(data []byte, v any, path Path) error { return decode(data, v, path, nil) }
+
+// DecodeRest is Decode, and returns the reply's own members that v has no field for or
+// that are of another type, each as it is written; nil for none.
+func DecodeRest(data []byte, v any, path Path) (rest map[string]stdjson.RawMessage, err error) {
+	odd := map[string]bool{}
+	err = decode(data, v, path, odd)
+	fields := fieldsOf(reflect.TypeOf(v).Elem())
+	return members(data, func(name string) bool {
+		_, known := fields[name]
+		return !known || odd[name]
+	}), err
+}
+
+func decode(data []byte, v any, path Path, odd map[string]bool) error {
+	if json.Unmarshal(data, v, jsontext.AllowInvalidUTF8(true)) == nil {
+		return nil // it is as documented
+	}
+	into := reflect.ValueOf(v).Elem()
+	into.SetZero()
+	d := newDecoder(data)
+	d.path, d.odd = path, odd
+	if _, err := d.value(into, ""); err != nil {
+		return err
+	}
+	return d.end()
+}
+
+// FieldNames returns the names in JSON of the fields of the struct that v points to.
+func FieldNames(v any) iter.Seq[string] { return maps.Keys(fieldsOf(reflect.TypeOf(v).Elem())) }
