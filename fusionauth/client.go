@@ -88,15 +88,14 @@ func New(cfg Config) (*Client, error) {
 		Name: Name, HTTP: client, CredentialHeader: "Authorization", Absent: saysAbsent, Explain: explain,
 		Prepare: func(call *provider.Call) {
 			call.Classify = classify
-			scope := call.Sign
-			call.Sign = func(r *http.Request, body []byte) error {
+			call.Sign = func(r *http.Request, _ []byte) error {
 				// The key stands as it is, without a scheme. Source: FusionAuth, "API
 				// Authentication".
 				r.Header["Authorization"] = apiKey
-				if scope == nil {
-					return nil
+				if call.Tenant != "" {
+					r.Header.Set(tenantHeader, call.Tenant)
 				}
-				return scope(r, body)
+				return nil
 			}
 		},
 	}}), nil
@@ -124,17 +123,6 @@ func (c *core) check() provider.Check {
 	check := provider.NativeCheck(Name)
 	check.Add(c.tenantFault...)
 	return check
-}
-
-// inTenant returns what scopes a call to a tenant; nil for none.
-func inTenant(id string) func(*http.Request, []byte) error {
-	if id == "" {
-		return nil
-	}
-	return func(r *http.Request, _ []byte) error {
-		r.Header.Set(tenantHeader, id)
-		return nil
-	}
 }
 
 func (c Config) check() (tenantID string, faults []userapi.FieldError) {

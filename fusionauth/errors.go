@@ -296,7 +296,7 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 		isID := path == "userId" || path == "user.id"
 		switch {
 		case isID:
-			field = call.Fields["userId"]
+			field = call.Field
 		case neutralFields[path] == "":
 			shown = mask.Code(path)
 		}

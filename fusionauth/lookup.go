@@ -120,9 +120,9 @@ func lookupCall(path, route, value, tenantID string) *provider.Call {
 	return &provider.Call{
 		Call: transport.Call{
 			Operation: provider.OpLookup, Route: route, Method: http.MethodGet, Path: path,
-			Repeatable: true, Sign: inTenant(tenantID),
+			Repeatable: true,
 		},
-		Lookup: true, Hidden: []string{value, tenantID},
+		Lookup: true, Tenant: tenantID, Hidden: []string{value, tenantID},
 	}
 }
 

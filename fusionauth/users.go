@@ -66,10 +66,9 @@ func createCall(body []byte, to target) *provider.Call {
 		Call: transport.Call{
 			Operation: provider.OpCreate, Route: template,
 			Method: http.MethodPost, Path: path,
-			ContentType: "application/json", Body: body, Sign: inTenant(to.tenantID),
+			ContentType: "application/json", Body: body,
 		},
-		UserID: to.userID, Hidden: []string{to.userID, to.tenantID},
-		Fields: map[string]string{"userId": to.idField},
+		UserID: to.userID, Tenant: to.tenantID, Hidden: []string{to.userID, to.tenantID}, Field: to.idField,
 	}
 }
 

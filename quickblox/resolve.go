@@ -152,13 +152,3 @@ func (k *sentKey) compare(shown string, found, seesAll bool) provider.Match {
 	}
 	return match
 }
-
-// contradicts compares the key with what the reply to a create shows of it.
-func (k *sentKey) contradicts(sent, shown string) provider.Match {
-	if k.key == byExternalID {
-		if n, err := strconv.ParseInt(strings.TrimSpace(shown), 10, 64); err == nil {
-			shown = strconv.FormatInt(n, 10)
-		}
-	}
-	return provider.CompareText(sent, shown)
-}

@@ -1,6 +1,7 @@
 package quickblox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -136,13 +138,14 @@ func createCall(body []byte) *provider.Call {
 
 // accept refuses a reply that shows another user than was sent.
 func (u *NewUser) accept(r *reply, _ *transport.Result) error {
-	for _, k := range u.identity() {
-		if k.key == byFacebookID {
-			continue // QuickBlox may write it in another way
-		}
-		if err := provider.Contradicts(k.value, r.User.keyValue(k.key), k.contradicts); err != nil {
-			return err
+	shown := &r.User
+	if u.ExternalUserID != nil && shown.ExternalUserID != nil && *shown.ExternalUserID != "" {
+		if n, _ := wire.Int(string(*shown.ExternalUserID)); n != *u.ExternalUserID {
+			return provider.ErrOtherUser
 		}
 	}
-	return nil
+	return cmp.Or(
+		provider.Contradicts(trimmed(provider.Value(u.Login)), shown.keyValue(byLogin), provider.CompareText),
+		provider.Contradicts(trimmed(provider.Value(u.Email)), shown.keyValue(byEmail), provider.CompareText),
+	)
 }

@@ -2,7 +2,6 @@ package usercom
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -143,7 +142,7 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 				break
 			}
 			e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
-				Field: cmp.Or(call.Fields[member], neutralField[member]), VendorField: mask.Code(name),
+				Field: call.NeutralField(member, neutralField), VendorField: mask.Code(name),
 				Code: fieldCode(message), Message: mask.Text(message),
 			})
 		}

@@ -170,7 +170,7 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 		return mapped{}, err
 	}
 	m.call = c.core.createCall(createPath, m.object)
-	m.call.Fields = map[string]string{"first_name": firstName}
+	m.call.VendorField, m.call.Field = "first_name", firstName
 	return m, nil
 }
 

@@ -81,7 +81,7 @@ func (s *UsersService) UpdateOrCreate(ctx context.Context, req CreateUserRequest
 	if _, err := check.Done(provider.OpCreate); err != nil {
 		return nil, err
 	}
-	resp, err := s.core.updateOrCreate(ctx, body, nil, nil)
+	resp, err := s.core.updateOrCreate(ctx, s.core.createCall(updatePath, body), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -136,13 +136,8 @@ func (r *updateReply) Neutral() *userapi.User {
 	return u
 }
 
-// updateOrCreate sends a request that has been checked. fields and accept are as for
-// provider.Call and provider.Create.
-func (c *core) updateOrCreate(
-	ctx context.Context, object []byte, fields map[string]string, accept func(*updateReply, *transport.Result) error,
-) (*updateReply, error) {
-	call := c.createCall(updatePath, object)
-	call.Fields = fields
+// updateOrCreate sends a call to updatePath. accept is as for provider.Create.
+func (c *core) updateOrCreate(ctx context.Context, call *provider.Call, accept func(*updateReply, *transport.Result) error) (*updateReply, error) {
 	return provider.Create(ctx, c.Vendor, call, &updateReply{call: call}, accept)
 }
 
@@ -162,7 +157,8 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 		return nil, err
 	}
 	var user *userapi.User
-	_, err = c.core.updateOrCreate(ctx, m.object, m.call.Fields, func(r *updateReply, res *transport.Result) error {
+	m.call.Route, m.call.Path = updatePath, updatePath
+	_, err = c.core.updateOrCreate(ctx, m.call, func(r *updateReply, res *transport.Result) error {
 		user = r.Neutral()
 		shown, err := c.core.get(ctx, r.ID)
 		if err == nil {

@@ -42,9 +42,11 @@ type Call struct {
 	UserID string
 	// Hidden are values that no error may show, beside those in the body.
 	Hidden []string
-	// Fields names the neutral field of a vendor's one, where this call has another
-	// than the vendor's table.
-	Fields map[string]string
+	// Field is the neutral field that VendorField comes from in this call, where that is
+	// not what the vendor's table says.
+	VendorField, Field string
+	// Tenant is what the vendor scopes the call to; "" for nothing.
+	Tenant string
 	// Finish completes a result before anything looks at it, and returns oddities that
 	// are not failures; nil for nothing to do.
 	Finish func(*transport.Result) (warnings []string)
@@ -71,23 +73,20 @@ var ErrOtherUser = errors.New("the reply holds another user than the one that wa
 // it is. The error is a *userapi.Error.
 func Create[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept func(R, *transport.Result) error) (R, error) {
 	var none R
-	res, mask, err := v.do(ctx, call)
+	res, err := v.do(ctx, call)
 	if err != nil {
 		return none, err
 	}
 	bad := receive(call, res, into)
-	user := into.Neutral()
-	var other *userapi.User
-	if user != nil && accept != nil {
-		// A broken reply is looked at too: what it shows of a user may be somebody else's.
+	other := false
+	// A broken reply is looked at too: what it shows of a user may be somebody else's.
+	if accept != nil && (bad == nil || into.Neutral() != nil) {
 		err := accept(into, res)
 		if own, ok := err.(*userapi.Error); ok && bad == nil {
-			own.RequestID = mask().Code(own.RequestID)
+			own.RequestID = v.mask(call, res).Code(own.RequestID)
 			return none, own
 		}
-		if err == ErrOtherUser {
-			user, other = nil, user
-		}
+		other = err == ErrOtherUser
 		if bad == nil {
 			bad = err
 		}
@@ -95,18 +94,20 @@ func Create[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept 
 	if bad == nil {
 		return into, nil
 	}
-	e := MalformedSuccess(v.Name, call.Operation, res, mask(), bad, user)
-	if other != nil {
-		e.Candidates = []string{other.ID}
+	user := into.Neutral()
+	if other {
+		e := MalformedSuccess(v.Name, call.Operation, res, v.mask(call, res), bad, nil)
+		e.Candidates = []string{user.ID}
+		return none, call.complete(e)
 	}
-	return none, call.complete(e)
+	return none, call.complete(MalformedSuccess(v.Name, call.Operation, res, v.mask(call, res), bad, user))
 }
 
 // Read sends a call that may be repeated and decodes what it found, which accept has to
 // take. The error is a *userapi.Error.
 func Read[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept func(R, *transport.Result) error) (R, error) {
 	var none R
-	res, mask, err := v.do(ctx, call)
+	res, err := v.do(ctx, call)
 	if err != nil {
 		return none, err
 	}
@@ -115,7 +116,7 @@ func Read[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept fu
 		bad = accept(into, res)
 	}
 	if bad != nil {
-		return none, call.complete(MalformedSuccess(v.Name, call.Operation, res, mask(), bad, nil))
+		return none, call.complete(MalformedSuccess(v.Name, call.Operation, res, v.mask(call, res), bad, nil))
 	}
 	return into, nil
 }
@@ -144,20 +145,20 @@ func receive(call *Call, res *transport.Result, into Reply) error {
 	return bad
 }
 
-// do sends a call and returns its success, with the mask for errors about it.
-func (v *Vendor) do(ctx context.Context, call *Call) (*transport.Result, func() Mask, error) {
+// do sends a call and returns its success.
+func (v *Vendor) do(ctx context.Context, call *Call) (*transport.Result, error) {
 	v.Prepare(call)
 	if call.Repeatable {
 		call.Classify = v.repeatable(call.Classify)
 	}
 	res := v.HTTP.Do(ctx, &call.Call)
 	if res.OK {
-		return res, func() Mask { return v.mask(call, res) }, nil
+		return res, nil
 	}
 	if call.Finish != nil {
 		call.Finish(res)
 	}
-	return nil, nil, v.Refused(call, res)
+	return nil, v.Refused(call, res)
 }
 
 // Refused is the error of a call without a success.
@@ -177,6 +178,14 @@ func (v *Vendor) Refused(call *Call, res *transport.Result) *userapi.Error {
 		e.Outcome = userapi.OutcomeUnknown
 	}
 	return e
+}
+
+// NeutralField returns the neutral field that one of the vendor's comes from.
+func (c *Call) NeutralField(vendorField string, table map[string]string) string {
+	if vendorField == c.VendorField {
+		return c.Field
+	}
+	return table[vendorField]
 }
 
 // complete adds to an error what the call knows of its user.
