@@ -667,7 +667,7 @@ func TestLogAndMetrics(t *testing.T) {
 	}
 	newClient(t, srv.URL, userapi.HTTPOptions{
 		Logger:    slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		OnAttempt: func(a userapi.Attempt) { attempts = append(attempts, a) },
+		OnAttempt: func(_ context.Context, a userapi.Attempt) { attempts = append(attempts, a) },
 	}).Do(t.Context(), call)
 	require.Len(t, attempts, 1)
 	a := attempts[0]
