@@ -59,8 +59,6 @@ func (f *failure) Temporary() bool { return f.Timeout() }
 func (f *failure) As(target any) bool {
 	cause := f.causedBy()
 	switch t := target.(type) {
-	case *tls.AlertError:
-		return errors.As(cause, target)
 	case **net.OpError:
 		if !errors.As(cause, t) {
 			return false
@@ -142,7 +140,6 @@ func classOf(err error) string {
 		invalid   x509.CertificateInvalidError
 		verify    *tls.CertificateVerificationError
 		record    tls.RecordHeaderError
-		alert     tls.AlertError
 		timeout   net.Error
 		protocol  textproto.ProtocolError
 		reset     streamError
@@ -168,8 +165,8 @@ func classOf(err error) string {
 		return classCertificate
 	case errors.As(err, &record):
 		return "TLS: the server does not speak TLS"
-	case errors.As(err, &alert):
-		return "TLS: the server refused the connection"
+	case isOp && (op.Op == "remote error" || op.Op == "local error"):
+		return "TLS: handshake failed" // an alert
 	case errnoClass(err) != "":
 		return errnoClass(err)
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
