@@ -67,7 +67,7 @@ func (e *evidence) gotConn(info httptrace.GotConnInfo) {
 	case *conn:
 		e.http1 = true
 		c.taken()
-		e.trace.PutIdleConn = c.putIdle
+		e.trace.PutIdleConn = c.onIdle
 		if callers := e.putIdle; callers != nil {
 			e.trace.PutIdleConn = func(err error) {
 				c.putIdle(err)

@@ -40,7 +40,7 @@ func newPool() *http.Transport {
 			if err != nil {
 				return nil, err
 			}
-			return &conn{Conn: raw}, nil
+			return newConn(raw), nil
 		},
 		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			raw, err := dialer.DialContext(ctx, network, addr)
@@ -89,7 +89,7 @@ func handshake(ctx context.Context, raw net.Conn, addr string, cfg *tls.Config) 
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
 		return secure, nil // net/http tells HTTP/2 by this type
 	}
-	return &conn{Conn: secure}, nil
+	return newConn(secure), nil
 }
 
 // A conn is a connection that ends where a server sends more than its reply: a body after
@@ -99,6 +99,8 @@ func handshake(ctx context.Context, raw net.Conn, addr string, cfg *tls.Config) 
 // connection back into its pool.
 type conn struct {
 	net.Conn
+	// onIdle is the method putIdle, made once.
+	onIdle func(error)
 
 	mu sync.Mutex
 	// ahead was read and not yet handed out; err came after it.
@@ -114,6 +116,12 @@ type conn struct {
 	// body's length by it, left what is missing of the body.
 	line         []byte
 	length, left int64
+}
+
+func newConn(below net.Conn) *conn {
+	c := &conn{Conn: below}
+	c.onIdle = c.putIdle
+	return c
 }
 
 // taken and putIdle are net/http's word that the connection is given to a request, and

@@ -130,7 +130,7 @@ func askForSurplus(t *testing.T, which, name, reply string, piece int) {
 		pool := newPool()
 		dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
 			raw, err := memory.DialContext(ctx, network, addr)
-			return &conn{Conn: raw}, err
+			return newConn(raw), err
 		}
 		if which != "ours" {
 			pool, dial = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}, memory.DialContext
