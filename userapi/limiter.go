@@ -117,7 +117,7 @@ func (a *Adaptive) Wait(ctx context.Context) error {
 	}
 	a.mu.Lock()
 	wait := a.wait(time.Now(), a.waiting)
-	if wait == 0 && a.waiting == 0 {
+	if wait == 0 {
 		a.tokens--
 		a.mu.Unlock()
 		return nil

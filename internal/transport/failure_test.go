@@ -68,11 +68,14 @@ func shown(err error) string {
 	find(&walk, err, new(textproto.ProtocolError))
 	find(&walk, err, new(http2.StreamError))
 	find(&walk, err, new(http2.GoAwayError))
-	find(&walk, err, new(interface {
-		error
-		Unwrap() error
-	}))
+	find(&walk, err, new(wrapper))
 	return b.String()
+}
+
+// A wrapper is an interface of a caller's that many of net/http's errors have.
+type wrapper interface {
+	error
+	Unwrap() error
 }
 
 // find walks what errors.As finds.
