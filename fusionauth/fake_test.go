@@ -325,7 +325,7 @@ func TestSecretsStayInTheBody(t *testing.T) {
 		defer mu.Unlock()
 		return log.Write(p)
 	}), nil))
-	cfg.HTTP.OnAttempt = func(a userapi.Attempt) {
+	cfg.HTTP.OnAttempt = func(_ context.Context, a userapi.Attempt) {
 		mu.Lock()
 		defer mu.Unlock()
 		fmt.Fprintf(&log, "%+v", a)

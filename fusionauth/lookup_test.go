@@ -101,7 +101,7 @@ func TestLookupsOnTheWire(t *testing.T) {
 				c, mock := newClient(t, func(cfg *fusionauth.Config) {
 					cfg.TenantID = strings.ToUpper(tenant)
 					cfg.HTTP.UserAgent = "test/1"
-					cfg.HTTP.OnAttempt = func(a userapi.Attempt) { routes = append(routes, a.Route) }
+					cfg.HTTP.OnAttempt = func(_ context.Context, a userapi.Attempt) { routes = append(routes, a.Route) }
 				})
 				body := `{"user":{"id":"` + userID + `"}}`
 				if tt.method == http.MethodDelete {

@@ -1,6 +1,7 @@
 package quickblox_test
 
 import (
+	"context"
 	"net/http"
 	"runtime"
 	"strings"
@@ -80,7 +81,7 @@ func TestHooksOfTheSessionRequest(t *testing.T) {
 	client := func(t *testing.T, hook func()) *quickblox.Client {
 		srv := quickbloxtest.NewServer(t)
 		c, err := quickblox.New(quickblox.Config{Session: srv.SessionConfig(), HTTP: userapi.HTTPOptions{
-			BaseURL: srv.URL(), OnAttempt: func(userapi.Attempt) { hook() },
+			BaseURL: srv.URL(), OnAttempt: func(context.Context, userapi.Attempt) { hook() },
 		}})
 		require.NoError(t, err)
 		return c

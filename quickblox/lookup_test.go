@@ -1,6 +1,7 @@
 package quickblox_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -165,7 +166,7 @@ func TestLookupsSendGoldenRequests(t *testing.T) {
 			t.Parallel()
 			var attempts []userapi.Attempt
 			cfg := quickblox.Config{APIKey: apiKey}
-			cfg.HTTP.OnAttempt = func(a userapi.Attempt) { attempts = append(attempts, a) }
+			cfg.HTTP.OnAttempt = func(_ context.Context, a userapi.Attempt) { attempts = append(attempts, a) }
 			c, s := scripted(t, cfg, answer{200, `{"user":{"id":96752798}}`})
 			require.NoError(t, tc.do(t, c))
 			require.Equal(t, []string{tc.want}, s.uris())

@@ -178,7 +178,7 @@ func TestErrorsShowNoSecrets(t *testing.T) {
 			var logged bytes.Buffer
 			cfg := s.Config()
 			cfg.HTTP.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-			cfg.HTTP.OnAttempt = func(a userapi.Attempt) { fmt.Fprintf(&logged, "%+v\n", a) }
+			cfg.HTTP.OnAttempt = func(_ context.Context, a userapi.Attempt) { fmt.Fprintf(&logged, "%+v\n", a) }
 			if tc.configure != nil {
 				tc.configure(s, &cfg)
 			}

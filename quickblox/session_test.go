@@ -547,3 +547,33 @@ func TestLongToken(t *testing.T) {
 	assert.Equal(t, "7", u.ID)
 	assert.True(t, jwt == passing.last())
 }
+
+// A gate is a limiter that notes what passed it.
+type gate struct {
+	waits atomic.Int32
+	mu    sync.Mutex
+	seen  []string
+}
+
+func (g *gate) Wait(context.Context) error {
+	g.waits.Add(1)
+	return nil
+}
+
+func (g *gate) Observe(a userapi.Attempt) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.seen = append(g.seen, a.Operation)
+}
+
+// TestSessionsPassTheLimiter, as every request of the client does.
+func TestSessionsPassTheLimiter(t *testing.T) {
+	t.Parallel()
+	s := quickbloxtest.NewServer(t)
+	g := new(gate)
+	c := newSessionClient(t, s, func(cfg *quickblox.Config) { cfg.HTTP.Limiter = g })
+	_, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Username: "alice", Password: "a long password"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"create session", "create user"}, g.seen)
+	assert.EqualValues(t, 2, g.waits.Load())
+}

@@ -115,6 +115,10 @@ func (e *Error) Error() string {
 	} else if e.Code != "" {
 		b.WriteString(" (code " + e.Code + ")")
 	}
+	var classed interface{ Class() string }
+	if errors.As(e.Err, &classed) {
+		b.WriteString(": " + classed.Class())
+	}
 	for i, f := range e.FieldErrors {
 		if i == 0 {
 			b.WriteString(": ")

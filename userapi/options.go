@@ -1,6 +1,7 @@
 package userapi
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -16,7 +17,11 @@ type HTTPOptions struct {
 	BaseURL string
 	// HTTPClient is copied, never changed; nil means a client with a connection
 	// pool of its own. Redirects and cookies are off in the copy. Without a
-	// Transport the copy gets that pool too.
+	// Transport the copy gets that pool too. The pool closes a connection that was not
+	// used for 4 s, before common servers do: a server that closes one while a create is
+	// on its way leaves it unknown whether the user exists. A Transport of yours keeps
+	// its own IdleConnTimeout. Its errors, and those of another RoundTripper, are shown as
+	// their class alone; errors.Is and errors.As find the cause.
 	HTTPClient *http.Client
 	// UserAgent is put in front of the library's own.
 	UserAgent string
@@ -29,15 +34,19 @@ type HTTPOptions struct {
 	// Retry says how often and when a request is sent again that provably was not
 	// carried out.
 	Retry RetryPolicy
-	// RateLimit is waited for before sending.
+	// RateLimit is waited for before sending. It is not for use beside Limiter.
 	RateLimit RateLimit
+	// Limiter is waited for before each request, in place of RateLimit; nil means
+	// RateLimit. Clients with the same credentials can share one.
+	Limiter Limiter
 	// Logger gets one line an attempt, made of an allow-list: no header, no body,
 	// no query. nil logs nothing.
 	Logger *slog.Logger
 	// OnAttempt is called after each attempt and must be safe for concurrent use. It
 	// is called from the goroutine that makes the call or, for a session that
-	// several calls share, from one of the client's.
-	OnAttempt func(Attempt)
+	// several calls share, from one of the client's. The context is that call's, done
+	// or not.
+	OnAttempt func(context.Context, Attempt)
 	// AllowInsecure permits plain http to hosts beyond loopback.
 	AllowInsecure bool
 }
@@ -90,6 +99,8 @@ type Attempt struct {
 	OK      bool
 	Kind    Kind
 	Outcome Outcome
+	// RetryAfter is how long the reply asks to wait; 0 when it does not say.
+	RetryAfter time.Duration
 	// Duration runs from the first byte of work, after any wait, to the reply read.
 	Duration time.Duration
 }

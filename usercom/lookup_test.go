@@ -426,7 +426,7 @@ func TestRoutesHoldNoValues(t *testing.T) {
 	t.Parallel()
 	var routes []string
 	c, mock := newClient(t, func(cfg *usercom.Config) {
-		cfg.HTTP.OnAttempt = func(a userapi.Attempt) { routes = append(routes, a.Operation+" "+a.Route) }
+		cfg.HTTP.OnAttempt = func(_ context.Context, a userapi.Attempt) { routes = append(routes, a.Operation+" "+a.Route) }
 	})
 	answerAll(mock, reply{status: 404, body: `{"detail":"Not found."}`})
 	for _, call := range []func(context.Context) error{

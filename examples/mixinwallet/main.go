@@ -180,7 +180,7 @@ func (w *wallet) prepare(o *options) (err error) {
 }
 
 // print tells of one request: what was called, and what came of it.
-func (w *wallet) print(a userapi.Attempt) {
+func (w *wallet) print(_ context.Context, a userapi.Attempt) {
 	w.sent.Add(1)
 	result := "ok"
 	if !a.OK {

@@ -70,7 +70,7 @@ func TestRules(t *testing.T) {
 				"userapi/userapitest/suite.go":   `import _ "example.com/m/userapi"`,
 				"userapi/provision/ensure.go":    `import _ "example.com/m/userapi"`,
 				"internal/wire/wire.go":          `import _ "example.com/m/userapi"`,
-				"internal/transport/call.go":     `import ( _ "example.com/m/internal/wire"; _ "golang.org/x/time/rate"; r "github.com/go-resty/resty/v2" ); func Call(*r.Client) {}`,
+				"internal/transport/call.go":     `import ( _ "example.com/m/internal/wire"; r "github.com/go-resty/resty/v2" ); func Call(*r.Client) {}`,
 				"internal/transport/h2_test.go":  `import _ "golang.org/x/net/http2"`,
 				"internal/fakehttp/server.go":    `import ( _ "example.com/m/userapi/userapitest"; _ "example.com/m/userapi" )`,
 				"internal/bench/bench_test.go":   `import ( _ "example.com/m/acme"; _ "github.com/go-resty/resty/v2" )`,
@@ -180,7 +180,6 @@ func TestRules(t *testing.T) {
 			name: "third-party code in the wrong place",
 			files: map[string]string{
 				"acme/a.go":             `import _ "github.com/go-resty/resty/v2"`,
-				"acme/b.go":             `import _ "golang.org/x/time/rate"`,
 				"acme/c.go":             `import _ "github.com/stretchr/testify/assert"`,
 				"acme/d.go":             `import _ "github.com/jarcoal/httpmock"`,
 				"acme/e.go":             `import _ "golang.org/x/net/http2"`,
@@ -191,7 +190,6 @@ func TestRules(t *testing.T) {
 			},
 			want: []string{
 				"acme/a.go:1: imports github.com/go-resty/resty/v2: it may stand in internal/transport alone",
-				"acme/b.go:1: imports golang.org/x/time/rate: it may stand in internal/transport alone",
 				"acme/c.go:1: imports github.com/stretchr/testify/assert: testify may stand in _test.go files alone",
 				"acme/d.go:1: imports github.com/jarcoal/httpmock: httpmock may stand in _test.go files alone",
 				"acme/e.go:1: imports golang.org/x/net/http2: net may stand in _test.go files alone",

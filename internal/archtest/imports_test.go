@@ -22,7 +22,6 @@ var dependencies = []dependency{
 	{"github.com/jarcoal/httpmock", nil},
 	{"github.com/stretchr/testify", nil},
 	{"golang.org/x/net", nil},
-	{"golang.org/x/time", []string{"internal/transport"}},
 }
 
 // A role says what the packages of a folder may import of this module.

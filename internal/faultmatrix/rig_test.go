@@ -147,7 +147,7 @@ func (r *rig) connect(trusting bool) error {
 		Timeout:    10 * time.Second,
 		Retry:      userapi.RetryPolicy{BaseWait: time.Millisecond, MaxWait: 4 * time.Millisecond, Jitter: -1, MaxRetryAfter: 5 * time.Second},
 		Logger:     slog.New(slog.NewTextHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug - 10})),
-		OnAttempt: func(a userapi.Attempt) {
+		OnAttempt: func(_ context.Context, a userapi.Attempt) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.attempts = append(r.attempts, a)

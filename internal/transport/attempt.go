@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -8,7 +9,6 @@ import (
 	"math"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -16,10 +16,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// errRateWait: the rate limit allows the request only after the deadline.
-var errRateWait = errors.New("the rate limit allows no request before the deadline")
-
-// prepare is resty's hook before each attempt: it waits for the rate limit, makes
+// prepare is resty's hook before each attempt: it waits for the limiter, makes
 // the body replayable on our terms, and signs.
 func prepare(_ *resty.Client, r *http.Request) error {
 	s := stateOf(r.Context())
@@ -27,7 +24,7 @@ func prepare(_ *resty.Client, r *http.Request) error {
 	return s.hookErr
 }
 
-// staleAfter is the wait for the rate limit after which a body that may be taken only
+// staleAfter is the wait for the limiter after which a body that may be taken only
 // once, and may be dated, is made anew.
 const staleAfter = time.Second
 
@@ -36,9 +33,7 @@ func (s *state) prepare(r *http.Request) error {
 	if l := s.client.limiter; l != nil {
 		begun := time.Now()
 		if err := l.Wait(s.Context); err != nil {
-			if s.Context.Err() == nil {
-				return errRateWait
-			}
+			s.limited = s.Context.Err() == nil
 			return err
 		}
 		stale = stale || time.Since(begun) > staleAfter
@@ -94,14 +89,14 @@ func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	ctx, cancel := t.bound(r.Context())
 	defer cancel()
-	resp, err := t.base.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, s.evidence.hooks())))
+	resp, err := t.base.RoundTrip(r.WithContext(s.evidence.watch(ctx)))
 	if err == nil && resp == nil {
-		err = errors.New("the RoundTripper returned neither a response nor an error")
+		err = &failure{class: "the transport returned neither a response nor an error"}
 	}
 	if err != nil {
 		byContext := ctx.Err() != nil
 		cancel() // what a RoundTripper left behind ends before the evidence is read
-		s.classifyFailure(byContext, err)
+		s.classifyFailure(byContext, err, t.isProxied(r))
 		t.client.report(s, time.Since(begun))
 		return nil, err
 	}
@@ -120,6 +115,16 @@ func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.client.report(s, reply.Read.Sub(begun))
 	resp.Body = http.NoBody
 	return resp, nil
+}
+
+// isProxied reports whether net/http sends a request through a proxy.
+func (t *roundTripper) isProxied(r *http.Request) bool {
+	pool, ok := t.base.(*http.Transport)
+	if !ok || pool.Proxy == nil {
+		return false
+	}
+	proxy, err := pool.Proxy(r)
+	return proxy != nil && err == nil
 }
 
 // foldAttempt adds the attempt before to what is known of the call.
@@ -170,26 +175,28 @@ func capHeader(h http.Header) http.Header {
 }
 
 // classifyFailure judges an attempt that had no reply. byContext says that its context was
-// done when it ended.
-func (s *state) classifyFailure(byContext bool, err error) {
+// done when it ended, proxied that it went through a proxy.
+func (s *state) classifyFailure(byContext bool, err error, proxied bool) {
 	kind := userapi.KindUnavailable
-	cause := err
+	var cause error = s.evidence.failed(err, proxied)
 	var timeout net.Error
 	switch ctxErr := s.Context.Err(); {
 	case ctxErr != nil:
 		kind, cause, byContext = contextKind(ctxErr), contextError(s.Context), true
-	case byContext, errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+	case byContext:
+		kind, cause = userapi.KindTimeout, newFailure("no reply within the time-out of an attempt", err)
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		kind = userapi.KindTimeout
 	}
 	outcome := s.evidence.outcome(err, byContext)
-	s.verdict = Classification{Kind: kind, Outcome: outcome, Err: withoutURL(cause)}
+	s.verdict = Classification{Kind: kind, Outcome: outcome, Err: cause}
 	if (outcome == userapi.OutcomeNotSent || s.call.Repeatable) && s.Context.Err() == nil && !isCertificateError(err) {
 		s.verdict.Retry = RetryBackoff
 	}
 }
 
 // errTooLong: the reply is longer than the limit.
-var errTooLong = errors.New("the reply is longer than the limit")
+var errTooLong = &failure{class: "the reply is longer than the limit"}
 
 // readBody reads up to limit bytes and drains a little more, so that the
 // connection can be used again.
@@ -205,10 +212,14 @@ func readBody(ctx context.Context, resp *http.Response, limit int64) ([]byte, er
 		defer context.AfterFunc(ctx, func() { _ = from.Close() })()
 	}
 	body, err := readLimited(from, resp.ContentLength, limit)
-	if err != nil && ctx.Err() != nil {
-		err = contextError(ctx)
+	switch {
+	case err == nil:
+		return body, nil
+	case ctx.Err() != nil:
+		return body, contextError(ctx)
+	default:
+		return body, newFailure(cmp.Or(classOf(err), "the reply's body is broken"), err)
 	}
-	return body, err
 }
 
 func readLimited(from io.Reader, length, limit int64) (body []byte, err error) {
@@ -242,7 +253,7 @@ func readLimited(from io.Reader, length, limit int64) (body []byte, err error) {
 
 // report logs and counts one attempt.
 func (c *Client) report(s *state, took time.Duration) {
-	if c.logger == nil && c.onAttempt == nil {
+	if c.logger == nil && c.onAttempt == nil && c.limiter == nil {
 		return
 	}
 	a := userapi.Attempt{
@@ -253,10 +264,13 @@ func (c *Client) report(s *state, took time.Duration) {
 		a.StatusCode = s.reply.Status
 	}
 	if !a.OK {
-		a.Kind, a.Outcome = s.verdict.Kind, s.verdict.Outcome
+		a.Kind, a.Outcome, a.RetryAfter = s.verdict.Kind, s.verdict.Outcome, s.after
+	}
+	if c.limiter != nil {
+		c.limiter.Observe(a)
 	}
 	if c.onAttempt != nil {
-		c.onAttempt(a)
+		c.onAttempt(s.Context, a)
 	}
 	if c.logger != nil {
 		c.log(s.Context, s.call.Method, a)

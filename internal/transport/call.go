@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -22,8 +21,8 @@ type Call struct {
 	// ContentType labels Body; both may be empty.
 	ContentType string
 	Body        []byte
-	// Renew makes the body of a further attempt, or of one that waited for the rate
-	// limit, where one body may be taken only once, as with a nonce; nil sends Body
+	// Renew makes the body of a further attempt, or of one that waited for the
+	// limiter, where one body may be taken only once, as with a nonce; nil sends Body
 	// again.
 	Renew func() []byte
 	// Repeatable says that sending it twice does no harm, as for a look-up or a
@@ -91,7 +90,7 @@ type Result struct {
 	// Started is when the first attempt began.
 	Started time.Time
 	// NotPrepared: the error arose before an attempt was begun, in Sign or in the
-	// wait for the rate limit.
+	// wait for the limiter.
 	NotPrepared bool
 	// Unsettled: an attempt before the last may have been carried out.
 	Unsettled bool
@@ -120,6 +119,7 @@ type state struct {
 	rejected  bool  // an earlier attempt was refused
 	unsettled bool  // an earlier attempt may have been carried out
 	hookErr   error // what prepare failed with
+	limited   bool  // that is the limiter's
 }
 
 type stateKey struct{}
@@ -168,20 +168,22 @@ func (s *state) result(err error) *Result {
 		res.RequestID = s.reply.Header.Get(s.client.requestID)
 	}
 	switch {
-	case errors.Is(s.hookErr, errRateWait) && s.attempts > 0:
+	case s.limited && s.attempts > 0:
 		// The call ends with its last refusal.
 	case s.hookErr != nil:
 		s.foldAttempt()
 		res.Classification = Classification{Kind: userapi.KindUnknown, Outcome: userapi.OutcomeNotSent, Err: s.hookErr}
 		res.Reply, res.NotPrepared = nil, true
 		switch ctxErr := s.Context.Err(); {
-		case errors.Is(s.hookErr, errRateWait):
-			res.Kind = userapi.KindTimeout
+		case s.limited && errors.Is(s.hookErr, context.DeadlineExceeded):
+			res.Kind, res.Err = userapi.KindTimeout, newFailure("the limiter allows no request before the deadline", s.hookErr)
+		case s.limited:
+			res.Kind, res.Err = userapi.KindUnavailable, newFailure("the limiter failed", s.hookErr)
 		case ctxErr != nil:
 			res.Kind, res.Err = contextKind(ctxErr), contextError(s.Context)
 		}
 	case s.attempts == 0:
-		res.Classification = Classification{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, Err: withoutURL(err)}
+		res.Classification = Classification{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, Err: newFailure("the request cannot be built", err)}
 		res.NotPrepared = true
 	case !res.OK && s.waiting && s.Context.Err() != nil:
 		// The wait before the next attempt was cut short.
@@ -209,15 +211,6 @@ func contentType(t string) []string {
 		return jsonType
 	}
 	return []string{t}
-}
-
-// contextError is what a done context ended with, and why.
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return cause
-	}
-	return fmt.Errorf("%w: %w", err, cause)
 }
 
 // contextKind tells a deadline from a cancellation.

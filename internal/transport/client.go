@@ -1,12 +1,12 @@
 package transport
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/go-resty/resty/v2"
-	"golang.org/x/time/rate"
 
 	"github.com/enlist-go/enlist/userapi"
 )
@@ -25,8 +24,6 @@ const (
 	// drainBytes is how much of an over-long or unwanted body is read away so that
 	// its connection can be used again.
 	drainBytes = 64 << 10
-	// idleConnsPerHost keeps the connections of that many concurrent callers.
-	idleConnsPerHost = 128
 )
 
 // Config makes a Client.
@@ -49,9 +46,9 @@ type Client struct {
 	rest      *resty.Client
 	http      *http.Client
 	retry     userapi.RetryPolicy
-	limiter   *rate.Limiter
+	limiter   userapi.Limiter
 	logger    *slog.Logger
-	onAttempt func(userapi.Attempt)
+	onAttempt func(context.Context, userapi.Attempt)
 	requestID string
 }
 
@@ -83,9 +80,9 @@ func New(cfg Config) (*Client, []userapi.FieldError) {
 	if opts.MaxResponseBytes < 0 {
 		fault("MaxResponseBytes", "must not be negative")
 	}
-	limiter, expected := newLimiter(opts.RateLimit)
+	limiter, field, expected := newLimiter(opts)
 	if expected != "" {
-		fault("RateLimit", expected)
+		fault(field, expected)
 	}
 	hc, timeout, err := newHTTPClient(opts)
 	if err != nil {
@@ -171,22 +168,6 @@ func newHTTPClient(opts userapi.HTTPOptions) (*http.Client, time.Duration, error
 	return hc, max(timeout, 0), nil
 }
 
-// newPool returns a transport that serves many concurrent callers from warm
-// connections: net/http's default keeps only two idle ones a host.
-func newPool() *http.Transport {
-	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           dialer.DialContext,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   idleConnsPerHost,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-	}
-}
-
 // speaksOnlyHTTP1 reports whether a connection without TLS can be nothing but
 // HTTP/1 with this transport.
 func speaksOnlyHTTP1(rt http.RoundTripper) bool {
@@ -194,19 +175,28 @@ func speaksOnlyHTTP1(rt http.RoundTripper) bool {
 	return ok && (t.Protocols == nil || !t.Protocols.UnencryptedHTTP2())
 }
 
-func newLimiter(l userapi.RateLimit) (limiter *rate.Limiter, expected string) {
-	switch {
-	case math.IsNaN(l.PerSecond) || math.IsInf(l.PerSecond, 0) || l.PerSecond < 0:
-		return nil, "PerSecond must be a positive number, or 0 for no limit"
-	case l.Burst < 0:
-		return nil, "Burst must not be negative"
-	case l.PerSecond == 0 && l.Burst > 0:
-		return nil, "Burst needs PerSecond"
-	case l.PerSecond == 0:
-		return nil, ""
+// newLimiter returns what each request waits for, nil for nothing.
+func newLimiter(opts userapi.HTTPOptions) (limiter userapi.Limiter, field, expected string) {
+	if opts.RateLimit == (userapi.RateLimit{}) {
+		if l, ok := opts.Limiter.(interface{ Err() error }); ok && l.Err() != nil {
+			return nil, "Limiter", l.Err().Error()
+		}
+		return opts.Limiter, "", ""
 	}
-	return rate.NewLimiter(rate.Limit(l.PerSecond), max(l.Burst, 1)), ""
+	if opts.Limiter != nil {
+		return nil, "Limiter", "must not be set beside RateLimit"
+	}
+	l := userapi.NewAdaptive(opts.RateLimit)
+	if err := l.Err(); err != nil {
+		return nil, "RateLimit", err.Error()
+	}
+	return steady{l}, "", ""
 }
+
+// steady is a limiter that keeps its rate, whatever the vendor answers.
+type steady struct{ *userapi.Adaptive }
+
+func (steady) Observe(userapi.Attempt) {}
 
 // modulePath finds the version that a program was built with.
 const modulePath = "github.com/enlist-go/enlist"

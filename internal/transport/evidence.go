@@ -2,13 +2,13 @@ package transport
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"net/http/httptrace"
-	"net/url"
 	"strings"
 	"sync"
 
@@ -33,17 +33,21 @@ type evidence struct {
 	plainIsHTTP1 bool
 
 	trace httptrace.ClientTrace
+	// putIdle is the caller's own hook of that name, nil mostly.
+	putIdle func(error)
 }
 
-// hooks returns the callbacks that record.
-func (e *evidence) hooks() *httptrace.ClientTrace {
+// watch returns the context with the callbacks that record.
+func (e *evidence) watch(ctx context.Context) context.Context {
 	e.trace = httptrace.ClientTrace{
 		GetConn:          e.getConn,
 		GotConn:          e.gotConn,
 		WroteHeaderField: e.wroteHeaderField,
 		WroteHeaders:     e.wroteHeaders,
 	}
-	return &e.trace
+	ctx = httptrace.WithClientTrace(ctx, &e.trace)
+	e.putIdle = e.trace.PutIdleConn // WithClientTrace adds the hooks that ctx had
+	return ctx
 }
 
 func (e *evidence) getConn(string) {
@@ -56,10 +60,21 @@ func (e *evidence) gotConn(info httptrace.GotConnInfo) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.conn = true
-	if c, ok := info.Conn.(*tls.Conn); ok {
+	switch c := info.Conn.(type) {
+	case *tls.Conn:
 		e.http2 = c.ConnectionState().NegotiatedProtocol == "h2"
 		e.http1 = !e.http2
-	} else {
+	case *conn:
+		e.http1 = true
+		c.taken()
+		e.trace.PutIdleConn = c.onIdle
+		if callers := e.putIdle; callers != nil {
+			e.trace.PutIdleConn = func(err error) {
+				c.putIdle(err)
+				callers(err)
+			}
+		}
+	default:
 		e.http1 = e.plainIsHTTP1
 	}
 }
@@ -80,12 +95,14 @@ func (e *evidence) wroteHeaders() {
 }
 
 // errReplay ends net/http's own attempt to send a request a second time.
-var errReplay = errors.New("the connection failed after the request was written, and it is not sent twice")
+var errReplay = &failure{class: "connection lost"}
 
 // replay returns a Request.GetBody that hands out the body again for a replay, but
 // not on HTTP/2 once the headers were written, and not to a RoundTripper that fires
 // no events: it could be sending. On HTTP/1 net/http asks for it only when it knows
-// that it wrote nothing.
+// that it wrote nothing. On HTTP/2 it asks after a REFUSED_STREAM or a GOAWAY below the
+// stream, which prove that nothing was carried out, but also after a PROTOCOL_ERROR,
+// which proves nothing. The frame is not seen here, so such an attempt stays unknown.
 func (e *evidence) replay(data []byte) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		e.mu.Lock()
@@ -143,13 +160,4 @@ func isCertificateError(err error) bool {
 	var invalid x509.CertificateInvalidError
 	return errors.As(err, &verification) || errors.As(err, &authority) ||
 		errors.As(err, &host) || errors.As(err, &invalid)
-}
-
-// withoutURL strips the wrapper that names the URL, query included.
-func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"github.com/enlist-go/enlist/userapi"
 )
@@ -109,7 +110,41 @@ func TestHTTP2DoesNotReplay(t *testing.T) {
 	}
 }
 
-// Nor where a RoundTripper of the caller's hides what happens below it.
+// TestHTTP2FramesProveNothing: behind a request that was answered, on the same connection,
+// REFUSED_STREAM and a GOAWAY below the stream prove that nothing was carried out. But
+// net/http, which asks for the body again after them, does so after PROTOCOL_ERROR too,
+// and passes no frame on.
+func TestHTTP2FramesProveNothing(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]func(*http2.Framer, uint32){
+		"PROTOCOL_ERROR":     func(f *http2.Framer, id uint32) { _ = f.WriteRSTStream(id, http2.ErrCodeProtocol) },
+		"REFUSED_STREAM":     func(f *http2.Framer, id uint32) { _ = f.WriteRSTStream(id, http2.ErrCodeRefusedStream) },
+		"GOAWAY":             func(f *http2.Framer, id uint32) { _ = f.WriteGoAway(id-2, http2.ErrCodeNo, nil) },
+		"GOAWAY for a fault": func(f *http2.Framer, id uint32) { _ = f.WriteGoAway(id-2, http2.ErrCodeProtocol, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hc, url, posts := framer(t, func(f *http2.Framer, id uint32) {
+				if id > 1 {
+					answer(f, id)
+					return
+				}
+				var block bytes.Buffer
+				_ = hpack.NewEncoder(&block).WriteField(hpack.HeaderField{Name: ":status", Value: "201"})
+				_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: true})
+			})
+			c := newClient(t, url, userapi.HTTPOptions{HTTPClient: hc, Retry: quick})
+			require.True(t, c.Do(t.Context(), create()).OK)
+			res := c.Do(t.Context(), create())
+			assert.False(t, res.OK)
+			assert.EqualValues(t, 2, posts.Load())
+			assert.Equal(t, 1, res.Attempts)
+			assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
+		})
+	}
+}
+
+// Nothing is sent twice where a RoundTripper of the caller's hides what happens below it.
 func TestHTTP2DoesNotReplayUnseen(t *testing.T) {
 	t.Parallel()
 	hc, url, posts := framer(t, func(f *http2.Framer, id uint32) { _ = f.WriteRSTStream(id, http2.ErrCodeProtocol) })

@@ -667,7 +667,7 @@ func TestLogAndMetrics(t *testing.T) {
 	}
 	newClient(t, srv.URL, userapi.HTTPOptions{
 		Logger:    slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		OnAttempt: func(a userapi.Attempt) { attempts = append(attempts, a) },
+		OnAttempt: func(_ context.Context, a userapi.Attempt) { attempts = append(attempts, a) },
 	}).Do(t.Context(), call)
 	require.Len(t, attempts, 1)
 	a := attempts[0]
@@ -872,7 +872,6 @@ func TestUnboundedReplyIsReadWhole(t *testing.T) {
 	assert.Equal(t, `{"id":1}`, string(res.Reply.Body))
 }
 
-// The rate limit ends a call with the refusal that came before.
 // TestRateLimitRenewsBodies: one that is dated is not sent after a long wait.
 func TestRateLimitRenewsBodies(t *testing.T) {
 	t.Parallel()
@@ -890,21 +889,6 @@ func TestRateLimitRenewsBodies(t *testing.T) {
 			require.True(t, c.Do(t.Context(), call).OK)
 		}
 		assert.Equal(t, []string{"first", "renewed"}, bodies)
-	})
-}
-
-func TestRateLimitAfterARefusal(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		mem, base := serveMemory(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) })
-		c := newClient(t, base, userapi.HTTPOptions{HTTPClient: mem, RateLimit: userapi.RateLimit{PerSecond: 0.01}})
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		res := c.Do(ctx, create())
-		assert.Equal(t, userapi.KindRateLimited, res.Kind)
-		assert.Equal(t, userapi.OutcomeRejected, res.Outcome)
-		require.NotNil(t, res.Reply)
-		assert.Equal(t, 1, res.Attempts)
 	})
 }
 

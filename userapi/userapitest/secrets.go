@@ -2,6 +2,7 @@ package userapitest
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -105,7 +106,7 @@ func logsAndDumps(t *testing.T, h *Harness) {
 	var attempts []userapi.Attempt
 	b := open(t, h, func(o *userapi.HTTPOptions) {
 		o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug - 10}))
-		o.OnAttempt = func(a userapi.Attempt) { attempts = append(attempts, a) }
+		o.OnAttempt = func(_ context.Context, a userapi.Attempt) { attempts = append(attempts, a) }
 	})
 	req := h.Full(1)
 	u := b.mustCreate(t, req)

@@ -1,0 +1,225 @@
+package userapi_test
+
+import (
+	"context"
+	"math"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// passes waits n times and returns when each passed, from now.
+func passes(t *testing.T, l userapi.Limiter, n int) []time.Duration {
+	t.Helper()
+	begun := time.Now()
+	at := make([]time.Duration, n)
+	for i := range at {
+		require.NoError(t, l.Wait(t.Context()))
+		at[i] = time.Since(begun)
+	}
+	return at
+}
+
+// interval is the time between two requests at the limiter's present rate.
+func interval(t *testing.T, l userapi.Limiter) time.Duration {
+	t.Helper()
+	at := passes(t, l, 2)
+	return at[1] - at[0]
+}
+
+var (
+	accepted = userapi.Attempt{OK: true, StatusCode: 201}
+	refused  = userapi.Attempt{StatusCode: 429, Kind: userapi.KindRateLimited, Outcome: userapi.OutcomeRejected}
+)
+
+func TestAdaptiveIsATokenBucket(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 0.5, Burst: 2})
+		assert.Equal(t, []time.Duration{0, 0, 2 * time.Second, 4 * time.Second}, passes(t, a, 4))
+		time.Sleep(time.Minute)
+		assert.Equal(t, []time.Duration{0, 0, 2 * time.Second}, passes(t, a, 3))
+		a.Observe(accepted)
+		assert.Equal(t, 2*time.Second, interval(t, a), "a success raises no full rate")
+	})
+}
+
+func TestAdaptiveSlowsDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 8})
+		assert.Equal(t, 125*time.Millisecond, interval(t, a))
+		for _, want := range []time.Duration{250, 500, 1000, 2000, 4000, 4000} {
+			a.Observe(refused)
+			assert.Equal(t, want*time.Millisecond, interval(t, a))
+		}
+	})
+}
+
+// Of the refusals of one burst one counts.
+func TestAdaptiveSlowsDownOnceForRequestsUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 8, Burst: 5})
+		passes(t, a, 5)
+		time.Sleep(100 * time.Millisecond)
+		late := refused
+		late.Duration = 100 * time.Millisecond
+		for range 5 {
+			a.Observe(late)
+			time.Sleep(time.Millisecond)
+			late.Duration += time.Millisecond
+		}
+		assert.Equal(t, 250*time.Millisecond, interval(t, a))
+	})
+}
+
+func TestAdaptiveFindsItsWayBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 8})
+		a.Observe(refused)
+		begun := time.Now()
+		before := 250 * time.Millisecond
+		for time.Since(begun) < 29*time.Second {
+			now := interval(t, a)
+			assert.LessOrEqual(t, now, before)
+			assert.Greater(t, now, 125*time.Millisecond)
+			before = now
+			a.Observe(accepted)
+		}
+		for time.Since(begun) < 31*time.Second {
+			passes(t, a, 1)
+			a.Observe(accepted)
+		}
+		passes(t, a, 1)
+		assert.Equal(t, 125*time.Millisecond, interval(t, a))
+
+		a.Observe(refused)
+		time.Sleep(time.Hour)
+		passes(t, a, 1)
+		assert.Equal(t, 250*time.Millisecond, interval(t, a), "rest proves nothing")
+		time.Sleep(time.Hour)
+		passes(t, a, 1)
+		a.Observe(accepted)
+		assert.Greater(t, interval(t, a), 240*time.Millisecond, "a success proves a second's worth")
+	})
+}
+
+func TestAdaptivePausesForRetryAfter(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		after, want time.Duration
+		kind        userapi.Kind
+	}{
+		"429":          {7 * time.Second, 7*time.Second + 250*time.Millisecond, userapi.KindRateLimited},
+		"503":          {7 * time.Second, 7 * time.Second, userapi.KindUnavailable},
+		"a day":        {24 * time.Hour, time.Minute, userapi.KindUnavailable},
+		"for ever":     {math.MaxInt64, time.Minute, userapi.KindUnavailable},
+		"not a moment": {0, 0, userapi.KindUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 8})
+				a.Observe(userapi.Attempt{Kind: tt.kind, RetryAfter: tt.after})
+				assert.Equal(t, tt.want, passes(t, a, 1)[0])
+			})
+		})
+	}
+}
+
+// A request that waits already heeds what is observed meanwhile.
+func TestAdaptiveHoldsThoseThatWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 1})
+		time.AfterFunc(500*time.Millisecond, func() {
+			a.Observe(userapi.Attempt{Kind: userapi.KindUnavailable, RetryAfter: 10 * time.Second})
+		})
+		assert.Equal(t, []time.Duration{0, 11 * time.Second}, passes(t, a, 2))
+	})
+}
+
+func TestAdaptiveOrderAndRate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 3})
+		begun := time.Now()
+		var mu sync.Mutex
+		var order []int
+		var wg sync.WaitGroup
+		for i := range 100 {
+			wg.Go(func() {
+				if assert.NoError(t, a.Wait(t.Context())) {
+					mu.Lock()
+					order = append(order, i)
+					mu.Unlock()
+				}
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		assert.InDelta(t, 33, time.Since(begun).Seconds(), 0.001)
+		assert.IsIncreasing(t, order)
+	})
+}
+
+func TestAdaptiveAndTheContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 1})
+		passes(t, a, 1)
+		begun := time.Now()
+		within := func(d time.Duration) error {
+			ctx, cancel := context.WithTimeout(t.Context(), d)
+			defer cancel()
+			return a.Wait(ctx)
+		}
+		require.ErrorIs(t, within(time.Second), context.DeadlineExceeded)
+		assert.Zero(t, time.Since(begun), "a wait that cannot fit is not begun")
+
+		canceled, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for range 3 { // the first is next, two are behind it
+			wg.Go(func() { assert.ErrorIs(t, a.Wait(canceled), context.Canceled) })
+			synctest.Wait()
+		}
+		require.ErrorIs(t, within(3*time.Second), context.DeadlineExceeded)
+		assert.Zero(t, time.Since(begun), "nor one behind those that wait")
+		cancel()
+		wg.Wait()
+		require.NoError(t, within(1001*time.Millisecond))
+		assert.Equal(t, time.Second, time.Since(begun), "those who left took nothing")
+		require.ErrorIs(t, a.Wait(canceled), context.Canceled)
+
+		time.AfterFunc(time.Millisecond, func() { a.Observe(userapi.Attempt{RetryAfter: time.Minute}) })
+		require.ErrorIs(t, within(2*time.Second), context.DeadlineExceeded, "a pause begins during the wait")
+		assert.Equal(t, 2*time.Second, time.Since(begun), "the call ends as soon as that is seen")
+	})
+}
+
+// A wrong limit lets nothing pass.
+func TestAdaptiveOfAWrongLimit(t *testing.T) {
+	t.Parallel()
+	for _, a := range []*userapi.Adaptive{
+		nil, {},
+		userapi.NewAdaptive(userapi.RateLimit{}),
+		userapi.NewAdaptive(userapi.RateLimit{PerSecond: -1}),
+		userapi.NewAdaptive(userapi.RateLimit{PerSecond: math.NaN()}),
+		userapi.NewAdaptive(userapi.RateLimit{PerSecond: math.Inf(1)}),
+		userapi.NewAdaptive(userapi.RateLimit{PerSecond: 1, Burst: -1}),
+		userapi.NewAdaptive(userapi.RateLimit{Burst: 1}),
+	} {
+		require.Error(t, a.Err())
+		require.ErrorIs(t, a.Wait(t.Context()), a.Err())
+		a.Observe(refused)
+	}
+	assert.NoError(t, userapi.NewAdaptive(userapi.RateLimit{PerSecond: 1e-300}).Err())
+}
