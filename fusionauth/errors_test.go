@@ -1,6 +1,7 @@
 package fusionauth
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -192,10 +193,28 @@ func TestReplyToError(t *testing.T) {
 			assert.Equal(t, tt.code, e.Code)
 			var fields []field
 			for _, f := range e.FieldErrors {
-				fields = append(fields, field{f.Field, f.VendorField, f.Code})
+				fields = append(fields, field{f.Field, f.VendorField, cmp.Or(f.VendorCode, f.Code)})
 			}
 			assert.Equal(t, tt.fields, fields)
 		})
+	}
+}
+
+// A form can show what is wrong by the same codes as with every other vendor.
+func TestNeutralCodes(t *testing.T) {
+	t.Parallel()
+	for word, want := range map[string]string{
+		"blank": userapi.CodeRequired, "empty": userapi.CodeRequired, "missing": userapi.CodeRequired,
+		"duplicate": userapi.CodeTaken, "inUse": userapi.CodeTaken, "inactive": userapi.CodeTaken,
+		"tooShort": userapi.CodeTooShort, "tooLong": userapi.CodeTooLong, "tooMany": userapi.CodeTooMany,
+		"singleCase": userapi.CodeWeak, "onlyAlpha": userapi.CodeWeak, "requireNumber": userapi.CodeWeak,
+		"previouslyUsed": userapi.CodeWeak, "containsEmail": userapi.CodeWeak, "breachedCommonPassword": userapi.CodeWeak,
+		"blocked": userapi.CodeBlocked, "moderationRejected": userapi.CodeBlocked, "notConfigured": userapi.CodeUnsupported,
+		"notEmail": userapi.CodeInvalid, "couldNotConvert": userapi.CodeInvalid, "newWord": userapi.CodeInvalid,
+	} {
+		r := &transport.Reply{Status: 400, Body: []byte(`{"fieldErrors":{"user.email":[{"code":"[` + word + `]user.email"}]}}`)}
+		e := newError(provider.OpCreate, &transport.Result{Classification: classify(r), Reply: r}, provider.NewMask(nil, ""), target{})
+		assert.Equal(t, []userapi.FieldError{{Field: "Email", VendorField: "user.email", Code: want, VendorCode: word}}, e.FieldErrors)
 	}
 }
 
@@ -212,8 +231,8 @@ func TestMessagesAreMasked(t *testing.T) {
 	e := newError(provider.OpCreate, res, provider.NewMask(body, "application/json", id), target{userID: id})
 	assert.Equal(t, []userapi.FieldError{
 		{Code: "invalid"},
-		{Field: "Email", VendorField: "user.email", Code: "duplicate", Message: "A […] with email = [[…]] already exists."},
-		{VendorField: "userId", Code: "duplicate", Message: "A […] with Id [[…]] already exists."},
+		{Field: "Email", VendorField: "user.email", Code: "taken", VendorCode: "duplicate", Message: "A […] with email = [[…]] already exists."},
+		{VendorField: "userId", Code: "taken", VendorCode: "duplicate", Message: "A […] with Id [[…]] already exists."},
 	}, e.FieldErrors)
 	assert.Equal(t, "[…] is a bad password for […]", e.Message)
 	for _, text := range []string{e.Error(), fmt.Sprintf("%+v", *e), fmt.Sprintf("%#v", e)} {

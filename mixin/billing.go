@@ -210,6 +210,7 @@ var errNoData = errors.New("mixin: the reply is no JSON object with data in it")
 // notOfUsers gives a failed read the outcome that it shows of any user: none. What was
 // refused here was not sent.
 func notOfUsers(e *userapi.Error) *userapi.Error {
+	e.Subject = userapi.SubjectNone
 	if e.Attempts > 0 {
 		e.Outcome = userapi.OutcomeUnknown
 	}

@@ -185,6 +185,7 @@ func (s *sessions) ask(ctx context.Context) (session, error) {
 	res := s.http.Do(ctx, call)
 	fail := func() *userapi.Error {
 		e := newError(opSession, res, provider.NewMask(body, call.ContentType, s.secrets()...))
+		e.Subject = userapi.SubjectNone
 		e.Outcome = userapi.OutcomeNotSent // of the create that needs the session
 		return e
 	}

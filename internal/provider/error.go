@@ -19,11 +19,26 @@ const (
 	OpDelete  = "delete user"
 )
 
+// subjectOf says what the errors of an operation speak of. An operation that only one
+// vendor has is a step with a user; where it is not, that vendor says so.
+func subjectOf(op string) userapi.Subject {
+	switch op {
+	case OpCreate:
+		return userapi.SubjectCreate
+	case OpLookup, OpResolve, OpDelete:
+		return userapi.SubjectUser
+	case OpNew:
+		return userapi.SubjectNone
+	default:
+		return userapi.SubjectStep
+	}
+}
+
 // NewError turns the result of a call that failed into the error that the caller
 // gets. The vendor's codes and fields are the adapter's to add.
 func NewError(name, op string, res *transport.Result, mask Mask) *userapi.Error {
 	e := &userapi.Error{
-		Provider: name, Op: op, Kind: res.Kind, Outcome: res.Outcome,
+		Provider: name, Op: op, Subject: subjectOf(op), Kind: res.Kind, Outcome: res.Outcome,
 		RequestID:  mask.Code(res.RequestID),
 		RetryAfter: res.RetryAfter,
 		Attempts:   res.Attempts,
@@ -100,7 +115,7 @@ func InvalidConfig(name string, faults []userapi.FieldError) error {
 // Invalid makes the error of a request that was not sent because it is at fault.
 func Invalid(name, op string, faults []userapi.FieldError) *userapi.Error {
 	return &userapi.Error{
-		Provider: name, Op: op, Kind: userapi.KindInvalid,
+		Provider: name, Op: op, Subject: subjectOf(op), Kind: userapi.KindInvalid,
 		Outcome: userapi.OutcomeNotSent, FieldErrors: faults,
 	}
 }
