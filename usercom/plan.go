@@ -15,7 +15,7 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	plan := userapi.Plan{Provider: Name, Method: call.Method, Route: call.Route, Body: m.body, Unmapped: m.unmapped}
 	if m.attributes != nil {
 		second := c.core.attributesCall("", setMultiple, m.attributes)
-		plan.Next = []userapi.Plan{{Method: second.Method, Route: second.Route, Body: second.Body}}
+		plan.Next = []userapi.Step{{Method: second.Method, Route: second.Route, Body: second.Body}}
 	}
 	return plan, nil
 }
