@@ -62,9 +62,9 @@
 //
 // # Errors
 //
-// FieldError.Code and Error.Code are the word in the brackets of FusionAuth's code:
-// "duplicate" for "[duplicate]user.email"; a field's error without a code is
-// "invalid". A duplicate of the e-mail address, the user name, the phone number or
+// FieldError.VendorCode and Error.Code are the word in the brackets of FusionAuth's
+// code: "duplicate" for "[duplicate]user.email". FieldError.Code is what it means, such
+// as userapi.CodeTaken. A duplicate of the e-mail address, the user name, the phone number or
 // the id is a Conflict, also when other fields are wrong too. A missing or wrong API
 // key, also one that lacks the right, is an empty 401. A status 504 with errors in
 // FusionAuth's own form says that a webhook failed and that the user was rolled

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -325,4 +326,35 @@ func FuzzDecodeError(f *testing.F) {
 		}
 		_ = newError(provider.OpCreate, &transport.Result{Classification: v, Reply: r}, provider.NewMask(body, ""), target{})
 	})
+}
+
+// A body of 60,000 errors costs about as much as one of 1,000.
+func TestErrorBodiesAreBounded(t *testing.T) { //nolint:paralleltest // AllocsPerRun panics beside parallel tests
+	many := func(part string) string {
+		var b strings.Builder
+		for i := range 60_000 {
+			b.WriteString("," + strings.ReplaceAll(part, "%", strconv.Itoa(i)))
+		}
+		return b.String()[1:]
+	}
+	for name, body := range map[string]string{
+		"paths":          `{"fieldErrors":{` + many(`"user.f%":[{"code":"[blank]","message":"no"}]`) + `}}`,
+		"of one path":    `{"fieldErrors":{"user.email":[` + many(`{"code":"[blank]","message":"no"}`) + `]}}`,
+		"a list":         `{"fieldErrors":[` + many(`{"code":"[blank]user.f%"}`) + `]}`,
+		"general":        `{"generalErrors":[` + many(`{"message":"no %"}`) + `]}`,
+		"data":           `{"generalErrors":[{"message":"no","data":{` + many(`"%":%`) + `}}]}`,
+		"data, in parts": `{"generalErrors":[` + many(`{"message":"no","data":{"%":%}}`) + `]}`,
+		"generic":        `{"errors":{` + many(`"f%":["no"]`) + `}}`,
+		"at the top":     `{` + many(`"f%":["no"]`) + `}`,
+	} {
+		r := &transport.Reply{Status: 400, Body: []byte(body)}
+		mask := provider.NewMask([]byte(`{"user":{"email":"jane@example.com"}}`), "application/json")
+		var e *userapi.Error
+		allocs := testing.AllocsPerRun(1, func() {
+			e = newError(provider.OpCreate, &transport.Result{Classification: classify(r), Reply: r}, mask, target{})
+		})
+		assert.Less(t, allocs, 30_000.0, name)
+		assert.LessOrEqual(t, len(e.FieldErrors), 100, name)
+		assert.Equal(t, []any{400, userapi.KindInvalid}, []any{e.StatusCode, e.Kind}, name)
+	}
 }

@@ -42,8 +42,8 @@
 // other fields are wrong too, and so are the two texts of QuickBlox's own
 // framework that stand for one ("You cannot call create unless the parent is
 // saved", "Failed to save the record"). "Forbidden. Need user." is Forbidden under
-// any status. FieldError.Code is ours, read off the vendor's fixed texts: "taken",
-// "too_short", "too_long", "required", "invalid"; the vendor has texts only.
+// any status. FieldError.Code is read off the vendor's fixed texts: taken, too_short,
+// too_long, required or invalid. There is no VendorCode: the vendor has texts only.
 //
 // # Retries
 //

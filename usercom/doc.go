@@ -59,8 +59,8 @@
 // # Errors
 //
 // A 400 that calls user_id, custom_id or email taken is a Conflict, also when other
-// fields are wrong too. FieldError.Code is ours, read off the texts of the
-// framework that User.com is built on: "taken", "too_long", "required", "invalid".
+// fields are wrong too. FieldError.Code is read off the texts of the framework that
+// User.com is built on: taken, too_long, required or invalid. There is no VendorCode.
 //
 // # Retries
 //

@@ -56,6 +56,9 @@ func NewMask(body []byte, contentType string, more ...string) Mask {
 		}
 		quoted := strconv.Quote(v)
 		note(v, url.QueryEscape(v), url.PathEscape(v), html.EscapeString(v), quoted[1:len(quoted)-1])
+		if text, err := json.Marshal(v); err == nil {
+			note(string(text[1 : len(text)-1]))
+		}
 		if len(v) < shortValue {
 			return
 		}

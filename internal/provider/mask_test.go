@@ -3,6 +3,7 @@ package provider_test
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"html"
 	"net/url"
 	"strings"
 	"testing"
@@ -58,13 +59,17 @@ func TestMaskEncodings(t *testing.T) {
 	t.Parallel()
 	const value = "ab>cd?s3cret~" // of which base64 has both signs that differ
 	encodings := map[string]string{
-		"hex":             hex.EncodeToString([]byte(value)),
-		"HEX":             strings.ToUpper(hex.EncodeToString([]byte(value))),
-		"base64":          base64.StdEncoding.EncodeToString([]byte(value)),
-		"base64, raw":     base64.RawStdEncoding.EncodeToString([]byte(value)),
-		"base64url":       base64.URLEncoding.EncodeToString([]byte(value)),
-		"base64url, raw":  base64.RawURLEncoding.EncodeToString([]byte(value)),
-		"base64 in a URL": url.QueryEscape(base64.RawStdEncoding.EncodeToString([]byte(value))),
+		"hex":              hex.EncodeToString([]byte(value)),
+		"HEX":              strings.ToUpper(hex.EncodeToString([]byte(value))),
+		"base64":           base64.StdEncoding.EncodeToString([]byte(value)),
+		"base64, raw":      base64.RawStdEncoding.EncodeToString([]byte(value)),
+		"base64url":        base64.URLEncoding.EncodeToString([]byte(value)),
+		"base64url, raw":   base64.RawURLEncoding.EncodeToString([]byte(value)),
+		"in a URL's query": url.QueryEscape(value),
+		"in a URL's path":  url.PathEscape(value),
+		"in HTML":          html.EscapeString(value),
+		"in JSON":          `ab\u003ecd?s3cret~`,
+		"base64 in a URL":  url.QueryEscape(base64.RawStdEncoding.EncodeToString([]byte(value))),
 	}
 	require.Contains(t, encodings["base64"], "+")
 	require.Contains(t, encodings["base64"], "/")
