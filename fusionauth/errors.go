@@ -1,7 +1,7 @@
 package fusionauth
 
 import (
-	"cmp"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -39,7 +39,7 @@ type ErrorDetail struct {
 	// "[duplicate]user.email".
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message,omitempty"`
-	// Data is what FusionAuth adds for a few codes.
+	// Data is what FusionAuth adds for a few codes; none where it is far too large.
 	Data Data `json:"data,omitempty"`
 }
 
@@ -105,8 +105,9 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 	}
 	_ = json.Unmarshal(body, &own) // an object, or DecodeErrorBody had refused it
 	e.FieldErrors = map[string][]ErrorDetail{}
-	e.addFields(own.FieldErrors)
-	e.GeneralErrors = append(e.GeneralErrors, details(own.GeneralErrors)...)
+	var d details
+	e.addFields(&d, own.FieldErrors)
+	e.GeneralErrors = append(e.GeneralErrors, d.read(own.GeneralErrors)...)
 	e.documented = len(e.FieldErrors) > 0 || len(e.GeneralErrors) > 0
 
 	for _, name := range generic.FieldNames() {
@@ -125,55 +126,69 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 
 // addFields reads fieldErrors: an object of arrays, or the array that FusionAuth's
 // API description has in its place.
-func (e *APIError) addFields(raw json.RawMessage) {
-	var byPath map[string]json.RawMessage
-	if json.Unmarshal(raw, &byPath) == nil {
-		for path, list := range byPath {
-			if found := details(list); len(found) > 0 {
-				e.FieldErrors[path] = found
+func (e *APIError) addFields(d *details, raw json.RawMessage) {
+	if !bytes.HasPrefix(raw, []byte("{")) {
+		for _, d := range d.read(raw) {
+			if _, path := parseCode(d.Code); path != "" {
+				e.FieldErrors[path] = append(e.FieldErrors[path], d)
+			} else {
+				e.GeneralErrors = append(e.GeneralErrors, d)
 			}
 		}
 		return
 	}
-	for _, d := range details(raw) {
-		if _, path := parseCode(d.Code); path != "" {
-			e.FieldErrors[path] = append(e.FieldErrors[path], d)
-		} else {
-			e.GeneralErrors = append(e.GeneralErrors, d)
+	d.budget.Each(raw, func(path string, list json.RawMessage) {
+		if found := d.read(list); len(found) > 0 {
+			e.FieldErrors[path] = append(e.FieldErrors[path], found...)
 		}
-	}
+	})
 }
 
-// details reads an array of errors, or a lone one. Those with nothing in them are
-// passed over.
-func details(raw json.RawMessage) []ErrorDetail {
+// details reads errors, as many as a body may have that is not hostile.
+type details struct {
+	budget provider.Budget
+	data   int // bytes of Data that were read
+}
+
+// read reads an array of errors, or a lone one. Those with nothing in them are passed
+// over.
+func (d *details) read(raw json.RawMessage) []ErrorDetail {
 	if !provider.HasContent(raw) {
 		return nil
 	}
-	var list []json.RawMessage
-	if json.Unmarshal(raw, &list) != nil {
-		list = []json.RawMessage{raw}
-	}
 	var found []ErrorDetail
-	for _, item := range list {
-		var d ErrorDetail
-		var members struct {
-			Code, Message lenient.Text
-			Data          Data
-		}
-		if json.Unmarshal(item, &members) == nil {
-			d = ErrorDetail{Code: string(members.Code), Message: string(members.Message), Data: members.Data}
-		} else {
-			var text lenient.Text
-			_ = text.UnmarshalJSON(item)
-			d.Message = string(text)
-		}
-		if d.Code != "" || d.Message != "" {
-			found = append(found, d)
+	add := func(item json.RawMessage) {
+		if one := d.one(item); one.Code != "" || one.Message != "" {
+			found = append(found, one)
 		}
 	}
+	if !bytes.HasPrefix(raw, []byte("[")) {
+		add(raw)
+		return found
+	}
+	d.budget.Each(raw, func(_ string, item json.RawMessage) { add(item) })
 	return found
 }
+
+func (d *details) one(item json.RawMessage) ErrorDetail {
+	var members struct {
+		Code, Message lenient.Text
+		Data          json.RawMessage
+	}
+	if json.Unmarshal(item, &members) != nil {
+		var text lenient.Text
+		_ = text.UnmarshalJSON(item)
+		return ErrorDetail{Message: string(text)}
+	}
+	one := ErrorDetail{Code: string(members.Code), Message: string(members.Message)}
+	if d.data += len(members.Data); len(members.Data) > 0 && d.data <= maxData {
+		_ = json.Unmarshal(members.Data, &one.Data)
+	}
+	return one
+}
+
+// maxData is how much of what FusionAuth adds to errors is read, in bytes.
+const maxData = 16 << 10
 
 // The words of the vendor's codes that decide.
 const (
@@ -263,27 +278,27 @@ func neutralField(path string) string {
 	}
 }
 
-// words are the words of FusionAuth's codes. They are shown also where a value of
-// the request happens to be the same word. Source: FusionAuth's localization
-// messages and issue tracker.
-var words = [...]string{
-	"blank", "blocked", "breachedCommonPassword", "breachedExactMatch", "breachedPasswordOnly",
-	"breachedSubAddressMatch", "containsEmail", "containsPhoneNumber", "containsUsername", "couldNotConvert",
-	wordDuplicate, "empty", "Exception", "inUse", "inactive", "invalid", "invalidJSON", "invalidOption",
-	"invalidPhone", "mismatch", "missing", "moderationRejected", "notConfigured", "notEmail", "onlyAlpha",
-	"previouslyUsed", "RateLimitedException", "requireNumber", wordRetryableConflict,
-	"SearchEngineRequestFailedException", "singleCase", "TenantIdRequired", "tooLong", "tooMany", "tooShort",
-	"tooYoung", "type", "WebhookTransactionException",
-}
-
-// shownWord returns a code's word as it may be shown.
-func shownWord(code string, mask provider.Mask) string {
-	word, _ := parseCode(code)
-	if slices.Contains(words[:], word) {
-		return word
-	}
-	return mask.Code(word)
-}
+// codes are the words of FusionAuth's codes, and what they mean of a field. Source:
+// FusionAuth's localization messages and issue tracker.
+var codes = provider.Codes{Words: map[string]string{
+	"blank": userapi.CodeRequired, "empty": userapi.CodeRequired, "missing": userapi.CodeRequired,
+	wordDuplicate: userapi.CodeTaken, "inUse": userapi.CodeTaken, "inactive": userapi.CodeTaken, // of a locked user
+	"tooShort": userapi.CodeTooShort, "tooLong": userapi.CodeTooLong, "tooMany": userapi.CodeTooMany,
+	"breachedCommonPassword": userapi.CodeWeak, "breachedExactMatch": userapi.CodeWeak,
+	"breachedPasswordOnly": userapi.CodeWeak, "breachedSubAddressMatch": userapi.CodeWeak,
+	"containsEmail": userapi.CodeWeak, "containsPhoneNumber": userapi.CodeWeak, "containsUsername": userapi.CodeWeak,
+	"onlyAlpha": userapi.CodeWeak, "requireNumber": userapi.CodeWeak, "singleCase": userapi.CodeWeak,
+	"previouslyUsed": userapi.CodeWeak,
+	"blocked":        userapi.CodeBlocked, "moderationRejected": userapi.CodeBlocked, "tooYoung": userapi.CodeBlocked,
+	"notConfigured":   userapi.CodeUnsupported,
+	"couldNotConvert": userapi.CodeInvalid, "invalid": userapi.CodeInvalid, "invalidJSON": userapi.CodeInvalid,
+	"invalidOption": userapi.CodeInvalid, "invalidPhone": userapi.CodeInvalid, "mismatch": userapi.CodeInvalid,
+	"notEmail": userapi.CodeInvalid, "type": userapi.CodeInvalid,
+	// Of no field:
+	"Exception": userapi.CodeInvalid, "RateLimitedException": userapi.CodeInvalid,
+	wordRetryableConflict: userapi.CodeInvalid, "SearchEngineRequestFailedException": userapi.CodeInvalid,
+	"TenantIdRequired": userapi.CodeRequired, "WebhookTransactionException": userapi.CodeInvalid,
+}}
 
 // explain adds what FusionAuth says to the error that the caller gets.
 func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.Mask) {
@@ -301,19 +316,13 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 			shown = mask.Code(path)
 		}
 		for _, d := range vendor.FieldErrors[path] {
-			if len(e.FieldErrors) == provider.MaxFields {
-				break
-			}
-			e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
-				Field: field, VendorField: shown,
-				Code: cmp.Or(shownWord(d.Code, mask), "invalid"), Message: mask.Text(d.Message),
-			})
+			codes.Add(e, mask, field, shown, d.Word(), d.Message)
 		}
 	}
 	var texts []string
 	for _, d := range vendor.GeneralErrors {
 		if e.Code == "" {
-			e.Code = shownWord(d.Code, mask)
+			e.Code = codes.Shown(d.Word(), mask)
 		}
 		if d.Message != "" {
 			texts = append(texts, d.Message)

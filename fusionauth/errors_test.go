@@ -1,10 +1,12 @@
 package fusionauth
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -201,7 +203,7 @@ func TestReplyToError(t *testing.T) {
 			assert.Equal(t, tt.code, e.Code)
 			var fields []field
 			for _, f := range e.FieldErrors {
-				fields = append(fields, field{f.Field, f.VendorField, f.Code})
+				fields = append(fields, field{f.Field, f.VendorField, cmp.Or(f.VendorCode, f.Code)})
 			}
 			assert.Equal(t, tt.fields, fields)
 		})
@@ -212,6 +214,24 @@ func TestReplyToError(t *testing.T) {
 func refused(r *transport.Reply, body []byte, to target) *userapi.Error {
 	v := provider.Vendor{Name: Name, Explain: explain}
 	return v.Refused(createCall(body, to), &transport.Result{Classification: classify(r), Reply: r})
+}
+
+// A form can show what is wrong by the same codes as with every other vendor.
+func TestNeutralCodes(t *testing.T) {
+	t.Parallel()
+	for word, want := range map[string]string{
+		"blank": userapi.CodeRequired, "empty": userapi.CodeRequired, "missing": userapi.CodeRequired,
+		"duplicate": userapi.CodeTaken, "inUse": userapi.CodeTaken, "inactive": userapi.CodeTaken,
+		"tooShort": userapi.CodeTooShort, "tooLong": userapi.CodeTooLong, "tooMany": userapi.CodeTooMany,
+		"singleCase": userapi.CodeWeak, "onlyAlpha": userapi.CodeWeak, "requireNumber": userapi.CodeWeak,
+		"previouslyUsed": userapi.CodeWeak, "containsEmail": userapi.CodeWeak, "breachedCommonPassword": userapi.CodeWeak,
+		"blocked": userapi.CodeBlocked, "moderationRejected": userapi.CodeBlocked, "notConfigured": userapi.CodeUnsupported,
+		"notEmail": userapi.CodeInvalid, "couldNotConvert": userapi.CodeInvalid, "newWord": userapi.CodeInvalid,
+	} {
+		r := &transport.Reply{Status: 400, Body: []byte(`{"fieldErrors":{"user.email":[{"code":"[` + word + `]user.email"}]}}`)}
+		e := refused(r, nil, target{})
+		assert.Equal(t, []userapi.FieldError{{Field: "Email", VendorField: "user.email", Code: want, VendorCode: word}}, e.FieldErrors)
+	}
 }
 
 func TestMessagesAreMasked(t *testing.T) {
@@ -226,8 +246,8 @@ func TestMessagesAreMasked(t *testing.T) {
 	e := refused(r, body, target{userID: id})
 	assert.Equal(t, []userapi.FieldError{
 		{Code: "invalid"},
-		{Field: "Email", VendorField: "user.email", Code: "duplicate", Message: "A […] with email = [[…]] already exists."},
-		{VendorField: "userId", Code: "duplicate", Message: "A […] with Id [[…]] already exists."},
+		{Field: "Email", VendorField: "user.email", Code: "taken", VendorCode: "duplicate", Message: "A […] with email = [[…]] already exists."},
+		{VendorField: "userId", Code: "taken", VendorCode: "duplicate", Message: "A […] with Id [[…]] already exists."},
 	}, e.FieldErrors)
 	assert.Equal(t, "[…] is a bad password for […]", e.Message)
 	for _, text := range []string{e.Error(), fmt.Sprintf("%+v", *e), fmt.Sprintf("%#v", e)} {
@@ -320,4 +340,34 @@ func FuzzDecodeError(f *testing.F) {
 		}
 		_ = refused(r, body, target{})
 	})
+}
+
+// A body of 60,000 errors costs about as much as one of 1,000.
+func TestErrorBodiesAreBounded(t *testing.T) { //nolint:paralleltest // AllocsPerRun panics beside parallel tests
+	many := func(part string) string {
+		var b strings.Builder
+		for i := range 60_000 {
+			b.WriteString("," + strings.ReplaceAll(part, "%", strconv.Itoa(i)))
+		}
+		return b.String()[1:]
+	}
+	for name, body := range map[string]string{
+		"paths":          `{"fieldErrors":{` + many(`"user.f%":[{"code":"[blank]","message":"no"}]`) + `}}`,
+		"of one path":    `{"fieldErrors":{"user.email":[` + many(`{"code":"[blank]","message":"no"}`) + `]}}`,
+		"a list":         `{"fieldErrors":[` + many(`{"code":"[blank]user.f%"}`) + `]}`,
+		"general":        `{"generalErrors":[` + many(`{"message":"no %"}`) + `]}`,
+		"data":           `{"generalErrors":[{"message":"no","data":{` + many(`"%":%`) + `}}]}`,
+		"data, in parts": `{"generalErrors":[` + many(`{"message":"no","data":{"%":%}}`) + `]}`,
+		"generic":        `{"errors":{` + many(`"f%":["no"]`) + `}}`,
+		"at the top":     `{` + many(`"f%":["no"]`) + `}`,
+	} {
+		r := &transport.Reply{Status: 400, Body: []byte(body)}
+		var e *userapi.Error
+		allocs := testing.AllocsPerRun(1, func() {
+			e = refused(r, []byte(`{"user":{"email":"jane@example.com"}}`), target{})
+		})
+		assert.Less(t, allocs, 30_000.0, name)
+		assert.LessOrEqual(t, len(e.FieldErrors), 100, name)
+		assert.Equal(t, []any{400, userapi.KindInvalid}, []any{e.StatusCode, e.Kind}, name)
+	}
 }

@@ -103,7 +103,7 @@ func TestConflicts(t *testing.T) {
 	assert.NotEmpty(t, e.UserID)
 	assert.Equal(t, []string{"Email", "Username", "ExternalID"}, fieldNames(e))
 	for _, f := range e.FieldErrors {
-		assert.Equal(t, "duplicate", f.Code)
+		assert.Equal(t, userapi.CodeTaken, f.Code)
 		assert.NotContains(t, strings.ToLower(f.Message), "jane1")
 	}
 	var api *fusionauth.APIError

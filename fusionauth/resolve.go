@@ -25,7 +25,7 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	s := search{core: c.core, to: m.to, keys: c.core.keysOf(&m.native.User, m.to.tenantID, &req), anyAge: since.IsZero()}
 	if s.to.userID == "" && len(s.keys) == 0 {
 		return nil, &userapi.Error{
-			Provider: Name, Op: provider.OpResolve,
+			Provider: Name, Op: provider.OpResolve, Subject: userapi.SubjectUser,
 			Code: provider.CodeAbsenceUnproven, Message: errNoKey.Error(), Err: errNoKey,
 		}
 	}

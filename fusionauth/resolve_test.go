@@ -549,7 +549,7 @@ func TestRepeatCollidesWithTheFirst(t *testing.T) {
 		last := e.FieldErrors[len(e.FieldErrors)-1]
 		assert.Equal(t, field, last.Field)
 		assert.Equal(t, "userId", last.VendorField)
-		assert.Equal(t, "duplicate", last.Code)
+		assert.Equal(t, userapi.CodeTaken, last.Code)
 		assert.Equal(t, 1, server.UserCount())
 	}
 }

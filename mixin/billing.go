@@ -183,8 +183,11 @@ func (c *core) read(ctx context.Context, route, path string, decode func(json.Ra
 		Operation: opBilling, Route: route, Method: http.MethodGet, Path: path, Repeatable: true,
 	}}
 	_, err := provider.Read(ctx, c.Vendor, call, &dataReply{decode: decode}, nil)
-	if e, ok := err.(*userapi.Error); ok && e.Attempts > 0 {
-		e.Outcome = userapi.OutcomeUnknown // it says nothing of any user
+	if e, ok := err.(*userapi.Error); ok {
+		e.Subject = userapi.SubjectNone
+		if e.Attempts > 0 {
+			e.Outcome = userapi.OutcomeUnknown
+		}
 	}
 	return err
 }

@@ -207,6 +207,7 @@ func TestRequireCredit(t *testing.T) {
 				assert.Equal(t, userapi.KindForbidden, e.Kind)
 				assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 				assert.Equal(t, "create user", e.Op)
+				assert.Equal(t, name == "the price is refused", strings.Contains(e.Error(), "read billing"), "the text says what could not be read")
 				assert.False(t, userapi.MayHaveCreated(err))
 			}
 			if tt.creates {

@@ -161,7 +161,7 @@
 // as 500 or 10001, is Unavailable, and whether the user exists is unknown.
 // userapi.Error.Code is the code as text. FieldErrors are read off the error's
 // extra, whose form is not documented, at most 100; FieldError.Code is always
-// "invalid".
+// userapi.CodeInvalid, and there is no VendorCode.
 //
 // Error.RequestID, as User.RequestID, is the X-Request-Id of the reply, or the one
 // that was sent where the reply has none. A reply that carries another id than the

@@ -225,8 +225,9 @@ var neutralField = map[string]string{
 	"session_secret": "",
 }
 
-// maxFieldErrors is how many faults are taken over from a reply.
-const maxFieldErrors = 100
+// codes are empty: Mixin says of a field that it is invalid, in words that are not
+// documented.
+var codes provider.Codes
 
 // explain adds what Mixin says to the error that the caller gets.
 func explain(e *userapi.Error, cause error, _ *provider.Call, mask provider.Mask) {
@@ -238,15 +239,9 @@ func explain(e *userapi.Error, cause error, _ *provider.Call, mask provider.Mask
 		e.Code = strconv.Itoa(vendor.Code)
 	}
 	add := func(name, message string) {
-		if len(e.FieldErrors) >= maxFieldErrors {
-			return
-		}
-		e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
-			Field: neutralField[name], VendorField: mask.Code(name),
-			Code: "invalid", Message: mask.Text(message),
-		})
+		codes.Add(e, mask, neutralField[name], mask.Code(name), "", message)
 	}
-	addExtra(vendor.Extra, add)
+	addExtra(&provider.Budget{}, vendor.Extra, add)
 	body := provider.ErrorBody{Fields: vendor.Errors}
 	for _, name := range body.FieldNames() {
 		if name == base {
@@ -262,35 +257,39 @@ func explain(e *userapi.Error, cause error, _ *provider.Call, mask provider.Mask
 // addExtra finds the fields that an error's extra names: its type and members are
 // not documented. {"field": …, "reason": …} has been seen; a list of such, members
 // called as the request's, and a bare name are understood too.
-func addExtra(extra json.RawMessage, add func(name, message string)) {
+func addExtra(budget *provider.Budget, extra json.RawMessage, add func(name, message string)) {
 	extra = bytes.TrimSpace(extra)
 	if len(extra) == 0 {
 		return
 	}
 	switch extra[0] {
 	case '[':
-		var list []json.RawMessage
-		if json.Unmarshal(extra, &list) != nil {
-			return
-		}
-		for _, one := range list {
-			if inner := bytes.TrimSpace(one); len(inner) > 0 && inner[0] != '[' {
-				addExtra(inner, add)
+		budget.Each(extra, func(_ string, inner json.RawMessage) {
+			if inner[0] != '[' {
+				addExtra(budget, inner, add)
 			}
-		}
+		})
 	case '{':
-		var own struct{ Field, Reason, Message, Description lenient.Text }
-		var members map[string]lenient.Text
-		if json.Unmarshal(extra, &own) != nil || json.Unmarshal(extra, &members) != nil {
+		var own struct {
+			Field, Reason, Message, Description lenient.Text
+			FullName                            json.RawMessage `json:"full_name"`
+			SessionSecret                       json.RawMessage `json:"session_secret"`
+		}
+		if json.Unmarshal(extra, &own) != nil {
 			return
 		}
 		if own.Field != "" {
 			add(string(own.Field), string(cmp.Or(own.Reason, own.Message, own.Description)))
 			return
 		}
-		for _, name := range [...]string{"full_name", "session_secret"} {
-			if message, has := members[name]; has {
-				add(name, string(message))
+		for _, member := range [...]struct {
+			name string
+			raw  json.RawMessage
+		}{{"full_name", own.FullName}, {"session_secret", own.SessionSecret}} {
+			var message lenient.Text
+			if member.raw != nil {
+				_ = message.UnmarshalJSON(member.raw)
+				add(member.name, string(message))
 			}
 		}
 	case '"':

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -320,4 +321,30 @@ func FuzzDecodeResponse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// An extra of 60,000 fields costs about as much as one of 1,000.
+func TestExtrasAreBounded(t *testing.T) { //nolint:paralleltest // AllocsPerRun panics beside parallel tests
+	many := func(part string) string {
+		var b strings.Builder
+		for i := range 60_000 {
+			b.WriteString("," + strings.ReplaceAll(part, "%", strconv.Itoa(i)))
+		}
+		return b.String()[1:]
+	}
+	for name, extra := range map[string]string{
+		"objects": `[` + many(`{"field":"f%","reason":"bad"}`) + `]`,
+		"names":   `[` + many(`"full_name"`) + `]`,
+		"members": `{` + many(`"f%":"bad"`) + `}`,
+		"lists":   `[` + many(`[%]`) + `]`,
+	} {
+		r := &transport.Reply{Status: 202, Body: []byte(`{"error":{"status":202,"code":10002,"extra":` + extra + `}}`)}
+		var e *userapi.Error
+		allocs := testing.AllocsPerRun(1, func() {
+			e = refused(r, nil)
+		})
+		assert.Less(t, allocs, 20_000.0, name)
+		assert.LessOrEqual(t, len(e.FieldErrors), 100, name)
+		assert.Equal(t, "10002", e.Code, name)
+	}
 }

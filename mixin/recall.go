@@ -46,7 +46,7 @@ func (c *Client) RecallUser(ctx context.Context, req userapi.CreateUserRequest) 
 var errNotKept = errors.New("nothing is kept of the session keys that were sent")
 
 func recallError(kind userapi.Kind, outcome userapi.Outcome, err error) *userapi.Error {
-	return &userapi.Error{Provider: Name, Op: opRecall, Kind: kind, Outcome: outcome, Err: err}
+	return &userapi.Error{Provider: Name, Op: opRecall, Subject: userapi.SubjectUser, Kind: kind, Outcome: outcome, Err: err}
 }
 
 // RecallUser tells from the key file of a request what became of its create: the user

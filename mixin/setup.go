@@ -174,7 +174,7 @@ func (s *setup) create(ctx context.Context, client *Client, req userapi.CreateUs
 	s.user, s.created = user, true
 	if s.record, err = s.dir.read(s.name); err != nil {
 		s.record = &keyRecord{}
-		return s.failed(&userapi.Error{Provider: Name, Op: opSetup, Kind: userapi.KindUnavailable, Err: err})
+		return s.failed(&userapi.Error{Provider: Name, Op: opSetup, Subject: userapi.SubjectStep, Kind: userapi.KindUnavailable, Err: err})
 	}
 	return nil
 }
@@ -197,7 +197,7 @@ func (s *setup) store() *userapi.Error {
 	if err == nil {
 		return nil
 	}
-	return &userapi.Error{Provider: Name, Op: opSetup, Kind: userapi.KindUnavailable, Err: err}
+	return &userapi.Error{Provider: Name, Op: opSetup, Subject: userapi.SubjectStep, Kind: userapi.KindUnavailable, Err: err}
 }
 
 // store writes the record of a file that is complete.
@@ -315,7 +315,7 @@ func asUserError(err error) *userapi.Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	return &userapi.Error{Provider: Name, Op: opSetup, Kind: userapi.KindUnavailable, Err: err}
+	return &userapi.Error{Provider: Name, Op: opSetup, Subject: userapi.SubjectStep, Kind: userapi.KindUnavailable, Err: err}
 }
 
 // ask reads from Mixin how far the user has come, which a call that was ended could not
@@ -342,7 +342,7 @@ func (s *setup) ask(ctx context.Context, user **Client) *userapi.Error {
 		case hasKey(me.TipKeyBase64), hasPIN && mayBeOurs:
 			s.record.State, s.record.Intent = KeyFileTIPSet, ""
 		case hasPIN, hasSafe:
-			return &userapi.Error{Provider: Name, Op: opSetup, Kind: userapi.KindConflict, Err: errForeignPIN}
+			return &userapi.Error{Provider: Name, Op: opSetup, Subject: userapi.SubjectStep, Kind: userapi.KindConflict, Err: errForeignPIN}
 		}
 	}
 	if hasSafe && (hasKey(me.TipKeyBase64) || before.State.atLeast(KeyFileTIPSet)) {
@@ -406,7 +406,7 @@ func (s *setup) compare(resp *GetUserResponse) *userapi.Error {
 			continue
 		}
 		return &userapi.Error{
-			Provider: Name, Op: opSetup, Kind: userapi.KindConflict,
+			Provider: Name, Op: opSetup, Subject: userapi.SubjectStep, Kind: userapi.KindConflict,
 			FieldErrors: []userapi.FieldError{{VendorField: "tip_key_base64", Code: "taken"}}, Err: errForeignTIP,
 		}
 	}

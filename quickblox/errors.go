@@ -155,33 +155,21 @@ func explain(e *userapi.Error, cause error, _ *provider.Call, mask provider.Mask
 			continue
 		}
 		for _, message := range vendor.Errors[name] {
-			if len(e.FieldErrors) == provider.MaxFields {
-				break
-			}
-			e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
-				Field: neutralField[name], VendorField: mask.Code(name),
-				Code: fieldCode(message), Message: mask.Text(message),
-			})
+			codes.Add(e, mask, neutralField[name], mask.Code(name), "", message)
 		}
 	}
 	e.Message = mask.Text(strings.Join(texts, "; "))
 }
 
-// fieldCode is our code for one of the vendor's fixed texts.
-func fieldCode(message string) string {
-	switch {
-	case strings.Contains(message, textTaken):
-		return "taken"
-	case strings.Contains(message, "too short"):
-		return "too_short"
-	case strings.Contains(message, "too long"), strings.Contains(message, "less than 4 bytes"):
-		return "too_long"
-	case strings.Contains(message, "required"), strings.Contains(message, "can't be blank"):
-		return "required"
-	default:
-		return "invalid"
-	}
-}
+// codes are the vendor's fixed texts, and what they mean.
+var codes = provider.Codes{Texts: []provider.TextCode{
+	{Part: textTaken, Code: userapi.CodeTaken},
+	{Part: "too short", Code: userapi.CodeTooShort},
+	{Part: "too long", Code: userapi.CodeTooLong},
+	{Part: "less than 4 bytes", Code: userapi.CodeTooLong},
+	{Part: "required", Code: userapi.CodeRequired},
+	{Part: "can't be blank", Code: userapi.CodeRequired},
+}}
 
 // Text and the other leaf types of replies never fail to decode: what one cannot
 // read it keeps.

@@ -188,6 +188,7 @@ func (s *sessions) ask(ctx context.Context) (session, error) {
 	}}
 	got, err := provider.Read(ctx, s.vendor, call, new(sessionReply), nil)
 	if e, ok := err.(*userapi.Error); ok {
+		e.Subject = userapi.SubjectNone
 		e.Outcome = userapi.OutcomeNotSent // of the create that needs the session
 		return session{}, e
 	}

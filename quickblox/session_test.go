@@ -443,6 +443,7 @@ func TestSessionFailures(t *testing.T) {
 			assert.Equal(t, tc.kind, e.Kind)
 			assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 			assert.Equal(t, "create user", e.Op)
+			assert.Contains(t, e.Error(), ": create session", "the text says which request failed")
 			assert.Equal(t, tc.status, e.StatusCode)
 			assert.Equal(t, tc.message, e.Message)
 			assert.Equal(t, tc.sessions, received(s, userapitest.Session))

@@ -27,7 +27,14 @@
 //   - [OutcomeRejected]: the vendor refused it. No user was created by it.
 //   - [OutcomeCreated]: the user exists although the call failed; Error.User is it.
 //   - [OutcomeUnknown]: the request may have been carried out. It is the zero
-//     value, so that whoever forgets to decide claims nothing.
+//     value, so that an implementer who forgets to decide claims nothing.
+//
+// Not every error is a create's: Error.Subject says whether the Outcome speaks of the
+// create, of a user's existence, of a step with a user, or of no user.
+//
+// [Error.FieldErrors] name the fields at fault by the words of the neutral request and, in
+// FieldError.Code, what is wrong by the same few words at every vendor: [CodeRequired],
+// [CodeTaken], [CodeTooShort] and so on.
 //
 // The package userapi/provision settles an unknown outcome by asking the vendor.
 //
@@ -58,6 +65,9 @@
 //   - return a *[Error] whose Outcome is backed by evidence, and OutcomeUnknown
 //     where there is none: NotSent needs proof that nothing was written,
 //     Rejected needs the vendor's refusal;
+//   - set [Error].Subject in errors of other calls than creates: SubjectUser in a Resolver
+//     and a Deleter, SubjectStep in a Finisher;
+//   - give each FieldError one of the Codes, and the vendor's own as VendorCode;
 //   - never send a create again unless the one before provably did not happen;
 //   - list what it could not store in Unmapped, and honour Strict;
 //   - report an invalid request, with every fault in it, before anything is sent;

@@ -6,19 +6,24 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
 // An Error is what every failing call of a client returns. Its text, and every
-// other printed form of it, shows codes and names of fields, never values.
+// other printed form of it, shows codes and names of fields, never values. The zero
+// Error is that of a create of which nothing is known.
 type Error struct {
-	// Provider is the vendor's name, Op what was tried, such as "create user".
+	// Provider is the vendor's name, Op what was tried, such as "create user". Without
+	// a Provider the error is a Provisioner's own; the text then shows the messages in
+	// FieldErrors, as it does of an error that was found before anything was sent.
 	Provider, Op string
 	Kind         Kind
-	// Outcome says whether the create that failed left a user behind.
+	// Subject says what Outcome speaks of. The zero value is right for a create.
+	Subject Subject
+	// Outcome says what became of the Subject: of a create, whether it left a user
+	// behind.
 	Outcome Outcome
 	// StatusCode is the HTTP status of the last reply; 0 when there was none.
 	StatusCode int
@@ -41,6 +46,10 @@ type Error struct {
 	// Candidates are the ids that an ambiguous look-up found.
 	Candidates []string
 	// Err is the vendor's *APIError, or the error of the transport or the context.
+	// Where it has, or wraps, an error with a method Class() string, the text, the JSON
+	// and the log form show that class, such as "no such host". It is one of a fixed set
+	// of texts, never made of what a server or a caller sent: printable ASCII, at most
+	// 80 bytes. Any other is not shown.
 	Err error
 }
 
@@ -51,16 +60,54 @@ type FieldError struct {
 	Field string `json:"field,omitempty"`
 	// VendorField is the vendor's own name of the field, such as "user.email".
 	VendorField string `json:"vendor_field,omitempty"`
-	// Code is the vendor's code, or one of ours: "required", "invalid" and
-	// "unsupported", for vendors that have texts only "taken", "too_short" and
-	// "too_long", and of the user that a look-up found "different" and "older".
+	// Code says what is wrong, in the same words at every vendor: one of the constants
+	// that begin with Code, such as CodeTaken.
 	Code string `json:"code,omitempty"`
+	// VendorCode is the vendor's own code for the fault, such as "duplicate", masked like
+	// Message; "" where the vendor has none.
+	VendorCode string `json:"vendor_code,omitempty"`
 	// Message says what is wrong, with the request's own values masked.
 	Message string `json:"message,omitempty"`
 }
 
-// String returns the field's name and the code.
-func (f FieldError) String() string { return f.text(f.Code) }
+// The values of FieldError.Code, the same at every vendor.
+const (
+	// CodeRequired: the field must be set.
+	CodeRequired = "required"
+	// CodeInvalid: the value is not allowed, and no other code says why.
+	CodeInvalid = "invalid"
+	// CodeTaken: another user, or another sign-up, has the value.
+	CodeTaken = "taken"
+	// CodeTooShort: the value has too few characters.
+	CodeTooShort = "too_short"
+	// CodeTooLong: the value has too many characters, or is too large a number.
+	CodeTooLong = "too_long"
+	// CodeTooMany: the list has too many entries.
+	CodeTooMany = "too_many"
+	// CodeWeak: the password breaks the vendor's rules for passwords, or is known from a
+	// breach.
+	CodeWeak = "weak"
+	// CodeBlocked: the vendor is set up to refuse this value, such as an e-mail domain.
+	CodeBlocked = "blocked"
+	// CodeUnsupported: the vendor cannot store the field, or is not set up to.
+	CodeUnsupported = "unsupported"
+	// CodeNotFound: what the value names does not exist.
+	CodeNotFound = "not_found"
+	// CodeDifferent: the value differs from the one of the user, or the sign-up, that
+	// was found.
+	CodeDifferent = "different"
+	// CodeOlder: the user that was found is older than the create.
+	CodeOlder = "older"
+)
+
+// String returns the field's name and the codes, the vendor's in brackets.
+func (f FieldError) String() string {
+	what := f.Code
+	if f.VendorCode != "" && f.VendorCode != f.Code {
+		what = strings.TrimSpace(what + " (" + f.VendorCode + ")")
+	}
+	return f.text(what)
+}
 
 func (f FieldError) text(what string) string {
 	name := f.Field
@@ -82,15 +129,23 @@ func (f FieldError) text(what string) string {
 // local reports whether the fault was found here, before any vendor spoke: the
 // messages in FieldErrors are then ours and hold no values.
 func (e *Error) local() bool {
-	return e.StatusCode == 0 && (e.Outcome == OutcomeNotSent || e.Provider == "" && hasPrefix(e.Op, ownVerbs))
+	return e.StatusCode == 0 && (e.Outcome == OutcomeNotSent || e.Provider == "")
 }
 
-// ownVerbs begin the operations of provision.Provisioner, whose errors without a vendor
-// are its own.
-var ownVerbs = []string{"sign up", "undo", "decide"}
+// maxClass is the longest class of a cause that is shown, in bytes.
+const maxClass = 80
 
-func hasPrefix(op string, verbs []string) bool {
-	return slices.ContainsFunc(verbs, func(verb string) bool { return strings.HasPrefix(op, verb) })
+// class returns the class of the cause; "" for none that may be shown.
+func (e *Error) class() string {
+	var classed interface{ Class() string }
+	if e.Err == nil || !errors.As(e.Err, &classed) {
+		return ""
+	}
+	class := classed.Class()
+	if len(class) > maxClass || strings.ContainsFunc(class, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return ""
+	}
+	return class
 }
 
 // Error describes the failure in one line, without any value of the request or
@@ -106,6 +161,9 @@ func (e *Error) Error() string {
 		}
 	}
 	b.WriteString(kindText(e.Kind))
+	if class := e.class(); class != "" {
+		b.WriteString(": " + class)
+	}
 	if e.StatusCode != 0 {
 		b.WriteString(" (status " + strconv.Itoa(e.StatusCode))
 		if e.Code != "" && e.Code != strconv.Itoa(e.StatusCode) {
@@ -114,10 +172,6 @@ func (e *Error) Error() string {
 		b.WriteString(")")
 	} else if e.Code != "" {
 		b.WriteString(" (code " + e.Code + ")")
-	}
-	var classed interface{ Class() string }
-	if errors.As(e.Err, &classed) {
-		b.WriteString(": " + classed.Class())
 	}
 	for i, f := range e.FieldErrors {
 		if i == 0 {
@@ -131,7 +185,9 @@ func (e *Error) Error() string {
 			b.WriteString(f.String())
 		}
 	}
-	b.WriteString(", " + e.outcomeText())
+	if text := e.outcomeText(); text != "" {
+		b.WriteString(", " + text)
+	}
 	if e.RetryAfter > 0 {
 		b.WriteString(", retry after " + e.RetryAfter.String())
 	}
@@ -147,9 +203,11 @@ func (e *Error) outcomeText() string {
 		return "nothing was sent"
 	case OutcomeRejected:
 		switch {
-		case e.Kind == KindNotFound && !strings.HasPrefix(e.Op, "create"):
-			return "the user does not exist" // of a look-up
-		case e.isStep():
+		case e.Subject == SubjectNone:
+			return ""
+		case e.Kind == KindNotFound && e.Subject != SubjectCreate:
+			return "the user does not exist"
+		case e.Subject == SubjectStep:
 			return "it was not done"
 		}
 		return "no user was created"
@@ -159,20 +217,15 @@ func (e *Error) outcomeText() string {
 		}
 		return "but the user was created"
 	default:
-		if e.isStep() {
+		switch e.Subject {
+		case SubjectNone:
+			return ""
+		case SubjectStep:
 			return "it may have been done"
 		}
 		return "the user may or may not exist"
 	}
 }
-
-// isStep reports whether the operation is one with a user that exists, such as "set
-// attributes". Of the others the outcome says whether the user does.
-func (e *Error) isStep() bool {
-	return e.Op != "" && !hasPrefix(e.Op, userVerbs) && !hasPrefix(e.Op, ownVerbs)
-}
-
-var userVerbs = []string{"create", "ensure", "resolve", "recall", "look up", "delete", "repeat"}
 
 // Is reports whether target is the sentinel of the error's kind.
 func (e *Error) Is(target error) bool {
@@ -233,6 +286,8 @@ type summary struct {
 	Provider    string         `json:"provider,omitempty"`
 	Op          string         `json:"op,omitempty"`
 	Kind        Kind           `json:"kind"`
+	Class       string         `json:"class,omitempty"`
+	Subject     Subject        `json:"subject,omitempty"`
 	Outcome     Outcome        `json:"outcome"`
 	StatusCode  int            `json:"status_code,omitempty"`
 	Code        string         `json:"code,omitempty"`
@@ -248,6 +303,7 @@ type summaryField struct {
 	Field       string `json:"field,omitempty"`
 	VendorField string `json:"vendor_field,omitempty"`
 	Code        string `json:"code,omitempty"`
+	VendorCode  string `json:"vendor_code,omitempty"`
 }
 
 func (e *Error) userID() string {
@@ -261,12 +317,12 @@ func (e *Error) userID() string {
 // not Err.
 func (e Error) MarshalJSON() ([]byte, error) {
 	s := summary{
-		Provider: e.Provider, Op: e.Op, Kind: e.Kind, Outcome: e.Outcome,
+		Provider: e.Provider, Op: e.Op, Kind: e.Kind, Class: e.class(), Subject: e.Subject, Outcome: e.Outcome,
 		StatusCode: e.StatusCode, Code: e.Code, RequestID: e.RequestID,
 		Attempts: e.Attempts, UserID: e.userID(), Candidates: e.Candidates,
 	}
 	for _, f := range e.FieldErrors {
-		s.FieldErrors = append(s.FieldErrors, summaryField{f.Field, f.VendorField, f.Code})
+		s.FieldErrors = append(s.FieldErrors, summaryField{f.Field, f.VendorField, f.Code, f.VendorCode})
 	}
 	if e.RetryAfter > 0 {
 		s.RetryAfter = e.RetryAfter.String()
@@ -280,8 +336,14 @@ func (e Error) LogValue() slog.Value {
 		slog.String("provider", e.Provider),
 		slog.String("op", e.Op),
 		slog.String("kind", e.Kind.String()),
-		slog.String("outcome", e.Outcome.String()),
 	}
+	if class := e.class(); class != "" {
+		attrs = append(attrs, slog.String("class", class))
+	}
+	if e.Subject != SubjectCreate {
+		attrs = append(attrs, slog.String("subject", e.Subject.String()))
+	}
+	attrs = append(attrs, slog.String("outcome", e.Outcome.String()))
 	if e.StatusCode != 0 {
 		attrs = append(attrs, slog.Int("status", e.StatusCode))
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,24 +139,84 @@ func TestErrorText(t *testing.T) {
 			{Field: "ExternalID", VendorField: "external_user_id", Code: "invalid", Message: "must be a number"},
 			{Field: "Password", VendorField: "password", Code: "required", Message: "must be set"},
 		}}).Error())
-	for outcome, text := range map[userapi.Outcome]string{
-		userapi.OutcomeRejected: "x: set attributes: forbidden, it was not done",
-		userapi.OutcomeUnknown:  "x: set attributes: forbidden, it may have been done",
+	// The subject decides, whatever the operation is called.
+	for _, tt := range []struct {
+		subject userapi.Subject
+		op      string
+		kind    userapi.Kind
+		outcome userapi.Outcome
+		want    string
+	}{
+		{userapi.SubjectCreate, "create user", userapi.KindNotFound, userapi.OutcomeRejected, "not found, no user was created"},
+		{userapi.SubjectCreate, "import", userapi.KindNotFound, userapi.OutcomeRejected, "not found, no user was created"},
+		{userapi.SubjectUser, "look up user", userapi.KindNotFound, userapi.OutcomeRejected, "not found, the user does not exist"},
+		{userapi.SubjectUser, "create or find", userapi.KindNotFound, userapi.OutcomeRejected, "not found, the user does not exist"},
+		{userapi.SubjectUser, "resolve user", userapi.KindConflict, userapi.OutcomeRejected, "already taken, no user was created"},
+		{userapi.SubjectUser, "delete user", userapi.KindForbidden, userapi.OutcomeUnknown, "forbidden, the user may or may not exist"},
+		{userapi.SubjectStep, "set attributes", userapi.KindForbidden, userapi.OutcomeRejected, "forbidden, it was not done"},
+		{userapi.SubjectStep, "undo rename", userapi.KindForbidden, userapi.OutcomeUnknown, "forbidden, it may have been done"},
+		{userapi.SubjectStep, "create address", userapi.KindNotFound, userapi.OutcomeRejected, "not found, the user does not exist"},
+		{userapi.SubjectStep, "set attributes", userapi.KindTimeout, userapi.OutcomeNotSent, "timed out, nothing was sent"},
+		{userapi.SubjectNone, "create session", userapi.KindTimeout, userapi.OutcomeNotSent, "timed out, nothing was sent"},
+		{userapi.SubjectNone, "create session", userapi.KindTimeout, userapi.OutcomeUnknown, "timed out"},
+		{userapi.SubjectNone, "read billing", userapi.KindForbidden, userapi.OutcomeRejected, "forbidden"},
 	} {
-		assert.Equal(t, text, (&userapi.Error{Provider: "x", Op: "set attributes", Kind: userapi.KindForbidden, Outcome: outcome}).Error())
+		e := &userapi.Error{Provider: "x", Op: tt.op, Subject: tt.subject, Kind: tt.kind, Outcome: tt.outcome}
+		assert.Equal(t, "x: "+tt.op+": "+tt.want, e.Error())
 	}
-	for op, text := range map[string]string{
-		"create user":  "x: create user: not found, no user was created",
-		"look up user": "x: look up user: not found, the user does not exist",
-		"resolve user": "x: resolve user: not found, the user does not exist",
-		"delete user":  "x: delete user: not found, the user does not exist",
-	} {
-		assert.Equal(t, text, (&userapi.Error{Provider: "x", Op: op, Kind: userapi.KindNotFound, Outcome: userapi.OutcomeRejected}).Error())
-	}
+	// Without a vendor the messages are ours.
+	assert.Equal(t, "decide on user: invalid request: Decision: must be made, the user may or may not exist",
+		(&userapi.Error{Op: "decide on user", Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, FieldErrors: []userapi.FieldError{
+			{VendorField: "Decision", Code: userapi.CodeRequired, Message: "must be made"},
+		}}).Error())
+	// The vendor's code stands beside ours.
+	assert.Equal(t, "x: create user: invalid request (status 400): Password (user.password): weak (singleCase), no user was created",
+		(&userapi.Error{Provider: "x", Op: "create user", Kind: userapi.KindInvalid, Outcome: userapi.OutcomeRejected, StatusCode: 400,
+			FieldErrors: []userapi.FieldError{{Field: "Password", VendorField: "user.password", Code: userapi.CodeWeak, VendorCode: "singleCase", Message: planted}}}).Error())
 	// Texts of a vendor that refused a session are not ours to show.
 	assert.Equal(t, "x: create user: not authorized (status 401): login: taken, nothing was sent",
 		(&userapi.Error{Provider: "x", Op: "create user", Kind: userapi.KindUnauthorized, Outcome: userapi.OutcomeNotSent, StatusCode: 401,
 			FieldErrors: []userapi.FieldError{{VendorField: "login", Code: "taken", Message: planted}}}).Error())
+}
+
+// A classed is a cause that tells its class, and holds what nobody may see.
+type classed string
+
+func (classed) Error() string   { return planted }
+func (c classed) Class() string { return string(c) }
+
+func TestErrorShowsTheClassOfItsCause(t *testing.T) {
+	t.Parallel()
+	of := func(err error) *userapi.Error {
+		return &userapi.Error{Provider: "quickblox", Op: "create user", Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeNotSent, Err: err}
+	}
+	long := strings.Repeat("x", 80)
+	for name, tt := range map[string]struct {
+		err  error
+		want string
+	}{
+		"the cause":       {classed("no such host"), ": no such host"},
+		"wrapped":         {fmt.Errorf("dial: %w", classed("no such host")), ": no such host"},
+		"below a verdict": {&userapi.Error{Kind: userapi.KindUnavailable, Err: classed("proxy refused")}, ": proxy refused"},
+		"joined":          {errors.Join(io.EOF, classed("TLS: unknown authority")), ": TLS: unknown authority"},
+		"80 bytes":        {classed(long), ": " + long},
+		"81 bytes":        {classed(long + "x"), ""},
+		"a line feed":     {classed("a\nb"), ""},
+		"not ASCII":       {classed("é"), ""},
+		"not UTF-8":       {classed("a\xff"), ""},
+		"none":            {classed(""), ""},
+		"no method":       {io.EOF, ""},
+		"no cause":        {nil, ""},
+	} {
+		e := of(tt.err)
+		assert.Equal(t, "quickblox: create user: unavailable"+tt.want+", nothing was sent", e.Error(), name)
+		all := forms(e)
+		assert.NotContains(t, all, planted, name)
+		assert.Equal(t, tt.want != "", strings.Contains(all, `"class":"`+strings.TrimPrefix(tt.want, ": ")+`"`), name)
+	}
+	e := of(classed("x"))
+	e.StatusCode = 201
+	assert.Equal(t, "quickblox: create user: unavailable: x (status 201), nothing was sent", e.Error())
 }
 
 // forms returns every printed form of a value.
@@ -187,6 +248,13 @@ func TestErrorShowsNoValues(t *testing.T) {
 		"field_errors":[{"field":"Email","vendor_field":"email","code":"taken"},{"vendor_field":"blob","code":"invalid"},{"field":"Username"}],
 		"request_id":"req-1","retry_after":"3s","attempts":2,"user_id":"17"}`, string(text))
 	assert.Contains(t, forms(e), "outcome=rejected")
+	assert.NotContains(t, forms(e), "subject", "of a create nothing needs saying")
+	e.Subject, e.FieldErrors = userapi.SubjectStep, []userapi.FieldError{{Field: "Email", Code: "taken", VendorCode: "duplicate"}}
+	text, err = json.Marshal(e)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `"subject":"step"`)
+	assert.Contains(t, string(text), `"code":"taken","vendor_code":"duplicate"`)
+	assert.Contains(t, forms(e), "subject=step")
 }
 
 func TestNumbersAndNamesAreFrozen(t *testing.T) {
@@ -196,6 +264,9 @@ func TestNumbersAndNamesAreFrozen(t *testing.T) {
 	}
 	for i, name := range []string{"unknown", "not_sent", "rejected", "created"} {
 		roundTrip(t, userapi.Outcome(i), name)
+	}
+	for i, name := range []string{"create", "user", "step", "none"} {
+		roundTrip(t, userapi.Subject(i), name)
 	}
 	for i, name := range []string{"none", "reply", "id", "key", "match"} {
 		roundTrip(t, userapi.Proof(i), name)

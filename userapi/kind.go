@@ -124,6 +124,38 @@ func (o *Outcome) UnmarshalText(text []byte) error {
 	return enumValue("outcome", outcomeNames[:], text, o)
 }
 
+// A Subject is what an error's Outcome speaks of. Its numbers never change, so that
+// they can be stored.
+type Subject int
+
+// The numbers are fixed.
+const (
+	// SubjectCreate: the create of a user.
+	SubjectCreate Subject = 0
+	// SubjectUser: the existence of a user, as a look-up, a delete or an Ensure finds it.
+	// With KindNotFound and OutcomeRejected the user does not exist.
+	SubjectUser Subject = 1
+	// SubjectStep: a step with a user that exists, such as the one of a Finisher. Outcome
+	// says whether it was done, and not whether the user exists.
+	SubjectStep Subject = 2
+	// SubjectNone: nothing of a user, such as a session or the settings of a client.
+	// OutcomeNotSent says that nothing was sent, and any other Outcome nothing.
+	SubjectNone Subject = 3
+)
+
+var subjectNames = [...]string{"create", "user", "step", "none"}
+
+// String returns the lower-case name, such as "user".
+func (s Subject) String() string { return enumName("subject", subjectNames[:], int(s)) }
+
+// MarshalText returns the lower-case name.
+func (s Subject) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *Subject) UnmarshalText(text []byte) error {
+	return enumValue("subject", subjectNames[:], text, s)
+}
+
 func enumName(what string, names []string, n int) string {
 	if n < 0 || n >= len(names) {
 		return what + "(" + strconv.Itoa(n) + ")"

@@ -24,33 +24,57 @@ type Plan struct {
 	UserID string `json:"user_id,omitempty"`
 	// Body is the body, byte for byte but for its secrets, each of which is Redacted.
 	// Of one that is sent as a form these are the form's members, as a JSON object.
-	// Personal data stays in it: a plan is for whoever may see the request.
+	// Personal data stays in it: a plan is for those who may see the request.
 	Body json.RawMessage `json:"body,omitempty"`
 	// Unmapped names the request's fields that the vendor cannot store, as User.Unmapped
 	// does after the create.
 	Unmapped []string `json:"unmapped,omitempty"`
 	// Next are the requests that follow once the user exists, in order, such as the one
-	// of a Finisher. They have a Method, a Route and a Body.
-	Next []Plan `json:"next,omitempty"`
+	// of a Finisher.
+	Next []Step `json:"next,omitempty"`
 }
 
-// steps returns the method and the route of each request.
-func (p Plan) steps() []string {
+// A Step is one request of a Plan. It is printed and logged without its body, and encoded
+// as JSON with it.
+type Step struct {
+	// Method, Route and Body are like the Plan's own.
+	Method string          `json:"method"`
+	Route  string          `json:"route"`
+	Body   json.RawMessage `json:"body,omitempty"`
+}
+
+// String returns the method and the route.
+func (s Step) String() string { return s.Method + " " + s.Route }
+
+// Format writes String for every verb.
+func (s Step) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// LogValue returns String.
+func (s Step) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// Steps returns all requests of the plan in order, its own first; none for a plan that
+// sends nothing.
+func (p Plan) Steps() []Step {
 	if p.Method == "" && p.Route == "" {
 		return nil
 	}
-	steps := []string{p.Method + " " + p.Route}
-	for _, next := range p.Next {
-		steps = append(steps, next.steps()...)
+	return append([]Step{{Method: p.Method, Route: p.Route, Body: p.Body}}, p.Next...)
+}
+
+// requests returns the method and the route of each request.
+func (p Plan) requests() []string {
+	var texts []string
+	for _, step := range p.Steps() {
+		texts = append(texts, step.String())
 	}
-	return steps
+	return texts
 }
 
 // String returns the methods, the routes and Unmapped in one line.
 func (p Plan) String() string {
 	text := "nothing to send"
-	if steps := p.steps(); len(steps) > 0 {
-		text = strings.Join(steps, ", then ")
+	if requests := p.requests(); len(requests) > 0 {
+		text = strings.Join(requests, ", then ")
 	}
 	if len(p.Unmapped) > 0 {
 		text += "; unmapped: " + strings.Join(p.Unmapped, " ")
@@ -64,7 +88,7 @@ func (p Plan) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String())
 
 // LogValue returns the methods with the routes, and Unmapped, as a group.
 func (p Plan) LogValue() slog.Value {
-	attrs := []slog.Attr{slog.Any("requests", p.steps())}
+	attrs := []slog.Attr{slog.Any("requests", p.requests())}
 	if len(p.Unmapped) > 0 {
 		attrs = append(attrs, slog.Any("unmapped", p.Unmapped))
 	}

@@ -76,12 +76,12 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 // unique are the fields that may be taken.
 var unique = [...]string{"user_id", "custom_id", "email"}
 
-// isTaken recognises what the framework says of a value, or of several together,
-// that another record has.
+// takenTexts are what the framework says of a value, or of several together, that
+// another record has.
+var takenTexts = [...]string{"must be unique", "already exists", "must make a unique set"}
+
 func isTaken(message string) bool {
-	return slices.ContainsFunc([]string{"must be unique", "already exists", "must make a unique set"}, func(text string) bool {
-		return strings.Contains(message, text)
-	})
+	return slices.ContainsFunc(takenTexts[:], func(text string) bool { return strings.Contains(message, text) })
 }
 
 // classify says what a reply to a create means.
@@ -138,13 +138,7 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 	for _, name := range vendor.fields() {
 		member, _, _ := strings.Cut(name, ".") // tags.0
 		for _, message := range vendor.Errors[name] {
-			if len(e.FieldErrors) == provider.MaxFields {
-				break
-			}
-			e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
-				Field: call.NeutralField(member, neutralField), VendorField: mask.Code(name),
-				Code: fieldCode(message), Message: mask.Text(message),
-			})
+			codes.Add(e, mask, call.NeutralField(member, neutralField), mask.Code(name), "", message)
 		}
 	}
 	texts := slices.Clone(vendor.NonFieldErrors)
@@ -154,19 +148,15 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 	e.Message = mask.Text(strings.Join(texts, "; "))
 }
 
-// fieldCode is our code for one of the framework's fixed texts.
-func fieldCode(message string) string {
-	switch {
-	case isTaken(message):
-		return "taken"
-	case strings.Contains(message, "no more than"):
-		return "too_long"
-	case strings.Contains(message, "field is required"), strings.Contains(message, "may not be"):
-		return "required"
-	default:
-		return "invalid"
-	}
-}
+// codes are the framework's fixed texts, and what they mean.
+var codes = provider.Codes{Texts: []provider.TextCode{
+	{Part: takenTexts[0], Code: userapi.CodeTaken},
+	{Part: takenTexts[1], Code: userapi.CodeTaken},
+	{Part: takenTexts[2], Code: userapi.CodeTaken},
+	{Part: "no more than", Code: userapi.CodeTooLong},
+	{Part: "field is required", Code: userapi.CodeRequired},
+	{Part: "may not be", Code: userapi.CodeRequired},
+}}
 
 // Text and the other leaf types of replies never fail to decode: what one cannot
 // read it keeps.

@@ -87,7 +87,7 @@ func TestPlanIsWhatIsSent(t *testing.T) {
 			assert.Equal(t, golden, string(plan.Body))
 			require.Len(t, plan.Next, 1)
 			next := plan.Next[0]
-			assert.Equal(t, userapi.Plan{
+			assert.Equal(t, userapi.Step{
 				Method: "POST", Route: "/users/{id}/set_multiple_attributes/", Body: json.RawMessage(`{"a":1.10,"html":"\u003cb\u003e\u0026","z":9007199254740993}`),
 			}, next)
 

@@ -126,7 +126,7 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	plan.Body = m.object
 	if m.attributes != nil {
 		second := attributesCall("", setMultiple, m.attributes)
-		plan.Next = []userapi.Plan{{Method: second.Method, Route: second.Route, Body: second.Body}}
+		plan.Next = []userapi.Step{{Method: second.Method, Route: second.Route, Body: second.Body}}
 	}
 	return plan, nil
 }

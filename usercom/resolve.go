@@ -36,7 +36,7 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 		}
 	default:
 		return nil, &userapi.Error{
-			Provider: Name, Op: provider.OpResolve, Code: provider.CodeAmbiguous,
+			Provider: Name, Op: provider.OpResolve, Subject: userapi.SubjectUser, Code: provider.CodeAmbiguous,
 			Message: "nothing to look for the user by: an ExternalID that a look-up can carry, or an Email, is needed",
 		}
 	}

@@ -25,16 +25,15 @@ func writePlan(w io.Writer, items []provision.PlanItem) {
 			fmt.Fprintf(w, "    %v\n", item.Err)
 			continue
 		}
-		writeRequest(w, item.Plan)
+		writeRequests(w, item.Plan)
 	}
 }
 
-func writeRequest(w io.Writer, plan userapi.Plan) {
-	fmt.Fprintf(w, "    %s %s\n    %s\n", plan.Method, plan.Route, plan.Body)
-	if len(plan.Unmapped) > 0 {
-		fmt.Fprintf(w, "    would not be stored: %s\n", strings.Join(plan.Unmapped, ", "))
-	}
-	for _, next := range plan.Next {
-		writeRequest(w, next)
+func writeRequests(w io.Writer, plan userapi.Plan) {
+	for i, step := range plan.Steps() {
+		fmt.Fprintf(w, "    %s\n    %s\n", step, step.Body)
+		if i == 0 && len(plan.Unmapped) > 0 {
+			fmt.Fprintf(w, "    would not be stored: %s\n", strings.Join(plan.Unmapped, ", "))
+		}
 	}
 }

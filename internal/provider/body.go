@@ -58,18 +58,131 @@ func (b *ErrorBody) Messages() []string {
 	return all
 }
 
+// maxMembers is how many members and elements of an error's body are looked at, beside
+// those at its top: a body of a megabyte may have a hundred thousand. No vendor's has a
+// hundred.
+const maxMembers = 1000
+
+// A Budget bounds the work that an error's body can cause, in members and elements of
+// it. The zero value is a full one.
+type Budget struct{ spent int }
+
+// Each calls visit with each member of a JSON object, or with each element of an array,
+// of which the name is "", until the budget is spent. It returns false, and visits
+// nothing, where the text is neither. The text must be valid JSON; values are parts of
+// it, not copies.
+func (b *Budget) Each(data []byte, visit func(name string, value json.RawMessage)) bool {
+	return each(data, func(quoted []byte, value json.RawMessage) bool {
+		if b.spent >= maxMembers {
+			return false
+		}
+		b.spent++
+		visit(unquote(quoted), value)
+		return true
+	})
+}
+
+// each calls visit with each member or element until that returns false. It allocates
+// nothing.
+func each(data []byte, visit func(quoted []byte, value json.RawMessage) bool) bool {
+	at := skipSpace(data, 0)
+	if at >= len(data) || data[at] != '{' && data[at] != '[' {
+		return false
+	}
+	object := data[at] == '{'
+	for at = skipSpace(data, at+1); at < len(data) && data[at] != '}' && data[at] != ']'; {
+		var quoted []byte
+		if object {
+			from := at
+			at = skipValue(data, at)
+			quoted = data[from:at]
+			at = min(skipSpace(data, skipSpace(data, at)+1), len(data)) // behind the colon
+		}
+		from := at
+		at = skipValue(data, at)
+		if at == from || !visit(quoted, data[from:at]) {
+			break
+		}
+		if at = skipSpace(data, at); at < len(data) && data[at] == ',' {
+			at = skipSpace(data, at+1)
+		}
+	}
+	return true
+}
+
+func skipSpace(data []byte, at int) int {
+	for at < len(data) && (data[at] == ' ' || data[at] == '\t' || data[at] == '\r' || data[at] == '\n') {
+		at++
+	}
+	return at
+}
+
+// skipValue returns where the value ends that begins at a place.
+func skipValue(data []byte, at int) int {
+	for depth := 0; at < len(data); at++ {
+		switch data[at] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return at
+			}
+			if depth--; depth == 0 {
+				return at + 1
+			}
+		case '"':
+			for at++; at < len(data) && data[at] != '"'; at++ {
+				if data[at] == '\\' {
+					at++
+				}
+			}
+			if depth == 0 {
+				return min(at+1, len(data))
+			}
+		case ',', ':', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return at
+			}
+		}
+	}
+	return len(data)
+}
+
+// unquote returns the content of a JSON string; "" for one that is far too long for a
+// name.
+func unquote(quoted []byte) string {
+	if len(quoted) < 2 || len(quoted) > 6*maxName+2 { // each byte may be written as \u0000
+		return ""
+	}
+	if bytes.IndexByte(quoted, '\\') < 0 && utf8.Valid(quoted) {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	var name string
+	_ = json.Unmarshal(quoted, &name) // it is valid
+	return name
+}
+
 // DecodeErrorBody reads {"errors": …} with an object, an array or a text in it,
 // {"error": …}, {"detail": …}, and {"code": …, "message": …}. It never fails; ok
 // is false where the body is no JSON object. plain says that members which are
-// none of these are fields too, as Django writes them.
+// none of these are fields too, as Django writes them. Of a body with thousands of
+// members it reads the first.
 func DecodeErrorBody(body []byte, plain bool) (b ErrorBody, ok bool) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil || members == nil {
+	if !json.Valid(body) || !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
 		return b, false
 	}
+	members := map[string]json.RawMessage{} // those of these names
+	each(body, func(quoted []byte, value json.RawMessage) bool {
+		switch string(quoted) {
+		case `"errors"`, `"error"`, `"message"`, `"detail"`, `"code"`:
+			members[string(quoted[1:len(quoted)-1])] = value
+		}
+		return true
+	})
 	b.Fields = map[string][]string{}
+	var budget Budget
 	if raw, has := members["errors"]; has && HasContent(raw) {
-		b.add("", raw, maxDepth)
+		b.add(&budget, "", raw, maxDepth)
 	}
 	if raw, has := members["error"]; has && HasContent(raw) {
 		b.addError(raw)
@@ -83,13 +196,13 @@ func DecodeErrorBody(body []byte, plain bool) (b ErrorBody, ok bool) {
 		b.Code = s
 	}
 	if plain && !HasContent(members["errors"]) {
-		for name, raw := range members {
+		budget.Each(body, func(name string, raw json.RawMessage) {
 			switch name {
 			case "errors", "error", "message", "detail", "code":
 			default:
-				b.add(name, raw, maxDepth)
+				b.add(&budget, name, raw, maxDepth)
 			}
-		}
+		})
 	}
 	for _, name := range [...]string{"base", "non_field_errors"} {
 		b.General = append(b.General, b.Fields[name]...)
@@ -115,35 +228,33 @@ func (b *ErrorBody) addError(raw json.RawMessage) {
 }
 
 // add reads messages below a field; "" is none.
-func (b *ErrorBody) add(field string, raw json.RawMessage, depth int) {
+func (b *ErrorBody) add(budget *Budget, field string, raw json.RawMessage, depth int) {
 	if depth == 0 {
 		return
 	}
-	var list []json.RawMessage
-	if json.Unmarshal(raw, &list) == nil {
-		for _, inner := range list {
-			b.add(field, inner, depth-1)
+	var message json.RawMessage
+	each(raw, func(quoted []byte, value json.RawMessage) bool {
+		if string(quoted) == `"message"` {
+			message = value
 		}
+		return true
+	})
+	if s := leaf(message); s != "" {
+		b.append(field, s)
 		return
 	}
-	var members map[string]json.RawMessage
-	if json.Unmarshal(raw, &members) == nil {
-		if s := leaf(members["message"]); s != "" {
-			b.append(field, s)
-			return
+	inside := budget.Each(raw, func(name string, inner json.RawMessage) {
+		switch {
+		case name == "", len(field)+len(name) > maxName: // no vendor's field has such a name
+			name = field
+		case field != "":
+			name = field + "." + name
 		}
-		for name, inner := range members {
-			if len(field)+len(name) > maxName {
-				name = "" // no vendor's field has such a name
-			}
-			if field != "" && name != "" {
-				name = field + "." + name
-			}
-			b.add(name, inner, depth-1)
-		}
-		return
+		b.add(budget, name, inner, depth-1)
+	})
+	if !inside {
+		b.append(field, leaf(raw))
 	}
-	b.append(field, leaf(raw))
 }
 
 func (b *ErrorBody) append(field, message string) {
@@ -177,10 +288,10 @@ func Encode(v any) ([]byte, []userapi.FieldError) {
 		if errors.As(err, &value) {
 			expected = "must hold only finite numbers and no cycles"
 		}
-		return nil, []userapi.FieldError{{Code: "invalid", Message: "the request " + expected}}
+		return nil, []userapi.FieldError{{Code: userapi.CodeInvalid, Message: "the request " + expected}}
 	}
 	if at := replacement(body); at >= 0 || !utf8.Valid(body) {
-		return nil, []userapi.FieldError{{VendorField: memberBefore(body, at), Code: "invalid", Message: mustBeUTF8}}
+		return nil, []userapi.FieldError{{VendorField: memberBefore(body, at), Code: userapi.CodeInvalid, Message: mustBeUTF8}}
 	}
 	return body, nil
 }

@@ -1,9 +1,10 @@
 package provider_test
 
 import (
+	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -54,23 +55,100 @@ func TestDecodeErrorBody(t *testing.T) {
 }
 
 // Hostile nesting is given up, not followed.
-func TestDecodeErrorBodyIsBounded(t *testing.T) {
+func TestDecodeErrorBodyGivesUpNesting(t *testing.T) {
 	t.Parallel()
 	body := `{"errors":` + strings.Repeat("[", 5000) + `"x"` + strings.Repeat("]", 5000) + `}`
-	begun := time.Now()
 	got, ok := provider.DecodeErrorBody([]byte(body), true)
 	assert.True(t, ok)
 	assert.Empty(t, got.Messages())
-	assert.Less(t, time.Since(begun), 10*time.Second)
 }
 
 // Nor are long names joined to each of many members.
 func TestDecodeErrorBodyKeepsNamesShort(t *testing.T) {
 	t.Parallel()
-	body := `{"errors":{"` + strings.Repeat("x", 500_000) + `":{` + strings.TrimSuffix(strings.Repeat(`"a":"b",`, 60_000), ",") + `}}}`
-	got, ok := provider.DecodeErrorBody([]byte(body), true)
-	assert.True(t, ok)
-	assert.Equal(t, map[string][]string{"a": {"b"}}, got.Fields)
+	for _, length := range []int{300, 500_000} {
+		body := `{"errors":{"` + strings.Repeat("x", length) + `":{"a":"b"}}}`
+		got, ok := provider.DecodeErrorBody([]byte(body), true)
+		assert.True(t, ok)
+		assert.Equal(t, map[string][]string{"a": {"b"}}, got.Fields)
+	}
+}
+
+// many is a hostile body's content: 60,000 times one part, each with a number for %.
+func many(part string) string {
+	var b strings.Builder
+	for i := range 60_000 {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strings.ReplaceAll(part, "%", strconv.Itoa(i)))
+	}
+	return b.String()
+}
+
+// Not parallel: it counts allocations.
+func TestDecodeErrorBodyIsBounded(t *testing.T) { //nolint:paralleltest // it counts allocations
+	for name, body := range map[string]string{
+		"fields":      `{"errors":{` + many(`"f%":["bad"]`) + `},"code":"x"}`,
+		"one field":   `{"errors":{"f":[` + many(`"bad %"`) + `]},"code":"x"}`,
+		"general":     `{"errors":[` + many(`"bad %"`) + `],"code":"x"}`,
+		"objects":     `{"errors":[` + many(`{"f%":{"a":["bad"]}}`) + `],"code":"x"}`,
+		"at the top":  `{` + many(`"f%":["bad"]`) + `,"code":"x"}`,
+		"in an error": `{"error":{` + many(`"f%":["bad"]`) + `,"code":"x"}}`,
+	} {
+		var got provider.ErrorBody
+		allocs := testing.AllocsPerRun(1, func() { got, _ = provider.DecodeErrorBody([]byte(body), true) })
+		assert.Less(t, allocs, 12_000.0, name)
+		assert.LessOrEqual(t, len(got.Messages()), 1000, name)
+		assert.Equal(t, "x", got.Code, "%s: what is at the top is found behind them", name)
+	}
+}
+
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		`{}`: nil, `[]`: nil, ` [ ] `: nil,
+		`{"a":1}`: {"a=1"},
+		" { \"a\" :\t[1, {\"b\":2}] ,\r\n\"c\\\"\\u0064\" : \"x,}]\" } ": {`a=[1, {"b":2}]`, `c"d="x,}]"`},
+		`[1,"a\"b",null,[[]],{"x":{}}, true ]`:                           {"=1", `="a\"b"`, "=null", "=[[]]", `={"x":{}}`, "=true"},
+		`{"a":1,"a":2}`:                                                  {"a=1", "a=2"},
+	} {
+		var got []string
+		var budget provider.Budget
+		assert.True(t, budget.Each([]byte(text), func(name string, value json.RawMessage) { got = append(got, name+"="+string(value)) }), text)
+		assert.Equal(t, want, got, text)
+	}
+	for _, text := range []string{``, ` `, `1`, `"[1]"`, `null`} {
+		var budget provider.Budget
+		assert.False(t, budget.Each([]byte(text), func(string, json.RawMessage) { t.Error("visited") }), text)
+	}
+	var budget provider.Budget
+	visits := 0
+	list := []byte("[" + many("1") + "]")
+	for range 2 {
+		budget.Each(list, func(string, json.RawMessage) { visits++ })
+	}
+	assert.Equal(t, 1000, visits, "of one budget, over all calls")
+}
+
+// FuzzBudget holds the scanner against package json.
+func FuzzBudget(f *testing.F) {
+	for _, text := range []string{`{"a":[1,{"b":"\\\""}]}`, `[1,2,[3]]`, `{`, `[:`, `{"a" 1}`, `"x"`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var got []json.RawMessage
+		var budget provider.Budget
+		budget.Each(data, func(_ string, value json.RawMessage) { got = append(got, value) })
+		var list []json.RawMessage
+		if json.Unmarshal(data, &list) != nil || len(list) > 1000 {
+			return
+		}
+		require.Len(t, got, len(list))
+		for i := range list {
+			require.Equal(t, string(list[i]), string(got[i]))
+		}
+	})
 }
 
 func TestEncode(t *testing.T) {

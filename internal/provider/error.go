@@ -19,11 +19,26 @@ const (
 	OpDelete  = "delete user"
 )
 
+// subjectOf says what the errors of an operation speak of. An operation that only one
+// vendor has is a step with a user; where it is not, that vendor says so.
+func subjectOf(op string) userapi.Subject {
+	switch op {
+	case OpCreate:
+		return userapi.SubjectCreate
+	case OpLookup, OpResolve, OpDelete:
+		return userapi.SubjectUser
+	case OpNew, opCheckID:
+		return userapi.SubjectNone
+	default:
+		return userapi.SubjectStep
+	}
+}
+
 // NewError turns the result of a call that failed into the error that the caller
 // gets. The vendor's codes and fields are the adapter's to add.
 func NewError(name, op string, res *transport.Result, mask Mask) *userapi.Error {
 	e := &userapi.Error{
-		Provider: name, Op: op, Kind: res.Kind, Outcome: res.Outcome,
+		Provider: name, Op: op, Subject: subjectOf(op), Kind: res.Kind, Outcome: res.Outcome,
 		RequestID:  mask.Code(res.RequestID),
 		RetryAfter: res.RetryAfter,
 		Attempts:   res.Attempts,
@@ -63,6 +78,7 @@ func prepareFailed(e *userapi.Error) {
 		e.Kind, e.StatusCode, e.Code, e.Message = inner.Kind, inner.StatusCode, inner.Code, inner.Message
 		// The same session's error may reach several callers.
 		e.FieldErrors, e.RequestID, e.RetryAfter = slices.Clone(inner.FieldErrors), inner.RequestID, inner.RetryAfter
+		e.Err = stepError{e.Err, inner}
 	case errors.Is(e.Err, context.DeadlineExceeded):
 		e.Kind = userapi.KindTimeout
 	case errors.Is(e.Err, context.Canceled):
@@ -70,6 +86,23 @@ func prepareFailed(e *userapi.Error) {
 	default:
 		e.Kind = userapi.KindUnavailable
 	}
+}
+
+// A stepError is the error of a step before the call, such as fetching a session.
+type stepError struct {
+	error
+	step *userapi.Error
+}
+
+func (s stepError) Unwrap() error { return s.error }
+
+// Class says which step failed, and why.
+func (s stepError) Class() string {
+	var cause interface{ Class() string }
+	if errors.As(s.step.Err, &cause) {
+		return s.step.Op + ": " + cause.Class()
+	}
+	return s.step.Op + " failed"
 }
 
 // MalformedSuccess is the error of a success without the user in it. user holds what
@@ -100,7 +133,7 @@ func InvalidConfig(name string, faults []userapi.FieldError) error {
 // Invalid makes the error of a request that was not sent because it is at fault.
 func Invalid(name, op string, faults []userapi.FieldError) *userapi.Error {
 	return &userapi.Error{
-		Provider: name, Op: op, Kind: userapi.KindInvalid,
+		Provider: name, Op: op, Subject: subjectOf(op), Kind: userapi.KindInvalid,
 		Outcome: userapi.OutcomeNotSent, FieldErrors: faults,
 	}
 }

@@ -36,26 +36,39 @@ const (
 type Mask struct{ values []string }
 
 // NewMask returns a mask for every text and number in a JSON or form body, and
-// for further values.
+// for further values: as they are, as URLs, HTML and JSON write them, and, from
+// shortValue bytes on, in hex and in base64.
 func NewMask(body []byte, contentType string, more ...string) Mask {
 	seen := map[string]bool{}
-	add := func(v string) {
-		v = strings.TrimSpace(v)
+	note := func(forms ...string) {
+		for _, form := range forms {
+			seen[strings.ToLower(form)] = true
+		}
+	}
+	encode := func(v string) {
+		std := base64.RawStdEncoding.EncodeToString([]byte(v)) // what pads it is no secret
+		note(hex.EncodeToString([]byte(v)), std, url.QueryEscape(std), base64.RawURLEncoding.EncodeToString([]byte(v)))
+	}
+	add := func(value string) {
+		v := strings.TrimSpace(value)
 		if v == "" {
 			return
 		}
 		quoted := strconv.Quote(v)
-		for _, form := range [...]string{v, url.QueryEscape(v), url.PathEscape(v), html.EscapeString(v), quoted[1 : len(quoted)-1]} {
-			seen[strings.ToLower(form)] = true
+		note(v, url.QueryEscape(v), url.PathEscape(v), html.EscapeString(v), quoted[1:len(quoted)-1])
+		if text, err := json.Marshal(v); err == nil {
+			note(string(text[1 : len(text)-1]))
+		}
+		if len(v) < shortValue {
+			return
+		}
+		encode(v)
+		if v != value {
+			encode(value)
 		}
 	}
 	for _, v := range more {
 		add(v)
-		if len(v) >= shortValue {
-			add(hex.EncodeToString([]byte(v)))
-			add(base64.RawStdEncoding.EncodeToString([]byte(v)))
-			add(base64.RawURLEncoding.EncodeToString([]byte(v)))
-		}
 	}
 	if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
 		if form, err := url.ParseQuery(string(body)); err == nil {
@@ -158,7 +171,7 @@ func shorten(s string, limit int) string {
 func (m Mask) apply(s string) string {
 	lower := strings.ToLower(s)
 	for _, v := range m.values {
-		if strings.Contains(lower, v) {
+		if len(v) <= len(lower) && strings.Contains(lower, v) {
 			s = maskValue(s, v)
 			lower = strings.ToLower(s)
 		}
@@ -223,9 +236,9 @@ func maskRequest(e *userapi.Error, req *userapi.CreateUserRequest) {
 	e.Message, e.Code, e.RequestID = m.Text(e.Message), m.Code(e.Code), m.Code(e.RequestID)
 	for i := range e.FieldErrors {
 		f := &e.FieldErrors[i]
-		f.Message = m.Text(f.Message)
-		if f.Field == "" { // else both are of a fixed list, such as "email" and "taken"
-			f.Code, f.VendorField = m.Code(f.Code), m.Code(f.VendorField)
+		f.Message, f.VendorCode = m.Text(f.Message), m.Code(f.VendorCode)
+		if f.Field == "" { // else it is of a fixed list, such as "email"
+			f.VendorField = m.Code(f.VendorField)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package provider_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
+	"html"
+	"net/url"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -50,6 +54,52 @@ func TestMaskForm(t *testing.T) {
 	assert.Equal(t, "[…] of […]", m.Text("a+b@example.org of john doe"))
 }
 
+// A sent value is masked in an encoding too, wherever it stood in the request.
+func TestMaskEncodings(t *testing.T) {
+	t.Parallel()
+	const value = "ab>cd?s3cret~" // of which base64 has both signs that differ
+	encodings := map[string]string{
+		"hex":              hex.EncodeToString([]byte(value)),
+		"HEX":              strings.ToUpper(hex.EncodeToString([]byte(value))),
+		"base64":           base64.StdEncoding.EncodeToString([]byte(value)),
+		"base64, raw":      base64.RawStdEncoding.EncodeToString([]byte(value)),
+		"base64url":        base64.URLEncoding.EncodeToString([]byte(value)),
+		"base64url, raw":   base64.RawURLEncoding.EncodeToString([]byte(value)),
+		"in a URL's query": url.QueryEscape(value),
+		"in a URL's path":  url.PathEscape(value),
+		"in HTML":          html.EscapeString(value),
+		"in JSON":          `ab\u003ecd?s3cret~`,
+		"base64 in a URL":  url.QueryEscape(base64.RawStdEncoding.EncodeToString([]byte(value))),
+	}
+	require.Contains(t, encodings["base64"], "+")
+	require.Contains(t, encodings["base64"], "/")
+	require.Contains(t, encodings["base64"], "=")
+	for name, m := range map[string]provider.Mask{
+		"JSON":           provider.NewMask([]byte(`{"user":{"a":["`+value+`"]}}`), "application/json"),
+		"JSON in a text": provider.NewMask([]byte(`{"data":"{\"a\":\"`+value+`\"}"}`), "application/json"),
+		"a form":         provider.NewMask([]byte("password="+url.QueryEscape(value)), "application/x-www-form-urlencoded"),
+		"more":           provider.NewMask(nil, "", value),
+		"with blanks":    provider.NewMask(nil, "", " "+value+"\n"),
+	} {
+		for encoding, text := range encodings {
+			assert.Equal(t, "it is […] here", strings.ReplaceAll(m.Text("it is "+text+" here"), "=", ""), "%s of %s", encoding, name)
+			assert.Empty(t, m.Code(text), "%s of %s", encoding, name)
+		}
+	}
+	blank := " s3cret "
+	m := provider.NewMask(nil, "", blank)
+	assert.Equal(t, "[…]", m.Text(hex.EncodeToString([]byte(blank))), "with the blanks that were sent")
+}
+
+// What SECURITY.md says is not masked.
+func TestMaskLeavesParts(t *testing.T) {
+	t.Parallel()
+	m := provider.NewMask([]byte(`{"name":"Ada Lovelace","id":"ab7"}`), "application/json")
+	for _, text := range []string{"Lovelace", hex.EncodeToString([]byte("ab7")), base64.StdEncoding.EncodeToString([]byte("key:Ada Lovelace"))} {
+		assert.Equal(t, text, m.Text(text))
+	}
+}
+
 func TestMaskCode(t *testing.T) {
 	t.Parallel()
 	m := provider.NewMask(nil, "", "planted")
@@ -71,12 +121,17 @@ func TestMaskRequest(t *testing.T) {
 	t.Parallel()
 	e := &userapi.Error{
 		Message: "Adalbert has it", Code: "adalbert",
-		FieldErrors: []userapi.FieldError{{VendorField: "adalbert", Code: "taken", Message: "of ADALBERT"}},
+		FieldErrors: []userapi.FieldError{
+			{VendorField: "adalbert", Code: "taken", VendorCode: "adalbert", Message: "of ADALBERT"},
+			{Field: "Email", VendorField: "email", Code: "taken", VendorCode: "adalbert"},
+		},
 	}
-	provider.MaskRequest(e, &userapi.CreateUserRequest{GivenName: "Adalbert"})
+	provider.MaskRequest(e, &userapi.CreateUserRequest{GivenName: "Adalbert", Username: "email", FamilyName: "taken"})
 	assert.Equal(t, "[…] has it", e.Message)
 	assert.Empty(t, e.Code)
-	assert.Equal(t, userapi.FieldError{Code: "taken", Message: "of […]"}, e.FieldErrors[0])
+	assert.Equal(t, []userapi.FieldError{
+		{Code: "taken", Message: "of […]"}, {Field: "Email", VendorField: "email", Code: "taken"},
+	}, e.FieldErrors)
 }
 
 func FuzzMask(f *testing.F) {

@@ -17,8 +17,6 @@ import (
 const (
 	CodeAmbiguous       = "ambiguous"
 	CodeAbsenceUnproven = "absence_unproven"
-	codeDifferent       = "different"
-	codeOlder           = "older"
 )
 
 const (
@@ -93,7 +91,7 @@ func (c *Candidate) Compare(field, vendorField string, l Match) {
 		c.unsure = true
 	default:
 		c.different = append(c.different, userapi.FieldError{
-			Field: field, VendorField: vendorField, Code: codeDifferent, Message: "differs from the request's",
+			Field: field, VendorField: vendorField, Code: userapi.CodeDifferent, Message: "differs from the request's",
 		})
 	}
 }
@@ -148,7 +146,7 @@ func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.Use
 		case failure != nil:
 			failed++
 			last = failure
-			last.Op, last.Outcome = OpResolve, userapi.OutcomeUnknown
+			last.Op, last.Subject, last.Outcome = OpResolve, userapi.SubjectUser, userapi.OutcomeUnknown
 			if last.UserID == "" {
 				last.UserID = r.UserID
 			}
@@ -187,7 +185,7 @@ func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.Use
 }
 
 func (r *Resolution) unknown(kind userapi.Kind, err error) *userapi.Error {
-	return &userapi.Error{Provider: r.Name, Op: OpResolve, Kind: kind, UserID: r.UserID, Err: err}
+	return &userapi.Error{Provider: r.Name, Op: OpResolve, Subject: userapi.SubjectUser, Kind: kind, UserID: r.UserID, Err: err}
 }
 
 func (r *Resolution) absent() *userapi.Error {
@@ -243,7 +241,7 @@ func (r *Resolution) taken(c *Candidate, since time.Time) *userapi.Error {
 	e.Candidates = []string{c.User.ID}
 	if c.age(since) == Different {
 		e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
-			VendorField: r.CreatedAt, Code: codeOlder, Message: "lies before the first attempt",
+			VendorField: r.CreatedAt, Code: userapi.CodeOlder, Message: "lies before the first attempt",
 		})
 	}
 	return e

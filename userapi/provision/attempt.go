@@ -106,7 +106,7 @@ func (s *signup) undone(t *target, rec Record) Result {
 
 // undoneError is the error of a sign-up that was undone.
 func undoneError(rec Record, outcome userapi.Outcome) *userapi.Error {
-	e := refused(userapi.KindInvalid, "IdempotencyKey", codeUndone, "names a sign-up that was undone; a new one needs another key")
+	e := refused(userapi.KindInvalid, "IdempotencyKey", userapi.CodeTaken, "names a sign-up that was undone; a new one needs another key")
 	e.Code, e.Outcome = codeUndone, outcome
 	if outcome != userapi.OutcomeNotSent {
 		e.UserID = rec.UserID
@@ -117,7 +117,7 @@ func undoneError(rec Record, outcome userapi.Outcome) *userapi.Error {
 // recorded is what the ledger has of a target.
 func recorded(target string, rec Record) Result {
 	res := Result{Target: target, IdempotencyKey: rec.Key, Started: rec.Started, Recorded: true}
-	e := &userapi.Error{Provider: rec.Provider, Op: opSignUp, Kind: rec.Kind, Code: codeRecorded, UserID: rec.UserID}
+	e := &userapi.Error{Provider: rec.Provider, Op: opSignUp, Subject: userapi.SubjectUser, Kind: rec.Kind, Code: codeRecorded, UserID: rec.UserID}
 	switch rec.State {
 	case StateCreated, StateRecovered, StateExisting:
 		res.Disposition = map[State]Disposition{
@@ -226,7 +226,7 @@ func (s *signup) attempt(ctx context.Context, t *target, rec Record) (res Result
 		case !absent:
 			return s.undecided(ctx, t, rec)
 		case rec.Closed:
-			return s.settle(ctx, t, rec, s.failed(t, &userapi.Error{Op: opSignUp, Kind: userapi.KindNotFound, Outcome: userapi.OutcomeRejected}))
+			return s.settle(ctx, t, rec, s.failed(t, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: userapi.KindNotFound, Outcome: userapi.OutcomeRejected}))
 		}
 		resumes = false
 	}

@@ -35,13 +35,13 @@ func UserAbsent() Decision { return Decision{absent: true} }
 func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision) (Result, error) {
 	res := Result{Target: target, IdempotencyKey: key}
 	refuse := func(e *userapi.Error) (Result, error) {
-		e.Op, e.Outcome = opDecide, userapi.OutcomeUnknown
+		e.Op, e.Subject, e.Outcome = opDecide, userapi.SubjectUser, userapi.OutcomeUnknown
 		res.Err = e
 		return res, e
 	}
 	if d.exists == d.absent || d.exists && (d.userID == "" || !takes(d.userID)) {
 		return refuse(&userapi.Error{Kind: userapi.KindInvalid, FieldErrors: []userapi.FieldError{
-			{VendorField: "Decision", Code: "required", Message: "must be UserExists with an id that a ledger takes, or UserAbsent"},
+			{VendorField: "Decision", Code: userapi.CodeRequired, Message: "must be UserExists with an id that a ledger takes, or UserAbsent"},
 		}})
 	}
 	if t := p.byName[target]; d.exists && t != nil {
@@ -57,22 +57,22 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 	}
 	i, found := place(records, target)
 	if !found {
-		return refuse(&userapi.Error{Op: opDecide, Kind: userapi.KindNotFound, FieldErrors: []userapi.FieldError{
-			{VendorField: "Target", Code: "unknown", Message: "the ledger has nothing of it under that key"},
+		return refuse(&userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindNotFound, FieldErrors: []userapi.FieldError{
+			{VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has nothing of it under that key"},
 		}})
 	}
 	rec := records[i]
 	switch {
 	case rec.State == StateIntent && time.Now().Before(rec.Until):
-		return refuse(&userapi.Error{Op: opDecide, Kind: userapi.KindConflict, Code: codeInProgress})
+		return refuse(&userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindConflict, Code: codeInProgress})
 	case rec.State == StateDeleting && d.absent:
 		rec.State = StateUndone
 	case d.absent && p.byName[target] == nil && (rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected):
 		rec.State, rec.Kind, rec.UserID = StateUndone, userapi.KindUnknown, ""
 	case rec.State != StateIntent && rec.State != StateUnknown:
 		res = recorded(target, rec)
-		res.Err = &userapi.Error{Op: opDecide, Kind: userapi.KindInvalid, Code: "known", Outcome: userapi.OutcomeUnknown, FieldErrors: []userapi.FieldError{
-			{VendorField: "Decision", Code: "known", Message: "the ledger knows: " + string(rec.State)},
+		res.Err = &userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Code: "known", Outcome: userapi.OutcomeUnknown, FieldErrors: []userapi.FieldError{
+			{VendorField: "Decision", Code: userapi.CodeDifferent, Message: "the ledger knows: " + string(rec.State)},
 		}}
 		return res, res.Err
 	case d.absent && rec.Closed:

@@ -56,8 +56,8 @@ func (r *run) result(do func(*run) *userapi.Error) (Result, error) {
 // misbehave.
 func (r *run) able() *userapi.Error {
 	if r.creator == nil {
-		return r.failed(&userapi.Error{Op: opEnsure, Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
-			{VendorField: "Creator", Code: "required", Message: "must not be nil"},
+		return r.failed(&userapi.Error{Op: opEnsure, Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
+			{VendorField: "Creator", Code: userapi.CodeRequired, Message: "must not be nil"},
 		}})
 	}
 	r.resolver, _ = userapi.Ability[userapi.Resolver](r.creator)
@@ -136,7 +136,7 @@ func (r *run) ensure() *userapi.Error {
 	if r.resuming.IsZero() {
 		user, failure = r.create(r.ctx, ActionCreate, r.creator.CreateUser)
 	} else {
-		failure = &userapi.Error{Op: opEnsure, Code: codeResumed, Err: errResumed}
+		failure = &userapi.Error{Op: opEnsure, Subject: userapi.SubjectUser, Code: codeResumed, Err: errResumed}
 	}
 	creates := 1 // that this call sent
 	if !r.resuming.IsZero() {
@@ -264,7 +264,7 @@ func asError(err error) *userapi.Error {
 	}
 	var e *userapi.Error
 	if !errors.As(err, &e) || e == nil {
-		e = &userapi.Error{Op: opEnsure, Err: err}
+		e = &userapi.Error{Op: opEnsure, Subject: userapi.SubjectUser, Err: err}
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			e.Kind = userapi.KindTimeout
@@ -305,7 +305,7 @@ func (r *run) ask(action Action, since time.Time) (*userapi.User, *userapi.Error
 	user, err := r.resolver.ResolveUser(r.settling, r.req, since)
 	failure := asError(err)
 	if err == nil && (user == nil || user.ID == "") {
-		user, failure = nil, &userapi.Error{Op: "resolve user", Kind: userapi.KindProtocol, Err: errNoUser}
+		user, failure = nil, &userapi.Error{Op: "resolve user", Subject: userapi.SubjectUser, Kind: userapi.KindProtocol, Err: errNoUser}
 	}
 	r.note(action, begun, user, failure)
 	if failure != nil {
@@ -354,7 +354,7 @@ func (r *run) finishOnly(d Disposition, u *userapi.User) *userapi.Error {
 	}
 	if r.finisher == nil {
 		return r.done(d, u, &userapi.Error{
-			Provider: u.Provider, Op: "finish user", Code: "no_finisher", Outcome: userapi.OutcomeCreated, User: u, UserID: u.ID,
+			Provider: u.Provider, Op: "finish user", Subject: userapi.SubjectStep, Code: "no_finisher", Outcome: userapi.OutcomeCreated, User: u, UserID: u.ID,
 		})
 	}
 	return r.done(d, u, r.finish(u))
@@ -454,7 +454,7 @@ func unsettled(create, look *userapi.Error) *userapi.Error {
 // below.
 func revised(e *userapi.Error, outcome userapi.Outcome, below ...error) *userapi.Error {
 	changed := *e
-	changed.Op, changed.Outcome = opEnsure, outcome
+	changed.Op, changed.Subject, changed.Outcome = opEnsure, userapi.SubjectUser, outcome
 	if len(below) > 0 {
 		changed.Err = errors.Join(below...)
 	}

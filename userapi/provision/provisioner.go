@@ -182,7 +182,7 @@ const opSignUp = "sign up user"
 
 // refused is the error of a sign-up of which nothing is sent, because of one field.
 func refused(kind userapi.Kind, field, code, message string) *userapi.Error {
-	return &userapi.Error{Op: opSignUp, Kind: kind, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
+	return &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: kind, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
 		{Field: field, Code: code, Message: message},
 	}}
 }

@@ -56,7 +56,7 @@ const openPage = 100
 // also that of the ledger or of the context when not all were reached.
 func (p *Provisioner) Resume(ctx context.Context, load func(ctx context.Context, key string) (userapi.CreateUserRequest, error)) ([]Resumed, error) {
 	if load == nil {
-		return nil, refused(userapi.KindInvalid, "", "required", "load must not be nil")
+		return nil, refused(userapi.KindInvalid, "", userapi.CodeRequired, "load must not be nil")
 	}
 	var all []*Resumed
 	var wg sync.WaitGroup
@@ -78,7 +78,7 @@ func (p *Provisioner) Resume(ctx context.Context, load func(ctx context.Context,
 					return ledgerError(ctx.Err(), userapi.OutcomeUnknown)
 				}
 				// Replaced, unless load ends its goroutine.
-				r := &Resumed{Key: key, Err: &userapi.Error{Op: opSignUp, Err: errNoResult}}
+				r := &Resumed{Key: key, Err: &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Err: errNoResult}}
 				all = append(all, r)
 				wg.Go(func() {
 					defer func() {
@@ -155,8 +155,8 @@ func (p *Provisioner) resume(ctx context.Context, key string, load func(context.
 		}
 	}
 	if len(strangers) > 0 {
-		err = errors.Join(err, &userapi.Error{Op: opSignUp, Code: "no_target", FieldErrors: []userapi.FieldError{
-			{VendorField: "Target", Code: "unknown", Message: "the ledger has an open record of what is no target: " + strings.Join(strangers, ", ")},
+		err = errors.Join(err, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Code: "no_target", FieldErrors: []userapi.FieldError{
+			{VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has an open record of what is no target: " + strings.Join(strangers, ", ")},
 		}})
 	}
 	return results, err
@@ -166,13 +166,13 @@ func (p *Provisioner) resume(ctx context.Context, key string, load func(context.
 func (p *Provisioner) reload(ctx context.Context, key string, load func(context.Context, string) (userapi.CreateUserRequest, error)) ([]Result, error) {
 	req, err := load(ctx, key)
 	if err != nil {
-		return nil, &userapi.Error{Op: opSignUp, Code: "load", Err: err}
+		return nil, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Code: "load", Err: err}
 	}
 	switch req.IdempotencyKey {
 	case "", key:
 		req.IdempotencyKey = key
 	default:
-		return nil, refusedUnknown("IdempotencyKey", "different", "of the request that was loaded is another one")
+		return nil, refusedUnknown("IdempotencyKey", userapi.CodeDifferent, "of the request that was loaded is another one")
 	}
 	return p.run(ctx, &signup{p: p, req: req, resumes: true})
 }
@@ -215,7 +215,7 @@ func (p *Provisioner) Queue(ctx context.Context, to Storer, req userapi.CreateUs
 		failure := ledgerError(err, userapi.OutcomeNotSent)
 		if errors.Is(err, ErrStale) {
 			failure.Kind, failure.Code = userapi.KindConflict, ""
-			failure.FieldErrors = []userapi.FieldError{{Field: "IdempotencyKey", Code: "taken", Message: "is in the ledger already"}}
+			failure.FieldErrors = []userapi.FieldError{{Field: "IdempotencyKey", Code: userapi.CodeTaken, Message: "is in the ledger already"}}
 		}
 		return failure
 	}

@@ -73,7 +73,7 @@ func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 		wg.Go(func() {
 			defer close(done[i])
 			// Replaced, unless the creator ends its goroutine.
-			results[i] = s.failed(t, &userapi.Error{Op: opSignUp, Err: errNoUser})
+			results[i] = s.failed(t, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Err: errNoUser})
 			defer func() {
 				if v := recover(); v != nil {
 					once.Do(func() { panicked = panicOf(t, v) })
@@ -222,9 +222,9 @@ func (s *signup) witness() (w Record) {
 func (s *signup) check() *userapi.Error {
 	switch key := s.req.IdempotencyKey; {
 	case key == "":
-		return refused(userapi.KindInvalid, "IdempotencyKey", "required", "is required: the ledger knows the sign-up by it")
+		return refused(userapi.KindInvalid, "IdempotencyKey", userapi.CodeRequired, "is required: the ledger knows the sign-up by it")
 	case !printable(key):
-		return refused(userapi.KindInvalid, "IdempotencyKey", "invalid", fmt.Sprintf("must be 1 to %d bytes of printable UTF-8", maxName))
+		return refused(userapi.KindInvalid, "IdempotencyKey", userapi.CodeInvalid, fmt.Sprintf("must be 1 to %d bytes of printable UTF-8", maxName))
 	}
 	var err error
 	s.fingerprint, err = s.p.keys().of(s.req, s.req.IdempotencyKey)
@@ -240,7 +240,7 @@ func (s *signup) load(ctx context.Context) *userapi.Error {
 	s.see(records)
 	for _, r := range records {
 		if ok, err := s.p.keys().match(r.Request, s.req, r.Key); err != nil || !ok {
-			return refusedUnknown("IdempotencyKey", "different", "was used before with another request, or the fingerprint with other RequestKeys")
+			return refusedUnknown("IdempotencyKey", userapi.CodeDifferent, "was used before with another request, or the fingerprint with other RequestKeys")
 		}
 	}
 	return nil
@@ -285,7 +285,7 @@ func (p *Provisioner) load(ctx context.Context, key string) ([]Record, *userapi.
 
 // ledgerError is the error of a ledger that failed.
 func ledgerError(err error, outcome userapi.Outcome) *userapi.Error {
-	e := &userapi.Error{Op: opSignUp, Kind: userapi.KindUnavailable, Outcome: outcome, Code: "ledger", Err: err}
+	e := &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: userapi.KindUnavailable, Outcome: outcome, Code: "ledger", Err: err}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Kind = userapi.KindTimeout
@@ -312,8 +312,8 @@ func (s *signup) preflight() []*userapi.Error {
 	}
 	for i := range failures {
 		if failures[i] == nil {
-			failures[i] = &userapi.Error{Op: opSignUp, Code: codeOtherTarget, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
-				{VendorField: "Target", Code: "invalid", Message: "the request is invalid for " + names(faulty)},
+			failures[i] = &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Code: codeOtherTarget, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
+				{VendorField: "Target", Code: userapi.CodeInvalid, Message: "the request is invalid for " + names(faulty)},
 			}}
 		}
 	}

@@ -99,8 +99,8 @@ func (p *Provisioner) seal(ctx context.Context, key string) (records []Record, b
 			return nil, nil, failure
 		}
 		if len(records) == 0 {
-			return nil, nil, &userapi.Error{Op: opUndo, Kind: userapi.KindNotFound, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
-				{Field: "IdempotencyKey", Code: "unknown", Message: "is not in the ledger"},
+			return nil, nil, &userapi.Error{Op: opUndo, Subject: userapi.SubjectUser, Kind: userapi.KindNotFound, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
+				{Field: "IdempotencyKey", Code: userapi.CodeNotFound, Message: "is not in the ledger"},
 			}}
 		}
 		var next []Record
@@ -236,7 +236,7 @@ func (p *Provisioner) left(rec Record) Result {
 }
 
 func undoError(rec Record, code string, outcome userapi.Outcome) *userapi.Error {
-	e := &userapi.Error{Provider: rec.Provider, Op: opUndo, Code: code, Outcome: outcome, UserID: rec.UserID}
+	e := &userapi.Error{Provider: rec.Provider, Op: opUndo, Subject: userapi.SubjectUser, Code: code, Outcome: outcome, UserID: rec.UserID}
 	if outcome == userapi.OutcomeCreated {
 		e.User = rec.user()
 	}

@@ -154,7 +154,7 @@ func init() {
 			plan.Route = "/users"
 		})},
 		"plans a step that is not taken": {around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
-			plan.Next = []userapi.Plan{*plan}
+			plan.Next = plan.Steps()
 		})},
 		"plans another id": {around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
 			plan.UserID = "0"

@@ -94,7 +94,7 @@ func planned(t *testing.T, h *Harness, request func(n int) userapi.CreateUserReq
 	}
 	sent := r.sent
 	// All that was planned was sent, in that order; what else was is not the plan's.
-	for i, step := range append([]userapi.Plan{plan}, plan.Next...) {
+	for i, step := range plan.Steps() {
 		at := slices.IndexFunc(sent, func(s recorded) bool { return s.is(step) })
 		if at < 0 {
 			t.Errorf("request %d of the plan, %v, was not sent, or not in this order", i+1, step)
@@ -109,16 +109,17 @@ func planned(t *testing.T, h *Harness, request func(n int) userapi.CreateUserReq
 
 // bodies returns the bodies of a plan, whether or not they are JSON.
 func bodies(plan userapi.Plan) string {
-	text := string(plan.Body)
-	for _, next := range plan.Next {
-		text += "\n" + bodies(next)
+	var text strings.Builder
+	for _, step := range plan.Steps() {
+		text.Write(step.Body)
+		text.WriteByte('\n')
 	}
-	return text
+	return text.String()
 }
 
 // is reports whether a request is one that was planned: its path ends in the route, in
 // which a name in braces stands for anything.
-func (r recorded) is(step userapi.Plan) bool {
+func (r recorded) is(step userapi.Step) bool {
 	path, route := strings.Split(r.path, "/"), strings.Split(step.Route, "/")
 	if r.method != step.Method || !strings.HasPrefix(step.Route, "/") || len(route) > len(path) {
 		return false

@@ -1,0 +1,58 @@
+package userapitest
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+)
+
+// Equal reports, as an error of the test, that want and got are not deeply equal, and
+// returns whether they are. It shows the place of the first difference, such as
+// ".HTTP.BaseURL", and no value: it is for what holds secrets or personal data, such as a
+// client's Config, of which other assertions print both values.
+func Equal(t testing.TB, want, got any) bool {
+	t.Helper()
+	if reflect.DeepEqual(want, got) {
+		return true
+	}
+	place := difference(reflect.ValueOf(want), reflect.ValueOf(got), maxPlace)
+	if place != "" {
+		place = " at " + place
+	}
+	t.Errorf("two values are not equal, of the types %T and %T: they differ%s (values are not shown)", want, got, place)
+	return false
+}
+
+// maxPlace is how deep a difference is looked for.
+const maxPlace = 20
+
+// difference returns where two values that are not deeply equal differ, as far as
+// exported fields and elements lead there; "" for the values themselves.
+func difference(want, got reflect.Value, depth int) string {
+	if depth == 0 || !want.IsValid() || !got.IsValid() || want.Type() != got.Type() {
+		return ""
+	}
+	differ := func(a, b reflect.Value) bool {
+		return a.CanInterface() && !reflect.DeepEqual(a.Interface(), b.Interface())
+	}
+	switch want.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		return difference(want.Elem(), got.Elem(), depth-1)
+	case reflect.Struct:
+		for i := range want.NumField() {
+			if a, b := want.Field(i), got.Field(i); differ(a, b) {
+				return "." + want.Type().Field(i).Name + difference(a, b, depth-1)
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		if want.Len() != got.Len() {
+			return ""
+		}
+		for i := range want.Len() {
+			if a, b := want.Index(i), got.Index(i); differ(a, b) {
+				return fmt.Sprintf("[%d]", i) + difference(a, b, depth-1)
+			}
+		}
+	}
+	return ""
+}
