@@ -58,7 +58,7 @@ func fusionauthVendor() []*Vendor {
 			Native: func() (request, reply any) {
 				return new(fusionauth.CreateUserRequest), new(fusionauth.CreateUserResponse)
 			},
-			Reply: `{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln","tokenExpirationInstant":1700000000000,"user":{"active":true,"connectorId":"e3306678-a53a-4964-9040-1c96f36dda72","email":"peter@example.com","fullName":"Peter Smith","id":"` + id + `","insertInstant":1700000000000,"lastUpdateInstant":1700000000000,"memberships":[],"passwordChangeRequired":false,"passwordLastUpdateInstant":1700000000000,"preferredLanguages":[],"registrations":[],"tenantId":"30663132-6464-6665-3032-326466613934","twoFactor":{},"username":"peter","usernameStatus":"ACTIVE","verified":true` + undocumented + `}}`,
+			Reply: `{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln","tokenExpirationInstant":1700000000000,"user":{"active":true,"connectorId":"e3306678-a53a-4964-9040-1c96f36dda72","email":"peter@example.com","fullName":"Peter Smith","id":"` + id + `","insertInstant":1700000000000,"lastUpdateInstant":1700000000000,"memberships":[],"passwordChangeRequired":false,"passwordLastUpdateInstant":1700000000000,"preferredLanguages":[],"registrations":[],"tenantId":"30663132-6464-6665-3032-326466613934","twoFactor":{},"username":"peter","usernameStatus":"ACTIVE","verified":true}}`,
 		}},
 	}}
 }

@@ -57,7 +57,7 @@ func quickbloxVendor() []*Vendor {
 			Native: func() (request, reply any) {
 				return new(quickblox.CreateUserRequest), new(quickblox.CreateUserResponse)
 			},
-			Reply: `{"user":{"id":96752798,"full_name":"Peter Smith","email":"peter@gmail.com","login":"Peter","phone":"+73123555","website":"https://mysite.com","created_at":"2019-08-27T20:19:08Z","updated_at":"2019-08-27T20:19:08Z","last_request_at":null,"external_user_id":1236672,"facebook_id":"8887366","blob_id":null,"custom_data":"lead of marketing team","age_over16":false,"allow_statistics_analysis":false,"allow_sales_activities":false,"parents_contacts":"","user_tags":"marketing,seo"` + undocumented + `}}`,
+			Reply: `{"user":{"id":96752798,"full_name":"Peter Smith","email":"peter@gmail.com","login":"Peter","phone":"+73123555","website":"https://mysite.com","created_at":"2019-08-27T20:19:08Z","updated_at":"2019-08-27T20:19:08Z","last_request_at":null,"external_user_id":1236672,"facebook_id":"8887366","blob_id":null,"custom_data":"lead of marketing team","age_over16":false,"allow_statistics_analysis":false,"allow_sales_activities":false,"parents_contacts":"","user_tags":"marketing,seo"}}`,
 		}},
 	}
 	bySession := byKey

@@ -84,8 +84,16 @@ type Bench struct {
 	Request userapi.CreateUserRequest
 	// Native returns empty values of the vendor's own forms of request and reply.
 	Native func() (request, reply any)
-	// Reply is the vendor's to Request, with members that it does not document.
+	// Reply is what the vendor documents as its reply to Request. It ends with the user's
+	// last member.
 	Reply string
+}
+
+// RealReply is Reply as vendors send it: with more members than they document, which at
+// User.com's V2 are custom attributes.
+func (b *Bench) RealReply() string {
+	open := strings.TrimRight(b.Reply, "}")
+	return open + strings.ReplaceAll(b.Reply[len(open):], "}", undocumented+"}")
 }
 
 // A Fake is a running fake, which knows the truth.
@@ -168,5 +176,5 @@ func request(n int) userapi.CreateUserRequest {
 // Page is an answer that is not any API's.
 const Page = "<html><head><title>Oops</title></head><body>Something is wrong</body></html>"
 
-// undocumented are members of a reply that no vendor documents.
-const undocumented = `,"loyalty_tier":"gold","consents":{"newsletter":true,"since":"2024-03-02T08:15:30Z"},"segments":[17,23,42],"shard":7`
+// undocumented are members of an object that no vendor documents.
+const undocumented = `,"loyalty_tier":"gold","consents":{"newsletter":true,"since":"2024-03-02T08:15:30Z"},"segments":[17,23,42],"shard":7,"is_partner":true`
