@@ -66,7 +66,7 @@ func (n signUp) hasty() bool  { return n%10 == 7 } // which begins while it is c
 func (n signUp) again() bool  { return n%5 == 3 }  // CreateUser is called once more
 
 // keyed reports whether the sign-up has a key of the caller's at the chat. Without one
-// its user can be found by matching alone, and then is not deleted.
+// its user can be found by matching alone.
 func (n signUp) keyed() bool { return n%3 == 0 }
 
 // barred reports whether a stranger has the sign-up's name at the chat.
@@ -148,7 +148,8 @@ func (n signUp) settledAt(r provision.Record) bool {
 	return !n.undone() || n.keeps(r) || !vendors.Can[userapi.Deleter](vendorOf(r.Target))
 }
 
-// keeps reports whether a user is one that Undo must not touch.
+// keeps reports whether a user is one that Undo must not touch: it was found by matching
+// alone.
 func (n signUp) keeps(r provision.Record) bool {
-	return r.Target == chat && r.State == provision.StateRecovered && r.Proof == userapi.ProofMatch
+	return r.State == provision.StateRecovered && r.Proof == userapi.ProofMatch
 }

@@ -207,11 +207,11 @@ func (c *claim) said() string {
 	return c.text + ":" + c.kind
 }
 
-// expected is what every cell says and does; a race is left out. It is written anew
-// with -update, to be read before it is kept.
+// expected is what every cell says and does; a race is left out. It is written
+// again with -update, to be read before it is kept.
 const expected = "testdata/matrix.txt"
 
-var update = flag.Bool("update", false, "write "+expected+" anew")
+var update = flag.Bool("update", false, "write "+expected)
 
 func golden(rows []*row, all []*vendors.Vendor) string {
 	var b strings.Builder
