@@ -376,7 +376,7 @@ func vendorFaults(all []*vendors.Vendor) []fault {
 	secondLost := func(r *rig) { r.front.arm(pass, resetProcessed) }
 	unique := only(all, func(v *vendors.Vendor) bool { return len(v.Unique) > 0 }, "has no unique key")
 	attributes := only(all, vendors.Can[userapi.Finisher], "has no second step")
-	silent := only(all, func(v *vendors.Vendor) bool { return v.StartSilent != nil }, "does not update in silence")
+	silent := only(all, func(v *vendors.Vendor) bool { return v.StartSilent != nil }, "refuses a taken id")
 	session := only(all, func(v *vendors.Vendor) bool { return v.Sessions }, "has no sessions")
 	skew := only(all, func(v *vendors.Vendor) bool { return v.Clock }, "does not look at the clock of a create")
 	asked := only(all, vendors.Can[userapi.Resolver], "has nothing to look up by")

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/internal/vendors"
-	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
@@ -98,8 +97,7 @@ func TestNoConnectionIsLeft(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) {
 			t.Parallel()
 			c := &counted{}
-			f := fault{edit: func(_ *rig, o *userapi.HTTPOptions) { o.Timeout = time.Second }}
-			r, err := newRig(v, &f)
+			r, err := newRig(v, &fault{})
 			require.NoError(t, err)
 			defer r.close()
 			dial := c.dial
@@ -121,7 +119,13 @@ func TestNoConnectionIsLeft(t *testing.T) {
 						}
 						r.fake.Inject(userapitest.Fault{Do: do, When: when, Status: status, Body: []byte(tooLong)})
 						n++
-						_, _ = provision.Ensure(context.Background(), r.creator, v.Request(n))
+						patience := time.Minute
+						if do == userapitest.Stall {
+							patience = time.Second
+						}
+						ctx, cancel := context.WithTimeout(context.Background(), patience)
+						_, _ = provision.Ensure(ctx, r.creator, v.Request(n))
+						cancel()
 					}
 				}
 			}
