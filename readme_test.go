@@ -12,22 +12,28 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/internal/vendors"
 )
 
 // packages are what fragments use without importing it.
 var packages = map[string]string{
-	"context":       "context",
-	"errors":        "errors",
-	"fmt":           "fmt",
-	"slog":          "log/slog",
-	"time":          "time",
-	"testing":       "testing",
-	"mixin":         "github.com/enlist-go/enlist/mixin",
-	"provision":     "github.com/enlist-go/enlist/userapi/provision",
-	"quickblox":     "github.com/enlist-go/enlist/quickblox",
-	"quickbloxtest": "github.com/enlist-go/enlist/quickblox/quickbloxtest",
-	"userapi":       "github.com/enlist-go/enlist/userapi",
-	"userapitest":   "github.com/enlist-go/enlist/userapi/userapitest",
+	"context":     "context",
+	"errors":      "errors",
+	"fmt":         "fmt",
+	"slog":        "log/slog",
+	"time":        "time",
+	"testing":     "testing",
+	"provision":   "github.com/enlist-go/enlist/userapi/provision",
+	"userapi":     "github.com/enlist-go/enlist/userapi",
+	"userapitest": "github.com/enlist-go/enlist/userapi/userapitest",
+}
+
+func init() {
+	for _, v := range vendors.All() {
+		packages[v.Package] = "github.com/enlist-go/enlist/" + v.Package
+		packages[v.Package+"test"] = packages[v.Package] + "/" + v.Package + "test"
+	}
 }
 
 var (

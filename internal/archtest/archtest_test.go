@@ -1,7 +1,9 @@
 package archtest
 
 import (
+	"go/ast"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/internal/vendors"
 )
 
 // TestModule holds the rules over this module.
@@ -18,13 +22,25 @@ func TestModule(t *testing.T) {
 	require.NoError(t, err)
 
 	var dirs []string
+	found, conforming := map[string]bool{}, map[string]bool{}
 	for _, f := range module.files {
 		dirs = append(dirs, f.dir)
+		if vendor, ok := vendorOf(f.dir); ok && !f.test {
+			found[vendor] = true
+		}
+		if f.imports["userapitest"] != "" && f.test {
+			conforming[f.dir] = conforming[f.dir] || runs(f)
+		}
 	}
-	require.Subset(t, dirs, []string{
-		"userapi", "userapi/userapitest", "internal/transport", "internal/archtest",
-		"mixin", "quickblox", "fusionauth", "usercom",
-	}, "the walk missed a part of the module, so the rules would prove nothing")
+	require.Subset(t, dirs, []string{"userapi", "userapi/userapitest", "internal/transport", "internal/archtest"},
+		"the walk missed a part of the module, so the rules would prove nothing")
+
+	inList := map[string]bool{}
+	for _, v := range vendors.All() {
+		inList[v.Package] = true
+		assert.True(t, conforming[v.Package], "no test of %s calls userapitest.Run", v.Package)
+	}
+	assert.Equal(t, found, inList, "the folders of vendors, and the list in internal/vendors")
 
 	for _, finding := range check(module) {
 		t.Error(finding)
@@ -35,6 +51,18 @@ func TestModule(t *testing.T) {
 		listed = append(listed, d.module)
 	}
 	assert.ElementsMatch(t, listed, module.direct, "the list of dependencies and go.mod's direct requirements")
+}
+
+// runs reports whether a file calls the conformance suite.
+func runs(f *file) (found bool) {
+	ast.Inspect(f.syntax, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			pkg, name, _ := f.selected(call.Fun)
+			found = found || path.Base(pkg) == "userapitest" && name == "Run"
+		}
+		return true
+	})
+	return found
 }
 
 func check(t *tree) []string {
@@ -73,6 +101,8 @@ func TestRules(t *testing.T) {
 				"internal/transport/call.go":     `import ( _ "example.com/m/internal/wire"; r "github.com/go-resty/resty/v2" ); func Call(*r.Client) {}`,
 				"internal/transport/h2_test.go":  `import _ "golang.org/x/net/http2"`,
 				"internal/fakehttp/server.go":    `import ( _ "example.com/m/userapi/userapitest"; _ "example.com/m/userapi" )`,
+				"internal/vendors/vendors.go":    `import ( _ "example.com/m/acme"; _ "example.com/m/acme/acmetest"; _ "example.com/m/userapi"; _ "example.com/m/userapi/userapitest"; _ "example.com/m/internal/wire" )`,
+				"internal/matrix/matrix_test.go": `import _ "example.com/m/internal/vendors"`,
 				"internal/bench/bench_test.go":   `import ( _ "example.com/m/acme"; _ "github.com/go-resty/resty/v2" )`,
 				"acme/client.go":                 `import ( _ "example.com/m/userapi"; _ "example.com/m/internal/transport" )`,
 				"acme/client_test.go":            `import ( _ "github.com/stretchr/testify/assert"; _ "example.com/m/acme/acmetest"; _ "example.com/m/internal/fakehttp" )`,
@@ -94,9 +124,17 @@ func TestRules(t *testing.T) {
 		{
 			name: "userapi",
 			files: map[string]string{
-				"userapi/user.go": `import _ "example.com/m/internal/wire"`,
+				"userapi/user.go":              `import _ "example.com/m/internal/wire"`,
+				"userapi/call.go":              `import _ "github.com/go-resty/resty/v2"`,
+				"userapi/provision/token.go":   `import _ "github.com/golang-jwt/jwt/v5"`,
+				"userapi/userapitest/suite.go": `import _ "example.com/m/userapi/provision"`,
 			},
-			want: []string{"userapi/user.go:1: imports example.com/m/internal/wire: userapi imports the standard library alone"},
+			want: []string{
+				"userapi/call.go:1: imports github.com/go-resty/resty/v2: it may stand in internal/transport alone",
+				"userapi/provision/token.go:1: imports github.com/golang-jwt/jwt/v5: it may stand in mixin and mixin/mixintest alone",
+				"userapi/user.go:1: imports example.com/m/internal/wire: userapi imports the standard library alone",
+				"userapi/userapitest/suite.go:1: imports example.com/m/userapi/provision: userapi/userapitest imports userapi and the standard library",
+			},
 		},
 		{
 			name: "userapi and what depends on it",
@@ -117,13 +155,21 @@ func TestRules(t *testing.T) {
 				"internal/wire/wire.go":       `import _ "example.com/m/acme"`,
 				"internal/archtest/rules.go":  `import _ "example.com/m/userapi"`,
 				"internal/fakehttp/server.go": `import _ "example.com/m/acme"`,
+				"internal/fakehttp/list.go":   `import _ "example.com/m/internal/vendors"`,
+				"internal/wire/list.go":       `import _ "example.com/m/internal/vendors"`,
+				"internal/vendors/vendors.go": `import ( _ "example.com/m/userapi/provision"; _ "example.com/m/examples/hello"; _ "github.com/stretchr/testify/assert" )`,
 			},
 			want: []string{
 				"internal/archtest/rules.go:1: imports example.com/m/userapi: internal/archtest imports nothing of this module",
+				"internal/fakehttp/list.go:1: imports example.com/m/internal/vendors: internal/fakehttp imports userapi, userapi/userapitest and internal/*",
 				"internal/fakehttp/server.go:1: imports example.com/m/acme: internal/fakehttp imports userapi, userapi/userapitest and internal/*",
-				"internal/provider/error.go:1: imports example.com/m/internal/fakehttp: internal/* imports userapi and internal/* without internal/fakehttp",
-				"internal/transport/call.go:1: imports example.com/m/userapi/userapitest: internal/* imports userapi and internal/* without internal/fakehttp",
-				"internal/wire/wire.go:1: imports example.com/m/acme: internal/* imports userapi and internal/* without internal/fakehttp",
+				"internal/provider/error.go:1: imports example.com/m/internal/fakehttp: internal/* imports userapi and internal/* without internal/fakehttp and internal/vendors",
+				"internal/transport/call.go:1: imports example.com/m/userapi/userapitest: internal/* imports userapi and internal/* without internal/fakehttp and internal/vendors",
+				"internal/vendors/vendors.go:1: imports example.com/m/userapi/provision: internal/vendors imports the vendors",
+				"internal/vendors/vendors.go:1: imports example.com/m/examples/hello: internal/vendors imports the vendors",
+				"internal/vendors/vendors.go:1: imports github.com/stretchr/testify/assert: testify may stand in _test.go files alone",
+				"internal/wire/list.go:1: imports example.com/m/internal/vendors: internal/* imports userapi and internal/* without internal/fakehttp and internal/vendors",
+				"internal/wire/wire.go:1: imports example.com/m/acme: internal/* imports userapi and internal/* without internal/fakehttp and internal/vendors",
 			},
 		},
 		{
@@ -132,12 +178,16 @@ func TestRules(t *testing.T) {
 				"acme/client.go": `import _ "example.com/m/bravo"`,
 				"acme/fake.go":   `import _ "example.com/m/internal/fakehttp"`,
 				"acme/self.go":   `import _ "example.com/m/acme/acmetest"`,
+				"acme/list.go":   `import _ "example.com/m/internal/vendors"`,
 				"bravo/suite.go": `import _ "example.com/m/userapi/userapitest"`,
+				"bravo/sign.go":  `import _ "example.com/m/userapi/provision"`,
 			},
 			want: []string{
 				"acme/client.go:1: imports example.com/m/bravo: a vendor imports userapi",
 				"acme/fake.go:1: imports example.com/m/internal/fakehttp: a vendor imports userapi",
+				"acme/list.go:1: imports example.com/m/internal/vendors: a vendor imports userapi",
 				"acme/self.go:1: imports example.com/m/acme/acmetest: a vendor imports userapi",
+				"bravo/sign.go:1: imports example.com/m/userapi/provision: a vendor imports userapi",
 				"bravo/suite.go:1: imports example.com/m/userapi/userapitest: a vendor imports userapi",
 			},
 		},
@@ -186,6 +236,10 @@ func TestRules(t *testing.T) {
 				"acme/f.go":             `import _ "example.com/other"`,
 				"acme/g_test.go":        `import _ "example.com/other"`,
 				"acme/h.go":             `import . "strings"`,
+				"acme/i.go":             `import _ "io/ioutil"`,
+				"acme/j_test.go":        `import _ "math/rand"`,
+				"acme/k.go":             `import _ "github.com/pkg/errors"`,
+				"acme/l.go":             `import _ "math/rand/v2"`,
 				"internal/wire/wire.go": `import _ "github.com/golang-jwt/jwt/v5"`,
 			},
 			want: []string{
@@ -196,6 +250,9 @@ func TestRules(t *testing.T) {
 				"acme/f.go:1: imports example.com/other: not on the list of dependencies",
 				"acme/g_test.go:1: imports example.com/other: not on the list of dependencies",
 				"acme/h.go:1: imports strings: an import into the file's own names hides",
+				"acme/i.go:1: imports io/ioutil: use io and os",
+				"acme/j_test.go:1: imports math/rand: use math/rand/v2",
+				"acme/k.go:1: imports github.com/pkg/errors: not on the list of dependencies",
 				"internal/wire/wire.go:1: imports github.com/golang-jwt/jwt/v5: it may stand in mixin and mixin/mixintest alone",
 			},
 		},

@@ -30,13 +30,17 @@ type role struct {
 	may  func(imported string) bool
 }
 
-// roleOf finds a folder's role by its place. A folder at the root that has no other
-// role is a vendor: a new one needs no change here.
-func roleOf(dir string) (role, bool) {
+// vendorOf finds the vendor that a folder is, or is the fake of, by its place. A folder
+// at the root that has no other role is a vendor: a new one needs no change here.
+func vendorOf(dir string) (vendor string, ok bool) {
 	vendor, below, _ := strings.Cut(dir, "/")
+	return vendor, !within(dir, ".", "userapi", "internal", "examples", "tools") && (below == "" || below == vendor+"test")
+}
+
+// roleOf finds a folder's role by its place.
+func roleOf(dir string) (role, bool) {
+	vendor, isVendor := vendorOf(dir)
 	switch {
-	case dir == ".":
-		return role{}, false
 	case dir == "userapi" || dir == "userapi/lenient":
 		return role{dir + " imports the standard library alone", nothing}, true
 	case within(dir, "userapi/provision"):
@@ -51,41 +55,54 @@ func roleOf(dir string) (role, bool) {
 		}, true
 	case dir == "internal/archtest":
 		return role{"internal/archtest imports nothing of this module", nothing}, true
+	case dir == "internal/vendors":
+		return role{
+			"internal/vendors imports the vendors, their fakes, userapi, userapi/userapitest and internal/*",
+			func(imported string) bool {
+				_, vendor := vendorOf(imported)
+				return vendor || imported == "userapi" || imported == "userapi/userapitest" || within(imported, "internal")
+			},
+		}, true
 	case dir == "internal/fakehttp":
 		return role{
-			"internal/fakehttp imports userapi, userapi/userapitest and internal/*",
+			"internal/fakehttp imports userapi, userapi/userapitest and internal/* without internal/vendors",
 			func(imported string) bool {
-				return imported == "userapi" || imported == "userapi/userapitest" || within(imported, "internal")
+				return imported == "userapi" || imported == "userapi/userapitest" || within(imported, "internal") && imported != "internal/vendors"
 			},
 		}, true
 	case within(dir, "internal"):
-		return role{"internal/* imports userapi and internal/* without internal/fakehttp", shared}, true
+		return role{"internal/* imports userapi and internal/* without internal/fakehttp and internal/vendors", shared}, true
 	case within(dir, "examples"):
 		return role{
 			"an example imports what its reader can import, so nothing of internal",
 			func(imported string) bool { return !within(imported, "internal") },
 		}, true
-	case vendor == "userapi" || vendor == "tools":
+	case !isVendor:
 		return role{}, false
-	case below == "":
-		return role{"a vendor imports userapi and internal/* without internal/fakehttp, and no other vendor", shared}, true
-	case below == vendor+"test":
-		return role{
-			"a vendor's fake imports its vendor, userapi, userapi/userapitest, internal/fakehttp, internal/uuid and internal/wire",
-			func(imported string) bool {
-				return slices.Contains([]string{
-					vendor, "userapi", "userapi/userapitest", "internal/fakehttp", "internal/uuid", "internal/wire",
-				}, imported)
-			},
-		}, true
+	case dir == vendor:
+		return role{"a vendor imports userapi and internal/* without internal/fakehttp and internal/vendors, and no other vendor", shared}, true
 	}
-	return role{}, false
+	return role{
+		"a vendor's fake imports its vendor, userapi, userapi/userapitest, internal/fakehttp, internal/uuid and internal/wire",
+		func(imported string) bool {
+			return slices.Contains([]string{
+				vendor, "userapi", "userapi/userapitest", "internal/fakehttp", "internal/uuid", "internal/wire",
+			}, imported)
+		},
+	}, true
+}
+
+// replaced are packages of the standard library that a better one stands for.
+var replaced = map[string]string{
+	"io/ioutil": "use io and os",
+	"math/rand": "use math/rand/v2, or crypto/rand for what must not be guessed",
 }
 
 func nothing(string) bool { return false }
 
 func shared(imported string) bool {
-	return imported == "userapi" || imported == "userapi/lenient" || within(imported, "internal") && !within(imported, "internal/fakehttp")
+	return imported == "userapi" || imported == "userapi/lenient" ||
+		within(imported, "internal") && !within(imported, "internal/fakehttp", "internal/vendors")
 }
 
 // checkImports finds what imports against the roles, third-party code where it may
@@ -117,7 +134,7 @@ func forbidden(t *tree, f *file, r role, spec *ast.ImportSpec) (why string) {
 		return "an import into the file's own names hides where a name comes from"
 	}
 	if standard(imported) {
-		return ""
+		return replaced[imported]
 	}
 	if dir, ok := t.ours(imported); ok {
 		if f.test || r.may(dir) {

@@ -81,10 +81,14 @@ func untuned() *http.Transport { return &http.Transport{ForceAttemptHTTP2: true}
 // were opened once the pool was warm.
 func BenchmarkLoopback(b *testing.B) {
 	for _, proto := range []string{"http1", "http2"} {
-		for _, v := range vendors {
+		for _, v := range benches(b) {
 			for _, way := range []string{"untuned", "raw", "enlist"} {
-				b.Run(proto+"/"+v.name+"/"+way, func(b *testing.B) {
-					url, conns := serve(b, v.reply, proto == "http2")
+				b.Run(proto+"/"+v.Name+"/"+way, func(b *testing.B) {
+					reply := v.Reply
+					if way == "enlist" {
+						reply = v.RealReply()
+					}
+					url, conns := serve(b, reply, proto == "http2")
 					run(b, v.over(b, way, url), conns)
 				})
 			}
@@ -93,12 +97,12 @@ func BenchmarkLoopback(b *testing.B) {
 }
 
 // over returns the function that creates one user.
-func (v *vendor) over(b *testing.B, way, url string) func() error {
+func (v *bench) over(b *testing.B, way, url string) func() error {
 	if way == "enlist" {
 		c := v.client(b, userapi.HTTPOptions{BaseURL: url})
 		b.Cleanup(c.(interface{ CloseIdleConnections() }).CloseIdleConnections)
 		return func() error {
-			req := v.request
+			req := v.Request
 			if v.next != nil {
 				req = v.next()
 			}

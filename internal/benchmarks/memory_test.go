@@ -9,17 +9,17 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// ways are the three ways to create a user at a vendor, over a RoundTripper.
-func (v *vendor) ways(tb testing.TB, rt http.RoundTripper, url string) map[string]func() error {
+// ways are the three ways to create a user at a vendor, in memory.
+func (b *bench) ways(tb testing.TB) map[string]func() error {
 	ctx := tb.Context()
-	hc := &http.Client{Transport: rt}
-	rc := resty.NewWithClient(&http.Client{Transport: rt})
-	c := v.client(tb, userapi.HTTPOptions{BaseURL: url, HTTPClient: hc})
+	plain := &http.Client{Transport: &canned{[]byte(b.Reply)}}
+	rc := resty.NewWithClient(&http.Client{Transport: plain.Transport})
+	c := b.client(tb, userapi.HTTPOptions{BaseURL: host, HTTPClient: &http.Client{Transport: &canned{[]byte(b.RealReply())}}})
 	return map[string]func() error{
-		"raw":   func() error { return v.plain.raw(ctx, hc, url) },
-		"resty": func() error { return v.plain.resty(ctx, rc, url) },
+		"raw":   func() error { return b.plain.raw(ctx, plain, host) },
+		"resty": func() error { return b.plain.resty(ctx, rc, host) },
 		"enlist": func() error {
-			_, err := c.CreateUser(ctx, v.request)
+			_, err := c.CreateUser(ctx, b.Request)
 			return err
 		},
 	}
@@ -28,10 +28,10 @@ func (v *vendor) ways(tb testing.TB, rt http.RoundTripper, url string) map[strin
 // BenchmarkMemory creates users over a RoundTripper in memory: what is left is the
 // work of the client itself, in time, bytes and allocations.
 func BenchmarkMemory(b *testing.B) {
-	for _, v := range vendors {
-		ways := v.ways(b, &canned{[]byte(v.reply)}, host)
+	for _, v := range benches(b) {
+		ways := v.ways(b)
 		for _, way := range []string{"raw", "resty", "enlist"} {
-			b.Run(v.name+"/"+way, func(b *testing.B) {
+			b.Run(v.Name+"/"+way, func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					if err := ways[way](); err != nil {

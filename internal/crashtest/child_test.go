@@ -17,12 +17,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/enlist-go/enlist/fusionauth"
 	"github.com/enlist-go/enlist/mixin"
-	"github.com/enlist-go/enlist/quickblox"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
-	"github.com/enlist-go/enlist/usercom"
 )
 
 // childVariable makes TestChild carry out the job that stands on its standard input.
@@ -139,15 +136,19 @@ func (c *child) creators() (map[string]userapi.Creator, error) {
 			Retry: userapi.RetryPolicy{MaxAttempts: 2, BaseWait: time.Millisecond, MaxWait: 4 * time.Millisecond, Jitter: -1},
 		}
 	}
+	all := map[string]userapi.Creator{}
+	for _, v := range targetVendors {
+		var err error
+		if all[v.Name], err = v.New(opts(v.Name)); err != nil {
+			return nil, err
+		}
+	}
 	ks, err := mixin.ParseKeystore(c.Keystore)
 	if err != nil {
 		return nil, err
 	}
-	w, errW := mixin.New(mixin.Config{Keystore: ks, SessionKeys: mixin.KeyDir(c.KeyDir), HTTP: opts(wallet)})
-	q, errQ := quickblox.New(quickblox.Config{APIKey: chatKey, HTTP: opts(chat)})
-	f, errF := fusionauth.New(fusionauth.Config{APIKey: idpKey, HTTP: opts(idp)})
-	u, errU := usercom.New(usercom.Config{APIKey: crmKey, HTTP: opts(crm)})
-	return map[string]userapi.Creator{wallet: w, chat: q, idp: f, crm: u}, errors.Join(errW, errQ, errF, errU)
+	all[wallet], err = mixin.New(mixin.Config{Keystore: ks, SessionKeys: mixin.KeyDir(c.KeyDir), HTTP: opts(wallet)})
+	return all, err
 }
 
 // work does the job.
@@ -312,7 +313,7 @@ func (c *child) create(ctx context.Context, n signUp) {
 	alone, begun := c.resumed.Load() && !n.contended(), time.Now()
 	results, _ := c.p.CreateUser(ctx, n.request())
 	c.claim(results, alone, begun, time.Now())
-	if len(results) != len(targetNames) {
+	if len(results) != len(targetVendors) {
 		c.print(line{Broken: fmt.Sprintf("CreateUser of %s: %d results", n.key(), len(results))})
 	}
 }
@@ -321,7 +322,7 @@ func (c *child) undo(ctx context.Context, n signUp) {
 	alone, begun := c.resumed.Load() && !n.contended(), time.Now()
 	results, err := c.p.Undo(ctx, n.key())
 	c.claim(results, alone, begun, time.Now())
-	if len(results) != len(targetNames) && !errors.Is(err, userapi.ErrNotFound) {
+	if len(results) != len(targetVendors) && !errors.Is(err, userapi.ErrNotFound) {
 		c.print(line{Broken: fmt.Sprintf("Undo of %s: %d results", n.key(), len(results))})
 	}
 }

@@ -1,5 +1,5 @@
 // Package crashtest holds the promise of userapi/provision against kill -9: a process
-// that provisions sign-ups at all four vendors, on a ledger in a file, is killed again
+// that provisions sign-ups at all vendors, on a ledger in a file, is killed again
 // and again in the middle of its work, while the vendors fail at random. The vendors'
 // fakes outlive it and hold the truth. At the end each record of the ledger, and each
 // result that the process was given, is compared with what the vendors have. See

@@ -31,11 +31,11 @@ func (v *vendor) fault(rnd *rand.Rand, op userapitest.Operation) userapitest.Fau
 		// Not before the request is read: then the fake does not see the client leave.
 		f.Do, f.When = userapitest.Stall, moments[1+rnd.IntN(2)]
 	case n < 75:
-		f.Status, f.Header, f.Body = v.refused, header, []byte(v.refusal)
+		f.Status, f.Header, f.Body = v.Replies["429"].Status, header, []byte(v.Replies["429"].Body)
 		f.When = userapitest.BeforeCommit
 	default:
 		f.Status = []int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable}[rnd.IntN(3)]
-		f.Header, f.Body = header, []byte(v.outage)
+		f.Header, f.Body = header, []byte(v.Replies["5xx"].Body)
 	}
 	if op == userapitest.Delete && f.Do != userapitest.Truncate {
 		f.When = userapitest.BeforeCommit // else it is done, and the next one finds nobody
@@ -54,6 +54,6 @@ const (
 func (v *vendor) down(op userapitest.Operation) userapitest.Fault {
 	return userapitest.Fault{
 		On: op, When: userapitest.BeforeCommit, Status: http.StatusServiceUnavailable,
-		Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(v.outage),
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(v.Replies["5xx"].Body),
 	}
 }

@@ -181,7 +181,7 @@ func (r *run) plan() plan {
 			p.when = answered
 		}
 		if n(3) > 0 {
-			p.target, p.count = targetNames[n(len(targetNames))], 1+n(5)
+			p.target, p.count = targetVendors[n(len(targetVendors))].Name, 1+n(5)
 		}
 		if n(3) == 0 {
 			p.anyOp, p.op, p.count = false, userapitest.Create, 1+n(3)
@@ -350,10 +350,10 @@ func (r *run) happens(v *vendor, when moment, op userapitest.Operation) {
 	r.mu.Unlock()
 	if fault != nil {
 		v.faults.Add(1)
-		v.inject(*fault)
+		v.fake.Inject(*fault)
 	}
 	if p != nil {
-		r.moment(p, when, v.target, op)
+		r.moment(p, when, v.Name, op)
 	}
 }
 
@@ -431,5 +431,5 @@ func (r *run) faults() int {
 }
 
 func (r *run) vendor(target string) *vendor {
-	return r.vendors[slices.IndexFunc(r.vendors, func(v *vendor) bool { return v.target == target })]
+	return r.vendors[slices.IndexFunc(r.vendors, func(v *vendor) bool { return v.Name == target })]
 }

@@ -2,25 +2,38 @@ package crashtest_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/enlist-go/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// The targets, in their order.
+// The vendors of which more is asked than of others.
 const (
-	idp    = "idp"
-	chat   = "chat"
-	crm    = "crm"
-	wallet = "wallet"
+	idp    = "fusionauth"
+	chat   = "quickblox"
+	crm    = "usercom" // whose users have the idp's id
+	wallet = "mixin"   // which cannot be asked, and keeps session keys
 )
+
+// targetVendors are the vendors, each in one of its ways, as the ledger sorts them.
+var targetVendors = func() (all []*vendors.Vendor) {
+	for _, v := range vendors.All() {
+		if v.Name == v.Package {
+			all = append(all, v)
+		}
+	}
+	slices.SortFunc(all, func(a, b *vendors.Vendor) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}()
 
 // planted is in every text and secret of a request but the phone number, which begins
 // with plantedPhone.
 const (
-	planted      = "pLanTed"
+	planted      = vendors.Planted
 	plantedPhone = "+48500"
 )
 
@@ -53,7 +66,7 @@ func (n signUp) hasty() bool  { return n%10 == 7 } // which begins while it is c
 func (n signUp) again() bool  { return n%5 == 3 }  // CreateUser is called once more
 
 // keyed reports whether the sign-up has a key of the caller's at the chat. Without one
-// its user can be found by matching alone, and then is not deleted.
+// its user can be found by matching alone.
 func (n signUp) keyed() bool { return n%3 == 0 }
 
 // barred reports whether a stranger has the sign-up's name at the chat.
@@ -86,49 +99,57 @@ func (n signUp) chatID() string { return strconv.Itoa(471100 + int(n)) }
 
 // targets returns the targets with their creators.
 func targets(creators map[string]userapi.Creator) []provision.Target {
-	return []provision.Target{
-		{Name: crm, Creator: creators[crm], After: []string{idp}, Map: func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
-			req.ExternalID = users[idp].ID
-			return req
-		}},
-		{Name: wallet, Creator: creators[wallet]},
-		{Name: idp, Creator: creators[idp]},
-		{Name: chat, Creator: creators[chat], Map: func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest {
-			if n := numbered(req.IdempotencyKey); n.keyed() {
-				req.ExternalID = n.chatID()
+	all := make([]provision.Target, 0, len(targetVendors))
+	for _, v := range slices.Backward(targetVendors) { // the crm before the idp
+		target := provision.Target{Name: v.Name, Creator: creators[v.Name]}
+		switch v.Name {
+		case crm:
+			target.After = []string{idp}
+			target.Map = func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
+				req.ExternalID = users[idp].ID
+				return req
 			}
-			return req
-		}},
+		case chat:
+			target.Map = func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest {
+				if n := numbered(req.IdempotencyKey); n.keyed() {
+					req.ExternalID = n.chatID()
+				}
+				return req
+			}
+		}
+		all = append(all, target)
 	}
+	return all
 }
 
-// targetNames are the targets' names, as the ledger sorts them.
-var targetNames = []string{chat, crm, idp, wallet}
+// vendorOf finds the vendor of a target.
+func vendorOf(target string) *vendors.Vendor {
+	return targetVendors[slices.IndexFunc(targetVendors, func(v *vendors.Vendor) bool { return v.Name == target })]
+}
 
-// settled reports whether nothing is left to do of a sign-up that a program can do. Of
-// what became of a create at the wallet nobody can be asked.
+// settled reports whether nothing is left to do of a sign-up that a program can do.
 func (n signUp) settled(records []provision.Record) bool {
-	if len(records) != len(targetNames) {
+	return len(records) == len(targetVendors) && !slices.ContainsFunc(records, func(r provision.Record) bool { return !n.settledAt(r) })
+}
+
+// settledAt is the same at one target. At some nobody can be asked what became of a
+// create, and at some no user is deleted.
+func (n signUp) settledAt(r provision.Record) bool {
+	switch {
+	case r.State == provision.StateUnknown && vendorOf(r.Target).Looks == 0:
+		return true
+	case r.Target == chat && n.barred() && !n.undone():
+		return r.State == provision.StateRejected && r.Kind == userapi.KindConflict
+	case r.State == provision.StateUndone:
+		return true
+	case !r.State.HasUser() || r.Unfinished && !n.undone():
 		return false
 	}
-	for _, r := range records {
-		switch {
-		case r.Target == wallet && r.State == provision.StateUnknown:
-		case r.Target == chat && n.barred() && !n.undone():
-			if r.State != provision.StateRejected || r.Kind != userapi.KindConflict {
-				return false
-			}
-		case r.State == provision.StateUndone:
-		case !r.State.HasUser() || r.Unfinished && !n.undone():
-			return false
-		case n.undone() && r.Target != wallet && !n.keeps(r):
-			return false
-		}
-	}
-	return true
+	return !n.undone() || n.keeps(r) || !vendors.Can[userapi.Deleter](vendorOf(r.Target))
 }
 
-// keeps reports whether a user is one that Undo must not touch.
+// keeps reports whether a user is one that Undo must not touch: it was found by matching
+// alone.
 func (n signUp) keeps(r provision.Record) bool {
-	return r.Target == chat && r.State == provision.StateRecovered && r.Proof == userapi.ProofMatch
+	return r.State == provision.StateRecovered && r.Proof == userapi.ProofMatch
 }

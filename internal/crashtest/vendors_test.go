@@ -1,10 +1,9 @@
 package crashtest_test
 
 import (
+	"cmp"
 	"context"
 	"net"
-	"net/http"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,28 +11,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
+	"github.com/enlist-go/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/mixin/mixintest"
-	"github.com/enlist-go/enlist/quickblox"
-	"github.com/enlist-go/enlist/quickblox/quickbloxtest"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/userapitest"
-	"github.com/enlist-go/enlist/usercom/usercomtest"
-)
-
-// The vendors' keys.
-const (
-	chatKey = planted + "-chat-key-0123456789"
-	idpKey  = planted + "-idp-key-0123456789"
-	crmKey  = planted + "0123456789" + planted + "0123456789" + planted + "0123456789abcdefghijklm"
 )
 
 // A user is one that a vendor has.
 type user struct {
 	id, key string
-	// owner is the idp's id of the person, attribute what the second step sets, session
-	// the public half of the session key, and sessionID its id: each where the vendor has
-	// such.
+	// owner is the caller's id of the person, at the crm the idp's; attribute what the
+	// second step sets; session the public half of the session key, and sessionID its id:
+	// each where the vendor has such.
 	owner, attribute, session, sessionID string
 }
 
@@ -47,13 +36,8 @@ type past struct {
 
 // A vendor is a fake with its history, which outlives the processes that are killed.
 type vendor struct {
-	target string
-	url    string
-	users  func() []user
-	inject func(userapitest.Fault)
-	// refusal and outage are bodies of the vendor's own, for a 429 and a 5xx.
-	refusal, outage string
-	refused         int // the status of the former
+	*vendors.Vendor
+	fake *vendors.Fake
 
 	requests, faults atomic.Int64
 	busy             atomic.Int64 // requests that are being carried out
@@ -80,8 +64,8 @@ func (v *vendor) arrived(op userapitest.Operation, begin []byte) (late time.Dura
 	}
 	v.on(v, arrived, op)
 	// Of what is undone a create that is late would be one too many: Patience is for that,
-	// and bounds it. The wallet cannot be asked anyway.
-	if op != userapitest.Create || key == "" || numbered(key).undone() || v.target == wallet || v.requests.Load()%7 > 0 {
+	// and bounds it. Who cannot be asked is not asked early.
+	if op != userapitest.Create || key == "" || numbered(key).undone() || v.Looks == 0 || v.requests.Load()%7 > 0 {
 		return 0
 	}
 	return lateness
@@ -153,55 +137,43 @@ func (v *vendor) listen(t *testing.T) net.Listener {
 	return tap{Listener: l, arrived: v.arrived, answered: v.answered}
 }
 
-// startVendors starts the four fakes. The job gets what their clients need.
+// startVendors starts the fakes, and at the chat strangers who have been there for an
+// hour and have names that sign-ups want. The job gets what the clients need.
 func startVendors(t *testing.T, count int, on func(*vendor, moment, userapitest.Operation), closed func(key string) bool) ([]*vendor, *job) {
 	t.Helper()
 	j := &job{URLs: map[string]string{}}
-	start := func(target, refusal, outage string, begin func(v *vendor, o userapitest.ServerOptions) string) *vendor {
-		v := &vendor{target: target, refusal: refusal, outage: outage, refused: http.StatusTooManyRequests, on: on, closed: closed, past: map[string]*past{}, strangers: map[string]bool{}}
-		v.url = begin(v, userapitest.ServerOptions{Listener: v.listen(t)})
-		j.URLs[target] = v.url
-		return v
+	var all []*vendor
+	var early atomic.Bool
+	now := func() time.Time {
+		if early.Load() {
+			return time.Now().Add(-time.Hour)
+		}
+		return time.Now()
 	}
-	all := []*vendor{
-		start(chat, `{"errors":["Too many requests"]}`, `{"errors":["try again later"]}`, func(v *vendor, o userapitest.ServerOptions) string { return startChat(t, v, o, count) }),
-		start(crm, `{"detail":"Request was throttled. Expected available in 1 second."}`, `{"detail":"A server error occurred."}`, func(v *vendor, o userapitest.ServerOptions) string {
-			s := usercomtest.NewServer(t, usercomtest.WithHTTP(o), usercomtest.WithAPIKey(crmKey))
-			v.inject = s.Inject
-			v.users = func() (all []user) {
-				for _, u := range s.Users() {
-					all = append(all, user{id: strconv.FormatInt(u.ID, 10), key: keyIn(u.Email), owner: u.UserID, attribute: string(u.Attributes[attribute])})
+	for _, of := range targetVendors {
+		v := &vendor{Vendor: of, on: on, closed: closed, past: map[string]*past{}, strangers: map[string]bool{}}
+		var err error
+		v.fake, err = of.Start(userapitest.ServerOptions{Listener: v.listen(t), Now: now})
+		require.NoError(t, err)
+		t.Cleanup(v.fake.Close)
+		j.URLs[v.Name] = v.fake.URL()
+		if v.Name == chat {
+			early.Store(true)
+			c, err := of.New(userapi.HTTPOptions{BaseURL: v.fake.URL()})
+			require.NoError(t, err)
+			for n := range signUp(count) {
+				if n.barred() {
+					u, err := c.CreateUser(context.Background(), userapi.CreateUserRequest{Username: n.request().Username, Password: "a stranger's"})
+					require.NoError(t, err)
+					v.strangers[u.ID] = true
 				}
-				return all
 			}
-			return s.URL()
-		}),
-		start(idp, `{"fieldErrors":{},"generalErrors":[{"code":"[RateLimitedException]","message":"It failed."}]}`,
-			`{"fieldErrors":{},"generalErrors":[{"code":"[Exception]","message":"It failed."}]}`, func(v *vendor, o userapitest.ServerOptions) string {
-				s := fusionauthtest.NewServer(t, fusionauthtest.WithHTTP(o), fusionauthtest.WithAPIKey(idpKey))
-				v.inject = s.Inject
-				v.users = func() (all []user) {
-					for _, u := range s.Users() {
-						all = append(all, user{id: u.ID, key: keyIn(u.Email)})
-					}
-					return all
-				}
-				return s.URL()
-			}),
-		start(wallet, `{"error":{"status":202,"code":429,"description":"Too many requests."}}`,
-			`{"error":{"status":500,"code":500,"description":"Internal Server Error."}}`, func(v *vendor, o userapitest.ServerOptions) string {
-				s := mixintest.NewServer(t, mixintest.WithHTTP(o))
-				v.refused = http.StatusAccepted // as Mixin does
-				v.inject = s.Inject
-				v.users = func() (all []user) {
-					for _, u := range s.Users() {
-						all = append(all, user{id: u.UserID, key: keyIn(u.FullName), session: u.SessionSecret, sessionID: u.SessionID})
-					}
-					return all
-				}
-				j.Keystore = s.KeystoreJSON()
-				return s.URL()
-			}),
+			early.Store(false)
+		}
+		if v.Name == wallet {
+			j.Keystore = v.fake.Server.(*mixintest.Server).KeystoreJSON()
+		}
+		all = append(all, v)
 	}
 	for _, v := range all {
 		v.live.Store(true)
@@ -209,35 +181,17 @@ func startVendors(t *testing.T, count int, on func(*vendor, moment, userapitest.
 	return all, j
 }
 
-// startChat starts the chat's fake, with strangers who have been there for an hour and
-// have names that sign-ups want.
-func startChat(t *testing.T, v *vendor, o userapitest.ServerOptions, count int) string {
-	t.Helper()
-	var early atomic.Bool
-	o.Now = func() time.Time {
-		if early.Load() {
-			return time.Now().Add(-time.Hour)
+// users returns the users that the vendor has.
+func (v *vendor) users() (all []user) {
+	for _, u := range v.fake.Users() {
+		was := user{id: u.ID, owner: u.Keys["ExternalID"], attribute: string(u.Attributes[attribute])}
+		for _, text := range u.Keys {
+			was.key = cmp.Or(keyIn(text), was.key)
 		}
-		return time.Now()
-	}
-	s := quickbloxtest.NewServer(t, quickbloxtest.WithHTTP(o), quickbloxtest.WithAPIKey(chatKey))
-	v.inject = s.Inject
-	v.users = func() (all []user) {
-		for _, u := range s.Users() {
-			all = append(all, user{id: strconv.FormatInt(u.ID, 10), key: keyIn(u.Login)})
+		if m, ok := u.Native.(mixintest.User); ok {
+			was.session, was.sessionID = m.SessionSecret, m.SessionID
 		}
-		return all
+		all = append(all, was)
 	}
-	early.Store(true)
-	c, err := quickblox.New(s.Config())
-	require.NoError(t, err)
-	for n := range signUp(count) {
-		if n.barred() {
-			u, err := c.CreateUser(context.Background(), userapi.CreateUserRequest{Username: n.request().Username, Password: "a stranger's"})
-			require.NoError(t, err)
-			v.strangers[u.ID] = true
-		}
-	}
-	early.Store(false)
-	return s.URL()
+	return all
 }

@@ -49,7 +49,7 @@ func (v *verdict) varying(r *run) string {
 	for _, vendor := range r.vendors {
 		requests += vendor.requests.Load()
 	}
-	return fmt.Sprintf("unknown: %d, all at Mixin %v; %d requests, %d faults, %d undone, %d decided, %d claims, %d kills in the middle of work",
+	return fmt.Sprintf("unknown: %d, at Mixin %v; %d requests, %d faults, %d undone, %d decided, %d claims, %d kills in the middle of work",
 		v.unknown, v.keyFiles, requests, r.faults(), v.undone, v.decided, len(r.claims), r.inWork)
 }
 
@@ -70,10 +70,10 @@ func (r *run) judge(t *testing.T) *verdict {
 	t.Helper()
 	v := &verdict{keyFiles: map[mixin.KeyFileState]int{}, users: map[string]map[string][]user{}, history: map[string]map[string]past{}}
 	for _, vendor := range r.vendors {
-		v.history[vendor.target], v.users[vendor.target] = vendor.history(), map[string][]user{}
+		v.history[vendor.Name], v.users[vendor.Name] = vendor.history(), map[string][]user{}
 		for _, u := range vendor.users() {
 			if !vendor.strangers[u.id] {
-				v.users[vendor.target][u.key] = append(v.users[vendor.target][u.key], u)
+				v.users[vendor.Name][u.key] = append(v.users[vendor.Name][u.key], u)
 			}
 		}
 	}
@@ -91,11 +91,11 @@ func (r *run) judge(t *testing.T) *verdict {
 		for _, rec := range of {
 			records[[2]string{rec.Key, rec.Target}] = rec
 		}
-		for _, target := range targetNames {
-			if rec, ok := recordOf(of, target); ok {
+		for _, vendor := range targetVendors {
+			if rec, ok := recordOf(of, vendor.Name); ok {
 				v.record(r, n, rec)
 			} else {
-				v.fault(&v.lost, "LOST: the ledger has nothing of %s at %s", n.key(), target)
+				v.fault(&v.lost, "LOST: the ledger has nothing of %s at %s", n.key(), vendor.Name)
 			}
 		}
 		if rec, _ := recordOf(of, idp); rec.State == provision.StateUndone {
@@ -109,7 +109,7 @@ func (r *run) judge(t *testing.T) *verdict {
 	}
 	for _, vendor := range r.vendors {
 		if n := vendor.late.Load(); n > 0 {
-			v.fault(&v.wrong, "FALSE: %d creates at %s of what was undone", n, vendor.target)
+			v.fault(&v.wrong, "FALSE: %d creates at %s of what was undone", n, vendor.Name)
 		}
 		v.strangers(vendor)
 	}
@@ -138,7 +138,7 @@ func (v *verdict) record(r *run, n signUp, rec provision.Record) {
 	if rec.Decided {
 		v.decided++
 	}
-	if !n.settled([]provision.Record{rec, rec, rec, rec}) {
+	if !n.settledAt(rec) {
 		v.fault(&v.wrong, "NOT SETTLED: %s", is)
 	}
 	switch {
@@ -151,6 +151,9 @@ func (v *verdict) record(r *run, n signUp, rec provision.Record) {
 		}
 	case rec.State == provision.StateUnknown:
 		v.unknown++
+		if rec.Target != wallet {
+			return
+		}
 		f, err := mixin.KeyDir(r.job.KeyDir).Load(rec.Key)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			v.fault(&v.wrong, "the key file of %s: %v", rec.Key, err)
@@ -206,11 +209,11 @@ func (v *verdict) strangers(vendor *vendor) {
 		case vendor.strangers[u.id]:
 			left++
 		case u.key == "":
-			v.fault(&v.lost, "LOST: %s at %s is nobody's", u.id, vendor.target)
+			v.fault(&v.lost, "LOST: %s at %s is nobody's", u.id, vendor.Name)
 		}
 	}
 	if left != len(vendor.strangers) {
-		v.fault(&v.lost, "LOST: of %d strangers at %s %d are left", len(vendor.strangers), vendor.target, left)
+		v.fault(&v.lost, "LOST: of %d strangers at %s %d are left", len(vendor.strangers), vendor.Name, left)
 	}
 }
 

@@ -3,15 +3,16 @@ package faultmatrix_test
 import (
 	"context"
 	"errors"
-	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http2"
 
+	"github.com/enlist-go/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
@@ -28,7 +29,7 @@ type fault struct {
 	warm, seeded bool
 	// other is a user whose request was carried out before, by somebody else: just now
 	// or, with seeded, an hour ago.
-	other func(v *vendor) userapi.CreateUserRequest
+	other func(v *vendors.Vendor) userapi.CreateUserRequest
 	// silent: User.com updates the user of a taken user_id in silence.
 	silent bool
 	// impatient: the create's client waits for stall, and no longer.
@@ -48,12 +49,6 @@ type fault struct {
 
 // stall is how long an impatient client waits for an answer that does not come.
 const stall = 250 * time.Millisecond
-
-const (
-	noKeys    = "has no unique key"
-	noSession = "has no sessions"
-	noSkew    = "does not look at the clock of a create"
-)
 
 func inject(f userapitest.Fault) func(*rig) { return func(r *rig) { r.fake.Inject(f) } }
 
@@ -77,9 +72,9 @@ func jsonHeader(more ...string) http.Header {
 // answer has the vendor answer with one of its own replies.
 func answer(name string, when userapitest.Moment, times int, header ...string) func(*rig) {
 	return func(r *rig) {
-		own := r.vendor.replies[name]
+		own := r.vendor.Replies[name]
 		r.fake.Inject(userapitest.Fault{
-			When: when, Status: own.status, Header: jsonHeader(header...), Body: []byte(own.body), Times: times,
+			When: when, Status: own.Status, Header: jsonHeader(header...), Body: []byte(own.Body), Times: times,
 		})
 	}
 }
@@ -87,12 +82,12 @@ func answer(name string, when userapitest.Moment, times int, header ...string) f
 // status has the vendor, or what stands before it, answer with a status.
 func status(code int, html bool, when userapitest.Moment) func(*rig) {
 	return func(r *rig) {
-		f := userapitest.Fault{When: when, Status: code, Header: jsonHeader(), Body: []byte(r.vendor.replies["5xx"].body)}
-		if other, has := r.vendor.replies["504 of a proxy"]; has && code == http.StatusGatewayTimeout {
-			f.Body = []byte(other.body)
+		f := userapitest.Fault{When: when, Status: code, Header: jsonHeader(), Body: []byte(r.vendor.Replies["5xx"].Body)}
+		if other, has := r.vendor.Replies["504 of a proxy"]; has && code == http.StatusGatewayTimeout {
+			f.Body = []byte(other.Body)
 		}
 		if html {
-			f.Header, f.Body = http.Header{"Content-Type": {"text/html"}}, []byte(htmlPage)
+			f.Header, f.Body = http.Header{"Content-Type": {"text/html"}}, []byte(vendors.Page)
 		}
 		r.fake.Inject(f)
 	}
@@ -156,15 +151,19 @@ func onStream(name string, do frameAction) fault {
 	return fault{name: name, framer: true, arm: func(r *rig) { r.framer.arm(do) }}
 }
 
-func without(vendors []*vendor, why string, but ...string) map[string]string {
+// only says why all vendors but some cannot have a fault.
+func only(all []*vendors.Vendor, can func(*vendors.Vendor) bool, why string) map[string]string {
 	cannot := map[string]string{}
-	for _, v := range vendors {
-		cannot[v.name] = why
-	}
-	for _, name := range but {
-		delete(cannot, name)
+	for _, v := range all {
+		if !can(v) {
+			cannot[v.Name] = why
+		}
 	}
 	return cannot
+}
+
+func replies(name string) func(*vendors.Vendor) bool {
+	return func(v *vendors.Vendor) bool { return v.Replies[name].Status != 0 }
 }
 
 // unseen hides from net/http's transport who asks, as a caller's RoundTripper may: no
@@ -233,7 +232,7 @@ func networkFaults() []fault {
 }
 
 // connectionFaults break the connection, on real sockets.
-func connectionFaults(all []*vendor) []fault {
+func connectionFaults(all []*vendors.Vendor) []fault {
 	const (
 		before = userapitest.BeforeCommit
 		after  = userapitest.AfterCommit
@@ -307,7 +306,7 @@ func http2Faults() []fault {
 }
 
 // replyFaults are answers that are no success, or look like one.
-func replyFaults(all []*vendor) []fault {
+func replyFaults(all []*vendors.Vendor) []fault {
 	const (
 		before = userapitest.BeforeCommit
 		after  = userapitest.AfterCommit
@@ -324,8 +323,8 @@ func replyFaults(all []*vendor) []fault {
 		{name: "success without id, after processing", arm: answer("no id", after, 1)},
 		{name: "201, empty", arm: says(201, jsonHeader(), "", before)},
 		{name: "201, empty, after processing", arm: says(201, jsonHeader(), "", after)},
-		{name: "200, HTML", arm: says(200, html, htmlPage, before)},
-		{name: "200, HTML, after processing", arm: says(200, html, htmlPage, after)},
+		{name: "200, HTML", arm: says(200, html, vendors.Page, before)},
+		{name: "200, HTML, after processing", arm: says(200, html, vendors.Page, after)},
 		{name: "204", arm: says(204, nil, "", before)},
 		{name: "204, after processing", arm: says(204, nil, "", after)},
 		{name: "body over the limit", edit: limit, arm: says(201, jsonHeader(), `{"padding":"`+strings.Repeat("x", 8<<10)+`"}`, after)},
@@ -353,8 +352,8 @@ func replyFaults(all []*vendor) []fault {
 		{name: "429 and a negative wait", arm: answer("429", before, 1, "Retry-After", "-5")},
 		{name: "429, for good", front: true, arm: func(r *rig) { r.front.armAlways(tooMany) }, disarm: func(r *rig) { r.front.arm() }},
 		{name: "503 before processing, for good", front: true, arm: func(r *rig) { r.front.armAlways(unavailable) }, disarm: func(r *rig) { r.front.arm() }},
-		{name: "webhook failed (504)", cannot: without(all, "has no such webhooks", "fusionauth"), arm: answer("webhook", before, 1)},
-		{name: "[retryableConflict]", cannot: without(all, "has no such code", "fusionauth"), arm: answer("retryable conflict", before, 1)},
+		{name: "webhook failed (504)", cannot: only(all, replies("webhook"), "has no such webhooks"), arm: answer("webhook", before, 1)},
+		{name: "[retryableConflict]", cannot: only(all, replies("retryable conflict"), "has no such code"), arm: answer("retryable conflict", before, 1)},
 	}
 	for _, code := range []int{408, 500, 502, 503, 504} {
 		for _, page := range []bool{false, true} {
@@ -371,29 +370,31 @@ func replyFaults(all []*vendor) []fault {
 }
 
 // vendorFaults are about keys, sessions, clocks and look-ups.
-func vendorFaults(all []*vendor) []fault {
+func vendorFaults(all []*vendors.Vendor) []fault {
 	lost := inject(userapitest.Fault{Do: userapitest.Reset, When: userapitest.AfterCommit})
 	// secondLost lets the first create be refused, and loses the reply to the second.
 	secondLost := func(r *rig) { r.front.arm(pass, resetProcessed) }
-	unique := map[string]string{"mixin": noKeys, "usercom-mail": "does not hold an e-mail address to be unique"}
-	attributes := without(all, "has no second step", "usercom", "usercom-mail")
-	silent := without(all, "does not update in silence", "usercom")
-	session := without(all, noSession, "quickblox-app")
-	asked := map[string]string{"mixin": "has nothing to look up by"}
+	unique := only(all, func(v *vendors.Vendor) bool { return len(v.Unique) > 0 }, "has no unique key")
+	attributes := only(all, vendors.Can[userapi.Finisher], "has no second step")
+	silent := only(all, func(v *vendors.Vendor) bool { return v.StartSilent != nil }, "refuses a taken id")
+	session := only(all, func(v *vendors.Vendor) bool { return v.Sessions }, "has no sessions")
+	skew := only(all, func(v *vendors.Vendor) bool { return v.Clock }, "does not look at the clock of a create")
+	asked := only(all, vendors.Can[userapi.Resolver], "has nothing to look up by")
+	answered := only(all, func(v *vendors.Vendor) bool { return v.Looks > 0 }, "does not answer look-ups")
 	lookup := func(name string, f userapitest.Fault) fault {
 		return fault{name: "lost, then look-ups " + name, cannot: asked, arm: also(lost, lookups(f))}
 	}
 	// missed makes look-ups miss for so many resolutions; a negative number for all.
 	missed := func(name string, resolutions int) fault {
-		f := fault{name: "lost, then look-ups miss " + name, cannot: maps.Clone(asked), arm: also(lost, func(r *rig) {
-			own, times := r.vendor.replies[absent], -1
+		f := fault{name: "lost, then look-ups miss " + name, cannot: asked, arm: also(lost, func(r *rig) {
+			own, times := r.vendor.Replies["absent"], -1
 			if resolutions > 0 {
-				times = resolutions * r.vendor.looks
+				times = resolutions * r.vendor.Looks
 			}
-			lookups(userapitest.Fault{When: userapitest.BeforeCommit, Status: own.status, Header: jsonHeader(), Body: []byte(own.body), Times: times})(r)
+			lookups(userapitest.Fault{When: userapitest.BeforeCommit, Status: own.Status, Header: jsonHeader(), Body: []byte(own.Body), Times: times})(r)
 		})}
 		if resolutions > 0 {
-			f.cannot["quickblox-app"] = "does not answer look-ups"
+			f.cannot = answered
 		}
 		return f
 	}
@@ -412,10 +413,10 @@ func vendorFaults(all []*vendor) []fault {
 		{name: "session refused three times", cannot: session, arm: inject(userapitest.Fault{
 			On: userapitest.Session, When: userapitest.BeforeCommit, Status: 503, Times: 3,
 		})},
-		{name: "clock 10 minutes ahead", cannot: without(all, noSkew, "mixin"), arm: clock(10 * time.Minute)},
-		{name: "clock 10 minutes behind", cannot: without(all, noSkew, "mixin"), arm: clock(-10 * time.Minute)},
-		{name: "clock 10 minutes ahead, and the second reply is lost", cannot: without(all, noSkew, "mixin"), front: true, arm: also(clock(10*time.Minute), secondLost)},
-		{name: "clock 2 hours ahead", cannot: without(all, noSkew, "quickblox-app"), arm: clock(2 * time.Hour)},
+		{name: "clock 10 minutes ahead", cannot: skew, arm: clock(10 * time.Minute)},
+		{name: "clock 10 minutes behind", cannot: skew, arm: clock(-10 * time.Minute)},
+		{name: "clock 10 minutes ahead, and the second reply is lost", cannot: skew, front: true, arm: also(clock(10*time.Minute), secondLost)},
+		{name: "clock 2 hours ahead", cannot: session, arm: clock(2 * time.Hour)},
 		{name: "clock 10 minutes ahead, and the reply is lost", cannot: asked, arm: also(clock(10*time.Minute), lost)},
 		{name: "clock 10 minutes behind, and the reply is lost", cannot: asked, arm: also(clock(-10*time.Minute), lost)},
 		missed("once over", 1), missed("twice over", 2), missed("for good", -1),
@@ -424,7 +425,7 @@ func vendorFaults(all []*vendor) []fault {
 		lookup("fail for good", userapitest.Fault{When: userapitest.BeforeCommit, Status: 503, Times: -1}),
 		lookup("are forbidden", userapitest.Fault{When: userapitest.BeforeCommit, Status: 403, Times: -1}),
 		lookup("get a page of 404", userapitest.Fault{
-			When: userapitest.BeforeCommit, Status: 404, Header: http.Header{"Content-Type": {"text/html"}}, Body: []byte(htmlPage), Times: -1,
+			When: userapitest.BeforeCommit, Status: 404, Header: http.Header{"Content-Type": {"text/html"}}, Body: []byte(vendors.Page), Times: -1,
 		}),
 		lookup("get a gateway's 404", userapitest.Fault{
 			When: userapitest.BeforeCommit, Status: 404, Header: jsonHeader(), Body: []byte(`{"message":"no Route matched with those values"}`), Times: -1,
@@ -438,24 +439,23 @@ func vendorFaults(all []*vendor) []fault {
 }
 
 // neverRepeats lists the vendors at which no create is repeated.
-func neverRepeats(all []*vendor) map[string]string {
-	return without(all, "never gets a create again", "quickblox", "fusionauth", "usercom")
+func neverRepeats(all []*vendors.Vendor) map[string]string {
+	return only(all, (*vendors.Vendor).Repeats, "never gets a create again")
 }
 
 // othersFaults are requests one of whose unique keys somebody else has.
-func othersFaults(all []*vendor, lost func(*rig)) (faults []fault) {
+func othersFaults(all []*vendors.Vendor, lost func(*rig)) (faults []fault) {
 	for _, key := range []struct {
-		name    string
-		vendors []string
-		take    func(from, to *userapi.CreateUserRequest)
+		name, field string
+		take        func(from, to *userapi.CreateUserRequest)
 	}{
-		{"e-mail address", []string{"quickblox", "fusionauth"}, func(from, to *userapi.CreateUserRequest) { to.Email = from.Email }},
-		{"user name", []string{"quickblox", "quickblox-app", "fusionauth"}, func(from, to *userapi.CreateUserRequest) { to.Username = from.Username }},
-		{"external id", []string{"quickblox", "usercom"}, func(from, to *userapi.CreateUserRequest) { to.ExternalID = from.ExternalID }},
+		{"e-mail address", "Email", func(from, to *userapi.CreateUserRequest) { to.Email = from.Email }},
+		{"user name", "Username", func(from, to *userapi.CreateUserRequest) { to.Username = from.Username }},
+		{"external id", "ExternalID", func(from, to *userapi.CreateUserRequest) { to.ExternalID = from.ExternalID }},
 	} {
-		cannot := without(all, "does not hold it to be unique, or does not tell", key.vendors...)
-		other := func(v *vendor) userapi.CreateUserRequest {
-			req, ours := v.request(4), v.request(1)
+		cannot := only(all, func(v *vendors.Vendor) bool { return slices.Contains(v.Unique, key.field) }, "does not hold it to be unique, or does not tell")
+		other := func(v *vendors.Vendor) userapi.CreateUserRequest {
+			req, ours := v.Request(4), v.Request(1)
 			key.take(&ours, &req)
 			return req
 		}

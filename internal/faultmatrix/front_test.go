@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/enlist-go/enlist/internal/vendors"
 )
 
 // A front stands before a fake and speaks HTTP/1.1 by hand, for what no HTTP server
@@ -35,8 +37,8 @@ type backend struct {
 	pool    *http.Transport
 }
 
-func newBackend(f fake, v *vendor) backend {
-	return backend{url: f.URL(), creates: v.creates, pool: &http.Transport{}}
+func newBackend(f *vendors.Fake, v *vendors.Vendor) backend {
+	return backend{url: f.URL(), creates: v.IsCreate, pool: &http.Transport{}}
 }
 
 // process carries a request out.

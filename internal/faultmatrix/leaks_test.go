@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
@@ -93,18 +93,17 @@ func (c *countedConn) Close() error {
 // break: it needs one connection, and lets go of it.
 func TestNoConnectionIsLeft(t *testing.T) {
 	t.Parallel()
-	for _, v := range vendors() {
-		t.Run(v.name, func(t *testing.T) {
+	for _, v := range vendors.All() {
+		t.Run(v.Name, func(t *testing.T) {
 			t.Parallel()
 			c := &counted{}
-			f := fault{edit: func(_ *rig, o *userapi.HTTPOptions) { o.Timeout = time.Second }}
-			r, err := newRig(v, &f)
+			r, err := newRig(v, &fault{})
 			require.NoError(t, err)
 			defer r.close()
 			dial := c.dial
 			r.dial.Store(&dial)
 			for n := range 50 {
-				_, err := r.creator.CreateUser(context.Background(), v.request(10+n))
+				_, err := r.creator.CreateUser(context.Background(), v.Request(10+n))
 				require.NoError(t, err)
 			}
 			c.mu.Lock()
@@ -120,7 +119,13 @@ func TestNoConnectionIsLeft(t *testing.T) {
 						}
 						r.fake.Inject(userapitest.Fault{Do: do, When: when, Status: status, Body: []byte(tooLong)})
 						n++
-						_, _ = provision.Ensure(context.Background(), r.creator, v.request(n))
+						patience := time.Minute
+						if do == userapitest.Stall {
+							patience = time.Second
+						}
+						ctx, cancel := context.WithTimeout(context.Background(), patience)
+						_, _ = provision.Ensure(ctx, r.creator, v.Request(n))
+						cancel()
 					}
 				}
 			}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/internal/vendors"
 )
 
 // workers is how many cells are measured at once: most of them wait.
@@ -24,7 +26,7 @@ type row struct {
 	cells map[string][]claim // by vendor: CreateUser's and Ensure's; none where it cannot be
 }
 
-func faults(all []*vendor) []fault {
+func faults(all []*vendors.Vendor) []fault {
 	var list []fault
 	for _, group := range [...][]fault{networkFaults(), connectionFaults(all), http2Faults(), replyFaults(all), vendorFaults(all)} {
 		list = append(list, group...)
@@ -36,7 +38,7 @@ func faults(all []*vendor) []fault {
 // Ensure say with what the server holds, and prints both.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
-	all := vendors()
+	all := vendors.All()
 	var rows []*row
 	for _, f := range faults(all) {
 		rows = append(rows, &row{fault: f, cells: map[string][]claim{}})
@@ -46,20 +48,20 @@ func TestMatrix(t *testing.T) {
 	var sum totals
 	for _, r := range rows {
 		for _, v := range all {
-			for _, c := range r.cells[v.name] {
-				_, _, sometimes := mayBeUnknown(c.mode, v.name, r.fault.name)
+			for _, c := range r.cells[v.Name] {
+				_, _, sometimes := mayBeUnknown(c.mode, v, r.fault.name)
 				sum.add(c, sometimes)
 				for _, wrong := range c.wrong {
-					t.Errorf("%s at %s: %s", r.fault.name, v.name, wrong)
+					t.Errorf("%s at %s: %s", r.fault.name, v.Name, wrong)
 				}
 				if c.mode == byCreate && (slices.Contains(processed, r.fault.name) && c.users != 1 || slices.Contains(unprocessed, r.fault.name) && c.users != 0) {
-					t.Errorf("%s at %s: the fault is not what its name says: %d users", r.fault.name, v.name, c.users)
+					t.Errorf("%s at %s: the fault is not what its name says: %d users", r.fault.name, v.Name, c.users)
 				}
-				switch why, listed, sometimes := mayBeUnknown(c.mode, v.name, r.fault.name); {
+				switch why, listed, sometimes := mayBeUnknown(c.mode, v, r.fault.name); {
 				case c.unknown && !listed:
-					t.Errorf("%s at %s: %s says unknown, and the table does not list it", r.fault.name, v.name, c.mode)
+					t.Errorf("%s at %s: %s says unknown, and the table does not list it", r.fault.name, v.Name, c.mode)
 				case !c.unknown && listed && !sometimes:
-					t.Errorf("%s at %s: %s says %s, and the table lists it as unknown: %s", r.fault.name, v.name, c.mode, c.text, why)
+					t.Errorf("%s at %s: %s says %s, and the table lists it as unknown: %s", r.fault.name, v.Name, c.mode, c.text, why)
 				}
 			}
 		}
@@ -85,10 +87,10 @@ func TestMatrix(t *testing.T) {
 }
 
 // run measures every cell.
-func run(rows []*row, all []*vendor) {
+func run(rows []*row, all []*vendors.Vendor) {
 	type job struct {
 		row    *row
-		vendor *vendor
+		vendor *vendors.Vendor
 	}
 	jobs := make(chan job)
 	var mu sync.Mutex
@@ -104,14 +106,14 @@ func run(rows []*row, all []*vendor) {
 					j.row.alone.Unlock()
 				}
 				mu.Lock()
-				j.row.cells[j.vendor.name] = claims
+				j.row.cells[j.vendor.Name] = claims
 				mu.Unlock()
 			}
 		})
 	}
 	for _, r := range rows {
 		for _, v := range all {
-			if r.fault.cannot[v.name] == "" {
+			if r.fault.cannot[v.Name] == "" {
 				jobs <- job{r, v}
 			}
 		}
@@ -167,18 +169,18 @@ func (s *totals) String() string {
 
 // render prints the matrix: for each vendor what CreateUser and what Ensure said, each
 // with the creates that arrived and the users that they made.
-func render(rows []*row, all []*vendor) string {
+func render(rows []*row, all []*vendors.Vendor) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 	fmt.Fprint(w, "CreateUser, Ensure: claim POSTs/users")
 	for _, v := range all {
-		fmt.Fprint(w, "\t"+v.name+"\t")
+		fmt.Fprint(w, "\t"+v.Name+"\t")
 	}
 	fmt.Fprintln(w)
 	for _, r := range rows {
 		fmt.Fprint(w, r.fault.name)
 		for _, v := range all {
-			cells := r.cells[v.name]
+			cells := r.cells[v.Name]
 			if len(cells) == 0 {
 				fmt.Fprint(w, "\t-\t")
 				continue
@@ -205,19 +207,19 @@ func (c *claim) said() string {
 	return c.text + ":" + c.kind
 }
 
-// expected is what every cell says and does; a race is left out. It is written anew
-// with -update, to be read before it is kept.
+// expected is what every cell says and does; a race is left out. It is written
+// again with -update, to be read before it is kept.
 const expected = "testdata/matrix.txt"
 
-var update = flag.Bool("update", false, "write "+expected+" anew")
+var update = flag.Bool("update", false, "write "+expected)
 
-func golden(rows []*row, all []*vendor) string {
+func golden(rows []*row, all []*vendors.Vendor) string {
 	var b strings.Builder
 	for _, r := range rows {
 		for _, v := range all {
-			for _, c := range r.cells[v.name] {
-				if _, _, sometimes := mayBeUnknown(c.mode, v.name, r.fault.name); !sometimes {
-					fmt.Fprintf(&b, "%s; %s; %s: %s %d/%d\n", r.fault.name, v.name, c.mode, c.said(), c.posts, c.users)
+			for _, c := range r.cells[v.Name] {
+				if _, _, sometimes := mayBeUnknown(c.mode, v, r.fault.name); !sometimes {
+					fmt.Fprintf(&b, "%s; %s; %s: %s %d/%d\n", r.fault.name, v.Name, c.mode, c.said(), c.posts, c.users)
 				}
 			}
 		}
@@ -249,12 +251,12 @@ func checkGolden(t *testing.T, got string) {
 }
 
 // cannot lists the cells that cannot be.
-func cannot(rows []*row, all []*vendor) string {
+func cannot(rows []*row, all []*vendors.Vendor) string {
 	var b strings.Builder
 	for _, r := range rows {
 		for _, v := range all {
-			if why := r.fault.cannot[v.name]; why != "" {
-				fmt.Fprintf(&b, "cannot be: %s at %s, which %s\n", r.fault.name, v.name, why)
+			if why := r.fault.cannot[v.Name]; why != "" {
+				fmt.Fprintf(&b, "cannot be: %s at %s, which %s\n", r.fault.name, v.Name, why)
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/enlist-go/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/userapitest"
@@ -54,8 +55,8 @@ func randomFault(random *rand.Rand) userapitest.Fault {
 func TestManyCallers(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
-	for _, v := range vendors() {
-		t.Run(v.name, func(t *testing.T) {
+	for _, v := range vendors.All() {
+		t.Run(v.Name, func(t *testing.T) {
 			t.Parallel()
 			t.Logf("seed %d", seed)
 			f := fault{edit: func(_ *rig, o *userapi.HTTPOptions) { o.Timeout = patienceInRace }}
@@ -76,7 +77,7 @@ func TestManyCallers(t *testing.T) {
 						if i == 0 && caller < stallsInAll {
 							r.fake.Inject(userapitest.Fault{Do: userapitest.Stall, When: userapitest.AfterCommit})
 						}
-						claims <- oneOfMany(t, r, v.request(n), random.IntN(2) == 0)
+						claims <- oneOfMany(t, r, v.Request(n), random.IntN(2) == 0)
 					}
 				})
 			}
@@ -86,7 +87,7 @@ func TestManyCallers(t *testing.T) {
 			for claim := range claims {
 				count[claim]++
 			}
-			t.Log(v.name, count, r.fake.UserCount(), "users")
+			t.Log(v.Name, count, r.fake.UserCount(), "users")
 			settled := count["ok"] + count["created"] + count["recovered"] + count["rejected"]
 			assert.Greater(t, settled, callers*createsOfEach/3, "most is to be told, in spite of a fault a call")
 		})
@@ -115,7 +116,7 @@ func oneOfMany(t *testing.T, r *rig, req userapi.CreateUserRequest, ensure bool)
 			user = e.User
 		}
 	}
-	made := r.fake.made(req)
+	made := made(r.fake, req)
 	what := fmt.Sprintf("%s, ensured: %v", claim, ensure)
 	switch claim {
 	case "ok", "created", "recovered":

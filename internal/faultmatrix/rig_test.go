@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/enlist-go/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
@@ -26,9 +27,9 @@ const closedAddr = "127.0.0.1:1"
 
 // A rig is a fake, what stands before it, and a client of it, for one cell.
 type rig struct {
-	vendor *vendor
+	vendor *vendors.Vendor
 	fault  *fault
-	fake   fake
+	fake   *vendors.Fake
 	front  *front
 	framer *framer
 	// creator is under test; patient is the same with time to wait.
@@ -57,7 +58,7 @@ func (r *rig) Write(p []byte) (int, error) {
 	return r.log.Write(p)
 }
 
-func newRig(v *vendor, f *fault) (*rig, error) {
+func newRig(v *vendors.Vendor, f *fault) (*rig, error) {
 	r := &rig{vendor: v, fault: f, started: time.Now()}
 	r.elsewhere = httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { r.strays.Add(1) }))
 	options := userapitest.ServerOptions{Now: r.now}
@@ -65,7 +66,11 @@ func newRig(v *vendor, f *fault) (*rig, error) {
 		f.serve(&options)
 	}
 	var err error
-	if r.fake, err = v.start(options, f.silent); err != nil {
+	start := v.Start
+	if f.silent {
+		start = v.StartSilent
+	}
+	if r.fake, err = start(options); err != nil {
 		return nil, err
 	}
 	switch {
@@ -81,7 +86,7 @@ func newRig(v *vendor, f *fault) (*rig, error) {
 		return nil, err
 	}
 	if f.seeded || f.other != nil {
-		req := v.request(1)
+		req := v.Request(1)
 		if f.other != nil {
 			req = f.other(v)
 		}
@@ -102,7 +107,7 @@ func newRig(v *vendor, f *fault) (*rig, error) {
 			warm = c.first
 		}
 		for n := 1000; ; n++ {
-			_, err := warm.CreateUser(context.Background(), v.request(n))
+			_, err := warm.CreateUser(context.Background(), v.Request(n))
 			if err == nil {
 				break
 			}
@@ -157,14 +162,14 @@ func (r *rig) connect(trusting bool) error {
 		r.fault.edit(r, &opts)
 	}
 	var err error
-	if r.patient, err = r.fake.creator(opts); err != nil {
+	if r.patient, err = r.vendor.New(opts); err != nil {
 		return err
 	}
 	r.creator = r.patient
 	if r.fault.impatient {
 		opts.Timeout = stall
 		var impatient userapi.Creator
-		impatient, err = r.fake.creator(opts)
+		impatient, err = r.vendor.New(opts)
 		r.creator = &relay{first: impatient, rest: r.patient}
 	}
 	return err
@@ -187,7 +192,7 @@ func (c *relay) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (
 }
 
 func (r *rig) roots(trusting bool) *x509.CertPool {
-	switch client := r.fake.client(); {
+	switch client := r.fake.Client; {
 	case r.framer != nil:
 		return r.framer.roots
 	case trusting && client != nil:
@@ -210,7 +215,7 @@ func (r *rig) posts() int {
 	}
 	n := 0
 	for _, req := range r.fake.Requests() {
-		if r.vendor.creates(req.Method, req.URI) {
+		if r.vendor.IsCreate(req.Method, req.URI) {
 			n++
 		}
 	}

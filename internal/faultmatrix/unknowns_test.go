@@ -3,6 +3,8 @@ package faultmatrix_test
 import (
 	"net/http"
 	"slices"
+
+	"github.com/enlist-go/enlist/internal/vendors"
 )
 
 // The faults after which nobody but the vendor knows: those that struck before the
@@ -67,11 +69,12 @@ var (
 	processed   = slices.Concat(brokenAfter, lateAfter, emptyAfter, gaveUpAfter)
 )
 
-// unknowns lists every cell that may say unknown, and why. vendors nil means all.
+// unknowns lists every cell that may say unknown, and why. of nil means all of the vendors.
 var unknowns = []struct {
-	mode            mode
-	vendors, faults []string
-	why             string
+	mode   mode
+	of     func(*vendors.Vendor) bool
+	faults []string
+	why    string
 	// sometimes: the cell is a race, and need not be unknown in every run.
 	sometimes bool
 }{
@@ -82,21 +85,25 @@ var unknowns = []struct {
 	{byCreate, nil, slices.Concat(lookupsFail, lookupsMiss, lostDuplicate, late), "the connection broke after the request had been written", false},
 	{byCreate, nil, race, "the request may have been written before the client noticed that the connection was closed", true},
 
-	{byEnsure, []string{"mixin"}, slices.Concat(unprocessed, processed, lookupsFail), "Mixin has nothing to look a user up by but the id that was lost", false},
-	{byEnsure, []string{"quickblox-app"}, slices.Concat(unprocessed, processed, lookupsFail, lookupsMiss, lostDuplicate),
-		"QuickBlox does not let an application session look users up", false},
-	{byEnsure, []string{"usercom-mail"}, unprocessed, "User.com's e-mail addresses are not unique: an absence is not worth a second create", false},
-	{byEnsure, []string{"quickblox", "fusionauth", "usercom", "usercom-mail"}, lookupsFail, "the vendor does not answer look-ups: a failed one proves nothing", false},
-	{byEnsure, []string{"quickblox", "fusionauth", "usercom"}, lookupsMiss, "the keys are taken, and nobody is found who has them: the look-ups lag", false},
-	{byEnsure, []string{"usercom-mail"}, slices.Concat(lookupsMiss, []string{"lost, then look-ups miss once over", "lost, then look-ups miss twice over"}),
+	{byEnsure, mute, slices.Concat(unprocessed, processed, lookupsFail, lookupsMiss, lostDuplicate),
+		"Mixin has nothing to look a user up by but the id that was lost; QuickBlox does not let an application session look users up", false},
+	{byEnsure, keyless, unprocessed, "User.com's e-mail addresses are not unique: an absence is not worth a second create", false},
+	{byEnsure, func(v *vendors.Vendor) bool { return !mute(v) }, lookupsFail, "the vendor does not answer look-ups: a failed one proves nothing", false},
+	{byEnsure, (*vendors.Vendor).Repeats, lookupsMiss, "the keys are taken, and nobody is found who has them: the look-ups lag", false},
+	{byEnsure, keyless, slices.Concat(lookupsMiss, []string{"lost, then look-ups miss once over", "lost, then look-ups miss twice over"}),
 		"User.com's e-mail addresses are not unique: an absence is not worth a second create", false},
-	{byEnsure, []string{"mixin", "quickblox-app", "usercom-mail"}, race, "as above, where the request may have been written", true},
+	{byEnsure, func(v *vendors.Vendor) bool { return !v.Repeats() }, race, "as above, where the request may have been written", true},
 }
 
+// mute vendors cannot be asked about a user, keyless ones hold nothing to be unique.
+func mute(v *vendors.Vendor) bool { return v.Looks == 0 }
+
+func keyless(v *vendors.Vendor) bool { return !mute(v) && len(v.Unique) == 0 }
+
 // mayBeUnknown finds a cell in the table.
-func mayBeUnknown(m mode, vendor, fault string) (why string, listed, sometimes bool) {
+func mayBeUnknown(m mode, v *vendors.Vendor, fault string) (why string, listed, sometimes bool) {
 	for _, u := range unknowns {
-		if u.mode == m && (u.vendors == nil || slices.Contains(u.vendors, vendor)) && slices.Contains(u.faults, fault) {
+		if u.mode == m && (u.of == nil || u.of(v)) && slices.Contains(u.faults, fault) {
 			return u.why, true, u.sometimes
 		}
 	}

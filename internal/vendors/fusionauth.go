@@ -1,0 +1,64 @@
+package vendors
+
+import (
+	"regexp"
+
+	"github.com/enlist-go/enlist/fusionauth"
+	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+func newFusionauth(o userapi.HTTPOptions) (userapi.Creator, error) {
+	return fusionauth.New(fusionauth.Config{APIKey: token, HTTP: o})
+}
+
+func fusionauthVendor() []*Vendor {
+	general := func(code string) string {
+		return `{"fieldErrors":{},"generalErrors":[{"code":"` + code + `","message":"It failed."}]}`
+	}
+	const id = "06aed1e3-bd77-4a59-991a-5bb5ae6fbb09"
+	return []*Vendor{{
+		Package: "fusionauth", Name: "fusionauth", New: newFusionauth,
+		Start: func(o userapitest.ServerOptions) (*Fake, error) {
+			s, err := fusionauthtest.Start(fusionauthtest.WithHTTP(o), fusionauthtest.WithAPIKey(token))
+			if err != nil {
+				return nil, err
+			}
+			return newFake(s, s.Config().HTTP.HTTPClient, func(u fusionauthtest.User) User {
+				return User{ID: u.ID, Keys: map[string]string{"Username": u.Username, "Email": u.Email}}
+			}), nil
+		},
+		Request: func(n int) userapi.CreateUserRequest {
+			req := request(n)
+			req.IdempotencyKey = "" // which would choose the user's id
+			return req
+		},
+		Creates: regexp.MustCompile(`^/api/user(/.*)?$`),
+		Looks:   3,
+		Unique:  []string{"Username", "Email"},
+		Replies: map[string]Reply{
+			"no id":              {200, `{"user":{"email":"other@example.org"}}`},
+			"400":                {400, `{"fieldErrors":{"user.password":[{"code":"[tooShort]user.password","message":"Too short."}]},"generalErrors":[]}`},
+			"401":                {401, ""},
+			"403":                {403, Page},
+			"404":                {404, ""},
+			"409":                {409, general("[conflict]")},
+			"422":                {422, general("[invalid]")},
+			"429":                {429, general("[RateLimitedException]")},
+			"5xx":                {0, general("[Exception]")},
+			"absent":             {404, ""},
+			"504 of a proxy":     {0, `{"message":"upstream timed out"}`},
+			"webhook":            {504, general("[WebhookTransactionException]")},
+			"retryable conflict": {409, general("[retryableConflict]")},
+		},
+		Benches: []Bench{{
+			Name: "fusionauth", New: newFusionauth,
+			Request: userapi.CreateUserRequest{ExternalID: id, Email: "peter@example.com", Username: "peter", Password: "!Peter009", FullName: "Peter Smith"},
+			Native: func() (request, reply any) {
+				return new(fusionauth.CreateUserRequest), new(fusionauth.CreateUserResponse)
+			},
+			Reply: `{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln","tokenExpirationInstant":1700000000000,"user":{"active":true,"connectorId":"e3306678-a53a-4964-9040-1c96f36dda72","email":"peter@example.com","fullName":"Peter Smith","id":"` + id + `","insertInstant":1700000000000,"lastUpdateInstant":1700000000000,"memberships":[],"passwordChangeRequired":false,"passwordLastUpdateInstant":1700000000000,"preferredLanguages":[],"registrations":[],"tenantId":"30663132-6464-6665-3032-326466613934","twoFactor":{},"username":"peter","usernameStatus":"ACTIVE","verified":true}}`,
+		}},
+	}}
+}
