@@ -67,6 +67,9 @@ func measure(v *vendors.Vendor, f *fault, m mode) claim {
 		user, failed = r.creator.CreateUser(ctx, req)
 		shown = []any{failed}
 		c.created(user, failed)
+		if f.contradicts {
+			c.contradicted(r, failed)
+		}
 	} else {
 		var opts []provision.Option
 		if f.adopt {

@@ -38,9 +38,11 @@ type fault struct {
 	serial bool
 	// adopt: Ensure gets AdoptMatching.
 	adopt bool
-	serve func(o *userapitest.ServerOptions)
-	edit  func(r *rig, o *userapi.HTTPOptions)
-	arm   func(r *rig)
+	// contradicts: the reply shows another user than the one that was sent.
+	contradicts bool
+	serve       func(o *userapitest.ServerOptions)
+	edit        func(r *rig, o *userapi.HTTPOptions)
+	arm         func(r *rig)
 	// disarm ends a fault that would go on.
 	disarm func(r *rig)
 	// ctx is the call's context.

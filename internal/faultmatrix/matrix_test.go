@@ -28,7 +28,7 @@ type row struct {
 
 func faults(all []*vendors.Vendor) []fault {
 	var list []fault
-	for _, group := range [...][]fault{networkFaults(), connectionFaults(all), http2Faults(), replyFaults(all), vendorFaults(all)} {
+	for _, group := range [...][]fault{networkFaults(), connectionFaults(all), http2Faults(), replyFaults(all), contradictions(all), vendorFaults(all)} {
 		list = append(list, group...)
 	}
 	return list

@@ -47,6 +47,7 @@ type rig struct {
 	attempts []userapi.Attempt
 
 	postsBefore, usersBefore int
+	shown                    string // the id of the user that a contradicting reply shows
 }
 
 func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.offset.Load())) }

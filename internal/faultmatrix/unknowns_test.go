@@ -34,10 +34,12 @@ var (
 		"time-out after processing", "deadline after processing", "canceled after processing",
 		"unseen: time-out after processing", "slow headers, too slow", "HTTP/2: time-out after processing",
 	}
-	emptyBefore = []string{"success without id", "201, empty", "200, HTML", "204", "Found to the same host", "Found to another host"}
+	emptyBefore = []string{"success without id", "201, empty", "200, HTML", "204", "Found to the same host", "Found to another host", "another's reply"}
 	emptyAfter  = []string{
 		"success cut off at once", "success without id, after processing", "201, empty, after processing",
 		"200, HTML, after processing", "204, after processing", "body over the limit",
+		"another's reply, after processing", "a reply with another id", "a reply with another user name",
+		"a reply with another e-mail address", "a reply with another external id",
 	}
 	gaveUpBefore = append(gaveUp(", before processing"), "503 before processing, for good", "500, repeating what was sent")
 	gaveUpAfter  = gaveUp(", after processing")
@@ -80,7 +82,7 @@ var unknowns = []struct {
 }{
 	{byCreate, nil, slices.Concat(brokenBefore, brokenAfter), "the connection broke after the request had been written, and nothing tells how far it got", false},
 	{byCreate, nil, slices.Concat(lateBefore, lateAfter), "the caller stopped waiting for an answer to a request that had been written", false},
-	{byCreate, nil, slices.Concat(emptyBefore, emptyAfter), "the answer names no user, and does not refuse either", false},
+	{byCreate, nil, slices.Concat(emptyBefore, emptyAfter), "the answer does not name the user that was sent, and does not refuse either", false},
 	{byCreate, nil, slices.Concat(gaveUpBefore, gaveUpAfter), "a server or a proxy gave up: before the create or after it", false},
 	{byCreate, nil, slices.Concat(lookupsFail, lookupsMiss, lostDuplicate, late), "the connection broke after the request had been written", false},
 	{byCreate, nil, race, "the request may have been written before the client noticed that the connection was closed", true},

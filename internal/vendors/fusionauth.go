@@ -34,9 +34,10 @@ func fusionauthVendor() []*Vendor {
 			req.IdempotencyKey = "" // which would choose the user's id
 			return req
 		},
-		Creates: regexp.MustCompile(`^/api/user(/.*)?$`),
-		Looks:   3,
-		Unique:  []string{"Username", "Email"},
+		Creates:  regexp.MustCompile(`^/api/user(/.*)?$`),
+		Looks:    3,
+		Unique:   []string{"Username", "Email"},
+		Compared: map[string]string{"ID": "id", "Username": "username", "Email": "email"},
 		Replies: map[string]Reply{
 			"no id":              {200, `{"user":{"email":"other@example.org"}}`},
 			"400":                {400, `{"fieldErrors":{"user.password":[{"code":"[tooShort]user.password","message":"Too short."}]},"generalErrors":[]}`},

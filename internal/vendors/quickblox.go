@@ -36,9 +36,10 @@ func quickbloxVendor() []*Vendor {
 			req.ExternalID = strconv.Itoa(471100 + n)
 			return req
 		},
-		Creates: regexp.MustCompile(`^/users\.json$`),
-		Looks:   9, // by three keys
-		Unique:  []string{"Username", "Email", "ExternalID"},
+		Creates:  regexp.MustCompile(`^/users\.json$`),
+		Looks:    9, // by three keys
+		Unique:   []string{"Username", "Email", "ExternalID"},
+		Compared: map[string]string{"Username": "login", "Email": "email", "ExternalID": "external_user_id"},
 		Replies: map[string]Reply{
 			"no id":  {201, `{"user":{"full_name":"Ada","email":null}}`},
 			"400":    {400, `{"code":null,"message":"No data was provided"}`},

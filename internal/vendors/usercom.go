@@ -32,8 +32,9 @@ func startUsercom(more ...usercomtest.Option) func(o userapitest.ServerOptions) 
 func usercomVendor() []*Vendor {
 	byMail := Vendor{
 		Package: "usercom", Name: "usercom-mail", New: newUsercom(usercom.V1), Start: startUsercom(), Request: request,
-		Creates: regexp.MustCompile(`^/api/public/users/(update_or_create/)?$`),
-		Looks:   6, // by the address as it is and in lower case
+		Creates:  regexp.MustCompile(`^/api/public/users/(update_or_create/)?$`),
+		Looks:    6, // by the address as it is and in lower case
+		Compared: map[string]string{"Email": "email"},
 		Replies: map[string]Reply{
 			"no id":  {201, `{"email":"other@example.org","name":"Ada"}`},
 			"400":    {400, `{"errors":{"email":["Enter a valid email address."]}}`},
@@ -50,6 +51,7 @@ func usercomVendor() []*Vendor {
 	byID := byMail
 	byID.Name, byID.StartSilent = "usercom", startUsercom(usercomtest.WithSilentUpdate())
 	byID.Looks, byID.Unique = 3, []string{"ExternalID"}
+	byID.Compared = map[string]string{"Email": "email", "ExternalID": "user_id"}
 	byID.Request = func(n int) userapi.CreateUserRequest {
 		req := request(n)
 		req.ExternalID = fmt.Sprintf("crm/%s/%d", Planted, n)

@@ -50,6 +50,9 @@ type Vendor struct {
 	Looks int
 	// Unique names the fields of a request that no two users may share.
 	Unique []string
+	// Compared are the members of a reply to a create that must show what was sent, by the
+	// request's fields; "ID" is the id that the client chose.
+	Compared map[string]string
 	// Sessions says that a create needs a session, Clock that it must tell the time.
 	Sessions, Clock bool
 	// Benches are what the benchmarks do; nil where they would do the same again.
