@@ -35,6 +35,9 @@ func created(t *testing.T, h *Harness, req userapi.CreateUserRequest) {
 	if u.Provider == "" || u.ID == "" {
 		t.Errorf("the user has provider %q and id %q, want both set", u.Provider, u.ID)
 	}
+	if h.ID != nil && !h.ID.MatchString(u.ID) {
+		t.Errorf("the user's id is %q, which Harness.ID does not match", u.ID)
+	}
 	if u.Proof != userapi.ProofReply {
 		t.Errorf("the user's proof is %v, want %v", u.Proof, userapi.ProofReply)
 	}

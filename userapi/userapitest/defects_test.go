@@ -151,7 +151,7 @@ func init() {
 			plan.Body = append([]byte(`{"stray":1,`), plan.Body[1:]...)
 		})},
 		"plans another route": {around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
-			plan.Route = "/users"
+			plan.Route = "/people"
 		})},
 		"plans a step that is not taken": {around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
 			plan.Next = []userapi.Plan{*plan}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"net/http"
 	"net/http/cookiejar"
-	"runtime"
 	"runtime/pprof"
 	"strings"
 	"sync"
@@ -109,7 +108,9 @@ func noGoroutineLeft(t *testing.T, h *Harness) {
 		c.CloseIdleConnections()
 	}
 	b.pool.CloseIdleConnections()
-	for deadline := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for deadline := time.Now().Add(5 * time.Second); ; <-poll.C {
 		var profile bytes.Buffer
 		if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
 			t.Fatal(err)
