@@ -2,6 +2,7 @@ package fusionauth_test
 
 import (
 	"fmt"
+	"regexp"
 	"testing"
 
 	"github.com/enlist-go/enlist/fusionauth"
@@ -44,6 +45,14 @@ func TestConformance(t *testing.T) {
 		Invalid: func(n int) userapi.CreateUserRequest {
 			return userapi.CreateUserRequest{Username: fmt.Sprintf("invalid%d", n), Password: "qz7!"}
 		},
-		Secrets: []string{conformanceKey},
+		Secrets:      []string{conformanceKey},
+		ID:           regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`),
+		BlankAbsence: true,
+		Stranger: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{ExternalID: fmt.Sprintf("crm/%06d", n), Email: fmt.Sprintf("else%d@example.org", n), Password: "qz-planted-8!"}
+		},
+		Unrepeatable: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{Username: fmt.Sprintf("nokey%d", n), Password: "qz-planted-7!"}
+		},
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -62,6 +63,7 @@ func conformance(configure func(*mixin.Config), request func(*userapi.CreateUser
 				Extensions: []userapi.Extension{mixin.Extra{SessionKey: ed25519.PrivateKey("too short")}},
 			}
 		},
+		ID: regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`),
 		Secrets: []string{
 			string(app.Seed()), hex.EncodeToString(app.Seed()), base64.StdEncoding.EncodeToString(app.Seed())[:40],
 		},

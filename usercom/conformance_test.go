@@ -2,6 +2,7 @@ package usercom_test
 
 import (
 	"fmt"
+	"regexp"
 	"testing"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -31,7 +32,7 @@ func conformance(version usercom.Version, encoding usercom.Encoding) userapitest
 		},
 		Full: func(n int) userapi.CreateUserRequest {
 			return userapi.CreateUserRequest{
-				IdempotencyKey: fmt.Sprintf("key-%d", n), ExternalID: fmt.Sprintf("crm/%06d", n),
+				IdempotencyKey: fmt.Sprintf("key-%d", n), ExternalID: fmt.Sprintf("crm-%06d", n),
 				Username: fmt.Sprintf("ada.nowakowska%d", n), Email: fmt.Sprintf("ada%d+tag@example.org", n), Phone: fmt.Sprintf("+4850010%04d", n),
 				Password: userapi.Secret(fmt.Sprintf("!Ada-planted-%d", n)), FullName: "Ada Nowakowska", GivenName: "Adalbert", FamilyName: "Nowakowska",
 				Timezone: "Europe/Warsaw", Language: "pl", Tags: []string{"newsletter", "a,b"}, Attributes: map[string]any{"plan": "gold", "seats": 12},
@@ -39,12 +40,23 @@ func conformance(version usercom.Version, encoding usercom.Encoding) userapitest
 			}
 		},
 		Duplicate: func(n int) userapi.CreateUserRequest {
-			return userapi.CreateUserRequest{ExternalID: fmt.Sprintf("crm/%06d", n), Email: fmt.Sprintf("else%d@example.org", n)}
+			return userapi.CreateUserRequest{ExternalID: fmt.Sprintf("crm-%06d", n), Email: fmt.Sprintf("else%d@example.org", n)}
 		},
 		Invalid: func(n int) userapi.CreateUserRequest {
 			return userapi.CreateUserRequest{Email: fmt.Sprintf("not an address %d", n)}
 		},
-		Secrets: []string{plantedKey},
+		Secrets:      []string{plantedKey},
+		ID:           regexp.MustCompile(`^[1-9][0-9]{0,17}$`),
+		BlankAbsence: true,
+		Stranger: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{ExternalID: fmt.Sprintf("crm-%06d", n), Email: fmt.Sprintf("else%d@example.org", n)}
+		},
+		Ambiguous: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{Email: fmt.Sprintf("twice%d@example.org", n)}
+		},
+		Unrepeatable: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{Email: fmt.Sprintf("nokey%d@example.org", n)}
+		},
 	}
 }
 
