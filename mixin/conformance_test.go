@@ -64,6 +64,13 @@ func conformance(configure func(*mixin.Config), request func(*userapi.CreateUser
 			}
 		},
 		ID: regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`),
+		Reply: &userapitest.Reply{
+			ID: []string{"data", "user_id"}, CreatedAt: []string{"data", "created_at"}, Errors: [][]string{{"error"}}, ErrorDecides: true,
+			Agree: []userapitest.Edit{
+				{Name: "full_name_empty", Path: []string{"data", "full_name"}, To: userapitest.JSON("")},
+				{Name: "full_name_changed", Path: []string{"data", "full_name"}, To: userapitest.JSON("Ada")},
+			},
+		},
 		Secrets: []string{
 			string(app.Seed()), hex.EncodeToString(app.Seed()), base64.StdEncoding.EncodeToString(app.Seed())[:40],
 		},

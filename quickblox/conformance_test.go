@@ -3,6 +3,8 @@ package quickblox_test
 import (
 	"fmt"
 	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/enlist-go/enlist/quickblox"
@@ -53,6 +55,29 @@ func conformance(secret string, configure func(*quickbloxtest.Server, *quickblox
 		Secrets:      []string{secret},
 		ID:           regexp.MustCompile(`^[1-9][0-9]{0,17}$`),
 		BlankAbsence: true,
+		Reply: &userapitest.Reply{
+			ID: []string{"user", "id"}, CreatedAt: []string{"user", "created_at"}, Errors: [][]string{{"errors"}, {"error"}},
+			Contradict: []userapitest.Edit{
+				{Name: "login", Path: []string{"user", "login"}, To: userapitest.JSON("bob")},
+				{Name: "email", Path: []string{"user", "email"}, To: userapitest.JSON("bob@example.com")},
+				{Name: "external_user_id", Path: []string{"user", "external_user_id"}, To: userapitest.JSON(99)},
+			},
+			Agree: []userapitest.Edit{
+				{Name: "id_as_text", Path: []string{"user", "id"}, To: strconv.Quote},
+				{Name: "login_in_capitals", Path: []string{"user", "login"}, To: strings.ToUpper},
+				{Name: "login_with_trailing_blank", Path: []string{"user", "login"}, To: withBlankAfter},
+				{Name: "login_missing", Path: []string{"user", "login"}, To: missingMember},
+				{Name: "login_beyond_ascii", Path: []string{"user", "login"}, To: userapitest.JSON("péter")},
+				{Name: "email_in_capitals", Path: []string{"user", "email"}, To: strings.ToUpper},
+				{Name: "email_null", Path: []string{"user", "email"}, To: userapitest.JSON(nil)},
+				{Name: "email_empty", Path: []string{"user", "email"}, To: userapitest.JSON("")},
+				{Name: "email_beyond_ascii", Path: []string{"user", "email"}, To: userapitest.JSON("peter@bücher.example")},
+				{Name: "external_user_id_as_text", Path: []string{"user", "external_user_id"}, To: strconv.Quote},
+				{Name: "external_user_id_null", Path: []string{"user", "external_user_id"}, To: userapitest.JSON(nil)},
+				{Name: "full_name_of_another", Path: []string{"user", "full_name"}, To: userapitest.JSON("Bob")},
+				{Name: "facebook_id_of_another", Path: []string{"user", "facebook_id"}, To: userapitest.JSON("1")},
+			},
+		},
 		Stranger: func(n int) userapi.CreateUserRequest {
 			return userapi.CreateUserRequest{
 				ExternalID: fmt.Sprint(9236672 + n), Username: fmt.Sprintf("peter.smith%d", n), Email: fmt.Sprintf("pete%d@example.org", n), Password: "another-Pass1!",
@@ -60,6 +85,12 @@ func conformance(secret string, configure func(*quickbloxtest.Server, *quickblox
 		},
 	}
 }
+
+// withBlankAfter puts a blank behind a text.
+func withBlankAfter(shown string) string { return strings.TrimSuffix(shown, `"`) + ` "` }
+
+// missingMember takes a member out of a reply.
+func missingMember(string) string { return "" }
 
 // hidden returns a creator that is not shown the user of a request.
 func hidden(configure func(*quickbloxtest.Server, *quickblox.Config)) func(testing.TB, userapi.HTTPOptions) (userapi.Creator, userapitest.Backend, userapi.CreateUserRequest, string) {
