@@ -91,7 +91,7 @@ func agreed(t *testing.T, h *Harness, edit Edit) {
 	b, c := openChanger(t, h)
 	c.apply(t, edit)
 	u := b.mustCreate(t, h.Full(2))
-	if want := textOf(valueAt(t, c.before, h.Reply.ID)); u.ID != want {
+	if want := textOf(valueAt(t, c.before, h.Reply.ID)); !strings.EqualFold(u.ID, want) { // the edit may be of its case
 		t.Errorf("the user's id is %q, want %q", u.ID, want)
 	}
 }

@@ -13,6 +13,7 @@ import (
 func deleteChecks(h *Harness) []check {
 	checks := []check{
 		{"delete/user", deleted},
+		{"delete/passing_failure", deletePassingFailure},
 		{"delete/lost_reply", deleteLostReply},
 		{"delete/ids", deleteIDs},
 		{"delete/timeout", deleteTimeout},
@@ -45,6 +46,17 @@ func deleted(t *testing.T, h *Harness) {
 	b.users(t, 1)
 	b.mustCreate(t, h.Full(2)) // its keys are free
 	b.users(t, 2)
+}
+
+// deletePassingFailure: a delete is tried again.
+func deletePassingFailure(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	u := b.mustCreate(t, h.Full(2))
+	b.Inject(Fault{On: Delete, When: BeforeCommit, Status: 503})
+	if err := ability[userapi.Deleter](t, b).DeleteUser(t.Context(), u.ID); err != nil {
+		t.Errorf("DeleteUser failed: %v", err)
+	}
+	b.users(t, 1)
 }
 
 // deleteLostReply: a delete is tried again, and the user that is gone then is no failure

@@ -72,6 +72,7 @@ func lookupFaults(h *Harness, on Operation) []lookupFault {
 		{name: "500", kind: userapi.KindUnavailable, Fault: Fault{Status: 500}},
 		{name: "502_html", kind: userapi.KindUnavailable, Fault: Fault{Status: 502, Header: htmlHeader, Body: []byte(htmlPage)}},
 		{name: "reset", kind: userapi.KindUnavailable, Fault: Fault{Do: Reset}},
+		{name: "truncated", kind: userapi.KindProtocol, Fault: Fault{Do: Truncate, Status: 200, Body: []byte("        ")}},
 		{name: "hangup", kind: userapi.KindUnavailable, Fault: Fault{Do: Hangup}},
 	}
 	if !h.BlankAbsence {
@@ -314,10 +315,13 @@ func resolveContextDone(t *testing.T, h *Harness) {
 // resolveInvalid: what a create refuses to send was never sent.
 func resolveInvalid(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
-	req := h.Invalid(2)
-	if refused := b.fails(t.Context(), t, req); refused.Outcome != userapi.OutcomeNotSent {
-		return // the vendor refuses it
+	redacted := h.Full(2)
+	redacted.Password = userapi.Redacted
+	for _, req := range []userapi.CreateUserRequest{redacted, h.Invalid(2)} {
+		if refused := b.fails(t.Context(), t, req); refused.Outcome != userapi.OutcomeNotSent {
+			continue // the vendor refuses it
+		}
+		want(t, b.unresolved(t.Context(), t, req, time.Now()), userapi.KindInvalid, userapi.OutcomeNotSent)
+		b.sent(t, 0)
 	}
-	want(t, b.unresolved(t.Context(), t, req, time.Now()), userapi.KindInvalid, userapi.OutcomeNotSent)
-	b.sent(t, 0)
 }
