@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,10 +51,37 @@ func afterwards(when Moment) int {
 	return 1
 }
 
+// stalled: no reply comes in time. Where the machine is too slow for a request to be sent
+// in that time, it is tried with more.
 func stalled(t *testing.T, h *Harness, when Moment) {
-	b := open(t, h, func(o *userapi.HTTPOptions) { o.Timeout = 250 * time.Millisecond }).warm(t)
+	const longest = time.Minute
+	for timeout := 250 * time.Millisecond; timeout < longest; timeout *= 4 {
+		if stalledFor(t, h, when, timeout) {
+			return
+		}
+	}
+	t.Errorf("no request was sent within the time-out, of up to %v", longest)
+}
+
+// stalledFor reports whether a request was sent within the time-out.
+func stalledFor(t *testing.T, h *Harness, when Moment, timeout time.Duration) bool {
+	var written atomic.Bool
+	b := open(t, h, func(o *userapi.HTTPOptions) {
+		o.Timeout = timeout
+		o.HTTPClient.Transport = onceWritten(o.HTTPClient.Transport, func() { written.Store(true) })
+	})
+	if _, err := b.CreateUser(t.Context(), h.Minimal(1)); errors.Is(err, userapi.ErrTimeout) {
+		return false
+	}
+	b.requests.Store(0)
+	written.Store(false)
 	b.Inject(Fault{On: Create, When: when, Do: Stall, Times: -1})
-	e := b.fails(t.Context(), t, h.Minimal(2))
+	req := h.Minimal(2)
+	u, err := b.CreateUser(t.Context(), req)
+	if !written.Load() {
+		return false
+	}
+	e := b.failed(t, req, u, err)
 	want(t, e, userapi.KindTimeout, userapi.OutcomeUnknown)
 	if !errors.Is(e, context.DeadlineExceeded) {
 		t.Error("the error does not match context.DeadlineExceeded")
@@ -61,6 +90,20 @@ func stalled(t *testing.T, h *Harness, when Moment) {
 	if got, most := b.UserCount(), afterwards(when); got > most {
 		t.Errorf("the server holds %d users, want at most %d", got, most)
 	}
+	return true
+}
+
+// onceWritten calls a function when a request has been written.
+func onceWritten(next http.RoundTripper, then func()) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		return next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+			WroteRequest: func(info httptrace.WroteRequestInfo) {
+				if info.Err == nil {
+					then()
+				}
+			},
+		})))
+	})
 }
 
 func truncated(t *testing.T, h *Harness) {
@@ -147,10 +190,10 @@ var contextChecks = []check{
 	}},
 	{"context/no_wait_past_deadline", func(t *testing.T, h *Harness) {
 		b := open(t, h, func(o *userapi.HTTPOptions) {
-			o.Retry = userapi.RetryPolicy{MaxAttempts: 2, BaseWait: 3 * time.Second, Jitter: -1}
+			o.Retry = userapi.RetryPolicy{MaxAttempts: 2, BaseWait: 6 * time.Second, Jitter: -1}
 		}).warm(t)
 		b.Inject(Fault{On: Create, When: BeforeCommit, Status: 429, Times: -1})
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		e := b.fails(ctx, t, h.Minimal(2))
 		want(t, e, userapi.KindRateLimited, userapi.OutcomeRejected)

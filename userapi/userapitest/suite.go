@@ -160,7 +160,7 @@ func open(t *testing.T, h *Harness, edit func(*userapi.HTTPOptions)) *bench {
 	b := &bench{h: h, requests: new(atomic.Int32), pool: pool}
 	opts := userapi.HTTPOptions{
 		HTTPClient: &http.Client{Transport: counter{pool, b.requests}},
-		Timeout:    5 * time.Second,
+		Timeout:    10 * time.Second,
 		Retry:      userapi.RetryPolicy{BaseWait: time.Millisecond, MaxWait: 2 * time.Millisecond, Jitter: -1, MaxRetryAfter: -1},
 	}
 	if edit != nil {
