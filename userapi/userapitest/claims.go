@@ -18,7 +18,7 @@ type Reply struct {
 	// CreatedAt leads to the member with the time of the user's creation, in the reply to
 	// Minimal; nil says that there is none.
 	CreatedAt []string
-	// Errors lead to the members in which the vendor tells of errors, such as {"errors"}.
+	// Errors lead to the members in which the vendor reports errors, such as {"errors"}.
 	Errors [][]string
 	// ErrorDecides says that an error beside a user is the vendor's refusal, as the error
 	// says, and not a broken success.
@@ -70,7 +70,7 @@ func claimChecks(h *Harness) []check {
 	return checks
 }
 
-// contradicted: a reply that shows somebody else's user is no success.
+// contradicted: a reply that shows somebody else's user is not a success.
 func contradicted(t *testing.T, h *Harness, edit Edit) {
 	b, c := openChanger(t, h)
 	c.apply(t, edit)
@@ -261,7 +261,7 @@ func outOfRange(t *testing.T, h *Harness) {
 	}
 }
 
-// emptyError: a member for errors in which there is none is no error.
+// emptyError: a member for errors in which there is none is not an error.
 func emptyError(t *testing.T, h *Harness, path []string) {
 	b, c := openChanger(t, h)
 	for i, value := range []string{`{}`, `[]`, `""`, `null`} {

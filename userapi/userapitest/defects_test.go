@@ -101,10 +101,10 @@ func init() {
 				req.Tags[0] = "changed"
 			}
 		})},
-		"loses the id":            {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.ID = "" })},
-		"loses the raw reply":     {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.Raw = nil })},
-		"loses the native user":   {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.SetNative(nil) })},
-		"drops fields in silence": {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.Unmapped = nil })},
+		"loses the id":          {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.ID = "" })},
+		"loses the raw reply":   {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.Raw = nil })},
+		"loses the native user": {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.SetNative(nil) })},
+		"drops fields unseen":   {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.Unmapped = nil })},
 		"calls the key unmapped": {around: succeeding(func(req userapi.CreateUserRequest, u *userapi.User) {
 			if req.IdempotencyKey != "" {
 				u.Unmapped = append(u.Unmapped, "IdempotencyKey")

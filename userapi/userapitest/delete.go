@@ -59,7 +59,7 @@ func deletePassingFailure(t *testing.T, h *Harness) {
 	b.users(t, 1)
 }
 
-// deleteLostReply: a delete is tried again, and the user that is gone then is no failure
+// deleteLostReply: a delete is tried again, and the user that is gone then is not a failure
 // but that it is not found.
 func deleteLostReply(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)

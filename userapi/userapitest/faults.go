@@ -43,7 +43,7 @@ func broken(t *testing.T, h *Harness, do Action, when Moment) {
 }
 
 // afterwards is how many users there are after a warm start and one create that a
-// fault befell at the given moment.
+// fault struck at the given moment.
 func afterwards(when Moment) int {
 	if when == AfterCommit {
 		return 2

@@ -116,7 +116,7 @@ func malformedIDs(t *testing.T, h *Harness, id string) []string {
 	}, h.ID.MatchString)
 }
 
-// refusesID checks the error of a call with an id that is none.
+// refusesID checks the error of a call with an id that is not one.
 func (b *bench) refusesID(t *testing.T, req userapi.CreateUserRequest, id string, err error) {
 	t.Helper()
 	if err == nil {

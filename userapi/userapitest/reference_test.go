@@ -171,7 +171,7 @@ func (r *reference) broken(op string, err error, outcome userapi.Outcome) *usera
 	return e
 }
 
-// refusal makes the error of a reply that is no success, nil for one that is.
+// refusal makes the error of a reply that is not a success, nil for one that is.
 func (r *reference) refusal(c call, got *reply) *userapi.Error {
 	e := r.fail(c.op, userapi.KindProtocol, userapi.OutcomeRejected)
 	e.StatusCode = got.status

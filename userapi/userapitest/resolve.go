@@ -174,7 +174,7 @@ func resolveAbsent(t *testing.T, h *Harness, req userapi.CreateUserRequest) {
 	b.users(t, 1)
 }
 
-// candidate checks that an error tells of one user alone.
+// candidate checks that an error names one user alone.
 func candidate(t *testing.T, e *userapi.Error, id string) {
 	t.Helper()
 	if !slices.Equal(e.Candidates, []string{id}) {
