@@ -59,8 +59,8 @@ func deletePassingFailure(t *testing.T, h *Harness) {
 	b.users(t, 1)
 }
 
-// deleteLostReply: a delete is tried again, and the user that is gone then is not a failure
-// but that it is not found.
+// deleteLostReply: after a reply that was lost a delete is tried again. It may then say
+// that the user does not exist, and nothing else.
 func deleteLostReply(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	u := b.mustCreate(t, h.Full(2))

@@ -22,7 +22,9 @@ type Harness struct {
 	New func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, Backend)
 
 	// Minimal and Full return a request with as few and as many fields as the
-	// vendor allows. Different n give different users.
+	// vendor allows. Different n give different users. A Resolver must be able to find
+	// both users, a Repeater to repeat Full, and the second step of Full must send
+	// something where the creator is a Finisher.
 	Minimal, Full func(n int) userapi.CreateUserRequest
 	// Duplicate returns a request that collides with the user of Full(n), or with
 	// itself when it is sent twice. nil says that the vendor has no unique key.
@@ -61,8 +63,7 @@ type Harness struct {
 	// says that the vendor shows every user to all credentials.
 	Hidden func(t testing.TB, opts userapi.HTTPOptions) (c userapi.Creator, b Backend, req userapi.CreateUserRequest, id string)
 	// Unrepeatable returns a valid request that a Repeater refuses, since a second create
-	// would make a second user. nil says that there is none. Full(n) must be one that
-	// can be repeated.
+	// would make a second user. nil says that there is none.
 	Unrepeatable func(n int) userapi.CreateUserRequest
 }
 
