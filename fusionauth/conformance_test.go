@@ -2,6 +2,8 @@ package fusionauth_test
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/enlist-go/enlist/fusionauth"
@@ -44,6 +46,34 @@ func TestConformance(t *testing.T) {
 		Invalid: func(n int) userapi.CreateUserRequest {
 			return userapi.CreateUserRequest{Username: fmt.Sprintf("invalid%d", n), Password: "qz7!"}
 		},
-		Secrets: []string{conformanceKey},
+		Secrets:      []string{conformanceKey},
+		ID:           regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`),
+		BlankAbsence: true,
+		Reply: &userapitest.Reply{
+			ID: []string{"user", "id"}, CreatedAt: []string{"user", "insertInstant"}, Errors: [][]string{{"fieldErrors"}, {"generalErrors"}},
+			Contradict: []userapitest.Edit{
+				{Name: "id", Path: []string{"user", "id"}, To: userapitest.JSON("0b0b0b0b-0000-4000-8000-00000000000b")},
+				{Name: "email", Path: []string{"user", "email"}, To: userapitest.JSON("bob@example.org")},
+				{Name: "username", Path: []string{"user", "username"}, To: userapitest.JSON("bob")},
+			},
+			Agree: []userapitest.Edit{
+				{Name: "id_in_capitals", Path: []string{"user", "id"}, To: strings.ToUpper},
+				{Name: "email_in_capitals", Path: []string{"user", "email"}, To: strings.ToUpper},
+				{Name: "email_null", Path: []string{"user", "email"}, To: userapitest.JSON(nil)},
+				{Name: "email_beyond_ascii", Path: []string{"user", "email"}, To: userapitest.JSON("ada@bücher.example")},
+				{Name: "username_in_capitals", Path: []string{"user", "username"}, To: strings.ToUpper},
+				{Name: "username_with_blanks", Path: []string{"user", "username"}, To: func(shown string) string { return `" ` + strings.Trim(shown, `"`) + ` "` }},
+				{Name: "username_missing", Path: []string{"user", "username"}, To: func(string) string { return "" }},
+				{Name: "username_empty", Path: []string{"user", "username"}, To: userapitest.JSON("")},
+				{Name: "first_name_of_another", Path: []string{"user", "firstName"}, To: userapitest.JSON("Bob")},
+				{Name: "phone_of_another", Path: []string{"user", "mobilePhone"}, To: userapitest.JSON("+48500100999")},
+			},
+		},
+		Stranger: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{ExternalID: fmt.Sprintf("crm/%06d", n), Email: fmt.Sprintf("else%d@example.org", n), Password: "qz-planted-8!"}
+		},
+		Unrepeatable: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{Username: fmt.Sprintf("nokey%d", n), Password: "qz-planted-7!"}
+		},
 	})
 }

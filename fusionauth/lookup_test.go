@@ -67,12 +67,6 @@ func remove(id string) lookup {
 	}
 }
 
-func removePortably(id string) lookup {
-	return func(ctx context.Context, c *fusionauth.Client) (*fusionauth.GetUserResponse, error) {
-		return nil, c.DeleteUser(ctx, id)
-	}
-}
-
 func TestLookupsOnTheWire(t *testing.T) {
 	t.Parallel()
 	const hostile = "../a+b c&x=1?#%2f;\"\n@exämple.com"
@@ -92,7 +86,6 @@ func TestLookupsOnTheWire(t *testing.T) {
 			byLoginID("+13035551212", fusionauth.IdentityEmail, fusionauth.IdentityPhoneNumber, "x&y=1")},
 		{"soft", "DELETE", "/api/user/" + userID, "/api/user/{userId}", deactivate(strings.ToUpper(userID))},
 		{"hard", "DELETE", "/api/user/" + userID + "?hardDelete=true", "/api/user/{userId}?hardDelete=true", remove(strings.ToUpper(userID))},
-		{"portable", "DELETE", "/api/user/" + userID + "?hardDelete=true", "/api/user/{userId}?hardDelete=true", removePortably(userID)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -150,7 +143,7 @@ func TestWrongArgumentsAreNotSent(t *testing.T) {
 	} {
 		calls = append(calls,
 			faulty{"look up user", "userId", id, get(id)}, faulty{"delete user", "userId", id, deactivate(id)},
-			faulty{"delete user", "userId", id, remove(id)}, faulty{"delete user", "userId", id, removePortably(id)},
+			faulty{"delete user", "userId", id, remove(id)},
 		)
 	}
 	for _, text := range []string{"", " \t\n", "planted\xff"} {
@@ -236,7 +229,7 @@ func TestLookupErrors(t *testing.T) {
 			answer(mock, tt.status, tt.body)
 			for op, calls := range map[string][]lookup{
 				"look up user": {get(userID), byEmail("jane@example.com"), byLoginID("jane")},
-				"delete user":  {deactivate(userID), remove(userID), removePortably(userID)},
+				"delete user":  {deactivate(userID), remove(userID)},
 			} {
 				for i, call := range calls {
 					resp, err := call(t.Context(), c)

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -61,6 +62,14 @@ func conformance(configure func(*mixin.Config), request func(*userapi.CreateUser
 				FullName:   fmt.Sprintf("Invalid %d", n),
 				Extensions: []userapi.Extension{mixin.Extra{SessionKey: ed25519.PrivateKey("too short")}},
 			}
+		},
+		ID: regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`),
+		Reply: &userapitest.Reply{
+			ID: []string{"data", "user_id"}, CreatedAt: []string{"data", "created_at"}, Errors: [][]string{{"error"}}, ErrorDecides: true,
+			Agree: []userapitest.Edit{
+				{Name: "full_name_empty", Path: []string{"data", "full_name"}, To: userapitest.JSON("")},
+				{Name: "full_name_changed", Path: []string{"data", "full_name"}, To: userapitest.JSON("Ada")},
+			},
 		},
 		Secrets: []string{
 			string(app.Seed()), hex.EncodeToString(app.Seed()), base64.StdEncoding.EncodeToString(app.Seed())[:40],

@@ -66,10 +66,10 @@ func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
 // MarshalJSON is like Format.
 func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
 
-// errorMember returns the value of a body's member "error"; nil for none or null. The
-// body may be broken anywhere before or behind it: a value that is cut off, or no
-// JSON, is returned with what follows it. Every success comes this way, so nothing
-// is allocated before a member is found.
+// errorMember returns the value of a body's member "error"; nil for none, and for one that
+// is null or empty. The body may be broken anywhere before or behind it: a value that is cut
+// off, or not JSON, is returned with what follows it. Every success comes this way, so
+// nothing is allocated before a member is found.
 func errorMember(body []byte) json.RawMessage {
 	const space = " \t\r\n"
 	if !bytes.HasPrefix(bytes.TrimLeft(body, space), []byte("{")) {
@@ -98,10 +98,12 @@ func errorMember(body []byte) json.RawMessage {
 				continue
 			}
 			var whole json.RawMessage
-			if json.NewDecoder(bytes.NewReader(value)).Decode(&whole) == nil {
+			switch {
+			case json.NewDecoder(bytes.NewReader(value)).Decode(&whole) != nil:
+				return value
+			case provider.HasContent(whole):
 				return whole
 			}
-			return value
 		}
 	}
 	return nil

@@ -2,6 +2,9 @@ package quickblox_test
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/enlist-go/enlist/quickblox"
@@ -49,18 +52,94 @@ func conformance(secret string, configure func(*quickbloxtest.Server, *quickblox
 		Invalid: func(n int) userapi.CreateUserRequest {
 			return userapi.CreateUserRequest{Username: fmt.Sprintf("invalid%d", n), Password: "qz7!"}
 		},
-		Secrets: []string{secret},
+		Secrets:      []string{secret},
+		ID:           regexp.MustCompile(`^[1-9][0-9]{0,17}$`),
+		BlankAbsence: true,
+		Reply: &userapitest.Reply{
+			ID: []string{"user", "id"}, CreatedAt: []string{"user", "created_at"}, Errors: [][]string{{"errors"}, {"error"}},
+			Contradict: []userapitest.Edit{
+				{Name: "login", Path: []string{"user", "login"}, To: userapitest.JSON("bob")},
+				{Name: "email", Path: []string{"user", "email"}, To: userapitest.JSON("bob@example.com")},
+				{Name: "external_user_id", Path: []string{"user", "external_user_id"}, To: userapitest.JSON(99)},
+			},
+			Agree: []userapitest.Edit{
+				{Name: "id_as_text", Path: []string{"user", "id"}, To: strconv.Quote},
+				{Name: "login_in_capitals", Path: []string{"user", "login"}, To: strings.ToUpper},
+				{Name: "login_with_trailing_blank", Path: []string{"user", "login"}, To: withBlankAfter},
+				{Name: "login_missing", Path: []string{"user", "login"}, To: missingMember},
+				{Name: "login_beyond_ascii", Path: []string{"user", "login"}, To: userapitest.JSON("péter")},
+				{Name: "email_in_capitals", Path: []string{"user", "email"}, To: strings.ToUpper},
+				{Name: "email_null", Path: []string{"user", "email"}, To: userapitest.JSON(nil)},
+				{Name: "email_empty", Path: []string{"user", "email"}, To: userapitest.JSON("")},
+				{Name: "email_beyond_ascii", Path: []string{"user", "email"}, To: userapitest.JSON("peter@bücher.example")},
+				{Name: "external_user_id_as_text", Path: []string{"user", "external_user_id"}, To: strconv.Quote},
+				{Name: "external_user_id_null", Path: []string{"user", "external_user_id"}, To: userapitest.JSON(nil)},
+				{Name: "full_name_of_another", Path: []string{"user", "full_name"}, To: userapitest.JSON("Bob")},
+				{Name: "facebook_id_of_another", Path: []string{"user", "facebook_id"}, To: userapitest.JSON("1")},
+			},
+		},
+		Stranger: func(n int) userapi.CreateUserRequest {
+			return userapi.CreateUserRequest{
+				ExternalID: fmt.Sprint(9236672 + n), Username: fmt.Sprintf("peter.smith%d", n), Email: fmt.Sprintf("pete%d@example.org", n), Password: "another-Pass1!",
+			}
+		},
 	}
+}
+
+// withBlankAfter puts a blank behind a text.
+func withBlankAfter(shown string) string { return strings.TrimSuffix(shown, `"`) + ` "` }
+
+// missingMember takes a member out of a reply.
+func missingMember(string) string { return "" }
+
+// hidden returns a creator that is not shown the user of a request.
+func hidden(configure func(*quickbloxtest.Server, *quickblox.Config)) func(testing.TB, userapi.HTTPOptions) (userapi.Creator, userapitest.Backend, userapi.CreateUserRequest, string) {
+	return func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, userapitest.Backend, userapi.CreateUserRequest, string) {
+		srv := quickbloxtest.NewServer(t)
+		seeing, err := quickblox.New(srv.Config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := userapi.CreateUserRequest{Username: "hidden", Password: "another-Pass1!"}
+		u, err := seeing.CreateUser(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opts.BaseURL = srv.URL()
+		cfg := quickblox.Config{HTTP: opts}
+		configure(srv, &cfg)
+		c, err := quickblox.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, srv, req, u.ID
+	}
+}
+
+// creating is a client whose application session is not shown users, without what looks
+// for them.
+type creating struct {
+	userapi.Creator
+	userapi.Preflighter
+	userapi.Planner
 }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	t.Run("api key", func(t *testing.T) {
 		t.Parallel()
-		userapitest.Run(t, conformance(plantedAPIKey, func(_ *quickbloxtest.Server, c *quickblox.Config) { c.APIKey = plantedAPIKey }))
+		h := conformance(plantedAPIKey, func(_ *quickbloxtest.Server, c *quickblox.Config) { c.APIKey = plantedAPIKey })
+		h.Hidden = hidden(func(s *quickbloxtest.Server, c *quickblox.Config) { c.Session = s.SessionConfig() })
+		userapitest.Run(t, h)
 	})
 	t.Run("session", func(t *testing.T) {
 		t.Parallel()
-		userapitest.Run(t, conformance(plantedAuthSecret, func(s *quickbloxtest.Server, c *quickblox.Config) { c.Session = s.SessionConfig() }))
+		h := conformance(plantedAuthSecret, func(s *quickbloxtest.Server, c *quickblox.Config) { c.Session = s.SessionConfig() })
+		open := h.New
+		h.New = func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, userapitest.Backend) {
+			c, srv := open(t, opts)
+			return creating{c, c.(userapi.Preflighter), c.(userapi.Planner)}, srv
+		}
+		userapitest.Run(t, h)
 	})
 }

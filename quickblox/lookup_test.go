@@ -110,7 +110,6 @@ func lookups() []lookup {
 			return got(c.Users.GetByFacebookID(t.Context(), "8887366"))
 		}},
 		{"delete", "", func(t *testing.T, c *quickblox.Client) error { return c.Users.Delete(t.Context(), 96752798) }},
-		{"portable delete", "", func(t *testing.T, c *quickblox.Client) error { return c.DeleteUser(t.Context(), "96752798") }},
 	}
 }
 
@@ -158,8 +157,6 @@ func TestLookupsSendGoldenRequests(t *testing.T) {
 		},
 			"GET /users/by_facebook_id.json?facebook_id=" + escaped, userapi.Attempt{Operation: "look up user", Route: "/users/by_facebook_id.json"}},
 		{"delete", func(t *testing.T, c *quickblox.Client) error { return c.Users.Delete(t.Context(), 96752798) },
-			"DELETE /users/96752798.json", userapi.Attempt{Operation: "delete user", Route: "/users/{id}.json"}},
-		{"portable delete", func(t *testing.T, c *quickblox.Client) error { return c.DeleteUser(t.Context(), "96752798") },
 			"DELETE /users/96752798.json", userapi.Attempt{Operation: "delete user", Route: "/users/{id}.json"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -219,17 +216,7 @@ func TestLookupChecks(t *testing.T) {
 		{"e-mail empty", "look up user", got(c.Users.GetByEmail(t.Context(), "")), "Email", "email", "required", set},
 		{"Facebook id empty", "look up user", got(c.Users.GetByFacebookID(t.Context(), "")), "", "facebook_id", "required", set},
 		{"delete 0", "delete user", c.Users.Delete(t.Context(), 0), "", "id", "invalid", number},
-		{"delete empty", "delete user", c.DeleteUser(t.Context(), ""), "", "id", "invalid", decimal},
-		{"delete dots", "delete user", c.DeleteUser(t.Context(), ".."), "", "id", "invalid", decimal},
 		{"delete planted", "delete user", c.DeleteUser(t.Context(), "planted/1"), "", "id", "invalid", decimal},
-		{"delete external", "delete user", c.DeleteUser(t.Context(), "external/1"), "", "id", "invalid", decimal},
-		{"delete 0 as text", "delete user", c.DeleteUser(t.Context(), "0"), "", "id", "invalid", decimal},
-		{"delete negative", "delete user", c.DeleteUser(t.Context(), "-1"), "", "id", "invalid", decimal},
-		{"delete signed", "delete user", c.DeleteUser(t.Context(), "+1"), "", "id", "invalid", decimal},
-		{"delete leading zero", "delete user", c.DeleteUser(t.Context(), "01"), "", "id", "invalid", decimal},
-		{"delete blank", "delete user", c.DeleteUser(t.Context(), " 1"), "", "id", "invalid", decimal},
-		{"delete hexadecimal", "delete user", c.DeleteUser(t.Context(), "0x1"), "", "id", "invalid", decimal},
-		{"delete too long", "delete user", c.DeleteUser(t.Context(), "9223372036854775808"), "", "id", "invalid", decimal},
 	} {
 		e := wantError(t, tc.err)
 		assert.Equal(t, userapi.KindInvalid, e.Kind, tc.name)
@@ -421,30 +408,6 @@ func TestSessionsAbsenceIsNotTheUsers(t *testing.T) {
 	_, err = c.ResolveUser(t.Context(), john, time.Time{})
 	assert.NotErrorIs(t, err, userapi.ErrNotFound)
 	assert.Equal(t, userapi.OutcomeUnknown, wantError(t, err).Outcome)
-}
-
-func TestDelete(t *testing.T) {
-	t.Parallel()
-	s := quickbloxtest.NewServer(t)
-	cfg := s.Config()
-	cfg.HTTP.Retry.BaseWait = time.Millisecond
-	c, err := quickblox.New(cfg)
-	require.NoError(t, err)
-	u, err := c.CreateUser(t.Context(), john)
-	require.NoError(t, err)
-	other, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Username: "other", Password: "quickblox"})
-	require.NoError(t, err)
-
-	require.NoError(t, c.DeleteUser(t.Context(), u.ID))
-	assert.Equal(t, 1, s.UserCount())
-	err = c.DeleteUser(t.Context(), u.ID)
-	require.ErrorIs(t, err, userapi.ErrNotFound)
-	assert.Contains(t, err.Error(), "quickblox: delete user: not found (status 404), the user does not exist")
-
-	// The reply is lost: what is found afterwards is that there is nobody.
-	s.Inject(userapitest.Fault{On: userapitest.Delete, When: userapitest.AfterCommit, Do: userapitest.Hangup})
-	require.ErrorIs(t, c.DeleteUser(t.Context(), other.ID), userapi.ErrNotFound)
-	assert.Zero(t, s.UserCount())
 }
 
 // A session deletes its own user alone.

@@ -191,22 +191,6 @@ func TestRepeatUser(t *testing.T) {
 	}
 }
 
-// The late first create: RepeatUser makes no second user beside it.
-func TestRepeatAfterALateCreate(t *testing.T) {
-	t.Parallel()
-	srv, c := newFake(t, nil)
-	req := userapi.CreateUserRequest{ExternalID: "crm-1", Email: "ada@example.org"}
-	_, err := c.ResolveUser(t.Context(), req, started)
-	require.ErrorIs(t, err, userapi.ErrNotFound)
-	since := lose(t, srv, c, req)
-	_, err = c.RepeatUser(t.Context(), req)
-	require.ErrorIs(t, err, userapi.ErrConflict)
-	assert.Equal(t, 1, srv.UserCount())
-	u, err := c.ResolveUser(t.Context(), req, since)
-	require.NoError(t, err)
-	assert.Equal(t, fmt.Sprint(srv.Users()[0].ID), u.ID)
-}
-
 // Once User.com said that it created the user, the user exists, whatever follows.
 func TestRepeatedUserExists(t *testing.T) {
 	t.Parallel()
@@ -243,18 +227,12 @@ func TestRepeatedUserExists(t *testing.T) {
 	}
 }
 
-// A throttled repeat was not carried out; one without an answer is not sent again.
-func TestRepeatIsSentAgainAsACreateIs(t *testing.T) {
+// A throttled repeat was not carried out, and is sent again.
+func TestThrottledRepeatIsSentAgain(t *testing.T) {
 	t.Parallel()
 	srv, c := newFake(t, nil)
-	req := userapi.CreateUserRequest{ExternalID: "crm-1"}
-	srv.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup})
-	_, err := c.RepeatUser(t.Context(), req)
-	assert.Equal(t, userapi.OutcomeUnknown, asError(t, err).Outcome)
-	assert.Len(t, srv.Requests(), 1)
-	require.NoError(t, c.DeleteUser(t.Context(), fmt.Sprint(srv.Users()[0].ID)))
 	srv.Inject(userapitest.Fault{Status: 429, Header: http.Header{"Retry-After": {"0"}}})
-	_, err = c.RepeatUser(t.Context(), req)
+	_, err := c.RepeatUser(t.Context(), userapi.CreateUserRequest{ExternalID: "crm-1"})
 	require.NoError(t, err)
 	assert.Equal(t, 1, srv.UserCount())
 }

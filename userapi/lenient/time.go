@@ -31,11 +31,12 @@ func ParseTime(s string) Time {
 	return t
 }
 
-// canEncode reports whether package time writes a time as JSON: its year has four digits
-// and its zone is less than a day away.
+// canEncode reports whether package time writes a time as JSON, in its own zone and in
+// UTC: its year has four digits and its zone is less than a day away.
 func canEncode(t time.Time) bool {
 	_, err := t.MarshalJSON()
-	return err == nil
+	_, errUTC := t.UTC().MarshalJSON()
+	return err == nil && errUTC == nil
 }
 
 // Text returns the time as it was written.

@@ -35,6 +35,9 @@ func created(t *testing.T, h *Harness, req userapi.CreateUserRequest) {
 	if u.Provider == "" || u.ID == "" {
 		t.Errorf("the user has provider %q and id %q, want both set", u.Provider, u.ID)
 	}
+	if h.ID != nil && !h.ID.MatchString(u.ID) {
+		t.Errorf("the user's id is %q, which Harness.ID does not match", u.ID)
+	}
 	if u.Proof != userapi.ProofReply {
 		t.Errorf("the user's proof is %v, want %v", u.Proof, userapi.ProofReply)
 	}
@@ -45,9 +48,9 @@ func created(t *testing.T, h *Harness, req userapi.CreateUserRequest) {
 		f, ok := reflect.TypeFor[userapi.CreateUserRequest]().FieldByName(field)
 		switch {
 		case !ok:
-			t.Errorf("Unmapped names %q, which is no field of CreateUserRequest", field)
+			t.Errorf("Unmapped names %q, which is not a field of CreateUserRequest", field)
 		case field == "IdempotencyKey":
-			t.Error("Unmapped names IdempotencyKey, which is no field of the user")
+			t.Error("Unmapped names IdempotencyKey, which is not a field of the user")
 		case reflect.ValueOf(req).FieldByIndex(f.Index).IsZero():
 			t.Errorf("Unmapped names %s, which was not set", field)
 		}
@@ -158,7 +161,7 @@ func invalid(t *testing.T, h *Harness) {
 	for _, f := range e.FieldErrors {
 		named = named || f.Field != "" || f.VendorField != ""
 		if _, ok := reflect.TypeFor[userapi.CreateUserRequest]().FieldByName(f.Field); f.Field != "" && !ok {
-			t.Errorf("FieldErrors names %q, which is no field of CreateUserRequest", f.Field)
+			t.Errorf("FieldErrors names %q, which is not a field of CreateUserRequest", f.Field)
 		}
 	}
 	if !named {

@@ -101,10 +101,10 @@ func init() {
 				req.Tags[0] = "changed"
 			}
 		})},
-		"loses the id":            {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.ID = "" })},
-		"loses the raw reply":     {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.Raw = nil })},
-		"loses the native user":   {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.SetNative(nil) })},
-		"drops fields in silence": {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.Unmapped = nil })},
+		"loses the id":          {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.ID = "" })},
+		"loses the raw reply":   {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.Raw = nil })},
+		"loses the native user": {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.SetNative(nil) })},
+		"drops fields unseen":   {around: succeeding(func(_ userapi.CreateUserRequest, u *userapi.User) { u.Unmapped = nil })},
 		"calls the key unmapped": {around: succeeding(func(req userapi.CreateUserRequest, u *userapi.User) {
 			if req.IdempotencyKey != "" {
 				u.Unmapped = append(u.Unmapped, "IdempotencyKey")
@@ -141,33 +141,33 @@ func init() {
 				return u, err
 			})
 		}},
-		"plans by creating": {around: planning(func(c userapi.Creator, req userapi.CreateUserRequest, plan *userapi.Plan) {
+		"plans by creating": {only: "plan", around: planning(func(c userapi.Creator, req userapi.CreateUserRequest, plan *userapi.Plan) {
 			_, _ = c.CreateUser(context.Background(), req)
 		})},
-		"shows the password in plans": {around: planning(func(_ userapi.Creator, req userapi.CreateUserRequest, plan *userapi.Plan) {
+		"shows the password in plans": {only: "plan", around: planning(func(_ userapi.Creator, req userapi.CreateUserRequest, plan *userapi.Plan) {
 			plan.Body = bytes.Replace(plan.Body, []byte(userapi.Redacted), []byte(req.Password.Reveal()), 1)
 		})},
-		"plans another body": {around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
+		"plans another body": {only: "plan", around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
 			plan.Body = append([]byte(`{"stray":1,`), plan.Body[1:]...)
 		})},
-		"plans another route": {around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
-			plan.Route = "/users"
+		"plans another route": {only: "plan", around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
+			plan.Route = "/people"
 		})},
-		"plans a step that is not taken": {around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
+		"plans a step that is not taken": {only: "plan", around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
 			plan.Next = plan.Steps()
 		})},
-		"plans another id": {around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
+		"plans another id": {only: "plan", around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
 			plan.UserID = "0"
 		})},
-		"plans without Unmapped": {around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
+		"plans without Unmapped": {only: "plan", around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
 			plan.Unmapped = nil
 		})},
-		"changes the request to plan it": {around: planning(func(_ userapi.Creator, req userapi.CreateUserRequest, _ *userapi.Plan) {
+		"changes the request to plan it": {only: "plan", around: planning(func(_ userapi.Creator, req userapi.CreateUserRequest, _ *userapi.Plan) {
 			if len(req.Tags) > 0 {
 				req.Tags[0] = "changed"
 			}
 		})},
-		"plans what it refuses": {around: func(c userapi.Creator, _ userapi.HTTPOptions) userapi.Creator {
+		"plans what it refuses": {only: "plan", around: func(c userapi.Creator, _ userapi.HTTPOptions) userapi.Creator {
 			return planner{c, func(req userapi.CreateUserRequest) (userapi.Plan, error) {
 				if req.Password == userapi.Redacted {
 					req.Password = "another"
@@ -175,7 +175,7 @@ func init() {
 				return c.(userapi.Planner).PlanUser(req)
 			}}
 		}},
-		"plans one fault at a time": {around: func(c userapi.Creator, _ userapi.HTTPOptions) userapi.Creator {
+		"plans one fault at a time": {only: "plan", around: func(c userapi.Creator, _ userapi.HTTPOptions) userapi.Creator {
 			return planner{c, func(req userapi.CreateUserRequest) (userapi.Plan, error) {
 				plan, err := c.(userapi.Planner).PlanUser(req)
 				if e, ok := err.(*userapi.Error); ok {

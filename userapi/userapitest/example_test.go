@@ -2,6 +2,8 @@ package userapitest_test
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/enlist-go/enlist/quickblox"
@@ -36,6 +38,17 @@ func ExampleRun() {
 			},
 			Invalid: func(n int) userapi.CreateUserRequest {
 				return userapi.CreateUserRequest{Username: fmt.Sprint("user", n), Password: "2short!"}
+			},
+			// The client deletes users by their ids, and looks for them.
+			ID:           regexp.MustCompile(`^[1-9][0-9]{0,17}$`),
+			BlankAbsence: true,
+			// What it may believe of a reply to a create.
+			Reply: &userapitest.Reply{
+				ID:         []string{"user", "id"},
+				CreatedAt:  []string{"user", "created_at"},
+				Errors:     [][]string{{"errors"}},
+				Contradict: []userapitest.Edit{{Name: "login", Path: []string{"user", "login"}, To: userapitest.JSON("bob")}},
+				Agree:      []userapitest.Edit{{Name: "login_in_capitals", Path: []string{"user", "login"}, To: strings.ToUpper}},
 			},
 		})
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,7 +43,7 @@ func broken(t *testing.T, h *Harness, do Action, when Moment) {
 }
 
 // afterwards is how many users there are after a warm start and one create that a
-// fault befell at the given moment.
+// fault struck at the given moment.
 func afterwards(when Moment) int {
 	if when == AfterCommit {
 		return 2
@@ -49,16 +51,59 @@ func afterwards(when Moment) int {
 	return 1
 }
 
+// stalled: no reply comes in time. Where the machine is too slow for a request to be sent
+// in that time, it is tried with more.
 func stalled(t *testing.T, h *Harness, when Moment) {
-	b := open(t, h, func(o *userapi.HTTPOptions) { o.Timeout = 250 * time.Millisecond }).warm(t)
+	const longest = time.Minute
+	for timeout := 250 * time.Millisecond; timeout < longest; timeout *= 4 {
+		if stalledFor(t, h, when, timeout) {
+			return
+		}
+	}
+	t.Errorf("no request was sent within the time-out, of up to %v", longest)
+}
+
+// stalledFor reports whether a request was sent within the time-out.
+func stalledFor(t *testing.T, h *Harness, when Moment, timeout time.Duration) bool {
+	var written atomic.Bool
+	b := open(t, h, func(o *userapi.HTTPOptions) {
+		o.Timeout = timeout
+		o.HTTPClient.Transport = onceWritten(o.HTTPClient.Transport, func() { written.Store(true) })
+	})
+	if _, err := b.CreateUser(t.Context(), h.Minimal(1)); errors.Is(err, userapi.ErrTimeout) {
+		return false
+	}
+	b.requests.Store(0)
+	written.Store(false)
 	b.Inject(Fault{On: Create, When: when, Do: Stall, Times: -1})
-	e := b.fails(t.Context(), t, h.Minimal(2))
+	req := h.Minimal(2)
+	u, err := b.CreateUser(t.Context(), req)
+	if !written.Load() {
+		return false
+	}
+	e := b.failed(t, req, u, err)
 	want(t, e, userapi.KindTimeout, userapi.OutcomeUnknown)
 	if !errors.Is(e, context.DeadlineExceeded) {
 		t.Error("the error does not match context.DeadlineExceeded")
 	}
 	b.sent(t, 1)
-	b.users(t, afterwards(when))
+	if got, most := b.UserCount(), afterwards(when); got > most {
+		t.Errorf("the server holds %d users, want at most %d", got, most)
+	}
+	return true
+}
+
+// onceWritten calls a function when a request has been written.
+func onceWritten(next http.RoundTripper, then func()) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		return next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+			WroteRequest: func(info httptrace.WroteRequestInfo) {
+				if info.Err == nil {
+					then()
+				}
+			},
+		})))
+	})
 }
 
 func truncated(t *testing.T, h *Harness) {
@@ -71,12 +116,7 @@ func truncated(t *testing.T, h *Harness) {
 }
 
 func refused(t *testing.T, h *Harness) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	_ = listener.Close()
+	const addr = "127.0.0.1:0" // nobody ever listens there
 	b := open(t, h, func(o *userapi.HTTPOptions) {
 		o.HTTPClient.Transport.(counter).RoundTripper.(*http.Transport).DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, addr)
@@ -143,35 +183,17 @@ var contextChecks = []check{
 		b.users(t, 1)
 	}},
 	{"context/canceled_during", func(t *testing.T, h *Harness) {
-		b := open(t, h, nil).warm(t)
-		b.Inject(Fault{On: Create, When: AfterCommit, Do: Stall, Times: -1})
-		ctx, cancel := context.WithCancel(t.Context())
-		defer time.AfterFunc(200*time.Millisecond, cancel).Stop()
-		defer cancel()
-		e := b.fails(ctx, t, h.Minimal(2))
-		want(t, e, userapi.KindCanceled, userapi.OutcomeUnknown)
-		if !errors.Is(e, context.Canceled) {
-			t.Error("the error does not match context.Canceled")
-		}
-		b.sent(t, 1)
-		b.users(t, 2)
+		interrupted(t, h, context.Canceled, userapi.KindCanceled)
 	}},
 	{"context/deadline", func(t *testing.T, h *Harness) {
-		b := open(t, h, nil).warm(t)
-		b.Inject(Fault{On: Create, When: AfterCommit, Do: Stall, Times: -1})
-		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
-		defer cancel()
-		e := b.fails(ctx, t, h.Minimal(2))
-		want(t, e, userapi.KindTimeout, userapi.OutcomeUnknown)
-		b.sent(t, 1)
-		b.users(t, 2)
+		interrupted(t, h, context.DeadlineExceeded, userapi.KindTimeout)
 	}},
 	{"context/no_wait_past_deadline", func(t *testing.T, h *Harness) {
 		b := open(t, h, func(o *userapi.HTTPOptions) {
-			o.Retry = userapi.RetryPolicy{MaxAttempts: 2, BaseWait: 3 * time.Second, Jitter: -1}
+			o.Retry = userapi.RetryPolicy{MaxAttempts: 2, BaseWait: 6 * time.Second, Jitter: -1}
 		}).warm(t)
 		b.Inject(Fault{On: Create, When: BeforeCommit, Status: 429, Times: -1})
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		e := b.fails(ctx, t, h.Minimal(2))
 		want(t, e, userapi.KindRateLimited, userapi.OutcomeRejected)
@@ -180,4 +202,48 @@ var contextChecks = []check{
 		}
 		b.sent(t, 1)
 	}},
+}
+
+// A context that ends by hand, as a deadline that passes.
+type byHand struct {
+	context.Context
+	done  chan struct{}
+	cause error
+}
+
+func (c *byHand) Done() <-chan struct{} { return c.done }
+
+func (c *byHand) Err() error {
+	select {
+	case <-c.done:
+		return c.cause
+	default:
+		return nil
+	}
+}
+
+// interrupted: the context ends when the user exists and the reply has not been sent.
+func interrupted(t *testing.T, h *Harness, cause error, kind userapi.Kind) {
+	b := open(t, h, nil).warm(t)
+	b.Inject(Fault{On: Create, When: AfterCommit, Do: Stall, Times: -1})
+	ctx := &byHand{t.Context(), make(chan struct{}), cause}
+	go func() {
+		defer close(ctx.done)
+		poll := time.NewTicker(time.Millisecond)
+		defer poll.Stop()
+		for b.UserCount() < 2 {
+			select {
+			case <-poll.C:
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	e := b.fails(ctx, t, h.Minimal(2))
+	want(t, e, kind, userapi.OutcomeUnknown)
+	if !errors.Is(e, cause) {
+		t.Errorf("the error does not match %v", cause)
+	}
+	b.sent(t, 1)
+	b.users(t, 2)
 }

@@ -5,10 +5,10 @@ import (
 	"context"
 	"net/http"
 	"net/http/cookiejar"
-	"runtime"
 	"runtime/pprof"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,10 +97,20 @@ func noGoroutineLeft(t *testing.T, h *Harness) {
 	name := t.Name()
 	var b *bench
 	pprof.Do(context.Background(), pprof.Labels(label, name), func(context.Context) {
-		b = open(t, h, func(o *userapi.HTTPOptions) { o.Timeout = 250 * time.Millisecond })
+		var armed atomic.Bool
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		b = open(t, h, func(o *userapi.HTTPOptions) {
+			o.HTTPClient.Transport = onceWritten(o.HTTPClient.Transport, func() {
+				if armed.Load() {
+					cancel()
+				}
+			})
+		})
 		b.mustCreate(t, h.Minimal(1))
 		b.Inject(Fault{On: Create, When: BeforeCommit, Do: Stall})
-		_, _ = b.CreateUser(t.Context(), h.Minimal(2))
+		armed.Store(true)
+		_, _ = b.CreateUser(ctx, h.Minimal(2))
 		b.Inject(Fault{On: Create, When: AfterCommit, Do: Reset})
 		_, _ = b.CreateUser(t.Context(), h.Minimal(3))
 		b.mustCreate(t, h.Minimal(4))
@@ -109,7 +119,9 @@ func noGoroutineLeft(t *testing.T, h *Harness) {
 		c.CloseIdleConnections()
 	}
 	b.pool.CloseIdleConnections()
-	for deadline := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for deadline := time.Now().Add(10 * time.Second); ; <-poll.C {
 		var profile bytes.Buffer
 		if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
 			t.Fatal(err)

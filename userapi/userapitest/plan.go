@@ -16,18 +16,12 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// The checks of a creator that is a userapi.Planner, itself or behind its wrappers. They
-// hold for one that is not.
+// The checks of a userapi.Planner.
 var planChecks = []check{
 	{"plan/minimal", func(t *testing.T, h *Harness) { planned(t, h, h.Minimal) }},
 	{"plan/full", func(t *testing.T, h *Harness) { planned(t, h, h.Full) }},
 	{"plan/request_unchanged", planChangesNothing},
 	{"plan/invalid", planRefuses},
-}
-
-// planner finds the creator's Planner.
-func (b *bench) planner() (userapi.Planner, bool) {
-	return userapi.Ability[userapi.Planner](b.Creator)
 }
 
 // A recorder keeps the requests on their way.
@@ -66,10 +60,7 @@ func planned(t *testing.T, h *Harness, request func(n int) userapi.CreateUserReq
 		r.RoundTripper = o.HTTPClient.Transport
 		o.HTTPClient.Transport = r
 	})
-	p, ok := b.planner()
-	if !ok {
-		return
-	}
+	p := ability[userapi.Planner](t, b)
 	req := request(2)
 	plan, err := p.PlanUser(req)
 	if err != nil {
@@ -152,10 +143,7 @@ func (r recorded) has(body json.RawMessage) bool {
 
 func planChangesNothing(t *testing.T, h *Harness) {
 	b := open(t, h, nil)
-	p, ok := b.planner()
-	if !ok {
-		return
-	}
+	p := ability[userapi.Planner](t, b)
 	req := h.Full(1)
 	if _, err := p.PlanUser(req); err != nil {
 		t.Fatalf("PlanUser failed: %v", err)
@@ -168,10 +156,7 @@ func planChangesNothing(t *testing.T, h *Harness) {
 // planRefuses: what a create refuses to send cannot be planned, for the same reasons.
 func planRefuses(t *testing.T, h *Harness) {
 	b := open(t, h, nil)
-	p, ok := b.planner()
-	if !ok {
-		return
-	}
+	p := ability[userapi.Planner](t, b)
 	redacted := h.Full(1)
 	redacted.Password, redacted.Strict = userapi.Redacted, true // two faults, where not all can be stored
 	for _, req := range []userapi.CreateUserRequest{redacted, h.Invalid(1)} {

@@ -15,7 +15,7 @@ const htmlPage = "<!DOCTYPE html><html><body><h1>Something else</h1></body></htm
 
 var htmlHeader = http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 
-// replyChecks are about replies that are no success, or look like one.
+// replyChecks are about replies that are not a success, or look like one.
 func replyChecks() []check {
 	type reply struct {
 		name    string

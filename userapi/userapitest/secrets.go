@@ -72,14 +72,31 @@ func (b *bench) seen(t *testing.T, req userapi.CreateUserRequest, err error) {
 	values := []any{err}
 	if asError(err, &e) {
 		values = append(values, *e, e.FieldErrors, e.Message, e.Code, e.RequestID)
-		if e.Err != nil {
-			values = append(values, e.Err)
+		for _, cause := range chain(e.Err) {
+			values = append(values, cause)
 		}
 		if e.User != nil {
 			b.search(t, "the error's user", dump(e.User, *e.User), b.planted(req))
 		}
 	}
 	b.search(t, "an error", dump(values...), append(b.planted(req), personal(req)...))
+}
+
+// chain returns an error and everything that it wraps.
+func chain(err error) []error {
+	if err == nil {
+		return nil
+	}
+	all := []error{err}
+	switch x := err.(type) {
+	case interface{ Unwrap() error }:
+		all = append(all, chain(x.Unwrap())...)
+	case interface{ Unwrap() []error }:
+		for _, cause := range x.Unwrap() {
+			all = append(all, chain(cause)...)
+		}
+	}
+	return all
 }
 
 func asError(err error, to **userapi.Error) bool {

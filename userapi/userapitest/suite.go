@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"reflect"
+	"regexp"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,7 +22,9 @@ type Harness struct {
 	New func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, Backend)
 
 	// Minimal and Full return a request with as few and as many fields as the
-	// vendor allows. Different n give different users.
+	// vendor allows. Different n give different users. A Resolver must be able to find
+	// both users, a Repeater to repeat Full, and the second step of Full must send
+	// something where the creator is a Finisher.
 	Minimal, Full func(n int) userapi.CreateUserRequest
 	// Duplicate returns a request that collides with the user of Full(n), or with
 	// itself when it is sent twice. nil says that the vendor has no unique key.
@@ -31,17 +35,57 @@ type Harness struct {
 
 	// Secrets are the credentials that New configures; none may ever be seen.
 	Secrets []string
+
+	// ID matches the text of every id that the vendor's users can have, and must be
+	// anchored at both ends, such as ^[1-9][0-9]{0,17}$. A creator that is a Finisher or
+	// a Deleter must bring it, and so must one that brings Reply.
+	ID *regexp.Regexp
+	// Reply describes the vendor's reply to a create, for the checks of what a creator
+	// believes of it. nil leaves these checks out.
+	Reply *Reply
+
+	// The fields below are for creators with further abilities. Each stands for
+	// something that not every vendor has; where it is nil or false, the checks that need
+	// it are left out.
+
+	// BlankAbsence says that a 404 without a body is a way in which the vendor itself says
+	// that a user does not exist. Otherwise it must not be taken for one.
+	BlankAbsence bool
+	// Stranger returns the request of another person whose user has an identity key of
+	// the user of Full(n), by which a Resolver finds it, and differs in another. nil says
+	// that the vendor's users have one identity key alone.
+	Stranger func(n int) userapi.CreateUserRequest
+	// Ambiguous returns a request that makes a second user when it is sent twice, and
+	// whose users a Resolver can find. nil says that there is none.
+	Ambiguous func(n int) userapi.CreateUserRequest
+	// Hidden makes what New makes, with credentials that are not shown every user: the
+	// server holds the user of req, whose id is id, and the creator is not shown it. nil
+	// says that the vendor shows every user to all credentials.
+	Hidden func(t testing.TB, opts userapi.HTTPOptions) (c userapi.Creator, b Backend, req userapi.CreateUserRequest, id string)
+	// Unrepeatable returns a valid request that a Repeater refuses, since a second create
+	// would make a second user. nil says that there is none.
+	Unrepeatable func(n int) userapi.CreateUserRequest
 }
 
 // Run checks an implementation against the contract of package userapi. Every
 // check is a subtest of its own that runs in parallel with the others, on a
-// server of its own. The plans of a userapi.Planner are held against what is sent.
+// server of its own.
+//
+// The further abilities are those that userapi.Ability finds on the creator: a
+// userapi.Planner, Resolver, Repeater, Finisher and Deleter each has subtests of its own,
+// named plan/…, resolve/…, repeat/…, finish/… and delete/…. Most of them need no more than
+// Minimal and Full. Harness says which need data.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	if h.New == nil || h.Minimal == nil || h.Full == nil || h.Invalid == nil {
 		t.Fatal("userapitest: Harness must have New, Minimal, Full and Invalid")
 	}
-	for _, group := range [...][]check{createChecks, replyChecks(), faultChecks(), contextChecks, isolationChecks, secretChecks, planChecks} {
+	if h.Reply != nil && (h.ID == nil || len(h.Reply.ID) == 0) {
+		t.Fatal("userapitest: a Harness with Reply must have ID and Reply.ID")
+	}
+	groups := [][]check{createChecks, replyChecks(), claimChecks(&h), faultChecks(), contextChecks, isolationChecks, secretChecks, wrappedChecks()}
+	groups = append(groups, abilityChecks(open(t, &h, nil))...)
+	for _, group := range groups {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
@@ -49,6 +93,37 @@ func Run(t *testing.T, h Harness) {
 			})
 		}
 	}
+}
+
+// abilityChecks returns the checks of the abilities that a creator under test has.
+func abilityChecks(b *bench) [][]check {
+	var groups [][]check
+	if _, ok := userapi.Ability[userapi.Planner](b.Creator); ok {
+		groups = append(groups, planChecks)
+	}
+	if _, ok := userapi.Ability[userapi.Resolver](b.Creator); ok {
+		groups = append(groups, resolveChecks(b.h))
+	}
+	if _, ok := userapi.Ability[userapi.Repeater](b.Creator); ok {
+		groups = append(groups, repeatChecks(b.h))
+	}
+	if _, ok := userapi.Ability[userapi.Finisher](b.Creator); ok {
+		groups = append(groups, finishChecks)
+	}
+	if _, ok := userapi.Ability[userapi.Deleter](b.Creator); ok {
+		groups = append(groups, deleteChecks(b.h))
+	}
+	return groups
+}
+
+// ability returns an ability of the creator under test, which Run has found there.
+func ability[T any](t *testing.T, b *bench) T {
+	t.Helper()
+	a, ok := userapi.Ability[T](b.Creator)
+	if !ok {
+		t.Fatalf("Harness.New made one creator with the ability %v and one without", reflect.TypeFor[T]())
+	}
+	return a
 }
 
 // A check is one subtest.
@@ -86,7 +161,7 @@ func open(t *testing.T, h *Harness, edit func(*userapi.HTTPOptions)) *bench {
 	b := &bench{h: h, requests: new(atomic.Int32), pool: pool}
 	opts := userapi.HTTPOptions{
 		HTTPClient: &http.Client{Transport: counter{pool, b.requests}},
-		Timeout:    5 * time.Second,
+		Timeout:    10 * time.Second,
 		Retry:      userapi.RetryPolicy{BaseWait: time.Millisecond, MaxWait: 2 * time.Millisecond, Jitter: -1, MaxRetryAfter: -1},
 	}
 	if edit != nil {
@@ -125,11 +200,18 @@ func (b *bench) mustCreate(t *testing.T, req userapi.CreateUserRequest) *userapi
 func (b *bench) fails(ctx context.Context, t *testing.T, req userapi.CreateUserRequest) *userapi.Error {
 	t.Helper()
 	u, err := b.CreateUser(ctx, req)
+	return b.failed(t, req, u, err)
+}
+
+// failed checks the error of an ability that was asked about a request, and that it
+// returned no user with it.
+func (b *bench) failed(t *testing.T, req userapi.CreateUserRequest, u *userapi.User, err error) *userapi.Error {
+	t.Helper()
 	if err == nil {
-		t.Fatal("CreateUser reported success")
+		t.Fatal("the call reported success")
 	}
 	if u != nil {
-		t.Error("CreateUser returned a user and an error together")
+		t.Error("the call returned a user and an error together")
 	}
 	return b.checkError(t, req, err)
 }

@@ -1,0 +1,297 @@
+package userapitest
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A Reply describes the vendor's reply to a create. The suite edits replies of the
+// server that it talks to, and holds a creator to what it may believe of them.
+type Reply struct {
+	// ID leads to the member with the user's id, such as {"user", "id"}.
+	ID []string
+	// CreatedAt leads to the member with the time of the user's creation, in the reply to
+	// Minimal; nil says that there is none.
+	CreatedAt []string
+	// Errors lead to the members in which the vendor reports errors, such as {"errors"}.
+	Errors [][]string
+	// ErrorDecides says that an error beside a user is the vendor's refusal, as the error
+	// says, and not a broken success.
+	ErrorDecides bool
+	// Contradict are edits of the reply to Full, each of which shows somebody else's user.
+	// nil says that nothing in a reply can contradict the request.
+	Contradict []Edit
+	// Agree are edits of the reply to Full that leave it the reply to that request, such
+	// as another case of a text whose case does not count, and a member that is null.
+	Agree []Edit
+}
+
+// claimChecks are about replies to a create that claim what cannot be believed, and
+// about those that look so and can.
+func claimChecks(h *Harness) []check {
+	r := h.Reply
+	if r == nil {
+		return nil
+	}
+	var checks []check
+	for _, e := range r.Contradict {
+		checks = append(checks, check{"claims/contradicts_" + e.Name, func(t *testing.T, h *Harness) { contradicted(t, h, e) }})
+	}
+	for _, e := range r.Agree {
+		checks = append(checks, check{"claims/agrees_" + e.Name, func(t *testing.T, h *Harness) { agreed(t, h, e) }})
+	}
+	for _, id := range hostileIDs {
+		if h.ID.MatchString(textOf(id.value)) {
+			continue // this vendor's ids may look so
+		}
+		checks = append(checks, check{"claims/id_" + id.name, func(t *testing.T, h *Harness) { notAnID(t, h, id.value) }})
+	}
+	for _, d := range doubles {
+		if d.object && len(r.ID) == 1 {
+			continue // the id stands in no object of its own
+		}
+		checks = append(checks, check{"claims/doubled_" + d.name, func(t *testing.T, h *Harness) { doubled(t, h, d) }})
+	}
+	checks = append(checks, check{"claims/other_spelling", otherSpelling})
+	if r.CreatedAt != nil {
+		checks = append(checks, check{"claims/created_at_out_of_range", outOfRange})
+	}
+	for _, path := range r.Errors {
+		name := path[len(path)-1]
+		checks = append(checks,
+			check{"claims/empty_" + name, func(t *testing.T, h *Harness) { emptyError(t, h, path) }},
+			check{"claims/filled_" + name, func(t *testing.T, h *Harness) { filledError(t, h, path) }})
+	}
+	return checks
+}
+
+// contradicted: a reply that shows somebody else's user is not a success.
+func contradicted(t *testing.T, h *Harness, edit Edit) {
+	b, c := openChanger(t, h)
+	c.apply(t, edit)
+	e := b.fails(t.Context(), t, h.Full(2))
+	want(t, e, userapi.KindProtocol, userapi.OutcomeUnknown)
+	if e.User != nil && e.User.Proof != userapi.ProofNone {
+		t.Errorf("the error holds somebody else's user, with the proof %v", e.User.Proof)
+	}
+	if shown := textOf(valueAt(t, c.after, h.Reply.ID)); !slices.Contains(e.Candidates, shown) {
+		t.Errorf("the candidates are %q, want the id of the user that was shown, %q", e.Candidates, shown)
+	}
+	b.sent(t, 1)
+}
+
+// agreed: a reply is not taken for somebody else's where it differs in what does not
+// count, or shows less.
+func agreed(t *testing.T, h *Harness, edit Edit) {
+	b, c := openChanger(t, h)
+	c.apply(t, edit)
+	u := b.mustCreate(t, h.Full(2))
+	if want := textOf(valueAt(t, c.before, h.Reply.ID)); !strings.EqualFold(u.ID, want) { // the edit may be of its case
+		t.Errorf("the user's id is %q, want %q", u.ID, want)
+	}
+}
+
+// hostileIDs are values that stand where an id should. "" is the request's password.
+var hostileIDs = []struct{ name, value string }{
+	{"path", `"../../x"`},
+	{"line_break", `"a\r\nb"`},
+	{"password", ""},
+	{"long", `"` + strings.Repeat("A", 300) + `"`},
+	{"zero", `0`},
+	{"negative", `-5`},
+	{"fraction", `1.5`},
+	{"beyond_64_bits", `99999999999999999999`},
+	{"empty", `""`},
+	{"null", `null`},
+	{"true", `true`},
+	{"object", `{"id":7}`},
+}
+
+// notAnID: what is not an id is neither returned nor shown.
+func notAnID(t *testing.T, h *Harness, value string) {
+	b, c := openChanger(t, h)
+	req := h.Full(2)
+	if value == "" {
+		if value = quote(req.Password.Reveal()); req.Password == "" {
+			value = quote("planted-in-the-place-of-an-id")
+		}
+	}
+	text := textOf(value)
+	c.edit(t, h.Reply.ID, set(last(h.Reply.ID), value))
+	e := b.fails(t.Context(), t, req)
+	want(t, e, userapi.KindProtocol, userapi.OutcomeUnknown)
+	if e.User != nil || e.UserID == text && text != "" || slices.Contains(e.Candidates, text) {
+		t.Error("the error has a user with an id that is not one")
+	}
+	const telling = 4 // shorter texts stand in an error by chance
+	if len(text) >= telling && (strings.Contains(dump(printable(e)...), text) || strings.Contains(e.Message, text)) {
+		t.Error("the error shows the id that is not one")
+	}
+}
+
+// printable returns what can be printed of an error.
+func printable(e *userapi.Error) []any {
+	values := []any{e, e.FieldErrors, e.Candidates, e.UserID}
+	for _, cause := range chain(e.Err) {
+		values = append(values, cause)
+	}
+	return values
+}
+
+func last(path []string) string { return path[len(path)-1] }
+
+// A double makes two of a member: of the id, or of the object that holds it.
+type double struct {
+	name string
+	// object says that the whole object stands twice.
+	object bool
+	// second is the name of the second one, for a name; both are JSON.
+	second func(name string) string
+	// first says that the second one stands in front.
+	first bool
+}
+
+func sameName(name string) string { return name }
+
+// escaped spells a name's first letter by its number.
+func escaped(name string) string { return fmt.Sprintf(`"\u%04x%s`, name[1], name[2:]) }
+
+var doubles = []double{
+	{"id", false, sameName, false},
+	{"id_in_front", false, sameName, true},
+	{"id_escaped", false, escaped, false},
+	{"id_escaped_in_front", false, escaped, true},
+	{"object", true, sameName, false},
+	{"object_in_front", true, sameName, true},
+	{"object_escaped", true, escaped, false},
+	{"object_escaped_in_front", true, escaped, true},
+}
+
+// doubled: of a member that stands twice none is believed.
+func doubled(t *testing.T, h *Harness, d double) {
+	path := h.Reply.ID
+	if d.object {
+		path = path[:len(path)-1]
+	}
+	b, c := openChanger(t, h)
+	c.edit(t, path, func(members []member, at int) []member {
+		if at < 0 {
+			t.Fatalf("the reply to a create has no member %q", path)
+		}
+		second := member{d.second(members[at].name), otherUser(t, members[at].value, d.object, h.Reply.ID)}
+		if d.first {
+			return slices.Insert(members, 0, second)
+		}
+		return append(members, second)
+	})
+	e := b.fails(t.Context(), t, h.Full(2))
+	want(t, e, userapi.KindProtocol, userapi.OutcomeUnknown)
+	other := another(valueAt(t, c.before, h.Reply.ID))
+	if e.User != nil || e.UserID == textOf(other) {
+		t.Error("the error believes an id that stands twice")
+	}
+}
+
+// otherUser returns the id of another user or, of an object, the object with that id.
+func otherUser(t *testing.T, value string, object bool, path []string) string {
+	if !object {
+		return another(value)
+	}
+	return edited(t, value, path[len(path)-1:], set(last(path), another(valueAt(t, value, path[len(path)-1:]))))
+}
+
+// otherSpelling: a member whose name differs in case, or in a letter that is folded to
+// the same, is another member.
+func otherSpelling(t *testing.T, h *Harness) {
+	n := 1
+	for depth := range h.Reply.ID {
+		path := h.Reply.ID[:depth+1]
+		if len(path) < len(h.Reply.ID)-1 {
+			continue
+		}
+		for _, name := range spellings(last(path)) {
+			n++
+			b, c := openChanger(t, h)
+			c.edit(t, path, func(members []member, at int) []member {
+				if at < 0 {
+					t.Fatalf("the reply to a create has no member %q", path)
+				}
+				other := member{quote(name), otherUser(t, members[at].value, len(path) < len(h.Reply.ID), h.Reply.ID)}
+				return append(slices.Insert(members, 0, other), other)
+			})
+			u := b.mustCreate(t, h.Full(n))
+			if want := textOf(valueAt(t, c.before, h.Reply.ID)); u.ID != want {
+				t.Errorf("with a member %q the user's id is %q, want %q", name, u.ID, want)
+			}
+		}
+	}
+}
+
+// spellings returns names that package encoding/json takes for a name, and that are not.
+func spellings(name string) []string {
+	var others []string
+	for _, other := range []string{strings.ToUpper(name), strings.ReplaceAll(name, "s", "ſ"), strings.ReplaceAll(name, "k", "\u212a")} {
+		if other != name {
+			others = append(others, other)
+		}
+	}
+	return others
+}
+
+// outOfRange: a time that cannot be written as JSON does no harm to a user.
+func outOfRange(t *testing.T, h *Harness) {
+	b, c := openChanger(t, h)
+	for i, value := range []string{
+		`"2026-01-01T00:00:00+24:00"`, `"99999-01-01T00:00:00Z"`, `"soon"`,
+		`253402300800000`, `9223372036854775807`, `-9223372036854775808`, `1e300`,
+	} {
+		c.edit(t, h.Reply.CreatedAt, set(last(h.Reply.CreatedAt), value))
+		u := b.mustCreate(t, h.Minimal(2+i))
+		if !u.CreatedAt.IsZero() {
+			t.Errorf("created at %s: CreatedAt is not zero", value)
+		}
+		if _, err := json.Marshal(u); err != nil {
+			t.Errorf("created at %s: the user cannot be encoded: %v", value, err)
+		}
+	}
+}
+
+// emptyError: a member for errors in which there is none is not an error.
+func emptyError(t *testing.T, h *Harness, path []string) {
+	b, c := openChanger(t, h)
+	for i, value := range []string{`{}`, `[]`, `""`, `null`} {
+		c.edit(t, path, set(last(path), value))
+		u, err := b.CreateUser(t.Context(), h.Minimal(2+i))
+		switch {
+		case err != nil:
+			t.Errorf("%s: %v", value, err)
+		case u == nil:
+			t.Errorf("%s: CreateUser returned neither a user nor an error", value)
+		case u.ID != textOf(valueAt(t, c.before, h.Reply.ID)):
+			t.Errorf("%s: the user has another id", value)
+		}
+	}
+}
+
+// filledError: an error beside a user is an error, of a user that was created.
+func filledError(t *testing.T, h *Harness, path []string) {
+	b, c := openChanger(t, h)
+	for i, value := range []string{`{"stranger":["no"]}`, `["no"]`, `"no"`} {
+		c.edit(t, path, set(last(path), value))
+		req := h.Minimal(2 + i)
+		u, err := b.CreateUser(t.Context(), req)
+		e := b.failed(t, req, u, err)
+		if h.Reply.ErrorDecides {
+			continue
+		}
+		want(t, e, userapi.KindProtocol, userapi.OutcomeCreated)
+		if e.User != nil && e.User.ID != textOf(valueAt(t, c.before, h.Reply.ID)) {
+			t.Errorf("%s: the error's user has another id", value)
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package userapitest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// deleteChecks are those of a userapi.Deleter.
+func deleteChecks(h *Harness) []check {
+	checks := []check{
+		{"delete/user", deleted},
+		{"delete/passing_failure", deletePassingFailure},
+		{"delete/lost_reply", deleteLostReply},
+		{"delete/ids", deleteIDs},
+		{"delete/timeout", deleteTimeout},
+		{"delete/context_done", deleteContextDone},
+	}
+	if h.Hidden != nil {
+		checks = append(checks, check{"delete/hidden", deleteHidden})
+	}
+	for _, f := range lookupFaults(h, Delete) {
+		checks = append(checks, check{"delete/" + f.name, func(t *testing.T, h *Harness) { deleteFails(t, h, f) }})
+	}
+	return checks
+}
+
+// undeleted deletes a user, which must fail.
+func (b *bench) undeleted(ctx context.Context, t *testing.T, id string) *userapi.Error {
+	t.Helper()
+	return b.failed(t, userapi.CreateUserRequest{}, nil, ability[userapi.Deleter](t, b).DeleteUser(ctx, id))
+}
+
+// deleted: one user is deleted, and is not found the second time.
+func deleted(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	u := b.mustCreate(t, h.Full(2))
+	if err := ability[userapi.Deleter](t, b).DeleteUser(t.Context(), u.ID); err != nil {
+		t.Fatalf("DeleteUser failed: %v", err)
+	}
+	b.users(t, 1)
+	want(t, b.undeleted(t.Context(), t, u.ID), userapi.KindNotFound, userapi.OutcomeRejected)
+	b.users(t, 1)
+	b.mustCreate(t, h.Full(2)) // its keys are free
+	b.users(t, 2)
+}
+
+// deletePassingFailure: a delete is tried again.
+func deletePassingFailure(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	u := b.mustCreate(t, h.Full(2))
+	b.Inject(Fault{On: Delete, When: BeforeCommit, Status: 503})
+	if err := ability[userapi.Deleter](t, b).DeleteUser(t.Context(), u.ID); err != nil {
+		t.Errorf("DeleteUser failed: %v", err)
+	}
+	b.users(t, 1)
+}
+
+// deleteLostReply: after a reply that was lost a delete is tried again. It may then say
+// that the user does not exist, and nothing else.
+func deleteLostReply(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	u := b.mustCreate(t, h.Full(2))
+	b.Inject(Fault{On: Delete, When: AfterCommit, Do: Hangup})
+	if err := ability[userapi.Deleter](t, b).DeleteUser(t.Context(), u.ID); err != nil && !errors.Is(err, userapi.ErrNotFound) {
+		t.Errorf("DeleteUser failed: %v", err)
+	}
+	b.users(t, 1)
+}
+
+// deleteIDs: the id is read strictly, so that no other user is deleted.
+func deleteIDs(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	u := b.mustCreate(t, h.Full(2))
+	b.requests.Store(0)
+	for _, id := range malformedIDs(t, h, u.ID) {
+		b.refusesID(t, userapi.CreateUserRequest{}, id, ability[userapi.Deleter](t, b).DeleteUser(t.Context(), id))
+	}
+	b.users(t, 2)
+}
+
+// deleteHidden: a user that these credentials are not shown is neither deleted nor gone.
+func deleteHidden(t *testing.T, h *Harness) {
+	b, _, id := openHidden(t, h)
+	count := b.UserCount()
+	if e := b.undeleted(t.Context(), t, id); e.Outcome != userapi.OutcomeUnknown {
+		t.Errorf("outcome %v, want %v", e.Outcome, userapi.OutcomeUnknown)
+	}
+	b.users(t, count)
+}
+
+// deleteFails: a delete that failed leaves it open whether the user exists.
+func deleteFails(t *testing.T, h *Harness, f lookupFault) {
+	b := open(t, h, nil).warm(t)
+	u := b.mustCreate(t, h.Full(2))
+	b.Inject(f.Fault)
+	want(t, b.undeleted(t.Context(), t, u.ID), f.kind, userapi.OutcomeUnknown)
+	b.users(t, 2)
+}
+
+func deleteTimeout(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	u := b.mustCreate(t, h.Full(2))
+	b.Inject(Fault{On: Delete, When: AfterCommit, Do: Stall, Times: -1})
+	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+	defer cancel()
+	want(t, b.undeleted(ctx, t, u.ID), userapi.KindTimeout, userapi.OutcomeUnknown)
+}
+
+func deleteContextDone(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	u := b.mustCreate(t, h.Full(2))
+	b.requests.Store(0)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	want(t, b.undeleted(ctx, t, u.ID), userapi.KindCanceled, userapi.OutcomeUnknown)
+	b.sent(t, 0)
+	b.users(t, 2)
+}

@@ -1,0 +1,198 @@
+package userapitest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A member is one member of a JSON object; both are JSON texts.
+type member struct{ name, value string }
+
+// membersOf takes an object apart.
+func membersOf(t *testing.T, object string) []member {
+	t.Helper()
+	in := json.NewDecoder(bytes.NewReader([]byte(object)))
+	if start, err := in.Token(); err != nil || start != json.Delim('{') {
+		t.Fatal("the reply to a create has no object where Harness.Reply says that there is one")
+	}
+	var members []member
+	for in.More() {
+		name, err := in.Token()
+		var value json.RawMessage
+		if err == nil {
+			err = in.Decode(&value)
+		}
+		if err != nil {
+			t.Fatalf("the reply to a create cannot be read: %v", err)
+		}
+		members = append(members, member{quote(name.(string)), string(value)})
+	}
+	return members
+}
+
+// objectOf puts an object together.
+func objectOf(members []member) string {
+	var b bytes.Buffer
+	for i, m := range members {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(m.name + ":" + m.value)
+	}
+	return "{" + b.String() + "}"
+}
+
+func quote(text string) string {
+	quoted, _ := json.Marshal(text)
+	return string(quoted)
+}
+
+// An edition changes the object that holds a member; at is the member's place in it,
+// or -1 where it has no such member.
+type edition func(members []member, at int) []member
+
+// edited returns a reply with the object changed that holds the member at a path.
+func edited(t *testing.T, reply string, path []string, change edition) string {
+	t.Helper()
+	members := membersOf(t, reply)
+	at := slices.IndexFunc(members, func(m member) bool { return m.name == quote(path[0]) })
+	if len(path) == 1 {
+		return objectOf(change(members, at))
+	}
+	if at < 0 {
+		t.Fatalf("the reply to a create has no member %q", path[0])
+	}
+	members[at].value = edited(t, members[at].value, path[1:], change)
+	return objectOf(members)
+}
+
+// valueAt returns the JSON text of a member that a reply must have.
+func valueAt(t *testing.T, reply string, path []string) (value string) {
+	t.Helper()
+	edited(t, reply, path, func(members []member, at int) []member {
+		if at < 0 {
+			t.Fatalf("the reply to a create has no member %q", path)
+		}
+		value = members[at].value
+		return members
+	})
+	return value
+}
+
+// set gives a member a value, as JSON.
+func set(name, value string) edition {
+	return func(members []member, at int) []member {
+		if at < 0 {
+			return append(members, member{quote(name), value})
+		}
+		members[at].value = value
+		return members
+	}
+}
+
+// textOf returns what a JSON text or number shows as an id.
+func textOf(value string) string {
+	var text string
+	if json.Unmarshal([]byte(value), &text) == nil {
+		return text
+	}
+	return value
+}
+
+// another returns a value of the same form, a number or a text, that differs.
+func another(value string) string {
+	text := []byte(value)
+	for i := len(text) - 1; i >= 0; i-- {
+		switch c := text[i]; {
+		case c == '9', c == 'f', c == 'z':
+			text[i]--
+			return string(text)
+		case c >= '0' && c < '9', c >= 'a' && c < 'z':
+			text[i]++
+			return string(text)
+		}
+	}
+	return value
+}
+
+// A changer changes one reply once it is armed.
+type changer struct {
+	http.RoundTripper
+	change func(reply string) string
+	// before and after are the reply as the server sent it and as the creator got it.
+	before, after string
+}
+
+func (c *changer) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := c.RoundTripper.RoundTrip(r)
+	if err != nil || c.change == nil {
+		return resp, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	c.before = string(body)
+	c.after = c.change(c.before)
+	c.change = nil
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader([]byte(c.after))), int64(len(c.after))
+	resp.Header.Del("Content-Length")
+	return resp, nil
+}
+
+// openChanger opens a creator that has a session, and whose replies can be changed.
+func openChanger(t *testing.T, h *Harness) (*bench, *changer) {
+	t.Helper()
+	c := &changer{}
+	return open(t, h, func(o *userapi.HTTPOptions) {
+		c.RoundTripper = o.HTTPClient.Transport
+		o.HTTPClient.Transport = c
+	}).warm(t), c
+}
+
+// edit arms a changer with an edition of the object that holds the member at path.
+func (c *changer) edit(t *testing.T, path []string, change edition) {
+	c.change = func(reply string) string { return edited(t, reply, path, change) }
+}
+
+// An Edit changes one member of the vendor's reply to a create.
+type Edit struct {
+	// Name is the name of the subtest.
+	Name string
+	// Path leads to the member, such as {"user", "email"}. The reply must have it.
+	Path []string
+	// To returns the member's new value for the one that the vendor shows; both are
+	// JSON. "" takes the member out of the reply.
+	To func(shown string) string
+}
+
+// apply arms a changer with an Edit.
+func (c *changer) apply(t *testing.T, e Edit) {
+	c.edit(t, e.Path, func(members []member, at int) []member {
+		if at < 0 {
+			t.Fatalf("the reply to a create has no member %q", e.Path)
+		}
+		if members[at].value = e.To(members[at].value); members[at].value == "" {
+			members = slices.Delete(members, at, at+1)
+		}
+		return members
+	})
+}
+
+// JSON returns an Edit's To that puts a value, which must be encodable as JSON, in the
+// place of whatever the vendor shows. It panics on a value that is not.
+func JSON(value any) func(shown string) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(fmt.Sprintf("userapitest: the value of an Edit cannot be encoded: %v", err))
+	}
+	return func(string) string { return string(text) }
+}

@@ -1,0 +1,327 @@
+package userapitest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// The age that a Resolver goes by: a user that looks somewhat older than the first
+// attempt may be its work all the same, and one that looks much older is not.
+const (
+	someAge  = 30 * time.Second
+	greatAge = 10 * time.Minute
+)
+
+// resolveChecks are those of a userapi.Resolver.
+func resolveChecks(h *Harness) []check {
+	checks := []check{
+		{"resolve/minimal", func(t *testing.T, h *Harness) { resolved(t, h, h.Minimal(2)) }},
+		{"resolve/full", func(t *testing.T, h *Harness) { resolved(t, h, h.Full(2)) }},
+		{"resolve/lost_create", resolveLost},
+		{"resolve/absent_minimal", func(t *testing.T, h *Harness) { resolveAbsent(t, h, h.Minimal(2)) }},
+		{"resolve/absent_full", func(t *testing.T, h *Harness) { resolveAbsent(t, h, h.Full(2)) }},
+		{"resolve/somewhat_older", resolveSomewhatOlder},
+		{"resolve/much_older", resolveMuchOlder},
+		{"resolve/passing_failure", resolvePassingFailure},
+		{"resolve/timeout", resolveTimeout},
+		{"resolve/context_done", resolveContextDone},
+		{"resolve/invalid", resolveInvalid},
+	}
+	if h.Stranger != nil {
+		checks = append(checks, check{"resolve/somebody_else", resolveSomebodyElse})
+	}
+	if h.Ambiguous != nil {
+		checks = append(checks, check{"resolve/ambiguous", resolveAmbiguous})
+	}
+	if h.Hidden != nil {
+		checks = append(checks, check{"resolve/hidden", resolveHidden})
+	}
+	for _, f := range lookupFaults(h, Lookup) {
+		checks = append(checks, check{"resolve/" + f.name, func(t *testing.T, h *Harness) { resolveFails(t, h, f) }})
+	}
+	return checks
+}
+
+// A lookupFault is a reply to a look-up or a delete that says nothing of the user.
+type lookupFault struct {
+	name string
+	Fault
+	kind userapi.Kind
+}
+
+// gateway404 is what a gateway answers that knows no such path.
+const gateway404 = `{"message":"no Route matched with those values"}`
+
+// lookupFaults are faults that last.
+func lookupFaults(h *Harness, on Operation) []lookupFault {
+	json := http.Header{"Content-Type": {"application/json"}}
+	faults := []lookupFault{
+		{name: "404_html", kind: userapi.KindProtocol, Fault: Fault{Status: 404, Header: htmlHeader, Body: []byte(htmlPage)}},
+		{name: "404_gateway", kind: userapi.KindProtocol, Fault: Fault{Status: 404, Header: json, Body: []byte(gateway404)}},
+		{name: "200_html", kind: userapi.KindProtocol, Fault: Fault{Status: 200, Header: htmlHeader, Body: []byte(htmlPage)}},
+		{name: "401", kind: userapi.KindUnauthorized, Fault: Fault{Status: 401}},
+		{name: "403", kind: userapi.KindForbidden, Fault: Fault{Status: 403}},
+		{name: "429", kind: userapi.KindRateLimited, Fault: Fault{Status: 429}},
+		{name: "500", kind: userapi.KindUnavailable, Fault: Fault{Status: 500}},
+		{name: "502_html", kind: userapi.KindUnavailable, Fault: Fault{Status: 502, Header: htmlHeader, Body: []byte(htmlPage)}},
+		{name: "reset", kind: userapi.KindUnavailable, Fault: Fault{Do: Reset}},
+		{name: "truncated", kind: userapi.KindProtocol, Fault: Fault{Do: Truncate, Status: 200, Body: []byte("        ")}},
+		{name: "hangup", kind: userapi.KindUnavailable, Fault: Fault{Do: Hangup}},
+	}
+	if !h.BlankAbsence {
+		faults = append(faults, lookupFault{name: "404_blank", kind: userapi.KindProtocol, Fault: Fault{Status: 404}})
+	}
+	for i := range faults {
+		faults[i].On, faults[i].When, faults[i].Times = on, BeforeCommit, -1
+	}
+	return faults
+}
+
+// begin creates a user, and returns it with a time before it existed.
+func (b *bench) begin(t *testing.T, req userapi.CreateUserRequest) (*userapi.User, time.Time) {
+	t.Helper()
+	begun := time.Now()
+	u := b.mustCreate(t, req)
+	b.requests.Store(0)
+	return u, begun
+}
+
+// unresolved resolves a request, which must fail.
+func (b *bench) unresolved(ctx context.Context, t *testing.T, req userapi.CreateUserRequest, since time.Time) *userapi.Error {
+	t.Helper()
+	u, err := ability[userapi.Resolver](t, b).ResolveUser(ctx, req, since)
+	return b.failed(t, req, u, err)
+}
+
+// resolved: a user that was created is found, within its time and of any age.
+func resolved(t *testing.T, h *Harness, req userapi.CreateUserRequest) {
+	b := open(t, h, nil).warm(t)
+	made, begun := b.begin(t, req)
+	for _, since := range []time.Time{begun, {}} {
+		u, err := ability[userapi.Resolver](t, b).ResolveUser(t.Context(), req, since)
+		if err != nil {
+			t.Fatalf("ResolveUser failed: %v", err)
+		}
+		b.isFound(t, req, u)
+		if u.ID != made.ID {
+			t.Errorf("ResolveUser found %q, want %q", u.ID, made.ID)
+		}
+		if !slices.Equal(u.Unmapped, made.Unmapped) {
+			t.Errorf("Unmapped is %q, of the create it was %q", u.Unmapped, made.Unmapped)
+		}
+	}
+	b.users(t, 2)
+}
+
+// isFound checks what holds for every user that a Resolver finds.
+func (b *bench) isFound(t *testing.T, req userapi.CreateUserRequest, u *userapi.User) {
+	t.Helper()
+	if u == nil {
+		t.Fatal("ResolveUser returned neither a user nor an error")
+	}
+	if u.Provider == "" || u.ID == "" || len(u.Raw) == 0 {
+		t.Error("the user has no Provider, no ID or no Raw")
+	}
+	if u.Proof != userapi.ProofID && u.Proof != userapi.ProofKey && u.Proof != userapi.ProofMatch {
+		t.Errorf("the user's proof is %v, want that of a look-up", u.Proof)
+	}
+	if len(u.Compared) == 0 {
+		t.Error("Compared is empty")
+	}
+	for _, field := range u.Compared {
+		if f, ok := reflect.TypeFor[userapi.CreateUserRequest]().FieldByName(field); ok && reflect.ValueOf(req).FieldByIndex(f.Index).IsZero() {
+			t.Errorf("Compared names %s, which was not set", field)
+		}
+	}
+	if _, ok := userapi.As[any](u); !ok {
+		t.Error("As finds no native form of the user")
+	}
+	b.search(t, "the user that was found", dump(u, *u), b.planted(req))
+}
+
+// resolveLost: the user of a create whose reply was lost is found.
+func resolveLost(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	req := h.Full(2)
+	begun := time.Now()
+	b.Inject(Fault{On: Create, When: AfterCommit, Do: Hangup})
+	_ = b.fails(t.Context(), t, req)
+	u, err := ability[userapi.Resolver](t, b).ResolveUser(t.Context(), req, begun)
+	if err != nil {
+		t.Fatalf("ResolveUser failed: %v", err)
+	}
+	b.isFound(t, req, u)
+	b.users(t, 2)
+}
+
+// resolveAbsent: the vendor's own word that there is no such user proves it.
+func resolveAbsent(t *testing.T, h *Harness, req userapi.CreateUserRequest) {
+	b := open(t, h, nil).warm(t)
+	for _, since := range []time.Time{time.Now(), {}} {
+		e := b.unresolved(t.Context(), t, req, since)
+		want(t, e, userapi.KindNotFound, userapi.OutcomeRejected)
+		if e.User != nil || len(e.Candidates) > 0 {
+			t.Error("the error of an absent user has a user")
+		}
+	}
+	b.users(t, 1)
+}
+
+// candidate checks that an error names one user alone.
+func candidate(t *testing.T, e *userapi.Error, id string) {
+	t.Helper()
+	if !slices.Equal(e.Candidates, []string{id}) {
+		t.Errorf("the candidates are %q, want %q", e.Candidates, id)
+	}
+}
+
+// resolveSomewhatOlder: of a user that looks a little older than the first attempt it
+// is not known whose it is.
+func resolveSomewhatOlder(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	req := h.Full(2)
+	u, begun := b.begin(t, req)
+	e := b.unresolved(t.Context(), t, req, begun.Add(someAge))
+	want(t, e, userapi.KindUnknown, userapi.OutcomeUnknown)
+	candidate(t, e, u.ID)
+}
+
+// resolveMuchOlder: a user that existed before the first attempt is somebody else's.
+func resolveMuchOlder(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	req := h.Full(2)
+	u, begun := b.begin(t, req)
+	e := b.unresolved(t.Context(), t, req, begun.Add(greatAge))
+	candidate(t, e, u.ID)
+	if h.Duplicate == nil && e.Outcome == userapi.OutcomeUnknown {
+		return // it does not stand in the way of one that is still to appear
+	}
+	want(t, e, userapi.KindConflict, userapi.OutcomeRejected)
+	if len(e.FieldErrors) == 0 {
+		t.Error("the conflict names no field")
+	}
+}
+
+// resolveSomebodyElse: a user that has one key of the request and another's in place of
+// the rest is somebody else's.
+func resolveSomebodyElse(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	u, begun := b.begin(t, h.Stranger(2))
+	for _, since := range []time.Time{begun, {}} {
+		e := b.unresolved(t.Context(), t, h.Full(2), since)
+		want(t, e, userapi.KindConflict, userapi.OutcomeRejected)
+		candidate(t, e, u.ID)
+		if len(e.FieldErrors) == 0 {
+			t.Error("the conflict names no field")
+		}
+	}
+}
+
+// resolveAmbiguous: of two users that the request describes neither is taken.
+func resolveAmbiguous(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	req := h.Ambiguous(2)
+	one, begun := b.begin(t, req)
+	two, _ := b.begin(t, req)
+	for _, since := range []time.Time{begun, {}} {
+		e := b.unresolved(t.Context(), t, req, since)
+		want(t, e, userapi.KindUnknown, userapi.OutcomeUnknown)
+		for _, id := range []string{one.ID, two.ID} {
+			if !slices.Contains(e.Candidates, id) {
+				t.Errorf("the candidates are %q, want %q among them", e.Candidates, id)
+			}
+		}
+	}
+}
+
+// openHidden opens a creator that is not shown a user.
+func openHidden(t *testing.T, h *Harness) (b *bench, req userapi.CreateUserRequest, id string) {
+	hidden := *h
+	hidden.New = func(t testing.TB, opts userapi.HTTPOptions) (c userapi.Creator, server Backend) {
+		c, server, req, id = h.Hidden(t, opts)
+		return c, server
+	}
+	b = open(t, &hidden, nil)
+	if id == "" {
+		t.Fatal("Harness.Hidden returned no id")
+	}
+	return b, req, id
+}
+
+// resolveHidden: that these credentials are shown no such user proves nothing.
+func resolveHidden(t *testing.T, h *Harness) {
+	b, req, _ := openHidden(t, h)
+	for _, since := range []time.Time{time.Now().Add(-greatAge), {}} {
+		e := b.unresolved(t.Context(), t, req, since)
+		if e.Outcome != userapi.OutcomeUnknown || e.Kind == userapi.KindNotFound {
+			t.Errorf("kind %v, outcome %v: a user that is not shown is taken for absent", e.Kind, e.Outcome)
+		}
+	}
+}
+
+// resolveFails: a look-up that failed proves nothing of a user that exists.
+func resolveFails(t *testing.T, h *Harness, f lookupFault) {
+	b := open(t, h, nil).warm(t)
+	req := h.Full(2)
+	_, begun := b.begin(t, req)
+	b.Inject(f.Fault)
+	want(t, b.unresolved(t.Context(), t, req, begun), f.kind, userapi.OutcomeUnknown)
+}
+
+// resolvePassingFailure: a failure that passes does not keep the user from being found.
+func resolvePassingFailure(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	req := h.Full(2)
+	made, begun := b.begin(t, req)
+	b.Inject(Fault{On: Lookup, When: BeforeCommit, Status: 401})
+	u, err := ability[userapi.Resolver](t, b).ResolveUser(t.Context(), req, begun)
+	if err != nil {
+		t.Fatalf("ResolveUser failed: %v", err)
+	}
+	if b.isFound(t, req, u); u.ID != made.ID {
+		t.Errorf("ResolveUser found %q, want %q", u.ID, made.ID)
+	}
+}
+
+func resolveTimeout(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	req := h.Full(2)
+	_, begun := b.begin(t, req)
+	b.Inject(Fault{On: Lookup, When: BeforeCommit, Do: Stall, Times: -1})
+	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+	defer cancel()
+	want(t, b.unresolved(ctx, t, req, begun), userapi.KindTimeout, userapi.OutcomeUnknown)
+}
+
+func resolveContextDone(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	e := b.unresolved(ctx, t, h.Full(2), time.Now())
+	want(t, e, userapi.KindCanceled, userapi.OutcomeUnknown)
+	if !errors.Is(e, context.Canceled) {
+		t.Error("the error does not match context.Canceled")
+	}
+	b.sent(t, 0)
+}
+
+// resolveInvalid: what a create refuses to send was never sent.
+func resolveInvalid(t *testing.T, h *Harness) {
+	b := open(t, h, nil).warm(t)
+	redacted := h.Full(2)
+	redacted.Password = userapi.Redacted
+	for _, req := range []userapi.CreateUserRequest{redacted, h.Invalid(2)} {
+		if refused := b.fails(t.Context(), t, req); refused.Outcome != userapi.OutcomeNotSent {
+			continue // the vendor refuses it
+		}
+		want(t, b.unresolved(t.Context(), t, req, time.Now()), userapi.KindInvalid, userapi.OutcomeNotSent)
+		b.sent(t, 0)
+	}
+}
