@@ -97,13 +97,14 @@ func (r *CreateUserRequest) encode(version Version, c *provider.Check) []byte {
 		return c.Encode(r)
 	}
 	// The members of the outer struct hide those of the same name.
+	type plain CreateUserRequest // without UnmarshalJSON, which would be the outer struct's too
 	return c.Encode(struct {
-		*CreateUserRequest
+		plain
 		UserID          *string `json:"user_id,omitempty"`
 		CompanyID       *string `json:"company_id,omitempty"`
 		CustomID        *string `json:"custom_id,omitempty"`
 		CompanyCustomID *string `json:"company_custom_id,omitempty"`
-	}{CreateUserRequest: r, CustomID: r.UserID, CompanyCustomID: r.CompanyID})
+	}{plain: plain(*r), CustomID: r.UserID, CompanyCustomID: r.CompanyID})
 }
 
 // The longest texts that User.com takes, in characters. Source: User.com, "Create

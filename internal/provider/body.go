@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/lenient"
 )
@@ -278,22 +279,20 @@ func leaf(raw json.RawMessage) string {
 	return strings.TrimSpace(string(t))
 }
 
-// Encode writes a request's body. What cannot be encoded, and a text that is not
-// valid UTF-8, which package json would replace in silence, is a fault.
+// Encode writes a request's body. What cannot be encoded is a fault, and so is a text that
+// is not valid UTF-8.
 func Encode(v any) ([]byte, []userapi.FieldError) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		var value *json.UnsupportedValueError
-		expected := "must be encodable as JSON"
-		if errors.As(err, &value) {
-			expected = "must hold only finite numbers and no cycles"
-		}
-		return nil, []userapi.FieldError{{Code: userapi.CodeInvalid, Message: "the request " + expected}}
+	body, member, err := wire.Encode(v)
+	var value *json.UnsupportedValueError
+	switch {
+	case err == nil:
+		return body, nil
+	case errors.Is(err, wire.ErrNotUTF8):
+		return nil, []userapi.FieldError{{VendorField: Mask{}.Code(member), Code: userapi.CodeInvalid, Message: mustBeUTF8}}
+	case errors.As(err, &value):
+		return nil, []userapi.FieldError{{Code: userapi.CodeInvalid, Message: "the request must hold only finite numbers and no cycles"}}
 	}
-	if at := replacement(body); at >= 0 || !utf8.Valid(body) {
-		return nil, []userapi.FieldError{{VendorField: memberBefore(body, at), Code: userapi.CodeInvalid, Message: mustBeUTF8}}
-	}
-	return body, nil
+	return nil, []userapi.FieldError{{Code: userapi.CodeInvalid, Message: "the request must be encodable as JSON"}}
 }
 
 // mustBeUTF8 is what is expected of every text.
@@ -309,35 +308,4 @@ func (c *Check) Encode(v any) []byte {
 		c.Add(faults...)
 	}
 	return body
-}
-
-// memberBefore returns the name of the last member that begins before a place in a
-// JSON text; "" for none.
-func memberBefore(body []byte, at int) string {
-	end := bytes.LastIndex(body[:max(at, 0)], []byte(`":`))
-	if end < 0 {
-		return ""
-	}
-	return Mask{}.Code(string(body[bytes.LastIndexByte(body[:end], '"')+1 : end]))
-}
-
-// replacement returns where package json put \ufffd in the place of invalid bytes, -1
-// for nowhere; a U+FFFD that was there before is written as itself.
-func replacement(body []byte) int {
-	const escape = `\ufffd`
-	for from := 0; ; {
-		i := bytes.Index(body[from:], []byte(escape))
-		if i < 0 {
-			return -1
-		}
-		i += from
-		slashes := 0
-		for i-slashes > 0 && body[i-slashes-1] == '\\' {
-			slashes++
-		}
-		if slashes%2 == 0 {
-			return i
-		}
-		from = i + 1
-	}
 }

@@ -1,7 +1,3 @@
-// Package lenient holds JSON types that accept what vendors send: a number for a text, a
-// text for a number, a time in several forms. None of them ever fails to decode. What one
-// cannot read it keeps, and writes again as it came. They are plain values: safe to copy,
-// and for concurrent use as far as nobody changes them.
 package lenient
 
 import (
@@ -30,10 +26,11 @@ func text(data []byte) string {
 	return string(data)
 }
 
-// Text is a text that may come as a number or a boolean.
+// Text is a text that may come as a number or a boolean; "" is none.
 type Text string
 
-// UnmarshalJSON keeps a text's content, and any other value as it is written.
+// UnmarshalJSON keeps a text's content, and any other value as it is written. It
+// returns nil.
 func (t *Text) UnmarshalJSON(data []byte) error {
 	*t = Text(text(data))
 	return nil
@@ -42,13 +39,14 @@ func (t *Text) UnmarshalJSON(data []byte) error {
 // Number is a whole number that may come as a text; "" is none.
 type Number string
 
-// UnmarshalJSON keeps the digits, or whatever else stands there.
+// UnmarshalJSON keeps the digits, or whatever else stands there. It returns nil.
 func (n *Number) UnmarshalJSON(data []byte) error {
 	*n = Number(text(data))
 	return nil
 }
 
 // MarshalJSON writes a number where it is one, null for none, and otherwise a text.
+// It never fails.
 func (n Number) MarshalJSON() ([]byte, error) {
 	if n == "" {
 		return []byte("null"), nil
@@ -69,13 +67,15 @@ func (n Number) Int64() (int64, bool) {
 // Decimal is a number, whole or not, that may come as a text; "" is none.
 type Decimal string
 
-// UnmarshalJSON keeps the number as it is written, or whatever else stands there.
+// UnmarshalJSON keeps the number as it is written, or whatever else stands there. It
+// returns nil.
 func (d *Decimal) UnmarshalJSON(data []byte) error {
 	*d = Decimal(text(data))
 	return nil
 }
 
 // MarshalJSON writes a number where it is one, null for none, and otherwise a text.
+// It never fails.
 func (d Decimal) MarshalJSON() ([]byte, error) {
 	var n json.Number
 	if d == "" {
@@ -87,7 +87,7 @@ func (d Decimal) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(d))
 }
 
-// Float64 returns the number's value, and false where it is none.
+// Float64 returns the number's value, and false where it is not a finite number.
 func (d Decimal) Float64() (float64, bool) {
 	v, err := strconv.ParseFloat(string(d), 64)
 	return v, err == nil && !math.IsNaN(v) && !math.IsInf(v, 0)

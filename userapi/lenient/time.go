@@ -8,13 +8,16 @@ import (
 	"time"
 )
 
-// Time is an RFC 3339 time that may be null, missing or written otherwise.
+// Time is an RFC 3339 time that may be null, missing or written otherwise. Its time
+// is zero where there is none, where it could not be read, and where RFC 3339 has
+// no form for it; [Time.Text] then has what the vendor wrote.
 type Time struct {
-	time.Time // zero where there is none, or it could not be read or be written again
-	text      string
+	time.Time
+	text string
 }
 
-// ParseTime reads a time as vendors write it.
+// ParseTime reads a time as vendors write it. The zone of a time that names none is
+// UTC. A text that is not a time gives a Time that is zero but for its text.
 func ParseTime(s string) Time {
 	t := Time{text: s}
 	if s == "" {
@@ -22,7 +25,7 @@ func ParseTime(s string) Time {
 	}
 	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02 15:04:05 MST", "2006-01-02 15:04:05 -0700", time.DateTime, time.DateOnly} {
 		if at, err := time.Parse(layout, s); err == nil {
-			if canEncode(at) {
+			if encodable(at) {
 				t.Time = at
 			}
 			break
@@ -31,24 +34,25 @@ func ParseTime(s string) Time {
 	return t
 }
 
-// canEncode reports whether package time writes a time as JSON, in its own zone and in
-// UTC: its year has four digits and its zone is less than a day away.
-func canEncode(t time.Time) bool {
-	_, err := t.MarshalJSON()
-	_, errUTC := t.UTC().MarshalJSON()
-	return err == nil && errUTC == nil
+// encodable reports whether RFC 3339 has a form for a time, in its own zone and in
+// UTC: [time.Time.MarshalJSON] fails for any other.
+func encodable(t time.Time) bool {
+	const day = 24 * 60 * 60
+	_, offset := t.Zone()
+	local, utc := t.Year(), t.UTC().Year()
+	return -day < offset && offset < day && 0 <= local && local <= 9999 && 0 <= utc && utc <= 9999
 }
 
-// Text returns the time as it was written.
+// Text returns the time as it was written; "" for none.
 func (t Time) Text() string { return t.text }
 
-// UnmarshalJSON reads a time, or keeps what stands in its place.
+// UnmarshalJSON reads a time, or keeps what stands in its place. It returns nil.
 func (t *Time) UnmarshalJSON(data []byte) error {
 	*t = ParseTime(text(data))
 	return nil
 }
 
-// MarshalJSON writes the time as it came, null for none.
+// MarshalJSON writes the time as it came, null for none. It never fails.
 func (t Time) MarshalJSON() ([]byte, error) {
 	switch {
 	case t.text != "":
@@ -56,24 +60,27 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	case t.IsZero():
 		return []byte("null"), nil
 	}
-	return json.Marshal(t.Time)
+	return json.Marshal(t.Format(time.RFC3339Nano))
 }
 
-// Instant is a point in time that is written as milliseconds since the epoch. The
-// zero value is none.
+// Instant is a point in time that is written as milliseconds since the Unix epoch.
+// The zero value is none. Its time is zero also where it could not be read, and
+// where it lies outside of the years 0 to 9999; [Instant.Text] then has what the
+// vendor wrote.
 type Instant struct {
 	time.Time
-	text string // what could not be read, or is out of range
+	text string // what could not be read
 }
 
 // InstantOf returns the instant of a time, to the millisecond.
 func InstantOf(t time.Time) Instant { return Instant{Time: time.UnixMilli(t.UnixMilli()).UTC()} }
 
-// Text returns what stood in the instant's place when it could not be read.
+// Text returns what stood in the instant's place when it could not be read; "" when
+// it could, and for none.
 func (i Instant) Text() string { return i.text }
 
 // UnmarshalJSON reads a number, whole or not, or its decimal text, or keeps what
-// stands in its place.
+// stands in its place. It returns nil.
 func (i *Instant) UnmarshalJSON(data []byte) error {
 	*i = Instant{}
 	s := strings.TrimSpace(text(data))
@@ -81,18 +88,25 @@ func (i *Instant) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	ms, err := strconv.ParseInt(s, 10, 64)
-	if f, floatErr := strconv.ParseFloat(s, 64); err != nil && floatErr == nil && math.Abs(f) < 1<<53 {
-		ms, err = int64(f), nil
+	if err != nil {
+		var f float64
+		if f, err = strconv.ParseFloat(s, 64); err == nil && math.Abs(f) < 1<<53 {
+			ms = int64(f)
+		} else {
+			i.text = s
+			return nil
+		}
 	}
-	if at := time.UnixMilli(ms).UTC(); err == nil && canEncode(at) {
+	if at := time.UnixMilli(ms).UTC(); encodable(at) {
 		i.Time = at
-		return nil
+	} else {
+		i.text = s
 	}
-	i.text = s
 	return nil
 }
 
-// MarshalJSON writes milliseconds, or null for none.
+// MarshalJSON writes milliseconds, null for none, and otherwise the text that could
+// not be read. It never fails.
 func (i Instant) MarshalJSON() ([]byte, error) {
 	switch {
 	case i.text != "":
@@ -109,13 +123,13 @@ type Date string
 // DateOf returns the day of a time, in its own zone.
 func DateOf(t time.Time) Date { return Date(t.Format(time.DateOnly)) }
 
-// Time returns midnight UTC of the day, and false for what is no real day.
+// Time returns midnight UTC of the day, and false for what is not a real day.
 func (d Date) Time() (time.Time, bool) {
 	t, err := time.Parse(time.DateOnly, string(d))
 	return t, err == nil
 }
 
-// UnmarshalJSON keeps whatever stands there.
+// UnmarshalJSON keeps whatever stands there. It returns nil.
 func (d *Date) UnmarshalJSON(data []byte) error {
 	*d = Date(text(data))
 	return nil

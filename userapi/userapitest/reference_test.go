@@ -284,7 +284,7 @@ func (r *reference) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error
 	plan := userapi.Plan{Provider: vendor, Method: http.MethodPost, Route: "/users", Body: encode(&req, userapi.Redacted), Unmapped: unmapped}
 	if len(req.Attributes) > 0 {
 		values, _ := json.Marshal(req.Attributes)
-		plan.Next = []userapi.Plan{{Method: http.MethodPut, Route: "/users/{id}/values", Body: values}}
+		plan.Next = []userapi.Step{{Method: http.MethodPut, Route: "/users/{id}/values", Body: values}}
 	}
 	return plan, nil
 }

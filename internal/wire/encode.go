@@ -1,0 +1,52 @@
+package wire
+
+import (
+	stdjson "encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
+)
+
+// Both write what encoding/json writes. anyUTF8 replaces what is not UTF-8, as that does;
+// onlyUTF8 refuses it.
+var (
+	anyUTF8 = json.JoinOptions(
+		jsonv1.DefaultOptionsV1(), jsonv1.ReportErrorsWithLegacySemantics(false),
+		json.WithMarshalers(json.MarshalFunc(func(n stdjson.Number) ([]byte, error) { return stdjson.Marshal(n) })),
+	)
+	onlyUTF8 = json.JoinOptions(anyUTF8, jsontext.AllowInvalidUTF8(false))
+)
+
+// ErrNotUTF8: a text is not valid UTF-8.
+var ErrNotUTF8 = errors.New("a text is not valid UTF-8")
+
+// Encode writes a value as encoding/json does. Its errors are those of encoding/json, and
+// ErrNotUTF8 with the name of the member that the text is in; "" where that is not known.
+func Encode(v any) (body []byte, member string, err error) {
+	body, err = json.Marshal(v, onlyUTF8)
+	if err == nil {
+		return body, "", nil
+	}
+	if _, otherErr := json.Marshal(v, anyUTF8); otherErr != nil {
+		body, err = stdjson.Marshal(v) // which says what is wrong by the types of its errors
+		return body, "", err
+	}
+	var semantic *json.SemanticError
+	var syntactic *jsontext.SyntacticError
+	var at jsontext.Pointer
+	switch {
+	case errors.As(err, &syntactic):
+		at = syntactic.JSONPointer
+	case errors.As(err, &semantic):
+		at = semantic.JSONPointer
+	}
+	for token := range at.Tokens() {
+		if strings.Trim(token, "0123456789") != "" {
+			member = token
+		}
+	}
+	return nil, member, ErrNotUTF8
+}
