@@ -126,9 +126,9 @@ func TestKeyDir(t *testing.T) {
 		posts++
 		f := load(t, dir, signup)
 		assert.Equal(t, mixin.KeyFileSent, f.State, "durably sent before it is")
-		text, err := os.ReadFile(f.Path)
-		require.NoError(t, err)
-		assert.Regexp(t, `"state": "sent"`, string(regexp.MustCompile(`"state".*`).Find(text)))
+		assert.Equal(t, mixin.KeyFileSent, load(t, mixin.KeyDir(path), signup).State, "for other processes too")
+		_, err := mixin.KeyDir(path).SessionKey(t.Context(), signup)
+		requireConflict(t, dir, err, mixin.KeyFileSent)
 		assert.Empty(t, f.UserID)
 		secret, err := mixin.SessionSecret(f.Keystore.PrivateKey)
 		require.NoError(t, err)
@@ -238,11 +238,11 @@ func TestKeyDirSteps(t *testing.T) {
 	require.ErrorIs(t, err, userapi.ErrInvalid)
 	_, err = c.CreateUser(t.Context(), signup)
 	require.NoError(t, err)
-	claim := []string{"claim: begin", "claim: marked", "claim: written", "claim: in place", "claim: durable", "POST"}
+	claim := []string{"claim: begin", "claim: marked", "claim: written", "claim: durable", "POST"}
 	assert.Equal(t, slices.Concat(
 		[]string{"prepare: begin", "prepare: written", "prepare: in place", "prepare: durable"}, claim,
-		[]string{"fail: begin", "release: written", "release: in place", "release: durable", "unmarked"}, claim,
-		[]string{"complete: begin", "complete: written", "complete: in place", "complete: durable", "unmarked"},
+		[]string{"fail: begin", "unmarked"}, claim,
+		[]string{"complete: begin", "complete: written", "unmarked"},
 	), steps)
 }
 
@@ -531,7 +531,7 @@ func TestKeyDirOvertaken(t *testing.T) {
 	t.Parallel()
 	steps := []string{
 		"prepare: begin", "prepare: written", "prepare: in place", "prepare: durable", "claim: begin",
-		"claim: marked", "claim: written", "claim: in place", "claim: durable",
+		"claim: marked", "claim: written", "claim: durable",
 	}
 	refused := &userapi.Error{Kind: userapi.KindForbidden, Outcome: userapi.OutcomeRejected}
 	for i, step := range steps {
@@ -604,32 +604,39 @@ func TestKeyDirCannotWrite(t *testing.T) {
 	t.Parallel()
 	refusal := userapitest.Fault{When: userapitest.BeforeCommit, Status: 202, Body: []byte(`{"error":{"code":403}}`)}
 	lost := userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup}
-	for step, tt := range map[string]struct {
-		fault   *userapitest.Fault
-		kind    error
-		outcome userapi.Outcome
-		state   mixin.KeyFileState // "" for no file
+	all, file, temp := "", "*.json", ".*.tmp" // what is moved away at a step
+	for name, tt := range map[string]struct {
+		step, moved string
+		fault       *userapitest.Fault
+		kind        error
+		outcome     userapi.Outcome
+		state       mixin.KeyFileState // "" for no file
 	}{
-		"prepare: written":  {nil, userapi.ErrUnavailable, userapi.OutcomeNotSent, ""},
-		"claim: written":    {nil, userapi.ErrUnavailable, userapi.OutcomeNotSent, mixin.KeyFilePrepared},
-		"complete: written": {nil, userapi.ErrUnavailable, userapi.OutcomeCreated, mixin.KeyFileSent},
-		"release: written":  {&refusal, userapi.ErrForbidden, userapi.OutcomeRejected, mixin.KeyFileSent},
-		"note: written":     {&lost, userapi.ErrUnavailable, userapi.OutcomeUnknown, mixin.KeyFileSent},
+		"the key":            {"prepare: written", temp, nil, userapi.ErrUnavailable, userapi.OutcomeNotSent, ""},
+		"that it is sent":    {"claim: marked", file, nil, userapi.ErrUnavailable, userapi.OutcomeNotSent, mixin.KeyFilePrepared},
+		"the user":           {"complete: begin", all, nil, userapi.ErrUnavailable, userapi.OutcomeCreated, mixin.KeyFileSent},
+		"the file's place":   {"complete: written", all, nil, userapi.ErrUnavailable, userapi.OutcomeCreated, mixin.KeyFileComplete},
+		"that it is refused": {"fail: begin", all, &refusal, userapi.ErrForbidden, userapi.OutcomeRejected, mixin.KeyFileSent},
+		"that it is unknown": {"fail: begin", all, &lost, userapi.ErrUnavailable, userapi.OutcomeUnknown, mixin.KeyFileSent},
 	} {
-		t.Run(step, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			srv, c, dir, path := withDir(t)
 			if tt.fault != nil {
 				srv.Inject(*tt.fault)
 			}
+			aside, moved := path+".aside", path
 			dir.SetStep(func(at string) {
-				if at != step {
+				if at != tt.step {
 					return
 				}
-				temps, err := filepath.Glob(filepath.Join(path, ".*.tmp"))
-				assert.NoError(t, err)
-				assert.Len(t, temps, 1)
-				assert.NoError(t, os.Remove(temps[0]))
+				if tt.moved != all {
+					found, err := filepath.Glob(filepath.Join(path, tt.moved))
+					assert.NoError(t, err)
+					assert.Len(t, found, 1)
+					moved = found[0]
+				}
+				assert.NoError(t, os.Rename(moved, aside))
 			})
 			_, err := c.CreateUser(t.Context(), signup)
 			dir.SetStep(nil)
@@ -639,23 +646,27 @@ func TestKeyDirCannotWrite(t *testing.T) {
 			require.ErrorAs(t, err, &e)
 			assert.Equal(t, tt.outcome, e.Outcome)
 			assert.Contains(t, e.Message, dir.Path(signup.IdempotencyKey))
-			var file *mixin.KeyFileError
-			require.ErrorAs(t, err, &file)
+			var broken *mixin.KeyFileError
+			require.ErrorAs(t, err, &broken)
 			if tt.state == "" {
 				_, err := dir.Load(signup.IdempotencyKey)
 				require.ErrorIs(t, err, fs.ErrNotExist)
 			} else {
+				require.NoError(t, os.Rename(aside, moved))
 				assert.Equal(t, tt.state, load(t, dir, signup).State)
 			}
 			if tt.outcome == userapi.OutcomeCreated {
 				native, ok := userapi.As[*mixin.CreateUserResponse](e.User)
 				require.True(t, ok)
 				require.NoError(t, dir.UserCreated(t.Context(), signup, native))
-				assert.Equal(t, mixin.KeyFileComplete, load(t, dir, signup).State)
+				f := load(t, dir, signup)
+				assert.Equal(t, mixin.KeyFileComplete, f.State)
+				signsIn(t, srv, f.Keystore, e.User.ID)
+				assert.Len(t, names(t, path), 1)
 			}
 			before := srv.UserCount()
 			_, err = c.CreateUser(t.Context(), signup)
-			if tt.state == mixin.KeyFileSent {
+			if tt.state == mixin.KeyFileSent || tt.state == mixin.KeyFileComplete {
 				require.ErrorIs(t, err, userapi.ErrConflict)
 				assert.Equal(t, before, srv.UserCount())
 				return

@@ -20,7 +20,8 @@ import (
 )
 
 // A KeyFileState says how far the user of a key file has come. It stands in the file
-// as text. Each state but the first two includes those before it.
+// as text, but for "sent": then the file says "prepared", and one with the ending .sent
+// stands beside it. Each state but the first two includes those before it.
 type KeyFileState string
 
 // The states, in their order.
@@ -118,8 +119,13 @@ func (e *KeyFileError) Unwrap() error { return e.Err }
 // keyFileFormat marks a file as ours, and the version of its members.
 const keyFileFormat = "enlist-mixin-key-1"
 
-// maxKeyFile is the size beyond which a file is none of ours.
-const maxKeyFile = 64 << 10
+const (
+	// maxKeyFile is the size beyond which a file is none of ours.
+	maxKeyFile = 64 << 10
+	// maxMember is the size beyond which a member of a reply is none of Mixin's: with
+	// it the file fits into markSize.
+	maxMember = 1 << 10
+)
 
 // errNoKeyFile is of a file that holds something else: its own text is not quoted.
 var errNoKeyFile = errors.New("expected a key file of this package, whole and unchanged")
@@ -246,7 +252,7 @@ func (r *keyRecord) encode() ([]byte, error) {
 		members[memberNextSpendKey] = r.SpendKey.Reveal()
 	}
 	for name, value := range members {
-		if value == "" {
+		if value == "" || len(value) > maxMember {
 			delete(members, name)
 		}
 	}
@@ -297,23 +303,40 @@ func decodeKeyRecord(text []byte) (*keyRecord, error) {
 
 // readKeyRecord reads a key file.
 func readKeyRecord(path string) (*keyRecord, error) {
-	f, err := os.Open(path) //nolint:gosec // the path is the directory's own, its name a hash
+	f, err := openRegular(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxKeyFile {
+	if len(text) > maxKeyFile {
 		return nil, errNoKeyFile
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	return decodeKeyRecord(text)
+}
+
+// openRegular opens a file that must be a regular one. It looks before: to open a device
+// can do something, and to open a named pipe waits for its other end. What takes the
+// file's place in between it looks at again.
+func openRegular(path string, flag int) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err == nil && info.Mode().IsRegular() {
+		var f *os.File
+		if f, err = os.OpenFile(path, flag|openNonblock, 0); err != nil { //nolint:gosec // the path is the directory's own, its name a hash
+			return nil, err
+		}
+		if info, err = f.Stat(); err == nil && info.Mode().IsRegular() {
+			return f, nil
+		}
+		_ = f.Close() // nothing was written to it
+	}
 	if err != nil {
 		return nil, err
 	}
-	return decodeKeyRecord(text)
+	return nil, &unfitError{path, "a key file must be a regular file, and this is one of mode " + info.Mode().String()}
 }
 
 // isMissing reports whether an error says that there is no such file.

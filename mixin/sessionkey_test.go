@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -37,7 +38,7 @@ func TestGeneratedSessionKeys(t *testing.T) {
 	}
 }
 
-// watcher is a SessionKeys with both of its further abilities.
+// watcher is a SessionKeyStore.
 type watcher struct {
 	key     crypto.Signer
 	keyErr  error
@@ -55,6 +56,12 @@ func (w *watcher) UserCreated(ctx context.Context, req userapi.CreateUserRequest
 
 func (w *watcher) UserFailed(ctx context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error {
 	return w.failed(ctx, req, failure)
+}
+
+func (w *watcher) PreflightSessionKey(userapi.CreateUserRequest) error { return nil }
+
+func (w *watcher) ResolveUser(context.Context, userapi.CreateUserRequest, time.Time) (*userapi.User, error) {
+	return nil, errors.New("not asked for here")
 }
 
 type contextKey struct{}

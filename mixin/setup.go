@@ -154,13 +154,11 @@ type setup struct {
 
 // create makes sure that the user exists and its file is complete.
 func (s *setup) create(ctx context.Context, client *Client, req userapi.CreateUserRequest) error {
-	s.dir.removeTemps(s.name) // one may be the user's keystore
+	s.dir.removeTemps(s.name)
 	r, err := s.dir.read(s.name)
 	switch {
-	case err != nil && !isIOError(err):
-		return s.dir.conflict(s.name, &keyRecord{}, err)
 	case err != nil && !isMissing(err):
-		return s.dir.unavailable(s.name, "", err)
+		return s.dir.refusal(s.name, err)
 	case r != nil && r.State.atLeast(KeyFileComplete):
 		s.record = r
 		s.user = &userapi.User{Provider: Name, ID: r.UserID, Proof: userapi.ProofReply} // the reply's, kept

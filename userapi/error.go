@@ -40,6 +40,9 @@ type Error struct {
 	UserID string
 	// Candidates are the ids that an ambiguous look-up found.
 	Candidates []string
+	// FromRecord is set by a Resolver that did not ask the vendor: what it says comes
+	// from the client's own record of the creates that it sent.
+	FromRecord bool
 	// Err is the vendor's *APIError, or the error of the transport or the context.
 	Err error
 }

@@ -1,9 +1,11 @@
 package mixin_test
 
 import (
+	"context"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -14,9 +16,9 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// TestRecallUser: a key directory tells what it has of a create, and claims nothing that
+// TestResolveUser: a key directory tells what it has of a create, and claims nothing that
 // it does not know.
-func TestRecallUser(t *testing.T) {
+func TestResolveUser(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)
 	dir := mixin.KeyDir(t.TempDir() + "/keys")
@@ -24,28 +26,32 @@ func TestRecallUser(t *testing.T) {
 	cfg.SessionKeys = dir
 	c, err := mixin.New(cfg)
 	require.NoError(t, err)
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
 	request := func(key string) userapi.CreateUserRequest {
 		return userapi.CreateUserRequest{IdempotencyKey: key, FullName: "planted", Email: "planted@example.com"}
 	}
-	recall := func(req userapi.CreateUserRequest) (*userapi.User, *userapi.Error) {
-		user, err := c.RecallUser(t.Context(), req)
+	resolve := func(req userapi.CreateUserRequest) (*userapi.User, *userapi.Error) {
+		user, err := c.ResolveUser(over, req, time.Time{})
 		var e *userapi.Error
 		if err != nil {
 			require.ErrorAs(t, err, &e)
+			assert.True(t, e.FromRecord)
+			assert.Equal(t, "resolve user", e.Op)
 			assert.NotContains(t, err.Error(), "planted")
 		}
 		return user, e
 	}
 	absent := func(key string) {
 		t.Helper()
-		user, e := recall(request(key))
+		user, e := resolve(request(key))
 		require.Nil(t, user)
 		require.ErrorIs(t, e, userapi.ErrNotFound)
 		assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
 	}
 	unknown := func(key string) {
 		t.Helper()
-		user, e := recall(request(key))
+		user, e := resolve(request(key))
 		require.Nil(t, user)
 		assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
 		assert.NotErrorIs(t, e, userapi.ErrNotFound)
@@ -54,9 +60,9 @@ func TestRecallUser(t *testing.T) {
 	absent("made")
 	made, err := c.CreateUser(t.Context(), request("made"))
 	require.NoError(t, err)
-	user, e := recall(request("made"))
+	user, e := resolve(request("made"))
 	require.Nil(t, e)
-	assert.Equal(t, &userapi.User{Provider: mixin.Name, ID: made.ID, Proof: userapi.ProofReply, Unmapped: []string{"Email"}}, user)
+	assert.Equal(t, &userapi.User{Provider: mixin.Name, ID: made.ID, Proof: userapi.ProofReply, Unmapped: []string{"Email"}, FromRecord: true}, user)
 
 	srv.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset})
 	_, err = c.CreateUser(t.Context(), request("lost"))
@@ -80,7 +86,7 @@ func TestRecallUser(t *testing.T) {
 	require.NoError(t, os.WriteFile(lost, []byte("{"), 0o600))
 	unknown("lost")
 
-	_, e = recall(userapi.CreateUserRequest{FullName: "planted"})
+	_, e = resolve(userapi.CreateUserRequest{FullName: "planted"})
 	assert.Equal(t, userapi.OutcomeUnknown, e.Outcome, "without a key there is no file")
 	assert.Len(t, srv.Requests(), 3)
 
@@ -89,12 +95,23 @@ func TestRecallUser(t *testing.T) {
 	require.NoError(t, err)
 	own := request("own")
 	own.Extensions = []userapi.Extension{mixin.Extra{SessionKey: key}}
-	_, e = recall(own)
+	_, e = resolve(own)
 	assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
-	assert.NotErrorIs(t, e, userapi.ErrNotFound)
+	assert.Equal(t, "absence_unproven", e.Code)
 	bare, err := mixin.New(srv.Config())
 	require.NoError(t, err)
-	_, err = bare.RecallUser(t.Context(), own)
-	assert.True(t, userapi.MayHaveCreated(err))
-	assert.NotErrorIs(t, err, userapi.ErrNotFound)
+	_, err = bare.ResolveUser(t.Context(), own, time.Time{})
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
+	assert.Equal(t, "absence_unproven", e.Code)
+
+	// Nor is any with keys that nothing is kept of.
+	cfg.SessionKeys = struct{ mixin.SessionKeys }{dir}
+	plain, err := mixin.New(cfg)
+	require.NoError(t, err)
+	_, err = plain.ResolveUser(t.Context(), request("made"), time.Time{})
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
+	assert.Equal(t, "absence_unproven", e.Code)
+	assert.True(t, e.FromRecord)
 }
