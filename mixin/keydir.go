@@ -273,15 +273,7 @@ func (d *SessionKeyDir) claim(name string) (*keyRecord, *os.File, error) {
 	case err == nil && r.State != KeyFilePrepared:
 		err = d.conflict(name, r, nil)
 	case err == nil:
-		_, err = mark.Write(bytes.Repeat([]byte{'\n'}, markSize))
-		if err == nil {
-			err = mark.Sync()
-		}
-		d.at("claim: written")
-		if err == nil {
-			err = syncDir(d.path)
-		}
-		d.at("claim: durable")
+		err = d.takeSpace(mark)
 	}
 	if err != nil {
 		// Nothing is sent now. What cannot be undone stays "sent", for a person.
@@ -290,6 +282,23 @@ func (d *SessionKeyDir) claim(name string) (*keyRecord, *os.File, error) {
 		return nil, nil, err
 	}
 	return r, mark, nil
+}
+
+// takeSpace has a mark hold the space that the record of the reply needs, and makes it
+// durable. White space does no harm behind a record.
+func (d *SessionKeyDir) takeSpace(mark *os.File) error {
+	if _, err := mark.Write(bytes.Repeat([]byte{'\n'}, markSize)); err != nil {
+		return err
+	}
+	if err := mark.Sync(); err != nil {
+		return err
+	}
+	d.at("claim: written")
+	if err := syncDir(d.path); err != nil {
+		return err
+	}
+	d.at("claim: durable")
+	return nil
 }
 
 // UserCreated completes the file: it is the user's keystore from then on. It may be
@@ -531,11 +540,14 @@ func (d *SessionKeyDir) keep(name string, r *keyRecord) error {
 		_ = mark.Truncate(int64(len(text))) // what follows is white space
 		err = mark.Sync()
 	}
-	d.at(step + ": written")
-	if err == nil && step == "complete" {
-		err = d.endMark(name, mark, d.file(name))
+	if err != nil {
+		return err
 	}
-	return err
+	d.at(step + ": written")
+	if step == "note" {
+		return nil
+	}
+	return d.endMark(name, mark, d.file(name))
 }
 
 // holdsMark returns nil if an open file is the mark of a name, and no other took its

@@ -316,6 +316,7 @@ func TestKeyDirAfterFailures(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join(path, left[0]))
 			require.NoError(t, err)
 			require.True(t, bytes.Contains(text, []byte(secret)))
+			assert.Contains(t, string(regexp.MustCompile(`"request_id".*`).Find(text)), f.RequestID, "what was known of the create")
 			_, err = c.CreateUser(t.Context(), signup)
 			require.NoError(t, err)
 			assert.NotEqual(t, secret, load(t, dir, signup).SessionSecret)
@@ -452,6 +453,26 @@ func TestKeyDirLacksASession(t *testing.T) {
 	assert.Equal(t, e.RequestID, f.RequestID)
 	_, err = c.CreateUser(t.Context(), signup)
 	assert.Equal(t, newID, requireConflict(t, dir, err, mixin.KeyFileSent).UserID)
+}
+
+// TestKeyDirOfALongReply: a member beyond reason neither makes the file one that cannot be
+// read, nor larger than the space that was taken for it.
+func TestKeyDirOfALongReply(t *testing.T) {
+	t.Parallel()
+	_, _, dir, _ := withDir(t)
+	_, err := dir.SessionKey(t.Context(), signup)
+	require.NoError(t, err)
+	const id = "9c3d2b1a-0f4e-4d6c-8b7a-6e5f4d3c2b04"
+	key := strings.Repeat("k", 512)
+	long := userapi.Secret(strings.Repeat("x", 64<<10))
+	require.NoError(t, dir.UserCreated(t.Context(), signup, &mixin.CreateUserResponse{UserID: id, SessionID: id, PinToken: long, ServerPublicKey: &key}))
+	f := load(t, dir, signup)
+	assert.Equal(t, mixin.KeyFileComplete, f.State)
+	assert.Equal(t, key, f.Keystore.ServerPublicKey)
+	assert.Empty(t, f.Keystore.PinToken.Reveal())
+	info, err := os.Stat(f.Path)
+	require.NoError(t, err)
+	assert.Less(t, info.Size(), int64(8<<10))
 }
 
 // TestKeyDirTakesTheServersKeyInAnyForm: the file has both all the same.
