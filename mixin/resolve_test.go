@@ -2,6 +2,7 @@ package mixin_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -114,4 +115,53 @@ func TestResolveUser(t *testing.T) {
 	assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
 	assert.Equal(t, "absence_unproven", e.Code)
 	assert.True(t, e.FromRecord)
+}
+
+// TestResolveUserOfAStore: whatever a store answers, the vendor was not asked.
+func TestResolveUserOfAStore(t *testing.T) {
+	t.Parallel()
+	srv := mixintest.NewServer(t)
+	store := &watcher{}
+	cfg := srv.Config()
+	cfg.SessionKeys = store
+	c, err := mixin.New(cfg)
+	require.NoError(t, err)
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	why := errors.New("the vault's own words")
+	for _, answer := range []struct {
+		user    *userapi.User
+		err     error
+		outcome userapi.Outcome
+	}{
+		{user: &userapi.User{Provider: mixin.Name, ID: newID}},
+		{user: &userapi.User{}, outcome: userapi.OutcomeUnknown},
+		{outcome: userapi.OutcomeUnknown},
+		{err: why, outcome: userapi.OutcomeUnknown},
+		{err: &userapi.Error{Kind: userapi.KindForbidden, Outcome: userapi.OutcomeNotSent, Err: why}, outcome: userapi.OutcomeUnknown},
+		{err: &userapi.Error{Kind: userapi.KindNotFound, Outcome: userapi.OutcomeRejected, Err: why}, outcome: userapi.OutcomeRejected},
+	} {
+		store.resolve = func(ctx context.Context, _ time.Time) (*userapi.User, error) {
+			_, bounded := ctx.Deadline()
+			assert.True(t, bounded)
+			assert.NoError(t, ctx.Err())
+			return answer.user, answer.err
+		}
+		user, err := c.ResolveUser(over, userapi.CreateUserRequest{FullName: "x"}, time.Time{})
+		if err == nil {
+			assert.Equal(t, newID, user.ID)
+			assert.True(t, user.FromRecord)
+			assert.False(t, answer.user.FromRecord, "the store's own user is left as it is")
+			continue
+		}
+		assert.Nil(t, user)
+		var e *userapi.Error
+		require.ErrorAs(t, err, &e)
+		assert.True(t, e.FromRecord)
+		assert.Equal(t, answer.outcome, e.Outcome)
+		assert.Equal(t, "mixin", e.Provider)
+		assert.Equal(t, "resolve user", e.Op)
+		assert.Equal(t, answer.err != nil, errors.Is(err, why))
+	}
+	assert.Empty(t, srv.Requests())
 }

@@ -44,6 +44,7 @@ type watcher struct {
 	keyErr  error
 	created func(ctx context.Context, req userapi.CreateUserRequest, resp *mixin.CreateUserResponse) error
 	failed  func(ctx context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error
+	resolve func(ctx context.Context, since time.Time) (*userapi.User, error)
 }
 
 func (w *watcher) SessionKey(context.Context, userapi.CreateUserRequest) (crypto.Signer, error) {
@@ -60,8 +61,8 @@ func (w *watcher) UserFailed(ctx context.Context, req userapi.CreateUserRequest,
 
 func (w *watcher) PreflightSessionKey(userapi.CreateUserRequest) error { return nil }
 
-func (w *watcher) ResolveUser(context.Context, userapi.CreateUserRequest, time.Time) (*userapi.User, error) {
-	return nil, errors.New("not asked for here")
+func (w *watcher) ResolveUser(ctx context.Context, _ userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
+	return w.resolve(ctx, since)
 }
 
 type contextKey struct{}

@@ -38,6 +38,7 @@ func TestFromRecord(t *testing.T) {
 	cantTell := func(v *vendor) error { return record(v, userapi.KindUnknown, userapi.OutcomeUnknown) }
 	for name, test := range map[string]struct {
 		sent, undone bool // was it sent, as the ledger knows; was the sign-up undone
+		refused      bool // the vendor could be asked then, and did not have the user
 		user         *userapi.User
 		err          func(*vendor) error
 		want, state  string
@@ -49,6 +50,7 @@ func TestFromRecord(t *testing.T) {
 		"a user without id":  {user: &userapi.User{FromRecord: true}, want: "wallet unknown", state: "wallet unknown", creates: 1},
 		"sent and made":      {sent: true, user: &userapi.User{ID: "w-1", FromRecord: true}, want: "wallet recovered", state: "wallet recovered", creates: 1},
 		"sent and forgotten": {sent: true, err: absent, want: "wallet unknown", state: "wallet unknown", creates: 1},
+		"sent and refused":   {sent: true, refused: true, err: cantTell, want: "wallet created", state: "wallet created", creates: 2},
 		"undone, not sent":   {undone: true, err: absent, want: "wallet rejected", state: "wallet undone", creates: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,6 +80,13 @@ func TestFromRecord(t *testing.T) {
 					require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), ann) })
 				}
 				time.Sleep(time.Hour) // the lease
+				if test.refused {
+					records, err := ledger.Load(t.Context(), ann.IdempotencyKey)
+					require.NoError(t, err)
+					require.True(t, records[0].Lost)
+					records[0].State = provision.StateRejected
+					require.NoError(t, ledger.Store(t.Context(), records...))
+				}
 				if test.undone {
 					_, err := p.Undo(t.Context(), ann.IdempotencyKey)
 					require.Error(t, err)
