@@ -84,9 +84,7 @@ type SessionKeyDir struct {
 	files keyedLocks // by the name of a file, while it is looked at and changed
 	runs  keyedLocks // likewise, while Setup is at work on its user
 
-	mu sync.Mutex
-	// open has the creates of this process whose end is awaited, by the name of the file.
-	open map[string]openCreate
+	open sync.Map // openCreate, by the name of the file: this process's creates whose end is awaited
 
 	// waits are those before a step of Setup is tried again; nil for the usual ones.
 	waits []time.Duration
@@ -100,7 +98,7 @@ func KeyDir(path string) *SessionKeyDir {
 	if abs, err := filepath.Abs(path); err == nil && path != "" {
 		path = abs
 	}
-	return &SessionKeyDir{path: path, open: map[string]openCreate{}}
+	return &SessionKeyDir{path: path}
 }
 
 // An openCreate is a create under way: with which key, and the mark that says so, which
@@ -216,9 +214,7 @@ func (d *SessionKeyDir) SessionKey(ctx context.Context, req userapi.CreateUserRe
 	if err != nil {
 		return nil, d.refusal(name, err)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.open[name] = openCreate{r.SessionSecret, mark}
+	d.open.Store(name, openCreate{r.SessionSecret, mark})
 	return r.sessionKey(), nil
 }
 
@@ -310,7 +306,7 @@ func (d *SessionKeyDir) UserCreated(_ context.Context, req userapi.CreateUserReq
 	defer unlock()
 	defer d.closed(name)
 	d.at("complete: begin")
-	r, err := d.read(name)
+	r, err := d.look(name) // in whatever directory: the user exists
 	if err != nil {
 		return d.fileError(name, "", err)
 	}
@@ -360,7 +356,7 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 	}
 	defer d.closed(name)
 	d.at("fail: begin")
-	r, err := d.read(name)
+	r, err := d.look(name)
 	if err != nil {
 		return d.fileError(name, "", err)
 	}
@@ -473,12 +469,17 @@ func (d *SessionKeyDir) conflict(name string, r *keyRecord, cause error) *userap
 	}
 }
 
-// read returns what a file and its mark say together. The error of a file that is not
-// there matches errSent too where a mark is.
+// read is look, and refuses a directory that must not be used.
 func (d *SessionKeyDir) read(name string) (*keyRecord, error) {
 	if err := d.checkDir(); err != nil {
 		return nil, err
 	}
+	return d.look(name)
+}
+
+// look returns what a file and its mark say together. The error of a file that is not
+// there matches errSent too where a mark is.
+func (d *SessionKeyDir) look(name string) (*keyRecord, error) {
 	// The mark first: a create that ends in between is seen to have ended.
 	noted, err := readKeyRecord(d.mark(name))
 	marked := !isMissing(err)
@@ -712,60 +713,49 @@ func syncDir(path string) error {
 
 // opened returns the create under way with a file, the zero value for none.
 func (d *SessionKeyDir) opened(name string) openCreate {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.open[name]
+	c, _ := d.open.Load(name)
+	create, _ := c.(openCreate)
+	return create
 }
 
 // closed notes that the create with a file has ended.
 func (d *SessionKeyDir) closed(name string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if mark := d.open[name].mark; mark != nil {
+	if mark := d.opened(name).mark; mark != nil {
 		_ = mark.Close() // what was written to it is synced
 	}
-	delete(d.open, name)
+	d.open.Delete(name)
 }
 
 // keyedLocks are locks by name. The zero value is ready for use.
 type keyedLocks struct {
 	mu   sync.Mutex
-	held map[string]*keyedLock
-}
-
-type keyedLock struct {
-	token chan struct{} // full while the lock is held
-	users int           // who hold it or wait for it
+	held map[string]chan struct{} // closed once the lock is free
 }
 
 // lock waits for a name's lock as long as the context allows.
 func (l *keyedLocks) lock(ctx context.Context, name string) (unlock func(), err error) {
-	if ctx.Err() != nil { // which select might pass over
-		return nil, context.Cause(ctx)
-	}
-	l.mu.Lock()
-	if l.held == nil {
-		l.held = map[string]*keyedLock{}
-	}
-	k := l.held[name]
-	if k == nil {
-		k = &keyedLock{token: make(chan struct{}, 1)}
-		l.held[name] = k
-	}
-	k.users++
-	l.mu.Unlock()
-	leave := func() {
+	for ctx.Err() == nil {
 		l.mu.Lock()
-		defer l.mu.Unlock()
-		if k.users--; k.users == 0 {
-			delete(l.held, name)
+		held := l.held[name]
+		if held == nil {
+			defer l.mu.Unlock()
+			free := make(chan struct{})
+			if l.held == nil {
+				l.held = map[string]chan struct{}{}
+			}
+			l.held[name] = free
+			return func() {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				delete(l.held, name)
+				close(free)
+			}, nil
+		}
+		l.mu.Unlock()
+		select {
+		case <-held:
+		case <-ctx.Done():
 		}
 	}
-	select {
-	case k.token <- struct{}{}:
-		return func() { <-k.token; leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, context.Cause(ctx)
-	}
+	return nil, context.Cause(ctx)
 }

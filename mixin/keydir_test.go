@@ -367,7 +367,7 @@ func TestKeyDirOfACallThatIsOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv, c, dir, _ := withDir(t)
+			srv, c, dir, path := withDir(t)
 			if fault != nil {
 				srv.Inject(*fault)
 			}
@@ -375,9 +375,11 @@ func TestKeyDirOfACallThatIsOver(t *testing.T) {
 			dir.SetStep(func(step string) {
 				if step == "complete: begin" || step == "fail: begin" {
 					cancel()
+					assert.NoError(t, os.Chmod(path, 0o750)) // nor is it lost for that
 				}
 			})
 			_, err := c.CreateUser(ctx, signup)
+			require.NoError(t, os.Chmod(path, 0o700)) //nolint:gosec // it is a directory
 			if fault == nil {
 				require.NoError(t, err)
 				assert.Equal(t, mixin.KeyFileComplete, load(t, dir, signup).State)
