@@ -1,7 +1,6 @@
 package mixin
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -12,11 +11,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/enlist-go/enlist/internal/durable"
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/userapi"
@@ -25,7 +24,6 @@ import (
 var _ SessionKeyStore = (*SessionKeyDir)(nil)
 
 const (
-	keyDirMode = 0o700
 	// keyNameBytes is how much of a SHA-256 names a file: enough that no two keys of
 	// anybody's ever share one.
 	keyNameBytes = 16
@@ -36,15 +34,11 @@ const (
 	markExt = ".sent"
 	// markSize is that space. The members of a reply of Mixin's take a tenth.
 	markSize = 8 << 10
-	tempExt  = ".tmp"
-	// tempAge is when a temporary file is nobody's any more.
-	tempAge = time.Hour
 )
 
 var (
 	errSent        = errors.New("a create with this key was sent, or was about to be: its user may exist and be paid for")
 	errCreated     = errors.New("the user exists")
-	errDiscarded   = errors.New("the file was moved away while it was needed")
 	errNoIDs       = errors.New("expected the user_id and session_id as Mixin writes them: UUIDs of 36 characters, in lower case")
 	errUnderWay    = errors.New("a create with this key is under way")
 	errForeign     = errors.New("the file holds the key of another user")
@@ -81,8 +75,8 @@ var (
 // then under a name of its own, next_spend_private_key, that no client looks at.
 type SessionKeyDir struct {
 	path  string
-	files keyedLocks // by the name of a file, while it is looked at and changed
-	runs  keyedLocks // likewise, while Setup is at work on its user
+	files durable.Locks // by the name of a file, while it is looked at and changed
+	runs  durable.Locks // likewise, while Setup is at work on its user
 
 	open sync.Map // openCreate, by the name of the file: this process's creates whose end is awaited
 
@@ -105,13 +99,18 @@ func KeyDir(path string) *SessionKeyDir {
 // is locked as long.
 type openCreate struct {
 	secret string
-	mark   *os.File
+	mark   *durable.Mark
 }
 
 func (d *SessionKeyDir) at(step string) {
 	if d.step != nil {
 		d.step(step)
 	}
+}
+
+// steps returns what to call with the steps of something.
+func (d *SessionKeyDir) steps(of string) func(step string) {
+	return func(step string) { d.at(of + ": " + step) }
 }
 
 // keyName is what the files of an IdempotencyKey are called by.
@@ -150,17 +149,15 @@ func (d *SessionKeyDir) Load(idempotencyKey string) (KeyFile, error) {
 // call it again. Errors are as for Load.
 func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	name := keyName(idempotencyKey)
-	unlock, _ := d.files.lock(context.Background(), name) // a context that does not end
+	unlock, _ := d.files.Lock(context.Background(), name) // a context that does not end
 	defer unlock()
-	mark, err := openRegular(d.mark(name), os.O_RDWR)
+	mark, held, err := durable.OpenMark(d.mark(name))
+	defer mark.Close()
 	marked := err == nil
-	switch {
-	case marked:
-		defer mark.Close()
-		if tryLock(mark) {
-			return d.fileError(name, "", errUnderWay)
-		}
-	case !isMissing(err):
+	if held {
+		err = errUnderWay
+	}
+	if err != nil && !isMissing(err) {
 		return d.fileError(name, "", err)
 	}
 	aside := d.file(fmt.Sprintf("%s.discarded-%s-%s", name, time.Now().UTC().Format("20060102T150405Z"), strings.ToLower(rand.Text()[:8])))
@@ -168,13 +165,13 @@ func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	err = os.Rename(d.file(name), aside)
 	if err == nil || isMissing(err) && marked {
 		d.at("discard: moved")
-		err = syncDir(d.path)
+		err = durable.SyncDir(d.path)
 	}
 	if err == nil && marked {
 		if _, broken := readKeyRecord(d.mark(name)); broken != nil {
 			aside = "" // or else the mark has what the file had, and more
 		}
-		err = d.endMark(name, mark, aside)
+		err = mark.End(aside)
 	}
 	if err != nil {
 		return d.fileError(name, "", err)
@@ -197,14 +194,14 @@ func (d *SessionKeyDir) SessionKey(ctx context.Context, req userapi.CreateUserRe
 		return nil, err
 	}
 	name := keyName(req.IdempotencyKey)
-	unlock, err := d.files.lock(ctx, name)
+	unlock, err := d.files.Lock(ctx, name)
 	if err != nil {
 		return nil, provider.NotPrepared(ctx, Name, provider.OpCreate, err)
 	}
 	defer unlock()
-	err = d.makeDir()
+	err = durable.MakeDir(d.path)
 	if err == nil {
-		d.removeTemps(name)
+		durable.RemoveTemps(d.file(name))
 		err = d.prepare(name)
 	}
 	if err != nil {
@@ -236,7 +233,7 @@ func (d *SessionKeyDir) prepare(name string) error {
 	if isMissing(err) && !errors.Is(err, errSent) {
 		d.at("prepare: begin")
 		if r, err = newKeyRecord(); err == nil {
-			err = d.write(name, r, "prepare")
+			err = d.write(name, r, "prepare", durable.Create)
 		}
 		if errors.Is(err, fs.ErrExist) { // another process was faster, and its key counts
 			r, err = d.read(name)
@@ -250,51 +247,31 @@ func (d *SessionKeyDir) prepare(name string) error {
 
 // claim takes a file from "prepared" to "sent", as one caller alone can: the one that
 // creates the mark.
-func (d *SessionKeyDir) claim(name string) (*keyRecord, *os.File, error) {
+func (d *SessionKeyDir) claim(name string) (*keyRecord, *durable.Mark, error) {
 	d.at("claim: begin")
-	mark, err := os.OpenFile(d.mark(name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	mark, err := durable.CreateMark(d.mark(name))
 	if errors.Is(err, fs.ErrExist) {
 		return nil, nil, d.conflict(name, &keyRecord{State: KeyFileSent}, nil)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	_ = tryLock(mark) // nobody else has it open yet, or only to see that it is there
 	d.at("claim: marked")
 	// Another process may have come and gone between the look and the mark.
 	r, err := readKeyRecord(d.file(name))
-	switch {
-	case isMissing(err):
-		err = errors.Join(errDiscarded, err)
-	case err == nil && r.State != KeyFilePrepared:
+	if err == nil && r.State != KeyFilePrepared {
 		err = d.conflict(name, r, nil)
-	case err == nil:
-		err = d.takeSpace(mark)
+	}
+	if err == nil {
+		err = mark.Reserve(markSize, d.steps("claim"))
 	}
 	if err != nil {
 		// Nothing is sent now. What cannot be undone stays "sent", for a person.
-		err = errors.Join(err, d.endMark(name, mark, ""))
-		_ = mark.Close() // it says nothing
+		err = errors.Join(err, mark.End(""))
+		mark.Close()
 		return nil, nil, err
 	}
 	return r, mark, nil
-}
-
-// takeSpace has a mark hold the space that the record of the reply needs, and makes it
-// durable. White space does no harm behind a record.
-func (d *SessionKeyDir) takeSpace(mark *os.File) error {
-	if _, err := mark.Write(bytes.Repeat([]byte{'\n'}, markSize)); err != nil {
-		return err
-	}
-	if err := mark.Sync(); err != nil {
-		return err
-	}
-	d.at("claim: written")
-	if err := syncDir(d.path); err != nil {
-		return err
-	}
-	d.at("claim: durable")
-	return nil
 }
 
 // UserCreated completes the file: it is the user's keystore from then on. It may be
@@ -302,7 +279,7 @@ func (d *SessionKeyDir) takeSpace(mark *os.File) error {
 // with the same user is left as it is. An error is a *KeyFileError.
 func (d *SessionKeyDir) UserCreated(_ context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse) error {
 	name := keyName(req.IdempotencyKey)
-	unlock, _ := d.files.lock(context.Background(), name) // what is known of a user is stored whoever waits
+	unlock, _ := d.files.Lock(context.Background(), name) // what is known of a user is stored whoever waits
 	defer unlock()
 	defer d.closed(name)
 	d.at("complete: begin")
@@ -348,7 +325,7 @@ func isUserByHand(resp *CreateUserResponse) bool {
 // *KeyFileError that UserFailed then returns leads to it.
 func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error {
 	name := keyName(req.IdempotencyKey)
-	unlock, _ := d.files.lock(context.Background(), name)
+	unlock, _ := d.files.Lock(context.Background(), name)
 	defer unlock()
 	own := d.opened(name)
 	if failure == nil || own.secret == "" {
@@ -361,14 +338,15 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 		return d.fileError(name, "", err)
 	}
 	if r.SessionSecret != own.secret || r.State != KeyFileSent {
-		return d.fileError(name, r.State, errDiscarded)
+		return d.fileError(name, r.State, durable.ErrGone)
 	}
 	why := errSent
 	switch failure.Outcome {
 	case userapi.OutcomeNotSent, userapi.OutcomeRejected:
-		if err := d.endMark(name, own.mark, ""); err != nil {
+		if err := own.mark.End(""); err != nil {
 			return d.fileError(name, KeyFileSent, err)
 		}
+		d.at("unmarked")
 		return nil
 	case userapi.OutcomeCreated:
 		why = errCreated
@@ -418,9 +396,9 @@ func (d *SessionKeyDir) ResolveUser(_ context.Context, req userapi.CreateUserReq
 // fileError is the error of a key file.
 func (d *SessionKeyDir) fileError(name string, state KeyFileState, err error) *KeyFileError {
 	e := &KeyFileError{Path: d.file(name), State: state, Err: err}
-	var unfit *unfitError
+	var unfit *durable.UnfitError
 	if errors.As(err, &unfit) {
-		e.Path = unfit.path
+		e.Path = unfit.Path
 	}
 	return e
 }
@@ -428,7 +406,7 @@ func (d *SessionKeyDir) fileError(name string, state KeyFileState, err error) *K
 // refusal is the error of a create whose key could not be had.
 func (d *SessionKeyDir) refusal(name string, err error) *userapi.Error {
 	var failure *userapi.Error
-	var unfit *unfitError
+	var unfit *durable.UnfitError
 	switch {
 	case errors.As(err, &failure):
 		return failure
@@ -442,7 +420,7 @@ func (d *SessionKeyDir) refusal(name string, err error) *userapi.Error {
 		Message: "the session key could not be stored in " + d.file(name), Err: d.fileError(name, "", err),
 	}
 	if errors.As(err, &unfit) {
-		failure.Kind, failure.Message = userapi.KindInvalid, unfit.must+": "+unfit.path
+		failure.Kind, failure.Message = userapi.KindInvalid, unfit.Must+": "+unfit.Path
 		failure.FieldErrors = []userapi.FieldError{{VendorField: "Config.SessionKeys", Code: "invalid", Message: failure.Message}}
 	}
 	return failure
@@ -471,7 +449,7 @@ func (d *SessionKeyDir) conflict(name string, r *keyRecord, cause error) *userap
 
 // read is look, and refuses a directory that must not be used.
 func (d *SessionKeyDir) read(name string) (*keyRecord, error) {
-	if err := d.checkDir(); err != nil {
+	if err := durable.CheckDir(d.path); err != nil {
 		return nil, err
 	}
 	return d.look(name)
@@ -504,14 +482,11 @@ func (d *SessionKeyDir) look(name string) (*keyRecord, error) {
 // adopt makes a mark the key file that a process had written a whole keystore into when
 // it ended.
 func (d *SessionKeyDir) adopt(name string) {
-	mark, err := openRegular(d.mark(name), os.O_RDWR)
-	if err != nil {
-		return // somebody else was faster
+	mark, held, err := durable.OpenMark(d.mark(name))
+	if err == nil && !held {
+		_ = mark.End(d.file(name)) // the next look does it, then
 	}
-	defer mark.Close()
-	if !tryLock(mark) && mark.Sync() == nil {
-		_ = d.endMark(name, mark, d.file(name)) // the next look does it, then
-	}
+	mark.Close()
 }
 
 // keep stores what is known of a user whose create has ended. A record with a session is
@@ -525,8 +500,8 @@ func (d *SessionKeyDir) keep(name string, r *keyRecord) error {
 		step = "complete"
 	}
 	mark := d.opened(name).mark
-	if d.holdsMark(name, mark) != nil {
-		err := d.write(name, r, step)
+	if mark.Holds() != nil {
+		err := d.write(name, r, step, durable.Replace)
 		if err == nil && step == "complete" {
 			_ = os.Remove(d.mark(name)) // the state decides: one that stays does no harm
 		}
@@ -535,11 +510,7 @@ func (d *SessionKeyDir) keep(name string, r *keyRecord) error {
 	r.ChangedAt = time.Now()
 	text, err := r.encode()
 	if err == nil {
-		_, err = mark.WriteAt(text, 0)
-	}
-	if err == nil {
-		_ = mark.Truncate(int64(len(text))) // what follows is white space
-		err = mark.Sync()
+		err = mark.Fill(text)
 	}
 	if err != nil {
 		return err
@@ -548,167 +519,19 @@ func (d *SessionKeyDir) keep(name string, r *keyRecord) error {
 	if step == "note" {
 		return nil
 	}
-	return d.endMark(name, mark, d.file(name))
+	err = mark.End(d.file(name))
+	d.at("complete: ended")
+	return err
 }
 
-// holdsMark returns nil if an open file is the mark of a name, and no other took its
-// place.
-func (d *SessionKeyDir) holdsMark(name string, own *os.File) error {
-	if own == nil {
-		return errDiscarded
-	}
-	there, err := os.Lstat(d.mark(name))
-	if err != nil {
-		return err
-	}
-	if ours, err := own.Stat(); err != nil || !os.SameFile(ours, there) {
-		return errors.Join(errDiscarded, err)
-	}
-	return nil
-}
-
-// endMark renames a mark, durably, or removes it where no new path is given. Another one
-// that took its place is left, and an error.
-func (d *SessionKeyDir) endMark(name string, own *os.File, to string) error {
-	err := d.holdsMark(name, own)
-	if err != nil {
-		return err
-	}
-	if runtime.GOOS == "windows" {
-		_ = own.Close() // no open file can be renamed there
-	}
-	if to == "" {
-		err = os.Remove(d.mark(name))
-	} else {
-		err = os.Rename(d.mark(name), to)
-	}
-	if err != nil {
-		return err
-	}
-	d.at("unmarked")
-	return syncDir(d.path)
-}
-
-// write stores a record durably: the file is the old one or the new one, whole,
-// whatever happens. With the step "prepare" it is created, and the error matches
-// fs.ErrExist if another process has created it meanwhile.
-func (d *SessionKeyDir) write(name string, r *keyRecord, step string) error {
+// write stores a record as a key file, without a mark.
+func (d *SessionKeyDir) write(name string, r *keyRecord, step string, write func(string, []byte, func(string)) error) error {
 	r.ChangedAt = time.Now()
 	text, err := r.encode()
 	if err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(d.path, "."+name+".*"+tempExt) // its mode is 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // after a rename there is nothing left to remove
-	_, err = temp.Write(text)
-	if err == nil {
-		err = temp.Sync()
-	}
-	if e := temp.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	d.at(step + ": written")
-	// A link fails where a file is: of two processes one alone creates it.
-	place := os.Rename
-	if step == "prepare" {
-		place = os.Link
-	}
-	if err := place(temp.Name(), d.file(name)); err != nil {
-		return err
-	}
-	d.at(step + ": in place")
-	if err := syncDir(d.path); err != nil {
-		return err
-	}
-	d.at(step + ": durable")
-	return nil
-}
-
-// removeTemps removes what a process that was killed has left of a file: it holds a key.
-// What is young may be another process's that is at work.
-func (d *SessionKeyDir) removeTemps(name string) {
-	entries, _ := os.ReadDir(d.path) // next time, then
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), "."+name+".") || !strings.HasSuffix(e.Name(), tempExt) {
-			continue
-		}
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > tempAge {
-			_ = os.Remove(filepath.Join(d.path, e.Name())) // likewise
-		}
-	}
-}
-
-// An unfitError is of something in a key file's or the directory's place that must not be
-// used.
-type unfitError struct{ path, must string }
-
-func (e *unfitError) Error() string { return e.must }
-
-// checkDir refuses a directory in which others could read or change a key.
-func (d *SessionKeyDir) checkDir() error {
-	if d.path == "" {
-		return &unfitError{"", "the directory must have a path"}
-	}
-	info, err := os.Stat(d.path)
-	switch {
-	case err != nil:
-		return err
-	case !info.IsDir():
-		return &unfitError{d.path, "the path must be a directory"}
-	case !isOwn(info):
-		return &unfitError{d.path, "the directory must belong to the user that runs this process"}
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0: // modes mean nothing there
-		return &unfitError{d.path, fmt.Sprintf("the directory must be its owner's alone, mode 0700, and has mode %#o", info.Mode().Perm())}
-	}
-	return nil
-}
-
-// makeDir makes the directory, durably, or checks the one that is there.
-func (d *SessionKeyDir) makeDir() error {
-	err := d.checkDir()
-	if isMissing(err) {
-		if err = makeDirs(d.path); err == nil {
-			err = d.checkDir()
-		}
-	}
-	return err
-}
-
-// makeDirs makes a directory and those above it that are missing, and syncs each one's
-// parent: a file is of no use in a directory that a power cut takes away.
-func makeDirs(path string) error {
-	parent := filepath.Dir(path)
-	if _, err := os.Stat(parent); isMissing(err) && parent != path {
-		if err := makeDirs(parent); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir(path, keyDirMode); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncDir(parent)
-}
-
-// syncDir makes durable what was created, renamed or removed in a directory.
-func syncDir(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil // directories cannot be synced there, and need not be
-	}
-	f, err := os.Open(path) //nolint:gosec // the caller's own directory
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	return err
+	return write(d.file(name), text, d.steps(step))
 }
 
 // opened returns the create under way with a file, the zero value for none.
@@ -720,42 +543,6 @@ func (d *SessionKeyDir) opened(name string) openCreate {
 
 // closed notes that the create with a file has ended.
 func (d *SessionKeyDir) closed(name string) {
-	if mark := d.opened(name).mark; mark != nil {
-		_ = mark.Close() // what was written to it is synced
-	}
+	d.opened(name).mark.Close()
 	d.open.Delete(name)
-}
-
-// keyedLocks are locks by name. The zero value is ready for use.
-type keyedLocks struct {
-	mu   sync.Mutex
-	held map[string]chan struct{} // closed once the lock is free
-}
-
-// lock waits for a name's lock as long as the context allows.
-func (l *keyedLocks) lock(ctx context.Context, name string) (unlock func(), err error) {
-	for ctx.Err() == nil {
-		l.mu.Lock()
-		held := l.held[name]
-		if held == nil {
-			defer l.mu.Unlock()
-			free := make(chan struct{})
-			if l.held == nil {
-				l.held = map[string]chan struct{}{}
-			}
-			l.held[name] = free
-			return func() {
-				l.mu.Lock()
-				defer l.mu.Unlock()
-				delete(l.held, name)
-				close(free)
-			}, nil
-		}
-		l.mu.Unlock()
-		select {
-		case <-held:
-		case <-ctx.Done():
-		}
-	}
-	return nil, context.Cause(ctx)
 }

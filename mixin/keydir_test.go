@@ -242,7 +242,7 @@ func TestKeyDirSteps(t *testing.T) {
 	assert.Equal(t, slices.Concat(
 		[]string{"prepare: begin", "prepare: written", "prepare: in place", "prepare: durable"}, claim,
 		[]string{"fail: begin", "unmarked"}, claim,
-		[]string{"complete: begin", "complete: written", "unmarked"},
+		[]string{"complete: begin", "complete: written", "complete: ended"},
 	), steps)
 }
 

@@ -107,7 +107,7 @@ func TestKeyDirAmongOthersThings(t *testing.T) {
 				for _, err := range []error{create, setup} {
 					require.ErrorIs(t, err, userapi.ErrInvalid)
 					assert.False(t, userapi.MayHaveCreated(err))
-					assert.Contains(t, err.Error(), "must be a regular file")
+					assert.Contains(t, err.Error(), "the file must be a regular one")
 					assert.Contains(t, err.Error(), thing)
 				}
 				_, load := dir.Load(signup.IdempotencyKey)

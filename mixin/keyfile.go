@@ -15,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/enlist-go/enlist/internal/durable"
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/userapi"
 )
@@ -303,7 +304,7 @@ func decodeKeyRecord(text []byte) (*keyRecord, error) {
 
 // readKeyRecord reads a key file.
 func readKeyRecord(path string) (*keyRecord, error) {
-	f, err := openRegular(path, os.O_RDONLY)
+	f, err := durable.OpenRegular(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -316,27 +317,6 @@ func readKeyRecord(path string) (*keyRecord, error) {
 		return nil, errNoKeyFile
 	}
 	return decodeKeyRecord(text)
-}
-
-// openRegular opens a file that must be a regular one. It looks before: to open a device
-// can do something, and to open a named pipe waits for its other end. What takes the
-// file's place in between it looks at again.
-func openRegular(path string, flag int) (*os.File, error) {
-	info, err := os.Stat(path)
-	if err == nil && info.Mode().IsRegular() {
-		var f *os.File
-		if f, err = os.OpenFile(path, flag|openNonblock, 0); err != nil { //nolint:gosec // the path is the directory's own, its name a hash
-			return nil, err
-		}
-		if info, err = f.Stat(); err == nil && info.Mode().IsRegular() {
-			return f, nil
-		}
-		_ = f.Close() // nothing was written to it
-	}
-	if err != nil {
-		return nil, err
-	}
-	return nil, &unfitError{path, "a key file must be a regular file, and this is one of mode " + info.Mode().String()}
 }
 
 // isMissing reports whether an error says that there is no such file.
