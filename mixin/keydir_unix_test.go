@@ -3,6 +3,7 @@
 package mixin_test
 
 import (
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -67,6 +68,85 @@ func TestKeyDirTakesTheSpaceFirst(t *testing.T) {
 			require.NoError(t, err)
 			assert.True(t, os.SameFile(mark, ends), "another file")
 			assert.Less(t, ends.Size(), mark.Size()/2, "there is room for a longer reply")
+		})
+	}
+}
+
+// TestKeyDirCannotWrite: whatever cannot be written, nothing is claimed that is not so,
+// and the next call goes on. Only here can a directory be moved away in which a file is open.
+func TestKeyDirCannotWrite(t *testing.T) {
+	t.Parallel()
+	refusal := userapitest.Fault{When: userapitest.BeforeCommit, Status: 202, Body: []byte(`{"error":{"code":403}}`)}
+	lost := userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup}
+	all, file, temp := "", "*.json", ".*.tmp" // what is moved away at a step
+	for name, tt := range map[string]struct {
+		step, moved string
+		fault       *userapitest.Fault
+		kind        error
+		outcome     userapi.Outcome
+		state       mixin.KeyFileState // "" for no file
+	}{
+		"the key":            {"prepare: written", temp, nil, userapi.ErrUnavailable, userapi.OutcomeNotSent, ""},
+		"that it is sent":    {"claim: marked", file, nil, userapi.ErrUnavailable, userapi.OutcomeNotSent, mixin.KeyFilePrepared},
+		"the user":           {"complete: begin", all, nil, userapi.ErrUnavailable, userapi.OutcomeCreated, mixin.KeyFileSent},
+		"the file's place":   {"complete: written", all, nil, userapi.ErrUnavailable, userapi.OutcomeCreated, mixin.KeyFileComplete},
+		"that it is refused": {"fail: begin", all, &refusal, userapi.ErrForbidden, userapi.OutcomeRejected, mixin.KeyFileSent},
+		"that it is unknown": {"fail: begin", all, &lost, userapi.ErrUnavailable, userapi.OutcomeUnknown, mixin.KeyFileSent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, c, dir, path := withDir(t)
+			if tt.fault != nil {
+				srv.Inject(*tt.fault)
+			}
+			aside, moved := path+".aside", path
+			dir.SetStep(func(at string) {
+				if at != tt.step {
+					return
+				}
+				if tt.moved != all {
+					found, err := filepath.Glob(filepath.Join(path, tt.moved))
+					assert.NoError(t, err)
+					assert.Len(t, found, 1)
+					moved = found[0]
+				}
+				assert.NoError(t, os.Rename(moved, aside))
+			})
+			_, err := c.CreateUser(t.Context(), signup)
+			dir.SetStep(nil)
+			require.ErrorIs(t, err, tt.kind)
+			require.ErrorIs(t, err, fs.ErrNotExist)
+			var e *userapi.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, tt.outcome, e.Outcome)
+			assert.Contains(t, e.Message, dir.Path(signup.IdempotencyKey))
+			var broken *mixin.KeyFileError
+			require.ErrorAs(t, err, &broken)
+			if tt.state == "" {
+				_, err := dir.Load(signup.IdempotencyKey)
+				require.ErrorIs(t, err, fs.ErrNotExist)
+			} else {
+				require.NoError(t, os.Rename(aside, moved))
+				assert.Equal(t, tt.state, load(t, dir, signup).State)
+			}
+			if tt.outcome == userapi.OutcomeCreated {
+				native, ok := userapi.As[*mixin.CreateUserResponse](e.User)
+				require.True(t, ok)
+				require.NoError(t, dir.UserCreated(t.Context(), signup, native))
+				f := load(t, dir, signup)
+				assert.Equal(t, mixin.KeyFileComplete, f.State)
+				signsIn(t, srv, f.Keystore, e.User.ID)
+				assert.Len(t, names(t, path), 1)
+			}
+			before := srv.UserCount()
+			_, err = c.CreateUser(t.Context(), signup)
+			if tt.state == mixin.KeyFileSent || tt.state == mixin.KeyFileComplete {
+				require.ErrorIs(t, err, userapi.ErrConflict)
+				assert.Equal(t, before, srv.UserCount())
+				return
+			}
+			require.NoError(t, err)
+			assert.Len(t, names(t, path), 1)
 		})
 	}
 }
