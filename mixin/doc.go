@@ -140,10 +140,10 @@
 //
 // # Unknown outcomes
 //
-// Mixin cannot be asked what became of a create. A user has no field that the caller chooses and that
-// is unique; every call of Mixin's that reads a user wants the id, which only the reply
-// that was lost held; and no call lists the users that an application has made.
-// The client is a userapi.Resolver that answers from what Config.SessionKeys has kept: a
+// Mixin cannot be asked what became of a create. A user has no field that the caller
+// chooses and that is unique; every call of Mixin's that reads a user wants the id, which
+// only the reply that was lost held; and no call lists the users that an application has
+// made. The client is a userapi.Resolver that answers from what Config.SessionKeys has kept: a
 // [KeyDir] knows whether a create was sent, and the user of one that ended. It helps after
 // a crash. It does not find the user of a create whose reply was lost. The client is not a
 // Repeater, and not a Deleter: Mixin has no call that deletes a user.

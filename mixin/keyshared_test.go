@@ -98,8 +98,8 @@ func TestDiscardOfACompleteFile(t *testing.T) {
 	assert.Equal(t, 1, srv.UserCount())
 }
 
-// TestKeystoreOfAKilledProcess: it was written whole and not put in place. Whoever looks
-// next does that.
+// TestKeystoreOfAKilledProcess: it was written whole and not put in place. The next look
+// does that.
 func TestKeystoreOfAKilledProcess(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)
