@@ -42,8 +42,7 @@ type Config struct {
 	// TokenSigner is, PrivateKey. The rest of it is not needed to create users.
 	Keystore Keystore
 	// SessionKeys has the session keys of the users to create: KeyDir is one. It may be
-	// a SessionKeyStore and a SessionKeyFailures too. Without it each request must bring
-	// its key, in Extra.
+	// a SessionKeyStore too. Without it each request must bring its key, in Extra.
 	SessionKeys SessionKeys
 	// TokenSigner signs in place of Keystore.PrivateKey.
 	TokenSigner TokenSigner
@@ -125,16 +124,8 @@ type Client struct {
 type core struct {
 	*provider.Vendor
 	auth *authorizer
-	// sessionKey asks Config.SessionKeys; nil without one.
-	sessionKey func(context.Context, userapi.CreateUserRequest) (crypto.Signer, error)
-	// userCreated and userFailed tell it what became of a user; nil where it has not
-	// the ability.
-	userCreated func(context.Context, userapi.CreateUserRequest, *CreateUserResponse) error
-	userFailed  func(context.Context, userapi.CreateUserRequest, *userapi.Error) error
-	// recall tells whether a key was sent; nil where nobody knows.
-	recall func(context.Context, userapi.CreateUserRequest) (*userapi.User, error)
-	// preflightKey looks at what it needs of a request.
-	preflightKey  func(userapi.CreateUserRequest) error
+	// keys returns Config.SessionKeys; nil without one.
+	keys          func() SessionKeyStore
 	pin           pinState
 	requireCredit bool
 	userPrice     Decimal

@@ -1,6 +1,6 @@
 // Package mixin creates users at Mixin Network, by POST /users.
 //
-// [Client] is a userapi.Creator and Planner; its Users field has the vendor's own calls
+// [Client] is a userapi.Creator, Planner and Resolver; its Users field has the vendor's own calls
 // with every field of the vendor's. The facts below are from Mixin's documentation,
 // "Create Network Users", "Read User", "Error Codes" and "Generate JWT Token", unless
 // another source is named.
@@ -35,6 +35,9 @@
 //	sent        a create was sent, or was about to be: no other is, by anybody
 //	complete    the user exists, and the file is its keystore
 //
+// "sent" is a second file beside the first, with the ending .sent. It has the space that
+// the reply needs: a disk that fills up during the create loses nothing.
+//
 // A create that was not sent, or was refused, puts the file back to prepared. After an
 // outcome that is unknown it stays sent: further creates are Conflicts that were not
 // sent, and name the file, until a person has looked at the bill and called
@@ -42,8 +45,8 @@
 // known from elsewhere. Errors that concern a file have a [*KeyFileError] in their
 // chain, and its path in Error.Message.
 //
-// A store of one's own implements [SessionKeys] and, to be told how creates end,
-// [SessionKeyStore], [SessionKeyFailures] and [SessionKeyRecaller].
+// A store of one's own implements [SessionKeys] or, to keep what becomes of the users too,
+// [SessionKeyStore].
 //
 // # Setup
 //
@@ -137,19 +140,20 @@
 //
 // # Unknown outcomes
 //
-// An outcome that is unknown cannot be settled by asking, so that the client is no
-// userapi.Resolver, nor a Repeater. A user has no field that the caller chooses and that
-// is unique; every call of Mixin's that reads a user wants the id, which only the reply
-// that was lost held; and no call lists the users that an application has made. Nor is
-// it a Deleter: Mixin has no call that deletes a user.
+// Mixin cannot be asked what became of a create. A user has no field that the caller
+// chooses and that is unique; every call of Mixin's that reads a user wants the id, which
+// only the reply that was lost held; and no call lists the users that an application has
+// made. The client is a userapi.Resolver that answers from what Config.SessionKeys has kept: a
+// [KeyDir] knows whether a create was sent, and the user of one that ended. It helps after
+// a crash. It does not find the user of a create whose reply was lost. The client is not a
+// Repeater, and not a Deleter: Mixin has no call that deletes a user.
 //
 // What is left is the bill, for a person to read: a user costs 0.5 USD, so that the cost
 // of users that Client.Billing returns, before and after, suggests whether one was made,
 // if nothing else made any meanwhile. Users that are free do not show there. A user
 // whose ids are lost cannot be reached, even with its session key: what a second create
-// costs is the price of another. A [KeyDir] sends none by itself; and it tells, as a
-// userapi.Recaller, of a process that ended, whether it had sent one at all. Sources: Mixin's docs,
-// "Create Network Users"; its Kotlin client, for the bill.
+// costs is the price of another. A [KeyDir] sends none by itself. Sources: Mixin's
+// docs, "Create Network Users"; its Kotlin client, for the bill.
 //
 // # Errors
 //

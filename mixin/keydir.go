@@ -11,63 +11,63 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/enlist-go/enlist/internal/durable"
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/userapi"
 )
 
-var (
-	_ SessionKeys        = (*SessionKeyDir)(nil)
-	_ SessionKeyStore    = (*SessionKeyDir)(nil)
-	_ SessionKeyFailures = (*SessionKeyDir)(nil)
-
-	_ SessionKeyPreflighter = (*SessionKeyDir)(nil)
-)
+var _ SessionKeyStore = (*SessionKeyDir)(nil)
 
 const (
-	keyDirMode = 0o700
 	// keyNameBytes is how much of a SHA-256 names a file: enough that no two keys of
 	// anybody's ever share one.
 	keyNameBytes = 16
 	keyFileExt   = ".json"
-	// sentMarkExt is of the empty file beside a key file that exactly one caller can
-	// create, and that says the same as the state "sent".
-	sentMarkExt = ".sent"
-	tempExt     = ".tmp"
-	// tempAge is when a temporary file is nobody's any more.
-	tempAge = time.Hour
+	// markExt is of the file beside a key file which says that a create is sent. One
+	// caller alone can create it. It has the space that the record of the reply needs,
+	// and the record is written into it.
+	markExt = ".sent"
+	// markSize is that space. The members of a reply of Mixin's take a tenth.
+	markSize = 8 << 10
 )
 
 var (
-	errSent      = errors.New("a create with this key was sent, or was about to be: its user may exist and be paid for")
-	errCreated   = errors.New("the user exists")
-	errDiscarded = errors.New("the file was moved away while it was needed")
-	errNoIDs     = errors.New("expected the user_id and session_id as Mixin writes them: UUIDs of 36 characters, in lower case")
-	errUnderWay  = errors.New("a create with this key is under way")
-	errForeign   = errors.New("the file holds the key of another user")
-	errNoSession = fmt.Errorf("the reply to the create holds no session_id, without which the user is out of reach: %w", userapi.ErrProtocol)
+	errSent        = errors.New("a create with this key was sent, or was about to be: its user may exist and be paid for")
+	errCreated     = errors.New("the user exists")
+	errNoIDs       = errors.New("expected the user_id and session_id as Mixin writes them: UUIDs of 36 characters, in lower case")
+	errUnderWay    = errors.New("a create with this key is under way")
+	errForeign     = errors.New("the file holds the key of another user")
+	errNoSession   = fmt.Errorf("the reply to the create holds no session_id, without which the user is out of reach: %w", userapi.ErrProtocol)
+	errNothingSent = errors.New("no create was sent with the key")
 )
 
 // A SessionKeyDir makes the session keys of new users and keeps each in a file of its
-// own. It is a SessionKeys, a SessionKeyStore and a SessionKeyFailures, and safe for
-// concurrent use; several processes may use one directory at once. Make it with KeyDir.
+// own. It is a SessionKeyStore, and safe for concurrent use; several processes may use
+// one directory at once. Make it with KeyDir.
 //
 // A key is stored durably before the create that needs it is sent, and so is the fact
 // that it is sent. Whatever ends the process, either nothing was sent or the key is on
 // disk, and no later call sends a second create for the same request: it fails with
 // userapi.KindConflict and userapi.OutcomeNotSent, and names the file.
 //
+// While a create is open, and after an outcome that is unknown, a second file stands
+// beside the key file, with the ending .sent. It belongs to the key: keep or move the two
+// together. It is written at its full size before the create is sent, so that what the
+// reply holds can be stored on a disk that has filled up meanwhile. A file system that
+// never writes in place, as Btrfs and ZFS, may need space all the same.
+//
 // The file is called after the request's IdempotencyKey, by a hash, so that no personal
 // data stands in its name. Give a directory to one application alone, and each user a
 // key of its own; the rest of the request is not looked at. Keep the IdempotencyKey
 // elsewhere too, as that of a sign-up is: the file does not hold it, and where
-// provision.Ensure makes one up, a restart would make another. The directory must be
-// its owner's alone, mode 0700; files have mode 0600. Their system must know hard links.
+// provision.Ensure makes one up, a restart would make another. The directory must belong
+// to the user that runs the process, and to nobody else: mode 0700; files have mode 0600.
+// Their system must know hard links.
 //
 // From the state KeyFileComplete on the file is the user's keystore, which
 // ParseKeystore reads, and Mixin's own clients in either of their forms. Beside the
@@ -75,12 +75,10 @@ var (
 // then under a name of its own, next_spend_private_key, that no client looks at.
 type SessionKeyDir struct {
 	path  string
-	files keyedLocks // by the name of a file, while it is looked at and changed
-	runs  keyedLocks // likewise, while Setup is at work on its user
+	files durable.Locks // by the name of a file, while it is looked at and changed
+	runs  durable.Locks // likewise, while Setup is at work on its user
 
-	mu sync.Mutex
-	// open has the creates of this process whose end is awaited, by the name of the file.
-	open map[string]openCreate
+	open sync.Map // openCreate, by the name of the file: this process's creates whose end is awaited
 
 	// waits are those before a step of Setup is tried again; nil for the usual ones.
 	waits []time.Duration
@@ -94,20 +92,25 @@ func KeyDir(path string) *SessionKeyDir {
 	if abs, err := filepath.Abs(path); err == nil && path != "" {
 		path = abs
 	}
-	return &SessionKeyDir{path: path, open: map[string]openCreate{}}
+	return &SessionKeyDir{path: path}
 }
 
 // An openCreate is a create under way: with which key, and the mark that says so, which
 // is locked as long.
 type openCreate struct {
 	secret string
-	mark   *os.File
+	mark   *durable.Mark
 }
 
 func (d *SessionKeyDir) at(step string) {
 	if d.step != nil {
 		d.step(step)
 	}
+}
+
+// steps returns what to call with the steps of something.
+func (d *SessionKeyDir) steps(of string) func(step string) {
+	return func(step string) { d.at(of + ": " + step) }
 }
 
 // keyName is what the files of an IdempotencyKey are called by.
@@ -117,7 +120,7 @@ func keyName(idempotencyKey string) string {
 }
 
 func (d *SessionKeyDir) file(name string) string { return filepath.Join(d.path, name+keyFileExt) }
-func (d *SessionKeyDir) mark(name string) string { return filepath.Join(d.path, name+sentMarkExt) }
+func (d *SessionKeyDir) mark(name string) string { return filepath.Join(d.path, name+markExt) }
 
 // Path returns where the file of an IdempotencyKey is, or would be.
 func (d *SessionKeyDir) Path(idempotencyKey string) string { return d.file(keyName(idempotencyKey)) }
@@ -128,7 +131,7 @@ func (d *SessionKeyDir) Load(idempotencyKey string) (KeyFile, error) {
 	name := keyName(idempotencyKey)
 	r, err := d.read(name)
 	if err != nil {
-		return KeyFile{}, &KeyFileError{Path: d.file(name), Err: err}
+		return KeyFile{}, d.fileError(name, "", err)
 	}
 	return KeyFile{
 		Path: d.file(name), State: r.State, Intent: r.Intent, UserID: r.UserID, Keystore: r.keystore(),
@@ -146,35 +149,32 @@ func (d *SessionKeyDir) Load(idempotencyKey string) (KeyFile, error) {
 // call it again. Errors are as for Load.
 func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	name := keyName(idempotencyKey)
-	unlock, _ := d.files.lock(context.Background(), name) // a context that does not end
+	unlock, _ := d.files.Lock(context.Background(), name) // a context that does not end
 	defer unlock()
-	fail := func(err error) error { return &KeyFileError{Path: d.file(name), Err: err} }
-	mark, err := os.OpenFile(d.mark(name), os.O_RDWR, 0)
+	mark, held, err := durable.OpenMark(d.mark(name))
+	defer mark.Close()
 	marked := err == nil
-	switch {
-	case marked:
-		defer mark.Close()
-		if tryLock(mark) {
-			return fail(errUnderWay)
-		}
-	case !isMissing(err):
-		return fail(err)
+	if held {
+		err = errUnderWay
 	}
+	if err != nil && !isMissing(err) {
+		return d.fileError(name, "", err)
+	}
+	aside := d.file(fmt.Sprintf("%s.discarded-%s-%s", name, time.Now().UTC().Format("20060102T150405Z"), strings.ToLower(rand.Text()[:8])))
 	// The file goes first: until the mark is gone too, nobody is given another key.
-	aside := fmt.Sprintf("%s.discarded-%s-%s", name, time.Now().UTC().Format("20060102T150405Z"), strings.ToLower(rand.Text()[:8]))
-	err = os.Rename(d.file(name), d.file(aside))
-	if err != nil && (!isMissing(err) || !marked) {
-		return fail(err)
+	err = os.Rename(d.file(name), aside)
+	if err == nil || isMissing(err) && marked {
+		d.at("discard: moved")
+		err = durable.SyncDir(d.path)
 	}
-	d.at("discard: moved")
-	if err := syncDir(d.path); err != nil {
-		return fail(err)
+	if err == nil && marked {
+		if _, broken := readKeyRecord(d.mark(name)); broken != nil {
+			aside = "" // or else the mark has what the file had, and more
+		}
+		err = mark.End(aside)
 	}
-	if !marked {
-		return nil
-	}
-	if err := d.unmark(name, mark); err != nil {
-		return fail(err)
+	if err != nil {
+		return d.fileError(name, "", err)
 	}
 	return nil
 }
@@ -182,49 +182,41 @@ func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 // SessionKey returns the key for a request that is about to be sent. It is asked by the
 // client; SessionKeys says what it promises.
 //
-// A request without an IdempotencyKey is invalid. For one whose file is in the state
+// A request without an IdempotencyKey is invalid, and so is a directory that others may
+// use, or a file of it that is not a regular one. For a request whose file is in the state
 // KeyFilePrepared the same key is returned again; from KeyFileSent on the error is of
 // userapi.KindConflict. Of several callers at once, in one process or in several,
 // exactly one gets the key. Each error is a *userapi.Error with
 // userapi.OutcomeNotSent, and all but that of a missing IdempotencyKey have a
 // *KeyFileError in their chain.
 func (d *SessionKeyDir) SessionKey(ctx context.Context, req userapi.CreateUserRequest) (crypto.Signer, error) {
-	if err := checkIdempotencyKey(&req); err != nil {
+	if err := d.PreflightSessionKey(req); err != nil {
 		return nil, err
 	}
 	name := keyName(req.IdempotencyKey)
-	unlock, err := d.files.lock(ctx, name)
+	unlock, err := d.files.Lock(ctx, name)
 	if err != nil {
 		return nil, provider.NotPrepared(ctx, Name, provider.OpCreate, err)
 	}
 	defer unlock()
-	if err := d.makeDir(); err != nil {
-		return nil, err
-	}
-	d.removeTemps(name)
-	r, err := d.prepared(name)
-	var mark *os.File
+	err = durable.MakeDir(d.path)
 	if err == nil {
-		r, mark, err = d.claim(name)
+		durable.RemoveTemps(d.file(name))
+		err = d.prepare(name)
 	}
 	if err != nil {
-		var failure *userapi.Error
-		if errors.As(err, &failure) {
-			return nil, failure
-		}
-		return nil, d.unavailable(name, KeyFilePrepared, err)
+		return nil, d.refusal(name, err)
 	}
-	d.setOpen(name, openCreate{r.SessionSecret, mark})
+	r, mark, err := d.claim(name)
+	if err != nil {
+		return nil, d.refusal(name, err)
+	}
+	d.open.Store(name, openCreate{r.SessionSecret, mark})
 	return r.sessionKey(), nil
 }
 
 // PreflightSessionKey refuses a request without an IdempotencyKey. It looks at no file.
 func (d *SessionKeyDir) PreflightSessionKey(req userapi.CreateUserRequest) error {
-	return checkIdempotencyKey(&req)
-}
-
-// checkIdempotencyKey refuses a request without the key that names its file.
-func checkIdempotencyKey(req *userapi.CreateUserRequest) error {
 	if req.IdempotencyKey != "" {
 		return nil
 	}
@@ -234,84 +226,52 @@ func checkIdempotencyKey(req *userapi.CreateUserRequest) error {
 	return err
 }
 
-// prepared returns the record of a file that is in the state "prepared", and makes the
-// file if there is none. The error of another state is a conflict.
-func (d *SessionKeyDir) prepared(name string) (*keyRecord, error) {
+// prepare makes the file if there is none. The error of one that is not in the state
+// "prepared" is a conflict.
+func (d *SessionKeyDir) prepare(name string) error {
 	r, err := d.read(name)
-	if isMissing(err) {
-		if marked, err := d.marked(name); err != nil || marked {
-			return nil, d.conflict(name, &keyRecord{State: KeyFileSent}, err)
-		}
+	if isMissing(err) && !errors.Is(err, errSent) {
 		d.at("prepare: begin")
-		if r, err = newKeyRecord(); err != nil {
-			return nil, err
+		if r, err = newKeyRecord(); err == nil {
+			err = d.write(name, r, "prepare", durable.Create)
 		}
-		err = d.write(name, r, "prepare")
 		if errors.Is(err, fs.ErrExist) { // another process was faster, and its key counts
 			r, err = d.read(name)
 		}
 	}
-	switch {
-	case err != nil && r == nil && !isIOError(err):
-		return nil, d.conflict(name, &keyRecord{}, err)
-	case err != nil:
-		return nil, err
-	case r.State != KeyFilePrepared:
-		return nil, d.conflict(name, r, nil)
+	if err == nil && r.State != KeyFilePrepared {
+		err = d.conflict(name, r, nil)
 	}
-	return r, nil
+	return err
 }
 
 // claim takes a file from "prepared" to "sent", as one caller alone can: the one that
-// creates the mark. What is in the file follows. A crash in between leaves the mark,
-// which reads as "sent" too.
-func (d *SessionKeyDir) claim(name string) (r *keyRecord, mark *os.File, err error) {
+// creates the mark.
+func (d *SessionKeyDir) claim(name string) (*keyRecord, *durable.Mark, error) {
 	d.at("claim: begin")
-	mark, err = os.OpenFile(d.mark(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	mark, err := durable.CreateMark(d.mark(name))
 	if errors.Is(err, fs.ErrExist) {
 		return nil, nil, d.conflict(name, &keyRecord{State: KeyFileSent}, nil)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	_ = tryLock(mark) // nobody else has it open yet, or only to see that it is there
-	defer func() {
-		if err != nil {
-			_ = mark.Close() // nothing was written to it
-			mark = nil
-		}
-	}()
 	d.at("claim: marked")
 	// Another process may have come and gone between the look and the mark.
-	r, err = readKeyRecord(d.file(name))
-	switch {
-	case isMissing(err):
-		return nil, mark, d.conflict(name, &keyRecord{State: KeyFileSent}, errDiscarded)
-	case err != nil:
-		return nil, mark, errors.Join(err, d.unmark(name, mark))
-	case r.State.atLeast(KeyFileComplete):
-		return nil, mark, errors.Join(d.conflict(name, r, nil), d.unmark(name, mark))
-	case r.State != KeyFilePrepared:
-		return nil, mark, d.conflict(name, r, nil)
+	r, err := readKeyRecord(d.file(name))
+	if err == nil && r.State != KeyFilePrepared {
+		err = d.conflict(name, r, nil)
 	}
-	r.State = KeyFileSent
-	if err := d.write(name, r, "claim"); err != nil {
+	if err == nil {
+		err = mark.Reserve(markSize, d.steps("claim"))
+	}
+	if err != nil {
 		// Nothing is sent now. What cannot be undone stays "sent", for a person.
-		if there, e := readKeyRecord(d.file(name)); e == nil && there.State == KeyFilePrepared {
-			return nil, mark, errors.Join(err, d.unmark(name, mark))
-		}
-		return nil, mark, errors.Join(err, d.release(name, r, mark))
+		err = errors.Join(err, mark.End(""))
+		mark.Close()
+		return nil, nil, err
 	}
 	return r, mark, nil
-}
-
-// release takes a file from "sent" back to "prepared": no user was made with its key.
-func (d *SessionKeyDir) release(name string, r *keyRecord, mark *os.File) error {
-	r.State, r.RequestID = KeyFilePrepared, ""
-	if err := d.write(name, r, "release"); err != nil {
-		return err
-	}
-	return d.unmark(name, mark)
 }
 
 // UserCreated completes the file: it is the user's keystore from then on. It may be
@@ -319,38 +279,35 @@ func (d *SessionKeyDir) release(name string, r *keyRecord, mark *os.File) error 
 // with the same user is left as it is. An error is a *KeyFileError.
 func (d *SessionKeyDir) UserCreated(_ context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse) error {
 	name := keyName(req.IdempotencyKey)
-	unlock, _ := d.files.lock(context.Background(), name) // what is known of a user is stored whoever waits
+	unlock, _ := d.files.Lock(context.Background(), name) // what is known of a user is stored whoever waits
 	defer unlock()
 	defer d.closed(name)
 	d.at("complete: begin")
-	r, err := d.read(name)
+	r, err := d.look(name) // in whatever directory: the user exists
 	if err != nil {
-		return &KeyFileError{Path: d.file(name), Err: err}
+		return d.fileError(name, "", err)
 	}
-	fail := func(err error) error { return &KeyFileError{Path: d.file(name), State: r.State, Err: err} }
+	state := r.State
 	switch {
 	case resp == nil || resp.UserID == "":
-		return fail(provider.ErrNoID)
+		err = provider.ErrNoID
 	case resp.StatusCode() == 0 && !isUserByHand(resp):
-		return fail(errNoIDs)
+		err = errNoIDs
 	case r.UserID != "" && r.UserID != resp.UserID,
 		resp.sessionSecret != "" && !samePublicKey(resp.sessionSecret, r.SessionSecret):
-		return fail(errForeign)
+		err = errForeign
 	case r.State.atLeast(KeyFileComplete):
 		return nil
+	default:
+		r.take(resp)
+		r.RequestID = resp.RequestID()
+		if err = d.keep(name, r); r.SessionID == "" {
+			err = errors.Join(errNoSession, err)
+		}
 	}
-	r.take(resp)
-	r.State, r.RequestID = KeyFileSent, resp.RequestID()
-	if r.SessionID == "" {
-		return fail(errors.Join(errNoSession, d.write(name, r, "note")))
+	if err != nil {
+		return d.fileError(name, state, err)
 	}
-	done := *r
-	done.State, done.RequestID = KeyFileComplete, ""
-	if err := d.write(name, &done, "complete"); err != nil {
-		return fail(err)
-	}
-	// The state decides, now that the file is complete: a mark that stays does no harm.
-	_ = d.unmark(name, d.opened(name).mark)
 	return nil
 }
 
@@ -363,12 +320,12 @@ func isUserByHand(resp *CreateUserResponse) bool {
 }
 
 // UserFailed puts the file back to the state KeyFilePrepared after a create that made no
-// user, so that the next one uses the same key. Otherwise the file stays as it is, with
-// what is known of the user noted in it, and the *KeyFileError that UserFailed returns
-// leads to it.
+// user, so that the next one uses the same key. Otherwise what is known of the user is
+// kept: the file is complete where that is enough, and "sent" where it is not. The
+// *KeyFileError that UserFailed then returns leads to it.
 func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error {
 	name := keyName(req.IdempotencyKey)
-	unlock, _ := d.files.lock(context.Background(), name)
+	unlock, _ := d.files.Lock(context.Background(), name)
 	defer unlock()
 	own := d.opened(name)
 	if failure == nil || own.secret == "" {
@@ -376,40 +333,97 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 	}
 	defer d.closed(name)
 	d.at("fail: begin")
-	r, err := d.read(name)
+	r, err := d.look(name)
 	if err != nil {
-		return &KeyFileError{Path: d.file(name), Err: err}
+		return d.fileError(name, "", err)
 	}
-	fail := func(err error) error { return &KeyFileError{Path: d.file(name), State: KeyFileSent, Err: err} }
 	if r.SessionSecret != own.secret || r.State != KeyFileSent {
-		return &KeyFileError{Path: d.file(name), State: r.State, Err: errDiscarded}
+		return d.fileError(name, r.State, durable.ErrGone)
 	}
+	why := errSent
 	switch failure.Outcome {
 	case userapi.OutcomeNotSent, userapi.OutcomeRejected:
-		if err := d.release(name, r, own.mark); err != nil {
-			return fail(err)
+		if err := own.mark.End(""); err != nil {
+			return d.fileError(name, KeyFileSent, err)
 		}
+		d.at("unmarked")
 		return nil
 	case userapi.OutcomeCreated:
-		r.RequestID = failure.RequestID
+		why = errCreated
 		if native, ok := userapi.As[*CreateUserResponse](failure.User); ok {
 			r.take(native)
 		} else if failure.UserID != "" {
 			r.UserID = failure.UserID
 		}
-		if r.SessionID != "" { // the reply was whole, or nearly
-			done := *r
-			done.State, done.RequestID = KeyFileComplete, ""
-			if d.write(name, &done, "complete") == nil {
-				_ = d.unmark(name, own.mark)
-				return &KeyFileError{Path: d.file(name), State: KeyFileComplete, Err: errCreated}
-			}
-		}
-		return fail(errors.Join(errCreated, d.write(name, r, "note")))
 	default:
-		r.RequestID = failure.RequestID
-		return fail(errors.Join(errSent, d.write(name, r, "note")))
 	}
+	r.RequestID = failure.RequestID
+	if err := d.keep(name, r); err != nil {
+		return d.fileError(name, KeyFileSent, errors.Join(why, err))
+	}
+	return d.fileError(name, r.State, why)
+}
+
+// ResolveUser finds in the key file of a request what became of its create, as
+// userapi.Resolver describes it, and asks nobody: the user from the state KeyFileComplete
+// on, with its id alone, and that there is none for a file that is prepared or not there.
+// A directory that was lost or changed looks like one without the file. The context and
+// the time are not looked at.
+func (d *SessionKeyDir) ResolveUser(_ context.Context, req userapi.CreateUserRequest, _ time.Time) (*userapi.User, error) {
+	e := &userapi.Error{Provider: Name, Op: provider.OpResolve, FromRecord: true}
+	if e.Err = d.PreflightSessionKey(req); e.Err != nil {
+		e.Kind = userapi.KindInvalid
+		return nil, e
+	}
+	name := keyName(req.IdempotencyKey)
+	r, err := d.read(name)
+	switch {
+	case err != nil:
+		e.Kind, e.Err = userapi.KindUnavailable, d.fileError(name, "", err)
+		if isMissing(err) && !errors.Is(err, errSent) {
+			e.Kind, e.Outcome = userapi.KindNotFound, userapi.OutcomeRejected
+		}
+	case r.State == KeyFilePrepared:
+		e.Kind, e.Outcome, e.Err = userapi.KindNotFound, userapi.OutcomeRejected, d.fileError(name, r.State, errNothingSent)
+	case r.State == KeyFileSent:
+		e.UserID, e.RequestID, e.Err = r.UserID, r.RequestID, d.fileError(name, r.State, errSent)
+	default:
+		return &userapi.User{Provider: Name, ID: r.UserID, Proof: userapi.ProofReply, FromRecord: true}, nil
+	}
+	return nil, e
+}
+
+// fileError is the error of a key file.
+func (d *SessionKeyDir) fileError(name string, state KeyFileState, err error) *KeyFileError {
+	e := &KeyFileError{Path: d.file(name), State: state, Err: err}
+	var unfit *durable.UnfitError
+	if errors.As(err, &unfit) {
+		e.Path = unfit.Path
+	}
+	return e
+}
+
+// refusal is the error of a create whose key could not be had.
+func (d *SessionKeyDir) refusal(name string, err error) *userapi.Error {
+	var failure *userapi.Error
+	var unfit *durable.UnfitError
+	switch {
+	case errors.As(err, &failure):
+		return failure
+	case errors.Is(err, errSent):
+		return d.conflict(name, &keyRecord{State: KeyFileSent}, err)
+	case errors.Is(err, errNoKeyFile):
+		return d.conflict(name, &keyRecord{}, err)
+	}
+	failure = &userapi.Error{
+		Provider: Name, Op: provider.OpCreate, Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeNotSent,
+		Message: "the session key could not be stored in " + d.file(name), Err: d.fileError(name, "", err),
+	}
+	if errors.As(err, &unfit) {
+		failure.Kind, failure.Message = userapi.KindInvalid, unfit.Must+": "+unfit.Path
+		failure.FieldErrors = []userapi.FieldError{{VendorField: "Config.SessionKeys", Code: "invalid", Message: failure.Message}}
+	}
+	return failure
 }
 
 // conflict is the error of a file that is no longer "prepared".
@@ -429,300 +443,106 @@ func (d *SessionKeyDir) conflict(name string, r *keyRecord, cause error) *userap
 		Provider: Name, Op: provider.OpCreate, Kind: userapi.KindConflict, Outcome: userapi.OutcomeNotSent,
 		Message: message, UserID: r.UserID, RequestID: r.RequestID,
 		FieldErrors: []userapi.FieldError{{Field: "IdempotencyKey", Code: "taken", Message: message}},
-		Err:         &KeyFileError{Path: path, State: r.State, Err: errors.Join(why, cause)},
+		Err:         d.fileError(name, r.State, errors.Join(why, cause)),
 	}
 }
 
-// unavailable is the error of a file that cannot be read or written.
-func (d *SessionKeyDir) unavailable(name string, state KeyFileState, err error) *userapi.Error {
-	return &userapi.Error{
-		Provider: Name, Op: provider.OpCreate, Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeNotSent,
-		Message: "the session key could not be stored in " + d.file(name),
-		Err:     &KeyFileError{Path: d.file(name), State: state, Err: err},
-	}
-}
-
-// isIOError tells an error of the file system from one of a file's content.
-func isIOError(err error) bool { return !errors.Is(err, errNoKeyFile) }
-
-// read returns a file's record. A mark makes "prepared" read as "sent".
+// read is look, and refuses a directory that must not be used.
 func (d *SessionKeyDir) read(name string) (*keyRecord, error) {
-	r, err := readKeyRecord(d.file(name))
-	if err != nil || r.State != KeyFilePrepared {
-		return r, err
-	}
-	marked, err := d.marked(name)
-	if err != nil {
+	if err := durable.CheckDir(d.path); err != nil {
 		return nil, err
 	}
-	if marked {
+	return d.look(name)
+}
+
+// look returns what a file and its mark say together. The error of a file that is not
+// there matches errSent too where a mark is.
+func (d *SessionKeyDir) look(name string) (*keyRecord, error) {
+	// The mark first: a create that ends in between is seen to have ended.
+	noted, err := readKeyRecord(d.mark(name))
+	marked := !isMissing(err)
+	if marked && err != nil && !errors.Is(err, errNoKeyFile) {
+		return nil, err
+	}
+	r, err := readKeyRecord(d.file(name))
+	switch {
+	case marked && isMissing(err):
+		return nil, errors.Join(errSent, err)
+	case err != nil || !marked || r.State != KeyFilePrepared:
+		return r, err
+	case noted == nil || noted.SessionSecret != r.SessionSecret:
 		r.State = KeyFileSent
+		return r, nil
+	case noted.State == KeyFileComplete:
+		d.adopt(name)
 	}
-	return r, nil
+	return noted, nil
 }
 
-func (d *SessionKeyDir) marked(name string) (bool, error) {
-	_, err := os.Lstat(d.mark(name))
-	if isMissing(err) {
-		return false, nil
+// adopt makes a mark the key file that a process had written a whole keystore into when
+// it ended.
+func (d *SessionKeyDir) adopt(name string) {
+	mark, held, err := durable.OpenMark(d.mark(name))
+	if err == nil && !held {
+		_ = mark.End(d.file(name)) // the next look does it, then
 	}
-	return err == nil, err
+	mark.Close()
 }
 
-// unmark removes the mark of a file, durably: own, if it is given, and no other that
-// took its place.
-func (d *SessionKeyDir) unmark(name string, own *os.File) error {
-	if own != nil {
-		ours, err := own.Stat()
-		if err != nil {
-			return err
-		}
-		there, err := os.Lstat(d.mark(name))
-		if isMissing(err) || err == nil && !os.SameFile(ours, there) {
-			return nil
-		}
+// keep stores what is known of a user whose create has ended. A record with a session is
+// a keystore, and becomes the key file. Where this process has the mark it needs no more
+// space on the disk.
+func (d *SessionKeyDir) keep(name string, r *keyRecord) error {
+	r.State = KeyFileSent
+	step := "note"
+	if r.SessionID != "" {
+		r.State, r.RequestID = KeyFileComplete, ""
+		step = "complete"
 	}
-	if err := os.Remove(d.mark(name)); err != nil && !isMissing(err) {
+	mark := d.opened(name).mark
+	if mark.Holds() != nil {
+		err := d.write(name, r, step, durable.Replace)
+		if err == nil && step == "complete" {
+			_ = os.Remove(d.mark(name)) // the state decides: one that stays does no harm
+		}
 		return err
 	}
-	d.at("unmarked")
-	return syncDir(d.path)
-}
-
-// write stores a record durably: the file is the old one or the new one, whole,
-// whatever happens. A file in the state "prepared" is created if there is none; if
-// another process has created it meanwhile the error matches fs.ErrExist.
-func (d *SessionKeyDir) write(name string, r *keyRecord, step string) (err error) {
 	r.ChangedAt = time.Now()
 	text, err := r.encode()
-	if err != nil {
-		return err
-	}
-	temp, err := os.CreateTemp(d.path, "."+name+".*"+tempExt) // its mode is 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		// After a rename there is nothing left to remove.
-		if e := os.Remove(temp.Name()); err == nil && e != nil && !isMissing(e) {
-			err = e
-		}
-	}()
-	_, err = temp.Write(text)
 	if err == nil {
-		err = temp.Sync()
-	}
-	if e := temp.Close(); err == nil {
-		err = e
+		err = mark.Fill(text)
 	}
 	if err != nil {
 		return err
 	}
 	d.at(step + ": written")
-	if step == "prepare" {
-		// A link fails where a file is: of two processes one alone creates it.
-		err = os.Link(temp.Name(), d.file(name))
-	} else {
-		err = os.Rename(temp.Name(), d.file(name))
-	}
-	if err != nil {
-		return err
-	}
-	d.at(step + ": in place")
-	if err := syncDir(d.path); err != nil {
-		return err
-	}
-	d.at(step + ": durable")
-	return nil
-}
-
-// removeTemps removes what a process that was killed has left of a file, or puts it in
-// place: it holds a key, and perhaps a user's ids. What is young may be another process's
-// that is at work.
-func (d *SessionKeyDir) removeTemps(name string) {
-	left, err := filepath.Glob(filepath.Join(globEscape(d.path), "."+name+".*"+tempExt))
-	if err != nil {
-		return
-	}
-	for _, path := range left {
-		if r, err := readKeyRecord(path); err == nil && r.UserID != "" {
-			d.adopt(name, path, r)
-			continue // it may be all that is known of a user
-		}
-		if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > tempAge {
-			_ = os.Remove(path) // next time, then
-		}
-	}
-}
-
-// adopt puts a temporary file in place that was written whole by a process which then
-// ended: the keystore of a user, where the file knows only of a create that was sent.
-func (d *SessionKeyDir) adopt(name, temp string, r *keyRecord) {
-	there, err := d.read(name)
-	if err != nil || there.State != KeyFileSent || there.SessionSecret != r.SessionSecret || !r.State.atLeast(KeyFileComplete) {
-		return
-	}
-	mark, err := os.OpenFile(d.mark(name), os.O_RDWR, 0)
-	if err != nil {
-		return
-	}
-	defer mark.Close()
-	if tryLock(mark) || os.Rename(temp, d.file(name)) != nil {
-		return // its process is alive
-	}
-	if syncDir(d.path) == nil {
-		_ = d.unmark(name, mark) // the state decides
-	}
-}
-
-// makeDir makes the directory, durably, or checks the one that is there.
-func (d *SessionKeyDir) makeDir() error {
-	err := d.tryMakeDir()
-	if err == nil {
+	if step == "note" {
 		return nil
 	}
-	var failure *userapi.Error
-	if errors.As(err, &failure) {
-		return failure
-	}
-	return &userapi.Error{
-		Provider: Name, Op: provider.OpCreate, Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeNotSent,
-		Message: "the directory for session keys cannot be used: " + d.path,
-		Err:     &KeyFileError{Path: d.path, Err: err},
-	}
-}
-
-func (d *SessionKeyDir) tryMakeDir() error {
-	if d.path == "" {
-		return d.badDir("must have a path")
-	}
-	info, err := os.Stat(d.path)
-	if isMissing(err) {
-		if err = makeDirs(d.path); err == nil {
-			info, err = os.Stat(d.path)
-		}
-	}
-	switch {
-	case err != nil:
-		return err
-	case !info.IsDir():
-		return d.badDir("must be a directory: " + d.path)
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0: // modes mean nothing there
-		return d.badDir(fmt.Sprintf("must be its owner's alone, mode 0700, and has mode %#o: %s", info.Mode().Perm(), d.path))
-	}
-	return nil
-}
-
-// badDir is the error of a directory that must not be used.
-func (d *SessionKeyDir) badDir(expected string) *userapi.Error {
-	check := provider.NativeCheck(Name)
-	check.Invalid("", "Config.SessionKeys", "the directory "+expected)
-	e := provider.Invalid(Name, provider.OpCreate, check.Faults())
-	e.Err = &KeyFileError{Path: d.path, Err: errors.New("the directory " + expected)}
-	return e
-}
-
-// makeDirs makes a directory and those above it that are missing, and syncs each one's
-// parent: a file is of no use in a directory that a power cut takes away.
-func makeDirs(path string) error {
-	parent := filepath.Dir(path)
-	if _, err := os.Stat(parent); isMissing(err) && parent != path {
-		if err := makeDirs(parent); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir(path, keyDirMode); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncDir(parent)
-}
-
-// syncDir makes durable what was created, renamed or removed in a directory.
-func syncDir(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil // directories cannot be synced there, and need not be
-	}
-	f, err := os.Open(path) //nolint:gosec // the caller's own directory
-	if err != nil {
-		return err
-	}
-	err = f.Sync()
-	if e := f.Close(); err == nil {
-		err = e
-	}
+	err = mark.End(d.file(name))
+	d.at("complete: ended")
 	return err
 }
 
-// globEscape makes a path mean itself in a pattern.
-func globEscape(path string) string {
-	if runtime.GOOS == "windows" {
-		return path // a pattern has no escapes there
+// write stores a record as a key file, without a mark.
+func (d *SessionKeyDir) write(name string, r *keyRecord, step string, write func(string, []byte, func(string)) error) error {
+	r.ChangedAt = time.Now()
+	text, err := r.encode()
+	if err != nil {
+		return err
 	}
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+	return write(d.file(name), text, d.steps(step))
 }
 
 // opened returns the create under way with a file, the zero value for none.
 func (d *SessionKeyDir) opened(name string) openCreate {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.open[name]
-}
-
-func (d *SessionKeyDir) setOpen(name string, c openCreate) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.open[name] = c
+	c, _ := d.open.Load(name)
+	create, _ := c.(openCreate)
+	return create
 }
 
 // closed notes that the create with a file has ended.
 func (d *SessionKeyDir) closed(name string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if mark := d.open[name].mark; mark != nil {
-		_ = mark.Close() // nothing was written to it
-	}
-	delete(d.open, name)
-}
-
-// keyedLocks are locks by name. The zero value is ready for use.
-type keyedLocks struct {
-	mu   sync.Mutex
-	held map[string]*keyedLock
-}
-
-type keyedLock struct {
-	token chan struct{} // full while the lock is held
-	users int           // who hold it or wait for it
-}
-
-// lock waits for a name's lock as long as the context allows.
-func (l *keyedLocks) lock(ctx context.Context, name string) (unlock func(), err error) {
-	if ctx.Err() != nil { // which select might pass over
-		return nil, context.Cause(ctx)
-	}
-	l.mu.Lock()
-	if l.held == nil {
-		l.held = map[string]*keyedLock{}
-	}
-	k := l.held[name]
-	if k == nil {
-		k = &keyedLock{token: make(chan struct{}, 1)}
-		l.held[name] = k
-	}
-	k.users++
-	l.mu.Unlock()
-	leave := func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if k.users--; k.users == 0 {
-			delete(l.held, name)
-		}
-	}
-	select {
-	case k.token <- struct{}{}:
-		return func() { <-k.token; leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, context.Cause(ctx)
-	}
+	d.opened(name).mark.Close()
+	d.open.Delete(name)
 }

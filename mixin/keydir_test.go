@@ -126,9 +126,9 @@ func TestKeyDir(t *testing.T) {
 		posts++
 		f := load(t, dir, signup)
 		assert.Equal(t, mixin.KeyFileSent, f.State, "durably sent before it is")
-		text, err := os.ReadFile(f.Path)
-		require.NoError(t, err)
-		assert.Regexp(t, `"state": "sent"`, string(regexp.MustCompile(`"state".*`).Find(text)))
+		assert.Equal(t, mixin.KeyFileSent, load(t, mixin.KeyDir(path), signup).State, "for other processes too")
+		_, err := mixin.KeyDir(path).SessionKey(t.Context(), signup)
+		requireConflict(t, dir, err, mixin.KeyFileSent)
 		assert.Empty(t, f.UserID)
 		secret, err := mixin.SessionSecret(f.Keystore.PrivateKey)
 		require.NoError(t, err)
@@ -238,11 +238,11 @@ func TestKeyDirSteps(t *testing.T) {
 	require.ErrorIs(t, err, userapi.ErrInvalid)
 	_, err = c.CreateUser(t.Context(), signup)
 	require.NoError(t, err)
-	claim := []string{"claim: begin", "claim: marked", "claim: written", "claim: in place", "claim: durable", "POST"}
+	claim := []string{"claim: begin", "claim: marked", "claim: written", "claim: durable", "POST"}
 	assert.Equal(t, slices.Concat(
 		[]string{"prepare: begin", "prepare: written", "prepare: in place", "prepare: durable"}, claim,
-		[]string{"fail: begin", "release: written", "release: in place", "release: durable", "unmarked"}, claim,
-		[]string{"complete: begin", "complete: written", "complete: in place", "complete: durable", "unmarked"},
+		[]string{"fail: begin", "unmarked"}, claim,
+		[]string{"complete: begin", "complete: written", "complete: ended"},
 	), steps)
 }
 
@@ -316,6 +316,7 @@ func TestKeyDirAfterFailures(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join(path, left[0]))
 			require.NoError(t, err)
 			require.True(t, bytes.Contains(text, []byte(secret)))
+			assert.Contains(t, string(regexp.MustCompile(`"request_id".*`).Find(text)), f.RequestID, "what was known of the create")
 			_, err = c.CreateUser(t.Context(), signup)
 			require.NoError(t, err)
 			assert.NotEqual(t, secret, load(t, dir, signup).SessionSecret)
@@ -366,7 +367,7 @@ func TestKeyDirOfACallThatIsOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			srv, c, dir, _ := withDir(t)
+			srv, c, dir, path := withDir(t)
 			if fault != nil {
 				srv.Inject(*fault)
 			}
@@ -374,9 +375,11 @@ func TestKeyDirOfACallThatIsOver(t *testing.T) {
 			dir.SetStep(func(step string) {
 				if step == "complete: begin" || step == "fail: begin" {
 					cancel()
+					assert.NoError(t, os.Chmod(path, 0o750)) // nor is it lost for that
 				}
 			})
 			_, err := c.CreateUser(ctx, signup)
+			require.NoError(t, os.Chmod(path, 0o700)) //nolint:gosec // it is a directory
 			if fault == nil {
 				require.NoError(t, err)
 				assert.Equal(t, mixin.KeyFileComplete, load(t, dir, signup).State)
@@ -452,6 +455,26 @@ func TestKeyDirLacksASession(t *testing.T) {
 	assert.Equal(t, e.RequestID, f.RequestID)
 	_, err = c.CreateUser(t.Context(), signup)
 	assert.Equal(t, newID, requireConflict(t, dir, err, mixin.KeyFileSent).UserID)
+}
+
+// TestKeyDirOfALongReply: a member beyond reason neither makes the file one that cannot be
+// read, nor larger than the space that was taken for it.
+func TestKeyDirOfALongReply(t *testing.T) {
+	t.Parallel()
+	_, _, dir, _ := withDir(t)
+	_, err := dir.SessionKey(t.Context(), signup)
+	require.NoError(t, err)
+	const id = "9c3d2b1a-0f4e-4d6c-8b7a-6e5f4d3c2b04"
+	key := strings.Repeat("k", 512)
+	long := userapi.Secret(strings.Repeat("x", 64<<10))
+	require.NoError(t, dir.UserCreated(t.Context(), signup, &mixin.CreateUserResponse{UserID: id, SessionID: id, PinToken: long, ServerPublicKey: &key}))
+	f := load(t, dir, signup)
+	assert.Equal(t, mixin.KeyFileComplete, f.State)
+	assert.Equal(t, key, f.Keystore.ServerPublicKey)
+	assert.Empty(t, f.Keystore.PinToken.Reveal())
+	info, err := os.Stat(f.Path)
+	require.NoError(t, err)
+	assert.Less(t, info.Size(), int64(8<<10))
 }
 
 // TestKeyDirTakesTheServersKeyInAnyForm: the file has both all the same.
@@ -531,7 +554,7 @@ func TestKeyDirOvertaken(t *testing.T) {
 	t.Parallel()
 	steps := []string{
 		"prepare: begin", "prepare: written", "prepare: in place", "prepare: durable", "claim: begin",
-		"claim: marked", "claim: written", "claim: in place", "claim: durable",
+		"claim: marked", "claim: written", "claim: durable",
 	}
 	refused := &userapi.Error{Kind: userapi.KindForbidden, Outcome: userapi.OutcomeRejected}
 	for i, step := range steps {
@@ -596,74 +619,6 @@ func TestKeyDirOvertaken(t *testing.T) {
 		requireConflict(t, dir, err, mixin.KeyFileSent)
 		require.NoError(t, <-got)
 	})
-}
-
-// TestKeyDirCannotWrite: whatever cannot be written, nothing is claimed that is not so,
-// and the next call goes on.
-func TestKeyDirCannotWrite(t *testing.T) {
-	t.Parallel()
-	refusal := userapitest.Fault{When: userapitest.BeforeCommit, Status: 202, Body: []byte(`{"error":{"code":403}}`)}
-	lost := userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup}
-	for step, tt := range map[string]struct {
-		fault   *userapitest.Fault
-		kind    error
-		outcome userapi.Outcome
-		state   mixin.KeyFileState // "" for no file
-	}{
-		"prepare: written":  {nil, userapi.ErrUnavailable, userapi.OutcomeNotSent, ""},
-		"claim: written":    {nil, userapi.ErrUnavailable, userapi.OutcomeNotSent, mixin.KeyFilePrepared},
-		"complete: written": {nil, userapi.ErrUnavailable, userapi.OutcomeCreated, mixin.KeyFileSent},
-		"release: written":  {&refusal, userapi.ErrForbidden, userapi.OutcomeRejected, mixin.KeyFileSent},
-		"note: written":     {&lost, userapi.ErrUnavailable, userapi.OutcomeUnknown, mixin.KeyFileSent},
-	} {
-		t.Run(step, func(t *testing.T) {
-			t.Parallel()
-			srv, c, dir, path := withDir(t)
-			if tt.fault != nil {
-				srv.Inject(*tt.fault)
-			}
-			dir.SetStep(func(at string) {
-				if at != step {
-					return
-				}
-				temps, err := filepath.Glob(filepath.Join(path, ".*.tmp"))
-				assert.NoError(t, err)
-				assert.Len(t, temps, 1)
-				assert.NoError(t, os.Remove(temps[0]))
-			})
-			_, err := c.CreateUser(t.Context(), signup)
-			dir.SetStep(nil)
-			require.ErrorIs(t, err, tt.kind)
-			require.ErrorIs(t, err, fs.ErrNotExist)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
-			assert.Equal(t, tt.outcome, e.Outcome)
-			assert.Contains(t, e.Message, dir.Path(signup.IdempotencyKey))
-			var file *mixin.KeyFileError
-			require.ErrorAs(t, err, &file)
-			if tt.state == "" {
-				_, err := dir.Load(signup.IdempotencyKey)
-				require.ErrorIs(t, err, fs.ErrNotExist)
-			} else {
-				assert.Equal(t, tt.state, load(t, dir, signup).State)
-			}
-			if tt.outcome == userapi.OutcomeCreated {
-				native, ok := userapi.As[*mixin.CreateUserResponse](e.User)
-				require.True(t, ok)
-				require.NoError(t, dir.UserCreated(t.Context(), signup, native))
-				assert.Equal(t, mixin.KeyFileComplete, load(t, dir, signup).State)
-			}
-			before := srv.UserCount()
-			_, err = c.CreateUser(t.Context(), signup)
-			if tt.state == mixin.KeyFileSent {
-				require.ErrorIs(t, err, userapi.ErrConflict)
-				assert.Equal(t, before, srv.UserCount())
-				return
-			}
-			require.NoError(t, err)
-			assert.Len(t, names(t, path), 1)
-		})
-	}
 }
 
 // TestUserCreatedOfAnotherKey: two users are not mixed up in one file.

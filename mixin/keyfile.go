@@ -15,12 +15,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/enlist-go/enlist/internal/durable"
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/userapi"
 )
 
 // A KeyFileState says how far the user of a key file has come. It stands in the file
-// as text. Each state but the first two includes those before it.
+// as text, but for "sent": then the file says "prepared", and one with the ending .sent
+// stands beside it. Each state but the first two includes those before it.
 type KeyFileState string
 
 // The states, in their order.
@@ -118,8 +120,13 @@ func (e *KeyFileError) Unwrap() error { return e.Err }
 // keyFileFormat marks a file as ours, and the version of its members.
 const keyFileFormat = "enlist-mixin-key-1"
 
-// maxKeyFile is the size beyond which a file is none of ours.
-const maxKeyFile = 64 << 10
+const (
+	// maxKeyFile is the size beyond which a file is none of ours.
+	maxKeyFile = 64 << 10
+	// maxMember is the size beyond which a member of a reply is none of Mixin's: with
+	// it the file fits into markSize.
+	maxMember = 1 << 10
+)
 
 // errNoKeyFile is of a file that holds something else: its own text is not quoted.
 var errNoKeyFile = errors.New("expected a key file of this package, whole and unchanged")
@@ -246,7 +253,7 @@ func (r *keyRecord) encode() ([]byte, error) {
 		members[memberNextSpendKey] = r.SpendKey.Reveal()
 	}
 	for name, value := range members {
-		if value == "" {
+		if value == "" || len(value) > maxMember {
 			delete(members, name)
 		}
 	}
@@ -297,21 +304,17 @@ func decodeKeyRecord(text []byte) (*keyRecord, error) {
 
 // readKeyRecord reads a key file.
 func readKeyRecord(path string) (*keyRecord, error) {
-	f, err := os.Open(path) //nolint:gosec // the path is the directory's own, its name a hash
+	f, err := durable.OpenRegular(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxKeyFile {
+	if len(text) > maxKeyFile {
 		return nil, errNoKeyFile
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
-	if err != nil {
-		return nil, err
 	}
 	return decodeKeyRecord(text)
 }

@@ -155,7 +155,7 @@ func TestKilledWhileCreating(t *testing.T) {
 	t.Parallel()
 	steps := errand{}.steps(t)
 	require.Contains(t, steps, "POST /users")
-	require.GreaterOrEqual(t, len(steps), 15)
+	require.GreaterOrEqual(t, len(steps), 13)
 	for _, step := range steps {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()

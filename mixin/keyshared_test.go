@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -99,23 +98,26 @@ func TestDiscardOfACompleteFile(t *testing.T) {
 	assert.Equal(t, 1, srv.UserCount())
 }
 
-// TestKeystoreOfAKilledProcess: it was written whole and not put in place.
+// TestKeystoreOfAKilledProcess: it was written whole and not put in place. The next look
+// does that.
 func TestKeystoreOfAKilledProcess(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)
 	path := filepath.Join(t.TempDir(), "keys")
 	require.True(t, errand{Dir: path, KillAt: "complete: written"}.run(t, srv))
-	temps, err := filepath.Glob(filepath.Join(path, ".*.tmp"))
-	require.NoError(t, err)
-	require.Len(t, temps, 1)
-	old := time.Now().Add(-2 * time.Hour)
-	require.NoError(t, os.Chtimes(temps[0], old, old))
 	dir := mixin.KeyDir(path)
-	_, err = dirClient(t, srv, dir).CreateUser(t.Context(), signup)
-	requireConflict(t, dir, err, mixin.KeyFileComplete)
 	file := load(t, dir, signup)
+	assert.Equal(t, mixin.KeyFileComplete, file.State)
 	assert.Equal(t, srv.Users()[0].UserID, file.UserID)
 	signsIn(t, srv, file.Keystore, file.UserID)
+	assert.Equal(t, []string{filepath.Base(file.Path)}, names(t, path))
+	text, err := os.ReadFile(file.Path)
+	require.NoError(t, err)
+	ks, err := mixin.ParseKeystore(text)
+	require.NoError(t, err)
+	bothForms(t, text, ks)
+	_, err = dirClient(t, srv, dir).CreateUser(t.Context(), signup)
+	requireConflict(t, dir, err, mixin.KeyFileComplete)
 	assert.Equal(t, 1, srv.UserCount())
 }
 

@@ -125,11 +125,11 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (*CreateUserRequest,
 			check.Invalid("Extensions", "session_secret", "Extra.SessionKey: "+fault(err))
 		}
 		r.SessionSecret = secret
-	case c.core.sessionKey == nil:
+	case c.core.keys == nil:
 		check.Required("Extensions", "session_secret", "a session key must be set, by Extra.SessionKey or by Config.SessionKeys")
-	case c.core.preflightKey != nil:
+	default:
 		var failure *userapi.Error
-		if errors.As(c.core.preflightKey(*req), &failure) {
+		if errors.As(c.core.keys().PreflightSessionKey(*req), &failure) {
 			check.Add(failure.FieldErrors...)
 		}
 	}
@@ -139,28 +139,17 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (*CreateUserRequest,
 
 // useSessionKeys takes over what Config.SessionKeys can do.
 func (c *core) useSessionKeys(keys SessionKeys) {
-	c.sessionKey = keys.SessionKey
-	if store, ok := keys.(SessionKeyStore); ok {
-		c.userCreated = store.UserCreated
+	store, ok := keys.(SessionKeyStore)
+	if !ok {
+		store = keysAlone{keys}
 	}
-	if preflighter, ok := keys.(SessionKeyPreflighter); ok {
-		c.preflightKey = preflighter.PreflightSessionKey
-	}
-	if failures, ok := keys.(SessionKeyFailures); ok {
-		c.userFailed = failures.UserFailed
-	}
-	if recaller, ok := keys.(SessionKeyRecaller); ok {
-		c.recall = recaller.RecallUser
-	}
+	c.keys = func() SessionKeyStore { return store }
 }
 
-// tellCreated hands a new user to Config.SessionKeys, if that wants it. What is known of
-// a user that is paid for is stored even when its caller has gone.
+// tellCreated hands a new user to Config.SessionKeys. What is known of a user that is
+// paid for is stored even when its caller has gone.
 func (c *core) tellCreated(ctx context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse, user *userapi.User) *userapi.Error {
-	if c.userCreated == nil {
-		return nil
-	}
-	err := c.userCreated(context.WithoutCancel(ctx), req, resp)
+	err := c.keys().UserCreated(context.WithoutCancel(ctx), req, resp)
 	if err == nil {
 		return nil
 	}
@@ -179,13 +168,10 @@ func (c *core) tellCreated(ctx context.Context, req userapi.CreateUserRequest, r
 	return failure
 }
 
-// tellFailed hands a create that failed to Config.SessionKeys, if that wants it, and
-// adds what it has to say.
+// tellFailed hands a create that failed to Config.SessionKeys, and adds what it has to
+// say.
 func (c *core) tellFailed(ctx context.Context, req userapi.CreateUserRequest, failure *userapi.Error) {
-	if c.userFailed == nil {
-		return
-	}
-	err := c.userFailed(context.WithoutCancel(ctx), req, failure)
+	err := c.keys().UserFailed(context.WithoutCancel(ctx), req, failure)
 	if err == nil {
 		return
 	}
@@ -211,7 +197,7 @@ func (c *core) newSecret(ctx context.Context, req userapi.CreateUserRequest) (st
 	if err := context.Cause(ctx); err != nil {
 		return "", provider.NotPrepared(ctx, Name, provider.OpCreate, err)
 	}
-	key, err := c.sessionKey(ctx, req)
+	key, err := c.keys().SessionKey(ctx, req)
 	if err != nil {
 		failure := provider.NotPrepared(ctx, Name, provider.OpCreate, err)
 		var inner *userapi.Error

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
+	"time"
 
 	"github.com/enlist-go/enlist/userapi"
 )
@@ -36,32 +37,32 @@ func GenerateRSASessionKey() (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
-// SessionKeyStore is a further ability of Config.SessionKeys, for those that keep more
-// of a user than its key: what the reply to the create holds is worth nothing without
-// the key, nor the key without it. Implementations must be safe for concurrent use.
+// A SessionKeyStore is a Config.SessionKeys that also keeps what becomes of each user:
+// what the reply to the create holds is worth nothing without the key, nor the key without
+// it. KeyDir is one. New finds out whether Config.SessionKeys has all of these methods;
+// with one missing it is a SessionKeys alone, and none of the others is called: state it
+// in your code, as
+//
+//	var _ mixin.SessionKeyStore = (*MyStore)(nil)
+//
+// Implementations must be safe for concurrent use. No method may change or keep what it
+// is given.
 type SessionKeyStore interface {
+	SessionKeys
+
+	// PreflightSessionKey returns what the store lacks in req, a *userapi.Error of
+	// userapi.KindInvalid, or nil. PreflightUser and CreateUser report it with the
+	// request's other faults. It makes no key and stores nothing.
+	PreflightSessionKey(req userapi.CreateUserRequest) error
+
 	// UserCreated is called once a user was created with the key that SessionKey
 	// returned for req, before CreateUser returns. ctx has the values of the call's
-	// context and does not end with it: the user exists, whoever still waits for it.
+	// context and does not end with it: the user exists, even if nobody waits for it.
 	//
 	// An error makes the call fail with userapi.OutcomeCreated and the user in
-	// Error.User. Neither req nor resp is to be changed or kept.
+	// Error.User.
 	UserCreated(ctx context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse) error
-}
 
-// SessionKeyPreflighter is a further ability of Config.SessionKeys, for those that need
-// something of a request: PreflightUser and CreateUser tell of it with the request's
-// other faults. Implementations must be safe for concurrent use.
-type SessionKeyPreflighter interface {
-	// PreflightSessionKey returns what is wrong with req, a *userapi.Error of
-	// userapi.KindInvalid, or nil. It makes no key and stores nothing.
-	PreflightSessionKey(req userapi.CreateUserRequest) error
-}
-
-// SessionKeyFailures is a further ability of Config.SessionKeys, for those that must
-// know what became of a create that failed. Implementations must be safe for
-// concurrent use.
-type SessionKeyFailures interface {
 	// UserFailed is called when the create failed that SessionKey returned a key for,
 	// and never for a call to which it returned an error. failure.Outcome decides:
 	// after OutcomeNotSent and OutcomeRejected no user was made with the key,
@@ -69,6 +70,29 @@ type SessionKeyFailures interface {
 	// for UserCreated.
 	//
 	// What it returns is added to the failure's chain of errors, and changes neither
-	// its kind nor its outcome. failure is not to be changed or kept.
+	// its kind nor its outcome.
 	UserFailed(ctx context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error
+
+	// ResolveUser finds out what became of the create of req from what the store has
+	// kept. Client.ResolveUser asks it, and marks the answer as FromRecord. Absence may
+	// be claimed only if SessionKey then keeps two callers from sending a create each.
+	// ctx ends after 10 seconds, and not before.
+	userapi.Resolver
+}
+
+// keysAlone is a SessionKeys that keeps nothing of a user.
+type keysAlone struct{ SessionKeys }
+
+func (keysAlone) PreflightSessionKey(userapi.CreateUserRequest) error { return nil }
+
+func (keysAlone) UserCreated(context.Context, userapi.CreateUserRequest, *CreateUserResponse) error {
+	return nil
+}
+
+func (keysAlone) UserFailed(context.Context, userapi.CreateUserRequest, *userapi.Error) error {
+	return nil
+}
+
+func (keysAlone) ResolveUser(context.Context, userapi.CreateUserRequest, time.Time) (*userapi.User, error) {
+	return nil, notKept()
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -37,12 +38,13 @@ func TestGeneratedSessionKeys(t *testing.T) {
 	}
 }
 
-// watcher is a SessionKeys with both of its further abilities.
+// watcher is a SessionKeyStore.
 type watcher struct {
 	key     crypto.Signer
 	keyErr  error
 	created func(ctx context.Context, req userapi.CreateUserRequest, resp *mixin.CreateUserResponse) error
 	failed  func(ctx context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error
+	resolve func(ctx context.Context, since time.Time) (*userapi.User, error)
 }
 
 func (w *watcher) SessionKey(context.Context, userapi.CreateUserRequest) (crypto.Signer, error) {
@@ -55,6 +57,12 @@ func (w *watcher) UserCreated(ctx context.Context, req userapi.CreateUserRequest
 
 func (w *watcher) UserFailed(ctx context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error {
 	return w.failed(ctx, req, failure)
+}
+
+func (w *watcher) PreflightSessionKey(userapi.CreateUserRequest) error { return nil }
+
+func (w *watcher) ResolveUser(ctx context.Context, _ userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
+	return w.resolve(ctx, since)
 }
 
 type contextKey struct{}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/enlist-go/enlist/internal/durable"
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/userapi"
 )
@@ -93,7 +94,7 @@ func Setup(ctx context.Context, app Config, dir *SessionKeyDir, req userapi.Crea
 		return nil, err
 	}
 	name := keyName(req.IdempotencyKey)
-	unlock, err := dir.runs.lock(ctx, name)
+	unlock, err := dir.runs.Lock(ctx, name)
 	if err != nil {
 		return nil, provider.NotPrepared(ctx, Name, opSetup, err)
 	}
@@ -154,13 +155,11 @@ type setup struct {
 
 // create makes sure that the user exists and its file is complete.
 func (s *setup) create(ctx context.Context, client *Client, req userapi.CreateUserRequest) error {
-	s.dir.removeTemps(s.name) // one may be the user's keystore
+	durable.RemoveTemps(s.dir.file(s.name))
 	r, err := s.dir.read(s.name)
 	switch {
-	case err != nil && !isIOError(err):
-		return s.dir.conflict(s.name, &keyRecord{}, err)
 	case err != nil && !isMissing(err):
-		return s.dir.unavailable(s.name, "", err)
+		return s.dir.refusal(s.name, err)
 	case r != nil && r.State.atLeast(KeyFileComplete):
 		s.record = r
 		s.user = &userapi.User{Provider: Name, ID: r.UserID, Proof: userapi.ProofReply} // the reply's, kept
@@ -202,7 +201,7 @@ func (s *setup) store() *userapi.Error {
 
 // store writes the record of a file that is complete.
 func (d *SessionKeyDir) store(name string, r *keyRecord) error {
-	unlock, _ := d.files.lock(context.Background(), name) // a context that does not end
+	unlock, _ := d.files.Lock(context.Background(), name) // a context that does not end
 	defer unlock()
 	fail := func(err error) error { return &KeyFileError{Path: d.file(name), State: r.State, Err: err} }
 	// A file that was moved away, and perhaps one that took its place, is not ours to
@@ -212,14 +211,14 @@ func (d *SessionKeyDir) store(name string, r *keyRecord) error {
 	case err != nil:
 		return fail(err)
 	case there.UserID != r.UserID:
-		return fail(errDiscarded)
+		return fail(durable.ErrGone)
 	}
 	// Another process may have come further meanwhile.
 	if there.State.atLeast(r.State) && there.State != r.State {
 		*r = *there
 		return nil
 	}
-	if err := d.write(name, r, "setup "+string(r.State)+" "+string(r.Intent)); err != nil {
+	if err := d.write(name, r, "setup "+string(r.State)+" "+string(r.Intent), durable.Replace); err != nil {
 		return fail(err)
 	}
 	return nil

@@ -48,20 +48,16 @@ type Planner interface {
 // since is the start of the first attempt; the zero time accepts a user of any age.
 // A user that is younger, and whose every identity key equals the request's, is
 // taken for the one that the create made.
+//
+// With a context that is over nothing is sent. A client whose vendor cannot be asked
+// answers from its own record of what it sent, also with such a context, and sets
+// FromRecord in the User or the Error. Absence then means that no create of req is on
+// record that may have made a user. CreateUser may be called after it only if a create
+// was at most begun: the record keeps two callers from sending one each. A record that
+// was lost looks the same, so that a create that is known to have been sent must not be
+// repeated.
 type Resolver interface {
 	ResolveUser(ctx context.Context, req CreateUserRequest, since time.Time) (*User, error)
-}
-
-// A Recaller tells what became of a create from what the creator itself keeps, for a
-// vendor that cannot be asked. It sends nothing. It returns the user that a create of req
-// is on record to have made, of which no more than Provider and ID need be known, or an
-// error: KindNotFound with OutcomeRejected when no create of req is on record that may
-// have made a user, and OutcomeUnknown in any other case. After the former CreateUser
-// may be called, if a create was at most begun: the same record keeps two callers from
-// sending both. A record that was lost looks the same, so a create that is known to have
-// been sent is not to be repeated.
-type Recaller interface {
-	RecallUser(ctx context.Context, req CreateUserRequest) (*User, error)
 }
 
 // A Repeater carries out a create a second time, for a caller to whom a Resolver

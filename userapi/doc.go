@@ -76,7 +76,7 @@
 //
 // The suite in the package userapitest checks each of these, and more, against
 // a server that the implementer brings. Further abilities are one-method
-// interfaces ([Preflighter], [Planner], [Resolver], [Recaller], [Repeater], [Finisher], [Deleter],
+// interfaces ([Preflighter], [Planner], [Resolver], [Repeater], [Finisher], [Deleter],
 // [UserIDChecker]);
 // a wrapper has a method Unwrap() Creator through which [Ability] finds them.
 package userapi

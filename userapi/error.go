@@ -45,6 +45,9 @@ type Error struct {
 	UserID string
 	// Candidates are the ids that an ambiguous look-up found.
 	Candidates []string
+	// FromRecord is set by a Resolver that did not ask the vendor: what it says comes
+	// from the client's own record of the creates that it sent.
+	FromRecord bool
 	// Err is the vendor's *APIError, or the error of the transport or the context.
 	// Where it has, or wraps, an error with a method Class() string, the text, the JSON
 	// and the log form show that class, such as "no such host". It is one of a fixed set

@@ -34,6 +34,9 @@ type User struct {
 	// Compared names the fields of CreateUserRequest that a look-up compared with the
 	// user and found equal; empty for a user that the create itself returned.
 	Compared []string `json:"compared,omitempty"`
+	// FromRecord is set by a Resolver that did not ask the vendor: that the user was
+	// created stands in the client's own record.
+	FromRecord bool `json:"from_record,omitempty"`
 	// RequestID is the id by which the vendor's support finds the call, if any.
 	RequestID string `json:"request_id,omitempty"`
 	// Raw is the vendor's reply, byte for byte. It may hold one-time tokens.

@@ -206,7 +206,7 @@ func (s *signup) attempt(ctx context.Context, t *target, rec Record) (res Result
 		return s.open(t, rec, codeRemapped, err), true
 	}
 
-	_, asks := userapi.Ability[userapi.Resolver](t.Creator)
+	resolver, asks := userapi.Ability[userapi.Resolver](t.Creator)
 	no := rec.State == StateRejected || rec.State == StateNotSent
 	resumes := !own && rec.unresolved() && (asks || !no)
 	if same, _ := s.p.keys().match(rec.Sent, req, s.req.IdempotencyKey, t.Name); resumes && !same {
@@ -215,9 +215,14 @@ func (s *signup) attempt(ctx context.Context, t *target, rec Record) (res Result
 		}
 		resumes = false // nothing of the other request is left
 	}
+	var user *userapi.User
+	var absent bool
+	if resumes && asks {
+		user, absent, asks = fromRecord(ctx, resolver, rec, req)
+		resumes = asks || !no
+	}
 	anew := resumes && rec.State == StateRejected
 	if resumes && !asks {
-		user, absent := s.recall(ctx, t, rec, req)
 		switch {
 		case user != nil:
 			return s.settle(ctx, t, rec, Result{
@@ -327,22 +332,24 @@ func (c *call) ended(ctx context.Context, res Result) {
 	}
 }
 
-// recall asks the creator itself about a create, where its vendor cannot be asked: for
-// the user that it made, or whether none was sent. What was known to be sent once is not
-// believed to be absent: the creator's own record may have been lost.
-func (s *signup) recall(ctx context.Context, t *target, rec Record, req userapi.CreateUserRequest) (u *userapi.User, absent bool) {
-	recaller, ok := userapi.Ability[userapi.Recaller](t.Creator)
-	if !ok {
-		return nil, false
+// fromRecord looks whether a resolver answers from its client's own record of a create:
+// with the user that it made, or that none was sent. Else it asks the vendor, which it
+// does not do here: the context is over. A create that is known to have been sent once is
+// not believed to be absent, for the record may have been lost.
+func fromRecord(ctx context.Context, r userapi.Resolver, rec Record, req userapi.CreateUserRequest) (u *userapi.User, absent, asks bool) {
+	over, cancel := context.WithCancel(ctx)
+	cancel()
+	u, err := r.ResolveUser(over, req, rec.Started)
+	if e := asError(err); e != nil {
+		return nil, e.FromRecord && provenAbsent(e) && rec.State == StateIntent, !e.FromRecord
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
-	defer cancel()
-	u, err := recaller.RecallUser(ctx, req)
-	if err == nil && u != nil && u.ID != "" {
-		return u, false
+	if u == nil || !u.FromRecord {
+		return nil, false, true
 	}
-	e := asError(err)
-	return nil, e != nil && provenAbsent(e) && rec.State == StateIntent
+	if u.ID == "" {
+		return nil, false, false
+	}
+	return u, false, false
 }
 
 // undecided is the result of a target that cannot be asked what became of a create:

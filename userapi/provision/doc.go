@@ -38,7 +38,8 @@
 //     which an earlier run with that key made.
 //
 // A creator has these abilities itself or behind its Unwrap method ([userapi.Ability]);
-// one without a Resolver leaves an unknown outcome unknown.
+// one without a Resolver, or with one that cannot ask its vendor and answers from its own
+// record, leaves an unknown outcome unknown.
 //
 // An absence is what the vendor showed when it was asked. A server that is still at
 // work on a create whose caller has left can make the user after any such proof. While
@@ -79,8 +80,8 @@
 // done is not done again, what was not sent is created, and an intent without an outcome
 // is asked for first, as Ensure asks after a lost reply. A target that cannot be asked,
 // as Mixin cannot, stays DispositionUnknown until a person decides ([Provisioner.Decide]),
-// unless the client itself has kept that nothing was sent, or what came of it
-// ([userapi.Recaller]).
+// unless the client's own record says that nothing was sent, or which user came of it
+// ([userapi.Error.FromRecord]).
 // [Provisioner.Resume] goes on with all that is open, after a restart or now and then.
 // It needs the requests again: the ledger has none.
 //

@@ -304,6 +304,10 @@ func (r *run) ask(action Action, since time.Time) (*userapi.User, *userapi.Error
 	begun := time.Now()
 	user, err := r.resolver.ResolveUser(r.settling, r.req, since)
 	failure := asError(err)
+	if user != nil && user.FromRecord || failure != nil && failure.FromRecord {
+		r.resolver = nil // the vendor cannot be asked, and the record has no more than was seen here
+		return nil, nil
+	}
 	if err == nil && (user == nil || user.ID == "") {
 		user, failure = nil, &userapi.Error{Op: "resolve user", Subject: userapi.SubjectUser, Kind: userapi.KindProtocol, Err: errNoUser}
 	}
@@ -315,7 +319,7 @@ func (r *run) ask(action Action, since time.Time) (*userapi.User, *userapi.Error
 }
 
 func provenAbsent(e *userapi.Error) bool {
-	return e.Kind == userapi.KindNotFound && e.Outcome == userapi.OutcomeRejected
+	return e != nil && e.Kind == userapi.KindNotFound && e.Outcome == userapi.OutcomeRejected
 }
 
 // created ends the run with a user whose create failed after all: the second step is
@@ -330,7 +334,7 @@ func (r *run) created(e *userapi.Error) *userapi.Error {
 			read := *found
 			read.Proof = userapi.ProofReply // it named the id
 			user, broken = &read, false
-		case miss != nil && provenAbsent(miss):
+		case provenAbsent(miss):
 			return r.failed(unsettled(e, miss)) // one of the two answers is wrong
 		}
 	}
@@ -409,7 +413,7 @@ func (r *run) conflict(e, unknown *userapi.Error) *userapi.Error {
 		return r.failed(unsettled(e, miss))
 	case other != nil && r.adopt:
 		return r.done(DispositionExisting, other, nil)
-	case other != nil, miss.Kind == userapi.KindConflict && miss.Outcome == userapi.OutcomeRejected:
+	case other != nil, miss != nil && miss.Kind == userapi.KindConflict && miss.Outcome == userapi.OutcomeRejected:
 		return r.failed(e)
 	default:
 		return r.failed(unsettled(e, miss))
@@ -436,6 +440,9 @@ func (r *run) adoptOr(conflict *userapi.Error) *userapi.Error {
 // unsettled is the error of an outcome that stays unknown: that of the create, with
 // what the look-up adds.
 func unsettled(create, look *userapi.Error) *userapi.Error {
+	if look == nil {
+		return revised(create, userapi.OutcomeUnknown)
+	}
 	e := revised(create, userapi.OutcomeUnknown, create.Err, look)
 	e.Candidates = look.Candidates
 	if create.Code == codeResumed { // of that one nothing is known

@@ -85,7 +85,10 @@ func (v *vendor) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 // A full vendor can be asked, and so on; it alone has the abilities.
 type full struct{ *vendor }
 
-func (v full) ResolveUser(_ context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
+func (v full) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
+	if ctx.Err() != nil {
+		return nil, v.fail(userapi.KindCanceled, userapi.OutcomeUnknown, 0)
+	}
 	v.note("resolve %s", req.Email)
 	if v.look != nil {
 		if err := v.look(); err != nil {

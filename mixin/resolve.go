@@ -1,0 +1,56 @@
+package mixin
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+var _ userapi.Resolver = (*Client)(nil)
+
+// recordTime is how long a store of session keys may take to answer.
+const recordTime = 10 * time.Second
+
+// ResolveUser finds out what became of a create, as userapi.Resolver describes it, from
+// what Config.SessionKeys has kept, such as a [KeyDir]: Mixin itself cannot be asked. It
+// sends nothing, and every answer is FromRecord; it also answers with a context that is
+// over. Without a SessionKeyStore, and for a request with a key of its own in Extra, the
+// error is of userapi.OutcomeUnknown, with the Code "absence_unproven". The user has no
+// more than Provider, ID, Proof and Unmapped.
+func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
+	native, unmapped, err := c.mapRequest(&req)
+	var user *userapi.User
+	switch {
+	case err != nil:
+	case native.SessionSecret != "":
+		err = notKept()
+	default:
+		kept, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+		defer cancel()
+		user, err = c.core.keys().ResolveUser(kept, req, since)
+	}
+	if err == nil && (user == nil || user.ID == "") {
+		err = &userapi.Error{Kind: userapi.KindProtocol, Err: provider.ErrNoID}
+	}
+	if err != nil {
+		failure := *asUserError(err)
+		failure.Provider, failure.Op, failure.FromRecord = Name, provider.OpResolve, true
+		if failure.Outcome == userapi.OutcomeNotSent { // that says nothing of the create
+			failure.Outcome = userapi.OutcomeUnknown
+		}
+		return nil, &failure
+	}
+	found := *user
+	found.Unmapped, found.FromRecord = unmapped, true
+	return &found, nil
+}
+
+var errNotKept = errors.New("nothing is kept of the session keys that were sent")
+
+// notKept is the error of a create of which there is no record.
+func notKept() error {
+	return &userapi.Error{Code: provider.CodeAbsenceUnproven, Message: errNotKept.Error(), Err: errNotKept}
+}
