@@ -82,11 +82,12 @@ func Create[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept 
 	// A broken reply is looked at too: what it shows of a user may be somebody else's.
 	if accept != nil && (bad == nil || into.Neutral() != nil) {
 		err := accept(into, res)
-		if own, ok := err.(*userapi.Error); ok && bad == nil {
+		own, isOwn := err.(*userapi.Error)
+		if isOwn && bad == nil {
 			own.RequestID = v.mask(call, res).Code(own.RequestID)
 			return none, own
 		}
-		other = err == ErrOtherUser
+		other = isOwn || err == ErrOtherUser
 		if bad == nil {
 			bad = err
 		}

@@ -118,6 +118,9 @@ func call(method string, lookup bool) *provider.Call {
 }
 
 func isAnn(u *user, _ *transport.Result) error {
+	if u.Name == "old" {
+		return &userapi.Error{Provider: "acme", Kind: userapi.KindConflict, Outcome: userapi.OutcomeRejected, StatusCode: 200, User: u.Neutral()}
+	}
 	return provider.Contradicts("Ann", u.Name, provider.CompareText)
 }
 
@@ -131,19 +134,21 @@ func TestCreate(t *testing.T) {
 		user       string
 		candidates []string
 	}{
-		"ours":                    {reply: `200 {"id":"7","name":"ann"}`, user: "7"},
-		"nothing to compare":      {reply: `200 {"id":"7"}`, user: "7"},
-		"somebody else's":         {`200 {"id":"7","name":"Bob"}`, userapi.KindProtocol, userapi.OutcomeUnknown, "", []string{"7"}},
-		"error beside ours":       {`200 {"id":"7","name":"Ann","error":"e"}`, userapi.KindProtocol, userapi.OutcomeCreated, "7", nil},
-		"error beside another's":  {`200 {"id":"7","name":"Bob","error":"e"}`, userapi.KindProtocol, userapi.OutcomeUnknown, "", []string{"7"}},
-		"cut off behind it all":   {`200 {"id":"7","name":"Ann"}!`, userapi.KindProtocol, userapi.OutcomeCreated, "7", nil},
-		"another's, cut off":      {`200 {"id":"7","name":"Bob"}!`, userapi.KindProtocol, userapi.OutcomeUnknown, "", []string{"7"}},
-		"cut off behind the id":   {`200 {"id":"7","na`, userapi.KindProtocol, userapi.OutcomeCreated, "7", nil},
-		"cut off within the id":   {`200 {"id":"7`, userapi.KindProtocol, userapi.OutcomeUnknown, "", nil},
-		"no id":                   {`200 {"name":"Ann"}`, userapi.KindProtocol, userapi.OutcomeUnknown, "", nil},
-		"refused":                 {`422 {}`, userapi.KindInvalid, userapi.OutcomeRejected, "", nil},
-		"may have been done":      {`500 {}`, userapi.KindUnavailable, userapi.OutcomeUnknown, "", nil},
-		"404, which says nothing": {`404 `, userapi.KindNotFound, userapi.OutcomeRejected, "", nil},
+		"ours":                     {reply: `200 {"id":"7","name":"ann"}`, user: "7"},
+		"nothing to compare":       {reply: `200 {"id":"7"}`, user: "7"},
+		"refused in its own words": {`200 {"id":"7","name":"old"}`, userapi.KindConflict, userapi.OutcomeRejected, "7", nil},
+		"the same, cut off":        {`200 {"id":"7","name":"old"}!`, userapi.KindProtocol, userapi.OutcomeUnknown, "", []string{"7"}},
+		"somebody else's":          {`200 {"id":"7","name":"Bob"}`, userapi.KindProtocol, userapi.OutcomeUnknown, "", []string{"7"}},
+		"error beside ours":        {`200 {"id":"7","name":"Ann","error":"e"}`, userapi.KindProtocol, userapi.OutcomeCreated, "7", nil},
+		"error beside another's":   {`200 {"id":"7","name":"Bob","error":"e"}`, userapi.KindProtocol, userapi.OutcomeUnknown, "", []string{"7"}},
+		"cut off behind it all":    {`200 {"id":"7","name":"Ann"}!`, userapi.KindProtocol, userapi.OutcomeCreated, "7", nil},
+		"another's, cut off":       {`200 {"id":"7","name":"Bob"}!`, userapi.KindProtocol, userapi.OutcomeUnknown, "", []string{"7"}},
+		"cut off behind the id":    {`200 {"id":"7","na`, userapi.KindProtocol, userapi.OutcomeCreated, "7", nil},
+		"cut off within the id":    {`200 {"id":"7`, userapi.KindProtocol, userapi.OutcomeUnknown, "", nil},
+		"no id":                    {`200 {"name":"Ann"}`, userapi.KindProtocol, userapi.OutcomeUnknown, "", nil},
+		"refused":                  {`422 {}`, userapi.KindInvalid, userapi.OutcomeRejected, "", nil},
+		"may have been done":       {`500 {}`, userapi.KindUnavailable, userapi.OutcomeUnknown, "", nil},
+		"404, which says nothing":  {`404 `, userapi.KindNotFound, userapi.OutcomeRejected, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
