@@ -22,12 +22,15 @@ const recordTime = 10 * time.Second
 // more than Provider, ID, Proof and Unmapped.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
 	native, unmapped, err := c.mapRequest(&req)
+	if err != nil { // such a create was never sent
+		failure := *asUserError(err)
+		failure.Op, failure.FromRecord = provider.OpResolve, true
+		return nil, &failure
+	}
 	var user *userapi.User
-	switch {
-	case err != nil:
-	case native.SessionSecret != "":
+	if native.SessionSecret != "" {
 		err = notKept()
-	default:
+	} else {
 		kept, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 		defer cancel()
 		user, err = c.core.keys().ResolveUser(kept, req, since)

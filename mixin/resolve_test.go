@@ -88,7 +88,8 @@ func TestResolveUser(t *testing.T) {
 	unknown("lost")
 
 	_, e = resolve(userapi.CreateUserRequest{FullName: "planted"})
-	assert.Equal(t, userapi.OutcomeUnknown, e.Outcome, "without a key there is no file")
+	require.ErrorIs(t, e, userapi.ErrInvalid)
+	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome, "without a key there is no file")
 	assert.Len(t, srv.Requests(), 3)
 
 	// A key of the request's own is nowhere on record, nor is any without a directory.
