@@ -370,7 +370,7 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 // A directory that was lost or changed looks like one without the file. The context and
 // the time are not looked at.
 func (d *SessionKeyDir) ResolveUser(_ context.Context, req userapi.CreateUserRequest, _ time.Time) (*userapi.User, error) {
-	e := &userapi.Error{Provider: Name, Op: provider.OpResolve, FromRecord: true}
+	e := &userapi.Error{Provider: Name, Op: provider.OpResolve, Subject: userapi.SubjectUser, FromRecord: true}
 	if e.Err = d.PreflightSessionKey(req); e.Err != nil {
 		e.Kind = userapi.KindInvalid
 		return nil, e

@@ -40,7 +40,7 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	}
 	if err != nil {
 		failure := *asUserError(err)
-		failure.Provider, failure.Op, failure.FromRecord = Name, provider.OpResolve, true
+		failure.Provider, failure.Op, failure.Subject, failure.FromRecord = Name, provider.OpResolve, userapi.SubjectUser, true
 		if failure.Outcome == userapi.OutcomeNotSent { // that says nothing of the create
 			failure.Outcome = userapi.OutcomeUnknown
 		}
