@@ -2,6 +2,7 @@ package fusionauth
 
 import (
 	"encoding/json"
+
 	"github.com/enlist-go/enlist/userapi/lenient"
 )
 

@@ -152,8 +152,10 @@ func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	unlock, _ := d.files.Lock(context.Background(), name) // a context that does not end
 	defer unlock()
 	mark, held, err := durable.OpenMark(d.mark(name))
-	defer mark.Close()
 	marked := err == nil
+	if marked {
+		defer mark.Close()
+	}
 	if held {
 		err = errUnderWay
 	}

@@ -379,7 +379,7 @@ func TestKeyDirOfACallThatIsOver(t *testing.T) {
 				}
 			})
 			_, err := c.CreateUser(ctx, signup)
-			require.NoError(t, os.Chmod(path, 0o700)) //nolint:gosec // it is a directory
+			require.NoError(t, os.Chmod(path, 0o700))
 			if fault == nil {
 				require.NoError(t, err)
 				assert.Equal(t, mixin.KeyFileComplete, load(t, dir, signup).State)

@@ -160,7 +160,7 @@ func TestKeyDirAmongOthersThings(t *testing.T) {
 		"directory":  func(t *testing.T, path string) { require.NoError(t, os.Mkdir(path, 0o700)) },
 		"device":     func(t *testing.T, path string) { require.NoError(t, os.Symlink(os.DevNull, path)) },
 		"socket": func(t *testing.T, path string) {
-			short, err := os.MkdirTemp("", "") // as the path of a socket must be
+			short, err := os.MkdirTemp("", "") //nolint:usetesting // the path of a socket must be short
 			require.NoError(t, err)
 			t.Cleanup(func() { assert.NoError(t, os.RemoveAll(short)) })
 			l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: filepath.Join(short, "s")})

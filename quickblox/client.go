@@ -63,8 +63,6 @@ type Client struct {
 	Users *UsersService
 
 	vendor *provider.Vendor
-	// seesAll: these credentials are shown every user whole.
-	seesAll bool
 }
 
 // New makes a client, or returns a *userapi.Error of KindInvalid that names every

@@ -225,8 +225,9 @@ func (e *Error) outcomeText() string {
 			return ""
 		case SubjectStep:
 			return "it may have been done"
+		default:
+			return "the user may or may not exist"
 		}
-		return "the user may or may not exist"
 	}
 }
 

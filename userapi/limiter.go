@@ -88,9 +88,9 @@ func NewAdaptive(limit RateLimit) *Adaptive {
 	case math.IsNaN(a.limit) || math.IsInf(a.limit, 0) || a.limit < 0:
 		a.err = errNoRate
 	case limit.Burst < 0:
-		a.err = errors.New("Burst must not be negative")
+		a.err = errors.New("the burst must not be negative")
 	case a.limit == 0 && limit.Burst > 0:
-		a.err = errors.New("Burst needs PerSecond")
+		a.err = errors.New("a burst needs PerSecond")
 	case a.limit == 0:
 		a.err = errNoRate
 	}

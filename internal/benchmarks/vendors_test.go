@@ -58,9 +58,9 @@ func benches(tb testing.TB) (all []*bench) {
 	return all
 }
 
-func (b *bench) client(tb testing.TB, opts userapi.HTTPOptions) userapi.Creator {
+func (v *bench) client(tb testing.TB, opts userapi.HTTPOptions) userapi.Creator {
 	tb.Helper()
-	c, err := b.New(opts)
+	c, err := v.New(opts)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -65,7 +65,8 @@ type Reply interface {
 	Neutral() *userapi.User
 }
 
-// ErrOtherUser: a reply shows a user other than the one that was sent or asked for.
+// ErrOtherUser says that a reply shows a user other than the one that was sent or asked
+// for.
 var ErrOtherUser = errors.New("the reply holds another user than the one that was sent or asked for")
 
 // Create sends a call that creates a user. accept looks at a user that was decoded: what
@@ -87,7 +88,7 @@ func Create[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept 
 			own.RequestID = v.mask(call, res).Code(own.RequestID)
 			return none, own
 		}
-		other = isOwn || err == ErrOtherUser
+		other = isOwn || errors.Is(err, ErrOtherUser)
 		if bad == nil {
 			bad = err
 		}
@@ -172,7 +173,7 @@ func (v *Vendor) Refused(call *Call, res *transport.Result) *userapi.Error {
 	if call.Lookup && res.NotPrepared && e.Kind == userapi.KindNotFound {
 		e.Kind = userapi.KindProtocol // a session was not found, which says nothing of the user
 	}
-	call.complete(e)
+	e = call.complete(e)
 	// After a delete of ours that may have been carried out the user is gone.
 	deleted := call.Method == http.MethodDelete && res.Unsettled
 	if call.Lookup && v.WhyMissProvesNothing != nil && !deleted && e.Outcome == userapi.OutcomeRejected {

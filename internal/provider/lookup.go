@@ -57,9 +57,9 @@ func AsLookupError(e *userapi.Error) *userapi.Error {
 
 var (
 	errNotEmpty = errors.New("the reply has the status of a success and is neither empty nor a JSON object")
-	// ErrErrorInSuccess: see its text.
+	// ErrErrorInSuccess is the fault of a success with an error in it.
 	ErrErrorInSuccess = errors.New("the reply has the status of a success and an error in it")
-	// ErrNoID: see its text.
+	// ErrNoID is the fault of a success without a user's id.
 	ErrNoID = errors.New("the reply holds no user with an id")
 )
 

@@ -100,7 +100,7 @@ func TestLimiterRefuses(t *testing.T) {
 				if tt.text != "" {
 					assertHidden(t, res.Err)
 					assert.Equal(t, tt.text, res.Err.Error())
-					assert.True(t, errors.Is(res.Err, tt.err))
+					assert.ErrorIs(t, res.Err, tt.err)
 				}
 			})
 		})

@@ -20,7 +20,7 @@ var (
 	onlyUTF8 = json.JoinOptions(anyUTF8, jsontext.AllowInvalidUTF8(false))
 )
 
-// ErrNotUTF8: a text is not valid UTF-8.
+// ErrNotUTF8 says that a text is not valid UTF-8.
 var ErrNotUTF8 = errors.New("a text is not valid UTF-8")
 
 // Encode writes a value as encoding/json does. Its errors are those of encoding/json, and

@@ -500,7 +500,7 @@ func (r *reference) ask(ctx context.Context, op, method, path, route string) (*r
 	case e == nil:
 		return got, nil
 	case e.Kind == userapi.KindTimeout && r.defect == "takes its own time-out for absence",
-		e.Err == errBroken && r.defect == "takes a broken connection for absence":
+		errors.Is(e.Err, errBroken) && r.defect == "takes a broken connection for absence":
 		return nil, absent
 	case e.Kind == userapi.KindNotFound && !r.own404(got.body):
 		e.Kind, e.Outcome = userapi.KindProtocol, userapi.OutcomeUnknown
