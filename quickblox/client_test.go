@@ -48,7 +48,7 @@ func TestNewNamesEveryFault(t *testing.T) {
 			{"Config.HTTP.Retry.MaxAttempts", "must be from 1 to 20, or 0 for the default"},
 			{"Config.HTTP.UserAgent", "must be printable ASCII"},
 			{"Config.HTTP.MaxResponseBytes", "must not be negative"},
-			{"Config.HTTP.RateLimit", "Burst needs PerSecond"},
+			{"Config.HTTP.RateLimit", "a burst needs PerSecond"},
 		}},
 		{"redacted key", quickblox.Config{APIKey: userapi.Redacted}, [][2]string{{"Config.APIKey", redacted}}},
 		{"key with a line break", quickblox.Config{APIKey: "a\r\nX: y"}, [][2]string{{"Config.APIKey", blanks}}},
