@@ -28,6 +28,8 @@ type defect struct {
 	// only are the groups of subtests that use what is defective, as a regular
 	// expression; "" runs all of them.
 	only string
+	// recorded says that the creator resolves from its own record.
+	recorded bool
 }
 
 // failing returns a defect in what becomes of an error.
@@ -182,8 +184,9 @@ func harness(which string) userapitest.Harness {
 		Invalid: func(n int) userapi.CreateUserRequest {
 			return userapi.CreateUserRequest{FullName: "Nobody Nameson", Password: "qz-planted-7!"}
 		},
-		Secrets: []string{plantedKey, scopedKey},
-		ID:      goodID,
+		Secrets:  []string{plantedKey, scopedKey},
+		ID:       goodID,
+		Recorded: d.recorded,
 		Reply: &userapitest.Reply{
 			ID: []string{"user", "id"}, CreatedAt: []string{"user", "created_at"}, Errors: [][]string{{"errors"}},
 			Contradict: []userapitest.Edit{
