@@ -381,7 +381,7 @@ func vendorFaults(all []*vendors.Vendor) []fault {
 	silent := only(all, func(v *vendors.Vendor) bool { return v.StartSilent != nil }, "refuses a taken id")
 	session := only(all, func(v *vendors.Vendor) bool { return v.Sessions }, "has no sessions")
 	skew := only(all, func(v *vendors.Vendor) bool { return v.Clock }, "does not look at the clock of a create")
-	asked := only(all, vendors.Can[userapi.Resolver], "has nothing to look up by")
+	asked := only(all, (*vendors.Vendor).Asks, "has nothing to look up by")
 	answered := only(all, func(v *vendors.Vendor) bool { return v.Looks > 0 }, "does not answer look-ups")
 	lookup := func(name string, f userapitest.Fault) fault {
 		return fault{name: "lost, then look-ups " + name, cannot: asked, arm: also(lost, lookups(f))}

@@ -48,8 +48,9 @@ func mixinVendor() []*Vendor {
 			req.Extensions = []userapi.Extension{mixin.Extra{SessionKey: plantedKey("session", n)}}
 			return req
 		},
-		Creates: regexp.MustCompile(`^/users$`),
-		Clock:   true,
+		Creates:  regexp.MustCompile(`^/users$`),
+		Recorded: true,
+		Clock:    true,
 		Replies: map[string]Reply{
 			"no id":  {200, `{"data":{"type":"user","full_name":"Ada"}}`},
 			"400":    {202, `{"error":{"status":202,"code":10002,"description":"The request data has invalid field.","extra":{"field":"session_secret","reason":"is invalid"}}}`},

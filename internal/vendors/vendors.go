@@ -46,6 +46,9 @@ type Vendor struct {
 	// status ("400", "401", "403", "404", "409", "422", "429") or failed with any ("5xx"),
 	// and to a look-up that finds nobody ("absent"). Some have more.
 	Replies map[string]Reply
+	// Recorded says that the client's Resolver answers from its own record, and asks no
+	// vendor.
+	Recorded bool
 	// Looks is how many look-ups three looks that miss take; 0 where none is answered.
 	Looks int
 	// Unique names the fields of a request that no two users may share.
@@ -66,6 +69,9 @@ func (v *Vendor) IsCreate(method, path string) bool {
 
 // Repeats reports whether a create whose outcome is unknown can be carried out again.
 func (v *Vendor) Repeats() bool { return v.Looks > 0 && len(v.Unique) > 0 }
+
+// Asks reports whether a vendor's client has a userapi.Resolver that asks the vendor.
+func (v *Vendor) Asks() bool { return Can[userapi.Resolver](v) && !v.Recorded }
 
 // Can reports whether a vendor's client has an ability, such as userapi.Resolver.
 func Can[T any](v *Vendor) bool {

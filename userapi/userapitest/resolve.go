@@ -19,7 +19,7 @@ const (
 	greatAge = 10 * time.Minute
 )
 
-// resolveChecks are those of a userapi.Resolver.
+// resolveChecks are those of a userapi.Resolver that asks the vendor.
 func resolveChecks(h *Harness) []check {
 	checks := []check{
 		{"resolve/minimal", func(t *testing.T, h *Harness) { resolved(t, h, h.Minimal(2)) }},
@@ -97,7 +97,11 @@ func (b *bench) begin(t *testing.T, req userapi.CreateUserRequest) (*userapi.Use
 func (b *bench) unresolved(ctx context.Context, t *testing.T, req userapi.CreateUserRequest, since time.Time) *userapi.Error {
 	t.Helper()
 	u, err := ability[userapi.Resolver](t, b).ResolveUser(ctx, req, since)
-	return b.failed(t, req, u, err)
+	e := b.failed(t, req, u, err)
+	if e.FromRecord {
+		t.Error("the error is FromRecord, and Harness.Recorded is not set")
+	}
+	return e
 }
 
 // resolved: a user that was created is found, within its time and of any age.
@@ -132,6 +136,9 @@ func (b *bench) isFound(t *testing.T, req userapi.CreateUserRequest, u *userapi.
 	if u.Proof != userapi.ProofID && u.Proof != userapi.ProofKey && u.Proof != userapi.ProofMatch {
 		t.Errorf("the user's proof is %v, want that of a look-up", u.Proof)
 	}
+	if u.FromRecord {
+		t.Error("the user is FromRecord, and Harness.Recorded is not set")
+	}
 	if len(u.Compared) == 0 {
 		t.Error("Compared is empty")
 	}
@@ -151,8 +158,7 @@ func resolveLost(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	req := h.Full(2)
 	begun := time.Now()
-	b.Inject(Fault{On: Create, When: AfterCommit, Do: Hangup})
-	_ = b.fails(t.Context(), t, req)
+	b.loseReply(t, req)
 	u, err := ability[userapi.Resolver](t, b).ResolveUser(t.Context(), req, begun)
 	if err != nil {
 		t.Fatalf("ResolveUser failed: %v", err)
@@ -167,9 +173,7 @@ func resolveAbsent(t *testing.T, h *Harness, req userapi.CreateUserRequest) {
 	for _, since := range []time.Time{time.Now(), {}} {
 		e := b.unresolved(t.Context(), t, req, since)
 		want(t, e, userapi.KindNotFound, userapi.OutcomeRejected)
-		if e.User != nil || len(e.Candidates) > 0 {
-			t.Error("the error of an absent user has a user")
-		}
+		namesNobody(t, e)
 	}
 	b.users(t, 1)
 }

@@ -22,9 +22,9 @@ type Harness struct {
 	New func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, Backend)
 
 	// Minimal and Full return a request with as few and as many fields as the
-	// vendor allows. Different n give different users. A Resolver must be able to find
-	// both users, a Repeater to repeat Full, and the second step of Full must send
-	// something where the creator is a Finisher.
+	// vendor allows. Different n give different users. A Resolver that asks the vendor must
+	// be able to find both users, a Repeater to repeat Full, and the second step of Full
+	// must send something where the creator is a Finisher.
 	Minimal, Full func(n int) userapi.CreateUserRequest
 	// Duplicate returns a request that collides with the user of Full(n), or with
 	// itself when it is sent twice. nil says that the vendor has no unique key.
@@ -48,6 +48,9 @@ type Harness struct {
 	// something that not every vendor has; where it is nil or false, the checks that need
 	// it are left out.
 
+	// Recorded says that the creator's Resolver answers from its own record of what it
+	// sent, and asks no vendor. It then has the subtests record/… in place of resolve/….
+	Recorded bool
 	// BlankAbsence says that a 404 without a body is a way in which the vendor itself says
 	// that a user does not exist. Otherwise it must not be taken for one.
 	BlankAbsence bool
@@ -73,8 +76,8 @@ type Harness struct {
 //
 // The further abilities are those that userapi.Ability finds on the creator: a
 // userapi.Planner, Resolver, Repeater, Finisher and Deleter each has subtests of its own,
-// named plan/…, resolve/…, repeat/…, finish/… and delete/…. Most of them need no more than
-// Minimal and Full. Harness says which need data.
+// named plan/…, resolve/… or record/…, repeat/…, finish/… and delete/…. Most of them need
+// no more than Minimal and Full. Harness says which need data.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	if h.New == nil || h.Minimal == nil || h.Full == nil || h.Invalid == nil {
@@ -102,7 +105,11 @@ func abilityChecks(b *bench) [][]check {
 		groups = append(groups, planChecks)
 	}
 	if _, ok := userapi.Ability[userapi.Resolver](b.Creator); ok {
-		groups = append(groups, resolveChecks(b.h))
+		if b.h.Recorded {
+			groups = append(groups, recordChecks)
+		} else {
+			groups = append(groups, resolveChecks(b.h))
+		}
 	}
 	if _, ok := userapi.Ability[userapi.Repeater](b.Creator); ok {
 		groups = append(groups, repeatChecks(b.h))

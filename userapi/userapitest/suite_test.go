@@ -28,6 +28,8 @@ type defect struct {
 	// only are the groups of subtests that use what is defective, as a regular
 	// expression; "" runs all of them.
 	only string
+	// recorded says that the creator resolves from its own record.
+	recorded bool
 }
 
 // failing returns a defect in what becomes of an error.
@@ -182,8 +184,9 @@ func harness(which string) userapitest.Harness {
 		Invalid: func(n int) userapi.CreateUserRequest {
 			return userapi.CreateUserRequest{FullName: "Nobody Nameson", Password: "qz-planted-7!"}
 		},
-		Secrets: []string{plantedKey, scopedKey},
-		ID:      goodID,
+		Secrets:  []string{plantedKey, scopedKey},
+		ID:       goodID,
+		Recorded: d.recorded,
 		Reply: &userapitest.Reply{
 			ID: []string{"user", "id"}, CreatedAt: []string{"user", "created_at"}, Errors: [][]string{{"errors"}},
 			Contradict: []userapitest.Edit{
@@ -237,6 +240,9 @@ func TestDefect(t *testing.T) {
 	userapitest.Run(t, harness(which))
 }
 
+// processes is how many defective creators are under test at once: most of them wait.
+const processes = 4
+
 // TestSuiteCatchesDefects runs the suite on each defective creator, in a process
 // of its own, and checks which subtests fail.
 func TestSuiteCatchesDefects(t *testing.T) {
@@ -245,28 +251,42 @@ func TestSuiteCatchesDefects(t *testing.T) {
 	require.NoError(t, err)
 	expected := expectedFailures(t)
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(defects)), slices.Collect(maps.Keys(expected)))
+	slots := make(chan struct{}, processes)
 	for which, fails := range expected {
+		ended := make(chan func(t *testing.T), 1)
+		go func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			out, err := runDefect(t.Context(), self, which)
+			ended <- func(t *testing.T) {
+				var exit *exec.ExitError
+				if len(fails) == 0 {
+					require.NoError(t, err, string(out))
+					return
+				}
+				require.ErrorAs(t, err, &exit)
+				assert.Equal(t, 1, exit.ExitCode(), "the suite fails, it does not crash")
+				assert.Equal(t, fails, failed(out))
+			}
+		}()
 		t.Run(which, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-			defer cancel()
-			run := "-test.run=^TestDefect$"
-			if only := defects[which].only; only != "" {
-				run += "/^(" + only + ")$"
-			}
-			cmd := exec.CommandContext(ctx, self, run, "-test.v", "-test.parallel=8") // most of them wait
-			cmd.Env = append(os.Environ(), defectVariable+"="+which)
-			out, err := cmd.CombinedOutput()
-			var exit *exec.ExitError
-			if len(fails) == 0 {
-				require.NoError(t, err, string(out))
-				return
-			}
-			require.ErrorAs(t, err, &exit)
-			assert.Equal(t, 1, exit.ExitCode(), "the suite fails, it does not crash")
-			assert.Equal(t, fails, failed(out))
+			(<-ended)(t)
 		})
 	}
+}
+
+// runDefect runs the suite in a process of its own.
+func runDefect(ctx context.Context, self, which string) (out []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	run := "-test.run=^TestDefect$"
+	if only := defects[which].only; only != "" {
+		run += "/^(" + only + ")$"
+	}
+	cmd := exec.CommandContext(ctx, self, run, "-test.v", "-test.parallel=8") // most of them wait
+	cmd.Env = append(os.Environ(), defectVariable+"="+which)
+	return cmd.CombinedOutput()
 }
 
 // expectedFailures reads which subtests must fail for each defect, and no others.
