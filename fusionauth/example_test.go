@@ -126,6 +126,36 @@ func ExampleUsersService_GetByEmail() {
 	// Output: peter true
 }
 
+// The clients of two tenants share their connections. In each an address is unique.
+func ExampleClient_WithTenant() {
+	srv, err := fusionauthtest.Start(fusionauthtest.WithTenants(
+		"30663132-6464-6665-3032-326466613934", "b7e8c9a2-4f7f-4bd5-9d43-0d0fbd8a2c11"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	first, err := fusionauth.New(srv.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	for _, id := range srv.TenantIDs() {
+		c := first.WithTenant(id)
+		user, err := c.CreateUser(ctx, userapi.CreateUserRequest{Email: "peter@example.com", Password: "!Peter009"})
+		if err != nil {
+			log.Fatal(err)
+		}
+		found, err := c.Users.GetByEmail(ctx, "peter@example.com")
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(found.User.ID == user.ID, *found.User.TenantID == id)
+	}
+	// Output:
+	// true true
+	// true true
+}
+
 // What a create would send, and under which id, is known before.
 func ExampleClient_PlanUser() {
 	c, srv := exampleClient()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
+	"time"
 
 	"github.com/enlist-go/enlist/quickblox"
 	"github.com/enlist-go/enlist/quickblox/quickbloxtest"
@@ -57,6 +59,63 @@ func ExampleError() {
 	// true
 	// rejected [Username (login): taken]
 	// 422 [has already been taken]
+}
+
+// What an Outcome says depends on the error's Subject.
+func ExampleError_subject() {
+	c, srv := start()
+	defer srv.Close()
+	_, invalid := c.CreateUser(context.Background(), userapi.CreateUserRequest{Username: "paul", Password: "2short!"})
+	deleter, _ := userapi.Ability[userapi.Deleter](c)
+	missing := deleter.DeleteUser(context.Background(), "17")
+	for _, err := range []error{invalid, missing} {
+		if e, ok := err.(*userapi.Error); ok {
+			fmt.Printf("%s: %s, %s\n", e.Op, e.Subject, e.Outcome)
+		}
+	}
+	// Output:
+	// create user: create, rejected
+	// delete user: user, rejected
+}
+
+// The Code of a fault is the same at every vendor.
+func ExampleFieldError() {
+	c, srv := start()
+	defer srv.Close()
+	_, err := c.CreateUser(context.Background(), userapi.CreateUserRequest{Username: "paul", Password: "2short!"})
+	var e *userapi.Error
+	if errors.As(err, &e) {
+		for _, fault := range e.FieldErrors {
+			fmt.Println(fault.Field, fault.Code, fault.Code == userapi.CodeTooShort)
+		}
+	}
+	// Output: Password too_short true
+}
+
+// A vendor that asks for a pause gets it from every client that shares the limiter.
+func ExampleNewAdaptive() {
+	srv, err := quickbloxtest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	cfg := srv.Config()
+	cfg.HTTP.Limiter = userapi.NewAdaptive(userapi.RateLimit{PerSecond: 80, Burst: 20})
+	c, err := quickblox.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	srv.Inject(userapitest.Fault{Do: userapitest.Respond, Status: 429, Header: http.Header{"Retry-After": {"45"}}})
+	_, err = c.CreateUser(context.Background(), peter)
+	fmt.Println(err)
+
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err = c.CreateUser(ctx, peter) // does not wait in vain
+	fmt.Println(err)
+	// Output:
+	// quickblox: create user: rate limited (status 429), no user was created, retry after 45s
+	// quickblox: create user: timed out: the limiter allows no request before the deadline, nothing was sent
 }
 
 func ExampleMayHaveCreated() {

@@ -16,14 +16,10 @@ import (
 // in package mixin, which reports it, and TestSignAllocs, which bounds it.
 const signing = 23
 
-// A bound is how many times the allocations of the plain tools a client may make.
-type bound struct{ resty, raw float64 }
-
-var (
-	usual = bound{resty: 1.3, raw: 2.2}
-	// unusual are the bounds of what does not hold the usual ones yet: User.com's replies
-	// are decoded a second time when they have members that are not documented.
-	unusual = map[string]bound{"usercom": {3.9, 4.8}, "usercom-v2": {3.7, 4.6}}
+// The bounds are how many times the allocations of the plain tools a client may make.
+const (
+	besideResty = 1.3
+	besideRaw   = 2.2
 )
 
 // TestAllocations bounds what a client that gets a real reply adds to the plain tools
@@ -40,11 +36,7 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun must 
 			own -= signing
 		}
 		t.Logf("%s: %v; %.2f of resty, %.2f of raw", b.Name, count, own/count["resty"], own/count["raw"])
-		most, ok := unusual[b.Name]
-		if !ok {
-			most = usual
-		}
-		assert.LessOrEqual(t, own, most.resty*count["resty"], "%s beside resty: %v", b.Name, count)
-		assert.LessOrEqual(t, own, most.raw*count["raw"], "%s beside net/http: %v", b.Name, count)
+		assert.LessOrEqual(t, own, besideResty*count["resty"], "%s beside resty: %v", b.Name, count)
+		assert.LessOrEqual(t, own, besideRaw*count["raw"], "%s beside net/http: %v", b.Name, count)
 	}
 }

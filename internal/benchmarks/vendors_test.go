@@ -18,6 +18,7 @@ import (
 	"github.com/enlist-go/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/mixin"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // A bench is one way to create a user, beside a baseline that does the same.
@@ -44,11 +45,15 @@ func benches(tb testing.TB) (all []*bench) {
 			if _, err := b.client(tb, userapi.HTTPOptions{BaseURL: host, HTTPClient: &http.Client{Transport: sent}}).CreateUser(tb.Context(), of.Request); err != nil {
 				tb.Fatal(of.Name, err)
 			}
-			request, _ := of.Native()
+			request, reply := of.Native()
 			if err := json.Unmarshal(sent.sent, request); err != nil {
 				tb.Fatal(of.Name, err)
 			}
-			b.plain = baseline{path: sent.path, header: sent.header, request: reflect.ValueOf(request).Elem().Interface(), reply: func() any { _, reply := of.Native(); return reply }}
+			replied := plain(reflect.TypeOf(reply).Elem())
+			b.plain = baseline{
+				path: sent.path, header: sent.header, request: reflect.ValueOf(request).Elem().Interface(),
+				reply: func() any { return reflect.New(replied).Interface() },
+			}
 			if v.Package == "mixin" {
 				b.sign, b.next, b.nextPlain = signMixin, nextMixin, nextPlainMixin
 			}
@@ -56,6 +61,28 @@ func benches(tb testing.TB) (all []*bench) {
 		}
 	}
 	return all
+}
+
+// plain returns a vendor's struct without its methods, as a program would declare it that
+// decodes with encoding/json alone. The types of single values stay.
+func plain(t reflect.Type) reflect.Type {
+	switch {
+	case t.PkgPath() == reflect.TypeFor[lenient.Text]().PkgPath():
+		return t
+	case t.Kind() == reflect.Pointer:
+		return reflect.PointerTo(plain(t.Elem()))
+	case t.Kind() == reflect.Slice && t.Name() == "":
+		return reflect.SliceOf(plain(t.Elem()))
+	case t.Kind() != reflect.Struct:
+		return t
+	}
+	var fields []reflect.StructField
+	for _, f := range reflect.VisibleFields(t) {
+		if f.IsExported() && !f.Anonymous {
+			fields = append(fields, reflect.StructField{Name: f.Name, Tag: f.Tag, Type: plain(f.Type)})
+		}
+	}
+	return reflect.StructOf(fields)
 }
 
 func (v *bench) client(tb testing.TB, opts userapi.HTTPOptions) userapi.Creator {

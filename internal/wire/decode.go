@@ -41,13 +41,15 @@ func (p Path) believes(depth int, within, name string) bool {
 // member that path believes counts only where it stands once; of others the last counts.
 //
 // An error means that the text is not JSON or is cut off. v then has what stood before.
-func Decode(data []byte, v any, path Path) error { return decode(data, v, path, nil) }
+func Decode(data []byte, v any, path Path) error {
+	_, err := decode(data, v, path)
+	return err
+}
 
 // DecodeRest is Decode, and returns the reply's own members that v has no field for or
 // that are of another type, each as it is written; nil for none.
 func DecodeRest(data []byte, v any, path Path) (rest map[string]stdjson.RawMessage, err error) {
-	odd := map[string]bool{}
-	err = decode(data, v, path, odd)
+	odd, err := decode(data, v, path)
 	fields := fieldsOf(reflect.TypeOf(v).Elem())
 	return members(data, func(name string) bool {
 		_, known := fields[name]
@@ -55,18 +57,20 @@ func DecodeRest(data []byte, v any, path Path) (rest map[string]stdjson.RawMessa
 	}), err
 }
 
-func decode(data []byte, v any, path Path, odd map[string]bool) error {
+// decode is Decode. odd has the reply's own members that are of another type than their
+// fields.
+func decode(data []byte, v any, path Path) (odd map[string]bool, err error) {
 	if json.Unmarshal(data, v, jsontext.AllowInvalidUTF8(true)) == nil {
-		return nil // it is as documented
+		return nil, nil // it is as documented
 	}
 	into := reflect.ValueOf(v).Elem()
 	into.SetZero()
 	d := newDecoder(data)
-	d.path, d.odd = path, odd
+	d.path, d.odd = path, map[string]bool{}
 	if _, err := d.value(into, ""); err != nil {
-		return err
+		return d.odd, err
 	}
-	return d.end()
+	return d.odd, d.end()
 }
 
 // FieldNames returns the names in JSON of the fields of the struct that v points to.

@@ -145,17 +145,25 @@ func TestDecodeRest(t *testing.T) {
 		`{"id":"5","email":7,"flag":null}`:              nil,
 		`{"id":5,"email":{"a":1},"flag":"perhaps"}`:     {"email": raw(`{"a":1}`), "flag": raw(`"perhaps"`)},
 		`{"id":5,"plan":"gold","x":{"y":[1]},"z":null}`: {"plan": raw(`"gold"`), "x": raw(`{"y":[1]}`), "z": raw(`null`)},
-		`{"ID":5}`:      {"ID": raw(`5`)},
-		`{"a":1,"a":2}`: {"a": raw(`2`)},
-		`{"a":1,"b":`:   {"a": raw(`1`)},
-		`[{"a":1}]`:     nil,
-		``:              nil,
+		`{"ID":5}`:                           {"ID": raw(`5`)},
+		`{"\u0069d":5,"pl\u0061n":"\u0061"}`: {"plan": raw(`"\u0061"`)},
+		"{\"\xff\":1}":                       {"\uFFFD": raw(`1`)},
+		`{"a":1,"a":2}`:                      {"a": raw(`2`)},
+		`{"a":1,"b":`:                        {"a": raw(`1`)},
+		`[{"a":1}]`:                          nil,
+		``:                                   nil,
 	} {
 		var r row
 		rest, err := wire.DecodeRest([]byte(in), &r, wire.Path{Names: []string{"id"}})
 		assert.Equal(t, json.Valid([]byte(in)), err == nil, in)
 		assert.Equal(t, want, rest, in)
 	}
+	text := []byte(`{"id":5, "plan" : "gold" ,"seats": 3 }`)
+	rest, err := wire.DecodeRest(text, &row{}, wire.Path{Names: []string{"id"}})
+	require.NoError(t, err)
+	clear(text)
+	_ = append(rest["plan"], "is overwritten"...)
+	assert.Equal(t, map[string]json.RawMessage{"plan": raw(`"gold"`), "seats": raw(`3`)}, rest, "each value is the caller's own")
 	assert.ElementsMatch(t, []string{"id", "email", "flag"}, slices.Collect(wire.FieldNames(&row{})))
 }
 

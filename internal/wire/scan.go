@@ -3,6 +3,10 @@ package wire
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // ScanID reads the member at a path out of a text that may break off anywhere behind it.
@@ -55,24 +59,40 @@ func (d *decoder) scan(path []string, read func() bool) (once bool) {
 }
 
 // members returns those members of an object that are wanted, each as it is written; nil
-// for none. Of a name that stands twice it is the last.
+// for none. Of a name that stands twice it is the last. What it returns shares two copies
+// of the text, one for the names and one for the values.
 func members(data []byte, wanted func(name string) bool) map[string]stdjson.RawMessage {
-	var found map[string]stdjson.RawMessage
 	d := newDecoder(data)
 	if d.PeekKind() != '{' {
 		return nil
 	}
-	_ = d.object(func(name string) error {
-		if !wanted(name) {
-			return d.SkipValue()
+	_, _ = d.ReadToken()
+	text := string(data)
+	var values []byte
+	var found map[string]stdjson.RawMessage
+	for d.PeekKind() == '"' {
+		quoted, err := d.ReadValue()
+		if err != nil {
+			break
 		}
-		return d.raw(func(raw []byte) error {
-			if found == nil {
-				found = map[string]stdjson.RawMessage{}
-			}
-			found[name] = bytes.Clone(raw)
-			return nil
-		})
-	})
+		end := d.InputOffset()
+		name := text[int(end)-len(quoted)+1 : end-1]
+		if strings.ContainsRune(name, '\\') || !utf8.ValidString(name) {
+			plain, _ := jsontext.AppendUnquote(nil, quoted) // U+FFFD stands for what is not UTF-8
+			name = string(plain)
+		}
+		raw, err := d.ReadValue()
+		if err != nil {
+			break
+		}
+		if !wanted(name) {
+			continue
+		}
+		if found == nil {
+			found, values = map[string]stdjson.RawMessage{}, bytes.Clone(data)
+		}
+		end = d.InputOffset()
+		found[name] = values[int(end)-len(raw) : end : end]
+	}
 	return found
 }

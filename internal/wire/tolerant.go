@@ -19,13 +19,13 @@ type decoder struct {
 	*jsontext.Decoder
 	path  Path
 	depth int
-	// odd has the reply's own members that are of another type than their fields; nil to
-	// collect none.
+	// odd has the reply's own members that are of another type than their fields.
 	odd map[string]bool
 }
 
-func newDecoder(data []byte) *decoder {
-	return &decoder{Decoder: jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))}
+func newDecoder(data []byte) decoder {
+	from := bytes.NewBuffer(data) // is read where it is: of another Reader the text would be copied
+	return decoder{Decoder: jsontext.NewDecoder(from, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))}
 }
 
 // errMore: the text goes on behind its value.
@@ -132,7 +132,7 @@ func (d *decoder) structure(into reflect.Value, within string) error {
 		}
 		isNull := d.PeekKind() == 'n'
 		took, err := d.value(field, name)
-		if d.depth == 1 && d.odd != nil {
+		if d.depth == 1 {
 			d.odd[name] = !took && !isNull
 		}
 		return err

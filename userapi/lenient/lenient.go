@@ -60,6 +60,9 @@ func (n Number) MarshalJSON() ([]byte, error) {
 // Int64 returns the number's value, and false where it is not a whole number in
 // canonical decimal form.
 func (n Number) Int64() (int64, bool) {
+	if n == "" || n[0] != '-' && (n[0] < '0' || n[0] > '9') {
+		return 0, false // without the error that strconv would make
+	}
 	v, err := strconv.ParseInt(string(n), 10, 64)
 	return v, err == nil && strconv.FormatInt(v, 10) == string(n)
 }

@@ -1,7 +1,7 @@
-// Package provision makes the creation of users certain. A create is a POST that
-// no vendor makes idempotent: when its reply is lost, [Ensure] asks the vendor what
-// became of it, creates again only where that cannot make a second user, and says
-// how it knows.
+// Package provision creates users and settles what became of each create. No vendor
+// lets you safely repeat one: when its reply is lost, [Ensure] asks the vendor what
+// became of it, creates again only where that cannot make a second user, and says how it
+// knows.
 //
 //	res, err := provision.Ensure(ctx, client, req)
 //
@@ -53,7 +53,7 @@
 //
 // # Whose account it is
 //
-// Ensure never takes a user for the request's in silence:
+// Ensure never gives you somebody's existing account as if it were new:
 //
 //   - By default a conflict is an error, whatever user it is with.
 //   - Recovered is only what was created after this call began, by the vendor's own
@@ -75,15 +75,14 @@
 // # Several vendors
 //
 // [Provisioner.CreateUser] records for each target, under the request's IdempotencyKey,
-// the intent to create before the first byte leaves, and the outcome after. So a run that
-// is cut off, whenever and however, is taken up by the next one with that key: what is
-// done is not done again, what was not sent is created, and an intent without an outcome
-// is asked for first, as Ensure asks after a lost reply. A target that cannot be asked,
-// as Mixin cannot, stays DispositionUnknown until a person decides ([Provisioner.Decide]),
-// unless the client's own record says that nothing was sent, or which user came of it
-// ([userapi.Error.FromRecord]).
-// [Provisioner.Resume] goes on with all that is open, after a restart or now and then.
-// It needs the requests again: the ledger has none.
+// the intent to create before the first byte leaves, and the outcome after. An
+// interrupted run is resumed by the next call with the same key: what is done is not done
+// again, what was not sent is created, and an intent without an outcome is asked for
+// first, as Ensure asks after a lost reply. A target that cannot be asked, as Mixin
+// cannot, stays DispositionUnknown until a person decides ([Provisioner.Decide]), unless
+// the client's own record says that nothing was sent, or which user came of it
+// ([userapi.Error.FromRecord]). [Provisioner.Resume] resumes all that is open, after a
+// restart or now and then. It needs the requests again: the ledger has none.
 //
 // Targets run at the same time unless Target.After orders them, each as if it were
 // alone: there is a result for each, and no failure cancels another's create. What a
@@ -91,8 +90,8 @@
 // from that one's user. A target that keeps failing is left alone for a while ([Pause]).
 //
 // A key is of one request. It is refused with another one, by fingerprints that hold
-// nothing of either ([RequestKeys]); the password may change, since whoever gives the
-// request back to Resume need not have it. Where a user is yet to be created then, it gets
+// nothing of either ([RequestKeys]). The password may differ, since a program that gives
+// the request back to Resume need not have it. A user that is yet to be created then gets
 // the password of that request.
 //
 // [Provisioner.Undo] deletes what was created and proven to be the sign-up's, and closes
@@ -119,7 +118,7 @@
 //
 // # Evidence
 //
-// [Result] tells each step, with its outcome, what was found and what was compared.
+// [Result] has each step, with its outcome, what was found and what was compared.
 // Its printed, logged and JSON forms hold names of fields, ids and codes, and no
 // value of the request.
 package provision

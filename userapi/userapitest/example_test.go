@@ -42,6 +42,10 @@ func ExampleRun() {
 			// The client deletes users by their ids, and looks for them.
 			ID:           regexp.MustCompile(`^[1-9][0-9]{0,17}$`),
 			BlankAbsence: true,
+			// Another person with the same login, whom a look-up must not return.
+			Stranger: func(n int) userapi.CreateUserRequest {
+				return userapi.CreateUserRequest{Username: fmt.Sprint("user", n), Email: fmt.Sprintf("other%d@example.com", n), Password: "!Peter010"}
+			},
 			// What it may believe of a reply to a create.
 			Reply: &userapitest.Reply{
 				ID:         []string{"user", "id"},
