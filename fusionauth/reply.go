@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -178,20 +177,16 @@ func (u User) LogValue() slog.Value { return userShown.LogValue() }
 // documented: a number for a text and the like are converted, the others are left
 // unset.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
-	_, err := (*reply)(r).decode(data)
-	return err
+	return provider.Broken((*reply)(r).decode(data))
 }
 
 // A reply is a CreateUserResponse that is being received.
 type reply CreateUserResponse
 
-// Receive is for provider.Reply, as all that follows.
-func (r *reply) Receive(m provider.Meta) { r.meta = m }
-
-// Decode reads the user.
-func (r *reply) Decode(from *transport.Reply) error {
-	bad, _ := r.decode(from.Body)
-	return bad
+// Receive reads the user, for provider.Reply.
+func (r *reply) Receive(from *transport.Reply, m provider.Meta) error {
+	r.meta = m
+	return r.decode(from.Body)
 }
 
 // path leads to what a reply claims of a user.
@@ -200,8 +195,9 @@ var path = wire.Path{Object: "user", Names: []string{"id", "email", "username", 
 // members is CreateUserResponse without its methods.
 type members CreateUserResponse
 
-// decode reads a reply. bad is not nil when it is not what success looks like.
-func (r *reply) decode(data []byte) (bad, err error) {
+// decode reads a reply, or says why it is not what a success looks like. Of a broken reply
+// it reads user.id.
+func (r *reply) decode(data []byte) error {
 	var in struct {
 		members
 		FieldErrors   json.RawMessage `json:"fieldErrors"`
@@ -209,31 +205,14 @@ func (r *reply) decode(data []byte) (bad, err error) {
 		Errors        json.RawMessage `json:"errors"`
 		Error         json.RawMessage `json:"error"`
 	}
-	err = wire.Decode(data, &in, path)
+	err := wire.Decode(data, &in, path)
 	in.meta, in.view = r.meta, r.view
 	*r = reply(in.members)
-	r.User.ID = canonicalID(r.User.ID)
-	switch {
-	case err != nil:
-		return err, err
-	case slices.ContainsFunc([]json.RawMessage{in.FieldErrors, in.GeneralErrors, in.Errors, in.Error}, provider.HasContent):
-		return provider.ErrErrorInSuccess, nil
-	case r.User.ID == "":
-		return provider.ErrNoID, nil
+	if err != nil {
+		r.User.ID, _ = wire.ScanID(data, "user", "id")
 	}
-	return nil, nil
-}
-
-// canonicalID returns an id in lower case; "" for what is not a UUID.
-func canonicalID(text string) string {
-	id, _ := uuid.Canonical(strings.TrimSpace(text))
-	return id
-}
-
-// Salvage reads user.id out of a reply that is broken.
-func (r *reply) Salvage(from *transport.Reply) {
-	text, _ := wire.ScanID(from.Body, "user", "id")
-	r.User.ID = canonicalID(text)
+	r.User.ID, _ = uuid.Canonical(strings.TrimSpace(r.User.ID)) // "" for what is not a UUID
+	return provider.Success(err, r.User.ID != "", in.FieldErrors, in.GeneralErrors, in.Errors, in.Error)
 }
 
 // Neutral returns the user in the form that is common to all vendors.
@@ -241,27 +220,18 @@ func (r *reply) Neutral() *userapi.User {
 	if r.User.ID == "" {
 		return nil
 	}
-	phone := r.User.MobilePhone
+	u := r.meta.NewUser(Name, r.User.ID, (*CreateUserResponse)(r))
+	u.Username = provider.Value(r.User.Username)
+	u.Email = provider.Value(r.User.Email)
+	u.Phone = provider.Value(r.User.MobilePhone)
 	if r.view.phoneLogin {
-		phone = r.User.PhoneNumber
+		u.Phone = provider.Value(r.User.PhoneNumber)
 	}
-	fullName := provider.Value(r.User.FullName)
-	if fullName == "" {
-		fullName = strings.TrimSpace(provider.Value(r.User.FirstName) + " " + provider.Value(r.User.LastName))
+	u.FullName = provider.Value(r.User.FullName)
+	if u.FullName == "" {
+		u.FullName = strings.TrimSpace(provider.Value(r.User.FirstName) + " " + provider.Value(r.User.LastName))
 	}
-	u := &userapi.User{
-		Provider:   Name,
-		ID:         r.User.ID,
-		Username:   provider.Value(r.User.Username),
-		Email:      provider.Value(r.User.Email),
-		Phone:      provider.Value(phone),
-		FullName:   fullName,
-		ExternalID: r.view.externalID,
-		CreatedAt:  r.User.InsertInstant.Time,
-		Proof:      userapi.ProofReply,
-		RequestID:  r.meta.RequestID(),
-		Raw:        r.meta.Raw(),
-	}
-	u.SetNative((*CreateUserResponse)(r))
+	u.ExternalID = r.view.externalID
+	u.CreatedAt = r.User.InsertInstant.Time
 	return u
 }

@@ -198,11 +198,8 @@ func (s *sessions) ask(ctx context.Context) (session, error) {
 // A sessionReply is the reply to POST /session.json.
 type sessionReply struct{ session session }
 
-// Receive is for provider.Reply, as all that follows.
-func (r *sessionReply) Receive(provider.Meta) {}
-
-// Decode reads the session.
-func (r *sessionReply) Decode(from *transport.Reply) error {
+// Receive reads the session, for provider.Reply.
+func (r *sessionReply) Receive(from *transport.Reply, _ provider.Meta) error {
 	var in struct {
 		Session struct {
 			Token string `json:"token"`
@@ -216,9 +213,6 @@ func (r *sessionReply) Decode(from *transport.Reply) error {
 	r.session = session{token: func() string { return token }, until: expiry(from)}
 	return nil
 }
-
-// Salvage does nothing: a part of a token is of no use.
-func (r *sessionReply) Salvage(*transport.Reply) {}
 
 // Neutral returns nil: a session is not a user.
 func (r *sessionReply) Neutral() *userapi.User { return nil }

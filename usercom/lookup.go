@@ -156,17 +156,12 @@ type usersReply struct {
 	meta    provider.Meta
 }
 
-// Receive is for provider.Reply, as all that follows.
-func (r *usersReply) Receive(m provider.Meta) { r.meta = m }
-
-// Decode reads the users.
-func (r *usersReply) Decode(from *transport.Reply) (bad error) {
+// Receive reads the users, for provider.Reply.
+func (r *usersReply) Receive(from *transport.Reply, m provider.Meta) (bad error) {
+	r.meta = m
 	r.users, bad = decodeUsers(from.Body, r.version)
 	return bad
 }
-
-// Salvage does nothing: a part of the users tells nothing of the rest.
-func (r *usersReply) Salvage(*transport.Reply) {}
 
 // Neutral returns nil: there may be many.
 func (r *usersReply) Neutral() *userapi.User { return nil }
@@ -177,7 +172,7 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 	list, count := data, 0
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) {
 		var single User
-		switch bad, _ := single.decode(data, v); {
+		switch bad := single.decode(data, v); {
 		case bad == nil:
 			return []User{single}, nil
 		case !errors.Is(bad, provider.ErrNoID):
@@ -202,7 +197,7 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 	}
 	users := make([]User, len(elements))
 	for i, element := range elements {
-		if bad, _ := users[i].decode(element, v); bad != nil {
+		if bad := users[i].decode(element, v); bad != nil {
 			return nil, bad
 		}
 	}

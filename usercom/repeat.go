@@ -54,14 +54,10 @@ func (r *UpdateOrCreateResponse) decode(data []byte) error {
 		text, _ := wire.ScanID(data, "id")
 		r.ID, _ = wire.Int(text)
 	}
-	switch {
-	case err != nil:
+	if err := provider.Success(err, r.ID > 0, in.Errors, in.Error); err != nil {
 		return err
-	case provider.HasContent(in.Errors), provider.HasContent(in.Error):
-		return provider.ErrErrorInSuccess
-	case r.ID <= 0:
-		return provider.ErrNoID
-	case !r.Created && string(in.Created) != "false":
+	}
+	if !r.Created && string(in.Created) != "false" {
 		return errNoCreated
 	}
 	return nil
@@ -103,11 +99,9 @@ type updateReply struct {
 	whole bool
 }
 
-// Receive is for provider.Reply, as all that follows.
-func (r *updateReply) Receive(m provider.Meta) { r.meta = m }
-
-// Decode reads the id and whether the user was created.
-func (r *updateReply) Decode(from *transport.Reply) error {
+// Receive reads the id and whether the user was created, for provider.Reply.
+func (r *updateReply) Receive(from *transport.Reply, m provider.Meta) error {
+	r.meta = m
 	bad := r.decode(from.Body)
 	r.whole = bad == nil && from.ReadErr == nil
 	if r.ID > 0 {
@@ -116,24 +110,13 @@ func (r *updateReply) Decode(from *transport.Reply) error {
 	return bad
 }
 
-// Salvage does nothing: Decode reads the id of a broken reply too.
-func (r *updateReply) Salvage(*transport.Reply) {}
-
 // Neutral returns what is known of the user; nil for a broken reply, since an id alone
 // does not tell whether its user was created.
 func (r *updateReply) Neutral() *userapi.User {
 	if !r.whole {
 		return nil
 	}
-	u := &userapi.User{
-		Provider:  Name,
-		ID:        strconv.FormatInt(r.ID, 10),
-		Proof:     userapi.ProofReply,
-		RequestID: r.meta.RequestID(),
-		Raw:       r.meta.Raw(),
-	}
-	u.SetNative(&r.UpdateOrCreateResponse)
-	return u
+	return r.meta.NewUser(Name, strconv.FormatInt(r.ID, 10), &r.UpdateOrCreateResponse)
 }
 
 // updateOrCreate sends a call to updatePath. accept is as for provider.Create.

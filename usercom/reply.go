@@ -136,17 +136,15 @@ type Attribute struct {
 
 // UnmarshalJSON decodes a user, with the names of either version. A member of
 // another type than documented is left unset, and kept in Extra.
-func (u *User) UnmarshalJSON(data []byte) error {
-	_, err := u.decode(data, V1)
-	return err
-}
+func (u *User) UnmarshalJSON(data []byte) error { return provider.Broken(u.decode(data, V1)) }
 
 // path leads to what a reply claims of a user.
 var path = wire.Path{Names: []string{"id", "user_id", "custom_id", "email"}}
 
-// decode reads a reply of a version. bad is not nil when it is not what success looks
-// like. In V2 a member called error or errors beside an id is a custom attribute.
-func (u *User) decode(data []byte, v Version) (bad, err error) {
+// decode reads a reply of a version, or says why it is not what a success looks like. Of a
+// broken reply it reads the id. In V2 a member called error or errors beside an id is a
+// custom attribute.
+func (u *User) decode(data []byte, v Version) error {
 	type members User
 	var in struct {
 		members
@@ -157,37 +155,26 @@ func (u *User) decode(data []byte, v Version) (bad, err error) {
 	*u = User(in.members)
 	u.Extra = rest
 	u.Key = cmp.Or(u.Key, in.UserKey)
-	if u.UserID == nil || *u.UserID == "" {
+	if provider.Value(u.UserID) == "" {
 		u.UserID = in.CustomID
 	}
-	switch {
-	case err != nil:
-		return err, err
-	case v == V2 && u.ID > 0:
-	case provider.HasContent(rest["errors"]), provider.HasContent(rest["error"]):
-		return provider.ErrErrorInSuccess, nil
-	case u.ID <= 0:
-		return provider.ErrNoID, nil
+	if err != nil {
+		text, _ := wire.ScanID(data, "id")
+		u.ID, _ = wire.Int(text)
 	}
-	return nil, nil
+	if v == V2 && u.ID > 0 {
+		return err
+	}
+	return provider.Success(err, u.ID > 0, rest["errors"], rest["error"])
 }
 
 // A reply is a CreateUserResponse that is being received.
 type reply CreateUserResponse
 
-// Receive is for provider.Reply, as all that follows.
-func (r *reply) Receive(m provider.Meta) { r.meta = m }
-
-// Decode reads the user.
-func (r *reply) Decode(from *transport.Reply) error {
-	bad, _ := r.decode(from.Body, r.version)
-	return bad
-}
-
-// Salvage reads id out of a reply that is broken.
-func (r *reply) Salvage(from *transport.Reply) {
-	text, _ := wire.ScanID(from.Body, "id")
-	r.ID, _ = wire.Int(text)
+// Receive reads the user, for provider.Reply.
+func (r *reply) Receive(from *transport.Reply, m provider.Meta) error {
+	r.meta = m
+	return r.decode(from.Body, r.version)
 }
 
 // Neutral returns the user in the form that is common to all vendors.
@@ -195,23 +182,12 @@ func (r *reply) Neutral() *userapi.User {
 	if r.ID <= 0 {
 		return nil
 	}
-	u := &userapi.User{
-		Provider:  Name,
-		ID:        strconv.FormatInt(r.ID, 10),
-		Email:     provider.Value(r.Email),
-		FullName:  provider.Value(r.Name),
-		CreatedAt: r.CreatedAt.Time,
-		Proof:     userapi.ProofReply,
-		RequestID: r.meta.RequestID(),
-		Raw:       r.meta.Raw(),
-	}
-	if r.UserID != nil {
-		u.ExternalID = string(*r.UserID)
-	}
-	if r.PhoneNumber != nil {
-		u.Phone = string(*r.PhoneNumber)
-	}
-	u.SetNative((*CreateUserResponse)(r))
+	u := r.meta.NewUser(Name, strconv.FormatInt(r.ID, 10), (*CreateUserResponse)(r))
+	u.Email = provider.Value(r.Email)
+	u.Phone = string(provider.Value(r.PhoneNumber))
+	u.FullName = provider.Value(r.Name)
+	u.ExternalID = string(provider.Value(r.UserID))
+	u.CreatedAt = r.CreatedAt.Time
 	return u
 }
 

@@ -50,12 +50,19 @@ func NewCheck(provider string, req *userapi.CreateUserRequest) Check {
 // Invalid notes a fault and what is expected instead. expected must hold no value
 // of the request.
 func (c *Check) Invalid(field, vendorField, expected string) {
-	c.faults = append(c.faults, userapi.FieldError{Field: field, VendorField: vendorField, Code: "invalid", Message: expected})
+	c.faults = append(c.faults, userapi.FieldError{Field: field, VendorField: vendorField, Code: userapi.CodeInvalid, Message: expected})
 }
 
 // Required notes a field that is missing.
 func (c *Check) Required(field, vendorField, expected string) {
-	c.faults = append(c.faults, userapi.FieldError{Field: field, VendorField: vendorField, Code: "required", Message: expected})
+	c.faults = append(c.faults, userapi.FieldError{Field: field, VendorField: vendorField, Code: userapi.CodeRequired, Message: expected})
+}
+
+// MustBeSet notes a text that is not set.
+func (c *Check) MustBeSet(field, vendorField string, isSet bool) {
+	if !isSet {
+		c.Required(field, vendorField, "must be set")
+	}
 }
 
 // Secret refuses a secret that is the redaction text: it was printed or encoded
@@ -72,7 +79,7 @@ func (c *Check) Unmapped(field string, set bool) {
 		return
 	}
 	if c.strict {
-		c.faults = append(c.faults, userapi.FieldError{Field: field, Code: "unsupported", Message: "cannot be stored by " + c.provider})
+		c.faults = append(c.faults, userapi.FieldError{Field: field, Code: userapi.CodeUnsupported, Message: "cannot be stored by " + c.provider})
 		return
 	}
 	c.unmapped = append(c.unmapped, field)

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -54,13 +55,10 @@ type Call struct {
 
 // A Reply is what a call's success is decoded into. It is used once.
 type Reply interface {
-	// Receive takes what the reply says beside its body.
-	Receive(Meta)
-	// Decode reads the body. It returns an error for what a success does not look like,
-	// and keeps what could be read all the same.
-	Decode(*transport.Reply) error
-	// Salvage reads the user's id out of a reply that is broken.
-	Salvage(*transport.Reply)
+	// Receive reads a reply, of which m is what it says beside its members. It returns an
+	// error for what a success does not look like, and keeps what could be read all the
+	// same, such as the user's id. That the reply was cut off is not its to report.
+	Receive(from *transport.Reply, m Meta) (bad error)
 	// Neutral returns the user; nil without an id.
 	Neutral() *userapi.User
 }
@@ -87,20 +85,18 @@ func Create[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept 
 			return none, own
 		}
 		other = err == ErrOtherUser
-		if bad == nil {
-			bad = err
-		}
+		bad = cmp.Or(bad, err)
 	}
 	if bad == nil {
 		return into, nil
 	}
 	user := into.Neutral()
-	if other {
-		e := MalformedSuccess(v.Name, call.Operation, res, v.mask(call, res), bad, nil)
-		e.Candidates = []string{user.ID}
-		return none, call.complete(e)
+	if !other {
+		return none, v.malformed(call, res, bad, user)
 	}
-	return none, call.complete(MalformedSuccess(v.Name, call.Operation, res, v.mask(call, res), bad, user))
+	e := v.malformed(call, res, bad, nil)
+	e.Candidates = []string{user.ID}
+	return none, e
 }
 
 // Read sends a call that may be repeated and decodes what it found, which accept has to
@@ -116,7 +112,7 @@ func Read[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept fu
 		bad = accept(into, res)
 	}
 	if bad != nil {
-		return none, call.complete(MalformedSuccess(v.Name, call.Operation, res, v.mask(call, res), bad, nil))
+		return none, v.malformed(call, res, bad, nil)
 	}
 	return into, nil
 }
@@ -134,15 +130,22 @@ func receive(call *Call, res *transport.Result, into Reply) error {
 	if call.Finish != nil {
 		warnings = call.Finish(res)
 	}
-	into.Receive(newMeta(res, warnings))
-	bad := into.Decode(res.Reply)
+	bad := into.Receive(res.Reply, newMeta(res, warnings))
 	if cut := res.Reply.ReadErr; cut != nil && !errors.Is(bad, cut) {
-		bad = cut
-	}
-	if bad != nil {
-		into.Salvage(res.Reply)
+		return cut
 	}
 	return bad
+}
+
+// malformed is the error of a success without the user in it. user holds what could be
+// read of the user all the same, nil for nothing.
+func (v *Vendor) malformed(call *Call, res *transport.Result, cause error, user *userapi.User) *userapi.Error {
+	e := NewError(v.Name, call.Operation, res, v.mask(call, res))
+	e.Kind, e.Outcome, e.Err = contextKind(cause, userapi.KindProtocol), userapi.OutcomeUnknown, cause
+	if user != nil {
+		e.Outcome, e.User, e.UserID = userapi.OutcomeCreated, user, user.ID
+	}
+	return call.complete(e)
 }
 
 // do sends a call and returns its success.
@@ -215,7 +218,5 @@ func (v *Vendor) mask(call *Call, res *transport.Result) Mask {
 // empty is the reply of a success that has nothing to say.
 type empty struct{}
 
-func (empty) Receive(Meta)                    {}
-func (empty) Decode(r *transport.Reply) error { return checkEmpty(r) }
-func (empty) Salvage(*transport.Reply)        {}
-func (empty) Neutral() *userapi.User          { return nil }
+func (empty) Receive(from *transport.Reply, _ Meta) error { return checkEmpty(from) }
+func (empty) Neutral() *userapi.User                      { return nil }

@@ -3,7 +3,6 @@ package provider
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -174,10 +173,7 @@ func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.Use
 		}
 		if err := r.HTTP.Pause(ctx, n, after); err != nil {
 			if last == nil {
-				last = r.unknown(userapi.KindTimeout, err)
-				if errors.Is(err, context.Canceled) {
-					last.Kind = userapi.KindCanceled
-				}
+				last = r.unknown(contextKind(err, userapi.KindTimeout), err)
 			}
 			return nil, last
 		}
