@@ -38,7 +38,7 @@ func (c Config) shown() provider.Shown {
 	if c.APIKey != "" {
 		credential = "api key"
 	}
-	return provider.Shown{Type: "fusionauth.Config", Attrs: []slog.Attr{slog.String("credential", credential)}}
+	return provider.NewShown("fusionauth.Config", "credential", credential)
 }
 
 // Format shows whether a credential is set, and nothing else.
@@ -109,12 +109,9 @@ func newClient(c *core) *Client { return &Client{Users: &UsersService{core: c}, 
 // or phone number, and for creates: a call by a user's id needs no tenant.
 func (c *Client) WithTenant(id string) *Client {
 	other := *c.core
-	other.tenantID, other.tenantFault = "", nil
-	if id != "" {
-		var check provider.Check
-		other.tenantID = check.UUID("", "WithTenant", id)
-		other.tenantFault = check.Faults()
-	}
+	var check provider.Check
+	other.tenantID = check.UUIDIfSet("WithTenant", id)
+	other.tenantFault = check.Faults()
 	return newClient(&other)
 }
 
@@ -127,13 +124,9 @@ func (c *core) check() provider.Check {
 
 func (c Config) check() (tenantID string, faults []userapi.FieldError) {
 	var check provider.Check
-	if c.APIKey == "" {
-		check.Required("", "Config.APIKey", "must be set")
-	}
+	check.MustBeSet("", "Config.APIKey", c.APIKey != "")
 	check.Credential("Config.APIKey", c.APIKey)
-	if c.TenantID != "" {
-		tenantID = check.UUID("", "Config.TenantID", c.TenantID)
-	}
+	tenantID = check.UUIDIfSet("Config.TenantID", c.TenantID)
 	return tenantID, check.Faults()
 }
 

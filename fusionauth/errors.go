@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -62,21 +62,9 @@ func parseCode(code string) (word, path string) {
 	return word, path
 }
 
-func (e *APIError) paths() []string {
-	paths := make([]string, 0, len(e.FieldErrors))
-	for path := range e.FieldErrors {
-		paths = append(paths, path)
-	}
-	sort.Strings(paths)
-	return paths
-}
-
 func (e APIError) shown() provider.Shown {
-	return provider.Shown{Type: "fusionauth.APIError", Attrs: []slog.Attr{
-		slog.Int("status", e.StatusCode),
-		slog.Int("field_errors", len(e.FieldErrors)),
-		slog.Int("general_errors", len(e.GeneralErrors)),
-	}}
+	return provider.NewShown("fusionauth.APIError",
+		"status", e.StatusCode, "field_errors", len(e.FieldErrors), "general_errors", len(e.GeneralErrors))
 }
 
 // Error tells the status.
@@ -106,42 +94,40 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 	_ = json.Unmarshal(body, &own) // an object, or DecodeErrorBody had refused it
 	e.FieldErrors = map[string][]ErrorDetail{}
 	var d details
-	e.addFields(&d, own.FieldErrors)
-	e.GeneralErrors = append(e.GeneralErrors, d.read(own.GeneralErrors)...)
+	if bytes.HasPrefix(own.FieldErrors, []byte("{")) {
+		d.budget.Each(own.FieldErrors, func(path string, list json.RawMessage) {
+			d.read(list, func(one ErrorDetail) { e.FieldErrors[path] = append(e.FieldErrors[path], one) })
+		})
+	} else { // the array that FusionAuth's API description has in its place
+		d.read(own.FieldErrors, func(one ErrorDetail) {
+			_, path := parseCode(one.Code)
+			e.add(path, one)
+		})
+	}
+	d.read(own.GeneralErrors, func(one ErrorDetail) { e.add("", one) })
 	e.documented = len(e.FieldErrors) > 0 || len(e.GeneralErrors) > 0
 
 	for _, name := range generic.FieldNames() {
 		for _, message := range generic.Fields[name] {
-			e.FieldErrors[name] = append(e.FieldErrors[name], ErrorDetail{Message: message})
+			e.add(name, ErrorDetail{Message: message})
 		}
 	}
 	for _, message := range generic.General {
-		e.GeneralErrors = append(e.GeneralErrors, ErrorDetail{Message: message})
+		e.add("", ErrorDetail{Message: message})
 	}
 	if generic.Code != "" || generic.Message != "" {
-		e.GeneralErrors = append(e.GeneralErrors, ErrorDetail{Code: generic.Code, Message: generic.Message})
+		e.add("", ErrorDetail{Code: generic.Code, Message: generic.Message})
 	}
 	return e
 }
 
-// addFields reads fieldErrors: an object of arrays, or the array that FusionAuth's
-// API description has in its place.
-func (e *APIError) addFields(d *details, raw json.RawMessage) {
-	if !bytes.HasPrefix(raw, []byte("{")) {
-		for _, d := range d.read(raw) {
-			if _, path := parseCode(d.Code); path != "" {
-				e.FieldErrors[path] = append(e.FieldErrors[path], d)
-			} else {
-				e.GeneralErrors = append(e.GeneralErrors, d)
-			}
-		}
-		return
+// add adds an error of a path; "" is none.
+func (e *APIError) add(path string, one ErrorDetail) {
+	if path == "" {
+		e.GeneralErrors = append(e.GeneralErrors, one)
+	} else {
+		e.FieldErrors[path] = append(e.FieldErrors[path], one)
 	}
-	d.budget.Each(raw, func(path string, list json.RawMessage) {
-		if found := d.read(list); len(found) > 0 {
-			e.FieldErrors[path] = append(e.FieldErrors[path], found...)
-		}
-	})
 }
 
 // details reads errors, as many as a body may have that is not hostile.
@@ -150,24 +136,20 @@ type details struct {
 	data   int // bytes of Data that were read
 }
 
-// read reads an array of errors, or a lone one. Those with nothing in them are passed
-// over.
-func (d *details) read(raw json.RawMessage) []ErrorDetail {
-	if !provider.HasContent(raw) {
-		return nil
-	}
-	var found []ErrorDetail
-	add := func(item json.RawMessage) {
+// read calls add with each error in an array, or with a lone one. Those with nothing in
+// them are passed over.
+func (d *details) read(raw json.RawMessage, add func(ErrorDetail)) {
+	visit := func(_ string, item json.RawMessage) {
 		if one := d.one(item); one.Code != "" || one.Message != "" {
-			found = append(found, one)
+			add(one)
 		}
 	}
-	if !bytes.HasPrefix(raw, []byte("[")) {
-		add(raw)
-		return found
+	switch {
+	case bytes.HasPrefix(raw, []byte("[")):
+		d.budget.Each(raw, visit)
+	case provider.HasContent(raw):
+		visit("", raw)
 	}
-	d.budget.Each(raw, func(_ string, item json.RawMessage) { add(item) })
-	return found
 }
 
 func (d *details) one(item json.RawMessage) ErrorDetail {
@@ -176,9 +158,8 @@ func (d *details) one(item json.RawMessage) ErrorDetail {
 		Data          json.RawMessage
 	}
 	if json.Unmarshal(item, &members) != nil {
-		var text lenient.Text
-		_ = text.UnmarshalJSON(item)
-		return ErrorDetail{Message: string(text)}
+		_ = members.Message.UnmarshalJSON(item)
+		return ErrorDetail{Message: string(members.Message)}
 	}
 	one := ErrorDetail{Code: string(members.Code), Message: string(members.Message)}
 	if d.data += len(members.Data); len(members.Data) > 0 && d.data <= maxData {
@@ -306,7 +287,7 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 	if !ok {
 		return
 	}
-	for _, path := range vendor.paths() {
+	for _, path := range slices.Sorted(maps.Keys(vendor.FieldErrors)) {
 		field, shown := neutralField(path), path
 		isID := path == "userId" || path == "user.id"
 		switch {

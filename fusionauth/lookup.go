@@ -117,13 +117,9 @@ func byLoginID(loginID, tenantID string, types ...IdentityType) *provider.Call {
 
 // lookupCall returns the call that reads a user of a tenant by a value.
 func lookupCall(path, route, value, tenantID string) *provider.Call {
-	return &provider.Call{
-		Call: transport.Call{
-			Operation: provider.OpLookup, Route: route, Method: http.MethodGet, Path: path,
-			Repeatable: true,
-		},
-		Lookup: true, Tenant: tenantID, Hidden: []string{value, tenantID},
-	}
+	call := provider.NewLookup(provider.OpLookup, http.MethodGet, route, path, value)
+	call.Tenant, call.Hidden = tenantID, append(call.Hidden, tenantID)
+	return call
 }
 
 // saysAbsent reports whether a 404 is FusionAuth's own, which is empty. Source:

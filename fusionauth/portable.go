@@ -63,16 +63,14 @@ type Extra struct {
 // UserExtension returns Name.
 func (Extra) UserExtension() string { return Name }
 
-var extraShown = provider.Shown{Type: "fusionauth.Extra"}
-
 // Format shows the type alone.
-func (x Extra) Format(f fmt.State, verb rune) { extraShown.Format(f, verb) }
+func (x Extra) Format(f fmt.State, verb rune) { provider.TypeOnly(x).Format(f, verb) }
 
 // LogValue is like Format.
-func (x Extra) LogValue() slog.Value { return extraShown.LogValue() }
+func (x Extra) LogValue() slog.Value { return provider.TypeOnly(x).LogValue() }
 
 // MarshalJSON is like Format.
-func (x Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
+func (x Extra) MarshalJSON() ([]byte, error) { return provider.TypeOnly(x).MarshalJSON() }
 
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
 // the package's documentation lists.
@@ -186,19 +184,9 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped,
 // target finds the user's id and the tenant. An id that depends on a wrong value is
 // left empty.
 func (c *core) target(x *Extra, req *userapi.CreateUserRequest, check *provider.Check) target {
-	to := target{tenantID: c.tenantID}
-	tenantOK, ownOK, own := true, true, ""
-	if x.TenantID != "" {
-		if to.tenantID, tenantOK = uuid.Canonical(x.TenantID); !tenantOK {
-			check.Invalid("", "Extra.TenantID", provider.MustBeUUID)
-		}
-	}
-	if x.UserID != "" {
-		if own, ownOK = uuid.Canonical(x.UserID); !ownOK {
-			check.Invalid("", "Extra.UserID", provider.MustBeUUID)
-		}
-	}
-	if tenantOK && ownOK {
+	tenant, own := check.UUIDIfSet("Extra.TenantID", x.TenantID), check.UUIDIfSet("Extra.UserID", x.UserID)
+	to := target{tenantID: cmp.Or(tenant, c.tenantID)}
+	if (tenant != "") == (x.TenantID != "") && (own != "") == (x.UserID != "") { // each is a UUID or not set
 		to.choose(own, req)
 	}
 	return to

@@ -149,29 +149,23 @@ type Identity struct {
 	VerifiedReason    VerifiedReason `json:"verifiedReason,omitempty"`
 }
 
-var (
-	responseShown     = provider.Shown{Type: "fusionauth.CreateUserResponse"}
-	verificationShown = provider.Shown{Type: "fusionauth.Verification"}
-	userShown         = provider.Shown{Type: "fusionauth.User"}
-)
-
 // Format shows the type alone, as that of CreateUserRequest.
-func (r CreateUserResponse) Format(f fmt.State, verb rune) { responseShown.Format(f, verb) }
+func (r CreateUserResponse) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
-func (r CreateUserResponse) LogValue() slog.Value { return responseShown.LogValue() }
+func (r CreateUserResponse) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
 
 // Format shows the type alone, as that of CreateUserRequest.
-func (v Verification) Format(f fmt.State, verb rune) { verificationShown.Format(f, verb) }
+func (v Verification) Format(f fmt.State, verb rune) { provider.TypeOnly(v).Format(f, verb) }
 
 // LogValue is like Format.
-func (v Verification) LogValue() slog.Value { return verificationShown.LogValue() }
+func (v Verification) LogValue() slog.Value { return provider.TypeOnly(v).LogValue() }
 
 // Format shows the type alone, as that of CreateUserRequest.
-func (u User) Format(f fmt.State, verb rune) { userShown.Format(f, verb) }
+func (u User) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f, verb) }
 
 // LogValue is like Format.
-func (u User) LogValue() slog.Value { return userShown.LogValue() }
+func (u User) LogValue() slog.Value { return provider.TypeOnly(u).LogValue() }
 
 // UnmarshalJSON decodes a reply, tolerating members of another type than
 // documented: a number for a text and the like are converted, the others are left

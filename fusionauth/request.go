@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
-	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/lenient"
 )
@@ -271,44 +270,36 @@ type (
 	}
 )
 
-var (
-	requestShown         = provider.Shown{Type: "fusionauth.CreateUserRequest"}
-	newUserShown         = provider.Shown{Type: "fusionauth.NewUser"}
-	twoFactorShown       = provider.Shown{Type: "fusionauth.TwoFactor"}
-	twoFactorMethodShown = provider.Shown{Type: "fusionauth.TwoFactorMethod"}
-	registrationShown    = provider.Shown{Type: "fusionauth.Registration"}
-)
-
 // Format shows the type alone. A secret's own Format is not asked where a verb does
 // not fit what the secret stands in, as %s does not fit a pointer in a slice.
-func (r CreateUserRequest) Format(f fmt.State, verb rune) { requestShown.Format(f, verb) }
+func (r CreateUserRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
-func (r CreateUserRequest) LogValue() slog.Value { return requestShown.LogValue() }
+func (r CreateUserRequest) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
 
 // Format shows the type alone, as that of CreateUserRequest.
-func (u NewUser) Format(f fmt.State, verb rune) { newUserShown.Format(f, verb) }
+func (u NewUser) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f, verb) }
 
 // LogValue is like Format.
-func (u NewUser) LogValue() slog.Value { return newUserShown.LogValue() }
+func (u NewUser) LogValue() slog.Value { return provider.TypeOnly(u).LogValue() }
 
 // Format shows the type alone, as that of CreateUserRequest.
-func (t TwoFactor) Format(f fmt.State, verb rune) { twoFactorShown.Format(f, verb) }
+func (t TwoFactor) Format(f fmt.State, verb rune) { provider.TypeOnly(t).Format(f, verb) }
 
 // LogValue is like Format.
-func (t TwoFactor) LogValue() slog.Value { return twoFactorShown.LogValue() }
+func (t TwoFactor) LogValue() slog.Value { return provider.TypeOnly(t).LogValue() }
 
 // Format shows the type alone, as that of CreateUserRequest.
-func (m TwoFactorMethod) Format(f fmt.State, verb rune) { twoFactorMethodShown.Format(f, verb) }
+func (m TwoFactorMethod) Format(f fmt.State, verb rune) { provider.TypeOnly(m).Format(f, verb) }
 
 // LogValue is like Format.
-func (m TwoFactorMethod) LogValue() slog.Value { return twoFactorMethodShown.LogValue() }
+func (m TwoFactorMethod) LogValue() slog.Value { return provider.TypeOnly(m).LogValue() }
 
 // Format shows the type alone, as that of CreateUserRequest.
-func (r Registration) Format(f fmt.State, verb rune) { registrationShown.Format(f, verb) }
+func (r Registration) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
-func (r Registration) LogValue() slog.Value { return registrationShown.LogValue() }
+func (r Registration) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
 
 // sent is the one place that says what is sent, with each secret as show has it.
 func (r *CreateUserRequest) sent(show func(userapi.Secret) string) sentRequest {
@@ -382,31 +373,17 @@ func (r *CreateUserRequest) check(c *provider.Check) {
 }
 
 func (u *NewUser) check(c *provider.Check) {
-	for _, id := range [...]struct {
-		path string
-		id   *string
-	}{
-		{"user.id", u.ID},
-		{"user.tenantId", u.TenantID},
-		{"user.cleanSpeakId", u.CleanSpeakID},
-		{"user.connectorId", u.ConnectorID},
-	} {
-		checkID(c, id.path, id.id)
-	}
-	for _, at := range [...]struct {
-		path string
-		at   Instant
-	}{
-		{"user.expiry", u.Expiry},
-		{"user.insertInstant", u.InsertInstant},
-		{"user.lastUpdateInstant", u.LastUpdateInstant},
-		{"user.breachedPasswordLastCheckedInstant", u.BreachedPasswordLastCheckedInstant},
-		{"user.lastLoginInstant", u.LastLoginInstant},
-		{"user.passwordLastUpdateInstant", u.PasswordLastUpdateInstant},
-		{"user.verifiedInstant", u.VerifiedInstant},
-	} {
-		checkInstant(c, at.path, at.at)
-	}
+	checkID(c, "user.id", u.ID)
+	checkID(c, "user.tenantId", u.TenantID)
+	checkID(c, "user.cleanSpeakId", u.CleanSpeakID)
+	checkID(c, "user.connectorId", u.ConnectorID)
+	checkInstant(c, "user.expiry", u.Expiry)
+	checkInstant(c, "user.insertInstant", u.InsertInstant)
+	checkInstant(c, "user.lastUpdateInstant", u.LastUpdateInstant)
+	checkInstant(c, "user.breachedPasswordLastCheckedInstant", u.BreachedPasswordLastCheckedInstant)
+	checkInstant(c, "user.lastLoginInstant", u.LastLoginInstant)
+	checkInstant(c, "user.passwordLastUpdateInstant", u.PasswordLastUpdateInstant)
+	checkInstant(c, "user.verifiedInstant", u.VerifiedInstant)
 	if _, ok := u.BirthDate.Time(); u.BirthDate != "" && !ok {
 		c.Invalid("", "user.birthDate", "must be a day of the calendar, written yyyy-MM-dd")
 	}
@@ -455,18 +432,13 @@ func (r *Registration) check(c *provider.Check, path string) {
 // sendsSetPassword reports whether the user is to be sent a message to set a
 // password; the server then ignores the one in the request.
 func (r *CreateUserRequest) sendsSetPassword() bool {
-	if r.SendSetPasswordEmail != nil && *r.SendSetPasswordEmail {
-		return true
-	}
-	return r.SendSetPasswordIdentityType != "" && r.SendSetPasswordIdentityType != SendSetPasswordDoNotSend
+	return r.SendSetPasswordEmail != nil && *r.SendSetPasswordEmail ||
+		r.SendSetPasswordIdentityType != "" && r.SendSetPasswordIdentityType != SendSetPasswordDoNotSend
 }
 
 func checkID(c *provider.Check, path string, id *string) {
-	if id == nil {
-		return
-	}
-	if _, ok := uuid.Canonical(*id); !ok {
-		c.Invalid(neutralField(path), path, provider.MustBeUUID)
+	if id != nil {
+		c.UUID(neutralField(path), path, *id)
 	}
 }
 
@@ -490,10 +462,7 @@ func checkNumber(c *provider.Check, path string, n Number) {
 // checkZone looks at a zone loosely: which there are is the server's to know, whose
 // Java accepts more than Go's database does.
 func checkZone(c *provider.Check, path string, zone *string) {
-	if zone == nil {
-		return
-	}
-	if *zone == "" || strings.ContainsFunc(*zone, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if zone != nil && (*zone == "" || strings.ContainsFunc(*zone, func(r rune) bool { return r <= ' ' || r > '~' })) {
 		c.Invalid(neutralField(path), path, `must be the name of a time zone, such as "America/Denver"`)
 	}
 }

@@ -44,7 +44,7 @@ func (c Config) shown() provider.Shown {
 	case c.Session != nil:
 		credential = "session"
 	}
-	return provider.Shown{Type: "quickblox.Config", Attrs: []slog.Attr{slog.String("credential", credential)}}
+	return provider.NewShown("quickblox.Config", "credential", credential)
 }
 
 // Format shows which credential is set, and nothing else.

@@ -3,6 +3,7 @@ package quickblox
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,10 +33,14 @@ type APIError struct {
 // base is where QuickBlox puts messages of no field.
 const base = "base"
 
-func (e *APIError) messages() []string {
-	body := provider.ErrorBody{Fields: e.Errors, Message: e.Message}
-	return body.Messages()
+// body returns the error in the form that is common to all vendors.
+func (e *APIError) body() *provider.ErrorBody {
+	fields := maps.Clone(e.Errors)
+	delete(fields, base)
+	return &provider.ErrorBody{Fields: fields, General: e.Errors[base], Code: e.Code, Message: e.Message}
 }
+
+func (e *APIError) messages() []string { return e.body().Messages() }
 
 // says reports whether a message holds one of the vendor's fixed texts.
 func (e *APIError) says(text string) bool {
@@ -43,10 +48,7 @@ func (e *APIError) says(text string) bool {
 }
 
 func (e APIError) shown() provider.Shown {
-	body := provider.ErrorBody{Fields: e.Errors}
-	return provider.Shown{Type: "quickblox.APIError", Attrs: []slog.Attr{
-		slog.Int("status", e.StatusCode), slog.Int("errors", len(body.FieldNames())),
-	}}
+	return provider.NewShown("quickblox.APIError", "status", e.StatusCode, "errors", len(e.Errors))
 }
 
 // Error tells the status.
@@ -65,10 +67,7 @@ func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON()
 // fails and never hides the status.
 func decodeError(status int, header http.Header, body []byte) *APIError {
 	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
-	decoded, ok := provider.DecodeErrorBody(body, false)
-	if !ok {
-		return e
-	}
+	decoded, _ := provider.DecodeErrorBody(body, false)
 	e.Code, e.Message, e.Errors = decoded.Code, decoded.Message, decoded.Fields
 	if len(decoded.General) > 0 {
 		e.Errors[base] = decoded.General
@@ -140,25 +139,9 @@ var neutralField = map[string]string{
 
 // explain adds what QuickBlox says to the error that the caller gets.
 func explain(e *userapi.Error, cause error, _ *provider.Call, mask provider.Mask) {
-	vendor, ok := cause.(*APIError)
-	if !ok {
-		return
+	if vendor, ok := cause.(*APIError); ok {
+		vendor.body().Explain(e, mask, &codes, func(name string) string { return neutralField[name] })
 	}
-	e.Code = mask.Code(vendor.Code)
-	texts := slices.Clone(vendor.Errors[base])
-	if vendor.Message != "" {
-		texts = append(texts, vendor.Message)
-	}
-	body := provider.ErrorBody{Fields: vendor.Errors}
-	for _, name := range body.FieldNames() {
-		if name == base {
-			continue
-		}
-		for _, message := range vendor.Errors[name] {
-			codes.Add(e, mask, neutralField[name], mask.Code(name), "", message)
-		}
-	}
-	e.Message = mask.Text(strings.Join(texts, "; "))
 }
 
 // codes are the vendor's fixed texts, and what they mean.

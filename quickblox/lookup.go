@@ -131,10 +131,5 @@ func (k sentKey) found(r *reply, _ *transport.Result) error {
 
 // keyCall returns the call with which a method acts on the user that a key finds.
 func keyCall(op, method string, k key, value string) *provider.Call {
-	return &provider.Call{
-		Call: transport.Call{
-			Operation: op, Route: k.route, Method: method, Path: k.path(value), Repeatable: true,
-		},
-		Lookup: true, Hidden: []string{value},
-	}
+	return provider.NewLookup(op, method, k.route, k.path(value), value)
 }

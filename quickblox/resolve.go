@@ -85,17 +85,13 @@ func (u *User) keyValue(k key) string {
 	var text string
 	switch k {
 	case byExternalID:
-		if u.ExternalUserID != nil {
-			text = string(*u.ExternalUserID)
-		}
+		text = string(provider.Value(u.ExternalUserID))
 	case byLogin:
 		text = provider.Value(u.Login)
 	case byEmail:
 		text = provider.Value(u.Email)
 	case byFacebookID:
-		if u.FacebookID != nil {
-			text = string(*u.FacebookID)
-		}
+		text = string(provider.Value(u.FacebookID))
 	}
 	return trimmed(text)
 }

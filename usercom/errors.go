@@ -35,15 +35,8 @@ type APIError struct {
 	Body   []byte      `json:"-"`
 }
 
-func (e *APIError) fields() []string {
-	body := provider.ErrorBody{Fields: e.Errors}
-	return body.FieldNames()
-}
-
 func (e APIError) shown() provider.Shown {
-	return provider.Shown{Type: "usercom.APIError", Attrs: []slog.Attr{
-		slog.Int("status", e.StatusCode), slog.Int("errors", len(e.Errors)),
-	}}
+	return provider.NewShown("usercom.APIError", "status", e.StatusCode, "errors", len(e.Errors))
 }
 
 // Error tells the status.
@@ -134,18 +127,11 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 	if !ok {
 		return
 	}
-	e.Code = mask.Code(vendor.Code)
-	for _, name := range vendor.fields() {
+	body := provider.ErrorBody{Fields: vendor.Errors, General: vendor.NonFieldErrors, Code: vendor.Code, Message: vendor.Detail}
+	body.Explain(e, mask, &codes, func(name string) string {
 		member, _, _ := strings.Cut(name, ".") // tags.0
-		for _, message := range vendor.Errors[name] {
-			codes.Add(e, mask, call.NeutralField(member, neutralField), mask.Code(name), "", message)
-		}
-	}
-	texts := slices.Clone(vendor.NonFieldErrors)
-	if vendor.Detail != "" {
-		texts = append(texts, vendor.Detail)
-	}
-	e.Message = mask.Text(strings.Join(texts, "; "))
+		return call.NeutralField(member, neutralField)
+	})
 }
 
 // codes are the framework's fixed texts, and what they mean.

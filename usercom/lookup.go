@@ -50,16 +50,14 @@ func (c *core) get(ctx context.Context, id int64) (*reply, error) {
 // userCall returns a call for the user with an id.
 func userCall(op, method string, id int64) *provider.Call {
 	user := strconv.FormatInt(id, 10)
-	return &provider.Call{Lookup: true, UserID: user, Call: transport.Call{
-		Operation: op, Route: "/users/{id}/", Method: method, Path: "/users/" + user + "/", Repeatable: true,
-	}}
+	call := provider.NewLookup(op, method, "/users/{id}/", "/users/"+user+"/", "")
+	call.UserID = user
+	return call
 }
 
 // searchCall returns a call that looks for users by a text.
-func searchCall(route, path, looked string) *provider.Call {
-	return &provider.Call{Lookup: true, Hidden: []string{looked}, Call: transport.Call{
-		Operation: provider.OpLookup, Route: route, Method: http.MethodGet, Path: path, Repeatable: true,
-	}}
+func searchCall(route, path, text string) *provider.Call {
+	return provider.NewLookup(provider.OpLookup, http.MethodGet, route, path, text)
 }
 
 // GetByUserID reads the user with the given user_id, custom_id in V2, by GET

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"net/http"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -166,11 +165,7 @@ func (c *core) createCall(path string, object []byte) *provider.Call {
 	if c.encoding == Form {
 		body = formOf(object)
 	}
-	return &provider.Call{Call: transport.Call{
-		Operation: provider.OpCreate, Route: path,
-		Method: http.MethodPost, Path: path,
-		ContentType: c.encoding.contentType(), Body: body,
-	}}
+	return provider.NewCreate(path, path, c.encoding.contentType(), body)
 }
 
 // accept returns what refuses a reply that shows another user than was sent, or one that

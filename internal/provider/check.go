@@ -16,23 +16,23 @@ type Check struct {
 	unmapped []string
 }
 
+type text struct{ name, value string }
+
+// texts returns the texts of a neutral request.
+func texts(req *userapi.CreateUserRequest) [11]text {
+	return [...]text{
+		{"IdempotencyKey", req.IdempotencyKey}, {"ExternalID", req.ExternalID}, {"Username", req.Username},
+		{"Email", req.Email}, {"Phone", req.Phone}, {"Password", req.Password.Reveal()},
+		{"FullName", req.FullName}, {"GivenName", req.GivenName}, {"FamilyName", req.FamilyName},
+		{"Timezone", req.Timezone}, {"Language", req.Language},
+	}
+}
+
 // NewCheck begins a check with what holds at every vendor: every text is valid
 // UTF-8, and no secret is one that was redacted.
 func NewCheck(provider string, req *userapi.CreateUserRequest) Check {
 	c := Check{provider: provider, strict: req.Strict}
-	for _, f := range [...]struct{ name, value string }{
-		{"IdempotencyKey", req.IdempotencyKey},
-		{"ExternalID", req.ExternalID},
-		{"Username", req.Username},
-		{"Email", req.Email},
-		{"Phone", req.Phone},
-		{"Password", req.Password.Reveal()},
-		{"FullName", req.FullName},
-		{"GivenName", req.GivenName},
-		{"FamilyName", req.FamilyName},
-		{"Timezone", req.Timezone},
-		{"Language", req.Language},
-	} {
+	for _, f := range texts(req) {
 		if !utf8.ValidString(f.value) {
 			c.Invalid(f.name, "", mustBeUTF8)
 		}
@@ -58,7 +58,7 @@ func (c *Check) Required(field, vendorField, expected string) {
 	c.faults = append(c.faults, userapi.FieldError{Field: field, VendorField: vendorField, Code: userapi.CodeRequired, Message: expected})
 }
 
-// MustBeSet notes a text that is not set.
+// MustBeSet notes a member that must be set and is not.
 func (c *Check) MustBeSet(field, vendorField string, isSet bool) {
 	if !isSet {
 		c.Required(field, vendorField, "must be set")

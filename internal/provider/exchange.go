@@ -53,6 +53,22 @@ type Call struct {
 	Finish func(*transport.Result) (warnings []string)
 }
 
+// NewCreate returns the call that creates a user from a body.
+func NewCreate(route, path, contentType string, body []byte) *Call {
+	return &Call{Call: transport.Call{
+		Operation: OpCreate, Route: route, Method: http.MethodPost, Path: path, ContentType: contentType, Body: body,
+	}}
+}
+
+// NewLookup returns a call that reads or deletes a user, who is found by a value that no
+// error may show.
+func NewLookup(op, method, route, path, value string) *Call {
+	return &Call{
+		Call:   transport.Call{Operation: op, Route: route, Method: method, Path: path, Repeatable: true},
+		Lookup: true, Hidden: []string{value},
+	}
+}
+
 // A Reply is what a call's success is decoded into. It is used once.
 type Reply interface {
 	// Receive reads a reply, of which m is what it says beside its members. It returns an
