@@ -84,18 +84,20 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	apiKey := []string{cfg.APIKey.Reveal()} // shared by all requests, none of which changes it
+	sign := func(r *http.Request, _ []byte) error {
+		// The key stands as it is, without a scheme. Source: FusionAuth, "API Authentication".
+		r.Header["Authorization"] = apiKey
+		return nil
+	}
 	return newClient(&core{tenantID: tenantID, phoneLogin: cfg.PhoneLogin, Vendor: &provider.Vendor{
 		Name: Name, HTTP: client, CredentialHeader: "Authorization", Absent: saysAbsent, Explain: explain,
 		Prepare: func(call *provider.Call) {
-			call.Classify = classify
-			call.Sign = func(r *http.Request, _ []byte) error {
-				// The key stands as it is, without a scheme. Source: FusionAuth, "API
-				// Authentication".
-				r.Header["Authorization"] = apiKey
-				if call.Tenant != "" {
+			call.Classify, call.Sign = classify, sign
+			if call.Tenant != "" {
+				call.Sign = func(r *http.Request, body []byte) error {
 					r.Header.Set(tenantHeader, call.Tenant)
+					return sign(r, body)
 				}
-				return nil
 			}
 		},
 	}}), nil

@@ -118,7 +118,7 @@ func byLoginID(loginID, tenantID string, types ...IdentityType) *provider.Call {
 // lookupCall returns the call that reads a user of a tenant by a value.
 func lookupCall(path, route, value, tenantID string) *provider.Call {
 	call := provider.NewLookup(provider.OpLookup, http.MethodGet, route, path, value)
-	call.Tenant, call.Hidden = tenantID, append(call.Hidden, tenantID)
+	call.Tenant = tenantID
 	return call
 }
 

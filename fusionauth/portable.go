@@ -130,11 +130,11 @@ type mapped struct {
 func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped, error) {
 	check := provider.NewCheck(Name, req)
 	check.Add(c.tenantFault...)
-	x := provider.Extension[Extra](&check, req.Extensions)
-	if x == nil {
-		x = &Extra{}
+	r := &CreateUserRequest{}
+	x, ok := provider.Extension[Extra](&check, req.Extensions)
+	if ok {
+		r = x.native()
 	}
-	r := x.native()
 	u := &r.User
 	u.Username = provider.Set(&req.Username)
 	u.Email = provider.Set(&req.Email)
@@ -168,7 +168,7 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped,
 	}
 	check.Unmapped("Tags", len(req.Tags) > 0)
 
-	to := c.target(x, req, &check)
+	to := c.target(&x, req, &check)
 	if needsID && x.UserID == "" && req.ExternalID == "" && req.IdempotencyKey == "" {
 		for _, field := range [...]string{fieldIdempotencyKey, fieldExternalID} {
 			check.Required(field, "userId", "one of IdempotencyKey and ExternalID must be set, so that a repeat has the id of the first")
@@ -193,7 +193,7 @@ func (c *core) target(x *Extra, req *userapi.CreateUserRequest, check *provider.
 }
 
 // native begins the vendor's request with what the extension holds.
-func (x *Extra) native() *CreateUserRequest {
+func (x Extra) native() *CreateUserRequest {
 	return &CreateUserRequest{
 		ApplicationID:               provider.Set(&x.ApplicationID),
 		DisableDomainBlock:          x.DisableDomainBlock,

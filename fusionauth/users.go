@@ -59,8 +59,7 @@ func (s *UsersService) target(req *CreateUserRequest, check *provider.Check) tar
 func createCall(body []byte, to target) *provider.Call {
 	path, template := to.route()
 	call := provider.NewCreate(template, path, "application/json", body)
-	call.UserID, call.Tenant, call.Field = to.userID, to.tenantID, to.idField
-	call.Hidden = []string{to.userID, to.tenantID}
+	call.UserID, call.OwnID, call.Tenant, call.Field = to.userID, true, to.tenantID, to.idField
 	return call
 }
 

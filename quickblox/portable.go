@@ -103,7 +103,7 @@ func mapRequest(req *userapi.CreateUserRequest) (u *NewUser, body []byte, unmapp
 		data := string(check.Attributes(req.Attributes))
 		u.CustomData = &data
 	}
-	if x := provider.Extension[Extra](&check, req.Extensions); x != nil {
+	if x, ok := provider.Extension[Extra](&check, req.Extensions); ok {
 		x.apply(u, &check)
 	}
 	u.check(&check)
@@ -112,7 +112,7 @@ func mapRequest(req *userapi.CreateUserRequest) (u *NewUser, body []byte, unmapp
 	return u, body, unmapped, err
 }
 
-func (x *Extra) apply(u *NewUser, check *provider.Check) {
+func (x Extra) apply(u *NewUser, check *provider.Check) {
 	u.BlobID = x.BlobID
 	u.FacebookID = provider.Set(&x.FacebookID)
 	u.TwitterID = provider.Set(&x.TwitterID)

@@ -157,7 +157,7 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 	check.Unmapped("Username", req.Username != "")
 	check.Unmapped("Password", req.Password != "")
 	check.Unmapped("Language", req.Language != "")
-	if x := provider.Extension[Extra](&check, req.Extensions); x != nil {
+	if x, ok := provider.Extension[Extra](&check, req.Extensions); ok {
 		x.apply(r)
 	}
 	r.check(&check, firstName)
@@ -172,7 +172,7 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 	return m, nil
 }
 
-func (x *Extra) apply(r *CreateUserRequest) {
+func (x Extra) apply(r *CreateUserRequest) {
 	r.Gender, r.Status = x.Gender, x.Status
 	r.Score, r.AssignedTo = x.Score, x.AssignedTo
 	r.Notifications, r.Unsubscribed = x.Notifications, x.Unsubscribed

@@ -96,38 +96,38 @@ func (c *Check) Done(op string) (unmapped []string, err error) {
 	return c.unmapped, nil
 }
 
-// Extension finds the vendor's own extension among a request's; nil if there is
-// none. Extensions of other vendors are passed over.
-func Extension[T userapi.Extension](c *Check, extensions []userapi.Extension) *T {
-	var found *T
-	take := func(e *T) {
-		if found != nil {
-			c.Invalid("Extensions", "", "must hold at most one extension for "+c.provider)
-			return
-		}
-		found = e
-	}
+// Extension finds the vendor's own extension among a request's, which may be a value or a
+// pointer. Extensions of other vendors are passed over.
+func Extension[T userapi.Extension](c *Check, extensions []userapi.Extension) (own T, ok bool) {
+	invalid := func(expected string) { c.Invalid("Extensions", "", expected) }
 	for _, ext := range extensions {
+		var found T
 		switch e := any(ext).(type) {
 		case nil:
-			c.Invalid("Extensions", "", "must not hold nil")
+			invalid("must not hold nil")
+			continue
 		case T:
-			take(&e)
+			found = e
 		case *T:
 			if e == nil {
-				c.Invalid("Extensions", "", "must not hold a nil pointer")
+				invalid("must not hold a nil pointer")
 				continue
 			}
-			copied := *e
-			take(&copied)
+			found = *e
 		default:
 			if v := reflect.ValueOf(ext); v.Kind() == reflect.Pointer && v.IsNil() {
 				continue // some other vendor's; its method might not bear the call
 			}
 			if ext.UserExtension() == c.provider {
-				c.Invalid("Extensions", "", "must be of the type that package "+c.provider+" exports")
+				invalid("must be of the type that package " + c.provider + " exports")
 			}
+			continue
 		}
+		if ok {
+			invalid("must hold at most one extension for " + c.provider)
+			continue
+		}
+		own, ok = found, true
 	}
-	return found
+	return own, ok
 }

@@ -41,12 +41,14 @@ type Call struct {
 	Lookup bool
 	// UserID is the id of the user that the call is for; "" where it is not known.
 	UserID string
+	// OwnID: UserID was sent in the path, and is masked too.
+	OwnID bool
 	// Hidden are values that no error may show, beside those in the body.
 	Hidden []string
 	// Field is the neutral field that VendorField comes from in this call, where that is
 	// not what the vendor's table says.
 	VendorField, Field string
-	// Tenant is what the vendor scopes the call to; "" for nothing.
+	// Tenant is what the vendor scopes the call to, which is masked too; "" for nothing.
 	Tenant string
 	// Finish completes a result before anything looks at it, and returns oddities that
 	// are not failures; nil for nothing to do.
@@ -220,7 +222,10 @@ func (c *Call) complete(e *userapi.Error) *userapi.Error {
 
 // mask hides what a call sent, credentials included.
 func (v *Vendor) mask(call *Call, res *transport.Result) Mask {
-	hidden := slices.Clone(call.Hidden)
+	hidden := append(slices.Clone(call.Hidden), call.Tenant)
+	if call.OwnID {
+		hidden = append(hidden, call.UserID)
+	}
 	if v.Secrets != nil {
 		hidden = append(hidden, v.Secrets()...)
 	}
