@@ -18,14 +18,12 @@ type Config struct {
 	// APIKey is the key from FusionAuth's settings. It needs the right to POST to
 	// /api/user, to GET from it for look-ups and to DELETE from it for deletes.
 	APIKey userapi.Secret
-	// TenantID is the UUID of the tenant that users are created in, unless a request
-	// names another. "" is for servers with one tenant and for keys that are bound to
-	// one.
+	// TenantID is the UUID of the tenant that users are created in, unless a request names another.
+	// "" is for servers with one tenant and for keys that are bound to one.
 	TenantID string
-	// PhoneLogin stores the neutral request's Phone as user.phoneNumber, which is
-	// unique and which the user can log in with, and not as user.mobilePhone, which
-	// is a mere attribute. It needs FusionAuth 1.59 or later: older servers refuse
-	// the member.
+	// PhoneLogin stores the neutral request's Phone as user.phoneNumber, which is unique and which
+	// the user can log in with, and not as user.mobilePhone, which is a mere attribute. It needs
+	// FusionAuth 1.59 or later: older servers refuse the member.
 	PhoneLogin bool
 	// HTTP says how to talk. Its BaseURL, such as "https://auth.example.com", has no
 	// default. A reply waits for the server's transactional webhooks: where there
@@ -50,8 +48,7 @@ func (c Config) LogValue() slog.Value { return c.shown().LogValue() }
 // MarshalJSON is like Format.
 func (c Config) MarshalJSON() ([]byte, error) { return c.shown().MarshalJSON() }
 
-// A Client creates users at one FusionAuth server. It is safe for concurrent use;
-// make it with New.
+// A Client creates users at one FusionAuth server. It is safe for concurrent use; make it with New.
 type Client struct {
 	// Users has FusionAuth's own calls.
 	Users *UsersService
@@ -59,7 +56,6 @@ type Client struct {
 	core *core
 }
 
-// core is what the client's services share.
 type core struct {
 	*provider.Vendor
 	tenantID   string
@@ -68,7 +64,6 @@ type core struct {
 	tenantFault []userapi.FieldError
 }
 
-// tenantHeader scopes a call to one tenant.
 const tenantHeader = "X-FusionAuth-TenantId"
 
 // New makes a client, or returns a *userapi.Error of KindInvalid that names every
@@ -117,7 +112,6 @@ func (c *Client) WithTenant(id string) *Client {
 	return newClient(&other)
 }
 
-// check begins the check of a vendor's own call.
 func (c *core) check() provider.Check {
 	check := provider.NativeCheck(Name)
 	check.Add(c.tenantFault...)

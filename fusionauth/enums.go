@@ -115,8 +115,7 @@ const (
 	IdentityUsername    IdentityType = "username"
 )
 
-// UnmarshalJSON reads the name, or {"name": …} as FusionAuth's API description has
-// it.
+// UnmarshalJSON reads the name, or {"name": …} as FusionAuth's API description has it.
 func (t *IdentityType) UnmarshalJSON(data []byte) error {
 	var named struct{ Name lenient.Text }
 	if json.Unmarshal(data, &named) == nil && named.Name != "" {

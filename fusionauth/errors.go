@@ -16,9 +16,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
-// An APIError is an error as FusionAuth sent it. Its fields hold the vendor's own
-// text, which may repeat what was sent; its printed forms do not show them.
-// Source: FusionAuth, "API Errors".
+// An APIError is an error as FusionAuth sent it. Its fields hold the vendor's own text, which may
+// repeat what was sent; its printed forms do not show them. Source: FusionAuth, "API Errors".
 type APIError struct {
 	StatusCode int `json:"status_code"`
 	// FieldErrors is by the path of the member at fault, such as "user.email".
@@ -79,8 +78,7 @@ func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
 // MarshalJSON is like Format.
 func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
 
-// decodeError reads any body that comes with a status that is no success. It never
-// fails and never hides the status.
+// decodeError reads any body of an error. It never fails and never hides the status.
 func decodeError(status int, header http.Header, body []byte) *APIError {
 	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
 	generic, ok := provider.DecodeErrorBody(body, false)
@@ -180,14 +178,12 @@ const (
 // unique are the paths of what is unique in a tenant.
 var unique = [...]string{"user.email", "user.username", "user.phoneNumber", "userId", "user.id"}
 
-// isTaken reports whether something unique is another user's.
 func (e *APIError) isTaken() bool {
 	return slices.ContainsFunc(unique[:], func(path string) bool {
 		return slices.ContainsFunc(e.FieldErrors[path], func(d ErrorDetail) bool { return d.Word() == wordDuplicate })
 	})
 }
 
-// classify says what a reply means.
 func classify(r *transport.Reply) transport.Classification {
 	v := provider.Classify(r.Status)
 	if v.OK {
@@ -213,9 +209,8 @@ func classify(r *transport.Reply) transport.Classification {
 			v.Kind = userapi.KindUnavailable
 		}
 	case http.StatusGatewayTimeout:
-		// A webhook that takes part in the transaction failed, and the user was
-		// rolled back. A load balancer's time-out has no such body. Source:
-		// FusionAuth's issue tracker, 1250 and 2287.
+		// A webhook that takes part in the transaction failed, and the user was rolled back. A load
+		// balancer's time-out has no such body. Source: FusionAuth's issue tracker, 1250 and 2287.
 		if e.documented {
 			v.Outcome = userapi.OutcomeRejected
 		}
@@ -223,8 +218,7 @@ func classify(r *transport.Reply) transport.Classification {
 	return v
 }
 
-// neutralFields names the field of userapi.CreateUserRequest that a member of
-// FusionAuth's comes from.
+// The neutral fields that members come from.
 var neutralFields = map[string]string{
 	"user.email":              "Email",
 	"user.username":           "Username",
@@ -239,12 +233,10 @@ var neutralFields = map[string]string{
 	"user.data":               "Attributes",
 }
 
-// maxPath is how much of a path is looked at, in bytes: more than any of
-// neutralFields has.
+// maxPath is how much of a path is looked at, in bytes.
 const maxPath = 100
 
-// neutralField finds a path, or one above it, among neutralFields; "" if there is
-// none.
+// neutralField finds a path, or one above it, among neutralFields.
 func neutralField(path string) string {
 	path = path[:min(len(path), maxPath)]
 	for {
@@ -281,7 +273,6 @@ var codes = provider.Codes{Words: map[string]string{
 	"TenantIdRequired": userapi.CodeRequired, "WebhookTransactionException": userapi.CodeInvalid,
 }}
 
-// explain adds what FusionAuth says to the error that the caller gets.
 func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.Mask) {
 	vendor, ok := cause.(*APIError)
 	if !ok {

@@ -23,9 +23,8 @@ var (
 	_ userapi.Extension     = Extra{}
 )
 
-// Extra is what only FusionAuth knows of a new user, for
-// userapi.CreateUserRequest.Extensions. Its members are those of
-// [CreateUserRequest] and [NewUser]; nil, "" and zero are not sent.
+// Extra is what only FusionAuth knows of a new user, for userapi.CreateUserRequest.Extensions. Its
+// members are those of [CreateUserRequest] and [NewUser]; nil, "" and zero are not sent.
 type Extra struct {
 	// UserID is the new user's id, a UUID. It prevails over the request's ExternalID
 	// and IdempotencyKey.
@@ -85,7 +84,6 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 	return c.create(ctx, &req, m)
 }
 
-// create sends a neutral request that was mapped.
 func (c *Client) create(ctx context.Context, req *userapi.CreateUserRequest, m mapped) (*userapi.User, error) {
 	return provider.CreateUser(ctx, c.core.Vendor, req, m.unmapped, createCall(m.body, m.to), c.core.newReply(m.to), m.native.User.accept(m.to))
 }
@@ -99,10 +97,9 @@ func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 // randomID stands in a plan for an id that CreateUser would choose at random.
 const randomID = "{userId}"
 
-// PlanUser says what CreateUser would send, as userapi.Planner describes it. Its
-// UserID is the id that follows from Extra.UserID, ExternalID or IdempotencyKey. With
-// none of them CreateUser chooses one at random: UserID is then "", and the route is
-// /api/user/{userId}.
+// PlanUser says what CreateUser would send, as userapi.Planner describes it. Its UserID is the id
+// that follows from Extra.UserID, ExternalID or IdempotencyKey. With none of them CreateUser
+// chooses one at random: UserID is then "", and the route is /api/user/{userId}.
 func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	m, err := c.core.mapRequest(&req, false)
 	if err != nil {
@@ -117,7 +114,6 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	return provider.Plan(c.core.Vendor, call, call.Path, m.unmapped), nil
 }
 
-// mapped is a neutral request in the vendor's terms.
 type mapped struct {
 	native   *CreateUserRequest
 	body     []byte
@@ -181,8 +177,7 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped,
 	return mapped{native: r, body: body, to: to, unmapped: unmapped}, withUserID(err, to.userID)
 }
 
-// target finds the user's id and the tenant. An id that depends on a wrong value is
-// left empty.
+// target finds the user's id and the tenant. An id that depends on a wrong value is left empty.
 func (c *core) target(x *Extra, req *userapi.CreateUserRequest, check *provider.Check) target {
 	tenant, own := check.UUIDIfSet("Extra.TenantID", x.TenantID), check.UUIDIfSet("Extra.UserID", x.UserID)
 	to := target{tenantID: cmp.Or(tenant, c.tenantID)}
@@ -192,7 +187,6 @@ func (c *core) target(x *Extra, req *userapi.CreateUserRequest, check *provider.
 	return to
 }
 
-// native begins the vendor's request with what the extension holds.
 func (x Extra) native() *CreateUserRequest {
 	return &CreateUserRequest{
 		ApplicationID:               provider.Set(&x.ApplicationID),

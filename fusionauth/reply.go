@@ -20,12 +20,10 @@ type CreateUserResponse struct {
 	// for whoever has them. VerificationIDs supersedes them since 1.59.
 	EmailVerificationID          userapi.Secret `json:"emailVerificationId,omitempty"`
 	EmailVerificationOneTimeCode userapi.Secret `json:"emailVerificationOneTimeCode,omitempty"`
-	// RegistrationVerificationIDs and RegistrationVerificationOneTimeCodes are by
-	// application.
+	// RegistrationVerificationIDs and RegistrationVerificationOneTimeCodes are by application.
 	RegistrationVerificationIDs          map[string]userapi.Secret `json:"registrationVerificationIds,omitempty"`
 	RegistrationVerificationOneTimeCodes map[string]userapi.Secret `json:"registrationVerificationOneTimeCodes,omitempty"`
-	// Token is an access token for the user, absent when a message to set a password
-	// was sent.
+	// Token is an access token for the user, absent when a message to set a password was sent.
 	Token                  userapi.Secret `json:"token,omitempty"`
 	TokenExpirationInstant Instant        `json:"tokenExpirationInstant,omitzero"`
 	User                   User           `json:"user"`
@@ -42,7 +40,6 @@ type view struct {
 	externalID string // that of the neutral request which the id was made of
 }
 
-// newReply returns what a reply about a user is received into.
 func (c *core) newReply(to target) *reply {
 	return &reply{view: view{phoneLogin: c.phoneLogin, externalID: to.externalID}}
 }
@@ -167,9 +164,8 @@ func (u User) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f, ve
 // LogValue is like Format.
 func (u User) LogValue() slog.Value { return provider.TypeOnly(u).LogValue() }
 
-// UnmarshalJSON decodes a reply, tolerating members of another type than
-// documented: a number for a text and the like are converted, the others are left
-// unset.
+// UnmarshalJSON decodes a reply, tolerating members of another type than documented: a number for a
+// text and the like are converted, the others are left unset.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
 	return provider.Broken((*reply)(r).decode(data))
 }
@@ -186,7 +182,6 @@ func (r *reply) Receive(from *transport.Reply, m provider.Meta) error {
 // path leads to what a reply claims of a user.
 var path = wire.Path{Object: "user", Names: []string{"id", "email", "username", "phoneNumber", "tenantId"}}
 
-// members is CreateUserResponse without its methods.
 type members CreateUserResponse
 
 // decode reads a reply, or says why it is not what a success looks like. Of a broken reply

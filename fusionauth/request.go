@@ -12,15 +12,13 @@ import (
 	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
-// ServerAssigned as CreateUserRequest.UserID leaves the id to the server: the
-// request goes to /api/user. A create whose outcome is unknown can then not be
-// settled by reading the user back.
+// ServerAssigned as CreateUserRequest.UserID leaves the id to the server: the request goes to
+// /api/user. A create whose outcome is unknown can then not be settled by reading the user back.
 const ServerAssigned = "server-assigned"
 
-// CreateUserRequest is a request to POST /api/user/{userId}. Members that are nil,
-// "" or zero are not sent. Marshalling it shows every secret redacted: it is for
-// reading. Ids in it must be UUIDs, of any version. Source: FusionAuth, "Users
-// API", "Create a User".
+// CreateUserRequest is a request to POST /api/user/{userId}. Members that are nil, "" or zero are
+// not sent. Marshalling it shows every secret redacted: it is for reading. Ids in it must be UUIDs,
+// of any version. Source: FusionAuth, "Users API", "Create a User".
 //
 // FusionAuth refuses the whole request for a member that it does not know: members
 // that are marked with a version must not be set for an older server.
@@ -53,8 +51,7 @@ type CreateUserRequest struct {
 	EventInfo EventInfo `json:"eventInfo,omitzero"`
 }
 
-// NewUser describes a user to create. One of Email, Username and PhoneNumber is
-// required.
+// NewUser describes a user to create. One of Email, Username and PhoneNumber is required.
 type NewUser struct {
 	// PreferredLanguages are locales such as "en" or "es_MX", at most 20.
 	PreferredLanguages []string `json:"preferredLanguages,omitempty"`
@@ -87,8 +84,7 @@ type NewUser struct {
 	PhoneNumber *string `json:"phoneNumber,omitempty"`
 	// TenantID is ignored on create: CreateUserRequest.TenantID decides.
 	TenantID *string `json:"tenantId,omitempty"`
-	// Timezone is an IANA name such as "America/Denver", or an offset such as
-	// "UTC-7".
+	// Timezone is an IANA name such as "America/Denver", or an offset such as "UTC-7".
 	Timezone      *string         `json:"timezone,omitempty"`
 	TwoFactor     TwoFactor       `json:"twoFactor,omitzero"`
 	Memberships   []NewMembership `json:"memberships,omitempty"`
@@ -106,8 +102,7 @@ type NewUser struct {
 	ID *string `json:"id,omitempty"`
 	// LastLoginInstant is ignored on create.
 	LastLoginInstant Instant `json:"lastLoginInstant,omitzero"`
-	// LegacyIdentifier stands in FusionAuth's API description since 1.67, without an
-	// explanation.
+	// LegacyIdentifier stands in FusionAuth's API description since 1.67, without an explanation.
 	LegacyIdentifier *string `json:"legacyIdentifier,omitempty"`
 	// Password, in plain text, is required unless a message to set one is asked for.
 	Password userapi.Secret `json:"password,omitempty"`
@@ -127,8 +122,7 @@ type NewUser struct {
 	VerifiedInstant Instant `json:"verifiedInstant,omitzero"`
 }
 
-// NewMembership puts a new user into a group. The server drops one without GroupID in
-// silence.
+// NewMembership puts a new user into a group. The server drops one without GroupID in silence.
 type NewMembership struct {
 	Data    Data    `json:"data,omitempty"`
 	GroupID *string `json:"groupId,omitempty"`
@@ -160,8 +154,7 @@ type TwoFactorMethod struct {
 	MobilePhone *string `json:"mobilePhone,omitempty"`
 	// Name is of the user's choosing. Since 1.67.
 	Name *string `json:"name,omitempty"`
-	// Secret, in base64, is required for TwoFactorAuthenticator. Replies do not hold
-	// it.
+	// Secret, in base64, is required for TwoFactorAuthenticator. Replies do not hold it.
 	Secret userapi.Secret `json:"secret,omitempty"`
 }
 
@@ -329,7 +322,6 @@ func (r *CreateUserRequest) sent(show func(userapi.Secret) string) sentRequest {
 	return sent
 }
 
-// encode writes what is sent. What cannot be written is noted in the check.
 func (r *CreateUserRequest) encode(c *provider.Check) []byte {
 	body := c.Encode(r.sent(reveal))
 	if bytes.Contains(body, []byte(`"`+userapi.Redacted+`"`)) {
@@ -355,7 +347,6 @@ func showAll(secrets []userapi.Secret, show func(userapi.Secret) string) []strin
 	return texts
 }
 
-// check finds what FusionAuth would refuse for certain.
 func (r *CreateUserRequest) check(c *provider.Check) {
 	u := &r.User
 	if !provider.Given(u.Email) && !provider.Given(u.Username) && !provider.Given(u.PhoneNumber) && len(r.VerificationIDs) == 0 {

@@ -14,9 +14,8 @@ import (
 // errNoKey: such a request names its user by the ids of completed verifications alone.
 var errNoKey = errors.New("fusionauth: the request holds nothing to look for: no id, e-mail address, user name or phone number to log in with")
 
-// ResolveUser finds out what became of a create, as userapi.Resolver describes it and
-// the package's documentation says in detail. It needs an API key with the right to
-// GET /api/user.
+// ResolveUser finds out what became of a create, as userapi.Resolver describes it and the package's
+// documentation says in detail. It needs an API key with the right to GET /api/user.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
 	m, err := c.core.mapRequest(&req, false)
 	if err != nil {
@@ -52,7 +51,6 @@ func (c *Client) DeleteUser(ctx context.Context, id string) error { return c.Use
 // it: a UUID.
 func (c *Client) CheckUserID(id string) error { return provider.CheckUUID(Name, "userId", id) }
 
-// A search looks for the user of one request.
 type search struct {
 	core   *core
 	to     target
@@ -125,8 +123,7 @@ func (s *search) look(ctx context.Context) ([]*provider.Candidate, error) {
 	return found, nil
 }
 
-// find reads one user and compares it with the request; both are nil where there is
-// none.
+// find reads one user and compares it with the request; both are nil where there is none.
 func (s *search) find(ctx context.Context, call *provider.Call, proof userapi.Proof) (*User, *provider.Candidate, error) {
 	resp, c, err := provider.Find(ctx, s.core.Vendor, call, proof, s.core.newReply(s.to), found(call))
 	if c == nil {

@@ -55,7 +55,6 @@ func (s *UsersService) target(req *CreateUserRequest, check *provider.Check) tar
 	return to
 }
 
-// createCall returns the call that creates a user from a body.
 func createCall(body []byte, to target) *provider.Call {
 	path, template := to.route()
 	call := provider.NewCreate(template, path, "application/json", body)
@@ -76,7 +75,6 @@ func (u *NewUser) accept(to target) func(*reply, *transport.Result) error {
 
 func trimmed(s *string) string { return strings.TrimSpace(provider.Value(s)) }
 
-// withUserID adds to an error the id that the user would have.
 func withUserID(err error, userID string) error {
 	if e, ok := err.(*userapi.Error); ok && e.UserID == "" {
 		e.UserID = userID

@@ -39,9 +39,8 @@ func (h Hash) new() func() hash.Hash {
 	return sha1.New
 }
 
-// A SessionConfig obtains sessions by POST /session.json: a user session when
-// Login or Email is set, else an application session. Source: QuickBlox,
-// "Create session".
+// A SessionConfig obtains sessions by POST /session.json: a user session when Login or Email is
+// set, else an application session. Source: QuickBlox, "Create session".
 type SessionConfig struct {
 	// ApplicationID, AuthKey and AuthSecret are the application's credentials.
 	ApplicationID int64
@@ -54,7 +53,6 @@ type SessionConfig struct {
 	Hash Hash
 }
 
-// ofUser reports whether the sessions are a user's.
 func (s *SessionConfig) ofUser() bool { return s.Login != "" || s.Email != "" }
 
 func (s *SessionConfig) check(c *provider.Check) {
@@ -129,10 +127,8 @@ func newAuthorizer(cfg Config, client *transport.Client) authorizer {
 	}
 }
 
-// A parameter is a name and a value of a session request.
 type parameter struct{ name, value string }
 
-// params returns the parameters of a session request, without its signature.
 func (s *SessionConfig) params(at time.Time, nonce uint32) []parameter {
 	p := []parameter{
 		{"application_id", strconv.FormatInt(s.ApplicationID, 10)},
@@ -162,7 +158,6 @@ func signature(h Hash, secret string, params []parameter) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// sessionForm is the body of POST /session.json.
 func (s *SessionConfig) sessionForm(at time.Time, nonce uint32) []byte {
 	params := s.params(at, nonce)
 	form := url.Values{"signature": {signature(s.Hash, s.AuthSecret.Reveal(), params)}}

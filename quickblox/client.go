@@ -21,8 +21,7 @@ const (
 	requestIDHeader = "X-Request-Id"
 )
 
-// Config makes a Client. Exactly one of APIKey, SessionToken and Session must be
-// set.
+// Config makes a Client. Exactly one of APIKey, SessionToken and Session must be set.
 type Config struct {
 	// APIKey is the key from the dashboard.
 	APIKey userapi.Secret
@@ -62,8 +61,7 @@ type Client struct {
 	// Users has QuickBlox's own calls.
 	Users *UsersService
 
-	vendor *provider.Vendor
-	// seesAll: these credentials are shown every user whole.
+	vendor  *provider.Vendor
 	seesAll bool
 }
 

@@ -42,7 +42,6 @@ func (e *APIError) body() *provider.ErrorBody {
 
 func (e *APIError) messages() []string { return e.body().Messages() }
 
-// says reports whether a message holds one of the vendor's fixed texts.
 func (e *APIError) says(text string) bool {
 	return slices.ContainsFunc(e.messages(), func(m string) bool { return strings.Contains(m, text) })
 }
@@ -63,8 +62,7 @@ func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
 // MarshalJSON is like Format.
 func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
 
-// decodeError reads any body that comes with a status that is no success. It never
-// fails and never hides the status.
+// decodeError reads any body of an error. It never fails and never hides the status.
 func decodeError(status int, header http.Header, body []byte) *APIError {
 	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
 	decoded, _ := provider.DecodeErrorBody(body, false)
@@ -87,7 +85,6 @@ const (
 // QuickBlox's issue trackers, Android SDK 559 and 581, iOS SDK 876.
 var leaked = [...]string{"cannot call create unless the parent is saved", "Failed to save the record"}
 
-// classify says what a reply means.
 func classify(r *transport.Reply) transport.Classification {
 	v := provider.Classify(r.Status)
 	if v.OK {
@@ -107,8 +104,7 @@ func classify(r *transport.Reply) transport.Classification {
 	return v
 }
 
-// prepare has a call for users signed and classified, and lets the session learn from
-// its replies.
+// prepare has a call for users signed and classified, and lets the session learn from its replies.
 func prepare(auth authorizer) func(*provider.Call) {
 	sign := auth.sign
 	understand := func(r *transport.Reply) transport.Classification {
@@ -123,8 +119,7 @@ func prepare(auth authorizer) func(*provider.Call) {
 	return func(call *provider.Call) { call.Sign, call.Classify = sign, understand }
 }
 
-// neutralField names the field of userapi.CreateUserRequest that a member of
-// QuickBlox's comes from.
+// The neutral fields that members come from.
 var neutralField = map[string]string{
 	"login":            "Username",
 	"email":            "Email",
@@ -137,7 +132,6 @@ var neutralField = map[string]string{
 	"custom_data":      "Attributes",
 }
 
-// explain adds what QuickBlox says to the error that the caller gets.
 func explain(e *userapi.Error, cause error, _ *provider.Call, mask provider.Mask) {
 	if vendor, ok := cause.(*APIError); ok {
 		vendor.body().Explain(e, mask, &codes, func(name string) string { return neutralField[name] })
@@ -154,8 +148,7 @@ var codes = provider.Codes{Texts: []provider.TextCode{
 	{Part: "can't be blank", Code: userapi.CodeRequired},
 }}
 
-// Text and the other leaf types of replies never fail to decode: what one cannot
-// read it keeps.
+// Text and the other leaf types of replies never fail to decode: what one cannot read it keeps.
 type (
 	// Text is a text that may come as a number: a string.
 	Text = lenient.Text

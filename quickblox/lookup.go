@@ -32,7 +32,6 @@ var (
 	byFacebookID = key{"facebook_id", "/users/by_facebook_id.json"}
 )
 
-// path returns the path that asks for a value.
 func (k key) path(value string) string {
 	if before, after, ok := strings.Cut(k.route, "{"+k.member+"}"); ok {
 		return before + url.PathEscape(value) + after
@@ -99,11 +98,10 @@ func (s *UsersService) get(ctx context.Context, k sentKey, check *provider.Check
 	return (*GetUserResponse)(resp), err
 }
 
-// Delete deletes a user for good, by DELETE /users/{id}.json, which takes an API key
-// or the user's own session. A user that does not exist, or no longer does because
-// the reply to an earlier attempt got lost, is an error that matches
-// userapi.ErrNotFound. After every other error the user may or may not exist. Source:
-// QuickBlox, "Delete User by ID".
+// Delete deletes a user for good, by DELETE /users/{id}.json, which takes an API key or the user's
+// own session. A user that does not exist, or no longer does because the reply to an earlier
+// attempt got lost, is an error that matches userapi.ErrNotFound. After every other error the user
+// may or may not exist. Source: QuickBlox, "Delete User by ID".
 func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	check := provider.NativeCheck(Name)
 	checkNumber(&check, byID, id)

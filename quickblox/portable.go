@@ -23,9 +23,8 @@ var (
 	_ userapi.Extension     = Extra{}
 )
 
-// Extra is what only QuickBlox knows of a new user, for
-// userapi.CreateUserRequest.Extensions. Its members are those of [NewUser]; nil
-// and "" are not sent.
+// Extra is what only QuickBlox knows of a new user, for userapi.CreateUserRequest.Extensions. Its
+// members are those of [NewUser]; nil and "" are not sent.
 type Extra struct {
 	BlobID     *int64
 	FacebookID string
@@ -68,8 +67,7 @@ func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 	return err
 }
 
-// mapRequest turns a neutral request into the user to create, and that into the body
-// that is sent.
+// mapRequest turns a neutral request into the user to create, and that into the body that is sent.
 func mapRequest(req *userapi.CreateUserRequest) (u *NewUser, body []byte, unmapped []string, err error) {
 	check := provider.NewCheck(Name, req)
 	u = &NewUser{

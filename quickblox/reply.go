@@ -11,8 +11,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// CreateUserResponse is the reply to POST /users.json, and to every look-up of one
-// user.
+// CreateUserResponse is the reply to POST /users.json, and to every look-up of one user.
 type CreateUserResponse struct {
 	User User `json:"user"`
 
@@ -31,9 +30,8 @@ func (r *CreateUserResponse) Raw() json.RawMessage { return r.meta.Raw() }
 // Warnings returns oddities of the reply that are not failures.
 func (r *CreateUserResponse) Warnings() []string { return r.meta.Warnings() }
 
-// UnmarshalJSON decodes a reply, tolerating members of another type than
-// documented: a number for a text and the like are converted, the others are left
-// unset.
+// UnmarshalJSON decodes a reply, tolerating members of another type than documented: a number for a
+// text and the like are converted, the others are left unset.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
 	return provider.Broken((*reply)(r).decode(data))
 }
@@ -115,8 +113,7 @@ type User struct {
 	TwitterDigitsID *Text   `json:"twitter_digits_id,omitempty"`
 }
 
-// Tags is a list of tags, which QuickBlox writes as a text separated by commas, or
-// as an array.
+// Tags is a list of tags, which QuickBlox writes as a text separated by commas, or as an array.
 type Tags []string
 
 // UnmarshalJSON reads either form, or null.

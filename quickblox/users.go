@@ -88,10 +88,8 @@ func (u *NewUser) sent(show func(userapi.Secret) string) sentRequest {
 	return sentRequest{sentUser{u, show(u.Password)}}
 }
 
-// encode writes what is sent. What cannot be written is noted in the check.
 func (u *NewUser) encode(c *provider.Check) []byte { return c.Encode(u.sent(userapi.Secret.Reveal)) }
 
-// check finds what QuickBlox would refuse for certain.
 func (u *NewUser) check(c *provider.Check) {
 	if !provider.Given(u.Login) && !provider.Given(u.Email) {
 		c.Required("Username", "login", "a login or an e-mail address must be set")
@@ -102,9 +100,8 @@ func (u *NewUser) check(c *provider.Check) {
 	}
 }
 
-// Create creates a user. A success is a reply of status 2xx with a user that has an id
-// and that shows no other login, e-mail address or external id than was sent; everything
-// else is an error.
+// Create creates a user. A success is a reply of status 2xx with a user that has an id and that
+// shows no other login, e-mail address or external id than was sent; everything else is an error.
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	req.User.check(&check)
@@ -119,7 +116,6 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 
 const createPath = "/users.json"
 
-// createCall returns the call that creates a user from a body.
 func createCall(body []byte) *provider.Call {
 	return provider.NewCreate(createPath, createPath, "application/json", body)
 }

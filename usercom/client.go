@@ -42,7 +42,6 @@ func (v Version) accept() string {
 	return "application/json"
 }
 
-// userID is what the version calls user_id.
 func (v Version) userID() string {
 	if v == V2 {
 		return "custom_id"
@@ -70,8 +69,7 @@ func (e Encoding) contentType() string {
 
 // Config makes a Client. APIKey must be set, and App or HTTP.BaseURL.
 type Config struct {
-	// App is the application: its subdomain ("acme"), its host ("acme.user.com"), or
-	// a URL.
+	// App is the application: its subdomain ("acme"), its host ("acme.user.com"), or a URL.
 	App string
 	// APIKey is the application's key. White space around it is ignored.
 	APIKey userapi.Secret
@@ -110,7 +108,6 @@ type Client struct {
 	core *core
 }
 
-// core is what the client's services share.
 type core struct {
 	*provider.Vendor
 	version  Version
@@ -176,7 +173,6 @@ func (c Config) check() (base string, faults []userapi.FieldError) {
 	return withAPIPath(cmp.Or(c.HTTP.BaseURL, app, appURL("app"))), check.Faults()
 }
 
-// hostName has the characters of a host's name.
 var hostName = func() *regexp.Regexp {
 	const label = `[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?`
 	return regexp.MustCompile(`^` + label + `(\.` + label + `)*$`)

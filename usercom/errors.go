@@ -24,13 +24,11 @@ type APIError struct {
 	Detail string `json:"detail"`
 	// Code is "" unless the body has one.
 	Code string `json:"code"`
-	// Errors holds the messages by field, of {"errors": {field: […]}} and of
-	// {field: […]}.
+	// Errors holds the messages by field, of {"errors": {field: […]}} and of {field: […]}.
 	Errors map[string][]string `json:"errors"`
 	// NonFieldErrors holds the messages of no field.
 	NonFieldErrors []string `json:"non_field_errors"`
-	// Header and Body are the reply's; the body, which may be a page of HTML, is cut
-	// at 64 KiB.
+	// Header and Body are the reply's; the body, which may be a page of HTML, is cut at 64 KiB.
 	Header http.Header `json:"-"`
 	Body   []byte      `json:"-"`
 }
@@ -51,8 +49,7 @@ func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
 // MarshalJSON is like Format.
 func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
 
-// decodeError reads any body that comes with a status that is no success. It never
-// fails and never hides the status.
+// decodeError reads any body of an error. It never fails and never hides the status.
 func decodeError(status int, header http.Header, body []byte) *APIError {
 	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
 	decoded, ok := provider.DecodeErrorBody(body, true)
@@ -77,7 +74,6 @@ func isTaken(message string) bool {
 	return slices.ContainsFunc(takenTexts[:], func(text string) bool { return strings.Contains(message, text) })
 }
 
-// classify says what a reply to a create means.
 func classify(r *transport.Reply) transport.Classification {
 	v := provider.Classify(r.Status)
 	if v.OK {
@@ -98,8 +94,7 @@ func classify(r *transport.Reply) transport.Classification {
 	return v
 }
 
-// classifyAttributes is classify for a request that sets attributes, of which none is
-// unique.
+// classifyAttributes is classify for a request that sets attributes, of which none is unique.
 func classifyAttributes(r *transport.Reply) transport.Classification {
 	c := classify(r)
 	if c.Kind == userapi.KindConflict && r.Status != http.StatusConflict {
@@ -108,8 +103,7 @@ func classifyAttributes(r *transport.Reply) transport.Classification {
 	return c
 }
 
-// neutralField names the field of userapi.CreateUserRequest that a member of
-// User.com's comes from.
+// The neutral fields that members come from.
 var neutralField = map[string]string{
 	"email":        "Email",
 	"user_id":      "ExternalID",
@@ -121,7 +115,6 @@ var neutralField = map[string]string{
 	"tags":         "Tags",
 }
 
-// explain adds what User.com says to the error that the caller gets.
 func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.Mask) {
 	vendor, ok := cause.(*APIError)
 	if !ok {
@@ -144,8 +137,7 @@ var codes = provider.Codes{Texts: []provider.TextCode{
 	{Part: "may not be", Code: userapi.CodeRequired},
 }}
 
-// Text and the other leaf types of replies never fail to decode: what one cannot
-// read it keeps.
+// Text and the other leaf types of replies never fail to decode: what one cannot read it keeps.
 type (
 	// Text is a text that may come as a number: a string.
 	Text = lenient.Text

@@ -22,11 +22,10 @@ type GetUserResponse = CreateUserResponse
 
 var errPart = errors.New("usercom: the reply holds only a part of the users")
 
-// Get reads the user with the given id, by GET /users/{id}/. A user that does not
-// exist is an error that matches userapi.ErrNotFound. The Outcome of an error speaks
-// of the user: OutcomeRejected means that it does not exist, OutcomeUnknown that the
-// call could not tell. Passing failures are tried again. Source: User.com, "Find user
-// by ID".
+// Get reads the user with the given id, by GET /users/{id}/. A user that does not exist is an error
+// that matches userapi.ErrNotFound. The Outcome of an error speaks of the user: OutcomeRejected
+// means that it does not exist, OutcomeUnknown that the call could not tell. Passing failures are
+// tried again. Source: User.com, "Find user by ID".
 func (s *UsersService) Get(ctx context.Context, id int64) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	checkID(&check, id)
@@ -37,7 +36,6 @@ func (s *UsersService) Get(ctx context.Context, id int64) (*GetUserResponse, err
 	return (*GetUserResponse)(resp), err
 }
 
-// get is Get with an id that has been checked.
 func (c *core) get(ctx context.Context, id int64) (*reply, error) {
 	return provider.Read(ctx, c.Vendor, userCall(provider.OpLookup, http.MethodGet, id), c.newReply(), func(r *reply, _ *transport.Result) error {
 		if r.ID != id {
@@ -47,7 +45,6 @@ func (c *core) get(ctx context.Context, id int64) (*reply, error) {
 	})
 }
 
-// userCall returns a call for the user with an id.
 func userCall(op, method string, id int64) *provider.Call {
 	user := strconv.FormatInt(id, 10)
 	call := provider.NewLookup(op, method, "/users/{id}/", "/users/"+user+"/", "")
@@ -55,17 +52,15 @@ func userCall(op, method string, id int64) *provider.Call {
 	return call
 }
 
-// searchCall returns a call that looks for users by a text.
 func searchCall(route, path, text string) *provider.Call {
 	return provider.NewLookup(provider.OpLookup, http.MethodGet, route, path, text)
 }
 
 // GetByUserID reads the user with the given user_id, custom_id in V2, by GET
-// /users-by-id/{user_id}/, and is otherwise as Get. A path cannot carry every
-// user_id: one with a slash, a backslash, a percent sign or a control character, and
-// ".", ".." and "search", is looked for by GET /users-by-id/search/?user_id= in V1,
-// and refused in V2, for which no such call is documented. Source: User.com, "Find
-// user by custom ID".
+// /users-by-id/{user_id}/, and is otherwise as Get. A path cannot carry every user_id: one with a
+// slash, a backslash, a percent sign or a control character, and ".", ".." and "search", is looked
+// for by GET /users-by-id/search/?user_id= in V1, and refused in V2, for which no such call is
+// documented. Source: User.com, "Find user by custom ID".
 func (s *UsersService) GetByUserID(ctx context.Context, userID string) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	name := s.core.version.userID()
@@ -91,10 +86,8 @@ func inPath(userID string) bool {
 	return !strings.ContainsFunc(userID, func(r rune) bool { return strings.ContainsRune(`/\%`, r) || unicode.IsControl(r) })
 }
 
-// canFind reports whether there is a call that finds a user by this user_id.
 func (s *UsersService) canFind(userID string) bool { return s.core.version == V1 || inPath(userID) }
 
-// byUserID returns the call that finds the user with a user_id that has been checked.
 func byUserID(userID string) *provider.Call {
 	if !inPath(userID) {
 		return searchCall("/users-by-id/search/", "/users-by-id/search/?user_id="+url.QueryEscape(userID), userID)
@@ -147,7 +140,6 @@ func (c *core) findByEmail(ctx context.Context, email string) (found []*GetUserR
 	return found, in, nil
 }
 
-// A usersReply is the reply to a search.
 type usersReply struct {
 	version Version
 	users   []User
@@ -202,11 +194,10 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 	return users, nil
 }
 
-// Delete deletes the user with the given id for good, by DELETE /users/{id}/. A user
-// that does not exist is an error that matches userapi.ErrNotFound, also where an
-// earlier attempt of the same call has deleted it and its reply was lost: passing
-// failures are tried again. The Outcome of an error is as for Get. Source: User.com,
-// "Delete user".
+// Delete deletes the user with the given id for good, by DELETE /users/{id}/. A user that does not
+// exist is an error that matches userapi.ErrNotFound, also where an earlier attempt of the same
+// call has deleted it and its reply was lost: passing failures are tried again. The Outcome of an
+// error is as for Get. Source: User.com, "Delete user".
 func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	check := provider.NativeCheck(Name)
 	checkID(&check, id)

@@ -22,9 +22,8 @@ var (
 	_ userapi.Extension     = Extra{}
 )
 
-// Extra is what only User.com knows of a new user, for
-// userapi.CreateUserRequest.Extensions. Its members are those of
-// [CreateUserRequest]; nil and "" are not sent.
+// Extra is what only User.com knows of a new user, for userapi.CreateUserRequest.Extensions. Its
+// members are those of [CreateUserRequest]; nil and "" are not sent.
 type Extra struct {
 	Gender        Gender
 	Status        Status
@@ -98,7 +97,6 @@ func (c *Client) FinishUser(ctx context.Context, req userapi.CreateUserRequest, 
 	return c.finish(ctx, mapped{attributes: attributes, unmapped: u.Unmapped}, &req, u)
 }
 
-// finish carries out the second step of a create.
 func (c *Client) finish(ctx context.Context, m mapped, req *userapi.CreateUserRequest, u *userapi.User) error {
 	if m.attributes == nil {
 		return nil
@@ -111,10 +109,9 @@ func (c *Client) finish(ctx context.Context, m mapped, req *userapi.CreateUserRe
 	return provider.Portable(err, req, m.unmapped)
 }
 
-// PlanUser says what CreateUser would send, as userapi.Planner describes it. Nothing
-// in it is secret. With [Form] the Body of the create is the form's members as one JSON
-// object; a list in it is sent as one pair for each of its texts. Attributes are set by
-// a second request, in Next.
+// PlanUser says what CreateUser would send, as userapi.Planner describes it. Nothing in it is
+// secret. With [Form] the Body of the create is the form's members as one JSON object; a list in it
+// is sent as one pair for each of its texts. Attributes are set by a second request, in Next.
 func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	m, err := c.mapRequest(&req)
 	if err != nil {
@@ -129,7 +126,6 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	return plan, nil
 }
 
-// A mapped request is what a neutral one becomes.
 type mapped struct {
 	native     *CreateUserRequest
 	object     []byte // native as JSON
@@ -138,7 +134,6 @@ type mapped struct {
 	unmapped   []string
 }
 
-// mapRequest turns a neutral request into the vendor's.
 func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 	check := provider.NewCheck(Name, req)
 	r := &CreateUserRequest{

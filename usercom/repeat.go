@@ -63,12 +63,11 @@ func (r *UpdateOrCreateResponse) decode(data []byte) error {
 	return nil
 }
 
-// UpdateOrCreate creates a user, or updates the one that has its UserID, which is
-// required: without it each call might make a user. A success is a reply of status
-// 2xx that has the user's id and says whether it was created; everything else is an
-// error. Like a create it is sent again only after a failure to connect and after
-// 429. Repeating it makes no second user, but sets the members that are sent once
-// more. Source: User.com, "Update or create user".
+// UpdateOrCreate creates a user, or updates the one that has its UserID, which is required: without
+// it each call might make a user. A success is a reply of status 2xx that has the user's id and
+// says whether it was created; everything else is an error. Like a create it is sent again only
+// after a failure to connect and after 429. Repeating it makes no second user, but sets the members
+// that are sent once more. Source: User.com, "Update or create user".
 func (s *UsersService) UpdateOrCreate(ctx context.Context, req CreateUserRequest) (*UpdateOrCreateResponse, error) {
 	check := provider.NativeCheck(Name)
 	s.core.requireUserID(&check, req.UserID)

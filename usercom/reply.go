@@ -22,7 +22,6 @@ type CreateUserResponse struct {
 	version Version
 }
 
-// newReply returns what a reply about a user is received into.
 func (c *core) newReply() *reply { return &reply{version: c.version} }
 
 // StatusCode returns the reply's HTTP status; 0 for a value that no call returned.
@@ -40,9 +39,8 @@ func (r *CreateUserResponse) Warnings() []string { return r.meta.Warnings() }
 // UnmarshalJSON decodes a reply as a User is decoded.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error { return r.User.UnmarshalJSON(data) }
 
-// User is a user at User.com, with V1's names of its members. Only ID is always
-// there: the rest is null or missing when unset. Sources: User.com, "Create user",
-// response, and "User model".
+// User is a user at User.com, with V1's names of its members. Only ID is always there: the rest is
+// null or missing when unset. Sources: User.com, "Create user", response, and "User model".
 type User struct {
 	ID int64 `json:"id"`
 	// Key is the user's key in the browser: user_key in V2.
@@ -141,9 +139,8 @@ func (u *User) UnmarshalJSON(data []byte) error { return provider.Broken(u.decod
 // path leads to what a reply claims of a user.
 var path = wire.Path{Names: []string{"id", "user_id", "custom_id", "email"}}
 
-// decode reads a reply of a version, or says why it is not what a success looks like. Of a
-// broken reply it reads the id. In V2 a member called error or errors beside an id is a
-// custom attribute.
+// decode reads a reply of a version, or says why it is not what a success looks like. Of a broken
+// reply it reads the id. In V2 a member called error or errors beside an id is a custom attribute.
 func (u *User) decode(data []byte, v Version) error {
 	type members User
 	var in struct {
@@ -197,7 +194,6 @@ var errOlder = errors.New("usercom: the reply holds a user that was there before
 // clocks of User.com's edge and of its application are two.
 const ageSlack = time.Minute
 
-// older reports whether the user was there before the reply's request was sent.
 func (u *User) older(r *transport.Reply) bool {
 	sent := r.Sent
 	if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {

@@ -66,9 +66,8 @@ func (b *ErrorBody) Explain(e *userapi.Error, mask Mask, codes *Codes, neutral f
 	e.Message = mask.Text(strings.Join(general.Messages(), "; "))
 }
 
-// maxMembers is how many members and elements of an error's body are looked at, beside
-// those at its top: a body of a megabyte may have a hundred thousand. No vendor's has a
-// hundred.
+// maxMembers is how many members and elements of an error's body are looked at, beside those at its
+// top: a body of a megabyte may have a hundred thousand. No vendor's has a hundred.
 const maxMembers = 1000
 
 // A Budget bounds the work that an error's body can cause, in members and elements of
@@ -93,11 +92,10 @@ func (b *Budget) Each(data []byte, visit func(name string, value json.RawMessage
 	})
 }
 
-// DecodeErrorBody reads {"errors": …} with an object, an array or a text in it,
-// {"error": …}, {"detail": …}, and {"code": …, "message": …}. It never fails; ok
-// is false where the body is not a JSON object. plain says that members which are
-// none of these are fields too, as Django writes them. Of a body with thousands of
-// members it reads the first.
+// DecodeErrorBody reads {"errors": …} with an object, an array or a text in it, {"error": …},
+// {"detail": …}, and {"code": …, "message": …}. It never fails; ok is false where the body is not a
+// JSON object. plain says that members which are none of these are fields too, as Django writes
+// them. Of a body with thousands of members it reads the first.
 func DecodeErrorBody(body []byte, plain bool) (b ErrorBody, ok bool) {
 	if !json.Valid(body) || !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
 		return b, false
@@ -216,9 +214,8 @@ func Encode(v any) ([]byte, []userapi.FieldError) {
 	return nil, []userapi.FieldError{fault}
 }
 
-// Encode encodes what is to be sent, and notes why it cannot be. A text that is not
-// UTF-8 is noted only where no other is yet: the neutral fields are checked first,
-// and by their own names.
+// Encode encodes what is to be sent, and notes why it cannot be. A text that is not UTF-8 is noted
+// only where no other is yet: the neutral fields are checked first, and by their own names.
 func (c *Check) Encode(v any) []byte {
 	body, faults := Encode(v)
 	known := slices.ContainsFunc(c.faults, func(f userapi.FieldError) bool { return f.Message == mustBeUTF8 })

@@ -7,8 +7,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Check gathers the faults of a neutral request and the fields that a vendor
-// cannot store.
+// A Check gathers the faults of a neutral request and the fields that a vendor cannot store.
 type Check struct {
 	provider string
 	strict   bool
@@ -47,8 +46,7 @@ func NewCheck(provider string, req *userapi.CreateUserRequest) Check {
 	return c
 }
 
-// Invalid notes a fault and what is expected instead. expected must hold no value
-// of the request.
+// Invalid notes a fault and what is expected instead. expected must hold no value of the request.
 func (c *Check) Invalid(field, vendorField, expected string) {
 	c.faults = append(c.faults, userapi.FieldError{Field: field, VendorField: vendorField, Code: userapi.CodeInvalid, Message: expected})
 }

@@ -12,9 +12,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Vendor is what the exchange knows of one client: how its calls are signed and
-// classified, and what its errors say. It is safe for concurrent use if its functions
-// are.
+// A Vendor is what the exchange knows of one client: how its calls are signed and classified, and
+// what its errors say. It is safe for concurrent use if its functions are.
 type Vendor struct {
 	Name string
 	HTTP *transport.Client

@@ -135,8 +135,7 @@ func (m Mask) Text(s string) string {
 	return shorten(s, maxMessage)
 }
 
-// Code masks a vendor's code, name or id, and returns "" for what is not shaped
-// like one.
+// Code masks a vendor's code, name or id, and returns "" for what is not shaped like one.
 func (m Mask) Code(s string) string {
 	if len(s) > maxCode {
 		return ""

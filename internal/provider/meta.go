@@ -7,9 +7,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// Meta is what a reply says beside its members. It stands behind a pointer, so that
-// printing the reply does not show the raw bytes. The zero value is of a reply that no
-// call returned.
+// Meta is what a reply says beside its members. It stands behind a pointer, so that printing the
+// reply does not show the raw bytes. The zero value is of a reply that no call returned.
 type Meta struct{ *meta }
 
 type meta struct {

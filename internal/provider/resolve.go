@@ -39,8 +39,7 @@ type Match int
 const (
 	Different Match = iota
 	Same
-	// Unsure: the user's key is not shown, or differs in what the vendor may have
-	// changed.
+	// Unsure: the user's key is not shown, or differs in what the vendor may have changed.
 	Unsure
 )
 

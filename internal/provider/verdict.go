@@ -1,6 +1,5 @@
-// Package provider is what the four vendors' adapters share: checking a request
-// before it is sent, the meaning of HTTP statuses, and the making of errors that
-// hold no secret.
+// Package provider is what the four vendors' adapters share: checking a request before it is sent,
+// the meaning of HTTP statuses, and the making of errors that hold no secret.
 package provider
 
 import (
@@ -10,8 +9,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// Classify says what a status means, at every vendor alike. A vendor's own rules
-// come on top.
+// Classify says what a status means, at every vendor alike. A vendor's own rules come on top.
 func Classify(status int) transport.Classification {
 	c := transport.Classification{Kind: userapi.KindProtocol, Outcome: userapi.OutcomeRejected}
 	switch status {
