@@ -89,7 +89,7 @@ const (
 	PhpassSHA512              EncryptionScheme = "phpass-sha512"
 )
 
-// A DeviceType is the kind of device that an EventInfo tells of.
+// A DeviceType is the kind of device that an EventInfo names.
 type DeviceType string
 
 // The types.

@@ -47,10 +47,7 @@ func (s *UsersService) GetByLoginID(ctx context.Context, loginID string, types .
 }
 
 func (s *UsersService) get(ctx context.Context, call *provider.Call, check *provider.Check) (*GetUserResponse, error) {
-	if _, err := check.Done(provider.OpLookup); err != nil {
-		return nil, err
-	}
-	resp, err := provider.Read(ctx, s.core.Vendor, call, new(reply), found(call))
+	resp, err := provider.Read(ctx, s.core.Vendor, call.Checked(check), new(reply), found(call))
 	return (*GetUserResponse)(resp), err
 }
 
@@ -78,13 +75,10 @@ func (s *UsersService) remove(ctx context.Context, id, query string) error {
 	check := s.core.check()
 	// What is not a UUID could change the path, and with it what is deleted.
 	call := byID(check.UUID("", "userId", id))
-	if _, err := check.Done(provider.OpDelete); err != nil {
-		return err
-	}
 	call.Operation, call.Method = provider.OpDelete, http.MethodDelete
 	call.Path += query
 	call.Route += query
-	return provider.Do(ctx, s.core.Vendor, call)
+	return provider.Do(ctx, s.core.Vendor, call.Checked(&check))
 }
 
 // byID returns the call that reads the user with an id. It names no tenant: the key sees

@@ -17,7 +17,7 @@ import (
 // "Users API", "Create a User", response.
 type CreateUserResponse struct {
 	// EmailVerificationID and EmailVerificationOneTimeCode verify the e-mail address
-	// for whoever has them. VerificationIDs supersedes them since 1.59.
+	// for anyone who has them. VerificationIDs supersedes them since 1.59.
 	EmailVerificationID          userapi.Secret `json:"emailVerificationId,omitempty"`
 	EmailVerificationOneTimeCode userapi.Secret `json:"emailVerificationOneTimeCode,omitempty"`
 	// RegistrationVerificationIDs and RegistrationVerificationOneTimeCodes are by application.

@@ -122,7 +122,7 @@ type NewUser struct {
 	VerifiedInstant Instant `json:"verifiedInstant,omitzero"`
 }
 
-// NewMembership puts a new user into a group. The server drops one without GroupID in silence.
+// NewMembership puts a new user into a group. The server drops one without GroupID and reports nothing.
 type NewMembership struct {
 	Data    Data    `json:"data,omitempty"`
 	GroupID *string `json:"groupId,omitempty"`

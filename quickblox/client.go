@@ -61,8 +61,7 @@ type Client struct {
 	// Users has QuickBlox's own calls.
 	Users *UsersService
 
-	vendor  *provider.Vendor
-	seesAll bool
+	vendor *provider.Vendor
 }
 
 // New makes a client, or returns a *userapi.Error of KindInvalid that names every

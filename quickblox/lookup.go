@@ -91,10 +91,8 @@ func (s *UsersService) getByText(ctx context.Context, k key, value string) (*Get
 }
 
 func (s *UsersService) get(ctx context.Context, k sentKey, check *provider.Check) (*GetUserResponse, error) {
-	if _, err := check.Done(provider.OpLookup); err != nil {
-		return nil, err
-	}
-	resp, err := provider.Read(ctx, s.vendor, keyCall(provider.OpLookup, http.MethodGet, k.key, k.value), new(reply), k.found)
+	call := keyCall(provider.OpLookup, http.MethodGet, k.key, k.value).Checked(check)
+	resp, err := provider.Read(ctx, s.vendor, call, new(reply), k.found)
 	return (*GetUserResponse)(resp), err
 }
 
@@ -105,10 +103,7 @@ func (s *UsersService) get(ctx context.Context, k sentKey, check *provider.Check
 func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	check := provider.NativeCheck(Name)
 	checkNumber(&check, byID, id)
-	if _, err := check.Done(provider.OpDelete); err != nil {
-		return err
-	}
-	return provider.Do(ctx, s.vendor, keyCall(provider.OpDelete, http.MethodDelete, byID, strconv.FormatInt(id, 10)))
+	return provider.Do(ctx, s.vendor, keyCall(provider.OpDelete, http.MethodDelete, byID, strconv.FormatInt(id, 10)).Checked(&check))
 }
 
 // saysAbsent reports whether a 404 is QuickBlox's own: {"code":…,"message":…}, a list

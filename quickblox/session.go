@@ -122,7 +122,7 @@ func (s *sessions) leave(f *fetch) {
 	if f.waiters--; f.waiters == 0 {
 		f.cancel()
 		if s.fetch == f {
-			s.fetch = nil // whoever comes next begins anew
+			s.fetch = nil // the next call begins another
 		}
 	}
 }

@@ -107,10 +107,7 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	req.User.check(&check)
 	check.Secret("Password", "password", req.User.Password)
 	body := req.User.encode(&check)
-	if _, err := check.Done(provider.OpCreate); err != nil {
-		return nil, err
-	}
-	resp, err := provider.Create(ctx, s.vendor, createCall(body), new(reply), req.User.accept)
+	resp, err := provider.Create(ctx, s.vendor, createCall(body).Checked(&check), new(reply), req.User.accept)
 	return (*CreateUserResponse)(resp), err
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // GetUserResponse is a user that was read. It is the type of the reply to a create,
-// so that userapi.As finds *CreateUserResponse in a user however it was come by.
+// so that userapi.As finds *CreateUserResponse in a user however it was obtained.
 type GetUserResponse = CreateUserResponse
 
 var errPart = errors.New("usercom: the reply holds only a part of the users")
@@ -68,10 +68,7 @@ func (s *UsersService) GetByUserID(ctx context.Context, userID string) (*GetUser
 	if !s.canFind(userID) {
 		check.Invalid("ExternalID", name, "must hold no slash, backslash, percent sign or control character, nor be one of ., .. and search: a path cannot carry it")
 	}
-	if _, err := check.Done(provider.OpLookup); err != nil {
-		return nil, err
-	}
-	resp, err := provider.Read(ctx, s.core.Vendor, byUserID(userID), s.core.newReply(), hasUserID(userID))
+	resp, err := provider.Read(ctx, s.core.Vendor, byUserID(userID).Checked(&check), s.core.newReply(), hasUserID(userID))
 	return (*GetUserResponse)(resp), err
 }
 
@@ -201,10 +198,7 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	check := provider.NativeCheck(Name)
 	checkID(&check, id)
-	if _, err := check.Done(provider.OpDelete); err != nil {
-		return err
-	}
-	return provider.Do(ctx, s.core.Vendor, userCall(provider.OpDelete, http.MethodDelete, id))
+	return provider.Do(ctx, s.core.Vendor, userCall(provider.OpDelete, http.MethodDelete, id).Checked(&check))
 }
 
 // saysAbsent reports whether a 404 is User.com's own: its framework's {"detail":…}, or

@@ -72,11 +72,8 @@ func (s *UsersService) UpdateOrCreate(ctx context.Context, req CreateUserRequest
 	check := provider.NativeCheck(Name)
 	s.core.requireUserID(&check, req.UserID)
 	req.check(&check, "GivenName")
-	body := req.encode(s.core.version, &check)
-	if _, err := check.Done(provider.OpCreate); err != nil {
-		return nil, err
-	}
-	resp, err := s.core.updateOrCreate(ctx, s.core.createCall(updatePath, body), nil)
+	call := s.core.createCall(updatePath, req.encode(s.core.version, &check)).Checked(&check)
+	resp, err := s.core.updateOrCreate(ctx, call, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -128,7 +128,7 @@ type Attribute struct {
 	// Value is a text, number, boolean, list, object or null, as it came.
 	Value       json.RawMessage `json:"value,omitempty"`
 	Description string          `json:"description,omitempty"`
-	// ValueType is the number of the type, where it is told.
+	// ValueType is the number of the type, where the reply says it.
 	ValueType *Number `json:"value_type,omitempty"`
 }
 

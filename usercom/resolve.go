@@ -11,7 +11,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// errNoCallFinds: whoever has such a user_id cannot be asked for.
+// errNoCallFinds: a user with such a user_id cannot be asked for.
 var errNoCallFinds = errors.New("usercom: V2 has no call that finds a user by an ExternalID like the request's")
 
 // ResolveUser looks for the user that a create of req made, as userapi.Resolver describes it: by

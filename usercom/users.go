@@ -145,10 +145,7 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	check := provider.NativeCheck(Name)
 	req.check(&check, "GivenName")
 	body := req.encode(s.core.version, &check)
-	if _, err := check.Done(provider.OpCreate); err != nil {
-		return nil, err
-	}
-	resp, err := provider.Create(ctx, s.core.Vendor, s.core.createCall(createPath, body), s.core.newReply(), s.core.accept(&req))
+	resp, err := provider.Create(ctx, s.core.Vendor, s.core.createCall(createPath, body).Checked(&check), s.core.newReply(), s.core.accept(&req))
 	return (*CreateUserResponse)(resp), err
 }
 
@@ -198,7 +195,7 @@ func (c *core) taken(res *transport.Result, user *userapi.User, cause error) *us
 	e := provider.NewError(Name, provider.OpCreate, res, provider.Mask{})
 	e.Kind, e.Outcome, e.Err = userapi.KindConflict, userapi.OutcomeRejected, cause
 	e.FieldErrors = []userapi.FieldError{{
-		Field: "ExternalID", VendorField: c.version.userID(), Code: "taken",
+		Field: "ExternalID", VendorField: c.version.userID(), Code: userapi.CodeTaken,
 		Message: "belongs to a user that was there before the call",
 	}}
 	user.Proof = userapi.ProofKey

@@ -52,6 +52,13 @@ type Call struct {
 	// Finish completes a result before anything looks at it, and returns oddities that
 	// are not failures; nil for nothing to do.
 	Finish func(*transport.Result) (warnings []string)
+	faults []userapi.FieldError
+}
+
+// Checked has a call refused, before anything is sent, where a check has found faults.
+func (c *Call) Checked(check *Check) *Call {
+	c.faults = check.faults
+	return c
 }
 
 // NewCreate returns the call that creates a user from a body.
@@ -167,6 +174,9 @@ func (v *Vendor) malformed(call *Call, res *transport.Result, cause error, user 
 
 // do sends a call and returns its success.
 func (v *Vendor) do(ctx context.Context, call *Call) (*transport.Result, error) {
+	if len(call.faults) > 0 {
+		return nil, Invalid(v.Name, call.Operation, call.faults)
+	}
 	v.Prepare(call)
 	if call.Repeatable {
 		call.Classify = v.repeatable(call.Classify)

@@ -104,7 +104,7 @@ func (c *Candidate) age(since time.Time) Match {
 	}
 	switch created := c.User.CreatedAt; {
 	case created.Unix() <= 0, c.Undated, created.After(c.read.Add(c.aheadMax + ageSlack)):
-		return Unsure // it is not told, or cannot be
+		return Unsure // the reply does not say, or cannot be believed
 	case !created.Before(since.Add(c.aheadMax - sureAge)):
 		return Same
 	case created.Before(since.Add(c.aheadMin - ageSlack)):
