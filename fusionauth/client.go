@@ -18,14 +18,12 @@ type Config struct {
 	// APIKey is the key from FusionAuth's settings. It needs the right to POST to
 	// /api/user, to GET from it for look-ups and to DELETE from it for deletes.
 	APIKey userapi.Secret
-	// TenantID is the UUID of the tenant that users are created in, unless a request
-	// names another. "" is for servers with one tenant and for keys that are bound to
-	// one.
+	// TenantID is the UUID of the tenant that users are created in, unless a request names another.
+	// "" is for servers with one tenant and for keys that are bound to one.
 	TenantID string
-	// PhoneLogin stores the neutral request's Phone as user.phoneNumber, which is
-	// unique and which the user can log in with, and not as user.mobilePhone, which
-	// is a mere attribute. It needs FusionAuth 1.59 or later: older servers refuse
-	// the member.
+	// PhoneLogin stores the neutral request's Phone as user.phoneNumber, which is unique and which
+	// the user can log in with, and not as user.mobilePhone, which is a mere attribute. It needs
+	// FusionAuth 1.59 or later: older servers refuse the member.
 	PhoneLogin bool
 	// HTTP says how to talk. Its BaseURL, such as "https://auth.example.com", has no
 	// default. A reply waits for the server's transactional webhooks: where there
@@ -38,7 +36,7 @@ func (c Config) shown() provider.Shown {
 	if c.APIKey != "" {
 		credential = "api key"
 	}
-	return provider.Shown{Type: "fusionauth.Config", Attrs: []slog.Attr{slog.String("credential", credential)}}
+	return provider.NewShown("fusionauth.Config", "credential", credential)
 }
 
 // Format shows whether a credential is set, and nothing else.
@@ -50,8 +48,7 @@ func (c Config) LogValue() slog.Value { return c.shown().LogValue() }
 // MarshalJSON is like Format.
 func (c Config) MarshalJSON() ([]byte, error) { return c.shown().MarshalJSON() }
 
-// A Client creates users at one FusionAuth server. It is safe for concurrent use;
-// make it with New.
+// A Client creates users at one FusionAuth server. It is safe for concurrent use; make it with New.
 type Client struct {
 	// Users has FusionAuth's own calls.
 	Users *UsersService
@@ -59,7 +56,6 @@ type Client struct {
 	core *core
 }
 
-// core is what the client's services share.
 type core struct {
 	*provider.Vendor
 	tenantID   string
@@ -68,7 +64,6 @@ type core struct {
 	tenantFault []userapi.FieldError
 }
 
-// tenantHeader scopes a call to one tenant.
 const tenantHeader = "X-FusionAuth-TenantId"
 
 // New makes a client, or returns a *userapi.Error of KindInvalid that names every
@@ -84,18 +79,20 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	apiKey := []string{cfg.APIKey.Reveal()} // shared by all requests, none of which changes it
+	sign := func(r *http.Request, _ []byte) error {
+		// The key stands as it is, without a scheme. Source: FusionAuth, "API Authentication".
+		r.Header["Authorization"] = apiKey
+		return nil
+	}
 	return newClient(&core{tenantID: tenantID, phoneLogin: cfg.PhoneLogin, Vendor: &provider.Vendor{
 		Name: Name, HTTP: client, CredentialHeader: "Authorization", Absent: saysAbsent, Explain: explain,
 		Prepare: func(call *provider.Call) {
-			call.Classify = classify
-			call.Sign = func(r *http.Request, _ []byte) error {
-				// The key stands as it is, without a scheme. Source: FusionAuth, "API
-				// Authentication".
-				r.Header["Authorization"] = apiKey
-				if call.Tenant != "" {
+			call.Classify, call.Sign = classify, sign
+			if call.Tenant != "" {
+				call.Sign = func(r *http.Request, body []byte) error {
 					r.Header.Set(tenantHeader, call.Tenant)
+					return sign(r, body)
 				}
-				return nil
 			}
 		},
 	}}), nil
@@ -109,16 +106,12 @@ func newClient(c *core) *Client { return &Client{Users: &UsersService{core: c}, 
 // or phone number, and for creates: a call by a user's id needs no tenant.
 func (c *Client) WithTenant(id string) *Client {
 	other := *c.core
-	other.tenantID, other.tenantFault = "", nil
-	if id != "" {
-		var check provider.Check
-		other.tenantID = check.UUID("", "WithTenant", id)
-		other.tenantFault = check.Faults()
-	}
+	var check provider.Check
+	other.tenantID = check.UUIDIfSet("WithTenant", id)
+	other.tenantFault = check.Faults()
 	return newClient(&other)
 }
 
-// check begins the check of a vendor's own call.
 func (c *core) check() provider.Check {
 	check := provider.NativeCheck(Name)
 	check.Add(c.tenantFault...)
@@ -127,13 +120,9 @@ func (c *core) check() provider.Check {
 
 func (c Config) check() (tenantID string, faults []userapi.FieldError) {
 	var check provider.Check
-	if c.APIKey == "" {
-		check.Required("", "Config.APIKey", "must be set")
-	}
+	check.MustBeSet("", "Config.APIKey", c.APIKey != "")
 	check.Credential("Config.APIKey", c.APIKey)
-	if c.TenantID != "" {
-		tenantID = check.UUID("", "Config.TenantID", c.TenantID)
-	}
+	tenantID = check.UUIDIfSet("Config.TenantID", c.TenantID)
 	return tenantID, check.Faults()
 }
 

@@ -90,7 +90,7 @@ const (
 	PhpassSHA512              EncryptionScheme = "phpass-sha512"
 )
 
-// A DeviceType is the kind of device that an EventInfo tells of.
+// A DeviceType is the kind of device that an EventInfo names.
 type DeviceType string
 
 // The types.
@@ -116,8 +116,7 @@ const (
 	IdentityUsername    IdentityType = "username"
 )
 
-// UnmarshalJSON reads the name, or {"name": …} as FusionAuth's API description has
-// it.
+// UnmarshalJSON reads the name, or {"name": …} as FusionAuth's API description has it.
 func (t *IdentityType) UnmarshalJSON(data []byte) error {
 	var named struct{ Name lenient.Text }
 	if json.Unmarshal(data, &named) == nil && named.Name != "" {

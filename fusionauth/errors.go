@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -16,9 +16,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
-// An APIError is an error as FusionAuth sent it. Its fields hold the vendor's own
-// text, which may repeat what was sent; its printed forms do not show them.
-// Source: FusionAuth, "API Errors".
+// An APIError is an error as FusionAuth sent it. Its fields hold the vendor's own text, which may
+// repeat what was sent; its printed forms do not show them. Source: FusionAuth, "API Errors".
 type APIError struct {
 	StatusCode int `json:"status_code"`
 	// FieldErrors is by the path of the member at fault, such as "user.email".
@@ -62,21 +61,9 @@ func parseCode(code string) (word, path string) {
 	return word, path
 }
 
-func (e *APIError) paths() []string {
-	paths := make([]string, 0, len(e.FieldErrors))
-	for path := range e.FieldErrors {
-		paths = append(paths, path)
-	}
-	sort.Strings(paths)
-	return paths
-}
-
 func (e APIError) shown() provider.Shown {
-	return provider.Shown{Type: "fusionauth.APIError", Attrs: []slog.Attr{
-		slog.Int("status", e.StatusCode),
-		slog.Int("field_errors", len(e.FieldErrors)),
-		slog.Int("general_errors", len(e.GeneralErrors)),
-	}}
+	return provider.NewShown("fusionauth.APIError",
+		"status", e.StatusCode, "field_errors", len(e.FieldErrors), "general_errors", len(e.GeneralErrors))
 }
 
 // Error tells the status.
@@ -91,8 +78,7 @@ func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
 // MarshalJSON is like Format.
 func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
 
-// decodeError reads any body that comes with a status that is no success. It never
-// fails and never hides the status.
+// decodeError reads any body of an error. It never fails and never hides the status.
 func decodeError(status int, header http.Header, body []byte) *APIError {
 	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
 	generic, ok := provider.DecodeErrorBody(body, false)
@@ -106,42 +92,40 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 	_ = json.Unmarshal(body, &own) // an object, or DecodeErrorBody had refused it
 	e.FieldErrors = map[string][]ErrorDetail{}
 	var d details
-	e.addFields(&d, own.FieldErrors)
-	e.GeneralErrors = append(e.GeneralErrors, d.read(own.GeneralErrors)...)
+	if bytes.HasPrefix(own.FieldErrors, []byte("{")) {
+		d.budget.Each(own.FieldErrors, func(path string, list json.RawMessage) {
+			d.read(list, func(one ErrorDetail) { e.FieldErrors[path] = append(e.FieldErrors[path], one) })
+		})
+	} else { // the array that FusionAuth's API description has in its place
+		d.read(own.FieldErrors, func(one ErrorDetail) {
+			_, path := parseCode(one.Code)
+			e.add(path, one)
+		})
+	}
+	d.read(own.GeneralErrors, func(one ErrorDetail) { e.add("", one) })
 	e.documented = len(e.FieldErrors) > 0 || len(e.GeneralErrors) > 0
 
 	for _, name := range generic.FieldNames() {
 		for _, message := range generic.Fields[name] {
-			e.FieldErrors[name] = append(e.FieldErrors[name], ErrorDetail{Message: message})
+			e.add(name, ErrorDetail{Message: message})
 		}
 	}
 	for _, message := range generic.General {
-		e.GeneralErrors = append(e.GeneralErrors, ErrorDetail{Message: message})
+		e.add("", ErrorDetail{Message: message})
 	}
 	if generic.Code != "" || generic.Message != "" {
-		e.GeneralErrors = append(e.GeneralErrors, ErrorDetail{Code: generic.Code, Message: generic.Message})
+		e.add("", ErrorDetail{Code: generic.Code, Message: generic.Message})
 	}
 	return e
 }
 
-// addFields reads fieldErrors: an object of arrays, or the array that FusionAuth's
-// API description has in its place.
-func (e *APIError) addFields(d *details, raw json.RawMessage) {
-	if !bytes.HasPrefix(raw, []byte("{")) {
-		for _, d := range d.read(raw) {
-			if _, path := parseCode(d.Code); path != "" {
-				e.FieldErrors[path] = append(e.FieldErrors[path], d)
-			} else {
-				e.GeneralErrors = append(e.GeneralErrors, d)
-			}
-		}
-		return
+// add adds an error of a path; "" is none.
+func (e *APIError) add(path string, one ErrorDetail) {
+	if path == "" {
+		e.GeneralErrors = append(e.GeneralErrors, one)
+	} else {
+		e.FieldErrors[path] = append(e.FieldErrors[path], one)
 	}
-	d.budget.Each(raw, func(path string, list json.RawMessage) {
-		if found := d.read(list); len(found) > 0 {
-			e.FieldErrors[path] = append(e.FieldErrors[path], found...)
-		}
-	})
 }
 
 // details reads errors, as many as a body may have that is not hostile.
@@ -150,24 +134,20 @@ type details struct {
 	data   int // bytes of Data that were read
 }
 
-// read reads an array of errors, or a lone one. Those with nothing in them are passed
-// over.
-func (d *details) read(raw json.RawMessage) []ErrorDetail {
-	if !provider.HasContent(raw) {
-		return nil
-	}
-	var found []ErrorDetail
-	add := func(item json.RawMessage) {
+// read calls add with each error in an array, or with a lone one. Those with nothing in
+// them are passed over.
+func (d *details) read(raw json.RawMessage, add func(ErrorDetail)) {
+	visit := func(_ string, item json.RawMessage) {
 		if one := d.one(item); one.Code != "" || one.Message != "" {
-			found = append(found, one)
+			add(one)
 		}
 	}
-	if !bytes.HasPrefix(raw, []byte("[")) {
-		add(raw)
-		return found
+	switch {
+	case bytes.HasPrefix(raw, []byte("[")):
+		d.budget.Each(raw, visit)
+	case provider.HasContent(raw):
+		visit("", raw)
 	}
-	d.budget.Each(raw, func(_ string, item json.RawMessage) { add(item) })
-	return found
 }
 
 func (d *details) one(item json.RawMessage) ErrorDetail {
@@ -176,9 +156,8 @@ func (d *details) one(item json.RawMessage) ErrorDetail {
 		Data          json.RawMessage
 	}
 	if json.Unmarshal(item, &members) != nil {
-		var text lenient.Text
-		_ = text.UnmarshalJSON(item)
-		return ErrorDetail{Message: string(text)}
+		_ = members.Message.UnmarshalJSON(item)
+		return ErrorDetail{Message: string(members.Message)}
 	}
 	one := ErrorDetail{Code: string(members.Code), Message: string(members.Message)}
 	if d.data += len(members.Data); len(members.Data) > 0 && d.data <= maxData {
@@ -199,14 +178,12 @@ const (
 // unique are the paths of what is unique in a tenant.
 var unique = [...]string{"user.email", "user.username", "user.phoneNumber", "userId", "user.id"}
 
-// isTaken reports whether something unique is another user's.
 func (e *APIError) isTaken() bool {
 	return slices.ContainsFunc(unique[:], func(path string) bool {
 		return slices.ContainsFunc(e.FieldErrors[path], func(d ErrorDetail) bool { return d.Word() == wordDuplicate })
 	})
 }
 
-// classify says what a reply means.
 func classify(r *transport.Reply) transport.Classification {
 	v := provider.Classify(r.Status)
 	if v.OK {
@@ -232,9 +209,8 @@ func classify(r *transport.Reply) transport.Classification {
 			v.Kind = userapi.KindUnavailable
 		}
 	case http.StatusGatewayTimeout:
-		// A webhook that takes part in the transaction failed, and the user was
-		// rolled back. A load balancer's time-out has no such body. Source:
-		// FusionAuth's issue tracker, 1250 and 2287.
+		// A webhook that takes part in the transaction failed, and the user was rolled back. A load
+		// balancer's time-out has no such body. Source: FusionAuth's issue tracker, 1250 and 2287.
 		if e.documented {
 			v.Outcome = userapi.OutcomeRejected
 		}
@@ -242,8 +218,7 @@ func classify(r *transport.Reply) transport.Classification {
 	return v
 }
 
-// neutralFields names the field of userapi.CreateUserRequest that a member of
-// FusionAuth's comes from.
+// The neutral fields that members come from.
 var neutralFields = map[string]string{
 	"user.email":              "Email",
 	"user.username":           "Username",
@@ -258,12 +233,10 @@ var neutralFields = map[string]string{
 	"user.data":               "Attributes",
 }
 
-// maxPath is how much of a path is looked at, in bytes: more than any of
-// neutralFields has.
+// maxPath is how much of a path is looked at, in bytes.
 const maxPath = 100
 
-// neutralField finds a path, or one above it, among neutralFields; "" if there is
-// none.
+// neutralField finds a path, or one above it, among neutralFields.
 func neutralField(path string) string {
 	path = path[:min(len(path), maxPath)]
 	for {
@@ -300,13 +273,12 @@ var codes = provider.Codes{Words: map[string]string{
 	"TenantIdRequired": userapi.CodeRequired, "WebhookTransactionException": userapi.CodeInvalid,
 }}
 
-// explain adds what FusionAuth says to the error that the caller gets.
 func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.Mask) {
 	vendor, ok := cause.(*APIError)
 	if !ok {
 		return
 	}
-	for _, path := range vendor.paths() {
+	for _, path := range slices.Sorted(maps.Keys(vendor.FieldErrors)) {
 		field, shown := neutralField(path), path
 		isID := path == "userId" || path == "user.id"
 		switch {

@@ -21,7 +21,6 @@ import (
 // or nothing when neither the client nor the request names one.
 const Namespace = "fc870748-966d-58d5-b0bb-4671965cc393"
 
-// namespace is Namespace's bytes.
 func namespace() uuid.UUID {
 	return uuid.UUID{0xfc, 0x87, 0x07, 0x48, 0x96, 0x6d, 0x58, 0xd5, 0xb0, 0xbb, 0x46, 0x71, 0x96, 0x5c, 0xc3, 0x93}
 }
@@ -52,9 +51,8 @@ func (t target) route() (path, template string) {
 	return "/api/user/" + t.userID, "/api/user/{userId}"
 }
 
-// choose finds the id that a neutral request asks for, of these the first that is
-// set: own, which is canonical already, ExternalID, IdempotencyKey. It leaves the
-// id empty where none is.
+// choose finds the id that a neutral request asks for, of these the first that is set: own, which
+// is canonical already, ExternalID, IdempotencyKey. It leaves the id empty where none is.
 func (t *target) choose(own string, req *userapi.CreateUserRequest) {
 	external := ""
 	if req.ExternalID != "" {

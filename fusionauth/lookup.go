@@ -15,10 +15,9 @@ import (
 // FusionAuth, "Users API", "Retrieve a User", response.
 type GetUserResponse = CreateUserResponse
 
-// Get reads the user with an id, which must be a UUID, of whatever tenant the API key
-// sees. A user that does not exist for that key is a KindNotFound with OutcomeRejected;
-// every other failure leaves it unknown. Source: FusionAuth, "Users API", "Retrieve a
-// User".
+// Get reads the user with an id, which must be a UUID, of whatever tenant the API key sees. A user
+// that does not exist for that key is a KindNotFound with OutcomeRejected; every other failure
+// leaves it unknown. Source: FusionAuth, "Users API", "Retrieve a User".
 func (s *UsersService) Get(ctx context.Context, id string) (*GetUserResponse, error) {
 	check := s.core.check()
 	id = check.UUID("", "userId", id)
@@ -34,11 +33,10 @@ func (s *UsersService) GetByEmail(ctx context.Context, email string) (*GetUserRe
 	return s.get(ctx, byEmail(email, s.core.tenantID), &check)
 }
 
-// GetByLoginID reads the user of the client's tenant who logs in with a text, as an
-// identity of one of the given types. Without types FusionAuth looks at e-mail
-// addresses and user names; types need FusionAuth 1.59 or later. Its errors are those
-// of GetByEmail. Source: FusionAuth, "Users API", "Retrieve a User", loginId and
-// loginIdTypes.
+// GetByLoginID reads the user of the client's tenant who logs in with a text, as an identity of one
+// of the given types. Without types FusionAuth looks at e-mail addresses and user names; types need
+// FusionAuth 1.59 or later. Its errors are those of GetByEmail. Source: FusionAuth, "Users API",
+// "Retrieve a User", loginId and loginIdTypes.
 func (s *UsersService) GetByLoginID(ctx context.Context, loginID string, types ...IdentityType) (*GetUserResponse, error) {
 	check := s.core.check()
 	check.Key("", "loginId", loginID)
@@ -49,10 +47,7 @@ func (s *UsersService) GetByLoginID(ctx context.Context, loginID string, types .
 }
 
 func (s *UsersService) get(ctx context.Context, call *provider.Call, check *provider.Check) (*GetUserResponse, error) {
-	if _, err := check.Done(provider.OpLookup); err != nil {
-		return nil, err
-	}
-	resp, err := provider.Read(ctx, s.core.Vendor, call, new(reply), found(call))
+	resp, err := provider.Read(ctx, s.core.Vendor, call.Checked(check), new(reply), found(call))
 	return (*GetUserResponse)(resp), err
 }
 
@@ -76,18 +71,14 @@ func (s *UsersService) Delete(ctx context.Context, id string) error {
 	return s.remove(ctx, id, "?hardDelete=true")
 }
 
-// remove deletes a user, in the way that the query asks for.
 func (s *UsersService) remove(ctx context.Context, id, query string) error {
 	check := s.core.check()
 	// What is not a UUID could change the path, and with it what is deleted.
 	call := byID(check.UUID("", "userId", id))
-	if _, err := check.Done(provider.OpDelete); err != nil {
-		return err
-	}
 	call.Operation, call.Method = provider.OpDelete, http.MethodDelete
 	call.Path += query
 	call.Route += query
-	return provider.Do(ctx, s.core.Vendor, call)
+	return provider.Do(ctx, s.core.Vendor, call.Checked(&check))
 }
 
 // byID returns the call that reads the user with an id. It names no tenant: the key sees
@@ -115,15 +106,10 @@ func byLoginID(loginID, tenantID string, types ...IdentityType) *provider.Call {
 	return lookupCall(path, "/api/user?loginId={loginId}", loginID, tenantID)
 }
 
-// lookupCall returns the call that reads a user of a tenant by a value.
 func lookupCall(path, route, value, tenantID string) *provider.Call {
-	return &provider.Call{
-		Call: transport.Call{
-			Operation: provider.OpLookup, Route: route, Method: http.MethodGet, Path: path,
-			Repeatable: true,
-		},
-		Lookup: true, Tenant: tenantID, Hidden: []string{value, tenantID},
-	}
+	call := provider.NewLookup(provider.OpLookup, http.MethodGet, route, path, value)
+	call.Tenant = tenantID
+	return call
 }
 
 // saysAbsent reports whether a 404 is FusionAuth's own, which is empty. Source:

@@ -23,9 +23,8 @@ var (
 	_ userapi.Extension     = Extra{}
 )
 
-// Extra is what only FusionAuth knows of a new user, for
-// userapi.CreateUserRequest.Extensions. Its members are those of
-// [CreateUserRequest] and [NewUser]; nil, "" and zero are not sent.
+// Extra is what only FusionAuth knows of a new user, for userapi.CreateUserRequest.Extensions. Its
+// members are those of [CreateUserRequest] and [NewUser]; nil, "" and zero are not sent.
 type Extra struct {
 	// UserID is the new user's id, a UUID. It prevails over the request's ExternalID
 	// and IdempotencyKey.
@@ -63,16 +62,14 @@ type Extra struct {
 // UserExtension returns Name.
 func (Extra) UserExtension() string { return Name }
 
-var extraShown = provider.Shown{Type: "fusionauth.Extra"}
-
 // Format shows the type alone.
-func (x Extra) Format(f fmt.State, verb rune) { extraShown.Format(f, verb) }
+func (x Extra) Format(f fmt.State, verb rune) { provider.TypeOnly(x).Format(f, verb) }
 
 // LogValue is like Format.
-func (x Extra) LogValue() slog.Value { return extraShown.LogValue() }
+func (x Extra) LogValue() slog.Value { return provider.TypeOnly(x).LogValue() }
 
 // MarshalJSON is like Format.
-func (x Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
+func (x Extra) MarshalJSON() ([]byte, error) { return provider.TypeOnly(x).MarshalJSON() }
 
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
 // the package's documentation lists.
@@ -87,7 +84,6 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 	return c.create(ctx, &req, m)
 }
 
-// create sends a neutral request that was mapped.
 func (c *Client) create(ctx context.Context, req *userapi.CreateUserRequest, m mapped) (*userapi.User, error) {
 	return provider.CreateUser(ctx, c.core.Vendor, req, m.unmapped, createCall(m.body, m.to), c.core.newReply(m.to), m.native.User.accept(m.to))
 }
@@ -101,10 +97,9 @@ func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 // randomID stands in a plan for an id that CreateUser would choose at random.
 const randomID = "{userId}"
 
-// PlanUser says what CreateUser would send, as userapi.Planner describes it. Its
-// UserID is the id that follows from Extra.UserID, ExternalID or IdempotencyKey. With
-// none of them CreateUser chooses one at random: UserID is then "", and the route is
-// /api/user/{userId}.
+// PlanUser says what CreateUser would send, as userapi.Planner describes it. Its UserID is the id
+// that follows from Extra.UserID, ExternalID or IdempotencyKey. With none of them CreateUser
+// chooses one at random: UserID is then "", and the route is /api/user/{userId}.
 func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	m, err := c.core.mapRequest(&req, false)
 	if err != nil {
@@ -119,7 +114,6 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	return provider.Plan(c.core.Vendor, call, call.Path, m.unmapped), nil
 }
 
-// mapped is a neutral request in the vendor's terms.
 type mapped struct {
 	native   *CreateUserRequest
 	body     []byte
@@ -132,11 +126,11 @@ type mapped struct {
 func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped, error) {
 	check := provider.NewCheck(Name, req)
 	check.Add(c.tenantFault...)
-	x := provider.Extension[Extra](&check, req.Extensions)
-	if x == nil {
-		x = &Extra{}
+	r := &CreateUserRequest{}
+	x, ok := provider.Extension[Extra](&check, req.Extensions)
+	if ok {
+		r = x.native()
 	}
-	r := x.native()
 	u := &r.User
 	u.Username = provider.Set(&req.Username)
 	u.Email = provider.Set(&req.Email)
@@ -170,7 +164,7 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped,
 	}
 	check.Unmapped("Tags", len(req.Tags) > 0)
 
-	to := c.target(x, req, &check)
+	to := c.target(&x, req, &check)
 	if needsID && x.UserID == "" && req.ExternalID == "" && req.IdempotencyKey == "" {
 		for _, field := range [...]string{fieldIdempotencyKey, fieldExternalID} {
 			check.Required(field, "userId", "one of IdempotencyKey and ExternalID must be set, so that a repeat has the id of the first")
@@ -183,29 +177,17 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped,
 	return mapped{native: r, body: body, to: to, unmapped: unmapped}, withUserID(err, to.userID)
 }
 
-// target finds the user's id and the tenant. An id that depends on a wrong value is
-// left empty.
+// target finds the user's id and the tenant. An id that depends on a wrong value is left empty.
 func (c *core) target(x *Extra, req *userapi.CreateUserRequest, check *provider.Check) target {
-	to := target{tenantID: c.tenantID}
-	tenantOK, ownOK, own := true, true, ""
-	if x.TenantID != "" {
-		if to.tenantID, tenantOK = uuid.Canonical(x.TenantID); !tenantOK {
-			check.Invalid("", "Extra.TenantID", provider.MustBeUUID)
-		}
-	}
-	if x.UserID != "" {
-		if own, ownOK = uuid.Canonical(x.UserID); !ownOK {
-			check.Invalid("", "Extra.UserID", provider.MustBeUUID)
-		}
-	}
-	if tenantOK && ownOK {
+	tenant, own := check.UUIDIfSet("Extra.TenantID", x.TenantID), check.UUIDIfSet("Extra.UserID", x.UserID)
+	to := target{tenantID: cmp.Or(tenant, c.tenantID)}
+	if (tenant != "") == (x.TenantID != "") && (own != "") == (x.UserID != "") { // each is a UUID or not set
 		to.choose(own, req)
 	}
 	return to
 }
 
-// native begins the vendor's request with what the extension holds.
-func (x *Extra) native() *CreateUserRequest {
+func (x Extra) native() *CreateUserRequest {
 	return &CreateUserRequest{
 		ApplicationID:               provider.Set(&x.ApplicationID),
 		DisableDomainBlock:          x.DisableDomainBlock,

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -18,15 +17,13 @@ import (
 // "Users API", "Create a User", response.
 type CreateUserResponse struct {
 	// EmailVerificationID and EmailVerificationOneTimeCode verify the e-mail address
-	// for whoever has them. VerificationIDs supersedes them since 1.59.
+	// for anyone who has them. VerificationIDs supersedes them since 1.59.
 	EmailVerificationID          userapi.Secret `json:"emailVerificationId,omitempty"`
 	EmailVerificationOneTimeCode userapi.Secret `json:"emailVerificationOneTimeCode,omitempty"`
-	// RegistrationVerificationIDs and RegistrationVerificationOneTimeCodes are by
-	// application.
+	// RegistrationVerificationIDs and RegistrationVerificationOneTimeCodes are by application.
 	RegistrationVerificationIDs          map[string]userapi.Secret `json:"registrationVerificationIds,omitempty"`
 	RegistrationVerificationOneTimeCodes map[string]userapi.Secret `json:"registrationVerificationOneTimeCodes,omitempty"`
-	// Token is an access token for the user, absent when a message to set a password
-	// was sent.
+	// Token is an access token for the user, absent when a message to set a password was sent.
 	Token                  userapi.Secret `json:"token,omitempty"`
 	TokenExpirationInstant Instant        `json:"tokenExpirationInstant,omitzero"`
 	User                   User           `json:"user"`
@@ -43,7 +40,6 @@ type view struct {
 	externalID string // that of the neutral request which the id was made of
 }
 
-// newReply returns what a reply about a user is received into.
 func (c *core) newReply(to target) *reply {
 	return &reply{view: view{phoneLogin: c.phoneLogin, externalID: to.externalID}}
 }
@@ -150,58 +146,47 @@ type Identity struct {
 	VerifiedReason    VerifiedReason `json:"verifiedReason,omitempty"`
 }
 
-var (
-	responseShown     = provider.Shown{Type: "fusionauth.CreateUserResponse"}
-	verificationShown = provider.Shown{Type: "fusionauth.Verification"}
-	userShown         = provider.Shown{Type: "fusionauth.User"}
-)
-
 // Format shows the type alone, as that of CreateUserRequest.
-func (r CreateUserResponse) Format(f fmt.State, verb rune) { responseShown.Format(f, verb) }
+func (r CreateUserResponse) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
-func (r CreateUserResponse) LogValue() slog.Value { return responseShown.LogValue() }
+func (r CreateUserResponse) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
 
 // Format shows the type alone, as that of CreateUserRequest.
-func (v Verification) Format(f fmt.State, verb rune) { verificationShown.Format(f, verb) }
+func (v Verification) Format(f fmt.State, verb rune) { provider.TypeOnly(v).Format(f, verb) }
 
 // LogValue is like Format.
-func (v Verification) LogValue() slog.Value { return verificationShown.LogValue() }
+func (v Verification) LogValue() slog.Value { return provider.TypeOnly(v).LogValue() }
 
 // Format shows the type alone, as that of CreateUserRequest.
-func (u User) Format(f fmt.State, verb rune) { userShown.Format(f, verb) }
+func (u User) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f, verb) }
 
 // LogValue is like Format.
-func (u User) LogValue() slog.Value { return userShown.LogValue() }
+func (u User) LogValue() slog.Value { return provider.TypeOnly(u).LogValue() }
 
-// UnmarshalJSON decodes a reply, tolerating members of another type than
-// documented: a number for a text and the like are converted, the others are left
-// unset.
+// UnmarshalJSON decodes a reply, tolerating members of another type than documented: a number for a
+// text and the like are converted, the others are left unset.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
-	_, err := (*reply)(r).decode(data)
-	return err
+	return provider.Broken((*reply)(r).decode(data))
 }
 
 // A reply is a CreateUserResponse that is being received.
 type reply CreateUserResponse
 
-// Receive is for provider.Reply, as all that follows.
-func (r *reply) Receive(m provider.Meta) { r.meta = m }
-
-// Decode reads the user.
-func (r *reply) Decode(from *transport.Reply) error {
-	bad, _ := r.decode(from.Body)
-	return bad
+// Receive reads the user, for provider.Reply.
+func (r *reply) Receive(from *transport.Reply, m provider.Meta) error {
+	r.meta = m
+	return r.decode(from.Body)
 }
 
 // path leads to what a reply claims of a user.
 var path = wire.Path{Object: "user", Names: []string{"id", "email", "username", "phoneNumber", "tenantId"}}
 
-// members is CreateUserResponse without its methods.
 type members CreateUserResponse
 
-// decode reads a reply. bad is not nil when it is not what success looks like.
-func (r *reply) decode(data []byte) (bad, err error) {
+// decode reads a reply, or says why it is not what a success looks like. Of a broken reply
+// it reads user.id.
+func (r *reply) decode(data []byte) error {
 	var in struct {
 		members
 		FieldErrors   json.RawMessage `json:"fieldErrors"`
@@ -209,31 +194,14 @@ func (r *reply) decode(data []byte) (bad, err error) {
 		Errors        json.RawMessage `json:"errors"`
 		Error         json.RawMessage `json:"error"`
 	}
-	err = wire.Decode(data, &in, path)
+	err := wire.Decode(data, &in, path)
 	in.meta, in.view = r.meta, r.view
 	*r = reply(in.members)
-	r.User.ID = canonicalID(r.User.ID)
-	switch {
-	case err != nil:
-		return err, err
-	case slices.ContainsFunc([]json.RawMessage{in.FieldErrors, in.GeneralErrors, in.Errors, in.Error}, provider.HasContent):
-		return provider.ErrErrorInSuccess, nil
-	case r.User.ID == "":
-		return provider.ErrNoID, nil
+	if err != nil {
+		r.User.ID, _ = wire.ScanID(data, "user", "id")
 	}
-	return nil, nil
-}
-
-// canonicalID returns an id in lower case; "" for what is not a UUID.
-func canonicalID(text string) string {
-	id, _ := uuid.Canonical(strings.TrimSpace(text))
-	return id
-}
-
-// Salvage reads user.id out of a reply that is broken.
-func (r *reply) Salvage(from *transport.Reply) {
-	text, _ := wire.ScanID(from.Body, "user", "id")
-	r.User.ID = canonicalID(text)
+	r.User.ID, _ = uuid.Canonical(strings.TrimSpace(r.User.ID)) // "" for what is not a UUID
+	return provider.Success(err, r.User.ID != "", in.FieldErrors, in.GeneralErrors, in.Errors, in.Error)
 }
 
 // Neutral returns the user in the form that is common to all vendors.
@@ -241,27 +209,18 @@ func (r *reply) Neutral() *userapi.User {
 	if r.User.ID == "" {
 		return nil
 	}
-	phone := r.User.MobilePhone
+	u := r.meta.NewUser(Name, r.User.ID, (*CreateUserResponse)(r))
+	u.Username = provider.Value(r.User.Username)
+	u.Email = provider.Value(r.User.Email)
+	u.Phone = provider.Value(r.User.MobilePhone)
 	if r.view.phoneLogin {
-		phone = r.User.PhoneNumber
+		u.Phone = provider.Value(r.User.PhoneNumber)
 	}
-	fullName := provider.Value(r.User.FullName)
-	if fullName == "" {
-		fullName = strings.TrimSpace(provider.Value(r.User.FirstName) + " " + provider.Value(r.User.LastName))
+	u.FullName = provider.Value(r.User.FullName)
+	if u.FullName == "" {
+		u.FullName = strings.TrimSpace(provider.Value(r.User.FirstName) + " " + provider.Value(r.User.LastName))
 	}
-	u := &userapi.User{
-		Provider:   Name,
-		ID:         r.User.ID,
-		Username:   provider.Value(r.User.Username),
-		Email:      provider.Value(r.User.Email),
-		Phone:      provider.Value(phone),
-		FullName:   fullName,
-		ExternalID: r.view.externalID,
-		CreatedAt:  r.User.InsertInstant.Time,
-		Proof:      userapi.ProofReply,
-		RequestID:  r.meta.RequestID(),
-		Raw:        r.meta.Raw(),
-	}
-	u.SetNative((*CreateUserResponse)(r))
+	u.ExternalID = r.view.externalID
+	u.CreatedAt = r.User.InsertInstant.Time
 	return u
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"os"
 	"testing"
+
+	"github.com/enlist-go/enlist/internal/provider"
 )
 
 func FuzzDecodeReply(f *testing.F) {
@@ -19,7 +21,8 @@ func FuzzDecodeReply(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var in reply
-		bad, err := in.decode(body)
+		bad := in.decode(body)
+		err := provider.Broken(bad)
 		r := CreateUserResponse(in)
 		if err != nil && bad == nil {
 			t.Fatal("what cannot be decoded is good")

@@ -8,20 +8,17 @@ import (
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
-	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
-// ServerAssigned as CreateUserRequest.UserID leaves the id to the server: the
-// request goes to /api/user. A create whose outcome is unknown can then not be
-// settled by reading the user back.
+// ServerAssigned as CreateUserRequest.UserID leaves the id to the server: the request goes to
+// /api/user. A create whose outcome is unknown can then not be settled by reading the user back.
 const ServerAssigned = "server-assigned"
 
-// CreateUserRequest is a request to POST /api/user/{userId}. Members that are nil,
-// "" or zero are not sent. Marshalling it shows every secret redacted: it is for
-// reading. Ids in it must be UUIDs, of any version. Source: FusionAuth, "Users
-// API", "Create a User".
+// CreateUserRequest is a request to POST /api/user/{userId}. Members that are nil, "" or zero are
+// not sent. Marshalling it shows every secret redacted: it is for reading. Ids in it must be UUIDs,
+// of any version. Source: FusionAuth, "Users API", "Create a User".
 //
 // FusionAuth refuses the whole request for a member that it does not know: members
 // that are marked with a version must not be set for an older server.
@@ -54,8 +51,7 @@ type CreateUserRequest struct {
 	EventInfo EventInfo `json:"eventInfo,omitzero"`
 }
 
-// NewUser describes a user to create. One of Email, Username and PhoneNumber is
-// required.
+// NewUser describes a user to create. One of Email, Username and PhoneNumber is required.
 type NewUser struct {
 	// PreferredLanguages are locales such as "en" or "es_MX", at most 20.
 	PreferredLanguages []string `json:"preferredLanguages,omitempty"`
@@ -88,8 +84,7 @@ type NewUser struct {
 	PhoneNumber *string `json:"phoneNumber,omitempty"`
 	// TenantID is ignored on create: CreateUserRequest.TenantID decides.
 	TenantID *string `json:"tenantId,omitempty"`
-	// Timezone is an IANA name such as "America/Denver", or an offset such as
-	// "UTC-7".
+	// Timezone is an IANA name such as "America/Denver", or an offset such as "UTC-7".
 	Timezone      *string         `json:"timezone,omitempty"`
 	TwoFactor     TwoFactor       `json:"twoFactor,omitzero"`
 	Memberships   []NewMembership `json:"memberships,omitempty"`
@@ -107,8 +102,7 @@ type NewUser struct {
 	ID *string `json:"id,omitempty"`
 	// LastLoginInstant is ignored on create.
 	LastLoginInstant Instant `json:"lastLoginInstant,omitzero"`
-	// LegacyIdentifier stands in FusionAuth's API description since 1.67, without an
-	// explanation.
+	// LegacyIdentifier stands in FusionAuth's API description since 1.67, without an explanation.
 	LegacyIdentifier *string `json:"legacyIdentifier,omitempty"`
 	// Password, in plain text, is required unless a message to set one is asked for.
 	Password userapi.Secret `json:"password,omitempty"`
@@ -128,8 +122,7 @@ type NewUser struct {
 	VerifiedInstant Instant `json:"verifiedInstant,omitzero"`
 }
 
-// NewMembership puts a new user into a group. The server drops one without GroupID in
-// silence.
+// NewMembership puts a new user into a group. The server drops one without GroupID and reports nothing.
 type NewMembership struct {
 	Data    Data    `json:"data,omitempty"`
 	GroupID *string `json:"groupId,omitempty"`
@@ -161,8 +154,7 @@ type TwoFactorMethod struct {
 	MobilePhone *string `json:"mobilePhone,omitempty"`
 	// Name is of the user's choosing. Since 1.67.
 	Name *string `json:"name,omitempty"`
-	// Secret, in base64, is required for TwoFactorAuthenticator. Replies do not hold
-	// it.
+	// Secret, in base64, is required for TwoFactorAuthenticator. Replies do not hold it.
 	Secret userapi.Secret `json:"secret,omitempty"`
 }
 
@@ -271,44 +263,36 @@ type (
 	}
 )
 
-var (
-	requestShown         = provider.Shown{Type: "fusionauth.CreateUserRequest"}
-	newUserShown         = provider.Shown{Type: "fusionauth.NewUser"}
-	twoFactorShown       = provider.Shown{Type: "fusionauth.TwoFactor"}
-	twoFactorMethodShown = provider.Shown{Type: "fusionauth.TwoFactorMethod"}
-	registrationShown    = provider.Shown{Type: "fusionauth.Registration"}
-)
-
 // Format shows the type alone. A secret's own Format is not asked where a verb does
 // not fit what the secret stands in, as %s does not fit a pointer in a slice.
-func (r CreateUserRequest) Format(f fmt.State, verb rune) { requestShown.Format(f, verb) }
+func (r CreateUserRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
-func (r CreateUserRequest) LogValue() slog.Value { return requestShown.LogValue() }
+func (r CreateUserRequest) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
 
 // Format shows the type alone, as that of CreateUserRequest.
-func (u NewUser) Format(f fmt.State, verb rune) { newUserShown.Format(f, verb) }
+func (u NewUser) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f, verb) }
 
 // LogValue is like Format.
-func (u NewUser) LogValue() slog.Value { return newUserShown.LogValue() }
+func (u NewUser) LogValue() slog.Value { return provider.TypeOnly(u).LogValue() }
 
 // Format shows the type alone, as that of CreateUserRequest.
-func (t TwoFactor) Format(f fmt.State, verb rune) { twoFactorShown.Format(f, verb) }
+func (t TwoFactor) Format(f fmt.State, verb rune) { provider.TypeOnly(t).Format(f, verb) }
 
 // LogValue is like Format.
-func (t TwoFactor) LogValue() slog.Value { return twoFactorShown.LogValue() }
+func (t TwoFactor) LogValue() slog.Value { return provider.TypeOnly(t).LogValue() }
 
 // Format shows the type alone, as that of CreateUserRequest.
-func (m TwoFactorMethod) Format(f fmt.State, verb rune) { twoFactorMethodShown.Format(f, verb) }
+func (m TwoFactorMethod) Format(f fmt.State, verb rune) { provider.TypeOnly(m).Format(f, verb) }
 
 // LogValue is like Format.
-func (m TwoFactorMethod) LogValue() slog.Value { return twoFactorMethodShown.LogValue() }
+func (m TwoFactorMethod) LogValue() slog.Value { return provider.TypeOnly(m).LogValue() }
 
 // Format shows the type alone, as that of CreateUserRequest.
-func (r Registration) Format(f fmt.State, verb rune) { registrationShown.Format(f, verb) }
+func (r Registration) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
-func (r Registration) LogValue() slog.Value { return registrationShown.LogValue() }
+func (r Registration) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
 
 // sent is the one place that says what is sent, with each secret as show has it.
 func (r *CreateUserRequest) sent(show func(userapi.Secret) string) sentRequest {
@@ -338,7 +322,6 @@ func (r *CreateUserRequest) sent(show func(userapi.Secret) string) sentRequest {
 	return sent
 }
 
-// encode writes what is sent. What cannot be written is noted in the check.
 func (r *CreateUserRequest) encode(c *provider.Check) []byte {
 	body := c.Encode(r.sent(reveal))
 	if bytes.Contains(body, []byte(`"`+userapi.Redacted+`"`)) {
@@ -364,7 +347,6 @@ func showAll(secrets []userapi.Secret, show func(userapi.Secret) string) []strin
 	return texts
 }
 
-// check finds what FusionAuth would refuse for certain.
 func (r *CreateUserRequest) check(c *provider.Check) {
 	u := &r.User
 	if !provider.Given(u.Email) && !provider.Given(u.Username) && !provider.Given(u.PhoneNumber) && len(r.VerificationIDs) == 0 {
@@ -382,31 +364,17 @@ func (r *CreateUserRequest) check(c *provider.Check) {
 }
 
 func (u *NewUser) check(c *provider.Check) {
-	for _, id := range [...]struct {
-		path string
-		id   *string
-	}{
-		{"user.id", u.ID},
-		{"user.tenantId", u.TenantID},
-		{"user.cleanSpeakId", u.CleanSpeakID},
-		{"user.connectorId", u.ConnectorID},
-	} {
-		checkID(c, id.path, id.id)
-	}
-	for _, at := range [...]struct {
-		path string
-		at   Instant
-	}{
-		{"user.expiry", u.Expiry},
-		{"user.insertInstant", u.InsertInstant},
-		{"user.lastUpdateInstant", u.LastUpdateInstant},
-		{"user.breachedPasswordLastCheckedInstant", u.BreachedPasswordLastCheckedInstant},
-		{"user.lastLoginInstant", u.LastLoginInstant},
-		{"user.passwordLastUpdateInstant", u.PasswordLastUpdateInstant},
-		{"user.verifiedInstant", u.VerifiedInstant},
-	} {
-		checkInstant(c, at.path, at.at)
-	}
+	checkID(c, "user.id", u.ID)
+	checkID(c, "user.tenantId", u.TenantID)
+	checkID(c, "user.cleanSpeakId", u.CleanSpeakID)
+	checkID(c, "user.connectorId", u.ConnectorID)
+	checkInstant(c, "user.expiry", u.Expiry)
+	checkInstant(c, "user.insertInstant", u.InsertInstant)
+	checkInstant(c, "user.lastUpdateInstant", u.LastUpdateInstant)
+	checkInstant(c, "user.breachedPasswordLastCheckedInstant", u.BreachedPasswordLastCheckedInstant)
+	checkInstant(c, "user.lastLoginInstant", u.LastLoginInstant)
+	checkInstant(c, "user.passwordLastUpdateInstant", u.PasswordLastUpdateInstant)
+	checkInstant(c, "user.verifiedInstant", u.VerifiedInstant)
 	if _, ok := u.BirthDate.Time(); u.BirthDate != "" && !ok {
 		c.Invalid("", "user.birthDate", "must be a day of the calendar, written yyyy-MM-dd")
 	}
@@ -455,18 +423,13 @@ func (r *Registration) check(c *provider.Check, path string) {
 // sendsSetPassword reports whether the user is to be sent a message to set a
 // password; the server then ignores the one in the request.
 func (r *CreateUserRequest) sendsSetPassword() bool {
-	if r.SendSetPasswordEmail != nil && *r.SendSetPasswordEmail {
-		return true
-	}
-	return r.SendSetPasswordIdentityType != "" && r.SendSetPasswordIdentityType != SendSetPasswordDoNotSend
+	return r.SendSetPasswordEmail != nil && *r.SendSetPasswordEmail ||
+		r.SendSetPasswordIdentityType != "" && r.SendSetPasswordIdentityType != SendSetPasswordDoNotSend
 }
 
 func checkID(c *provider.Check, path string, id *string) {
-	if id == nil {
-		return
-	}
-	if _, ok := uuid.Canonical(*id); !ok {
-		c.Invalid(neutralField(path), path, provider.MustBeUUID)
+	if id != nil {
+		c.UUID(neutralField(path), path, *id)
 	}
 }
 
@@ -490,10 +453,7 @@ func checkNumber(c *provider.Check, path string, n Number) {
 // checkZone looks at a zone loosely: which there are is the server's to know, whose
 // Java accepts more than Go's database does.
 func checkZone(c *provider.Check, path string, zone *string) {
-	if zone == nil {
-		return
-	}
-	if *zone == "" || strings.ContainsFunc(*zone, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if zone != nil && (*zone == "" || strings.ContainsFunc(*zone, func(r rune) bool { return r <= ' ' || r > '~' })) {
 		c.Invalid(neutralField(path), path, `must be the name of a time zone, such as "America/Denver"`)
 	}
 }

@@ -14,15 +14,14 @@ import (
 // errNoKey: such a request names its user by the ids of completed verifications alone.
 var errNoKey = errors.New("fusionauth: the request holds nothing to look for: no id, e-mail address, user name or phone number to log in with")
 
-// ResolveUser finds out what became of a create, as userapi.Resolver describes it and
-// the package's documentation says in detail. It needs an API key with the right to
-// GET /api/user.
+// ResolveUser finds out what became of a create, as userapi.Resolver describes it and the package's
+// documentation says in detail. It needs an API key with the right to GET /api/user.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
 	m, err := c.core.mapRequest(&req, false)
 	if err != nil {
 		return nil, err
 	}
-	s := search{core: c.core, to: m.to, keys: c.core.keysOf(&m.native.User, m.to.tenantID, &req), anyAge: since.IsZero()}
+	s := search{core: c.core, to: m.to, keys: c.core.keysOf(&m.native.User, &req), anyAge: since.IsZero()}
 	if s.to.userID == "" && len(s.keys) == 0 {
 		return nil, &userapi.Error{
 			Provider: Name, Op: provider.OpResolve, Subject: userapi.SubjectUser,
@@ -52,7 +51,6 @@ func (c *Client) DeleteUser(ctx context.Context, id string) error { return c.Use
 // it: a UUID.
 func (c *Client) CheckUserID(id string) error { return provider.CheckUUID(Name, "userId", id) }
 
-// A search looks for the user of one request.
 type search struct {
 	core   *core
 	to     target
@@ -64,36 +62,32 @@ type search struct {
 type key struct {
 	field, vendorField string
 	sent               string
-	call               func() *provider.Call
 	has                func(*User) *string
 	like               func(sent, has string) provider.Match
+	call               func(value, tenantID string) *provider.Call
 }
 
-func (k *key) compare(u *User) provider.Match {
-	return k.like(k.sent, trimmed(k.has(u)))
-}
+func (k *key) compare(u *User) provider.Match { return k.like(k.sent, trimmed(k.has(u))) }
 
-// keysOf returns the keys that are set, the strongest first.
-func (c *core) keysOf(u *NewUser, tenantID string, req *userapi.CreateUserRequest) (keys []key) {
-	add := func(sent *string, k key, call func(string) *provider.Call) {
-		// FusionAuth trims them, and takes what is blank for unset.
-		if k.sent = trimmed(sent); k.sent != "" {
-			k.call = func() *provider.Call { return call(k.sent) }
-			keys = append(keys, k)
-		}
+// keysOf returns the keys that are set, the strongest first. FusionAuth trims them, and
+// takes what is blank for unset.
+func (c *core) keysOf(u *NewUser, req *userapi.CreateUserRequest) []key {
+	phone := "" // it is Extra.PhoneNumber
+	if c.phoneLogin && req.Phone != "" {
+		phone = "Phone"
 	}
-	add(u.Email, key{
-		field: "Email", vendorField: "user.email", like: provider.CompareText, has: func(u *User) *string { return u.Email },
-	}, func(email string) *provider.Call { return byEmail(strings.ToLower(email), tenantID) })
-	add(u.Username, key{
-		field: "Username", vendorField: "user.username", like: provider.CompareText, has: func(u *User) *string { return u.Username },
-	}, func(username string) *provider.Call { return byUsername(username, tenantID) })
-	phone := key{vendorField: "user.phoneNumber", like: provider.ComparePhone, has: func(u *User) *string { return u.PhoneNumber }}
-	if c.phoneLogin && req.Phone != "" { // else it is Extra.PhoneNumber
-		phone.field = "Phone"
+	keys := []key{
+		{
+			"Email", "user.email", trimmed(u.Email), func(u *User) *string { return u.Email }, provider.CompareText,
+			func(email, tenantID string) *provider.Call { return byEmail(strings.ToLower(email), tenantID) },
+		},
+		{"Username", "user.username", trimmed(u.Username), func(u *User) *string { return u.Username }, provider.CompareText, byUsername},
+		{
+			phone, "user.phoneNumber", trimmed(u.PhoneNumber), func(u *User) *string { return u.PhoneNumber }, provider.ComparePhone,
+			func(number, tenantID string) *provider.Call { return byLoginID(number, tenantID, IdentityPhoneNumber) },
+		},
 	}
-	add(u.PhoneNumber, phone, func(number string) *provider.Call { return byLoginID(number, tenantID, IdentityPhoneNumber) })
-	return keys
+	return slices.DeleteFunc(keys, func(k key) bool { return k.sent == "" })
 }
 
 // look asks for every user that one of the request's keys finds. An id decides alone,
@@ -118,7 +112,7 @@ func (s *search) look(ctx context.Context) ([]*provider.Candidate, error) {
 		if slices.ContainsFunc(users, func(u *User) bool { return k.compare(u) == provider.Same }) {
 			continue // it is unique, and its user is found
 		}
-		u, c, err := s.find(ctx, k.call(), userapi.ProofMatch)
+		u, c, err := s.find(ctx, k.call(k.sent, s.to.tenantID), userapi.ProofMatch)
 		if err != nil {
 			return nil, err
 		}
@@ -129,8 +123,7 @@ func (s *search) look(ctx context.Context) ([]*provider.Candidate, error) {
 	return found, nil
 }
 
-// find reads one user and compares it with the request; both are nil where there is
-// none.
+// find reads one user and compares it with the request; both are nil where there is none.
 func (s *search) find(ctx context.Context, call *provider.Call, proof userapi.Proof) (*User, *provider.Candidate, error) {
 	resp, c, err := provider.Find(ctx, s.core.Vendor, call, proof, s.core.newReply(s.to), found(call))
 	if c == nil {

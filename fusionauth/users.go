@@ -3,7 +3,6 @@ package fusionauth
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -38,10 +37,7 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 // target reads the user's id and the tenant off a native request. The id is left
 // empty where none is given.
 func (s *UsersService) target(req *CreateUserRequest, check *provider.Check) target {
-	to := target{tenantID: s.core.tenantID}
-	if req.TenantID != "" {
-		to.tenantID = check.UUID("", "CreateUserRequest.TenantID", req.TenantID)
-	}
+	to := target{tenantID: cmp.Or(check.UUIDIfSet("CreateUserRequest.TenantID", req.TenantID), s.core.tenantID)}
 	if req.UserID != "" && req.UserID != ServerAssigned {
 		var ok bool
 		if to.userID, ok = uuid.Canonical(req.UserID); !ok {
@@ -59,17 +55,11 @@ func (s *UsersService) target(req *CreateUserRequest, check *provider.Check) tar
 	return to
 }
 
-// createCall returns the call that creates a user from a body.
 func createCall(body []byte, to target) *provider.Call {
 	path, template := to.route()
-	return &provider.Call{
-		Call: transport.Call{
-			Operation: provider.OpCreate, Route: template,
-			Method: http.MethodPost, Path: path,
-			ContentType: "application/json", Body: body,
-		},
-		UserID: to.userID, Tenant: to.tenantID, Hidden: []string{to.userID, to.tenantID}, Field: to.idField,
-	}
+	call := provider.NewCreate(template, path, "application/json", body)
+	call.UserID, call.OwnID, call.Tenant, call.Field = to.userID, true, to.tenantID, to.idField
+	return call
 }
 
 // accept returns what refuses a reply that shows another user than was sent.
@@ -85,7 +75,6 @@ func (u *NewUser) accept(to target) func(*reply, *transport.Result) error {
 
 func trimmed(s *string) string { return strings.TrimSpace(provider.Value(s)) }
 
-// withUserID adds to an error the id that the user would have.
 func withUserID(err error, userID string) error {
 	if e, ok := err.(*userapi.Error); ok && e.UserID == "" {
 		e.UserID = userID

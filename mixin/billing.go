@@ -195,14 +195,10 @@ func (c *core) read(ctx context.Context, route, path string, decode func(json.Ra
 // A dataReply is a reply of which decode reads what stands under "data".
 type dataReply struct {
 	decode func(json.RawMessage, provider.Meta) error
-	meta   provider.Meta
 }
 
-// Receive is for provider.Reply, as all that follows.
-func (r *dataReply) Receive(m provider.Meta) { r.meta = m }
-
-// Decode reads the data.
-func (r *dataReply) Decode(from *transport.Reply) error {
+// Receive reads the data, for provider.Reply.
+func (r *dataReply) Receive(from *transport.Reply, m provider.Meta) error {
 	var in struct {
 		Data   json.RawMessage `json:"data"`
 		Errors json.RawMessage `json:"errors"`
@@ -215,11 +211,8 @@ func (r *dataReply) Decode(from *transport.Reply) error {
 	case provider.HasContent(in.Errors):
 		return provider.ErrErrorInSuccess
 	}
-	return r.decode(in.Data, r.meta)
+	return r.decode(in.Data, m)
 }
-
-// Salvage does nothing: a part of a bill is of no use.
-func (r *dataReply) Salvage(*transport.Reply) {}
 
 // Neutral returns nil: a bill is not a user.
 func (r *dataReply) Neutral() *userapi.User { return nil }

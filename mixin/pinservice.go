@@ -188,9 +188,9 @@ type pinReply struct {
 	emptyIsFine bool
 }
 
-// Decode reads the user, where there has to be one.
-func (r *pinReply) Decode(from *transport.Reply) error {
-	bad := r.reply.Decode(from)
+// Receive reads the user, where there has to be one.
+func (r *pinReply) Receive(from *transport.Reply, m provider.Meta) error {
+	bad := r.reply.Receive(from, m)
 	if errors.Is(bad, provider.ErrNoID) && r.emptyIsFine && isEmptyReply(from.Body) {
 		return nil
 	}

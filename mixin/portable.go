@@ -117,9 +117,9 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (*CreateUserRequest,
 	check.Unmapped("Language", req.Language != "")
 	check.Unmapped("Tags", len(req.Tags) > 0)
 	check.Unmapped("Attributes", len(req.Attributes) > 0)
-	x := provider.Extension[Extra](&check, req.Extensions)
+	x, _ := provider.Extension[Extra](&check, req.Extensions)
 	switch {
-	case x != nil && x.SessionKey != nil:
+	case x.SessionKey != nil:
 		secret, err := SessionSecret(x.SessionKey)
 		if err != nil {
 			check.Invalid("Extensions", "session_secret", "Extra.SessionKey: "+fault(err))

@@ -161,7 +161,14 @@ func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
 type reply CreateUserResponse
 
 // Receive is for provider.Reply, as all that follows.
-func (r *reply) Receive(m provider.Meta) { r.meta = m }
+func (r *reply) Receive(from *transport.Reply, m provider.Meta) error {
+	r.meta = m
+	bad := r.Decode(from)
+	if bad != nil || from.ReadErr != nil {
+		r.Salvage(from)
+	}
+	return bad
+}
 
 // Decode reads the user.
 func (r *reply) Decode(from *transport.Reply) error {

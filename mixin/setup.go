@@ -135,7 +135,7 @@ func checkSetup(app Config, dir *SessionKeyDir, req *userapi.CreateUserRequest) 
 	if req.IdempotencyKey == "" {
 		check.Required("IdempotencyKey", "", "must be set: the file of the session key is called after it")
 	}
-	if x := provider.Extension[Extra](&check, req.Extensions); x != nil && x.SessionKey != nil {
+	if x, _ := provider.Extension[Extra](&check, req.Extensions); x.SessionKey != nil {
 		check.Invalid("Extensions", "session_secret", "Extra.SessionKey must not be set: the key is one of the directory's")
 	}
 	_, err := check.Done(opSetup)

@@ -39,9 +39,8 @@ func (h Hash) new() func() hash.Hash {
 	return sha1.New
 }
 
-// A SessionConfig obtains sessions by POST /session.json: a user session when
-// Login or Email is set, else an application session. Source: QuickBlox,
-// "Create session".
+// A SessionConfig obtains sessions by POST /session.json: a user session when Login or Email is
+// set, else an application session. Source: QuickBlox, "Create session".
 type SessionConfig struct {
 	// ApplicationID, AuthKey and AuthSecret are the application's credentials.
 	ApplicationID int64
@@ -54,19 +53,14 @@ type SessionConfig struct {
 	Hash Hash
 }
 
-// ofUser reports whether the sessions are a user's.
 func (s *SessionConfig) ofUser() bool { return s.Login != "" || s.Email != "" }
 
 func (s *SessionConfig) check(c *provider.Check) {
 	if s.ApplicationID <= 0 {
 		c.Required("", "Config.Session.ApplicationID", "must be a positive number")
 	}
-	if s.AuthKey == "" {
-		c.Required("", "Config.Session.AuthKey", "must be set")
-	}
-	if s.AuthSecret == "" {
-		c.Required("", "Config.Session.AuthSecret", "must be set")
-	}
+	c.MustBeSet("", "Config.Session.AuthKey", s.AuthKey != "")
+	c.MustBeSet("", "Config.Session.AuthSecret", s.AuthSecret != "")
 	c.Secret("", "Config.Session.AuthSecret", s.AuthSecret)
 	c.Secret("", "Config.Session.Password", s.Password)
 	switch user := s.ofUser(); {
@@ -87,9 +81,7 @@ func (s SessionConfig) shown() provider.Shown {
 	if s.ofUser() {
 		kind = "user"
 	}
-	return provider.Shown{Type: "quickblox.SessionConfig", Attrs: []slog.Attr{
-		slog.Int64("application_id", s.ApplicationID), slog.String("session", kind),
-	}}
+	return provider.NewShown("quickblox.SessionConfig", "application_id", s.ApplicationID, "session", kind)
 }
 
 // Format shows the application's id and the kind of session.
@@ -101,51 +93,42 @@ func (s SessionConfig) LogValue() slog.Value { return s.shown().LogValue() }
 // MarshalJSON is like Format.
 func (s SessionConfig) MarshalJSON() ([]byte, error) { return s.shown().MarshalJSON() }
 
-// An authorizer puts the credentials on a request.
-type authorizer interface {
-	sign(r *http.Request, body []byte) error
-	// saw is told each reply that was no 401.
-	saw(*transport.Reply)
+// An authorizer puts the credentials on a request. It is made of closures, so that printing
+// it shows nothing.
+type authorizer struct {
+	sign func(r *http.Request, body []byte) error
+	// saw is given each reply that was not a 401.
+	saw func(*transport.Reply)
 	// renew reports whether a request that got a 401 may be sent again with another
 	// credential, and forgets the one that it was sent with.
-	renew(*http.Request) bool
+	renew func(*http.Request) bool
 	// secrets are masked in what the vendor says.
-	secrets() []string
+	secrets func() []string
 }
 
 func newAuthorizer(cfg Config, client *transport.Client) authorizer {
 	if cfg.Session != nil {
-		return newSessions(*cfg.Session, client)
+		s := newSessions(*cfg.Session, client)
+		return authorizer{sign: s.sign, saw: s.saw, renew: s.renew, secrets: s.secrets}
 	}
-	name, value, secret := "Authorization", "ApiKey "+cfg.APIKey.Reveal(), cfg.APIKey.Reveal()
+	name, scheme, secret := "Authorization", "ApiKey ", cfg.APIKey
 	if cfg.SessionToken != "" {
-		name, value, secret = tokenHeader, cfg.SessionToken.Reveal(), cfg.SessionToken.Reveal()
+		name, scheme, secret = tokenHeader, "", cfg.SessionToken
 	}
-	values := []string{value} // shared by all requests, none of which changes it
-	return fixed(func() (string, []string, string) { return name, values, secret })
+	value := []string{scheme + secret.Reveal()} // shared by all requests, none of which changes it
+	return authorizer{
+		sign: func(r *http.Request, _ []byte) error {
+			r.Header[name] = value
+			return nil
+		},
+		saw:     func(*transport.Reply) {},
+		renew:   func(*http.Request) bool { return false },
+		secrets: func() []string { return []string{secret.Reveal()} },
+	}
 }
 
-// fixed is a credential that the client cannot renew: a header's name and value,
-// and the secret in it. It is a closure so that printing it shows nothing.
-type fixed func() (name string, value []string, secret string)
-
-func (f fixed) sign(r *http.Request, _ []byte) error {
-	name, value, _ := f()
-	r.Header[name] = value
-	return nil
-}
-func (f fixed) saw(*transport.Reply)     {}
-func (f fixed) renew(*http.Request) bool { return false }
-
-func (f fixed) secrets() []string {
-	_, _, secret := f()
-	return []string{secret}
-}
-
-// A parameter is a name and a value of a session request.
 type parameter struct{ name, value string }
 
-// params returns the parameters of a session request, without its signature.
 func (s *SessionConfig) params(at time.Time, nonce uint32) []parameter {
 	p := []parameter{
 		{"application_id", strconv.FormatInt(s.ApplicationID, 10)},
@@ -175,7 +158,6 @@ func signature(h Hash, secret string, params []parameter) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// sessionForm is the body of POST /session.json.
 func (s *SessionConfig) sessionForm(at time.Time, nonce uint32) []byte {
 	params := s.params(at, nonce)
 	form := url.Values{"signature": {signature(s.Hash, s.AuthSecret.Reveal(), params)}}

@@ -21,8 +21,7 @@ const (
 	requestIDHeader = "X-Request-Id"
 )
 
-// Config makes a Client. Exactly one of APIKey, SessionToken and Session must be
-// set.
+// Config makes a Client. Exactly one of APIKey, SessionToken and Session must be set.
 type Config struct {
 	// APIKey is the key from the dashboard.
 	APIKey userapi.Secret
@@ -44,7 +43,7 @@ func (c Config) shown() provider.Shown {
 	case c.Session != nil:
 		credential = "session"
 	}
-	return provider.Shown{Type: "quickblox.Config", Attrs: []slog.Attr{slog.String("credential", credential)}}
+	return provider.NewShown("quickblox.Config", "credential", credential)
 }
 
 // Format shows which credential is set, and nothing else.

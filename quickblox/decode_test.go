@@ -113,7 +113,8 @@ func FuzzDecodeResponse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var in reply
-		bad, err := in.decode(body)
+		bad := in.decode(body)
+		err := provider.Broken(bad)
 		r := CreateUserResponse(in)
 		switch {
 		case err != nil && bad == nil:

@@ -3,6 +3,7 @@ package quickblox
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,21 +33,21 @@ type APIError struct {
 // base is where QuickBlox puts messages of no field.
 const base = "base"
 
-func (e *APIError) messages() []string {
-	body := provider.ErrorBody{Fields: e.Errors, Message: e.Message}
-	return body.Messages()
+// body returns the error in the form that is common to all vendors.
+func (e *APIError) body() *provider.ErrorBody {
+	fields := maps.Clone(e.Errors)
+	delete(fields, base)
+	return &provider.ErrorBody{Fields: fields, General: e.Errors[base], Code: e.Code, Message: e.Message}
 }
 
-// says reports whether a message holds one of the vendor's fixed texts.
+func (e *APIError) messages() []string { return e.body().Messages() }
+
 func (e *APIError) says(text string) bool {
 	return slices.ContainsFunc(e.messages(), func(m string) bool { return strings.Contains(m, text) })
 }
 
 func (e APIError) shown() provider.Shown {
-	body := provider.ErrorBody{Fields: e.Errors}
-	return provider.Shown{Type: "quickblox.APIError", Attrs: []slog.Attr{
-		slog.Int("status", e.StatusCode), slog.Int("errors", len(body.FieldNames())),
-	}}
+	return provider.NewShown("quickblox.APIError", "status", e.StatusCode, "errors", len(e.Errors))
 }
 
 // Error tells the status.
@@ -61,14 +62,10 @@ func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
 // MarshalJSON is like Format.
 func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
 
-// decodeError reads any body that comes with a status that is no success. It never
-// fails and never hides the status.
+// decodeError reads any body of an error. It never fails and never hides the status.
 func decodeError(status int, header http.Header, body []byte) *APIError {
 	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
-	decoded, ok := provider.DecodeErrorBody(body, false)
-	if !ok {
-		return e
-	}
+	decoded, _ := provider.DecodeErrorBody(body, false)
 	e.Code, e.Message, e.Errors = decoded.Code, decoded.Message, decoded.Fields
 	if len(decoded.General) > 0 {
 		e.Errors[base] = decoded.General
@@ -88,7 +85,6 @@ const (
 // QuickBlox's issue trackers, Android SDK 559 and 581, iOS SDK 876.
 var leaked = [...]string{"cannot call create unless the parent is saved", "Failed to save the record"}
 
-// classify says what a reply means.
 func classify(r *transport.Reply) transport.Classification {
 	v := provider.Classify(r.Status)
 	if v.OK {
@@ -108,8 +104,7 @@ func classify(r *transport.Reply) transport.Classification {
 	return v
 }
 
-// prepare has a call for users signed and classified, and lets the session learn from
-// its replies.
+// prepare has a call for users signed and classified, and lets the session learn from its replies.
 func prepare(auth authorizer) func(*provider.Call) {
 	sign := auth.sign
 	understand := func(r *transport.Reply) transport.Classification {
@@ -124,8 +119,7 @@ func prepare(auth authorizer) func(*provider.Call) {
 	return func(call *provider.Call) { call.Sign, call.Classify = sign, understand }
 }
 
-// neutralField names the field of userapi.CreateUserRequest that a member of
-// QuickBlox's comes from.
+// The neutral fields that members come from.
 var neutralField = map[string]string{
 	"login":            "Username",
 	"email":            "Email",
@@ -138,27 +132,10 @@ var neutralField = map[string]string{
 	"custom_data":      "Attributes",
 }
 
-// explain adds what QuickBlox says to the error that the caller gets.
 func explain(e *userapi.Error, cause error, _ *provider.Call, mask provider.Mask) {
-	vendor, ok := cause.(*APIError)
-	if !ok {
-		return
+	if vendor, ok := cause.(*APIError); ok {
+		vendor.body().Explain(e, mask, &codes, func(name string) string { return neutralField[name] })
 	}
-	e.Code = mask.Code(vendor.Code)
-	texts := slices.Clone(vendor.Errors[base])
-	if vendor.Message != "" {
-		texts = append(texts, vendor.Message)
-	}
-	body := provider.ErrorBody{Fields: vendor.Errors}
-	for _, name := range body.FieldNames() {
-		if name == base {
-			continue
-		}
-		for _, message := range vendor.Errors[name] {
-			codes.Add(e, mask, neutralField[name], mask.Code(name), "", message)
-		}
-	}
-	e.Message = mask.Text(strings.Join(texts, "; "))
 }
 
 // codes are the vendor's fixed texts, and what they mean.
@@ -171,8 +148,7 @@ var codes = provider.Codes{Texts: []provider.TextCode{
 	{Part: "can't be blank", Code: userapi.CodeRequired},
 }}
 
-// Text and the other leaf types of replies never fail to decode: what one cannot
-// read it keeps.
+// Text and the other leaf types of replies never fail to decode: what one cannot read it keeps.
 type (
 	// Text is a text that may come as a number: a string.
 	Text = lenient.Text

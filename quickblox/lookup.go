@@ -32,7 +32,6 @@ var (
 	byFacebookID = key{"facebook_id", "/users/by_facebook_id.json"}
 )
 
-// path returns the path that asks for a value.
 func (k key) path(value string) string {
 	if before, after, ok := strings.Cut(k.route, "{"+k.member+"}"); ok {
 		return before + url.PathEscape(value) + after
@@ -92,25 +91,19 @@ func (s *UsersService) getByText(ctx context.Context, k key, value string) (*Get
 }
 
 func (s *UsersService) get(ctx context.Context, k sentKey, check *provider.Check) (*GetUserResponse, error) {
-	if _, err := check.Done(provider.OpLookup); err != nil {
-		return nil, err
-	}
-	resp, err := provider.Read(ctx, s.vendor, keyCall(provider.OpLookup, http.MethodGet, k.key, k.value), new(reply), k.found)
+	call := keyCall(provider.OpLookup, http.MethodGet, k.key, k.value).Checked(check)
+	resp, err := provider.Read(ctx, s.vendor, call, new(reply), k.found)
 	return (*GetUserResponse)(resp), err
 }
 
-// Delete deletes a user for good, by DELETE /users/{id}.json, which takes an API key
-// or the user's own session. A user that does not exist, or no longer does because
-// the reply to an earlier attempt got lost, is an error that matches
-// userapi.ErrNotFound. After every other error the user may or may not exist. Source:
-// QuickBlox, "Delete User by ID".
+// Delete deletes a user for good, by DELETE /users/{id}.json, which takes an API key or the user's
+// own session. A user that does not exist, or no longer does because the reply to an earlier
+// attempt got lost, is an error that matches userapi.ErrNotFound. After every other error the user
+// may or may not exist. Source: QuickBlox, "Delete User by ID".
 func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	check := provider.NativeCheck(Name)
 	checkNumber(&check, byID, id)
-	if _, err := check.Done(provider.OpDelete); err != nil {
-		return err
-	}
-	return provider.Do(ctx, s.vendor, keyCall(provider.OpDelete, http.MethodDelete, byID, strconv.FormatInt(id, 10)))
+	return provider.Do(ctx, s.vendor, keyCall(provider.OpDelete, http.MethodDelete, byID, strconv.FormatInt(id, 10)).Checked(&check))
 }
 
 // saysAbsent reports whether a 404 is QuickBlox's own: {"code":…,"message":…}, a list
@@ -131,10 +124,5 @@ func (k sentKey) found(r *reply, _ *transport.Result) error {
 
 // keyCall returns the call with which a method acts on the user that a key finds.
 func keyCall(op, method string, k key, value string) *provider.Call {
-	return &provider.Call{
-		Call: transport.Call{
-			Operation: op, Route: k.route, Method: method, Path: k.path(value), Repeatable: true,
-		},
-		Lookup: true, Hidden: []string{value},
-	}
+	return provider.NewLookup(op, method, k.route, k.path(value), value)
 }

@@ -23,9 +23,8 @@ var (
 	_ userapi.Extension     = Extra{}
 )
 
-// Extra is what only QuickBlox knows of a new user, for
-// userapi.CreateUserRequest.Extensions. Its members are those of [NewUser]; nil
-// and "" are not sent.
+// Extra is what only QuickBlox knows of a new user, for userapi.CreateUserRequest.Extensions. Its
+// members are those of [NewUser]; nil and "" are not sent.
 type Extra struct {
 	BlobID     *int64
 	FacebookID string
@@ -43,16 +42,14 @@ type Extra struct {
 // UserExtension returns Name.
 func (Extra) UserExtension() string { return Name }
 
-var extraShown = provider.Shown{Type: "quickblox.Extra"}
-
 // Format shows the type alone.
-func (x Extra) Format(f fmt.State, verb rune) { extraShown.Format(f, verb) }
+func (x Extra) Format(f fmt.State, verb rune) { provider.TypeOnly(x).Format(f, verb) }
 
 // LogValue is like Format.
-func (x Extra) LogValue() slog.Value { return extraShown.LogValue() }
+func (x Extra) LogValue() slog.Value { return provider.TypeOnly(x).LogValue() }
 
 // MarshalJSON is like Format.
-func (x Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
+func (x Extra) MarshalJSON() ([]byte, error) { return provider.TypeOnly(x).MarshalJSON() }
 
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
 // the package's documentation lists.
@@ -70,8 +67,7 @@ func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 	return err
 }
 
-// mapRequest turns a neutral request into the user to create, and that into the body
-// that is sent.
+// mapRequest turns a neutral request into the user to create, and that into the body that is sent.
 func mapRequest(req *userapi.CreateUserRequest) (u *NewUser, body []byte, unmapped []string, err error) {
 	check := provider.NewCheck(Name, req)
 	u = &NewUser{
@@ -105,7 +101,7 @@ func mapRequest(req *userapi.CreateUserRequest) (u *NewUser, body []byte, unmapp
 		data := string(check.Attributes(req.Attributes))
 		u.CustomData = &data
 	}
-	if x := provider.Extension[Extra](&check, req.Extensions); x != nil {
+	if x, ok := provider.Extension[Extra](&check, req.Extensions); ok {
 		x.apply(u, &check)
 	}
 	u.check(&check)
@@ -114,7 +110,7 @@ func mapRequest(req *userapi.CreateUserRequest) (u *NewUser, body []byte, unmapp
 	return u, body, unmapped, err
 }
 
-func (x *Extra) apply(u *NewUser, check *provider.Check) {
+func (x Extra) apply(u *NewUser, check *provider.Check) {
 	u.BlobID = x.BlobID
 	u.FacebookID = provider.Set(&x.FacebookID)
 	u.TwitterID = provider.Set(&x.TwitterID)

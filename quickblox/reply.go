@@ -11,8 +11,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// CreateUserResponse is the reply to POST /users.json, and to every look-up of one
-// user.
+// CreateUserResponse is the reply to POST /users.json, and to every look-up of one user.
 type CreateUserResponse struct {
 	User User `json:"user"`
 
@@ -31,53 +30,39 @@ func (r *CreateUserResponse) Raw() json.RawMessage { return r.meta.Raw() }
 // Warnings returns oddities of the reply that are not failures.
 func (r *CreateUserResponse) Warnings() []string { return r.meta.Warnings() }
 
-// UnmarshalJSON decodes a reply, tolerating members of another type than
-// documented: a number for a text and the like are converted, the others are left
-// unset.
+// UnmarshalJSON decodes a reply, tolerating members of another type than documented: a number for a
+// text and the like are converted, the others are left unset.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
-	_, err := (*reply)(r).decode(data)
-	return err
+	return provider.Broken((*reply)(r).decode(data))
 }
 
 // A reply is a CreateUserResponse that is being received.
 type reply CreateUserResponse
 
-// Receive is for provider.Reply, as all that follows.
-func (r *reply) Receive(m provider.Meta) { r.meta = m }
-
-// Decode reads the user.
-func (r *reply) Decode(from *transport.Reply) error {
-	bad, _ := r.decode(from.Body)
-	return bad
+// Receive reads the user, for provider.Reply.
+func (r *reply) Receive(from *transport.Reply, m provider.Meta) error {
+	r.meta = m
+	return r.decode(from.Body)
 }
 
 // path leads to what a reply claims of a user.
 var path = wire.Path{Object: "user", Names: []string{"id", "login", "email", "external_user_id", "facebook_id"}}
 
-// decode reads a reply. bad is not nil when it is not what success looks like.
-func (r *reply) decode(data []byte) (bad, err error) {
+// decode reads a reply, or says why it is not what a success looks like. Of a broken reply
+// it reads user.id.
+func (r *reply) decode(data []byte) error {
 	var in struct {
 		User   User            `json:"user"`
 		Errors json.RawMessage `json:"errors"`
 		Error  json.RawMessage `json:"error"`
 	}
-	err = wire.Decode(data, &in, path)
+	err := wire.Decode(data, &in, path)
 	r.User = in.User
-	switch {
-	case err != nil:
-		return err, err
-	case provider.HasContent(in.Errors), provider.HasContent(in.Error):
-		return provider.ErrErrorInSuccess, nil
-	case r.User.ID <= 0:
-		return provider.ErrNoID, nil
+	if err != nil {
+		text, _ := wire.ScanID(data, "user", "id")
+		r.User.ID, _ = wire.Int(text)
 	}
-	return nil, nil
-}
-
-// Salvage reads user.id out of a reply that is broken.
-func (r *reply) Salvage(from *transport.Reply) {
-	text, _ := wire.ScanID(from.Body, "user", "id")
-	r.User.ID, _ = wire.Int(text)
+	return provider.Success(err, r.User.ID > 0, in.Errors, in.Error)
 }
 
 // Neutral returns the user in the form that is common to all vendors.
@@ -85,22 +70,13 @@ func (r *reply) Neutral() *userapi.User {
 	if r.User.ID <= 0 {
 		return nil
 	}
-	u := &userapi.User{
-		Provider:  Name,
-		ID:        strconv.FormatInt(r.User.ID, 10),
-		Username:  provider.Value(r.User.Login),
-		Email:     provider.Value(r.User.Email),
-		Phone:     provider.Value(r.User.Phone),
-		FullName:  provider.Value(r.User.FullName),
-		CreatedAt: r.User.CreatedAt.Time,
-		Proof:     userapi.ProofReply,
-		RequestID: r.meta.RequestID(),
-		Raw:       r.meta.Raw(),
-	}
-	if id := r.User.ExternalUserID; id != nil {
-		u.ExternalID = string(*id)
-	}
-	u.SetNative((*CreateUserResponse)(r))
+	u := r.meta.NewUser(Name, strconv.FormatInt(r.User.ID, 10), (*CreateUserResponse)(r))
+	u.Username = provider.Value(r.User.Login)
+	u.Email = provider.Value(r.User.Email)
+	u.Phone = provider.Value(r.User.Phone)
+	u.FullName = provider.Value(r.User.FullName)
+	u.ExternalID = string(provider.Value(r.User.ExternalUserID))
+	u.CreatedAt = r.User.CreatedAt.Time
 	return u
 }
 
@@ -137,8 +113,7 @@ type User struct {
 	TwitterDigitsID *Text   `json:"twitter_digits_id,omitempty"`
 }
 
-// Tags is a list of tags, which QuickBlox writes as a text separated by commas, or
-// as an array.
+// Tags is a list of tags, which QuickBlox writes as a text separated by commas, or as an array.
 type Tags []string
 
 // UnmarshalJSON reads either form, or null.

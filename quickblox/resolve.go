@@ -29,16 +29,14 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	return r.ResolveUser(ctx, &req, since, unmapped)
 }
 
-// RepeatUser creates the user of req once more. It is CreateUser: every request has a
-// login or an e-mail address, QuickBlox takes each only once in an application
-// ("Create User"), and so refuses whichever of the two creates comes second with a
-// Conflict.
+// RepeatUser creates the user of req once more. It is CreateUser: every request has a login or an
+// e-mail address, QuickBlox takes each only once in an application ("Create User"), and so refuses
+// whichever of the two creates comes second with a Conflict.
 func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	return c.CreateUser(ctx, req)
 }
 
-// DeleteUser deletes a user for good, as UsersService.Delete does. The id is
-// User.ID's text.
+// DeleteUser deletes a user for good, as UsersService.Delete does. The id is User.ID's text.
 func (c *Client) DeleteUser(ctx context.Context, id string) error {
 	check := provider.NativeCheck(Name)
 	n := check.NumberID("", byID.member, id)
@@ -76,8 +74,7 @@ func (u *NewUser) identity() []sentKey {
 	return sent
 }
 
-// trimmed cuts trailing white space, as QuickBlox does with every text but the
-// password.
+// trimmed cuts trailing white space, as QuickBlox does with every text but the password.
 func trimmed(s string) string { return strings.TrimRightFunc(s, unicode.IsSpace) }
 
 // keyValue returns a key of a user as a reply shows it, "" where it does not.
@@ -85,17 +82,13 @@ func (u *User) keyValue(k key) string {
 	var text string
 	switch k {
 	case byExternalID:
-		if u.ExternalUserID != nil {
-			text = string(*u.ExternalUserID)
-		}
+		text = string(provider.Value(u.ExternalUserID))
 	case byLogin:
 		text = provider.Value(u.Login)
 	case byEmail:
 		text = provider.Value(u.Email)
 	case byFacebookID:
-		if u.FacebookID != nil {
-			text = string(*u.FacebookID)
-		}
+		text = string(provider.Value(u.FacebookID))
 	}
 	return trimmed(text)
 }

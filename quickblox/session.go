@@ -49,8 +49,7 @@ type fetch struct {
 	waiters int
 	token   func() string
 	err     error
-	// panicked is what the request's goroutine panicked with; it is passed on to
-	// those who wait.
+	// panicked is what the request's goroutine panicked with; it is passed on to those who wait.
 	panicked any
 }
 
@@ -84,9 +83,8 @@ func (s *sessions) secrets() []string {
 	return all
 }
 
-// token returns the current session's token, or waits for a new one. The request
-// for it runs in a context of its own: each waiter leaves on its own, and the
-// last one to leave ends it.
+// token returns the current session's token, or waits for a new one. The request for it runs in a
+// context of its own: each waiter leaves on its own, and the last one to leave ends it.
 func (s *sessions) token(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	if c := s.current; c.token != nil && time.Now().Before(c.until.Add(-renewBefore)) {
@@ -124,7 +122,7 @@ func (s *sessions) leave(f *fetch) {
 	if f.waiters--; f.waiters == 0 {
 		f.cancel()
 		if s.fetch == f {
-			s.fetch = nil // whoever comes next begins anew
+			s.fetch = nil // the next call begins another
 		}
 	}
 }
@@ -170,7 +168,6 @@ func (s *sessions) obtain(ctx context.Context) (session, error) {
 	return s.ask(ctx)
 }
 
-// form makes a session request's body for now, by the server's clock.
 func (s *sessions) form() []byte {
 	s.mu.Lock()
 	now := time.Now().Add(s.skew)
@@ -198,11 +195,8 @@ func (s *sessions) ask(ctx context.Context) (session, error) {
 // A sessionReply is the reply to POST /session.json.
 type sessionReply struct{ session session }
 
-// Receive is for provider.Reply, as all that follows.
-func (r *sessionReply) Receive(provider.Meta) {}
-
-// Decode reads the session.
-func (r *sessionReply) Decode(from *transport.Reply) error {
+// Receive reads the session, for provider.Reply.
+func (r *sessionReply) Receive(from *transport.Reply, _ provider.Meta) error {
 	var in struct {
 		Session struct {
 			Token string `json:"token"`
@@ -216,9 +210,6 @@ func (r *sessionReply) Decode(from *transport.Reply) error {
 	r.session = session{token: func() string { return token }, until: expiry(from)}
 	return nil
 }
-
-// Salvage does nothing: a part of a token is of no use.
-func (r *sessionReply) Salvage(*transport.Reply) {}
 
 // Neutral returns nil: a session is not a user.
 func (r *sessionReply) Neutral() *userapi.User { return nil }
@@ -235,8 +226,7 @@ func isToken(text string) bool {
 // are wrong. Source: QuickBlox's issue trackers, Android SDK 139, 473 and 724.
 const textSignature = "Unexpected signature"
 
-// classifySession judges a session request, which may be repeated after any passing
-// failure.
+// classifySession judges a session request, which may be repeated after any passing failure.
 func classifySession(r *transport.Reply) transport.Classification {
 	v := classify(r)
 	if e, ok := v.Err.(*APIError); ok && v.Kind == userapi.KindInvalid && e.says(textSignature) {

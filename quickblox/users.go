@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"net/http"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
@@ -60,23 +59,18 @@ type NewUser struct {
 	ParentsContacts         *string `json:"parents_contacts,omitempty"`
 }
 
-var (
-	requestShown = provider.Shown{Type: "quickblox.CreateUserRequest"}
-	newUserShown = provider.Shown{Type: "quickblox.NewUser"}
-)
-
 // Format shows the type alone. The password's own Format is not asked where a verb
 // does not fit what the password stands in, as %s does not fit a pointer in a slice.
-func (r CreateUserRequest) Format(f fmt.State, verb rune) { requestShown.Format(f, verb) }
+func (r CreateUserRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
-func (r CreateUserRequest) LogValue() slog.Value { return requestShown.LogValue() }
+func (r CreateUserRequest) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
 
 // Format shows the type alone, as that of CreateUserRequest.
-func (u NewUser) Format(f fmt.State, verb rune) { newUserShown.Format(f, verb) }
+func (u NewUser) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f, verb) }
 
 // LogValue is like Format.
-func (u NewUser) LogValue() slog.Value { return newUserShown.LogValue() }
+func (u NewUser) LogValue() slog.Value { return provider.TypeOnly(u).LogValue() }
 
 // The types of what is sent: those above with the password shown.
 type (
@@ -94,46 +88,33 @@ func (u *NewUser) sent(show func(userapi.Secret) string) sentRequest {
 	return sentRequest{sentUser{u, show(u.Password)}}
 }
 
-// encode writes what is sent. What cannot be written is noted in the check.
 func (u *NewUser) encode(c *provider.Check) []byte { return c.Encode(u.sent(userapi.Secret.Reveal)) }
 
-// check finds what QuickBlox would refuse for certain.
 func (u *NewUser) check(c *provider.Check) {
 	if !provider.Given(u.Login) && !provider.Given(u.Email) {
 		c.Required("Username", "login", "a login or an e-mail address must be set")
 	}
-	if u.Password == "" {
-		c.Required("Password", "password", "must be set")
-	}
+	c.MustBeSet("Password", "password", u.Password != "")
 	if id := u.ExternalUserID; id != nil && (*id < 1 || *id > math.MaxInt32) {
 		c.Invalid("ExternalID", "external_user_id", "must be from 1 to 2147483647")
 	}
 }
 
-// Create creates a user. A success is a reply of status 2xx with a user that has an id
-// and that shows no other login, e-mail address or external id than was sent; everything
-// else is an error.
+// Create creates a user. A success is a reply of status 2xx with a user that has an id and that
+// shows no other login, e-mail address or external id than was sent; everything else is an error.
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	req.User.check(&check)
 	check.Secret("Password", "password", req.User.Password)
 	body := req.User.encode(&check)
-	if _, err := check.Done(provider.OpCreate); err != nil {
-		return nil, err
-	}
-	resp, err := provider.Create(ctx, s.vendor, createCall(body), new(reply), req.User.accept)
+	resp, err := provider.Create(ctx, s.vendor, createCall(body).Checked(&check), new(reply), req.User.accept)
 	return (*CreateUserResponse)(resp), err
 }
 
 const createPath = "/users.json"
 
-// createCall returns the call that creates a user from a body.
 func createCall(body []byte) *provider.Call {
-	return &provider.Call{Call: transport.Call{
-		Operation: provider.OpCreate, Route: createPath,
-		Method: http.MethodPost, Path: createPath,
-		ContentType: "application/json", Body: body,
-	}}
+	return provider.NewCreate(createPath, createPath, "application/json", body)
 }
 
 // accept refuses a reply that shows another user than was sent.

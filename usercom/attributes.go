@@ -63,7 +63,6 @@ func checkID(c *provider.Check, id int64) {
 	}
 }
 
-// attributesCall returns the call that sets attributes of the user with the given id.
 func attributesCall(user, action string, body []byte) *provider.Call {
 	return &provider.Call{UserID: user, Call: transport.Call{
 		Operation: opAttributes, Route: "/users/{id}/" + action + "/",
@@ -73,7 +72,6 @@ func attributesCall(user, action string, body []byte) *provider.Call {
 	}}
 }
 
-// setAttributes sends a request that has been checked.
 func (c *core) setAttributes(ctx context.Context, id int64, action string, body []byte) error {
 	err := provider.Do(ctx, c.Vendor, attributesCall(strconv.FormatInt(id, 10), action, body))
 	if e, ok := err.(*userapi.Error); ok {
@@ -96,7 +94,6 @@ var standard = func() map[string]bool {
 	return names
 }()
 
-// checkAttributes encodes a neutral request's attributes, nil for none.
 func checkAttributes(c *provider.Check, attributes map[string]any) []byte {
 	if len(attributes) == 0 {
 		return nil

@@ -1,10 +1,12 @@
 package usercom
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -40,7 +42,6 @@ func (v Version) accept() string {
 	return "application/json"
 }
 
-// userID is what the version calls user_id.
 func (v Version) userID() string {
 	if v == V2 {
 		return "custom_id"
@@ -68,8 +69,7 @@ func (e Encoding) contentType() string {
 
 // Config makes a Client. APIKey must be set, and App or HTTP.BaseURL.
 type Config struct {
-	// App is the application: its subdomain ("acme"), its host ("acme.user.com"), or
-	// a URL.
+	// App is the application: its subdomain ("acme"), its host ("acme.user.com"), or a URL.
 	App string
 	// APIKey is the application's key. White space around it is ignored.
 	APIKey userapi.Secret
@@ -87,9 +87,7 @@ func (c Config) shown() provider.Shown {
 	if c.APIKey != "" {
 		credential = "api key"
 	}
-	return provider.Shown{Type: "usercom.Config", Attrs: []slog.Attr{
-		slog.String("credential", credential), slog.Int("version", int(c.Version)+1),
-	}}
+	return provider.NewShown("usercom.Config", "credential", credential, "version", int(c.Version)+1)
 }
 
 // Format shows whether a key is set and the version, and nothing else.
@@ -110,7 +108,6 @@ type Client struct {
 	core *core
 }
 
-// core is what the client's services share.
 type core struct {
 	*provider.Vendor
 	version  Version
@@ -157,24 +154,14 @@ func New(cfg Config) (*Client, error) {
 // check returns the API's address and what is wrong with the settings.
 func (c Config) check() (base string, faults []userapi.FieldError) {
 	var check provider.Check
-	base = c.HTTP.BaseURL
-	appOK := isApp(c.App)
+	app := appURL(c.App)
 	switch {
-	case c.App == "" && base == "":
+	case c.App == "" && c.HTTP.BaseURL == "":
 		check.Required("", "Config.App", "must be set, or HTTP.BaseURL")
-	case c.App != "" && !appOK:
+	case c.App != "" && app == "":
 		check.Invalid("", "Config.App", "must be the application's subdomain, its host, or a URL that begins with https://")
 	}
-	switch {
-	case base != "":
-	case appOK:
-		base = appURL(c.App)
-	default:
-		base = appURL("app") // so that the transport does not report the fault again
-	}
-	if c.APIKey == "" {
-		check.Required("", "Config.APIKey", "must be set")
-	}
+	check.MustBeSet("", "Config.APIKey", c.APIKey != "")
 	check.Credential("Config.APIKey", c.APIKey)
 	if c.Version != V1 && c.Version != V2 {
 		check.Invalid("", "Config.Version", "must be V1 or V2")
@@ -182,33 +169,23 @@ func (c Config) check() (base string, faults []userapi.FieldError) {
 	if c.Encoding != JSON && c.Encoding != Form {
 		check.Invalid("", "Config.Encoding", "must be JSON or Form")
 	}
-	return withAPIPath(base), check.Faults()
+	// The last address keeps the transport from reporting the fault again.
+	return withAPIPath(cmp.Or(c.HTTP.BaseURL, app, appURL("app"))), check.Faults()
 }
 
-// isApp reports whether app is a URL, or has the characters of a host's name. What
-// is wrong with a URL is the transport's to say.
-func isApp(app string) bool {
-	if strings.Contains(app, "://") {
-		return true
-	}
-	for _, label := range strings.Split(app, ".") {
-		if label == "" || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
-			return false
-		}
-		if strings.ContainsFunc(label, func(r rune) bool {
-			return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-		}) {
-			return false
-		}
-	}
-	return true
-}
+var hostName = func() *regexp.Regexp {
+	const label = `[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?`
+	return regexp.MustCompile(`^` + label + `(\.` + label + `)*$`)
+}()
 
-// appURL returns the address of an application.
+// appURL returns the address of an application; "" for what is neither a URL nor the name
+// of a host. What is wrong with a URL is the transport's to say.
 func appURL(app string) string {
 	switch {
 	case strings.Contains(app, "://"):
 		return app
+	case !hostName.MatchString(app):
+		return ""
 	case strings.Contains(app, "."):
 		return "https://" + app
 	default:

@@ -24,26 +24,17 @@ type APIError struct {
 	Detail string `json:"detail"`
 	// Code is "" unless the body has one.
 	Code string `json:"code"`
-	// Errors holds the messages by field, of {"errors": {field: […]}} and of
-	// {field: […]}.
+	// Errors holds the messages by field, of {"errors": {field: […]}} and of {field: […]}.
 	Errors map[string][]string `json:"errors"`
 	// NonFieldErrors holds the messages of no field.
 	NonFieldErrors []string `json:"non_field_errors"`
-	// Header and Body are the reply's; the body, which may be a page of HTML, is cut
-	// at 64 KiB.
+	// Header and Body are the reply's; the body, which may be a page of HTML, is cut at 64 KiB.
 	Header http.Header `json:"-"`
 	Body   []byte      `json:"-"`
 }
 
-func (e *APIError) fields() []string {
-	body := provider.ErrorBody{Fields: e.Errors}
-	return body.FieldNames()
-}
-
 func (e APIError) shown() provider.Shown {
-	return provider.Shown{Type: "usercom.APIError", Attrs: []slog.Attr{
-		slog.Int("status", e.StatusCode), slog.Int("errors", len(e.Errors)),
-	}}
+	return provider.NewShown("usercom.APIError", "status", e.StatusCode, "errors", len(e.Errors))
 }
 
 // Error tells the status.
@@ -58,8 +49,7 @@ func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
 // MarshalJSON is like Format.
 func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
 
-// decodeError reads any body that comes with a status that is no success. It never
-// fails and never hides the status.
+// decodeError reads any body of an error. It never fails and never hides the status.
 func decodeError(status int, header http.Header, body []byte) *APIError {
 	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
 	decoded, ok := provider.DecodeErrorBody(body, true)
@@ -84,7 +74,6 @@ func isTaken(message string) bool {
 	return slices.ContainsFunc(takenTexts[:], func(text string) bool { return strings.Contains(message, text) })
 }
 
-// classify says what a reply to a create means.
 func classify(r *transport.Reply) transport.Classification {
 	v := provider.Classify(r.Status)
 	if v.OK {
@@ -105,8 +94,7 @@ func classify(r *transport.Reply) transport.Classification {
 	return v
 }
 
-// classifyAttributes is classify for a request that sets attributes, of which none is
-// unique.
+// classifyAttributes is classify for a request that sets attributes, of which none is unique.
 func classifyAttributes(r *transport.Reply) transport.Classification {
 	c := classify(r)
 	if c.Kind == userapi.KindConflict && r.Status != http.StatusConflict {
@@ -115,8 +103,7 @@ func classifyAttributes(r *transport.Reply) transport.Classification {
 	return c
 }
 
-// neutralField names the field of userapi.CreateUserRequest that a member of
-// User.com's comes from.
+// The neutral fields that members come from.
 var neutralField = map[string]string{
 	"email":        "Email",
 	"user_id":      "ExternalID",
@@ -128,24 +115,16 @@ var neutralField = map[string]string{
 	"tags":         "Tags",
 }
 
-// explain adds what User.com says to the error that the caller gets.
 func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.Mask) {
 	vendor, ok := cause.(*APIError)
 	if !ok {
 		return
 	}
-	e.Code = mask.Code(vendor.Code)
-	for _, name := range vendor.fields() {
+	body := provider.ErrorBody{Fields: vendor.Errors, General: vendor.NonFieldErrors, Code: vendor.Code, Message: vendor.Detail}
+	body.Explain(e, mask, &codes, func(name string) string {
 		member, _, _ := strings.Cut(name, ".") // tags.0
-		for _, message := range vendor.Errors[name] {
-			codes.Add(e, mask, call.NeutralField(member, neutralField), mask.Code(name), "", message)
-		}
-	}
-	texts := slices.Clone(vendor.NonFieldErrors)
-	if vendor.Detail != "" {
-		texts = append(texts, vendor.Detail)
-	}
-	e.Message = mask.Text(strings.Join(texts, "; "))
+		return call.NeutralField(member, neutralField)
+	})
 }
 
 // codes are the framework's fixed texts, and what they mean.
@@ -158,8 +137,7 @@ var codes = provider.Codes{Texts: []provider.TextCode{
 	{Part: "may not be", Code: userapi.CodeRequired},
 }}
 
-// Text and the other leaf types of replies never fail to decode: what one cannot
-// read it keeps.
+// Text and the other leaf types of replies never fail to decode: what one cannot read it keeps.
 type (
 	// Text is a text that may come as a number: a string.
 	Text = lenient.Text

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/url"
+	"strconv"
 )
 
 // formOf writes the members of a JSON object as a form: numbers and booleans as
@@ -21,11 +22,7 @@ func formOf(object []byte) []byte {
 		case json.Number:
 			form.Set(name, v.String())
 		case bool:
-			text := "false"
-			if v {
-				text = "true"
-			}
-			form.Set(name, text)
+			form.Set(name, strconv.FormatBool(v))
 		case []any:
 			for _, item := range v {
 				if text, ok := item.(string); ok {

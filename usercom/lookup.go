@@ -17,16 +17,15 @@ import (
 )
 
 // GetUserResponse is a user that was read. It is the type of the reply to a create,
-// so that userapi.As finds *CreateUserResponse in a user however it was come by.
+// so that userapi.As finds *CreateUserResponse in a user however it was obtained.
 type GetUserResponse = CreateUserResponse
 
 var errPart = errors.New("usercom: the reply holds only a part of the users")
 
-// Get reads the user with the given id, by GET /users/{id}/. A user that does not
-// exist is an error that matches userapi.ErrNotFound. The Outcome of an error speaks
-// of the user: OutcomeRejected means that it does not exist, OutcomeUnknown that the
-// call could not tell. Passing failures are tried again. Source: User.com, "Find user
-// by ID".
+// Get reads the user with the given id, by GET /users/{id}/. A user that does not exist is an error
+// that matches userapi.ErrNotFound. The Outcome of an error speaks of the user: OutcomeRejected
+// means that it does not exist, OutcomeUnknown that the call could not tell. Passing failures are
+// tried again. Source: User.com, "Find user by ID".
 func (s *UsersService) Get(ctx context.Context, id int64) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	checkID(&check, id)
@@ -37,7 +36,6 @@ func (s *UsersService) Get(ctx context.Context, id int64) (*GetUserResponse, err
 	return (*GetUserResponse)(resp), err
 }
 
-// get is Get with an id that has been checked.
 func (c *core) get(ctx context.Context, id int64) (*reply, error) {
 	return provider.Read(ctx, c.Vendor, userCall(provider.OpLookup, http.MethodGet, id), c.newReply(), func(r *reply, _ *transport.Result) error {
 		if r.ID != id {
@@ -47,27 +45,22 @@ func (c *core) get(ctx context.Context, id int64) (*reply, error) {
 	})
 }
 
-// userCall returns a call for the user with an id.
 func userCall(op, method string, id int64) *provider.Call {
 	user := strconv.FormatInt(id, 10)
-	return &provider.Call{Lookup: true, UserID: user, Call: transport.Call{
-		Operation: op, Route: "/users/{id}/", Method: method, Path: "/users/" + user + "/", Repeatable: true,
-	}}
+	call := provider.NewLookup(op, method, "/users/{id}/", "/users/"+user+"/", "")
+	call.UserID = user
+	return call
 }
 
-// searchCall returns a call that looks for users by a text.
-func searchCall(route, path, looked string) *provider.Call {
-	return &provider.Call{Lookup: true, Hidden: []string{looked}, Call: transport.Call{
-		Operation: provider.OpLookup, Route: route, Method: http.MethodGet, Path: path, Repeatable: true,
-	}}
+func searchCall(route, path, text string) *provider.Call {
+	return provider.NewLookup(provider.OpLookup, http.MethodGet, route, path, text)
 }
 
 // GetByUserID reads the user with the given user_id, custom_id in V2, by GET
-// /users-by-id/{user_id}/, and is otherwise as Get. A path cannot carry every
-// user_id: one with a slash, a backslash, a percent sign or a control character, and
-// ".", ".." and "search", is looked for by GET /users-by-id/search/?user_id= in V1,
-// and refused in V2, for which no such call is documented. Source: User.com, "Find
-// user by custom ID".
+// /users-by-id/{user_id}/, and is otherwise as Get. A path cannot carry every user_id: one with a
+// slash, a backslash, a percent sign or a control character, and ".", ".." and "search", is looked
+// for by GET /users-by-id/search/?user_id= in V1, and refused in V2, for which no such call is
+// documented. Source: User.com, "Find user by custom ID".
 func (s *UsersService) GetByUserID(ctx context.Context, userID string) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	name := s.core.version.userID()
@@ -75,10 +68,7 @@ func (s *UsersService) GetByUserID(ctx context.Context, userID string) (*GetUser
 	if !s.canFind(userID) {
 		check.Invalid("ExternalID", name, "must hold no slash, backslash, percent sign or control character, nor be one of ., .. and search: a path cannot carry it")
 	}
-	if _, err := check.Done(provider.OpLookup); err != nil {
-		return nil, err
-	}
-	resp, err := provider.Read(ctx, s.core.Vendor, byUserID(userID), s.core.newReply(), hasUserID(userID))
+	resp, err := provider.Read(ctx, s.core.Vendor, byUserID(userID).Checked(&check), s.core.newReply(), hasUserID(userID))
 	return (*GetUserResponse)(resp), err
 }
 
@@ -93,10 +83,8 @@ func inPath(userID string) bool {
 	return !strings.ContainsFunc(userID, func(r rune) bool { return strings.ContainsRune(`/\%`, r) || unicode.IsControl(r) })
 }
 
-// canFind reports whether there is a call that finds a user by this user_id.
 func (s *UsersService) canFind(userID string) bool { return s.core.version == V1 || inPath(userID) }
 
-// byUserID returns the call that finds the user with a user_id that has been checked.
 func byUserID(userID string) *provider.Call {
 	if !inPath(userID) {
 		return searchCall("/users-by-id/search/", "/users-by-id/search/?user_id="+url.QueryEscape(userID), userID)
@@ -149,24 +137,18 @@ func (c *core) findByEmail(ctx context.Context, email string) (found []*GetUserR
 	return found, in, nil
 }
 
-// A usersReply is the reply to a search.
 type usersReply struct {
 	version Version
 	users   []User
 	meta    provider.Meta
 }
 
-// Receive is for provider.Reply, as all that follows.
-func (r *usersReply) Receive(m provider.Meta) { r.meta = m }
-
-// Decode reads the users.
-func (r *usersReply) Decode(from *transport.Reply) (bad error) {
+// Receive reads the users, for provider.Reply.
+func (r *usersReply) Receive(from *transport.Reply, m provider.Meta) (bad error) {
+	r.meta = m
 	r.users, bad = decodeUsers(from.Body, r.version)
 	return bad
 }
-
-// Salvage does nothing: a part of the users tells nothing of the rest.
-func (r *usersReply) Salvage(*transport.Reply) {}
 
 // Neutral returns nil: there may be many.
 func (r *usersReply) Neutral() *userapi.User { return nil }
@@ -177,7 +159,7 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 	list, count := data, 0
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) {
 		var single User
-		switch bad, _ := single.decode(data, v); {
+		switch bad := single.decode(data, v); {
 		case bad == nil:
 			return []User{single}, nil
 		case !errors.Is(bad, provider.ErrNoID):
@@ -202,25 +184,21 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 	}
 	users := make([]User, len(elements))
 	for i, element := range elements {
-		if bad, _ := users[i].decode(element, v); bad != nil {
+		if bad := users[i].decode(element, v); bad != nil {
 			return nil, bad
 		}
 	}
 	return users, nil
 }
 
-// Delete deletes the user with the given id for good, by DELETE /users/{id}/. A user
-// that does not exist is an error that matches userapi.ErrNotFound, also where an
-// earlier attempt of the same call has deleted it and its reply was lost: passing
-// failures are tried again. The Outcome of an error is as for Get. Source: User.com,
-// "Delete user".
+// Delete deletes the user with the given id for good, by DELETE /users/{id}/. A user that does not
+// exist is an error that matches userapi.ErrNotFound, also where an earlier attempt of the same
+// call has deleted it and its reply was lost: passing failures are tried again. The Outcome of an
+// error is as for Get. Source: User.com, "Delete user".
 func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	check := provider.NativeCheck(Name)
 	checkID(&check, id)
-	if _, err := check.Done(provider.OpDelete); err != nil {
-		return err
-	}
-	return provider.Do(ctx, s.core.Vendor, userCall(provider.OpDelete, http.MethodDelete, id))
+	return provider.Do(ctx, s.core.Vendor, userCall(provider.OpDelete, http.MethodDelete, id).Checked(&check))
 }
 
 // saysAbsent reports whether a 404 is User.com's own: its framework's {"detail":…}, or

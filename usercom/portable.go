@@ -22,9 +22,8 @@ var (
 	_ userapi.Extension     = Extra{}
 )
 
-// Extra is what only User.com knows of a new user, for
-// userapi.CreateUserRequest.Extensions. Its members are those of
-// [CreateUserRequest]; nil and "" are not sent.
+// Extra is what only User.com knows of a new user, for userapi.CreateUserRequest.Extensions. Its
+// members are those of [CreateUserRequest]; nil and "" are not sent.
 type Extra struct {
 	Gender        Gender
 	Status        Status
@@ -48,16 +47,14 @@ type Extra struct {
 // UserExtension returns Name.
 func (Extra) UserExtension() string { return Name }
 
-var extraShown = provider.Shown{Type: "usercom.Extra"}
-
 // Format shows the type alone.
-func (x Extra) Format(f fmt.State, verb rune) { extraShown.Format(f, verb) }
+func (x Extra) Format(f fmt.State, verb rune) { provider.TypeOnly(x).Format(f, verb) }
 
 // LogValue is like Format.
-func (x Extra) LogValue() slog.Value { return extraShown.LogValue() }
+func (x Extra) LogValue() slog.Value { return provider.TypeOnly(x).LogValue() }
 
 // MarshalJSON is like Format.
-func (x Extra) MarshalJSON() ([]byte, error) { return extraShown.MarshalJSON() }
+func (x Extra) MarshalJSON() ([]byte, error) { return provider.TypeOnly(x).MarshalJSON() }
 
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
 // the package's documentation lists, and then sets its attributes. If only the
@@ -100,7 +97,6 @@ func (c *Client) FinishUser(ctx context.Context, req userapi.CreateUserRequest, 
 	return c.finish(ctx, mapped{attributes: attributes, unmapped: u.Unmapped}, &req, u)
 }
 
-// finish carries out the second step of a create.
 func (c *Client) finish(ctx context.Context, m mapped, req *userapi.CreateUserRequest, u *userapi.User) error {
 	if m.attributes == nil {
 		return nil
@@ -113,10 +109,9 @@ func (c *Client) finish(ctx context.Context, m mapped, req *userapi.CreateUserRe
 	return provider.Portable(err, req, m.unmapped)
 }
 
-// PlanUser says what CreateUser would send, as userapi.Planner describes it. Nothing
-// in it is secret. With [Form] the Body of the create is the form's members as one JSON
-// object; a list in it is sent as one pair for each of its texts. Attributes are set by
-// a second request, in Next.
+// PlanUser says what CreateUser would send, as userapi.Planner describes it. Nothing in it is
+// secret. With [Form] the Body of the create is the form's members as one JSON object; a list in it
+// is sent as one pair for each of its texts. Attributes are set by a second request, in Next.
 func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	m, err := c.mapRequest(&req)
 	if err != nil {
@@ -131,7 +126,6 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	return plan, nil
 }
 
-// A mapped request is what a neutral one becomes.
 type mapped struct {
 	native     *CreateUserRequest
 	object     []byte // native as JSON
@@ -140,7 +134,6 @@ type mapped struct {
 	unmapped   []string
 }
 
-// mapRequest turns a neutral request into the vendor's.
 func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 	check := provider.NewCheck(Name, req)
 	r := &CreateUserRequest{
@@ -159,7 +152,7 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 	check.Unmapped("Username", req.Username != "")
 	check.Unmapped("Password", req.Password != "")
 	check.Unmapped("Language", req.Language != "")
-	if x := provider.Extension[Extra](&check, req.Extensions); x != nil {
+	if x, ok := provider.Extension[Extra](&check, req.Extensions); ok {
 		x.apply(r)
 	}
 	r.check(&check, firstName)
@@ -174,7 +167,7 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 	return m, nil
 }
 
-func (x *Extra) apply(r *CreateUserRequest) {
+func (x Extra) apply(r *CreateUserRequest) {
 	r.Gender, r.Status = x.Gender, x.Status
 	r.Score, r.AssignedTo = x.Score, x.AssignedTo
 	r.Notifications, r.Unsubscribed = x.Notifications, x.Unsubscribed

@@ -54,34 +54,26 @@ func (r *UpdateOrCreateResponse) decode(data []byte) error {
 		text, _ := wire.ScanID(data, "id")
 		r.ID, _ = wire.Int(text)
 	}
-	switch {
-	case err != nil:
+	if err := provider.Success(err, r.ID > 0, in.Errors, in.Error); err != nil {
 		return err
-	case provider.HasContent(in.Errors), provider.HasContent(in.Error):
-		return provider.ErrErrorInSuccess
-	case r.ID <= 0:
-		return provider.ErrNoID
-	case !r.Created && string(in.Created) != "false":
+	}
+	if !r.Created && string(in.Created) != "false" {
 		return errNoCreated
 	}
 	return nil
 }
 
-// UpdateOrCreate creates a user, or updates the one that has its UserID, which is
-// required: without it each call might make a user. A success is a reply of status
-// 2xx that has the user's id and says whether it was created; everything else is an
-// error. Like a create it is sent again only after a failure to connect and after
-// 429. Repeating it makes no second user, but sets the members that are sent once
-// more. Source: User.com, "Update or create user".
+// UpdateOrCreate creates a user, or updates the one that has its UserID, which is required: without
+// it each call might make a user. A success is a reply of status 2xx that has the user's id and
+// says whether it was created; everything else is an error. Like a create it is sent again only
+// after a failure to connect and after 429. Repeating it makes no second user, but sets the members
+// that are sent once more. Source: User.com, "Update or create user".
 func (s *UsersService) UpdateOrCreate(ctx context.Context, req CreateUserRequest) (*UpdateOrCreateResponse, error) {
 	check := provider.NativeCheck(Name)
 	s.core.requireUserID(&check, req.UserID)
 	req.check(&check, "GivenName")
-	body := req.encode(s.core.version, &check)
-	if _, err := check.Done(provider.OpCreate); err != nil {
-		return nil, err
-	}
-	resp, err := s.core.updateOrCreate(ctx, s.core.createCall(updatePath, body), nil)
+	call := s.core.createCall(updatePath, req.encode(s.core.version, &check)).Checked(&check)
+	resp, err := s.core.updateOrCreate(ctx, call, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -103,11 +95,9 @@ type updateReply struct {
 	whole bool
 }
 
-// Receive is for provider.Reply, as all that follows.
-func (r *updateReply) Receive(m provider.Meta) { r.meta = m }
-
-// Decode reads the id and whether the user was created.
-func (r *updateReply) Decode(from *transport.Reply) error {
+// Receive reads the id and whether the user was created, for provider.Reply.
+func (r *updateReply) Receive(from *transport.Reply, m provider.Meta) error {
+	r.meta = m
 	bad := r.decode(from.Body)
 	r.whole = bad == nil && from.ReadErr == nil
 	if r.ID > 0 {
@@ -116,24 +106,13 @@ func (r *updateReply) Decode(from *transport.Reply) error {
 	return bad
 }
 
-// Salvage does nothing: Decode reads the id of a broken reply too.
-func (r *updateReply) Salvage(*transport.Reply) {}
-
 // Neutral returns what is known of the user; nil for a broken reply, since an id alone
 // does not tell whether its user was created.
 func (r *updateReply) Neutral() *userapi.User {
 	if !r.whole {
 		return nil
 	}
-	u := &userapi.User{
-		Provider:  Name,
-		ID:        strconv.FormatInt(r.ID, 10),
-		Proof:     userapi.ProofReply,
-		RequestID: r.meta.RequestID(),
-		Raw:       r.meta.Raw(),
-	}
-	u.SetNative(&r.UpdateOrCreateResponse)
-	return u
+	return r.meta.NewUser(Name, strconv.FormatInt(r.ID, 10), &r.UpdateOrCreateResponse)
 }
 
 // updateOrCreate sends a call to updatePath. accept is as for provider.Create.

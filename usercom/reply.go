@@ -22,7 +22,6 @@ type CreateUserResponse struct {
 	version Version
 }
 
-// newReply returns what a reply about a user is received into.
 func (c *core) newReply() *reply { return &reply{version: c.version} }
 
 // StatusCode returns the reply's HTTP status; 0 for a value that no call returned.
@@ -40,9 +39,8 @@ func (r *CreateUserResponse) Warnings() []string { return r.meta.Warnings() }
 // UnmarshalJSON decodes a reply as a User is decoded.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error { return r.User.UnmarshalJSON(data) }
 
-// User is a user at User.com, with V1's names of its members. Only ID is always
-// there: the rest is null or missing when unset. Sources: User.com, "Create user",
-// response, and "User model".
+// User is a user at User.com, with V1's names of its members. Only ID is always there: the rest is
+// null or missing when unset. Sources: User.com, "Create user", response, and "User model".
 type User struct {
 	ID int64 `json:"id"`
 	// Key is the user's key in the browser: user_key in V2.
@@ -130,23 +128,20 @@ type Attribute struct {
 	// Value is a text, number, boolean, list, object or null, as it came.
 	Value       json.RawMessage `json:"value,omitempty"`
 	Description string          `json:"description,omitempty"`
-	// ValueType is the number of the type, where it is told.
+	// ValueType is the number of the type, where the reply says it.
 	ValueType *Number `json:"value_type,omitempty"`
 }
 
 // UnmarshalJSON decodes a user, with the names of either version. A member of
 // another type than documented is left unset, and kept in Extra.
-func (u *User) UnmarshalJSON(data []byte) error {
-	_, err := u.decode(data, V1)
-	return err
-}
+func (u *User) UnmarshalJSON(data []byte) error { return provider.Broken(u.decode(data, V1)) }
 
 // path leads to what a reply claims of a user.
 var path = wire.Path{Names: []string{"id", "user_id", "custom_id", "email"}}
 
-// decode reads a reply of a version. bad is not nil when it is not what success looks
-// like. In V2 a member called error or errors beside an id is a custom attribute.
-func (u *User) decode(data []byte, v Version) (bad, err error) {
+// decode reads a reply of a version, or says why it is not what a success looks like. Of a broken
+// reply it reads the id. In V2 a member called error or errors beside an id is a custom attribute.
+func (u *User) decode(data []byte, v Version) error {
 	type members User
 	var in struct {
 		members
@@ -157,37 +152,26 @@ func (u *User) decode(data []byte, v Version) (bad, err error) {
 	*u = User(in.members)
 	u.Extra = rest
 	u.Key = cmp.Or(u.Key, in.UserKey)
-	if u.UserID == nil || *u.UserID == "" {
+	if provider.Value(u.UserID) == "" {
 		u.UserID = in.CustomID
 	}
-	switch {
-	case err != nil:
-		return err, err
-	case v == V2 && u.ID > 0:
-	case provider.HasContent(rest["errors"]), provider.HasContent(rest["error"]):
-		return provider.ErrErrorInSuccess, nil
-	case u.ID <= 0:
-		return provider.ErrNoID, nil
+	if err != nil {
+		text, _ := wire.ScanID(data, "id")
+		u.ID, _ = wire.Int(text)
 	}
-	return nil, nil
+	if v == V2 && u.ID > 0 {
+		return err
+	}
+	return provider.Success(err, u.ID > 0, rest["errors"], rest["error"])
 }
 
 // A reply is a CreateUserResponse that is being received.
 type reply CreateUserResponse
 
-// Receive is for provider.Reply, as all that follows.
-func (r *reply) Receive(m provider.Meta) { r.meta = m }
-
-// Decode reads the user.
-func (r *reply) Decode(from *transport.Reply) error {
-	bad, _ := r.decode(from.Body, r.version)
-	return bad
-}
-
-// Salvage reads id out of a reply that is broken.
-func (r *reply) Salvage(from *transport.Reply) {
-	text, _ := wire.ScanID(from.Body, "id")
-	r.ID, _ = wire.Int(text)
+// Receive reads the user, for provider.Reply.
+func (r *reply) Receive(from *transport.Reply, m provider.Meta) error {
+	r.meta = m
+	return r.decode(from.Body, r.version)
 }
 
 // Neutral returns the user in the form that is common to all vendors.
@@ -195,23 +179,12 @@ func (r *reply) Neutral() *userapi.User {
 	if r.ID <= 0 {
 		return nil
 	}
-	u := &userapi.User{
-		Provider:  Name,
-		ID:        strconv.FormatInt(r.ID, 10),
-		Email:     provider.Value(r.Email),
-		FullName:  provider.Value(r.Name),
-		CreatedAt: r.CreatedAt.Time,
-		Proof:     userapi.ProofReply,
-		RequestID: r.meta.RequestID(),
-		Raw:       r.meta.Raw(),
-	}
-	if r.UserID != nil {
-		u.ExternalID = string(*r.UserID)
-	}
-	if r.PhoneNumber != nil {
-		u.Phone = string(*r.PhoneNumber)
-	}
-	u.SetNative((*CreateUserResponse)(r))
+	u := r.meta.NewUser(Name, strconv.FormatInt(r.ID, 10), (*CreateUserResponse)(r))
+	u.Email = provider.Value(r.Email)
+	u.Phone = string(provider.Value(r.PhoneNumber))
+	u.FullName = provider.Value(r.Name)
+	u.ExternalID = string(provider.Value(r.UserID))
+	u.CreatedAt = r.CreatedAt.Time
 	return u
 }
 
@@ -221,7 +194,6 @@ var errOlder = errors.New("usercom: the reply holds a user that was there before
 // clocks of User.com's edge and of its application are two.
 const ageSlack = time.Minute
 
-// older reports whether the user was there before the reply's request was sent.
 func (u *User) older(r *transport.Reply) bool {
 	sent := r.Sent
 	if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {

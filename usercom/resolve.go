@@ -11,13 +11,12 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// errNoCallFinds: whoever has such a user_id cannot be asked for.
+// errNoCallFinds: a user with such a user_id cannot be asked for.
 var errNoCallFinds = errors.New("usercom: V2 has no call that finds a user by an ExternalID like the request's")
 
-// ResolveUser looks for the user that a create of req made, as userapi.Resolver
-// describes it: by ExternalID or, without one, by Email. The package's documentation
-// says what is compared and what is proven. It does not set attributes; FinishUser
-// does.
+// ResolveUser looks for the user that a create of req made, as userapi.Resolver describes it: by
+// ExternalID or, without one, by Email. The package's documentation says what is compared and what
+// is proven. It does not set attributes; FinishUser does.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
 	m, err := c.mapRequest(&req)
 	if err != nil {
@@ -43,9 +42,8 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	return r.ResolveUser(ctx, &req, since, m.unmapped)
 }
 
-// lookByUserID looks for the user with the request's ExternalID and, where that has
-// white space around it, which the framework may have removed, also for the one
-// without.
+// lookByUserID looks for the user with the request's ExternalID and, where that has white space
+// around it, which the framework may have removed, also for the one without.
 func (c *Client) lookByUserID(ctx context.Context, req *userapi.CreateUserRequest) ([]*provider.Candidate, error) {
 	var found []*provider.Candidate
 	for _, userID := range slices.Compact([]string{req.ExternalID, strings.TrimSpace(req.ExternalID)}) {
@@ -88,7 +86,6 @@ func (c *Client) lookByEmail(ctx context.Context, req *userapi.CreateUserRequest
 	return found, nil
 }
 
-// compare compares a user that was found with the request.
 func (c *Client) compare(found *provider.Candidate, u *User, req *userapi.CreateUserRequest) {
 	_, dated := u.created()
 	found.Undated = !dated

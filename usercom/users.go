@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"net/http"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -27,8 +26,7 @@ type CreateUserRequest struct {
 	Email *string `json:"email,omitempty"`
 	// UserID is the user's unique id elsewhere: custom_id in V2.
 	UserID *string `json:"user_id,omitempty"`
-	// FirstName and LastName have at most 40 characters each. Replies have both in
-	// one name.
+	// FirstName and LastName have at most 40 characters each. Replies have both in one name.
 	FirstName *string `json:"first_name,omitempty"`
 	LastName  *string `json:"last_name,omitempty"`
 	// PhoneNumber is any text of at most 64 characters.
@@ -41,8 +39,7 @@ type CreateUserRequest struct {
 	Unsubscribed  *bool `json:"unsubscribed,omitempty"`
 	// AssignedTo is the id of the colleague who looks after the user.
 	AssignedTo *int64 `json:"assigned_to,omitempty"`
-	// CompanyID is your own id of a company, which the user joins:
-	// company_custom_id in V2.
+	// CompanyID is your own id of a company, which the user joins: company_custom_id in V2.
 	CompanyID *string `json:"company_id,omitempty"`
 	// City has at most 64 characters.
 	City    *string `json:"city,omitempty"`
@@ -59,8 +56,7 @@ type CreateUserRequest struct {
 	Tags []string `json:"tags,omitempty"`
 }
 
-// UnmarshalJSON reads the names of either version, and ids also where they are
-// numbers.
+// UnmarshalJSON reads the names of either version, and ids also where they are numbers.
 func (r *CreateUserRequest) UnmarshalJSON(data []byte) error {
 	type plain CreateUserRequest
 	var p plain
@@ -89,9 +85,8 @@ func firstOf(texts ...*lenient.Text) *string {
 	return nil
 }
 
-// encode is the one place where what is sent is written: as a JSON object, of which
-// createCall makes a form where that is asked for. What cannot be written is noted in
-// the check.
+// encode is the one place where what is sent is written: as a JSON object, of which createCall
+// makes a form where that is asked for. What cannot be written is noted in the check.
 func (r *CreateUserRequest) encode(version Version, c *provider.Check) []byte {
 	if version != V2 {
 		return c.Encode(r)
@@ -150,14 +145,10 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	check := provider.NativeCheck(Name)
 	req.check(&check, "GivenName")
 	body := req.encode(s.core.version, &check)
-	if _, err := check.Done(provider.OpCreate); err != nil {
-		return nil, err
-	}
-	resp, err := provider.Create(ctx, s.core.Vendor, s.core.createCall(createPath, body), s.core.newReply(), s.core.accept(&req))
+	resp, err := provider.Create(ctx, s.core.Vendor, s.core.createCall(createPath, body).Checked(&check), s.core.newReply(), s.core.accept(&req))
 	return (*CreateUserResponse)(resp), err
 }
 
-// createPath is where users are created.
 const createPath = "/users/"
 
 // createCall returns the call that creates a user from what encode wrote.
@@ -166,11 +157,7 @@ func (c *core) createCall(path string, object []byte) *provider.Call {
 	if c.encoding == Form {
 		body = formOf(object)
 	}
-	return &provider.Call{Call: transport.Call{
-		Operation: provider.OpCreate, Route: path,
-		Method: http.MethodPost, Path: path,
-		ContentType: c.encoding.contentType(), Body: body,
-	}}
+	return provider.NewCreate(path, path, c.encoding.contentType(), body)
 }
 
 // accept returns what refuses a reply that shows another user than was sent, or one that
@@ -186,8 +173,7 @@ func (c *core) accept(req *CreateUserRequest) func(*reply, *transport.Result) er
 	}
 }
 
-// contradicts returns provider.ErrOtherUser for a user that is shown otherwise than it
-// was sent.
+// contradicts returns provider.ErrOtherUser for a user that is shown otherwise than it was sent.
 func contradicts(req *CreateUserRequest, shown *userapi.User) error {
 	return cmp.Or(
 		provider.Contradicts(strings.TrimSpace(provider.Value(req.Email)), strings.TrimSpace(shown.Email), provider.CompareText),
@@ -209,7 +195,7 @@ func (c *core) taken(res *transport.Result, user *userapi.User, cause error) *us
 	e := provider.NewError(Name, provider.OpCreate, res, provider.Mask{})
 	e.Kind, e.Outcome, e.Err = userapi.KindConflict, userapi.OutcomeRejected, cause
 	e.FieldErrors = []userapi.FieldError{{
-		Field: "ExternalID", VendorField: c.version.userID(), Code: "taken",
+		Field: "ExternalID", VendorField: c.version.userID(), Code: userapi.CodeTaken,
 		Message: "belongs to a user that was there before the call",
 	}}
 	user.Proof = userapi.ProofKey

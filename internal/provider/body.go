@@ -2,12 +2,12 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
@@ -38,14 +38,7 @@ type ErrorBody struct {
 }
 
 // FieldNames returns the names in Fields in order.
-func (b *ErrorBody) FieldNames() []string {
-	names := make([]string, 0, len(b.Fields))
-	for name := range b.Fields {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
-}
+func (b *ErrorBody) FieldNames() []string { return slices.Sorted(maps.Keys(b.Fields)) }
 
 // Messages returns every message, General first, then by field.
 func (b *ErrorBody) Messages() []string {
@@ -59,9 +52,22 @@ func (b *ErrorBody) Messages() []string {
 	return all
 }
 
-// maxMembers is how many members and elements of an error's body are looked at, beside
-// those at its top: a body of a megabyte may have a hundred thousand. No vendor's has a
-// hundred.
+// Explain adds what the body says to an error: the code, the messages by field as codes
+// understands them, and the others as the error's text. neutral names the neutral field
+// that a field of the vendor's comes from.
+func (b *ErrorBody) Explain(e *userapi.Error, mask Mask, codes *Codes, neutral func(name string) string) {
+	e.Code = mask.Code(b.Code)
+	for _, name := range b.FieldNames() {
+		for _, message := range b.Fields[name] {
+			codes.Add(e, mask, neutral(name), mask.Code(name), "", message)
+		}
+	}
+	general := ErrorBody{General: b.General, Message: b.Message}
+	e.Message = mask.Text(strings.Join(general.Messages(), "; "))
+}
+
+// maxMembers is how many members and elements of an error's body are looked at, beside those at its
+// top: a body of a megabyte may have a hundred thousand. No vendor's has a hundred.
 const maxMembers = 1000
 
 // A Budget bounds the work that an error's body can cause, in members and elements of
@@ -69,111 +75,33 @@ const maxMembers = 1000
 type Budget struct{ spent int }
 
 // Each calls visit with each member of a JSON object, or with each element of an array,
-// of which the name is "", until the budget is spent. It returns false, and visits
-// nothing, where the text is neither. The text must be valid JSON; values are parts of
-// it, not copies.
+// whose name is "", until the budget is spent. It returns false, and visits nothing, where
+// the text is neither. The text must be valid JSON; values are parts of it, not copies.
 func (b *Budget) Each(data []byte, visit func(name string, value json.RawMessage)) bool {
-	return each(data, func(quoted []byte, value json.RawMessage) bool {
+	return wire.Each(data, func(quoted, value []byte) bool {
 		if b.spent >= maxMembers {
 			return false
 		}
 		b.spent++
-		visit(unquote(quoted), value)
+		name := ""
+		if len(quoted) <= 6*maxName+2 { // each byte may be written as \u0000
+			name = wire.Unquote(quoted)
+		}
+		visit(name, value)
 		return true
 	})
 }
 
-// each calls visit with each member or element until that returns false. It allocates
-// nothing.
-func each(data []byte, visit func(quoted []byte, value json.RawMessage) bool) bool {
-	at := skipSpace(data, 0)
-	if at >= len(data) || data[at] != '{' && data[at] != '[' {
-		return false
-	}
-	object := data[at] == '{'
-	for at = skipSpace(data, at+1); at < len(data) && data[at] != '}' && data[at] != ']'; {
-		var quoted []byte
-		if object {
-			from := at
-			at = skipValue(data, at)
-			quoted = data[from:at]
-			at = min(skipSpace(data, skipSpace(data, at)+1), len(data)) // behind the colon
-		}
-		from := at
-		at = skipValue(data, at)
-		if at == from || !visit(quoted, data[from:at]) {
-			break
-		}
-		if at = skipSpace(data, at); at < len(data) && data[at] == ',' {
-			at = skipSpace(data, at+1)
-		}
-	}
-	return true
-}
-
-func skipSpace(data []byte, at int) int {
-	for at < len(data) && (data[at] == ' ' || data[at] == '\t' || data[at] == '\r' || data[at] == '\n') {
-		at++
-	}
-	return at
-}
-
-// skipValue returns where the value ends that begins at a place.
-func skipValue(data []byte, at int) int {
-	for depth := 0; at < len(data); at++ {
-		switch data[at] {
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 {
-				return at
-			}
-			if depth--; depth == 0 {
-				return at + 1
-			}
-		case '"':
-			for at++; at < len(data) && data[at] != '"'; at++ {
-				if data[at] == '\\' {
-					at++
-				}
-			}
-			if depth == 0 {
-				return min(at+1, len(data))
-			}
-		case ',', ':', ' ', '\t', '\r', '\n':
-			if depth == 0 {
-				return at
-			}
-		}
-	}
-	return len(data)
-}
-
-// unquote returns the content of a JSON string; "" for one that is far too long for a
-// name.
-func unquote(quoted []byte) string {
-	if len(quoted) < 2 || len(quoted) > 6*maxName+2 { // each byte may be written as \u0000
-		return ""
-	}
-	if bytes.IndexByte(quoted, '\\') < 0 && utf8.Valid(quoted) {
-		return string(quoted[1 : len(quoted)-1])
-	}
-	var name string
-	_ = json.Unmarshal(quoted, &name) // it is valid
-	return name
-}
-
-// DecodeErrorBody reads {"errors": …} with an object, an array or a text in it,
-// {"error": …}, {"detail": …}, and {"code": …, "message": …}. It never fails; ok
-// is false where the body is no JSON object. plain says that members which are
-// none of these are fields too, as Django writes them. Of a body with thousands of
-// members it reads the first.
+// DecodeErrorBody reads {"errors": …} with an object, an array or a text in it, {"error": …},
+// {"detail": …}, and {"code": …, "message": …}. It never fails; ok is false where the body is not a
+// JSON object. plain says that members which are none of these are fields too, as Django writes
+// them. Of a body with thousands of members it reads the first.
 func DecodeErrorBody(body []byte, plain bool) (b ErrorBody, ok bool) {
 	if !json.Valid(body) || !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
 		return b, false
 	}
 	members := map[string]json.RawMessage{} // those of these names
-	each(body, func(quoted []byte, value json.RawMessage) bool {
+	wire.Each(body, func(quoted, value []byte) bool {
 		switch string(quoted) {
 		case `"errors"`, `"error"`, `"message"`, `"detail"`, `"code"`:
 			members[string(quoted[1:len(quoted)-1])] = value
@@ -182,25 +110,17 @@ func DecodeErrorBody(body []byte, plain bool) (b ErrorBody, ok bool) {
 	})
 	b.Fields = map[string][]string{}
 	var budget Budget
-	if raw, has := members["errors"]; has && HasContent(raw) {
-		b.add(&budget, "", raw, maxDepth)
+	if HasContent(members["errors"]) {
+		b.add(&budget, "", members["errors"], maxDepth)
 	}
-	if raw, has := members["error"]; has && HasContent(raw) {
-		b.addError(raw)
+	if HasContent(members["error"]) {
+		b.addError(members["error"])
 	}
-	for _, name := range [...]string{"message", "detail"} {
-		if s := leaf(members[name]); s != "" && b.Message == "" {
-			b.Message = s
-		}
-	}
-	if s := leaf(members["code"]); s != "" {
-		b.Code = s
-	}
+	b.Message = cmp.Or(b.Message, leaf(members["message"]), leaf(members["detail"]))
+	b.Code = cmp.Or(leaf(members["code"]), b.Code)
 	if plain && !HasContent(members["errors"]) {
 		budget.Each(body, func(name string, raw json.RawMessage) {
-			switch name {
-			case "errors", "error", "message", "detail", "code":
-			default:
+			if _, known := members[name]; !known {
 				b.add(&budget, name, raw, maxDepth)
 			}
 		})
@@ -215,17 +135,11 @@ func DecodeErrorBody(body []byte, plain bool) (b ErrorBody, ok bool) {
 // addError reads the value of "error": a text, or an object with a code and a text.
 func (b *ErrorBody) addError(raw json.RawMessage) {
 	var one struct{ Code, Message, Description lenient.Text }
-	if json.Unmarshal(raw, &one) == nil {
-		b.Code = string(one.Code)
-		b.Message = string(one.Message)
-		if b.Message == "" {
-			b.Message = string(one.Description)
-		}
+	if json.Unmarshal(raw, &one) != nil {
+		b.Message = leaf(raw)
 		return
 	}
-	if s := leaf(raw); s != "" {
-		b.Message = s
-	}
+	b.Code, b.Message = string(one.Code), string(cmp.Or(one.Message, one.Description))
 }
 
 // add reads messages below a field; "" is none.
@@ -234,7 +148,7 @@ func (b *ErrorBody) add(budget *Budget, field string, raw json.RawMessage, depth
 		return
 	}
 	var message json.RawMessage
-	each(raw, func(quoted []byte, value json.RawMessage) bool {
+	wire.Each(raw, func(quoted, value []byte) bool {
 		if string(quoted) == `"message"` {
 			message = value
 		}
@@ -279,28 +193,29 @@ func leaf(raw json.RawMessage) string {
 	return strings.TrimSpace(string(t))
 }
 
+// mustBeUTF8 is what is expected of every text.
+const mustBeUTF8 = "must be valid UTF-8"
+
 // Encode writes a request's body. What cannot be encoded is a fault, and so is a text that
 // is not valid UTF-8.
 func Encode(v any) ([]byte, []userapi.FieldError) {
 	body, member, err := wire.Encode(v)
+	if err == nil {
+		return body, nil
+	}
+	fault := userapi.FieldError{Code: userapi.CodeInvalid, Message: "the request must be encodable as JSON"}
 	var value *json.UnsupportedValueError
 	switch {
-	case err == nil:
-		return body, nil
 	case errors.Is(err, wire.ErrNotUTF8):
-		return nil, []userapi.FieldError{{VendorField: Mask{}.Code(member), Code: userapi.CodeInvalid, Message: mustBeUTF8}}
+		fault.VendorField, fault.Message = Mask{}.Code(member), mustBeUTF8
 	case errors.As(err, &value):
-		return nil, []userapi.FieldError{{Code: userapi.CodeInvalid, Message: "the request must hold only finite numbers and no cycles"}}
+		fault.Message = "the request must hold only finite numbers and no cycles"
 	}
-	return nil, []userapi.FieldError{{Code: userapi.CodeInvalid, Message: "the request must be encodable as JSON"}}
+	return nil, []userapi.FieldError{fault}
 }
 
-// mustBeUTF8 is what is expected of every text.
-const mustBeUTF8 = "must be valid UTF-8"
-
-// Encode encodes what is to be sent, and notes why it cannot be. A text that is not
-// UTF-8 is noted only where no other is yet: the neutral fields are checked first,
-// and by their own names.
+// Encode encodes what is to be sent, and notes why it cannot be. A text that is not UTF-8 is noted
+// only where no other is yet: the neutral fields are checked first, and by their own names.
 func (c *Check) Encode(v any) []byte {
 	body, faults := Encode(v)
 	known := slices.ContainsFunc(c.faults, func(f userapi.FieldError) bool { return f.Message == mustBeUTF8 })

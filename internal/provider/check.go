@@ -7,8 +7,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Check gathers the faults of a neutral request and the fields that a vendor
-// cannot store.
+// A Check gathers the faults of a neutral request and the fields that a vendor cannot store.
 type Check struct {
 	provider string
 	strict   bool
@@ -16,23 +15,23 @@ type Check struct {
 	unmapped []string
 }
 
+type text struct{ name, value string }
+
+// texts returns the texts of a neutral request.
+func texts(req *userapi.CreateUserRequest) [11]text {
+	return [...]text{
+		{"IdempotencyKey", req.IdempotencyKey}, {"ExternalID", req.ExternalID}, {"Username", req.Username},
+		{"Email", req.Email}, {"Phone", req.Phone}, {"Password", req.Password.Reveal()},
+		{"FullName", req.FullName}, {"GivenName", req.GivenName}, {"FamilyName", req.FamilyName},
+		{"Timezone", req.Timezone}, {"Language", req.Language},
+	}
+}
+
 // NewCheck begins a check with what holds at every vendor: every text is valid
 // UTF-8, and no secret is one that was redacted.
 func NewCheck(provider string, req *userapi.CreateUserRequest) Check {
 	c := Check{provider: provider, strict: req.Strict}
-	for _, f := range [...]struct{ name, value string }{
-		{"IdempotencyKey", req.IdempotencyKey},
-		{"ExternalID", req.ExternalID},
-		{"Username", req.Username},
-		{"Email", req.Email},
-		{"Phone", req.Phone},
-		{"Password", req.Password.Reveal()},
-		{"FullName", req.FullName},
-		{"GivenName", req.GivenName},
-		{"FamilyName", req.FamilyName},
-		{"Timezone", req.Timezone},
-		{"Language", req.Language},
-	} {
+	for _, f := range texts(req) {
 		if !utf8.ValidString(f.value) {
 			c.Invalid(f.name, "", mustBeUTF8)
 		}
@@ -47,15 +46,21 @@ func NewCheck(provider string, req *userapi.CreateUserRequest) Check {
 	return c
 }
 
-// Invalid notes a fault and what is expected instead. expected must hold no value
-// of the request.
+// Invalid notes a fault and what is expected instead. expected must hold no value of the request.
 func (c *Check) Invalid(field, vendorField, expected string) {
-	c.faults = append(c.faults, userapi.FieldError{Field: field, VendorField: vendorField, Code: "invalid", Message: expected})
+	c.faults = append(c.faults, userapi.FieldError{Field: field, VendorField: vendorField, Code: userapi.CodeInvalid, Message: expected})
 }
 
 // Required notes a field that is missing.
 func (c *Check) Required(field, vendorField, expected string) {
-	c.faults = append(c.faults, userapi.FieldError{Field: field, VendorField: vendorField, Code: "required", Message: expected})
+	c.faults = append(c.faults, userapi.FieldError{Field: field, VendorField: vendorField, Code: userapi.CodeRequired, Message: expected})
+}
+
+// MustBeSet notes a member that must be set and is not.
+func (c *Check) MustBeSet(field, vendorField string, isSet bool) {
+	if !isSet {
+		c.Required(field, vendorField, "must be set")
+	}
 }
 
 // Secret refuses a secret that is the redaction text: it was printed or encoded
@@ -72,7 +77,7 @@ func (c *Check) Unmapped(field string, set bool) {
 		return
 	}
 	if c.strict {
-		c.faults = append(c.faults, userapi.FieldError{Field: field, Code: "unsupported", Message: "cannot be stored by " + c.provider})
+		c.faults = append(c.faults, userapi.FieldError{Field: field, Code: userapi.CodeUnsupported, Message: "cannot be stored by " + c.provider})
 		return
 	}
 	c.unmapped = append(c.unmapped, field)
@@ -89,38 +94,38 @@ func (c *Check) Done(op string) (unmapped []string, err error) {
 	return c.unmapped, nil
 }
 
-// Extension finds the vendor's own extension among a request's; nil if there is
-// none. Extensions of other vendors are passed over.
-func Extension[T userapi.Extension](c *Check, extensions []userapi.Extension) *T {
-	var found *T
-	take := func(e *T) {
-		if found != nil {
-			c.Invalid("Extensions", "", "must hold at most one extension for "+c.provider)
-			return
-		}
-		found = e
-	}
+// Extension finds the vendor's own extension among a request's, which may be a value or a
+// pointer. Extensions of other vendors are passed over.
+func Extension[T userapi.Extension](c *Check, extensions []userapi.Extension) (own T, ok bool) {
+	invalid := func(expected string) { c.Invalid("Extensions", "", expected) }
 	for _, ext := range extensions {
+		var found T
 		switch e := any(ext).(type) {
 		case nil:
-			c.Invalid("Extensions", "", "must not hold nil")
+			invalid("must not hold nil")
+			continue
 		case T:
-			take(&e)
+			found = e
 		case *T:
 			if e == nil {
-				c.Invalid("Extensions", "", "must not hold a nil pointer")
+				invalid("must not hold a nil pointer")
 				continue
 			}
-			copied := *e
-			take(&copied)
+			found = *e
 		default:
 			if v := reflect.ValueOf(ext); v.Kind() == reflect.Pointer && v.IsNil() {
 				continue // some other vendor's; its method might not bear the call
 			}
 			if ext.UserExtension() == c.provider {
-				c.Invalid("Extensions", "", "must be of the type that package "+c.provider+" exports")
+				invalid("must be of the type that package " + c.provider + " exports")
 			}
+			continue
 		}
+		if ok {
+			invalid("must hold at most one extension for " + c.provider)
+			continue
+		}
+		own, ok = found, true
 	}
-	return found
+	return own, ok
 }

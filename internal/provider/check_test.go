@@ -26,26 +26,24 @@ func TestExtension(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		extensions []userapi.Extension
-		found      *ours
+		found      ours
 		faults     int
 	}{
-		"none":             {nil, nil, 0},
-		"a value":          {[]userapi.Extension{ours{1}}, &ours{1}, 0},
-		"a pointer":        {[]userapi.Extension{&ours{2}}, &ours{2}, 0},
-		"two":              {[]userapi.Extension{ours{1}, &ours{2}}, &ours{1}, 1},
-		"nil":              {[]userapi.Extension{nil}, nil, 1},
-		"a nil pointer":    {[]userapi.Extension{(*ours)(nil)}, nil, 1},
-		"another vendor's": {[]userapi.Extension{&foreign{"other"}, (*foreign)(nil), ours{3}}, &ours{3}, 0},
-		"a pretender":      {[]userapi.Extension{pretender{}}, nil, 1},
+		"none":             {nil, ours{}, 0},
+		"a value":          {[]userapi.Extension{ours{1}}, ours{1}, 0},
+		"a pointer":        {[]userapi.Extension{&ours{2}}, ours{2}, 0},
+		"two":              {[]userapi.Extension{ours{1}, &ours{2}}, ours{1}, 1},
+		"nil":              {[]userapi.Extension{nil}, ours{}, 1},
+		"a nil pointer":    {[]userapi.Extension{(*ours)(nil)}, ours{}, 1},
+		"another vendor's": {[]userapi.Extension{&foreign{"other"}, (*foreign)(nil), ours{3}}, ours{3}, 0},
+		"a pretender":      {[]userapi.Extension{pretender{}}, ours{}, 1},
 	} {
 		check := provider.NativeCheck("vendor")
-		found := provider.Extension[ours](&check, tt.extensions)
+		found, ok := provider.Extension[ours](&check, tt.extensions)
 		assert.Equal(t, tt.found, found, name)
+		assert.Equal(t, tt.found != ours{}, ok, name)
 		assert.Len(t, check.Faults(), tt.faults, name)
 	}
-	given := &ours{1}
-	check := provider.NativeCheck("vendor")
-	assert.NotSame(t, given, provider.Extension[ours](&check, []userapi.Extension{given}))
 }
 
 func TestNewCheckFindsEveryFault(t *testing.T) {

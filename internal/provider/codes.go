@@ -33,8 +33,7 @@ func (c *Codes) of(word, message string) string {
 	return userapi.CodeInvalid
 }
 
-// Shown returns a vendor's word as it may be shown: itself where it is known, masked
-// otherwise.
+// Shown returns a vendor's word as it may be shown: itself where it is known, masked otherwise.
 func (c *Codes) Shown(word string, mask Mask) string {
 	if _, known := c.Words[word]; known {
 		return word

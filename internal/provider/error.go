@@ -58,10 +58,7 @@ func NewError(name, op string, res *transport.Result, mask Mask) *userapi.Error 
 func NotPrepared(ctx context.Context, name, op string, cause error) *userapi.Error {
 	v := transport.Classification{Outcome: userapi.OutcomeNotSent, Err: cause}
 	if err := ctx.Err(); err != nil {
-		v.Kind = userapi.KindCanceled
-		if errors.Is(err, context.DeadlineExceeded) {
-			v.Kind = userapi.KindTimeout
-		}
+		v.Kind = contextKind(err, userapi.KindCanceled)
 		if !errors.Is(cause, err) {
 			v.Err = fmt.Errorf("%w: %w", err, cause)
 		}
@@ -73,19 +70,26 @@ func NotPrepared(ctx context.Context, name, op string, cause error) *userapi.Err
 // from its cause: a session that was refused, a key that could not be had.
 func prepareFailed(e *userapi.Error) {
 	var inner *userapi.Error
-	switch {
-	case errors.As(e.Err, &inner):
-		e.Kind, e.StatusCode, e.Code, e.Message = inner.Kind, inner.StatusCode, inner.Code, inner.Message
-		// The same session's error may reach several callers.
-		e.FieldErrors, e.RequestID, e.RetryAfter = slices.Clone(inner.FieldErrors), inner.RequestID, inner.RetryAfter
-		e.Err = stepError{e.Err, inner}
-	case errors.Is(e.Err, context.DeadlineExceeded):
-		e.Kind = userapi.KindTimeout
-	case errors.Is(e.Err, context.Canceled):
-		e.Kind = userapi.KindCanceled
-	default:
-		e.Kind = userapi.KindUnavailable
+	if !errors.As(e.Err, &inner) {
+		e.Kind = contextKind(e.Err, userapi.KindUnavailable)
+		return
 	}
+	e.Kind, e.StatusCode, e.Code, e.Message = inner.Kind, inner.StatusCode, inner.Code, inner.Message
+	// The same session's error may reach several callers.
+	e.FieldErrors, e.RequestID, e.RetryAfter = slices.Clone(inner.FieldErrors), inner.RequestID, inner.RetryAfter
+	e.Err = stepError{e.Err, inner}
+}
+
+// contextKind returns the kind of an error that the end of a context caused, and otherwise
+// that of any other error.
+func contextKind(err error, otherwise userapi.Kind) userapi.Kind {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return userapi.KindTimeout
+	case errors.Is(err, context.Canceled):
+		return userapi.KindCanceled
+	}
+	return otherwise
 }
 
 // A stepError is the error of a step before the call, such as fetching a session.
@@ -103,23 +107,6 @@ func (s stepError) Class() string {
 		return s.step.Op + ": " + cause.Class()
 	}
 	return s.step.Op + " failed"
-}
-
-// MalformedSuccess is the error of a success without the user in it. user holds what
-// could be read of the user all the same, nil for nothing.
-func MalformedSuccess(name, op string, res *transport.Result, mask Mask, cause error, user *userapi.User) *userapi.Error {
-	e := NewError(name, op, res, mask)
-	e.Kind, e.Outcome, e.Err = userapi.KindProtocol, userapi.OutcomeUnknown, cause
-	switch {
-	case errors.Is(cause, context.DeadlineExceeded):
-		e.Kind = userapi.KindTimeout
-	case errors.Is(cause, context.Canceled):
-		e.Kind = userapi.KindCanceled
-	}
-	if user != nil {
-		e.Outcome, e.User, e.UserID = userapi.OutcomeCreated, user, user.ID
-	}
-	return e
 }
 
 // InvalidConfig makes the error of a client's New from every fault of its Config.

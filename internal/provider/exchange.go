@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -11,9 +12,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Vendor is what the exchange knows of one client: how its calls are signed and
-// classified, and what its errors say. It is safe for concurrent use if its functions
-// are.
+// A Vendor is what the exchange knows of one client: how its calls are signed and classified, and
+// what its errors say. It is safe for concurrent use if its functions are.
 type Vendor struct {
 	Name string
 	HTTP *transport.Client
@@ -40,27 +40,49 @@ type Call struct {
 	Lookup bool
 	// UserID is the id of the user that the call is for; "" where it is not known.
 	UserID string
+	// OwnID: UserID was sent in the path, and is masked too.
+	OwnID bool
 	// Hidden are values that no error may show, beside those in the body.
 	Hidden []string
 	// Field is the neutral field that VendorField comes from in this call, where that is
 	// not what the vendor's table says.
 	VendorField, Field string
-	// Tenant is what the vendor scopes the call to; "" for nothing.
+	// Tenant is what the vendor scopes the call to, which is masked too; "" for nothing.
 	Tenant string
 	// Finish completes a result before anything looks at it, and returns oddities that
 	// are not failures; nil for nothing to do.
 	Finish func(*transport.Result) (warnings []string)
+	faults []userapi.FieldError
+}
+
+// Checked has a call refused, before anything is sent, where a check has found faults.
+func (c *Call) Checked(check *Check) *Call {
+	c.faults = check.faults
+	return c
+}
+
+// NewCreate returns the call that creates a user from a body.
+func NewCreate(route, path, contentType string, body []byte) *Call {
+	return &Call{Call: transport.Call{
+		Operation: OpCreate, Route: route, Method: http.MethodPost, Path: path, ContentType: contentType, Body: body,
+	}}
+}
+
+// NewLookup returns a call that reads or deletes a user, who is found by a value that no
+// error may show.
+func NewLookup(op, method, route, path, value string) *Call {
+	return &Call{
+		Call:   transport.Call{Operation: op, Route: route, Method: method, Path: path, Repeatable: true},
+		Lookup: true, Hidden: []string{value},
+	}
 }
 
 // A Reply is what a call's success is decoded into. It is used once.
 type Reply interface {
-	// Receive takes what the reply says beside its body.
-	Receive(Meta)
-	// Decode reads the body. It returns an error for what a success does not look like,
-	// and keeps what could be read all the same.
-	Decode(*transport.Reply) error
-	// Salvage reads the user's id out of a reply that is broken.
-	Salvage(*transport.Reply)
+	// Receive reads a reply, of which m is what it says beside its members. It returns an
+	// error for what a success does not look like, and keeps what could be read all the
+	// same, such as the user's id. That the reply was cut off is not its to report.
+	Receive(from *transport.Reply, m Meta) (bad error)
 	// Neutral returns the user; nil without an id.
 	Neutral() *userapi.User
 }
@@ -89,20 +111,18 @@ func Create[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept 
 			return none, own
 		}
 		other = isOwn || errors.Is(err, ErrOtherUser)
-		if bad == nil {
-			bad = err
-		}
+		bad = cmp.Or(bad, err)
 	}
 	if bad == nil {
 		return into, nil
 	}
 	user := into.Neutral()
-	if other {
-		e := MalformedSuccess(v.Name, call.Operation, res, v.mask(call, res), bad, nil)
-		e.Candidates = []string{user.ID}
-		return none, call.complete(e)
+	if !other {
+		return none, v.malformed(call, res, bad, user)
 	}
-	return none, call.complete(MalformedSuccess(v.Name, call.Operation, res, v.mask(call, res), bad, user))
+	e := v.malformed(call, res, bad, nil)
+	e.Candidates = []string{user.ID}
+	return none, e
 }
 
 // Read sends a call that may be repeated and decodes what it found, which accept has to
@@ -118,7 +138,7 @@ func Read[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept fu
 		bad = accept(into, res)
 	}
 	if bad != nil {
-		return none, call.complete(MalformedSuccess(v.Name, call.Operation, res, v.mask(call, res), bad, nil))
+		return none, v.malformed(call, res, bad, nil)
 	}
 	return into, nil
 }
@@ -136,19 +156,29 @@ func receive(call *Call, res *transport.Result, into Reply) error {
 	if call.Finish != nil {
 		warnings = call.Finish(res)
 	}
-	into.Receive(newMeta(res, warnings))
-	bad := into.Decode(res.Reply)
+	bad := into.Receive(res.Reply, newMeta(res, warnings))
 	if cut := res.Reply.ReadErr; cut != nil && !errors.Is(bad, cut) {
-		bad = cut
-	}
-	if bad != nil {
-		into.Salvage(res.Reply)
+		return cut
 	}
 	return bad
 }
 
+// malformed is the error of a success without the user in it. user holds what could be
+// read of the user all the same, nil for nothing.
+func (v *Vendor) malformed(call *Call, res *transport.Result, cause error, user *userapi.User) *userapi.Error {
+	e := NewError(v.Name, call.Operation, res, v.mask(call, res))
+	e.Kind, e.Outcome, e.Err = contextKind(cause, userapi.KindProtocol), userapi.OutcomeUnknown, cause
+	if user != nil {
+		e.Outcome, e.User, e.UserID = userapi.OutcomeCreated, user, user.ID
+	}
+	return call.complete(e)
+}
+
 // do sends a call and returns its success.
 func (v *Vendor) do(ctx context.Context, call *Call) (*transport.Result, error) {
+	if len(call.faults) > 0 {
+		return nil, Invalid(v.Name, call.Operation, call.faults)
+	}
 	v.Prepare(call)
 	if call.Repeatable {
 		call.Classify = v.repeatable(call.Classify)
@@ -203,7 +233,10 @@ func (c *Call) complete(e *userapi.Error) *userapi.Error {
 
 // mask hides what a call sent, credentials included.
 func (v *Vendor) mask(call *Call, res *transport.Result) Mask {
-	hidden := slices.Clone(call.Hidden)
+	hidden := append(slices.Clone(call.Hidden), call.Tenant)
+	if call.OwnID {
+		hidden = append(hidden, call.UserID)
+	}
 	if v.Secrets != nil {
 		hidden = append(hidden, v.Secrets()...)
 	}
@@ -217,7 +250,5 @@ func (v *Vendor) mask(call *Call, res *transport.Result) Mask {
 // empty is the reply of a success that has nothing to say.
 type empty struct{}
 
-func (empty) Receive(Meta)                    {}
-func (empty) Decode(r *transport.Reply) error { return checkEmpty(r) }
-func (empty) Salvage(*transport.Reply)        {}
-func (empty) Neutral() *userapi.User          { return nil }
+func (empty) Receive(from *transport.Reply, _ Meta) error { return checkEmpty(from) }
+func (empty) Neutral() *userapi.User                      { return nil }

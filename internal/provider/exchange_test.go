@@ -82,12 +82,13 @@ func acme(t *testing.T, replies ...string) (*provider.Vendor, *script) {
 // user is acme's reply: {"id": …, "name": …, "error": …}.
 type user struct{ ID, Name, Error string }
 
-func (*user) Receive(provider.Meta) {}
-
-func (u *user) Decode(r *transport.Reply) error {
+func (u *user) Receive(r *transport.Reply, _ provider.Meta) error {
 	err := json.Unmarshal(r.Body, u)
 	switch {
 	case err != nil:
+		if u.ID == "" && strings.HasPrefix(string(r.Body), `{"id":"7",`) {
+			u.ID = "7"
+		}
 		return err
 	case u.Error != "":
 		return provider.ErrErrorInSuccess
@@ -95,12 +96,6 @@ func (u *user) Decode(r *transport.Reply) error {
 		return provider.ErrNoID
 	}
 	return nil
-}
-
-func (u *user) Salvage(r *transport.Reply) {
-	if u.ID == "" && strings.HasPrefix(string(r.Body), `{"id":"7",`) {
-		u.ID = "7"
-	}
 }
 
 func (u *user) Neutral() *userapi.User {

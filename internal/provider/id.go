@@ -28,6 +28,14 @@ func (c *Check) UUID(field, vendorField, id string) string {
 	return canonical
 }
 
+// UUIDIfSet is UUID for an id that may be missing, which is "".
+func (c *Check) UUIDIfSet(vendorField, id string) string {
+	if id == "" {
+		return ""
+	}
+	return c.UUID("", vendorField, id)
+}
+
 // CheckNumberID refuses what NumberID does.
 func CheckNumberID(provider, vendorField, id string) error {
 	check := NativeCheck(provider)

@@ -63,8 +63,27 @@ var (
 	ErrNoID = errors.New("the reply holds no user with an id")
 )
 
-// errorMembers are the members that hold errors at any vendor.
-var errorMembers = [...]string{"errors", "error", "fieldErrors", "generalErrors"}
+// Success judges a reply of a success. err says that it is not JSON, and errorMembers are
+// those of its members that may hold errors.
+func Success(err error, hasID bool, errorMembers ...json.RawMessage) error {
+	switch {
+	case err != nil:
+		return err
+	case slices.ContainsFunc(errorMembers, HasContent):
+		return ErrErrorInSuccess
+	case !hasID:
+		return ErrNoID
+	}
+	return nil
+}
+
+// Broken returns an error of Success where it says that the reply is not JSON.
+func Broken(err error) error {
+	if errors.Is(err, ErrErrorInSuccess) || errors.Is(err, ErrNoID) {
+		return nil
+	}
+	return err
+}
 
 // checkEmpty looks at the reply of a success that has no content, as to a delete. JSON
 // without an error in it is let pass; a page is somebody else's answer.
@@ -77,12 +96,7 @@ func checkEmpty(r *transport.Reply) error {
 	}
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(r.Body, &members) // leaves it empty where there is no object
-	for _, name := range errorMembers {
-		if HasContent(members[name]) {
-			return ErrErrorInSuccess
-		}
-	}
-	return nil
+	return Success(nil, true, members["errors"], members["error"], members["fieldErrors"], members["generalErrors"])
 }
 
 // HasContent reports whether a member that holds errors has any: vendors also write

@@ -6,8 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"html"
+	"maps"
 	"net/url"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -40,53 +41,46 @@ type Mask struct{ values []string }
 // shortValue bytes on, in hex and in base64.
 func NewMask(body []byte, contentType string, more ...string) Mask {
 	seen := map[string]bool{}
-	note := func(forms ...string) {
-		for _, form := range forms {
-			seen[strings.ToLower(form)] = true
-		}
-	}
-	encode := func(v string) {
-		std := base64.RawStdEncoding.EncodeToString([]byte(v)) // what pads it is no secret
-		note(hex.EncodeToString([]byte(v)), std, url.QueryEscape(std), base64.RawURLEncoding.EncodeToString([]byte(v)))
-	}
 	add := func(value string) {
-		v := strings.TrimSpace(value)
-		if v == "" {
-			return
-		}
-		quoted := strconv.Quote(v)
-		note(v, url.QueryEscape(v), url.PathEscape(v), html.EscapeString(v), quoted[1:len(quoted)-1])
-		if text, err := json.Marshal(v); err == nil {
-			note(string(text[1 : len(text)-1]))
-		}
-		if len(v) < shortValue {
-			return
-		}
-		encode(v)
-		if v != value {
-			encode(value)
+		for _, form := range formsOf(value) {
+			seen[strings.ToLower(form)] = true
 		}
 	}
 	for _, v := range more {
 		add(v)
 	}
 	if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
-		if form, err := url.ParseQuery(string(body)); err == nil {
-			for _, values := range form {
-				for _, v := range values {
-					add(v)
-				}
+		form, _ := url.ParseQuery(string(body)) // we have encoded it
+		for _, values := range form {
+			for _, v := range values {
+				add(v)
 			}
 		}
 	} else {
 		addJSON(body, add)
 	}
-	m := Mask{values: make([]string, 0, len(seen))}
-	for v := range seen {
-		m.values = append(m.values, v)
+	return Mask{slices.SortedFunc(maps.Keys(seen), func(a, b string) int { return len(b) - len(a) })}
+}
+
+// formsOf returns a value as it may be written.
+func formsOf(value string) []string {
+	v := strings.TrimSpace(value)
+	if v == "" {
+		return nil
 	}
-	sort.Slice(m.values, func(i, j int) bool { return len(m.values[i]) > len(m.values[j]) })
-	return m
+	quoted := strconv.Quote(v)
+	forms := []string{v, url.QueryEscape(v), url.PathEscape(v), html.EscapeString(v), quoted[1 : len(quoted)-1]}
+	if text, err := json.Marshal(v); err == nil {
+		forms = append(forms, string(text[1:len(text)-1]))
+	}
+	if len(v) < shortValue {
+		return forms
+	}
+	for _, raw := range slices.Compact([]string{v, value}) {
+		std := base64.RawStdEncoding.EncodeToString([]byte(raw)) // what pads it is not secret
+		forms = append(forms, hex.EncodeToString([]byte(raw)), std, url.QueryEscape(std), base64.RawURLEncoding.EncodeToString([]byte(raw)))
+	}
+	return forms
 }
 
 // addJSON calls add with each text and number among the values of a JSON text,
@@ -141,8 +135,7 @@ func (m Mask) Text(s string) string {
 	return shorten(s, maxMessage)
 }
 
-// Code masks a vendor's code, name or id, and returns "" for what is not shaped
-// like one.
+// Code masks a vendor's code, name or id, and returns "" for what is not shaped like one.
 func (m Mask) Code(s string) string {
 	if len(s) > maxCode {
 		return ""
@@ -228,11 +221,11 @@ func isAlphanumeric(r rune) bool {
 // maskRequest masks, in an error of a portable call, the values of the neutral
 // request too: not all of them stand in the body that was sent.
 func maskRequest(e *userapi.Error, req *userapi.CreateUserRequest) {
-	values := []string{
-		req.IdempotencyKey, req.ExternalID, req.Username, req.Email, req.Phone, req.Password.Reveal(),
-		req.FullName, req.GivenName, req.FamilyName, req.Timezone, req.Language,
+	values := slices.Clone(req.Tags)
+	for _, text := range texts(req) {
+		values = append(values, text.value)
 	}
-	m := NewMask(nil, "", append(values, req.Tags...)...)
+	m := NewMask(nil, "", values...)
 	e.Message, e.Code, e.RequestID = m.Text(e.Message), m.Code(e.Code), m.Code(e.RequestID)
 	for i := range e.FieldErrors {
 		f := &e.FieldErrors[i]

@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/userapi"
 )
 
-// Meta is what a reply says beside its members. It stands behind a pointer, so that
-// printing the reply does not show the raw bytes. The zero value is of a reply that no
-// call returned.
+// Meta is what a reply says beside its members. It stands behind a pointer, so that printing the
+// reply does not show the raw bytes. The zero value is of a reply that no call returned.
 type Meta struct{ *meta }
 
 type meta struct {
@@ -22,34 +22,29 @@ func newMeta(res *transport.Result, warnings []string) Meta {
 	return Meta{&meta{res.Reply.Status, Mask{}.Code(res.RequestID), res.Reply.Body, warnings}}
 }
 
-// StatusCode returns the reply's HTTP status, 0 for none.
-func (m Meta) StatusCode() int {
+// get returns what the reply says; the zero value for a reply that no call returned.
+func (m Meta) get() meta {
 	if m.meta == nil {
-		return 0
+		return meta{}
 	}
-	return m.status
+	return *m.meta
 }
+
+// StatusCode returns the reply's HTTP status, 0 for none.
+func (m Meta) StatusCode() int { return m.get().status }
 
 // RequestID returns the id by which the vendor's support finds the call, "" for none.
-func (m Meta) RequestID() string {
-	if m.meta == nil {
-		return ""
-	}
-	return m.requestID
-}
+func (m Meta) RequestID() string { return m.get().requestID }
 
 // Warnings returns oddities that are not failures, such as another request's id.
-func (m Meta) Warnings() []string {
-	if m.meta == nil {
-		return nil
-	}
-	return m.warnings
-}
+func (m Meta) Warnings() []string { return m.get().warnings }
 
 // Raw returns the reply byte for byte.
-func (m Meta) Raw() json.RawMessage {
-	if m.meta == nil {
-		return nil
-	}
-	return m.raw
+func (m Meta) Raw() json.RawMessage { return m.get().raw }
+
+// NewUser begins the user that a reply shows. native is the vendor's own form of it.
+func (m Meta) NewUser(provider, id string, native any) *userapi.User {
+	u := &userapi.User{Provider: provider, ID: id, Proof: userapi.ProofReply, RequestID: m.RequestID(), Raw: m.Raw()}
+	u.SetNative(native)
+	return u
 }

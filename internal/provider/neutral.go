@@ -19,7 +19,7 @@ func Set(s *string) *string {
 }
 
 // Value returns what p points to, "" for nil.
-func Value(p *string) string {
+func Value[T ~string](p *T) T {
 	if p == nil {
 		return ""
 	}

@@ -2,8 +2,7 @@ package provider
 
 import "strings"
 
-// minNational is how many digits of a number must be given for them to be one
-// without its country.
+// minNational is how many digits of a number must be given for them to be one without its country.
 const minNational = 7
 
 // ComparePhone compares a phone number that was sent with the one that is shown, which

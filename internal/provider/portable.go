@@ -8,8 +8,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// CreateUser sends the call that a neutral request was mapped to. accept is as for
-// Create.
+// CreateUser sends the call that a neutral request was mapped to. accept is as for Create.
 func CreateUser[R Reply](
 	ctx context.Context, v *Vendor, req *userapi.CreateUserRequest, unmapped []string,
 	call *Call, into R, accept func(R, *transport.Result) error,

@@ -3,7 +3,6 @@ package provider
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -40,8 +39,7 @@ type Match int
 const (
 	Different Match = iota
 	Same
-	// Unsure: the user's key is not shown, or differs in what the vendor may have
-	// changed.
+	// Unsure: the user's key is not shown, or differs in what the vendor may have changed.
 	Unsure
 )
 
@@ -106,7 +104,7 @@ func (c *Candidate) age(since time.Time) Match {
 	}
 	switch created := c.User.CreatedAt; {
 	case created.Unix() <= 0, c.Undated, created.After(c.read.Add(c.aheadMax + ageSlack)):
-		return Unsure // it is not told, or cannot be
+		return Unsure // the reply does not say, or cannot be believed
 	case !created.Before(since.Add(c.aheadMax - sureAge)):
 		return Same
 	case created.Before(since.Add(c.aheadMin - ageSlack)):
@@ -174,10 +172,7 @@ func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.Use
 		}
 		if err := r.HTTP.Pause(ctx, n, after); err != nil {
 			if last == nil {
-				last = r.unknown(userapi.KindTimeout, err)
-				if errors.Is(err, context.Canceled) {
-					last.Kind = userapi.KindCanceled
-				}
+				last = r.unknown(contextKind(err, userapi.KindTimeout), err)
 			}
 			return nil, last
 		}

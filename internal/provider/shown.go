@@ -15,6 +15,14 @@ type Shown struct {
 	Attrs []slog.Attr
 }
 
+// NewShown returns what is to be seen of a value of a type: names and values in turn.
+func NewShown(typ string, namesAndValues ...any) Shown {
+	return Shown{Type: typ, Attrs: slog.Group("", namesAndValues...).Value.Group()}
+}
+
+// TypeOnly shows the type of a value and nothing else.
+func TypeOnly(v any) Shown { return Shown{Type: fmt.Sprintf("%T", v)} }
+
 // String lists the attributes.
 func (s Shown) String() string {
 	var b strings.Builder

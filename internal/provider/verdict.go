@@ -1,6 +1,5 @@
-// Package provider is what the four vendors' adapters share: checking a request
-// before it is sent, the meaning of HTTP statuses, and the making of errors that
-// hold no secret.
+// Package provider is what the four vendors' adapters share: checking a request before it is sent,
+// the meaning of HTTP statuses, and the making of errors that hold no secret.
 package provider
 
 import (
@@ -10,43 +9,35 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// Classify says what a status means, at every vendor alike. A vendor's own rules
-// come on top.
+// Classify says what a status means, at every vendor alike. A vendor's own rules come on top.
 func Classify(status int) transport.Classification {
-	rejected := func(kind userapi.Kind) transport.Classification {
-		return transport.Classification{Kind: kind, Outcome: userapi.OutcomeRejected}
-	}
-	unknown := func(kind userapi.Kind) transport.Classification {
-		return transport.Classification{Kind: kind, Outcome: userapi.OutcomeUnknown}
-	}
+	c := transport.Classification{Kind: userapi.KindProtocol, Outcome: userapi.OutcomeRejected}
 	switch status {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		return rejected(userapi.KindInvalid)
+		c.Kind = userapi.KindInvalid
 	case http.StatusUnauthorized:
-		return rejected(userapi.KindUnauthorized)
+		c.Kind = userapi.KindUnauthorized
 	case http.StatusPaymentRequired, http.StatusForbidden:
-		return rejected(userapi.KindForbidden)
+		c.Kind = userapi.KindForbidden
 	case http.StatusNotFound:
-		return rejected(userapi.KindNotFound)
+		c.Kind = userapi.KindNotFound
 	case http.StatusConflict:
-		return rejected(userapi.KindConflict)
+		c.Kind = userapi.KindConflict
 	case http.StatusTooManyRequests:
-		v := rejected(userapi.KindRateLimited)
-		v.Retry = transport.RetryBackoff
-		return v
+		c.Kind, c.Retry = userapi.KindRateLimited, transport.RetryBackoff
 	case http.StatusRequestTimeout, 499:
-		return unknown(userapi.KindUnavailable)
-	case http.StatusMovedPermanently, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return rejected(userapi.KindProtocol)
-	}
-	switch {
-	case status >= 200 && status < 300:
-		return transport.Classification{OK: true}
-	case status >= 400 && status < 500:
-		return rejected(userapi.KindProtocol)
-	case status >= 500 && status < 600:
-		return unknown(userapi.KindUnavailable)
+		c.Kind, c.Outcome = userapi.KindUnavailable, userapi.OutcomeUnknown
+	case http.StatusMovedPermanently, http.StatusTemporaryRedirect, http.StatusPermanentRedirect: // not followed
 	default:
-		return unknown(userapi.KindProtocol)
+		switch status / 100 {
+		case 2:
+			return transport.Classification{OK: true}
+		case 4:
+		case 5:
+			c.Kind, c.Outcome = userapi.KindUnavailable, userapi.OutcomeUnknown
+		default:
+			c.Outcome = userapi.OutcomeUnknown
+		}
 	}
+	return c
 }
