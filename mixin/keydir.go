@@ -217,13 +217,16 @@ func (d *SessionKeyDir) SessionKey(ctx context.Context, req userapi.CreateUserRe
 
 // PreflightSessionKey refuses a request without an IdempotencyKey. It looks at no file.
 func (d *SessionKeyDir) PreflightSessionKey(req userapi.CreateUserRequest) error {
-	if req.IdempotencyKey != "" {
-		return nil
-	}
 	check := provider.NativeCheck(Name)
-	check.Required("IdempotencyKey", "", "must be set: the file of the session key is called after it")
+	checkFileKey(&check, &req)
 	_, err := check.Done(provider.OpCreate)
 	return err
+}
+
+func checkFileKey(check *provider.Check, req *userapi.CreateUserRequest) {
+	if req.IdempotencyKey == "" {
+		check.Required("IdempotencyKey", "", "must be set: the file of the session key is called after it")
+	}
 }
 
 // prepare makes the file if there is none. The error of one that is not in the state
