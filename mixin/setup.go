@@ -206,8 +206,7 @@ func (s *setup) store() error { return s.dir.store(s.name, s.record) }
 // store writes the record of a file that is complete. A file that another process has
 // brought further is read instead.
 func (d *SessionKeyDir) store(name string, r *keyRecord) error {
-	unlock, _ := d.files.Lock(context.Background(), name) // a context that does not end
-	defer unlock()
+	defer d.lock(name)()
 	there, err := d.read(name)
 	switch {
 	case err != nil:
