@@ -12,8 +12,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// maxSkew is how far the server's clock may be from the one that a refused token
-// was dated by before that is taken for the reason.
+// maxSkew is how far the server's clock may be from that of a refused token before that is
+// taken for the reason.
 const maxSkew = 30 * time.Second
 
 // An authorizer signs requests in the name of one session.
@@ -24,12 +24,11 @@ type authorizer struct {
 	sessionSecret string
 	scope         string
 	lifetime      time.Duration
-	// offset is the server's clock less ours, in nanoseconds, once a refusal told it.
+	// offset is the server's clock less ours, in nanoseconds, once a refusal has shown it.
 	offset atomic.Int64
 }
 
-// An attempt is the latest request of a call, and what it was signed with. It is not safe
-// for concurrent use: a call's attempts come one after the other.
+// An attempt is the latest request of a call. A call's attempts come one after the other.
 type attempt struct {
 	auth   *authorizer
 	id     string        // its request id

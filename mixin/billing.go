@@ -18,15 +18,14 @@ import (
 
 const opBilling = "read billing"
 
-// Billing is an application's bill. Its amounts are in US dollars, decimals as Mixin
-// writes them, such as "0.5". Sources: Mixin's bot-api-kotlin-client; for UserPrice
-// its Node SDK.
+// Billing is an application's bill. Amounts are in US dollars, decimals as Mixin writes them,
+// such as "0.5". Sources: Mixin's bot-api-kotlin-client; for UserPrice its Node SDK.
 type Billing struct {
 	// Credit is what was paid in, Cost what was used of it.
 	Credit Decimal     `json:"credit"`
 	Cost   BillingCost `json:"cost"`
-	// UserPrice is Config.UserPrice or, if that is "", the price that GET
-	// /apps/property tells; "" where Mixin refuses to tell it.
+	// UserPrice is Config.UserPrice or, if that is "", the price of GET /apps/property; ""
+	// where Mixin refuses to show it.
 	UserPrice Decimal `json:"user_price"`
 
 	meta provider.Meta
@@ -44,17 +43,17 @@ func (b *Billing) Raw() json.RawMessage { return b.meta.Raw() }
 // Warnings returns oddities of the reply that are not failures.
 func (b *Billing) Warnings() []string { return b.meta.Warnings() }
 
-// BillingCost is what an application has used: by users that it made, and by the rest.
+// BillingCost is what an application has used: by its users, and by the rest.
 type BillingCost struct {
 	Users     Decimal `json:"users"`
 	Resources Decimal `json:"resources"`
 }
 
-// Billing reads the application's bill, by GET /safe/apps/{app_id}/billing, and the
-// price of a user, by GET /apps/property unless Config.UserPrice is set. The client is
-// the application's own. A reply in which an amount is missing, or is no plain decimal,
-// is an error of KindProtocol. A price that Mixin refuses to tell is no failure, and is
-// "". An error's Outcome says nothing of any user. Passing failures are tried again.
+// Billing reads the application's bill, by GET /safe/apps/{app_id}/billing, and the price of a
+// user, by GET /apps/property unless Config.UserPrice is set. The client is the application's
+// own. A reply in which an amount is missing, or not a plain decimal, is an error of
+// KindProtocol. A price that Mixin refuses to show is "", without an error. An error's Outcome
+// says nothing of any user. Passing failures are tried again.
 func (c *Client) Billing(ctx context.Context) (*Billing, error) {
 	bill, err := c.core.bill(ctx)
 	if err != nil {
@@ -95,8 +94,7 @@ func (c *core) checkCredit(ctx context.Context) error {
 	return nil
 }
 
-// covers reports whether the credit is enough for one more user. All amounts have been
-// checked.
+// covers reports whether the credit is enough for one more user. All amounts are decimals.
 func (b *Billing) covers() bool {
 	sum := new(big.Rat)
 	for _, amount := range [...]Decimal{b.Cost.Users, b.Cost.Resources, b.UserPrice} {
@@ -134,19 +132,15 @@ var (
 )
 
 func (c *core) bill(ctx context.Context) (*Billing, error) {
-	bill := &Billing{}
+	var reply struct {
+		AppID lenient.Text `json:"app_id"`
+		Billing
+	}
 	err := c.read(ctx, "/safe/apps/{app_id}/billing", "/safe/apps/"+c.auth.userID+"/billing", func(data json.RawMessage, meta provider.Meta) error {
-		var reply struct {
-			AppID lenient.Text `json:"app_id"`
-			*Billing
-		}
-		reply.Billing = bill
-		bill.meta = meta
-		if json.Unmarshal(data, &reply) != nil {
-			return errNoBill
-		}
+		bad := json.Unmarshal(data, &reply)
+		reply.meta = meta
 		// Credit alone may be negative.
-		if _, ok := amountOf(bill.Credit); !ok || !isPrice(bill.Cost.Users) || !isPrice(bill.Cost.Resources) {
+		if _, ok := amountOf(reply.Credit); bad != nil || !ok || !isPrice(reply.Cost.Users) || !isPrice(reply.Cost.Resources) {
 			return errNoBill
 		}
 		if reply.AppID != "" && !strings.EqualFold(string(reply.AppID), c.auth.userID) {
@@ -154,8 +148,8 @@ func (c *core) bill(ctx context.Context) (*Billing, error) {
 		}
 		return nil
 	})
-	bill.UserPrice = ""
-	return bill, err
+	reply.UserPrice = ""
+	return &reply.Billing, err
 }
 
 func (c *core) price(ctx context.Context) (Decimal, error) {
@@ -167,14 +161,12 @@ func (c *core) price(ctx context.Context) (Decimal, error) {
 	}
 	err := c.read(ctx, "/apps/property", "/apps/property", func(data json.RawMessage, _ provider.Meta) error {
 		if json.Unmarshal(data, &reply) != nil || !isPrice(reply.Price) {
+			reply.Price = ""
 			return errNoPrice
 		}
 		return nil
 	})
-	if err != nil {
-		return "", err
-	}
-	return reply.Price, nil
+	return reply.Price, err
 }
 
 // read gets what decode finds under "data" in a reply.
@@ -192,7 +184,7 @@ func (c *core) read(ctx context.Context, route, path string, decode func(json.Ra
 	return err
 }
 
-// A dataReply is a reply of which decode reads what stands under "data".
+// A dataReply is a reply whose "data" decode reads.
 type dataReply struct {
 	decode func(json.RawMessage, provider.Meta) error
 }

@@ -1,6 +1,7 @@
 package mixin
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"fmt"
@@ -23,40 +24,34 @@ const Name = "mixin"
 const (
 	defaultBaseURL   = "https://api.mixin.one"
 	requestIDHeader  = "X-Request-Id"
-	deviceIDHeader   = "Mixin-Device-Id"
 	serverTimeHeader = "X-Server-Time"
-)
 
-const (
-	// defaultScope is what each of Mixin's own clients sends.
-	defaultScope         = "FULL"
+	defaultScope         = "FULL" // what each of Mixin's own clients sends
 	defaultTokenLifetime = 5 * time.Minute
 	minTokenLifetime     = 10 * time.Second
-	// maxTokenLifetime is that of the tokens in Mixin's own samples.
-	maxTokenLifetime = 90 * 24 * time.Hour
+	maxTokenLifetime     = 90 * 24 * time.Hour // that of Mixin's own samples
 )
 
 // Config makes a Client.
 type Config struct {
-	// Keystore is the application's: UserID and SessionID must be set and, unless
-	// TokenSigner is, PrivateKey. The rest of it is not needed to create users.
+	// Keystore is the application's. UserID, SessionID and, without TokenSigner,
+	// PrivateKey must be set. The rest is not needed to create users.
 	Keystore Keystore
-	// SessionKeys has the session keys of the users to create: KeyDir is one. It may be
-	// a SessionKeyStore too. Without it each request must bring its key, in Extra.
+	// SessionKeys has the session keys of the users to create, such as a KeyDir. It may be
+	// a SessionKeyStore. Without it each request must bring its key, in Extra.
 	SessionKeys SessionKeys
 	// TokenSigner signs in place of Keystore.PrivateKey.
 	TokenSigner TokenSigner
-	// RequireCredit has every create read the application's bill first, and refuse, with
-	// KindForbidden and the code "insufficient_credit", before anything of the create is
-	// sent, a user that the
-	// application's credit does not cover beside what it has cost so far. A bill or a
-	// price that cannot be read is a failure too, of its own Kind. It is no lock: creates
-	// at the same time, and what is left of a free tier, it does not see.
+	// RequireCredit has every create read the application's bill first. If the credit does
+	// not cover what was used and one more user, nothing of the create is sent, and the
+	// error is of KindForbidden with the code "insufficient_credit". A bill or a price that
+	// cannot be read is an error of its own Kind. Creates at the same time, and the rest of
+	// a free tier, do not count.
 	RequireCredit bool
 	// UserPrice is the price of a user in US dollars, a decimal such as "0.5", for Billing
-	// and RequireCredit. "" asks Mixin, by GET /apps/property: which is, by its Node SDK,
-	// the price of another application, told to official applications alone. Whether a
-	// user costs the same is not documented.
+	// and RequireCredit. "" asks Mixin, by GET /apps/property: that is the price of another
+	// application, shown to official applications alone (Mixin's Node SDK). Whether a user
+	// costs the same is not documented.
 	UserPrice Decimal
 	// DeviceID is sent as Mixin-Device-Id when it is set; a UUID. Mixin's
 	// documentation asked for it until July 2018.
@@ -71,32 +66,25 @@ type Config struct {
 	HTTP userapi.HTTPOptions
 }
 
-// SessionKeys makes, or looks up, the session key of a user that is about to be
-// created: whoever holds its private half signs in as the user, and nobody can
-// recover it from Mixin. Implementations must be safe for concurrent use.
+// SessionKeys makes, or looks up, the session key of a user that is about to be created.
+// Its private half signs in as the user and cannot be recovered from Mixin. Implementations
+// must be safe for concurrent use.
 type SessionKeys interface {
-	// SessionKey returns the key for req, an Ed25519 key. It must have stored the key
-	// durably when it returns: the create is sent next, and a user whose key is lost
-	// is paid for and out of reach. It is asked once a call, however often the request
-	// is sent, after the request was found valid. For a repeated call, such as after
-	// an outcome that stayed unknown, it may return the same key again.
+	// SessionKey returns the Ed25519 key for req. It must have stored the key durably when
+	// it returns: the create is sent next, and a user whose key is lost is out of reach. It
+	// is asked once a call, however often the request is sent, after the request was found
+	// valid. For a repeated call it may return the same key again.
 	//
-	// An error ends the call before anything is sent. req is not to be changed.
+	// An error ends the call before anything is sent. req must not be changed.
 	SessionKey(ctx context.Context, req userapi.CreateUserRequest) (crypto.Signer, error)
 }
 
-func (c Config) credential() string {
-	switch {
-	case c.Keystore.PrivateKey != nil:
-		return keyKind(c.Keystore.PrivateKey)
-	case c.TokenSigner != nil:
-		return "token signer"
-	}
-	return "none"
-}
-
 func (c Config) shown() provider.Shown {
-	return provider.Shown{Type: "mixin.Config", Attrs: []slog.Attr{slog.String("credential", c.credential())}}
+	kind := keyKind(c.Keystore.PrivateKey)
+	if c.Keystore.PrivateKey == nil && c.TokenSigner != nil {
+		kind = "token signer"
+	}
+	return provider.Shown{Type: "mixin.Config", Attrs: []slog.Attr{slog.String("credential", kind)}}
 }
 
 // Format shows what signs requests, and nothing else.
@@ -111,8 +99,8 @@ func (c Config) MarshalJSON() ([]byte, error) { return c.shown().MarshalJSON() }
 // A Client creates users in the name of one Mixin application. It is safe for
 // concurrent use; make it with New.
 type Client struct {
-	// Users has Mixin's own calls for users, PIN and Safe those that make a user usable:
-	// of a client that acts as that user.
+	// Users has Mixin's own calls for users. PIN and Safe make the user usable that the
+	// client acts as.
 	Users *UsersService
 	PIN   *PINService
 	Safe  *SafeService
@@ -138,14 +126,10 @@ func New(cfg Config) (*Client, error) {
 	auth := newAuthorizer(cfg, &check)
 	header := http.Header{"Accept": {"application/json"}}
 	if cfg.DeviceID != "" {
-		header[deviceIDHeader] = []string{canonicalID(&check, "Config.DeviceID", cfg.DeviceID)}
+		header["Mixin-Device-Id"] = []string{check.UUID("", "Config.DeviceID", cfg.DeviceID)}
 	}
 	client, httpFaults := transport.New(transport.Config{
-		Provider:        Name,
-		BaseURL:         defaultBaseURL,
-		Options:         cfg.HTTP,
-		Header:          header,
-		RequestIDHeader: requestIDHeader,
+		Provider: Name, BaseURL: defaultBaseURL, Options: cfg.HTTP, Header: header, RequestIDHeader: requestIDHeader,
 	})
 	v := &provider.Vendor{
 		Name: Name, HTTP: client, CredentialHeader: "Authorization",
@@ -166,20 +150,14 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c.preparePIN(cfg.Keystore)
-	return &Client{
-		Users: &UsersService{core: c}, PIN: &PINService{core: c}, Safe: &SafeService{core: c},
-		core: c,
-	}, nil
+	return &Client{Users: &UsersService{c}, PIN: &PINService{c}, Safe: &SafeService{c}, core: c}, nil
 }
 
-// preparePIN keeps what the calls with a PIN need. The PIN token is opened by the first
-// of them: an application that creates users needs none, and its keystore may have one
-// that does not open.
+// preparePIN keeps what the calls with a PIN need. The first of them opens the PIN token: a
+// client that creates users does not need it, and may have one that does not open.
 func (c *core) preparePIN(ks Keystore) {
-	ks = Keystore{
-		UserID: ks.UserID, SessionID: ks.SessionID, PrivateKey: exportable(ks.PrivateKey),
-		PinToken: ks.PinToken, ServerPublicKey: ks.ServerPublicKey,
-	}
+	ks.PrivateKey = exportable(ks.PrivateKey)
+	ks.SpendPrivateKey, ks.PIN = "", ""
 	c.pin = pinState{
 		turn: make(chan struct{}, 1),
 		cipher: sync.OnceValues(func() (*PINCipher, error) {
@@ -188,21 +166,15 @@ func (c *core) preparePIN(ks Keystore) {
 	}
 }
 
-// newAuthorizer checks the settings that make tokens. What it returns is of use
-// only if it found no fault.
+// newAuthorizer checks the settings that make tokens. What it returns is of use only without
+// a fault.
 func newAuthorizer(cfg Config, check *provider.Check) *authorizer {
 	ks := cfg.Keystore
 	a := &authorizer{
 		userID:    canonicalID(check, "Config.Keystore.UserID", ks.UserID),
 		sessionID: canonicalID(check, "Config.Keystore.SessionID", ks.SessionID),
-		scope:     cfg.Scope,
-		lifetime:  cfg.TokenLifetime,
-	}
-	if a.scope == "" {
-		a.scope = defaultScope
-	}
-	if a.lifetime == 0 {
-		a.lifetime = defaultTokenLifetime
+		scope:     cmp.Or(cfg.Scope, defaultScope),
+		lifetime:  cmp.Or(cfg.TokenLifetime, defaultTokenLifetime),
 	}
 	var err error
 	switch {
@@ -219,8 +191,7 @@ func newAuthorizer(cfg Config, check *provider.Check) *authorizer {
 			check.Invalid("", "Config.TokenSigner", fault(err))
 		}
 	}
-	// Nothing of the following is sent, but a keystore that was printed and read back
-	// is no keystore.
+	// Nothing of these is sent: they show a keystore that was printed and read back.
 	check.Secret("", "Config.Keystore.PinToken", ks.PinToken)
 	check.Secret("", "Config.Keystore.SpendPrivateKey", ks.SpendPrivateKey)
 	check.Secret("", "Config.Keystore.PIN", ks.PIN)
@@ -233,14 +204,11 @@ func newAuthorizer(cfg Config, check *provider.Check) *authorizer {
 	return a
 }
 
-// fault returns what an error of this package's key functions expects, without the
-// words in front that say where.
+// fault returns what an error of this package's key functions expects, without the words
+// before that.
 func fault(err error) string {
 	text := err.Error()
-	if i := strings.Index(text, "expected "); i >= 0 {
-		return text[i:]
-	}
-	return text
+	return text[max(strings.Index(text, "expected "), 0):]
 }
 
 // canonicalID returns a UUID in the form that Mixin writes.

@@ -21,23 +21,20 @@ import (
 
 const opCredentials = "make credentials"
 
-// Credentials are what a user that was created signs in with: its ids and the server's
-// key from the reply, joined with the session key that the caller made. Make them with
-// CreateUserResponse.Credentials. However they are printed, logged or encoded they show
-// the ids and the kind of key alone; JSON returns the keystore. They may be copied, and
-// read by many goroutines at once. The zero value is empty.
+// Credentials are what a new user signs in with: its ids and the server's key from the reply,
+// joined with its session key. CreateUserResponse.Credentials makes them. However they are
+// printed, logged or encoded they show the ids and the kind of key alone; JSON returns the
+// keystore. They may be copied, and read by many goroutines at once. The zero value is empty.
 type Credentials struct {
 	// A closure, where no formatting of a struct can reach the key.
 	keystore func() Keystore
 }
 
-// Credentials joins the response with the session key of the user. A key other than
-// the one that was sent is refused: nobody could sign in with it. That is known of the
-// responses that Users.Create and Users.Me return, and of the one that userapi.As finds
-// in a user; a response that was decoded elsewhere does not tell, so that nothing is
-// compared. An error is of KindInvalid and names the members that are at fault; the
-// user exists all the same, and Error.UserID says which. The caller may wipe the bytes
-// of an Ed25519 key afterwards.
+// Credentials joins the response with the session key of the user. A key other than the one
+// that was sent is refused; that is known of responses of Users.Create and Users.Me and of
+// the one that userapi.As finds in a user, and not of one that was decoded elsewhere. An
+// error is of KindInvalid and names the members that are at fault; the user exists all the
+// same, with the id Error.UserID. The caller may wipe the bytes of an Ed25519 key afterwards.
 func (r *CreateUserResponse) Credentials(key crypto.Signer) (*Credentials, error) {
 	check := provider.NativeCheck(Name)
 	secret, err := SessionSecret(key)
@@ -85,7 +82,7 @@ func samePublicKey(a, b string) bool {
 	return okA && okB && bytes.Equal(rawA, rawB)
 }
 
-// Keystore returns a keystore for Config, of a client that acts as the user.
+// Keystore returns a keystore for the Config of a client that acts as the user.
 func (c *Credentials) Keystore() Keystore {
 	if c == nil || c.keystore == nil {
 		return Keystore{}
@@ -97,23 +94,22 @@ func (c *Credentials) Keystore() Keystore {
 	return ks
 }
 
-// Exportable reports whether the private key is in what JSON returns. It is not if the
-// key is a signer that keeps it, as of a KMS: then the keystore is of use only together
-// with that signer, as Keystore.PrivateKey, and no PIN can be encrypted with it.
+// Exportable reports whether JSON returns the private key. It does not if the key is a signer
+// that keeps it, such as of a KMS: the keystore then needs that signer as
+// Keystore.PrivateKey, and no PIN can be encrypted with it.
 func (c *Credentials) Exportable() bool { return exportable(c.Keystore().PrivateKey) != nil }
 
 // A KeystoreForm is a form of a keystore's JSON.
 type KeystoreForm int
 
 const (
-	// ClientForm has the members client_id, session_id, pin_token and private_key. With
-	// Ed25519, the form of 2020 (Mixin's docs, app/getting-started/create-app),
-	// private_key is the 64-byte key in unpadded URL base64; with RSA, the form of 2018,
-	// it is PKCS #1 in PEM.
+	// ClientForm has the members client_id, session_id, pin_token and private_key: with
+	// Ed25519, the form of 2020 (Mixin's docs, app/getting-started/create-app), the 64-byte
+	// key in unpadded URL base64; with RSA, the form of 2018, PKCS #1 in PEM.
 	ClientForm KeystoreForm = iota
 	// AppForm has the members app_id, session_id, server_public_key and
-	// session_private_key, the latter two in hex. It is for Ed25519 alone. Source:
-	// Mixin's bot-api-go-client v3.
+	// session_private_key, the latter two in hex. It is for Ed25519 alone. Source: Mixin's
+	// bot-api-go-client v3.
 	AppForm
 )
 
@@ -128,14 +124,12 @@ func (f KeystoreForm) String() string {
 	return "unknown form"
 }
 
-// JSON returns the keystore as JSON, with the private key in it: the result is for a
-// file that nobody else can read. ParseKeystore reads it back. Whichever form the
-// server's key came in, it is written in the one that the form has; server_public_key
-// may then differ in the sign of a coordinate, which makes no difference to the PIN's
-// key. What is not known is left out, and so is a private key that is not Exportable:
-// what is left is no keystore by itself, and ParseKeystore says so. AppForm with an RSA
-// key, and an unknown form, are errors of KindInvalid, as is a server's key that cannot
-// be read.
+// JSON returns the keystore as JSON, which ParseKeystore reads. It holds the private key:
+// write it to a file that only you can read. The server's key is written as the form has it,
+// whichever way it came; server_public_key may then differ in the sign of a coordinate, which
+// does not change the PIN's key. What is not known is left out, and so is a private key that
+// is not Exportable: ParseKeystore refuses the rest. AppForm with an RSA key, an unknown form
+// and a server's key that cannot be read are errors of KindInvalid.
 func (c *Credentials) JSON(form KeystoreForm) ([]byte, error) {
 	ks := c.Keystore()
 	check := provider.NativeCheck(Name)
@@ -156,8 +150,7 @@ func (c *Credentials) JSON(form KeystoreForm) ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// jsonKeystore is a keystore's JSON in both forms. Its members are plain texts, for
-// here they are to be written.
+// jsonKeystore is a keystore's JSON in both forms, with secrets as plain texts.
 type jsonKeystore struct {
 	ClientID          string `json:"client_id,omitempty"`
 	AppID             string `json:"app_id,omitempty"`
@@ -176,19 +169,15 @@ func clientForm(check *provider.Check, ks Keystore) jsonKeystore {
 	case *rsa.PrivateKey:
 		out.PrivateKey = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 	}
-	if isRSA(ks.PrivateKey) {
-		if ks.PinToken != "" {
-			raw, ok := decodeText(strings.TrimSpace(ks.PinToken.Reveal()))
-			if !ok {
-				check.Invalid("", "pin_token", "must be base64")
-			}
-			out.PinToken = base64.StdEncoding.EncodeToString(raw)
-		}
+	if !isRSA(ks.PrivateKey) {
+		out.PinToken = base64.RawURLEncoding.EncodeToString(knownServerKey(check, ks))
 		return out
 	}
-	if server := knownServerKey(check, ks); server != nil {
-		out.PinToken = base64.RawURLEncoding.EncodeToString(server)
+	raw, ok := decodeText(strings.TrimSpace(ks.PinToken.Reveal()))
+	if !ok {
+		check.Invalid("", "pin_token", "must be base64")
 	}
+	out.PinToken = base64.StdEncoding.EncodeToString(raw)
 	return out
 }
 
@@ -210,7 +199,6 @@ func appForm(check *provider.Check, ks Keystore) jsonKeystore {
 		edwards, err := edwardsOf(server)
 		if err != nil {
 			check.Invalid("", "pin_token", err.Error())
-			return out
 		}
 		out.ServerPublicKey = hex.EncodeToString(edwards)
 	}

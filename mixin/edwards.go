@@ -13,15 +13,14 @@ var (
 	errMontgomery = errors.New("expected an X25519 public key: 32 bytes that encode a point of the curve")
 )
 
-// The field of curve25519 and the constant of its Edwards form (RFC 7748, section
-// 4.1; RFC 8032, section 5.1). They are never written.
+// The field of curve25519 and the constant of its Edwards form (RFC 7748, section 4.1; RFC
+// 8032, section 5.1). They are never written. The arithmetic below takes a time that depends
+// on its values, which are public keys.
 var (
 	fieldP   = new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
 	fieldOne = big.NewInt(1)
 	edwardsD = divide(big.NewInt(-121665), big.NewInt(121666))
 )
-
-// The arithmetic below takes a time that depends on its values. These are public keys.
 
 // divide returns a/b in the field, nil if b is 0 there.
 func divide(a, b *big.Int) *big.Int {
@@ -57,8 +56,8 @@ func isEdwardsY(y *big.Int) bool {
 }
 
 // montgomeryOf turns an Ed25519 public key into the X25519 public key of the same
-// point: u = (1+y)/(1-y). X25519 would take any 32 bytes and give a key that is of no
-// use, so that all that is no point is refused here.
+// point: u = (1+y)/(1-y). X25519 would take any 32 bytes and give a useless key, so that what
+// is not a point is refused here.
 func montgomeryOf(edwards []byte) ([]byte, error) {
 	if len(edwards) != ed25519.PublicKeySize {
 		return nil, errEdwards
@@ -77,8 +76,8 @@ func montgomeryOf(edwards []byte) ([]byte, error) {
 	return fieldBytes(u), nil
 }
 
-// edwardsOf is the way back: y = (u-1)/(u+1). The sign of x is lost in u, so that of
-// the two keys that montgomeryOf makes u of it returns the one with the sign 0.
+// edwardsOf is the way back: y = (u-1)/(u+1). u does not hold the sign of x: the key that is
+// returned has the sign 0.
 func edwardsOf(montgomery []byte) ([]byte, error) {
 	if len(montgomery) != ed25519.PublicKeySize {
 		return nil, errMontgomery

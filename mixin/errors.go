@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -18,22 +19,19 @@ import (
 	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
-// An APIError is an error as Mixin sent it. Its fields hold the vendor's own text,
-// which may repeat what was sent; its printed forms do not show them. Source:
-// Mixin's docs, "Error Codes".
+// An APIError is an error as Mixin sent it. Its fields hold the vendor's own text, which may
+// repeat what was sent; its printed forms do not. Source: Mixin's docs, "Error Codes".
 type APIError struct {
 	// StatusCode is the reply's own: Mixin's errors come with 202.
 	StatusCode int `json:"status_code"`
-	// Status, Code, Description and Extra are the members of {"error": …}; 0, "" and
-	// nil where there is no such object. Code says what went wrong. Extra is JSON of
-	// any type.
+	// Status, Code, Description and Extra are the members of {"error": …}, zero without
+	// one. Code says what went wrong. Extra is JSON of any type.
 	Status      int             `json:"status"`
 	Code        int             `json:"code"`
 	Description string          `json:"description"`
 	Extra       json.RawMessage `json:"extra"`
-	// Errors holds the messages of a body that is not Mixin's own, such as
-	// {"errors": {field: […]}} of a server before it, by field; under "base" those of
-	// no field.
+	// Errors holds, by field, the messages of a body that is not Mixin's own, such as
+	// {"errors": {field: […]}} of a server before it; those of no field under "base".
 	Errors map[string][]string `json:"errors"`
 	// Header and Body are the reply's; the body is cut at 64 KiB.
 	Header http.Header `json:"-"`
@@ -49,7 +47,7 @@ func (e APIError) shown() provider.Shown {
 	}}
 }
 
-// Error tells the status and the code.
+// Error returns the status and the code.
 func (e *APIError) Error() string {
 	if e.Code == 0 {
 		return fmt.Sprintf("mixin: status %d", e.StatusCode)
@@ -66,10 +64,10 @@ func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
 // MarshalJSON is like Format.
 func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
 
-// errorMember returns the value of a body's member "error"; nil for none, and for one that
-// is null or empty. The body may be broken anywhere before or behind it: a value that is cut
-// off, or not JSON, is returned with what follows it. Every success comes this way, so
-// nothing is allocated before a member is found.
+// errorMember returns the value of a body's member "error"; nil for none, and for one that is
+// null or empty. The body may be broken before or behind it: a value that is cut off, or not
+// JSON, is returned with what follows. Every success comes this way, so nothing is allocated
+// before a member is found.
 func errorMember(body []byte) json.RawMessage {
 	const space = " \t\r\n"
 	if !bytes.HasPrefix(bytes.TrimLeft(body, space), []byte("{")) {
@@ -122,8 +120,7 @@ func isError(quoted []byte) bool {
 	return string(name) == "error"
 }
 
-// decodeError reads any body that is no success. It never fails and never hides the
-// status.
+// decodeError reads any body of a failure. It never fails and never hides the status.
 func decodeError(status int, header http.Header, body []byte) *APIError {
 	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
 	var own struct {
@@ -165,40 +162,36 @@ func number(n lenient.Number) int {
 	return int(v)
 }
 
-// Codes of Mixin's. Those from 400 to 429 mean what the HTTP statuses do.
-const (
-	codeInvalidField        = 10002
-	codeInsufficientBalance = 20117
-)
+// codeUserNotFound is Mixin's code for a user that does not exist, beside 404.
+const codeUserNotFound = 10404
 
-// refusals are the further codes that say that nothing was done. Sources: Mixin's
-// docs, "Error Codes", today's and of 2018; Mixin's Android client.
-var refusals = [...]int{
-	10006, // the client must be updated
-	10104, // an address is being generated
-	10105, // locked by another transaction
-	codeUserNotFound,
-	20111, // no identity numbers left
-	20116, // the group is full
-	20118, // the PIN's format
-	20119, // the PIN
-	20123, // too many applications
+// refusals are the codes that say that nothing was done, beside those from 400 to 429, which
+// mean what the HTTP statuses do. Sources: Mixin's docs, "Error Codes", today's and of 2018;
+// Mixin's Android client.
+var refusals = map[int]userapi.Kind{
+	10002:            userapi.KindInvalid, // a field
+	10006:            userapi.KindInvalid, // the client must be updated
+	10104:            userapi.KindInvalid, // an address is being generated
+	10105:            userapi.KindInvalid, // locked by another transaction
+	codeUserNotFound: userapi.KindInvalid,
+	20111:            userapi.KindInvalid,   // no identity numbers left
+	20116:            userapi.KindInvalid,   // the group is full
+	20117:            userapi.KindForbidden, // no balance to pay for the user with
+	codePINForm:      userapi.KindInvalid,
+	codePINRefused:   userapi.KindInvalid,
+	20123:            userapi.KindInvalid, // too many applications
 }
 
-// classifyCode says what a code of Mixin's means. Of one that is not known to be a
-// refusal it is not known what was done before it was sent.
+// classifyCode says what a code of Mixin's means. After one that is not known to be a refusal
+// anything may have been done.
 func classifyCode(code int) transport.Classification {
 	switch code {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
 		http.StatusNotFound, http.StatusTooManyRequests:
 		return provider.Classify(code)
-	case codeInvalidField:
-		return transport.Classification{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeRejected}
-	case codeInsufficientBalance:
-		return transport.Classification{Kind: userapi.KindForbidden, Outcome: userapi.OutcomeRejected}
 	}
-	if slices.Contains(refusals[:], code) {
-		return transport.Classification{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeRejected}
+	if kind, ok := refusals[code]; ok {
+		return transport.Classification{Kind: kind, Outcome: userapi.OutcomeRejected}
 	}
 	return transport.Classification{Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeUnknown}
 }
@@ -220,15 +213,13 @@ func classify(r *transport.Reply) transport.Classification {
 	return v
 }
 
-// neutralField names the field of userapi.CreateUserRequest that a member of
-// Mixin's comes from. The session secret comes from none.
+// neutralField names the field of userapi.CreateUserRequest that a member comes from.
 var neutralField = map[string]string{
 	"full_name":      "FullName",
 	"session_secret": "",
 }
 
-// codes are empty: Mixin says of a field that it is invalid, in words that are not
-// documented.
+// codes are empty: Mixin's words about a field are not documented.
 var codes provider.Codes
 
 // explain adds what Mixin says to the error that the caller gets.
@@ -244,21 +235,19 @@ func explain(e *userapi.Error, cause error, _ *provider.Call, mask provider.Mask
 		codes.Add(e, mask, neutralField[name], mask.Code(name), "", message)
 	}
 	addExtra(&provider.Budget{}, vendor.Extra, add)
-	body := provider.ErrorBody{Fields: vendor.Errors}
-	for _, name := range body.FieldNames() {
-		if name == base {
-			continue
-		}
+	for _, name := range slices.Sorted(maps.Keys(vendor.Errors)) {
 		for _, message := range vendor.Errors[name] {
-			add(name, message)
+			if name != base {
+				add(name, message)
+			}
 		}
 	}
 	e.Message = mask.Text(cmp.Or(vendor.Description, strings.Join(vendor.Errors[base], "; ")))
 }
 
-// addExtra finds the fields that an error's extra names: its type and members are
-// not documented. {"field": …, "reason": …} has been seen; a list of such, members
-// called as the request's, and a bare name are understood too.
+// addExtra finds the fields that an error's extra names. Its form is not documented: {"field":
+// …, "reason": …} has been seen; a list of these, members called as the request's, and a bare
+// name are understood too.
 func addExtra(budget *provider.Budget, extra json.RawMessage, add func(name, message string)) {
 	extra = bytes.TrimSpace(extra)
 	if len(extra) == 0 {

@@ -1,6 +1,7 @@
 package mixin
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -24,15 +25,12 @@ import (
 var _ SessionKeyStore = (*SessionKeyDir)(nil)
 
 const (
-	// keyNameBytes is how much of a SHA-256 names a file: enough that no two keys of
-	// anybody's ever share one.
-	keyNameBytes = 16
+	keyNameBytes = 16 // how much of a SHA-256 names a file
 	keyFileExt   = ".json"
-	// markExt is of the file beside a key file which says that a create is sent. One
-	// caller alone can create it. It has the space that the record of the reply needs,
-	// and the record is written into it.
+	// markExt is of the file beside a key file which says that a create is sent. Only one
+	// caller can create it. The record of the reply is written into it.
 	markExt = ".sent"
-	// markSize is that space. The members of a reply of Mixin's take a tenth.
+	// markSize is the space that the mark reserves for that. Mixin's reply takes a tenth.
 	markSize = 8 << 10
 )
 
@@ -46,48 +44,42 @@ var (
 	errNothingSent = errors.New("no create was sent with the key")
 )
 
-// A SessionKeyDir makes the session keys of new users and keeps each in a file of its
-// own. It is a SessionKeyStore, and safe for concurrent use; several processes may use
-// one directory at once. Make it with KeyDir.
+// A SessionKeyDir makes the session keys of new users and keeps each in its own file. It is
+// a SessionKeyStore, and safe for concurrent use; several processes may use one directory at
+// once. Make it with KeyDir.
 //
-// A key is stored durably before the create that needs it is sent, and so is the fact
-// that it is sent. Whatever ends the process, either nothing was sent or the key is on
-// disk, and no later call sends a second create for the same request: it fails with
-// userapi.KindConflict and userapi.OutcomeNotSent, and names the file.
+// The key, and the fact that a create is sent, are stored durably before the create is sent.
+// Whatever ends the process, either nothing was sent or the key is on disk, and a later call
+// for the same request sends no second create: it fails with userapi.KindConflict and
+// userapi.OutcomeNotSent, and names the file.
 //
-// While a create is open, and after an outcome that is unknown, a second file stands
-// beside the key file, with the ending .sent. It belongs to the key: keep or move the two
-// together. It is written at its full size before the create is sent, so that what the
-// reply holds can be stored on a disk that has filled up meanwhile. A file system that
-// never writes in place, as Btrfs and ZFS, may need space all the same.
+// While a create is open, and after an unknown outcome, a second file with the ending .sent
+// stands beside the key file: keep or move the two together. It has its full size before the
+// create is sent, so that the reply can be stored on a disk that has filled up meanwhile. A
+// file system that never writes in place, such as Btrfs or ZFS, may need more space.
 //
-// The file is called after the request's IdempotencyKey, by a hash, so that no personal
-// data stands in its name. Give a directory to one application alone, and each user a
-// key of its own; the rest of the request is not looked at. Keep the IdempotencyKey
-// elsewhere too, as that of a sign-up is: the file does not hold it, and where
-// provision.Ensure makes one up, a restart would make another. The directory must belong
-// to the user that runs the process, and to nobody else: mode 0700; files have mode 0600.
-// Their system must know hard links.
+// A file's name is a hash of the request's IdempotencyKey; the rest of the request does not
+// count. Give a directory to one application, and each user its own IdempotencyKey. Keep
+// that elsewhere too: the file does not hold it, and one that provision.Ensure makes up
+// differs after a restart. The directory must belong to the user that runs the process and
+// have mode 0700; files have mode 0600. The file system must know hard links.
 //
-// From the state KeyFileComplete on the file is the user's keystore, which
-// ParseKeystore reads, and Mixin's own clients in either of their forms. Beside the
-// session key it holds the key that Setup makes the user's TIP and spend key; until
-// then under a name of its own, next_spend_private_key, that no client looks at.
+// From the state KeyFileComplete on the file is the user's keystore, which ParseKeystore and
+// Mixin's own clients read. It also holds the key that Setup makes the user's TIP and spend
+// key, until then as next_spend_private_key, which no client reads.
 type SessionKeyDir struct {
 	path  string
 	files durable.Locks // by the name of a file, while it is looked at and changed
 	runs  durable.Locks // likewise, while Setup is at work on its user
+	open  sync.Map      // openCreate, by the name of the file: this process's creates under way
 
-	open sync.Map // openCreate, by the name of the file: this process's creates whose end is awaited
-
-	// waits are those before a step of Setup is tried again; nil for the usual ones.
+	// For tests: the waits before Setup tries a step again, and what is called at each step.
 	waits []time.Duration
-	// step is called at each step; tests stop there. nil for none.
-	step func(name string)
+	step  func(name string)
 }
 
-// KeyDir returns the directory of key files at a path. It looks at nothing yet: the
-// directory is made, mode 0700, when the first key is.
+// KeyDir returns the directory of key files at a path. The directory is made, with mode
+// 0700, when the first key is.
 func KeyDir(path string) *SessionKeyDir {
 	if abs, err := filepath.Abs(path); err == nil && path != "" {
 		path = abs
@@ -95,8 +87,7 @@ func KeyDir(path string) *SessionKeyDir {
 	return &SessionKeyDir{path: path}
 }
 
-// An openCreate is a create under way: with which key, and the mark that says so, which
-// is locked as long.
+// An openCreate is a create under way, with its key and its mark, which is locked as long.
 type openCreate struct {
 	secret string
 	mark   *durable.Mark
@@ -108,9 +99,14 @@ func (d *SessionKeyDir) at(step string) {
 	}
 }
 
-// steps returns what to call with the steps of something.
 func (d *SessionKeyDir) steps(of string) func(step string) {
 	return func(step string) { d.at(of + ": " + step) }
+}
+
+// lock waits for the lock of a file, whatever ends meanwhile.
+func (d *SessionKeyDir) lock(name string) (unlock func()) {
+	unlock, _ = d.files.Lock(context.Background(), name)
+	return unlock
 }
 
 // keyName is what the files of an IdempotencyKey are called by.
@@ -139,18 +135,15 @@ func (d *SessionKeyDir) Load(idempotencyKey string) (KeyFile, error) {
 	}, nil
 }
 
-// Discard gives an IdempotencyKey free for a new key and another create: a person has
-// decided that its file is of no more use, such as after looking at what Mixin has
-// billed. The file is not deleted: it is renamed and stays in the directory, since the
-// user whose key it holds may exist after all. It must not be called while a create
-// with the key is under way, which is noticed, and an error, on systems that lock files:
-// Linux, macOS and the BSDs. Nor may it be called while Setup is at work on the user. When the
-// process ends in the middle, the key may stay a Conflict though there is no file any more:
-// call it again. Errors are as for Load.
+// Discard frees an IdempotencyKey for a new key and another create, after a person has
+// decided so, such as by what Mixin has billed. The file is renamed and stays in the
+// directory, since the user whose key it holds may exist. Do not call it while a create with
+// the key is under way, which is an error on systems that lock files (Linux, macOS, the
+// BSDs), nor while Setup is at work on the user. If the process ends in the middle, the key
+// may stay a Conflict without a file: call it again. Errors are as for Load.
 func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	name := keyName(idempotencyKey)
-	unlock, _ := d.files.Lock(context.Background(), name) // a context that does not end
-	defer unlock()
+	defer d.lock(name)()
 	mark, held, err := durable.OpenMark(d.mark(name))
 	marked := err == nil
 	if marked {
@@ -171,7 +164,7 @@ func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	}
 	if err == nil && marked {
 		if _, broken := readKeyRecord(d.mark(name)); broken != nil {
-			aside = "" // or else the mark has what the file had, and more
+			aside = "" // otherwise the mark has what the file had, and more
 		}
 		err = mark.End(aside)
 	}
@@ -181,16 +174,15 @@ func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	return nil
 }
 
-// SessionKey returns the key for a request that is about to be sent. It is asked by the
-// client; SessionKeys says what it promises.
+// SessionKey returns the key for a request that is about to be sent, as SessionKeys
+// describes it. The client calls it.
 //
-// A request without an IdempotencyKey is invalid, and so is a directory that others may
-// use, or a file of it that is not a regular one. For a request whose file is in the state
-// KeyFilePrepared the same key is returned again; from KeyFileSent on the error is of
-// userapi.KindConflict. Of several callers at once, in one process or in several,
-// exactly one gets the key. Each error is a *userapi.Error with
-// userapi.OutcomeNotSent, and all but that of a missing IdempotencyKey have a
-// *KeyFileError in their chain.
+// While the file is in the state KeyFilePrepared the same key is returned again; from
+// KeyFileSent on the error is of userapi.KindConflict. Of several callers at once, in one
+// process or in several, exactly one gets the key. A missing IdempotencyKey, a directory
+// that others may use and a file that is not a regular one are of userapi.KindInvalid. Each
+// error is a *userapi.Error with userapi.OutcomeNotSent and, unless the IdempotencyKey is
+// missing, a *KeyFileError in its chain.
 func (d *SessionKeyDir) SessionKey(ctx context.Context, req userapi.CreateUserRequest) (crypto.Signer, error) {
 	if err := d.PreflightSessionKey(req); err != nil {
 		return nil, err
@@ -219,17 +211,19 @@ func (d *SessionKeyDir) SessionKey(ctx context.Context, req userapi.CreateUserRe
 
 // PreflightSessionKey refuses a request without an IdempotencyKey. It looks at no file.
 func (d *SessionKeyDir) PreflightSessionKey(req userapi.CreateUserRequest) error {
-	if req.IdempotencyKey != "" {
-		return nil
-	}
 	check := provider.NativeCheck(Name)
-	check.Required("IdempotencyKey", "", "must be set: the file of the session key is called after it")
+	checkFileKey(&check, &req)
 	_, err := check.Done(provider.OpCreate)
 	return err
 }
 
-// prepare makes the file if there is none. The error of one that is not in the state
-// "prepared" is a conflict.
+func checkFileKey(check *provider.Check, req *userapi.CreateUserRequest) {
+	if req.IdempotencyKey == "" {
+		check.Required("IdempotencyKey", "", "must be set: the file of the session key is called after it")
+	}
+}
+
+// prepare makes the file if there is none. One that is not "prepared" is a conflict.
 func (d *SessionKeyDir) prepare(name string) error {
 	r, err := d.read(name)
 	if isMissing(err) && !errors.Is(err, errSent) {
@@ -247,8 +241,7 @@ func (d *SessionKeyDir) prepare(name string) error {
 	return err
 }
 
-// claim takes a file from "prepared" to "sent", as one caller alone can: the one that
-// creates the mark.
+// claim takes a file from "prepared" to "sent". Only the caller that creates the mark can.
 func (d *SessionKeyDir) claim(name string) (*keyRecord, *durable.Mark, error) {
 	d.at("claim: begin")
 	mark, err := durable.CreateMark(d.mark(name))
@@ -268,7 +261,7 @@ func (d *SessionKeyDir) claim(name string) (*keyRecord, *durable.Mark, error) {
 		err = mark.Reserve(markSize, d.steps("claim"))
 	}
 	if err != nil {
-		// Nothing is sent now. What cannot be undone stays "sent", for a person.
+		// Nothing is sent. What cannot be undone stays "sent", for a person.
 		err = errors.Join(err, mark.End(""))
 		mark.Close()
 		return nil, nil, err
@@ -276,13 +269,12 @@ func (d *SessionKeyDir) claim(name string) (*keyRecord, *durable.Mark, error) {
 	return r, mark, nil
 }
 
-// UserCreated completes the file: it is the user's keystore from then on. It may be
-// called again, with what Error.User holds, after it failed; a file that is complete
-// with the same user is left as it is. An error is a *KeyFileError.
+// UserCreated completes the file, which is then the user's keystore. After a failure it may
+// be called again with what Error.User holds; a file that is complete with the same user
+// stays as it is. An error is a *KeyFileError.
 func (d *SessionKeyDir) UserCreated(_ context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse) error {
 	name := keyName(req.IdempotencyKey)
-	unlock, _ := d.files.Lock(context.Background(), name) // what is known of a user is stored whoever waits
-	defer unlock()
+	defer d.lock(name)()
 	defer d.closed(name)
 	d.at("complete: begin")
 	r, err := d.look(name) // in whatever directory: the user exists
@@ -293,7 +285,7 @@ func (d *SessionKeyDir) UserCreated(_ context.Context, req userapi.CreateUserReq
 	switch {
 	case resp == nil || resp.UserID == "":
 		err = provider.ErrNoID
-	case resp.StatusCode() == 0 && !isUserByHand(resp):
+	case resp.StatusCode() == 0 && !(isCanonical(resp.UserID) && isCanonical(resp.SessionID)): // given by a person
 		err = errNoIDs
 	case r.UserID != "" && r.UserID != resp.UserID,
 		resp.sessionSecret != "" && !samePublicKey(resp.sessionSecret, r.SessionSecret):
@@ -313,25 +305,21 @@ func (d *SessionKeyDir) UserCreated(_ context.Context, req userapi.CreateUserReq
 	return nil
 }
 
-// isUserByHand reports whether a person has given both of a user's ids, as Mixin writes
-// them.
-func isUserByHand(resp *CreateUserResponse) bool {
-	user, okUser := uuid.Canonical(resp.UserID)
-	session, okSession := uuid.Canonical(resp.SessionID)
-	return okUser && okSession && user == resp.UserID && session == resp.SessionID
+// isCanonical reports whether an id is a UUID as Mixin writes it.
+func isCanonical(id string) bool {
+	canonical, ok := uuid.Canonical(id)
+	return ok && canonical == id
 }
 
 // UserFailed puts the file back to the state KeyFilePrepared after a create that made no
-// user, so that the next one uses the same key. Otherwise what is known of the user is
-// kept: the file is complete where that is enough, and "sent" where it is not. The
-// *KeyFileError that UserFailed then returns leads to it.
+// user; the next one uses the same key. Otherwise it keeps what is known of the user, and
+// returns a *KeyFileError: the file is complete if that is enough, and "sent" if not.
 func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error {
 	name := keyName(req.IdempotencyKey)
-	unlock, _ := d.files.Lock(context.Background(), name)
-	defer unlock()
+	defer d.lock(name)()
 	own := d.opened(name)
 	if failure == nil || own.secret == "" {
-		return nil // not the end of a create of this process's: the file is not its to change
+		return nil // not a create of this process's: the file is not its to change
 	}
 	defer d.closed(name)
 	d.at("fail: begin")
@@ -352,10 +340,9 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 		return nil
 	case userapi.OutcomeCreated:
 		why = errCreated
+		r.UserID = cmp.Or(failure.UserID, r.UserID)
 		if native, ok := userapi.As[*CreateUserResponse](failure.User); ok {
 			r.take(native)
-		} else if failure.UserID != "" {
-			r.UserID = failure.UserID
 		}
 	default:
 	}
@@ -366,11 +353,11 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 	return d.fileError(name, r.State, why)
 }
 
-// ResolveUser finds in the key file of a request what became of its create, as
-// userapi.Resolver describes it, and asks nobody: the user from the state KeyFileComplete
-// on, with its id alone, and that there is none for a file that is prepared or not there.
-// A directory that was lost or changed looks like one without the file. The context and
-// the time are not looked at.
+// ResolveUser reads from the key file of a request what became of its create, as
+// userapi.Resolver describes it, and asks nobody. It returns the user, with its id alone,
+// from the state KeyFileComplete on, and that there is none for a file that is prepared or
+// missing. A directory that was lost looks like a missing file. The context and the time do
+// not count.
 func (d *SessionKeyDir) ResolveUser(_ context.Context, req userapi.CreateUserRequest, _ time.Time) (*userapi.User, error) {
 	e := &userapi.Error{Provider: Name, Op: provider.OpResolve, Subject: userapi.SubjectUser, FromRecord: true}
 	if e.Err = d.PreflightSessionKey(req); e.Err != nil {
@@ -457,8 +444,8 @@ func (d *SessionKeyDir) read(name string) (*keyRecord, error) {
 	return d.look(name)
 }
 
-// look returns what a file and its mark say together. The error of a file that is not
-// there matches errSent too where a mark is.
+// look returns what a file and its mark say together. The error of a missing file matches
+// errSent too if there is a mark.
 func (d *SessionKeyDir) look(name string) (*keyRecord, error) {
 	// The mark first: a create that ends in between is seen to have ended.
 	noted, err := readKeyRecord(d.mark(name))
@@ -481,19 +468,17 @@ func (d *SessionKeyDir) look(name string) (*keyRecord, error) {
 	return noted, nil
 }
 
-// adopt makes a mark the key file that a process had written a whole keystore into when
-// it ended.
+// adopt makes a mark with a whole keystore the key file, after its process has ended.
 func (d *SessionKeyDir) adopt(name string) {
 	mark, held, err := durable.OpenMark(d.mark(name))
 	if err == nil && !held {
-		_ = mark.End(d.file(name)) // the next look does it, then
+		_ = mark.End(d.file(name)) // if that fails the next look does it
 	}
 	mark.Close()
 }
 
-// keep stores what is known of a user whose create has ended. A record with a session is
-// a keystore, and becomes the key file. Where this process has the mark it needs no more
-// space on the disk.
+// keep stores what is known of a user whose create has ended. A record with a session is a
+// keystore and becomes the key file. If this process has the mark that needs no more space.
 func (d *SessionKeyDir) keep(name string, r *keyRecord) error {
 	r.State = KeyFileSent
 	step := "note"
@@ -505,7 +490,7 @@ func (d *SessionKeyDir) keep(name string, r *keyRecord) error {
 	if mark.Holds() != nil {
 		err := d.write(name, r, step, durable.Replace)
 		if err == nil && step == "complete" {
-			_ = os.Remove(d.mark(name)) // the state decides: one that stays does no harm
+			_ = os.Remove(d.mark(name)) // one that stays does no harm: the state decides
 		}
 		return err
 	}
@@ -518,11 +503,10 @@ func (d *SessionKeyDir) keep(name string, r *keyRecord) error {
 		return err
 	}
 	d.at(step + ": written")
-	if step == "note" {
-		return nil
+	if step == "complete" {
+		err = mark.End(d.file(name))
+		d.at("complete: ended")
 	}
-	err = mark.End(d.file(name))
-	d.at("complete: ended")
 	return err
 }
 

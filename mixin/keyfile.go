@@ -1,6 +1,7 @@
 package mixin
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
@@ -11,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -20,9 +22,9 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A KeyFileState says how far the user of a key file has come. It stands in the file
-// as text, but for "sent": then the file says "prepared", and one with the ending .sent
-// stands beside it. Each state but the first two includes those before it.
+// A KeyFileState says how far the user of a key file has come. It stands in the file as
+// text, except "sent": then the file says "prepared", and one with the ending .sent stands
+// beside it. From "complete" on each state includes those before it.
 type KeyFileState string
 
 // The states, in their order.
@@ -30,9 +32,8 @@ const (
 	// KeyFilePrepared: the key is stored, and no create with it was sent that may have
 	// made a user. The next create uses it.
 	KeyFilePrepared KeyFileState = "prepared"
-	// KeyFileSent: a create with the key was sent, or was about to be, and it is not
-	// known here that it succeeded or was refused. No other is sent until a person
-	// has decided.
+	// KeyFileSent: a create with the key was sent, or was about to be, and its outcome is
+	// not known here. No other is sent until a person has decided.
 	KeyFileSent KeyFileState = "sent"
 	// KeyFileComplete: the user exists, and the file is its keystore.
 	KeyFileComplete KeyFileState = "complete"
@@ -54,16 +55,16 @@ func (s KeyFileState) atLeast(t KeyFileState) bool {
 }
 
 // A KeyFile is what a file of a SessionKeyDir holds, as Load returns it. However it is
-// printed, logged or encoded it shows where the file is, its state and the user's id.
+// printed, logged or encoded it shows the path, the state and the user's id.
 type KeyFile struct {
-	// Path is the file's, absolute where the system tells.
+	// Path is absolute if the system can tell.
 	Path  string
 	State KeyFileState
-	// Intent is the state that Setup was about to reach when it last wrote the file;
-	// "" for none. Whether it was reached is then known to Mixin alone.
+	// Intent is the state that Setup was about to reach when it last wrote the file, ""
+	// for none. Only Mixin knows whether it was reached.
 	Intent KeyFileState
-	// UserID is the user's id. It is "" until it is known; in the state "sent" it is
-	// known when the reply to the create broke off behind it.
+	// UserID is "" until it is known. In the state "sent" it is known when the reply to
+	// the create broke off behind it.
 	UserID string
 	// Keystore is the user's, with PrivateKey in every state. Its ids are set from
 	// the state "complete" on, SpendPrivateKey from "tip_set" on.
@@ -96,13 +97,13 @@ func (f KeyFile) MarshalJSON() ([]byte, error) { return f.shown().MarshalJSON() 
 type KeyFileError struct {
 	// Path is the file's, or that of the directory if the error is about that.
 	Path string
-	// State is the file's, as far as it is known; "" if it could not be read.
+	// State is the file's, "" if it could not be read.
 	State KeyFileState
 	// Err says what is wrong.
 	Err error
 }
 
-// Error tells the path, the state and what is wrong.
+// Error returns the path, the state and what is wrong.
 func (e *KeyFileError) Error() string {
 	text := "mixin: key file " + e.Path
 	if e.State != "" {
@@ -117,14 +118,13 @@ func (e *KeyFileError) Error() string {
 // Unwrap returns Err.
 func (e *KeyFileError) Unwrap() error { return e.Err }
 
-// keyFileFormat marks a file as ours, and the version of its members.
-const keyFileFormat = "enlist-mixin-key-1"
-
 const (
-	// maxKeyFile is the size beyond which a file is none of ours.
+	// keyFileFormat marks a file as ours, and the version of its members.
+	keyFileFormat = "enlist-mixin-key-1"
+	// maxKeyFile is the largest size of a file that is read.
 	maxKeyFile = 64 << 10
-	// maxMember is the size beyond which a member of a reply is none of Mixin's: with
-	// it the file fits into markSize.
+	// maxMember is the largest member of a reply that is kept: with it the file fits
+	// into markSize.
 	maxMember = 1 << 10
 )
 
@@ -139,8 +139,8 @@ type keyRecord struct {
 	UserID, SessionID, ServerPublicKey string
 	PinToken                           userapi.Secret
 	// Key is the seed of the session key, SpendKey that of the key that becomes the
-	// user's TIP and spend key; both in hex. The latter is made with the former: so
-	// no two runs of Setup can ever hold two of them for one user.
+	// user's TIP and spend key; both in hex. They are made together, so that no two runs
+	// of Setup hold two spend keys for one user.
 	Key, SpendKey userapi.Secret
 }
 
@@ -155,17 +155,14 @@ func newKeyRecord() (*keyRecord, error) {
 		return nil, fmt.Errorf("mixin: spend key: %w", err)
 	}
 	secret, err := SessionSecret(key)
-	if err != nil {
-		return nil, err
-	}
 	return &keyRecord{
 		State: KeyFilePrepared, SessionSecret: secret,
 		Key:      userapi.Secret(hex.EncodeToString(key.Seed())),
 		SpendKey: userapi.Secret(hex.EncodeToString(spend.Seed())),
-	}, nil
+	}, err
 }
 
-// seedKey returns the key of a seed that decode or newKeyRecord has seen to.
+// seedKey returns the key of a seed in hex, nil for anything else.
 func seedKey(seed userapi.Secret) ed25519.PrivateKey {
 	raw, err := hex.DecodeString(seed.Reveal())
 	if err != nil || len(raw) != ed25519.SeedSize {
@@ -189,114 +186,73 @@ func (r *keyRecord) keystore() Keystore {
 	return ks
 }
 
-// take notes what a reply tells of the user.
+// take keeps what a reply says of the user.
 func (r *keyRecord) take(resp *CreateUserResponse) {
-	set := func(to *string, value string) {
-		if value != "" {
-			*to = value
-		}
-	}
-	set(&r.UserID, resp.UserID)
-	set(&r.SessionID, resp.SessionID)
-	set(&r.ServerPublicKey, provider.Value(resp.ServerPublicKey))
-	switch {
-	case resp.PinToken != "":
-		r.PinToken = resp.PinToken
-	case resp.PinTokenBase64 != "":
-		r.PinToken = resp.PinTokenBase64
-	}
+	r.UserID = cmp.Or(resp.UserID, r.UserID)
+	r.SessionID = cmp.Or(resp.SessionID, r.SessionID)
+	r.ServerPublicKey = cmp.Or(provider.Value(resp.ServerPublicKey), r.ServerPublicKey)
+	r.PinToken = cmp.Or(resp.PinToken, resp.PinTokenBase64, r.PinToken)
 }
 
-// The members of a key file. Those of keystores are called as Mixin's clients call
-// them, each of which takes what it knows.
-const (
-	memberFormat        = "format"
-	memberState         = "state"
-	memberIntent        = "intent"
-	memberChangedAt     = "changed_at"
-	memberSessionSecret = "session_secret"
-	memberRequestID     = "request_id"
-	memberClientID      = "client_id"
-	memberAppID         = "app_id"
-	memberSessionID     = "session_id"
-	memberPinToken      = "pin_token"
-	memberServerKey     = "server_public_key"
-	memberPrivateKey    = "private_key"
-	memberSessionKey    = "session_private_key"
-	memberSpendKey      = "spend_private_key"
-	// memberNextSpendKey holds the spend key until it is the user's: a client that
-	// took it for that before would sign what Mixin refuses.
-	memberNextSpendKey = "next_spend_private_key"
-)
-
-// encode writes the record as the text of its file.
-func (r *keyRecord) encode() ([]byte, error) {
-	members := map[string]string{
-		memberFormat:        keyFileFormat,
-		memberState:         string(r.State),
-		memberIntent:        string(r.Intent),
-		memberChangedAt:     r.ChangedAt.UTC().Format(time.RFC3339Nano),
-		memberSessionSecret: r.SessionSecret,
-		memberRequestID:     r.RequestID,
-		memberClientID:      r.UserID,
-		memberAppID:         r.UserID,
-		memberSessionID:     r.SessionID,
-		memberPinToken:      r.PinToken.Reveal(),
-		memberServerKey:     r.ServerPublicKey,
-		memberPrivateKey:    base64.RawURLEncoding.EncodeToString(r.sessionKey()),
-		memberSessionKey:    r.Key.Reveal(),
-	}
-	r.completeServerKey(members)
+// members returns the members of the file that the record is read from, by name. Those of
+// keystores are called as Mixin's clients call them.
+func (r *keyRecord) members() map[string]*string {
+	// A client that took the key for the user's before it is would sign what Mixin refuses.
+	spendKey := "next_spend_private_key"
 	if r.State.atLeast(KeyFileTIPSet) {
-		members[memberSpendKey] = r.SpendKey.Reveal()
-	} else {
-		members[memberNextSpendKey] = r.SpendKey.Reveal()
+		spendKey = "spend_private_key"
 	}
-	for name, value := range members {
-		if value == "" || len(value) > maxMember {
-			delete(members, name)
-		}
+	return map[string]*string{
+		"state":               (*string)(&r.State),
+		"intent":              (*string)(&r.Intent),
+		"session_secret":      &r.SessionSecret,
+		"request_id":          &r.RequestID,
+		"client_id":           &r.UserID,
+		"session_id":          &r.SessionID,
+		"pin_token":           (*string)(&r.PinToken),
+		"server_public_key":   &r.ServerPublicKey,
+		"session_private_key": (*string)(&r.Key),
+		spendKey:              (*string)(&r.SpendKey),
 	}
-	text, err := json.MarshalIndent(members, "", "  ")
-	return append(text, '\n'), err
 }
 
-// completeServerKey writes the server's key in both of its forms, of which each client
-// knows one. What cannot be read as a key stays as it came.
-func (r *keyRecord) completeServerKey(members map[string]string) {
+// encode writes the record as the text of its file: a keystore in both of its forms. A key
+// of the server's that cannot be read stays as it came.
+func (r *keyRecord) encode() ([]byte, error) {
+	texts := map[string]string{
+		"format":      keyFileFormat,
+		"changed_at":  r.ChangedAt.UTC().Format(time.RFC3339Nano),
+		"app_id":      r.UserID,
+		"private_key": base64.RawURLEncoding.EncodeToString(r.sessionKey()),
+	}
+	for name, value := range r.members() {
+		texts[name] = *value
+	}
 	var check provider.Check
 	ks := r.keystore()
 	client, app := clientForm(&check, ks), appForm(&check, ks)
 	if len(check.Faults()) == 0 {
-		members[memberPinToken], members[memberServerKey] = client.PinToken, app.ServerPublicKey
+		texts["pin_token"], texts["server_public_key"] = client.PinToken, app.ServerPublicKey
 	}
+	maps.DeleteFunc(texts, func(_, value string) bool { return value == "" || len(value) > maxMember })
+	text, err := json.MarshalIndent(texts, "", "  ")
+	return append(text, '\n'), err
 }
 
 // decodeKeyRecord reads the text of a key file. What it returns has both keys.
 func decodeKeyRecord(text []byte) (*keyRecord, error) {
-	var members map[string]string
-	if json.Unmarshal(text, &members) != nil || members[memberFormat] != keyFileFormat {
+	var texts map[string]string
+	if json.Unmarshal(text, &texts) != nil || texts["format"] != keyFileFormat {
 		return nil, errNoKeyFile
 	}
-	r := &keyRecord{
-		State: KeyFileState(members[memberState]), Intent: KeyFileState(members[memberIntent]),
-		SessionSecret: members[memberSessionSecret], RequestID: members[memberRequestID],
-		UserID: members[memberClientID], SessionID: members[memberSessionID],
-		ServerPublicKey: members[memberServerKey], PinToken: userapi.Secret(members[memberPinToken]),
-		Key: userapi.Secret(members[memberSessionKey]), SpendKey: userapi.Secret(members[memberNextSpendKey]),
+	r := &keyRecord{State: KeyFileState(texts["state"])}
+	for name, value := range r.members() {
+		*value = texts[name]
 	}
-	if r.State.atLeast(KeyFileTIPSet) {
-		r.SpendKey = userapi.Secret(members[memberSpendKey])
-	}
-	r.ChangedAt, _ = time.Parse(time.RFC3339Nano, members[memberChangedAt])
-	key, spend := r.sessionKey(), r.spendKey()
-	switch {
-	case !slices.Contains(keyFileStates[:], r.State), key == nil, spend == nil:
-		return nil, errNoKeyFile
-	case r.State.atLeast(KeyFileComplete) && (r.UserID == "" || r.SessionID == ""):
-		return nil, errNoKeyFile
-	}
-	if secret, err := SessionSecret(key); err != nil || secret != r.SessionSecret {
+	r.ChangedAt, _ = time.Parse(time.RFC3339Nano, texts["changed_at"])
+	secret, err := SessionSecret(r.sessionKey())
+	if err != nil || secret != r.SessionSecret || r.spendKey() == nil || !slices.Contains(keyFileStates[:], r.State) ||
+		r.State.atLeast(KeyFileComplete) && (r.UserID == "" || r.SessionID == "") {
 		return nil, errNoKeyFile
 	}
 	return r, nil
@@ -310,11 +266,11 @@ func readKeyRecord(path string) (*keyRecord, error) {
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err == nil && len(text) > maxKeyFile {
+		err = errNoKeyFile
+	}
 	if err != nil {
 		return nil, err
-	}
-	if len(text) > maxKeyFile {
-		return nil, errNoKeyFile
 	}
 	return decodeKeyRecord(text)
 }

@@ -2,6 +2,7 @@ package mixin
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"encoding/json"
 	"errors"
@@ -14,59 +15,52 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Keystore is what an application, or a user that it made, holds to sign its
-// requests. The zero value is empty and cannot sign; ParseKeystore reads one from
-// the JSON that Mixin's dashboard and tools hand out. A Keystore is a plain value:
-// it may be copied, and read by many goroutines at once.
+// A Keystore is what an application, or a user that it made, signs its requests with. The
+// zero value is empty and cannot sign; ParseKeystore reads one from the JSON that Mixin's
+// dashboard and tools hand out. It may be copied, and read by many goroutines at once.
 //
-// However it is printed, logged or encoded as JSON it shows the user's id, the
-// session's id and the kind of key, and nothing else. Package fmt calls no methods,
-// and so defeats that, for an unexported field of a struct that is printed, and for
-// the verbs %p and %w, which go vet refuses for it.
+// However it is printed, logged or encoded as JSON it shows the user's id, the session's id
+// and the kind of key alone. Package fmt calls no methods, and so shows more, for an
+// unexported field of a struct, and for the verbs %p and %w, which go vet refuses for it.
 type Keystore struct {
-	// UserID is the user's id: client_id or app_id in Mixin's own words. It
-	// becomes the claim uid.
+	// UserID is the user's id: Mixin's client_id or app_id. It becomes the claim uid.
 	UserID string
 	// SessionID is the id of the session that PrivateKey belongs to, the claim sid.
 	SessionID string
 	// PrivateKey signs requests. ParseKeystore makes it an ed25519.PrivateKey or an
 	// *rsa.PrivateKey; RSA is the 2018 form, which Mixin no longer issues.
 	PrivateKey crypto.Signer
-	// PinToken is base64, as given: with Ed25519 the server's X25519 public key,
-	// with RSA the encrypted PIN key. It is not needed to create users.
+
+	// The rest is not needed to create users.
+
+	// PinToken is base64, as given: with Ed25519 the server's X25519 public key, with RSA
+	// the encrypted PIN key.
 	PinToken userapi.Secret
-	// ServerPublicKey is hex, as given: the same key as PinToken in its Edwards
-	// form. It is not needed to create users.
+	// ServerPublicKey is hex, as given: the same key as PinToken in its Edwards form.
 	ServerPublicKey string
-	// SpendPrivateKey is the key, in hex, that spends what the user owns, if the
-	// keystore has one. It is not needed to create users.
+	// SpendPrivateKey is the key, in hex, that spends what the user owns.
 	SpendPrivateKey userapi.Secret
-	// PIN is the user's PIN, if the keystore has one. It is not needed to create
-	// users.
+	// PIN is the user's PIN.
 	PIN userapi.Secret
 }
 
-// ParseKeystore reads a keystore from JSON. It knows each form that Mixin has
-// handed out: client_id with private_key, as RSA in PEM (2018) or as Ed25519
-// (2020; Mixin's docs, app/getting-started/create-app), app_id with
-// session_private_key (2023; Mixin's bot-api-go-client v3), and that with
-// pin_token_base64, as Mixin's Node SDK writes it for the users that it made.
-// Members that it does not know are ignored, and members that are "" or null
-// count as absent.
+// ParseKeystore reads a keystore from JSON, in each form that Mixin has handed out: client_id
+// with private_key, as RSA in PEM (2018) or as Ed25519 (2020; Mixin's docs,
+// app/getting-started/create-app); app_id with session_private_key (2023; Mixin's
+// bot-api-go-client v3); and that with pin_token_base64 (Mixin's Node SDK). Unknown members
+// are ignored; "" and null count as absent.
 //
-// The key may be the 32-byte seed or the 64-byte private key of Ed25519 in hex or
-// any base64, or an RSA or Ed25519 key in PEM (PKCS #1 or PKCS #8). Which it is
-// follows from its length and alphabet. White space around it, line breaks in it
-// and indented PEM lines do no harm.
+// The key may be the 32-byte seed or the 64-byte private key of Ed25519 in hex or any base64,
+// or an RSA or Ed25519 key in PEM (PKCS #1 or PKCS #8). White space around it, line breaks in
+// it and indented PEM lines do no harm.
 //
-// The error lists every fault, one a line, by the name of the JSON member and what
-// was expected there. It never holds a value. The Keystore is then empty.
+// The error lists every fault, one a line, by the name of the JSON member and what was
+// expected there. It never holds a value. The Keystore is then empty.
 func ParseKeystore(text []byte) (Keystore, error) {
 	var members map[string]json.RawMessage
 	// Some editors put a byte order mark in front of the file.
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-	if err := json.Unmarshal(text, &members); err != nil || members == nil {
-		// The decoder's own error quotes the text, so it is not passed on.
+	if err := json.Unmarshal(text, &members); err != nil || members == nil { // err quotes the text
 		return Keystore{}, errors.New("mixin: invalid keystore: expected one JSON object")
 	}
 	r := memberReader{members: members}
@@ -97,23 +91,18 @@ func (r *memberReader) fault(member, what string) {
 
 // text returns the named member, or "" when it is absent or at fault.
 func (r *memberReader) text(name string) string {
+	var s string
 	raw, ok := r.members[name]
-	if !ok {
-		return ""
-	}
-	var s *string
-	if json.Unmarshal(raw, &s) != nil {
+	switch {
+	case !ok:
+	case json.Unmarshal(raw, &s) != nil:
 		r.fault(name, "expected a string")
-		return ""
-	}
-	if s == nil {
-		return ""
-	}
-	if *s == userapi.Redacted {
+	case s == userapi.Redacted:
 		r.fault(name, "holds the redaction text in place of a value")
-		return ""
+	default:
+		return s
 	}
-	return *s
+	return ""
 }
 
 // first reads all of the named members, so that each fault is found, and returns
@@ -121,15 +110,13 @@ func (r *memberReader) text(name string) string {
 func (r *memberReader) first(names ...string) string {
 	var found string
 	for _, name := range names {
-		if s := r.text(name); found == "" {
-			found = s
-		}
+		found = cmp.Or(found, r.text(name))
 	}
 	return found
 }
 
 // id returns the id that stands under any of the names; under several it must be
-// the same, for there is no telling which one is right.
+// the same: nothing says which one is right.
 func (r *memberReader) id(names ...string) string {
 	var found, foundAs string
 	faults := len(r.faults)
@@ -194,8 +181,7 @@ func (k Keystore) LogValue() slog.Value {
 	)
 }
 
-// MarshalJSON encodes the ids and the kind of key. The result is for reading: it
-// is no keystore.
+// MarshalJSON encodes the ids and the kind of key. The result is not a keystore.
 func (k Keystore) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		UserID    string `json:"user_id"`

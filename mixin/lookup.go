@@ -9,20 +9,14 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// GetUserResponse is a user that was read: what stands under "data" in the reply to
-// GET /users/{user_id}. It has the members of CreateUserResponse that others than the
-// user itself may see. Source: Mixin's docs, "Read User".
+// GetUserResponse is a user that was read: "data" in the reply to GET /users/{user_id}, with
+// the members that others than the user may see. Source: Mixin's docs, "Read User".
 type GetUserResponse = CreateUserResponse
 
-// codeUserNotFound is Mixin's code for a user that does not exist, beside 404. Source:
-// Mixin's Android client.
-const codeUserNotFound = 10404
-
-// Get reads the user with the given id, a UUID, by GET /users/{user_id}. A user that
-// does not exist is an error that matches userapi.ErrNotFound. The Outcome of an error
-// speaks of the user: OutcomeRejected means that it does not exist, OutcomeUnknown that
-// the call could not tell. Passing failures are tried again, and a refused token as for
-// Create. Source: Mixin's docs, "Read User".
+// Get reads the user with the given id, a UUID, by GET /users/{user_id}. A user that does not
+// exist is an error that matches userapi.ErrNotFound, with OutcomeRejected; OutcomeUnknown
+// means that the call could not tell. Passing failures are tried again, and a refused token
+// as for Create. Source: Mixin's docs, "Read User".
 func (s *UsersService) Get(ctx context.Context, userID string) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	id := check.UUID("", "user_id", userID)
@@ -32,11 +26,10 @@ func (s *UsersService) Get(ctx context.Context, userID string) (*GetUserResponse
 	return s.get(ctx, "/users/{user_id}", "/users/"+id, id)
 }
 
-// Me reads the user that the client signs as, by GET /me: with a new user's keystore that
-// user, with an application's the application itself. The response has the members that
-// only the user itself may see, such as has_pin, has_safe and tip_key_base64. Errors are as for
-// Get; a user that does not exist is refused as one whose token is wrong. Source:
-// Mixin's docs, "Read Profile".
+// Me reads the user that the client signs as, by GET /me: the application itself with an
+// application's keystore. The response has the members that only the user itself may see,
+// such as has_pin, has_safe and tip_key_base64. Errors are as for Get; a user that does not
+// exist is refused like a wrong token. Source: Mixin's docs, "Read Profile".
 func (s *UsersService) Me(ctx context.Context) (*GetUserResponse, error) {
 	return s.self(ctx, "/me")
 }
@@ -44,12 +37,10 @@ func (s *UsersService) Me(ctx context.Context) (*GetUserResponse, error) {
 // self reads the user that the client signs as.
 func (s *UsersService) self(ctx context.Context, path string) (*GetUserResponse, error) {
 	resp, err := s.get(ctx, path, path, s.core.auth.userID)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		resp.sessionSecret = s.core.auth.sessionSecret // Mixin has taken a token of that key
 	}
-	// Mixin has taken a token of that key.
-	resp.sessionSecret = s.core.auth.sessionSecret
-	return resp, nil
+	return resp, err
 }
 
 // get reads the user with an id that has been checked.
@@ -79,8 +70,7 @@ func (c *Client) CheckUserID(id string) error { return provider.CheckUUID(Name, 
 // saysAbsent reports whether a 404 is Mixin's own: it has a code.
 func saysAbsent(r *transport.Reply) bool { return decodeError(r.Status, r.Header, r.Body).Code != 0 }
 
-// classifyLookup is classify for a look-up, of which a code of its own says that there is
-// no user.
+// classifyLookup is classify for a look-up, where a code says that there is no user.
 func (a *attempt) classifyLookup(r *transport.Reply) transport.Classification {
 	c := a.classify(r)
 	if e, ok := c.Err.(*APIError); ok && e.Code == codeUserNotFound {

@@ -13,43 +13,37 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// opEncrypt is the operation that errors of this file name, and others of this
-// package's own.
+// opEncrypt is the operation in the errors of this file, and of others with a PIN's key.
 const opEncrypt = "encrypt PIN"
 
-// A PINCipher encrypts what proves a PIN for one session of a user, as Mixin's calls
-// that need a PIN want it; the client's own calls do that by themselves, with a cipher
-// of their own. The zero value has no key and encrypts nothing. It is safe for
-// concurrent use, and may be copied: copies share their iterator. It shows its type
-// alone, however it is printed, logged or encoded.
+// A PINCipher encrypts what proves a PIN for one session of a user, for calls of Mixin's that
+// need a PIN; the client's own calls have their own cipher. The zero value has no key and
+// encrypts nothing. It is safe for concurrent use, and may be copied: copies share their
+// iterator. However it is printed, logged or encoded it shows its type alone.
 //
-// Every encrypted PIN holds an iterator that must be greater than that of any PIN
-// before it in the same session, or Mixin refuses it (Mixin's docs, "Verify PIN").
-// It is the time in nanoseconds, or one more than the last, whatever the clock does.
-// That holds within a PINCipher: two for one session, and a client beside them, must
-// take turns, and texts are to be sent in the order in which they were made.
+// Every encrypted PIN holds an iterator that must be greater than any before it in the same
+// session (Mixin's docs, "Verify PIN"). It is the time in nanoseconds, or one more than the
+// last. That holds within a PINCipher: two for one session, and a client beside them, must
+// take turns. Send the texts in the order in which they were made.
 type PINCipher struct {
 	// A closure, where no formatting of a struct can reach the key.
-	encrypt func(pin []byte) []byte
-	now     func() time.Time
-	// last returns the iterator that was used last, and rewind goes back to one.
-	last   func() uint64
-	rewind func(to uint64)
+	seal func(pin []byte, at time.Time, iterator uint64) []byte
+	now  func() time.Time
+	last *atomic.Uint64 // the last iterator
 }
 
-// NewPINCipher returns a cipher for the session of a keystore: the user's own, whose
-// PrivateKey must be an Ed25519 or RSA private key itself. With Ed25519 it needs
-// PinToken or ServerPublicKey; if both are there they must be forms of one key. With
-// RSA, the 2018 form, it needs PinToken. An error is of KindInvalid and names the
-// fields. Nothing is sent. Sources: Mixin's docs of 2018, "App"; Mixin's
-// bot-api-go-client v3.
+// NewPINCipher returns a cipher for the session of the user's keystore, whose PrivateKey
+// must be an Ed25519 or RSA private key itself. With Ed25519 it needs PinToken or
+// ServerPublicKey; if both are set they must be forms of one key. With RSA, the 2018 form,
+// it needs PinToken. An error is of KindInvalid and names the fields. Nothing is sent.
+// Sources: Mixin's docs of 2018, "App"; Mixin's bot-api-go-client v3.
 func NewPINCipher(ks Keystore) (*PINCipher, error) {
 	return openPINCipher(opEncrypt, "Keystore.", ks, time.Now)
 }
@@ -67,58 +61,46 @@ func openPINCipher(op, prefix string, ks Keystore, now func() time.Time) (*PINCi
 func newPINCipher(key []byte, now func() time.Time) (*PINCipher, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("mixin: PIN key: %w", err) // tells the length alone
+		return nil, fmt.Errorf("mixin: PIN key: %w", err) // holds the length alone
 	}
-	var mu sync.Mutex
-	var last uint64
-	return &PINCipher{
-		now: now,
-		encrypt: func(pin []byte) []byte {
-			iv := make([]byte, aes.BlockSize)
-			_, _ = rand.Read(iv) // never fails: crypto/rand
-			mu.Lock()
-			at := now()
-			last = max(uint64(max(at.UnixNano(), 0)), last+1)
-			iterator := last
-			mu.Unlock()
-			return sealPIN(block, iv, pin, at, iterator)
-		},
-		last: func() uint64 {
-			mu.Lock()
-			defer mu.Unlock()
-			return last
-		},
-		rewind: func(to uint64) {
-			mu.Lock()
-			defer mu.Unlock()
-			last = to
-		},
-	}, nil
+	seal := func(pin []byte, at time.Time, iterator uint64) []byte {
+		iv := make([]byte, aes.BlockSize)
+		_, _ = rand.Read(iv) // never fails: crypto/rand
+		return sealPIN(block, iv, pin, at, iterator)
+	}
+	return &PINCipher{seal: seal, now: now, last: new(atomic.Uint64)}, nil
+}
+
+// encrypt encrypts a PIN with the next iterator.
+func (c *PINCipher) encrypt(pin []byte) []byte {
+	for {
+		last, at := c.last.Load(), c.now()
+		next := max(uint64(max(at.UnixNano(), 0)), last+1)
+		if c.last.CompareAndSwap(last, next) {
+			return c.seal(pin, at, next)
+		}
+	}
 }
 
 // sealPIN encrypts a PIN, the time and the iterator, with the initialisation vector in
 // front. Source: Mixin's docs of 2018, "App".
 func sealPIN(block cipher.Block, iv, pin []byte, at time.Time, iterator uint64) []byte {
-	plain := make([]byte, 0, len(pin)+2*8+aes.BlockSize)
-	plain = append(plain, pin...)
+	plain := slices.Clone(pin)
 	plain = binary.LittleEndian.AppendUint64(plain, uint64(max(at.Unix(), 0)))
 	plain = binary.LittleEndian.AppendUint64(plain, iterator)
 	padding := aes.BlockSize - len(plain)%aes.BlockSize
 	plain = append(plain, bytes.Repeat([]byte{byte(padding)}, padding)...)
-	sealed := make([]byte, len(iv)+len(plain))
-	copy(sealed, iv)
-	cipher.NewCBCEncrypter(block, iv).CryptBlocks(sealed[len(iv):], plain)
-	return sealed
+	cipher.NewCBCEncrypter(block, iv).CryptBlocks(plain, plain)
+	return slices.Concat(iv, plain)
 }
 
-// EncryptPIN encrypts a PIN: six digits in ASCII, or what a TIP key makes of it, which
-// is its public key with a counter or a signature. The result is unpadded URL base64,
-// as Mixin's members whose name ends in _base64 want it. Each call gives another one,
-// for one use. The error is of KindInvalid, for a PIN that is empty.
+// EncryptPIN encrypts a PIN: six digits in ASCII or, of a TIP key, its public half with a
+// counter, or a signature. The result is unpadded URL base64, for Mixin's members whose name
+// ends in _base64, and for one use. The error is of KindInvalid, for a PIN that is empty.
 func (c *PINCipher) EncryptPIN(pin []byte) (string, error) {
 	var check provider.Check
 	switch {
-	case c == nil || c.encrypt == nil:
+	case c == nil || c.seal == nil:
 		check.Required("", "PINCipher", "must be made by NewPINCipher")
 	case len(pin) == 0:
 		check.Required("", "pin", "must be set")
@@ -139,10 +121,9 @@ func (c PINCipher) LogValue() slog.Value { return cipherShown.LogValue() }
 // MarshalJSON is like Format.
 func (c PINCipher) MarshalJSON() ([]byte, error) { return cipherShown.MarshalJSON() }
 
-// A PIN is what allows a user to spend: six digits, the form of 2018, or today a TIP
-// key. The zero value is none. It shows which of these it is and nothing else, however
-// it is printed, logged or encoded. It may be copied, and used by many goroutines at
-// once.
+// A PIN is what allows a user to spend: a TIP key, or six digits, the form of 2018. The zero
+// value is neither. However it is printed, logged or encoded it shows which of these it is
+// and nothing else. It may be copied, and used by many goroutines at once.
 type PIN struct {
 	// At most one is set. They are closures, where no formatting of a struct can reach
 	// what they return.
@@ -150,22 +131,29 @@ type PIN struct {
 	tipKey func() ed25519.PrivateKey
 }
 
-// DigitsPIN returns a PIN of six digits. What is none is reported by the call that the
-// PIN is given to.
+// DigitsPIN returns a PIN of six digits. The call that the PIN is given to checks them.
 func DigitsPIN(digits userapi.Secret) PIN {
 	return PIN{digits: digits.Reveal}
 }
 
-// TIPPIN returns the PIN that a TIP key is. The key is the user's for good: Mixin
-// cannot change it, so that it must be stored durably before PINService.Update sends
-// its public half. What is no key is reported by the call that the PIN is given to. The
-// caller may wipe the key's bytes. Source: Mixin's docs, "Migrate to TIP".
+// TIPPIN returns the PIN that a TIP key is. Mixin cannot change a user's TIP key: store it
+// durably before PINService.Update sends its public half. The call that the PIN is given to
+// checks the key. The caller may wipe the key's bytes. Source: Mixin's docs, "Migrate to
+// TIP".
 func TIPPIN(key ed25519.PrivateKey) PIN {
 	key = slices.Clone(key)
 	return PIN{tipKey: func() ed25519.PrivateKey { return key }}
 }
 
 func (p PIN) isSet() bool { return p.digits != nil || p.tipKey != nil }
+
+// form returns the member that a PIN is sent in, and how it is encoded there.
+func (p PIN) form() (member string, encoding *base64.Encoding) {
+	if p.digits != nil {
+		return "pin", base64.StdEncoding
+	}
+	return "pin_base64", base64.RawURLEncoding
+}
 
 // pinDigits is the length of a PIN of digits (Mixin's docs, "Migrate to TIP").
 const pinDigits = 6
@@ -217,7 +205,7 @@ const (
 	PINRefused
 )
 
-// String says it in words.
+// String returns it in words.
 func (f PINFault) String() string {
 	switch f {
 	case PINForm:
@@ -233,15 +221,12 @@ const (
 	codePINRefused = 20119
 )
 
-// IsPINError reports whether Mixin refused a PIN, and how. A PIN of the wrong form has
-// a code of its own. A wrong PIN, an iterator that was used and a time that is off have
-// one in common, so that they cannot be told apart by it: Mixin's docs, "Verify PIN",
-// refer to the error's extra, without saying what stands there. It is in
-// [APIError.Extra]. What this client sends has a fresh iterator and the server's time,
-// so that another client for the same session, or a TIP key that Mixin has just been
-// told of, are what to think of beside a wrong PIN. In any case nothing was done, and
-// the call may be repeated with a PIN that is right. Sources: Mixin's docs, "Verify
-// PIN" and, of 2018, "Error codes".
+// IsPINError reports whether Mixin refused a PIN, and how. Nothing was done then, and the
+// call may be repeated with a PIN that is right. A wrong PIN, a used iterator and a time that
+// is off have one code: Mixin's docs, "Verify PIN", refer to the error's extra, which is in
+// [APIError.Extra], without describing it. This client sends a fresh iterator and the
+// server's time: beside a wrong PIN the cause may be another client for the same session, or
+// a TIP key that is too new. Sources: Mixin's docs, "Verify PIN" and, of 2018, "Error codes".
 func IsPINError(err error) (PINFault, bool) {
 	var vendor *APIError
 	if !errors.As(err, &vendor) {

@@ -2,7 +2,6 @@ package mixin
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -21,34 +20,29 @@ const (
 	opRegister  = "register with Safe"
 )
 
-// PINService has the calls that set and check a user's PIN. They act upon the user that
-// the client signs as: make the client from the new user's keystore, with its private
-// key in it.
+// PINService has the calls that set and check the PIN of the user that the client signs as.
+// Make the client from the user's keystore, with its private key in it.
 //
-// What is sent is never sent again: an encrypted PIN may be used once, and whether
-// Mixin used it a failure does not tell. Only an attempt of which nothing was written,
-// as when no connection could be made, is followed by another by HTTPOptions.Retry,
-// with the PIN encrypted anew. Not even after a 401 for a clock that is off, as Create
-// does it: but the next call is dated by the server's clock, and so is one that follows
-// Users.Me. A client's calls with a PIN go one after the other, so that their iterators
-// arrive in order; the wait for the turn ends with the context.
+// What was sent is not sent again, not even after a 401 for a clock that is off: an encrypted
+// PIN may be used once, and a failure does not say whether Mixin used it. An attempt of which
+// nothing was written, such as without a connection, is followed by another by
+// HTTPOptions.Retry, with the PIN encrypted again. After a refusal the next call is dated by
+// the server's clock. A client's calls with a PIN go one after the other, so that their
+// iterators arrive in order; the wait ends with the context.
 //
-// An error's Outcome speaks of the step, not of the user: OutcomeRejected means that
-// it was not done, OutcomeUnknown that it may have been, which Users.Me tells; the user
-// is not created anew in either case. IsPINError finds refusals of the PIN.
+// An error's Outcome is that of the step, not of the user: after OutcomeRejected it was not
+// done, after OutcomeUnknown it may have been, which Users.Me shows. IsPINError finds
+// refusals of the PIN.
 type PINService struct{ core *core }
 
-// Update sets the user's PIN, by POST /pin/update. old is the zero PIN for a user that
-// has none yet. A TIP key is set for good: Mixin has no call that changes it, so that
-// an old PIN that is a TIP key is an error of KindInvalid. A TIP key is sent with
-// today's names, old_pin_base64 and pin_base64; digits with those of 2018, old_pin and
-// pin, in standard base64. The reply must hold the user. Sources: Mixin's docs,
-// "Migrate to TIP" and "Update PIN"; Mixin's bot-api-go-client.
+// Update sets the user's PIN, by POST /pin/update. old is the zero PIN for a user without
+// one. A TIP key is set for good: an old PIN that is a TIP key is an error of KindInvalid. A
+// TIP key is sent as old_pin_base64 and pin_base64; digits as old_pin and pin, the names of
+// 2018, in standard base64. The reply must hold the user. Sources: Mixin's docs, "Migrate to
+// TIP" and "Update PIN"; Mixin's bot-api-go-client.
 func (s *PINService) Update(ctx context.Context, old, pin PIN) (*GetUserResponse, error) {
-	oldMember, member := "old_pin_base64", "pin_base64"
-	if pin.digits != nil {
-		oldMember, member = "old_pin", "pin"
-	}
+	member, encoding := pin.form()
+	oldMember := "old_" + member
 	check := provider.NativeCheck(Name)
 	old.check(&check, oldMember)
 	pin.check(&check, member)
@@ -59,35 +53,26 @@ func (s *PINService) Update(ctx context.Context, old, pin PIN) (*GetUserResponse
 		check.Invalid("", oldMember, "must be digits, or none: a TIP key cannot be changed")
 	}
 	return s.core.sendPIN(ctx, pinCall{op: opUpdatePIN, path: "/pin/update", digits: digitsOf(old, pin)}, &check, func(c *PINCipher) any {
-		var oldText string
+		body := map[string]string{oldMember: ""}
+		if old.isSet() { // its iterator is the lower one
+			body[oldMember] = encoding.EncodeToString(c.encrypt([]byte(old.digits())))
+		}
+		var proof []byte
 		if pin.digits != nil {
-			if old.isSet() {
-				oldText = base64.StdEncoding.EncodeToString(c.encrypt([]byte(old.digits())))
-			}
-			return struct {
-				OldPIN string `json:"old_pin"`
-				PIN    string `json:"pin"`
-			}{oldText, base64.StdEncoding.EncodeToString(c.encrypt([]byte(pin.digits())))}
+			proof = []byte(pin.digits())
+		} else {
+			proof = tipSecret(pin.tipKey())
 		}
-		if old.isSet() {
-			oldText = base64.RawURLEncoding.EncodeToString(c.encrypt([]byte(old.digits())))
-		}
-		return struct {
-			OldPIN string `json:"old_pin_base64"`
-			PIN    string `json:"pin_base64"`
-		}{oldText, base64.RawURLEncoding.EncodeToString(c.encrypt(tipSecret(pin.tipKey())))}
+		body[member] = encoding.EncodeToString(c.encrypt(proof))
+		return body
 	})
 }
 
-// Verify checks the user's PIN, by POST /pin/verify. Mixin counts a wrong one, and
-// locks the PIN for a day after five. The response has no members where Mixin answers
-// with an empty object, as it is documented to. Sources: Mixin's docs, "Verify PIN" and
-// "Migrate to TIP".
+// Verify checks the user's PIN, by POST /pin/verify. Mixin counts a wrong one, and locks the
+// PIN for a day after five. Where Mixin answers with an empty object, as documented, the
+// response has no members. Sources: Mixin's docs, "Verify PIN" and "Migrate to TIP".
 func (s *PINService) Verify(ctx context.Context, pin PIN) (*GetUserResponse, error) {
-	member := "pin_base64"
-	if pin.digits != nil {
-		member = "pin"
-	}
+	member, encoding := pin.form()
 	check := provider.NativeCheck(Name)
 	pin.check(&check, member)
 	if !pin.isSet() {
@@ -95,15 +80,13 @@ func (s *PINService) Verify(ctx context.Context, pin PIN) (*GetUserResponse, err
 	}
 	return s.core.sendPIN(ctx, pinCall{op: opVerifyPIN, path: "/pin/verify", emptyIsFine: true, digits: digitsOf(pin)}, &check, func(c *PINCipher) any {
 		if pin.digits != nil {
-			return struct {
-				PIN string `json:"pin"`
-			}{base64.StdEncoding.EncodeToString(c.encrypt([]byte(pin.digits())))}
+			return map[string]any{member: encoding.EncodeToString(c.encrypt([]byte(pin.digits())))}
 		}
 		timestamp := c.now().UnixNano()
-		return struct {
-			PIN       string `json:"pin_base64"`
-			Timestamp int64  `json:"timestamp"`
-		}{base64.RawURLEncoding.EncodeToString(c.encrypt(tipVerification(pin.tipKey(), timestamp))), timestamp}
+		return map[string]any{
+			member:      encoding.EncodeToString(c.encrypt(tipVerification(pin.tipKey(), timestamp))),
+			"timestamp": timestamp,
+		}
 	})
 }
 
@@ -124,13 +107,13 @@ type pinState struct {
 	turn chan struct{}
 }
 
-// serverNow is the time of the server, as far as a refusal has told it.
+// serverNow is the time of the server, once a refusal has shown it.
 func (a *authorizer) serverNow() time.Time {
 	return time.Now().Add(time.Duration(a.offset.Load()))
 }
 
-// sendPIN sends a call whose body holds an encrypted PIN, unless check has found a
-// fault. body encrypts it, anew each time.
+// sendPIN sends a call whose body holds an encrypted PIN, unless check has found a fault.
+// body encrypts it again each time.
 func (c *core) sendPIN(ctx context.Context, call pinCall, check *provider.Check, body func(*PINCipher) any) (*GetUserResponse, error) {
 	cipher, err := c.pin.cipher()
 	var unusable *userapi.Error
@@ -149,13 +132,11 @@ func (c *core) sendPIN(ctx context.Context, call pinCall, check *provider.Check,
 	case <-ctx.Done():
 		return nil, provider.NotPrepared(ctx, Name, call.op, context.Cause(ctx))
 	}
-	last := cipher.last()
+	last := cipher.last.Load()
 	encrypt := func() []byte {
 		text, _ := json.Marshal(body(cipher)) // texts and a number
 		return text
 	}
-	// Before anything is written a further attempt is safe: it takes a new body. After
-	// that there is none.
 	sent := &provider.Call{
 		Call: transport.Call{
 			Operation: call.op, Route: call.path, Method: http.MethodPost, Path: call.path,
@@ -163,8 +144,8 @@ func (c *core) sendPIN(ctx context.Context, call pinCall, check *provider.Check,
 		},
 		UserID: c.auth.userID, Hidden: call.digits,
 	}
-	sent.Renew = func() []byte {
-		sent.Body = encrypt() // which is what the mask looks at
+	sent.Renew = func() []byte { // nothing was written yet
+		sent.Body = encrypt() // the mask reads it
 		return sent.Body
 	}
 	into := &pinReply{emptyIsFine: call.emptyIsFine}
@@ -172,9 +153,9 @@ func (c *core) sendPIN(ctx context.Context, call pinCall, check *provider.Check,
 		return isUser(c.auth.userID)(&r.reply, res)
 	})
 	if errors.Is(err, userapi.ErrUnauthorized) {
-		// Nobody has opened the PIN. Were the clock ahead its iterator would be too, and
-		// with the right time no other could follow it.
-		cipher.rewind(last)
+		// Mixin has not opened the PIN. If the clock was ahead, so is its iterator, and none
+		// with the right time could follow it.
+		cipher.last.Store(last)
 	}
 	if err != nil {
 		return nil, err
@@ -207,8 +188,7 @@ func digitsOf(pins ...PIN) (digits []string) {
 	return digits
 }
 
-// isEmptyReply reports whether a JSON object has nothing but an empty "data" or no
-// error.
+// isEmptyReply reports whether a JSON object has nothing but an empty "data" and "error".
 func isEmptyReply(body []byte) bool {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil || members == nil {

@@ -20,9 +20,9 @@ import (
 // pinKeySize is that of AES-256.
 const pinKeySize = 32
 
-// exportable returns a private key whose bytes are at hand, as a value that is ours:
-// an ed25519.PrivateKey or an *rsa.PrivateKey. nil stands for a signer that keeps its
-// private key to itself, and for none.
+// exportable returns a private key whose bytes are at hand, as a value that is ours: an
+// ed25519.PrivateKey or an *rsa.PrivateKey. It returns nil for none, and for a signer that
+// keeps its private key.
 func exportable(key crypto.Signer) crypto.Signer {
 	if isNil(key) {
 		return nil
@@ -36,8 +36,8 @@ func exportable(key crypto.Signer) crypto.Signer {
 		if k.Precomputed.Dp != nil || k.Validate() != nil {
 			return k
 		}
-		// A copy: to encode a key that was put together by hand computes in it, which it
-		// does not bear from two goroutines at once.
+		// A copy: encoding a key that was put together by hand writes to it, which two
+		// goroutines must not do at once.
 		own := &rsa.PrivateKey{PublicKey: k.PublicKey, D: k.D, Primes: k.Primes}
 		own.Precompute()
 		return own
@@ -45,30 +45,25 @@ func exportable(key crypto.Signer) crypto.Signer {
 	return nil
 }
 
-// openPINKey returns the key that the session's PINs are encrypted with, and puts what
-// stands in the way into check. The fields are named with the prefix in front.
-// Sources: Mixin's docs of 2018, "App", whose sample opens with just these parameters
-// of RSA; Mixin's bot-api-go-client v3, for Ed25519.
+// openPINKey returns the key that the session's PINs are encrypted with, or puts the reason
+// into check, with fields that have the prefix in front. Sources: Mixin's docs of 2018,
+// "App", whose sample opens with just these parameters of RSA; Mixin's bot-api-go-client v3,
+// for Ed25519.
 func openPINKey(check *provider.Check, prefix string, ks Keystore) []byte {
-	var key []byte
-	switch private := exportable(ks.PrivateKey).(type) {
-	case ed25519.PrivateKey:
-		if _, err := publicKey(private); err != nil {
-			check.Invalid("", prefix+"PrivateKey", fault(err))
-			return nil
-		}
-		key = agreePINKey(check, prefix, ks, private)
-	case *rsa.PrivateKey:
-		if _, err := publicKey(private); err != nil {
-			check.Invalid("", prefix+"PrivateKey", fault(err))
-			return nil
-		}
-		key = decryptPINKey(check, prefix, ks, private)
-	default:
+	private := exportable(ks.PrivateKey)
+	if private == nil {
 		check.Required("", prefix+"PrivateKey",
 			"must be the session's Ed25519 or RSA private key itself: a PIN cannot be encrypted with a signer, or a TokenSigner, that keeps its key")
+		return nil
 	}
-	return key
+	if _, err := publicKey(private); err != nil {
+		check.Invalid("", prefix+"PrivateKey", fault(err))
+		return nil
+	}
+	if key, ok := private.(ed25519.PrivateKey); ok {
+		return agreePINKey(check, prefix, ks, key)
+	}
+	return decryptPINKey(check, prefix, ks, private.(*rsa.PrivateKey))
 }
 
 // decryptPINKey is for RSA: pin_token is the key, encrypted.
@@ -94,8 +89,7 @@ func decryptPINKey(check *provider.Check, prefix string, ks Keystore, private *r
 	return key
 }
 
-// agreePINKey is for Ed25519: both sides have a key of X25519, which is that of their
-// Ed25519 key, and agree on one.
+// agreePINKey is for Ed25519: both sides turn their key into one of X25519 and agree on one.
 func agreePINKey(check *provider.Check, prefix string, ks Keystore, private ed25519.PrivateKey) []byte {
 	server := serverKey(check, prefix, ks)
 	if server == nil {
@@ -126,42 +120,41 @@ func x25519(scalar, u []byte) ([]byte, error) {
 	return private.ECDH(public)
 }
 
-// serverKey returns the server's X25519 key. PinToken is that key, or in hex its
-// Edwards form; ServerPublicKey is always the latter. Where both are there they must
-// be the same: mixed up they would give a key that opens nothing, and nobody would say.
+// serverKey returns the server's X25519 key. PinToken is that key, or in hex its Edwards
+// form; ServerPublicKey is always the latter. If both are set they must be one key: two
+// would give a PIN key that opens nothing, and no error.
 func serverKey(check *provider.Check, prefix string, ks Keystore) []byte {
+	if ks.PinToken == "" && ks.ServerPublicKey == "" {
+		check.Required("", prefix+"PinToken", "PinToken or ServerPublicKey must be set: PINs are encrypted for the server")
+		return nil
+	}
 	var fromToken, fromServer []byte
+	var err error
 	if ks.PinToken != "" {
 		if !hasPinToken(check, prefix, ks) {
 			return nil
 		}
-		var err error
 		if fromToken, err = montgomeryToken(ks.PinToken.Reveal()); err != nil {
 			check.Invalid("", prefix+"PinToken", "must be the server's X25519 public key of 32 bytes, in base64, or its Ed25519 form, in hex")
 			return nil
 		}
+		if ks.ServerPublicKey == "" {
+			return fromToken
+		}
 	}
-	if ks.ServerPublicKey != "" {
-		raw, err := hex.DecodeString(strings.TrimSpace(ks.ServerPublicKey))
-		if err == nil {
-			fromServer, err = montgomeryOf(raw)
-		}
-		if err != nil {
-			check.Invalid("", prefix+"ServerPublicKey", "must be the server's Ed25519 public key, 64 hexadecimal digits that encode a point of the curve")
-			return nil
-		}
+	raw, err := hex.DecodeString(strings.TrimSpace(ks.ServerPublicKey))
+	if err == nil {
+		fromServer, err = montgomeryOf(raw)
 	}
 	switch {
-	case fromToken == nil && fromServer == nil:
-		check.Required("", prefix+"PinToken", "PinToken or ServerPublicKey must be set: PINs are encrypted for the server")
+	case err != nil:
+		check.Invalid("", prefix+"ServerPublicKey", "must be the server's Ed25519 public key, 64 hexadecimal digits that encode a point of the curve")
 		return nil
-	case fromToken == nil:
-		return fromServer
-	case fromServer != nil && !bytes.Equal(fromToken, fromServer):
+	case fromToken != nil && !bytes.Equal(fromToken, fromServer):
 		check.Invalid("", prefix+"ServerPublicKey", "must be the same key as PinToken, in its Ed25519 form: these are two different keys")
 		return nil
 	}
-	return fromToken
+	return fromServer
 }
 
 func hasPinToken(check *provider.Check, prefix string, ks Keystore) bool {

@@ -19,13 +19,12 @@ var (
 	_ userapi.Extension     = Extra{}
 )
 
-// Extra is what only Mixin needs for a new user, for
-// userapi.CreateUserRequest.Extensions. It shows the kind of key alone, however it
-// is printed, logged or encoded.
+// Extra is what only Mixin needs for a new user, for userapi.CreateUserRequest.Extensions.
+// However it is printed, logged or encoded it shows the kind of key alone.
 type Extra struct {
-	// SessionKey is the new user's session key: an Ed25519 key or, in the 2018 form,
-	// an RSA key of at least 1024 bits. Only its public half is sent. It must be
-	// stored durably before the user is created. nil leaves it to Config.SessionKeys.
+	// SessionKey is the new user's session key: an Ed25519 key or, in the 2018 form, an RSA
+	// key of at least 1024 bits. Only its public half is sent. Store it durably before the
+	// user is created. nil leaves it to Config.SessionKeys.
 	SessionKey crypto.Signer
 }
 
@@ -45,8 +44,8 @@ func (e Extra) LogValue() slog.Value { return e.shown().LogValue() }
 // MarshalJSON is like Format.
 func (e Extra) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
 
-// CreateUser creates a user as userapi.Creator describes it, with the mapping that
-// the package's documentation lists.
+// CreateUser creates a user as userapi.Creator describes it, with the mapping in the package's
+// documentation.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	native, unmapped, err := c.mapRequest(&req)
 	if err != nil {
@@ -72,16 +71,16 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 	user := resp.Neutral()
 	user.Unmapped = unmapped
 	if fromStore {
-		if failure := c.core.tellCreated(ctx, req, (*CreateUserResponse)(resp), user); failure != nil {
-			return nil, failure
-		}
+		err = c.core.tellCreated(ctx, req, (*CreateUserResponse)(resp), user)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return user, nil
 }
 
-// PlanUser says what CreateUser would send, as userapi.Planner describes it. Its
-// session_secret is always userapi.Redacted, since Config.SessionKeys is not asked for a
-// key. The bill that Config.RequireCredit would read is not part of the plan.
+// PlanUser says what CreateUser would send, as userapi.Planner describes it. session_secret is
+// always userapi.Redacted: no key is asked for. Reading the bill is not part of the plan.
 func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	native, unmapped, err := c.mapRequest(&req)
 	if err != nil {
@@ -96,15 +95,14 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	return provider.Plan(c.core.Vendor, call, call.Path, unmapped), nil
 }
 
-// PreflightUser checks a request without sending anything. It does not ask
-// Config.SessionKeys, so that no key is made for a user that is not wanted yet.
+// PreflightUser checks a request. It sends nothing and asks for no key.
 func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 	_, _, err := c.mapRequest(&req)
 	return err
 }
 
-// mapRequest turns a neutral request into the vendor's. Its SessionSecret is "" if
-// the key is still to be asked for.
+// mapRequest turns a neutral request into the vendor's. Its SessionSecret is "" if the key is
+// still to be asked for.
 func (c *Client) mapRequest(req *userapi.CreateUserRequest) (*CreateUserRequest, []string, error) {
 	check := provider.NewCheck(Name, req)
 	r := &CreateUserRequest{FullName: provider.FullName(req)}
@@ -146,37 +144,30 @@ func (c *core) useSessionKeys(keys SessionKeys) {
 	c.keys = func() SessionKeyStore { return store }
 }
 
-// tellCreated hands a new user to Config.SessionKeys. What is known of a user that is
-// paid for is stored even when its caller has gone.
-func (c *core) tellCreated(ctx context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse, user *userapi.User) *userapi.Error {
+// tellCreated hands a new user to Config.SessionKeys, even when the caller has gone.
+func (c *core) tellCreated(ctx context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse, user *userapi.User) error {
 	err := c.keys().UserCreated(context.WithoutCancel(ctx), req, resp)
 	if err == nil {
 		return nil
 	}
 	failure := &userapi.Error{
-		Provider: Name, Op: provider.OpCreate, Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeCreated,
+		Provider: Name, Op: provider.OpCreate, Kind: asUserError(err).Kind, Outcome: userapi.OutcomeCreated,
 		StatusCode: resp.StatusCode(), RequestID: user.RequestID, User: user, UserID: user.ID, Err: err,
 	}
-	var inner *userapi.Error
-	switch {
-	case errors.As(err, &inner):
-		failure.Kind = inner.Kind
-	case errors.Is(err, userapi.ErrProtocol):
+	if errors.Is(err, userapi.ErrProtocol) {
 		failure.Kind = userapi.KindProtocol
 	}
 	nameKeyFile(failure, err)
 	return failure
 }
 
-// tellFailed hands a create that failed to Config.SessionKeys, and adds what it has to
-// say.
+// tellFailed hands a create that failed to Config.SessionKeys, and adds its answer to the
+// failure.
 func (c *core) tellFailed(ctx context.Context, req userapi.CreateUserRequest, failure *userapi.Error) {
-	err := c.keys().UserFailed(context.WithoutCancel(ctx), req, failure)
-	if err == nil {
-		return
+	if err := c.keys().UserFailed(context.WithoutCancel(ctx), req, failure); err != nil {
+		nameKeyFile(failure, err)
+		failure.Err = errors.Join(failure.Err, err)
 	}
-	nameKeyFile(failure, err)
-	failure.Err = errors.Join(failure.Err, err)
 }
 
 // nameKeyFile adds the path of a key file to an error's message.

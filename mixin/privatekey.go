@@ -14,12 +14,11 @@ import (
 	"strings"
 )
 
-// minRSABits is the size of the keys that Mixin issued, and the smallest that
-// crypto/rsa signs with.
+// minRSABits is the size of the keys that Mixin issued, and the least that crypto/rsa signs with.
 const minRSABits = 1024
 
-// The errors of this file say what was expected and never what was given. Those of
-// crypto/x509 and encoding/... are not passed on, because some quote their input.
+// The errors of this file say what was expected, never what was given. Those of crypto/x509
+// and encoding/... are not passed on: some quote their input.
 var (
 	errKeyText  = errors.New("expected an Ed25519 key of 32 or 64 bytes in hex or base64, or an RSA or Ed25519 key in PEM")
 	errKeyHalf  = errors.New("expected a 64-byte Ed25519 key whose second half is the public key of the first")
@@ -32,8 +31,8 @@ var (
 	errEdLength = errors.New("expected an Ed25519 key of the right length")
 )
 
-// parsePrivateKey reads a private key in any of the encodings that keystores have
-// been seen with. The key it returns has passed publicKey.
+// parsePrivateKey reads a private key in any of the encodings that keystores have been seen
+// with. The key is usable.
 func parsePrivateKey(text string) (crypto.Signer, error) {
 	text = strings.TrimSpace(text)
 	if strings.HasPrefix(text, "-----BEGIN") {
@@ -48,18 +47,21 @@ func parsePrivateKey(text string) (crypto.Signer, error) {
 	case ed25519.SeedSize:
 		return ed25519.NewKeyFromSeed(raw), nil
 	case ed25519.PrivateKeySize:
-		key := ed25519.PrivateKey(raw)
-		if _, err := publicKey(key); err != nil {
-			return nil, err
-		}
-		return key, nil
+		return usable(ed25519.PrivateKey(raw))
 	}
 	return nil, errKeyText
 }
 
-// decodeText decodes hex or base64. Hex digits are base64 too, so hex is taken
-// where, and only where, the length is that of a key in hex: as base64 the same
-// text would be 48 or 96 bytes, which is no key.
+// usable returns a key that has passed publicKey.
+func usable(key crypto.Signer) (crypto.Signer, error) {
+	if _, err := publicKey(key); err != nil {
+		return nil, err
+	}
+	return key, nil
+}
+
+// decodeText decodes hex or base64. Hex digits are base64 too: hex is taken only where the
+// length is that of a key in hex. As base64 that would be 48 or 96 bytes, which are not a key.
 func decodeText(text string) ([]byte, bool) {
 	if len(text) == 2*ed25519.SeedSize || len(text) == 2*ed25519.PrivateKeySize {
 		if raw, err := hex.DecodeString(text); err == nil {
@@ -79,14 +81,13 @@ func decodeText(text string) ([]byte, bool) {
 }
 
 func parsePEM(text string) (crypto.Signer, error) {
-	// Keystores copied out of YAML or a document have indented lines, and
-	// encoding/pem wants its lines at the margin.
+	// Keystores copied out of YAML or a document have indented lines, and encoding/pem wants
+	// its lines at the margin. The blank line that ends PEM headers is lost; such a block is
+	// encrypted and refused all the same.
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
 	for i, line := range lines {
 		lines[i] = strings.TrimSpace(line)
 	}
-	// FieldsFunc dropped the blank line that ends PEM headers; such a block is
-	// encrypted and refused all the same.
 	block, rest := pem.Decode([]byte(strings.Join(lines, "\n") + "\n"))
 	switch {
 	case strings.Contains(text, "ENCRYPTED"):
@@ -104,23 +105,16 @@ func parsePEM(text string) (crypto.Signer, error) {
 	default:
 		return nil, errKeyType
 	}
-	if err != nil {
+	key, ok := parsed.(crypto.Signer) // X25519 cannot sign
+	if err != nil || !ok {
 		return nil, errKeyDER
 	}
-	key, ok := parsed.(crypto.Signer)
-	if !ok {
-		return nil, errKeyDER // X25519, which cannot sign
-	}
-	if _, err := publicKey(key); err != nil {
-		return nil, err
-	}
-	return key, nil
+	return usable(key)
 }
 
 // publicKey returns the public half of a key that Mixin knows how to use, as an
-// ed25519.PublicKey or an *rsa.PublicKey. A broken key is an error here, not a
-// panic or a useless signature later; a user that was made with such a key would
-// be paid for and out of reach.
+// ed25519.PublicKey or an *rsa.PublicKey. A broken key is an error here, not a panic or a
+// useless signature later.
 func publicKey(key crypto.Signer) (crypto.PublicKey, error) {
 	if isNil(key) {
 		return nil, errNoKey

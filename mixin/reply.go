@@ -15,25 +15,24 @@ import (
 	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
-// CreateUserResponse is a user that was created: what stands under "data" in the
-// reply to POST /users. Only UserID is always there; which of the other members
-// come depends on Mixin's version. Sources: Mixin's docs, "Create User" (2018),
-// "Create Network Users" and "Read Profile"; Mixin's bot-api-go-client.
+// CreateUserResponse is a user that was created: "data" in the reply to POST /users. Only
+// UserID is always set; which other members come depends on Mixin's version. Sources: Mixin's
+// docs, "Create User" (2018), "Create Network Users" and "Read Profile"; Mixin's
+// bot-api-go-client.
 type CreateUserResponse struct {
 	// Type is "user".
 	Type *string `json:"type,omitempty"`
 	// UserID and SessionID are what the new user signs with, beside its session key.
 	UserID    string `json:"user_id"`
 	SessionID string `json:"session_id,omitempty"`
-	// PinToken is standard base64: for an Ed25519 session key the server's X25519
-	// public key, for an RSA one the PIN key, encrypted. PinTokenBase64 is the same
-	// in unpadded URL base64.
+	// PinToken is standard base64: for an Ed25519 session key the server's X25519 public
+	// key, for an RSA one the encrypted PIN key. PinTokenBase64 is unpadded URL base64.
 	PinToken       userapi.Secret `json:"pin_token,omitempty"`
 	PinTokenBase64 userapi.Secret `json:"pin_token_base64,omitempty"`
 	// ServerPublicKey is the server's public key in its Edwards form, in hex.
 	ServerPublicKey *string `json:"server_public_key,omitempty"`
 
-	// IdentityNumber is the Mixin id, which users that an application made have not.
+	// IdentityNumber is the Mixin id. Users of an application have none.
 	IdentityNumber *Text   `json:"identity_number,omitempty"`
 	FullName       *string `json:"full_name,omitempty"`
 	Biography      *string `json:"biography,omitempty"`
@@ -74,15 +73,14 @@ type CreateUserResponse struct {
 	SaltBase64     *string     `json:"salt_base64,omitempty"`
 	SpendPublicKey *string     `json:"spend_public_key,omitempty"`
 	Membership     *Membership `json:"membership,omitempty"`
-	// Features is a list whose elements are not documented, App the application
-	// that the user is, if it is one; both as they came.
+	// Features is a list of undocumented elements, App the application that the user is, if
+	// it is one; both as they came.
 	Features json.RawMessage `json:"features,omitempty"`
 	AppID    *string         `json:"app_id,omitempty"`
 	App      json.RawMessage `json:"app,omitempty"`
 
 	meta provider.Meta
-	// sessionSecret is the public half of the user's session key, as far as the call
-	// that returned the response knows it.
+	// sessionSecret is the public half of the user's session key, if the call knows it.
 	sessionSecret string
 }
 
@@ -95,14 +93,13 @@ func (r *CreateUserResponse) RequestID() string { return r.meta.RequestID() }
 // Raw returns the reply byte for byte.
 func (r *CreateUserResponse) Raw() json.RawMessage { return r.meta.Raw() }
 
-// Warnings returns oddities of the reply that are not failures, such as another
-// request's id.
+// Warnings returns oddities of the reply that are not failures, such as another request's id.
 func (r *CreateUserResponse) Warnings() []string { return r.meta.Warnings() }
 
 var responseShown = provider.Shown{Type: "mixin.CreateUserResponse"}
 
-// Format shows the type alone. The PIN tokens' own Format is not asked where a verb
-// does not fit what they stand in, as %s does not fit a pointer in a slice.
+// Format shows the type alone: package fmt does not call the PIN tokens' own Format where a
+// verb does not fit what holds them, such as %s a pointer in a slice.
 func (r CreateUserResponse) Format(f fmt.State, verb rune) { responseShown.Format(f, verb) }
 
 // LogValue is like Format.
@@ -114,8 +111,7 @@ type Membership struct {
 	ExpiredAt *Time   `json:"expired_at,omitempty"`
 }
 
-// Audience says who may do something, such as send messages to a user. Mixin may
-// add to it.
+// Audience says who may do something, such as send messages to a user. Mixin may add to it.
 type Audience string
 
 // The audiences that are known.
@@ -125,18 +121,16 @@ const (
 	Nobody    Audience = "NOBODY"
 )
 
-// Text and the other leaf types of replies never fail to decode: what one cannot
-// read it keeps.
+// Text and the other leaf types of replies never fail to decode: they keep what they cannot read.
 type (
 	// Text is a text that may come as a number: a string.
 	Text = lenient.Text
-	// Number is a whole number that may come as a text: a string of digits,
-	// whose method Int64 returns the value and whether there is one.
+	// Number is a whole number that may come as a text: a string of digits. Its method
+	// Int64 returns the value.
 	Number = lenient.Number
 	// Decimal is a number that may come as a text: a string.
 	Decimal = lenient.Decimal
-	// Time is a time with up to nine digits of a second's fraction: a
-	// time.Time, whose method Text returns it as it came.
+	// Time is a time.Time. Its method Text returns it as it came.
 	Time = lenient.Time
 )
 
@@ -146,9 +140,8 @@ type members CreateUserResponse
 // believed are the members that count only where they stand once.
 var believed = []string{"user_id", "session_id", "pin_token", "pin_token_base64", "server_public_key"}
 
-// UnmarshalJSON decodes what stands under "data" in a reply, tolerating members of
-// another type than documented: a number for a text and the like are converted, the
-// others are left unset.
+// UnmarshalJSON decodes "data" of a reply. Of members with another type than documented some
+// are converted, such as a number to a text, and the others are left unset.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
 	var in members
 	err := wire.Decode(data, &in, wire.Path{Names: believed})

@@ -14,12 +14,11 @@ var _ userapi.Resolver = (*Client)(nil)
 // recordTime is how long a store of session keys may take to answer.
 const recordTime = 10 * time.Second
 
-// ResolveUser finds out what became of a create, as userapi.Resolver describes it, from
-// what Config.SessionKeys has kept, such as a [KeyDir]: Mixin itself cannot be asked. It
-// sends nothing, and every answer is FromRecord; it also answers with a context that is
-// over. Without a SessionKeyStore, and for a request with a key of its own in Extra, the
-// error is of userapi.OutcomeUnknown, with the Code "absence_unproven". The user has no
-// more than Provider, ID, Proof and Unmapped.
+// ResolveUser answers, as userapi.Resolver describes it, from what Config.SessionKeys has kept
+// of a create, such as a [KeyDir]: Mixin cannot be asked. It sends nothing, also answers with
+// a context that is over, and every answer is FromRecord. Without a SessionKeyStore, and for a
+// request with a key in Extra, the error has userapi.OutcomeUnknown and the Code
+// "absence_unproven". The user has no more than Provider, ID, Proof and Unmapped.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
 	native, unmapped, err := c.mapRequest(&req)
 	if err != nil { // such a create was never sent

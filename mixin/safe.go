@@ -12,23 +12,19 @@ import (
 // the user that the client signs as.
 type SafeService struct{ core *core }
 
-// Me reads the user that the client signs as, by GET /safe/me, and is otherwise as
-// UsersService.Me. Its reply is documented with has_safe and tip_key_base64, that of
-// /me without them. Source: Mixin's docs, GET /safe/me.
+// Me is like UsersService.Me, by GET /safe/me, whose reply is documented with has_safe and
+// tip_key_base64. Source: Mixin's docs, GET /safe/me.
 func (s *SafeService) Me(ctx context.Context) (*GetUserResponse, error) {
-	users := UsersService{core: s.core}
-	return users.self(ctx, "/safe/me")
+	return (&UsersService{s.core}).self(ctx, "/safe/me")
 }
 
-// Register registers the user with Safe, by POST /safe/users: the key that spends what
-// it owns, proven by a signature of the user's id, and its TIP key, proven by the
-// encrypted signature of both. Mixin's own clients use one key for both; it is sent as
-// PINService says, whose outcomes and refusals these are too. Mixin takes a moment to
-// know a TIP key everywhere: right after PINService.Update it may still answer as to a
-// wrong PIN. Register does not wait for that; calling it again after a refusal does no
-// harm. PINs of digits cannot register. The caller may wipe the keys afterwards.
-// Sources: Mixin's docs, "Registration"; Mixin's bot-api-go-client v3, for what is
-// signed.
+// Register registers the user with Safe, by POST /safe/users: the key that spends what the
+// user owns, proven by a signature of its id, and its TIP key, proven by the encrypted
+// signature of both. Mixin's own clients use one key for both. Sending, outcomes and refusals
+// are as PINService describes them. Right after PINService.Update Mixin may still answer as to
+// a wrong PIN: Register does not wait, and may be called again after a refusal. PINs of digits
+// cannot register. The caller may wipe the keys afterwards. Sources: Mixin's docs,
+// "Registration"; Mixin's bot-api-go-client v3, for what is signed.
 func (s *SafeService) Register(ctx context.Context, spend ed25519.PrivateKey, tip PIN) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	if _, err := publicKey(spend); err != nil {

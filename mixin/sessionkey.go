@@ -2,22 +2,27 @@ package mixin
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha512"
+	"crypto/x509"
+	"encoding/base64"
 	"fmt"
 	"time"
 
+	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// sessionRSABits is the size of the RSA keys that are made here. Mixin's own of 2018
-// had 1024 bits; every part of its protocol works with this one too.
+// sessionRSABits is the size of the RSA keys that are made here. Mixin's own had 1024 bits; its
+// protocol works with this one too.
 const sessionRSABits = 2048
 
-// GenerateSessionKey makes a session key for a new user: an Ed25519 key, which is the
-// kind that Mixin takes today (Mixin's docs, "Create Network Users"). It is in memory
-// alone. Store it before the user is created, or let a KeyDir make and store it.
+// GenerateSessionKey makes a session key for a new user: an Ed25519 key, the kind that Mixin
+// takes today (Mixin's docs, "Create Network Users"). Store it before the user is created, or
+// let a KeyDir make and store it.
 func GenerateSessionKey() (ed25519.PrivateKey, error) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -26,9 +31,9 @@ func GenerateSessionKey() (ed25519.PrivateKey, error) {
 	return key, nil
 }
 
-// GenerateRSASessionKey makes a session key of 2048 bits in the form of 2018 (Mixin's
-// docs, "Create User"). Mixin issues none any more and is reported to refuse them: use
-// GenerateSessionKey unless you know that you need this one.
+// GenerateRSASessionKey makes a session key of 2048 bits in the form of 2018 (Mixin's docs,
+// "Create User"), which Mixin is reported to refuse: use GenerateSessionKey unless you know
+// that you need this one.
 func GenerateRSASessionKey() (*rsa.PrivateKey, error) {
 	key, err := rsa.GenerateKey(rand.Reader, sessionRSABits)
 	if err != nil {
@@ -37,46 +42,72 @@ func GenerateRSASessionKey() (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
-// A SessionKeyStore is a Config.SessionKeys that also keeps what becomes of each user:
-// what the reply to the create holds is worth nothing without the key, nor the key without
-// it. KeyDir is one. New finds out whether Config.SessionKeys has all of these methods;
-// with one missing it is a SessionKeys alone, and none of the others is called: state it
-// in your code, as
+// SessionSecret returns the public half of a key for CreateUserRequest.SessionSecret (Mixin's
+// docs, api/users/network-user): for Ed25519 the bare 32 bytes in unpadded URL base64, as
+// Mixin's own clients send it; for RSA, the 2018 form, the DER SubjectPublicKeyInfo in
+// standard base64. The error says what was expected of the key, and never holds a part of it.
+func SessionSecret(key crypto.Signer) (string, error) {
+	pub, err := publicKey(key)
+	if err != nil {
+		return "", fmt.Errorf("mixin: session key: %w", err)
+	}
+	if pub, ok := pub.(ed25519.PublicKey); ok {
+		return base64.RawURLEncoding.EncodeToString(pub), nil
+	}
+	der, err := x509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		return "", fmt.Errorf("mixin: session key: %w", err)
+	}
+	return base64.StdEncoding.EncodeToString(der), nil
+}
+
+// UpgradeKey returns the Ed25519 session key that replaces an RSA one of 2018 when Mixin
+// upgrades its user: its seed is the first half of the SHA-512 of the old key's PKCS #1 form.
+// It sends nothing; the upgrade is Mixin's POST /legacy/users. A broken key is an error of
+// KindInvalid. Source: Mixin's bot-api-go-client v3, legacy_user.go.
+func UpgradeKey(legacy *rsa.PrivateKey) (ed25519.PrivateKey, error) {
+	if _, err := publicKey(legacy); err != nil {
+		check := provider.NativeCheck(Name)
+		check.Invalid("", "private_key", fault(err))
+		_, err = check.Done("upgrade key")
+		return nil, err
+	}
+	digest := sha512.Sum512(x509.MarshalPKCS1PrivateKey(exportable(legacy).(*rsa.PrivateKey)))
+	return ed25519.NewKeyFromSeed(digest[:ed25519.SeedSize]), nil
+}
+
+// A SessionKeyStore is a Config.SessionKeys that also keeps the users: neither the reply to
+// the create nor the key is of use without the other. KeyDir is one. A type that lacks one of
+// these methods is a SessionKeys alone, and none of the others is called. State it in your
+// code:
 //
 //	var _ mixin.SessionKeyStore = (*MyStore)(nil)
 //
-// Implementations must be safe for concurrent use. No method may change or keep what it
-// is given.
+// Implementations must be safe for concurrent use. No method may change or keep its arguments.
 type SessionKeyStore interface {
 	SessionKeys
 
 	// PreflightSessionKey returns what the store lacks in req, a *userapi.Error of
-	// userapi.KindInvalid, or nil. PreflightUser and CreateUser report it with the
-	// request's other faults. It makes no key and stores nothing.
+	// userapi.KindInvalid, or nil. It makes no key and stores nothing. PreflightUser and
+	// CreateUser report it with the request's other faults.
 	PreflightSessionKey(req userapi.CreateUserRequest) error
 
-	// UserCreated is called once a user was created with the key that SessionKey
-	// returned for req, before CreateUser returns. ctx has the values of the call's
-	// context and does not end with it: the user exists, even if nobody waits for it.
-	//
-	// An error makes the call fail with userapi.OutcomeCreated and the user in
-	// Error.User.
+	// UserCreated is called after a create with the key of SessionKey, before CreateUser
+	// returns. ctx has the values of the call's context and does not end with it. An error
+	// makes the call fail with userapi.OutcomeCreated and the user in Error.User.
 	UserCreated(ctx context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse) error
 
-	// UserFailed is called when the create failed that SessionKey returned a key for,
-	// and never for a call to which it returned an error. failure.Outcome decides:
-	// after OutcomeNotSent and OutcomeRejected no user was made with the key,
-	// after OutcomeUnknown one may have been, after OutcomeCreated one was. ctx is as
-	// for UserCreated.
-	//
-	// What it returns is added to the failure's chain of errors, and changes neither
-	// its kind nor its outcome.
+	// UserFailed is called when a create failed for which SessionKey returned a key. By
+	// failure.Outcome no user was made with the key (OutcomeNotSent, OutcomeRejected), one
+	// may have been (OutcomeUnknown), or one was (OutcomeCreated). ctx is as for
+	// UserCreated. What it returns is added to the failure's chain of errors, and changes
+	// neither its kind nor its outcome.
 	UserFailed(ctx context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error
 
-	// ResolveUser finds out what became of the create of req from what the store has
-	// kept. Client.ResolveUser asks it, and marks the answer as FromRecord. Absence may
-	// be claimed only if SessionKey then keeps two callers from sending a create each.
-	// ctx ends after 10 seconds, and not before.
+	// ResolveUser returns what the store has kept of the create of req, to
+	// Client.ResolveUser, which marks it as FromRecord. Claim absence only if SessionKey
+	// then keeps two callers from sending a create each. ctx ends after 10 seconds, and not
+	// before.
 	userapi.Resolver
 }
 

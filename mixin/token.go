@@ -13,34 +13,31 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// A TokenSigner signs requests with a key that is held elsewhere, such as in a
-// KMS or an HSM. The key is the session key of the application that makes the
-// users. Implementations must be safe for concurrent use.
+// A TokenSigner signs requests with the application's session key, which is held elsewhere,
+// such as in a KMS or an HSM. Implementations must be safe for concurrent use.
 type TokenSigner interface {
-	// SignToken returns the raw signature over signingInput, which is the encoded
-	// header and claims of a JWT (RFC 7515, section 5.1). It must sign exactly
-	// these bytes: with EdDSA unhashed, with RS512 by RSASSA-PKCS1-v1_5 over their
-	// SHA-512. An EdDSA signature has 64 bytes.
+	// SignToken returns the raw signature over signingInput, the encoded header and claims
+	// of a JWT (RFC 7515, section 5.1). It must sign exactly these bytes: with EdDSA
+	// unhashed, 64 bytes long; with RS512 by RSASSA-PKCS1-v1_5 over their SHA-512.
 	//
-	// An error ends the call before anything is sent to Mixin. ctx is the one of
-	// the call that needs the signature.
+	// An error ends the call before anything is sent to Mixin. ctx is that of the call.
 	//
-	// A TokenSigner for an RSA key also has a method Algorithm() string that
-	// returns "RS512". Without it, or when it returns "EdDSA" or "", the key is an
-	// Ed25519 key. It is called once, when the client is made.
+	// A TokenSigner for an RSA key also has a method Algorithm() string that returns
+	// "RS512". Without it, or with "EdDSA" or "", the key is an Ed25519 key. It is called
+	// once, when the client is made.
 	SignToken(ctx context.Context, signingInput []byte) ([]byte, error)
 }
 
-// claims are those of a request (Mixin's docs, app/guide/generate-jwt-token). Their
-// order is that of Mixin's own samples.
+// claims are those of a request (Mixin's docs, app/guide/generate-jwt-token), in the order
+// of Mixin's own samples.
 type claims struct {
+	jwt.Claims `json:"-"` // nil: its methods are for reading a token
+
 	ExpiresAt int64  `json:"exp"` // Unix seconds
 	IssuedAt  int64  `json:"iat"` // Unix seconds
 	ID        string `json:"jti"` // a UUID of its own for each attempt
@@ -49,21 +46,6 @@ type claims struct {
 	Sig       string `json:"sig"` // what requestSig returns
 	UserID    string `json:"uid"`
 }
-
-// The methods below make claims a jwt.Claims.
-
-func (c claims) GetExpirationTime() (*jwt.NumericDate, error) {
-	return jwt.NewNumericDate(time.Unix(c.ExpiresAt, 0)), nil
-}
-
-func (c claims) GetIssuedAt() (*jwt.NumericDate, error) {
-	return jwt.NewNumericDate(time.Unix(c.IssuedAt, 0)), nil
-}
-
-func (c claims) GetNotBefore() (*jwt.NumericDate, error) { return nil, nil }
-func (c claims) GetIssuer() (string, error)              { return "", nil }
-func (c claims) GetSubject() (string, error)             { return "", nil }
-func (c claims) GetAudience() (jwt.ClaimStrings, error)  { return nil, nil }
 
 // requestSig returns the claim that binds a token to one request: the SHA-256, in
 // lower-case hex, of the method, the path with its query and the body, as sent.
@@ -85,19 +67,15 @@ type signer struct {
 	checkSize func(n int) bool
 }
 
-// newKeySigner returns a signer for an Ed25519 or RSA key. The algorithm follows
-// from the key, so that the two cannot disagree.
+// newKeySigner returns a signer for an Ed25519 or RSA key. The algorithm follows from the
+// key, so that the two cannot disagree.
 func newKeySigner(key crypto.Signer) (*signer, error) {
 	pub, err := publicKey(key)
 	if err != nil {
 		return nil, fmt.Errorf("mixin: private key: %w", err)
 	}
-	// The caller may wipe the key's bytes once the client is made.
-	switch k := key.(type) {
-	case ed25519.PrivateKey:
-		key = slices.Clone(k)
-	case *ed25519.PrivateKey:
-		key = slices.Clone(*k)
+	if own, ok := exportable(key).(ed25519.PrivateKey); ok {
+		key = own // the caller may wipe the key's bytes
 	}
 	if pub, ok := pub.(*rsa.PublicKey); ok {
 		size := pub.Size()
@@ -134,32 +112,26 @@ func newRemoteSigner(ts TokenSigner) (*signer, error) {
 
 func isEdDSASize(n int) bool { return n == ed25519.SignatureSize }
 
-func newSigner(method jwt.SigningMethod, checkSize func(int) bool,
-	sign func(context.Context, []byte) ([]byte, error),
-) *signer {
-	return &signer{
-		method:    method,
-		header:    map[string]any{"alg": method.Alg(), "typ": "JWT"},
-		sign:      sign,
-		checkSize: checkSize,
-	}
+func newSigner(method jwt.SigningMethod, checkSize func(int) bool, sign func(context.Context, []byte) ([]byte, error)) *signer {
+	return &signer{method, map[string]any{"alg": method.Alg(), "typ": "JWT"}, sign, checkSize}
 }
 
 // token returns the signed token, in compact form.
 func (s *signer) token(ctx context.Context, c claims) (string, error) {
-	if err := ctx.Err(); err != nil {
-		return "", fmt.Errorf("mixin: sign token: %w", err)
-	}
 	t := jwt.Token{Method: s.method, Header: s.header, Claims: c}
-	input, err := t.SigningString()
+	var input string
+	var sig []byte
+	err := ctx.Err()
+	if err == nil {
+		input, err = t.SigningString()
+	}
+	if err == nil {
+		sig, err = s.sign(ctx, []byte(input))
+	}
 	if err != nil {
 		return "", fmt.Errorf("mixin: sign token: %w", err)
 	}
-	sig, err := s.sign(ctx, []byte(input))
-	if err != nil {
-		return "", fmt.Errorf("mixin: sign token: %w", err)
-	}
-	// Mixin would answer such a token with a mere 401.
+	// Mixin answers such a token with a 401 that does not say why.
 	if !s.checkSize(len(sig)) {
 		return "", fmt.Errorf("mixin: sign token: %d bytes are no %s signature", len(sig), s.method.Alg())
 	}

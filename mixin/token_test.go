@@ -216,29 +216,6 @@ func TestTokenScopeIsOmittedWhenEmpty(t *testing.T) {
 	assert.Equal(t, `{"exp":2,"iat":1,"jti":"j","sid":"s","sig":"g","uid":"u"}`, string(payload))
 }
 
-func TestClaims(t *testing.T) {
-	t.Parallel()
-	c := claims{ExpiresAt: 1767225660, IssuedAt: 1767225600}
-	exp, err := c.GetExpirationTime()
-	require.NoError(t, err)
-	assert.Equal(t, c.ExpiresAt, exp.Unix())
-	iat, err := c.GetIssuedAt()
-	require.NoError(t, err)
-	assert.Equal(t, c.IssuedAt, iat.Unix())
-	nbf, err := c.GetNotBefore()
-	require.NoError(t, err)
-	assert.Nil(t, nbf)
-	iss, err := c.GetIssuer()
-	require.NoError(t, err)
-	assert.Empty(t, iss)
-	sub, err := c.GetSubject()
-	require.NoError(t, err)
-	assert.Empty(t, sub)
-	aud, err := c.GetAudience()
-	require.NoError(t, err)
-	assert.Empty(t, aud)
-}
-
 // badKeys are keys that no signer and no session secret can be made from, with
 // what the error says.
 func badKeys(t *testing.T) map[string]badKey {

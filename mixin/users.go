@@ -14,23 +14,20 @@ import (
 	"github.com/enlist-go/enlist/internal/transport"
 )
 
-// UsersService has Mixin's own calls for users. Its methods return the same errors
-// as the client's, *userapi.Error.
+// UsersService has Mixin's own calls for users. Their errors are *userapi.Error.
 type UsersService struct{ core *core }
 
 // CreateUserRequest is the body of POST /users. Nothing in it is secret. Sources:
 // Mixin's docs, "Create User" (2018) and "Create Network Users" (today).
 type CreateUserRequest struct {
-	// FullName is the name to display. nil is not sent; a length that Mixin takes is
-	// not documented.
+	// FullName is the name to display. nil is not sent. Its longest length is not documented.
 	FullName *string `json:"full_name,omitempty"`
 	// SessionSecret is required: the public half of the new user's session key, as
 	// SessionSecret returns it.
 	SessionSecret string `json:"session_secret"`
 }
 
-// check finds what Mixin would refuse for certain, and a private key in the place
-// of a public one.
+// check finds what Mixin would refuse, and a private key in the place of a public one.
 func (r *CreateUserRequest) check(c *provider.Check) {
 	if !utf8.ValidString(provider.Value(r.FullName)) {
 		c.Invalid("FullName", "full_name", "must be valid UTF-8")
@@ -53,15 +50,11 @@ func decodeSecret(text string) ([]byte, bool) {
 	return raw, err == nil && !strings.ContainsAny(text, "\r\n") // which package base64 passes over
 }
 
-// isSessionSecret reports whether text stands for a public key in a form that any
-// of Mixin's clients sends.
+// isSessionSecret reports whether text is a public key in a form that a client of Mixin's sends.
 func isSessionSecret(text string) bool {
 	raw, ok := decodeSecret(text)
-	if !ok {
-		return false
-	}
-	if len(raw) == ed25519.PublicKeySize {
-		return true
+	if !ok || len(raw) == ed25519.PublicKeySize {
+		return ok
 	}
 	pub, err := x509.ParsePKIXPublicKey(raw)
 	key, isRSA := pub.(*rsa.PublicKey)
@@ -92,8 +85,8 @@ func createCall(body []byte) *provider.Call {
 	}}
 }
 
-// create sends a request that has been checked. Of what Mixin shows of a new user nothing
-// has to be as it was sent.
+// create sends a request that has been checked. Nothing that Mixin shows of a new user has to
+// be as it was sent.
 func (s *UsersService) create(ctx context.Context, req *CreateUserRequest) (*reply, error) {
 	body, faults := provider.Encode(req)
 	if faults != nil {
