@@ -1,6 +1,7 @@
 package userapi
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"math"
@@ -43,25 +44,28 @@ const (
 // A refusal of KindRateLimited halves the rate, down to 1/32 of the given one. Refusals of
 // requests that were sent before the last halving do not count again: they answer the
 // rate before it. A Retry-After, of any failed attempt, also stops all requests for as
-// long as it says, but for one minute at most. Each success then raises the rate by as
-// much as brings it from nothing to the given one in a minute of successes: from half,
-// that takes 30 s. At the given rate, an Adaptive is a token bucket, as RateLimit is.
+// long as it says, but for one minute at most. Each success raises the rate by 1/60 of the
+// given one, and by less in proportion when the last rise is less than a second ago. The
+// way back from half takes 30 s when successes come at least once a second, and about 30
+// successes when they are rarer. A rise shortens the waits that have begun. At the given
+// rate, an Adaptive is a token bucket, as RateLimit is.
 //
-// Requests pass in the order in which they came. It is safe for concurrent use.
+// Requests pass in the order in which they called Wait; one whose Wait fails takes
+// nothing. An Adaptive is safe for concurrent use.
 type Adaptive struct {
 	err   error
 	limit float64 // what the rate comes back to, in requests a second
 	burst float64
-	// head is held by the request that is next.
-	head chan struct{}
 
-	mu      sync.Mutex
-	waiting int // requests that wait, the next one too
-	rate    float64
-	tokens  float64   // how many may pass at at
-	at      time.Time // nothing passes before it
-	slowed  time.Time // the last halving
-	raised  time.Time // the last time that the rate rose
+	mu sync.Mutex
+	// queue holds a chan struct{} for each request that waits, in their order. It has room
+	// for one value, which wakes the request when it is the first.
+	queue  list.List
+	rate   float64
+	tokens float64   // how many may pass at at
+	at     time.Time // nothing passes before it
+	slowed time.Time // the last halving
+	raised time.Time // the last time that the rate rose
 }
 
 var (
@@ -81,7 +85,7 @@ func (waitError) Is(target error) bool { return target == context.DeadlineExceed
 // the HTTPOptions that it is for: a client's New reports it, as does Err, and Wait fails.
 func NewAdaptive(limit RateLimit) *Adaptive {
 	a := &Adaptive{
-		limit: limit.PerSecond, rate: limit.PerSecond, burst: float64(max(limit.Burst, 1)), head: make(chan struct{}, 1),
+		limit: limit.PerSecond, rate: limit.PerSecond, burst: float64(max(limit.Burst, 1)),
 	}
 	a.tokens = a.burst
 	switch {
@@ -99,7 +103,7 @@ func NewAdaptive(limit RateLimit) *Adaptive {
 
 // Err returns what is wrong with the limit, nil if nothing is.
 func (a *Adaptive) Err() error {
-	if a == nil || a.head == nil {
+	if a == nil || a.burst == 0 {
 		return errNoRate
 	}
 	return a.err
@@ -116,48 +120,59 @@ func (a *Adaptive) Wait(ctx context.Context) error {
 		return err
 	}
 	a.mu.Lock()
-	wait := a.wait(time.Now(), a.waiting)
-	if wait == 0 {
+	defer a.mu.Unlock()
+	ahead := a.queue.Len()
+	wait := a.wait(time.Now(), ahead)
+	if ahead == 0 && wait == 0 {
 		a.tokens--
-		a.mu.Unlock()
 		return nil
 	}
 	if outlasts(ctx, wait) {
-		a.mu.Unlock()
 		return errNoTime
 	}
-	a.waiting++
-	a.mu.Unlock()
+	woken := make(chan struct{}, 1)
+	place := a.queue.PushBack(woken)
 	defer func() {
-		a.mu.Lock()
-		a.waiting--
-		a.mu.Unlock()
+		first := place == a.queue.Front()
+		a.queue.Remove(place)
+		if first {
+			a.wake()
+		}
 	}()
-	select {
-	case a.head <- struct{}{}:
-		defer func() { <-a.head }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 	for {
-		a.mu.Lock()
-		wait := a.wait(time.Now(), 0)
-		if wait == 0 {
-			a.tokens--
+		var timer <-chan time.Time
+		if place == a.queue.Front() {
+			wait := a.wait(time.Now(), 0)
+			if wait == 0 {
+				a.tokens--
+				return nil
+			}
+			if outlasts(ctx, wait) {
+				return errNoTime
+			}
+			timer = time.After(wait)
 		}
 		a.mu.Unlock()
-		switch {
-		case wait == 0:
-			return nil
-		case outlasts(ctx, wait):
-			return errNoTime
-		}
-		timer := time.NewTimer(wait)
+		var err error
 		select {
-		case <-timer.C:
+		case <-timer:
+		case <-woken:
 		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+			err = ctx.Err()
+		}
+		a.mu.Lock()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// wake has the first of those that wait look again how long that is. a.mu is held.
+func (a *Adaptive) wake() {
+	if first := a.queue.Front(); first != nil {
+		select {
+		case first.Value.(chan struct{}) <- struct{}{}:
+		default: // it is about to look
 		}
 	}
 }
@@ -206,6 +221,7 @@ func (a *Adaptive) Observe(t Attempt) {
 			passed := min(now.Sub(a.raised), time.Second)
 			a.rate = min(a.limit, a.rate+a.limit*float64(passed)/float64(recovery))
 			a.raised = now
+			a.wake()
 		}
 		return
 	}

@@ -147,27 +147,99 @@ func TestAdaptiveHoldsThoseThatWait(t *testing.T) {
 	})
 }
 
+// An order takes down which requests passed, in their order, and when.
+type order struct {
+	mu     sync.Mutex
+	passed []int
+	at     []time.Duration
+	wg     sync.WaitGroup
+	begun  time.Time
+}
+
+func (o *order) start(t *testing.T, l userapi.Limiter, which int) {
+	o.wg.Go(func() {
+		if assert.NoError(t, l.Wait(t.Context())) {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.passed, o.at = append(o.passed, which), append(o.at, time.Since(o.begun))
+		}
+	})
+	synctest.Wait()
+}
+
+// A rate that rises shortens the wait that has begun at the slow rate.
+func TestAdaptiveShortensWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 1})
+		for range 5 {
+			a.Observe(refused)
+		}
+		o := &order{begun: time.Now()}
+		o.start(t, a, 1)
+		o.start(t, a, 2)
+		for range 9 { // the rate goes from 1/32 by 1/60 a second
+			time.Sleep(time.Second)
+			a.Observe(accepted)
+		}
+		o.wg.Wait()
+		assert.Equal(t, []int{1, 2}, o.passed)
+		// 9/32 and 36/60 of a token after 9 s, when the rate is 1/32 and 9/60.
+		rate := 1.0/32 + 9.0/60
+		assert.InDelta(t, 9+(1-9.0/32-36.0/60)/rate, o.at[0].Seconds(), 1e-6)
+		assert.InDelta(t, 1/rate, (o.at[1] - o.at[0]).Seconds(), 1e-6)
+	})
+}
+
+// A request that comes when a token is there does not overtake those that wait for it.
+func TestAdaptiveLetsNobodyOvertake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 1, Burst: 3})
+		for range 5 {
+			a.Observe(refused)
+		}
+		o := &order{begun: time.Now()}
+		o.start(t, a, 1) // at the slow rate, for 32 s
+		for range 15 {
+			time.Sleep(time.Second)
+			a.Observe(accepted)
+		}
+		o.start(t, a, 2) // there have been two tokens
+		o.wg.Wait()
+		assert.Equal(t, []int{1, 2}, o.passed)
+	})
+}
+
+// A limit of less than one request a second comes back by successes, 1/60 each.
+func TestAdaptiveFindsItsWayBackBySuccesses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 0.1})
+		a.Observe(refused)
+		for range 29 {
+			passes(t, a, 1)
+			a.Observe(accepted)
+		}
+		passes(t, a, 1)
+		assert.Greater(t, interval(t, a), 10*time.Second)
+		a.Observe(accepted)
+		passes(t, a, 1)
+		assert.InDelta(t, 10, interval(t, a).Seconds(), 1e-6)
+	})
+}
+
 func TestAdaptiveOrderAndRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 3})
-		begun := time.Now()
-		var mu sync.Mutex
-		var order []int
-		var wg sync.WaitGroup
+		o := &order{begun: time.Now()}
 		for i := range 100 {
-			wg.Go(func() {
-				if assert.NoError(t, a.Wait(t.Context())) {
-					mu.Lock()
-					order = append(order, i)
-					mu.Unlock()
-				}
-			})
-			synctest.Wait()
+			o.start(t, a, i)
 		}
-		wg.Wait()
-		assert.InDelta(t, 33, time.Since(begun).Seconds(), 0.001)
-		assert.IsIncreasing(t, order)
+		o.wg.Wait()
+		assert.InDelta(t, 33, time.Since(o.begun).Seconds(), 0.001)
+		assert.IsIncreasing(t, o.passed)
 	})
 }
 

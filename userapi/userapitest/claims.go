@@ -24,6 +24,7 @@ type Reply struct {
 	// says, and not a broken success.
 	ErrorDecides bool
 	// Contradict are edits of the reply to Full, each of which shows somebody else's user.
+	// The error's UserID is then "" or, of a userapi.Planner, the id in its plan.
 	// nil says that nothing in a reply can contradict the request.
 	Contradict []Edit
 	// Agree are edits of the reply to Full that leave it the reply to that request, such
@@ -82,7 +83,25 @@ func contradicted(t *testing.T, h *Harness, edit Edit) {
 	if shown := textOf(valueAt(t, c.after, h.Reply.ID)); !slices.Contains(e.Candidates, shown) {
 		t.Errorf("the candidates are %q, want the id of the user that was shown, %q", e.Candidates, shown)
 	}
+	if asked := b.askedID(t, h.Full(2)); e.UserID != "" && e.UserID != asked {
+		t.Errorf("the error's user id is %q, want %q, which was asked for, or none", e.UserID, asked)
+	}
 	b.sent(t, 1)
+}
+
+// askedID returns the id that a create asks for, as its plan says; "" where the vendor
+// chooses the id.
+func (b *bench) askedID(t *testing.T, req userapi.CreateUserRequest) string {
+	t.Helper()
+	p, ok := userapi.Ability[userapi.Planner](b.Creator)
+	if !ok {
+		return ""
+	}
+	plan, err := p.PlanUser(req)
+	if err != nil {
+		t.Fatalf("PlanUser failed: %v", err)
+	}
+	return plan.UserID
 }
 
 // agreed: a reply is not taken for somebody else's where it differs in what does not

@@ -82,6 +82,7 @@ func finishFails(t *testing.T, h *Harness) {
 		kind userapi.Kind
 	}{
 		{Fault{Status: http.StatusForbidden}, userapi.KindForbidden},
+		{Fault{Status: http.StatusOK, Header: jsonHeader, Body: []byte(refusal200)}, userapi.KindProtocol},
 		{Fault{Status: http.StatusInternalServerError, Times: -1}, userapi.KindUnavailable},
 	} {
 		fault.On, fault.When = Attributes, BeforeCommit

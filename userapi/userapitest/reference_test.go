@@ -335,6 +335,9 @@ func (r *reference) create(ctx context.Context, req *userapi.CreateUserRequest) 
 		if r.defect == "hands out somebody else's user with an error" {
 			e.User = u
 		}
+		if r.defect == "takes a stranger's id for the user's" {
+			e.UserID = u.ID
+		}
 		return nil, e
 	}
 	return u, nil
@@ -409,14 +412,30 @@ func (r *reference) read(text []byte) (u *userapi.User, n native, broken bool) {
 		u.CreatedAt = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
 	u.SetNative(&n)
-	switch errs := strings.Join(strings.Fields(string(top["errors"])), ""); errs {
+	return u, n, r.reports(top["errors"])
+}
+
+// reports reports whether a reply's member errors has an error in it.
+func (r *reference) reports(errs json.RawMessage) bool {
+	switch strings.Join(strings.Fields(string(errs)), "") {
 	case "", "null":
+		return false
 	case "{}", "[]", `""`:
-		broken = r.defect == "takes an empty member for an error"
-	default:
-		broken = r.defect != "overlooks an error beside a user"
+		return r.defect == "takes an empty member for an error"
 	}
-	return u, n, broken
+	return r.defect != "overlooks an error beside a user"
+}
+
+// done returns the error of a reply to a delete or a second step that has the status of a
+// success and an error in it.
+func (r *reference) done(op string, got *reply) *userapi.Error {
+	top, _ := r.objectOf(got.body)
+	if !r.reports(top["errors"]) || r.defect == "takes a 200 with an error for done" {
+		return nil
+	}
+	e := r.fail(op, userapi.KindProtocol, userapi.OutcomeUnknown)
+	e.StatusCode = got.status
+	return e
 }
 
 func textOf(value json.RawMessage) string {
@@ -477,9 +496,13 @@ func (r *reference) finish(ctx context.Context, req *userapi.CreateUserRequest, 
 	if r.defect == "finishes otherwise the second time" {
 		values = append([]byte(`{"at":"`+time.Now().String()+`",`), values[1:]...)
 	}
-	_, e := r.do(ctx, call{
-		op: "set values", method: http.MethodPut, path: "/users/" + url.PathEscape(u.ID) + "/values", route: "/users/{id}/values", body: values, again: true,
+	const op = "set values"
+	got, e := r.do(ctx, call{
+		op: op, method: http.MethodPut, path: "/users/" + url.PathEscape(u.ID) + "/values", route: "/users/{id}/values", body: values, again: true,
 	})
+	if e == nil {
+		e = r.done(op, got)
+	}
 	if e != nil {
 		e.Outcome, e.User, e.UserID = userapi.OutcomeCreated, u, u.ID
 	}
@@ -531,7 +554,10 @@ func (r *reference) DeleteUser(ctx context.Context, id string) error {
 	if e := r.checkID(op, id); e != nil {
 		return e
 	}
-	_, e := r.ask(ctx, op, http.MethodDelete, "/users/"+url.PathEscape(id), "/users/{id}")
+	got, e := r.ask(ctx, op, http.MethodDelete, "/users/"+url.PathEscape(id), "/users/{id}")
+	if e == nil {
+		e = r.done(op, got)
+	}
 	if e != nil && e.Kind == userapi.KindNotFound && r.defect == "finds nothing wrong with a user that is gone" {
 		return nil
 	}
@@ -600,6 +626,9 @@ func (r *reference) pick(got *reply, req *userapi.CreateUserRequest, since time.
 	top, _ := r.objectOf(got.body)
 	var found []json.RawMessage
 	if err := json.Unmarshal(top["found"], &found); err != nil {
+		if r.defect == "takes an answer without users for absence" {
+			return nil, r.fail(op, userapi.KindNotFound, userapi.OutcomeRejected)
+		}
 		return nil, r.fail(op, userapi.KindProtocol, userapi.OutcomeUnknown)
 	}
 	unknown := r.fail(op, userapi.KindUnknown, userapi.OutcomeUnknown)

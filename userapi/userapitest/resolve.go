@@ -59,13 +59,18 @@ type lookupFault struct {
 // gateway404 is what a gateway answers that knows no such path.
 const gateway404 = `{"message":"no Route matched with those values"}`
 
+// refusal200 is a refusal with the status of a success.
+const refusal200 = `{"errors":["no"]}`
+
+var jsonHeader = http.Header{"Content-Type": {"application/json"}}
+
 // lookupFaults are faults that last.
 func lookupFaults(h *Harness, on Operation) []lookupFault {
-	json := http.Header{"Content-Type": {"application/json"}}
 	faults := []lookupFault{
 		{name: "404_html", kind: userapi.KindProtocol, Fault: Fault{Status: 404, Header: htmlHeader, Body: []byte(htmlPage)}},
-		{name: "404_gateway", kind: userapi.KindProtocol, Fault: Fault{Status: 404, Header: json, Body: []byte(gateway404)}},
+		{name: "404_gateway", kind: userapi.KindProtocol, Fault: Fault{Status: 404, Header: jsonHeader, Body: []byte(gateway404)}},
 		{name: "200_html", kind: userapi.KindProtocol, Fault: Fault{Status: 200, Header: htmlHeader, Body: []byte(htmlPage)}},
+		{name: "200_errors", kind: userapi.KindProtocol, Fault: Fault{Status: 200, Header: jsonHeader, Body: []byte(refusal200)}},
 		{name: "401", kind: userapi.KindUnauthorized, Fault: Fault{Status: 401}},
 		{name: "403", kind: userapi.KindForbidden, Fault: Fault{Status: 403}},
 		{name: "429", kind: userapi.KindRateLimited, Fault: Fault{Status: 429}},
@@ -77,6 +82,9 @@ func lookupFaults(h *Harness, on Operation) []lookupFault {
 	}
 	if !h.BlankAbsence {
 		faults = append(faults, lookupFault{name: "404_blank", kind: userapi.KindProtocol, Fault: Fault{Status: 404}})
+	}
+	if on == Lookup { // an empty object may say that a delete is done
+		faults = append(faults, lookupFault{name: "200_empty_object", kind: userapi.KindProtocol, Fault: Fault{Status: 200, Header: jsonHeader, Body: []byte("{}")}})
 	}
 	for i := range faults {
 		faults[i].On, faults[i].When, faults[i].Times = on, BeforeCommit, -1
