@@ -12,6 +12,7 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/lenient"
 )
@@ -85,24 +86,25 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 	if !ok {
 		return e
 	}
-	var own struct {
-		FieldErrors   json.RawMessage `json:"fieldErrors"`
-		GeneralErrors json.RawMessage `json:"generalErrors"`
+	own := wire.Once(body, "fieldErrors", "generalErrors")
+	for name, raw := range own {
+		if !bytes.HasPrefix(raw, []byte("{")) && !bytes.HasPrefix(raw, []byte("[")) {
+			delete(own, name)
+		}
 	}
-	_ = json.Unmarshal(body, &own) // an object, or DecodeErrorBody had refused it
 	e.FieldErrors = map[string][]ErrorDetail{}
 	var d details
-	if bytes.HasPrefix(own.FieldErrors, []byte("{")) {
-		d.budget.Each(own.FieldErrors, func(path string, list json.RawMessage) {
+	if bytes.HasPrefix(own["fieldErrors"], []byte("{")) {
+		d.budget.Each(own["fieldErrors"], func(path string, list json.RawMessage) {
 			d.read(list, func(one ErrorDetail) { e.FieldErrors[path] = append(e.FieldErrors[path], one) })
 		})
 	} else { // the array that FusionAuth's API description has in its place
-		d.read(own.FieldErrors, func(one ErrorDetail) {
+		d.read(own["fieldErrors"], func(one ErrorDetail) {
 			_, path := parseCode(one.Code)
 			e.add(path, one)
 		})
 	}
-	d.read(own.GeneralErrors, func(one ErrorDetail) { e.add("", one) })
+	d.read(own["generalErrors"], func(one ErrorDetail) { e.add("", one) })
 	e.documented = len(e.FieldErrors) > 0 || len(e.GeneralErrors) > 0
 
 	for _, name := range generic.FieldNames() {

@@ -1,10 +1,12 @@
 package fusionauth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
@@ -54,9 +56,33 @@ func (s *UsersService) get(ctx context.Context, call *provider.Call, check *prov
 // found returns what refuses a reply that holds another user than the one asked for.
 func found(call *provider.Call) func(*reply, *transport.Result) error {
 	return func(r *reply, _ *transport.Result) error {
-		return provider.Contradicts(call.UserID, r.User.ID, provider.CompareText)
+		u, asked := &r.User, strings.TrimSpace(call.Hidden[0])
+		is := func(shown *string, compare func(sent, shown string) provider.Match) error {
+			return provider.Contradicts(asked, trimmed(shown), compare)
+		}
+		switch call.Route {
+		case routeByEmail:
+			return is(u.Email, provider.CompareText)
+		case routeByUsername:
+			return is(u.Username, provider.CompareText)
+		case routeByLoginID: // it is one of what the user logs in with
+			for _, shown := range [...]*string{u.Email, u.Username, u.UniqueUsername} {
+				if provider.Given(shown) && is(shown, provider.CompareText) == nil {
+					return nil
+				}
+			}
+			return is(cmp.Or(u.PhoneNumber, u.Email, u.Username), provider.ComparePhone)
+		}
+		return provider.Contradicts(call.UserID, u.ID, provider.CompareText)
 	}
 }
+
+// The routes of look-ups that find a user by a text.
+const (
+	routeByEmail    = "/api/user?email={email}"
+	routeByUsername = "/api/user?username={username}"
+	routeByLoginID  = "/api/user?loginId={loginId}"
+)
 
 // Deactivate deletes a user softly: the user stays, is not active, and keeps the
 // names to log in with. Source: FusionAuth, "Users API", "Delete a User".
@@ -91,11 +117,11 @@ func byID(id string) *provider.Call {
 }
 
 func byEmail(email, tenantID string) *provider.Call {
-	return lookupCall("/api/user?email="+url.QueryEscape(email), "/api/user?email={email}", email, tenantID)
+	return lookupCall("/api/user?email="+url.QueryEscape(email), routeByEmail, email, tenantID)
 }
 
 func byUsername(username, tenantID string) *provider.Call {
-	return lookupCall("/api/user?username="+url.QueryEscape(username), "/api/user?username={username}", username, tenantID)
+	return lookupCall("/api/user?username="+url.QueryEscape(username), routeByUsername, username, tenantID)
 }
 
 func byLoginID(loginID, tenantID string, types ...IdentityType) *provider.Call {
@@ -103,7 +129,7 @@ func byLoginID(loginID, tenantID string, types ...IdentityType) *provider.Call {
 	for _, t := range types {
 		path += "&loginIdTypes=" + url.QueryEscape(string(t))
 	}
-	return lookupCall(path, "/api/user?loginId={loginId}", loginID, tenantID)
+	return lookupCall(path, routeByLoginID, loginID, tenantID)
 }
 
 func lookupCall(path, route, value, tenantID string) *provider.Call {

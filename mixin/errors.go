@@ -65,15 +65,15 @@ func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
 func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
 
 // errorMember returns the value of a body's member "error"; nil for none, and for one that is
-// null or empty. The body may be broken before or behind it: a value that is cut off, or not
-// JSON, is returned with what follows. Every success comes this way, so nothing is allocated
+// null or empty. Of two none is believed: its code cannot be read. The body may be broken before
+// or behind it: a value that is cut off, or not JSON, is returned with what follows. Every success comes this way, so nothing is allocated
 // before a member is found.
 func errorMember(body []byte) json.RawMessage {
 	const space = " \t\r\n"
 	if !bytes.HasPrefix(bytes.TrimLeft(body, space), []byte("{")) {
 		return nil
 	}
-	depth := 0
+	depth, found := 0, json.RawMessage(nil)
 	for i := 0; i < len(body); i++ {
 		switch body[i] {
 		case '{', '[':
@@ -96,15 +96,17 @@ func errorMember(body []byte) json.RawMessage {
 				continue
 			}
 			var whole json.RawMessage
-			switch {
-			case json.NewDecoder(bytes.NewReader(value)).Decode(&whole) != nil:
+			switch isCut := json.NewDecoder(bytes.NewReader(value)).Decode(&whole) != nil; {
+			case found != nil && (isCut || provider.HasContent(whole)):
+				return json.RawMessage(`{"code":"one of two"}`)
+			case isCut:
 				return value
 			case provider.HasContent(whole):
-				return whole
+				found = whole
 			}
 		}
 	}
-	return nil
+	return found
 }
 
 // isError reports whether a JSON string is the name "error".
@@ -123,21 +125,18 @@ func isError(quoted []byte) bool {
 // decodeError reads any body of a failure. It never fails and never hides the status.
 func decodeError(status int, header http.Header, body []byte) *APIError {
 	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
-	var own struct {
-		Status, Code lenient.Number
-		Description  lenient.Text
-		Extra        json.RawMessage
-	}
 	if raw := errorMember(body); raw != nil && raw[0] == '{' {
-		if json.Unmarshal(raw, &own) != nil { // it is cut off
-			if code, ok := wire.ScanID(raw, "code"); ok {
-				own.Code = lenient.Number(code)
-			}
+		names := []string{"code", "status", "description", "extra"}
+		if !json.Valid(raw) { // it is cut off
+			names = names[:1]
 		}
-		e.Status, e.Code = number(own.Status), number(own.Code)
-		e.Description = string(own.Description)
-		if provider.HasContent(own.Extra) {
-			e.Extra = own.Extra
+		own := wire.Once(raw, names...)
+		var status, code lenient.Number
+		var description lenient.Text
+		_, _, _ = status.UnmarshalJSON(own["status"]), code.UnmarshalJSON(own["code"]), description.UnmarshalJSON(own["description"]) // never fail
+		e.Status, e.Code, e.Description = number(status), number(code), string(description)
+		if provider.HasContent(own["extra"]) {
+			e.Extra = own["extra"]
 		}
 	}
 	if e.Code != 0 {
@@ -196,6 +195,13 @@ func classifyCode(code int) transport.Classification {
 	return transport.Classification{Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeUnknown}
 }
 
+// hasOddCode reports whether an error has a code that cannot be read, or more than one.
+func hasOddCode(body []byte) bool {
+	raw := errorMember(body)
+	code := string(wire.Once(raw, "code")["code"])
+	return code != "0" && code != "null" && bytes.Contains(bytes.ToLower(raw), []byte(`"code"`))
+}
+
 // classify says what a reply means: by the code in its body, under any status, and
 // only without one by the status.
 func classify(r *transport.Reply) transport.Classification {
@@ -204,8 +210,11 @@ func classify(r *transport.Reply) transport.Classification {
 		return v
 	}
 	e := decodeError(r.Status, r.Header, r.Body)
-	if e.Code != 0 {
+	switch {
+	case e.Code != 0:
 		v = classifyCode(e.Code)
+	case (v.OK || v.Outcome == userapi.OutcomeRejected) && hasOddCode(r.Body): // what it says is not known
+		v = transport.Classification{Kind: userapi.KindProtocol, Outcome: userapi.OutcomeUnknown}
 	}
 	if !v.OK {
 		v.Err = e

@@ -189,6 +189,7 @@ func (r *reply) decode(data []byte) (bad, err error) {
 	in.Data.meta, in.Data.sessionSecret = r.meta, r.sessionSecret
 	*r = reply(in.Data)
 	r.UserID, _ = uuid.Canonical(r.UserID)
+	r.SessionID, _ = uuid.Canonical(r.SessionID)
 	switch {
 	case err != nil:
 		return err, err

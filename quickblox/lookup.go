@@ -9,6 +9,7 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
 )
 
 // GetUserResponse is the reply to a look-up, which QuickBlox writes as it does the
@@ -116,8 +117,11 @@ func saysAbsent(r *transport.Reply) bool {
 // found refuses a reply that holds another user than the one that was asked for. A key
 // that it does not show may be any.
 func (k sentKey) found(r *reply, _ *transport.Result) error {
-	if k.key == byID {
-		return provider.Contradicts(k.value, strconv.FormatInt(r.User.ID, 10), provider.CompareText)
+	switch n, _ := wire.Int(k.value); {
+	case k.key == byID && n != r.User.ID, k.key == byExternalID && !mayBe(n, r.User.ExternalUserID):
+		return provider.ErrOtherUser
+	case k.key == byID, k.key == byExternalID:
+		return nil
 	}
 	return provider.Contradicts(trimmed(k.value), r.User.keyValue(k.key), provider.CompareText)
 }

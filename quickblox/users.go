@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
@@ -120,13 +121,18 @@ func createCall(body []byte) *provider.Call {
 // accept refuses a reply that shows another user than was sent.
 func (u *NewUser) accept(r *reply, _ *transport.Result) error {
 	shown := &r.User
-	if u.ExternalUserID != nil && shown.ExternalUserID != nil && *shown.ExternalUserID != "" {
-		if n, _ := wire.Int(string(*shown.ExternalUserID)); n != *u.ExternalUserID {
-			return provider.ErrOtherUser
-		}
+	if id := u.ExternalUserID; id != nil && !mayBe(*id, shown.ExternalUserID) {
+		return provider.ErrOtherUser
 	}
 	return cmp.Or(
 		provider.Contradicts(trimmed(provider.Value(u.Login)), shown.keyValue(byLogin), provider.CompareText),
 		provider.Contradicts(trimmed(provider.Value(u.Email)), shown.keyValue(byEmail), provider.CompareText),
 	)
+}
+
+// mayBe reports whether an external id may be the one that is shown. What cannot be one
+// says nothing.
+func mayBe(id int64, shown *Number) bool {
+	n, ok := wire.Int(strings.TrimSpace(string(provider.Value(shown))))
+	return !ok || n < 1 || n == id
 }

@@ -15,39 +15,47 @@ import (
 	"github.com/enlist-go/enlist/internal/transport"
 )
 
-func TestOlder(t *testing.T) {
+func TestAge(t *testing.T) {
 	t.Parallel()
 	const date = "Mon, 02 Mar 2026 08:15:31 GMT"
 	local := time.Date(2026, 3, 2, 20, 0, 0, 0, time.UTC) // this machine's clock is far ahead
-	reply := func(date string, took time.Duration) *transport.Reply {
+	reply := func(date, age string, took time.Duration) *transport.Reply {
 		h := http.Header{}
-		if date != "" {
-			h.Set("Date", date)
+		for name, value := range map[string]string{"Date": date, "Age": age} {
+			if value != "" {
+				h.Set(name, value)
+			}
 		}
 		return &transport.Reply{Header: h, Sent: local, Read: local.Add(took)}
 	}
+	const ours, older, unsure = provider.Same, provider.Different, provider.Unsure
 	for name, test := range map[string]struct {
 		created string
 		reply   *transport.Reply
-		older   bool
+		want    provider.Match
 	}{
-		"new":                        {"2026-03-02T08:15:30.104233Z", reply(date, time.Second), false},
-		"within the slack":           {"2026-03-02T08:14:31Z", reply(date, time.Second), false},
-		"beyond the slack":           {"2026-03-02T08:14:29Z", reply(date, time.Second), true},
-		"a slow reply":               {"2026-03-02T08:13:31Z", reply(date, 90*time.Second), false},
-		"years ago":                  {"2017-06-13T12:22:38.748373Z", reply(date, time.Second), true},
-		"in the future":              {"2026-03-02T09:00:00Z", reply(date, time.Second), false},
-		"no date, by our clock old":  {"2026-03-02T08:15:30Z", reply("", time.Second), true},
-		"no date, by our clock new":  {"2026-03-02T19:59:30Z", reply("", time.Second), false},
-		"a date that cannot be read": {"2026-03-02T19:59:30Z", reply("yesterday", time.Second), false},
-		"no time of creation":        {"", reply(date, time.Second), false},
-		"unreadable creation":        {"long ago", reply(date, time.Second), false},
+		"new":                        {"2026-03-02T08:15:30.104233Z", reply(date, "", time.Second), ours},
+		"within the slack":           {"2026-03-02T08:14:31Z", reply(date, "0", time.Second), ours},
+		"beyond the slack":           {"2026-03-02T08:14:29Z", reply(date, "", time.Second), older},
+		"a slow reply":               {"2026-03-02T08:13:31Z", reply(date, "", 90*time.Second), ours},
+		"years ago":                  {"2017-06-13T12:22:38.748373Z", reply(date, "", time.Second), older},
+		"in the future":              {"2026-03-02T09:00:00Z", reply(date, "", time.Second), ours},
+		"no date, by our clock old":  {"2026-03-02T08:15:30Z", reply("", "", time.Second), older},
+		"no date, by our clock new":  {"2026-03-02T19:59:30Z", reply("", "", time.Second), ours},
+		"a date that cannot be read": {"2026-03-02T19:59:30Z", reply("yesterday", "", time.Second), ours},
+		"no time of creation":        {"", reply(date, "", time.Second), ours},
+		"unreadable creation":        {"long ago", reply(date, "", time.Second), ours},
+		// The clocks disagree: one of them is wrong.
+		"old by the date alone":      {"2026-03-02T19:59:59Z", reply("Mon, 02 Mar 2026 20:10:00 GMT", "", time.Second), unsure},
+		"a date of decades ahead":    {"2026-03-02T19:59:59Z", reply("Fri, 02 Mar 2096 20:00:00 GMT", "", time.Second), unsure},
+		"out of a cache, a year old": {"2025-03-02T20:00:00Z", reply("Sun, 02 Mar 2025 20:00:00 GMT", "31536000", time.Second), unsure},
+		"out of a cache, new":        {"2026-03-02T19:59:59Z", reply(date, "7", time.Second), ours},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var u User
 			require.NoError(t, json.Unmarshal([]byte(`{"id":1,"created_at":"`+test.created+`"}`), &u))
-			assert.Equal(t, test.older, u.older(test.reply))
+			assert.Equal(t, test.want, u.age(test.reply))
 		})
 	}
 }

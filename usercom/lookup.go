@@ -13,6 +13,7 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -95,10 +96,7 @@ func byUserID(userID string) *provider.Call {
 // hasUserID refuses a reply that shows another user_id.
 func hasUserID(userID string) func(*reply, *transport.Result) error {
 	return func(r *reply, _ *transport.Result) error {
-		if r.UserID != nil && *r.UserID != "" && string(*r.UserID) != userID {
-			return provider.ErrOtherUser
-		}
-		return nil
+		return provider.Contradicts(strings.TrimSpace(userID), strings.TrimSpace(string(provider.Value(r.UserID))), sameUserID)
 	}
 }
 
@@ -112,16 +110,23 @@ func (s *UsersService) FindByEmail(ctx context.Context, email string) ([]*GetUse
 	if _, err := check.Done(provider.OpLookup); err != nil {
 		return nil, err
 	}
-	found, _, err := s.core.findByEmail(ctx, email)
+	found, _, err := s.core.findByEmail(ctx, email, func(u *User) error {
+		return provider.Contradicts(strings.TrimSpace(email), strings.TrimSpace(provider.Value(u.Email)), provider.CompareText)
+	})
 	return found, err
 }
 
-// findByEmail is FindByEmail with an address that has been checked. It also returns
-// the reply that the users stood in.
-func (c *core) findByEmail(ctx context.Context, email string) (found []*GetUserResponse, in *transport.Reply, err error) {
+// findByEmail is FindByEmail with an address that has been checked. It fails where accept
+// does for a user, and also returns the reply that the users stood in.
+func (c *core) findByEmail(ctx context.Context, email string, accept func(*User) error) (found []*GetUserResponse, in *transport.Reply, err error) {
 	call := searchCall("/users/search/", "/users/search/?email="+url.QueryEscape(email)+"&many=true", email)
-	resp, err := provider.Read(ctx, c.Vendor, call, &usersReply{version: c.version}, func(_ *usersReply, res *transport.Result) error {
+	resp, err := provider.Read(ctx, c.Vendor, call, &usersReply{version: c.version}, func(r *usersReply, res *transport.Result) error {
 		in = res.Reply
+		for i := range r.users {
+			if err := accept(&r.users[i]); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 	if e, ok := err.(*userapi.Error); ok && e.Kind == userapi.KindNotFound {
@@ -165,19 +170,22 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 		case !errors.Is(bad, provider.ErrNoID):
 			return nil, bad
 		}
-		var page map[string]json.RawMessage
-		if err := json.Unmarshal(data, &page); err != nil || !bytes.HasPrefix(page["results"], []byte("[")) {
+		var page struct {
+			Results json.RawMessage `json:"results"`
+			Next    json.RawMessage `json:"next"`
+			Count   int             `json:"count"`
+		}
+		if err := wire.Decode(data, &page, wire.Path{Names: []string{"results", "next", "count"}}); err != nil || !bytes.HasPrefix(page.Results, []byte("[")) {
 			return nil, provider.ErrNoID
 		}
-		if provider.HasContent(page["next"]) {
+		if provider.HasContent(page.Next) {
 			return nil, errPart
 		}
-		list = page["results"]
-		_ = json.Unmarshal(page["count"], &count) // of any type: it may be missing
+		list, count = page.Results, page.Count
 	}
 	var elements []json.RawMessage
-	if err := json.Unmarshal(list, &elements); err != nil {
-		return nil, err
+	if json.Unmarshal(list, &elements) != nil { // its error quotes the reply
+		return nil, errPart
 	}
 	if count > len(elements) {
 		return nil, errPart

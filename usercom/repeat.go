@@ -1,6 +1,7 @@
 package usercom
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +20,8 @@ type UpdateOrCreateResponse struct {
 	Created bool  `json:"created"`
 	ID      int64 `json:"id"`
 
-	meta provider.Meta
+	meta  provider.Meta
+	shown userapi.User // what the reply shows of the user, beside its id
 }
 
 // StatusCode returns the reply's HTTP status; 0 for a value that no call returned.
@@ -43,12 +45,16 @@ var (
 // read all the same.
 func (r *UpdateOrCreateResponse) decode(data []byte) error {
 	var in struct {
-		ID      int64           `json:"id"`
-		Created json.RawMessage `json:"created"`
-		Errors  json.RawMessage `json:"errors"`
-		Error   json.RawMessage `json:"error"`
+		ID       int64           `json:"id"`
+		Created  json.RawMessage `json:"created"`
+		Email    string          `json:"email"`
+		UserID   string          `json:"user_id"`
+		CustomID string          `json:"custom_id"`
+		Errors   json.RawMessage `json:"errors"`
+		Error    json.RawMessage `json:"error"`
 	}
-	err := wire.Decode(data, &in, wire.Path{Names: []string{"id", "created"}})
+	err := wire.Decode(data, &in, wire.Path{Names: []string{"id", "created", "email", "user_id", "custom_id"}})
+	r.shown = userapi.User{Email: in.Email, ExternalID: cmp.Or(in.CustomID, in.UserID)}
 	r.ID, r.Created = max(in.ID, 0), string(in.Created) == "true"
 	if err != nil {
 		text, _ := wire.ScanID(data, "id")
@@ -73,7 +79,7 @@ func (s *UsersService) UpdateOrCreate(ctx context.Context, req CreateUserRequest
 	s.core.requireUserID(&check, req.UserID)
 	req.check(&check, "GivenName")
 	call := s.core.createCall(updatePath, req.encode(s.core.version, &check)).Checked(&check)
-	resp, err := s.core.updateOrCreate(ctx, call, nil)
+	resp, err := s.core.updateOrCreate(ctx, call, func(r *updateReply, _ *transport.Result) error { return r.contradicts(&req) })
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +121,19 @@ func (r *updateReply) Neutral() *userapi.User {
 	return r.meta.NewUser(Name, strconv.FormatInt(r.ID, 10), &r.UpdateOrCreateResponse)
 }
 
+// contradicts refuses a reply that shows another user than was sent. Of that one's id the
+// call knows nothing.
+func (r *updateReply) contradicts(req *CreateUserRequest) error {
+	return r.other(contradicts(req, &r.shown))
+}
+
+func (r *updateReply) other(err error) error {
+	if err != nil {
+		r.call.UserID = ""
+	}
+	return err
+}
+
 // updateOrCreate sends a call to updatePath. accept is as for provider.Create.
 func (c *core) updateOrCreate(ctx context.Context, call *provider.Call, accept func(*updateReply, *transport.Result) error) (*updateReply, error) {
 	return provider.Create(ctx, c.Vendor, call, &updateReply{call: call}, accept)
@@ -138,11 +157,14 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 	var user *userapi.User
 	m.call.Route, m.call.Path = updatePath, updatePath
 	_, err = c.core.updateOrCreate(ctx, m.call, func(r *updateReply, res *transport.Result) error {
+		if err := r.contradicts(m.native); err != nil {
+			return err
+		}
 		user = r.Neutral()
 		shown, err := c.core.get(ctx, r.ID)
 		if err == nil {
 			user = shown.Neutral()
-			if err := contradicts(m.native, user); err != nil {
+			if err := r.other(contradicts(m.native, user)); err != nil {
 				return err
 			}
 		}

@@ -150,6 +150,13 @@ func (u *User) decode(data []byte, v Version) error {
 	}
 	rest, err := wire.DecodeRest(data, &in, path)
 	*u = User(in.members)
+	if v == V2 && provider.Value(in.CustomID) != "" && u.UserID != nil {
+		if rest == nil {
+			rest = map[string]json.RawMessage{}
+		}
+		rest["user_id"], _ = json.Marshal(*u.UserID) // an attribute of that name
+		u.UserID = nil
+	}
 	u.Extra = rest
 	u.Key = cmp.Or(u.Key, in.UserKey)
 	if provider.Value(u.UserID) == "" {
@@ -194,13 +201,32 @@ var errOlder = errors.New("usercom: the reply holds a user that was there before
 // clocks of User.com's edge and of its application are two.
 const ageSlack = time.Minute
 
-func (u *User) older(r *transport.Reply) bool {
-	sent := r.Sent
-	if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {
-		sent = date.Add(-r.Read.Sub(r.Sent))
-	}
+// age compares the user's age with the start of the reply's request: Same for one that the
+// request may have made, Different for one that was there before. It goes by the reply's
+// Date, or by our clock where there is none. It is Unsure of a user that is old by the Date
+// alone, and of an old one in a reply out of a cache.
+func (u *User) age(r *transport.Reply) provider.Match {
 	at, dated := u.created()
-	return dated && at.Before(sent.Add(-ageSlack))
+	if !dated {
+		return provider.Same
+	}
+	old := at.Before(r.Sent.Add(-ageSlack))
+	date, err := http.ParseTime(r.Header.Get("Date"))
+	switch age := r.Header.Get("Age"); {
+	case err != nil: // old by our clock alone
+	case age != "" && age != "0":
+		if old {
+			return provider.Unsure
+		}
+	case !at.Before(date.Add(-r.Read.Sub(r.Sent) - ageSlack)):
+		return provider.Same
+	case !old:
+		return provider.Unsure
+	}
+	if old {
+		return provider.Different
+	}
+	return provider.Same
 }
 
 // created returns when the user was created. dated is false where the reply does not

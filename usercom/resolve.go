@@ -68,7 +68,7 @@ func (c *Client) lookByEmail(ctx context.Context, req *userapi.CreateUserRequest
 	var found []*provider.Candidate
 	seen := map[int64]bool{}
 	for _, form := range slices.Compact([]string{email, email[:at] + strings.ToLower(email[at:]), strings.ToLower(email)}) {
-		users, in, err := c.core.findByEmail(ctx, form)
+		users, in, err := c.core.findByEmail(ctx, form, func(*User) error { return nil })
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +106,7 @@ func likeUserID(sent, shown string) provider.Match {
 	switch {
 	case sent == shown:
 		return provider.Same
-	case shown == "", strings.TrimSpace(sent) == strings.TrimSpace(shown):
+	case shown == "", sameUserID(strings.TrimSpace(sent), strings.TrimSpace(shown)) != provider.Different:
 		return provider.Unsure
 	default:
 		return provider.Different

@@ -165,11 +165,16 @@ func (c *core) createCall(path string, object []byte) *provider.Call {
 func (c *core) accept(req *CreateUserRequest) func(*reply, *transport.Result) error {
 	return func(r *reply, res *transport.Result) error {
 		user := r.Neutral()
-		err := contradicts(req, user)
-		if err == nil && provider.Given(req.UserID) && r.older(res.Reply) {
-			err = c.taken(res, user, errOlder)
+		if err := contradicts(req, user); err != nil || !provider.Given(req.UserID) {
+			return err
 		}
-		return err
+		switch r.age(res.Reply) {
+		case provider.Different:
+			return c.taken(res, user, errOlder)
+		case provider.Unsure: // a look-up can tell
+			return provider.ErrOtherUser
+		}
+		return nil
 	}
 }
 

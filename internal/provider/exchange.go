@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -100,7 +101,7 @@ func Create[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept 
 	if err != nil {
 		return none, err
 	}
-	bad := receive(call, res, into)
+	bad := v.receive(call, res, into)
 	other := false
 	// A broken reply is looked at too: what it shows of a user may be somebody else's.
 	if accept != nil && (bad == nil || into.Neutral() != nil) {
@@ -133,7 +134,7 @@ func Read[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept fu
 	if err != nil {
 		return none, err
 	}
-	bad := receive(call, res, into)
+	bad := v.receive(call, res, into)
 	if bad == nil && accept != nil {
 		bad = accept(into, res)
 	}
@@ -151,12 +152,12 @@ func Do(ctx context.Context, v *Vendor, call *Call) error {
 }
 
 // receive decodes the reply of a success. A cut-off body wins over what was decoded.
-func receive(call *Call, res *transport.Result, into Reply) error {
+func (v *Vendor) receive(call *Call, res *transport.Result, into Reply) error {
 	var warnings []string
 	if call.Finish != nil {
 		warnings = call.Finish(res)
 	}
-	bad := into.Receive(res.Reply, newMeta(res, warnings))
+	bad := into.Receive(res.Reply, newMeta(res, v.requestID(call, res), warnings))
 	if cut := res.Reply.ReadErr; cut != nil && !errors.Is(bad, cut) {
 		return cut
 	}
@@ -229,6 +230,17 @@ func (c *Call) complete(e *userapi.Error) *userapi.Error {
 		e = AsLookupError(e)
 	}
 	return e
+}
+
+// requestID returns the id of a success's call, masked unless it is shaped like an id and
+// is not a part of what was sent: a mask costs more than a create has to.
+func (v *Vendor) requestID(call *Call, res *transport.Result) string {
+	id := res.RequestID
+	shaped := len(id) <= 40 && strings.Trim(id, "0123456789abcdefABCDEFGHIJKLMNOPQRSTUVWXYZ-") == ""
+	if shaped && !bytes.Contains(call.Body, []byte(id)) && !strings.Contains(res.Reply.Request.Header.Get(v.CredentialHeader), id) {
+		return id
+	}
+	return v.mask(call, res).Code(id)
 }
 
 // mask hides what a call sent, credentials included.

@@ -18,8 +18,8 @@ type meta struct {
 	warnings  []string
 }
 
-func newMeta(res *transport.Result, warnings []string) Meta {
-	return Meta{&meta{res.Reply.Status, Mask{}.Code(res.RequestID), res.Reply.Body, warnings}}
+func newMeta(res *transport.Result, requestID string, warnings []string) Meta {
+	return Meta{&meta{res.Reply.Status, requestID, res.Reply.Body, warnings}}
 }
 
 // get returns what the reply says; the zero value for a reply that no call returned.

@@ -4,6 +4,8 @@ package wire
 
 import (
 	stdjson "encoding/json"
+	"errors"
+	"io"
 	"iter"
 	"maps"
 	"reflect"
@@ -67,11 +69,24 @@ func decode(data []byte, v any, path Path) (odd map[string]bool, err error) {
 	into.SetZero()
 	d := newDecoder(data)
 	d.path, d.odd = path, map[string]bool{}
-	if _, err := d.value(into, ""); err != nil {
-		return d.odd, err
+	_, err = d.value(into, "")
+	if err == nil {
+		err = d.end()
 	}
-	return d.odd, d.end()
+	switch {
+	case err == nil:
+		return d.odd, nil
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return d.odd, errCutOff
+	}
+	return d.odd, errNotJSON
 }
+
+// The errors of Decode. Those of the package beneath quote the text.
+var (
+	errCutOff  = errors.New("the reply is cut off")
+	errNotJSON = errors.New("the reply is not JSON")
+)
 
 // FieldNames returns the names in JSON of the fields of the struct that v points to.
 func FieldNames(v any) iter.Seq[string] { return maps.Keys(fieldsOf(reflect.TypeOf(v).Elem())) }

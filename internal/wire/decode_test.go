@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"slices"
 	"testing"
@@ -52,7 +53,7 @@ func TestDecode(t *testing.T) {
 		`{"user":{"id":5.0,"login":true,"flag":"yes","count":1.5}}`:                                       {ID: 5, Login: new("true")},
 		`{"user":{"id":5,"login":["a"],"flag":{},"count":[],"one":7,"names":[],"raw":{"a":1}}}`:           {ID: 5, Raw: json.RawMessage(`{"a":1}`)},
 		`{"user":{"id":null,"login":null,"flag":null,"list":null,"one":null,"names":null,"x":"y","y":3}}`: {},
-		`{"user":{"id":12345678901234567890,"count":"1e2"}}`:                                              {Count: new(int64(100))},
+		`{"user":{"id":12345678901234567890,"count":"007"}}`:                                              {},
 		`{"user":{"id":5,"list":["a",{},7,null,["b"]],"inners":[{"name":3},"x",{"score":"2"}]}}`:          {ID: 5, List: []string{"a", "7"}, Inners: []inner{{Name: "3"}, {Score: 2}}},
 		`{"user":{"id":"5","list":"a","inners":{},"names":{"a":1,"b":{}}}}`:                               {ID: 5, Names: map[string]string{"a": "1"}},
 		`{"user":[]}`: {}, `{"user":null}`: {}, `[]`: {}, `null`: {}, `7`: {},
@@ -87,14 +88,19 @@ func TestDecodeBroken(t *testing.T) {
 	for in, want := range map[string]user{
 		`{"user":{"id":5,"login":"ann","co`:       {ID: 5, Login: new("ann")},
 		`{"user":{"id":5,"id":7,"login":"ann","c`: {Login: new("ann")},
+		`{"user":{"id":5,"login":"a","count":12`:  {ID: 5, Login: new("a")}, // perhaps cut in two
 		`{"user":{"id":5}`:                        {ID: 5},
 		`{"user":{"id":5}} x`:                     {ID: 5},
 		`{"user":{"id":5}}{}`:                     {ID: 5},
+		`{"Pa55word":x`:                           {},
 		`<html>`:                                  {},
 		``:                                        {},
 	} {
 		var got reply
-		require.Error(t, wire.Decode([]byte(in), &got, path), in)
+		err := wire.Decode([]byte(in), &got, path)
+		require.Error(t, err, in)
+		assert.Contains(t, []string{"the reply is cut off", "the reply is not JSON"}, err.Error(), "no byte of the reply is quoted")
+		require.NoError(t, errors.Unwrap(err))
 		assert.Equal(t, want, got.User, in)
 	}
 }
@@ -165,6 +171,16 @@ func TestDecodeRest(t *testing.T) {
 	_ = append(rest["plan"], "is overwritten"...)
 	assert.Equal(t, map[string]json.RawMessage{"plan": raw(`"gold"`), "seats": raw(`3`)}, rest, "each value is the caller's own")
 	assert.ElementsMatch(t, []string{"id", "email", "flag"}, slices.Collect(wire.FieldNames(&row{})))
+}
+
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`{"code":5,"x":{"code":6}}`: "5", `{"c\u006fde":"a" }`: `"a"`, `{"code":5,"more":`: "5",
+		`{"code":5,"code":5}`: "", `{"CODE":5}`: "", `{"code":5`: "", `["code"]`: "", ``: "",
+	} {
+		assert.Equal(t, want, string(wire.Once([]byte(in), "code")["code"]), in)
+	}
 }
 
 // FuzzDecode: nothing makes a decode panic, valid JSON never fails it, and the reading of

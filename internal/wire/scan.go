@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -58,6 +59,25 @@ func (d *decoder) scan(path []string, read func() bool) (once bool) {
 	return once
 }
 
+// Once returns those members of an object, by name and as they are written, that stand once
+// in what can be read. Names are told apart exactly.
+func Once(data []byte, names ...string) map[string]stdjson.RawMessage {
+	count := map[string]int{}
+	found := members(data, func(name string) bool {
+		if !slices.Contains(names, name) {
+			return false
+		}
+		count[name]++
+		return true
+	})
+	for name, n := range count {
+		if n > 1 {
+			delete(found, name)
+		}
+	}
+	return found
+}
+
 // members returns those members of an object that are wanted, each as it is written; nil
 // for none. Of a name that stands twice it is the last. What it returns shares two copies
 // of the text, one for the names and one for the values.
@@ -85,13 +105,13 @@ func members(data []byte, wanted func(name string) bool) map[string]stdjson.RawM
 		if err != nil {
 			break
 		}
-		if !wanted(name) {
+		end = d.InputOffset()
+		if !wanted(name) || end == d.size { // a number at the end may be cut in two
 			continue
 		}
 		if found == nil {
 			found, values = map[string]stdjson.RawMessage{}, bytes.Clone(data)
 		}
-		end = d.InputOffset()
 		found[name] = values[int(end)-len(raw) : end : end]
 	}
 	return found

@@ -17,6 +17,7 @@ import (
 // A decoder reads a text token by token, whatever the types of its values.
 type decoder struct {
 	*jsontext.Decoder
+	size  int64 // of the text
 	path  Path
 	depth int
 	// odd has the reply's own members that are of another type than their fields.
@@ -25,7 +26,7 @@ type decoder struct {
 
 func newDecoder(data []byte) decoder {
 	from := bytes.NewBuffer(data) // is read where it is: of another Reader the text would be copied
-	return decoder{Decoder: jsontext.NewDecoder(from, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))}
+	return decoder{size: int64(len(data)), Decoder: jsontext.NewDecoder(from, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))}
 }
 
 // errMore: the text goes on behind its value.
@@ -107,9 +108,13 @@ func (d *decoder) value(into reflect.Value, within string) (took bool, err error
 
 // raw reads the next value as it is written.
 func (d *decoder) raw(take func([]byte) error) error {
+	isNumber := d.PeekKind() == '0'
 	raw, err := d.ReadValue()
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case isNumber && d.InputOffset() == d.size:
+		return io.ErrUnexpectedEOF // it may be cut in two
 	}
 	return take(raw)
 }
@@ -209,18 +214,14 @@ func setScalar(into reflect.Value, raw []byte) bool {
 	return false
 }
 
-// Int reads a whole number as vendors write one, 5.0 too; 0 and false for anything else.
+// Int reads a whole number in plain decimal, 5.0 too; 0 and false for anything else.
 func Int(text string) (int64, bool) {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err == nil {
-		return n, true
-	}
-	const exact = 1 << 53
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) >= exact {
+	whole, fraction, _ := strings.Cut(text, ".")
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || strconv.FormatInt(n, 10) != whole || strings.Trim(fraction, "0") != "" {
 		return 0, false
 	}
-	return int64(f), true
+	return n, true
 }
 
 var fieldCache sync.Map // of reflect.Type to map[string][]int

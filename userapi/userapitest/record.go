@@ -182,7 +182,7 @@ func recordInvalid(t *testing.T, h *Harness) {
 			t.Errorf("ResolveUser found %v on record for a request that is invalid", u)
 			continue
 		}
-		want(t, e, userapi.KindInvalid, userapi.OutcomeUnknown)
+		want(t, e, userapi.KindInvalid, userapi.OutcomeNotSent)
 		namesNobody(t, e)
 	}
 }
