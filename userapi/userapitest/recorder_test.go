@@ -33,7 +33,7 @@ func init() {
 		"does not say that nothing is on record",
 		"takes an end of the context for absence",
 		"has a record of what was never sent",
-		"claims that an invalid request was not sent",
+		"does not say that an invalid request was not sent",
 		"has no proof of whom it has on record",
 		"keeps no record of Unmapped",
 	} {
@@ -88,10 +88,10 @@ func (r *recorder) ResolveUser(ctx context.Context, req userapi.CreateUserReques
 	unmapped, e := r.check("resolve user", &req)
 	switch {
 	case e == nil, r.defect == "has a record of what was never sent":
-	case r.defect == "claims that an invalid request was not sent":
-		return nil, fail(userapi.KindInvalid, userapi.OutcomeNotSent)
-	default:
+	case r.defect == "does not say that an invalid request was not sent":
 		return nil, fail(userapi.KindInvalid, userapi.OutcomeUnknown)
+	default:
+		return nil, fail(userapi.KindInvalid, userapi.OutcomeNotSent)
 	}
 	if req.IdempotencyKey == "" {
 		if r.defect == "takes what it never records for absent" {
