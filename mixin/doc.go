@@ -25,20 +25,14 @@
 // key before the user is created: a user costs 0.5 USD and is lost with its key.
 //
 // [KeyDir] makes the keys and stores each in a file, named by a hash of the request's
-// IdempotencyKey. What a file says is on disk before the next step is taken:
-//
-//	prepared     the key is stored and was not sent: the next create uses it
-//	sent         a create was sent, or was about to be; no other is
-//	complete     the user exists, and the file is its keystore
-//	tip_set      its TIP key is set             (by Setup)
-//	verified     Mixin has confirmed that key   (by Setup)
-//	registered   it is registered with Safe     (by Setup)
+// IdempotencyKey, with a [KeyFileState] that is on disk before the next step is taken. While
+// it is prepared the next create uses the key; once a create was sent no other is.
 //
 // A create that was refused or not sent puts the file back to prepared. After an unknown
-// outcome it stays sent: further creates are Conflicts that were not sent and name the file,
-// until a person has looked at the bill and calls SessionKeyDir.Discard, or
-// SessionKeyDir.UserCreated with ids that are known from elsewhere. Errors about a file have
-// a [*KeyFileError] in their chain and the path in Error.Message.
+// outcome further creates are Conflicts that were not sent and name the file, until a person
+// has looked at the bill and calls SessionKeyDir.Discard, or SessionKeyDir.UserCreated with
+// ids that are known from elsewhere. Errors about a file have a [*KeyFileError] in their
+// chain and the path in Error.Message.
 //
 // A store of your own implements [SessionKeys] or, to keep the users too, [SessionKeyStore].
 //
@@ -71,21 +65,11 @@
 //
 // # PINs
 //
-// A [PIN] is a TIP key, or six digits as in 2018. It is sent encrypted, with a key that the
-// private key of the session opens; a signer that keeps its key cannot encrypt one. Each
-// encrypted PIN has the time and an iterator that must grow within a session. So a client
-// sends its calls with a PIN one after the other, and never sends an encrypted PIN twice,
-// not even after 429 or 401. Only an attempt of which nothing was written is followed by
-// another, with the PIN encrypted again. A refusal corrects the clock of the next call: a
-// call of Users.Me, which is repeated, is a good first one. [IsPINError] finds refusals.
-//
-// # Billing
-//
-// Client.Billing reads the application's credit and its cost. With Config.RequireCredit a
-// create is refused, before a key is made, if the credit does not cover that cost and one
-// more user. The price is Config.UserPrice or, without it, that of GET /apps/property, which
-// is the price of another application and is shown to official applications alone (Mixin's
-// Node SDK).
+// A [PIN] is a TIP key, or six digits as in 2018. It is sent encrypted, which takes the
+// session's private key itself: a signer that keeps its key cannot. An encrypted PIN has the
+// time and an iterator that must grow within a session. So a client sends its calls with a PIN
+// one after the other, and never sends an encrypted PIN twice. A refusal corrects the clock of
+// the next call: a call of Users.Me, which is repeated, is a good first one.
 //
 // # Mapping
 //
@@ -110,9 +94,8 @@
 // find the user of a lost reply. The client is not a Repeater, and not a Deleter: Mixin has
 // no call that deletes a user.
 //
-// A person can compare the cost of users in Client.Billing before and after, if nothing else
-// created users meanwhile; free users do not show there. A user whose ids are lost cannot be
-// reached, even with its session key. Source: Mixin's Kotlin client, for the bill.
+// A person can compare the cost of users in Client.Billing before and after; free users do not
+// show there. A user whose ids are lost cannot be reached, even with its session key.
 //
 // # Errors
 //

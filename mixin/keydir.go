@@ -168,10 +168,7 @@ func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 		}
 		err = mark.End(aside)
 	}
-	if err != nil {
-		return d.fileError(name, "", err)
-	}
-	return nil
+	return d.fileError(name, "", err)
 }
 
 // SessionKey returns the key for a request that is about to be sent, as SessionKeys
@@ -193,15 +190,15 @@ func (d *SessionKeyDir) SessionKey(ctx context.Context, req userapi.CreateUserRe
 		return nil, provider.NotPrepared(ctx, Name, provider.OpCreate, err)
 	}
 	defer unlock()
-	err = durable.MakeDir(d.path)
-	if err == nil {
+	var r *keyRecord
+	var mark *durable.Mark
+	if err = durable.MakeDir(d.path); err == nil {
 		durable.RemoveTemps(d.file(name))
 		err = d.prepare(name)
 	}
-	if err != nil {
-		return nil, d.refusal(name, err)
+	if err == nil {
+		r, mark, err = d.claim(name)
 	}
-	r, mark, err := d.claim(name)
 	if err != nil {
 		return nil, d.refusal(name, err)
 	}
@@ -299,10 +296,7 @@ func (d *SessionKeyDir) UserCreated(_ context.Context, req userapi.CreateUserReq
 			err = errors.Join(errNoSession, err)
 		}
 	}
-	if err != nil {
-		return d.fileError(name, state, err)
-	}
-	return nil
+	return d.fileError(name, state, err)
 }
 
 // isCanonical reports whether an id is a UUID as Mixin writes it.
@@ -333,11 +327,10 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 	why := errSent
 	switch failure.Outcome {
 	case userapi.OutcomeNotSent, userapi.OutcomeRejected:
-		if err := own.mark.End(""); err != nil {
-			return d.fileError(name, KeyFileSent, err)
+		if err = own.mark.End(""); err == nil {
+			d.at("unmarked")
 		}
-		d.at("unmarked")
-		return nil
+		return d.fileError(name, KeyFileSent, err)
 	case userapi.OutcomeCreated:
 		why = errCreated
 		r.UserID = cmp.Or(failure.UserID, r.UserID)
@@ -347,10 +340,10 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 	default:
 	}
 	r.RequestID = failure.RequestID
-	if err := d.keep(name, r); err != nil {
-		return d.fileError(name, KeyFileSent, errors.Join(why, err))
+	if err = d.keep(name, r); err != nil {
+		r.State = KeyFileSent
 	}
-	return d.fileError(name, r.State, why)
+	return d.fileError(name, r.State, errors.Join(why, err))
 }
 
 // ResolveUser reads from the key file of a request what became of its create, as
@@ -382,8 +375,11 @@ func (d *SessionKeyDir) ResolveUser(_ context.Context, req userapi.CreateUserReq
 	return nil, e
 }
 
-// fileError is the error of a key file.
-func (d *SessionKeyDir) fileError(name string, state KeyFileState, err error) *KeyFileError {
+// fileError is the error of a key file, nil for nil.
+func (d *SessionKeyDir) fileError(name string, state KeyFileState, err error) error {
+	if err == nil {
+		return nil
+	}
 	e := &KeyFileError{Path: d.file(name), State: state, Err: err}
 	var unfit *durable.UnfitError
 	if errors.As(err, &unfit) {
@@ -417,17 +413,14 @@ func (d *SessionKeyDir) refusal(name string, err error) *userapi.Error {
 
 // conflict is the error of a file that is no longer "prepared".
 func (d *SessionKeyDir) conflict(name string, r *keyRecord, cause error) *userapi.Error {
-	path := d.file(name)
-	message := "a create with this key was already sent, or was about to be; what is known stands in " + path
-	why := errSent
+	message, why := "a create with this key was already sent, or was about to be; what is known stands in ", errSent
 	switch {
 	case r.State == "":
-		message = "the key's file cannot be read as one: " + path
-		why = nil
+		message, why = "the key's file cannot be read as one: ", nil
 	case r.State.atLeast(KeyFileComplete):
-		message = "the user of this key exists; its keystore is " + path
-		why = errCreated
+		message, why = "the user of this key exists; its keystore is ", errCreated
 	}
+	message += d.file(name)
 	return &userapi.Error{
 		Provider: Name, Op: provider.OpCreate, Kind: userapi.KindConflict, Outcome: userapi.OutcomeNotSent,
 		Message: message, UserID: r.UserID, RequestID: r.RequestID,

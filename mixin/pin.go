@@ -232,11 +232,6 @@ func IsPINError(err error) (PINFault, bool) {
 	if !errors.As(err, &vendor) {
 		return 0, false
 	}
-	switch vendor.Code {
-	case codePINForm:
-		return PINForm, true
-	case codePINRefused:
-		return PINRefused, true
-	}
-	return 0, false
+	fault := map[int]PINFault{codePINForm: PINForm, codePINRefused: PINRefused}[vendor.Code]
+	return fault, fault != 0
 }

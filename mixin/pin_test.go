@@ -134,11 +134,11 @@ func TestTIP(t *testing.T) {
 	t.Parallel()
 	v := readPINVectors(t)
 	key := v.spendKey(t)
-	assert.Equal(t, v.TIP.Register.PublicKey, publicHex(key))
+	assert.Equal(t, v.TIP.Register.PublicKey, hex.EncodeToString(key[ed25519.SeedSize:]))
 	require.True(t, hex.EncodeToString(tipVerification(key, v.TIP.Verify.Timestamp)) == v.TIP.Verify.Signature)
 	require.True(t, ed25519.Verify(key.Public().(ed25519.PublicKey), []byte(v.TIP.Verify.Message), tipVerification(key, v.TIP.Verify.Timestamp)))
 	require.True(t, base64.RawURLEncoding.EncodeToString(spendSignature(key, v.TIP.UserID)) == v.TIP.Register.Signature)
-	require.True(t, hex.EncodeToString(tipRegistration(key, v.TIP.UserID, publicHex(key))) == v.TIP.Register.TIPSignature)
+	require.True(t, hex.EncodeToString(tipRegistration(key, v.TIP.UserID, hex.EncodeToString(key[ed25519.SeedSize:]))) == v.TIP.Register.TIPSignature)
 	require.True(t, hex.EncodeToString(tipSecret(key)) == v.TIP.Register.PublicKey+"0000000000000001")
 }
 

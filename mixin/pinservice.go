@@ -2,8 +2,11 @@ package mixin
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -88,6 +91,23 @@ func (s *PINService) Verify(ctx context.Context, pin PIN) (*GetUserResponse, err
 			"timestamp": timestamp,
 		}
 	})
+}
+
+// tipCounter is that of a user's first TIP key, which is also its last.
+const tipCounter = 1
+
+// tipSecret is what sets a TIP key: its public half and a counter. Source: Mixin's docs,
+// "Migrate to TIP".
+func tipSecret(key ed25519.PrivateKey) []byte {
+	secret := make([]byte, 0, ed25519.PublicKeySize+8)
+	secret = append(secret, key[ed25519.SeedSize:]...)
+	return binary.BigEndian.AppendUint64(secret, tipCounter)
+}
+
+// tipVerification is what proves a TIP key at a time in Unix nanoseconds. Source:
+// Mixin's docs, "Migrate to TIP".
+func tipVerification(key ed25519.PrivateKey, timestamp int64) []byte {
+	return ed25519.Sign(key, fmt.Appendf(nil, "TIP:VERIFY:%032d", timestamp))
 }
 
 // pinCall is a call that carries an encrypted PIN.

@@ -3,7 +3,10 @@ package mixin
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/sha3"
 	"encoding/base64"
+	"encoding/hex"
 
 	"github.com/enlist-go/enlist/internal/provider"
 )
@@ -36,7 +39,7 @@ func (s *SafeService) Register(ctx context.Context, spend ed25519.PrivateKey, ti
 		tip.check(&check, "pin_base64")
 	}
 	return s.core.sendPIN(ctx, pinCall{op: opRegister, path: "/safe/users"}, &check, func(c *PINCipher) any {
-		userID, public := s.core.auth.userID, publicHex(spend)
+		userID, public := s.core.auth.userID, hex.EncodeToString(spend[ed25519.SeedSize:])
 		return struct {
 			PublicKey string `json:"public_key"`
 			Signature string `json:"signature"`
@@ -47,4 +50,19 @@ func (s *SafeService) Register(ctx context.Context, spend ed25519.PrivateKey, ti
 			base64.RawURLEncoding.EncodeToString(c.encrypt(tipRegistration(tip.tipKey(), userID, public))),
 		}
 	})
+}
+
+// spendSignature proves the key that is registered with Safe. What is signed is the
+// SHA3-256 of the user's id, as Mixin's bot-api-go-client v3 has it; Mixin's docs,
+// "Registration", say otherwise.
+func spendSignature(spend ed25519.PrivateKey, userID string) []byte {
+	digest := sha3.Sum256([]byte(userID))
+	return ed25519.Sign(spend, digest[:])
+}
+
+// tipRegistration proves the TIP key for a registration with Safe. Source: Mixin's
+// bot-api-go-client v3.
+func tipRegistration(key ed25519.PrivateKey, userID, publicKey string) []byte {
+	digest := sha256.Sum256([]byte("SEQUENCER:REGISTER:" + userID + publicKey))
+	return ed25519.Sign(key, digest[:])
 }

@@ -217,10 +217,7 @@ func (d *SessionKeyDir) store(name string, r *keyRecord) error {
 	default:
 		err = d.write(name, r, "setup "+string(r.State)+" "+string(r.Intent), durable.Replace)
 	}
-	if err != nil {
-		return &KeyFileError{Path: d.file(name), State: r.State, Err: err}
-	}
-	return nil
+	return d.fileError(name, r.State, err)
 }
 
 // finish takes the user from the state that its file has to the last one.
