@@ -155,12 +155,8 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped,
 		}
 		u.PreferredLanguages = []string{locale(&check, req.Language)}
 	}
-	if len(req.Attributes) > 0 {
-		before := len(check.Faults())
-		check.Attributes(req.Attributes)
-		if len(check.Faults()) == before { // else encode would tell of them once more
-			u.Data = req.Attributes
-		}
+	if len(req.Attributes) > 0 && check.Attributes(req.Attributes) != nil { // else encode would report them again
+		u.Data = req.Attributes
 	}
 	check.Unmapped("Tags", len(req.Tags) > 0)
 

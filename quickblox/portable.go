@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -88,11 +89,8 @@ func mapRequest(req *userapi.CreateUserRequest) (u *NewUser, body []byte, unmapp
 	check.Unmapped("Timezone", req.Timezone != "")
 	check.Unmapped("Language", req.Language != "")
 	if len(req.Tags) > 0 {
-		for _, tag := range req.Tags {
-			if strings.Contains(tag, ",") {
-				check.Invalid("Tags", "tag_list", "must hold no comma: QuickBlox separates tags by it")
-				break
-			}
+		if slices.ContainsFunc(req.Tags, func(tag string) bool { return strings.Contains(tag, ",") }) {
+			check.Invalid("Tags", "tag_list", "must hold no comma: QuickBlox separates tags by it")
 		}
 		tags := strings.Join(req.Tags, ",")
 		u.TagList = &tags

@@ -66,13 +66,7 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 // unique are the fields that may be taken.
 var unique = [...]string{"user_id", "custom_id", "email"}
 
-// takenTexts are what the framework says of a value, or of several together, that
-// another record has.
-var takenTexts = [...]string{"must be unique", "already exists", "must make a unique set"}
-
-func isTaken(message string) bool {
-	return slices.ContainsFunc(takenTexts[:], func(text string) bool { return strings.Contains(message, text) })
-}
+func isTaken(message string) bool { return codes.Of("", message) == userapi.CodeTaken }
 
 func classify(r *transport.Reply) transport.Classification {
 	v := provider.Classify(r.Status)
@@ -129,9 +123,9 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 
 // codes are the framework's fixed texts, and what they mean.
 var codes = provider.Codes{Texts: []provider.TextCode{
-	{Part: takenTexts[0], Code: userapi.CodeTaken},
-	{Part: takenTexts[1], Code: userapi.CodeTaken},
-	{Part: takenTexts[2], Code: userapi.CodeTaken},
+	{Part: "must be unique", Code: userapi.CodeTaken},
+	{Part: "already exists", Code: userapi.CodeTaken},
+	{Part: "must make a unique set", Code: userapi.CodeTaken}, // of several values together
 	{Part: "no more than", Code: userapi.CodeTooLong},
 	{Part: "field is required", Code: userapi.CodeRequired},
 	{Part: "may not be", Code: userapi.CodeRequired},

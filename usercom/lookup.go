@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -37,11 +38,9 @@ func (s *UsersService) Get(ctx context.Context, id int64) (*GetUserResponse, err
 }
 
 func (c *core) get(ctx context.Context, id int64) (*reply, error) {
-	return provider.Read(ctx, c.Vendor, userCall(provider.OpLookup, http.MethodGet, id), c.newReply(), func(r *reply, _ *transport.Result) error {
-		if r.ID != id {
-			return provider.ErrOtherUser
-		}
-		return nil
+	call := userCall(provider.OpLookup, http.MethodGet, id)
+	return provider.Read(ctx, c.Vendor, call, c.newReply(), func(r *reply, _ *transport.Result) error {
+		return provider.Contradicts(call.UserID, strconv.FormatInt(r.ID, 10), provider.CompareText)
 	})
 }
 
@@ -76,11 +75,8 @@ func (s *UsersService) GetByUserID(ctx context.Context, userID string) (*GetUser
 // apart after decoding it, and servers before it resolve dots and may decode twice;
 // "search" is a call of its own.
 func inPath(userID string) bool {
-	switch userID {
-	case ".", "..", "search":
-		return false
-	}
-	return !strings.ContainsFunc(userID, func(r rune) bool { return strings.ContainsRune(`/\%`, r) || unicode.IsControl(r) })
+	return !slices.Contains([]string{".", "..", "search"}, userID) &&
+		!strings.ContainsFunc(userID, func(r rune) bool { return strings.ContainsRune(`/\%`, r) || unicode.IsControl(r) })
 }
 
 func (s *UsersService) canFind(userID string) bool { return s.core.version == V1 || inPath(userID) }
