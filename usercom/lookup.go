@@ -114,34 +114,32 @@ func (s *UsersService) FindByEmail(ctx context.Context, email string) ([]*GetUse
 
 // findByEmail is FindByEmail with an address that has been checked. It also returns
 // the reply that the users stood in.
-func (c *core) findByEmail(ctx context.Context, email string) (found []*GetUserResponse, in *transport.Reply, err error) {
+func (c *core) findByEmail(ctx context.Context, email string) ([]*GetUserResponse, *transport.Reply, error) {
 	call := searchCall("/users/search/", "/users/search/?email="+url.QueryEscape(email)+"&many=true", email)
-	resp, err := provider.Read(ctx, c.Vendor, call, &usersReply{version: c.version}, func(_ *usersReply, res *transport.Result) error {
-		in = res.Reply
-		return nil
-	})
+	resp, err := provider.Read(ctx, c.Vendor, call, &usersReply{version: c.version}, nil)
 	if e, ok := err.(*userapi.Error); ok && e.Kind == userapi.KindNotFound {
 		return []*GetUserResponse{}, nil, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	found = make([]*GetUserResponse, len(resp.users))
+	found := make([]*GetUserResponse, len(resp.users))
 	for i, u := range resp.users {
 		found[i] = &GetUserResponse{User: u, meta: resp.meta}
 	}
-	return found, in, nil
+	return found, resp.from, nil
 }
 
 type usersReply struct {
 	version Version
 	users   []User
 	meta    provider.Meta
+	from    *transport.Reply
 }
 
 // Receive reads the users, for provider.Reply.
 func (r *usersReply) Receive(from *transport.Reply, m provider.Meta) (bad error) {
-	r.meta = m
+	r.meta, r.from = m, from
 	r.users, bad = decodeUsers(from.Body, r.version)
 	return bad
 }
