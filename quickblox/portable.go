@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,14 +77,11 @@ func mapRequest(req *userapi.CreateUserRequest) (u *NewUser, body []byte, unmapp
 		Password: req.Password,
 		FullName: provider.FullName(req),
 	}
-	if req.ExternalID != "" {
-		id, err := strconv.ParseInt(req.ExternalID, 10, 64)
-		if err == nil && id >= 1 && id <= math.MaxInt32 && strconv.FormatInt(id, 10) == req.ExternalID {
-			u.ExternalUserID = &id
-		} else {
-			check.Unmapped("ExternalID", true)
-		}
+	id, err := strconv.ParseInt(req.ExternalID, 10, 32)
+	if err == nil && id > 0 && strconv.FormatInt(id, 10) == req.ExternalID {
+		u.ExternalUserID = &id
 	}
+	check.Unmapped("ExternalID", req.ExternalID != "" && u.ExternalUserID == nil)
 	check.Unmapped("Timezone", req.Timezone != "")
 	check.Unmapped("Language", req.Language != "")
 	if len(req.Tags) > 0 {

@@ -63,9 +63,6 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 	return e
 }
 
-// unique are the fields that may be taken.
-var unique = [...]string{"user_id", "custom_id", "email"}
-
 func isTaken(message string) bool { return codes.Of("", message) == userapi.CodeTaken }
 
 func classify(r *transport.Reply) transport.Classification {
@@ -75,14 +72,8 @@ func classify(r *transport.Reply) transport.Classification {
 	}
 	e := decodeError(r.Status, r.Header, r.Body)
 	v.Err = e
-	if v.Kind != userapi.KindInvalid {
-		return v
-	}
-	taken := slices.ContainsFunc(e.NonFieldErrors, isTaken)
-	for _, name := range unique {
-		taken = taken || slices.ContainsFunc(e.Errors[name], isTaken)
-	}
-	if taken {
+	messages := slices.Concat(e.NonFieldErrors, e.Errors["user_id"], e.Errors["custom_id"], e.Errors["email"]) // which may be taken
+	if v.Kind == userapi.KindInvalid && slices.ContainsFunc(messages, isTaken) {
 		v.Kind = userapi.KindConflict
 	}
 	return v

@@ -71,14 +71,13 @@ func (c *Check) Secret(field, vendorField string, s userapi.Secret) {
 
 // Unmapped notes a field that the vendor cannot store, if it is set.
 func (c *Check) Unmapped(field string, set bool) {
-	if !set {
-		return
-	}
-	if c.strict {
+	switch {
+	case !set:
+	case c.strict:
 		c.faults = append(c.faults, userapi.FieldError{Field: field, Code: userapi.CodeUnsupported, Message: "cannot be stored by " + c.provider})
-		return
+	default:
+		c.unmapped = append(c.unmapped, field)
 	}
-	c.unmapped = append(c.unmapped, field)
 }
 
 // Add takes over faults that were found elsewhere.
