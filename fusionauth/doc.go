@@ -6,12 +6,11 @@
 //
 // # Credentials and tenants
 //
-// A client has an API key. Creates and look-ups by e-mail address, user name or phone
-// number go to one tenant: the request's TenantID, else Config.TenantID or the one of
-// [Client.WithTenant], in the header X-FusionAuth-TenantId. A key that is bound to a
-// tenant, or a server with one tenant, needs none; otherwise FusionAuth refuses the call
-// with the code TenantIdRequired. Look-ups and deletes by id never name a tenant: the key
-// sees the user in whatever tenant it is.
+// A client has an API key. Creates and look-ups by e-mail address, user name or phone number go to
+// one tenant: the request's TenantID, else Config.TenantID or the one of [Client.WithTenant], in
+// the header X-FusionAuth-TenantId. A key that is bound to a tenant, or a server with one tenant,
+// needs none; otherwise FusionAuth refuses the call with the code TenantIdRequired. Look-ups and
+// deletes by id never name a tenant: the key sees the user in whatever tenant it is.
 //
 // # The user's id
 //
@@ -48,11 +47,10 @@
 //
 // # Success
 //
-// A success is a 2xx with a user whose id is a UUID, without an error in it, that shows no
-// other id, e-mail address or user name than was sent. The case of ASCII letters and white
-// space around a text do not count, nor does what the reply does not show. Another user in
-// the reply is an error of KindProtocol and OutcomeUnknown with that user's id among the
-// Candidates.
+// A success is a 2xx with a user whose id is a UUID, without an error in it, that shows no other
+// id, e-mail address or user name than was sent. The case of ASCII letters and white space around a
+// text do not count, nor does what the reply does not show. Another user in the reply is an error
+// of KindProtocol and OutcomeUnknown with that user's id among the Candidates.
 //
 // # Errors
 //
@@ -77,14 +75,9 @@
 //
 // # Resolving an unknown outcome
 //
-//	since := time.Now()
-//	user, err := c.CreateUser(ctx, req)
-//	if userapi.MayHaveCreated(err) {
-//		user, err = c.ResolveUser(ctx, req, since)
-//		if errors.Is(err, userapi.ErrNotFound) {
-//			user, err = c.RepeatUser(ctx, req)
-//		}
-//	}
+// After a create whose error matches userapi.MayHaveCreated call ResolveUser with a time from
+// before the create, and RepeatUser if its error matches userapi.ErrNotFound. The example of
+// [Client.RepeatUser] does both.
 //
 // Where the request gives the id, the user is read by it, and its Proof is ProofID. An id
 // of the IdempotencyKey belongs to this one create, so that the user's age does not matter.

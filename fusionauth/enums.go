@@ -119,13 +119,10 @@ const (
 // UnmarshalJSON reads the name, or {"name": …} as FusionAuth's API description has it.
 func (t *IdentityType) UnmarshalJSON(data []byte) error {
 	var named struct{ Name lenient.Text }
-	if json.Unmarshal(data, &named) == nil && named.Name != "" {
-		*t = IdentityType(named.Name)
-		return nil
+	if json.Unmarshal(data, &named) != nil || named.Name == "" {
+		_ = named.Name.UnmarshalJSON(data)
 	}
-	var name lenient.Text
-	_ = name.UnmarshalJSON(data)
-	*t = IdentityType(name)
+	*t = IdentityType(named.Name)
 	return nil
 }
 

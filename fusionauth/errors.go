@@ -51,12 +51,9 @@ func (d ErrorDetail) Word() string {
 
 // parseCode splits "[word]path".
 func parseCode(code string) (word, path string) {
-	rest, ok := strings.CutPrefix(code, "[")
-	if !ok {
-		return code, ""
-	}
-	word, path, ok = strings.Cut(rest, "]")
-	if !ok || word == "" {
+	rest, bracketed := strings.CutPrefix(code, "[")
+	word, path, closed := strings.Cut(rest, "]")
+	if !bracketed || !closed || word == "" {
 		return code, ""
 	}
 	return word, path
@@ -240,17 +237,12 @@ const maxPath = 100
 
 // neutralField finds a path, or one above it, among neutralFields.
 func neutralField(path string) string {
-	path = path[:min(len(path), maxPath)]
-	for {
+	for path = path[:min(len(path), maxPath)]; path != ""; path = path[:max(strings.LastIndexAny(path, ".["), 0)] {
 		if field, ok := neutralFields[path]; ok {
 			return field
 		}
-		i := strings.LastIndexAny(path, ".[")
-		if i < 0 {
-			return ""
-		}
-		path = path[:i]
 	}
+	return ""
 }
 
 // codes are the words of FusionAuth's codes, and what they mean of a field. Source:

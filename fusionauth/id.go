@@ -1,6 +1,7 @@
 package fusionauth
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/uuid"
@@ -58,12 +59,8 @@ func (t *target) choose(own string, req *userapi.CreateUserRequest) {
 	if req.ExternalID != "" {
 		external = deriveID(t.tenantID, "external", req.ExternalID)
 	}
-	switch {
-	case own != "":
-		t.userID = own
-	case external != "":
-		t.userID = external
-	case req.IdempotencyKey != "":
+	t.userID = cmp.Or(own, external)
+	if t.userID == "" && req.IdempotencyKey != "" {
 		t.userID, t.idField = deriveID(t.tenantID, "key", req.IdempotencyKey), fieldIdempotencyKey
 	}
 	if external != "" && external == t.userID {

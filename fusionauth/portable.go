@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -155,12 +156,8 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped,
 		}
 		u.PreferredLanguages = []string{locale(&check, req.Language)}
 	}
-	if len(req.Attributes) > 0 {
-		before := len(check.Faults())
-		check.Attributes(req.Attributes)
-		if len(check.Faults()) == before { // else encode would tell of them once more
-			u.Data = req.Attributes
-		}
+	if len(req.Attributes) > 0 && check.Attributes(req.Attributes) != nil { // else encode would report them again
+		u.Data = req.Attributes
 	}
 	check.Unmapped("Tags", len(req.Tags) > 0)
 
@@ -215,15 +212,12 @@ func (x Extra) native() *CreateUserRequest {
 	}
 }
 
+var languageTag = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
+
 // locale writes a BCP 47 tag as FusionAuth writes locales: "es_MX" for "es-MX".
 func locale(check *provider.Check, tag string) string {
-	for _, c := range tag {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_':
-		default:
-			check.Invalid("Language", "user.preferredLanguages", `must be a language tag, such as "es-MX"`)
-			return tag
-		}
+	if !languageTag.MatchString(tag) {
+		check.Invalid("Language", "user.preferredLanguages", `must be a language tag, such as "es-MX"`)
 	}
 	return strings.ReplaceAll(tag, "-", "_")
 }

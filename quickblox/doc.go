@@ -34,11 +34,10 @@
 //
 // # Success
 //
-// A success is a 2xx with a user that has a positive id, without an error in it, that shows
-// no other login, e-mail address or external id than was sent. The case of ASCII letters
-// and trailing white space do not count, nor does what the reply does not show. Another
-// user in the reply is an error of KindProtocol and OutcomeUnknown with that user's id
-// among the Candidates.
+// A success is a 2xx with a user that has a positive id, without an error in it, that shows no
+// other login, e-mail address or external id than was sent. The case of ASCII letters and trailing
+// white space do not count, nor does what the reply does not show. Another user in the reply is an
+// error of KindProtocol and OutcomeUnknown with that user's id among the Candidates.
 //
 // # Errors
 //
@@ -64,23 +63,17 @@
 //
 // # Resolving an unknown outcome
 //
-//	since := time.Now()
-//	user, err := c.CreateUser(ctx, req)
-//	if userapi.MayHaveCreated(err) {
-//		user, err = c.ResolveUser(ctx, req, since)
-//		if errors.Is(err, userapi.ErrNotFound) {
-//			user, err = c.RepeatUser(ctx, req)
-//		}
-//	}
+// After a create whose error matches userapi.MayHaveCreated call ResolveUser with a time from
+// before the create, and RepeatUser if its error matches userapi.ErrNotFound. The example of
+// [Client.ResolveUser] does both.
 //
-// A look asks by external_user_id, login, email and facebook_id, as far as they were sent,
-// until one finds somebody: a user has been seen to be missed by one and found by another
-// (QuickBlox's issue trackers, iOS SDK 788). The user is compared with all of them;
-// User.Compared names those that are equal. Trailing white space and the case of an e-mail
-// address do not count. A login or a Facebook id that differs in case alone leaves it
-// unknown. A key that is not shown is the request's where the user was found by it;
-// otherwise it differs with an API key, and leaves it unknown with a session, from which
-// the application may hide personal data.
+// A look asks by external_user_id, login, email and facebook_id, where they were sent, until one
+// finds somebody: a user has been seen to be missed by one and found by another (QuickBlox's issue
+// trackers, iOS SDK 788). The user is compared with all of them; User.Compared names those that are
+// equal. Trailing white space and the case of an e-mail address do not count. A login or a Facebook
+// id that differs in case alone leaves it unknown. A key that is not shown is the request's where
+// the user was found by it; otherwise it differs with an API key, and leaves it unknown with a
+// session, from which the application may hide personal data.
 //
 // created_at is compared with since by the server's clock. A user with another key, or
 // older than since, is a Conflict, with its id in Candidates. The zero since accepts a user

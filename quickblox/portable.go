@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,22 +77,16 @@ func mapRequest(req *userapi.CreateUserRequest) (u *NewUser, body []byte, unmapp
 		Password: req.Password,
 		FullName: provider.FullName(req),
 	}
-	if req.ExternalID != "" {
-		id, err := strconv.ParseInt(req.ExternalID, 10, 64)
-		if err == nil && id >= 1 && id <= math.MaxInt32 && strconv.FormatInt(id, 10) == req.ExternalID {
-			u.ExternalUserID = &id
-		} else {
-			check.Unmapped("ExternalID", true)
-		}
+	id, err := strconv.ParseInt(req.ExternalID, 10, 32)
+	if err == nil && id > 0 && strconv.FormatInt(id, 10) == req.ExternalID {
+		u.ExternalUserID = &id
 	}
+	check.Unmapped("ExternalID", req.ExternalID != "" && u.ExternalUserID == nil)
 	check.Unmapped("Timezone", req.Timezone != "")
 	check.Unmapped("Language", req.Language != "")
 	if len(req.Tags) > 0 {
-		for _, tag := range req.Tags {
-			if strings.Contains(tag, ",") {
-				check.Invalid("Tags", "tag_list", "must hold no comma: QuickBlox separates tags by it")
-				break
-			}
+		if slices.ContainsFunc(req.Tags, func(tag string) bool { return strings.Contains(tag, ",") }) {
+			check.Invalid("Tags", "tag_list", "must hold no comma: QuickBlox separates tags by it")
 		}
 		tags := strings.Join(req.Tags, ",")
 		u.TagList = &tags

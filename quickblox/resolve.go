@@ -59,16 +59,16 @@ type sentKey struct {
 // identity returns the keys that a new user has, the strongest first: the one that is
 // the caller's own, then those that are required, then that of another service.
 func (u *NewUser) identity() []sentKey {
-	var sent []sentKey
+	external := ""
 	if u.ExternalUserID != nil {
-		sent = append(sent, sentKey{byExternalID, strconv.FormatInt(*u.ExternalUserID, 10)})
+		external = strconv.FormatInt(*u.ExternalUserID, 10)
 	}
-	for _, text := range [...]struct {
-		key   key
-		value *string
-	}{{byLogin, u.Login}, {byEmail, u.Email}, {byFacebookID, u.FacebookID}} {
-		if value := trimmed(provider.Value(text.value)); value != "" {
-			sent = append(sent, sentKey{text.key, value})
+	var sent []sentKey
+	for _, k := range [...]sentKey{
+		{byExternalID, external}, {byLogin, provider.Value(u.Login)}, {byEmail, provider.Value(u.Email)}, {byFacebookID, provider.Value(u.FacebookID)},
+	} {
+		if k.value = trimmed(k.value); k.value != "" {
+			sent = append(sent, k)
 		}
 	}
 	return sent

@@ -26,7 +26,7 @@ type User struct {
 	// Unmapped names the fields of CreateUserRequest that were set and that this
 	// vendor cannot store.
 	Unmapped []string `json:"unmapped,omitempty"`
-	// Warnings tells of oddities that are no failures, such as a reply that
+	// Warnings are oddities that are not failures, such as a reply that
 	// carries another request's id.
 	Warnings []string `json:"warnings,omitempty"`
 	// Proof says how it is known that the user is the one asked for.

@@ -44,12 +44,7 @@ func (s *UsersService) SetMultipleAttributes(ctx context.Context, id int64, attr
 	if len(attributes) == 0 {
 		check.Required("Attributes", "", "must hold at least one attribute")
 	}
-	for name := range attributes {
-		if strings.TrimSpace(name) == "" {
-			check.Invalid("Attributes", "", "must have a name each")
-			break
-		}
-	}
+	checkNames(&check, attributes)
 	body := check.Attributes(attributes)
 	if _, err := check.Done(opAttributes); err != nil {
 		return err
@@ -82,6 +77,15 @@ func (c *core) setAttributes(ctx context.Context, id int64, action string, body 
 	return err
 }
 
+func checkNames(c *provider.Check, attributes map[string]any) {
+	for name := range attributes {
+		if strings.TrimSpace(name) == "" {
+			c.Invalid("Attributes", "", "must have a name each")
+			return
+		}
+	}
+}
+
 // standard are the members of users, in either version and direction. They are no
 // names for attributes: User.com would then have two values by one name.
 var standard = func() map[string]bool {
@@ -98,17 +102,12 @@ func checkAttributes(c *provider.Check, attributes map[string]any) []byte {
 	if len(attributes) == 0 {
 		return nil
 	}
-	var empty, clash bool
+	checkNames(c, attributes)
 	for name := range attributes {
-		name = strings.ToLower(strings.TrimSpace(name))
-		empty = empty || name == ""
-		clash = clash || standard[name]
-	}
-	if empty {
-		c.Invalid("Attributes", "", "must have a name each")
-	}
-	if clash {
-		c.Invalid("Attributes", "", "must not be named as a standard field of User.com is")
+		if standard[strings.ToLower(strings.TrimSpace(name))] {
+			c.Invalid("Attributes", "", "must not be named as a standard field of User.com is")
+			break
+		}
 	}
 	return c.Attributes(attributes)
 }

@@ -200,11 +200,7 @@ func withAPIPath(base string) string {
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return base
 	}
-	base = strings.TrimRight(base, "/")
-	if strings.HasSuffix(base, apiPath) {
-		return base
-	}
-	return base + apiPath
+	return strings.TrimSuffix(strings.TrimRight(base, "/"), apiPath) + apiPath
 }
 
 // CloseIdleConnections closes the connections that are kept for later use. A

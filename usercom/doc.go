@@ -39,12 +39,11 @@
 //
 // # Success
 //
-// A success is a 2xx with a user that has a positive id and that shows no other e-mail
-// address or user_id than was sent. White space around a text and, of an e-mail address,
-// the case of ASCII letters do not count, nor does what the reply does not show. Another
-// user in the reply is an error of KindProtocol and OutcomeUnknown with that user's id
-// among the Candidates. An error in the reply fails the call; in V2, beside a user, it is a
-// custom attribute of that name.
+// A success is a 2xx with a user that has a positive id and that shows no other e-mail address or
+// user_id than was sent. White space around a text and, of an e-mail address, the case of ASCII
+// letters do not count, nor does what the reply does not show. Another user in the reply is an
+// error of KindProtocol and OutcomeUnknown with that user's id among the Candidates. An error in
+// the reply fails the call; in V2, beside a user, it is a custom attribute of that name.
 //
 // # Taken ids
 //
@@ -72,7 +71,7 @@
 //	u, err := client.ResolveUser(ctx, req, since) // since: before the CreateUser
 //
 // With an ExternalID the user is looked for by it, and its Proof is ProofKey. User_id,
-// e-mail address and phone number, as far as the request has them, must be equal:
+// e-mail address and phone number, where the request has them, must be equal:
 //
 //	differs, is not shown (e-mail, phone) or is older than since   Conflict
 //	user_id not shown, or without the white space of the request   unknown, with Candidates
@@ -88,10 +87,9 @@
 // (see GetByUserID), where the e-mail may find the user but not prove that there is none.
 // The user has no attributes yet: FinishUser sets them.
 //
-// RepeatUser creates the user again after its absence was proven. It needs an ExternalID:
-// it is done by update_or_create, which makes no second user where the first create arrives
-// late. It then fails with a Conflict, and User.com has set the request's members on that
-// user.
+// RepeatUser creates the user again after its absence was proven. It needs an ExternalID: it is
+// done by update_or_create, which makes no second user where the first create arrives late. It then
+// fails with a Conflict, and User.com has set the request's members on that user.
 //
 // # As
 //

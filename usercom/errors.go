@@ -63,16 +63,7 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 	return e
 }
 
-// unique are the fields that may be taken.
-var unique = [...]string{"user_id", "custom_id", "email"}
-
-// takenTexts are what the framework says of a value, or of several together, that
-// another record has.
-var takenTexts = [...]string{"must be unique", "already exists", "must make a unique set"}
-
-func isTaken(message string) bool {
-	return slices.ContainsFunc(takenTexts[:], func(text string) bool { return strings.Contains(message, text) })
-}
+func isTaken(message string) bool { return codes.Of("", message) == userapi.CodeTaken }
 
 func classify(r *transport.Reply) transport.Classification {
 	v := provider.Classify(r.Status)
@@ -81,14 +72,8 @@ func classify(r *transport.Reply) transport.Classification {
 	}
 	e := decodeError(r.Status, r.Header, r.Body)
 	v.Err = e
-	if v.Kind != userapi.KindInvalid {
-		return v
-	}
-	taken := slices.ContainsFunc(e.NonFieldErrors, isTaken)
-	for _, name := range unique {
-		taken = taken || slices.ContainsFunc(e.Errors[name], isTaken)
-	}
-	if taken {
+	messages := slices.Concat(e.NonFieldErrors, e.Errors["user_id"], e.Errors["custom_id"], e.Errors["email"]) // which may be taken
+	if v.Kind == userapi.KindInvalid && slices.ContainsFunc(messages, isTaken) {
 		v.Kind = userapi.KindConflict
 	}
 	return v
@@ -129,9 +114,9 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 
 // codes are the framework's fixed texts, and what they mean.
 var codes = provider.Codes{Texts: []provider.TextCode{
-	{Part: takenTexts[0], Code: userapi.CodeTaken},
-	{Part: takenTexts[1], Code: userapi.CodeTaken},
-	{Part: takenTexts[2], Code: userapi.CodeTaken},
+	{Part: "must be unique", Code: userapi.CodeTaken},
+	{Part: "already exists", Code: userapi.CodeTaken},
+	{Part: "must make a unique set", Code: userapi.CodeTaken}, // of several values together
 	{Part: "no more than", Code: userapi.CodeTooLong},
 	{Part: "field is required", Code: userapi.CodeRequired},
 	{Part: "may not be", Code: userapi.CodeRequired},

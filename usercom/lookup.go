@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -38,11 +39,9 @@ func (s *UsersService) Get(ctx context.Context, id int64) (*GetUserResponse, err
 }
 
 func (c *core) get(ctx context.Context, id int64) (*reply, error) {
-	return provider.Read(ctx, c.Vendor, userCall(provider.OpLookup, http.MethodGet, id), c.newReply(), func(r *reply, _ *transport.Result) error {
-		if r.ID != id {
-			return provider.ErrOtherUser
-		}
-		return nil
+	call := userCall(provider.OpLookup, http.MethodGet, id)
+	return provider.Read(ctx, c.Vendor, call, c.newReply(), func(r *reply, _ *transport.Result) error {
+		return provider.Contradicts(call.UserID, strconv.FormatInt(r.ID, 10), provider.CompareText)
 	})
 }
 
@@ -77,11 +76,8 @@ func (s *UsersService) GetByUserID(ctx context.Context, userID string) (*GetUser
 // apart after decoding it, and servers before it resolve dots and may decode twice;
 // "search" is a call of its own.
 func inPath(userID string) bool {
-	switch userID {
-	case ".", "..", "search":
-		return false
-	}
-	return !strings.ContainsFunc(userID, func(r rune) bool { return strings.ContainsRune(`/\%`, r) || unicode.IsControl(r) })
+	return !slices.Contains([]string{".", "..", "search"}, userID) &&
+		!strings.ContainsFunc(userID, func(r rune) bool { return strings.ContainsRune(`/\%`, r) || unicode.IsControl(r) })
 }
 
 func (s *UsersService) canFind(userID string) bool { return s.core.version == V1 || inPath(userID) }
@@ -118,10 +114,9 @@ func (s *UsersService) FindByEmail(ctx context.Context, email string) ([]*GetUse
 
 // findByEmail is FindByEmail with an address that has been checked. It fails where accept
 // does for a user, and also returns the reply that the users stood in.
-func (c *core) findByEmail(ctx context.Context, email string, accept func(*User) error) (found []*GetUserResponse, in *transport.Reply, err error) {
+func (c *core) findByEmail(ctx context.Context, email string, accept func(*User) error) ([]*GetUserResponse, *transport.Reply, error) {
 	call := searchCall("/users/search/", "/users/search/?email="+url.QueryEscape(email)+"&many=true", email)
-	resp, err := provider.Read(ctx, c.Vendor, call, &usersReply{version: c.version}, func(r *usersReply, res *transport.Result) error {
-		in = res.Reply
+	resp, err := provider.Read(ctx, c.Vendor, call, &usersReply{version: c.version}, func(r *usersReply, _ *transport.Result) error {
 		for i := range r.users {
 			if err := accept(&r.users[i]); err != nil {
 				return err
@@ -135,22 +130,23 @@ func (c *core) findByEmail(ctx context.Context, email string, accept func(*User)
 	if err != nil {
 		return nil, nil, err
 	}
-	found = make([]*GetUserResponse, len(resp.users))
+	found := make([]*GetUserResponse, len(resp.users))
 	for i, u := range resp.users {
 		found[i] = &GetUserResponse{User: u, meta: resp.meta}
 	}
-	return found, in, nil
+	return found, resp.from, nil
 }
 
 type usersReply struct {
 	version Version
 	users   []User
 	meta    provider.Meta
+	from    *transport.Reply
 }
 
 // Receive reads the users, for provider.Reply.
 func (r *usersReply) Receive(from *transport.Reply, m provider.Meta) (bad error) {
-	r.meta = m
+	r.meta, r.from = m, from
 	r.users, bad = decodeUsers(from.Body, r.version)
 	return bad
 }

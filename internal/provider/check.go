@@ -2,6 +2,7 @@ package provider
 
 import (
 	"reflect"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -36,11 +37,8 @@ func NewCheck(provider string, req *userapi.CreateUserRequest) Check {
 			c.Invalid(f.name, "", mustBeUTF8)
 		}
 	}
-	for _, tag := range req.Tags {
-		if !utf8.ValidString(tag) || tag == "" {
-			c.Invalid("Tags", "", "must be texts of valid UTF-8, none empty")
-			break
-		}
+	if slices.ContainsFunc(req.Tags, func(tag string) bool { return !utf8.ValidString(tag) || tag == "" }) {
+		c.Invalid("Tags", "", "must be texts of valid UTF-8, none empty")
 	}
 	c.Secret("Password", "", req.Password)
 	return c
@@ -73,14 +71,13 @@ func (c *Check) Secret(field, vendorField string, s userapi.Secret) {
 
 // Unmapped notes a field that the vendor cannot store, if it is set.
 func (c *Check) Unmapped(field string, set bool) {
-	if !set {
-		return
-	}
-	if c.strict {
+	switch {
+	case !set:
+	case c.strict:
 		c.faults = append(c.faults, userapi.FieldError{Field: field, Code: userapi.CodeUnsupported, Message: "cannot be stored by " + c.provider})
-		return
+	default:
+		c.unmapped = append(c.unmapped, field)
 	}
-	c.unmapped = append(c.unmapped, field)
 }
 
 // Add takes over faults that were found elsewhere.

@@ -20,8 +20,8 @@ type Codes struct {
 // A TextCode is a part of a vendor's fixed text, and what it means.
 type TextCode struct{ Part, Code string }
 
-// of returns the code for a vendor's word and message; CodeInvalid for what is not known.
-func (c *Codes) of(word, message string) string {
+// Of returns the code for a vendor's word and message; CodeInvalid for what is not known.
+func (c *Codes) Of(word, message string) string {
 	if code, known := c.Words[word]; known {
 		return code
 	}
@@ -49,6 +49,6 @@ func (c *Codes) Add(e *userapi.Error, mask Mask, field, vendorField, word, messa
 	}
 	e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
 		Field: field, VendorField: vendorField,
-		Code: c.of(word, message), VendorCode: c.Shown(word, mask), Message: mask.Text(message),
+		Code: c.Of(word, message), VendorCode: c.Shown(word, mask), Message: mask.Text(message),
 	})
 }

@@ -236,6 +236,9 @@ func (c *Call) complete(e *userapi.Error) *userapi.Error {
 // is not a part of what was sent: a mask costs more than a create has to.
 func (v *Vendor) requestID(call *Call, res *transport.Result) string {
 	id := res.RequestID
+	if id == "" {
+		return ""
+	}
 	shaped := len(id) <= 40 && strings.Trim(id, "0123456789abcdefABCDEFGHIJKLMNOPQRSTUVWXYZ-") == ""
 	if shaped && !bytes.Contains(call.Body, []byte(id)) && !strings.Contains(res.Reply.Request.Header.Get(v.CredentialHeader), id) {
 		return id

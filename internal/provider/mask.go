@@ -137,15 +137,10 @@ func (m Mask) Text(s string) string {
 
 // Code masks a vendor's code, name or id, and returns "" for what is not shaped like one.
 func (m Mask) Code(s string) string {
-	if len(s) > maxCode {
-		return ""
+	strange := func(r rune) bool {
+		return r > '~' || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-[]:/", r)
 	}
-	for _, r := range s {
-		if r > '~' || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-[]:/", r) {
-			return ""
-		}
-	}
-	if m.apply(s) != s {
+	if len(s) > maxCode || strings.ContainsFunc(s, strange) || m.apply(s) != s {
 		return ""
 	}
 	return s

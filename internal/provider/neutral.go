@@ -40,7 +40,7 @@ func FullName(req *userapi.CreateUserRequest) *string {
 	return nil
 }
 
-// Attributes encodes a request's attributes as a JSON object.
+// Attributes encodes a request's attributes as a JSON object; nil with a fault.
 func (c *Check) Attributes(attributes map[string]any) json.RawMessage {
 	body, faults := Encode(attributes)
 	switch {
@@ -48,8 +48,10 @@ func (c *Check) Attributes(attributes map[string]any) json.RawMessage {
 		c.Invalid("Attributes", "", strings.Replace(faults[0].Message, "the request ", "", 1))
 	case bytes.Contains(body, []byte(`"`+userapi.Redacted+`"`)):
 		c.Invalid("Attributes", "", "must hold no Secret: it would be stored redacted")
+	default:
+		return body
 	}
-	return body
+	return nil
 }
 
 // NativeCheck begins a check of a vendor's own request.
