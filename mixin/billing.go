@@ -136,7 +136,8 @@ func (c *core) bill(ctx context.Context) (*Billing, error) {
 		AppID lenient.Text `json:"app_id"`
 		Billing
 	}
-	err := c.read(ctx, "/safe/apps/{app_id}/billing", "/safe/apps/"+c.auth.userID+"/billing", func(data json.RawMessage, meta provider.Meta) error {
+	path := "/safe/apps/" + c.auth.userID + "/billing"
+	err := c.read(ctx, "/safe/apps/{app_id}/billing", path, func(data json.RawMessage, meta provider.Meta) error {
 		bad := json.Unmarshal(data, &reply)
 		reply.meta = meta
 		// Credit alone may be negative.

@@ -108,7 +108,7 @@ type Client struct {
 	core *core
 }
 
-// core is what the client's services share. Keys stand in closures alone.
+// core is what the client's services share. Keys are in closures alone.
 type core struct {
 	*provider.Vendor
 	auth *authorizer

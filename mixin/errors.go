@@ -38,7 +38,7 @@ type APIError struct {
 	Body   []byte      `json:"-"`
 }
 
-// base is where messages of no field stand.
+// base is the name that messages of no field have.
 const base = "base"
 
 func (e APIError) shown() provider.Shown {
@@ -152,7 +152,7 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 	return e
 }
 
-// number returns a number's value, 0 for one that is no int.
+// number returns a number's value, 0 for one that is not an int.
 func number(n lenient.Number) int {
 	v, ok := n.Int64()
 	if !ok || int64(int(v)) != v {

@@ -115,7 +115,7 @@ func (r *memberReader) first(names ...string) string {
 	return found
 }
 
-// id returns the id that stands under any of the names; under several it must be
+// id returns the id that has any of the names; under several it must be
 // the same: nothing says which one is right.
 func (r *memberReader) id(names ...string) string {
 	var found, foundAs string
@@ -135,7 +135,7 @@ func (r *memberReader) id(names ...string) string {
 	return found
 }
 
-// privateKey returns the key that stands under any of the names, likewise.
+// privateKey returns the key that has any of the names, likewise.
 func (r *memberReader) privateKey(names ...string) crypto.Signer {
 	var found crypto.Signer
 	var foundAs string

@@ -70,7 +70,7 @@ func (c *Client) CheckUserID(id string) error { return provider.CheckUUID(Name, 
 // saysAbsent reports whether a 404 is Mixin's own: it has a code.
 func saysAbsent(r *transport.Reply) bool { return decodeError(r.Status, r.Header, r.Body).Code != 0 }
 
-// classifyLookup is classify for a look-up, where a code says that there is no user.
+// classifyLookup is classify for a look-up, where a code says that the user does not exist.
 func (a *attempt) classifyLookup(r *transport.Reply) transport.Classification {
 	c := a.classify(r)
 	if e, ok := c.Err.(*APIError); ok && e.Code == codeUserNotFound {

@@ -158,7 +158,7 @@ func (p PIN) form() (member string, encoding *base64.Encoding) {
 // pinDigits is the length of a PIN of digits (Mixin's docs, "Migrate to TIP").
 const pinDigits = 6
 
-// check finds what Mixin would refuse for certain.
+// check finds what Mixin would refuse.
 func (p PIN) check(c *provider.Check, member string) {
 	switch {
 	case p.digits != nil:

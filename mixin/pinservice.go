@@ -81,7 +81,8 @@ func (s *PINService) Verify(ctx context.Context, pin PIN) (*GetUserResponse, err
 	if !pin.isSet() {
 		check.Required("", member, "must be a TIP key or six digits")
 	}
-	return s.core.sendPIN(ctx, pinCall{op: opVerifyPIN, path: "/pin/verify", emptyIsFine: true, digits: digitsOf(pin)}, &check, func(c *PINCipher) any {
+	call := pinCall{op: opVerifyPIN, path: "/pin/verify", emptyIsFine: true, digits: digitsOf(pin)}
+	return s.core.sendPIN(ctx, call, &check, func(c *PINCipher) any {
 		if pin.digits != nil {
 			return map[string]any{member: encoding.EncodeToString(c.encrypt([]byte(pin.digits())))}
 		}
@@ -226,7 +227,7 @@ func isEmptyReply(body []byte) bool {
 	return false
 }
 
-// classifyOnce is classify for what may be sent once. A refused token still tells the time.
+// classifyOnce is classify for what may be sent once. A refused token still shows the time.
 func (a *attempt) classifyOnce(r *transport.Reply) transport.Classification {
 	v := classify(r)
 	var e *APIError
