@@ -173,6 +173,7 @@ func (c *core) accept(req *CreateUserRequest) func(*reply, *transport.Result) er
 			return c.taken(res, user, errOlder)
 		case provider.Unsure: // a look-up can tell
 			return provider.ErrOtherUser
+		case provider.Same:
 		}
 		return nil
 	}

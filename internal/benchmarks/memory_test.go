@@ -10,16 +10,16 @@ import (
 )
 
 // ways are the three ways to create a user at a vendor, in memory.
-func (b *bench) ways(tb testing.TB) map[string]func() error {
+func (v *bench) ways(tb testing.TB) map[string]func() error {
 	ctx := tb.Context()
-	plain := &http.Client{Transport: &canned{[]byte(b.Reply)}}
+	plain := &http.Client{Transport: &canned{[]byte(v.Reply)}}
 	rc := resty.NewWithClient(&http.Client{Transport: plain.Transport})
-	c := b.client(tb, userapi.HTTPOptions{BaseURL: host, HTTPClient: &http.Client{Transport: &canned{[]byte(b.RealReply())}}})
+	c := v.client(tb, userapi.HTTPOptions{BaseURL: host, HTTPClient: &http.Client{Transport: &canned{[]byte(v.RealReply())}}})
 	return map[string]func() error{
-		"raw":   func() error { return b.plain.raw(ctx, plain, host) },
-		"resty": func() error { return b.plain.resty(ctx, rc, host) },
+		"raw":   func() error { return v.plain.raw(ctx, plain, host) },
+		"resty": func() error { return v.plain.resty(ctx, rc, host) },
 		"enlist": func() error {
-			_, err := c.CreateUser(ctx, b.Request)
+			_, err := c.CreateUser(ctx, v.Request)
 			return err
 		},
 	}

@@ -254,27 +254,30 @@ func TestSuiteCatchesDefects(t *testing.T) {
 	require.NoError(t, err)
 	expected := expectedFailures(t)
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(defects)), slices.Collect(maps.Keys(expected)))
+	type run struct {
+		out []byte
+		err error
+	}
 	slots := make(chan struct{}, processes)
 	for which, fails := range expected {
-		ended := make(chan func(t *testing.T), 1)
+		ended := make(chan run, 1)
 		go func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			out, err := runDefect(t.Context(), self, which)
-			ended <- func(t *testing.T) {
-				var exit *exec.ExitError
-				if len(fails) == 0 {
-					require.NoError(t, err, string(out))
-					return
-				}
-				require.ErrorAs(t, err, &exit)
-				assert.Equal(t, 1, exit.ExitCode(), "the suite fails, it does not crash")
-				assert.Equal(t, fails, failed(out))
-			}
+			ended <- run{out, err}
 		}()
 		t.Run(which, func(t *testing.T) {
 			t.Parallel()
-			(<-ended)(t)
+			r := <-ended
+			if len(fails) == 0 {
+				require.NoError(t, r.err, string(r.out))
+				return
+			}
+			var exit *exec.ExitError
+			require.ErrorAs(t, r.err, &exit)
+			assert.Equal(t, 1, exit.ExitCode(), "the suite fails, it does not crash")
+			assert.Equal(t, fails, failed(r.out))
 		})
 	}
 }
