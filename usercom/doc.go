@@ -51,7 +51,9 @@
 // refused, which is a Conflict, or answered with the older user, which User.com has then
 // updated. So where a user_id was sent, a user that was created more than a minute before
 // the call is a Conflict too, with OutcomeRejected and that user in Error.User. Its
-// created_at is compared with the reply's Date; without one, with this machine's clock.
+// created_at is compared with the reply's Date and with this machine's clock; without a
+// Date, with the latter alone. A user that is old by the Date alone, or in a reply out of a
+// cache, leaves it unknown, with that user among the Candidates.
 //
 // # Errors and retries
 //
