@@ -95,18 +95,18 @@ func (c Config) credential() string {
 	return "none"
 }
 
-func (c Config) shown() provider.Shown {
-	return provider.Shown{Type: "mixin.Config", Attrs: []slog.Attr{slog.String("credential", c.credential())}}
+func (c Config) summary() provider.Summary {
+	return provider.Summary{Type: "mixin.Config", Attrs: []slog.Attr{slog.String("credential", c.credential())}}
 }
 
 // Format shows what signs requests, and nothing else.
-func (c Config) Format(f fmt.State, verb rune) { c.shown().Format(f, verb) }
+func (c Config) Format(f fmt.State, verb rune) { c.summary().Format(f, verb) }
 
 // LogValue is like Format.
-func (c Config) LogValue() slog.Value { return c.shown().LogValue() }
+func (c Config) LogValue() slog.Value { return c.summary().LogValue() }
 
 // MarshalJSON is like Format.
-func (c Config) MarshalJSON() ([]byte, error) { return c.shown().MarshalJSON() }
+func (c Config) MarshalJSON() ([]byte, error) { return c.summary().MarshalJSON() }
 
 // A Client creates users in the name of one Mixin application. It is safe for
 // concurrent use; make it with New.
