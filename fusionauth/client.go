@@ -31,22 +31,22 @@ type Config struct {
 	HTTP userapi.HTTPOptions
 }
 
-func (c Config) shown() provider.Shown {
+func (c Config) summary() provider.Summary {
 	credential := "none"
 	if c.APIKey != "" {
 		credential = "api key"
 	}
-	return provider.NewShown("fusionauth.Config", "credential", credential)
+	return provider.Summarize("fusionauth.Config", "credential", credential)
 }
 
 // Format shows whether a credential is set, and nothing else.
-func (c Config) Format(f fmt.State, verb rune) { c.shown().Format(f, verb) }
+func (c Config) Format(f fmt.State, verb rune) { c.summary().Format(f, verb) }
 
 // LogValue is like Format.
-func (c Config) LogValue() slog.Value { return c.shown().LogValue() }
+func (c Config) LogValue() slog.Value { return c.summary().LogValue() }
 
 // MarshalJSON is like Format.
-func (c Config) MarshalJSON() ([]byte, error) { return c.shown().MarshalJSON() }
+func (c Config) MarshalJSON() ([]byte, error) { return c.summary().MarshalJSON() }
 
 // A Client creates users at one FusionAuth server. It is safe for concurrent use; make it with New.
 type Client struct {

@@ -59,8 +59,8 @@ func parseCode(code string) (word, path string) {
 	return word, path
 }
 
-func (e APIError) shown() provider.Shown {
-	return provider.NewShown("fusionauth.APIError",
+func (e APIError) summary() provider.Summary {
+	return provider.Summarize("fusionauth.APIError",
 		"status", e.StatusCode, "field_errors", len(e.FieldErrors), "general_errors", len(e.GeneralErrors))
 }
 
@@ -68,13 +68,13 @@ func (e APIError) shown() provider.Shown {
 func (e *APIError) Error() string { return fmt.Sprintf("fusionauth: status %d", e.StatusCode) }
 
 // Format shows the status and how many errors there are.
-func (e APIError) Format(f fmt.State, verb rune) { e.shown().Format(f, verb) }
+func (e APIError) Format(f fmt.State, verb rune) { e.summary().Format(f, verb) }
 
 // LogValue is like Format.
-func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
+func (e APIError) LogValue() slog.Value { return e.summary().LogValue() }
 
 // MarshalJSON is like Format.
-func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
+func (e APIError) MarshalJSON() ([]byte, error) { return e.summary().MarshalJSON() }
 
 // decodeError reads any body of an error. It never fails and never hides the status.
 func decodeError(status int, header http.Header, body []byte) *APIError {

@@ -79,22 +79,22 @@ type SessionKeys interface {
 	SessionKey(ctx context.Context, req userapi.CreateUserRequest) (crypto.Signer, error)
 }
 
-func (c Config) shown() provider.Shown {
+func (c Config) summary() provider.Summary {
 	kind := keyKind(c.Keystore.PrivateKey)
 	if c.Keystore.PrivateKey == nil && c.TokenSigner != nil {
 		kind = "token signer"
 	}
-	return provider.Shown{Type: "mixin.Config", Attrs: []slog.Attr{slog.String("credential", kind)}}
+	return provider.Summary{Type: "mixin.Config", Attrs: []slog.Attr{slog.String("credential", kind)}}
 }
 
 // Format shows what signs requests, and nothing else.
-func (c Config) Format(f fmt.State, verb rune) { c.shown().Format(f, verb) }
+func (c Config) Format(f fmt.State, verb rune) { c.summary().Format(f, verb) }
 
 // LogValue is like Format.
-func (c Config) LogValue() slog.Value { return c.shown().LogValue() }
+func (c Config) LogValue() slog.Value { return c.summary().LogValue() }
 
 // MarshalJSON is like Format.
-func (c Config) MarshalJSON() ([]byte, error) { return c.shown().MarshalJSON() }
+func (c Config) MarshalJSON() ([]byte, error) { return c.summary().MarshalJSON() }
 
 // A Client creates users in the name of one Mixin application. It is safe for
 // concurrent use; make it with New.

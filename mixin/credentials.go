@@ -218,9 +218,9 @@ func isRSA(key crypto.Signer) bool {
 	return ok
 }
 
-func (c Credentials) shown() provider.Shown {
+func (c Credentials) summary() provider.Summary {
 	ks := (&c).Keystore()
-	return provider.Shown{Type: "mixin.Credentials", Attrs: []slog.Attr{
+	return provider.Summary{Type: "mixin.Credentials", Attrs: []slog.Attr{
 		slog.String("user_id", ks.UserID),
 		slog.String("session_id", ks.SessionID),
 		slog.String("key", keyKind(ks.PrivateKey)),
@@ -229,10 +229,10 @@ func (c Credentials) shown() provider.Shown {
 }
 
 // Format shows the ids, the kind of key and whether it is exportable.
-func (c Credentials) Format(f fmt.State, verb rune) { c.shown().Format(f, verb) }
+func (c Credentials) Format(f fmt.State, verb rune) { c.summary().Format(f, verb) }
 
 // LogValue is like Format.
-func (c Credentials) LogValue() slog.Value { return c.shown().LogValue() }
+func (c Credentials) LogValue() slog.Value { return c.summary().LogValue() }
 
 // MarshalJSON is like Format. The result is for reading: JSON returns the keystore.
-func (c Credentials) MarshalJSON() ([]byte, error) { return c.shown().MarshalJSON() }
+func (c Credentials) MarshalJSON() ([]byte, error) { return c.summary().MarshalJSON() }

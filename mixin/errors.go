@@ -41,8 +41,8 @@ type APIError struct {
 // base is the name that messages of no field have.
 const base = "base"
 
-func (e APIError) shown() provider.Shown {
-	return provider.Shown{Type: "mixin.APIError", Attrs: []slog.Attr{
+func (e APIError) summary() provider.Summary {
+	return provider.Summary{Type: "mixin.APIError", Attrs: []slog.Attr{
 		slog.Int("status", e.StatusCode), slog.Int("code", e.Code),
 	}}
 }
@@ -56,13 +56,13 @@ func (e *APIError) Error() string {
 }
 
 // Format shows the status and the code.
-func (e APIError) Format(f fmt.State, verb rune) { e.shown().Format(f, verb) }
+func (e APIError) Format(f fmt.State, verb rune) { e.summary().Format(f, verb) }
 
 // LogValue is like Format.
-func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
+func (e APIError) LogValue() slog.Value { return e.summary().LogValue() }
 
 // MarshalJSON is like Format.
-func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
+func (e APIError) MarshalJSON() ([]byte, error) { return e.summary().MarshalJSON() }
 
 // errorMember returns the value of a body's member "error"; nil for none, and for one that is
 // null or empty. Of two none is believed: its code cannot be read. The body may be broken before

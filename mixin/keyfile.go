@@ -77,20 +77,20 @@ type KeyFile struct {
 	ChangedAt time.Time
 }
 
-func (f KeyFile) shown() provider.Shown {
-	return provider.Shown{Type: "mixin.KeyFile", Attrs: []slog.Attr{
+func (f KeyFile) summary() provider.Summary {
+	return provider.Summary{Type: "mixin.KeyFile", Attrs: []slog.Attr{
 		slog.String("path", f.Path), slog.String("state", string(f.State)), slog.String("user_id", f.UserID),
 	}}
 }
 
 // Format shows the path, the state and the user's id.
-func (f KeyFile) Format(s fmt.State, verb rune) { f.shown().Format(s, verb) }
+func (f KeyFile) Format(s fmt.State, verb rune) { f.summary().Format(s, verb) }
 
 // LogValue is like Format.
-func (f KeyFile) LogValue() slog.Value { return f.shown().LogValue() }
+func (f KeyFile) LogValue() slog.Value { return f.summary().LogValue() }
 
 // MarshalJSON is like Format.
-func (f KeyFile) MarshalJSON() ([]byte, error) { return f.shown().MarshalJSON() }
+func (f KeyFile) MarshalJSON() ([]byte, error) { return f.summary().MarshalJSON() }
 
 // A KeyFileError names the key file that an error is about; errors.As finds it. It
 // holds no secret.

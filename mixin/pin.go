@@ -110,16 +110,16 @@ func (c *PINCipher) EncryptPIN(pin []byte) (string, error) {
 	return "", provider.Invalid(Name, opEncrypt, check.Faults())
 }
 
-var cipherShown = provider.Shown{Type: "mixin.PINCipher"}
+var cipherSummary = provider.Summary{Type: "mixin.PINCipher"}
 
 // Format shows the type alone.
-func (c PINCipher) Format(f fmt.State, verb rune) { cipherShown.Format(f, verb) }
+func (c PINCipher) Format(f fmt.State, verb rune) { cipherSummary.Format(f, verb) }
 
 // LogValue is like Format.
-func (c PINCipher) LogValue() slog.Value { return cipherShown.LogValue() }
+func (c PINCipher) LogValue() slog.Value { return cipherSummary.LogValue() }
 
 // MarshalJSON is like Format.
-func (c PINCipher) MarshalJSON() ([]byte, error) { return cipherShown.MarshalJSON() }
+func (c PINCipher) MarshalJSON() ([]byte, error) { return cipherSummary.MarshalJSON() }
 
 // A PIN is what allows a user to spend: a TIP key, or six digits, the form of 2018. The zero
 // value is neither. However it is printed, logged or encoded it shows which of these it is
@@ -173,7 +173,7 @@ func (p PIN) check(c *provider.Check, member string) {
 	}
 }
 
-func (p PIN) shown() provider.Shown {
+func (p PIN) summary() provider.Summary {
 	kind := "none"
 	switch {
 	case p.digits != nil:
@@ -181,17 +181,17 @@ func (p PIN) shown() provider.Shown {
 	case p.tipKey != nil:
 		kind = "TIP key"
 	}
-	return provider.Shown{Type: "mixin.PIN", Attrs: []slog.Attr{slog.String("kind", kind)}}
+	return provider.Summary{Type: "mixin.PIN", Attrs: []slog.Attr{slog.String("kind", kind)}}
 }
 
 // Format shows the kind of PIN, and nothing else.
-func (p PIN) Format(f fmt.State, verb rune) { p.shown().Format(f, verb) }
+func (p PIN) Format(f fmt.State, verb rune) { p.summary().Format(f, verb) }
 
 // LogValue is like Format.
-func (p PIN) LogValue() slog.Value { return p.shown().LogValue() }
+func (p PIN) LogValue() slog.Value { return p.summary().LogValue() }
 
 // MarshalJSON is like Format.
-func (p PIN) MarshalJSON() ([]byte, error) { return p.shown().MarshalJSON() }
+func (p PIN) MarshalJSON() ([]byte, error) { return p.summary().MarshalJSON() }
 
 // A PINFault is what Mixin found wrong with a PIN.
 type PINFault int

@@ -31,18 +31,18 @@ type Extra struct {
 // UserExtension returns Name.
 func (Extra) UserExtension() string { return Name }
 
-func (e Extra) shown() provider.Shown {
-	return provider.Shown{Type: "mixin.Extra", Attrs: []slog.Attr{slog.String("session_key", keyKind(e.SessionKey))}}
+func (e Extra) summary() provider.Summary {
+	return provider.Summary{Type: "mixin.Extra", Attrs: []slog.Attr{slog.String("session_key", keyKind(e.SessionKey))}}
 }
 
 // Format shows the kind of key, and nothing else.
-func (e Extra) Format(f fmt.State, verb rune) { e.shown().Format(f, verb) }
+func (e Extra) Format(f fmt.State, verb rune) { e.summary().Format(f, verb) }
 
 // LogValue is like Format.
-func (e Extra) LogValue() slog.Value { return e.shown().LogValue() }
+func (e Extra) LogValue() slog.Value { return e.summary().LogValue() }
 
 // MarshalJSON is like Format.
-func (e Extra) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
+func (e Extra) MarshalJSON() ([]byte, error) { return e.summary().MarshalJSON() }
 
 // CreateUser creates a user as userapi.Creator describes it, with the mapping in the package's
 // documentation.

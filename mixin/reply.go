@@ -96,14 +96,14 @@ func (r *CreateUserResponse) Raw() json.RawMessage { return r.meta.Raw() }
 // Warnings returns oddities of the reply that are not failures, such as another request's id.
 func (r *CreateUserResponse) Warnings() []string { return r.meta.Warnings() }
 
-var responseShown = provider.Shown{Type: "mixin.CreateUserResponse"}
+var responseSummary = provider.Summary{Type: "mixin.CreateUserResponse"}
 
 // Format shows the type alone: package fmt does not call the PIN tokens' own Format where a
 // verb does not fit what holds them, such as %s a pointer in a slice.
-func (r CreateUserResponse) Format(f fmt.State, verb rune) { responseShown.Format(f, verb) }
+func (r CreateUserResponse) Format(f fmt.State, verb rune) { responseSummary.Format(f, verb) }
 
 // LogValue is like Format.
-func (r CreateUserResponse) LogValue() slog.Value { return responseShown.LogValue() }
+func (r CreateUserResponse) LogValue() slog.Value { return responseSummary.LogValue() }
 
 // Membership is a user's paid plan.
 type Membership struct {

@@ -42,20 +42,20 @@ type Wallet struct {
 	User *userapi.User
 }
 
-func (w Wallet) shown() provider.Shown {
-	return provider.Shown{Type: "mixin.Wallet", Attrs: []slog.Attr{
+func (w Wallet) summary() provider.Summary {
+	return provider.Summary{Type: "mixin.Wallet", Attrs: []slog.Attr{
 		slog.String("path", w.Path), slog.String("state", string(w.State)), slog.String("user_id", w.Keystore.UserID),
 	}}
 }
 
 // Format shows the path, the state and the user's id.
-func (w Wallet) Format(f fmt.State, verb rune) { w.shown().Format(f, verb) }
+func (w Wallet) Format(f fmt.State, verb rune) { w.summary().Format(f, verb) }
 
 // LogValue is like Format.
-func (w Wallet) LogValue() slog.Value { return w.shown().LogValue() }
+func (w Wallet) LogValue() slog.Value { return w.summary().LogValue() }
 
 // MarshalJSON is like Format.
-func (w Wallet) MarshalJSON() ([]byte, error) { return w.shown().MarshalJSON() }
+func (w Wallet) MarshalJSON() ([]byte, error) { return w.summary().MarshalJSON() }
 
 // Setup makes a user that can be used: it creates the user with a key of the directory,
 // sets its TIP key, has Mixin verify that, and registers the user with Safe. app is the

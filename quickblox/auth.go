@@ -76,22 +76,22 @@ func (s *SessionConfig) check(c *provider.Check) {
 	}
 }
 
-func (s SessionConfig) shown() provider.Shown {
+func (s SessionConfig) summary() provider.Summary {
 	kind := "application"
 	if s.ofUser() {
 		kind = "user"
 	}
-	return provider.NewShown("quickblox.SessionConfig", "application_id", s.ApplicationID, "session", kind)
+	return provider.Summarize("quickblox.SessionConfig", "application_id", s.ApplicationID, "session", kind)
 }
 
 // Format shows the application's id and the kind of session.
-func (s SessionConfig) Format(f fmt.State, verb rune) { s.shown().Format(f, verb) }
+func (s SessionConfig) Format(f fmt.State, verb rune) { s.summary().Format(f, verb) }
 
 // LogValue is like Format.
-func (s SessionConfig) LogValue() slog.Value { return s.shown().LogValue() }
+func (s SessionConfig) LogValue() slog.Value { return s.summary().LogValue() }
 
 // MarshalJSON is like Format.
-func (s SessionConfig) MarshalJSON() ([]byte, error) { return s.shown().MarshalJSON() }
+func (s SessionConfig) MarshalJSON() ([]byte, error) { return s.summary().MarshalJSON() }
 
 // An authorizer puts the credentials on a request. It is made of closures, so that printing
 // it shows nothing.

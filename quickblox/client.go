@@ -33,7 +33,7 @@ type Config struct {
 	HTTP userapi.HTTPOptions
 }
 
-func (c Config) shown() provider.Shown {
+func (c Config) summary() provider.Summary {
 	credential := "none"
 	switch {
 	case c.APIKey != "":
@@ -43,17 +43,17 @@ func (c Config) shown() provider.Shown {
 	case c.Session != nil:
 		credential = "session"
 	}
-	return provider.NewShown("quickblox.Config", "credential", credential)
+	return provider.Summarize("quickblox.Config", "credential", credential)
 }
 
 // Format shows which credential is set, and nothing else.
-func (c Config) Format(f fmt.State, verb rune) { c.shown().Format(f, verb) }
+func (c Config) Format(f fmt.State, verb rune) { c.summary().Format(f, verb) }
 
 // LogValue is like Format.
-func (c Config) LogValue() slog.Value { return c.shown().LogValue() }
+func (c Config) LogValue() slog.Value { return c.summary().LogValue() }
 
 // MarshalJSON is like Format.
-func (c Config) MarshalJSON() ([]byte, error) { return c.shown().MarshalJSON() }
+func (c Config) MarshalJSON() ([]byte, error) { return c.summary().MarshalJSON() }
 
 // A Client creates users in one QuickBlox application. It is safe for concurrent
 // use; make it with New.

@@ -46,21 +46,21 @@ func (e *APIError) says(text string) bool {
 	return slices.ContainsFunc(e.messages(), func(m string) bool { return strings.Contains(m, text) })
 }
 
-func (e APIError) shown() provider.Shown {
-	return provider.NewShown("quickblox.APIError", "status", e.StatusCode, "errors", len(e.Errors))
+func (e APIError) summary() provider.Summary {
+	return provider.Summarize("quickblox.APIError", "status", e.StatusCode, "errors", len(e.Errors))
 }
 
 // Error tells the status.
 func (e *APIError) Error() string { return fmt.Sprintf("quickblox: status %d", e.StatusCode) }
 
 // Format shows the status and how many fields have errors.
-func (e APIError) Format(f fmt.State, verb rune) { e.shown().Format(f, verb) }
+func (e APIError) Format(f fmt.State, verb rune) { e.summary().Format(f, verb) }
 
 // LogValue is like Format.
-func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
+func (e APIError) LogValue() slog.Value { return e.summary().LogValue() }
 
 // MarshalJSON is like Format.
-func (e APIError) MarshalJSON() ([]byte, error) { return e.shown().MarshalJSON() }
+func (e APIError) MarshalJSON() ([]byte, error) { return e.summary().MarshalJSON() }
 
 // decodeError reads any body of an error. It never fails and never hides the status.
 func decodeError(status int, header http.Header, body []byte) *APIError {

@@ -79,7 +79,7 @@ func (s *UsersService) UpdateOrCreate(ctx context.Context, req CreateUserRequest
 	s.core.requireUserID(&check, req.UserID)
 	req.check(&check, "GivenName")
 	call := s.core.createCall(updatePath, req.encode(s.core.version, &check)).Checked(&check)
-	resp, err := s.core.updateOrCreate(ctx, call, func(r *updateReply, _ *transport.Result) error { return r.contradicts(&req) })
+	resp, err := provider.Create(ctx, s.core.Vendor, call, &updateReply{call: call}, func(r *updateReply, _ *transport.Result) error { return r.contradicts(&req) })
 	if err != nil {
 		return nil, err
 	}
@@ -134,11 +134,6 @@ func (r *updateReply) other(err error) error {
 	return err
 }
 
-// updateOrCreate sends a call to updatePath. accept is as for provider.Create.
-func (c *core) updateOrCreate(ctx context.Context, call *provider.Call, accept func(*updateReply, *transport.Result) error) (*updateReply, error) {
-	return provider.Create(ctx, c.Vendor, call, &updateReply{call: call}, accept)
-}
-
 // RepeatUser creates the user again as userapi.Repeater describes it, by POST
 // /users/update_or_create/, reads it, and sets its attributes as CreateUser does.
 // ExternalID is required: nothing else is unique at User.com. Where a user had it
@@ -156,7 +151,7 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 	}
 	var user *userapi.User
 	m.call.Route, m.call.Path = updatePath, updatePath
-	_, err = c.core.updateOrCreate(ctx, m.call, func(r *updateReply, res *transport.Result) error {
+	_, err = provider.Create(ctx, c.core.Vendor, m.call, &updateReply{call: m.call}, func(r *updateReply, res *transport.Result) error {
 		if err := r.contradicts(m.native); err != nil {
 			return err
 		}

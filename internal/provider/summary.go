@@ -8,23 +8,23 @@ import (
 	"strings"
 )
 
-// Shown is what is to be seen of a value that holds secrets or personal data,
+// Summary is what is to be seen of a value that holds secrets or personal data,
 // however it is printed, logged or encoded.
-type Shown struct {
+type Summary struct {
 	Type  string
 	Attrs []slog.Attr
 }
 
-// NewShown returns what is to be seen of a value of a type: names and values in turn.
-func NewShown(typ string, namesAndValues ...any) Shown {
-	return Shown{Type: typ, Attrs: slog.Group("", namesAndValues...).Value.Group()}
+// Summarize returns what is to be seen of a value of a type: names and values in turn.
+func Summarize(typ string, namesAndValues ...any) Summary {
+	return Summary{Type: typ, Attrs: slog.Group("", namesAndValues...).Value.Group()}
 }
 
 // TypeOnly shows the type of a value and nothing else.
-func TypeOnly(v any) Shown { return Shown{Type: fmt.Sprintf("%T", v)} }
+func TypeOnly(v any) Summary { return Summary{Type: fmt.Sprintf("%T", v)} }
 
 // String lists the attributes.
-func (s Shown) String() string {
+func (s Summary) String() string {
 	var b strings.Builder
 	b.WriteString(s.Type + "{")
 	for i, a := range s.Attrs {
@@ -38,13 +38,13 @@ func (s Shown) String() string {
 }
 
 // Format writes String for every verb.
-func (s Shown) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+func (s Summary) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue returns the attributes as a group.
-func (s Shown) LogValue() slog.Value { return slog.GroupValue(s.Attrs...) }
+func (s Summary) LogValue() slog.Value { return slog.GroupValue(s.Attrs...) }
 
 // MarshalJSON encodes the attributes as an object.
-func (s Shown) MarshalJSON() ([]byte, error) {
+func (s Summary) MarshalJSON() ([]byte, error) {
 	members := make(map[string]any, len(s.Attrs))
 	for _, a := range s.Attrs {
 		members[a.Key] = a.Value.Any()
