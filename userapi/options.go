@@ -18,8 +18,8 @@ type HTTPOptions struct {
 	// HTTPClient is copied, never changed; nil means a client with a connection
 	// pool of its own. Redirects and cookies are off in the copy. Without a
 	// Transport the copy gets that pool too. The pool closes a connection that was not
-	// used for 4 s, before common servers do: a server that closes one while a create is
-	// on its way leaves it unknown whether the user exists. A Transport of yours keeps
+	// used for 4 s, before common servers do. A server may close one while a create is on
+	// its way. Then nobody knows whether the user exists. A Transport of yours keeps
 	// its own IdleConnTimeout. Its errors, and those of another RoundTripper, are shown as
 	// their class alone; errors.Is and errors.As find the cause.
 	HTTPClient *http.Client

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -15,7 +14,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -68,30 +66,14 @@ const stray = "HTTP/1.1 201 Created\r\nX-Stray: " + planted + "\r\nContent-Lengt
 // one, in pieces of the given size, and returns what waits until the clients have closed
 // their connections.
 func serveSurplus(listener net.Listener, reply string, piece int) (wait func()) {
-	var open sync.WaitGroup
-	open.Go(func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
+	return AnswerOnce(listener, func(c net.Conn) {
+		for text := []byte(reply + stray); len(text) > 0; text = text[min(piece, len(text)):] {
+			if _, err := c.Write(text[:min(piece, len(text))]); err != nil {
 				return
 			}
-			open.Go(func() {
-				defer c.Close()
-				r, err := http.ReadRequest(bufio.NewReader(c))
-				if err != nil {
-					return
-				}
-				_, _ = io.Copy(io.Discard, r.Body)
-				for text := []byte(reply + stray); len(text) > 0; text = text[min(piece, len(text)):] {
-					if _, err := c.Write(text[:min(piece, len(text))]); err != nil {
-						return
-					}
-				}
-				_, _ = io.Copy(io.Discard, c)
-			})
 		}
+		_, _ = io.Copy(io.Discard, c)
 	})
-	return open.Wait
 }
 
 // surplusChild is in the environment of a child, and names its transport.

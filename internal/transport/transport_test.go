@@ -1,7 +1,6 @@
 package transport_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -367,28 +366,13 @@ func rawServer(t *testing.T, answer func(net.Conn)) (addr string, posts *atomic.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	posts = new(atomic.Int32)
-	var open sync.WaitGroup
-	open.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			open.Go(func() {
-				defer conn.Close()
-				r, err := http.ReadRequest(bufio.NewReader(conn))
-				if err != nil {
-					return
-				}
-				posts.Add(1)
-				_, _ = io.Copy(io.Discard, r.Body)
-				answer(conn)
-			})
-		}
+	wait := transport.AnswerOnce(listener, func(conn net.Conn) {
+		posts.Add(1)
+		answer(conn)
 	})
 	t.Cleanup(func() {
 		_ = listener.Close()
-		open.Wait()
+		wait()
 	})
 	return "http://" + listener.Addr().String(), posts
 }

@@ -92,7 +92,7 @@ func deleteHidden(t *testing.T, h *Harness) {
 	b.users(t, count)
 }
 
-// deleteFails: a delete that failed leaves it open whether the user exists.
+// deleteFails: after a delete that failed, the user may still exist.
 func deleteFails(t *testing.T, h *Harness, f lookupFault) {
 	b := open(t, h, nil).warm(t)
 	u := b.mustCreate(t, h.Full(2))

@@ -539,8 +539,8 @@ func (r *reference) ask(ctx context.Context, op, method, path, route string) (*r
 	return nil, e
 }
 
-// own404 reports whether a 404 is the vendor's own, which says that there is no such
-// user.
+// own404 reports whether a 404 is in the vendor's own form. That form means that the user
+// does not exist.
 func (r *reference) own404(body []byte) bool {
 	members, _ := r.objectOf(body)
 	_, own := members["detail"]

@@ -175,7 +175,7 @@ func resolveLost(t *testing.T, h *Harness) {
 	b.users(t, 2)
 }
 
-// resolveAbsent: the vendor's own word that there is no such user proves it.
+// resolveAbsent: the vendor says, in its own form, that the user does not exist. That is proof.
 func resolveAbsent(t *testing.T, h *Harness, req userapi.CreateUserRequest) {
 	b := open(t, h, nil).warm(t)
 	for _, since := range []time.Time{time.Now(), {}} {
