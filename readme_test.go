@@ -25,6 +25,7 @@ var packages = map[string]string{
 	"time":        "time",
 	"testing":     "testing",
 	"provision":   "github.com/enlist-go/enlist/userapi/provision",
+	"fileledger":  "github.com/enlist-go/enlist/userapi/provision/fileledger",
 	"userapi":     "github.com/enlist-go/enlist/userapi",
 	"userapitest": "github.com/enlist-go/enlist/userapi/userapitest",
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/enlist-go/enlist/mixin"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 )
 
 // A ledger is where the outcomes of sign-ups stay, with what must stay beside it.
@@ -39,7 +40,7 @@ func openLedger(path string) (*ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-ledger: %w", err)
 	}
-	file, err := provision.OpenFile(path)
+	file, err := fileledger.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("-ledger: %w", err)
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
 	"github.com/enlist-go/enlist/mixin/mixintest"
 	"github.com/enlist-go/enlist/quickblox/quickbloxtest"
-	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 	"github.com/enlist-go/enlist/userapi/userapitest"
 	"github.com/enlist-go/enlist/usercom/usercomtest"
 )
@@ -571,12 +571,12 @@ func TestTheLedgersFiles(t *testing.T) {
 	require.NoError(t, os.WriteFile(b.ledger+".key", key, 0o600))
 	assert.Zero(t, b.run(t).code)
 
-	held, err := provision.OpenFile(b.ledger)
+	held, err := fileledger.Open(b.ledger)
 	require.NoError(t, err)
 	r = b.run(t)
 	require.NoError(t, held.Close())
 	assert.Equal(t, 1, r.code)
-	assert.Contains(t, r.stderr, "signup: -ledger: provision: the ledger's file is in use")
+	assert.Contains(t, r.stderr, "signup: -ledger: fileledger: the ledger's file is in use")
 }
 
 // TestTLS: ca_file is trusted, and nothing without it.

@@ -43,6 +43,13 @@ func roleOf(dir string) (role, bool) {
 	switch {
 	case dir == "userapi" || dir == "userapi/lenient":
 		return role{dir + " imports the standard library alone", nothing}, true
+	case dir == "userapi/provision/fileledger":
+		return role{
+			"userapi/provision/fileledger imports userapi, userapi/provision and internal/durable",
+			func(imported string) bool {
+				return imported == "userapi" || within(imported, "userapi/provision") || imported == "internal/durable"
+			},
+		}, true
 	case within(dir, "userapi/provision"):
 		return role{
 			"userapi/provision imports userapi and the standard library",
@@ -98,6 +105,10 @@ var replaced = map[string]string{
 	"math/rand": "use math/rand/v2, or crypto/rand for what must not be guessed",
 }
 
+// kept are packages of the standard library that stand in one folder alone: a program that
+// does not use it is not to link them.
+var kept = map[string]string{"database/sql": "userapi/provision/sqlledger"}
+
 func nothing(string) bool { return false }
 
 func shared(imported string) bool {
@@ -134,6 +145,9 @@ func forbidden(t *tree, f *file, r role, spec *ast.ImportSpec) (why string) {
 		return "an import into the file's own names hides where a name comes from"
 	}
 	if standard(imported) {
+		if dir := kept[imported]; dir != "" && dir != f.dir && !f.test {
+			return "it may stand in " + dir + " alone"
+		}
 		return replaced[imported]
 	}
 	if dir, ok := t.ours(imported); ok {

@@ -20,6 +20,7 @@ import (
 	"github.com/enlist-go/enlist/mixin"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 )
 
 // childVariable makes TestChild carry out the job that stands on its standard input.
@@ -104,7 +105,7 @@ func TestChild(t *testing.T) {
 type child struct {
 	job
 
-	ledger  *provision.File
+	ledger  *fileledger.Ledger
 	p       *provision.Provisioner
 	resumed atomic.Bool // Resume has ended
 
@@ -157,7 +158,7 @@ func (c *child) work(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.ledger, err = provision.OpenFile(c.Ledger, provision.CompactAbove(16<<10)); err != nil {
+	if c.ledger, err = fileledger.Open(c.Ledger, fileledger.CompactAbove(16<<10)); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.ledger.Close()) }()

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
@@ -129,7 +130,7 @@ func (r *run) wait(p *process) (hung bool, err error) {
 // unsettled lists the records of sign-ups that were given out and are not settled.
 func (r *run) unsettled(t *testing.T) (all []string) {
 	t.Helper()
-	ledger, err := provision.OpenFile(r.job.Ledger)
+	ledger, err := fileledger.Open(r.job.Ledger)
 	require.NoError(t, err)
 	defer ledger.Close()
 	for n := range r.job.Count {

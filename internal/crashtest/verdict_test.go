@@ -16,6 +16,7 @@ import (
 
 	"github.com/enlist-go/enlist/mixin"
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 )
 
 // A verdict is what is wrong, and how much of what there was.
@@ -80,7 +81,7 @@ func (r *run) judge(t *testing.T) *verdict {
 	var err error
 	v.ledger, err = os.ReadFile(r.job.Ledger)
 	require.NoError(t, err)
-	ledger, err := provision.OpenFile(r.job.Ledger)
+	ledger, err := fileledger.Open(r.job.Ledger)
 	require.NoError(t, err)
 	defer ledger.Close()
 

@@ -21,6 +21,9 @@ const (
 	tempAge = time.Hour
 )
 
+// ErrLocked says that another holds a lock.
+var ErrLocked = errors.New("another holds the lock")
+
 // An UnfitError is of something in the place of a file or a directory that must not be
 // used. Must says what it must be.
 type UnfitError struct{ Path, Must string }

@@ -55,13 +55,12 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 	if failure != nil {
 		return refuse(failure)
 	}
-	i, found := place(records, target)
+	rec, found := recordOfTarget(records, target)
 	if !found {
 		return refuse(&userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindNotFound, FieldErrors: []userapi.FieldError{
 			{VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has nothing of it under that key"},
 		}})
 	}
-	rec := records[i]
 	switch {
 	case rec.State == StateIntent && time.Now().Before(rec.Until):
 		return refuse(&userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindConflict, Code: codeInProgress})

@@ -8,7 +8,7 @@
 // A [Provisioner] does that for one sign-up at several vendors, on a [Ledger] that
 // survives the end of the process:
 //
-//	ledger, err := provision.OpenFile("/var/lib/shop/signups")
+//	ledger, err := fileledger.Open("/var/lib/shop/signups")
 //	p, err := provision.New(ledger, []provision.Target{
 //		{Name: "identity", Creator: fusionauthClient},
 //		{Name: "chat", Creator: quickbloxClient},
@@ -96,14 +96,14 @@
 //
 // [Provisioner.Undo] deletes what was created and proven to be the sign-up's, and closes
 // the key. [Provisioner.Plan] shows the requests and sends nothing.
-// [Provisioner.Queue] stores a sign-up for Resume, with [OpenSQL] in a transaction of the
-// caller's own.
+// [Provisioner.Queue] stores a sign-up for Resume, with package sqlledger in a transaction of
+// the caller's own.
 //
 // # Ledgers
 //
-// [Memory] ends with the process. [OpenFile] keeps a file that one process at a time may
-// have open, and every commit is on disk before it is acted on. [OpenSQL] is for
-// PostgreSQL and SQLite, and for several processes: a target that one of them is creating
+// [Memory] ends with the process. Package fileledger keeps a file that one process at a
+// time may have open, and every commit is on disk before it is acted on. Package sqlledger is
+// for PostgreSQL and SQLite, and for several processes: a target that one of them is creating
 // is left to it for a [Lease]. A ledger holds keys, names of targets, states, the users'
 // ids at the vendors, and fingerprints: no personal data, unless the key is some. Do not
 // take an e-mail address for one.

@@ -14,8 +14,8 @@ import (
 )
 
 // A Ledger remembers what became of each target of each sign-up, so that a run which
-// was cut off can be taken up. [Memory], [OpenFile] and [OpenSQL] are three;
-// userapi/provision/ledgertest checks others. Implementations are safe for concurrent
+// was cut off can be taken up. [Memory] and those of the packages fileledger and sqlledger are three;
+// package ledgertest checks others. Implementations are safe for concurrent
 // use.
 type Ledger interface {
 	Storer
@@ -114,6 +114,9 @@ var states = []State{
 	StateCreated, StateRecovered, StateExisting, StateDeleting, StateUndone,
 }
 
+// Known reports whether it is one of the states above.
+func (s State) Known() bool { return slices.Contains(states, s) }
+
 // HasUser reports whether a user of the request's exists: StateCreated, StateRecovered
 // and StateExisting.
 func (s State) HasUser() bool {
@@ -143,7 +146,7 @@ func (r Record) Check() error {
 			return fmt.Errorf("provision: %s of a record must be 1 to %d bytes of printable UTF-8", name.field, maxName)
 		}
 	}
-	if !slices.Contains(states, r.State) {
+	if !r.State.Known() {
 		return errors.New("provision: State of a record is none of the states")
 	}
 	if r.Revision < 0 {
@@ -182,9 +185,11 @@ func printable(s string) bool {
 	return true
 }
 
-// checked returns the records as they are to be stored, by key and target, or an error
-// where one cannot be or two have one name.
-func checked(records []Record) ([]Record, error) {
+// NextRevisions returns records as a Storer stores them: by key and target, each with the
+// next revision and with times in UTC and whole microseconds. It is for implementations of
+// Ledger. The error says what no ledger takes: a record that fails Check, or two with one
+// name.
+func NextRevisions(records []Record) ([]Record, error) {
 	next := slices.Clone(records)
 	slices.SortFunc(next, byName)
 	for i := range next {
@@ -199,6 +204,15 @@ func checked(records []Record) ([]Record, error) {
 		r.Until, r.Started, r.Changed = stamp(r.Until), stamp(r.Started), stamp(r.Changed)
 	}
 	return next, nil
+}
+
+// recordOfTarget finds a target's record among those of a key.
+func recordOfTarget(records []Record, target string) (r Record, found bool) {
+	i := slices.IndexFunc(records, func(r Record) bool { return r.Target == target })
+	if i < 0 {
+		return Record{}, false
+	}
+	return records[i], true
 }
 
 func byName(a, b Record) int {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 	"github.com/enlist-go/enlist/userapi/provision/ledgertest"
 )
 
@@ -24,7 +25,7 @@ func TestFile(t *testing.T) {
 	var mu sync.Mutex
 	paths := map[provision.Ledger]string{}
 	open := func(t testing.TB, path string) provision.Ledger {
-		f, err := provision.OpenFile(path)
+		f, err := fileledger.Open(path)
 		require.NoError(t, err)
 		t.Cleanup(func() { assert.NoError(t, f.Close()) })
 		mu.Lock()
@@ -35,7 +36,7 @@ func TestFile(t *testing.T) {
 	ledgertest.Run(t, ledgertest.Harness{
 		New: func(t testing.TB) provision.Ledger { return open(t, filepath.Join(t.TempDir(), "ledger")) },
 		Reopen: func(t testing.TB, l provision.Ledger) provision.Ledger {
-			require.NoError(t, l.(*provision.File).Close())
+			require.NoError(t, l.(*fileledger.Ledger).Close())
 			mu.Lock()
 			path := paths[l]
 			mu.Unlock()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 )
 
 // TestRefusedRepeatIsAskedForFirst: that the repeat of a lost create was refused says
@@ -189,8 +190,8 @@ func TestLateCreateOfKilledRun(t *testing.T) {
 			panic("killed")
 		}
 		path := filepath.Join(t.TempDir(), "ledger")
-		open := func() (*provision.File, *provision.Provisioner) {
-			ledger, err := provision.OpenFile(path)
+		open := func() (*fileledger.Ledger, *provision.Provisioner) {
+			ledger, err := fileledger.Open(path)
 			require.NoError(t, err)
 			return ledger, provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: v}}, testKey)
 		}

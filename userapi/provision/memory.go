@@ -7,10 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision/internal/table"
 )
 
 // Memory is a Ledger that ends with the process: for tests, and for programs that
@@ -18,7 +18,7 @@ import (
 // no [RequestKeys]: it makes a key of its own. It must not be copied.
 type Memory struct {
 	mu      sync.Mutex
-	records map[string][]Record // by key, each by target
+	records table.Table[Record]
 	secret  userapi.Secret
 }
 
@@ -35,12 +35,12 @@ func (m *Memory) LogValue() slog.Value { return slog.StringValue(m.String()) }
 func (m *Memory) Load(_ context.Context, key string) ([]Record, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.records[key]), nil
+	return slices.Clone(m.records.Load(key)), nil
 }
 
 // Store implements Storer.
 func (m *Memory) Store(ctx context.Context, records ...Record) error {
-	next, err := checked(records)
+	next, err := NextRevisions(records)
 	if err != nil {
 		return err
 	}
@@ -49,13 +49,11 @@ func (m *Memory) Store(ctx context.Context, records ...Record) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !current(m.records, next) {
+	m.records.NameOf = nameOf
+	if !m.records.Follows(next...) {
 		return ErrStale
 	}
-	if m.records == nil {
-		m.records = map[string][]Record{}
-	}
-	apply(m.records, next)
+	m.records.Put(next...)
 	return nil
 }
 
@@ -63,7 +61,11 @@ func (m *Memory) Store(ctx context.Context, records ...Record) error {
 func (m *Memory) Open(_ context.Context, after string, limit int) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return openKeys(m.records, after, limit), nil
+	return m.records.Open(after, max(limit, 1)), nil
+}
+
+func nameOf(r Record) table.Name {
+	return table.Name{Key: r.Key, Target: r.Target, Revision: r.Revision, Open: r.Open()}
 }
 
 // requestKey returns a key for fingerprints, which lives as long as they do.
@@ -74,46 +76,4 @@ func (m *Memory) requestKey() userapi.Secret {
 		m.secret = userapi.Secret(rand.Text())
 	}
 	return m.secret
-}
-
-// current reports whether each of the records follows the one that is held.
-func current(held map[string][]Record, next []Record) bool {
-	for _, r := range next {
-		revision := int64(0)
-		if i, found := place(held[r.Key], r.Target); found {
-			revision = held[r.Key][i].Revision
-		}
-		if r.Revision != revision+1 {
-			return false
-		}
-	}
-	return true
-}
-
-// apply puts records in the place of those with their names.
-func apply(held map[string][]Record, next []Record) {
-	for _, r := range next {
-		of := held[r.Key]
-		if i, found := place(of, r.Target); found {
-			of[i] = r
-		} else {
-			held[r.Key] = slices.Insert(of, i, r)
-		}
-	}
-}
-
-func place(records []Record, target string) (i int, found bool) {
-	return slices.BinarySearchFunc(records, target, func(r Record, target string) int { return strings.Compare(r.Target, target) })
-}
-
-// openKeys returns the keys after the given one with an open record, limit at most.
-func openKeys(held map[string][]Record, after string, limit int) []string {
-	var keys []string
-	for key, records := range held {
-		if key > after && slices.ContainsFunc(records, Record.Open) {
-			keys = append(keys, key)
-		}
-	}
-	slices.Sort(keys)
-	return keys[:min(len(keys), max(limit, 1))]
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 )
 
 var (
@@ -79,7 +80,7 @@ type model struct {
 	ledger  *shakyLedger
 	targets []provision.Target
 	path    string // of the ledger's file, "" where it is in memory
-	open    *provision.File
+	open    *fileledger.Ledger
 	// crowded is set while several runs are at work, so that what one is told may not
 	// be so any more.
 	crowded bool
@@ -112,7 +113,7 @@ func (m *model) reopen() {
 		assert.NoError(m, m.open.Close())
 	}
 	var err error
-	m.open, err = provision.OpenFile(m.path)
+	m.open, err = fileledger.Open(m.path)
 	require.NoError(m, err)
 	m.ledger.Ledger = m.open
 }

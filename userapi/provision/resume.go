@@ -185,7 +185,7 @@ func refusedUnknown(field, code, message string) *userapi.Error {
 }
 
 // Queue stores, by the Storer that is given, that the request is to be provisioned:
-// nothing is sent, and CreateUser or Resume goes on. With [SQL.Tx] that happens in a
+// nothing is sent, and CreateUser or Resume goes on. With the Tx of a ledger of sqlledger that happens in a
 // transaction of the caller's own, together with what else a sign-up writes: an outbox.
 // A nil Storer is the Provisioner's ledger. The error matches ErrConflict, and ErrStale,
 // where the ledger has the key, and ErrInvalid where the request is at fault, as far as

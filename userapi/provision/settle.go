@@ -153,10 +153,6 @@ func (p *Provisioner) held(ctx context.Context, next Record) (Record, bool) {
 	if err != nil {
 		return Record{}, false
 	}
-	i, found := place(records, next.Target)
-	if !found {
-		return Record{}, false
-	}
-	r := records[i]
-	return r, r.Revision == next.Revision+1 && r.Owner == next.Owner && r.State == next.State && r.UserID == next.UserID
+	r, found := recordOfTarget(records, next.Target)
+	return r, found && r.Revision == next.Revision+1 && r.Owner == next.Owner && r.State == next.State && r.UserID == next.UserID
 }

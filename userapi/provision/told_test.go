@@ -12,6 +12,7 @@ import (
 
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 )
 
 // TestUndoDuringCreate: the user that a run makes of a sign-up which is undone meanwhile
@@ -135,7 +136,7 @@ func TestErrorsSayWhatIsKnown(t *testing.T) {
 // TestKeysAreNotPrinted: whatever is printed of a Provisioner or a ledger shows no keys.
 func TestKeysAreNotPrinted(t *testing.T) {
 	t.Parallel()
-	f, err := provision.OpenFile(filepath.Join(t.TempDir(), "ledger"))
+	f, err := fileledger.Open(filepath.Join(t.TempDir(), "ledger"))
 	require.NoError(t, err)
 	defer f.Close()
 	p := provisioner(t, f, []provision.Target{{Name: "idp", Creator: full{newVendor("idp")}}}, provision.RequestKeys("planted-request-key", "planted-older-key"))

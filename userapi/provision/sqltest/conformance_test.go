@@ -10,6 +10,7 @@ import (
 
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/ledgertest"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
 // harness brings ledgers on databases that prepare has had first.
@@ -63,7 +64,7 @@ func TestConformanceOfOwnTable(t *testing.T) {
 		db := d.open(t)
 		// A language's order, also where the database has none.
 		const language = `COLLATE "en-x-icu"`
-		schema, err := provision.Schema(d.dialect, d.table)
+		schema, err := sqlledger.Schema(d.dialect, d.table)
 		require.NoError(t, err)
 		own := strings.ReplaceAll(schema, `COLLATE "C"`, language)
 		require.Contains(t, own, language)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
 // TestKilledServer kills PostgreSQL, with every process it has, in the middle of Stores,
@@ -21,7 +22,7 @@ func TestKilledServer(t *testing.T) {
 	s, err := startServer()
 	require.NoError(t, err)
 	t.Cleanup(s.end)
-	d := database{dialect: provision.PostgreSQL, driver: "pgx", dsn: s.dsn}
+	d := database{dialect: sqlledger.PostgreSQL, driver: "pgx", dsn: s.dsn}
 	l, _ := d.ledger(t)
 
 	const rounds, writers = 5, 8

@@ -18,11 +18,12 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
 // A database is one that a test has for itself: in SQLite a file, in PostgreSQL a table.
 type database struct {
-	dialect provision.Dialect
+	dialect sqlledger.Dialect
 	driver  string
 	dsn     string
 	table   string
@@ -50,7 +51,7 @@ func onEach(t *testing.T, test func(t *testing.T, d database)) {
 func newSQLite(t testing.TB, journal string) database {
 	t.Helper()
 	// Long enough for 64 that wait for each other on a slow disk.
-	return database{dialect: provision.SQLite, driver: "sqlite", dsn: sqliteDSN(filepath.Join(t.TempDir(), "ledger.db"),
+	return database{dialect: sqlledger.SQLite, driver: "sqlite", dsn: sqliteDSN(filepath.Join(t.TempDir(), "ledger.db"),
 		"busy_timeout(60000)", "journal_mode("+journal+")", "synchronous(FULL)")}
 }
 
@@ -62,7 +63,7 @@ var tables atomic.Int64
 
 func newPostgres(t testing.TB) database {
 	t.Helper()
-	d := database{dialect: provision.PostgreSQL, driver: "pgx", dsn: postgresDSN(t)}
+	d := database{dialect: sqlledger.PostgreSQL, driver: "pgx", dsn: postgresDSN(t)}
 	// A server that is named may hold what another run left.
 	d.table = fmt.Sprintf("ledger_%x_%d", time.Now().UnixMicro(), tables.Add(1))
 	db := d.open(t)
@@ -97,10 +98,10 @@ func (d database) open(t testing.TB) *sql.DB {
 }
 
 // ledger opens the database's ledger, by a pool of its own.
-func (d database) ledger(t testing.TB) (*provision.SQL, *sql.DB) {
+func (d database) ledger(t testing.TB) (*sqlledger.Ledger, *sql.DB) {
 	t.Helper()
 	db := d.open(t)
-	l, err := provision.OpenSQL(context.Background(), db, d.dialect, provision.CreateTable(), provision.TableName(d.table))
+	l, err := sqlledger.Open(context.Background(), db, d.dialect, sqlledger.CreateTable(), sqlledger.TableName(d.table))
 	require.NoError(t, err)
 	return l, db
 }
@@ -108,7 +109,7 @@ func (d database) ledger(t testing.TB) (*provision.SQL, *sql.DB) {
 // name is the table's.
 func (d database) name() string {
 	if d.table == "" {
-		return provision.DefaultTable
+		return sqlledger.DefaultTable
 	}
 	return d.table
 }

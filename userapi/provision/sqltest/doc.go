@@ -1,4 +1,4 @@
-// Package sqltest has the tests of provision.SQL on real databases, in a module of its
+// Package sqltest has the tests of sqlledger.Ledger on real databases, in a module of its
 // own so that nobody who uses enlist is given their drivers. It exports nothing.
 //
 // SQLite comes with its driver. PostgreSQL is a server that the tests start and end

@@ -14,15 +14,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
-func (d database) openSQL(t *testing.T, opts ...provision.SQLOption) (*provision.SQL, error) {
+func (d database) openSQL(t *testing.T, opts ...sqlledger.Option) (*sqlledger.Ledger, error) {
 	t.Helper()
-	return provision.OpenSQL(t.Context(), d.open(t), d.dialect, append([]provision.SQLOption{provision.TableName(d.table)}, opts...)...)
+	return sqlledger.Open(t.Context(), d.open(t), d.dialect, append([]sqlledger.Option{sqlledger.TableName(d.table)}, opts...)...)
 }
 
-func TestOpenSQLWithoutATable(t *testing.T) {
+func TestOpenWithoutATable(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, d database) {
 		_, err := d.openSQL(t)
@@ -30,10 +30,10 @@ func TestOpenSQLWithoutATable(t *testing.T) {
 	})
 }
 
-func TestOpenSQLOfSchema(t *testing.T) {
+func TestOpenOfSchema(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, d database) {
-		schema, err := provision.Schema(d.dialect, d.table)
+		schema, err := sqlledger.Schema(d.dialect, d.table)
 		require.NoError(t, err)
 		db := d.open(t)
 		for range 2 { // it may be run again
@@ -47,12 +47,12 @@ func TestOpenSQLOfSchema(t *testing.T) {
 	})
 }
 
-func TestOpenSQLOfATableThatLacksAColumn(t *testing.T) {
+func TestOpenOfATableThatLacksAColumn(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, d database) {
 		for _, column := range []string{"decided", "open"} {
 			db := d.open(t)
-			schema, err := provision.Schema(d.dialect, d.table)
+			schema, err := sqlledger.Schema(d.dialect, d.table)
 			require.NoError(t, err)
 			create, _, _ := strings.Cut(schema, ";")
 			var kept []string
@@ -62,7 +62,7 @@ func TestOpenSQLOfATableThatLacksAColumn(t *testing.T) {
 				}
 			}
 			must(t, db, strings.Join(kept, ""))
-			for _, opts := range [][]provision.SQLOption{nil, {provision.CreateTable()}} {
+			for _, opts := range [][]sqlledger.Option{nil, {sqlledger.CreateTable()}} {
 				_, err = d.openSQL(t, opts...)
 				require.ErrorContains(t, err, column)
 			}
@@ -71,7 +71,7 @@ func TestOpenSQLOfATableThatLacksAColumn(t *testing.T) {
 	})
 }
 
-func TestOpenSQLCreatesOnce(t *testing.T) {
+func TestOpenCreatesOnce(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, d database) {
 		const openers = 12
@@ -79,7 +79,7 @@ func TestOpenSQLCreatesOnce(t *testing.T) {
 		for range openers {
 			db := d.open(t)
 			go func() {
-				_, err := provision.OpenSQL(t.Context(), db, d.dialect, provision.CreateTable(), provision.TableName(d.table))
+				_, err := sqlledger.Open(t.Context(), db, d.dialect, sqlledger.CreateTable(), sqlledger.TableName(d.table))
 				errs <- err
 			}()
 		}
@@ -89,19 +89,19 @@ func TestOpenSQLCreatesOnce(t *testing.T) {
 	})
 }
 
-func TestOpenSQLCanceled(t *testing.T) {
+func TestOpenCanceled(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, d database) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := provision.OpenSQL(ctx, d.open(t), d.dialect, provision.CreateTable(), provision.TableName(d.table))
+		_, err := sqlledger.Open(ctx, d.open(t), d.dialect, sqlledger.CreateTable(), sqlledger.TableName(d.table))
 		require.ErrorIs(t, err, context.Canceled)
 		_, err = d.openSQL(t)
 		require.Error(t, err, "nothing was made")
 	})
 }
 
-func TestOpenSQLOfAnotherSchema(t *testing.T) {
+func TestOpenOfAnotherSchema(t *testing.T) {
 	t.Parallel()
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
@@ -111,7 +111,7 @@ func TestOpenSQLOfAnotherSchema(t *testing.T) {
 		t.Cleanup(func() { _, _ = db.Exec("DROP SCHEMA of_" + d.table + " CASCADE") })
 		// A word of the language, and a case of its own.
 		d.table = "of_" + d.table + ".Order"
-		l, err := d.openSQL(t, provision.CreateTable())
+		l, err := d.openSQL(t, sqlledger.CreateTable())
 		require.NoError(t, err)
 		require.NoError(t, l.Store(t.Context(), record("key", "a", 0)))
 		var n int
@@ -124,7 +124,7 @@ func TestOpenSQLOfAnotherSchema(t *testing.T) {
 		d.conns = 1 // what is attached, is to a connection
 		db := d.open(t)
 		must(t, db, "ATTACH '"+filepath.Join(t.TempDir(), "other.db")+"' AS other")
-		l, err := provision.OpenSQL(t.Context(), db, d.dialect, provision.CreateTable(), provision.TableName("other.select"))
+		l, err := sqlledger.Open(t.Context(), db, d.dialect, sqlledger.CreateTable(), sqlledger.TableName("other.select"))
 		require.NoError(t, err)
 		require.NoError(t, l.Store(t.Context(), record("key", "a", 0)))
 		var n int
@@ -133,7 +133,7 @@ func TestOpenSQLOfAnotherSchema(t *testing.T) {
 	})
 }
 
-func TestOpenSQLOfAnotherEncoding(t *testing.T) {
+func TestOpenOfAnotherEncoding(t *testing.T) {
 	t.Parallel()
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
@@ -141,20 +141,20 @@ func TestOpenSQLOfAnotherEncoding(t *testing.T) {
 		db := d.open(t)
 		must(t, db, "CREATE DATABASE latin_"+d.table+" TEMPLATE template0 ENCODING LATIN1 LOCALE_PROVIDER libc LOCALE 'C'")
 		t.Cleanup(func() { _, _ = db.Exec("DROP DATABASE latin_" + d.table + " WITH (FORCE)") })
-		_, err := d.with("dbname", "latin_"+d.table).openSQL(t, provision.CreateTable())
+		_, err := d.with("dbname", "latin_"+d.table).openSQL(t, sqlledger.CreateTable())
 		require.ErrorContains(t, err, "LATIN1")
 	})
 	t.Run("SQLite", func(t *testing.T) {
 		t.Parallel()
 		d := newSQLite(t, "WAL")
 		d.dsn = sqliteDSN(filepath.Join(t.TempDir(), "utf16.db"), "encoding('UTF-16le')")
-		_, err := d.openSQL(t, provision.CreateTable())
+		_, err := d.openSQL(t, sqlledger.CreateTable())
 		require.ErrorContains(t, err, "UTF-16le")
 	})
 }
 
-// TestOpenSQLWithoutARightToCreate has a role that may use the table and make none.
-func TestOpenSQLWithoutARightToCreate(t *testing.T) {
+// TestOpenWithoutARightToCreate has a role that may use the table and make none.
+func TestOpenWithoutARightToCreate(t *testing.T) {
 	t.Parallel()
 	d := newPostgres(t)
 	_, db := d.ledger(t)
@@ -167,12 +167,12 @@ func TestOpenSQLWithoutARightToCreate(t *testing.T) {
 	must(t, db, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
 	must(t, db, "GRANT SELECT, INSERT, UPDATE ON "+d.table+" TO "+role)
 	limited := d.with("role", role)
-	l, err := limited.openSQL(t, provision.CreateTable())
+	l, err := limited.openSQL(t, sqlledger.CreateTable())
 	require.NoError(t, err)
 	require.NoError(t, l.Store(t.Context(), record("key", "a", 0)))
 	require.NoError(t, l.Store(t.Context(), record("key", "a", 1)))
 	limited.table += "_none"
-	_, err = limited.openSQL(t, provision.CreateTable())
+	_, err = limited.openSQL(t, sqlledger.CreateTable())
 	require.Error(t, err)
 }
 
@@ -224,7 +224,7 @@ func TestPlans(t *testing.T) {
 	config.Tracer = tracer{&statements}
 	db := stdlib.OpenDB(*config)
 	t.Cleanup(func() { _ = db.Close() })
-	l, err := provision.OpenSQL(t.Context(), db, d.dialect, provision.CreateTable(), provision.TableName(d.table))
+	l, err := sqlledger.Open(t.Context(), db, d.dialect, sqlledger.CreateTable(), sqlledger.TableName(d.table))
 	require.NoError(t, err)
 	must(t, db, "INSERT INTO "+d.table+" SELECT 'key' || n, 'target', 1, 'created', 0, '', '', 0, 0, 0, 0, 0, '', '', '', 0, 0, 0, "+
 		"CASE WHEN n % 100 = 0 THEN 1 ELSE 0 END FROM generate_series(1, 20000) n")

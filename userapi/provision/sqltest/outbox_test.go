@@ -13,12 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
 // An application keeps people in a table of its own, beside the ledger.
 type application struct {
 	database
-	*provision.SQL
+	*sqlledger.Ledger
 
 	db *sql.DB
 }

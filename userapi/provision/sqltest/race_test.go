@@ -14,6 +14,7 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
 // TestTwoPools has two pools of connections, as two processes have them, count by
@@ -27,7 +28,7 @@ func TestTwoPools(t *testing.T) {
 		var all sync.WaitGroup
 		errs := make(chan error, 2*writers)
 		for i := range 2 * writers {
-			l := []*provision.SQL{one, two}[i%2]
+			l := []*sqlledger.Ledger{one, two}[i%2]
 			all.Go(func() { errs <- count(t, l, each, i) })
 		}
 		all.Wait()

@@ -29,7 +29,7 @@ func TestSignUps(t *testing.T) {
 			return &userapi.User{Provider: "acme", ID: "id of " + req.IdempotencyKey, Proof: userapi.ProofReply}, nil
 		})
 		worker := func() *provision.Provisioner {
-			p, err := provision.New(a.SQL, []provision.Target{{Name: "first", Creator: vendor}, {Name: "second", Creator: vendor, After: []string{"first"}}},
+			p, err := provision.New(a.Ledger, []provision.Target{{Name: "first", Creator: vendor}, {Name: "second", Creator: vendor, After: []string{"first"}}},
 				provision.RequestKeys("sixteen bytes ok"))
 			require.NoError(t, err)
 			return p

@@ -1,4 +1,4 @@
-package provision
+package fileledger
 
 import (
 	"bytes"
@@ -7,10 +7,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// FuzzFileOpen opens what is no ledger, or one of any frames.
-func FuzzFileOpen(f *testing.F) {
+// FuzzOpen opens what is no ledger, or one of any frames.
+func FuzzOpen(f *testing.F) {
 	s := sampleFile(f, 2, 1, 3)
 	f.Add(true, s.content)
 	f.Add(true, s.content[:s.end()-5])
@@ -52,13 +54,13 @@ func frames(lines []byte) []byte {
 type history struct {
 	t     testing.TB
 	disk  *memDisk
-	file  *File
+	file  *Ledger
 	rand  *rand.Rand
 	turns int
 	// acked is what was stored for sure, by name, tried what may have been.
-	acked map[string]Record
-	tried map[string][]Record
-	sets  [][]Record // the Stores that may have been carried out
+	acked map[string]provision.Record
+	tried map[string][]provision.Record
+	sets  [][]provision.Record // the Stores that may have been carried out
 }
 
 var (
@@ -67,24 +69,24 @@ var (
 )
 
 func newHistory(t testing.TB, seed uint64) *history {
-	h := &history{t: t, disk: newMemDisk(), rand: rand.New(rand.NewPCG(seed, 1)), acked: map[string]Record{}, tried: map[string][]Record{}}
+	h := &history{t: t, disk: newMemDisk(), rand: rand.New(rand.NewPCG(seed, 1)), acked: map[string]provision.Record{}, tried: map[string][]provision.Record{}}
 	h.open()
 	return h
 }
 
-func (h *history) options() FileOption { return CompactAbove(int64(h.rand.IntN(3)) * 1000) }
+func (h *history) options() Option { return CompactAbove(int64(h.rand.IntN(3)) * 1000) }
 
 // open opens the ledger, with a disk that has come to reason, and compares.
 func (h *history) open() {
 	h.t.Helper()
-	f, err := openFile(h.disk, ledgerName, h.options())
+	f, err := openOn(h.disk, ledgerName, h.options())
 	if err != nil && h.disk.fail != nil {
 		h.disk.setFail(nil)
-		f, err = openFile(h.disk, ledgerName, h.options())
+		f, err = openOn(h.disk, ledgerName, h.options())
 	}
 	require.NoError(h.t, err)
 	h.file = f
-	found := map[string]Record{}
+	found := map[string]provision.Record{}
 	for _, key := range historyKeys {
 		for _, r := range loadAll(h.t, f, key) {
 			found[r.Key+r.Target] = r
@@ -106,13 +108,13 @@ func (h *history) open() {
 		}
 		require.Contains(h.t, []int{0, len(set)}, stored, "a part of a Store")
 	}
-	h.acked, h.tried, h.sets = found, map[string][]Record{}, nil
+	h.acked, h.tried, h.sets = found, map[string][]provision.Record{}, nil
 }
 
 // set makes records that follow what was queued last.
-func (h *history) set(latest map[string]Record) []Record {
+func (h *history) set(latest map[string]provision.Record) []provision.Record {
 	h.turns++
-	var set []Record
+	var set []provision.Record
 	for _, key := range historyKeys {
 		for _, target := range historyTargets {
 			if h.rand.IntN(4) > 0 {
@@ -129,11 +131,11 @@ func (h *history) set(latest map[string]Record) []Record {
 
 // store stores several sets in one batch, each of which may follow another.
 func (h *history) store(sets int) {
-	latest := map[string]Record{}
+	latest := map[string]provision.Record{}
 	for name, r := range h.acked {
 		latest[name] = r
 	}
-	var batch [][]Record
+	var batch [][]provision.Record
 	for range sets {
 		set := h.set(latest)
 		if len(set) == 0 {
@@ -149,7 +151,7 @@ func (h *history) store(sets int) {
 	}
 	errs, in := queued(h.t, h.file, batch...)
 	for i, err := range errs {
-		next, e := checked(batch[i])
+		next, e := provision.NextRevisions(batch[i])
 		require.NoError(h.t, e)
 		switch {
 		case err == nil:
@@ -167,9 +169,9 @@ func (h *history) store(sets int) {
 
 var historyOps = []string{"write", "sync", "sync", "truncate", "syncdir", "rename", "create", "scratch write", "scratch sync"}
 
-// FuzzFileCrash runs a random history of batches, compactions, faults and crashes. Of
+// FuzzCrash runs a random history of batches, compactions, faults and crashes. Of
 // what a crash finds not synced any part is lost. What was promised is there.
-func FuzzFileCrash(f *testing.F) {
+func FuzzCrash(f *testing.F) {
 	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		script := make([]byte, 60)

@@ -1,16 +1,18 @@
-package provision
+package fileledger
 
 import (
 	"context"
 	"fmt"
 	"runtime"
 	"slices"
+
+	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// A fileBatch is what is written and synced at once.
-type fileBatch struct {
-	payloads [][]byte   // one for each Store
-	stores   [][]Record // likewise
+// A storeBatch is what is written and synced at once.
+type storeBatch struct {
+	payloads [][]byte             // one for each Store
+	stores   [][]provision.Record // likewise
 	done     chan struct{}
 	err      error // set when done is closed
 }
@@ -19,8 +21,8 @@ type fileBatch struct {
 // nothing is stored then, and the error is the context's. Later the Store goes on to its
 // end, so that what it returns is true. An ErrStale too is returned when the record that
 // stood in the way is durable, and can be loaded. All records of one Store may be 16 MiB.
-func (f *File) Store(ctx context.Context, records ...Record) error {
-	next, err := checked(records)
+func (f *Ledger) Store(ctx context.Context, records ...provision.Record) error {
+	next, err := provision.NextRevisions(records)
 	if err != nil {
 		return err
 	}
@@ -46,30 +48,30 @@ func (f *File) Store(ctx context.Context, records ...Record) error {
 
 // enqueue compares the records, and puts them in a batch. Whoever is first in it leads:
 // it writes it. With ErrStale the batch is the one to wait for, if there is one.
-func (f *File) enqueue(ctx context.Context, next []Record, payload []byte) (b *fileBatch, leads bool, err error) {
+func (f *Ledger) enqueue(ctx context.Context, next []provision.Record, payload []byte) (b *storeBatch, leads bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.usable(); err != nil {
 		return nil, false, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, false, fmt.Errorf("provision: nothing was stored: %w", err)
+		return nil, false, fmt.Errorf("fileledger: nothing was stored: %w", err)
 	}
 	switch {
 	case len(next) == 0:
 		return nil, false, nil
 	case !f.follows(next):
-		if !current(f.held, next) {
-			return nil, false, ErrStale
+		if !f.held.Follows(next...) {
+			return nil, false, provision.ErrStale
 		}
 		if f.queue != nil {
-			return f.queue, false, ErrStale
+			return f.queue, false, provision.ErrStale
 		}
-		return f.flying, false, ErrStale
+		return f.flying, false, provision.ErrStale
 	}
 	f.advance(next)
 	if f.queue == nil {
-		f.queue, leads = &fileBatch{done: make(chan struct{})}, true
+		f.queue, leads = &storeBatch{done: make(chan struct{})}, true
 	}
 	b = f.queue
 	b.payloads, b.stores = append(b.payloads, payload), append(b.stores, next)
@@ -77,31 +79,29 @@ func (f *File) enqueue(ctx context.Context, next []Record, payload []byte) (b *f
 }
 
 // follows reports whether each of the records follows the latest one, queued or held.
-func (f *File) follows(next []Record) bool {
-	latest := make(map[string][]Record, len(next))
-	for _, r := range next {
-		of, queued := f.ahead[r.Key]
-		if !queued {
-			of = f.held[r.Key]
+func (f *Ledger) follows(next []provision.Record) bool {
+	return !slices.ContainsFunc(next, func(r provision.Record) bool {
+		latest := &f.held
+		if f.ahead.Has(r.Key) {
+			latest = &f.ahead
 		}
-		latest[r.Key] = of
-	}
-	return current(latest, next)
+		return !latest.Follows(r)
+	})
 }
 
 // advance notes that records are queued.
-func (f *File) advance(next []Record) {
+func (f *Ledger) advance(next []provision.Record) {
 	for _, r := range next {
-		if _, queued := f.ahead[r.Key]; !queued {
-			f.ahead[r.Key] = slices.Clone(f.held[r.Key])
+		if !f.ahead.Has(r.Key) {
+			f.ahead.Put(f.held.Load(r.Key)...)
 		}
+		f.ahead.Put(r)
 	}
-	apply(f.ahead, next)
 }
 
 // commit writes a batch when its turn has come, and lets those go who wait for it. Its
 // own caller may be kept longer, by a compaction.
-func (f *File) commit(b *fileBatch) {
+func (f *Ledger) commit(b *storeBatch) {
 	f.write.Lock()
 	defer f.write.Unlock()
 	// Those whom the last batch has just let go may have more: they get to join this one.
@@ -119,10 +119,10 @@ func (f *File) commit(b *fileBatch) {
 	b.err, f.flying = err, nil
 	if err == nil {
 		for _, next := range b.stores {
-			apply(f.held, next)
+			f.held.Put(next...)
 		}
 	}
-	clear(f.ahead)
+	f.ahead.Clear()
 	if f.queue != nil {
 		for _, next := range f.queue.stores {
 			f.advance(next)

@@ -1,4 +1,4 @@
-package provision
+package sqlledger
 
 import (
 	"errors"
@@ -31,7 +31,7 @@ func (d Dialect) String() string {
 	}
 }
 
-// DefaultTable is the table of OpenSQL and Schema where none is named.
+// DefaultTable is the table of Open and Schema where none is named.
 const DefaultTable = "enlist_ledger"
 
 // Schema returns the statements that make the table of a ledger and its index, each with
@@ -50,7 +50,7 @@ func Schema(dialect Dialect, table string) (string, error) {
 var columns = [...]string{
 	"revision", "state", "kind", "provider", "user_id", "proof", "unfinished", "decided", "lost", "closed", "request", "sent", "owner",
 	"until", "started", "changed",
-	"open", // Record.Open, so that an index can answer it
+	"open", // provision.Record.Open, so that an index can answer it
 }
 
 func schema(dialect Dialect, table string) ([]string, error) {
@@ -126,7 +126,7 @@ var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,57}$`)
 
 func parseTable(dialect Dialect, name string) (tableName, error) {
 	if dialect != PostgreSQL && dialect != SQLite {
-		return tableName{}, fmt.Errorf("provision: %v is no dialect of a ledger", dialect)
+		return tableName{}, fmt.Errorf("sqlledger: %v is no dialect of a ledger", dialect)
 	}
 	if name == "" {
 		name = DefaultTable
@@ -136,7 +136,7 @@ func parseTable(dialect Dialect, name string) (tableName, error) {
 		schema, table = "", name
 	}
 	if !identifier.MatchString(table) || found && !identifier.MatchString(schema) {
-		return tableName{}, errors.New("provision: a table is named by at most 58 ASCII letters, digits and underscores, behind a schema and a dot where it is in one")
+		return tableName{}, errors.New("sqlledger: a table is named by at most 58 ASCII letters, digits and underscores, behind a schema and a dot where it is in one")
 	}
 	return tableName{schema, table}, nil
 }

@@ -1,4 +1,4 @@
-package provision
+package fileledger
 
 import (
 	"bufio"
@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+
+	"github.com/enlist-go/enlist/userapi/provision"
 )
 
 // Compact writes the records that are current to a new file, beside the old one and with
@@ -15,7 +17,7 @@ import (
 // disk is full, the old file is in use as before, unless it cannot be told which of the
 // two a crash would leave: then Stores fail as after a write that failed. A context that
 // ends stops it. Windows may not let a file be replaced that is open: it only grows then.
-func (f *File) Compact(ctx context.Context) error {
+func (f *Ledger) Compact(ctx context.Context) error {
 	f.write.Lock()
 	defer f.write.Unlock()
 	f.mu.RLock()
@@ -28,7 +30,7 @@ func (f *File) Compact(ctx context.Context) error {
 }
 
 // compactIfDue compacts where enough is dead. The caller holds write.
-func (f *File) compactIfDue() {
+func (f *Ledger) compactIfDue() {
 	if f.above < 0 || f.total == f.live || f.log.end < f.retryAt {
 		return
 	}
@@ -42,17 +44,17 @@ func (f *File) compactIfDue() {
 	}
 }
 
-func (f *File) scratch() string { return f.path + ".compact" }
+func (f *Ledger) scratch() string { return f.path + ".compact" }
 
 // compact does it. The caller holds write, so that held does not change.
-func (f *File) compact(ctx context.Context) error {
+func (f *Ledger) compact(ctx context.Context) error {
 	l, err := f.rewrite(ctx)
 	if err != nil {
-		return fmt.Errorf("provision: the ledger was not compacted: %w", err)
+		return fmt.Errorf("fileledger: the ledger was not compacted: %w", err)
 	}
 	if err := f.disk.rename(f.scratch(), f.path); err != nil && f.disk.holds(f.path, f.log.file) {
 		_ = l.file.Close() // it is not needed
-		return errors.Join(fmt.Errorf("provision: the ledger was not compacted: %w", err), f.disk.remove(f.scratch()))
+		return errors.Join(fmt.Errorf("fileledger: the ledger was not compacted: %w", err), f.disk.remove(f.scratch()))
 	} else if err = errors.Join(err, f.disk.syncDir(f.path)); err != nil {
 		// Either file may have the name after a crash: neither can be written to.
 		_ = l.file.Close() // it was synced
@@ -69,7 +71,7 @@ func (f *File) compact(ctx context.Context) error {
 const liveFrame = 128
 
 // rewrite writes the scratch file, and syncs it.
-func (f *File) rewrite(ctx context.Context) (_ *fileLog, err error) {
+func (f *Ledger) rewrite(ctx context.Context) (_ *logFile, err error) {
 	// One is left where it could not be removed.
 	if err := f.disk.remove(f.scratch()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -88,7 +90,7 @@ func (f *File) rewrite(ctx context.Context) (_ *fileLog, err error) {
 	w := bufio.NewWriterSize(io.NewOffsetWriter(file, headSize), 1<<18)
 	at := headSize
 	var frame []byte
-	write := func(records []Record) error {
+	write := func(records []provision.Record) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -101,8 +103,8 @@ func (f *File) rewrite(ctx context.Context) (_ *fileLog, err error) {
 		_, err = w.Write(frame)
 		return err
 	}
-	var some []Record
-	for _, records := range f.held {
+	var some []provision.Record
+	for records := range f.held.All() {
 		for _, r := range records {
 			if some = append(some, r); len(some) == liveFrame {
 				if err := write(some); err != nil {

@@ -1,15 +1,17 @@
-package provision
+package fileledger
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// TestFileStoreFails: the Store itself, and not only its batch, tells of a write that
+// TestStoreFails: the Store itself, and not only its batch, tells of a write that
 // failed.
-func TestFileStoreFails(t *testing.T) {
+func TestStoreFails(t *testing.T) {
 	t.Parallel()
 	for _, op := range []string{"write", "sync"} {
 		d := newMemDisk()
@@ -20,13 +22,13 @@ func TestFileStoreFails(t *testing.T) {
 	}
 }
 
-// TestFileQueuedBehindAFailure: a batch that was queued while the file failed is not
+// TestQueuedBehindAFailure: a batch that was queued while the file failed is not
 // written behind what nobody knows of.
-func TestFileQueuedBehindAFailure(t *testing.T) {
+func TestQueuedBehindAFailure(t *testing.T) {
 	t.Parallel()
 	d := newMemDisk()
 	f := openMem(t, d)
-	next, err := checked([]Record{at("k", "a", 0)})
+	next, err := provision.NextRevisions([]provision.Record{at("k", "a", 0)})
 	require.NoError(t, err)
 	payload, err := encodeSet(next)
 	require.NoError(t, err)
@@ -44,9 +46,9 @@ func TestFileQueuedBehindAFailure(t *testing.T) {
 	assert.Empty(t, loadAll(t, f, "k"))
 }
 
-// TestFileCountsWhatIsLive: a compacted file has nothing to compact, whatever the
+// TestCountsWhatIsLive: a compacted file has nothing to compact, whatever the
 // revisions of its records are.
-func TestFileCountsWhatIsLive(t *testing.T) {
+func TestCountsWhatIsLive(t *testing.T) {
 	t.Parallel()
 	d := newMemDisk()
 	f := openMem(t, d)

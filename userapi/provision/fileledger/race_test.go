@@ -1,4 +1,4 @@
-package provision
+package fileledger
 
 import (
 	"errors"
@@ -11,11 +11,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// TestFileCompeting: of many that store the same revision one wins, while others load
+// TestCompeting: of many that store the same revision one wins, while others load
 // and compact.
-func TestFileCompeting(t *testing.T) {
+func TestCompeting(t *testing.T) {
 	t.Parallel()
 	const writers, rounds = 64, 25
 	path := filepath.Join(t.TempDir(), ledgerName)
@@ -28,28 +30,28 @@ func TestFileCompeting(t *testing.T) {
 		group.Go(func() {
 			for i := range rounds {
 				n := (w + i) % len(names)
-				var next Record
+				var next provision.Record
 				for _, r := range loadAll(t, f, "k") {
 					if r.Target == names[n] {
 						next = r
 					}
 				}
-				next.Key, next.Target, next.State = "k", names[n], StateIntent
+				next.Key, next.Target, next.State = "k", names[n], provision.StateIntent
 				next.Owner = fmt.Sprint(w, " ", i)
 				switch err := f.Store(t.Context(), next); {
 				case err == nil:
 					wins[n].Add(1)
 					// Nobody takes a revision back.
 					now := loadAll(t, f, "k")
-					i := slices.IndexFunc(now, func(r Record) bool { return r.Target == names[n] })
+					i := slices.IndexFunc(now, func(r provision.Record) bool { return r.Target == names[n] })
 					if assert.GreaterOrEqual(t, i, 0) {
 						assert.Greater(t, now[i].Revision, next.Revision)
 					}
-				case errors.Is(err, ErrStale):
+				case errors.Is(err, provision.ErrStale):
 					stale.Add(1)
 					// Who lost can see against whom.
 					now := loadAll(t, f, "k")
-					i := slices.IndexFunc(now, func(r Record) bool { return r.Target == names[n] })
+					i := slices.IndexFunc(now, func(r provision.Record) bool { return r.Target == names[n] })
 					if assert.GreaterOrEqual(t, i, 0) {
 						assert.Greater(t, now[i].Revision, next.Revision)
 					}
@@ -62,7 +64,7 @@ func TestFileCompeting(t *testing.T) {
 	group.Wait()
 	assert.Positive(t, stale.Load())
 	assert.Equal(t, int64(writers*rounds), stale.Load()+wins[0].Load()+wins[1].Load()+wins[2].Load())
-	check := func(f *File) {
+	check := func(f *Ledger) {
 		t.Helper()
 		records := loadAll(t, f, "k")
 		require.Len(t, records, len(names))
@@ -75,8 +77,8 @@ func TestFileCompeting(t *testing.T) {
 	check(openReal(t, path))
 }
 
-// TestFileBatches: many that store at once share an fsync.
-func TestFileBatches(t *testing.T) {
+// TestBatches: many that store at once share an fsync.
+func TestBatches(t *testing.T) {
 	t.Parallel()
 	d := newMemDisk()
 	f := openMem(t, d)
@@ -87,7 +89,7 @@ func TestFileBatches(t *testing.T) {
 	for i := range stores {
 		queued.Add(1)
 		done.Go(func() {
-			next, err := checked([]Record{small("k", fmt.Sprint(i))})
+			next, err := provision.NextRevisions([]provision.Record{small("k", fmt.Sprint(i))})
 			assert.NoError(t, err)
 			payload, err := encodeSet(next)
 			assert.NoError(t, err)

@@ -1,4 +1,4 @@
-package provision
+package fileledger
 
 import (
 	"bytes"
@@ -20,47 +20,50 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
 )
 
 const ledgerName = "ledger"
 
 // full is a record with every field set.
-func full(key, target string) Record {
+func full(key, target string) provision.Record {
 	at := time.Date(2031, 2, 3, 4, 5, 6, 789000, time.UTC)
-	return Record{
-		Key: key, Target: target, State: StateCreated, Kind: userapi.KindTimeout, Provider: "acme", UserID: "<7> é\u2028\x01",
+	return provision.Record{
+		Key: key, Target: target, State: provision.StateCreated, Kind: userapi.KindTimeout, Provider: "acme", UserID: "<7> é\u2028\x01",
 		Proof: userapi.ProofKey, Unfinished: true, Decided: true, Lost: true, Closed: true, Request: "r", Sent: "s", Owner: "o",
 		Until: at, Started: at.Add(-time.Hour), Changed: at.Add(time.Microsecond),
 	}
 }
 
 // small is a new record.
-func small(key, target string) Record { return Record{Key: key, Target: target, State: StateQueued} }
+func small(key, target string) provision.Record {
+	return provision.Record{Key: key, Target: target, State: provision.StateQueued}
+}
 
 // at is a record with a revision, which is told by its Owner too.
-func at(key, target string, revision int64) Record {
+func at(key, target string, revision int64) provision.Record {
 	r := small(key, target)
 	r.Revision, r.Owner = revision, fmt.Sprint(key, target, revision)
 	return r
 }
 
-func openMem(t testing.TB, d *memDisk, opts ...FileOption) *File {
+func openMem(t testing.TB, d *memDisk, opts ...Option) *Ledger {
 	t.Helper()
-	f, err := openFile(d, ledgerName, opts...)
+	f, err := openOn(d, ledgerName, opts...)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.Close() })
 	return f
 }
 
-func openReal(t testing.TB, path string, opts ...FileOption) *File {
+func openReal(t testing.TB, path string, opts ...Option) *Ledger {
 	t.Helper()
-	f, err := OpenFile(path, opts...)
+	f, err := Open(path, opts...)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.Close() })
 	return f
 }
 
-func loadAll(t testing.TB, l Ledger, key string) []Record {
+func loadAll(t testing.TB, l provision.Ledger, key string) []provision.Record {
 	t.Helper()
 	records, err := l.Load(t.Context(), key)
 	require.NoError(t, err)
@@ -68,20 +71,20 @@ func loadAll(t testing.TB, l Ledger, key string) []Record {
 }
 
 // together stores several sets of records in one batch.
-func together(t testing.TB, f *File, sets ...[]Record) []error {
+func together(t testing.TB, f *Ledger, sets ...[]provision.Record) []error {
 	t.Helper()
 	errs, _ := queued(t, f, sets...)
 	return errs
 }
 
 // queued does it, and reports too which of the sets came into the batch.
-func queued(t testing.TB, f *File, sets ...[]Record) (errs []error, in []bool) {
+func queued(t testing.TB, f *Ledger, sets ...[]provision.Record) (errs []error, in []bool) {
 	t.Helper()
 	errs, in = make([]error, len(sets)), make([]bool, len(sets))
-	batches := make([]*fileBatch, len(sets))
-	var lead *fileBatch
+	batches := make([]*storeBatch, len(sets))
+	var lead *storeBatch
 	for i, set := range sets {
-		next, err := checked(set)
+		next, err := provision.NextRevisions(set)
 		require.NoError(t, err)
 		payload, err := encodeSet(next)
 		require.NoError(t, err)
@@ -104,12 +107,12 @@ func queued(t testing.TB, f *File, sets ...[]Record) (errs []error, in []bool) {
 	return errs, in
 }
 
-func TestFileKeepsEveryField(t *testing.T) {
+func TestKeepsEveryField(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), ledgerName)
 	f := openReal(t, path)
-	odd := Record{Key: "k", Target: "odd", State: StateUnknown, Kind: 99, Proof: -3, Started: time.Unix(0, 0), Until: time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC)}
-	want := []Record{full("k", "a"), small("k", "b"), odd}
+	odd := provision.Record{Key: "k", Target: "odd", State: provision.StateUnknown, Kind: 99, Proof: -3, Started: time.Unix(0, 0), Until: time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC)}
+	want := []provision.Record{full("k", "a"), small("k", "b"), odd}
 	require.NoError(t, f.Store(t.Context(), want[2], want[0], want[1]))
 	for i := range want {
 		want[i].Revision = 1
@@ -137,32 +140,32 @@ func TestFileKeepsEveryField(t *testing.T) {
 	}
 }
 
-func TestFileRefusesWhatItCannotKeep(t *testing.T) {
+func TestRefusesWhatItCannotKeep(t *testing.T) {
 	t.Parallel()
 	f := openMem(t, newMemDisk())
 	far := small("k", "a")
 	far.Until = time.Date(400_000, 1, 1, 0, 0, 0, 0, time.UTC)
 	require.ErrorIs(t, f.Store(t.Context(), far), errTime)
-	var many []Record
+	var many []provision.Record
 	for i := range 5000 {
 		r := small("k", fmt.Sprint(i))
-		r.UserID, r.Owner, r.Sent, r.Request = strings.Repeat("x", maxText), strings.Repeat("x", maxText), strings.Repeat("x", maxText), strings.Repeat("x", maxText)
+		r.UserID, r.Owner, r.Sent, r.Request = strings.Repeat("x", 1<<10), strings.Repeat("x", 1<<10), strings.Repeat("x", 1<<10), strings.Repeat("x", 1<<10)
 		many = append(many, r)
 	}
 	require.ErrorIs(t, f.Store(t.Context(), many...), errTooLarge)
 	require.NoError(t, f.Store(t.Context(), many[:3000]...))
 	require.NoError(t, f.Store(t.Context()))
-	require.ErrorContains(t, f.Store(t.Context(), Record{}), "Key of a record")
+	require.ErrorContains(t, f.Store(t.Context(), provision.Record{}), "Key of a record")
 	assert.Len(t, loadAll(t, f, "k"), 3000)
 }
 
-// TestFileLargestRecords: a compaction's frame has room for the largest there are.
-func TestFileLargestRecords(t *testing.T) {
+// TestLargestRecords: a compaction's frame has room for the largest there are.
+func TestLargestRecords(t *testing.T) {
 	t.Parallel()
-	var many []Record
+	var many []provision.Record
 	for i := range liveFrame {
-		text := strings.Repeat("\x01", maxText)
-		r := full(strings.Repeat("<", maxName), strings.Repeat("&", maxName-3)+fmt.Sprintf("%03d", i))
+		text := strings.Repeat("\x01", 1<<10)
+		r := full(strings.Repeat("<", 255), strings.Repeat("&", 255-3)+fmt.Sprintf("%03d", i))
 		r.Provider, r.UserID, r.Request, r.Sent, r.Owner = text, text, text, text, text
 		many = append(many, r)
 	}
@@ -171,42 +174,44 @@ func TestFileLargestRecords(t *testing.T) {
 	assert.Less(t, len(payload), maxPayload/2)
 }
 
-func TestFileStale(t *testing.T) {
+func TestStale(t *testing.T) {
 	t.Parallel()
 	d := newMemDisk()
 	f := openMem(t, d)
 	require.NoError(t, f.Store(t.Context(), at("k", "a", 0)))
 	before := d.content(ledgerName)
-	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 0)), ErrStale)
-	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 2)), ErrStale)
-	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 1), at("k", "b", 7)), ErrStale, "all or none")
+	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 0)), provision.ErrStale)
+	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 2)), provision.ErrStale)
+	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 1), at("k", "b", 7)), provision.ErrStale, "all or none")
 	assert.Equal(t, before, d.content(ledgerName))
 	assert.Len(t, loadAll(t, f, "k"), 1)
 	require.NoError(t, f.Store(t.Context(), at("k", "a", 1), at("k", "b", 0)))
 }
 
-// TestFileBatch: what is queued counts for what comes behind it.
-func TestFileBatch(t *testing.T) {
+// TestBatch: what is queued counts for what comes behind it.
+func TestBatch(t *testing.T) {
 	t.Parallel()
 	d := newMemDisk()
 	f := openMem(t, d)
 	syncs := d.syncs
 	errs := together(t, f,
-		[]Record{at("k", "a", 0)},
-		[]Record{at("k", "a", 1)},                   // follows one that is queued
-		[]Record{at("k", "b", 0), at("l", "b", 0)},  // two keys
-		[]Record{at("k", "b", 0)},                   // competes
-		[]Record{at("k", "b", 1), at("k", "c", 1)},  // the second does not follow
-		[]Record{at("k", "b", 1), at("k", "c", 0)},  // both do
-		[]Record{at("m", "a", 0), at("k", "a", 17)}, // not even near
+		[]provision.Record{at("k", "a", 0)},
+		[]provision.Record{at("k", "a", 1)},                   // follows one that is queued
+		[]provision.Record{at("k", "b", 0), at("l", "b", 0)},  // two keys
+		[]provision.Record{at("k", "b", 0)},                   // competes
+		[]provision.Record{at("k", "b", 1), at("k", "c", 1)},  // the second does not follow
+		[]provision.Record{at("k", "b", 1), at("k", "c", 0)},  // both do
+		[]provision.Record{at("m", "a", 0), at("k", "a", 17)}, // not even near
 	)
-	want := []error{nil, nil, nil, ErrStale, ErrStale, nil, ErrStale}
+	want := []error{nil, nil, nil, provision.ErrStale, provision.ErrStale, nil, provision.ErrStale}
 	for i := range want {
 		require.ErrorIs(t, errs[i], want[i], i)
 	}
 	assert.Equal(t, syncs+1, d.syncs)
-	assert.Empty(t, f.ahead)
-	revisions := func(f *File) map[string]int64 {
+	for _, key := range []string{"k", "l", "m"} {
+		assert.False(t, f.ahead.Has(key))
+	}
+	revisions := func(f *Ledger) map[string]int64 {
 		got := map[string]int64{}
 		for _, key := range []string{"k", "l", "m"} {
 			for _, r := range loadAll(t, f, key) {
@@ -222,9 +227,9 @@ func TestFileBatch(t *testing.T) {
 	assert.Equal(t, stored, revisions(f))
 }
 
-// TestFileShowsWhatIsDurable: while an fsync is under way its records are not shown, and
+// TestShowsWhatIsDurable: while an fsync is under way its records are not shown, and
 // who loses against one of them hears of it when it can be loaded.
-func TestFileShowsWhatIsDurable(t *testing.T) {
+func TestShowsWhatIsDurable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()
@@ -246,16 +251,16 @@ func TestFileShowsWhatIsDurable(t *testing.T) {
 		synctest.Wait()
 		assert.Zero(t, finished.Load())
 		assert.Equal(t, int64(1), loadAll(t, f, "k")[0].Revision)
-		require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 0)), ErrStale, "it need not wait to know that")
+		require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 0)), provision.ErrStale, "it need not wait to know that")
 		close(syncing)
 		group.Wait()
 		require.NoError(t, done[0])
-		require.ErrorIs(t, done[1], ErrStale)
+		require.ErrorIs(t, done[1], provision.ErrStale)
 		assert.Equal(t, int64(2), loadAll(t, f, "k")[0].Revision)
 	})
 }
 
-func TestFileContext(t *testing.T) {
+func TestContext(t *testing.T) {
 	t.Parallel()
 	d := newMemDisk()
 	f := openMem(t, d)
@@ -276,7 +281,7 @@ func TestFileContext(t *testing.T) {
 	d.setFail(nil)
 }
 
-func TestFileLock(t *testing.T) {
+func TestLock(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, ledgerName)
@@ -284,7 +289,7 @@ func TestFileLock(t *testing.T) {
 	locked := func() {
 		t.Helper()
 		for _, name := range append(linksTo(t, t.TempDir(), path), path) {
-			_, err := OpenFile(name)
+			_, err := Open(name)
 			require.ErrorIs(t, err, ErrLocked)
 		}
 	}
@@ -296,7 +301,7 @@ func TestFileLock(t *testing.T) {
 	assert.Len(t, loadAll(t, openReal(t, path), "k"), 1)
 }
 
-func TestFileClose(t *testing.T) {
+func TestClose(t *testing.T) {
 	t.Parallel()
 	f := openMem(t, newMemDisk())
 	results := make(chan error)
@@ -325,12 +330,12 @@ func TestFileClose(t *testing.T) {
 	assert.Len(t, loadAll(t, openMem(t, f.disk.(*memDisk)), "k"), done)
 }
 
-// TestFileCloseWaits for what is queued already.
-func TestFileCloseWaits(t *testing.T) {
+// TestCloseWaits for what is queued already.
+func TestCloseWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := openMem(t, newMemDisk())
-		next, err := checked([]Record{small("k", "a")})
+		next, err := provision.NextRevisions([]provision.Record{small("k", "a")})
 		require.NoError(t, err)
 		payload, err := encodeSet(next)
 		require.NoError(t, err)
@@ -351,14 +356,14 @@ func TestFileCloseWaits(t *testing.T) {
 	})
 }
 
-func TestFileEndsIntents(t *testing.T) {
+func TestEndsIntents(t *testing.T) {
 	t.Parallel()
 	d := newMemDisk()
 	f := openMem(t, d)
 	until := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
 	intent, unknown := small("k", "a"), small("k", "b")
-	intent.State, intent.Until, intent.Owner = StateIntent, until, "run"
-	unknown.State, unknown.Until = StateUnknown, until
+	intent.State, intent.Until, intent.Owner = provision.StateIntent, until, "run"
+	unknown.State, unknown.Until = provision.StateUnknown, until
 	require.NoError(t, f.Store(t.Context(), intent, unknown))
 	assert.Equal(t, until, loadAll(t, f, "k")[0].Until)
 	require.NoError(t, f.Close())
@@ -370,8 +375,8 @@ func TestFileEndsIntents(t *testing.T) {
 	require.NoError(t, f.Store(t.Context(), got...))
 }
 
-// TestFileSymlink: a compaction replaces the file and not the link to it.
-func TestFileSymlink(t *testing.T) {
+// TestSymlink: a compaction replaces the file and not the link to it.
+func TestSymlink(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "there", ledgerName)
@@ -409,8 +414,8 @@ func loop(t testing.TB, dir string) string {
 	return filepath.Join(dir, "a")
 }
 
-// TestFileForeign: what is no ledger is refused, and left as it is.
-func TestFileForeign(t *testing.T) {
+// TestForeign: what is no ledger is refused, and left as it is.
+func TestForeign(t *testing.T) {
 	t.Parallel()
 	head := newLog(nil)
 	head.whole = headSize
@@ -437,7 +442,7 @@ func TestFileForeign(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), ledgerName)
 			require.NoError(t, os.WriteFile(path, test.content, 0o600))
-			_, err := OpenFile(path)
+			_, err := Open(path)
 			require.ErrorIs(t, err, test.want)
 			assert.ErrorContains(t, err, path)
 			left, err := os.ReadFile(path)
@@ -447,14 +452,14 @@ func TestFileForeign(t *testing.T) {
 			openReal(t, path) // the lock was given free
 		})
 	}
-	_, err := OpenFile(t.TempDir())
+	_, err := Open(t.TempDir())
 	require.Error(t, err, "a directory")
-	_, err = OpenFile(filepath.Join(t.TempDir(), "none", ledgerName))
+	_, err = Open(filepath.Join(t.TempDir(), "none", ledgerName))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-// TestFileHalfMade: a file of which only a part of the head was written is a new one.
-func TestFileHalfMade(t *testing.T) {
+// TestHalfMade: a file of which only a part of the head was written is a new one.
+func TestHalfMade(t *testing.T) {
 	t.Parallel()
 	head := newLog(nil)
 	head.whole = headSize
@@ -471,8 +476,8 @@ func TestFileHalfMade(t *testing.T) {
 	}
 }
 
-// TestFileNewer: what a newer version may have written is not dropped.
-func TestFileNewer(t *testing.T) {
+// TestNewer: what a newer version may have written is not dropped.
+func TestNewer(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		payload string
@@ -501,7 +506,7 @@ func TestFileNewer(t *testing.T) {
 			require.NoError(t, f.log.append([][]byte{[]byte(test.payload)}))
 			require.NoError(t, f.Close())
 			before := d.content(ledgerName)
-			f, err := openFile(d, ledgerName)
+			f, err := openOn(d, ledgerName)
 			require.ErrorIs(t, err, test.want)
 			if err == nil {
 				require.NoError(t, f.Close())
@@ -512,7 +517,7 @@ func TestFileNewer(t *testing.T) {
 		})
 	}
 	// The names in the file are those that older files have.
-	text, err := json.Marshal(fileRecord{Key: "k", Revision: 1, Kind: 2, Until: new(int64)})
+	text, err := json.Marshal(storedRecord{Key: "k", Revision: 1, Kind: 2, Until: new(int64)})
 	require.NoError(t, err)
 	assert.Equal(t, `{"key":"k","target":"","rev":1,"state":"","kind":2,"until":0}`, string(text))
 }

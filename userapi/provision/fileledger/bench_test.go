@@ -1,4 +1,4 @@
-package provision
+package fileledger
 
 import (
 	"fmt"
@@ -10,25 +10,27 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi/provision"
 )
 
 // benchRecord is of a usual size.
-func benchRecord(key string) Record {
+func benchRecord(key string) provision.Record {
 	now := time.Now().UTC()
-	return Record{
-		Key: key, Target: "quickblox", State: StateIntent, Provider: "quickblox",
+	return provision.Record{
+		Key: key, Target: "quickblox", State: provision.StateIntent, Provider: "quickblox",
 		Request: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 		Sent:    "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
 		Owner:   "4KQ7T2VZ3MBWYX5H6NRJDLCF8A", Until: now.Add(time.Minute), Started: now, Changed: now,
 	}
 }
 
-// BenchmarkFileStore stores one record a time, by one writer and by many at once.
-func BenchmarkFileStore(b *testing.B) {
+// BenchmarkStore stores one record a time, by one writer and by many at once.
+func BenchmarkStore(b *testing.B) {
 	for _, writers := range []int{1, 64} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
 			d := &countingDisk{}
-			f, err := openFile(d, filepath.Join(b.TempDir(), ledgerName))
+			f, err := openOn(d, filepath.Join(b.TempDir(), ledgerName))
 			require.NoError(b, err)
 			d.syncs.Store(0)
 			var left atomic.Int64
@@ -58,7 +60,7 @@ func BenchmarkFileStore(b *testing.B) {
 
 // BenchmarkWriteFsync is the floor: a write of the same size, and an fsync.
 func BenchmarkWriteFsync(b *testing.B) {
-	records, err := checked([]Record{benchRecord("sign-up-000000")})
+	records, err := provision.NextRevisions([]provision.Record{benchRecord("sign-up-000000")})
 	require.NoError(b, err)
 	payload, err := encodeSet(records)
 	require.NoError(b, err)
@@ -79,14 +81,14 @@ func BenchmarkWriteFsync(b *testing.B) {
 	require.NoError(b, file.Close())
 }
 
-// BenchmarkFileOpen opens a ledger of a hundred thousand records.
-func BenchmarkFileOpen(b *testing.B) {
+// BenchmarkOpen opens a ledger of a hundred thousand records.
+func BenchmarkOpen(b *testing.B) {
 	path := filepath.Join(b.TempDir(), ledgerName)
-	f, err := OpenFile(path)
+	f, err := Open(path)
 	require.NoError(b, err)
 	const records, each = 100_000, 1000
 	for n := 0; n < records; n += each {
-		var some []Record
+		var some []provision.Record
 		for i := range each {
 			some = append(some, benchRecord(fmt.Sprintf("sign-up-%06d", n+i)))
 		}
@@ -96,7 +98,7 @@ func BenchmarkFileOpen(b *testing.B) {
 	require.NoError(b, f.Close())
 	b.ResetTimer()
 	for range b.N {
-		f, err := OpenFile(path)
+		f, err := Open(path)
 		require.NoError(b, err)
 		require.NoError(b, f.Close())
 	}

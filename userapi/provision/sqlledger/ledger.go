@@ -1,4 +1,6 @@
-package provision
+// Package sqlledger keeps the ledger of a provision.Provisioner in a table of PostgreSQL or
+// SQLite.
+package sqlledger
 
 import (
 	"context"
@@ -7,9 +9,11 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// SQL is a Ledger in a table of a database. [OpenSQL] returns one; it is safe for
+// A Ledger is a provision.Ledger in a table of a database. [Open] returns one; it is safe for
 // concurrent use, also with other processes on the same table, and holds nothing that
 // must be closed. It uses one connection at a time for each call, so a pool of one is
 // enough; a call made while the caller holds that one in a transaction waits for it.
@@ -37,17 +41,17 @@ import (
 // is SQLite's default, though not every build's: with NORMAL in journal mode WAL, the
 // last Stores may be gone after a power cut (SQLite, "PRAGMA synchronous"). Each
 // connection to ":memory:" is a database of its own: have one connection, or a file.
-type SQL struct {
+type Ledger struct {
 	db      *sql.DB
 	dialect Dialect
 
 	check, load, open, insert, update string
 }
 
-// An SQLOption changes what OpenSQL does.
-type SQLOption func(*sqlOptions)
+// An Option changes what Open does.
+type Option func(*options)
 
-type sqlOptions struct {
+type options struct {
 	table  string
 	create bool
 }
@@ -56,16 +60,16 @@ type sqlOptions struct {
 // and underscores, at most 58 of them, behind a schema and a dot where it is not in the
 // connection's own. The case counts, since the name is quoted: PostgreSQL makes a name
 // lower-case where it is not.
-func TableName(table string) SQLOption { return func(o *sqlOptions) { o.table = table } }
+func TableName(table string) Option { return func(o *options) { o.table = table } }
 
-// CreateTable has OpenSQL make the table and its index where there is none. Several
+// CreateTable has Open make the table and its index where there is none. Several
 // processes may do so at once. Without it they are the caller's to make, of [Schema].
-func CreateTable() SQLOption { return func(o *sqlOptions) { o.create = true } }
+func CreateTable() Option { return func(o *options) { o.create = true } }
 
-// OpenSQL returns the ledger in a table of db, once it has seen that the table is there
+// Open returns the ledger in a table of db, once it has seen that the table is there
 // and has the columns. The driver is the caller's, and so is db: it is not closed.
-func OpenSQL(ctx context.Context, db *sql.DB, dialect Dialect, opts ...SQLOption) (*SQL, error) {
-	var o sqlOptions
+func Open(ctx context.Context, db *sql.DB, dialect Dialect, opts ...Option) (*Ledger, error) {
+	var o options
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&o)
@@ -76,9 +80,9 @@ func OpenSQL(ctx context.Context, db *sql.DB, dialect Dialect, opts ...SQLOption
 		return nil, err
 	}
 	if db == nil {
-		return nil, errors.New("provision: OpenSQL needs a database")
+		return nil, errors.New("sqlledger: Open needs a database")
 	}
-	l := newSQL(db, dialect, name)
+	l := newLedger(db, dialect, name)
 	if err := l.checkEncoding(ctx); err != nil {
 		return nil, err
 	}
@@ -97,7 +101,7 @@ func OpenSQL(ctx context.Context, db *sql.DB, dialect Dialect, opts ...SQLOption
 	return l, nil
 }
 
-func newSQL(db *sql.DB, dialect Dialect, name tableName) *SQL {
+func newLedger(db *sql.DB, dialect Dialect, name tableName) *Ledger {
 	table, bytewise, p := name.quoted(), dialect.bytewise(), dialect.parameter
 	names := strings.Join(columns[:], ", ")
 	var values, set []string
@@ -107,7 +111,7 @@ func newSQL(db *sql.DB, dialect Dialect, name tableName) *SQL {
 	}
 	n := len(columns)
 	read := "SELECT key, target, " + names + " FROM " + table + " WHERE "
-	return &SQL{
+	return &Ledger{
 		db: db, dialect: dialect,
 		check: read + "1 = 0",
 		// The order is asked for by name, for tables that were made without it.
@@ -122,13 +126,13 @@ func newSQL(db *sql.DB, dialect Dialect, name tableName) *SQL {
 }
 
 // Load implements Ledger.
-func (l *SQL) Load(ctx context.Context, key string) ([]Record, error) {
+func (l *Ledger) Load(ctx context.Context, key string) ([]provision.Record, error) {
 	rows, err := l.db.QueryContext(ctx, l.load, key)
 	if err != nil {
 		return nil, failed(ctx, "load records", err)
 	}
 	defer rows.Close()
-	var records []Record
+	var records []provision.Record
 	for rows.Next() {
 		r, err := scan(rows)
 		if err != nil {
@@ -143,7 +147,7 @@ func (l *SQL) Load(ctx context.Context, key string) ([]Record, error) {
 }
 
 // Open implements Ledger.
-func (l *SQL) Open(ctx context.Context, after string, limit int) ([]string, error) {
+func (l *Ledger) Open(ctx context.Context, after string, limit int) ([]string, error) {
 	rows, err := l.db.QueryContext(ctx, l.open, after, int64(max(limit, 1)))
 	if err != nil {
 		return nil, failed(ctx, "list open keys", err)
@@ -163,8 +167,8 @@ func (l *SQL) Open(ctx context.Context, after string, limit int) ([]string, erro
 	return keys, nil
 }
 
-// scan reads a row of the columns of SQL.load.
-func scan(rows *sql.Rows) (r Record, err error) {
+// scan reads a row of the columns of Ledger.load.
+func scan(rows *sql.Rows) (r provision.Record, err error) {
 	var until, started, changed, unfinished, decided, lost, closed, open int64
 	err = rows.Scan(&r.Key, &r.Target,
 		&r.Revision, &r.State, &r.Kind, &r.Provider, &r.UserID, &r.Proof, &unfinished, &decided, &lost, &closed, &r.Request, &r.Sent, &r.Owner,
@@ -175,7 +179,7 @@ func scan(rows *sql.Rows) (r Record, err error) {
 }
 
 // arguments are the values of the columns and then the name, as the statements have them.
-func arguments(r Record) []any {
+func arguments(r provision.Record) []any {
 	return []any{
 		r.Revision, string(r.State), int64(r.Kind), r.Provider, r.UserID, int64(r.Proof), flag(r.Unfinished), flag(r.Decided), flag(r.Lost), flag(r.Closed),
 		r.Request, r.Sent, r.Owner,
@@ -208,11 +212,11 @@ func fromMicros(n int64) time.Time {
 
 // keepable finds a time that would be another one when it is read: the first instant of
 // 1970, and what is some 290,000 years away.
-func keepable(records []Record) error {
+func keepable(records []provision.Record) error {
 	for _, r := range records {
 		for _, t := range [...]time.Time{r.Until, r.Started, r.Changed} {
 			if !fromMicros(micros(t)).Equal(t) {
-				return errors.New("provision: a time of a record cannot be kept in a database")
+				return errors.New("sqlledger: a time of a record cannot be kept in a database")
 			}
 		}
 	}
@@ -220,25 +224,25 @@ func keepable(records []Record) error {
 }
 
 // checkEncoding refuses a database that would order names otherwise than by their UTF-8.
-func (l *SQL) checkEncoding(ctx context.Context) error {
+func (l *Ledger) checkEncoding(ctx context.Context) error {
 	var encoding string
 	if err := l.db.QueryRowContext(ctx, l.dialect.encoding()).Scan(&encoding); err != nil {
 		return failed(ctx, "ask the database for its encoding", err)
 	}
 	if encoding != "UTF8" && encoding != "UTF-8" {
-		return fmt.Errorf("provision: the database is encoded in %s, and a ledger needs UTF-8", encoding)
+		return fmt.Errorf("sqlledger: the database is encoded in %s, and a ledger needs UTF-8", encoding)
 	}
 	return nil
 }
 
-func (l *SQL) checkTable(ctx context.Context) error {
+func (l *Ledger) checkTable(ctx context.Context) error {
 	rows, err := l.db.QueryContext(ctx, l.check)
 	if err != nil {
 		return failed(ctx, "look at the ledger's table", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		return errors.New("provision: the database selects rows where there are none")
+		return errors.New("sqlledger: the database selects rows where there are none")
 	}
 	if err := rows.Err(); err != nil {
 		return failed(ctx, "look at the ledger's table", err)
@@ -250,7 +254,7 @@ func (l *SQL) checkTable(ctx context.Context) error {
 // EXISTS at once.
 const createLock = 0x656e6c697374 // "enlist"
 
-func (l *SQL) createTable(ctx context.Context, table string) error {
+func (l *Ledger) createTable(ctx context.Context, table string) error {
 	statements, err := schema(l.dialect, table)
 	if err != nil {
 		return err
@@ -280,7 +284,7 @@ func (l *SQL) createTable(ctx context.Context, table string) error {
 // every driver says so itself.
 func failed(ctx context.Context, what string, err error) error {
 	if over := ctx.Err(); over != nil && !errors.Is(err, over) {
-		return fmt.Errorf("provision: %s: %w: %w", what, over, err)
+		return fmt.Errorf("sqlledger: %s: %w: %w", what, over, err)
 	}
-	return fmt.Errorf("provision: %s: %w", what, err)
+	return fmt.Errorf("sqlledger: %s: %w", what, err)
 }

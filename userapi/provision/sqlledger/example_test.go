@@ -1,4 +1,4 @@
-package provision_test
+package sqlledger_test
 
 import (
 	"context"
@@ -6,12 +6,13 @@ import (
 
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
 // A program writes down a customer, and that its users are to be made, in one
 // transaction: either both are true or none. A worker's Resume creates them.
-func ExampleSQL_Tx() {
-	signUp := func(ctx context.Context, db *sql.DB, ledger *provision.SQL, p *provision.Provisioner, req userapi.CreateUserRequest) error {
+func ExampleLedger_Tx() {
+	signUp := func(ctx context.Context, db *sql.DB, ledger *sqlledger.Ledger, p *provision.Provisioner, req userapi.CreateUserRequest) error {
 		tx, err := db.BeginTx(ctx, nil)
 		if err != nil {
 			return err

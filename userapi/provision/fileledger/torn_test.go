@@ -1,4 +1,4 @@
-package provision
+package fileledger
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi/provision"
 )
 
 // A sample is a file of several batches.
@@ -17,7 +19,7 @@ type sample struct {
 	content []byte // with its mark
 	frames  []int64
 	batches []int64 // where they begin, and where the last one ends
-	records []Record
+	records []provision.Record
 }
 
 // sampleFile makes one, of a batch for each number of Stores, behind what a compaction
@@ -27,9 +29,9 @@ func sampleFile(t testing.TB, compacted int, batches ...int) sample {
 	d := newMemDisk()
 	f := openMem(t, d)
 	n := 0
-	next := func() []Record {
+	next := func() []provision.Record {
 		n++
-		return []Record{at("k", fmt.Sprintf("t%02d", n), 0)}
+		return []provision.Record{at("k", fmt.Sprintf("t%02d", n), 0)}
 	}
 	for range compacted {
 		require.NoError(t, f.Store(t.Context(), next()...))
@@ -39,7 +41,7 @@ func sampleFile(t testing.TB, compacted int, batches ...int) sample {
 	}
 	s := sample{batches: []int64{f.log.end}}
 	for _, stores := range batches {
-		var sets [][]Record
+		var sets [][]provision.Record
 		for range stores {
 			sets = append(sets, next())
 		}
@@ -65,7 +67,7 @@ func (s sample) end() int64 { return s.batches[len(s.batches)-1] }
 func (s sample) last() int64 { return s.batches[len(s.batches)-2] }
 
 // upTo returns the records of the frames that end before an offset.
-func (s sample) upTo(offset int64) []Record {
+func (s sample) upTo(offset int64) []provision.Record {
 	ends := append(slices.Clone(s.frames[1:]), s.end())
 	n := len(s.records) - len(s.frames)
 	for i := 0; i < len(ends) && ends[i] <= offset; i++ {
@@ -76,11 +78,11 @@ func (s sample) upTo(offset int64) []Record {
 
 // holding opens a file and reports what it holds. One that is refused must be left as
 // it is; one that is not must take more, and hold it.
-func holding(t testing.TB, content []byte) ([]Record, error) {
+func holding(t testing.TB, content []byte) ([]provision.Record, error) {
 	t.Helper()
 	d := newMemDisk()
 	d.place(ledgerName, content)
-	f, err := openFile(d, ledgerName)
+	f, err := openOn(d, ledgerName)
 	if err != nil {
 		require.True(t, bytes.Equal(content, d.content(ledgerName)), "it was changed")
 		return nil, err
@@ -94,7 +96,7 @@ func holding(t testing.TB, content []byte) ([]Record, error) {
 	}
 	require.NoError(t, f.Store(t.Context(), more))
 	require.NoError(t, f.Close())
-	f, err = openFile(d, ledgerName)
+	f, err = openOn(d, ledgerName)
 	require.NoError(t, err)
 	requireRecords(t, got, loadAll(t, f, "k"))
 	require.NotEmpty(t, loadAll(t, f, more.Key))
@@ -111,8 +113,8 @@ func damages() map[string]func(byte) byte {
 	}
 }
 
-// TestFileCutOff cuts a file off at every byte: what was whole in front of it is there.
-func TestFileCutOff(t *testing.T) {
+// TestCutOff cuts a file off at every byte: what was whole in front of it is there.
+func TestCutOff(t *testing.T) {
 	t.Parallel()
 	s := sampleFile(t, 0, 1, 2, 1, 3)
 	for n := range s.content {
@@ -135,16 +137,16 @@ func TestFileCutOff(t *testing.T) {
 	}
 }
 
-func requireRecords(t testing.TB, want, got []Record) {
+func requireRecords(t testing.TB, want, got []provision.Record) {
 	t.Helper()
 	if !slices.Equal(want, got) {
 		require.Equal(t, want, got)
 	}
 }
 
-// TestFileDamaged damages every byte of a file that was closed: it is refused, but where
+// TestDamaged damages every byte of a file that was closed: it is refused, but where
 // only the mark is damaged.
-func TestFileDamaged(t *testing.T) {
+func TestDamaged(t *testing.T) {
 	t.Parallel()
 	for _, compacted := range []int{0, 3} {
 		s := sampleFile(t, compacted, 1, 2, 1, 3)
@@ -175,9 +177,9 @@ func TestFileDamaged(t *testing.T) {
 	}
 }
 
-// TestFileTorn damages every byte of a file whose last batch may be torn: in that batch
+// TestTorn damages every byte of a file whose last batch may be torn: in that batch
 // it costs what follows, in front of it the file is refused.
-func TestFileTorn(t *testing.T) {
+func TestTorn(t *testing.T) {
 	t.Parallel()
 	s := sampleFile(t, 2, 2, 1, 3)
 	for name, damage := range damages() {
@@ -197,9 +199,9 @@ func TestFileTorn(t *testing.T) {
 	}
 }
 
-// TestFileHole: blocks of the last batch are missing, with or without whole frames
+// TestHole: blocks of the last batch are missing, with or without whole frames
 // behind them, and something may stand behind it all.
-func TestFileHole(t *testing.T) {
+func TestHole(t *testing.T) {
 	t.Parallel()
 	s := sampleFile(t, 0, 2, 5)
 	for from := s.last(); from < s.end(); from += 11 {
@@ -224,22 +226,22 @@ func firstDifference(a, b []byte) int64 {
 	return int64(min(len(a), len(b)))
 }
 
-// TestFileMarkLeft: the next batch is torn so that the mark in front of it is whole.
-func TestFileMarkLeft(t *testing.T) {
+// TestMarkLeft: the next batch is torn so that the mark in front of it is whole.
+func TestMarkLeft(t *testing.T) {
 	t.Parallel()
 	s := sampleFile(t, 0, 1, 3)
 	cut := s.frames[1]
 	for n := cut + frameHead; n <= s.end(); n++ {
 		broken := bytes.Clone(s.content[:n])
-		copy(broken[cut:], (&fileLog{id: [8]byte(s.content[24:])}).appendFrame(nil, cut, cut, nil))
+		copy(broken[cut:], (&logFile{id: [8]byte(s.content[24:])}).appendFrame(nil, cut, cut, nil))
 		got, err := holding(t, broken)
 		require.NoError(t, err)
 		require.Equal(t, s.records[:1], got)
 	}
 }
 
-// TestFileOtherPlace: a frame counts where it was written and nowhere else.
-func TestFileOtherPlace(t *testing.T) {
+// TestOtherPlace: a frame counts where it was written and nowhere else.
+func TestOtherPlace(t *testing.T) {
 	t.Parallel()
 	a, b := sampleFile(t, 0, 1, 1), sampleFile(t, 0, 1, 1)
 	got, err := holding(t, append(bytes.Clone(a.content[:a.last()]), b.content[b.last():]...))
@@ -250,8 +252,8 @@ func TestFileOtherPlace(t *testing.T) {
 	assert.Equal(t, a.records, got, "of another place")
 }
 
-// TestFileCompactedCut: nothing can be missing of what a compaction wrote.
-func TestFileCompactedCut(t *testing.T) {
+// TestCompactedCut: nothing can be missing of what a compaction wrote.
+func TestCompactedCut(t *testing.T) {
 	t.Parallel()
 	s := sampleFile(t, 5, 2)
 	for n := headSize + 1; n < s.batches[0]; n++ {
@@ -266,8 +268,8 @@ func TestFileCompactedCut(t *testing.T) {
 	}
 }
 
-// TestFileClosedIsMarked: once a file is closed a crash leaves nothing that may be torn.
-func TestFileClosedIsMarked(t *testing.T) {
+// TestClosedIsMarked: once a file is closed a crash leaves nothing that may be torn.
+func TestClosedIsMarked(t *testing.T) {
 	t.Parallel()
 	d := newMemDisk()
 	f := openMem(t, d)
@@ -281,11 +283,11 @@ func TestFileClosedIsMarked(t *testing.T) {
 	}
 }
 
-// TestFileWrongBatch: whoever wrote a frame did not know what stood in front of it.
-func TestFileWrongBatch(t *testing.T) {
+// TestWrongBatch: whoever wrote a frame did not know what stood in front of it.
+func TestWrongBatch(t *testing.T) {
 	t.Parallel()
 	s := sampleFile(t, 0, 1, 1, 2)
-	l := &fileLog{id: [8]byte(s.content[24:])}
+	l := &logFile{id: [8]byte(s.content[24:])}
 	last := s.frames[len(s.frames)-1]
 	payload := s.content[last+frameHead : s.end()]
 	for _, batch := range s.batches[:2] {
@@ -316,8 +318,8 @@ func TestPlausible(t *testing.T) {
 	assert.False(t, plausible(0, headSize, at, size), "a mark is of its own batch")
 }
 
-// TestFileWindow: what proves the damage is found wherever it stands.
-func TestFileWindow(t *testing.T) {
+// TestWindow: what proves the damage is found wherever it stands.
+func TestWindow(t *testing.T) {
 	t.Parallel()
 	l := newLog(nil)
 	for _, behind := range []int64{1, 19, 20, searchWindow - 21, searchWindow - 1, searchWindow, searchWindow + 1, searchWindow + 19, 3 * searchWindow} {

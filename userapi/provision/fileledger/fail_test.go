@@ -1,4 +1,4 @@
-package provision
+package fileledger
 
 import (
 	"errors"
@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi/provision"
 )
 
 // errFull is what a full disk says.
@@ -30,9 +32,9 @@ func (d *memDisk) failAt(kind string, n int, err error) {
 	})
 }
 
-// TestFilePoisoned: after a write or an fsync that failed nothing is taken, what is
+// TestPoisoned: after a write or an fsync that failed nothing is taken, what is
 // durable is shown, and opening again heals.
-func TestFilePoisoned(t *testing.T) {
+func TestPoisoned(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		op       string
@@ -50,9 +52,9 @@ func TestFilePoisoned(t *testing.T) {
 			f := openMem(t, d)
 			require.NoError(t, f.Store(t.Context(), at("k", "a", 0)))
 			d.failAt(test.op, 0, test.err)
-			for i, err := range together(t, f, []Record{at("k", "a", 1)}, []Record{at("k", "b", 0)}, []Record{at("k", "b", 0)}) {
+			for i, err := range together(t, f, []provision.Record{at("k", "a", 1)}, []provision.Record{at("k", "b", 0)}, []provision.Record{at("k", "b", 0)}) {
 				require.ErrorIs(t, err, test.err, i)
-				require.NotErrorIs(t, err, ErrStale, "nothing is known")
+				require.NotErrorIs(t, err, provision.ErrStale, "nothing is known")
 				require.ErrorContains(t, err, "until it is opened again")
 			}
 			d.setFail(nil)
@@ -76,12 +78,12 @@ func TestFilePoisoned(t *testing.T) {
 	}
 }
 
-// TestFileMadeAgain: the head of a file whose first fsync failed is written again.
-func TestFileMadeAgain(t *testing.T) {
+// TestMadeAgain: the head of a file whose first fsync failed is written again.
+func TestMadeAgain(t *testing.T) {
 	t.Parallel()
 	d := newMemDisk()
 	d.failAt("sync", 0, errDisk)
-	_, err := openFile(d, ledgerName)
+	_, err := openOn(d, ledgerName)
 	require.ErrorIs(t, err, errDisk)
 	d.setFail(nil)
 	f := openMem(t, d)
@@ -91,8 +93,8 @@ func TestFileMadeAgain(t *testing.T) {
 	}
 }
 
-// TestFileWithoutMark: a mark that cannot be written fails nothing.
-func TestFileWithoutMark(t *testing.T) {
+// TestWithoutMark: a mark that cannot be written fails nothing.
+func TestWithoutMark(t *testing.T) {
 	t.Parallel()
 	d := newMemDisk()
 	f := openMem(t, d)
@@ -104,9 +106,9 @@ func TestFileWithoutMark(t *testing.T) {
 	assert.Equal(t, int64(2), loadAll(t, openMem(t, d), "k")[0].Revision)
 }
 
-// TestFileCompactionFails at each step: nothing is lost, and Stores go on unless it is
+// TestCompactionFails at each step: nothing is lost, and Stores go on unless it is
 // not known which file a crash would leave.
-func TestFileCompactionFails(t *testing.T) {
+func TestCompactionFails(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		err     error
@@ -157,8 +159,8 @@ func TestFileCompactionFails(t *testing.T) {
 	}
 }
 
-// TestFileOpeningFails at each operation: the lock is given free, and nothing is lost.
-func TestFileOpeningFails(t *testing.T) {
+// TestOpeningFails at each operation: the lock is given free, and nothing is lost.
+func TestOpeningFails(t *testing.T) {
 	t.Parallel()
 	s := sampleFile(t, 0, 1, 2)
 	torn := s.content[:s.end()-3]
@@ -169,7 +171,7 @@ func TestFileOpeningFails(t *testing.T) {
 				d.place(ledgerName, content)
 			}
 			d.failAt(op, 0, errDisk)
-			_, err := openFile(d, ledgerName)
+			_, err := openOn(d, ledgerName)
 			require.ErrorIs(t, err, errDisk, op)
 			assert.Empty(t, d.locks)
 			d.setFail(nil)

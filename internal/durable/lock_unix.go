@@ -1,18 +1,18 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package provision
+package durable
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"syscall"
 )
 
-// lockFile takes the lock of a ledger, or fails with ErrLocked where another holds it.
-// The system drops it when it is closed or the process ends, however it ends.
-func lockFile(path string) (io.Closer, error) {
+// LockFile takes the lock that is an empty file, and makes the file where there is none. It
+// fails with ErrLocked where another holds the lock, in this process or any other. The
+// system drops the lock when it is closed or the process ends, however it ends.
+func LockFile(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the caller names the file
 	if err != nil {
 		return nil, err
@@ -22,7 +22,7 @@ func lockFile(path string) (io.Closer, error) {
 	}
 	_ = f.Close() // nothing was written to it
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
+		return nil, ErrLocked
 	}
 	return nil, &os.PathError{Op: "flock", Path: path, Err: err}
 }

@@ -1,4 +1,4 @@
-package provision
+package fileledger
 
 import (
 	"bufio"
@@ -16,7 +16,7 @@ import (
 //	head:  magic 16 | version 4 | checksum 4 | id 8 | whole 8
 //	frame: length 8 | batch 8 | checksum 4 | payload
 //
-// A frame's payload is a filePayload, of length bytes. The checksum is CRC-32C over the
+// A frame's payload is a frameContent, of length bytes. The checksum is CRC-32C over the
 // file's id, the frame's own offset, its length, its batch and the payload: a piece of
 // another file, or of another place, is no frame.
 //
@@ -58,15 +58,15 @@ const (
 
 // ErrCorrupt says that the file of a ledger is damaged where it was whole once. Nothing
 // of it was changed.
-var ErrCorrupt = errors.New("provision: the ledger's file is damaged")
+var ErrCorrupt = errors.New("fileledger: the ledger's file is damaged")
 
 var (
-	errForeign = errors.New("provision: the file is not a ledger")
+	errForeign = errors.New("fileledger: the file is not a ledger")
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 )
 
-// A fileLog is the file of a ledger.
-type fileLog struct {
+// A logFile is the file of a ledger.
+type logFile struct {
 	file  diskFile
 	id    [8]byte
 	whole int64
@@ -83,7 +83,7 @@ type frame struct {
 // openLog opens a file, or makes it, and calls take with the payload of each frame and
 // where it stands. Before it returns the file has been repaired where it was torn, and
 // is durable, as is its name.
-func openLog(disk fileDisk, path string, take func(payload []byte, at, whole int64) error) (*fileLog, error) {
+func openLog(disk diskSystem, path string, take func(payload []byte, at, whole int64) error) (*logFile, error) {
 	file, err := disk.open(path)
 	if err != nil {
 		return nil, err
@@ -100,13 +100,13 @@ func openLog(disk fileDisk, path string, take func(payload []byte, at, whole int
 	return l, nil
 }
 
-func newLog(file diskFile) *fileLog {
-	l := &fileLog{file: file}
+func newLog(file diskFile) *logFile {
+	l := &logFile{file: file}
 	_, _ = rand.Read(l.id[:]) // it never fails
 	return l
 }
 
-func (l *fileLog) load(take func(payload []byte, at, whole int64) error) error {
+func (l *logFile) load(take func(payload []byte, at, whole int64) error) error {
 	size, err := l.file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func (l *fileLog) load(take func(payload []byte, at, whole int64) error) error {
 }
 
 // begin writes the head of a file that holds frames up to whole, and syncs it all.
-func (l *fileLog) begin(whole int64) error {
+func (l *logFile) begin(whole int64) error {
 	l.whole, l.end = whole, whole
 	if err := writeAt(l.file, l.headBytes(), 0); err != nil {
 		return err
@@ -137,7 +137,7 @@ func (l *fileLog) begin(whole int64) error {
 	return l.file.Sync()
 }
 
-func (l *fileLog) headBytes() []byte {
+func (l *logFile) headBytes() []byte {
 	b := make([]byte, 0, headSize)
 	b = append(b, fileMagic...)
 	b = binary.LittleEndian.AppendUint32(b, fileVersion)
@@ -153,7 +153,7 @@ func headSum(known, rest []byte) uint32 {
 
 // readHead reads the head. fresh says that there is no ledger yet: the file is empty, or
 // the making of it was cut off.
-func (l *fileLog) readHead(size int64) (fresh bool, err error) {
+func (l *logFile) readHead(size int64) (fresh bool, err error) {
 	b := make([]byte, min(size, headSize))
 	if err := readAt(l.file, b, 0); err != nil {
 		return false, err
@@ -186,7 +186,7 @@ func (l *fileLog) readHead(size int64) (fresh bool, err error) {
 
 // replay reads the frames, up to the end or to what is torn, which becomes the log's end.
 // It returns the offset up to which the file is known to have been durable.
-func (l *fileLog) replay(size int64, take func(payload []byte, at, whole int64) error) (synced int64, err error) {
+func (l *logFile) replay(size int64, take func(payload []byte, at, whole int64) error) (synced int64, err error) {
 	r := bufio.NewReaderSize(io.NewSectionReader(l.file, headSize, size-headSize), 1<<18)
 	at, batch, synced := headSize, headSize, l.whole
 	var buf []byte
@@ -228,7 +228,7 @@ func (l *fileLog) replay(size int64, take func(payload []byte, at, whole int64) 
 
 // readFrame reads the frame at an offset, where r stands, into buf or a larger one. ok
 // is false where there is none that is not broken.
-func (l *fileLog) readFrame(r io.Reader, at, size int64, buf []byte) (f frame, _ []byte, ok bool, err error) {
+func (l *logFile) readFrame(r io.Reader, at, size int64, buf []byte) (f frame, _ []byte, ok bool, err error) {
 	if size-at < frameHead {
 		return f, buf, false, nil
 	}
@@ -265,7 +265,7 @@ func plausible(length, batch, at, size int64) bool {
 
 // provenBehind reports whether behind an offset stands a frame that proves that what is
 // at the offset was durable: one whose batch begins behind it.
-func (l *fileLog) provenBehind(from, size int64) (bool, error) {
+func (l *logFile) provenBehind(from, size int64) (bool, error) {
 	window := make([]byte, searchWindow+frameHead)
 	var buf []byte
 	for base := from + 1; base+frameHead <= size; base += searchWindow {
@@ -293,7 +293,7 @@ func (l *fileLog) provenBehind(from, size int64) (bool, error) {
 }
 
 // settle cuts off what is torn, and makes durable what is not known to be.
-func (l *fileLog) settle(size, synced int64) error {
+func (l *logFile) settle(size, synced int64) error {
 	if size > l.end {
 		if err := l.file.Truncate(l.end); err != nil {
 			return err
@@ -310,7 +310,7 @@ func (l *fileLog) settle(size, synced int64) error {
 }
 
 // append writes a batch, which is durable when it returns.
-func (l *fileLog) append(payloads [][]byte) error {
+func (l *logFile) append(payloads [][]byte) error {
 	size := int64(0)
 	for _, p := range payloads {
 		size += frameHead + int64(len(p))
@@ -331,9 +331,9 @@ func (l *fileLog) append(payloads [][]byte) error {
 
 // mark notes that all that was written is durable. Where it cannot, less is known after
 // a crash, and nothing is lost.
-func (l *fileLog) mark() { _, _ = l.file.WriteAt(l.appendFrame(nil, l.end, l.end, nil), l.end) }
+func (l *logFile) mark() { _, _ = l.file.WriteAt(l.appendFrame(nil, l.end, l.end, nil), l.end) }
 
-func (l *fileLog) appendFrame(b []byte, at, batch int64, payload []byte) []byte {
+func (l *logFile) appendFrame(b []byte, at, batch int64, payload []byte) []byte {
 	var head [frameHead]byte
 	front := appendInt64(appendInt64(head[:0], int64(len(payload))), batch)
 	b = append(b, front...)
@@ -342,7 +342,7 @@ func (l *fileLog) appendFrame(b []byte, at, batch int64, payload []byte) []byte 
 }
 
 // sum is the checksum of a frame: front is its head without it.
-func (l *fileLog) sum(at int64, front, payload []byte) uint32 {
+func (l *logFile) sum(at int64, front, payload []byte) uint32 {
 	var place [16]byte
 	sum := crc32.Checksum(appendInt64(append(place[:0], l.id[:]...), at), castagnoli)
 	return crc32.Update(crc32.Update(sum, castagnoli, front), castagnoli, payload)

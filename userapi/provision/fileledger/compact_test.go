@@ -1,4 +1,4 @@
-package provision
+package fileledger
 
 import (
 	"fmt"
@@ -8,10 +8,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi/provision"
 )
 
 // rewrites stores a record again, n times.
-func rewrites(t testing.TB, f *File, n int) {
+func rewrites(t testing.TB, f *Ledger, n int) {
 	t.Helper()
 	r := small("k", "a")
 	if held := loadAll(t, f, "k"); len(held) > 0 {
@@ -23,7 +25,7 @@ func rewrites(t testing.TB, f *File, n int) {
 	}
 }
 
-func TestFileCompactsByItself(t *testing.T) {
+func TestCompactsByItself(t *testing.T) {
 	t.Parallel()
 	const above = 5000
 	f := openMem(t, newMemDisk(), CompactAbove(above))
@@ -45,7 +47,7 @@ func TestFileCompactsByItself(t *testing.T) {
 	assert.Len(t, loadAll(t, f, "l"), 300)
 }
 
-func TestFileCompactsOnOpening(t *testing.T) {
+func TestCompactsOnOpening(t *testing.T) {
 	t.Parallel()
 	d := newMemDisk()
 	f := openMem(t, d, CompactAbove(-1))
@@ -63,13 +65,13 @@ func TestFileCompactsOnOpening(t *testing.T) {
 	assert.Equal(t, int64(201), loadAll(t, openMem(t, d), "k")[0].Revision)
 }
 
-// TestFileCompactMany: there are several frames, and the last may be of any length.
-func TestFileCompactMany(t *testing.T) {
+// TestCompactMany: there are several frames, and the last may be of any length.
+func TestCompactMany(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, liveFrame - 1, liveFrame, liveFrame + 1, 3*liveFrame + 5} {
 		d := newMemDisk()
 		f := openMem(t, d)
-		var many []Record
+		var many []provision.Record
 		for i := range n {
 			many = append(many, small("k", fmt.Sprintf("%04d", i)))
 		}
@@ -86,8 +88,8 @@ func TestFileCompactMany(t *testing.T) {
 	}
 }
 
-// TestFileScratchLeft: what a compaction that was cut off has left is removed.
-func TestFileScratchLeft(t *testing.T) {
+// TestScratchLeft: what a compaction that was cut off has left is removed.
+func TestScratchLeft(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), ledgerName)
 	f := openReal(t, path)

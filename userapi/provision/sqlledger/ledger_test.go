@@ -1,4 +1,4 @@
-package provision_test
+package sqlledger_test
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
 // A fakeDB is a database that notes its statements and fails as it is told. It holds
@@ -140,12 +141,12 @@ func failOn(prefix string) func(string) error {
 }
 
 // openFake returns a ledger of a fake, with its calls so far forgotten.
-func openFake(t *testing.T, dialect provision.Dialect) (*provision.SQL, *fakeDB, *sql.DB) {
+func openFake(t *testing.T, dialect sqlledger.Dialect) (*sqlledger.Ledger, *fakeDB, *sql.DB) {
 	t.Helper()
 	f := &fakeDB{}
 	db := sql.OpenDB(f)
 	t.Cleanup(func() { _ = db.Close() })
-	l, err := provision.OpenSQL(t.Context(), db, dialect)
+	l, err := sqlledger.Open(t.Context(), db, dialect)
 	require.NoError(t, err)
 	f.done()
 	return l, f, db
@@ -158,10 +159,10 @@ var pair = []provision.Record{
 
 func TestSQLStatements(t *testing.T) {
 	t.Parallel()
-	for dialect, want := range map[provision.Dialect][]string{
-		provision.PostgreSQL: {"BEGIN", "SELECT", "UPDATE", "INSERT", "COMMIT"},
+	for dialect, want := range map[sqlledger.Dialect][]string{
+		sqlledger.PostgreSQL: {"BEGIN", "SELECT", "UPDATE", "INSERT", "COMMIT"},
 		// Nothing is read before the first write.
-		provision.SQLite: {"BEGIN", "UPDATE", "INSERT", "COMMIT"},
+		sqlledger.SQLite: {"BEGIN", "UPDATE", "INSERT", "COMMIT"},
 	} {
 		t.Run(dialect.String(), func(t *testing.T) {
 			t.Parallel()
@@ -189,7 +190,7 @@ func TestSQLFails(t *testing.T) {
 	} {
 		t.Run(test.statement, func(t *testing.T) {
 			t.Parallel()
-			l, f, _ := openFake(t, provision.PostgreSQL)
+			l, f, _ := openFake(t, sqlledger.PostgreSQL)
 			f.fail = failOn(test.statement)
 			err := l.Store(t.Context(), pair...)
 			require.ErrorIs(t, err, errDriver)
@@ -215,7 +216,7 @@ func TestSQLRowsAffected(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, f, _ := openFake(t, provision.SQLite)
+			l, f, _ := openFake(t, sqlledger.SQLite)
 			f.affected = func(statement string) (int64, error) {
 				if strings.HasPrefix(statement, "INSERT") {
 					return test.affected, test.err
@@ -251,7 +252,7 @@ func TestSQLOutbox(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, f, db := openFake(t, provision.PostgreSQL)
+			l, f, db := openFake(t, sqlledger.PostgreSQL)
 			f.fail = failOn(test.fail)
 			if test.fail == "" {
 				f.fail = nil
@@ -291,7 +292,7 @@ func TestSQLOutbox(t *testing.T) {
 // TestSQLUndoesBehindAContext has the context end in the middle of a Store.
 func TestSQLUndoesBehindAContext(t *testing.T) {
 	t.Parallel()
-	l, f, db := openFake(t, provision.PostgreSQL)
+	l, f, db := openFake(t, sqlledger.PostgreSQL)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	f.fail = func(statement string) error {
@@ -313,7 +314,7 @@ func TestSQLUndoesBehindAContext(t *testing.T) {
 
 func TestSQLReads(t *testing.T) {
 	t.Parallel()
-	l, f, _ := openFake(t, provision.SQLite)
+	l, f, _ := openFake(t, sqlledger.SQLite)
 	for _, fail := range []string{"SELECT", "EOF"} {
 		f.fail = failOn(fail)
 		records, err := l.Load(t.Context(), "planted-key")
@@ -337,7 +338,7 @@ func TestSQLReads(t *testing.T) {
 // TestSQLKeepsTimes refuses those that would be read as others.
 func TestSQLKeepsTimes(t *testing.T) {
 	t.Parallel()
-	l, f, _ := openFake(t, provision.SQLite)
+	l, f, _ := openFake(t, sqlledger.SQLite)
 	for _, when := range []time.Time{time.Unix(0, 0), time.Unix(0, 999), time.Unix(1<<60, 0)} {
 		r := pair[0]
 		r.Changed = when
@@ -350,42 +351,42 @@ func TestSQLKeepsTimes(t *testing.T) {
 	require.NoError(t, l.Store(t.Context(), r))
 }
 
-func TestOpenSQLRefuses(t *testing.T) {
+func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
 	f := &fakeDB{}
 	db := sql.OpenDB(f)
 	t.Cleanup(func() { _ = db.Close() })
-	for _, dialect := range []provision.Dialect{0, 3, -1} {
-		_, err := provision.OpenSQL(t.Context(), db, dialect)
+	for _, dialect := range []sqlledger.Dialect{0, 3, -1} {
+		_, err := sqlledger.Open(t.Context(), db, dialect)
 		require.Error(t, err)
-		_, err = provision.Schema(dialect, "")
+		_, err = sqlledger.Schema(dialect, "")
 		require.Error(t, err)
 	}
-	_, err := provision.OpenSQL(t.Context(), nil, provision.SQLite)
+	_, err := sqlledger.Open(t.Context(), nil, sqlledger.SQLite)
 	require.Error(t, err)
 	for _, table := range []string{
 		".", "a.", ".b", "a.b.c", "1a", "a-b", "a b", `a"b`, "a;b", "ü", "a\n", strings.Repeat("a", 59), strings.Repeat("a", 59) + ".b",
 	} {
-		_, err := provision.OpenSQL(t.Context(), db, provision.SQLite, provision.TableName(table))
+		_, err := sqlledger.Open(t.Context(), db, sqlledger.SQLite, sqlledger.TableName(table))
 		require.Error(t, err, table)
-		_, err = provision.Schema(provision.PostgreSQL, table)
+		_, err = sqlledger.Schema(sqlledger.PostgreSQL, table)
 		require.Error(t, err, table)
 	}
 	assert.Empty(t, f.done(), "nothing was asked of the database")
 	for _, table := range []string{"", "a", "_1", "A.b_2", strings.Repeat("a", 58)} {
-		_, err := provision.OpenSQL(t.Context(), db, provision.SQLite, provision.TableName(table))
+		_, err := sqlledger.Open(t.Context(), db, sqlledger.SQLite, sqlledger.TableName(table))
 		require.NoError(t, err, table)
 	}
 }
 
-// TestOpenSQLCreates checks when a table is made: only if it is not there.
-func TestOpenSQLCreates(t *testing.T) {
+// TestOpenCreates checks when a table is made: only if it is not there.
+func TestOpenCreates(t *testing.T) {
 	t.Parallel()
-	open := func(fail func(string) error, opts ...provision.SQLOption) ([]string, error) {
+	open := func(fail func(string) error, opts ...sqlledger.Option) ([]string, error) {
 		f := &fakeDB{fail: fail}
 		db := sql.OpenDB(f)
 		defer db.Close()
-		_, err := provision.OpenSQL(t.Context(), db, provision.PostgreSQL, opts...)
+		_, err := sqlledger.Open(t.Context(), db, sqlledger.PostgreSQL, opts...)
 		return f.done(), err
 	}
 	missing := func() func(string) error {
@@ -399,7 +400,7 @@ func TestOpenSQLCreates(t *testing.T) {
 		}
 	}
 
-	did, err := open(nil, provision.CreateTable())
+	did, err := open(nil, sqlledger.CreateTable())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"SHOW", "SELECT"}, did)
 
@@ -407,25 +408,25 @@ func TestOpenSQLCreates(t *testing.T) {
 	require.ErrorIs(t, err, errDriver)
 	assert.Equal(t, []string{"SHOW", "SELECT"}, did)
 
-	did, err = open(missing(), provision.CreateTable())
+	did, err = open(missing(), sqlledger.CreateTable())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"SHOW", "SELECT", "BEGIN", "SELECT", "CREATE", "CREATE", "COMMIT", "SELECT"}, did)
 
 	for _, fail := range []string{"BEGIN", "SELECT pg_advisory", "CREATE TABLE", "CREATE INDEX", "COMMIT"} {
 		absent := missing()
-		_, err = open(func(statement string) error { return errors.Join(failOn(fail)(statement), absent(statement)) }, provision.CreateTable())
+		_, err = open(func(statement string) error { return errors.Join(failOn(fail)(statement), absent(statement)) }, sqlledger.CreateTable())
 		require.ErrorIs(t, err, errDriver, fail)
 	}
 }
 
 func TestSchema(t *testing.T) {
 	t.Parallel()
-	postgres, err := provision.Schema(provision.PostgreSQL, "app.sign_ups")
+	postgres, err := sqlledger.Schema(sqlledger.PostgreSQL, "app.sign_ups")
 	require.NoError(t, err)
 	assert.Contains(t, postgres, `CREATE TABLE IF NOT EXISTS "app"."sign_ups" (`)
 	assert.Contains(t, postgres, `key        TEXT COLLATE "C" NOT NULL`)
 	assert.Contains(t, postgres, `CREATE INDEX IF NOT EXISTS "sign_ups_open" ON "app"."sign_ups" (key) WHERE open = 1;`)
-	sqlite, err := provision.Schema(provision.SQLite, "")
+	sqlite, err := sqlledger.Schema(sqlledger.SQLite, "")
 	require.NoError(t, err)
 	assert.Contains(t, sqlite, `CREATE TABLE IF NOT EXISTS "enlist_ledger" (`)
 	assert.Contains(t, sqlite, `CREATE INDEX IF NOT EXISTS "enlist_ledger_open" ON "enlist_ledger" (key) WHERE open = 1;`)
@@ -433,5 +434,5 @@ func TestSchema(t *testing.T) {
 
 func TestDialectString(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "PostgreSQL SQLite dialect(0)", provision.PostgreSQL.String()+" "+provision.SQLite.String()+" "+provision.Dialect(0).String())
+	assert.Equal(t, "PostgreSQL SQLite dialect(0)", sqlledger.PostgreSQL.String()+" "+sqlledger.SQLite.String()+" "+sqlledger.Dialect(0).String())
 }

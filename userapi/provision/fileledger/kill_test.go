@@ -1,4 +1,4 @@
-package provision
+package fileledger
 
 import (
 	"bufio"
@@ -17,21 +17,23 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// fileErrandVariable makes TestFileErrand store in the ledger that its standard input names.
-const fileErrandVariable = "ENLIST_TEST_LEDGER"
+// errandVariable makes TestErrand store in the ledger that its standard input names.
+const errandVariable = "ENLIST_TEST_LEDGER"
 
-// TestFileErrand does nothing but in a process that another test has started. There it
+// TestErrand does nothing but in a process that another test has started. There it
 // stores until it is killed, and writes what was acknowledged.
-func TestFileErrand(t *testing.T) {
+func TestErrand(t *testing.T) {
 	t.Parallel()
-	if os.Getenv(fileErrandVariable) == "" {
+	if os.Getenv(errandVariable) == "" {
 		return
 	}
 	path, err := io.ReadAll(os.Stdin)
 	require.NoError(t, err)
-	f, err := OpenFile(string(path), CompactAbove(30_000))
+	f, err := Open(string(path), CompactAbove(30_000))
 	require.NoError(t, err)
 	var out sync.Mutex
 	say := func(format string, args ...any) {
@@ -50,12 +52,12 @@ func TestFileErrand(t *testing.T) {
 					say("failed: %v\n", err)
 				}
 				if len(records) == 0 {
-					records = []Record{small(key, "a"), small(key, "b")}
+					records = []provision.Record{small(key, "a"), small(key, "b")}
 				}
 				switch err := f.Store(t.Context(), records...); {
 				case err == nil:
 					say("%s %d\n", key, records[0].Revision+1)
-				case !errors.Is(err, ErrStale):
+				case !errors.Is(err, provision.ErrStale):
 					say("failed: %v\n", err)
 				}
 			}
@@ -71,8 +73,8 @@ func startErrand(t testing.TB, path string) (cmd *exec.Cmd, out *bufio.Reader) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	cmd = exec.CommandContext(ctx, self, "-test.run=^TestFileErrand$")
-	cmd.Env = append(os.Environ(), fileErrandVariable+"=1")
+	cmd = exec.CommandContext(ctx, self, "-test.run=^TestErrand$")
+	cmd.Env = append(os.Environ(), errandVariable+"=1")
 	cmd.Stdin = strings.NewReader(path)
 	pipe, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -84,9 +86,9 @@ func startErrand(t testing.TB, path string) (cmd *exec.Cmd, out *bufio.Reader) {
 	return cmd, out
 }
 
-// TestFileKilled kills a process that stores and compacts, again and again: what it
+// TestKilled kills a process that stores and compacts, again and again: what it
 // acknowledged is there, and both records of a Store are.
-func TestFileKilled(t *testing.T) {
+func TestKilled(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), ledgerName)
 	acked := map[string]int64{}
@@ -112,7 +114,7 @@ func TestFileKilled(t *testing.T) {
 		require.Error(t, cmd.Wait())
 		require.Equal(t, -1, cmd.ProcessState.ExitCode(), "by a signal")
 
-		f, err := OpenFile(path, CompactAbove(-1))
+		f, err := Open(path, CompactAbove(-1))
 		require.NoError(t, err)
 		for key, revision := range acked {
 			records := loadAll(t, f, key)
@@ -129,12 +131,12 @@ func TestFileKilled(t *testing.T) {
 	assert.Positive(t, compacted)
 }
 
-// TestFileLockedByAnother process, until that is killed.
-func TestFileLockedByAnother(t *testing.T) {
+// TestLockedByAnother process, until that is killed.
+func TestLockedByAnother(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), ledgerName)
 	cmd, out := startErrand(t, path)
-	_, err := OpenFile(path)
+	_, err := Open(path)
 	require.ErrorIs(t, err, ErrLocked)
 	require.NoError(t, cmd.Process.Kill())
 	_, err = io.Copy(io.Discard, out)

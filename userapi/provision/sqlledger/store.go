@@ -1,14 +1,16 @@
-package provision
+package sqlledger
 
 import (
 	"context"
 	"database/sql"
 	"errors"
 	"time"
+
+	"github.com/enlist-go/enlist/userapi/provision"
 )
 
 // Store implements Storer, in a transaction of its own.
-func (l *SQL) Store(ctx context.Context, records ...Record) error {
+func (l *Ledger) Store(ctx context.Context, records ...provision.Record) error {
 	next, err := storable(ctx, records)
 	if err != nil || len(next) == 0 {
 		return err
@@ -66,10 +68,10 @@ const syncCommit = `SELECT set_config('synchronous_commit', 'on', true) ` +
 // database locked whatever the busy_timeout.
 //
 // Like tx itself, the Storer is for one goroutine at a time.
-func (l *SQL) Tx(tx *sql.Tx) Storer { return outbox{l, tx} }
+func (l *Ledger) Tx(tx *sql.Tx) provision.Storer { return outbox{l, tx} }
 
 type outbox struct {
-	l  *SQL
+	l  *Ledger
 	tx *sql.Tx
 }
 
@@ -78,7 +80,7 @@ type outbox struct {
 const undoWithin = 5 * time.Second
 
 // Store implements Storer.
-func (o outbox) Store(ctx context.Context, records ...Record) error {
+func (o outbox) Store(ctx context.Context, records ...provision.Record) error {
 	next, err := storable(ctx, records)
 	if err != nil || len(next) == 0 {
 		return err
@@ -113,8 +115,8 @@ func (o outbox) undo(ctx context.Context) {
 
 // storable returns the records as they are to be stored, in the order in which every
 // Store locks them.
-func storable(ctx context.Context, records []Record) ([]Record, error) {
-	next, err := checked(records)
+func storable(ctx context.Context, records []provision.Record) ([]provision.Record, error) {
+	next, err := provision.NextRevisions(records)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +129,7 @@ func storable(ctx context.Context, records []Record) ([]Record, error) {
 // write compares and sets record by record. It reads nothing first: a row that is
 // written is locked and current, and SQLite waits for its lock only where nothing was
 // read before.
-func (l *SQL) write(ctx context.Context, tx *sql.Tx, next []Record) error {
+func (l *Ledger) write(ctx context.Context, tx *sql.Tx, next []provision.Record) error {
 	for _, r := range next {
 		statement, args := l.insert, arguments(r)
 		if before := r.Revision - 1; before != 0 {
@@ -141,9 +143,9 @@ func (l *SQL) write(ctx context.Context, tx *sql.Tx, next []Record) error {
 		case err != nil:
 			return failed(ctx, "store records", err)
 		case n == 0:
-			return ErrStale
+			return provision.ErrStale
 		case n != 1:
-			return errors.New("provision: store records: the table has several rows of one record")
+			return errors.New("sqlledger: store records: the table has several rows of one record")
 		}
 	}
 	return nil

@@ -1,8 +1,7 @@
-package provision
+package durable
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"syscall"
@@ -11,9 +10,9 @@ import (
 // sharingViolation is ERROR_SHARING_VIOLATION (Windows, System Error Codes).
 const sharingViolation = syscall.Errno(32)
 
-// lockFile opens the lock's file so that nobody else can open it. The system gives it
+// LockFile opens the lock's file so that nobody else can open it. The system gives it
 // free when it is closed or the process ends, however it ends.
-func lockFile(path string) (io.Closer, error) {
+func LockFile(path string) (io.Closer, error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
@@ -23,7 +22,7 @@ func lockFile(path string) (io.Closer, error) {
 		syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
 	switch {
 	case errors.Is(err, sharingViolation):
-		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
+		return nil, ErrLocked
 	case err != nil:
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}

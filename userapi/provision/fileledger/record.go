@@ -1,43 +1,46 @@
-package provision
+package fileledger
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// A filePayload is what stands in a frame, as JSON: either what one Store set, or some
+// A frameContent is what stands in a frame, as JSON: either what one Store set, or some
 // of what was live when the file was compacted. A member that is not known here is an
 // error and never dropped: an older program must not undo what a newer one wrote.
-type filePayload struct {
-	Set  []fileRecord `json:"set,omitempty"`
-	Live []fileRecord `json:"live,omitempty"`
+type frameContent struct {
+	Set  []storedRecord `json:"set,omitempty"`
+	Live []storedRecord `json:"live,omitempty"`
 }
 
-// A fileRecord is a Record as it stands in a file. The names of its members never
+// A storedRecord is a Record as it stands in a file. The names of its members never
 // change; those of userapi's numbers neither.
-type fileRecord struct {
-	Key        string `json:"key"`
-	Target     string `json:"target"`
-	Revision   int64  `json:"rev"`
-	State      State  `json:"state"`
-	Kind       int    `json:"kind,omitempty"`
-	Provider   string `json:"provider,omitempty"`
-	UserID     string `json:"user,omitempty"`
-	Proof      int    `json:"proof,omitempty"`
-	Unfinished bool   `json:"unfinished,omitempty"`
-	Decided    bool   `json:"decided,omitempty"`
-	Lost       bool   `json:"lost,omitempty"`
-	Closed     bool   `json:"closed,omitempty"`
-	Request    string `json:"request,omitempty"`
-	Sent       string `json:"sent,omitempty"`
-	Owner      string `json:"owner,omitempty"`
+type storedRecord struct {
+	Key        string          `json:"key"`
+	Target     string          `json:"target"`
+	Revision   int64           `json:"rev"`
+	State      provision.State `json:"state"`
+	Kind       int             `json:"kind,omitempty"`
+	Provider   string          `json:"provider,omitempty"`
+	UserID     string          `json:"user,omitempty"`
+	Proof      int             `json:"proof,omitempty"`
+	Unfinished bool            `json:"unfinished,omitempty"`
+	Decided    bool            `json:"decided,omitempty"`
+	Lost       bool            `json:"lost,omitempty"`
+	Closed     bool            `json:"closed,omitempty"`
+	Request    string          `json:"request,omitempty"`
+	Sent       string          `json:"sent,omitempty"`
+	Owner      string          `json:"owner,omitempty"`
 	// Times are in microseconds since 1970; nil is the zero time.
 	Until   *int64 `json:"until,omitempty"`
 	Started *int64 `json:"started,omitempty"`
@@ -49,30 +52,30 @@ type fileRecord struct {
 const maxPayload = 16 << 20
 
 var (
-	errTooLarge = fmt.Errorf("provision: more records than one Store in a file can hold, which is %d bytes", maxPayload)
-	errTime     = errors.New("provision: a time of a record is too far off to be stored")
-	errNewer    = errors.New("provision: the ledger's file holds what this version does not know: use the newer one that wrote it")
+	errTooLarge = fmt.Errorf("fileledger: more records than one Store in a file can hold, which is %d bytes", maxPayload)
+	errTime     = errors.New("fileledger: a time of a record is too far off to be stored")
+	errNewer    = errors.New("fileledger: the ledger's file holds what this version does not know: use the newer one that wrote it")
 )
 
 // encodeSet returns the payload for a Store of records.
-func encodeSet(records []Record) ([]byte, error) {
+func encodeSet(records []provision.Record) ([]byte, error) {
 	set, err := forFile(records)
 	if err != nil {
 		return nil, err
 	}
-	return encodePayload(filePayload{Set: set})
+	return encodePayload(frameContent{Set: set})
 }
 
 // encodeLive returns a payload of a compacted file.
-func encodeLive(records []Record) ([]byte, error) {
+func encodeLive(records []provision.Record) ([]byte, error) {
 	live, err := forFile(records)
 	if err != nil {
 		return nil, err
 	}
-	return encodePayload(filePayload{Live: live})
+	return encodePayload(frameContent{Live: live})
 }
 
-func encodePayload(p filePayload) ([]byte, error) {
+func encodePayload(p frameContent) ([]byte, error) {
 	payload, err := json.Marshal(p)
 	if err == nil && len(payload) > maxPayload {
 		err = errTooLarge
@@ -80,26 +83,26 @@ func encodePayload(p filePayload) ([]byte, error) {
 	return payload, err
 }
 
-func forFile(records []Record) ([]fileRecord, error) {
-	out := make([]fileRecord, len(records))
+func forFile(records []provision.Record) ([]storedRecord, error) {
+	out := make([]storedRecord, len(records))
 	for i, r := range records {
 		for _, t := range [...]time.Time{r.Until, r.Started, r.Changed} {
 			if !t.IsZero() && !time.UnixMicro(t.UnixMicro()).Equal(t) {
 				return nil, errTime
 			}
 		}
-		out[i] = fileRecord{
+		out[i] = storedRecord{
 			Key: r.Key, Target: r.Target, Revision: r.Revision, State: r.State, Kind: int(r.Kind),
 			Provider: r.Provider, UserID: r.UserID, Proof: int(r.Proof), Unfinished: r.Unfinished, Decided: r.Decided,
 			Lost: r.Lost, Closed: r.Closed,
 			Request: r.Request, Sent: r.Sent, Owner: r.Owner,
-			Until: fileMicros(r.Until), Started: fileMicros(r.Started), Changed: fileMicros(r.Changed),
+			Until: micros(r.Until), Started: micros(r.Started), Changed: micros(r.Changed),
 		}
 	}
 	return out, nil
 }
 
-func fileMicros(t time.Time) *int64 {
+func micros(t time.Time) *int64 {
 	if t.IsZero() {
 		return nil
 	}
@@ -107,28 +110,28 @@ func fileMicros(t time.Time) *int64 {
 	return &n
 }
 
-func fileTime(n *int64) time.Time {
+func timeOf(n *int64) time.Time {
 	if n == nil {
 		return time.Time{}
 	}
 	return time.UnixMicro(*n).UTC()
 }
 
-func (r fileRecord) record() Record {
-	return Record{
+func (r storedRecord) record() provision.Record {
+	return provision.Record{
 		Key: r.Key, Target: r.Target, Revision: r.Revision, State: r.State, Kind: userapi.Kind(r.Kind),
 		Provider: r.Provider, UserID: r.UserID, Proof: userapi.Proof(r.Proof), Unfinished: r.Unfinished, Decided: r.Decided,
 		Lost: r.Lost, Closed: r.Closed,
 		Request: r.Request, Sent: r.Sent, Owner: r.Owner,
-		Until: fileTime(r.Until), Started: fileTime(r.Started), Changed: fileTime(r.Changed),
+		Until: timeOf(r.Until), Started: timeOf(r.Started), Changed: timeOf(r.Changed),
 	}
 }
 
 // decodePayload returns the records of a payload, and whether they are of a compacted
 // file. The error is errNewer or ErrCorrupt, bare: what encoding/json says may hold what
 // stands in the file.
-func decodePayload(payload []byte) (records []Record, live bool, err error) {
-	var p filePayload
+func decodePayload(payload []byte) (records []provision.Record, live bool, err error) {
+	var p frameContent
 	d := json.NewDecoder(bytes.NewReader(payload))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
@@ -143,7 +146,7 @@ func decodePayload(payload []byte) (records []Record, live bool, err error) {
 	live = len(p.Live) > 0
 	for _, r := range slices.Concat(p.Set, p.Live) {
 		record := r.record()
-		if r.State != "" && !slices.Contains(states, r.State) {
+		if r.State != "" && !r.State.Known() {
 			return nil, false, errNewer
 		}
 		if record.Check() != nil || record.Revision < 1 {
@@ -152,7 +155,7 @@ func decodePayload(payload []byte) (records []Record, live bool, err error) {
 		records = append(records, record)
 	}
 	for i := 1; i < len(records); i++ {
-		if !live && byName(records[i-1], records[i]) >= 0 {
+		if !live && cmp.Or(strings.Compare(records[i-1].Key, records[i].Key), strings.Compare(records[i-1].Target, records[i].Target)) >= 0 {
 			return nil, false, ErrCorrupt
 		}
 	}

@@ -1,4 +1,5 @@
-package provision
+// Package fileledger keeps the ledger of a provision.Provisioner in one file.
+package fileledger
 
 import (
 	"context"
@@ -10,13 +11,16 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/internal/table"
 )
 
 // ErrLocked says that the ledger's file is open already, in this process or another.
-var ErrLocked = errors.New("provision: the ledger's file is in use")
+var ErrLocked = errors.New("fileledger: the ledger's file is in use")
 
-// File is a Ledger in one file, for a service that runs in one process at a time. Make
-// it with OpenFile, and close it.
+// A Ledger is a provision.Ledger in one file, for a service that runs in one process at a
+// time. Make it with Open, and close it.
 //
 // The file is a log. A Store appends to it and returns when the system says that it is
 // on the disk; Stores that run at once share one write and one fsync. Load and Open read
@@ -26,8 +30,8 @@ var ErrLocked = errors.New("provision: the ledger's file is in use")
 // Stores under way and all later ones fail with an error that says so, Load and Open go
 // on, and only opening the file again heals it. Errors name the file, and never what
 // stands in it.
-type File struct {
-	disk  fileDisk
+type Ledger struct {
+	disk  diskSystem
 	path  string
 	lock  io.Closer
 	above int64
@@ -37,7 +41,7 @@ type File struct {
 	// write is held by whoever writes to the file, while it does; it is taken before
 	// mu. What follows is its holder's.
 	write sync.Mutex
-	log   *fileLog
+	log   *logFile
 	// total and live count the records that stand in the file and those that are still
 	// current.
 	total, live int64
@@ -47,44 +51,44 @@ type File struct {
 	mu sync.RWMutex
 	// held is what is durable. It changes with both locks held, so that whoever holds
 	// either can read it.
-	held map[string][]Record
+	held table.Table[provision.Record]
 	// ahead is what is held with what is queued, for the keys that are queued.
-	ahead map[string][]Record
+	ahead table.Table[provision.Record]
 	// queue is the batch that takes Stores, flying the one that is being written; nil
 	// for none.
-	queue, flying *fileBatch
+	queue, flying *storeBatch
 	closed        bool
 	failed        error
 }
 
-var _ Ledger = (*File)(nil)
+var _ provision.Ledger = (*Ledger)(nil)
 
 // String says that it is a ledger in a file, and which.
-func (f *File) String() string { return "ledger in " + f.path }
+func (f *Ledger) String() string { return "ledger in " + f.path }
 
 // Format writes String for every verb.
-func (f *File) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, f.String()) }
+func (f *Ledger) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, f.String()) }
 
-// A FileOption changes how OpenFile's File works.
-type FileOption func(*File)
+// An Option changes how a Ledger works.
+type Option func(*Ledger)
 
 const defaultCompactAbove = 4 << 20
 
 // CompactAbove has the file compacted, after a Store or on opening, when more than n
 // bytes of it, and more than half of it, are of records that were stored again since:
 // an estimate by the number of records. The default is 4 MiB; less than 0 leaves it to
-// [File.Compact].
-func CompactAbove(n int64) FileOption { return func(f *File) { f.above = n } }
+// [Ledger.Compact].
+func CompactAbove(n int64) Option { return func(f *Ledger) { f.above = n } }
 
-// OpenFile opens a ledger, and makes it, mode 0600, where there is none. It belongs on a
+// Open opens a ledger, and makes it, mode 0600, where there is none. It belongs on a
 // local file system. Symbolic links are followed; it must have no second hard link.
 //
-// Until Close, or the end of the process, the File holds a lock: a second OpenFile, in
+// Until Close, or the end of the process, the Ledger holds a lock: a second Open, in
 // this process or any other, fails at once with an error that matches ErrLocked. The
 // lock is on an empty file of the same name with ".lock" behind it, which is never
 // deleted: the ledger's own file is replaced by a compaction, and a lock on it would go
 // with it. On systems other than Linux, macOS, the BSDs and Windows there is no such
-// lock, and OpenFile fails with an error that matches errors.ErrUnsupported.
+// lock, and Open fails with an error that matches errors.ErrUnsupported.
 //
 // What a crash has left half written was promised to nobody, and is cut off. A file that
 // is damaged elsewhere is not opened, and not changed: the error matches ErrCorrupt and
@@ -92,9 +96,9 @@ func CompactAbove(n int64) FileOption { return func(f *File) { f.above = n } }
 //
 // As the lock proves that whoever held a StateIntent is gone, the Until of each is zero
 // in what is loaded.
-func OpenFile(path string, opts ...FileOption) (*File, error) {
+func Open(path string, opts ...Option) (*Ledger, error) {
 	if path == "" {
-		return nil, errors.New("provision: OpenFile needs the path of a file")
+		return nil, errors.New("fileledger: Open needs the path of a file")
 	}
 	path, err := resolve(path)
 	if err != nil {
@@ -103,11 +107,12 @@ func OpenFile(path string, opts ...FileOption) (*File, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, &os.PathError{Op: "open", Path: path, Err: errNotRegular}
 	}
-	return openFile(osDisk{}, path, opts...)
+	return openOn(osDisk{}, path, opts...)
 }
 
-func openFile(disk fileDisk, path string, opts ...FileOption) (*File, error) {
-	f := &File{disk: disk, path: path, above: defaultCompactAbove, held: map[string][]Record{}, ahead: map[string][]Record{}}
+func openOn(disk diskSystem, path string, opts ...Option) (*Ledger, error) {
+	f := &Ledger{disk: disk, path: path, above: defaultCompactAbove}
+	f.held.NameOf, f.ahead.NameOf = nameOf, nameOf
 	for _, o := range opts {
 		if o != nil {
 			o(f)
@@ -125,9 +130,9 @@ func openFile(disk fileDisk, path string, opts ...FileOption) (*File, error) {
 		_ = f.lock.Close() // it holds nothing but the lock
 		return nil, fmt.Errorf("%w: %s", err, path)
 	}
-	for _, records := range f.held {
+	for records := range f.held.All() {
 		for i := range records {
-			if records[i].State == StateIntent {
+			if records[i].State == provision.StateIntent {
 				records[i].Until = time.Time{}
 			}
 		}
@@ -139,31 +144,33 @@ func openFile(disk fileDisk, path string, opts ...FileOption) (*File, error) {
 	return f, nil
 }
 
+func nameOf(r provision.Record) table.Name {
+	return table.Name{Key: r.Key, Target: r.Target, Revision: r.Revision, Open: r.Open()}
+}
+
 // replay takes the records of a frame.
-func (f *File) replay(payload []byte, at, whole int64) error {
+func (f *Ledger) replay(payload []byte, at, whole int64) error {
 	records, live, err := decodePayload(payload)
 	switch {
 	case errors.Is(err, ErrCorrupt):
 		return corruptAt(at)
 	case err != nil:
 		return err
-	case live != (at < whole) || !live && !current(f.held, records):
+	case live != (at < whole) || !live && !f.held.Follows(records...):
 		return corruptAt(at)
 	}
 	for _, r := range records {
-		if live {
-			if _, found := place(f.held[r.Key], r.Target); found {
-				return corruptAt(at)
-			}
+		if live && f.held.Holds(r) {
+			return corruptAt(at)
 		}
-		apply(f.held, []Record{r})
+		f.held.Put(r)
 	}
 	f.count(records, live)
 	return nil
 }
 
 // count notes records that were written.
-func (f *File) count(records []Record, live bool) {
+func (f *Ledger) count(records []provision.Record, live bool) {
 	f.total += int64(len(records))
 	for _, r := range records {
 		if live || r.Revision == 1 {
@@ -173,36 +180,36 @@ func (f *File) count(records []Record, live bool) {
 }
 
 // Load implements Ledger.
-func (f *File) Load(_ context.Context, key string) ([]Record, error) {
+func (f *Ledger) Load(_ context.Context, key string) ([]provision.Record, error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if f.closed {
 		return nil, errClosed
 	}
-	return slices.Clone(f.held[key]), nil
+	return slices.Clone(f.held.Load(key)), nil
 }
 
 // Open implements Ledger.
-func (f *File) Open(_ context.Context, after string, limit int) ([]string, error) {
+func (f *Ledger) Open(_ context.Context, after string, limit int) ([]string, error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if f.closed {
 		return nil, errClosed
 	}
-	return openKeys(f.held, after, limit), nil
+	return f.held.Open(after, max(limit, 1)), nil
 }
 
-var errClosed = fmt.Errorf("provision: the ledger's file: %w", fs.ErrClosed)
+var errClosed = fmt.Errorf("fileledger: the ledger's file: %w", fs.ErrClosed)
 
 // Close waits for Stores that are under way, and gives the lock free. What is called
 // later fails with an error that matches fs.ErrClosed. Closing again does nothing, and
 // returns the same.
-func (f *File) Close() error {
+func (f *Ledger) Close() error {
 	f.once.Do(func() { f.ended = f.end() })
 	return f.ended
 }
 
-func (f *File) end() error {
+func (f *Ledger) end() error {
 	f.mu.Lock()
 	f.closed = true
 	queued := f.queue
@@ -220,7 +227,7 @@ func (f *File) end() error {
 }
 
 // usable returns why nothing more can be stored, or nil. The caller holds mu.
-func (f *File) usable() error {
+func (f *Ledger) usable() error {
 	if f.closed {
 		return errClosed
 	}
@@ -228,9 +235,9 @@ func (f *File) usable() error {
 }
 
 // poison notes that nothing is known of the file any more. The caller holds write.
-func (f *File) poison(cause error) error {
+func (f *Ledger) poison(cause error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.failed = fmt.Errorf("provision: the ledger's file failed, and takes nothing until it is opened again: %w", cause)
+	f.failed = fmt.Errorf("fileledger: the ledger's file failed, and takes nothing until it is opened again: %w", cause)
 	return f.failed
 }

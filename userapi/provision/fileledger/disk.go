@@ -1,4 +1,4 @@
-package provision
+package fileledger
 
 import (
 	"errors"
@@ -7,12 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
+
+	"github.com/enlist-go/enlist/internal/durable"
 )
 
-// A fileDisk is what a File needs of the system. Tests put one in its place that fails,
+// A diskSystem is what a Ledger needs of the system. Tests put one in its place that fails,
 // and one that loses what was not synced.
-type fileDisk interface {
+type diskSystem interface {
 	lock(path string) (io.Closer, error)
 	// open opens a file for reading and writing, and makes it where there is none;
 	// create makes it, and fails where there is one.
@@ -41,7 +42,13 @@ var errNotRegular = errors.New("not a regular file")
 // osDisk is the system's own.
 type osDisk struct{}
 
-func (osDisk) lock(path string) (io.Closer, error) { return lockFile(path) }
+func (osDisk) lock(path string) (io.Closer, error) {
+	lock, err := durable.LockFile(path)
+	if errors.Is(err, durable.ErrLocked) {
+		err = fmt.Errorf("%w: %s", ErrLocked, path)
+	}
+	return lock, err
+}
 
 func (osDisk) open(path string) (diskFile, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the caller names the file
@@ -70,20 +77,7 @@ func (osDisk) create(path string) (diskFile, error) {
 func (osDisk) remove(path string) error     { return os.Remove(path) }
 func (osDisk) rename(from, to string) error { return os.Rename(from, to) }
 
-func (osDisk) syncDir(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil // directories cannot be synced there
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	err = dir.Sync()
-	if e := dir.Close(); err == nil {
-		err = e
-	}
-	return err
-}
+func (osDisk) syncDir(path string) error { return durable.SyncDir(filepath.Dir(path)) }
 
 func (osDisk) holds(path string, f diskFile) bool {
 	named, err := os.Stat(path)
@@ -132,5 +126,5 @@ func resolve(path string) (string, error) {
 		}
 		path = to
 	}
-	return "", fmt.Errorf("provision: too many symbolic links to the ledger: %s", path)
+	return "", fmt.Errorf("fileledger: too many symbolic links to the ledger: %s", path)
 }
