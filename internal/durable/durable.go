@@ -50,6 +50,25 @@ func CheckDir(path string) error {
 	return nil
 }
 
+// CheckFile refuses, with an *UnfitError, what is not a regular file, and one that others
+// than its owner can write to. A file that does not exist is fit.
+func CheckFile(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return &UnfitError{path, "the file must not be a symbolic link"}
+	case !info.Mode().IsRegular():
+		return &UnfitError{path, "the file must be a regular one, and has mode " + info.Mode().String()}
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0:
+		return &UnfitError{path, fmt.Sprintf("its owner alone may write to the file, which has mode %#o", info.Mode().Perm())}
+	}
+	return nil
+}
+
 // MakeDir makes a directory and those above it that are missing, or checks the one that is
 // there as CheckDir does.
 func MakeDir(path string) error {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -37,8 +36,6 @@ type diskFile interface {
 	Sync() error
 }
 
-var errNotRegular = errors.New("not a regular file")
-
 // osDisk is the system's own.
 type osDisk struct{}
 
@@ -53,14 +50,6 @@ func (osDisk) lock(path string) (io.Closer, error) {
 func (osDisk) open(path string) (diskFile, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the caller names the file
 	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &os.PathError{Op: "open", Path: path, Err: errNotRegular}
-	}
-	if err != nil {
-		_ = f.Close() // nothing was written to it
 		return nil, err
 	}
 	return f, nil
@@ -90,41 +79,4 @@ func (osDisk) holds(path string, f diskFile) bool {
 	}
 	opened, err := file.Stat()
 	return err == nil && os.SameFile(named, opened)
-}
-
-// maxLinks ends the way along symbolic links that lead to each other.
-const maxLinks = 40
-
-// resolve follows symbolic links to a file, which need not exist yet: a compaction
-// replaces the file, and the lock beside it must be one for all of its names.
-func resolve(path string) (string, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	for range maxLinks {
-		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
-		if err != nil {
-			return "", err
-		}
-		path = filepath.Join(dir, filepath.Base(path))
-		info, err := os.Lstat(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return path, nil
-		case err != nil:
-			return "", err
-		case info.Mode()&fs.ModeSymlink == 0:
-			return path, nil
-		}
-		to, err := os.Readlink(path)
-		if err != nil {
-			return "", err
-		}
-		if !filepath.IsAbs(to) {
-			to = filepath.Join(dir, to)
-		}
-		path = to
-	}
-	return "", fmt.Errorf("fileledger: too many symbolic links to the ledger: %s", path)
 }

@@ -6,13 +6,8 @@ import (
 	"io/fs"
 	"maps"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"sync"
-	"testing"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // sector is what memDisk writes as a whole: small, so that a frame is of many.
@@ -299,20 +294,4 @@ func (f *memFile) Close() error {
 	}
 	f.closed = true
 	return nil
-}
-
-func TestResolve(t *testing.T) {
-	t.Parallel()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	require.NoError(t, err)
-	target := filepath.Join(dir, "target")
-	for _, path := range linksTo(t, dir, target) {
-		got, err := resolve(path)
-		require.NoError(t, err)
-		assert.Equal(t, target, got)
-	}
-	_, err = resolve(filepath.Join(dir, "none", "ledger"))
-	require.ErrorIs(t, err, fs.ErrNotExist)
-	_, err = resolve(loop(t, dir))
-	require.Error(t, err)
 }

@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/enlist-go/enlist/internal/durable"
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/internal/table"
 )
@@ -81,7 +82,8 @@ const defaultCompactAbove = 4 << 20
 func CompactAbove(n int64) Option { return func(f *Ledger) { f.above = n } }
 
 // Open opens a ledger, and makes it, mode 0600, where there is none. It belongs on a
-// local file system. Symbolic links are followed; it must have no second hard link.
+// local file system. A file that is a symbolic link, or that others than its owner can
+// write to, is refused; it must have no second hard link.
 //
 // Until Close, or the end of the process, the Ledger holds a lock: a second Open, in
 // this process or any other, fails at once with an error that matches ErrLocked. The
@@ -100,12 +102,12 @@ func Open(path string, opts ...Option) (*Ledger, error) {
 	if path == "" {
 		return nil, errors.New("fileledger: Open needs the path of a file")
 	}
-	path, err := resolve(path)
+	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, &os.PathError{Op: "open", Path: path, Err: errNotRegular}
+	if err := durable.CheckFile(path); err != nil {
+		return nil, fmt.Errorf("fileledger: %w: %s", err, path)
 	}
 	return openOn(osDisk{}, path, opts...)
 }

@@ -285,10 +285,12 @@ func TestLock(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, ledgerName)
+	folder := filepath.Join(t.TempDir(), "folder")
+	require.NoError(t, os.Symlink(dir, folder))
 	f := openReal(t, path)
 	locked := func() {
 		t.Helper()
-		for _, name := range append(linksTo(t, t.TempDir(), path), path) {
+		for _, name := range []string{path, filepath.Join(folder, ledgerName)} {
 			_, err := Open(name)
 			require.ErrorIs(t, err, ErrLocked)
 		}
@@ -375,43 +377,47 @@ func TestEndsIntents(t *testing.T) {
 	require.NoError(t, f.Store(t.Context(), got...))
 }
 
-// TestSymlink: a compaction replaces the file and not the link to it.
-func TestSymlink(t *testing.T) {
+// TestUnfit: what others can change or redirect is refused, and left as it is.
+func TestUnfit(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	path := filepath.Join(dir, "there", ledgerName)
-	require.NoError(t, os.Mkdir(filepath.Dir(path), 0o700))
-	link := filepath.Join(dir, "link")
-	require.NoError(t, os.Symlink(filepath.Join("there", ledgerName), link))
-	f := openReal(t, link)
+	path := func(name string) string { return filepath.Join(dir, name) }
+	f := openReal(t, path("ledger"))
 	require.NoError(t, f.Store(t.Context(), small("k", "a")))
-	require.NoError(t, f.Compact(t.Context()))
-	require.NoError(t, f.Store(t.Context(), small("k", "b")))
 	require.NoError(t, f.Close())
-	info, err := os.Lstat(link)
+	whole, err := os.ReadFile(path("ledger"))
 	require.NoError(t, err)
-	assert.NotZero(t, info.Mode()&fs.ModeSymlink)
-	assert.Len(t, loadAll(t, openReal(t, path), "k"), 2)
-	names, err := filepath.Glob(filepath.Join(dir, "*"))
-	require.NoError(t, err)
-	assert.Len(t, names, 2, "the link and the folder")
-}
+	copyTo := func(name string, mode fs.FileMode) {
+		require.NoError(t, os.WriteFile(path(name), whole, 0o600))
+		require.NoError(t, os.Chmod(path(name), mode))
+	}
+	copyTo("readable", 0o644)
+	copyTo("group", 0o620)
+	copyTo("world", 0o602)
+	require.NoError(t, os.Symlink("ledger", path("link")))
+	require.NoError(t, os.Symlink("nothing", path("dangling")))
+	require.NoError(t, os.Symlink("loop", path("loop")))
+	require.NoError(t, os.Mkdir(path("dir"), 0o700))
+	require.NoError(t, os.Symlink(dir, path("folder")))
 
-// linksTo makes symbolic links to a path that may not exist.
-func linksTo(t testing.TB, dir, path string) []string {
-	t.Helper()
-	one, two, folder := filepath.Join(dir, "one"), filepath.Join(dir, "two"), filepath.Join(dir, "folder")
-	require.NoError(t, os.Symlink(path, one))
-	require.NoError(t, os.Symlink("one", two))
-	require.NoError(t, os.Symlink(filepath.Dir(path), folder))
-	return []string{one, two, filepath.Join(folder, filepath.Base(path))}
-}
-
-func loop(t testing.TB, dir string) string {
-	t.Helper()
-	require.NoError(t, os.Symlink("b", filepath.Join(dir, "a")))
-	require.NoError(t, os.Symlink("a", filepath.Join(dir, "b")))
-	return filepath.Join(dir, "a")
+	for name, want := range map[string]string{
+		"group":    "fileledger: its owner alone may write to the file, which has mode 0620: " + path("group"),
+		"world":    "fileledger: its owner alone may write to the file, which has mode 0602: " + path("world"),
+		"link":     "fileledger: the file must not be a symbolic link: " + path("link"),
+		"dangling": "fileledger: the file must not be a symbolic link: " + path("dangling"),
+		"loop":     "fileledger: the file must not be a symbolic link: " + path("loop"),
+		"dir":      "fileledger: the file must be a regular one, and has mode drwx------: " + path("dir"),
+	} {
+		_, err := Open(path(name))
+		require.EqualError(t, err, want)
+		require.NoFileExists(t, path(name)+".lock")
+	}
+	require.NoFileExists(t, path("nothing"))
+	for _, name := range []string{"readable", "ledger", filepath.Join("folder", "ledger")} {
+		f := openReal(t, path(name))
+		assert.Len(t, loadAll(t, f, "k"), 1)
+		require.NoError(t, f.Close())
+	}
 }
 
 // TestForeign: what is no ledger is refused, and left as it is.

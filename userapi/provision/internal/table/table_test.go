@@ -94,3 +94,29 @@ func TestOpen(t *testing.T) {
 		require.Equal(t, want[at:min(len(want), at+5)], append([]string{}, rows.Open(after, 5)...), "after %s", after)
 	}
 }
+
+// BenchmarkOpen asks for a page of 100 keys among a million that are open. The floor walks
+// and sorts all of them, as one does without an index.
+func BenchmarkOpen(b *testing.B) {
+	rows := newTable()
+	keys := map[string]bool{}
+	for i := range 1_000_000 {
+		key := fmt.Sprintf("key-%07d", i*7919%1_000_000)
+		rows.Put(row{key: key, target: "t", open: true})
+		keys[key] = true
+	}
+	b.Run("index", func(b *testing.B) {
+		for b.Loop() {
+			if len(rows.Open("key-0500000", 100)) != 100 {
+				b.Fatal("not a page")
+			}
+		}
+	})
+	b.Run("floor", func(b *testing.B) {
+		for b.Loop() {
+			if len(slices.Sorted(maps.Keys(keys))) != 1_000_000 {
+				b.Fatal("not all")
+			}
+		}
+	})
+}
