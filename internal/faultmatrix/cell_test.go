@@ -71,7 +71,7 @@ func measure(v *vendors.Vendor, f *fault, m mode) claim {
 			c.contradicted(r, failed)
 		}
 	} else {
-		var opts []provision.Option
+		var opts []provision.EnsureOption
 		if f.adopt {
 			opts = append(opts, provision.AdoptMatching())
 		}

@@ -14,6 +14,31 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
+// TestOptionsAreOfTheirCall: an option that the call does not know does not compile.
+func TestOptionsAreOfTheirCall(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		option             any
+		ensure, provisions bool
+	}{
+		"AdoptMatching": {provision.AdoptMatching(), true, true},
+		"MaxCreates":    {provision.MaxCreates(2), true, true},
+		"Grace":         {provision.Grace(time.Second), true, true},
+		"Patience":      {provision.Patience(time.Second), true, true},
+		"Resuming":      {provision.Resuming(time.Now()), true, false},
+		"RequestKeys":   {provision.RequestKeys("0123456789abcdef"), false, true},
+		"Lease":         {provision.Lease(time.Minute), false, true},
+		"Pause":         {provision.Pause(1, time.Second), false, true},
+		"Parallel":      {provision.Parallel(2), false, true},
+		"OnRecord":      {provision.OnRecord(nil), false, true},
+	} {
+		_, ensure := tt.option.(provision.EnsureOption)
+		_, provisions := tt.option.(provision.Option)
+		assert.Equal(t, tt.ensure, ensure, name)
+		assert.Equal(t, tt.provisions, provisions, name)
+	}
+}
+
 // TestDefaults: the numbers that the options' comments promise.
 func TestDefaults(t *testing.T) {
 	t.Parallel()

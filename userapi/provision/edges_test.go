@@ -535,16 +535,6 @@ func TestNobodyToFinish(t *testing.T) {
 	assert.False(t, only(t, ledger, "bob", "chat").Unfinished)
 }
 
-// TestSettingsOfEnsureAlone: a Provisioner takes up what its ledger says, and nothing
-// else.
-func TestSettingsOfEnsureAlone(t *testing.T) {
-	t.Parallel()
-	idp := newVendor("idp")
-	_, err := provisioner(t, new(provision.Memory), one("idp", full{idp}), provision.Resuming(time.Now()), nil).CreateUser(t.Context(), ann)
-	require.NoError(t, err)
-	assert.Equal(t, []string{"create " + ann.Email}, idp.calls())
-}
-
 // TestLeaseLeavesRoom: a create ends early enough for the grace, and for clocks that are
 // not quite the same.
 func TestLeaseLeavesRoom(t *testing.T) {

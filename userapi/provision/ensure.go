@@ -21,8 +21,14 @@ const opCreate = "create user"
 // package's documentation says how. The error is nil, or the *userapi.Error that is
 // in the result too; its Outcome agrees with the result's Disposition. The result is
 // set in either case. Ensure is safe for concurrent use if the creator is.
-func Ensure(ctx context.Context, c userapi.Creator, req userapi.CreateUserRequest, opts ...Option) (Result, error) {
-	return newRun(ctx, c, req, chosen(opts)).result((*run).ensure)
+func Ensure(ctx context.Context, c userapi.Creator, req userapi.CreateUserRequest, opts ...EnsureOption) (Result, error) {
+	o := defaults()
+	for _, opt := range opts {
+		if opt != nil {
+			opt.ensure(&o)
+		}
+	}
+	return newRun(ctx, c, req, o).result((*run).ensure)
 }
 
 func newRun(ctx context.Context, c userapi.Creator, req userapi.CreateUserRequest, o options) *run {

@@ -123,7 +123,7 @@ func TestEnsure(t *testing.T) {
 	type list = []answer
 	for name, tt := range map[string]struct {
 		script      script
-		opts        []provision.Option
+		opts        []provision.EnsureOption
 		disposition provision.Disposition
 		kind        userapi.Kind // of the error; 0 with a user for none
 		outcome     userapi.Outcome
@@ -140,9 +140,9 @@ func TestEnsure(t *testing.T) {
 		"repeated":               {script{create: list{unknown}, resolve: list{absent}, repeat: list{made}}, nil, provision.DispositionCreated, 0, 0, false, "create resolve repeat"},
 		"repeated twice":         {script{create: list{unknown}, resolve: list{absent, absent}, repeat: list{unknown, made}}, nil, provision.DispositionCreated, 0, 0, false, "create resolve repeat resolve repeat"},
 		"repeated in vain":       {script{create: list{unknown}, resolve: list{absent, absent, absent}, repeat: list{unknown, unknown}}, nil, provision.DispositionRejected, userapi.KindNotFound, userapi.OutcomeRejected, true, "create resolve repeat resolve repeat resolve repeat, dead"},
-		"never repeated":         {script{create: list{unknown}, resolve: list{absent}}, []provision.Option{provision.MaxCreates(1)}, provision.DispositionRejected, userapi.KindNotFound, userapi.OutcomeRejected, true, "create resolve repeat, dead"},
+		"never repeated":         {script{create: list{unknown}, resolve: list{absent}}, []provision.EnsureOption{provision.MaxCreates(1)}, provision.DispositionRejected, userapi.KindNotFound, userapi.OutcomeRejected, true, "create resolve repeat, dead"},
 		"must not be repeated":   {script{create: list{unknown}, resolve: list{absent}, repeat: list{noRepeat}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve repeat"},
-		"nor with a budget of 1": {script{create: list{unknown}, resolve: list{absent}, repeat: list{noRepeat}}, []provision.Option{provision.MaxCreates(0)}, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve repeat"},
+		"nor with a budget of 1": {script{create: list{unknown}, resolve: list{absent}, repeat: list{noRepeat}}, []provision.EnsureOption{provision.MaxCreates(0)}, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve repeat"},
 		"repeat refused":         {script{create: list{unknown}, resolve: list{absent}, repeat: list{{err: fail(userapi.KindRateLimited, userapi.OutcomeRejected)}}}, nil, provision.DispositionRejected, userapi.KindRateLimited, userapi.OutcomeRejected, true, "create resolve repeat"},
 		"repeat not sent":        {script{create: list{unknown}, resolve: list{absent}, repeat: list{{err: fail(userapi.KindUnavailable, userapi.OutcomeNotSent)}}}, nil, provision.DispositionRejected, userapi.KindNotFound, userapi.OutcomeRejected, true, "create resolve repeat"},
 		"arrived late":           {script{create: list{unknown}, resolve: list{absent, found}, repeat: list{taken}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve repeat resolve finish"},
@@ -153,15 +153,15 @@ func TestEnsure(t *testing.T) {
 		"arrived, lagging twice": {script{create: list{unknown}, resolve: list{absent, absent, found, found}, repeat: list{taken}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve repeat resolve resolve resolve finish"},
 		"key is taken, lagging":  {script{create: list{keyTaken()}, resolve: list{absent, absent}}, nil, provision.DispositionUnknown, userapi.KindConflict, userapi.OutcomeUnknown, true, "create resolve resolve"},
 		"key is taken, no more":  {script{create: list{keyTaken()}, resolve: list{absent, found, found}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve resolve resolve finish"},
-		"key is taken, another":  {script{create: list{keyTaken()}, resolve: list{absent, found, absent}}, []provision.Option{provision.AdoptMatching()}, provision.DispositionUnknown, userapi.KindConflict, userapi.OutcomeUnknown, true, "create resolve resolve resolve"},
+		"key is taken, another":  {script{create: list{keyTaken()}, resolve: list{absent, found, absent}}, []provision.EnsureOption{provision.AdoptMatching()}, provision.DispositionUnknown, userapi.KindConflict, userapi.OutcomeUnknown, true, "create resolve resolve resolve"},
 		"created, and no id":     {script{create: list{{err: &userapi.Error{Provider: "acme", Outcome: userapi.OutcomeCreated, User: &userapi.User{}}}}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
 		"an outcome of no kind":  {script{create: list{{err: &userapi.Error{Provider: "acme", Outcome: 7}}}, resolve: list{cantTell}}, nil, provision.DispositionUnknown, userapi.KindUnknown, userapi.OutcomeUnknown, true, "create resolve"},
 		"taken meanwhile":        {script{create: list{unknown}, resolve: list{absent, taken}, repeat: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve repeat resolve"},
 		"conflict":               {script{create: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create"},
-		"adopted":                {script{create: list{taken}, resolve: list{found}}, []provision.Option{provision.AdoptMatching()}, provision.DispositionExisting, 0, 0, false, "create resolve"},
-		"not adopted":            {script{create: list{taken}, resolve: list{taken}}, []provision.Option{provision.AdoptMatching()}, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve"},
-		"adoption unclear":       {script{create: list{taken}, resolve: list{cantTell}}, []provision.Option{provision.AdoptMatching()}, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve"},
-		"adopted after unknown":  {script{create: list{unknown}, resolve: list{taken, found}}, []provision.Option{provision.AdoptMatching()}, provision.DispositionExisting, 0, 0, false, "create resolve resolve"},
+		"adopted":                {script{create: list{taken}, resolve: list{found}}, []provision.EnsureOption{provision.AdoptMatching()}, provision.DispositionExisting, 0, 0, false, "create resolve"},
+		"not adopted":            {script{create: list{taken}, resolve: list{taken}}, []provision.EnsureOption{provision.AdoptMatching()}, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve"},
+		"adoption unclear":       {script{create: list{taken}, resolve: list{cantTell}}, []provision.EnsureOption{provision.AdoptMatching()}, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve"},
+		"adopted after unknown":  {script{create: list{unknown}, resolve: list{taken, found}}, []provision.EnsureOption{provision.AdoptMatching()}, provision.DispositionExisting, 0, 0, false, "create resolve resolve"},
 		"key was used":           {script{create: list{keyTaken()}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
 		"key was used otherwise": {script{create: list{keyTaken()}, resolve: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve"},
 		"key was used, unclear":  {script{create: list{keyTaken()}, resolve: list{cantTell}}, nil, provision.DispositionUnknown, userapi.KindConflict, userapi.OutcomeUnknown, true, "create resolve"},
@@ -286,12 +286,12 @@ func TestGrace(t *testing.T) {
 		}}
 	}
 	for name, tt := range map[string]struct {
-		opts  []provision.Option
+		opts  []provision.EnsureOption
 		limit time.Duration
 	}{
 		"default": {nil, 15 * time.Second},
-		"longer":  {[]provision.Option{provision.Grace(time.Minute)}, time.Minute},
-		"none":    {[]provision.Option{provision.Grace(-1)}, 0},
+		"longer":  {[]provision.EnsureOption{provision.Grace(time.Minute)}, time.Minute},
+		"none":    {[]provision.EnsureOption{provision.Grace(-1)}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -373,7 +373,7 @@ func TestPatience(t *testing.T) {
 	refused := answer{err: fail(userapi.KindRateLimited, userapi.OutcomeRejected)}
 	for name, tt := range map[string]struct {
 		script      script
-		opts        []provision.Option
+		opts        []provision.EnsureOption
 		disposition provision.Disposition
 		kind        userapi.Kind
 		took        time.Duration
@@ -381,11 +381,11 @@ func TestPatience(t *testing.T) {
 		"stays absent":               {script{create: []answer{unknown}, resolve: []answer{absent, absent}}, nil, provision.DispositionRejected, userapi.KindNotFound, 5 * time.Second},
 		"appears":                    {script{create: []answer{unknown}, resolve: []answer{absent, found}, finish: []answer{fine}}, nil, provision.DispositionRecovered, 0, 5 * time.Second},
 		"cannot be told again":       {script{create: []answer{unknown}, resolve: []answer{absent, cantTell}}, nil, provision.DispositionUnknown, userapi.KindTimeout, 5 * time.Second},
-		"a repeat is refused":        {script{create: []answer{unknown}, resolve: []answer{absent, absent}, repeat: []answer{refused}}, []provision.Option{provision.MaxCreates(2)}, provision.DispositionRejected, userapi.KindRateLimited, 5 * time.Second},
-		"the refused one appears":    {script{create: []answer{unknown}, resolve: []answer{absent, found}, repeat: []answer{refused}, finish: []answer{fine}}, []provision.Option{provision.MaxCreates(2)}, provision.DispositionRecovered, 0, 5 * time.Second},
-		"longer":                     {script{create: []answer{unknown}, resolve: []answer{absent, absent}}, []provision.Option{provision.Patience(time.Minute)}, provision.DispositionRejected, userapi.KindNotFound, time.Minute},
-		"longer than the grace":      {script{create: []answer{{err: unknown.err, do: func(ctx context.Context) { <-ctx.Done() }}}, resolve: []answer{absent}}, []provision.Option{provision.Patience(time.Minute)}, provision.DispositionUnknown, userapi.KindTimeout, 75 * time.Second},
-		"a repeat waits for nothing": {script{create: []answer{unknown}, resolve: []answer{absent}, repeat: []answer{made}}, []provision.Option{provision.MaxCreates(2)}, provision.DispositionCreated, 0, 0},
+		"a repeat is refused":        {script{create: []answer{unknown}, resolve: []answer{absent, absent}, repeat: []answer{refused}}, []provision.EnsureOption{provision.MaxCreates(2)}, provision.DispositionRejected, userapi.KindRateLimited, 5 * time.Second},
+		"the refused one appears":    {script{create: []answer{unknown}, resolve: []answer{absent, found}, repeat: []answer{refused}, finish: []answer{fine}}, []provision.EnsureOption{provision.MaxCreates(2)}, provision.DispositionRecovered, 0, 5 * time.Second},
+		"longer":                     {script{create: []answer{unknown}, resolve: []answer{absent, absent}}, []provision.EnsureOption{provision.Patience(time.Minute)}, provision.DispositionRejected, userapi.KindNotFound, time.Minute},
+		"longer than the grace":      {script{create: []answer{{err: unknown.err, do: func(ctx context.Context) { <-ctx.Done() }}}, resolve: []answer{absent}}, []provision.EnsureOption{provision.Patience(time.Minute)}, provision.DispositionUnknown, userapi.KindTimeout, 75 * time.Second},
+		"a repeat waits for nothing": {script{create: []answer{unknown}, resolve: []answer{absent}, repeat: []answer{made}}, []provision.EnsureOption{provision.MaxCreates(2)}, provision.DispositionCreated, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -398,7 +398,7 @@ func TestPatience(t *testing.T) {
 				}
 				defer cancel()
 				begun := time.Now()
-				res, err := provision.Ensure(ctx, able{resolver{creator{&s}}}, userapi.CreateUserRequest{}, append([]provision.Option{provision.MaxCreates(1)}, tt.opts...)...)
+				res, err := provision.Ensure(ctx, able{resolver{creator{&s}}}, userapi.CreateUserRequest{}, append([]provision.EnsureOption{provision.MaxCreates(1)}, tt.opts...)...)
 				assert.Equal(t, tt.disposition, res.Disposition)
 				assert.Equal(t, tt.took, time.Since(begun))
 				var e *userapi.Error

@@ -36,38 +36,57 @@ type options struct {
 	onRecord    func(Record)
 }
 
-func chosen(opts []Option) options {
-	o := options{
+func defaults() options {
+	return options{
 		maxCreates: defaultMaxCreates, grace: defaultGrace, patience: defaultPatience,
 		lease: defaultLease, failures: defaultFailures, pause: defaultPause, parallel: defaultParallel,
 	}
-	for _, opt := range opts {
-		if opt != nil {
-			opt(&o)
-		}
-	}
-	return o
 }
 
-// An Option changes what Ensure does, and what a Provisioner does: its comment says
-// where it is for one of the two alone.
-type Option func(*options)
+// An EnsureOption changes what Ensure does.
+type EnsureOption interface{ ensure(o *options) }
+
+// An Option changes what a Provisioner does.
+type Option interface{ provision(o *options) }
+
+// A CommonOption is for both.
+type CommonOption interface {
+	EnsureOption
+	Option
+}
+
+type commonOption func(*options)
+
+func (f commonOption) ensure(o *options)    { f(o) }
+func (f commonOption) provision(o *options) { f(o) }
+
+type ensureOption func(*options)
+
+func (f ensureOption) ensure(o *options) { f(o) }
+
+type option func(*options)
+
+func (f option) provision(o *options) { f(o) }
 
 // AdoptMatching makes a user that is there already, and whose every identity key
 // equals the request's, a result of DispositionExisting instead of a conflict. The
 // package's documentation says what that proves. At User.com a create with a taken
 // user_id may have changed that user before the conflict was seen.
-func AdoptMatching() Option { return func(o *options) { o.adopt = true } }
+func AdoptMatching() CommonOption { return commonOption(func(o *options) { o.adopt = true }) }
 
 // MaxCreates is how many creates Ensure sends at most, the first one included; what
 // the client itself sends again because it was provably not carried out does not
 // count. The default is 3; 1 never repeats, and less counts as 1.
-func MaxCreates(n int) Option { return func(o *options) { o.maxCreates = max(n, 1) } }
+func MaxCreates(n int) CommonOption {
+	return commonOption(func(o *options) { o.maxCreates = max(n, 1) })
+}
 
 // Grace is how long Ensure may go on after the caller's context has ended, to settle
 // an unknown outcome and to finish the user that it finds. The default is 15 s; 0 or
 // less allows no more than the caller's context.
-func Grace(d time.Duration) Option { return func(o *options) { o.grace = max(d, 0) } }
+func Grace(d time.Duration) CommonOption {
+	return commonOption(func(o *options) { o.grace = max(d, 0) })
+}
 
 // Patience is for how long, since the last create ended without an answer, its user
 // must stay absent before Ensure says that there is none: the vendor may still be at
@@ -75,13 +94,17 @@ func Grace(d time.Duration) Option { return func(o *options) { o.grace = max(d, 
 // vendor takes longer, as FusionAuth does for its transactional webhooks. Where the
 // grace is shorter than what is left of it the outcome stays unknown. It is waited for
 // only at the end: while a create can be repeated it is, since the two would collide.
-func Patience(d time.Duration) Option { return func(o *options) { o.patience = max(d, 0) } }
+func Patience(d time.Duration) CommonOption {
+	return commonOption(func(o *options) { o.patience = max(d, 0) })
+}
 
 // Resuming tells Ensure that an earlier call with the same request and key began at
 // the given time, by this machine's clock, and that its outcome is not known: it asks
 // first, and creates only where Ensure would repeat a create. The zero time changes
-// nothing. A Provisioner knows from its ledger what to resume, and ignores it.
-func Resuming(started time.Time) Option { return func(o *options) { o.resuming = started } }
+// nothing.
+func Resuming(started time.Time) EnsureOption {
+	return ensureOption(func(o *options) { o.resuming = started })
+}
 
 // RequestKeys are the keys, of 16 bytes or more, of the fingerprints by which a
 // Provisioner knows whether a key is used again with another request. Fingerprints are
@@ -90,7 +113,7 @@ func Resuming(started time.Time) Option { return func(o *options) { o.resuming =
 // ledger and not the keys learns nothing of it. Every process on one ledger must have
 // the same keys. New requires this option for every ledger but Memory.
 func RequestKeys(newest userapi.Secret, older ...userapi.Secret) Option {
-	return func(o *options) { o.requestKeys = append([]userapi.Secret{newest}, slices.Clone(older)...) }
+	return option(func(o *options) { o.requestKeys = append([]userapi.Secret{newest}, slices.Clone(older)...) })
 }
 
 // Lease is for how long a run of a Provisioner's holds a target that it is creating,
@@ -100,7 +123,7 @@ func RequestKeys(newest userapi.Secret, older ...userapi.Secret) Option {
 // leaves such a target alone until its lease is over. It is also how far the clocks of
 // those processes may be apart before one disturbs another, which costs calls and
 // makes no second user where the vendor can be asked.
-func Lease(d time.Duration) Option { return func(o *options) { o.lease = d } }
+func Lease(d time.Duration) Option { return option(func(o *options) { o.lease = d }) }
 
 // Pause has a Provisioner leave a target alone for the time d once so many creates or
 // look-ups in a row failed there because the vendor was unavailable or too slow; then
@@ -108,14 +131,14 @@ func Lease(d time.Duration) Option { return func(o *options) { o.lease = d } }
 // nothing is sent to it, and the other targets go on. The default is 30 s after 5
 // failures; 0 failures never pause.
 func Pause(failures int, d time.Duration) Option {
-	return func(o *options) { o.failures, o.pause = max(failures, 0), max(d, 0) }
+	return option(func(o *options) { o.failures, o.pause = max(failures, 0), max(d, 0) })
 }
 
 // Parallel is how many sign-ups a Provisioner's Resume works on at once. The default
 // is 8, and less than 1 counts as 1.
-func Parallel(n int) Option { return func(o *options) { o.parallel = max(n, 1) } }
+func Parallel(n int) Option { return option(func(o *options) { o.parallel = max(n, 1) }) }
 
 // OnRecord has a Provisioner call f with each record that it has stored, for progress
-// and metrics; also with what Queue stored in a transaction that may be rolled back. f is called by several goroutines at once, and what it is given holds
-// no personal data.
-func OnRecord(f func(Record)) Option { return func(o *options) { o.onRecord = f } }
+// and metrics; also with what Queue stored in a transaction that may be rolled back. f is
+// called by several goroutines at once, and what it is given holds no personal data.
+func OnRecord(f func(Record)) Option { return option(func(o *options) { o.onRecord = f }) }

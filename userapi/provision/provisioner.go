@@ -66,7 +66,12 @@ func (p Provisioner) LogValue() slog.Value { return slog.StringValue(p.String())
 
 // New returns a Provisioner. The error tells every bad setting at once.
 func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) {
-	p := &Provisioner{ledger: ledger, byName: map[string]*target{}, options: chosen(opts)}
+	p := &Provisioner{ledger: ledger, byName: map[string]*target{}, options: defaults()}
+	for _, opt := range opts {
+		if opt != nil {
+			opt.provision(&p.options)
+		}
+	}
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf("provision: "+format, args...)) }
 
