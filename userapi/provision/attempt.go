@@ -292,7 +292,7 @@ func (s *signup) call(ctx context.Context, t *target, rec Record, req userapi.Cr
 	if resumes {
 		o.resuming = rec.Started
 	}
-	o.anew = anew
+	o.recreates = anew
 	if rec.Closed {
 		o.maxCreates = 0
 	}
@@ -341,7 +341,7 @@ func fromRecord(ctx context.Context, r userapi.Resolver, rec Record, req userapi
 	cancel()
 	u, err := r.ResolveUser(over, req, rec.Started)
 	if e := asError(err); e != nil {
-		return nil, e.FromRecord && provenAbsent(e) && rec.State == StateIntent, !e.FromRecord
+		return nil, e.FromRecord && isAbsent(e) && rec.State == StateIntent, !e.FromRecord
 	}
 	if u == nil || !u.FromRecord {
 		return nil, false, true

@@ -46,23 +46,23 @@ func newRun(ctx context.Context, c userapi.Creator, req userapi.CreateUserReques
 // result carries out what the run is for.
 func (r *run) result(do func(*run) *userapi.Error) (Result, error) {
 	var cancel context.CancelFunc
-	r.settling, cancel = outlive(r.ctx, r.grace)
+	r.settling, cancel = withGrace(r.ctx, r.grace)
 	defer cancel()
 	if failure := do(r); failure != nil {
 		r.res.Err = failure
-		r.seen(failure.Provider)
+		r.nameTarget(failure.Provider)
 	}
 	if r.res.User != nil {
-		r.seen(r.res.User.Provider)
+		r.nameTarget(r.res.User.Provider)
 	}
 	return r.res, r.res.Err
 }
 
-// able finds what the creator is able to do, before anything is sent: wrappers may
-// misbehave.
-func (r *run) able() *userapi.Error {
+// findAbilities finds what the creator is able to do, before anything is sent: wrappers
+// may misbehave.
+func (r *run) findAbilities() *userapi.Error {
 	if r.creator == nil {
-		return r.failed(&userapi.Error{Op: opEnsure, Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
+		return r.endWith(&userapi.Error{Op: opEnsure, Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
 			{VendorField: "Creator", Code: userapi.CodeRequired, Message: "must not be nil"},
 		}})
 	}
@@ -72,8 +72,8 @@ func (r *run) able() *userapi.Error {
 	return nil
 }
 
-// outlive returns a context that ends when the grace has passed since ctx ended.
-func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+// withGrace returns a context that ends when the grace has passed since ctx ended.
+func withGrace(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	if grace == 0 {
 		return context.WithCancel(ctx)
 	}
@@ -107,7 +107,7 @@ type run struct {
 	finisher userapi.Finisher
 }
 
-func (r *run) seen(provider string) {
+func (r *run) nameTarget(provider string) {
 	if r.res.Target == "" {
 		r.res.Target = provider
 	}
@@ -119,8 +119,8 @@ func (r *run) done(d Disposition, u *userapi.User, failure *userapi.Error) *user
 	return failure
 }
 
-// failed ends the run without a user.
-func (r *run) failed(e *userapi.Error) *userapi.Error {
+// endWith ends the run without a user.
+func (r *run) endWith(e *userapi.Error) *userapi.Error {
 	switch e.Outcome {
 	case userapi.OutcomeNotSent:
 		r.res.Disposition = DispositionNotSent
@@ -132,82 +132,79 @@ func (r *run) failed(e *userapi.Error) *userapi.Error {
 	return e
 }
 
+// ensure creates the user or, where an earlier run began to, settles that create.
 func (r *run) ensure() *userapi.Error {
-	if failure := r.able(); failure != nil {
+	if failure := r.findAbilities(); failure != nil {
 		return failure
 	}
 	var user *userapi.User
 	var failure, unknown *userapi.Error // the last create's, and the last whose outcome was unknown
 	var ended time.Time                 // when that one ended
+	creates := 0                        // that this call sent
 	if r.resuming.IsZero() {
 		user, failure = r.create(r.ctx, ActionCreate, r.creator.CreateUser)
+		creates++
 	} else {
 		failure = &userapi.Error{Op: opEnsure, Subject: userapi.SubjectUser, Code: codeResumed, Err: errResumed}
 	}
-	creates := 1 // that this call sent
-	if !r.resuming.IsZero() {
-		creates = 0
-	}
 	for ; ; creates++ {
-		switch {
-		case failure == nil:
+		switch afterCreate(failure, unknown != nil) {
+		case moveDone:
 			return r.done(DispositionCreated, user, nil)
-		case failure.Outcome == userapi.OutcomeCreated:
+		case moveComplete:
 			return r.created(failure)
-		case failure.Outcome == userapi.OutcomeUnknown:
-			unknown = failure
-		case failure.Kind == userapi.KindConflict:
+		case moveConflict:
 			return r.conflict(failure, unknown)
-		case unknown != nil:
-			return r.absent(failure, unknown, ended) // the one before had made no user
-		default:
-			return r.failed(failure)
+		case moveAbsent:
+			return r.absent(failure, unknown, ended)
+		case moveFail:
+			return r.endWith(failure)
 		}
+		unknown, ended = failure, time.Now()
 
-		ended = time.Now()
 		found, miss := r.resolve()
-		switch {
-		case found != nil:
+		last := creates >= r.maxCreates || r.ctx.Err() != nil
+		move := afterLook(found != nil, miss, r.repeater != nil, r.recreates, last)
+		switch move {
+		case moveDone:
 			return r.recovered(found)
-		case miss == nil: // nobody to ask
-			return r.failed(revised(unknown, userapi.OutcomeUnknown))
-		case miss.Kind == userapi.KindConflict && miss.Outcome == userapi.OutcomeRejected:
+		case moveUnknown:
+			return r.endWith(unsettled(unknown, miss))
+		case moveConflict:
 			return r.adoptOr(revised(miss, miss.Outcome, unknown.Err))
-		case !provenAbsent(miss):
-			return r.failed(unsettled(unknown, miss))
+		case moveAbsent:
+			return r.absent(revised(miss, miss.Outcome, unknown.Err), unknown, ended)
+		case moveRecreate:
+			r.recreates = false
+			user, failure = r.create(r.ctx, ActionCreate, r.creator.CreateUser)
+			continue
 		}
 
-		absent := revised(miss, miss.Outcome, unknown.Err)
-		ctx, last := r.ctx, creates >= r.maxCreates || r.ctx.Err() != nil
-		switch {
-		case r.repeater == nil && r.anew && !last:
-			r.anew = false
-			user, failure = r.create(ctx, ActionCreate, r.creator.CreateUser)
-			continue
-		case r.repeater == nil:
+		user, failure = r.repeat(move == moveProbe)
+		switch afterRepeat(failure, move == moveProbe) {
+		case moveUnknown:
+			return r.endWith(unsettled(unknown, nil))
+		case moveFail:
+			return r.endWith(failure)
+		case moveAbsent:
+			absent := revised(miss, miss.Outcome, unknown.Err)
+			if move == moveRepeat {
+				absent.Err = errors.Join(unknown.Err, failure)
+			}
 			return r.absent(absent, unknown, ended)
-		}
-		if last {
-			// Nothing more is sent, but a request that must not be repeated is still
-			// refused as such.
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithCancel(ctx)
-			cancel()
-		}
-		user, failure = r.create(ctx, ActionRepeat, r.repeater.RepeatUser)
-		switch {
-		case failure == nil:
-		case failure.Outcome == userapi.OutcomeNotSent && failure.Kind == userapi.KindInvalid:
-			// There the absence is not worth as much.
-			return r.failed(revised(unknown, userapi.OutcomeUnknown))
-		case last && (failure.Outcome == userapi.OutcomeNotSent || errors.Is(failure, context.Canceled)):
-			return r.absent(absent, unknown, ended)
-		case last && failure.Outcome == userapi.OutcomeUnknown:
-			return r.failed(failure) // it was sent all the same
-		case failure.Outcome == userapi.OutcomeNotSent:
-			return r.absent(revised(miss, miss.Outcome, unknown.Err, failure), unknown, ended)
 		}
 	}
+}
+
+// repeat creates the user again. A probe sends nothing: its context is over, and a request
+// that must not be repeated is refused as such all the same.
+func (r *run) repeat(probe bool) (*userapi.User, *userapi.Error) {
+	ctx, cancel := context.WithCancel(r.ctx)
+	defer cancel()
+	if probe {
+		cancel()
+	}
+	return r.create(ctx, ActionRepeat, r.repeater.RepeatUser)
 }
 
 // absent ends the run with an error of a user that the vendor has proven not to have,
@@ -220,17 +217,17 @@ func (r *run) absent(e, unknown *userapi.Error, ended time.Time) *userapi.Error 
 		select {
 		case <-timer.C:
 		case <-r.settling.Done():
-			return r.failed(unsettled(unknown, &userapi.Error{Code: codeUnproven, Err: r.settling.Err()}))
+			return r.endWith(unsettled(unknown, &userapi.Error{Code: codeUnproven, Err: r.settling.Err()}))
 		}
 		found, miss := r.resolve()
 		switch {
 		case found != nil:
 			return r.recovered(found)
-		case !provenAbsent(miss):
-			return r.failed(unsettled(unknown, miss))
+		case !isAbsent(miss):
+			return r.endWith(unsettled(unknown, miss))
 		}
 	}
-	return r.failed(revised(e, userapi.OutcomeRejected))
+	return r.endWith(revised(e, userapi.OutcomeRejected))
 }
 
 // The codes of an absence that was not seen for long enough, and of a create that an
@@ -324,10 +321,6 @@ func (r *run) ask(action Action, since time.Time) (*userapi.User, *userapi.Error
 	return user, nil
 }
 
-func provenAbsent(e *userapi.Error) bool {
-	return e != nil && e.Kind == userapi.KindNotFound && e.Outcome == userapi.OutcomeRejected
-}
-
 // created ends the run with a user whose create failed after all: the second step is
 // unfinished, or the reply broke off.
 func (r *run) created(e *userapi.Error) *userapi.Error {
@@ -340,8 +333,8 @@ func (r *run) created(e *userapi.Error) *userapi.Error {
 			read := *found
 			read.Proof = userapi.ProofReply // it named the id
 			user, broken = &read, false
-		case provenAbsent(miss):
-			return r.failed(unsettled(e, miss)) // one of the two answers is wrong
+		case isAbsent(miss):
+			return r.endWith(unsettled(e, miss)) // one of the two answers is wrong
 		}
 	}
 	failure := r.finish(user)
@@ -359,7 +352,7 @@ func (r *run) recovered(u *userapi.User) *userapi.Error {
 // finishOnly ends the run with a user that an earlier one made, once its second step
 // is done.
 func (r *run) finishOnly(d Disposition, u *userapi.User) *userapi.Error {
-	if failure := r.able(); failure != nil {
+	if failure := r.findAbilities(); failure != nil {
 		return failure
 	}
 	if r.finisher == nil {
@@ -397,12 +390,12 @@ func (r *run) conflict(e, unknown *userapi.Error) *userapi.Error {
 	case found != nil:
 		return r.recovered(found)
 	case miss == nil && unknown == nil:
-		return r.failed(e)
+		return r.endWith(e)
 	case miss == nil:
-		return r.failed(revised(e, userapi.OutcomeUnknown))
+		return r.endWith(revised(e, userapi.OutcomeUnknown))
 	case miss.Outcome != userapi.OutcomeRejected:
-		return r.failed(unsettled(e, miss))
-	case !provenAbsent(miss):
+		return r.endWith(unsettled(e, miss))
+	case !isAbsent(miss):
 		return r.adoptOr(e)
 	}
 	// Something of the request's is taken, though not by the user that was looked for.
@@ -416,13 +409,13 @@ func (r *run) conflict(e, unknown *userapi.Error) *userapi.Error {
 	}
 	switch {
 	case namesKey(e):
-		return r.failed(unsettled(e, miss))
+		return r.endWith(unsettled(e, miss))
 	case other != nil && r.adopt:
 		return r.done(DispositionExisting, other, nil)
-	case other != nil, miss != nil && miss.Kind == userapi.KindConflict && miss.Outcome == userapi.OutcomeRejected:
-		return r.failed(e)
+	case other != nil, isTaken(miss):
+		return r.endWith(e)
 	default:
-		return r.failed(unsettled(e, miss))
+		return r.endWith(unsettled(e, miss))
 	}
 }
 
@@ -440,7 +433,7 @@ func (r *run) adoptOr(conflict *userapi.Error) *userapi.Error {
 			return r.done(DispositionExisting, found, nil)
 		}
 	}
-	return r.failed(conflict)
+	return r.endWith(conflict)
 }
 
 // unsettled is the error of an outcome that stays unknown: that of the create, with

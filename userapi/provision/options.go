@@ -23,9 +23,9 @@ type options struct {
 	grace      time.Duration
 	patience   time.Duration
 	resuming   time.Time
-	// anew lets a create that was proven absent before be made again by a creator that
-	// has no other way.
-	anew bool
+	// recreates lets a create whose user was proven absent be made once more by a creator
+	// that cannot repeat.
+	recreates bool
 
 	// A Provisioner's own.
 	requestKeys []userapi.Secret

@@ -136,7 +136,7 @@ func joined(results []Result) error {
 // failed is a result without a user.
 func (s *signup) failed(t *target, e *userapi.Error) Result {
 	r := run{res: Result{Target: t.Name, IdempotencyKey: s.req.IdempotencyKey}}
-	r.res.Err = r.failed(e)
+	r.res.Err = r.endWith(e)
 	return r.res
 }
 
