@@ -16,19 +16,19 @@ type breaker struct {
 	probing  bool      // one call tries the target after a pause
 }
 
-// A call of a breaker is to be ended by one of its methods; the first one counts.
-type call struct {
+// A permit of a breaker is to be ended by one of its methods; the first one counts.
+type permit struct {
 	b     *breaker
 	probe bool
 	over  bool
 }
 
 // allow lets a call through, or says for how long the target is still left alone.
-func (b *breaker) allow() (c *call, wait time.Duration) {
+func (b *breaker) allow() (c *permit, wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.until.IsZero() {
-		return &call{b: b}, 0
+		return &permit{b: b}, 0
 	}
 	if wait = time.Until(b.until); wait > 0 {
 		return nil, wait
@@ -37,7 +37,7 @@ func (b *breaker) allow() (c *call, wait time.Duration) {
 		return nil, 0
 	}
 	b.probing = true
-	return &call{b: b, probe: true}, 0
+	return &permit{b: b, probe: true}, 0
 }
 
 // paused reports whether allow would let no call through.
@@ -48,12 +48,12 @@ func (b *breaker) paused() bool {
 }
 
 // answered ends a call to which the vendor had an answer, whichever.
-func (c *call) answered() {
+func (c *permit) answered() {
 	c.end(func(b *breaker) { b.failures, b.until = 0, time.Time{} })
 }
 
 // failed ends a call to which the vendor had none.
-func (c *call) failed() {
+func (c *permit) failed() {
 	c.end(func(b *breaker) {
 		b.failures++
 		if b.limit > 0 && (c.probe || b.failures >= b.limit) {
@@ -63,9 +63,9 @@ func (c *call) failed() {
 }
 
 // dropped ends a call that says nothing of the vendor.
-func (c *call) dropped() { c.end(func(*breaker) {}) }
+func (c *permit) dropped() { c.end(func(*breaker) {}) }
 
-func (c *call) end(change func(*breaker)) {
+func (c *permit) end(change func(*breaker)) {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
 	if c.over {

@@ -69,7 +69,7 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 	case d.absent && p.byName[target] == nil && (rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected):
 		rec.State, rec.Kind, rec.UserID = StateUndone, userapi.KindUnknown, ""
 	case rec.State != StateIntent && rec.State != StateUnknown:
-		res = recorded(target, rec)
+		res = resultOf(rec, "", nil)
 		res.Err = &userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Code: "known", Outcome: userapi.OutcomeUnknown, FieldErrors: []userapi.FieldError{
 			{VendorField: "Decision", Code: userapi.CodeDifferent, Message: "the ledger knows: " + string(rec.State)},
 		}}
@@ -95,7 +95,7 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 		}
 		return refuse(failure)
 	}
-	res = recorded(target, stored[0])
+	res = resultOf(stored[0], "", nil)
 	if stored[0].State.HasUser() {
 		res.Err = nil
 	}

@@ -155,7 +155,7 @@ func (p *Provisioner) resume(ctx context.Context, key string, load func(context.
 		}
 	}
 	if len(strangers) > 0 {
-		err = errors.Join(err, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Code: "no_target", FieldErrors: []userapi.FieldError{
+		err = errors.Join(err, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Code: codeNoTarget, FieldErrors: []userapi.FieldError{
 			{VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has an open record of what is no target: " + strings.Join(strangers, ", ")},
 		}})
 	}

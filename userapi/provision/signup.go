@@ -41,8 +41,8 @@ type signup struct {
 	fingerprint string
 	owner       string
 	closed      bool // the key is undone: no target is added to it
-	// unrecorded is why targets that the ledger does not have could not be added.
-	unrecorded *userapi.Error
+	// notStored is why targets that the ledger does not have could not be added.
+	notStored *userapi.Error
 
 	mu      sync.Mutex
 	records map[string]Record        // by target, as last seen
@@ -56,7 +56,7 @@ func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 	if failures := s.begin(ctx); failures != nil {
 		results := make([]Result, len(p.targets))
 		for i, t := range p.targets {
-			results[i] = s.failed(t, failures[i])
+			results[i] = s.resultFor(t, failures[i])
 		}
 		return results, joined(results)
 	}
@@ -73,7 +73,7 @@ func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 		wg.Go(func() {
 			defer close(done[i])
 			// Replaced, unless the creator ends its goroutine.
-			results[i] = s.failed(t, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Err: errNoUser})
+			results[i] = s.resultFor(t, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Err: errNoUser})
 			defer func() {
 				if v := recover(); v != nil {
 					once.Do(func() { panicked = panicOf(t, v) })
@@ -82,7 +82,7 @@ func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 			for _, b := range t.before {
 				<-done[b.index]
 			}
-			res := s.target(ctx, t)
+			res := s.provision(ctx, t)
 			results[i] = res
 			if res.User != nil {
 				s.mu.Lock()
@@ -133,8 +133,8 @@ func joined(results []Result) error {
 	return errors.Join(all...)
 }
 
-// failed is a result without a user.
-func (s *signup) failed(t *target, e *userapi.Error) Result {
+// resultFor is the result of a target without a user.
+func (s *signup) resultFor(t *target, e *userapi.Error) Result {
 	r := run{res: Result{Target: t.Name, IdempotencyKey: s.req.IdempotencyKey}}
 	r.res.Err = r.endWith(e)
 	return r.res
@@ -186,7 +186,7 @@ func (s *signup) begin(ctx context.Context) []*userapi.Error {
 			failure.Op, failure.Outcome = opSignUp, userapi.OutcomeNotSent
 		}
 		if failure == nil && known {
-			next = append(next, s.witness())
+			next = append(next, s.anchorRecord())
 		}
 		if failure == nil {
 			_, failure = s.store(ctx, userapi.OutcomeNotSent, next...)
@@ -198,7 +198,7 @@ func (s *signup) begin(ctx context.Context) []*userapi.Error {
 		switch {
 		case failure == nil:
 		case known: // the others are told what the ledger has
-			s.unrecorded = failure
+			s.notStored = failure
 		default:
 			return s.everywhere(failure)
 		}
@@ -206,10 +206,10 @@ func (s *signup) begin(ctx context.Context) []*userapi.Error {
 	}
 }
 
-// witness returns a record of the key that is stored again with those that are added:
+// anchorRecord returns a record of the key that is stored again with those that are added:
 // an Undo changes every one, so that the two cannot miss each other. One that a run is
 // at work on is taken only where there is no other.
-func (s *signup) witness() (w Record) {
+func (s *signup) anchorRecord() (w Record) {
 	for _, r := range s.records {
 		if w.Revision == 0 || w.State == StateIntent && r.State != StateIntent {
 			w = r
@@ -237,7 +237,7 @@ func (s *signup) load(ctx context.Context) *userapi.Error {
 	if failure != nil {
 		return failure
 	}
-	s.see(records)
+	s.remember(records)
 	for _, r := range records {
 		if ok, err := s.p.keys().match(r.Request, s.req, r.Key); err != nil || !ok {
 			return refusedUnknown("IdempotencyKey", userapi.CodeDifferent, "was used before with another request, or the fingerprint with other RequestKeys")
@@ -263,8 +263,8 @@ func (s *signup) ofAnother(e *userapi.Error) []*userapi.Error {
 	return failures
 }
 
-// see keeps the newest of what was seen of each target.
-func (s *signup) see(records []Record) {
+// remember keeps the newest of what was seen of each target.
+func (s *signup) remember(records []Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range records {
@@ -272,27 +272,6 @@ func (s *signup) see(records []Record) {
 			s.records[r.Target] = r
 		}
 	}
-}
-
-// load reads the records of a key. Without them nothing can be said of its users.
-func (p *Provisioner) load(ctx context.Context, key string) ([]Record, *userapi.Error) {
-	records, err := p.ledger.Load(ctx, key)
-	if err != nil {
-		return nil, ledgerError(err, userapi.OutcomeUnknown)
-	}
-	return records, nil
-}
-
-// ledgerError is the error of a ledger that failed.
-func ledgerError(err error, outcome userapi.Outcome) *userapi.Error {
-	e := &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: userapi.KindUnavailable, Outcome: outcome, Code: "ledger", Err: err}
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		e.Kind = userapi.KindTimeout
-	case errors.Is(err, context.Canceled):
-		e.Kind = userapi.KindCanceled
-	}
-	return e
 }
 
 // preflight validates the request for all targets that do not wait for others' users.
@@ -362,33 +341,15 @@ func (s *signup) claim(r *Record, sent string, fresh bool) {
 	}
 }
 
-// store stores records, sees them, and returns the first as it then is. The error
+// store stores records, remembers them, and returns the first as it then is. The error
 // matches ErrStale where one was changed.
 func (s *signup) store(ctx context.Context, outcome userapi.Outcome, records ...Record) (Record, *userapi.Error) {
 	stored, err := s.p.store(ctx, s.p.ledger, records...)
 	if err != nil {
 		return Record{}, ledgerError(err, outcome)
 	}
-	s.see(stored)
+	s.remember(stored)
 	return stored[0], nil
-}
-
-// store stores records, tells of them, and returns them as they are in the ledger.
-func (p *Provisioner) store(ctx context.Context, to Storer, records ...Record) ([]Record, error) {
-	records = slices.Clone(records)
-	for i := range records {
-		records[i].Changed = stamp(time.Now())
-	}
-	if err := to.Store(ctx, records...); err != nil {
-		return nil, err
-	}
-	for i := range records {
-		records[i].Revision++
-		if p.options.onRecord != nil {
-			p.options.onRecord(records[i])
-		}
-	}
-	return records, nil
 }
 
 // record returns what was last seen of a target.

@@ -41,7 +41,7 @@ const opUndo = "undo sign-up"
 // results.
 func (p *Provisioner) Undo(ctx context.Context, key string) ([]Result, error) {
 	ctx = context.WithoutCancel(ctx)
-	records, begun, failure := p.seal(ctx, key)
+	records, begun, failure := p.closeKey(ctx, key)
 	if failure != nil {
 		failure.Op = opUndo
 		return nil, failure
@@ -67,7 +67,7 @@ func (p *Provisioner) Undo(ctx context.Context, key string) ([]Result, error) {
 	}
 	for _, rec := range records {
 		if rec.State != StateDeleting {
-			byTarget[rec.Target] = p.left(rec)
+			byTarget[rec.Target] = p.resultIfKept(rec)
 		}
 	}
 
@@ -87,11 +87,11 @@ func (p *Provisioner) Undo(ctx context.Context, key string) ([]Result, error) {
 	return results, joined(results)
 }
 
-// seal records, before anything is deleted, what is going to be, and that nothing more
+// closeKey records, before anything is deleted, what is going to be, and that nothing more
 // is created. It returns all records of the key, and the targets at which no delete was
 // sent before.
-func (p *Provisioner) seal(ctx context.Context, key string) (records []Record, begun map[string]bool, failure *userapi.Error) {
-	ctx, cancel := context.WithTimeout(ctx, settleTime)
+func (p *Provisioner) closeKey(ctx context.Context, key string) (records []Record, begun map[string]bool, failure *userapi.Error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
 		records, failure := p.load(ctx, key)
@@ -111,7 +111,7 @@ func (p *Provisioner) seal(ctx context.Context, key string) (records []Record, b
 			switch {
 			case r.State == StateQueued, r.State == StateNotSent, r.State == StateRejected:
 				r.State, r.Kind, r.UserID = StateUndone, userapi.KindUnknown, ""
-			case p.undoable(r) == "":
+			case p.deletable(r) == "":
 				r.State, r.Kind = StateDeleting, userapi.KindUnknown
 				begun[r.Target] = true
 			case closed:
@@ -133,25 +133,15 @@ func (p *Provisioner) seal(ctx context.Context, key string) (records []Record, b
 	}
 }
 
-// undoable says why a user must not, or cannot, be deleted; "" where it is to be.
-func (p *Provisioner) undoable(r Record) (code string) {
-	proven := r.State == StateCreated || r.State == StateRecovered &&
-		(r.Proof == userapi.ProofReply || r.Proof == userapi.ProofID || r.Proof == userapi.ProofKey)
+// deletable says why the user of a record must not, or cannot, be deleted; "" where it is
+// to be.
+func (p *Provisioner) deletable(r Record) (code string) {
 	t := p.byName[r.Target]
-	switch {
-	case !r.State.HasUser():
-		return "unsettled"
-	case r.State == StateExisting:
-		return "existing"
-	case !proven || r.Decided:
-		return "not_proven"
-	case t == nil:
-		return "no_target"
+	deletes := false
+	if t != nil {
+		_, deletes = userapi.Ability[userapi.Deleter](t.Creator)
 	}
-	if _, ok := userapi.Ability[userapi.Deleter](t.Creator); !ok {
-		return "no_deleter"
-	}
-	return ""
+	return deletable(r, t != nil, deletes)
 }
 
 // newest finds the record to delete first: the newest among those that no other target
@@ -178,7 +168,7 @@ func (p *Provisioner) delete(ctx context.Context, rec Record, begun bool) Result
 		deleter, _ = userapi.Ability[userapi.Deleter](t.Creator)
 	}
 	if deleter == nil { // it had been one when an earlier Undo began
-		res.Err = undoError(rec, "no_deleter", userapi.OutcomeUnknown)
+		res.Err = undoError(rec, codeNoDeleter)
 		return res
 	}
 	limited, cancel := context.WithTimeout(ctx, p.options.lease)
@@ -211,34 +201,30 @@ func (p *Provisioner) delete(ctx context.Context, rec Record, begun bool) Result
 	}
 	res.Disposition = DispositionUndone
 	rec.State, rec.Unfinished = StateUndone, false
-	stored, cancel := context.WithTimeout(ctx, settleTime)
+	stored, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	if _, failure = p.settle(stored, rec); failure != nil {
-		return unrecorded(res, failure)
+	if _, failure = p.storeWithRetry(stored, rec); failure != nil {
+		return notStored(res, failure)
 	}
 	return res
 }
 
-// left is the result of a record whose user, if there is one, is not deleted.
-func (p *Provisioner) left(rec Record) Result {
-	res := recorded(rec.Target, rec)
+// resultIfKept is the result of a record whose user, if there is one, is not deleted.
+func (p *Provisioner) resultIfKept(rec Record) Result {
+	res := resultOf(rec, "", nil)
 	switch {
 	case rec.State == StateUndone, rec.State == StateExisting:
 		res.Err = nil
-	case rec.State.HasUser():
-		res.Err = undoError(rec, p.undoable(rec), userapi.OutcomeCreated)
 	case rec.State == StateIntent && time.Now().Before(rec.Until):
-		res.Err = undoError(rec, codeInProgress, userapi.OutcomeUnknown)
+		res.Err = undoError(rec, codeInProgress)
 	default:
-		res.Err = undoError(rec, "unsettled", userapi.OutcomeUnknown)
+		res.Err = undoError(rec, p.deletable(rec))
 	}
 	return res
 }
 
-func undoError(rec Record, code string, outcome userapi.Outcome) *userapi.Error {
-	e := &userapi.Error{Provider: rec.Provider, Op: opUndo, Subject: userapi.SubjectUser, Code: code, Outcome: outcome, UserID: rec.UserID}
-	if outcome == userapi.OutcomeCreated {
-		e.User = rec.user()
-	}
+func undoError(rec Record, code string) *userapi.Error {
+	e := rec.err(code)
+	e.Op, e.Kind = opUndo, userapi.KindUnknown
 	return e
 }

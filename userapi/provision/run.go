@@ -1,0 +1,366 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// How often another run's progress is looked at.
+const (
+	firstPoll = 20 * time.Millisecond
+	lastPoll  = time.Second
+)
+
+// A task is one target of a run, with what is known of it.
+type task struct {
+	*target
+	rec  Record
+	req  userapi.CreateUserRequest // what the target is sent
+	sent string                    // its fingerprint
+	err  error                     // why it cannot be sent
+	// waits is a target before this one that has no user, "" for none.
+	waits string
+	// user is the one that the client's own record has.
+	user *userapi.User
+}
+
+// provision does what is left to do for one target.
+func (s *signup) provision(ctx context.Context, t *target) Result {
+	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
+		if res, final := s.advance(ctx, t); final {
+			return res
+		}
+		if !sleep(ctx, poll) && poll == lastPoll {
+			return s.report(s.record(t), codeInProgress, ctx.Err())
+		}
+		if failure := s.reload(ctx); failure != nil {
+			return s.resultFor(t, failure)
+		}
+	}
+}
+
+// advance does the next step of a target. It is not final where another run has the target,
+// or was faster.
+func (s *signup) advance(ctx context.Context, t *target) (res Result, final bool) {
+	j := &task{target: t, rec: s.record(t)}
+	resolver, asks := userapi.Ability[userapi.Resolver](t.Creator)
+	f := facts{
+		now: time.Now(), owner: s.owner, fresh: s.isFresh(j.rec), resuming: s.resumes, over: ctx.Err() != nil, asks: asks,
+	}
+	do, code := next(j.rec, f)
+	if do == stepPrepare {
+		s.prepare(j, &f)
+		do, code = next(j.rec, f)
+	}
+	if do == stepAskClient {
+		j.user, f.client = askClient(ctx, resolver, j.rec, j.req)
+		do, code = next(j.rec, f)
+	}
+	switch do {
+	case stepWait:
+		return Result{}, false
+	case stepReport:
+		return s.reportTask(ctx, j, code), true
+	case stepRefuse:
+		return s.resultFor(t, asError(j.err)), true
+	case stepGiveUp:
+		return s.giveUp(ctx, j.rec)
+	case stepKeep:
+		return s.recordResult(ctx, t, j.rec, Result{
+			Target: t.Name, Disposition: DispositionRecovered, User: j.user, IdempotencyKey: s.req.IdempotencyKey, Started: j.rec.Started,
+		})
+	case stepForget:
+		return s.recordResult(ctx, t, j.rec, s.resultFor(t, &userapi.Error{
+			Op: opSignUp, Subject: userapi.SubjectUser, Kind: userapi.KindNotFound, Outcome: userapi.OutcomeRejected,
+		}))
+	default:
+		return s.perform(ctx, j, do, f.fresh)
+	}
+}
+
+// prepare finds out what a target is to be sent.
+func (s *signup) prepare(j *task, f *facts) {
+	f.prepared = true
+	var users map[string]*userapi.User
+	if users, j.waits = s.usersBefore(j.target); j.waits != "" {
+		f.waits = true
+		return
+	}
+	j.req = j.request(s.req, users)
+	j.sent, j.err = s.sent(j.target, j.req)
+	f.unfit = j.err != nil
+	f.same, _ = s.p.keys().match(j.rec.Sent, j.req, s.req.IdempotencyKey, j.Name)
+}
+
+// askClient looks whether a resolver answers from its client's own record of a create, which
+// needs no request: the context is over. That nothing was sent is believed of what is in
+// flight alone. Of a create that is known to have been sent, the client's record may have
+// been lost.
+func askClient(ctx context.Context, r userapi.Resolver, rec Record, req userapi.CreateUserRequest) (*userapi.User, clientRecord) {
+	over, cancel := context.WithCancel(ctx)
+	cancel()
+	user, err := r.ResolveUser(over, req, rec.Started)
+	switch e := asError(err); {
+	case e != nil && !e.FromRecord, e == nil && (user == nil || !user.FromRecord):
+		return nil, clientAsks
+	case e != nil && isAbsent(e) && rec.State == StateIntent:
+		return nil, clientNotSent
+	case e != nil, user.ID == "":
+		return nil, clientSilent
+	}
+	return user, clientHasUser
+}
+
+// reportTask is the result of a target at which nothing is done.
+func (s *signup) reportTask(ctx context.Context, j *task, code string) Result {
+	switch code {
+	case codeUndone:
+		if j.rec.Revision == 0 && s.notStored != nil {
+			return s.resultFor(j.target, s.notStored)
+		}
+		j.rec.Key, j.rec.Target = s.req.IdempotencyKey, j.Name // of one that the ledger does not have
+		return resultOf(j.rec, code, nil)
+	case codeWaits:
+		res := s.report(j.rec, code, nil)
+		if e := asError(res.Err); e != nil {
+			e.FieldErrors = []userapi.FieldError{{VendorField: "After", Code: codeWaits, Message: j.waits + " has no user"}}
+		}
+		return res
+	case codeRemapped:
+		return s.report(j.rec, code, j.err)
+	case codeInProgress, codeRecorded:
+		return s.report(j.rec, code, ctx.Err())
+	}
+	return resultOf(j.rec, code, nil)
+}
+
+// report is the result of a target that is left as it is.
+func (s *signup) report(rec Record, code string, cause error) Result {
+	if s.isFresh(rec) {
+		rec.State = StateNotSent // a claim of this run's, and nothing was sent
+	}
+	rec.Unfinished = rec.State.HasUser()
+	return resultOf(rec, code, cause)
+}
+
+// perform claims a target, has its user created, looked for or finished, and records what
+// came of it.
+func (s *signup) perform(ctx context.Context, j *task, do step, fresh bool) (res Result, final bool) {
+	permit, wait := j.breaker.allow()
+	if permit == nil {
+		return s.paused(ctx, j, wait)
+	}
+	defer permit.dropped()
+	recreates := do == stepResolve && j.rec.State == StateRejected
+	if do != stepFinish && !fresh {
+		claim := j.rec
+		s.claim(&claim, j.sent, do == stepCreate)
+		stored, failure := s.store(ctx, userapi.OutcomeNotSent, claim)
+		switch {
+		case errors.Is(failure, ErrStale):
+			return Result{}, false
+		case failure != nil:
+			if do == stepResolve {
+				failure.Outcome = userapi.OutcomeUnknown
+			}
+			return s.resultFor(j.target, failure), true
+		}
+		j.rec = stored
+	}
+	res = s.call(ctx, j, do, recreates)
+	permit.ended(ctx, res)
+	return s.recordResult(ctx, j.target, j.rec, res)
+}
+
+// call has Ensure done, or the part of it that is left.
+func (s *signup) call(ctx context.Context, j *task, do step, recreates bool) Result {
+	o := s.p.options
+	o.resuming, o.recreates = time.Time{}, recreates
+	if j.rec.Closed {
+		o.maxCreates = 0
+	}
+	act := (*run).ensure
+	switch do {
+	case stepFinish:
+		act = func(r *run) *userapi.Error { return r.finishOnly(dispositionOf[j.rec.State], j.rec.user()) }
+	case stepResolve:
+		o.resuming = j.rec.Started
+		fallthrough
+	default:
+		// Nothing is created any more once another run may take the target over.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, j.rec.Until.Add(-o.grace-o.lease/10))
+		defer cancel()
+	}
+	res, _ := newRun(ctx, j.Creator, j.req, o).result(act)
+	res.Target, res.IdempotencyKey = j.Name, s.req.IdempotencyKey
+	if !j.rec.Started.IsZero() {
+		res.Started = j.rec.Started
+	}
+	return res
+}
+
+// giveUp is the result of a target at which nobody can be asked what became of a create: a
+// person decides.
+func (s *signup) giveUp(ctx context.Context, rec Record) (res Result, final bool) {
+	if rec.State == StateIntent {
+		next := rec
+		next.State, next.Until = StateUnknown, time.Time{}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+		defer cancel()
+		if _, failure := s.store(ctx, userapi.OutcomeUnknown, next); failure != nil && errors.Is(failure, ErrStale) {
+			return Result{}, false
+		}
+	}
+	rec.State = StateUnknown
+	return resultOf(rec, "", nil), true
+}
+
+// paused is the result of a target that is left alone for a while.
+func (s *signup) paused(ctx context.Context, j *task, wait time.Duration) (res Result, final bool) {
+	res = s.report(j.rec, codePaused, nil)
+	if e := asError(res.Err); e != nil {
+		e.RetryAfter = wait
+	}
+	if s.isFresh(j.rec) {
+		return s.recordResult(ctx, j.target, j.rec, res)
+	}
+	return res, true
+}
+
+// recordResult stores a result, whatever became of the caller's context. It is not final
+// where another run knows more.
+func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Result) (Result, bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	stored, failure := s.p.storeWithRetry(ctx, s.p.closing(recordOf(rec, res)))
+	switch {
+	case failure == nil:
+		s.remember([]Record{stored})
+		return withUndoError(stored, res), true
+	case !errors.Is(failure, ErrStale):
+		return notStored(res, failure), true
+	case res.User == nil:
+		return Result{}, false
+	}
+	// Another run took the target over. That the user exists is known here for sure.
+	if load := s.load(ctx); load != nil {
+		return notStored(res, load), true
+	}
+	other := s.record(t)
+	gone := other.State == StateDeleting || other.State == StateUndone
+	switch {
+	case other.State.HasUser() && other.UserID == res.User.ID:
+		return res, true
+	case gone && other.UserID == res.User.ID:
+		return resultOf(other, codeUndone, nil), true
+	case other.State.HasUser() || gone:
+		e := ledgerError(ErrStale, userapi.OutcomeCreated)
+		e.Candidates = []string{res.User.ID, other.UserID}
+		return notStored(res, e), true
+	}
+	if stored, failure = s.p.storeWithRetry(ctx, s.p.closing(recordOf(other, res))); failure != nil {
+		return notStored(res, failure), true
+	}
+	return withUndoError(stored, res), true
+}
+
+// closing returns a record whose user is to be deleted, since the sign-up was undone in
+// the meantime, as one that says so: Resume and Undo go on with it.
+func (p *Provisioner) closing(r Record) Record {
+	if r.Closed && p.deletable(r) == "" {
+		r.State = StateDeleting
+	}
+	return r
+}
+
+// withUndoError returns the result of a run, with an error where its user is to be deleted.
+func withUndoError(stored Record, res Result) Result {
+	if stored.State == StateDeleting && res.User != nil {
+		stored.State = StateCreated // which it is for the caller
+		e := asError(resultOf(stored, codeUndone, nil).Err)
+		e.Provider, e.User = res.User.Provider, res.User
+		res.Err = e
+	}
+	return res
+}
+
+// notStored is a result that the ledger may not have: it holds the intent, and the next run
+// asks.
+func notStored(res Result, failure *userapi.Error) Result {
+	e := *failure
+	e.Code, e.Outcome = codeNotStored, outcomeOf[res.Disposition]
+	e.Err = errors.Join(failure.Err, res.Err)
+	if u := res.User; u != nil {
+		e.Outcome, e.User, e.UserID, e.Provider = userapi.OutcomeCreated, u, u.ID, u.Provider
+	}
+	res.Err = &e
+	return res
+}
+
+// ended tells the breaker what the last step of a result says of the vendor.
+func (c *permit) ended(ctx context.Context, res Result) {
+	e := asError(res.Err)
+	if last := len(res.Steps) - 1; last >= 0 {
+		e = res.Steps[last].Err
+	}
+	switch {
+	case e == nil:
+		c.answered()
+	case e.Kind == userapi.KindUnavailable || e.Kind == userapi.KindTimeout:
+		if ctx.Err() == nil {
+			c.failed()
+		}
+	case e.StatusCode != 0:
+		c.answered()
+	}
+}
+
+// usersBefore returns the users of the targets before t, and the first target that has
+// none.
+func (s *signup) usersBefore(t *target) (users map[string]*userapi.User, waits string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	users = map[string]*userapi.User{}
+	for _, b := range t.before {
+		u := s.users[b.Name]
+		if rec := s.records[b.Name]; u == nil && rec.UserID != "" && (rec.State == StateDeleting || rec.State == StateUndone) {
+			u = rec.user() // it was deleted, and its id still tells what was sent
+		}
+		if u == nil {
+			return nil, b.Name
+		}
+		users[b.Name] = u
+	}
+	return users, ""
+}
+
+// isFresh reports whether a record is a claim of this run's, by which nothing was sent
+// before.
+func (s *signup) isFresh(rec Record) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return rec.State == StateIntent && rec.Owner == s.owner && s.fresh[rec.Target] == rec.Revision
+}
+
+// reload reads the records again, whatever became of the caller's context.
+func (s *signup) reload(ctx context.Context) *userapi.Error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	return s.load(ctx)
+}
+
+// sleep waits, and reports whether the context went on.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

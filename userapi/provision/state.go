@@ -1,0 +1,264 @@
+package provision
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A step is what a run does about one target.
+type step int
+
+const (
+	stepReport    step = iota // nothing: the record says what is known, and a code why nothing is done
+	stepRefuse                // nothing: the request cannot be sent
+	stepWait                  // nothing yet: another run has the target
+	stepPrepare               // find out what the target is to be sent
+	stepAskClient             // ask the client's own record of what it sent
+	stepKeep                  // the client's own record has the user
+	stepForget                // the client's own record says that nothing was sent, and nothing is to be
+	stepGiveUp                // nobody can be asked: a person decides
+	stepCreate                // create the user
+	stepResolve               // ask for the user of a lost create, and repeat that only where it cannot make a second one
+	stepFinish                // carry out the second step of a create
+)
+
+// facts are what a step depends on beside the record.
+type facts struct {
+	now   time.Time
+	owner string // of this run
+	// fresh says that the record is a claim of this run's, by which nothing was sent before.
+	fresh bool
+	// resuming says that what other runs hold, and what is closed, is left alone.
+	resuming bool
+	// over says that the caller's context is over.
+	over bool
+	// asks says that the creator can look a user up.
+	asks bool
+
+	// The rest is known once the step was stepPrepare.
+	prepared bool
+	waits    bool // a target before this one has no user
+	unfit    bool // the request cannot be sent
+	same     bool // the request is the one that was sent before
+
+	// client is known once the step was stepAskClient.
+	client clientRecord
+}
+
+// A clientRecord is what a client's own record says of a create.
+type clientRecord int
+
+const (
+	clientNotAsked clientRecord = iota
+	clientAsks                  // it has none, and asks the vendor
+	clientSilent                // it does not know, and cannot ask the vendor
+	clientNotSent               // nothing was sent
+	clientHasUser
+)
+
+// next says what a run does about a target, and for stepReport the code of the reason. It
+// is the one place that decides.
+func next(rec Record, f facts) (do step, code string) {
+	refused := rec.State == StateRejected || rec.State == StateNotSent
+	switch {
+	case rec.Revision == 0, rec.State == StateUndone, rec.State == StateDeleting, rec.State.HasUser() && rec.Closed:
+		return stepReport, codeUndone
+	case rec.State.HasUser() && !rec.Unfinished, f.resuming && !rec.Open():
+		return stepReport, ""
+	case rec.heldByAnother(f.owner, f.now) && (f.resuming || f.over):
+		return stepReport, codeInProgress
+	case rec.heldByAnother(f.owner, f.now):
+		return stepWait, ""
+	case !f.prepared:
+		return stepPrepare, ""
+	case f.waits:
+		return stepReport, codeWaits
+	case f.unfit && (refused || rec.State == StateQueued):
+		return stepRefuse, ""
+	case f.unfit:
+		return stepReport, codeRemapped
+	}
+
+	// A create that may have made the user is asked for first. Of one that was refused all
+	// the same, a lost one before it counts only where the vendor can be asked, and only if
+	// it was the same request.
+	lost := rec.lost() && !f.fresh
+	switch {
+	case lost && refused:
+		lost = f.asks && f.same
+	case lost && !f.same:
+		return stepReport, codeRemapped
+	}
+	switch {
+	case lost && f.asks && f.client == clientNotAsked:
+		return stepAskClient, ""
+	case lost && f.client == clientAsks:
+		return stepResolve, ""
+	case lost && refused: // nothing is left to ask
+	case lost && f.client == clientHasUser:
+		return stepKeep, ""
+	case lost && f.client == clientNotSent && rec.Closed:
+		return stepForget, ""
+	case lost && f.client != clientNotSent:
+		return stepGiveUp, ""
+	}
+	switch {
+	case f.over && !f.fresh:
+		return stepReport, codeRecorded
+	case rec.State.HasUser():
+		return stepFinish, ""
+	}
+	return stepCreate, ""
+}
+
+// heldByAnother reports whether another run is at work on a record.
+func (r Record) heldByAnother(owner string, now time.Time) bool {
+	return r.State == StateIntent && r.Owner != owner && now.Before(r.Until)
+}
+
+// lost reports whether a create was sent, perhaps, and nobody knows what became of it, or
+// its user was absent when it was asked for and may be made yet.
+func (r Record) lost() bool {
+	return r.State == StateIntent || r.State == StateUnknown ||
+		r.Lost && (r.State == StateRejected || r.State == StateNotSent)
+}
+
+// stateOf and dispositionOf turn the one into the other.
+var stateOf = map[Disposition]State{
+	DispositionUnknown: StateUnknown, DispositionNotSent: StateNotSent, DispositionRejected: StateRejected,
+	DispositionCreated: StateCreated, DispositionRecovered: StateRecovered, DispositionExisting: StateExisting,
+}
+
+var dispositionOf = map[State]Disposition{
+	"":          DispositionUndone, // of a target that the key has not
+	StateQueued: DispositionNotSent, StateIntent: DispositionUnknown, StateUnknown: DispositionUnknown,
+	StateNotSent: DispositionNotSent, StateRejected: DispositionRejected,
+	StateCreated: DispositionCreated, StateRecovered: DispositionRecovered, StateExisting: DispositionExisting,
+	StateDeleting: DispositionUnknown, StateUndone: DispositionUndone,
+}
+
+var outcomeOf = map[Disposition]userapi.Outcome{
+	DispositionUnknown: userapi.OutcomeUnknown, DispositionNotSent: userapi.OutcomeNotSent, DispositionRejected: userapi.OutcomeRejected,
+	DispositionCreated: userapi.OutcomeCreated, DispositionRecovered: userapi.OutcomeCreated, DispositionExisting: userapi.OutcomeCreated,
+	DispositionUndone: userapi.OutcomeRejected,
+}
+
+// resultOf returns what the ledger has of a target. It is the one way from a record to what
+// is told of it. code says why a run did nothing more, "" where nothing is left to do; cause
+// is an error behind that, nil for none.
+func resultOf(rec Record, code string, cause error) Result {
+	res := Result{Target: rec.Target, Disposition: dispositionOf[rec.State], IdempotencyKey: rec.Key, Started: rec.Started, Recorded: true}
+	if rec.State.HasUser() {
+		res.User = rec.user()
+	}
+	e := rec.err(cmp.Or(code, codeRecorded))
+	switch {
+	case code == "" && (rec.State == StateUndone || rec.State.HasUser() && !rec.Unfinished):
+		return res
+	case code == "":
+	case code == codeUndone:
+		e.Kind = userapi.KindInvalid
+		e.FieldErrors = []userapi.FieldError{{
+			Field: "IdempotencyKey", Code: userapi.CodeTaken, Message: "names a sign-up that was undone; a new one needs another key",
+		}}
+		if res.Disposition == DispositionUndone {
+			e.Provider, e.UserID, e.Outcome = "", "", userapi.OutcomeNotSent
+		}
+	case cause != nil && asError(cause).Kind != userapi.KindUnknown:
+		e.Kind = asError(cause).Kind
+	case code != codeRecorded:
+		e.Kind = userapi.KindUnavailable
+	}
+	e.Err = cause
+	res.Err = e
+	return res
+}
+
+// err returns an error of what the ledger has, with a code.
+func (r Record) err(code string) *userapi.Error {
+	e := &userapi.Error{
+		Provider: r.Provider, Op: opSignUp, Subject: userapi.SubjectUser, Kind: r.Kind, Code: code,
+		Outcome: outcomeOf[dispositionOf[r.State]], UserID: r.UserID,
+	}
+	if r.State.HasUser() {
+		e.User = r.user()
+	}
+	return e
+}
+
+// user returns what a record tells of its user.
+func (r Record) user() *userapi.User {
+	return &userapi.User{Provider: r.Provider, ID: r.UserID, Proof: r.Proof}
+}
+
+// recordOf returns the record of a target after a result. It is the one way back.
+func recordOf(prev Record, res Result) Record {
+	r := prev
+	r.Until = time.Time{}
+	r.State = stateOf[res.Disposition]
+	if r.Closed && (r.State == StateNotSent || r.State == StateRejected) {
+		r.State = StateUndone
+	}
+	r.Kind, r.Unfinished = userapi.KindUnknown, false
+	for _, step := range res.Steps {
+		sent := step.Action == ActionCreate || step.Action == ActionRepeat
+		r.Lost = r.Lost || sent && step.Err != nil && step.Err.Outcome == userapi.OutcomeUnknown
+	}
+	if e := asError(res.Err); e != nil {
+		r.Kind = e.Kind
+		if e.Provider != "" {
+			r.Provider = e.Provider
+		}
+		if r.State == StateUnknown {
+			r.UserID = e.UserID
+		}
+		last := len(res.Steps) - 1
+		r.Unfinished = res.User != nil && !r.Closed && (last < 0 || res.Steps[last].Action == ActionFinish && res.Steps[last].Err != nil)
+	}
+	if u := res.User; u != nil {
+		r.UserID, r.Proof = u.ID, u.Proof
+		if u.Provider != "" {
+			r.Provider = u.Provider
+		}
+	}
+	return r
+}
+
+// deletable says why the user of a record must not, or cannot, be deleted; "" where it may
+// be. isTarget says that the Provisioner has the target, deletes that its vendor can delete.
+func deletable(rec Record, isTarget, deletes bool) (code string) {
+	proven := rec.State == StateCreated || rec.State == StateRecovered &&
+		(rec.Proof == userapi.ProofReply || rec.Proof == userapi.ProofID || rec.Proof == userapi.ProofKey)
+	switch {
+	case !rec.State.HasUser():
+		return codeUnsettled
+	case rec.State == StateExisting:
+		return codeExisting
+	case !proven || rec.Decided:
+		return codeNotProven
+	case !isTarget:
+		return codeNoTarget
+	case !deletes:
+		return codeNoDeleter
+	}
+	return ""
+}
+
+// The codes of what a Provisioner finds of a target without asking the vendor.
+const (
+	codeInProgress  = "in_progress"  // another run is at work on it
+	codeWaits       = "waits"        // a target before it has no user
+	codePaused      = "paused"       // the vendor failed too often
+	codeRemapped    = "remapped"     // Target.Map gives another request than the one that was sent
+	codeUndone      = "undone"       // the sign-up was undone
+	codeRecorded    = "recorded"     // it is the ledger's word
+	codeOtherTarget = "other_target" // the request is invalid for another target
+	codeNotStored   = "record"       // the outcome could not be stored
+	codeUnsettled   = "unsettled"    // nobody knows whether there is a user
+	codeExisting    = "existing"     // the user was there before
+	codeNotProven   = "not_proven"   // the user is not proven to be the sign-up's
+	codeNoTarget    = "no_target"    // the Provisioner does not have the target
+	codeNoDeleter   = "no_deleter"   // the vendor has no way to delete
+)

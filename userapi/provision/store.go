@@ -1,0 +1,86 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// How long, and how often, the record of an outcome is tried to be stored.
+const (
+	storeTime  = 30 * time.Second
+	storeTries = 3
+	storeWait  = 100 * time.Millisecond
+)
+
+// load reads the records of a key. Without them nothing can be said of its users.
+func (p *Provisioner) load(ctx context.Context, key string) ([]Record, *userapi.Error) {
+	records, err := p.ledger.Load(ctx, key)
+	if err != nil {
+		return nil, ledgerError(err, userapi.OutcomeUnknown)
+	}
+	return records, nil
+}
+
+// store stores records, tells of them, and returns them as they are in the ledger.
+func (p *Provisioner) store(ctx context.Context, to Storer, records ...Record) ([]Record, error) {
+	records = slices.Clone(records)
+	for i := range records {
+		records[i].Changed = stamp(time.Now())
+	}
+	if err := to.Store(ctx, records...); err != nil {
+		return nil, err
+	}
+	for i := range records {
+		records[i].Revision++
+		if p.options.onRecord != nil {
+			p.options.onRecord(records[i])
+		}
+	}
+	return records, nil
+}
+
+// storeWithRetry stores a record and tries again when the ledger fails: an outcome that is
+// known is worth it. An earlier try may have been stored all the same.
+func (p *Provisioner) storeWithRetry(ctx context.Context, next Record) (Record, *userapi.Error) {
+	var err error
+	for try, wait := 1, storeWait; ; try, wait = try+1, 3*wait {
+		var stored []Record
+		if stored, err = p.store(ctx, p.ledger, next); err == nil {
+			return stored[0], nil
+		}
+		if errors.Is(err, ErrStale) {
+			if held, found := p.isStored(ctx, next); found {
+				return held, nil
+			}
+		}
+		if errors.Is(err, ErrStale) || try == storeTries || !sleep(ctx, wait) {
+			return Record{}, ledgerError(err, userapi.OutcomeUnknown)
+		}
+	}
+}
+
+// isStored returns the ledger's record if it is the one that was to be stored.
+func (p *Provisioner) isStored(ctx context.Context, next Record) (Record, bool) {
+	records, err := p.ledger.Load(ctx, next.Key)
+	if err != nil {
+		return Record{}, false
+	}
+	r, found := recordOfTarget(records, next.Target)
+	return r, found && r.Revision == next.Revision+1 && r.Owner == next.Owner && r.State == next.State && r.UserID == next.UserID
+}
+
+// ledgerError is the error of a ledger that failed.
+func ledgerError(err error, outcome userapi.Outcome) *userapi.Error {
+	e := &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: userapi.KindUnavailable, Outcome: outcome, Code: "ledger", Err: err}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		e.Kind = userapi.KindTimeout
+	case errors.Is(err, context.Canceled):
+		e.Kind = userapi.KindCanceled
+	}
+	return e
+}
