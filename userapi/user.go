@@ -91,9 +91,12 @@ const (
 	// created within the time of the call. It proves neither ownership nor that
 	// the password is the one that was sent.
 	ProofMatch Proof = 4
+	// ProofEarlier: the user was found under an id that the request's IdempotencyKey
+	// chose, and is older than the create. An earlier create with that key made it.
+	ProofEarlier Proof = 5
 )
 
-var proofNames = [...]string{"none", "reply", "id", "key", "match"}
+var proofNames = [...]string{"none", "reply", "id", "key", "match", "earlier"}
 
 // String returns the lower-case name.
 func (p Proof) String() string { return enumName("proof", proofNames[:], int(p)) }

@@ -47,8 +47,9 @@ const (
 type Candidate struct {
 	// User is the user, with the Proof that finding it is.
 	User *userapi.User
-	// AnyAge: whatever its age, the user was created by this request. It was found
-	// under an id that stands for nothing else.
+	// AnyAge: whatever its age, the user was created by a request with this key. It was
+	// found under an id that stands for nothing else. The proof of one that is older than
+	// the create is userapi.ProofEarlier.
 	AnyAge bool
 	// Undated: the vendor does not say when it created the user in a way that can be
 	// relied on, such as a time without a zone.
@@ -112,6 +113,13 @@ func (c *Candidate) age(since time.Time) Match {
 	default:
 		return Unsure
 	}
+}
+
+// isOlder reports whether the user is older than the first attempt, as far as the clocks
+// can be told from each other.
+func (c *Candidate) isOlder(since time.Time) bool {
+	created := c.User.CreatedAt
+	return !since.IsZero() && created.Unix() > 0 && !c.Undated && created.Before(since.Add(c.aheadMax-sureAge))
 }
 
 // A Resolution settles what became of a create by asking the vendor.
@@ -204,6 +212,9 @@ func (r *Resolution) pickMatch(found []*Candidate, since time.Time) (*userapi.Us
 		case c.unsure || age == Unsure:
 			unsure = append(unsure, c)
 		case age == Same:
+			if c.AnyAge && c.isOlder(since) {
+				c.User.Proof = userapi.ProofEarlier
+			}
 			ours = append(ours, c)
 		}
 	}

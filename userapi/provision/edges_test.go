@@ -437,7 +437,7 @@ func TestAbsentAndRemapped(t *testing.T) {
 			return req
 		}}}, provision.MaxCreates(1))
 		_, err := p.CreateUser(t.Context(), ann)
-		require.ErrorIs(t, err, userapi.ErrNotFound)
+		require.ErrorIs(t, err, userapi.ErrTimeout)
 		require.True(t, only(t, ledger, ann.IdempotencyKey, "idp").Lost)
 		idp.before, name = nil, "second"
 		calls := len(idp.calls())
@@ -1166,7 +1166,7 @@ func TestAbsentWhateverTheNextCreateSays(t *testing.T) {
 		idp.before = lose(idp)
 		p := provisioner(t, new(provision.Memory), one("idp", looksOnly{full{idp}}))
 		_, err := p.CreateUser(t.Context(), ann)
-		require.ErrorIs(t, err, userapi.ErrNotFound)
+		require.ErrorIs(t, err, userapi.ErrTimeout)
 		idp.before = func(context.Context, userapi.CreateUserRequest) error {
 			return idp.fail(userapi.KindUnavailable, userapi.OutcomeNotSent, 0)
 		}

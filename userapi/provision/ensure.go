@@ -173,7 +173,7 @@ func (r *run) ensure() *userapi.Error {
 		case moveConflict:
 			return r.adoptOr(revised(miss, miss.Outcome, unknown.Err))
 		case moveAbsent:
-			return r.absent(revised(miss, miss.Outcome, unknown.Err), unknown, ended)
+			return r.absent(absence(unknown, miss, nil), unknown, ended)
 		case moveRecreate:
 			r.recreates = false
 			user, failure = r.create(r.ctx, ActionCreate, r.creator.CreateUser)
@@ -187,11 +187,10 @@ func (r *run) ensure() *userapi.Error {
 		case moveFail:
 			return r.endWith(failure)
 		case moveAbsent:
-			absent := revised(miss, miss.Outcome, unknown.Err)
-			if move == moveRepeat {
-				absent.Err = errors.Join(unknown.Err, failure)
+			if move == moveProbe {
+				failure = nil // it was asked for
 			}
-			return r.absent(absent, unknown, ended)
+			return r.absent(absence(unknown, miss, failure), unknown, ended)
 		}
 	}
 }
@@ -199,12 +198,31 @@ func (r *run) ensure() *userapi.Error {
 // repeat creates the user again. A probe sends nothing: its context is over, and a request
 // that must not be repeated is refused as such all the same.
 func (r *run) repeat(probe bool) (*userapi.User, *userapi.Error) {
-	ctx, cancel := context.WithCancel(r.ctx)
-	defer cancel()
-	if probe {
-		cancel()
+	if !probe {
+		return r.create(r.ctx, ActionRepeat, r.repeater.RepeatUser)
 	}
-	return r.create(ctx, ActionRepeat, r.repeater.RepeatUser)
+	steps := len(r.res.Steps)
+	ctx, cancel := context.WithCancel(r.ctx)
+	cancel()
+	user, failure := r.create(ctx, ActionRepeat, r.repeater.RepeatUser)
+	if afterRepeat(failure, true) == moveAbsent {
+		r.res.Steps = r.res.Steps[:steps] // nothing was done, as was asked for
+	}
+	return user, failure
+}
+
+// absence is the error of a create whose user the vendor has proven not to have: what
+// failed is the create, and that is what the error says. Of the create of an earlier run
+// nothing is known but that.
+func absence(create, miss, repeat *userapi.Error) *userapi.Error {
+	below := []error{create.Err, miss}
+	if repeat != nil {
+		below = append(below, repeat)
+	}
+	if create.Code == codeResumed {
+		return revised(miss, userapi.OutcomeRejected, below...)
+	}
+	return revised(create, userapi.OutcomeRejected, below...)
 }
 
 // absent ends the run with an error of a user that the vendor has proven not to have,

@@ -139,12 +139,12 @@ func TestEnsure(t *testing.T) {
 		"somebody else's":        {script{create: list{unknown}, resolve: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve"},
 		"repeated":               {script{create: list{unknown}, resolve: list{absent}, repeat: list{made}}, nil, provision.DispositionCreated, 0, 0, false, "create resolve repeat"},
 		"repeated twice":         {script{create: list{unknown}, resolve: list{absent, absent}, repeat: list{unknown, made}}, nil, provision.DispositionCreated, 0, 0, false, "create resolve repeat resolve repeat"},
-		"repeated in vain":       {script{create: list{unknown}, resolve: list{absent, absent, absent}, repeat: list{unknown, unknown}}, nil, provision.DispositionRejected, userapi.KindNotFound, userapi.OutcomeRejected, true, "create resolve repeat resolve repeat resolve repeat, dead"},
-		"never repeated":         {script{create: list{unknown}, resolve: list{absent}}, []provision.EnsureOption{provision.MaxCreates(1)}, provision.DispositionRejected, userapi.KindNotFound, userapi.OutcomeRejected, true, "create resolve repeat, dead"},
+		"repeated in vain":       {script{create: list{unknown}, resolve: list{absent, absent, absent}, repeat: list{unknown, unknown}}, nil, provision.DispositionRejected, userapi.KindTimeout, userapi.OutcomeRejected, true, "create resolve repeat resolve repeat resolve repeat, dead"},
+		"never repeated":         {script{create: list{unknown}, resolve: list{absent}}, []provision.EnsureOption{provision.MaxCreates(1)}, provision.DispositionRejected, userapi.KindTimeout, userapi.OutcomeRejected, true, "create resolve repeat, dead"},
 		"must not be repeated":   {script{create: list{unknown}, resolve: list{absent}, repeat: list{noRepeat}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve repeat"},
 		"nor with a budget of 1": {script{create: list{unknown}, resolve: list{absent}, repeat: list{noRepeat}}, []provision.EnsureOption{provision.MaxCreates(0)}, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve repeat"},
 		"repeat refused":         {script{create: list{unknown}, resolve: list{absent}, repeat: list{{err: fail(userapi.KindRateLimited, userapi.OutcomeRejected)}}}, nil, provision.DispositionRejected, userapi.KindRateLimited, userapi.OutcomeRejected, true, "create resolve repeat"},
-		"repeat not sent":        {script{create: list{unknown}, resolve: list{absent}, repeat: list{{err: fail(userapi.KindUnavailable, userapi.OutcomeNotSent)}}}, nil, provision.DispositionRejected, userapi.KindNotFound, userapi.OutcomeRejected, true, "create resolve repeat"},
+		"repeat not sent":        {script{create: list{unknown}, resolve: list{absent}, repeat: list{{err: fail(userapi.KindUnavailable, userapi.OutcomeNotSent)}}}, nil, provision.DispositionRejected, userapi.KindTimeout, userapi.OutcomeRejected, true, "create resolve repeat"},
 		"arrived late":           {script{create: list{unknown}, resolve: list{absent, found}, repeat: list{taken}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve repeat resolve finish"},
 		"arrived late, unseen":   {script{create: list{unknown}, resolve: list{absent, cantTell}, repeat: list{taken}}, nil, provision.DispositionUnknown, userapi.KindConflict, userapi.OutcomeUnknown, true, "create resolve repeat resolve"},
 		"arrived late, lagging":  {script{create: list{unknown}, resolve: list{absent, absent, absent}, repeat: list{taken}}, nil, provision.DispositionUnknown, userapi.KindConflict, userapi.OutcomeUnknown, true, "create resolve repeat resolve resolve"},
@@ -183,7 +183,7 @@ func TestEnsure(t *testing.T) {
 			assert.Equal(t, tt.disposition, res.Disposition)
 			assert.Equal(t, tt.calls, strings.Join(s.calls, " "))
 			assert.Zero(t, len(s.create)+len(s.repeat)+len(s.resolve)+len(s.finish), "every answer is asked for")
-			assert.Len(t, res.Steps, len(s.calls))
+			assert.Len(t, res.Steps, len(s.calls)-strings.Count(tt.calls, ", dead"))
 			hasUser := tt.disposition >= provision.DispositionCreated
 			assert.Equal(t, hasUser, res.User != nil)
 			if !tt.fails {
@@ -228,7 +228,7 @@ func TestWithoutAbilities(t *testing.T) {
 	s = &script{t: t, create: []answer{unknown}, resolve: []answer{absent}}
 	res, err = provision.Ensure(t.Context(), resolver{creator{s}}, userapi.CreateUserRequest{}, provision.Patience(0))
 	assert.Equal(t, provision.DispositionRejected, res.Disposition)
-	require.ErrorIs(t, err, userapi.ErrNotFound)
+	require.ErrorIs(t, err, userapi.ErrTimeout)
 
 	s = &script{t: t, create: []answer{created(userapi.KindProtocol, `{}`)}}
 	res, err = provision.Ensure(t.Context(), creator{s}, userapi.CreateUserRequest{})
@@ -261,8 +261,9 @@ func TestErrorsTell(t *testing.T) {
 	s = &script{t: t, create: []answer{{err: first}}, resolve: []answer{absent}}
 	_, err = provision.Ensure(t.Context(), able{resolver{creator{s}}}, userapi.CreateUserRequest{}, provision.MaxCreates(1), provision.Patience(0))
 	require.ErrorIs(t, err, cause)
-	require.ErrorIs(t, err, userapi.ErrNotFound)
+	require.ErrorIs(t, err, userapi.ErrUnavailable)
 	require.NotErrorIs(t, err, context.Canceled)
+	assert.Equal(t, "acme: ensure user: unavailable, no user was created", err.Error())
 }
 
 func TestKeyIsKept(t *testing.T) {
@@ -316,7 +317,7 @@ func TestNothingIsCreatedInGrace(t *testing.T) {
 	first.do = func(context.Context) { cancel() }
 	s := &script{t: t, create: []answer{first}, resolve: []answer{absent}}
 	res, err := provision.Ensure(ctx, able{resolver{creator{s}}}, userapi.CreateUserRequest{}, provision.Patience(0))
-	require.ErrorIs(t, err, userapi.ErrNotFound)
+	require.ErrorIs(t, err, userapi.ErrTimeout)
 	assert.Equal(t, provision.DispositionRejected, res.Disposition)
 	assert.Equal(t, "create resolve repeat, dead", strings.Join(s.calls, " "))
 }
@@ -378,12 +379,12 @@ func TestPatience(t *testing.T) {
 		kind        userapi.Kind
 		took        time.Duration
 	}{
-		"stays absent":               {script{create: []answer{unknown}, resolve: []answer{absent, absent}}, nil, provision.DispositionRejected, userapi.KindNotFound, 5 * time.Second},
+		"stays absent":               {script{create: []answer{unknown}, resolve: []answer{absent, absent}}, nil, provision.DispositionRejected, userapi.KindTimeout, 5 * time.Second},
 		"appears":                    {script{create: []answer{unknown}, resolve: []answer{absent, found}, finish: []answer{fine}}, nil, provision.DispositionRecovered, 0, 5 * time.Second},
 		"cannot be told again":       {script{create: []answer{unknown}, resolve: []answer{absent, cantTell}}, nil, provision.DispositionUnknown, userapi.KindTimeout, 5 * time.Second},
 		"a repeat is refused":        {script{create: []answer{unknown}, resolve: []answer{absent, absent}, repeat: []answer{refused}}, []provision.EnsureOption{provision.MaxCreates(2)}, provision.DispositionRejected, userapi.KindRateLimited, 5 * time.Second},
 		"the refused one appears":    {script{create: []answer{unknown}, resolve: []answer{absent, found}, repeat: []answer{refused}, finish: []answer{fine}}, []provision.EnsureOption{provision.MaxCreates(2)}, provision.DispositionRecovered, 0, 5 * time.Second},
-		"longer":                     {script{create: []answer{unknown}, resolve: []answer{absent, absent}}, []provision.EnsureOption{provision.Patience(time.Minute)}, provision.DispositionRejected, userapi.KindNotFound, time.Minute},
+		"longer":                     {script{create: []answer{unknown}, resolve: []answer{absent, absent}}, []provision.EnsureOption{provision.Patience(time.Minute)}, provision.DispositionRejected, userapi.KindTimeout, time.Minute},
 		"longer than the grace":      {script{create: []answer{{err: unknown.err, do: func(ctx context.Context) { <-ctx.Done() }}}, resolve: []answer{absent}}, []provision.EnsureOption{provision.Patience(time.Minute)}, provision.DispositionUnknown, userapi.KindTimeout, 75 * time.Second},
 		"a repeat waits for nothing": {script{create: []answer{unknown}, resolve: []answer{absent}, repeat: []answer{made}}, []provision.EnsureOption{provision.MaxCreates(2)}, provision.DispositionCreated, 0, 0},
 	} {

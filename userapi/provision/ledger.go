@@ -133,7 +133,7 @@ func (r Record) Open() bool {
 	case r.State == StateUndone:
 		return false
 	case r.State == StateRejected || r.State == StateNotSent:
-		return r.Kind != userapi.KindInvalid && r.Kind != userapi.KindConflict && r.Kind != userapi.KindProtocol
+		return r.Kind != userapi.KindInvalid && r.Kind != userapi.KindConflict && (r.Kind != userapi.KindProtocol || r.Lost)
 	}
 	return true
 }

@@ -121,7 +121,7 @@ func TestAbsentWithoutRepeater(t *testing.T) {
 		p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: asksOnly{full{idp}}}})
 		begun := time.Now()
 		results, err := p.CreateUser(t.Context(), ann)
-		require.ErrorIs(t, err, userapi.ErrNotFound)
+		require.ErrorIs(t, err, userapi.ErrTimeout)
 		require.Equal(t, "idp rejected", dispositions(results), "by itself it is not created twice in one run")
 		assert.Equal(t, 5*time.Second, time.Since(begun), "the patience")
 

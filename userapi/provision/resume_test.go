@@ -379,7 +379,7 @@ func TestAbsentIsAskedForAgain(t *testing.T) {
 		ledger := new(provision.Memory)
 		p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}}}, provision.MaxCreates(1))
 		results, err := p.CreateUser(t.Context(), ann)
-		require.ErrorIs(t, err, userapi.ErrNotFound)
+		require.ErrorIs(t, err, userapi.ErrTimeout)
 		require.Equal(t, "idp rejected", dispositions(results))
 		idp.users[ann.Email] = &userapi.User{ID: "late", Email: ann.Email, CreatedAt: time.Now()}
 		time.Sleep(time.Hour)
@@ -402,7 +402,7 @@ func TestEachRunMayCreate(t *testing.T) {
 		}
 		p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}}, provision.MaxCreates(1))
 		_, err := p.CreateUser(t.Context(), ann)
-		require.ErrorIs(t, err, userapi.ErrNotFound)
+		require.ErrorIs(t, err, userapi.ErrTimeout)
 		results, err := p.CreateUser(t.Context(), ann)
 		require.NoError(t, err)
 		assert.Equal(t, "idp created", dispositions(results))

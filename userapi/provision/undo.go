@@ -180,7 +180,7 @@ func (p *Provisioner) delete(ctx context.Context, rec Record, begun bool) Result
 	}
 	started := time.Now()
 	failure := asError(deleter.DeleteUser(limited, rec.UserID))
-	if failure != nil && failure.Kind == userapi.KindNotFound {
+	if isAbsent(failure) {
 		failure = nil // it is gone
 	}
 	res.Steps = []Step{{Action: ActionDelete, Started: started, Duration: time.Since(started), UserID: rec.UserID, Proof: rec.Proof, Err: failure}}
