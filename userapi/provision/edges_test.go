@@ -88,23 +88,45 @@ func half(v *vendor) {
 // record proves, and no more.
 func TestAnotherRequestByState(t *testing.T) {
 	t.Parallel()
-	for state, want := range map[provision.State]provision.Disposition{
-		provision.StateQueued: provision.DispositionNotSent, provision.StateNotSent: provision.DispositionNotSent,
-		provision.StateRejected: provision.DispositionNotSent, provision.StateUndone: provision.DispositionNotSent,
-		provision.StateIntent: provision.DispositionUnknown, provision.StateUnknown: provision.DispositionUnknown,
-		provision.StateCreated: provision.DispositionUnknown, provision.StateDeleting: provision.DispositionUnknown,
+	for _, tt := range []struct {
+		rec   provision.Record
+		want  provision.Disposition
+		takes bool // the key takes the request
+	}{
+		{provision.Record{State: provision.StateQueued}, provision.DispositionCreated, true},
+		{provision.Record{State: provision.StateNotSent}, provision.DispositionCreated, true},
+		{provision.Record{State: provision.StateRejected}, provision.DispositionCreated, true},
+		{provision.Record{State: provision.StateRejected, Kind: userapi.KindConflict}, provision.DispositionCreated, true},
+		{provision.Record{State: provision.StateRejected, Lost: true}, provision.DispositionRejected, false},
+		{provision.Record{State: provision.StateNotSent, Lost: true}, provision.DispositionNotSent, false},
+		{provision.Record{State: provision.StateIntent}, provision.DispositionUnknown, false},
+		{provision.Record{State: provision.StateUnknown}, provision.DispositionUnknown, false},
+		{provision.Record{State: provision.StateCreated, UserID: "7"}, provision.DispositionCreated, false},
+		{provision.Record{State: provision.StateCreated, UserID: "7", Unfinished: true}, provision.DispositionCreated, false},
+		{provision.Record{State: provision.StateRecovered, UserID: "7"}, provision.DispositionRecovered, false},
+		{provision.Record{State: provision.StateDeleting, UserID: "7", Closed: true}, provision.DispositionUnknown, false},
+		{provision.Record{State: provision.StateUndone, Closed: true}, provision.DispositionUndone, false},
 	} {
-		for _, lost := range []bool{false, true} {
-			idp, ledger := newVendor("idp"), new(provision.Memory)
-			require.NoError(t, ledger.Store(t.Context(), provision.Record{Key: ann.IdempotencyKey, Target: "idp", State: state, Lost: lost, Request: "1.another"}))
-			results, err := provisioner(t, ledger, one("idp", full{idp})).CreateUser(t.Context(), ann)
-			require.ErrorIs(t, err, userapi.ErrInvalid)
-			if lost {
-				want = provision.DispositionUnknown
-			}
-			assert.Equal(t, want, results[0].Disposition, "%s, lost %t", state, lost)
-			assert.Empty(t, idp.calls())
+		idp, ledger := newVendor("idp"), new(provision.Memory)
+		tt.rec.Key, tt.rec.Target, tt.rec.Request = ann.IdempotencyKey, "idp", "1.another"
+		require.NoError(t, ledger.Store(t.Context(), tt.rec))
+		p := provisioner(t, ledger, one("idp", full{idp}))
+		if !tt.rec.Closed {
+			_, err := p.Resume(t.Context(), loadAnn)
+			assert.Equal(t, tt.rec.Open(), err != nil, "%+v", tt.rec)
+			assert.Empty(t, idp.calls(), "a sign-up that is resumed keeps its request")
 		}
+		results, err := p.CreateUser(t.Context(), ann)
+		assert.Equal(t, tt.want, results[0].Disposition, "%+v", tt.rec)
+		if tt.takes {
+			require.NoError(t, err)
+			assert.Len(t, idp.calls(), 1)
+			continue
+		}
+		require.ErrorIs(t, err, userapi.ErrInvalid)
+		assert.Empty(t, idp.calls())
+		_, err = p.CreateUser(t.Context(), ann)
+		require.Error(t, err, "it stays so")
 	}
 }
 

@@ -299,26 +299,103 @@ func TestInvalidRequests(t *testing.T) {
 	assert.Equal(t, "Attributes", failureOf(t, err).FieldErrors[0].Field)
 }
 
-// TestKeyIsOfOneRequest: a key that was used with another request is refused, and
-// nothing is sent.
-func TestKeyIsOfOneRequest(t *testing.T) {
+// TestAnotherRequestReplaces: while there is no user of a key, and nothing open, another
+// request takes it.
+func TestAnotherRequestReplaces(t *testing.T) {
 	t.Parallel()
 	idp := newVendor("idp")
 	idp.before = func(context.Context, userapi.CreateUserRequest) error {
 		return idp.fail(userapi.KindRateLimited, userapi.OutcomeRejected, 429)
 	}
-	p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}})
+	ledger := new(provision.Memory)
+	p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}}})
 	_, err := p.CreateUser(t.Context(), ann)
 	require.ErrorIs(t, err, userapi.ErrRateLimited)
+	idp.before = nil
 	other := ann
 	other.Email = "other@example.com"
-	results, err := p.CreateUser(t.Context(), other)
+	_, err = p.CreateUser(t.Context(), other)
+	require.NoError(t, err)
+	_, err = p.CreateUser(t.Context(), other)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"create " + ann.Email, "create " + other.Email}, idp.calls())
+	_, err = p.CreateUser(t.Context(), ann)
 	require.ErrorIs(t, err, userapi.ErrInvalid)
-	assert.Equal(t, provision.DispositionNotSent, results[0].Disposition)
-	assert.False(t, userapi.MayHaveCreated(err))
-	fault := failureOf(t, err).FieldErrors[0]
-	assert.Equal(t, "IdempotencyKey different", fault.Field+" "+fault.Code)
+}
+
+// TestAnotherRequestMends: where a target refused the request as invalid, another one goes
+// to it, and to no target that has a user.
+func TestAnotherRequestMends(t *testing.T) {
+	t.Parallel()
+	idp, crm := newVendor("idp"), newVendor("crm")
+	crm.before = func(_ context.Context, req userapi.CreateUserRequest) error {
+		if req.FullName == "" {
+			return crm.fail(userapi.KindInvalid, userapi.OutcomeRejected, 400)
+		}
+		return nil
+	}
+	p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}, {Name: "crm", Creator: full{crm}, After: []string{"idp"}}})
+	results, err := p.CreateUser(t.Context(), ann)
+	require.ErrorIs(t, err, userapi.ErrInvalid)
+	require.Equal(t, "idp created, crm rejected", dispositions(results))
+
+	mended := ann
+	mended.FullName = "Ann Smith"
+	results, err = p.CreateUser(t.Context(), mended)
+	require.ErrorIs(t, err, userapi.ErrInvalid)
+	assert.Equal(t, "idp created, crm created", dispositions(results))
+	kept := failureOf(t, results[0].Err)
+	assert.Equal(t, "request_changed", kept.Code)
+	assert.Equal(t, userapi.OutcomeCreated, kept.Outcome)
+	assert.Equal(t, "IdempotencyKey different", kept.FieldErrors[0].Field+" "+kept.FieldErrors[0].Code)
+	require.NoError(t, results[1].Err)
+
+	results, err = p.CreateUser(t.Context(), mended)
+	require.NoError(t, err, "it is the key's request from now on")
+	assert.Equal(t, "idp created, crm created", dispositions(results))
 	assert.Len(t, idp.calls(), 1)
+	assert.Len(t, crm.calls(), 2)
+}
+
+// TestFaultOfALaterTarget: a fault that can be seen locally is seen before anything is
+// sent, also at a target that waits for another's user.
+func TestFaultOfALaterTarget(t *testing.T) {
+	t.Parallel()
+	idp, crm := newVendor("idp"), newVendor("crm")
+	ledger := new(provision.Memory)
+	p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}}, {
+		Name: "crm", Creator: short{full{crm}}, After: []string{"idp"},
+		Map: func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
+			req.ExternalID = users["idp"].ID
+			return req
+		},
+	}})
+	long := ann
+	long.FullName = strings.Repeat("n", 41)
+	results, err := p.CreateUser(t.Context(), long)
+	require.ErrorIs(t, err, userapi.ErrInvalid)
+	assert.Equal(t, "idp not_sent, crm not_sent", dispositions(results))
+	assert.Equal(t, userapi.KindInvalid, failureOf(t, results[0].Err).Kind)
+	assert.Equal(t, "other_target", failureOf(t, results[0].Err).Code)
+	assert.Equal(t, "FullName", failureOf(t, results[1].Err).FieldErrors[0].Field)
+	records, err := ledger.Load(t.Context(), ann.IdempotencyKey)
+	require.NoError(t, err)
+	assert.Empty(t, records)
+	results, err = p.CreateUser(t.Context(), ann)
+	require.NoError(t, err)
+	assert.Equal(t, "idp created, crm created", dispositions(results))
+}
+
+// short refuses long names before it sends anything.
+type short struct{ full }
+
+func (short) PreflightUser(req userapi.CreateUserRequest) error {
+	if len(req.FullName) > 40 {
+		return &userapi.Error{Op: "create user", Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
+			{Field: "FullName", Code: userapi.CodeTooLong},
+		}}
+	}
+	return nil
 }
 
 // TestUnknownIsResolvedFirst: a run that was cut off is taken up by asking.

@@ -29,6 +29,9 @@ type task struct {
 
 // provision does what is left to do for one target.
 func (s *signup) provision(ctx context.Context, t *target) Result {
+	if failure := s.faults[t.Name]; failure != nil {
+		return s.resultFor(t, failure)
+	}
 	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
 		if res, final := s.advance(ctx, t); final {
 			return res
@@ -49,6 +52,7 @@ func (s *signup) advance(ctx context.Context, t *target) (res Result, final bool
 	resolver, asks := userapi.Ability[userapi.Resolver](t.Creator)
 	f := facts{
 		now: time.Now(), owner: s.owner, fresh: s.isFresh(j.rec), resuming: s.resumes, over: ctx.Err() != nil, asks: asks,
+		kept: s.kept[t.Name],
 	}
 	do, code := next(j.rec, f)
 	if do == stepPrepare {
@@ -247,7 +251,7 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 		return Result{}, false
 	}
 	// Another run took the target over. That the user exists is known here for sure.
-	if load := s.load(ctx); load != nil {
+	if load := s.reload(ctx); load != nil {
 		return notStored(res, load), true
 	}
 	other := s.record(t)
@@ -350,7 +354,11 @@ func (s *signup) isFresh(rec Record) bool {
 func (s *signup) reload(ctx context.Context) *userapi.Error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
-	return s.load(ctx)
+	changed, failure := s.load(ctx)
+	if failure == nil && changed { // by another run, meanwhile
+		failure = refusedUnknown("IdempotencyKey", userapi.CodeDifferent, anotherRequest)
+	}
+	return failure
 }
 
 // sleep waits, and reports whether the context went on.

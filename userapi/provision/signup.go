@@ -43,6 +43,10 @@ type signup struct {
 	closed      bool // the key is undone: no target is added to it
 	// notStored is why targets that the ledger does not have could not be added.
 	notStored *userapi.Error
+	// kept are the targets that are left as they are, since the request is another one, and
+	// faults what is wrong with it at those that it could go to.
+	kept   map[string]bool
+	faults map[string]*userapi.Error
 
 	mu      sync.Mutex
 	records map[string]Record        // by target, as last seen
@@ -149,60 +153,122 @@ func (s *signup) everywhere(e *userapi.Error) []*userapi.Error {
 // is a ledger that shows what is not so.
 const staleTries = 10
 
-// begin reads what the ledger has of the key and adds what it has not. It returns an
+// begin reads what the ledger has of the key, and adds what it has not. It returns an
 // error for every target when none may be tried.
 func (s *signup) begin(ctx context.Context) []*userapi.Error {
 	if failure := s.check(); failure != nil {
 		return s.everywhere(failure)
 	}
 	for try := 1; ; try++ {
-		if failure := s.load(ctx); failure != nil {
-			if failure.Kind == userapi.KindInvalid {
-				return s.ofAnother(failure)
-			}
+		changed, failure := s.load(ctx)
+		if failure != nil {
 			return s.everywhere(failure)
 		}
-		for _, r := range s.records {
-			s.closed = s.closed || r.Closed
-		}
-		var missing []*target
-		for _, t := range s.p.targets {
-			if s.records[t.Name].Revision == 0 && !s.closed {
-				missing = append(missing, t)
-			}
-		}
-		if len(missing) == 0 {
+		next, failures := s.additions(changed)
+		switch {
+		case failures != nil:
+			return failures
+		case len(next) == 0:
 			return nil
-		}
-		known := len(s.records) > 0
-		if !known {
-			if failures := s.preflight(); failures != nil {
-				return failures
-			}
-		}
-		next, failure := s.first(missing)
-		if failure == nil && ctx.Err() != nil {
+		case ctx.Err() != nil:
 			failure = asError(ctx.Err())
 			failure.Op, failure.Outcome = opSignUp, userapi.OutcomeNotSent
-		}
-		if failure == nil && known {
-			next = append(next, s.anchorRecord())
-		}
-		if failure == nil {
+		default:
 			_, failure = s.store(ctx, userapi.OutcomeNotSent, next...)
-			if errors.Is(failure, ErrStale) && try < staleTries {
-				sleep(ctx, firstPoll)
-				continue // another run was faster
-			}
 		}
 		switch {
 		case failure == nil:
-		case known: // the others are told what the ledger has
+		case errors.Is(failure, ErrStale) && try < staleTries:
+			sleep(ctx, firstPoll)
+			continue // another run was faster
+		case len(s.records) > 0: // the others are told what the ledger has
 			s.notStored = failure
 		default:
 			return s.everywhere(failure)
 		}
 		return nil
+	}
+}
+
+// additions returns the records that are to be stored before anything is sent: those of
+// targets that the ledger does not have and, where the request is another one, those that
+// take it. It returns an error for every target when none may be tried.
+func (s *signup) additions(changed bool) ([]Record, []*userapi.Error) {
+	for _, r := range s.records {
+		s.closed = s.closed || r.Closed
+	}
+	var missing []*target
+	for _, t := range s.p.targets {
+		if s.records[t.Name].Revision == 0 && !s.closed {
+			missing = append(missing, t)
+		}
+	}
+	known := len(s.records) > 0
+	what := sameRequest
+	if changed {
+		what = changeOf(s.records, s.resumes)
+	}
+	if what == requestMends && !s.hasMendable() {
+		what = requestRefused
+	}
+	var taken []Record
+	switch {
+	case what == requestRefused:
+		s.keep(func(Record) bool { return false }, nil)
+		s.notStored = refused(userapi.KindInvalid, "IdempotencyKey", userapi.CodeDifferent, anotherRequest)
+		return nil, nil
+	case what != sameRequest || !known:
+		failures := s.preflight()
+		switch {
+		case failures == nil:
+		case what == requestMends:
+			s.keep(isMendable, failures)
+			return nil, nil
+		default:
+			return nil, failures
+		}
+		for _, r := range s.records {
+			r.Request = s.fingerprint
+			taken = append(taken, r)
+		}
+	case len(missing) == 0:
+		return nil, nil
+	default:
+		taken = []Record{s.anchorRecord()}
+	}
+	if what == requestMends {
+		s.keep(isMendable, nil)
+	}
+	next, failure := s.first(missing)
+	if failure != nil {
+		if !known {
+			return nil, s.everywhere(failure)
+		}
+		s.notStored = failure
+		return nil, nil
+	}
+	return append(next, taken...), nil
+}
+
+func (s *signup) hasMendable() bool {
+	return slices.ContainsFunc(s.p.targets, func(t *target) bool { return isMendable(s.records[t.Name]) })
+}
+
+// keep has the targets left as the ledger has them, but for those whose record may go on.
+// failures, if any, are what these get instead.
+func (s *signup) keep(goesOn func(Record) bool, failures []*userapi.Error) {
+	s.kept, s.faults = map[string]bool{}, map[string]*userapi.Error{}
+	for i, t := range s.p.targets {
+		switch r := s.records[t.Name]; {
+		case r.Revision == 0:
+		case !goesOn(r):
+			s.kept[t.Name] = true
+		case failures != nil:
+			s.faults[t.Name] = failures[i]
+		}
+	}
+	if failures != nil {
+		s.notStored = failures[0]
 	}
 }
 
@@ -231,37 +297,22 @@ func (s *signup) check() *userapi.Error {
 	return asError(err)
 }
 
-// load reads the key's records.
-func (s *signup) load(ctx context.Context) *userapi.Error {
+// load reads the key's records. changed says that they are of another request.
+func (s *signup) load(ctx context.Context) (changed bool, failure *userapi.Error) {
 	records, failure := s.p.load(ctx, s.req.IdempotencyKey)
 	if failure != nil {
-		return failure
+		return false, failure
 	}
 	s.remember(records)
 	for _, r := range records {
-		if ok, err := s.p.keys().match(r.Request, s.req, r.Key); err != nil || !ok {
-			return refusedUnknown("IdempotencyKey", userapi.CodeDifferent, "was used before with another request, or the fingerprint with other RequestKeys")
-		}
+		ok, err := s.p.keys().match(r.Request, s.req, r.Key)
+		changed = changed || err != nil || !ok
 	}
-	return nil
+	return changed, nil
 }
 
-// ofAnother tells of a key whose request is another one, or seems to be, and with which
-// users may have been created.
-func (s *signup) ofAnother(e *userapi.Error) []*userapi.Error {
-	failures := s.everywhere(e)
-	for i, t := range s.p.targets {
-		switch r := s.records[t.Name]; r.State {
-		case "", StateQueued, StateNotSent, StateRejected, StateUndone:
-			if !r.Lost {
-				failures[i] = new(*e)
-				failures[i].Outcome = userapi.OutcomeNotSent
-			}
-		default:
-		}
-	}
-	return failures
-}
+// anotherRequest says what is wrong with a key.
+const anotherRequest = "was used before with another request, or the fingerprint with other RequestKeys"
 
 // remember keeps the newest of what was seen of each target.
 func (s *signup) remember(records []Record) {
@@ -274,16 +325,16 @@ func (s *signup) remember(records []Record) {
 	}
 }
 
-// preflight validates the request for all targets that do not wait for others' users.
+// preflight finds the faults of the request that can be seen locally, of every target, as
+// Plan does. It returns an error for each target, or nil for no fault at any.
 func (s *signup) preflight() []*userapi.Error {
 	failures := make([]*userapi.Error, len(s.p.targets))
 	var faulty []*target
-	for i, t := range s.p.targets {
-		if len(t.before) > 0 && t.Map != nil {
-			continue
-		}
-		if failures[i] = t.preflight(t.request(s.req, nil)); failures[i] != nil {
-			faulty = append(faulty, t)
+	for i, item := range s.p.Plan(s.req) {
+		if failure := asError(item.Err); failure != nil {
+			failures[i] = revised(failure, userapi.OutcomeNotSent)
+			failures[i].Op = opSignUp
+			faulty = append(faulty, s.p.targets[i])
 		}
 	}
 	if len(faulty) == 0 {
@@ -291,7 +342,7 @@ func (s *signup) preflight() []*userapi.Error {
 	}
 	for i := range failures {
 		if failures[i] == nil {
-			failures[i] = &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Code: codeOtherTarget, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
+			failures[i] = &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Code: codeOtherTarget, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
 				{VendorField: "Target", Code: userapi.CodeInvalid, Message: "the request is invalid for " + names(faulty)},
 			}}
 		}

@@ -34,6 +34,8 @@ type facts struct {
 	resuming bool
 	// over says that the caller's context is over.
 	over bool
+	// kept says that the request is another one, which is not for this target.
+	kept bool
 	// asks says that the creator can look a user up.
 	asks bool
 
@@ -65,6 +67,8 @@ func next(rec Record, f facts) (do step, code string) {
 	switch {
 	case rec.Revision == 0, rec.State == StateUndone, rec.State == StateDeleting, rec.State.HasUser() && rec.Closed:
 		return stepReport, codeUndone
+	case f.kept:
+		return stepReport, codeRequestChanged
 	case rec.State.HasUser() && !rec.Unfinished, f.resuming && !rec.Open():
 		return stepReport, ""
 	case rec.heldByAnother(f.owner, f.now) && (f.resuming || f.over):
@@ -125,6 +129,38 @@ func (r Record) lost() bool {
 		r.Lost && (r.State == StateRejected || r.State == StateNotSent)
 }
 
+// A requestChange says what becomes of a request that is not the one of its key's records.
+type requestChange int
+
+const (
+	sameRequest     requestChange = iota
+	requestReplaces               // there is no user: it takes the place of the one before
+	requestMends                  // it goes to the targets that refused the one before as invalid
+	requestRefused                // something is open of the one before
+)
+
+// changeOf says what becomes of another request for a key. A sign-up that is resumed keeps
+// its request, and what was undone stays so.
+func changeOf(records map[string]Record, resuming bool) requestChange {
+	change := requestReplaces
+	for _, r := range records {
+		switch {
+		case r.Closed:
+			return sameRequest
+		case resuming, r.lost(), r.State == StateDeleting, r.Unfinished:
+			change = requestRefused
+		case r.State.HasUser() && change == requestReplaces:
+			change = requestMends
+		}
+	}
+	return change
+}
+
+// isMendable reports whether a target refused the request as invalid.
+func isMendable(r Record) bool {
+	return (r.State == StateRejected || r.State == StateNotSent) && r.Kind == userapi.KindInvalid
+}
+
 // stateOf and dispositionOf turn the one into the other.
 var stateOf = map[Disposition]State{
 	DispositionUnknown: StateUnknown, DispositionNotSent: StateNotSent, DispositionRejected: StateRejected,
@@ -166,6 +202,9 @@ func resultOf(rec Record, code string, cause error) Result {
 		if res.Disposition == DispositionUndone {
 			e.Provider, e.UserID, e.Outcome = "", "", userapi.OutcomeNotSent
 		}
+	case code == codeRequestChanged:
+		e.Kind = userapi.KindInvalid
+		e.FieldErrors = []userapi.FieldError{{Field: "IdempotencyKey", Code: userapi.CodeDifferent, Message: anotherRequest}}
 	case cause != nil && asError(cause).Kind != userapi.KindUnknown:
 		e.Kind = asError(cause).Kind
 	case code != codeRecorded:
@@ -248,17 +287,18 @@ func deletable(rec Record, isTarget, deletes bool) (code string) {
 
 // The codes of what a Provisioner finds of a target without asking the vendor.
 const (
-	codeInProgress  = "in_progress"  // another run is at work on it
-	codeWaits       = "waits"        // a target before it has no user
-	codePaused      = "paused"       // the vendor failed too often
-	codeRemapped    = "remapped"     // Target.Map gives another request than the one that was sent
-	codeUndone      = "undone"       // the sign-up was undone
-	codeRecorded    = "recorded"     // it is the ledger's word
-	codeOtherTarget = "other_target" // the request is invalid for another target
-	codeNotStored   = "record"       // the outcome could not be stored
-	codeUnsettled   = "unsettled"    // nobody knows whether there is a user
-	codeExisting    = "existing"     // the user was there before
-	codeNotProven   = "not_proven"   // the user is not proven to be the sign-up's
-	codeNoTarget    = "no_target"    // the Provisioner does not have the target
-	codeNoDeleter   = "no_deleter"   // the vendor has no way to delete
+	codeInProgress     = "in_progress"     // another run is at work on it
+	codeWaits          = "waits"           // a target before it has no user
+	codePaused         = "paused"          // the vendor failed too often
+	codeRemapped       = "remapped"        // Target.Map gives another request than the one that was sent
+	codeUndone         = "undone"          // the sign-up was undone
+	codeRecorded       = "recorded"        // it is the ledger's word
+	codeOtherTarget    = "other_target"    // the request is invalid for another target
+	codeRequestChanged = "request_changed" // the key was used with another request
+	codeNotStored      = "record"          // the outcome could not be stored
+	codeUnsettled      = "unsettled"       // nobody knows whether there is a user
+	codeExisting       = "existing"        // the user was there before
+	codeNotProven      = "not_proven"      // the user is not proven to be the sign-up's
+	codeNoTarget       = "no_target"       // the Provisioner does not have the target
+	codeNoDeleter      = "no_deleter"      // the vendor has no way to delete
 )

@@ -122,8 +122,7 @@ func TestErrorsSayWhatIsKnown(t *testing.T) {
 	other := ann
 	other.Email = "planted-other@example.com"
 	_, err = p.CreateUser(t.Context(), other)
-	require.EqualError(t, err, "idp: sign up user: invalid request: IdempotencyKey: was used before with another request, "+
-		"or the fingerprint with other RequestKeys, the user may or may not exist")
+	require.EqualError(t, err, "idp: idp: sign up user: invalid request (code request_changed): IdempotencyKey: different, but the user was created as idp-1")
 	_, err = p.Decide(t.Context(), ann.IdempotencyKey, "idp", provision.UserExists(""))
 	require.EqualError(t, err, "decide on user: invalid request: Decision: must be UserExists with an id that a ledger takes, or UserAbsent, "+
 		"the user may or may not exist")
