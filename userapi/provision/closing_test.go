@@ -199,3 +199,134 @@ func TestUndoWhileATargetIsAdded(t *testing.T) {
 	assert.Equal(t, "idp undone, crm undone", dispositions(results))
 	assert.Equal(t, 0, idp.count()+crm.count())
 }
+
+// TestOvertakenCreateIsUndone: a process stops in the middle of a create, for longer than
+// its lease. Meanwhile another one asks, finds nobody, and undoes the sign-up. The user
+// that comes late is recorded, and the next Undo removes it.
+func TestOvertakenCreateIsUndone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := newVendor("idp")
+		ledger := new(provision.Memory)
+		targets := []provision.Target{{Name: "idp", Creator: full{idp}}}
+		idp.before = func(context.Context, userapi.CreateUserRequest) error {
+			idp.before = nil
+			time.Sleep(time.Hour)
+			other := provisioner(t, ledger, targets)
+			_, err := other.Undo(t.Context(), ann.IdempotencyKey)
+			require.Error(t, err, "nobody knows yet")
+			_, err = other.Resume(t.Context(), loadAnn)
+			require.NoError(t, err)
+			require.Equal(t, "idp undone", states(t, ledger, ann.IdempotencyKey))
+			return nil
+		}
+		results, err := provisioner(t, ledger, targets).CreateUser(t.Context(), ann)
+		require.ErrorIs(t, err, userapi.ErrInvalid)
+		assert.Equal(t, "undone", failureOf(t, err).Code)
+		assert.Equal(t, "idp created", dispositions(results))
+		require.Equal(t, 1, idp.count())
+		assert.Equal(t, "idp deleting", states(t, ledger, ann.IdempotencyKey))
+
+		results, err = provisioner(t, ledger, targets).Undo(t.Context(), ann.IdempotencyKey)
+		require.NoError(t, err)
+		assert.Equal(t, "idp undone", dispositions(results))
+		assert.Equal(t, 0, idp.count())
+	})
+}
+
+// TestUndoGoesByTheOutcome: a delete that finds nobody, and proves nothing, has undone
+// nothing.
+func TestUndoGoesByTheOutcome(t *testing.T) {
+	t.Parallel()
+	for outcome, want := range map[userapi.Outcome]string{userapi.OutcomeRejected: "idp undone", userapi.OutcomeUnknown: "idp unknown"} {
+		idp := newVendor("idp")
+		ledger := new(provision.Memory)
+		p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: blind{full{idp}, outcome}}})
+		_, err := p.CreateUser(t.Context(), ann)
+		require.NoError(t, err)
+		results, err := p.Undo(t.Context(), ann.IdempotencyKey)
+		assert.Equal(t, outcome == userapi.OutcomeUnknown, err != nil)
+		assert.Equal(t, want, dispositions(results))
+		assert.Equal(t, outcome == userapi.OutcomeUnknown, states(t, ledger, ann.IdempotencyKey) == "idp deleting")
+	}
+}
+
+// blind sees no user that it could delete.
+type blind struct {
+	full
+	outcome userapi.Outcome
+}
+
+func (b blind) DeleteUser(context.Context, string) error {
+	return &userapi.Error{Op: "delete user", Subject: userapi.SubjectUser, Kind: userapi.KindNotFound, Outcome: b.outcome, StatusCode: 404}
+}
+
+// TestUndoLeavesAnEarlierUser: after the ledger was lost, the key's id leads to a user that
+// no create of this ledger made.
+func TestUndoLeavesAnEarlierUser(t *testing.T) {
+	t.Parallel()
+	idp := newVendor("idp")
+	idp.before = func(context.Context, userapi.CreateUserRequest) error {
+		e := idp.fail(userapi.KindConflict, userapi.OutcomeRejected, 400)
+		e.FieldErrors = []userapi.FieldError{{Field: "IdempotencyKey", Code: userapi.CodeTaken}}
+		return e
+	}
+	idp.users[ann.Email] = &userapi.User{Provider: "idp", ID: "earlier", Email: ann.Email, CreatedAt: time.Now()}
+	ledger := new(provision.Memory)
+	p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: earlier{full{idp}}}})
+	results, err := p.CreateUser(t.Context(), ann)
+	require.NoError(t, err, "the sign-up goes on")
+	require.Equal(t, "idp recovered", dispositions(results))
+	assert.Equal(t, userapi.ProofEarlier, only(t, ledger, ann.IdempotencyKey, "idp").Proof)
+	results, err = p.Undo(t.Context(), ann.IdempotencyKey)
+	require.Error(t, err)
+	assert.Equal(t, "not_proven", failureOf(t, err).Code)
+	assert.Equal(t, "idp recovered", dispositions(results))
+	assert.Equal(t, 1, idp.count())
+}
+
+// earlier finds users that are older than the create.
+type earlier struct{ full }
+
+func (e earlier) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
+	u, err := e.full.ResolveUser(ctx, req, since)
+	if u != nil {
+		u.Proof = userapi.ProofEarlier
+	}
+	return u, err
+}
+
+// TestKeyInTwoSpellings: one UUID is one key. What an earlier version stored under another
+// spelling is found under it.
+func TestKeyInTwoSpellings(t *testing.T) {
+	t.Parallel()
+	idp := newVendor("idp")
+	ledger := new(provision.Memory)
+	p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}}})
+	lower, upper := ann, ann
+	lower.IdempotencyKey, upper.IdempotencyKey = "7f0c0b0a-1111-4a22-8b33-abcdefabcdef", "7F0C0B0A-1111-4A22-8B33-ABCDEFABCDEF"
+	_, err := p.CreateUser(t.Context(), upper)
+	require.NoError(t, err)
+	results, err := p.CreateUser(t.Context(), lower)
+	require.NoError(t, err)
+	assert.True(t, results[0].Recorded)
+	require.ErrorIs(t, p.Queue(t.Context(), nil, upper), userapi.ErrConflict)
+	_, err = p.Undo(t.Context(), upper.IdempotencyKey)
+	require.NoError(t, err)
+	_, err = p.CreateUser(t.Context(), lower)
+	require.ErrorIs(t, err, userapi.ErrInvalid)
+	assert.Equal(t, 0, idp.count())
+
+	ledger = new(provision.Memory)
+	require.NoError(t, ledger.Store(t.Context(), provision.Record{Key: upper.IdempotencyKey, Target: "idp", State: provision.StateCreated, UserID: "7"}))
+	p = provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}}})
+	begun := len(idp.calls())
+	results, err = p.CreateUser(t.Context(), upper)
+	require.Error(t, err, "the record has no fingerprint")
+	assert.Equal(t, "idp created", dispositions(results))
+	assert.Len(t, idp.calls(), begun)
+	require.ErrorIs(t, p.Queue(t.Context(), nil, upper), userapi.ErrConflict)
+	res, err := p.Decide(t.Context(), upper.IdempotencyKey, "idp", provision.UserAbsent())
+	require.ErrorIs(t, err, userapi.ErrInvalid, "the ledger knows")
+	assert.Equal(t, provision.DispositionCreated, res.Disposition)
+}

@@ -51,6 +51,10 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 			}
 		}
 	}
+	key, failure := p.storedKey(ctx, key)
+	if failure != nil {
+		return refuse(failure)
+	}
 	records, failure := p.load(ctx, key)
 	if failure != nil {
 		return refuse(failure)

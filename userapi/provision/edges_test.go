@@ -632,7 +632,7 @@ func TestTakenOverByAnother(t *testing.T) {
 		state  provision.State
 	}{
 		"another user":    {func(r *provision.Record) { r.State, r.UserID = provision.StateRecovered, "another" }, provision.StateRecovered},
-		"another deleted": {func(r *provision.Record) { r.State, r.UserID = provision.StateUndone, "another" }, provision.StateUndone},
+		"another deleted": {func(r *provision.Record) { r.State, r.UserID = provision.StateDeleting, "another" }, provision.StateDeleting},
 		"none":            {func(r *provision.Record) { r.State = provision.StateRejected }, provision.StateCreated},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -101,6 +101,9 @@ type run struct {
 	req      userapi.CreateUserRequest
 	res      Result
 
+	// sent says that by its own record the client has sent a create before.
+	sent bool
+
 	// What the creator is able to do; nil where it is not.
 	resolver userapi.Resolver
 	repeater userapi.Repeater
@@ -325,8 +328,11 @@ func (r *run) ask(action Action, since time.Time) (*userapi.User, *userapi.Error
 	begun := time.Now()
 	user, err := r.resolver.ResolveUser(r.settling, r.req, since)
 	failure := asError(err)
-	if user != nil && user.FromRecord || failure != nil && failure.FromRecord {
-		r.resolver = nil // the vendor cannot be asked, and the record has no more than was seen here
+	known := user != nil && user.FromRecord && user.ID != ""
+	if !known && (user != nil && user.FromRecord || failure != nil && failure.FromRecord) {
+		// The vendor cannot be asked. What the client's own record has is that nothing was
+		// sent, or that a create was, and no more.
+		r.resolver, r.sent = nil, !isAbsent(failure)
 		return nil, nil
 	}
 	if err == nil && (user == nil || user.ID == "") {
@@ -407,7 +413,7 @@ func (r *run) conflict(e, unknown *userapi.Error) *userapi.Error {
 	switch {
 	case found != nil:
 		return r.recovered(found)
-	case miss == nil && unknown == nil:
+	case miss == nil && unknown == nil && !r.sent:
 		return r.endWith(e)
 	case miss == nil:
 		return r.endWith(revised(e, userapi.OutcomeUnknown))

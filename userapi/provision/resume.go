@@ -168,8 +168,8 @@ func (p *Provisioner) reload(ctx context.Context, key string, load func(context.
 	if err != nil {
 		return nil, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Code: "load", Err: err}
 	}
-	switch req.IdempotencyKey {
-	case "", key:
+	switch {
+	case req.IdempotencyKey == "", canonicalKey(req.IdempotencyKey) == canonicalKey(key):
 		req.IdempotencyKey = key
 	default:
 		return nil, refusedUnknown("IdempotencyKey", userapi.CodeDifferent, "of the request that was loaded is another one")
@@ -192,6 +192,14 @@ func refusedUnknown(field, code, message string) *userapi.Error {
 // that can be seen locally; then nothing is stored.
 func (p *Provisioner) Queue(ctx context.Context, to Storer, req userapi.CreateUserRequest) error {
 	s := &signup{p: p, req: req}
+	s.req.IdempotencyKey = canonicalKey(req.IdempotencyKey)
+	if to == nil { // in a transaction of the caller's the ledger may not answer
+		key, failure := p.storedKey(ctx, req.IdempotencyKey)
+		if failure != nil {
+			return failure
+		}
+		s.req.IdempotencyKey = key
+	}
 	if failure := s.check(); failure != nil {
 		return failure
 	}

@@ -255,17 +255,17 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 		return notStored(res, load), true
 	}
 	other := s.record(t)
-	gone := other.State == StateDeleting || other.State == StateUndone
 	switch {
 	case other.State.HasUser() && other.UserID == res.User.ID:
 		return res, true
-	case gone && other.UserID == res.User.ID:
+	case (other.State == StateDeleting || other.State == StateUndone) && other.UserID == res.User.ID:
 		return resultOf(other, codeUndone, nil), true
-	case other.State.HasUser() || gone:
+	case other.State.HasUser() || other.State == StateDeleting:
 		e := ledgerError(ErrStale, userapi.OutcomeCreated)
 		e.Candidates = []string{res.User.ID, other.UserID}
 		return notStored(res, e), true
 	}
+	other.Closed = other.Closed || other.State == StateUndone // Resume or Undo removes a user that comes late
 	if stored, failure = s.p.storeWithRetry(ctx, s.p.closing(recordOf(other, res))); failure != nil {
 		return notStored(res, failure), true
 	}

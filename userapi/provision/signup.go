@@ -156,6 +156,11 @@ const staleTries = 10
 // begin reads what the ledger has of the key, and adds what it has not. It returns an
 // error for every target when none may be tried.
 func (s *signup) begin(ctx context.Context) []*userapi.Error {
+	key, failure := s.p.storedKey(ctx, s.req.IdempotencyKey)
+	if failure != nil {
+		return s.everywhere(failure)
+	}
+	s.req.IdempotencyKey = key
 	if failure := s.check(); failure != nil {
 		return s.everywhere(failure)
 	}

@@ -41,7 +41,12 @@ const opUndo = "undo sign-up"
 // results.
 func (p *Provisioner) Undo(ctx context.Context, key string) ([]Result, error) {
 	ctx = context.WithoutCancel(ctx)
-	records, begun, failure := p.closeKey(ctx, key)
+	key, failure := p.storedKey(ctx, key)
+	var records []Record
+	var begun map[string]bool
+	if failure == nil {
+		records, begun, failure = p.closeKey(ctx, key)
+	}
 	if failure != nil {
 		failure.Op = opUndo
 		return nil, failure
