@@ -57,13 +57,7 @@ func TestFromRecord(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				k := keeper{vendor: newVendor("wallet")}
-				k.kept = func(req userapi.CreateUserRequest) (*userapi.User, error) {
-					assert.Equal(t, ann.Email, req.Email)
-					if test.err != nil {
-						return nil, test.err(k.vendor)
-					}
-					return test.user, nil
-				}
+				k.kept = func(userapi.CreateUserRequest) (*userapi.User, error) { return nil, cantTell(k.vendor) }
 				k.before = func(context.Context, userapi.CreateUserRequest) error {
 					k.before = nil
 					if test.sent {
@@ -72,12 +66,19 @@ func TestFromRecord(t *testing.T) {
 					panic("killed")
 				}
 				ledger := new(provision.Memory)
-				p := provisioner(t, ledger, []provision.Target{{Name: "wallet", Creator: k}})
+				p := provisioner(t, ledger, []provision.Target{{Name: "wallet", Creator: &k}})
 				if test.sent {
 					_, err := p.CreateUser(t.Context(), ann)
 					require.True(t, userapi.MayHaveCreated(err))
 				} else {
 					require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), ann) })
+				}
+				k.kept = func(req userapi.CreateUserRequest) (*userapi.User, error) {
+					assert.Equal(t, ann.Email, req.Email)
+					if test.err != nil {
+						return nil, test.err(k.vendor)
+					}
+					return test.user, nil
 				}
 				time.Sleep(time.Hour) // the lease
 				if test.refused {
@@ -106,36 +107,48 @@ func TestFromRecord(t *testing.T) {
 	}
 }
 
-// TestEnsureWithARecord: of the create that Ensure itself sent the record says no more
-// than its reply did, so that the result is as without a Resolver.
+// TestEnsureWithARecord: a user that the client's own record has is the key's. Else the
+// record says of the create that Ensure itself sent no more than its reply did, and the
+// result is as without a Resolver; but that the key was used says that a create was sent.
 func TestEnsureWithARecord(t *testing.T) {
 	t.Parallel()
-	for name, kind := range map[string]userapi.Kind{"lost": userapi.KindTimeout, "the key was used": userapi.KindConflict} {
+	absent := &userapi.Error{Provider: "wallet", Kind: userapi.KindNotFound, Outcome: userapi.OutcomeRejected, FromRecord: true}
+	silent := &userapi.Error{Provider: "wallet", FromRecord: true}
+	user := &userapi.User{Provider: "wallet", ID: "w-1", FromRecord: true}
+	for name, tt := range map[string]struct {
+		kind userapi.Kind
+		user *userapi.User
+		err  error
+		want provision.Disposition
+	}{
+		"lost, and the user is known":     {userapi.KindTimeout, user, nil, provision.DispositionRecovered},
+		"lost":                            {userapi.KindTimeout, nil, silent, provision.DispositionUnknown},
+		"lost, by the record not sent":    {userapi.KindTimeout, nil, absent, provision.DispositionUnknown},
+		"key used, and the user is known": {userapi.KindConflict, user, nil, provision.DispositionRecovered},
+		"key used":                        {userapi.KindConflict, nil, silent, provision.DispositionUnknown},
+		"key used, and nothing was sent":  {userapi.KindConflict, nil, absent, provision.DispositionNotSent},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			k := keeper{vendor: newVendor("wallet")}
 			k.before = func(context.Context, userapi.CreateUserRequest) error {
-				e := k.fail(kind, userapi.OutcomeUnknown, 0)
-				if kind == userapi.KindConflict {
+				e := k.fail(tt.kind, userapi.OutcomeUnknown, 0)
+				if tt.kind == userapi.KindConflict {
 					e.Outcome, e.FieldErrors = userapi.OutcomeNotSent, []userapi.FieldError{{Field: "IdempotencyKey", Code: "taken"}}
 				}
 				return e
 			}
-			without, errWithout := provision.Ensure(t.Context(), k.vendor, ann)
-			absent := k.fail(userapi.KindNotFound, userapi.OutcomeRejected, 0)
-			absent.FromRecord = true
-			for _, answer := range []struct {
-				user *userapi.User
-				err  error
-			}{{user: &userapi.User{ID: "w-1", FromRecord: true}}, {err: absent}} {
-				k.kept = func(userapi.CreateUserRequest) (*userapi.User, error) { return answer.user, answer.err }
-				res, err := provision.Ensure(t.Context(), k, ann, provision.AdoptMatching())
-				assert.Equal(t, errWithout, err)
-				assert.Equal(t, without.Disposition, res.Disposition)
-				assert.Nil(t, res.User)
-				require.Len(t, res.Steps, 1)
-				assert.Equal(t, provision.ActionCreate, res.Steps[0].Action)
+			k.kept = func(userapi.CreateUserRequest) (*userapi.User, error) { return tt.user, tt.err }
+			res, err := provision.Ensure(t.Context(), k, ann, provision.AdoptMatching())
+			assert.Equal(t, tt.want, res.Disposition)
+			assert.Equal(t, tt.user, res.User)
+			if tt.user != nil {
+				require.NoError(t, err)
+				return
 			}
+			assert.Equal(t, tt.kind, failureOf(t, err).Kind)
+			assert.Equal(t, tt.want == provision.DispositionUnknown, userapi.MayHaveCreated(err))
+			assert.Len(t, res.Steps, 1)
 		})
 	}
 }
