@@ -137,3 +137,91 @@ func TestBreakerCountsLookUps(t *testing.T) {
 		}
 	})
 }
+
+// slowLedger takes its time for the next Stores.
+type slowLedger struct {
+	provision.Memory
+	stores int
+}
+
+// slow is more than half of the lease that the test gives.
+const slow = 25 * time.Second
+
+func (l *slowLedger) Store(ctx context.Context, records ...provision.Record) error {
+	if l.stores > 0 {
+		l.stores--
+		time.Sleep(slow)
+	}
+	return l.Memory.Store(ctx, records...)
+}
+
+// TestSlowLedger: a claim that the ledger took too long for is renewed before anything is
+// sent. Where the ledger stays that slow nothing is, and the vendor, which never failed,
+// is not paused.
+func TestSlowLedger(t *testing.T) {
+	t.Parallel()
+	for stores, sends := range map[int]bool{0: true, 1: true, 3: true, 100: false} {
+		synctest.Test(t, func(t *testing.T) {
+			idp := newVendor("idp")
+			left := time.Duration(0)
+			idp.before = func(ctx context.Context, _ userapi.CreateUserRequest) error {
+				until, _ := ctx.Deadline()
+				left = time.Until(until)
+				return nil
+			}
+			ledger := &slowLedger{stores: stores}
+			p := provisioner(t, ledger, one("idp", full{idp}), testKey,
+				provision.Lease(40*time.Second), provision.Grace(0), provision.Patience(0), provision.Pause(1, time.Hour))
+			results, err := p.CreateUser(t.Context(), ann)
+			if sends {
+				require.NoError(t, err)
+				assert.Greater(t, left, 15*time.Second)
+				return
+			}
+			require.ErrorIs(t, err, userapi.ErrUnavailable)
+			assert.Equal(t, "idp not_sent", dispositions(results))
+			assert.Equal(t, "ledger", failureOf(t, err).Code)
+			assert.Empty(t, idp.calls())
+			ledger.stores = 0
+			_, err = p.CreateUser(t.Context(), ann)
+			require.NoError(t, err)
+			assert.Len(t, idp.calls(), 1)
+		})
+	}
+}
+
+// stuckLedger answers nothing until its caller gives up.
+type stuckLedger struct {
+	provision.Memory
+	loads bool
+}
+
+func (l *stuckLedger) Load(ctx context.Context, key string) ([]provision.Record, error) {
+	if l.loads {
+		return l.Memory.Load(ctx, key)
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (l *stuckLedger) Store(ctx context.Context, _ ...provision.Record) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestStuckLedger: a ledger that waits for a lock without end holds nobody up for longer
+// than half a minute, also where the caller has all the time.
+func TestStuckLedger(t *testing.T) {
+	t.Parallel()
+	for _, loads := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			idp, begun := newVendor("idp"), time.Now()
+			p := provisioner(t, &stuckLedger{loads: loads}, one("idp", full{idp}), testKey)
+			_, err := p.CreateUser(t.Context(), ann)
+			require.ErrorIs(t, err, userapi.ErrTimeout)
+			assert.Equal(t, "ledger", failureOf(t, err).Code)
+			assert.Equal(t, 30*time.Second, time.Since(begun))
+			assert.Empty(t, idp.calls())
+		})
+	}
+}

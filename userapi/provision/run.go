@@ -159,24 +159,46 @@ func (s *signup) perform(ctx context.Context, j *task, do step, fresh bool) (res
 	}
 	defer permit.dropped()
 	recreates := do == stepResolve && j.rec.State == StateRejected
-	if do != stepFinish && !fresh {
-		claim := j.rec
-		s.claim(&claim, j.sent, do == stepCreate)
-		stored, failure := s.store(ctx, userapi.OutcomeNotSent, claim)
+	if do != stepFinish {
+		failure := s.hold(ctx, j, do, fresh)
 		switch {
 		case errors.Is(failure, ErrStale):
 			return Result{}, false
+		case errors.Is(failure, errSlowLedger) && do == stepCreate: // it is this run's claim
+			return s.recordResult(ctx, j.target, j.rec, s.resultFor(j.target, failure))
 		case failure != nil:
 			if do == stepResolve {
 				failure.Outcome = userapi.OutcomeUnknown
 			}
 			return s.resultFor(j.target, failure), true
 		}
-		j.rec = stored
 	}
 	res = s.call(ctx, j, do, recreates)
 	permit.ended(ctx, res)
 	return s.recordResult(ctx, j.target, j.rec, res)
+}
+
+// claims is how often a target is claimed before a ledger is taken to be too slow.
+const claims = 3
+
+var errSlowLedger = errors.New("provision: the ledger took so long that the lease was almost over")
+
+// hold claims a target, and claims it again where the ledger took so long that less than
+// half of the lease is left. held says that it is claimed already.
+func (s *signup) hold(ctx context.Context, j *task, do step, held bool) *userapi.Error {
+	for try := 0; !held || time.Until(j.rec.Until) < s.p.options.lease/2; held, try = true, try+1 {
+		if try == claims {
+			return ledgerError(errSlowLedger, userapi.OutcomeNotSent)
+		}
+		claim := j.rec
+		s.claim(&claim, j.sent, do == stepCreate)
+		stored, failure := s.store(ctx, userapi.OutcomeNotSent, claim)
+		if failure != nil {
+			return failure
+		}
+		j.rec = stored
+	}
+	return nil
 }
 
 // call has Ensure done, or the part of it that is left.

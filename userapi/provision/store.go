@@ -9,7 +9,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// How long, and how often, the record of an outcome is tried to be stored.
+// How long a call of the ledger may take, such as one that waits for a row which a client
+// that died has locked, and how often the record of an outcome is tried to be stored.
 const (
 	storeTime  = 30 * time.Second
 	storeTries = 3
@@ -18,6 +19,8 @@ const (
 
 // load reads the records of a key. Without them nothing can be said of its users.
 func (p *Provisioner) load(ctx context.Context, key string) ([]Record, *userapi.Error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
 	records, err := p.ledger.Load(ctx, key)
 	if err != nil {
 		return nil, ledgerError(err, userapi.OutcomeUnknown)
@@ -27,6 +30,8 @@ func (p *Provisioner) load(ctx context.Context, key string) ([]Record, *userapi.
 
 // store stores records, tells of them, and returns them as they are in the ledger.
 func (p *Provisioner) store(ctx context.Context, to Storer, records ...Record) ([]Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
 	records = slices.Clone(records)
 	for i := range records {
 		records[i].Changed = stamp(time.Now())
