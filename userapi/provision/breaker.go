@@ -47,6 +47,13 @@ func (b *breaker) paused() bool {
 	return !b.until.IsZero() && (b.probing || time.Until(b.until) > 0)
 }
 
+// pausedUntil returns when the pause ends, the zero time for none.
+func (b *breaker) pausedUntil() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.until
+}
+
 // answered ends a call to which the vendor had an answer, whichever.
 func (c *permit) answered() {
 	c.end(func(b *breaker) { b.failures, b.until = 0, time.Time{} })

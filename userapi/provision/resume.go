@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,80 +42,129 @@ func (r Resumed) MarshalJSON() ([]byte, error) {
 // openPage is how many keys are asked for at once.
 const openPage = 100
 
-// Resume goes on with every sign-up that the ledger has open: after a crash, and now
+// Resume does what Resumes does, and collects it in the byte order of the keys. The error
+// joins those of the sign-ups, and is also that of the ledger or of the context when not
+// all were reached.
+func (p *Provisioner) Resume(ctx context.Context, load func(ctx context.Context, key string) (userapi.CreateUserRequest, error)) ([]Resumed, error) {
+	var all []Resumed
+	var failure error
+	for r, err := range p.Resumes(ctx, load) {
+		if err != nil {
+			failure = err
+			break
+		}
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b Resumed) int { return strings.Compare(a.Key, b.Key) })
+	errs := []error{failure}
+	for _, r := range all {
+		if r.Err != nil {
+			errs = append(errs, fmt.Errorf("sign-up %q: %w", r.Key, r.Err))
+		}
+	}
+	return all, errors.Join(errs...)
+}
+
+// Resumes goes on with every sign-up that the ledger has open: after a crash, and now
 // and then, when vendors failed. load returns the request of a key, as it was given to
 // CreateUser or Queue, since the ledger does not have it; the password need not be the
 // same, nor be there, where no user is to be created any more. load is called by several
 // goroutines at once.
 //
 // What is open is what Record.Open says. A sign-up that another run is at work on, or
-// began to be less than a Lease ago, is left to that one and is no part of the results;
-// what a vendor refused because of the request is left as it is. A
-// sign-up that was being undone is undone. Targets at which an unknown outcome cannot be
-// settled are told each time, until Decide.
+// began to be less than a Lease ago, is left to that one and does not come; what a vendor
+// refused because of the request is left as it is. A sign-up that was being undone is
+// undone. Targets at which an unknown outcome cannot be settled are told each time, until
+// Decide.
 //
-// The sign-ups come in the byte order of their keys. The error joins theirs, and is
-// also that of the ledger or of the context when not all were reached.
-func (p *Provisioner) Resume(ctx context.Context, load func(ctx context.Context, key string) (userapi.CreateUserRequest, error)) ([]Resumed, error) {
-	if load == nil {
-		return nil, refused(userapi.KindInvalid, "", userapi.CodeRequired, "load must not be nil")
-	}
-	var all []*Resumed
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, p.options.parallel)
-	var panics []any // of load, and of what CreateUser lets go on
-	var mu sync.Mutex
-	failure := func() error {
-		for after := ""; ; {
-			keys, err := p.ledger.Open(ctx, after, openPage)
-			if err != nil {
-				return ledgerError(err, userapi.OutcomeUnknown)
+// The sign-ups come as they are done, and nothing of them is kept. With an error, that of
+// the ledger or of the context, the Resumed is zero: not all were reached, and no more
+// come. A loop that is left early ends what is under way, as the end of the context does.
+func (p *Provisioner) Resumes(ctx context.Context, load func(ctx context.Context, key string) (userapi.CreateUserRequest, error)) iter.Seq2[Resumed, error] {
+	return func(yield func(Resumed, error) bool) {
+		if load == nil {
+			yield(Resumed{}, refused(userapi.KindInvalid, "", userapi.CodeRequired, "load must not be nil"))
+			return
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		b := &resumption{p: p, load: load, done: make(chan Resumed), slots: make(chan struct{}, p.options.parallel)}
+		var failure error
+		go func() {
+			defer close(b.done)
+			failure = b.all(ctx)
+			b.workers.Wait()
+		}()
+		defer func() {
+			cancel()
+			for range b.done { // who is under way ends first
 			}
-			for _, key := range keys {
-				select {
-				case slots <- struct{}{}:
-				case <-ctx.Done():
-				}
-				if ctx.Err() != nil {
-					return ledgerError(ctx.Err(), userapi.OutcomeUnknown)
-				}
-				// Replaced, unless load ends its goroutine.
-				r := &Resumed{Key: key, Err: &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Err: errNoResult}}
-				all = append(all, r)
-				wg.Go(func() {
-					defer func() {
-						if v := recover(); v != nil {
-							mu.Lock()
-							defer mu.Unlock()
-							panics = append(panics, v)
-						}
-						<-slots
-					}()
-					r.Results, r.Err = p.resume(ctx, key, load)
-				})
-				after = key
+			if len(b.panics) > 0 {
+				panic(b.panics[0])
 			}
-			if len(keys) == 0 {
-				return nil
+		}()
+		for r := range b.done {
+			if r.Results == nil && r.Err == nil {
+				continue // another run has it, or was faster
+			}
+			if !yield(r, nil) {
+				return
 			}
 		}
+		if failure != nil && len(b.panics) == 0 {
+			yield(Resumed{}, failure)
+		}
+	}
+}
+
+// A resumption is one loop over Resumes.
+type resumption struct {
+	p       *Provisioner
+	load    func(context.Context, string) (userapi.CreateUserRequest, error)
+	done    chan Resumed
+	slots   chan struct{}
+	workers sync.WaitGroup
+
+	mu     sync.Mutex
+	panics []any // of load, and of what CreateUser lets go on
+}
+
+// all has each open sign-up resumed.
+func (b *resumption) all(ctx context.Context) error {
+	for after := ""; ; {
+		keys, err := b.p.ledger.Open(ctx, after, openPage)
+		if err != nil {
+			return ledgerError(err, userapi.OutcomeUnknown)
+		}
+		if len(keys) == 0 {
+			return nil
+		}
+		for _, key := range keys {
+			select {
+			case b.slots <- struct{}{}:
+			case <-ctx.Done():
+			}
+			if ctx.Err() != nil {
+				return ledgerError(ctx.Err(), userapi.OutcomeUnknown)
+			}
+			b.workers.Go(func() { b.one(ctx, key) })
+			after = key
+		}
+	}
+}
+
+func (b *resumption) one(ctx context.Context, key string) {
+	// Replaced, unless load ends its goroutine.
+	r := Resumed{Key: key, Err: &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Err: errNoResult}}
+	defer func() {
+		if v := recover(); v != nil {
+			b.mu.Lock()
+			b.panics = append(b.panics, v)
+			b.mu.Unlock()
+		}
+		<-b.slots
+		b.done <- r
 	}()
-	wg.Wait()
-	if len(panics) > 0 {
-		panic(panics[0])
-	}
-	var resumed []Resumed
-	errs := []error{failure}
-	for _, r := range all {
-		if r.Results == nil && r.Err == nil {
-			continue // another run has it, or was faster
-		}
-		resumed = append(resumed, *r)
-		if r.Err != nil {
-			errs = append(errs, fmt.Errorf("sign-up %q: %w", r.Key, r.Err))
-		}
-	}
-	return resumed, errors.Join(errs...)
+	r.Results, r.Err = b.p.resume(ctx, key, b.load)
 }
 
 var errNoResult = errors.New("the goroutine ended without a result")
@@ -174,7 +225,7 @@ func (p *Provisioner) reload(ctx context.Context, key string, load func(context.
 	default:
 		return nil, refusedUnknown("IdempotencyKey", userapi.CodeDifferent, "of the request that was loaded is another one")
 	}
-	return p.run(ctx, &signup{p: p, req: req, resumes: true})
+	return p.run(ctx, &signup{p: p, req: req, resumes: true, keepsRequest: true})
 }
 
 // refusedUnknown is refused of a sign-up of which an earlier run may have made users.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -511,4 +512,118 @@ func TestResumeWhoseLoadEnds(t *testing.T) {
 	assert.Equal(t, ann.IdempotencyKey, resumed[0].Key)
 	assert.Nil(t, resumed[0].Results)
 	assert.Empty(t, idp.calls())
+}
+
+// queueMany queues so many sign-ups, and returns the load of their requests.
+func queueMany(t *testing.T, p *provision.Provisioner, n int) func(context.Context, string) (userapi.CreateUserRequest, error) {
+	t.Helper()
+	of := func(key string) userapi.CreateUserRequest {
+		return userapi.CreateUserRequest{IdempotencyKey: key, Email: key + "@example.com"}
+	}
+	for i := range n {
+		require.NoError(t, p.Queue(t.Context(), nil, of(fmt.Sprintf("key-%03d", i))))
+	}
+	return func(_ context.Context, key string) (userapi.CreateUserRequest, error) { return of(key), nil }
+}
+
+// TestResumes: the sign-ups come as they are done. A loop that is left early ends what is
+// under way, and the rest stays open.
+func TestResumes(t *testing.T) {
+	t.Parallel()
+	idp := newVendor("idp")
+	ledger := new(provision.Memory)
+	p := provisioner(t, ledger, one("idp", full{idp}), provision.Parallel(3))
+	load := queueMany(t, p, 250)
+	var keys []string
+	for r, err := range p.Resumes(t.Context(), load) {
+		require.NoError(t, err)
+		require.NoError(t, r.Err)
+		if keys = append(keys, r.Key); len(keys) == 20 {
+			break
+		}
+	}
+	assert.Less(t, idp.count(), 30)
+	for r, err := range p.Resumes(t.Context(), load) {
+		require.NoError(t, err)
+		require.NoError(t, r.Err)
+		keys = append(keys, r.Key)
+	}
+	assert.Equal(t, 250, idp.count())
+	slices.Sort(keys)
+	assert.Equal(t, keys, slices.Compact(slices.Clone(keys)), "none comes twice")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, ledger.Store(t.Context(), provision.Record{Key: "open", Target: "idp", State: provision.StateQueued}))
+	n := 0
+	for r, err := range p.Resumes(ctx, load) {
+		n++
+		assert.Equal(t, provision.Resumed{}, r)
+		require.ErrorIs(t, err, userapi.ErrCanceled)
+	}
+	assert.Equal(t, 1, n)
+	for _, err := range p.Resumes(t.Context(), nil) {
+		require.ErrorIs(t, err, userapi.ErrInvalid)
+	}
+}
+
+// TestContinue never waits for another run, begins a key that the ledger does not have, and
+// leaves what was refused or undone.
+func TestContinue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := newVendor("idp")
+		ledger := new(provision.Memory)
+		p := provisioner(t, ledger, one("idp", full{idp}))
+		inside := make(chan struct{})
+		idp.before = func(context.Context, userapi.CreateUserRequest) error {
+			idp.before = nil
+			<-inside
+			return nil
+		}
+		var first sync.WaitGroup
+		first.Go(func() {
+			_, err := p.Continue(t.Context(), ann)
+			assert.NoError(t, err)
+		})
+		synctest.Wait()
+		begun := time.Now()
+		results, err := p.Continue(t.Context(), ann)
+		require.NoError(t, err, "that another run has it is no error")
+		assert.Equal(t, "in_progress", failureOf(t, results[0].Err).Code)
+		assert.Zero(t, time.Since(begun))
+		close(inside)
+		first.Wait()
+		results, err = p.Continue(t.Context(), ann)
+		require.NoError(t, err)
+		assert.Equal(t, "idp created", dispositions(results))
+		assert.Len(t, idp.calls(), 1)
+
+		_, err = p.Undo(t.Context(), ann.IdempotencyKey)
+		require.NoError(t, err)
+		results, err = p.Continue(t.Context(), ann)
+		require.ErrorIs(t, err, userapi.ErrInvalid)
+		assert.Equal(t, "idp undone", dispositions(results))
+	})
+}
+
+func TestPausedUntil(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := newVendor("idp")
+		idp.before = func(context.Context, userapi.CreateUserRequest) error {
+			return idp.fail(userapi.KindUnavailable, userapi.OutcomeNotSent, 0)
+		}
+		p := provisioner(t, new(provision.Memory), one("idp", full{idp}), provision.Pause(1, time.Minute))
+		assert.Zero(t, p.PausedUntil("idp"))
+		assert.Zero(t, p.PausedUntil("another"))
+		_, err := p.CreateUser(t.Context(), ann)
+		require.Error(t, err)
+		assert.Equal(t, time.Now().Add(time.Minute), p.PausedUntil("idp"))
+		time.Sleep(time.Minute)
+		idp.before = nil
+		_, err = p.CreateUser(t.Context(), ann)
+		require.NoError(t, err)
+		assert.Zero(t, p.PausedUntil("idp"))
+	})
 }

@@ -31,12 +31,32 @@ func (p *Provisioner) CreateUser(ctx context.Context, req userapi.CreateUserRequ
 	return p.run(ctx, &signup{p: p, req: req})
 }
 
+// Continue is CreateUser for a program that has many sign-ups to see to: it never waits.
+// What another run holds is left to that one, and reported as in_progress, which is no
+// part of the error; what is closed, and what a vendor refused because of the request, is
+// left as it is. A key that the ledger does not have is begun.
+func (p *Provisioner) Continue(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
+	return p.run(ctx, &signup{p: p, req: req, resumes: true})
+}
+
+// PausedUntil returns until when a target is left alone because its vendor failed too
+// often, as [Pause] says; the zero time for one that is not, and for what is not a target.
+// A time that has passed says that one sign-up is to try the vendor.
+func (p *Provisioner) PausedUntil(target string) time.Time {
+	if t := p.byName[target]; t != nil {
+		return t.breaker.pausedUntil()
+	}
+	return time.Time{}
+}
+
 // A signup is one run of one key.
 type signup struct {
 	p   *Provisioner
 	req userapi.CreateUserRequest
 	// resumes leaves alone what other runs hold and what is closed.
 	resumes bool
+	// keepsRequest has another request for the key refused.
+	keepsRequest bool
 
 	fingerprint string
 	owner       string
@@ -211,7 +231,7 @@ func (s *signup) additions(changed bool) ([]Record, []*userapi.Error) {
 	known := len(s.records) > 0
 	what := sameRequest
 	if changed {
-		what = changeOf(s.records, s.resumes)
+		what = changeOf(s.records, s.keepsRequest)
 	}
 	if what == requestMends && !s.hasMendable() {
 		what = requestRefused

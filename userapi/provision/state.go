@@ -139,15 +139,14 @@ const (
 	requestRefused                // something is open of the one before
 )
 
-// changeOf says what becomes of another request for a key. A sign-up that is resumed keeps
-// its request, and what was undone stays so.
-func changeOf(records map[string]Record, resuming bool) requestChange {
+// changeOf says what becomes of another request for a key. What was undone stays so.
+func changeOf(records map[string]Record, keepsRequest bool) requestChange {
 	change := requestReplaces
 	for _, r := range records {
 		switch {
 		case r.Closed:
 			return sameRequest
-		case resuming, r.lost(), r.State == StateDeleting, r.Unfinished:
+		case keepsRequest, r.lost(), r.State == StateDeleting, r.Unfinished:
 			change = requestRefused
 		case r.State.HasUser() && change == requestReplaces:
 			change = requestMends
