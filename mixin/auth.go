@@ -31,20 +31,15 @@ type authorizer struct {
 // An attempt is the latest request of a call. A call's attempts come one after the other.
 type attempt struct {
 	auth   *authorizer
+	call   *provider.Call
 	id     string        // its request id
 	offset time.Duration // what its token's dates were moved by
 }
 
 // prepare has a call signed, classified and completed.
 func (a *authorizer) prepare(call *provider.Call) {
-	at := &attempt{auth: a}
+	at := &attempt{auth: a, call: call}
 	call.Sign, call.Classify, call.Finish = at.sign, at.classify, at.finish
-	switch {
-	case call.Lookup:
-		call.Classify = at.classifyLookup
-	case call.Renew != nil:
-		call.Classify = at.classifyOnce
-	}
 }
 
 // sign dates and signs one attempt. Source: Mixin's docs, app/guide/generate-jwt-token.
@@ -71,12 +66,24 @@ func (a *attempt) sign(r *http.Request, body []byte) error {
 	return nil
 }
 
-// classify says what the reply to an attempt means. A refused token is signed again,
-// once, if it was dated by a clock that is off.
+// classify says what the reply to an attempt means.
 func (a *attempt) classify(r *transport.Reply) transport.Classification {
 	v := classify(r)
-	if v.Kind == userapi.KindUnauthorized && a.skewed(r) {
+	code := 0
+	if e, ok := v.Err.(*APIError); ok {
+		code = e.Code
+	}
+	refused := v.Kind == userapi.KindUnauthorized
+	switch {
+	case a.call.Renew != nil: // an encrypted PIN is sent once, but its refusal tells the time too
+		if refused || code == codePINRefused {
+			a.skewed(r)
+		}
+		v.Retry = transport.RetryNever
+	case refused && a.skewed(r): // the token was dated by a clock that is off: it is signed again
 		v.Retry = transport.RetryNow
+	case a.call.Lookup && code == codeUserNotFound:
+		v.Kind, v.Outcome = userapi.KindNotFound, userapi.OutcomeRejected
 	}
 	return v
 }

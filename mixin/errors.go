@@ -8,9 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
@@ -111,32 +109,20 @@ func errorMember(body []byte) json.RawMessage {
 
 // isError reports whether a JSON string is the name "error".
 func isError(quoted []byte) bool {
-	name := quoted[1 : len(quoted)-1]
-	if bytes.IndexByte(name, '\\') >= 0 {
-		var plain string
-		if json.Unmarshal(quoted, &plain) != nil {
-			return false
-		}
-		name = []byte(plain)
-	}
-	return string(name) == "error"
+	return string(quoted) == `"error"` || bytes.IndexByte(quoted, '\\') >= 0 && wire.Unquote(quoted) == "error"
 }
 
 // decodeError reads any body of a failure. It never fails and never hides the status.
 func decodeError(status int, header http.Header, body []byte) *APIError {
 	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
 	if raw := errorMember(body); raw != nil && raw[0] == '{' {
-		names := []string{"code", "status", "description", "extra"}
-		if !json.Valid(raw) { // it is cut off
-			names = names[:1]
-		}
-		own := wire.Once(raw, names...)
-		var status, code lenient.Number
-		var description lenient.Text
-		_, _, _ = status.UnmarshalJSON(own["status"]), code.UnmarshalJSON(own["code"]), description.UnmarshalJSON(own["description"]) // never fail
-		e.Status, e.Code, e.Description = number(status), number(code), string(description)
-		if provider.HasContent(own["extra"]) {
-			e.Extra = own["extra"]
+		own := texts(raw, "code", "status", "description")
+		e.Code = number(own["code"])
+		if json.Valid(raw) { // of one that is cut off the code alone counts
+			e.Status, e.Description = number(own["status"]), own["description"]
+			if extra := wire.Once(raw, "extra")["extra"]; provider.HasContent(extra) {
+				e.Extra = extra
+			}
 		}
 	}
 	if e.Code != 0 {
@@ -152,13 +138,21 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 	return e
 }
 
-// number returns a number's value, 0 for one that is not an int.
-func number(n lenient.Number) int {
-	v, ok := n.Int64()
-	if !ok || int64(int(v)) != v {
-		return 0
+// texts returns those members of an object that stand once, as texts.
+func texts(object []byte, names ...string) map[string]string {
+	found := map[string]string{}
+	for name, raw := range wire.Once(object, names...) {
+		var text lenient.Text
+		_ = text.UnmarshalJSON(raw) // never fails
+		found[name] = string(text)
 	}
-	return int(v)
+	return found
+}
+
+// number returns a whole number's value, 0 for anything else.
+func number(text string) int {
+	n, _ := wire.Int(text)
+	return int(n)
 }
 
 // codeUserNotFound is Mixin's code for a user that does not exist, beside 404.
@@ -228,75 +222,51 @@ var neutralField = map[string]string{
 	"session_secret": "",
 }
 
-// codes are empty: Mixin's words about a field are not documented.
-var codes provider.Codes
-
 // explain adds what Mixin says to the error that the caller gets.
 func explain(e *userapi.Error, cause error, _ *provider.Call, mask provider.Mask) {
 	vendor, ok := cause.(*APIError)
 	if !ok {
 		return
 	}
+	body := provider.ErrorBody{Fields: map[string][]string{}, General: vendor.Errors[base]}
+	maps.Copy(body.Fields, vendor.Errors)
+	delete(body.Fields, base)
+	if vendor.Description != "" {
+		body.General = []string{vendor.Description}
+	}
+	addExtra(&provider.Budget{}, vendor.Extra, body.Fields)
+	body.Explain(e, mask, new(provider.Codes), func(name string) string { return neutralField[name] })
 	if vendor.Code != 0 {
 		e.Code = strconv.Itoa(vendor.Code)
 	}
-	add := func(name, message string) {
-		codes.Add(e, mask, neutralField[name], mask.Code(name), "", message)
-	}
-	addExtra(&provider.Budget{}, vendor.Extra, add)
-	for _, name := range slices.Sorted(maps.Keys(vendor.Errors)) {
-		for _, message := range vendor.Errors[name] {
-			if name != base {
+}
+
+// addExtra adds the fields that an error's extra names. Its form is not documented: {"field": …,
+// "reason": …} has been seen. A list of these, members called as the request's, and a bare name are
+// understood too.
+func addExtra(budget *provider.Budget, extra json.RawMessage, fields map[string][]string) {
+	add := func(name, message string) { fields[name] = append(fields[name], message) }
+	switch {
+	case len(extra) == 0:
+	case extra[0] == '[':
+		budget.Each(extra, func(_ string, inner json.RawMessage) {
+			if inner[0] != '[' {
+				addExtra(budget, inner, fields)
+			}
+		})
+	case extra[0] == '{':
+		own := texts(extra, "field", "reason", "message", "description", "full_name", "session_secret")
+		if own["field"] != "" {
+			add(own["field"], cmp.Or(own["reason"], own["message"], own["description"]))
+			return
+		}
+		for name := range neutralField {
+			if message, ok := own[name]; ok {
 				add(name, message)
 			}
 		}
-	}
-	e.Message = mask.Text(cmp.Or(vendor.Description, strings.Join(vendor.Errors[base], "; ")))
-}
-
-// addExtra finds the fields that an error's extra names. Its form is not documented: {"field":
-// …, "reason": …} has been seen; a list of these, members called as the request's, and a bare
-// name are understood too.
-func addExtra(budget *provider.Budget, extra json.RawMessage, add func(name, message string)) {
-	extra = bytes.TrimSpace(extra)
-	if len(extra) == 0 {
-		return
-	}
-	switch extra[0] {
-	case '[':
-		budget.Each(extra, func(_ string, inner json.RawMessage) {
-			if inner[0] != '[' {
-				addExtra(budget, inner, add)
-			}
-		})
-	case '{':
-		var own struct {
-			Field, Reason, Message, Description lenient.Text
-			FullName                            json.RawMessage `json:"full_name"`
-			SessionSecret                       json.RawMessage `json:"session_secret"`
-		}
-		if json.Unmarshal(extra, &own) != nil {
-			return
-		}
-		if own.Field != "" {
-			add(string(own.Field), string(cmp.Or(own.Reason, own.Message, own.Description)))
-			return
-		}
-		for _, member := range [...]struct {
-			name string
-			raw  json.RawMessage
-		}{{"full_name", own.FullName}, {"session_secret", own.SessionSecret}} {
-			var message lenient.Text
-			if member.raw != nil {
-				_ = message.UnmarshalJSON(member.raw)
-				add(member.name, string(message))
-			}
-		}
-	case '"':
-		var name string
-		if json.Unmarshal(extra, &name) != nil {
-			return
-		}
+	default:
+		name := wire.Unquote(extra)
 		if _, known := neutralField[name]; known {
 			add(name, "")
 		}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -81,7 +80,7 @@ func (s *PINService) Verify(ctx context.Context, pin PIN) (*GetUserResponse, err
 	if !pin.isSet() {
 		check.Required("", member, "must be a TIP key or six digits")
 	}
-	call := pinCall{op: opVerifyPIN, path: "/pin/verify", emptyIsFine: true, digits: digitsOf(pin)}
+	call := pinCall{op: opVerifyPIN, path: "/pin/verify", mayBeEmpty: true, digits: digitsOf(pin)}
 	return s.core.sendPIN(ctx, call, &check, func(c *PINCipher) any {
 		if pin.digits != nil {
 			return map[string]any{member: encoding.EncodeToString(c.encrypt([]byte(pin.digits())))}
@@ -114,8 +113,8 @@ func tipVerification(key ed25519.PrivateKey, timestamp int64) []byte {
 // pinCall is a call that carries an encrypted PIN.
 type pinCall struct {
 	op, path string
-	// emptyIsFine: a reply without a user is a success too.
-	emptyIsFine bool
+	// mayBeEmpty is that of the reply.
+	mayBeEmpty bool
 	// digits are those of the PINs, which are masked in what Mixin says.
 	digits []string
 }
@@ -169,34 +168,13 @@ func (c *core) sendPIN(ctx context.Context, call pinCall, check *provider.Check,
 		sent.Body = encrypt() // the mask reads it
 		return sent.Body
 	}
-	into := &pinReply{emptyIsFine: call.emptyIsFine}
-	_, err = provider.Read(ctx, c.Vendor, sent, into, func(r *pinReply, res *transport.Result) error {
-		return isUser(c.auth.userID)(&r.reply, res)
-	})
+	resp, err := provider.Read(ctx, c.Vendor, sent, &reply{mayBeEmpty: call.mayBeEmpty}, isUser(c.auth.userID))
 	if errors.Is(err, userapi.ErrUnauthorized) {
 		// Mixin has not opened the PIN. If the clock was ahead, so is its iterator, and none
 		// with the right time could follow it.
 		cipher.last.Store(last)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return (*GetUserResponse)(&into.reply), nil
-}
-
-// A pinReply is the reply to a call with a PIN.
-type pinReply struct {
-	reply
-	emptyIsFine bool
-}
-
-// Receive reads the user, where there has to be one.
-func (r *pinReply) Receive(from *transport.Reply, m provider.Meta) error {
-	bad := r.reply.Receive(from, m)
-	if errors.Is(bad, provider.ErrNoID) && r.emptyIsFine && isEmptyReply(from.Body) {
-		return nil
-	}
-	return bad
+	return (*GetUserResponse)(resp), err
 }
 
 // digitsOf returns the digits of those PINs that have some.
@@ -207,33 +185,4 @@ func digitsOf(pins ...PIN) (digits []string) {
 		}
 	}
 	return digits
-}
-
-// isEmptyReply reports whether a JSON object has nothing but an empty "data" and "error".
-func isEmptyReply(body []byte) bool {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil || members == nil {
-		return false
-	}
-	for name, value := range members {
-		if name != "data" && (name != "error" || provider.HasContent(value)) {
-			return false
-		}
-	}
-	switch strings.Join(strings.Fields(string(members["data"])), "") {
-	case "", "null", "{}", `""`:
-		return true
-	}
-	return false
-}
-
-// classifyOnce is classify for what may be sent once. A refused token still shows the time.
-func (a *attempt) classifyOnce(r *transport.Reply) transport.Classification {
-	v := classify(r)
-	var e *APIError
-	if v.Kind == userapi.KindUnauthorized || errors.As(v.Err, &e) && e.Code == codePINRefused {
-		a.skewed(r) // a PIN is dated too
-	}
-	v.Retry = transport.RetryNever
-	return v
 }

@@ -352,6 +352,8 @@ func TestEmptyReplies(t *testing.T) {
 	for _, body := range []string{
 		`{"data":{"full_name":"x"}}`, `{"data":[]}`, `{"data":true}`, `null`, `{"success":false}`, `{"data":{},"result":"failed"}`,
 		`{"code":20119,"description":"PIN incorrect."}`, `{"user_id":"` + testUserID + `"}`,
+		`{"data":{"user_id":"` + testUserID + `"},"data":{}}`, `{"data":{},"data":{}}`, `{"data":{"full_name":"x"},"d\u0061ta":null}`,
+		`{"error":null,"data":{},"error":null}`, `{"DATA":{}}`, `{"Data":{"user_id":"` + testUserID + `"},"data":{}}`, `{"data":{},"Error":null}`,
 	} {
 		c, _ := userClient(t, nil, answering(200, body))
 		_, err := c.PIN.Verify(t.Context(), DigitsPIN(oldDigits))

@@ -87,10 +87,7 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 		return userapi.Plan{}, err
 	}
 	native.SessionSecret = userapi.Redacted
-	body, faults := provider.Encode(native)
-	if faults != nil {
-		return userapi.Plan{}, provider.Invalid(Name, provider.OpCreate, faults)
-	}
+	body, _ := provider.Encode(native) // texts that were checked
 	call := createCall(body)
 	return provider.Plan(c.core.Vendor, call, call.Path, unmapped), nil
 }

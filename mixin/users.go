@@ -6,12 +6,10 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
-	"net/http"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/enlist-go/enlist/internal/provider"
-	"github.com/enlist-go/enlist/internal/transport"
 )
 
 // UsersService has Mixin's own calls for users. Their errors are *userapi.Error.
@@ -78,19 +76,12 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 
 // createCall returns the call that creates a user from a body.
 func createCall(body []byte) *provider.Call {
-	return &provider.Call{Call: transport.Call{
-		Operation: provider.OpCreate, Route: "/users",
-		Method: http.MethodPost, Path: "/users",
-		ContentType: "application/json", Body: body,
-	}}
+	return provider.NewCreate("/users", "/users", "application/json", body)
 }
 
 // create sends a request that has been checked. Nothing that Mixin shows of a new user has to
 // be as it was sent.
 func (s *UsersService) create(ctx context.Context, req *CreateUserRequest) (*reply, error) {
-	body, faults := provider.Encode(req)
-	if faults != nil {
-		return nil, provider.Invalid(Name, provider.OpCreate, faults)
-	}
+	body, _ := provider.Encode(req) // texts that were checked
 	return provider.Create(ctx, s.core.Vendor, createCall(body), &reply{sessionSecret: req.SessionSecret}, nil)
 }
