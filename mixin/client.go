@@ -84,7 +84,7 @@ func (c Config) summary() provider.Summary {
 	if c.Keystore.PrivateKey == nil && c.TokenSigner != nil {
 		kind = "token signer"
 	}
-	return provider.Summary{Type: "mixin.Config", Attrs: []slog.Attr{slog.String("credential", kind)}}
+	return provider.Summarize("mixin.Config", "credential", kind)
 }
 
 // Format shows what signs requests, and nothing else.

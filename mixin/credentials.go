@@ -219,13 +219,9 @@ func isRSA(key crypto.Signer) bool {
 }
 
 func (c Credentials) summary() provider.Summary {
-	ks := (&c).Keystore()
-	return provider.Summary{Type: "mixin.Credentials", Attrs: []slog.Attr{
-		slog.String("user_id", ks.UserID),
-		slog.String("session_id", ks.SessionID),
-		slog.String("key", keyKind(ks.PrivateKey)),
-		slog.Bool("exportable", exportable(ks.PrivateKey) != nil),
-	}}
+	ks := c.Keystore()
+	return provider.Summarize("mixin.Credentials", "user_id", ks.UserID, "session_id", ks.SessionID,
+		"key", keyKind(ks.PrivateKey), "exportable", exportable(ks.PrivateKey) != nil)
 }
 
 // Format shows the ids, the kind of key and whether it is exportable.

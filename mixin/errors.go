@@ -40,9 +40,7 @@ type APIError struct {
 const base = "base"
 
 func (e APIError) summary() provider.Summary {
-	return provider.Summary{Type: "mixin.APIError", Attrs: []slog.Attr{
-		slog.Int("status", e.StatusCode), slog.Int("code", e.Code),
-	}}
+	return provider.Summarize("mixin.APIError", "status", e.StatusCode, "code", e.Code)
 }
 
 // Error returns the status and the code.

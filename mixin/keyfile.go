@@ -78,9 +78,7 @@ type KeyFile struct {
 }
 
 func (f KeyFile) summary() provider.Summary {
-	return provider.Summary{Type: "mixin.KeyFile", Attrs: []slog.Attr{
-		slog.String("path", f.Path), slog.String("state", string(f.State)), slog.String("user_id", f.UserID),
-	}}
+	return provider.Summarize("mixin.KeyFile", "path", f.Path, "state", f.State, "user_id", f.UserID)
 }
 
 // Format shows the path, the state and the user's id.

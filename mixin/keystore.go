@@ -7,11 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"strconv"
 	"strings"
 
+	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -161,31 +160,15 @@ func (r *memberReader) privateKey(names ...string) crypto.Signer {
 	return found
 }
 
-// Format writes the ids and the kind of key for every verb.
-func (k Keystore) Format(f fmt.State, verb rune) {
-	// The ids are quoted, so that none can forge a line of a log.
-	text := "mixin.Keystore{UserID:" + strconv.Quote(k.UserID) +
-		" SessionID:" + strconv.Quote(k.SessionID) + " PrivateKey:" + keyKind(k.PrivateKey) + "}"
-	if verb == 'q' {
-		text = strconv.Quote(text)
-	}
-	_, _ = io.WriteString(f, text)
+func (k Keystore) summary() provider.Summary {
+	return provider.Summarize("mixin.Keystore", "user_id", k.UserID, "session_id", k.SessionID, "key", keyKind(k.PrivateKey))
 }
 
-// LogValue returns the ids and the kind of key, as a group.
-func (k Keystore) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.String("user_id", k.UserID),
-		slog.String("session_id", k.SessionID),
-		slog.String("key", keyKind(k.PrivateKey)),
-	)
-}
+// Format shows the ids and the kind of key.
+func (k Keystore) Format(f fmt.State, verb rune) { k.summary().Format(f, verb) }
 
-// MarshalJSON encodes the ids and the kind of key. The result is not a keystore.
-func (k Keystore) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		UserID    string `json:"user_id"`
-		SessionID string `json:"session_id"`
-		Key       string `json:"key"`
-	}{k.UserID, k.SessionID, keyKind(k.PrivateKey)})
-}
+// LogValue is like Format.
+func (k Keystore) LogValue() slog.Value { return k.summary().LogValue() }
+
+// MarshalJSON is like Format. The result is not a keystore.
+func (k Keystore) MarshalJSON() ([]byte, error) { return k.summary().MarshalJSON() }

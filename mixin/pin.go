@@ -10,7 +10,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -26,7 +25,7 @@ const opEncrypt = "encrypt PIN"
 // A PINCipher encrypts what proves a PIN for one session of a user, for calls of Mixin's that
 // need a PIN; the client's own calls have their own cipher. The zero value has no key and
 // encrypts nothing. It is safe for concurrent use, and may be copied: copies share their
-// iterator. However it is printed, logged or encoded it shows its type alone.
+// iterator. Printing, logging or encoding it does not show the key.
 //
 // Every encrypted PIN holds an iterator that must be greater than any before it in the same
 // session (Mixin's docs, "Verify PIN"). It is the time in nanoseconds, or one more than the
@@ -110,20 +109,9 @@ func (c *PINCipher) EncryptPIN(pin []byte) (string, error) {
 	return "", provider.Invalid(Name, opEncrypt, check.Faults())
 }
 
-var cipherSummary = provider.Summary{Type: "mixin.PINCipher"}
-
-// Format shows the type alone.
-func (c PINCipher) Format(f fmt.State, verb rune) { cipherSummary.Format(f, verb) }
-
-// LogValue is like Format.
-func (c PINCipher) LogValue() slog.Value { return cipherSummary.LogValue() }
-
-// MarshalJSON is like Format.
-func (c PINCipher) MarshalJSON() ([]byte, error) { return cipherSummary.MarshalJSON() }
-
 // A PIN is what allows a user to spend: a TIP key, or six digits, the form of 2018. The zero
-// value is neither. However it is printed, logged or encoded it shows which of these it is
-// and nothing else. It may be copied, and used by many goroutines at once.
+// value is neither. Printing, logging or encoding it does not show what it is. It may be
+// copied, and used by many goroutines at once.
 type PIN struct {
 	// At most one is set. They are closures, where no formatting of a struct can reach
 	// what they return.
@@ -172,26 +160,6 @@ func (p PIN) check(c *provider.Check, member string) {
 		}
 	}
 }
-
-func (p PIN) summary() provider.Summary {
-	kind := "none"
-	switch {
-	case p.digits != nil:
-		kind = "digits"
-	case p.tipKey != nil:
-		kind = "TIP key"
-	}
-	return provider.Summary{Type: "mixin.PIN", Attrs: []slog.Attr{slog.String("kind", kind)}}
-}
-
-// Format shows the kind of PIN, and nothing else.
-func (p PIN) Format(f fmt.State, verb rune) { p.summary().Format(f, verb) }
-
-// LogValue is like Format.
-func (p PIN) LogValue() slog.Value { return p.summary().LogValue() }
-
-// MarshalJSON is like Format.
-func (p PIN) MarshalJSON() ([]byte, error) { return p.summary().MarshalJSON() }
 
 // A PINFault is what Mixin found wrong with a PIN.
 type PINFault int

@@ -32,7 +32,7 @@ type Extra struct {
 func (Extra) UserExtension() string { return Name }
 
 func (e Extra) summary() provider.Summary {
-	return provider.Summary{Type: "mixin.Extra", Attrs: []slog.Attr{slog.String("session_key", keyKind(e.SessionKey))}}
+	return provider.Summarize("mixin.Extra", "session_key", keyKind(e.SessionKey))
 }
 
 // Format shows the kind of key, and nothing else.

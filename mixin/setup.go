@@ -43,9 +43,7 @@ type Wallet struct {
 }
 
 func (w Wallet) summary() provider.Summary {
-	return provider.Summary{Type: "mixin.Wallet", Attrs: []slog.Attr{
-		slog.String("path", w.Path), slog.String("state", string(w.State)), slog.String("user_id", w.Keystore.UserID),
-	}}
+	return provider.Summarize("mixin.Wallet", "path", w.Path, "state", w.State, "user_id", w.Keystore.UserID)
 }
 
 // Format shows the path, the state and the user's id.
