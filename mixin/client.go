@@ -171,8 +171,8 @@ func (c *core) preparePIN(ks Keystore) {
 func newAuthorizer(cfg Config, check *provider.Check) *authorizer {
 	ks := cfg.Keystore
 	a := &authorizer{
-		userID:    canonicalID(check, "Config.Keystore.UserID", ks.UserID),
-		sessionID: canonicalID(check, "Config.Keystore.SessionID", ks.SessionID),
+		userID:    requiredUUID(check, "Config.Keystore.UserID", ks.UserID),
+		sessionID: requiredUUID(check, "Config.Keystore.SessionID", ks.SessionID),
 		scope:     cmp.Or(cfg.Scope, defaultScope),
 		lifetime:  cmp.Or(cfg.TokenLifetime, defaultTokenLifetime),
 	}
@@ -211,13 +211,10 @@ func fault(err error) string {
 	return text[max(strings.Index(text, "expected "), 0):]
 }
 
-// canonicalID returns a UUID in the form that Mixin writes.
-func canonicalID(check *provider.Check, setting, id string) string {
-	if id == "" {
-		check.Required("", setting, "must be set")
-		return ""
-	}
-	return check.UUID("", setting, id)
+// requiredUUID returns a UUID in the form that Mixin writes.
+func requiredUUID(check *provider.Check, setting, id string) string {
+	check.MustBeSet("", setting, id != "")
+	return check.UUIDIfSet(setting, id)
 }
 
 // CloseIdleConnections closes the connections that are kept for later use. A

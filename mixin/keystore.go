@@ -64,9 +64,9 @@ func ParseKeystore(text []byte) (Keystore, error) {
 	}
 	r := memberReader{members: members}
 	ks := Keystore{
-		UserID:          r.id("client_id", "app_id", "user_id"),
-		SessionID:       r.id("session_id"),
-		PrivateKey:      r.privateKey("session_private_key", "private_key"),
+		UserID:          member(&r, "an id", parseID, strings.EqualFold, "client_id", "app_id", "user_id"),
+		SessionID:       member(&r, "an id", parseID, strings.EqualFold, "session_id"),
+		PrivateKey:      member(&r, "a private key", parsePrivateKey, equalKeys, "session_private_key", "private_key"),
 		PinToken:        userapi.Secret(r.first("pin_token", "pin_token_base64")),
 		ServerPublicKey: r.text("server_public_key"),
 		SpendPrivateKey: userapi.Secret(r.text("spend_private_key")),
@@ -114,51 +114,32 @@ func (r *memberReader) first(names ...string) string {
 	return found
 }
 
-// id returns the id that has any of the names; under several it must be
-// the same: nothing says which one is right.
-func (r *memberReader) id(names ...string) string {
-	var found, foundAs string
-	faults := len(r.faults)
+// member returns what the members of any of these names hold. Under several it must be the same:
+// nothing says which one is right.
+func member[T any](r *memberReader, what string, parse func(string) (T, error), equal func(a, b T) bool, names ...string) (found T) {
+	foundAs, faults := "", len(r.faults)
 	for _, name := range names {
-		switch s := strings.TrimSpace(r.text(name)); {
-		case s == "":
-		case found == "":
-			found, foundAs = s, name
-		case !strings.EqualFold(found, s):
-			r.fault(name, "expected the same id as "+foundAs)
+		text := strings.TrimSpace(r.text(name))
+		if text == "" {
+			continue
+		}
+		value, err := parse(text)
+		switch {
+		case err != nil:
+			r.fault(name, err.Error())
+		case foundAs == "":
+			found, foundAs = value, name
+		case !equal(found, value):
+			r.fault(name, "expected the same as "+foundAs)
 		}
 	}
-	if found == "" && len(r.faults) == faults {
-		r.fault(strings.Join(names, " or "), "missing, expected an id")
+	if foundAs == "" && len(r.faults) == faults {
+		r.fault(strings.Join(names, " or "), "missing, expected "+what)
 	}
 	return found
 }
 
-// privateKey returns the key that has any of the names, likewise.
-func (r *memberReader) privateKey(names ...string) crypto.Signer {
-	var found crypto.Signer
-	var foundAs string
-	faults := len(r.faults)
-	for _, name := range names {
-		s := r.text(name)
-		if s == "" {
-			continue
-		}
-		key, err := parsePrivateKey(s)
-		switch {
-		case err != nil:
-			r.fault(name, err.Error())
-		case found == nil:
-			found, foundAs = key, name
-		case !equalKeys(found, key):
-			r.fault(name, "expected the same key as "+foundAs)
-		}
-	}
-	if found == nil && len(r.faults) == faults {
-		r.fault(strings.Join(names, " or "), "missing, expected a private key")
-	}
-	return found
-}
+func parseID(text string) (string, error) { return text, nil }
 
 func (k Keystore) summary() provider.Summary {
 	return provider.Summarize("mixin.Keystore", "user_id", k.UserID, "session_id", k.SessionID, "key", keyKind(k.PrivateKey))

@@ -262,7 +262,6 @@ func TestParseKeystoreFaults(t *testing.T) {
 		"much padding":                    {b64(seed) + "=====", noKeyText},
 		"stray bits at the end":           {b64(seed)[:42] + "Z", noKeyText},
 		"one character":                   {"x", noKeyText},
-		"blank":                           {" \n", noKeyText},
 		"mismatched 64 bytes, base64":     {b64(mismatched), halves},
 		"mismatched 64 bytes, std":        {base64.StdEncoding.EncodeToString(mismatched), halves},
 		"mismatched 64 bytes, hex":        {hex.EncodeToString(mismatched), halves},
@@ -305,6 +304,7 @@ func TestParseKeystoreFaults(t *testing.T) {
 		"two objects":     {`{} {}`, "expected one JSON object"},
 		"a PEM file":      {v.Keys.RSA1024.PKCS1, "expected one JSON object"},
 		"a key":           {v.Keys.Ed25519.SeedHex, "expected one JSON object"},
+		"a blank key":     {`{"client_id":"` + testUserID + `","session_id":"` + testSessionID + `","private_key":" \n"}`, "session_private_key or private_key: missing, expected a private key"},
 		"nothing in it":   {`{}`, "client_id or app_id or user_id: missing, expected an id\nsession_id: missing, expected an id\nsession_private_key or private_key: missing, expected a private key"},
 		"other case only": {`{"Client_ID":"a"}`, "client_id or app_id or user_id: missing, expected an id\nsession_id: missing, expected an id\nsession_private_key or private_key: missing, expected a private key"},
 		"blank ids": {
@@ -324,14 +324,14 @@ func TestParseKeystoreFaults(t *testing.T) {
 				"client_id": testUserID, "app_id": testSessionID, "session_id": testSessionID,
 				"private_key": hex.EncodeToString(seed), "session_private_key": hex.EncodeToString(other.Seed()),
 			})),
-			"app_id: expected the same id as client_id\nprivate_key: expected the same key as session_private_key",
+			"app_id: expected the same as client_id\nprivate_key: expected the same as session_private_key",
 		},
 		"names that disagree in kind": {
 			string(encode(t, map[string]any{
 				"client_id": testUserID, "session_id": testSessionID,
 				"private_key": v.Keys.RSA1024.PKCS1, "session_private_key": hex.EncodeToString(seed),
 			})),
-			"private_key: expected the same key as session_private_key",
+			"private_key: expected the same as session_private_key",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
 	"strings"
 	"unicode/utf8"
 
@@ -38,14 +37,10 @@ func (r *CreateUserRequest) check(c *provider.Check) {
 	}
 }
 
-// decodeSecret decodes standard or URL base64, with padding or without.
+// decodeSecret decodes base64, but no base64 with line breaks.
 func decodeSecret(text string) ([]byte, bool) {
-	enc := base64.RawStdEncoding
-	if strings.ContainsAny(text, "-_") {
-		enc = base64.RawURLEncoding
-	}
-	raw, err := enc.DecodeString(strings.TrimRight(text, "="))
-	return raw, err == nil && !strings.ContainsAny(text, "\r\n") // which package base64 passes over
+	raw, ok := decodeBase64(text)
+	return raw, ok && !strings.ContainsAny(text, "\r\n")
 }
 
 // isSessionSecret reports whether text is a public key in a form that a client of Mixin's sends.
