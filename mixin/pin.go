@@ -158,6 +158,8 @@ func (p PIN) check(c *provider.Check, member string) {
 		if _, err := publicKey(p.tipKey()); err != nil {
 			c.Invalid("", member, "TIP key: "+fault(err))
 		}
+	default:
+		c.Required("", member, "must be a TIP key or six digits")
 	}
 }
 

@@ -46,15 +46,15 @@ func (s *PINService) Update(ctx context.Context, old, pin PIN) (*GetUserResponse
 	member, encoding := pin.form()
 	oldMember := "old_" + member
 	check := provider.NativeCheck(Name)
-	old.check(&check, oldMember)
-	pin.check(&check, member)
-	switch {
-	case !pin.isSet():
-		check.Required("", member, "must be a TIP key or six digits")
-	case old.tipKey != nil:
+	if old.isSet() {
+		old.check(&check, oldMember)
+	}
+	if old.tipKey != nil {
 		check.Invalid("", oldMember, "must be digits, or none: a TIP key cannot be changed")
 	}
-	return s.core.sendPIN(ctx, pinCall{op: opUpdatePIN, path: "/pin/update", digits: digitsOf(old, pin)}, &check, func(c *PINCipher) any {
+	pin.check(&check, member)
+	call := pinCall(opUpdatePIN, "/pin/update", old, pin)
+	return s.core.sendPIN(ctx, call, new(reply), &check, func(c *PINCipher) any {
 		body := map[string]string{oldMember: ""}
 		if old.isSet() { // its iterator is the lower one
 			body[oldMember] = encoding.EncodeToString(c.encrypt([]byte(old.digits())))
@@ -77,11 +77,8 @@ func (s *PINService) Verify(ctx context.Context, pin PIN) (*GetUserResponse, err
 	member, encoding := pin.form()
 	check := provider.NativeCheck(Name)
 	pin.check(&check, member)
-	if !pin.isSet() {
-		check.Required("", member, "must be a TIP key or six digits")
-	}
-	call := pinCall{op: opVerifyPIN, path: "/pin/verify", mayBeEmpty: true, digits: digitsOf(pin)}
-	return s.core.sendPIN(ctx, call, &check, func(c *PINCipher) any {
+	call := pinCall(opVerifyPIN, "/pin/verify", pin)
+	return s.core.sendPIN(ctx, call, &reply{mayBeEmpty: true}, &check, func(c *PINCipher) any {
 		if pin.digits != nil {
 			return map[string]any{member: encoding.EncodeToString(c.encrypt([]byte(pin.digits())))}
 		}
@@ -110,13 +107,17 @@ func tipVerification(key ed25519.PrivateKey, timestamp int64) []byte {
 	return ed25519.Sign(key, fmt.Appendf(nil, "TIP:VERIFY:%032d", timestamp))
 }
 
-// pinCall is a call that carries an encrypted PIN.
-type pinCall struct {
-	op, path string
-	// mayBeEmpty is that of the reply.
-	mayBeEmpty bool
-	// digits are those of the PINs, which are masked in what Mixin says.
-	digits []string
+// pinCall returns a call that carries PINs. Their digits are masked in what Mixin says.
+func pinCall(op, path string, pins ...PIN) *provider.Call {
+	call := &provider.Call{Call: transport.Call{
+		Operation: op, Route: path, Method: http.MethodPost, Path: path, ContentType: "application/json",
+	}}
+	for _, p := range pins {
+		if p.digits != nil {
+			call.Hidden = append(call.Hidden, p.digits())
+		}
+	}
+	return call
 }
 
 // pinState is what a client's calls with a PIN share.
@@ -134,55 +135,36 @@ func (a *authorizer) serverNow() time.Time {
 
 // sendPIN sends a call whose body holds an encrypted PIN, unless check has found a fault.
 // body encrypts it again each time.
-func (c *core) sendPIN(ctx context.Context, call pinCall, check *provider.Check, body func(*PINCipher) any) (*GetUserResponse, error) {
+func (c *core) sendPIN(ctx context.Context, call *provider.Call, into *reply, check *provider.Check, body func(*PINCipher) any) (*GetUserResponse, error) {
 	cipher, err := c.pin.cipher()
 	var unusable *userapi.Error
 	if errors.As(err, &unusable) {
 		check.Add(unusable.FieldErrors...)
 	}
-	if _, err := check.Done(call.op); err != nil {
+	if _, err := check.Done(call.Operation); err != nil {
 		return nil, err
 	}
 	if err != nil {
-		return nil, provider.NotPrepared(ctx, Name, call.op, err)
+		return nil, provider.NotPrepared(ctx, Name, call.Operation, err)
 	}
 	select {
 	case c.pin.turn <- struct{}{}:
 		defer func() { <-c.pin.turn }()
 	case <-ctx.Done():
-		return nil, provider.NotPrepared(ctx, Name, call.op, context.Cause(ctx))
+		return nil, provider.NotPrepared(ctx, Name, call.Operation, context.Cause(ctx))
 	}
 	last := cipher.last.Load()
 	encrypt := func() []byte {
-		text, _ := json.Marshal(body(cipher)) // texts and a number
-		return text
+		call.Body, _ = json.Marshal(body(cipher)) // texts and a number
+		return call.Body
 	}
-	sent := &provider.Call{
-		Call: transport.Call{
-			Operation: call.op, Route: call.path, Method: http.MethodPost, Path: call.path,
-			ContentType: "application/json", Body: encrypt(),
-		},
-		UserID: c.auth.userID, Hidden: call.digits,
-	}
-	sent.Renew = func() []byte { // nothing was written yet
-		sent.Body = encrypt() // the mask reads it
-		return sent.Body
-	}
-	resp, err := provider.Read(ctx, c.Vendor, sent, &reply{mayBeEmpty: call.mayBeEmpty}, isUser(c.auth.userID))
+	encrypt()
+	call.UserID, call.Renew = c.auth.userID, encrypt // it is asked for while nothing was written
+	resp, err := provider.Read(ctx, c.Vendor, call, into, isUser(c.auth.userID))
 	if errors.Is(err, userapi.ErrUnauthorized) {
 		// Mixin has not opened the PIN. If the clock was ahead, so is its iterator, and none
 		// with the right time could follow it.
 		cipher.last.Store(last)
 	}
 	return (*GetUserResponse)(resp), err
-}
-
-// digitsOf returns the digits of those PINs that have some.
-func digitsOf(pins ...PIN) (digits []string) {
-	for _, p := range pins {
-		if p.digits != nil {
-			digits = append(digits, p.digits())
-		}
-	}
-	return digits
 }

@@ -223,13 +223,15 @@ func (s *setup) finish(ctx context.Context, client *Client) error {
 	if s.record.State.atLeast(KeyFileRegistered) {
 		return nil
 	}
-	user, err := s.client(client)
+	user, err := New(Config{Keystore: s.record.keystore(), TokenLifetime: s.app.TokenLifetime, HTTP: s.app.HTTP})
 	if err != nil {
 		return err
 	}
-	defer func() { s.close(user) }()
+	defer s.close(user)
+	// A call with a PIN is not repeated for a clock that is off: the create has shown the time.
+	user.core.auth.offset.Store(client.core.auth.offset.Load())
 	if !s.created || s.lacksServerKey() {
-		if user, err = s.ask(ctx, user); err != nil {
+		if err := s.ask(ctx, user); err != nil {
 			return err
 		}
 	}
@@ -253,16 +255,6 @@ func (s *setup) finish(ctx context.Context, client *Client) error {
 // lacksServerKey: the reply to the create had no key to encrypt a PIN with.
 func (s *setup) lacksServerKey() bool {
 	return s.record.PinToken == "" && s.record.ServerPublicKey == ""
-}
-
-// client returns a client that acts as the user, by the clock of another one: a call with a
-// PIN is not repeated for a clock that is off.
-func (s *setup) client(clock *Client) (*Client, error) {
-	user, err := New(Config{Keystore: s.record.keystore(), TokenLifetime: s.app.TokenLifetime, HTTP: s.app.HTTP})
-	if err == nil {
-		user.core.auth.offset.Store(clock.core.auth.offset.Load())
-	}
-	return user, err
 }
 
 // step takes the user to a state, unless it is there.
@@ -305,38 +297,27 @@ func (s *setup) try(ctx context.Context, state KeyFileState, do func() (*GetUser
 	}
 }
 
-// ask reads from Mixin how far the user has come, which a call that was ended could not
-// write down, and what the reply to the create left out. It returns the client to go on
-// with.
-func (s *setup) ask(ctx context.Context, user *Client) (*Client, error) {
+// ask reads from Mixin how far the user has come, which a call that was ended could not write
+// down, and what the reply to the create left out.
+func (s *setup) ask(ctx context.Context, user *Client) error {
 	me, err := s.me(ctx, user)
 	if err != nil {
-		return user, err
+		return err
 	}
 	s.user = (*reply)(me).Neutral()
 	before := *s.record
-	renew := s.lacksServerKey()
-	if renew {
+	if s.lacksServerKey() {
 		s.record.take(me)
 	}
 	if err := s.compare(me); err != nil {
-		return user, err
+		return err
 	}
-	if err := s.advance(me); err != nil {
-		return user, err
+	if err := s.advance(me); err != nil || *s.record == before {
+		return err
 	}
-	if *s.record == before {
-		return user, nil
-	}
-	if err := s.store(); err != nil || !renew || s.lacksServerKey() {
-		return user, err
-	}
-	renewed, err := s.client(user) // the first was made without the server's key
-	if err != nil {
-		return user, err
-	}
-	s.close(user)
-	return renewed, nil
+	err = s.store()
+	user.core.preparePIN(s.record.keystore()) // the server's key may be new
+	return err
 }
 
 // advance notes how far Mixin says the user has come.
