@@ -154,7 +154,7 @@ func (s *setup) create(ctx context.Context, client *Client, req userapi.CreateUs
 	r, err := s.dir.read(s.name)
 	switch {
 	case err != nil && !isMissing(err):
-		return s.dir.refusal(s.name, err)
+		return s.dir.refusal(s.name, r, err)
 	case r != nil && r.State.atLeast(KeyFileComplete):
 		s.record = r
 		s.user = &userapi.User{Provider: Name, ID: r.UserID, Proof: userapi.ProofReply} // the reply's, kept
@@ -200,23 +200,6 @@ func asUserError(err error) *userapi.Error {
 
 // store writes what was changed in the record.
 func (s *setup) store() error { return s.dir.store(s.name, s.record) }
-
-// store writes the record of a file that is complete. A file that another process has
-// brought further is read instead.
-func (d *SessionKeyDir) store(name string, r *keyRecord) error {
-	defer d.lock(name)()
-	there, err := d.read(name)
-	switch {
-	case err != nil:
-	case there.UserID != r.UserID: // the file was moved away, and another took its place
-		err = durable.ErrGone
-	case there.State.atLeast(r.State) && there.State != r.State:
-		*r = *there
-	default:
-		err = d.write(name, r, "setup "+string(r.State)+" "+string(r.Intent), durable.Replace)
-	}
-	return d.fileError(name, r.State, err)
-}
 
 // finish takes the user from the state that its file has to the last one.
 func (s *setup) finish(ctx context.Context, client *Client) error {
