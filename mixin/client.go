@@ -171,8 +171,8 @@ func (c *core) preparePIN(ks Keystore) {
 func newAuthorizer(cfg Config, check *provider.Check) *authorizer {
 	ks := cfg.Keystore
 	a := &authorizer{
-		userID:    requiredUUID(check, "Config.Keystore.UserID", ks.UserID),
-		sessionID: requiredUUID(check, "Config.Keystore.SessionID", ks.SessionID),
+		userID:    requiredUUID(check, "Config.Keystore.UserID", ks.UserID, "must be set"),
+		sessionID: requiredUUID(check, "Config.Keystore.SessionID", ks.SessionID, "must be set"),
 		scope:     cmp.Or(cfg.Scope, defaultScope),
 		lifetime:  cmp.Or(cfg.TokenLifetime, defaultTokenLifetime),
 	}
@@ -212,9 +212,11 @@ func fault(err error) string {
 }
 
 // requiredUUID returns a UUID in the form that Mixin writes.
-func requiredUUID(check *provider.Check, setting, id string) string {
-	check.MustBeSet("", setting, id != "")
-	return check.UUIDIfSet(setting, id)
+func requiredUUID(check *provider.Check, name, id, whenMissing string) string {
+	if id == "" {
+		check.Required("", name, whenMissing)
+	}
+	return check.UUIDIfSet(name, id)
 }
 
 // CloseIdleConnections closes the connections that are kept for later use. A

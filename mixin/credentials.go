@@ -16,7 +16,6 @@ import (
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
-	"github.com/enlist-go/enlist/internal/uuid"
 )
 
 const opCredentials = "make credentials"
@@ -44,9 +43,10 @@ func (r *CreateUserResponse) Credentials(key crypto.Signer) (*Credentials, error
 	case r.sessionSecret != "" && !samePublicKey(r.sessionSecret, secret):
 		check.Invalid("", "session_secret", "must be the session key whose public half was sent for this user: this is another one")
 	}
+	const missing = "missing in the reply: nobody can sign in without it"
 	ks := Keystore{
-		UserID:          canonicalMember(&check, "user_id", r.UserID),
-		SessionID:       canonicalMember(&check, "session_id", r.SessionID),
+		UserID:          requiredUUID(&check, "user_id", r.UserID, missing),
+		SessionID:       requiredUUID(&check, "session_id", r.SessionID, missing),
 		PrivateKey:      key,
 		PinToken:        cmp.Or(r.PinToken, r.PinTokenBase64),
 		ServerPublicKey: provider.Value(r.ServerPublicKey),
@@ -61,18 +61,6 @@ func (r *CreateUserResponse) Credentials(key crypto.Signer) (*Credentials, error
 		ks.PrivateKey = own
 	}
 	return &Credentials{keystore: func() Keystore { return ks }}, nil
-}
-
-// canonicalMember returns an id of a reply in the form that Mixin writes.
-func canonicalMember(check *provider.Check, member, id string) string {
-	canonical, ok := uuid.Canonical(id)
-	switch {
-	case id == "":
-		check.Required("", member, "missing in the reply: nobody can sign in without it")
-	case !ok:
-		check.Invalid("", member, "must be a UUID of 36 characters")
-	}
-	return canonical
 }
 
 // samePublicKey compares two session secrets, which may be in different alphabets.

@@ -68,9 +68,8 @@ type SessionKeyDir struct {
 	runs  durable.Locks // likewise, while Setup is at work on its user
 	open  sync.Map      // openCreate, by the name of the file: this process's creates under way
 
-	// For tests: the waits before Setup tries a step again, and what is called at each step.
-	waits []time.Duration
-	step  func(name string)
+	waits []time.Duration   // before Setup tries a step again
+	step  func(name string) // for tests, called at each step
 }
 
 // KeyDir returns the directory of key files at a path. The directory is made, with mode
@@ -79,7 +78,7 @@ func KeyDir(path string) *SessionKeyDir {
 	if abs, err := filepath.Abs(path); err == nil && path != "" {
 		path = abs
 	}
-	return &SessionKeyDir{path: path}
+	return &SessionKeyDir{path: path, waits: tipWaits[:]}
 }
 
 // keyName is what the files of an IdempotencyKey are called by.

@@ -3,7 +3,6 @@ package mixin
 import (
 	"cmp"
 	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -148,9 +147,9 @@ func newKeyRecord() (*keyRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, spend, err := ed25519.GenerateKey(rand.Reader)
+	spend, err := GenerateSessionKey() // of the same kind
 	if err != nil {
-		return nil, fmt.Errorf("mixin: spend key: %w", err)
+		return nil, err
 	}
 	secret, err := SessionSecret(key)
 	return &keyRecord{

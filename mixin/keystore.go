@@ -67,7 +67,7 @@ func ParseKeystore(text []byte) (Keystore, error) {
 		UserID:          member(&r, "an id", parseID, strings.EqualFold, "client_id", "app_id", "user_id"),
 		SessionID:       member(&r, "an id", parseID, strings.EqualFold, "session_id"),
 		PrivateKey:      member(&r, "a private key", parsePrivateKey, equalKeys, "session_private_key", "private_key"),
-		PinToken:        userapi.Secret(r.first("pin_token", "pin_token_base64")),
+		PinToken:        userapi.Secret(cmp.Or(r.text("pin_token"), r.text("pin_token_base64"))),
 		ServerPublicKey: r.text("server_public_key"),
 		SpendPrivateKey: userapi.Secret(r.text("spend_private_key")),
 		PIN:             userapi.Secret(r.text("pin")),
@@ -102,16 +102,6 @@ func (r *memberReader) text(name string) string {
 		return s
 	}
 	return ""
-}
-
-// first reads all of the named members, so that each fault is found, and returns
-// the first that is set.
-func (r *memberReader) first(names ...string) string {
-	var found string
-	for _, name := range names {
-		found = cmp.Or(found, r.text(name))
-	}
-	return found
 }
 
 // member returns what the members of any of these names hold. Under several it must be the same:

@@ -187,12 +187,7 @@ func (c *core) newSecret(ctx context.Context, req userapi.CreateUserRequest) (st
 	}
 	key, err := c.keys().SessionKey(ctx, req)
 	if err != nil {
-		failure := provider.NotPrepared(ctx, Name, provider.OpCreate, err)
-		var inner *userapi.Error
-		if errors.As(err, &inner) && failure.Kind == inner.Kind {
-			failure.UserID = inner.UserID
-		}
-		return "", failure
+		return "", provider.NotPrepared(ctx, Name, provider.OpCreate, err)
 	}
 	secret, err := SessionSecret(key)
 	if err != nil {

@@ -96,10 +96,7 @@ func Setup(ctx context.Context, app Config, dir *SessionKeyDir, req userapi.Crea
 	if err != nil {
 		return nil, err
 	}
-	s := &setup{app: app, dir: dir, name: name, waits: tipWaits[:]}
-	if dir.waits != nil {
-		s.waits = dir.waits
-	}
+	s := &setup{app: app, dir: dir, name: name, waits: dir.waits}
 	defer s.close(client)
 	if err := s.create(ctx, client, req); err != nil {
 		return nil, err
@@ -305,7 +302,7 @@ func (s *setup) ask(ctx context.Context, user *Client) error {
 
 // advance notes how far Mixin says the user has come.
 func (s *setup) advance(me *GetUserResponse) error {
-	hasTIP, hasPIN, hasSafe := provider.Given(me.TipKeyBase64), isTrue(me.HasPin), isTrue(me.HasSafe)
+	hasTIP, hasPIN, hasSafe := provider.Given(me.TipKeyBase64), provider.Value(me.HasPin), provider.Value(me.HasSafe)
 	registered := hasSafe && (hasTIP || s.record.State.atLeast(KeyFileTIPSet))
 	if s.record.State == KeyFileComplete {
 		// Where /me leaves the key out, a PIN is ours if we were about to set one: the next
@@ -359,5 +356,3 @@ func (s *setup) compare(resp *GetUserResponse) error {
 	}
 	return nil
 }
-
-func isTrue(b *bool) bool { return b != nil && *b }

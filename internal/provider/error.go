@@ -77,7 +77,7 @@ func prepareFailed(e *userapi.Error) {
 	e.Kind, e.StatusCode, e.Code, e.Message = inner.Kind, inner.StatusCode, inner.Code, inner.Message
 	// The same session's error may reach several callers.
 	e.FieldErrors, e.RequestID, e.RetryAfter = slices.Clone(inner.FieldErrors), inner.RequestID, inner.RetryAfter
-	e.Err = stepError{e.Err, inner}
+	e.UserID, e.Err = inner.UserID, stepError{e.Err, inner}
 }
 
 // contextKind returns the kind of an error that the end of a context caused, and otherwise
