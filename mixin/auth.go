@@ -12,8 +12,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// maxSkew is how far the server's clock may be from that of a refused token before that is
-// taken for the reason.
+// maxSkew is how far off our clock may be. Beyond it the clock is taken for the reason why a
+// token was refused.
 const maxSkew = 30 * time.Second
 
 // An authorizer signs requests in the name of one session.
@@ -88,8 +88,8 @@ func (a *attempt) classify(r *transport.Reply) transport.Classification {
 	return v
 }
 
-// skewed reports whether the reply shows that the attempt was dated by a clock that
-// is off, and corrects the dates of those that follow.
+// skewed reports whether the reply shows that the attempt was dated by a clock that is off.
+// What follows is then dated by the server's clock.
 func (a *attempt) skewed(r *transport.Reply) bool {
 	ns, err := strconv.ParseInt(r.Header.Get(serverTimeHeader), 10, 64)
 	if err != nil || ns <= 0 {
@@ -104,8 +104,8 @@ func (a *attempt) skewed(r *transport.Reply) bool {
 	return true
 }
 
-// finish gives a result without a request id the one that was sent, and returns a warning
-// where the reply has another.
+// finish fills in the request id that was sent where the reply has none, and warns of another
+// one.
 func (a *attempt) finish(res *transport.Result) (warnings []string) {
 	switch res.RequestID {
 	case a.id:

@@ -29,11 +29,11 @@ type Credentials struct {
 	keystore func() Keystore
 }
 
-// Credentials joins the response with the session key of the user. A key other than the one
-// that was sent is refused; that is known of responses of Users.Create and Users.Me and of
-// the one that userapi.As finds in a user, and not of one that was decoded elsewhere. An
-// error is of KindInvalid and names the members that are at fault; the user exists all the
-// same, with the id Error.UserID. The caller may wipe the bytes of an Ed25519 key afterwards.
+// Credentials joins the response with the session key of the user. It refuses a key that is
+// not the one that was sent. The responses of Users.Create and Users.Me, and the one that
+// userapi.As finds in a user, know which one that is; others do not. An error is of
+// KindInvalid and names the members that are at fault. The user exists all the same, with the
+// id Error.UserID. The caller may wipe the bytes of an Ed25519 key afterwards.
 func (r *CreateUserResponse) Credentials(key crypto.Signer) (*Credentials, error) {
 	check := provider.NativeCheck(Name)
 	secret, err := SessionSecret(key)
@@ -63,7 +63,7 @@ func (r *CreateUserResponse) Credentials(key crypto.Signer) (*Credentials, error
 	return &Credentials{keystore: func() Keystore { return ks }}, nil
 }
 
-// samePublicKey compares two session secrets, which may be in different alphabets.
+// samePublicKey compares two session secrets, each in its own alphabet of base64.
 func samePublicKey(a, b string) bool {
 	rawA, okA := decodeSecret(a)
 	rawB, okB := decodeSecret(b)
@@ -113,11 +113,11 @@ func (f KeystoreForm) String() string {
 }
 
 // JSON returns the keystore as JSON, which ParseKeystore reads. It holds the private key:
-// write it to a file that only you can read. The server's key is written as the form has it,
-// whichever way it came; server_public_key may then differ in the sign of a coordinate, which
-// does not change the PIN's key. What is not known is left out, and so is a private key that
-// is not Exportable: ParseKeystore refuses the rest. AppForm with an RSA key, an unknown form
-// and a server's key that cannot be read are errors of KindInvalid.
+// write it to a file that only you can read. The server's key is written in the way of the
+// form. server_public_key may then differ in the sign of a coordinate, which does not change
+// the PIN's key. What is not known is left out. So is a private key that is not Exportable:
+// ParseKeystore refuses such a keystore. AppForm with an RSA key, an unknown form and a
+// server's key that cannot be read are errors of KindInvalid.
 func (c *Credentials) JSON(form KeystoreForm) ([]byte, error) {
 	ks := c.Keystore()
 	check := provider.NativeCheck(Name)

@@ -60,10 +60,10 @@ func (e APIError) LogValue() slog.Value { return e.summary().LogValue() }
 // MarshalJSON is like Format.
 func (e APIError) MarshalJSON() ([]byte, error) { return e.summary().MarshalJSON() }
 
-// errorMember returns the value of a body's member "error"; nil for none, and for one that is
-// null or empty. Of two none is believed: its code cannot be read. The body may be broken before
-// or behind it: a value that is cut off, or not JSON, is returned with what follows. Every success comes this way, so nothing is allocated
-// before a member is found.
+// errorMember returns the value of a body's member "error"; nil where it is missing, null or
+// empty. Of two none is believed: what is returned has a code that cannot be read. The body may
+// be broken. A value that is cut off, or not JSON, is returned with all that follows it. Nothing
+// is allocated before a member is found: every success comes this way.
 func errorMember(body []byte) json.RawMessage {
 	const space = " \t\r\n"
 	if !bytes.HasPrefix(bytes.TrimLeft(body, space), []byte("{")) {
@@ -156,9 +156,9 @@ func number(text string) int {
 // codeUserNotFound is Mixin's code for a user that does not exist, beside 404.
 const codeUserNotFound = 10404
 
-// refusals are the codes that say that nothing was done, beside those from 400 to 429, which
-// mean what the HTTP statuses do. Sources: Mixin's docs, "Error Codes", today's and of 2018;
-// Mixin's Android client.
+// refusals are the codes that say that nothing was done. Those from 400 to 429 are not among
+// them: they mean what the HTTP statuses mean. Sources: Mixin's docs, "Error Codes", today's and
+// of 2018; Mixin's Android client.
 var refusals = map[int]userapi.Kind{
 	10002:            userapi.KindInvalid, // a field
 	10006:            userapi.KindInvalid, // the client must be updated
@@ -173,8 +173,8 @@ var refusals = map[int]userapi.Kind{
 	20123:            userapi.KindInvalid, // too many applications
 }
 
-// classifyCode says what a code of Mixin's means. After one that is not known to be a refusal
-// anything may have been done.
+// classifyCode says what a code of Mixin's means. After one that is no known refusal anything
+// may have been done.
 func classifyCode(code int) transport.Classification {
 	switch code {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
@@ -194,8 +194,8 @@ func hasOddCode(body []byte) bool {
 	return code != "0" && code != "null" && bytes.Contains(bytes.ToLower(raw), []byte(`"code"`))
 }
 
-// classify says what a reply means: by the code in its body, under any status, and
-// only without one by the status.
+// classify says what a reply means. The code in its body decides, under any status. Without
+// a code the status decides.
 func classify(r *transport.Reply) transport.Classification {
 	v := provider.Classify(r.Status)
 	if v.OK && errorMember(r.Body) == nil {

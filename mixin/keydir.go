@@ -44,9 +44,9 @@ var (
 // once. Make it with KeyDir.
 //
 // The key, and the fact that a create is sent, are stored durably before the create is sent.
-// Whatever ends the process, either nothing was sent or the key is on disk, and a later call
-// for the same request sends no second create: it fails with userapi.KindConflict and
-// userapi.OutcomeNotSent, and names the file.
+// Whenever the process ends, either nothing was sent or the key is on disk. In the second case
+// a later call for the same request sends no second create: it fails with userapi.KindConflict
+// and userapi.OutcomeNotSent, and names the file.
 //
 // While a create is open, and after an unknown outcome, a second file with the ending .sent
 // stands beside the key file: keep or move the two together. It has its full size before the
@@ -273,10 +273,9 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 }
 
 // ResolveUser reads from the key file of a request what became of its create, as
-// userapi.Resolver describes it, and asks nobody. It returns the user, with its id alone,
-// from the state KeyFileComplete on, and that there is none for a file that is prepared or
-// missing. A directory that was lost looks like a missing file. The context and the time do
-// not count.
+// userapi.Resolver describes it, and asks nobody. From the state KeyFileComplete on it returns
+// the user, with its id alone. If the file is prepared or missing, there is no user. A lost
+// directory looks like a missing file. The context and the time do not count.
 func (d *SessionKeyDir) ResolveUser(_ context.Context, req userapi.CreateUserRequest, _ time.Time) (*userapi.User, error) {
 	e := &userapi.Error{Provider: Name, Op: provider.OpResolve, Subject: userapi.SubjectUser, FromRecord: true}
 	if e.Err = d.PreflightSessionKey(req); e.Err != nil {

@@ -194,7 +194,7 @@ func (r *keyRecord) take(resp *CreateUserResponse) {
 // members returns the members of the file that the record is read from, by name. Those of
 // keystores are called as Mixin's clients call them.
 func (r *keyRecord) members() map[string]*string {
-	// A client that took the key for the user's before it is would sign what Mixin refuses.
+	// Until it is the user's, no client may take it for that: Mixin would refuse what it signs.
 	spendKey := "next_spend_private_key"
 	if r.State.atLeast(KeyFileTIPSet) {
 		spendKey = "spend_private_key"

@@ -15,7 +15,7 @@ import (
 // reply takes a tenth.
 const markSize = 8 << 10
 
-// An openCreate is a create under way, with its key and its mark, which is locked as long.
+// An openCreate is a create under way. Its mark is locked until it ends.
 type openCreate struct {
 	secret string
 	mark   *durable.Mark
@@ -31,13 +31,13 @@ func (d *SessionKeyDir) steps(of string) func(step string) {
 	return func(step string) { d.at(of + ": " + step) }
 }
 
-// lock waits for the lock of a file, whatever ends meanwhile.
+// lock waits for the lock of a file. No context ends the wait.
 func (d *SessionKeyDir) lock(name string) (unlock func()) {
 	unlock, _ = d.files.Lock(context.Background(), name)
 	return unlock
 }
 
-// prepare makes the file if there is none. One that is not "prepared" is a conflict.
+// prepare makes the file if there is none. Its key must not be taken.
 func (d *SessionKeyDir) prepare(name string) (*keyRecord, error) {
 	r, err := d.read(name)
 	if isMissing(err) && !errors.Is(err, errSent) {
@@ -136,7 +136,8 @@ func (d *SessionKeyDir) adopt(name string) {
 }
 
 // keep stores what is known of a user whose create has ended. A record with a session is a
-// keystore and becomes the key file. If this process has the mark that needs no more space.
+// keystore and becomes the key file. It is written into the mark, if this process has that:
+// the space is there.
 func (d *SessionKeyDir) keep(name string, r *keyRecord) error {
 	r.State = KeyFileSent
 	step := "note"

@@ -25,16 +25,15 @@ const (
 // PINService has the calls that set and check the PIN of the user that the client signs as.
 // Make the client from the user's keystore, with its private key in it.
 //
-// What was sent is not sent again, not even after a 401 for a clock that is off: an encrypted
-// PIN may be used once, and a failure does not say whether Mixin used it. An attempt of which
-// nothing was written, such as without a connection, is followed by another by
-// HTTPOptions.Retry, with the PIN encrypted again. After a refusal the next call is dated by
-// the server's clock. A client's calls with a PIN go one after the other, so that their
-// iterators arrive in order; the wait ends with the context.
+// A request that was sent is not sent again, not even after a 401 for a clock that is off.
+// Mixin takes an encrypted PIN once, and a failure does not say whether it took it. If nothing
+// was written, as without a connection, HTTPOptions.Retry holds, and the PIN is encrypted again.
+// After a refusal the next call is dated by the server's clock. A client's calls with a PIN go
+// one after the other, so that their iterators arrive in order. The wait ends with the context.
 //
-// An error's Outcome is that of the step, not of the user: after OutcomeRejected it was not
-// done, after OutcomeUnknown it may have been, which Users.Me shows. IsPINError finds
-// refusals of the PIN.
+// An error's Outcome is that of the step, not of the user. After OutcomeRejected it was not
+// done. After OutcomeUnknown it may have been: Users.Me shows it. IsPINError finds refusals of
+// the PIN.
 type PINService struct{ core *core }
 
 // Update sets the user's PIN, by POST /pin/update. old is the zero PIN for a user without

@@ -132,15 +132,6 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (*CreateUserRequest,
 	return r, unmapped, err
 }
 
-// useSessionKeys takes over what Config.SessionKeys can do.
-func (c *core) useSessionKeys(keys SessionKeys) {
-	store, ok := keys.(SessionKeyStore)
-	if !ok {
-		store = keysAlone{keys}
-	}
-	c.keys = func() SessionKeyStore { return store }
-}
-
 // tellCreated hands a new user to Config.SessionKeys, even when the caller has gone.
 func (c *core) tellCreated(ctx context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse, user *userapi.User) error {
 	err := c.keys().UserCreated(context.WithoutCancel(ctx), req, resp)

@@ -21,9 +21,9 @@ var (
 	errForeignPIN = errors.New("mixin: the user has a PIN that is no TIP key, and not of this package's making")
 )
 
-// tipWaits are the waits before a refused PIN is tried again: Mixin takes a moment to know a
-// new one everywhere. It looks like a wrong PIN, of which Mixin allows five, so that there
-// are four tries in all. Source: baizhiheizi/mixin_bot, which waits as long.
+// tipWaits are the waits before a refused PIN is tried again. Mixin takes a moment to know a new
+// PIN everywhere, and until then refuses it as a wrong one. It allows five of those: there are
+// four tries in all. Source: baizhiheizi/mixin_bot, which waits as long.
 var tipWaits = [...]time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
 
 // A Wallet is a user that is ready for use, as Setup returns it. However it is printed,
@@ -169,7 +169,7 @@ func (s *setup) create(ctx context.Context, client *Client, req userapi.CreateUs
 	return nil
 }
 
-// failed makes the error of a step that of a user which exists.
+// failed makes the error of a step say that the user exists.
 func (s *setup) failed(step error) *userapi.Error {
 	e := *asUserError(step)
 	e.Outcome, e.User, e.UserID = userapi.OutcomeCreated, s.user, s.user.ID
@@ -181,7 +181,7 @@ func (s *setup) failed(step error) *userapi.Error {
 	return &e
 }
 
-// stepError is the error of a step that no call of Mixin's caused.
+// stepError is the error of a step that failed without a call to Mixin.
 func stepError(kind userapi.Kind, err error) *userapi.Error {
 	return &userapi.Error{Provider: Name, Op: opSetup, Subject: userapi.SubjectStep, Kind: kind, Err: err}
 }
@@ -277,8 +277,8 @@ func (s *setup) try(ctx context.Context, state KeyFileState, do func() (*GetUser
 	}
 }
 
-// ask reads from Mixin how far the user has come, which a call that was ended could not write
-// down, and what the reply to the create left out.
+// ask reads from Mixin how far the user has come, which an earlier call may have had no time to
+// write down, and what the reply to the create left out.
 func (s *setup) ask(ctx context.Context, user *Client) error {
 	me, err := s.me(ctx, user)
 	if err != nil {
@@ -321,7 +321,7 @@ func (s *setup) advance(me *GetUserResponse) error {
 	return nil
 }
 
-// me reads the user, by /me and, for what that may leave out, /safe/me.
+// me reads the user by /me, and by /safe/me what that left out.
 func (s *setup) me(ctx context.Context, user *Client) (*GetUserResponse, error) {
 	me, err := user.Users.Me(ctx)
 	if err != nil || me.HasSafe != nil && me.TipKeyBase64 != nil {
@@ -343,7 +343,7 @@ func (s *setup) me(ctx context.Context, user *Client) (*GetUserResponse, error) 
 	return me, nil
 }
 
-// compare refuses a user whose TIP or spend key, where a reply shows it, is not ours.
+// compare refuses a reply that shows another TIP or spend key than ours.
 func (s *setup) compare(resp *GetUserResponse) error {
 	own := s.record.spendKey()[ed25519.SeedSize:]
 	for _, text := range [...]string{provider.Value(resp.TipKeyBase64), provider.Value(resp.SpendPublicKey)} {

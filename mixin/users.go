@@ -74,8 +74,7 @@ func createCall(body []byte) *provider.Call {
 	return provider.NewCreate("/users", "/users", "application/json", body)
 }
 
-// create sends a request that has been checked. Nothing that Mixin shows of a new user has to
-// be as it was sent.
+// create sends a request that has been checked. The reply need not show what was sent.
 func (s *UsersService) create(ctx context.Context, req *CreateUserRequest) (*reply, error) {
 	body, _ := provider.Encode(req) // texts that were checked
 	return provider.Create(ctx, s.core.Vendor, createCall(body), &reply{sessionSecret: req.SessionSecret}, nil)
