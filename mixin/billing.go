@@ -23,8 +23,8 @@ type Billing struct {
 	// Credit is what was paid in, Cost what was used of it.
 	Credit Decimal     `json:"credit"`
 	Cost   BillingCost `json:"cost"`
-	// UserPrice is Config.UserPrice or, if that is "", the price of GET /apps/property; ""
-	// where Mixin refuses to show it.
+	// UserPrice is Config.UserPrice. If that is "", it is the price of GET /apps/property, or
+	// "" where Mixin refuses to show it.
 	UserPrice Decimal `json:"user_price"`
 
 	meta provider.Meta
@@ -58,7 +58,7 @@ func (c *Client) Billing(ctx context.Context) (*Billing, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Mixin's Node SDK has the price for official applications alone.
+	// By Mixin's Node SDK the price is shown to official applications alone.
 	bill.UserPrice, err = c.core.price(ctx)
 	if err != nil && !errors.Is(err, userapi.ErrForbidden) && !errors.Is(err, userapi.ErrNotFound) && !errors.Is(err, userapi.ErrUnauthorized) {
 		return nil, err
@@ -72,7 +72,7 @@ const codeNoCredit = "insufficient_credit"
 // errCredit holds no amounts: errors show none of an account's values.
 var errCredit = errors.New("mixin: the application's credit does not cover what its users and resources have cost and the price of one more user")
 
-// checkCredit is asked before a user is created, if Config.RequireCredit is set.
+// checkCredit refuses a create that the credit does not cover, if Config.RequireCredit is set.
 func (c *core) checkCredit(ctx context.Context) error {
 	if !c.requireCredit {
 		return nil
@@ -118,7 +118,7 @@ func amountOf(d Decimal) (*big.Rat, bool) {
 	return new(big.Rat).SetString(string(d))
 }
 
-// isPrice reports whether an amount is one that is not negative.
+// isPrice reports whether an amount is a decimal that is not negative.
 func isPrice(d Decimal) bool {
 	r, ok := amountOf(d)
 	return ok && r.Sign() >= 0

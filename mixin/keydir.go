@@ -107,12 +107,12 @@ func (d *SessionKeyDir) Load(idempotencyKey string) (KeyFile, error) {
 	}, nil
 }
 
-// Discard frees an IdempotencyKey for a new key and another create, after a person has
-// decided so, such as by what Mixin has billed. The file is renamed and stays in the
-// directory, since the user whose key it holds may exist. Do not call it while a create with
-// the key is under way, which is an error on systems that lock files (Linux, macOS, the
-// BSDs), nor while Setup is at work on the user. If the process ends in the middle, the key
-// may stay a Conflict without a file: call it again. Errors are as for Load.
+// Discard frees an IdempotencyKey for a new key and another create. It is for a person to
+// decide, such as by what Mixin has billed. The file is renamed and stays in the directory: the
+// user whose key it holds may exist. Do not call it while Setup is at work on the user, or
+// while a create with the key is under way. The latter is an error on systems that lock files
+// (Linux, macOS, the BSDs). If the process ends in the middle, the key may stay a Conflict
+// without a file: call it again. Errors are as for Load.
 func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	name := keyName(idempotencyKey)
 	defer d.lock(name)()

@@ -48,7 +48,7 @@ var keyFileStates = [...]KeyFileState{
 	KeyFilePrepared, KeyFileSent, KeyFileComplete, KeyFileTIPSet, KeyFileVerified, KeyFileRegistered,
 }
 
-// atLeast reports whether s is the state t or one behind it.
+// atLeast reports whether s is the state t or a later one.
 func (s KeyFileState) atLeast(t KeyFileState) bool {
 	return slices.Index(keyFileStates[:], s) >= slices.Index(keyFileStates[:], t)
 }
@@ -62,8 +62,8 @@ type KeyFile struct {
 	// Intent is the state that Setup was about to reach when it last wrote the file, ""
 	// for none. Only Mixin knows whether it was reached.
 	Intent KeyFileState
-	// UserID is "" until it is known. In the state "sent" it is known when the reply to
-	// the create broke off behind it.
+	// UserID is "" until it is known. In the state "sent" it is known if the reply to the
+	// create broke off after it.
 	UserID string
 	// Keystore is the user's, with PrivateKey in every state. Its ids are set from
 	// the state "complete" on, SpendPrivateKey from "tip_set" on.
@@ -125,10 +125,10 @@ const (
 	maxMember = 1 << 10
 )
 
-// errNoKeyFile is of a file that holds something else: its own text is not quoted.
+// errNoKeyFile says that a file holds something else, which it does not quote.
 var errNoKeyFile = errors.New("expected a key file of this package, whole and unchanged")
 
-// A keyRecord is a key file in memory. Its secrets are of the type that does not show.
+// A keyRecord is a key file in memory. Its secrets are of a type that is not shown.
 type keyRecord struct {
 	State, Intent                      KeyFileState
 	ChangedAt                          time.Time
@@ -191,8 +191,8 @@ func (r *keyRecord) take(resp *CreateUserResponse) {
 	r.PinToken = cmp.Or(resp.PinToken, resp.PinTokenBase64, r.PinToken)
 }
 
-// members returns the members of the file that the record is read from, by name. Those of
-// keystores are called as Mixin's clients call them.
+// members returns the place in the record of each member of the file. Those of a keystore have
+// the names that Mixin's clients read.
 func (r *keyRecord) members() map[string]*string {
 	// Until it is the user's, no client may take it for that: Mixin would refuse what it signs.
 	spendKey := "next_spend_private_key"

@@ -19,7 +19,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// opEncrypt is the operation in the errors of this file, and of others with a PIN's key.
+// opEncrypt is the operation in the errors of what a PIN is encrypted with.
 const opEncrypt = "encrypt PIN"
 
 // A PINCipher encrypts what proves a PIN for one session of a user, for calls of Mixin's that
@@ -193,10 +193,10 @@ const (
 
 // IsPINError reports whether Mixin refused a PIN, and how. Nothing was done then, and the
 // call may be repeated with a PIN that is right. A wrong PIN, a used iterator and a time that
-// is off have one code: Mixin's docs, "Verify PIN", refer to the error's extra, which is in
-// [APIError.Extra], without describing it. This client sends a fresh iterator and the
-// server's time: beside a wrong PIN the cause may be another client for the same session, or
-// a TIP key that is too new. Sources: Mixin's docs, "Verify PIN" and, of 2018, "Error codes".
+// is off have one code. For the difference Mixin's docs, "Verify PIN", refer to the error's
+// extra, which is [APIError.Extra], and do not describe it. This client sends a fresh iterator
+// and the server's time. So the PIN is wrong, or another client uses the session, or the TIP
+// key is too new. Sources: Mixin's docs, "Verify PIN" and, of 2018, "Error codes".
 func IsPINError(err error) (PINFault, bool) {
 	var vendor *APIError
 	if !errors.As(err, &vendor) {

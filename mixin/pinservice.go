@@ -27,7 +27,7 @@ const (
 //
 // A request that was sent is not sent again, not even after a 401 for a clock that is off.
 // Mixin takes an encrypted PIN once, and a failure does not say whether it took it. If nothing
-// was written, as without a connection, HTTPOptions.Retry holds, and the PIN is encrypted again.
+// was written, as without a connection, HTTPOptions.Retry applies, and the PIN is encrypted anew.
 // After a refusal the next call is dated by the server's clock. A client's calls with a PIN go
 // one after the other, so that their iterators arrive in order. The wait ends with the context.
 //
@@ -158,11 +158,11 @@ func (c *core) sendPIN(ctx context.Context, call *provider.Call, into *reply, ch
 		return call.Body
 	}
 	encrypt()
-	call.UserID, call.Renew = c.auth.userID, encrypt // it is asked for while nothing was written
+	call.UserID, call.Renew = c.auth.userID, encrypt // Renew is called while nothing was written
 	resp, err := provider.Read(ctx, c.Vendor, call, into, isUser(c.auth.userID))
 	if errors.Is(err, userapi.ErrUnauthorized) {
-		// Mixin has not opened the PIN. If the clock was ahead, so is its iterator, and none
-		// with the right time could follow it.
+		// Mixin has not opened the PIN. If our clock was ahead, so is its iterator: one with the
+		// right time would be lower.
 		cipher.last.Store(last)
 	}
 	return (*GetUserResponse)(resp), err

@@ -44,8 +44,8 @@ func exportable(key crypto.Signer) crypto.Signer {
 	return nil
 }
 
-// openPINKey returns the key that the session's PINs are encrypted with, or puts the reason
-// into check, with fields that have the prefix in front. Sources: Mixin's docs of 2018,
+// openPINKey returns the key that the session's PINs are encrypted with, or notes in check why
+// there is none. The prefix stands before the names of fields. Sources: Mixin's docs of 2018,
 // "App", whose sample opens with just these parameters of RSA; Mixin's bot-api-go-client v3,
 // for Ed25519.
 func openPINKey(check *provider.Check, prefix string, ks Keystore) []byte {
@@ -115,8 +115,8 @@ func agreePINKey(check *provider.Check, prefix string, ks Keystore, private ed25
 }
 
 // serverKey returns the server's X25519 key. PinToken is that key, or in hex its Edwards
-// form; ServerPublicKey is always the latter. If both are set they must be one key: two
-// would give a PIN key that opens nothing, and no error.
+// form; ServerPublicKey is always the latter. If both are set they must be one key: with two
+// there would be no error, and a PIN key that opens nothing.
 func serverKey(check *provider.Check, prefix string, ks Keystore) []byte {
 	if ks.PinToken == "" && ks.ServerPublicKey == "" {
 		check.Required("", prefix+"PinToken", "PinToken or ServerPublicKey must be set: PINs are encrypted for the server")

@@ -95,11 +95,11 @@ type SessionKeyStore interface {
 	// makes the call fail with userapi.OutcomeCreated and the user in Error.User.
 	UserCreated(ctx context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse) error
 
-	// UserFailed is called when a create failed for which SessionKey returned a key. By
-	// failure.Outcome no user was made with the key (OutcomeNotSent, OutcomeRejected), one
-	// may have been (OutcomeUnknown), or one was (OutcomeCreated). ctx is as for
-	// UserCreated. What it returns is added to the failure's chain of errors, and changes
-	// neither its kind nor its outcome.
+	// UserFailed is called when a create failed for which SessionKey returned a key. After
+	// OutcomeNotSent and OutcomeRejected there is no user with the key, after OutcomeCreated
+	// there is one, and after OutcomeUnknown there may be. ctx is as for UserCreated. What it
+	// returns is added to the failure's chain of errors, and changes neither its kind nor
+	// its outcome.
 	UserFailed(ctx context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error
 
 	// ResolveUser returns what the store has kept of the create of req. Client.ResolveUser

@@ -37,7 +37,7 @@ func (r *CreateUserRequest) check(c *provider.Check) {
 	}
 }
 
-// decodeSecret decodes base64, but no base64 with line breaks.
+// decodeSecret decodes base64 without line breaks.
 func decodeSecret(text string) ([]byte, bool) {
 	raw, ok := decodeBase64(text)
 	return raw, ok && !strings.ContainsAny(text, "\r\n")
