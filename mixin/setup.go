@@ -302,7 +302,7 @@ func (s *setup) ask(ctx context.Context, user *Client) error {
 
 // advance notes how far Mixin says the user has come.
 func (s *setup) advance(me *GetUserResponse) error {
-	hasTIP, hasPIN, hasSafe := provider.Given(me.TipKeyBase64), provider.Value(me.HasPin), provider.Value(me.HasSafe)
+	hasTIP, hasPIN, hasSafe := provider.Given(me.TipKeyBase64), isTrue(me.HasPin), isTrue(me.HasSafe)
 	registered := hasSafe && (hasTIP || s.record.State.atLeast(KeyFileTIPSet))
 	if s.record.State == KeyFileComplete {
 		// Where /me leaves the key out, a PIN is ours if we were about to set one: the next
@@ -356,3 +356,5 @@ func (s *setup) compare(resp *GetUserResponse) error {
 	}
 	return nil
 }
+
+func isTrue(b *bool) bool { return b != nil && *b }

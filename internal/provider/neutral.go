@@ -18,12 +18,12 @@ func Set(s *string) *string {
 	return s
 }
 
-// Value returns what p points to, the zero value for nil.
-func Value[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
+// Value returns what p points to, "" for nil.
+func Value[T ~string](p *T) T {
+	if p == nil {
+		return ""
 	}
-	return v
+	return *p
 }
 
 // Given reports whether p points to a text that is not blank.
