@@ -189,10 +189,10 @@ type members CreateUserResponse
 func (r *reply) decode(data []byte) error {
 	var in struct {
 		members
-		FieldErrors   json.RawMessage `json:"fieldErrors"`
-		GeneralErrors json.RawMessage `json:"generalErrors"`
-		Errors        json.RawMessage `json:"errors"`
-		Error         json.RawMessage `json:"error"`
+		FieldErrors   wire.Values `json:"fieldErrors"`
+		GeneralErrors wire.Values `json:"generalErrors"`
+		Errors        wire.Values `json:"errors"`
+		Error         wire.Values `json:"error"`
 	}
 	err := wire.Decode(data, &in, path)
 	in.meta, in.view = r.meta, r.view

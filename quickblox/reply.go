@@ -52,9 +52,9 @@ var path = wire.Path{Object: "user", Names: []string{"id", "login", "email", "ex
 // it reads user.id.
 func (r *reply) decode(data []byte) error {
 	var in struct {
-		User   User            `json:"user"`
-		Errors json.RawMessage `json:"errors"`
-		Error  json.RawMessage `json:"error"`
+		User   User        `json:"user"`
+		Errors wire.Values `json:"errors"`
+		Error  wire.Values `json:"error"`
 	}
 	err := wire.Decode(data, &in, path)
 	r.User = in.User

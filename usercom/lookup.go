@@ -157,7 +157,7 @@ func (r *usersReply) Neutral() *userapi.User { return nil }
 // decodeUsers reads the reply to a search: a bare list, a page of one, or a single
 // user. Each must have an id.
 func decodeUsers(data []byte, v Version) ([]User, error) {
-	list, count := data, 0
+	list, counts := data, wire.Values(nil)
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) {
 		var single User
 		switch bad := single.decode(data, v); {
@@ -168,23 +168,27 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 		}
 		var page struct {
 			Results json.RawMessage `json:"results"`
-			Next    json.RawMessage `json:"next"`
-			Count   int             `json:"count"`
+			Next    wire.Values     `json:"next"`
+			Count   wire.Values     `json:"count"`
 		}
-		if err := wire.Decode(data, &page, wire.Path{Names: []string{"results", "next", "count"}}); err != nil || !bytes.HasPrefix(page.Results, []byte("[")) {
+		if err := wire.Decode(data, &page, wire.Path{Names: []string{"results"}}); err != nil || !bytes.HasPrefix(page.Results, []byte("[")) {
 			return nil, provider.ErrNoID
 		}
-		if provider.HasContent(page.Next) {
+		if slices.ContainsFunc(page.Next, provider.HasContent) {
 			return nil, errPart
 		}
-		list, count = page.Results, page.Count
+		list, counts = page.Results, page.Count
 	}
 	var elements []json.RawMessage
 	if json.Unmarshal(list, &elements) != nil { // its error quotes the reply
 		return nil, errPart
 	}
-	if count > len(elements) {
-		return nil, errPart
+	for _, raw := range counts {
+		var count Number
+		_ = count.UnmarshalJSON(raw) // never fails
+		if n, _ := count.Int64(); n > int64(len(elements)) {
+			return nil, errPart
+		}
 	}
 	users := make([]User, len(elements))
 	for i, element := range elements {

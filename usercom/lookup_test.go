@@ -175,6 +175,8 @@ func TestFindByEmail(t *testing.T) {
 		"user with results":  {200, `{"id":7,"results":[{"id":8}]}`, []int64{7}, false},
 		"nothing found":      {404, `{"detail":"Not found."}`, nil, false},
 		"fewer than counted": {200, `{"count":5,"next":null,"previous":null,"results":[]}`, nil, true},
+		"counted twice":      {200, `{"count":5,"count":0,"next":null,"results":[]}`, nil, true},
+		"two next pages":     {200, `{"count":0,"next":"https://acme.user.com/api/public/users/search/?page=2","next":null,"results":[]}`, nil, true},
 		"part of a page":     {200, `{"count":200,"next":"https://acme.user.com/api/public/users/search/?page=2","results":[{"id":7}]}`, nil, true},
 		"without an id":      {200, `[{"id":7},{"email":"ada.nowak@example.org"}]`, nil, true},
 		"null in the list":   {200, `[null]`, nil, true},

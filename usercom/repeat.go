@@ -50,8 +50,8 @@ func (r *UpdateOrCreateResponse) decode(data []byte) error {
 		Email    string          `json:"email"`
 		UserID   string          `json:"user_id"`
 		CustomID string          `json:"custom_id"`
-		Errors   json.RawMessage `json:"errors"`
-		Error    json.RawMessage `json:"error"`
+		Errors   wire.Values     `json:"errors"`
+		Error    wire.Values     `json:"error"`
 	}
 	err := wire.Decode(data, &in, wire.Path{Names: []string{"id", "created", "email", "user_id", "custom_id"}})
 	r.shown = userapi.User{Email: in.Email, ExternalID: cmp.Or(in.CustomID, in.UserID)}

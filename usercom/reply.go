@@ -145,19 +145,21 @@ func (u *User) decode(data []byte, v Version) error {
 	type members User
 	var in struct {
 		members
-		UserKey  *string `json:"user_key"`
-		CustomID *Text   `json:"custom_id"`
+		UserKey  *string     `json:"user_key"`
+		CustomID *Text       `json:"custom_id"`
+		Errors   wire.Values `json:"errors"`
+		Error    wire.Values `json:"error"`
 	}
 	rest, err := wire.DecodeRest(data, &in, path)
 	*u = User(in.members)
+	u.Extra = rest
+	u.keep("errors", in.Errors...)
+	u.keep("error", in.Error...)
 	if v == V2 && provider.Value(in.CustomID) != "" && u.UserID != nil {
-		if rest == nil {
-			rest = map[string]json.RawMessage{}
-		}
-		rest["user_id"], _ = json.Marshal(*u.UserID) // an attribute of that name
+		attribute, _ := json.Marshal(*u.UserID)
+		u.keep("user_id", attribute)
 		u.UserID = nil
 	}
-	u.Extra = rest
 	u.Key = cmp.Or(u.Key, in.UserKey)
 	if provider.Value(u.UserID) == "" {
 		u.UserID = in.CustomID
@@ -169,7 +171,18 @@ func (u *User) decode(data []byte, v Version) error {
 	if v == V2 && u.ID > 0 {
 		return err
 	}
-	return provider.Success(err, u.ID > 0, rest["errors"], rest["error"])
+	return provider.Success(err, u.ID > 0, in.Errors, in.Error)
+}
+
+// keep puts the last value of a member into Extra.
+func (u *User) keep(name string, values ...json.RawMessage) {
+	if len(values) == 0 {
+		return
+	}
+	if u.Extra == nil {
+		u.Extra = map[string]json.RawMessage{}
+	}
+	u.Extra[name] = values[len(values)-1]
 }
 
 // A reply is a CreateUserResponse that is being received.

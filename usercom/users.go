@@ -10,6 +10,7 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/lenient"
 )
@@ -187,12 +188,15 @@ func contradicts(req *CreateUserRequest, shown *userapi.User) error {
 	)
 }
 
-// sameUserID compares user_ids. Whether the case of letters counts is not documented.
+// sameUserID compares user_ids. Whether the case of letters counts is not documented. A
+// number may be shown with a fraction of zero.
 func sameUserID(sent, shown string) provider.Match {
-	if sent != shown && provider.CompareText(sent, shown) == provider.Same {
+	match := provider.CompareText(sent, shown)
+	n, isNumber := wire.Int(shown)
+	if sent != shown && (match == provider.Same || isNumber && sent == strconv.FormatInt(n, 10)) {
 		return provider.Unsure
 	}
-	return provider.CompareText(sent, shown)
+	return match
 }
 
 // taken is the error of a create that User.com answered with the user that has had

@@ -364,12 +364,13 @@ func TestSuccessIsProven(t *testing.T) {
 	}
 	for name, body := range map[string]string{
 		"null errors": `{"id":7,"errors":null,"error":null}`, "id alone": `{"id":7}`, "id as text": `{"id":"7","email":null}`,
+		"user_id as a number": `{"id":7,"user_id":42.0}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, mock := newClient(t, nil)
 			answer(mock, usersURL, 200, body)
-			user, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Email: "ada.nowak@example.org"})
+			user, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Email: "ada.nowak@example.org", ExternalID: "42"})
 			require.NoError(t, err)
 			assert.Equal(t, "7", user.ID)
 		})

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -65,11 +66,12 @@ var (
 
 // Success judges a reply of a success. err says that it is not JSON, and errorMembers are
 // those of its members that may hold errors.
-func Success(err error, hasID bool, errorMembers ...json.RawMessage) error {
+func Success(err error, hasID bool, errorMembers ...wire.Values) error {
+	filled := func(values wire.Values) bool { return slices.ContainsFunc(values, HasContent) }
 	switch {
 	case err != nil:
 		return err
-	case slices.ContainsFunc(errorMembers, HasContent):
+	case slices.ContainsFunc(errorMembers, filled):
 		return ErrErrorInSuccess
 	case !hasID:
 		return ErrNoID
@@ -94,9 +96,14 @@ func checkEmpty(r *transport.Reply) error {
 	if !json.Valid(r.Body) {
 		return errNotEmpty
 	}
-	var members map[string]json.RawMessage
-	_ = json.Unmarshal(r.Body, &members) // leaves it empty where there is no object
-	return Success(nil, true, members["errors"], members["error"], members["fieldErrors"], members["generalErrors"])
+	var in struct {
+		Errors        wire.Values `json:"errors"`
+		Error         wire.Values `json:"error"`
+		FieldErrors   wire.Values `json:"fieldErrors"`
+		GeneralErrors wire.Values `json:"generalErrors"`
+	}
+	_ = wire.Decode(r.Body, &in, wire.Path{}) // stays empty where the body is not an object
+	return Success(nil, true, in.Errors, in.Error, in.FieldErrors, in.GeneralErrors)
 }
 
 // HasContent reports whether a member that holds errors has any: vendors also write

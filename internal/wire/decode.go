@@ -36,11 +36,22 @@ func (p Path) believes(depth int, within, name string) bool {
 	return depth == 2 && within == p.Object && slices.Contains(p.Names, name)
 }
 
+// Values are all values of a member, as they are written: one for each time that it stands
+// in its object. It is for members that say that something is wrong.
+type Values []stdjson.RawMessage
+
+// UnmarshalJSON adds a value.
+func (v *Values) UnmarshalJSON(data []byte) error {
+	*v = append(*v, slices.Clone(data))
+	return nil
+}
+
 // Decode reads a JSON object into the zero struct that v points to. Names are told apart
 // exactly, and members that are not known are passed over. A member of another type is
 // converted where a text stands for a number or a boolean, or one of these for a text;
 // else it is left unset, as are the elements of an array that are of another type. A
-// member that path believes counts only where it stands once; of others the last counts.
+// member that path believes counts only where it stands once; of others the last counts,
+// and of Values all.
 //
 // An error means that the text is not JSON or is cut off. v then has what stood before.
 func Decode(data []byte, v any, path Path) error {

@@ -82,6 +82,25 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+func TestDecodeValues(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]wire.Values{
+		`{"user":{"id":5}}`:                           nil,
+		`{"errors":null}`:                             {json.RawMessage(`null`)},
+		`{"errors":["a"], "errors" : null}`:           {json.RawMessage(`["a"]`), json.RawMessage(`null`)},
+		`{"errors":{},"Errors":7,"\u0065rrors":"no"}`: {json.RawMessage(`{}`), json.RawMessage(`"no"`)},
+	} {
+		t.Run(in, func(t *testing.T) {
+			t.Parallel()
+			var got struct {
+				Errors wire.Values `json:"errors"`
+			}
+			require.NoError(t, wire.Decode([]byte(in), &got, path))
+			assert.Equal(t, want, got.Errors)
+		})
+	}
+}
+
 // TestDecodeBroken: what stood before a text broke off is kept.
 func TestDecodeBroken(t *testing.T) {
 	t.Parallel()

@@ -131,7 +131,9 @@ func (d *decoder) structure(into reflect.Value, within string) error {
 			return d.SkipValue()
 		}
 		field := into.FieldByIndex(index)
-		field.SetZero()
+		if _, all := field.Addr().Interface().(*Values); !all {
+			field.SetZero()
+		}
 		if twice && d.path.believes(d.depth, within, name) {
 			return d.SkipValue()
 		}

@@ -373,6 +373,9 @@ func (r *reference) objectOf(text []byte) (members map[string]json.RawMessage, d
 		if _, has := members[key]; has && (key == "id" || key == "user") && r.defect != "takes the last of two members" && r.defect != "takes another spelling for the member" {
 			doubled = true
 		}
+		if key == "errors" && r.defect != "takes the last of two members" && r.reports(members[key]) {
+			continue // one that is filled is enough
+		}
 		members[key] = value
 	}
 	return members, doubled
