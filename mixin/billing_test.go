@@ -105,6 +105,7 @@ func TestBillingFails(t *testing.T) {
 		"another application":  {strings.Replace(good, newUserID, testUserID, 1), price, userapi.KindProtocol, 1},
 		"no price":             {good, `{"data":{"count":1}}`, userapi.KindProtocol, 2},
 		"a negative price":     {good, `{"data":{"price":"-0.5"}}`, userapi.KindProtocol, 2},
+		"errors twice":         {strings.Replace(good, `{"data"`, `{"errors":["x"],"errors":[],"data"`, 1), price, userapi.KindProtocol, 1},
 		"data twice":           {strings.Replace(good, `{"data"`, `{"data":{"credit":"1","cost":{"users":"0","resources":"0"}},"data"`, 1), price, userapi.KindProtocol, 1},
 		"credit twice":         {`{"data":{"credit":"0","cost":{"users":"0","resources":"0"},"credit":"9"}}`, price, userapi.KindProtocol, 1},
 		"cost twice":           {`{"data":{"credit":"1","cost":{"users":"9","resources":"9"},"cost":{"users":"0","resources":"0"}}}`, price, userapi.KindProtocol, 1},

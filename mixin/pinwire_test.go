@@ -305,6 +305,7 @@ func TestPINReplies(t *testing.T) {
 		"an error with data": {200, `{"data":{"user_id":"` + newUserID + `"},"error":{"code":20119}}`, userapi.KindInvalid, refused, "20119", PINRefused},
 		"an odd error":       {200, `{"data":{"user_id":"` + newUserID + `"},"error":"x"}`, userapi.KindProtocol, unknown, "", 0},
 		"errors of others":   {200, `{"data":{},"errors":["x"]}`, userapi.KindProtocol, unknown, "", 0},
+		"errors twice":       {200, `{"errors":["x"],"data":{"user_id":"` + newUserID + `"},"errors":null}`, userapi.KindProtocol, unknown, "", 0},
 	} {
 		for call, do := range pinCalls(t) {
 			t.Run(name+", "+call, func(t *testing.T) {

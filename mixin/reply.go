@@ -156,13 +156,13 @@ func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
 // nothing is returned.
 func decodeData[T any](body []byte, believed []string) (data T, bad error) {
 	var in struct {
-		Data   T               `json:"data"`
-		Errors json.RawMessage `json:"errors"`
+		Data   T           `json:"data"`
+		Errors wire.Values `json:"errors"`
 	}
 	if err := wire.Decode(body, &in, wire.Path{Object: "data", Names: believed}); err != nil {
 		return data, err
 	}
-	return in.Data, provider.Success(nil, true, errorMember(body), in.Errors)
+	return in.Data, provider.Success(nil, true, wire.Values{errorMember(body)}, in.Errors)
 }
 
 // explained adds to the fault of a success with an error in it what that error is.
