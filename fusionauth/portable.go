@@ -106,7 +106,7 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	if err != nil {
 		return userapi.Plan{}, err
 	}
-	body, faults := provider.Encode(m.native.sent(userapi.Secret.String))
+	body, faults := provider.Encode(m.native)
 	if faults != nil { // an attribute that encodes itself may fail now and then
 		return userapi.Plan{}, withUserID(provider.Invalid(Name, provider.OpCreate, faults), m.to.userID)
 	}

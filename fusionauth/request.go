@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -85,10 +86,8 @@ type NewUser struct {
 	// TenantID is ignored on create: CreateUserRequest.TenantID decides.
 	TenantID *string `json:"tenantId,omitempty"`
 	// Timezone is an IANA name such as "America/Denver", or an offset such as "UTC-7".
-	Timezone      *string         `json:"timezone,omitempty"`
-	TwoFactor     TwoFactor       `json:"twoFactor,omitzero"`
-	Memberships   []NewMembership `json:"memberships,omitempty"`
-	Registrations []Registration  `json:"registrations,omitempty"`
+	Timezone    *string         `json:"timezone,omitempty"`
+	Memberships []NewMembership `json:"memberships,omitempty"`
 	// BreachedPasswordLastCheckedInstant, BreachedPasswordStatus and ConnectorID are
 	// ignored on create.
 	BreachedPasswordLastCheckedInstant Instant                `json:"breachedPasswordLastCheckedInstant,omitzero"`
@@ -104,14 +103,10 @@ type NewUser struct {
 	LastLoginInstant Instant `json:"lastLoginInstant,omitzero"`
 	// LegacyIdentifier stands in FusionAuth's API description since 1.67, without an explanation.
 	LegacyIdentifier *string `json:"legacyIdentifier,omitempty"`
-	// Password, in plain text, is required unless a message to set one is asked for.
-	Password userapi.Secret `json:"password,omitempty"`
-	// PasswordChangeReason, PasswordLastUpdateInstant and Salt are for imports, and
-	// ignored on create.
+	// PasswordChangeReason and PasswordLastUpdateInstant are for imports, and ignored on create.
 	PasswordChangeReason      ChangePasswordReason `json:"passwordChangeReason,omitempty"`
 	PasswordChangeRequired    *bool                `json:"passwordChangeRequired,omitempty"`
 	PasswordLastUpdateInstant Instant              `json:"passwordLastUpdateInstant,omitzero"`
-	Salt                      userapi.Secret       `json:"salt,omitempty"`
 	// UniqueUsername is ignored on create.
 	UniqueUsername *string `json:"uniqueUsername,omitempty"`
 	// Username is unique in the tenant without regard to case.
@@ -120,6 +115,13 @@ type NewUser struct {
 	// Verified and VerifiedInstant are ignored on create: see SkipVerification.
 	Verified        *bool   `json:"verified,omitempty"`
 	VerifiedInstant Instant `json:"verifiedInstant,omitzero"`
+
+	TwoFactor     TwoFactor      `json:"twoFactor,omitzero"`
+	Registrations []Registration `json:"registrations,omitempty"`
+	// Password, in plain text, is required unless a message to set one is asked for.
+	Password userapi.Secret `json:"password,omitempty"`
+	// Salt is for imports, and ignored on create.
+	Salt userapi.Secret `json:"salt,omitempty"`
 }
 
 // NewMembership puts a new user into a group. The server drops one without GroupID and reports nothing.
@@ -138,6 +140,9 @@ type TwoFactor struct {
 	// RecoveryCodes is for imports; a create ignores it, and replies do not hold it.
 	RecoveryCodes []userapi.Secret `json:"recoveryCodes,omitempty"`
 }
+
+// IsZero reports whether nothing is set.
+func (t TwoFactor) IsZero() bool { return len(t.Methods) == 0 && len(t.RecoveryCodes) == 0 }
 
 // TwoFactorMethod is one way of a second step. Of its members the server keeps
 // those that belong to Method.
@@ -233,36 +238,6 @@ func (d *Data) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// The types of what is sent: those above with the secrets revealed.
-type (
-	sentRequest struct {
-		*CreateUserRequest
-		CurrentPassword string   `json:"currentPassword,omitempty"`
-		User            sentUser `json:"user"`
-		VerificationIDs []string `json:"verificationIds,omitempty"`
-	}
-	sentUser struct {
-		*NewUser
-		TwoFactor     sentTwoFactor      `json:"twoFactor,omitzero"`
-		Registrations []sentRegistration `json:"registrations,omitempty"`
-		Password      string             `json:"password,omitempty"`
-		Salt          string             `json:"salt,omitempty"`
-	}
-	sentTwoFactor struct {
-		Methods       []sentMethod `json:"methods,omitempty"`
-		RecoveryCodes []string     `json:"recoveryCodes,omitempty"`
-	}
-	sentMethod struct {
-		*TwoFactorMethod
-		Secret string `json:"secret,omitempty"`
-	}
-	sentRegistration struct {
-		*Registration
-		AuthenticationToken string            `json:"authenticationToken,omitempty"`
-		Tokens              map[string]string `json:"tokens,omitempty"`
-	}
-)
-
 // Format shows the type alone. A secret's own Format is not asked where a verb does
 // not fit what the secret stands in, as %s does not fit a pointer in a slice.
 func (r CreateUserRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
@@ -294,57 +269,29 @@ func (r Registration) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Form
 // LogValue is like Format.
 func (r Registration) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
 
-// sent is the one place that says what is sent, with each secret as show has it.
-func (r *CreateUserRequest) sent(show func(userapi.Secret) string) sentRequest {
-	u := &r.User
-	sent := sentRequest{
-		CreateUserRequest: r,
-		CurrentPassword:   show(r.CurrentPassword),
-		User:              sentUser{NewUser: u, Password: show(u.Password), Salt: show(u.Salt)},
-		VerificationIDs:   showAll(r.VerificationIDs, show),
-	}
-	sent.User.TwoFactor.RecoveryCodes = showAll(u.TwoFactor.RecoveryCodes, show)
-	for i := range u.TwoFactor.Methods {
-		m := &u.TwoFactor.Methods[i]
-		sent.User.TwoFactor.Methods = append(sent.User.TwoFactor.Methods, sentMethod{m, show(m.Secret)})
-	}
-	for i := range u.Registrations {
-		reg := &u.Registrations[i]
-		s := sentRegistration{Registration: reg, AuthenticationToken: show(reg.AuthenticationToken)}
-		if len(reg.Tokens) > 0 {
-			s.Tokens = make(map[string]string, len(reg.Tokens))
-			for name, token := range reg.Tokens {
-				s.Tokens[name] = show(token)
-			}
-		}
-		sent.User.Registrations = append(sent.User.Registrations, s)
-	}
-	return sent
-}
-
+// encode writes what is sent. A Secret among the caller's own values is refused: it would be
+// revealed. A redacted one is refused by its name, and here where it was made a text.
 func (r *CreateUserRequest) encode(c *provider.Check) []byte {
-	body := c.Encode(r.sent(reveal))
-	if bytes.Contains(body, []byte(`"`+userapi.Redacted+`"`)) {
+	body := c.Encode(r)
+	own := []Data{r.User.Data, r.EventInfo.Data}
+	for i := range r.User.Memberships {
+		own = append(own, r.User.Memberships[i].Data)
+	}
+	for i := range r.User.Registrations {
+		own = append(own, r.User.Registrations[i].Data)
+	}
+	if slices.ContainsFunc(own, Data.holdsSecret) || len(c.Faults()) == 0 && provider.IsRedacted(body) {
 		c.Invalid("", "", "the request must hold no redacted Secret: it would be stored as it is")
 	}
 	return body
 }
 
-// reveal returns a secret's text, and "" for one that is redacted: checkSecret
-// refuses that by its name.
-func reveal(s userapi.Secret) string {
-	if s == userapi.Redacted {
-		return ""
+func (d Data) holdsSecret() bool {
+	if len(d) == 0 {
+		return false
 	}
-	return s.Reveal()
-}
-
-func showAll(secrets []userapi.Secret, show func(userapi.Secret) string) []string {
-	var texts []string
-	for _, s := range secrets {
-		texts = append(texts, show(s))
-	}
-	return texts
+	body, _ := provider.Encode(d)
+	return provider.IsRedacted(body)
 }
 
 func (r *CreateUserRequest) check(c *provider.Check) {

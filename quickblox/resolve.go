@@ -17,16 +17,16 @@ import (
 // userapi.Resolver describes it. What is compared and what that proves is in the
 // package's documentation. Doing it again does no harm.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
-	u, _, unmapped, err := mapRequest(&req)
+	r, _, unmapped, err := mapRequest(&req)
 	if err != nil {
 		return nil, err
 	}
-	sent := u.identity()
-	r := provider.Resolution{
+	sent := r.User.identity()
+	resolution := provider.Resolution{
 		Vendor: c.vendor, CreatedAt: "created_at",
 		Look: func(ctx context.Context) ([]*provider.Candidate, error) { return c.Users.look(ctx, sent) },
 	}
-	return r.ResolveUser(ctx, &req, since, unmapped)
+	return resolution.ResolveUser(ctx, &req, since, unmapped)
 }
 
 // RepeatUser creates the user of req once more. It is CreateUser: every request has a login or an

@@ -196,12 +196,16 @@ func leaf(raw json.RawMessage) string {
 // mustBeUTF8 is what is expected of every text.
 const mustBeUTF8 = "must be valid UTF-8"
 
-// Encode writes a request's body. What cannot be encoded is a fault, and so is a text that
-// is not valid UTF-8.
+// Encode writes a request's body, secrets redacted. What cannot be encoded is a fault, and so is a
+// text that is not valid UTF-8.
 func Encode(v any) ([]byte, []userapi.FieldError) {
 	body, member, err := wire.Encode(v)
+	return body, encodingFaults(member, err)
+}
+
+func encodingFaults(member string, err error) []userapi.FieldError {
 	if err == nil {
-		return body, nil
+		return nil
 	}
 	fault := userapi.FieldError{Code: userapi.CodeInvalid, Message: "the request must be encodable as JSON"}
 	var value *json.UnsupportedValueError
@@ -211,16 +215,17 @@ func Encode(v any) ([]byte, []userapi.FieldError) {
 	case errors.As(err, &value):
 		fault.Message = "the request must hold only finite numbers and no cycles"
 	}
-	return nil, []userapi.FieldError{fault}
+	return []userapi.FieldError{fault}
 }
 
-// Encode encodes what is to be sent, and notes why it cannot be. A text that is not UTF-8 is noted
-// only where no other is yet: the neutral fields are checked first, and by their own names.
+// Encode writes the body that is sent, secrets revealed, and notes why it cannot be written. A text
+// that is not UTF-8 is noted only where no other is yet: the neutral fields are checked first, and
+// by their own names.
 func (c *Check) Encode(v any) []byte {
-	body, faults := Encode(v)
+	body, member, err := wire.EncodeRevealed(v)
 	known := slices.ContainsFunc(c.faults, func(f userapi.FieldError) bool { return f.Message == mustBeUTF8 })
-	if len(faults) > 0 && !(known && faults[0].Message == mustBeUTF8) {
-		c.Add(faults...)
+	if !known || !errors.Is(err, wire.ErrNotUTF8) {
+		c.Add(encodingFaults(member, err)...)
 	}
 	return body
 }

@@ -46,13 +46,16 @@ func (c *Check) Attributes(attributes map[string]any) json.RawMessage {
 	switch {
 	case faults != nil:
 		c.Invalid("Attributes", "", strings.Replace(faults[0].Message, "the request ", "", 1))
-	case bytes.Contains(body, []byte(`"`+userapi.Redacted+`"`)):
+	case IsRedacted(body):
 		c.Invalid("Attributes", "", "must hold no Secret: it would be stored redacted")
 	default:
 		return body
 	}
 	return nil
 }
+
+// IsRedacted reports whether a Secret that is redacted stands in a JSON text.
+func IsRedacted(body []byte) bool { return bytes.Contains(body, []byte(`"`+userapi.Redacted+`"`)) }
 
 // NativeCheck begins a check of a vendor's own request.
 func NativeCheck(provider string) Check { return Check{provider: provider} }
