@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -37,14 +38,7 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 }
 
 // DeleteUser deletes a user for good, as UsersService.Delete does. The id is User.ID's text.
-func (c *Client) DeleteUser(ctx context.Context, id string) error {
-	check := provider.NativeCheck(Name)
-	n := check.NumberID("", byID.member, id)
-	if _, err := check.Done(provider.OpDelete); err != nil {
-		return err
-	}
-	return c.Users.Delete(ctx, n)
-}
+func (c *Client) DeleteUser(ctx context.Context, id string) error { return c.Users.delete(ctx, id) }
 
 // CheckUserID says whether a text can be a user's id, as userapi.UserIDChecker describes
 // it: a positive number in decimal.
@@ -63,7 +57,7 @@ func (u *NewUser) identity() []sentKey {
 	if u.ExternalUserID != nil {
 		external = strconv.FormatInt(*u.ExternalUserID, 10)
 	}
-	var sent []sentKey
+	sent := make([]sentKey, 0, 4)
 	for _, k := range [...]sentKey{
 		{byExternalID, external}, {byLogin, provider.Value(u.Login)}, {byEmail, provider.Value(u.Email)}, {byFacebookID, provider.Value(u.FacebookID)},
 	} {
@@ -74,6 +68,27 @@ func (u *NewUser) identity() []sentKey {
 	return sent
 }
 
+// contradicts returns provider.ErrOtherUser for a user with another key. One that is not
+// shown may be any.
+func (k sentKey) contradicts(u *User) error {
+	compare := provider.CompareText
+	if k.isNumber() {
+		compare = compareNumber
+	}
+	return provider.Contradicts(trimmed(k.value), u.keyValue(k.key), compare)
+}
+
+// compareNumber compares a positive number that was sent with a text. What is none says nothing.
+func compareNumber(sent, shown string) provider.Match {
+	switch n, ok := wire.Int(strings.TrimSpace(shown)); {
+	case !ok || n < 1:
+		return provider.Unsure
+	case strconv.FormatInt(n, 10) == sent:
+		return provider.Same
+	}
+	return provider.Different
+}
+
 // trimmed cuts trailing white space, as QuickBlox does with every text but the password.
 func trimmed(s string) string { return strings.TrimRightFunc(s, unicode.IsSpace) }
 
@@ -81,6 +96,8 @@ func trimmed(s string) string { return strings.TrimRightFunc(s, unicode.IsSpace)
 func (u *User) keyValue(k key) string {
 	var text string
 	switch k {
+	case byID:
+		text = strconv.FormatInt(u.ID, 10)
 	case byExternalID:
 		text = string(provider.Value(u.ExternalUserID))
 	case byLogin:
@@ -103,7 +120,7 @@ func (s *UsersService) look(ctx context.Context, sent []sentKey) ([]*provider.Ca
 	}
 	var failed error
 	for i, k := range sent {
-		call := keyCall(provider.OpLookup, http.MethodGet, k.key, k.value)
+		call := k.call(provider.OpLookup, http.MethodGet, k.value)
 		call.Hidden = values
 		resp, c, err := provider.Find(ctx, s.vendor, call, userapi.ProofMatch, new(reply), k.found)
 		if c != nil {

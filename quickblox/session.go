@@ -183,7 +183,7 @@ func (s *sessions) ask(ctx context.Context) (session, error) {
 		Renew:      s.form, // a time and a nonce are taken only once
 		Repeatable: true,
 	}}
-	got, err := provider.Read(ctx, s.vendor, call, new(sessionReply), nil)
+	got, err := provider.Read(ctx, s.vendor, call, &sessionReply{applicationID: s.config().applicationID()}, nil)
 	if e, ok := err.(*userapi.Error); ok {
 		e.Subject = userapi.SubjectNone
 		e.Outcome = userapi.OutcomeNotSent // of the create that needs the session
@@ -193,19 +193,26 @@ func (s *sessions) ask(ctx context.Context) (session, error) {
 }
 
 // A sessionReply is the reply to POST /session.json.
-type sessionReply struct{ session session }
+type sessionReply struct {
+	applicationID string // that was asked for
+	session       session
+}
 
 // Receive reads the session, for provider.Reply.
 func (r *sessionReply) Receive(from *transport.Reply, _ provider.Meta) error {
 	var in struct {
 		Session struct {
-			Token string `json:"token"`
+			Token         string  `json:"token"`
+			ApplicationID *Number `json:"application_id"`
 		} `json:"session"`
 	}
-	err := wire.Decode(from.Body, &in, wire.Path{Object: "session", Names: []string{"token"}})
+	err := wire.Decode(from.Body, &in, wire.Path{Object: "session", Names: []string{"token", "application_id"}})
 	token := in.Session.Token
-	if err != nil || !isToken(token) {
+	switch {
+	case err != nil || !isToken(token):
 		return errNoToken
+	case compareNumber(r.applicationID, string(provider.Value(in.Session.ApplicationID))) == provider.Different:
+		return errOtherApplication
 	}
 	r.session = session{token: func() string { return token }, until: expiry(from)}
 	return nil
@@ -214,7 +221,10 @@ func (r *sessionReply) Receive(from *transport.Reply, _ provider.Meta) error {
 // Neutral returns nil: a session is not a user.
 func (r *sessionReply) Neutral() *userapi.User { return nil }
 
-var errNoToken = errors.New("quickblox: the reply holds no session token")
+var (
+	errNoToken          = errors.New("quickblox: the reply holds no session token")
+	errOtherApplication = errors.New("quickblox: the reply holds a session of another application")
+)
 
 // isToken reports whether text can stand in a header. Tokens are opaque: forty hex
 // digits, or a JWT of any length.
@@ -261,12 +271,25 @@ func (s *sessions) saw(r *transport.Reply) {
 	}
 }
 
-func (s *sessions) renew(r *http.Request) bool {
-	used := r.Header.Get(tokenHeader)
+// classify is classify for a call with a session: it learns from the reply, and lets a call
+// that got a 401 be sent again with a new session.
+func (s *sessions) classify(r *transport.Reply) transport.Classification {
+	c := classify(r)
+	switch {
+	case r.Status != http.StatusUnauthorized:
+		s.saw(r)
+	case c.Kind == userapi.KindUnauthorized:
+		s.forget(r.Request.Header.Get(tokenHeader))
+		c.Retry = transport.RetryNow
+	}
+	return c
+}
+
+// forget gives up the session with a token.
+func (s *sessions) forget(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current.token != nil && s.current.token() == used {
+	if s.current.token != nil && s.current.token() == token {
 		s.current = session{}
 	}
-	return true
 }

@@ -1,16 +1,13 @@
 package quickblox
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"math"
-	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -103,19 +100,10 @@ func createCall(body []byte) *provider.Call {
 
 // accept refuses a reply that shows another user than was sent.
 func (u *NewUser) accept(r *reply, _ *transport.Result) error {
-	shown := &r.User
-	if id := u.ExternalUserID; id != nil && !mayBe(*id, shown.ExternalUserID) {
-		return provider.ErrOtherUser
+	for _, k := range u.identity() {
+		if k.key != byFacebookID && k.contradicts(&r.User) != nil {
+			return provider.ErrOtherUser
+		}
 	}
-	return cmp.Or(
-		provider.Contradicts(trimmed(provider.Value(u.Login)), shown.keyValue(byLogin), provider.CompareText),
-		provider.Contradicts(trimmed(provider.Value(u.Email)), shown.keyValue(byEmail), provider.CompareText),
-	)
-}
-
-// mayBe reports whether an external id may be the one that is shown. What cannot be one
-// says nothing.
-func mayBe(id int64, shown *Number) bool {
-	n, ok := wire.Int(strings.TrimSpace(string(provider.Value(shown))))
-	return !ok || n < 1 || n == id
+	return nil
 }

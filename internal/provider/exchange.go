@@ -56,6 +56,15 @@ type Call struct {
 	faults []userapi.FieldError
 }
 
+// HeaderSigner returns what signs a request by setting a header.
+func HeaderSigner(name, value string) func(*http.Request, []byte) error {
+	values := []string{value} // shared by all requests, none of which changes it
+	return func(r *http.Request, _ []byte) error {
+		r.Header[name] = values
+		return nil
+	}
+}
+
 // Checked has a call refused, before anything is sent, where a check has found faults.
 func (c *Call) Checked(check *Check) *Call {
 	c.faults = check.faults

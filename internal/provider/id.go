@@ -6,14 +6,15 @@ import (
 	"github.com/enlist-go/enlist/internal/uuid"
 )
 
-// NumberID reads a user's id that is a number: positive and in decimal, without sign or
-// leading zeros. It notes anything else as a fault.
-func (c *Check) NumberID(field, vendorField, id string) int64 {
-	n, err := strconv.ParseInt(id, 10, 64)
-	if err != nil || n <= 0 || strconv.FormatInt(n, 10) != id {
+// NumberID notes a user's id as a fault that is not a number: positive and in decimal, without sign
+// or leading zeros.
+func (c *Check) NumberID(field, vendorField, id string) {
+	switch n, err := strconv.ParseInt(id, 10, 64); {
+	case err != nil || strconv.FormatInt(n, 10) != id:
 		c.Invalid(field, vendorField, "must be a positive number in decimal, without sign or leading zeros")
+	case n <= 0:
+		c.Invalid(field, vendorField, "must be a positive number")
 	}
-	return n
 }
 
 // MustBeUUID is what is expected of an id that is a UUID.
