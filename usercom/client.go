@@ -135,17 +135,14 @@ func New(cfg Config) (*Client, error) {
 	if err := provider.InvalidConfig(Name, append(faults, httpFaults...)); err != nil {
 		return nil, err
 	}
-	authorization := []string{"Token " + cfg.APIKey.Reveal()} // shared by all requests, none of which changes it
+	sign := provider.HeaderSigner("Authorization", "Token "+cfg.APIKey.Reveal())
 	c := &core{version: cfg.Version, encoding: cfg.Encoding, Vendor: &provider.Vendor{
 		Name: Name, HTTP: client, CredentialHeader: "Authorization", Absent: saysAbsent, Explain: explain,
 		Prepare: func(call *provider.Call) {
 			if call.Classify == nil {
 				call.Classify = classify
 			}
-			call.Sign = func(r *http.Request, _ []byte) error {
-				r.Header["Authorization"] = authorization
-				return nil
-			}
+			call.Sign = sign
 		},
 	}}
 	return &Client{Users: &UsersService{core: c}, core: c}, nil

@@ -29,27 +29,22 @@ var errPart = errors.New("usercom: the reply holds only a part of the users")
 // means that it does not exist, OutcomeUnknown that the call could not tell. Passing failures are
 // tried again. Source: User.com, "Find user by ID".
 func (s *UsersService) Get(ctx context.Context, id int64) (*GetUserResponse, error) {
-	check := provider.NativeCheck(Name)
-	checkID(&check, id)
-	if _, err := check.Done(provider.OpLookup); err != nil {
-		return nil, err
-	}
 	resp, err := s.core.get(ctx, id)
 	return (*GetUserResponse)(resp), err
 }
 
 func (c *core) get(ctx context.Context, id int64) (*reply, error) {
-	call := userCall(provider.OpLookup, http.MethodGet, id)
-	return provider.Read(ctx, c.Vendor, call, c.newReply(), func(r *reply, _ *transport.Result) error {
-		return provider.Contradicts(call.UserID, strconv.FormatInt(r.ID, 10), provider.CompareText)
-	})
+	call := userCall(provider.OpLookup, http.MethodGet, strconv.FormatInt(id, 10))
+	return provider.Read(ctx, c.Vendor, call, c.newReply(), func(r *reply, _ *transport.Result) error { return r.isOf(call.UserID) })
 }
 
-func userCall(op, method string, id int64) *provider.Call {
-	user := strconv.FormatInt(id, 10)
-	call := provider.NewLookup(op, method, "/users/{id}/", "/users/"+user+"/", "")
-	call.UserID = user
-	return call
+// userCall returns the call with which a method acts on the user with an id.
+func userCall(op, method, id string) *provider.Call {
+	check := provider.NativeCheck(Name)
+	check.NumberID("", "id", id)
+	call := provider.NewLookup(op, method, "/users/{id}/", "/users/"+id+"/", "")
+	call.UserID = id
+	return call.Checked(&check)
 }
 
 func searchCall(route, path, text string) *provider.Call {
@@ -200,9 +195,11 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 // call has deleted it and its reply was lost: passing failures are tried again. The Outcome of an
 // error is as for Get. Source: User.com, "Delete user".
 func (s *UsersService) Delete(ctx context.Context, id int64) error {
-	check := provider.NativeCheck(Name)
-	checkID(&check, id)
-	return provider.Do(ctx, s.core.Vendor, userCall(provider.OpDelete, http.MethodDelete, id).Checked(&check))
+	return s.core.delete(ctx, strconv.FormatInt(id, 10))
+}
+
+func (c *core) delete(ctx context.Context, id string) error {
+	return provider.Do(ctx, c.Vendor, userCall(provider.OpDelete, http.MethodDelete, id))
 }
 
 // saysAbsent reports whether a 404 is User.com's own: its framework's {"detail":…}, or

@@ -181,6 +181,14 @@ func (r *reply) Receive(from *transport.Reply, m provider.Meta) error {
 	return r.decode(from.Body, r.version)
 }
 
+// isOf refuses a reply that shows another user than the one with an id.
+func (r *reply) isOf(id string) error {
+	if r.ID > 0 && strconv.FormatInt(r.ID, 10) != id {
+		return provider.ErrOtherUser
+	}
+	return nil
+}
+
 // Neutral returns the user in the form that is common to all vendors.
 func (r *reply) Neutral() *userapi.User {
 	if r.ID <= 0 {

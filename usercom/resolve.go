@@ -116,12 +116,7 @@ func likeUserID(sent, shown string) provider.Match {
 // DeleteUser deletes the user with the given id, which is userapi.User's ID, as
 // userapi.Deleter describes it, and otherwise as UsersService.Delete does.
 func (c *Client) DeleteUser(ctx context.Context, id string) error {
-	check := provider.NativeCheck(Name)
-	n := check.NumberID("", "id", id)
-	if _, err := check.Done(provider.OpDelete); err != nil {
-		return err
-	}
-	return c.Users.Delete(ctx, n)
+	return c.core.delete(ctx, id)
 }
 
 // CheckUserID says whether a text can be a user's id, as userapi.UserIDChecker describes
