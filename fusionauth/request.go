@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/userapi"
@@ -400,7 +399,7 @@ func checkNumber(c *provider.Check, path string, n Number) {
 // checkZone looks at a zone loosely: which there are is the server's to know, whose
 // Java accepts more than Go's database does.
 func checkZone(c *provider.Check, path string, zone *string) {
-	if zone != nil && (*zone == "" || strings.ContainsFunc(*zone, func(r rune) bool { return r <= ' ' || r > '~' })) {
+	if zone != nil && (*zone == "" || !provider.IsWord(*zone)) {
 		c.Invalid(neutralField(path), path, `must be the name of a time zone, such as "America/Denver"`)
 	}
 }

@@ -89,12 +89,10 @@ func mapRequest(req *userapi.CreateUserRequest) (r *CreateUserRequest, body []by
 		if slices.ContainsFunc(req.Tags, func(tag string) bool { return strings.Contains(tag, ",") }) {
 			check.Invalid("Tags", "tag_list", "must hold no comma: QuickBlox separates tags by it")
 		}
-		tags := strings.Join(req.Tags, ",")
-		u.TagList = &tags
+		u.TagList = new(strings.Join(req.Tags, ","))
 	}
 	if len(req.Attributes) > 0 {
-		data := string(check.Attributes(req.Attributes))
-		u.CustomData = &data
+		u.CustomData = new(string(check.Attributes(req.Attributes)))
 	}
 	if x, ok := provider.Extension[Extra](&check, req.Extensions); ok {
 		x.apply(u, &check)

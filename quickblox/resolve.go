@@ -80,10 +80,11 @@ func (k sentKey) contradicts(u *User) error {
 
 // compareNumber compares a positive number that was sent with a text. What is none says nothing.
 func compareNumber(sent, shown string) provider.Match {
+	want, _ := strconv.ParseInt(sent, 10, 64)
 	switch n, ok := wire.Int(strings.TrimSpace(shown)); {
 	case !ok || n < 1:
 		return provider.Unsure
-	case strconv.FormatInt(n, 10) == sent:
+	case n == want:
 		return provider.Same
 	}
 	return provider.Different

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -209,7 +208,7 @@ func (r *sessionReply) Receive(from *transport.Reply, _ provider.Meta) error {
 	err := wire.Decode(from.Body, &in, wire.Path{Object: "session", Names: []string{"token", "application_id"}})
 	token := in.Session.Token
 	switch {
-	case err != nil || !isToken(token):
+	case err != nil || token == "" || !provider.IsWord(token): // it may be forty hex digits, or a JWT of any length
 		return errNoToken
 	case compareNumber(r.applicationID, string(provider.Value(in.Session.ApplicationID))) == provider.Different:
 		return errOtherApplication
@@ -225,12 +224,6 @@ var (
 	errNoToken          = errors.New("quickblox: the reply holds no session token")
 	errOtherApplication = errors.New("quickblox: the reply holds a session of another application")
 )
-
-// isToken reports whether text can stand in a header. Tokens are opaque: forty hex
-// digits, or a JWT of any length.
-func isToken(text string) bool {
-	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
-}
 
 // textSignature is the vendor's text, under 422, for a session request whose credentials
 // are wrong. Source: QuickBlox's issue trackers, Android SDK 139, 473 and 724.

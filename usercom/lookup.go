@@ -96,22 +96,19 @@ func hasUserID(userID string) func(*reply, *transport.Result) error {
 // slice and no error; everything else is as for Get. Raw is the whole reply for each
 // of them. Source: User.com, "Find user by email".
 func (s *UsersService) FindByEmail(ctx context.Context, email string) ([]*GetUserResponse, error) {
-	check := provider.NativeCheck(Name)
-	check.Key("Email", "email", email)
-	if _, err := check.Done(provider.OpLookup); err != nil {
-		return nil, err
-	}
 	found, _, err := s.core.findByEmail(ctx, email, func(u *User) error {
 		return provider.Contradicts(strings.TrimSpace(email), strings.TrimSpace(provider.Value(u.Email)), provider.CompareText)
 	})
 	return found, err
 }
 
-// findByEmail is FindByEmail with an address that has been checked. It fails where accept
-// does for a user, and also returns the reply that the users stood in.
+// findByEmail is FindByEmail. It fails where accept does for a user, and also returns the
+// reply that the users stood in.
 func (c *core) findByEmail(ctx context.Context, email string, accept func(*User) error) ([]*GetUserResponse, *transport.Reply, error) {
+	check := provider.NativeCheck(Name)
+	check.Key("Email", "email", email)
 	call := searchCall("/users/search/", "/users/search/?email="+url.QueryEscape(email)+"&many=true", email)
-	resp, err := provider.Read(ctx, c.Vendor, call, &usersReply{version: c.version}, func(r *usersReply, _ *transport.Result) error {
+	resp, err := provider.Read(ctx, c.Vendor, call.Checked(&check), &usersReply{version: c.version}, func(r *usersReply, _ *transport.Result) error {
 		for i := range r.users {
 			if err := accept(&r.users[i]); err != nil {
 				return err

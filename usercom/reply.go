@@ -210,31 +210,25 @@ var errOlder = errors.New("usercom: the reply holds a user that was there before
 const ageSlack = time.Minute
 
 // age compares the user's age with the start of the reply's request: Same for one that the
-// request may have made, Different for one that was there before. It goes by the reply's
-// Date, or by our clock where there is none. It is Unsure of a user that is old by the Date
-// alone, and of an old one in a reply out of a cache.
+// request may have made, Different for one that was there before. It goes by the reply's Date,
+// and by our clock where there is none that counts, as in a reply out of a cache.
 func (u *User) age(r *transport.Reply) provider.Match {
 	at, dated := u.created()
-	if !dated {
-		return provider.Same
-	}
-	old := at.Before(r.Sent.Add(-ageSlack))
 	date, err := http.ParseTime(r.Header.Get("Date"))
-	switch age := r.Header.Get("Age"); {
-	case err != nil: // old by our clock alone
-	case age != "" && age != "0":
-		if old {
-			return provider.Unsure
-		}
-	case !at.Before(date.Add(-r.Read.Sub(r.Sent) - ageSlack)):
+	age := r.Header.Get("Age")
+	cached := err == nil && age != "" && age != "0"
+	oldHere := at.Before(r.Sent.Add(-ageSlack))
+	old := oldHere
+	if err == nil && !cached {
+		old = at.Before(date.Add(-r.Read.Sub(r.Sent) - ageSlack))
+	}
+	switch {
+	case !dated || !old:
 		return provider.Same
-	case !old:
+	case cached || !oldHere:
 		return provider.Unsure
 	}
-	if old {
-		return provider.Different
-	}
-	return provider.Same
+	return provider.Different
 }
 
 // created returns when the user was created. dated is false where the reply does not

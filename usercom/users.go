@@ -11,7 +11,6 @@ import (
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
 	"github.com/enlist-go/enlist/userapi"
-	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // UsersService has User.com's own calls for users. Its methods return the same
@@ -62,26 +61,17 @@ func (r *CreateUserRequest) UnmarshalJSON(data []byte) error {
 	var p plain
 	ids := struct {
 		*plain
-		UserID          *lenient.Text `json:"user_id"`
-		CustomID        *lenient.Text `json:"custom_id"`
-		CompanyID       *lenient.Text `json:"company_id"`
-		CompanyCustomID *lenient.Text `json:"company_custom_id"`
+		UserID          *Text `json:"user_id"`
+		CustomID        *Text `json:"custom_id"`
+		CompanyID       *Text `json:"company_id"`
+		CompanyCustomID *Text `json:"company_custom_id"`
 	}{plain: &p}
 	if err := json.Unmarshal(data, &ids); err != nil {
 		return err
 	}
 	*r = CreateUserRequest(p)
-	r.UserID = firstOf(ids.UserID, ids.CustomID)
-	r.CompanyID = firstOf(ids.CompanyID, ids.CompanyCustomID)
-	return nil
-}
-
-func firstOf(texts ...*lenient.Text) *string {
-	for _, t := range texts {
-		if t != nil {
-			return new(string(*t))
-		}
-	}
+	r.UserID = (*string)(cmp.Or(ids.UserID, ids.CustomID))
+	r.CompanyID = (*string)(cmp.Or(ids.CompanyID, ids.CompanyCustomID))
 	return nil
 }
 

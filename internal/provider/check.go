@@ -96,33 +96,24 @@ func (c *Check) Done(op string) (unmapped []string, err error) {
 func Extension[T userapi.Extension](c *Check, extensions []userapi.Extension) (own T, ok bool) {
 	invalid := func(expected string) { c.Invalid("Extensions", "", expected) }
 	for _, ext := range extensions {
-		var found T
-		switch e := any(ext).(type) {
-		case nil:
+		found, isOwn := any(ext).(T)
+		pointer, isPointer := any(ext).(*T)
+		v := reflect.ValueOf(ext)
+		switch isNil := v.Kind() == reflect.Pointer && v.IsNil(); {
+		case ext == nil:
 			invalid("must not hold nil")
-			continue
-		case T:
-			found = e
-		case *T:
-			if e == nil {
-				invalid("must not hold a nil pointer")
-				continue
-			}
-			found = *e
-		default:
-			if v := reflect.ValueOf(ext); v.Kind() == reflect.Pointer && v.IsNil() {
-				continue // some other vendor's; its method might not bear the call
-			}
-			if ext.UserExtension() == c.provider {
-				invalid("must be of the type that package " + c.provider + " exports")
-			}
-			continue
-		}
-		if ok {
+		case isPointer && isNil:
+			invalid("must not hold a nil pointer")
+		case isNil: // some other vendor's; its method might not bear the call
+		case (isOwn || isPointer) && ok:
 			invalid("must hold at most one extension for " + c.provider)
-			continue
+		case isPointer:
+			own, ok = *pointer, true
+		case isOwn:
+			own, ok = found, true
+		case ext.UserExtension() == c.provider:
+			invalid("must be of the type that package " + c.provider + " exports")
 		}
-		own, ok = found, true
 	}
 	return own, ok
 }

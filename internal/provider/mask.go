@@ -187,7 +187,7 @@ func maskValue(s, value string) string {
 		}
 		i += at
 		end := i + len(value)
-		if len(value) < shortValue && !isWord(lower, i, end) {
+		if len(value) < shortValue && !standsAlone(lower, i, end) {
 			at = i + 1
 			continue
 		}
@@ -202,8 +202,8 @@ func maskValue(s, value string) string {
 	return b.String()
 }
 
-// isWord reports whether neither neighbour of s[from:to] is a letter or a digit.
-func isWord(s string, from, to int) bool {
+// standsAlone reports whether neither neighbour of s[from:to] is a letter or a digit.
+func standsAlone(s string, from, to int) bool {
 	before, _ := utf8.DecodeLastRuneInString(s[:from])
 	after, _ := utf8.DecodeRuneInString(s[to:])
 	return !isAlphanumeric(before) && !isAlphanumeric(after)

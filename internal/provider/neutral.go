@@ -34,10 +34,7 @@ func FullName(req *userapi.CreateUserRequest) *string {
 	if req.FullName != "" {
 		return &req.FullName
 	}
-	if joined := strings.TrimSpace(req.GivenName + " " + req.FamilyName); joined != "" {
-		return &joined
-	}
-	return nil
+	return Set(new(strings.TrimSpace(req.GivenName + " " + req.FamilyName)))
 }
 
 // Attributes encodes a request's attributes as a JSON object; nil with a fault.
@@ -60,11 +57,16 @@ func IsRedacted(body []byte) bool { return bytes.Contains(body, []byte(`"`+usera
 // NativeCheck begins a check of a vendor's own request.
 func NativeCheck(provider string) Check { return Check{provider: provider} }
 
+// IsWord reports whether a text is printable ASCII without blanks.
+func IsWord(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
 // Credential checks a setting that goes into a header: printable, without blanks.
 // An empty one is passed over.
 func (c *Check) Credential(setting string, s userapi.Secret) {
 	c.Secret("", setting, s)
-	if strings.ContainsFunc(s.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if !IsWord(s.Reveal()) {
 		c.Invalid("", setting, "must be printable ASCII without blanks")
 	}
 }

@@ -138,12 +138,13 @@ func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.Use
 	var last *userapi.Error
 	var others []*Candidate // the latest that a look found and that are not ours
 	for n := 1; ; n++ {
+		var after time.Duration
 		found, err := r.Look(ctx)
 		failure, _ := err.(*userapi.Error)
 		switch {
 		case failure != nil:
 			failed++
-			last = failure
+			last, after = failure, failure.RetryAfter
 			last.Op, last.Subject, last.Outcome = OpResolve, userapi.SubjectUser, userapi.OutcomeUnknown
 			if last.UserID == "" {
 				last.UserID = r.UserID
@@ -165,10 +166,6 @@ func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.Use
 			return nil, r.absent()
 		case failed == looks, failure != nil && ctx.Err() != nil:
 			return nil, last
-		}
-		var after time.Duration
-		if failure != nil {
-			after = failure.RetryAfter
 		}
 		if err := r.HTTP.Pause(ctx, n, after); err != nil {
 			if last == nil {
