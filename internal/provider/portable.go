@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/enlist-go/enlist/internal/transport"
@@ -66,4 +67,31 @@ func Find[R Reply](ctx context.Context, v *Vendor, call *Call, proof userapi.Pro
 	user := into.Neutral()
 	user.Proof = proof
 	return into, NewCandidate(user, reply), nil
+}
+
+// Set returns s if it points to a text that is set, and nil if that is "".
+func Set(s *string) *string {
+	if *s == "" {
+		return nil
+	}
+	return s
+}
+
+// Value returns what p points to, "" for nil.
+func Value[T ~string](p *T) T {
+	if p == nil {
+		return ""
+	}
+	return *p
+}
+
+// Given reports whether p points to a text that is not blank.
+func Given(p *string) bool { return p != nil && strings.TrimSpace(*p) != "" }
+
+// FullName returns the request's full name, or its parts joined; nil for none.
+func FullName(req *userapi.CreateUserRequest) *string {
+	if req.FullName != "" {
+		return &req.FullName
+	}
+	return Set(new(strings.TrimSpace(req.GivenName + " " + req.FamilyName)))
 }
