@@ -288,7 +288,7 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 	var texts []string
 	for _, d := range vendor.GeneralErrors {
 		if e.Code == "" {
-			e.Code = codes.Shown(d.Word(), mask)
+			e.Code = codes.Masked(d.Word(), mask)
 		}
 		if d.Message != "" {
 			texts = append(texts, d.Message)

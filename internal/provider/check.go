@@ -33,8 +33,7 @@ func texts(req *userapi.CreateUserRequest) [11]text {
 	}
 }
 
-// NewCheck begins a check with what holds at every vendor: every text is valid
-// UTF-8, and no secret is one that was redacted.
+// NewCheck begins a check of a neutral request: all texts are UTF-8, and no secret is redacted.
 func NewCheck(provider string, req *userapi.CreateUserRequest) Check {
 	c := Check{provider: provider, strict: req.Strict}
 	for _, f := range texts(req) {
@@ -69,16 +68,14 @@ func (c *Check) MustBeSet(field, vendorField string, isSet bool) {
 	}
 }
 
-// Secret refuses a secret that is the redaction text: it was printed or encoded
-// somewhere and read back, and would be stored as everybody's password.
+// Secret refuses the redaction text: it would be stored as everybody's password.
 func (c *Check) Secret(field, vendorField string, s userapi.Secret) {
 	if s == userapi.Redacted {
 		c.Invalid(field, vendorField, "must be the secret itself, not its redacted form")
 	}
 }
 
-// Credential checks a setting that goes into a header: printable, without blanks.
-// An empty one is passed over.
+// Credential checks a secret that goes into a header. "" is passed over.
 func (c *Check) Credential(setting string, s userapi.Secret) {
 	c.Secret("", setting, s)
 	if !IsWord(s.Reveal()) {
@@ -96,8 +93,7 @@ func (c *Check) Key(field, vendorField, value string) {
 	}
 }
 
-// NumberID notes a user's id as a fault that is not a number: positive and in decimal, without sign
-// or leading zeros.
+// NumberID refuses an id that is not a positive number in plain decimal.
 func (c *Check) NumberID(field, vendorField, id string) {
 	switch n, err := strconv.ParseInt(id, 10, 64); {
 	case err != nil || strconv.FormatInt(n, 10) != id:
@@ -110,7 +106,7 @@ func (c *Check) NumberID(field, vendorField, id string) {
 // MustBeUUID is what is expected of an id that is a UUID.
 const MustBeUUID = "must be a UUID of 36 characters, such as 06aed1e3-bd77-4a59-991a-5bb5ae6fbb09"
 
-// UUID reads an id that is a UUID, in lower case. It notes anything else as a fault.
+// UUID returns an id in lower case, and refuses one that is not a UUID.
 func (c *Check) UUID(field, vendorField, id string) string {
 	canonical, ok := uuid.Canonical(id)
 	if !ok {
@@ -192,8 +188,7 @@ func CheckUUID(provider, vendorField, id string) error {
 
 const opCheckID = "check user id"
 
-// Extension finds the vendor's own extension among a request's, which may be a value or a
-// pointer. Extensions of other vendors are passed over.
+// Extension finds the vendor's own extension, a value or a pointer, among a request's.
 func Extension[T userapi.Extension](c *Check, extensions []userapi.Extension) (own T, ok bool) {
 	invalid := func(expected string) { c.Invalid("Extensions", "", expected) }
 	for _, ext := range extensions {

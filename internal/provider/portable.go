@@ -49,8 +49,7 @@ func (r *Resolution) ResolveUser(ctx context.Context, req *userapi.CreateUserReq
 	return user, nil
 }
 
-// Find reads one user for a Resolution and returns it with its candidate, whose proof is
-// given. Both are zero where there is none. accept is as for Read.
+// Find reads one user for a Resolution, with its candidate. Both are zero where there is none.
 func Find[R Reply](ctx context.Context, v *Vendor, call *Call, proof userapi.Proof, into R, accept func(R, *transport.Result) error) (R, *Candidate, error) {
 	var none R
 	var reply *transport.Reply
