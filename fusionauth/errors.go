@@ -133,8 +133,7 @@ type details struct {
 	data   int // bytes of Data that were read
 }
 
-// read calls add with each error in an array, or with a lone one. Those with nothing in
-// them are passed over.
+// read calls add with each error in an array, or with a lone one, if there is anything in it.
 func (d *details) read(raw json.RawMessage, add func(ErrorDetail)) {
 	visit := func(_ string, item json.RawMessage) {
 		if one := d.one(item); one.Code != "" || one.Message != "" {

@@ -122,8 +122,7 @@ type mapped struct {
 	unmapped []string
 }
 
-// mapRequest turns a neutral request into the vendor's. The id is left empty where
-// the request gives none, which needsID refuses.
+// mapRequest turns a neutral request into the vendor's. needsID refuses one that gives no id.
 func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped, error) {
 	check := provider.NewCheck(Name, req)
 	check.Add(c.tenantFault...)

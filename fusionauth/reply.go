@@ -179,8 +179,7 @@ var path = wire.Path{Object: "user", Names: []string{"id", "email", "username", 
 
 type members CreateUserResponse
 
-// decode reads a reply, or says why it is not what a success looks like. Of a broken reply
-// it reads user.id.
+// decode reads a reply, or says why it is not a success. Of a broken one it reads user.id.
 func (r *reply) decode(data []byte) error {
 	var in struct {
 		members

@@ -366,8 +366,7 @@ func (r *Registration) check(c *provider.Check, path string) {
 	}
 }
 
-// sendsSetPassword reports whether the user is to be sent a message to set a
-// password; the server then ignores the one in the request.
+// sendsSetPassword reports whether the user is to set a password, in place of the request's.
 func (r *CreateUserRequest) sendsSetPassword() bool {
 	return r.SendSetPasswordEmail != nil && *r.SendSetPasswordEmail ||
 		r.SendSetPasswordIdentityType != "" && r.SendSetPasswordIdentityType != SendSetPasswordDoNotSend
@@ -396,8 +395,7 @@ func checkNumber(c *provider.Check, path string, n Number) {
 	}
 }
 
-// checkZone looks at a zone loosely: which there are is the server's to know, whose
-// Java accepts more than Go's database does.
+// checkZone looks loosely: the server's Java knows more zones than Go.
 func checkZone(c *provider.Check, path string, zone *string) {
 	if zone != nil && (*zone == "" || !provider.IsWord(*zone)) {
 		c.Invalid(neutralField(path), path, `must be the name of a time zone, such as "America/Denver"`)

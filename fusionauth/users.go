@@ -34,8 +34,7 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	return (*CreateUserResponse)(resp), err
 }
 
-// target reads the user's id and the tenant off a native request. The id is left
-// empty where none is given.
+// target reads the user's id, which may be empty, and the tenant off a native request.
 func (s *UsersService) target(req *CreateUserRequest, check *provider.Check) target {
 	to := target{tenantID: cmp.Or(check.UUIDIfSet("CreateUserRequest.TenantID", req.TenantID), s.core.tenantID)}
 	if req.UserID != "" && req.UserID != ServerAssigned {

@@ -50,8 +50,7 @@ type sentKey struct {
 	value string
 }
 
-// identity returns the keys that a new user has, the strongest first: the one that is
-// the caller's own, then those that are required, then that of another service.
+// identity returns the keys that a new user has, the strongest first.
 func (u *NewUser) identity() []sentKey {
 	external := ""
 	if u.ExternalUserID != nil {
@@ -68,8 +67,7 @@ func (u *NewUser) identity() []sentKey {
 	return sent
 }
 
-// contradicts returns provider.ErrOtherUser for a user with another key. One that is not
-// shown may be any.
+// contradicts refuses a user that is shown with another key.
 func (k sentKey) contradicts(u *User) error {
 	compare := provider.CompareText
 	if k.isNumber() {
@@ -111,9 +109,8 @@ func (u *User) keyValue(k key) string {
 	return trimmed(text)
 }
 
-// look goes through the keys until one finds somebody. The others are asked even
-// after a miss or a failure: a user has been seen to be missed by one key and found
-// by another. It misses when every key does.
+// look asks by one key after the other until one finds somebody, also after a miss or a failure:
+// a user has been seen to be missed by one key and found by another.
 func (s *UsersService) look(ctx context.Context, sent []sentKey) ([]*provider.Candidate, error) {
 	values := make([]string, len(sent))
 	for i, k := range sent {
@@ -146,8 +143,8 @@ func (s *UsersService) compare(c *provider.Candidate, u *User, sent []sentKey, b
 	}
 }
 
-// compare compares the key with what a reply shows of it. found says that the user
-// was found by this key, and seesAll that nothing is hidden from us.
+// compare compares the key with what is shown of it. found says that it found the user, and
+// seesAll that nothing is hidden from us.
 func (k *sentKey) compare(shown string, found, seesAll bool) provider.Match {
 	switch {
 	case shown == k.value, shown == "" && found:

@@ -149,8 +149,7 @@ func (s *sessions) run(ctx context.Context, f *fetch) {
 // errSessionEnded: the goroutine that asked for a session was ended from within.
 var errSessionEnded = errors.New("quickblox: the session request was ended by runtime.Goexit")
 
-// obtain asks for a session. When the vendor finds our clock wrong it asks once
-// more by the vendor's.
+// obtain asks for a session, and once more by the vendor's clock where that finds ours wrong.
 func (s *sessions) obtain(ctx context.Context) (session, error) {
 	got, err := s.ask(ctx)
 	var refused *APIError
@@ -241,8 +240,8 @@ func classifySession(r *transport.Reply) transport.Classification {
 	return v
 }
 
-// expiry tells until when a session that was just used is good: until the time in
-// the reply's header, held against the reply's own date, or two hours from now.
+// expiry tells until when a session that was just used is good: until the time in the reply, by
+// the server's clock, or for two hours.
 func expiry(r *transport.Reply) time.Time {
 	if end := lenient.ParseTime(r.Header.Get(expirationHeader)); !end.Time.IsZero() {
 		now := r.Read
@@ -264,8 +263,7 @@ func (s *sessions) saw(r *transport.Reply) {
 	}
 }
 
-// classify is classify for a call with a session: it learns from the reply, and lets a call
-// that got a 401 be sent again with a new session.
+// classify learns from the reply, and lets a call that got a 401 be sent with a new session.
 func (s *sessions) classify(r *transport.Reply) transport.Classification {
 	c := classify(r)
 	switch {

@@ -91,8 +91,7 @@ func checkNames(c *provider.Check, attributes map[string]any) {
 	}
 }
 
-// standard are the members of users, in either version and direction. They are no
-// names for attributes: User.com would then have two values by one name.
+// standard are the members of users. An attribute of such a name would be a second value of it.
 var standard = func() map[string]bool {
 	names := map[string]bool{"company_custom_id": true, "user_key": true, "custom_id": true}
 	for _, p := range [...]any{&CreateUserRequest{}, &User{}} {

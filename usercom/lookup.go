@@ -67,9 +67,8 @@ func (s *UsersService) GetByUserID(ctx context.Context, userID string) (*GetUser
 	return (*GetUserResponse)(resp), err
 }
 
-// inPath reports whether a user_id can stand in a path. The framework takes a path
-// apart after decoding it, and servers before it resolve dots and may decode twice;
-// "search" is a call of its own.
+// inPath reports whether a user_id can stand in a path. It is split after decoding, its
+// dots are resolved, it may be decoded twice, and "search" is a call of its own.
 func inPath(userID string) bool {
 	return !slices.Contains([]string{".", "..", "search"}, userID) &&
 		!strings.ContainsFunc(userID, func(r rune) bool { return strings.ContainsRune(`/\%`, r) || unicode.IsControl(r) })
@@ -102,8 +101,7 @@ func (s *UsersService) FindByEmail(ctx context.Context, email string) ([]*GetUse
 	return found, err
 }
 
-// findByEmail is FindByEmail. It fails where accept does for a user, and also returns the
-// reply that the users stood in.
+// findByEmail is FindByEmail with the reply. It fails where accept does for a user.
 func (c *core) findByEmail(ctx context.Context, email string, accept func(*User) error) ([]*GetUserResponse, *transport.Reply, error) {
 	check := provider.NativeCheck(Name)
 	check.Key("Email", "email", email)
@@ -146,8 +144,7 @@ func (r *usersReply) Receive(from *transport.Reply, m provider.Meta) (bad error)
 // Neutral returns nil: there may be many.
 func (r *usersReply) Neutral() *userapi.User { return nil }
 
-// decodeUsers reads the reply to a search: a bare list, a page of one, or a single
-// user. Each must have an id.
+// decodeUsers reads the users in a bare list, in a page of one, or a single user.
 func decodeUsers(data []byte, v Version) ([]User, error) {
 	list, count := data, 0
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) {

@@ -41,8 +41,7 @@ var (
 	errUpdated   = errors.New("usercom: the user was there before the call, and was updated")
 )
 
-// decode reads a reply, or says what is wrong with it. The id is set if it could be
-// read all the same.
+// decode reads a reply, or says what is wrong with it. It reads the id of a broken one too.
 func (r *UpdateOrCreateResponse) decode(data []byte) error {
 	var in struct {
 		ID       int64           `json:"id"`
@@ -112,8 +111,7 @@ func (r *updateReply) Receive(from *transport.Reply, m provider.Meta) error {
 	return bad
 }
 
-// Neutral returns what is known of the user; nil for a broken reply, since an id alone
-// does not tell whether its user was created.
+// Neutral returns nil for a broken reply: an id does not tell whether its user was created.
 func (r *updateReply) Neutral() *userapi.User {
 	if !r.whole {
 		return nil

@@ -23,8 +23,8 @@ const (
 	looks = 3
 	// sureAge is how much older than the first attempt its user may look: clocks show whole seconds.
 	sureAge = 2 * time.Second
-	// ageSlack is how far the clocks of a vendor's edge and of its application may be apart.
-	ageSlack = time.Minute
+	// AgeSlack is how far the clocks of a vendor's edge and of its application may be apart.
+	AgeSlack = time.Minute
 	// maxAhead is how far a vendor's clock may be from ours to be believed.
 	maxAhead = 7 * 24 * time.Hour
 )
@@ -32,7 +32,7 @@ const (
 // A Match says how a key of a request compares with a user's.
 type Match int
 
-// The likenesses.
+// The results.
 const (
 	Different Match = iota
 	Same
@@ -97,11 +97,11 @@ func (c *Candidate) age(since time.Time) Match {
 		return Same
 	}
 	switch created := c.User.CreatedAt; {
-	case created.Unix() <= 0, c.Undated, created.After(c.read.Add(c.aheadMax + ageSlack)):
+	case created.Unix() <= 0, c.Undated, created.After(c.read.Add(c.aheadMax + AgeSlack)):
 		return Unsure // the reply does not say, or cannot be believed
 	case !created.Before(since.Add(c.aheadMax - sureAge)):
 		return Same
-	case created.Before(since.Add(c.aheadMin - ageSlack)):
+	case created.Before(since.Add(c.aheadMin - AgeSlack)):
 		return Different
 	default:
 		return Unsure
