@@ -302,9 +302,9 @@ func (r *CreateUserRequest) check(c *provider.Check) {
 		c.Required("Password", "user.password", "must be set, unless a message to set one is asked for")
 	}
 	checkID(c, "applicationId", r.ApplicationID)
-	checkSecret(c, "currentPassword", r.CurrentPassword)
+	c.Secret("", "currentPassword", r.CurrentPassword)
 	for i, id := range r.VerificationIDs {
-		checkSecret(c, fmt.Sprintf("verificationIds[%d]", i), id)
+		c.Secret("", fmt.Sprintf("verificationIds[%d]", i), id)
 	}
 	u.check(c)
 }
@@ -325,7 +325,7 @@ func (u *NewUser) check(c *provider.Check) {
 		c.Invalid("", "user.birthDate", "must be a day of the calendar, written yyyy-MM-dd")
 	}
 	checkZone(c, "user.timezone", u.Timezone)
-	checkSecret(c, "user.salt", u.Salt)
+	c.Secret("", "user.salt", u.Salt)
 	u.TwoFactor.check(c)
 	for i := range u.Memberships {
 		m, path := &u.Memberships[i], fmt.Sprintf("user.memberships[%d].", i)
@@ -344,10 +344,10 @@ func (t *TwoFactor) check(c *provider.Check) {
 		m, path := &t.Methods[i], fmt.Sprintf("user.twoFactor.methods[%d].", i)
 		checkNumber(c, path+"authenticator.codeLength", m.Authenticator.CodeLength)
 		checkNumber(c, path+"authenticator.timeStep", m.Authenticator.TimeStep)
-		checkSecret(c, path+"secret", m.Secret)
+		c.Secret("", path+"secret", m.Secret)
 	}
 	for i, code := range t.RecoveryCodes {
-		checkSecret(c, fmt.Sprintf("user.twoFactor.recoveryCodes[%d]", i), code)
+		c.Secret("", fmt.Sprintf("user.twoFactor.recoveryCodes[%d]", i), code)
 	}
 }
 
@@ -360,9 +360,9 @@ func (r *Registration) check(c *provider.Check, path string) {
 	checkInstant(c, path+"lastUpdateInstant", r.LastUpdateInstant)
 	checkInstant(c, path+"verifiedInstant", r.VerifiedInstant)
 	checkZone(c, path+"timezone", r.Timezone)
-	checkSecret(c, path+"authenticationToken", r.AuthenticationToken)
+	c.Secret("", path+"authenticationToken", r.AuthenticationToken)
 	for _, token := range r.Tokens {
-		checkSecret(c, path+"tokens", token)
+		c.Secret("", path+"tokens", token)
 	}
 }
 
@@ -374,12 +374,8 @@ func (r *CreateUserRequest) sendsSetPassword() bool {
 
 func checkID(c *provider.Check, path string, id *string) {
 	if id != nil {
-		c.UUID(neutralField(path), path, *id)
+		c.UUID("", path, *id)
 	}
-}
-
-func checkSecret(c *provider.Check, path string, s userapi.Secret) {
-	c.Secret(neutralField(path), path, s)
 }
 
 // checkInstant refuses what was decoded from something else than an instant.

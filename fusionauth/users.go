@@ -22,7 +22,7 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	check := s.core.check()
 	to := s.target(&req, &check)
 	req.check(&check)
-	checkSecret(&check, "user.password", req.User.Password)
+	check.Secret("Password", "user.password", req.User.Password)
 	body := req.encode(&check)
 	if _, err := check.Done(provider.OpCreate); err != nil {
 		return nil, withUserID(err, to.userID)

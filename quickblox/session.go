@@ -46,7 +46,7 @@ type fetch struct {
 	done    chan struct{}
 	cancel  context.CancelFunc
 	waiters int
-	token   func() string
+	got     session
 	err     error
 	// panicked is what the request's goroutine panicked with; it is passed on to those who wait.
 	panicked any
@@ -112,7 +112,7 @@ func (s *sessions) token(ctx context.Context) (string, error) {
 	case f.err != nil:
 		return "", f.err
 	}
-	return f.token(), nil
+	return f.got.token(), nil
 }
 
 func (s *sessions) leave(f *fetch) {
@@ -127,7 +127,7 @@ func (s *sessions) leave(f *fetch) {
 }
 
 func (s *sessions) run(ctx context.Context, f *fetch) {
-	got, err := session{}, errSessionEnded
+	f.err = errSessionEnded
 	defer func() {
 		// A hook or a RoundTripper of the caller's may panic, or end the goroutine.
 		f.panicked = recover()
@@ -137,13 +137,12 @@ func (s *sessions) run(ctx context.Context, f *fetch) {
 		if s.fetch == f {
 			s.fetch = nil
 		}
-		if err == nil {
-			s.current = got
+		if f.err == nil {
+			s.current = f.got
 		}
-		f.token, f.err = got.token, err
 		close(f.done)
 	}()
-	got, err = s.obtain(ctx)
+	f.got, f.err = s.obtain(ctx)
 }
 
 // errSessionEnded: the goroutine that asked for a session was ended from within.

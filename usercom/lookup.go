@@ -169,10 +169,7 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 		list, count = page.Results, page.Count
 	}
 	var elements []json.RawMessage
-	if json.Unmarshal(list, &elements) != nil { // its error quotes the reply
-		return nil, errPart
-	}
-	if count > len(elements) {
+	if json.Unmarshal(list, &elements) != nil || count > len(elements) {
 		return nil, errPart
 	}
 	users := make([]User, len(elements))

@@ -121,7 +121,7 @@ func DecodeErrorBody(body []byte, plain bool) (b ErrorBody, ok bool) {
 			}
 		})
 	}
-	for _, name := range [...]string{"base", "non_field_errors"} {
+	for _, name := range [...]string{"", "base", "non_field_errors"} {
 		b.General = append(b.General, b.Fields[name]...)
 		delete(b.Fields, name)
 	}
@@ -151,7 +151,7 @@ func (b *ErrorBody) add(budget *Budget, field string, raw json.RawMessage, depth
 		return true
 	})
 	if s := leaf(message); s != "" {
-		b.append(field, s)
+		b.Fields[field] = append(b.Fields[field], s)
 		return
 	}
 	inside := budget.Each(raw, func(name string, inner json.RawMessage) {
@@ -163,18 +163,8 @@ func (b *ErrorBody) add(budget *Budget, field string, raw json.RawMessage, depth
 		}
 		b.add(budget, name, inner, depth-1)
 	})
-	if !inside {
-		b.append(field, leaf(raw))
-	}
-}
-
-func (b *ErrorBody) append(field, message string) {
-	switch {
-	case message == "":
-	case field == "":
-		b.General = append(b.General, message)
-	default:
-		b.Fields[field] = append(b.Fields[field], message)
+	if s := leaf(raw); !inside && s != "" {
+		b.Fields[field] = append(b.Fields[field], s)
 	}
 }
 

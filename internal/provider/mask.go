@@ -42,18 +42,16 @@ func NewMask(body []byte, contentType string, more ...string) Mask {
 			seen[strings.ToLower(form)] = true
 		}
 	}
-	for _, v := range more {
-		add(v)
-	}
 	if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
 		form, _ := url.ParseQuery(string(body)) // we have encoded it
 		for _, values := range form {
-			for _, v := range values {
-				add(v)
-			}
+			more = append(more, values...)
 		}
 	} else {
 		addJSON(body, add)
+	}
+	for _, v := range more {
+		add(v)
 	}
 	return Mask{slices.SortedFunc(maps.Keys(seen), func(a, b string) int { return len(b) - len(a) })}
 }
@@ -162,15 +160,11 @@ func (m Mask) apply(s string) string {
 	return s
 }
 
-// maskValue replaces a value, given in lower case, wherever it stands in any case.
+// maskValue replaces a value, given in lower case, that stands somewhere in any case.
 func maskValue(s, value string) string {
 	lower := strings.ToLower(s)
 	if len(lower) != len(s) {
-		// Some rune changes its length with its case: better lose the text than cut it wrongly.
-		if strings.Contains(lower, value) {
-			return masked
-		}
-		return s
+		return masked // some rune changes its length with its case, and the text might be cut wrongly
 	}
 	var b strings.Builder
 	from := 0
@@ -188,9 +182,6 @@ func maskValue(s, value string) string {
 		b.WriteString(s[from:i])
 		b.WriteString(masked)
 		from, at = end, end
-	}
-	if from == 0 {
-		return s
 	}
 	b.WriteString(s[from:])
 	return b.String()
