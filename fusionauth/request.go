@@ -1,15 +1,11 @@
 package fusionauth
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"log/slog"
-	"slices"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/userapi"
-	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // ServerAssigned as CreateUserRequest.UserID leaves the id to the server: the request goes to
@@ -133,68 +129,6 @@ type NewMembership struct {
 	UserID        *string `json:"userId,omitempty"`
 }
 
-// TwoFactor is a user's ways of a second step at login.
-type TwoFactor struct {
-	Methods []TwoFactorMethod `json:"methods,omitempty"`
-	// RecoveryCodes is for imports; a create ignores it, and replies do not hold it.
-	RecoveryCodes []userapi.Secret `json:"recoveryCodes,omitempty"`
-}
-
-// IsZero reports whether nothing is set.
-func (t TwoFactor) IsZero() bool { return len(t.Methods) == 0 && len(t.RecoveryCodes) == 0 }
-
-// TwoFactorMethod is one way of a second step. Of its members the server keeps
-// those that belong to Method.
-type TwoFactorMethod struct {
-	Authenticator Authenticator `json:"authenticator,omitzero"`
-	// Email goes with TwoFactorEmail.
-	Email *string `json:"email,omitempty"`
-	// ID is a short text that the server sets, not a UUID.
-	ID *string `json:"id,omitempty"`
-	// LastUsed is set by the server.
-	LastUsed *bool           `json:"lastUsed,omitempty"`
-	Method   TwoFactorOption `json:"method,omitempty"`
-	// MobilePhone goes with TwoFactorSMS.
-	MobilePhone *string `json:"mobilePhone,omitempty"`
-	// Name is of the user's choosing. Since 1.67.
-	Name *string `json:"name,omitempty"`
-	// Secret, in base64, is required for TwoFactorAuthenticator. Replies do not hold it.
-	Secret userapi.Secret `json:"secret,omitempty"`
-}
-
-// Authenticator says how one-time codes are made. The server makes them by
-// HmacSHA1, of 6 digits, every 30 seconds, whatever is asked for.
-type Authenticator struct {
-	Algorithm  AuthenticatorAlgorithm `json:"algorithm,omitempty"`
-	CodeLength Number                 `json:"codeLength,omitempty"`
-	TimeStep   Number                 `json:"timeStep,omitempty"`
-}
-
-// Registration is a user's registration for an application. FusionAuth documents
-// it in replies and imports; whether a create heeds it is not documented, and its
-// call for both at once is another one.
-type Registration struct {
-	PreferredLanguages []string `json:"preferredLanguages,omitempty"`
-	// Tokens are an identity provider's tokens by its name. Not stored since 1.28.
-	Tokens              map[string]userapi.Secret `json:"tokens,omitempty"`
-	ApplicationID       *string                   `json:"applicationId,omitempty"`
-	AuthenticationToken userapi.Secret            `json:"authenticationToken,omitempty"`
-	CleanSpeakID        *string                   `json:"cleanSpeakId,omitempty"`
-	Data                Data                      `json:"data,omitempty"`
-	ID                  *string                   `json:"id,omitempty"`
-	InsertInstant       Instant                   `json:"insertInstant,omitzero"`
-	LastLoginInstant    Instant                   `json:"lastLoginInstant,omitzero"`
-	LastUpdateInstant   Instant                   `json:"lastUpdateInstant,omitzero"`
-	// Roles are names of roles.
-	Roles    []string `json:"roles,omitempty"`
-	Timezone *string  `json:"timezone,omitempty"`
-	// Username is for display.
-	Username        *string        `json:"username,omitempty"`
-	UsernameStatus  UsernameStatus `json:"usernameStatus,omitempty"`
-	Verified        *bool          `json:"verified,omitempty"`
-	VerifiedInstant Instant        `json:"verifiedInstant,omitzero"`
-}
-
 // EventInfo describes who makes a request, for events and webhooks.
 type EventInfo struct {
 	Data              Data    `json:"data,omitempty"`
@@ -221,22 +155,6 @@ type Location struct {
 	DisplayString *string `json:"displayString,omitempty"`
 }
 
-// Data is an object of the caller's own values. Decoding keeps every digit of its
-// numbers, as json.Number.
-type Data map[string]any
-
-// UnmarshalJSON decodes an object. Anything else leaves Data nil.
-func (d *Data) UnmarshalJSON(data []byte) error {
-	*d = nil
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	var m map[string]any
-	if dec.Decode(&m) == nil {
-		*d = m
-	}
-	return nil
-}
-
 // Format shows the type alone. A secret's own Format is not asked where a verb does
 // not fit what the secret stands in, as %s does not fit a pointer in a slice.
 func (r CreateUserRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
@@ -249,162 +167,3 @@ func (u NewUser) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f,
 
 // LogValue is like Format.
 func (u NewUser) LogValue() slog.Value { return provider.TypeOnly(u).LogValue() }
-
-// Format shows the type alone, as that of CreateUserRequest.
-func (t TwoFactor) Format(f fmt.State, verb rune) { provider.TypeOnly(t).Format(f, verb) }
-
-// LogValue is like Format.
-func (t TwoFactor) LogValue() slog.Value { return provider.TypeOnly(t).LogValue() }
-
-// Format shows the type alone, as that of CreateUserRequest.
-func (m TwoFactorMethod) Format(f fmt.State, verb rune) { provider.TypeOnly(m).Format(f, verb) }
-
-// LogValue is like Format.
-func (m TwoFactorMethod) LogValue() slog.Value { return provider.TypeOnly(m).LogValue() }
-
-// Format shows the type alone, as that of CreateUserRequest.
-func (r Registration) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
-
-// LogValue is like Format.
-func (r Registration) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
-
-// encode writes what is sent. A Secret among the caller's own values is refused: it would be
-// revealed. A redacted one is refused by its name, and here where it was made a text.
-func (r *CreateUserRequest) encode(c *provider.Check) []byte {
-	body := c.Encode(r)
-	own := []Data{r.User.Data, r.EventInfo.Data}
-	for i := range r.User.Memberships {
-		own = append(own, r.User.Memberships[i].Data)
-	}
-	for i := range r.User.Registrations {
-		own = append(own, r.User.Registrations[i].Data)
-	}
-	if slices.ContainsFunc(own, Data.holdsSecret) || len(c.Faults()) == 0 && provider.IsRedacted(body) {
-		c.Invalid("", "", "the request must hold no redacted Secret: it would be stored as it is")
-	}
-	return body
-}
-
-func (d Data) holdsSecret() bool {
-	if len(d) == 0 {
-		return false
-	}
-	body, _ := provider.Encode(d)
-	return provider.IsRedacted(body)
-}
-
-func (r *CreateUserRequest) check(c *provider.Check) {
-	u := &r.User
-	if !provider.Given(u.Email) && !provider.Given(u.Username) && !provider.Given(u.PhoneNumber) && len(r.VerificationIDs) == 0 {
-		c.Required("Email", "user.email", "an e-mail address, a user name or a phone number to log in with must be set")
-	}
-	if u.Password == "" && !r.sendsSetPassword() {
-		c.Required("Password", "user.password", "must be set, unless a message to set one is asked for")
-	}
-	checkID(c, "applicationId", r.ApplicationID)
-	c.Secret("", "currentPassword", r.CurrentPassword)
-	for i, id := range r.VerificationIDs {
-		c.Secret("", fmt.Sprintf("verificationIds[%d]", i), id)
-	}
-	u.check(c)
-}
-
-func (u *NewUser) check(c *provider.Check) {
-	checkID(c, "user.id", u.ID)
-	checkID(c, "user.tenantId", u.TenantID)
-	checkID(c, "user.cleanSpeakId", u.CleanSpeakID)
-	checkID(c, "user.connectorId", u.ConnectorID)
-	checkInstant(c, "user.expiry", u.Expiry)
-	checkInstant(c, "user.insertInstant", u.InsertInstant)
-	checkInstant(c, "user.lastUpdateInstant", u.LastUpdateInstant)
-	checkInstant(c, "user.breachedPasswordLastCheckedInstant", u.BreachedPasswordLastCheckedInstant)
-	checkInstant(c, "user.lastLoginInstant", u.LastLoginInstant)
-	checkInstant(c, "user.passwordLastUpdateInstant", u.PasswordLastUpdateInstant)
-	checkInstant(c, "user.verifiedInstant", u.VerifiedInstant)
-	if _, ok := u.BirthDate.Time(); u.BirthDate != "" && !ok {
-		c.Invalid("", "user.birthDate", "must be a day of the calendar, written yyyy-MM-dd")
-	}
-	checkZone(c, "user.timezone", u.Timezone)
-	c.Secret("", "user.salt", u.Salt)
-	u.TwoFactor.check(c)
-	for i := range u.Memberships {
-		m, path := &u.Memberships[i], fmt.Sprintf("user.memberships[%d].", i)
-		checkID(c, path+"groupId", m.GroupID)
-		checkID(c, path+"id", m.ID)
-		checkID(c, path+"userId", m.UserID)
-		checkInstant(c, path+"insertInstant", m.InsertInstant)
-	}
-	for i := range u.Registrations {
-		u.Registrations[i].check(c, fmt.Sprintf("user.registrations[%d].", i))
-	}
-}
-
-func (t *TwoFactor) check(c *provider.Check) {
-	for i := range t.Methods {
-		m, path := &t.Methods[i], fmt.Sprintf("user.twoFactor.methods[%d].", i)
-		checkNumber(c, path+"authenticator.codeLength", m.Authenticator.CodeLength)
-		checkNumber(c, path+"authenticator.timeStep", m.Authenticator.TimeStep)
-		c.Secret("", path+"secret", m.Secret)
-	}
-	for i, code := range t.RecoveryCodes {
-		c.Secret("", fmt.Sprintf("user.twoFactor.recoveryCodes[%d]", i), code)
-	}
-}
-
-func (r *Registration) check(c *provider.Check, path string) {
-	checkID(c, path+"applicationId", r.ApplicationID)
-	checkID(c, path+"cleanSpeakId", r.CleanSpeakID)
-	checkID(c, path+"id", r.ID)
-	checkInstant(c, path+"insertInstant", r.InsertInstant)
-	checkInstant(c, path+"lastLoginInstant", r.LastLoginInstant)
-	checkInstant(c, path+"lastUpdateInstant", r.LastUpdateInstant)
-	checkInstant(c, path+"verifiedInstant", r.VerifiedInstant)
-	checkZone(c, path+"timezone", r.Timezone)
-	c.Secret("", path+"authenticationToken", r.AuthenticationToken)
-	for _, token := range r.Tokens {
-		c.Secret("", path+"tokens", token)
-	}
-}
-
-// sendsSetPassword reports whether the user is to set a password, in place of the request's.
-func (r *CreateUserRequest) sendsSetPassword() bool {
-	return r.SendSetPasswordEmail != nil && *r.SendSetPasswordEmail ||
-		r.SendSetPasswordIdentityType != "" && r.SendSetPasswordIdentityType != SendSetPasswordDoNotSend
-}
-
-func checkID(c *provider.Check, path string, id *string) {
-	if id != nil {
-		c.UUID("", path, *id)
-	}
-}
-
-// checkInstant refuses what was decoded from something else than an instant.
-func checkInstant(c *provider.Check, path string, at Instant) {
-	if at.Text() != "" {
-		c.Invalid("", path, "must be milliseconds since 1970")
-	}
-}
-
-func checkNumber(c *provider.Check, path string, n Number) {
-	if _, ok := n.Int64(); n != "" && !ok {
-		c.Invalid("", path, "must be a whole number")
-	}
-}
-
-// checkZone looks loosely: the server's Java knows more zones than Go.
-func checkZone(c *provider.Check, path string, zone *string) {
-	if zone != nil && (*zone == "" || !provider.IsWord(*zone)) {
-		c.Invalid(neutralField(path), path, `must be the name of a time zone, such as "America/Denver"`)
-	}
-}
-
-// The leaf types never fail to decode: what one cannot read it keeps.
-type (
-	// Instant is a point in time, sent as milliseconds since 1970 in UTC, as in
-	// Instant{Time: t}. The zero value is none.
-	Instant = lenient.Instant
-	// Date is a day of the calendar, written yyyy-MM-dd. "" is none.
-	Date = lenient.Date
-	// Number is a whole number in decimal form. "" is none.
-	Number = lenient.Number
-)
