@@ -95,7 +95,7 @@ type Reply interface {
 var ErrOtherUser = errors.New("the reply holds another user than the one that was sent or asked for")
 
 // Create sends a call that creates a user. What accept returns fails the call: an ErrOtherUser as
-// somebody else's user, a *userapi.Error as it is. The error is a *userapi.Error.
+// somebody else's user, a *userapi.Error as it is. Errors are *userapi.Error, as those of Read.
 func Create[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept func(R, *transport.Result) error) (R, error) {
 	var none R
 	res, err := v.do(ctx, call)
