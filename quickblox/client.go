@@ -119,8 +119,13 @@ func (c Config) unproven() error {
 
 func (c Config) check() []userapi.FieldError {
 	var check provider.Check
-	key, token, session := c.APIKey != "", c.SessionToken != "", c.Session != nil
-	if key && (token || session) || token == session && !key {
+	set := 0
+	for _, is := range [...]bool{c.APIKey != "", c.SessionToken != "", c.Session != nil} {
+		if is {
+			set++
+		}
+	}
+	if set != 1 {
 		check.Required("", "Config", "exactly one of APIKey, SessionToken and Session must be set")
 	}
 	check.Credential("Config.APIKey", c.APIKey)
