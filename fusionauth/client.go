@@ -78,12 +78,8 @@ func New(cfg Config) (*Client, error) {
 	if err := provider.InvalidConfig(Name, append(faults, httpFaults...)); err != nil {
 		return nil, err
 	}
-	apiKey := []string{cfg.APIKey.Reveal()} // shared by all requests, none of which changes it
-	sign := func(r *http.Request, _ []byte) error {
-		// The key stands as it is, without a scheme. Source: FusionAuth, "API Authentication".
-		r.Header["Authorization"] = apiKey
-		return nil
-	}
+	// The key stands as it is, without a scheme. Source: FusionAuth, "API Authentication".
+	sign := provider.HeaderSigner("Authorization", cfg.APIKey.Reveal())
 	return newClient(&core{tenantID: tenantID, phoneLogin: cfg.PhoneLogin, Vendor: &provider.Vendor{
 		Name: Name, HTTP: client, CredentialHeader: "Authorization", Absent: saysAbsent, Explain: explain,
 		Prepare: func(call *provider.Call) {

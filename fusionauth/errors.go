@@ -84,11 +84,7 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 		return e
 	}
 	own := wire.Once(body, "fieldErrors", "generalErrors")
-	for name, raw := range own {
-		if !bytes.HasPrefix(raw, []byte("{")) && !bytes.HasPrefix(raw, []byte("[")) {
-			delete(own, name)
-		}
-	}
+	maps.DeleteFunc(own, func(_ string, raw json.RawMessage) bool { return raw[0] != '{' && raw[0] != '[' })
 	e.FieldErrors = map[string][]ErrorDetail{}
 	var d details
 	if bytes.HasPrefix(own["fieldErrors"], []byte("{")) {
@@ -104,13 +100,11 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 	d.read(own["generalErrors"], func(one ErrorDetail) { e.add("", one) })
 	e.documented = len(e.FieldErrors) > 0 || len(e.GeneralErrors) > 0
 
-	for _, name := range generic.FieldNames() {
-		for _, message := range generic.Fields[name] {
-			e.add(name, ErrorDetail{Message: message})
+	generic.Fields[""] = generic.General
+	for path, messages := range generic.Fields {
+		for _, message := range messages {
+			e.add(path, ErrorDetail{Message: message})
 		}
-	}
-	for _, message := range generic.General {
-		e.add("", ErrorDetail{Message: message})
 	}
 	if generic.Code != "" || generic.Message != "" {
 		e.add("", ErrorDetail{Code: generic.Code, Message: generic.Message})
@@ -133,8 +127,7 @@ type details struct {
 	data   int // bytes of Data that were read
 }
 
-// read calls add with each error in an array, or with a lone one. Those with nothing in
-// them are passed over.
+// read calls add with each error in an array, or with a lone one, if there is anything in it.
 func (d *details) read(raw json.RawMessage, add func(ErrorDetail)) {
 	visit := func(_ string, item json.RawMessage) {
 		if one := d.one(item); one.Code != "" || one.Message != "" {
@@ -155,8 +148,7 @@ func (d *details) one(item json.RawMessage) ErrorDetail {
 		Data          json.RawMessage
 	}
 	if json.Unmarshal(item, &members) != nil {
-		_ = members.Message.UnmarshalJSON(item)
-		return ErrorDetail{Message: string(members.Message)}
+		_ = members.Message.UnmarshalJSON(item) // a bare text
 	}
 	one := ErrorDetail{Code: string(members.Code), Message: string(members.Message)}
 	if d.data += len(members.Data); len(members.Data) > 0 && d.data <= maxData {
@@ -178,9 +170,11 @@ const (
 var unique = [...]string{"user.email", "user.username", "user.phoneNumber", "userId", "user.id"}
 
 func (e *APIError) isTaken() bool {
-	return slices.ContainsFunc(unique[:], func(path string) bool {
-		return slices.ContainsFunc(e.FieldErrors[path], func(d ErrorDetail) bool { return d.Word() == wordDuplicate })
-	})
+	return slices.ContainsFunc(unique[:], func(path string) bool { return hasWord(e.FieldErrors[path], wordDuplicate) })
+}
+
+func hasWord(errors []ErrorDetail, word string) bool {
+	return slices.ContainsFunc(errors, func(d ErrorDetail) bool { return d.Word() == word })
 }
 
 func classify(r *transport.Reply) transport.Classification {
@@ -199,9 +193,9 @@ func classify(r *transport.Reply) transport.Classification {
 		// A 409 that is a duplicate is not documented, but for the passing one. Source:
 		// FusionAuth, "API Errors", and the retry settings of its own clients.
 		switch {
-		case slices.ContainsFunc(e.GeneralErrors, func(d ErrorDetail) bool { return d.Word() == wordRetryableConflict }):
+		case hasWord(e.GeneralErrors, wordRetryableConflict):
 			v.Kind, v.Retry = userapi.KindUnavailable, transport.RetryBackoff
-		case e.isTaken(), !e.documented, slices.ContainsFunc(e.GeneralErrors, func(d ErrorDetail) bool { return d.Word() == wordDuplicate }):
+		case e.isTaken(), !e.documented, hasWord(e.GeneralErrors, wordDuplicate):
 		case len(e.FieldErrors) > 0:
 			v.Kind = userapi.KindInvalid
 		default:
@@ -288,7 +282,7 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 	var texts []string
 	for _, d := range vendor.GeneralErrors {
 		if e.Code == "" {
-			e.Code = codes.Shown(d.Word(), mask)
+			e.Code = codes.Masked(d.Word(), mask)
 		}
 		if d.Message != "" {
 			texts = append(texts, d.Message)

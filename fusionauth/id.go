@@ -52,8 +52,8 @@ func (t target) route() (path, template string) {
 	return "/api/user/" + t.userID, "/api/user/{userId}"
 }
 
-// choose finds the id that a neutral request asks for, of these the first that is set: own, which
-// is canonical already, ExternalID, IdempotencyKey. It leaves the id empty where none is.
+// choose finds the id that a request asks for: own, which is canonical, ExternalID or
+// IdempotencyKey, the first that is set.
 func (t *target) choose(own string, req *userapi.CreateUserRequest) {
 	external := ""
 	if req.ExternalID != "" {

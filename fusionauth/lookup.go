@@ -107,8 +107,7 @@ func (s *UsersService) remove(ctx context.Context, id, query string) error {
 	return provider.Do(ctx, s.core.Vendor, call.Checked(&check))
 }
 
-// byID returns the call that reads the user with an id. It names no tenant: the key sees
-// a user by its id in whatever tenant it is.
+// byID returns the call that reads the user with an id, in whatever tenant the key sees it.
 func byID(id string) *provider.Call {
 	path, route := target{userID: id}.route()
 	call := lookupCall(path, route, id, "")

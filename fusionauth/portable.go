@@ -106,7 +106,7 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	if err != nil {
 		return userapi.Plan{}, err
 	}
-	body, faults := provider.Encode(m.native.sent(userapi.Secret.String))
+	body, faults := provider.Encode(m.native)
 	if faults != nil { // an attribute that encodes itself may fail now and then
 		return userapi.Plan{}, withUserID(provider.Invalid(Name, provider.OpCreate, faults), m.to.userID)
 	}
@@ -122,8 +122,7 @@ type mapped struct {
 	unmapped []string
 }
 
-// mapRequest turns a neutral request into the vendor's. The id is left empty where
-// the request gives none, which needsID refuses.
+// mapRequest turns a neutral request into the vendor's. needsID refuses one that gives no id.
 func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped, error) {
 	check := provider.NewCheck(Name, req)
 	check.Add(c.tenantFault...)

@@ -30,18 +30,13 @@ type CreateUserResponse struct {
 	// VerificationIDs are the verifications that are under way.
 	VerificationIDs []Verification `json:"verificationIds,omitempty"`
 
-	meta provider.Meta
-	view view
-}
-
-// A view says how a client sees a user.
-type view struct {
-	phoneLogin bool
-	externalID string // that of the neutral request which the id was made of
+	meta       provider.Meta
+	phoneLogin bool   // as in the client's Config
+	externalID string // of the neutral request, where the id was made of it
 }
 
 func (c *core) newReply(to target) *reply {
-	return &reply{view: view{phoneLogin: c.phoneLogin, externalID: to.externalID}}
+	return &reply{phoneLogin: c.phoneLogin, externalID: to.externalID}
 }
 
 // StatusCode returns the reply's HTTP status; 0 for a value that no call returned.
@@ -184,8 +179,7 @@ var path = wire.Path{Object: "user", Names: []string{"id", "email", "username", 
 
 type members CreateUserResponse
 
-// decode reads a reply, or says why it is not what a success looks like. Of a broken reply
-// it reads user.id.
+// decode reads a reply, or says why it is not a success. Of a broken one it reads user.id.
 func (r *reply) decode(data []byte) error {
 	var in struct {
 		members
@@ -195,7 +189,7 @@ func (r *reply) decode(data []byte) error {
 		Error         wire.Values `json:"error"`
 	}
 	err := wire.Decode(data, &in, path)
-	in.meta, in.view = r.meta, r.view
+	in.meta, in.phoneLogin, in.externalID = r.meta, r.phoneLogin, r.externalID
 	*r = reply(in.members)
 	if err != nil {
 		r.User.ID, _ = wire.ScanID(data, "user", "id")
@@ -213,14 +207,14 @@ func (r *reply) Neutral() *userapi.User {
 	u.Username = provider.Value(r.User.Username)
 	u.Email = provider.Value(r.User.Email)
 	u.Phone = provider.Value(r.User.MobilePhone)
-	if r.view.phoneLogin {
+	if r.phoneLogin {
 		u.Phone = provider.Value(r.User.PhoneNumber)
 	}
 	u.FullName = provider.Value(r.User.FullName)
 	if u.FullName == "" {
 		u.FullName = strings.TrimSpace(provider.Value(r.User.FirstName) + " " + provider.Value(r.User.LastName))
 	}
-	u.ExternalID = r.view.externalID
+	u.ExternalID = r.externalID
 	u.CreatedAt = r.User.InsertInstant.Time
 	return u
 }

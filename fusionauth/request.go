@@ -1,15 +1,11 @@
 package fusionauth
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/userapi"
-	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // ServerAssigned as CreateUserRequest.UserID leaves the id to the server: the request goes to
@@ -85,10 +81,8 @@ type NewUser struct {
 	// TenantID is ignored on create: CreateUserRequest.TenantID decides.
 	TenantID *string `json:"tenantId,omitempty"`
 	// Timezone is an IANA name such as "America/Denver", or an offset such as "UTC-7".
-	Timezone      *string         `json:"timezone,omitempty"`
-	TwoFactor     TwoFactor       `json:"twoFactor,omitzero"`
-	Memberships   []NewMembership `json:"memberships,omitempty"`
-	Registrations []Registration  `json:"registrations,omitempty"`
+	Timezone    *string         `json:"timezone,omitempty"`
+	Memberships []NewMembership `json:"memberships,omitempty"`
 	// BreachedPasswordLastCheckedInstant, BreachedPasswordStatus and ConnectorID are
 	// ignored on create.
 	BreachedPasswordLastCheckedInstant Instant                `json:"breachedPasswordLastCheckedInstant,omitzero"`
@@ -104,14 +98,10 @@ type NewUser struct {
 	LastLoginInstant Instant `json:"lastLoginInstant,omitzero"`
 	// LegacyIdentifier stands in FusionAuth's API description since 1.67, without an explanation.
 	LegacyIdentifier *string `json:"legacyIdentifier,omitempty"`
-	// Password, in plain text, is required unless a message to set one is asked for.
-	Password userapi.Secret `json:"password,omitempty"`
-	// PasswordChangeReason, PasswordLastUpdateInstant and Salt are for imports, and
-	// ignored on create.
+	// PasswordChangeReason and PasswordLastUpdateInstant are for imports, and ignored on create.
 	PasswordChangeReason      ChangePasswordReason `json:"passwordChangeReason,omitempty"`
 	PasswordChangeRequired    *bool                `json:"passwordChangeRequired,omitempty"`
 	PasswordLastUpdateInstant Instant              `json:"passwordLastUpdateInstant,omitzero"`
-	Salt                      userapi.Secret       `json:"salt,omitempty"`
 	// UniqueUsername is ignored on create.
 	UniqueUsername *string `json:"uniqueUsername,omitempty"`
 	// Username is unique in the tenant without regard to case.
@@ -120,6 +110,13 @@ type NewUser struct {
 	// Verified and VerifiedInstant are ignored on create: see SkipVerification.
 	Verified        *bool   `json:"verified,omitempty"`
 	VerifiedInstant Instant `json:"verifiedInstant,omitzero"`
+
+	TwoFactor     TwoFactor      `json:"twoFactor,omitzero"`
+	Registrations []Registration `json:"registrations,omitempty"`
+	// Password, in plain text, is required unless a message to set one is asked for.
+	Password userapi.Secret `json:"password,omitempty"`
+	// Salt is for imports, and ignored on create.
+	Salt userapi.Secret `json:"salt,omitempty"`
 }
 
 // NewMembership puts a new user into a group. The server drops one without GroupID and reports nothing.
@@ -130,65 +127,6 @@ type NewMembership struct {
 	// InsertInstant and UserID are ignored on create.
 	InsertInstant Instant `json:"insertInstant,omitzero"`
 	UserID        *string `json:"userId,omitempty"`
-}
-
-// TwoFactor is a user's ways of a second step at login.
-type TwoFactor struct {
-	Methods []TwoFactorMethod `json:"methods,omitempty"`
-	// RecoveryCodes is for imports; a create ignores it, and replies do not hold it.
-	RecoveryCodes []userapi.Secret `json:"recoveryCodes,omitempty"`
-}
-
-// TwoFactorMethod is one way of a second step. Of its members the server keeps
-// those that belong to Method.
-type TwoFactorMethod struct {
-	Authenticator Authenticator `json:"authenticator,omitzero"`
-	// Email goes with TwoFactorEmail.
-	Email *string `json:"email,omitempty"`
-	// ID is a short text that the server sets, not a UUID.
-	ID *string `json:"id,omitempty"`
-	// LastUsed is set by the server.
-	LastUsed *bool           `json:"lastUsed,omitempty"`
-	Method   TwoFactorOption `json:"method,omitempty"`
-	// MobilePhone goes with TwoFactorSMS.
-	MobilePhone *string `json:"mobilePhone,omitempty"`
-	// Name is of the user's choosing. Since 1.67.
-	Name *string `json:"name,omitempty"`
-	// Secret, in base64, is required for TwoFactorAuthenticator. Replies do not hold it.
-	Secret userapi.Secret `json:"secret,omitempty"`
-}
-
-// Authenticator says how one-time codes are made. The server makes them by
-// HmacSHA1, of 6 digits, every 30 seconds, whatever is asked for.
-type Authenticator struct {
-	Algorithm  AuthenticatorAlgorithm `json:"algorithm,omitempty"`
-	CodeLength Number                 `json:"codeLength,omitempty"`
-	TimeStep   Number                 `json:"timeStep,omitempty"`
-}
-
-// Registration is a user's registration for an application. FusionAuth documents
-// it in replies and imports; whether a create heeds it is not documented, and its
-// call for both at once is another one.
-type Registration struct {
-	PreferredLanguages []string `json:"preferredLanguages,omitempty"`
-	// Tokens are an identity provider's tokens by its name. Not stored since 1.28.
-	Tokens              map[string]userapi.Secret `json:"tokens,omitempty"`
-	ApplicationID       *string                   `json:"applicationId,omitempty"`
-	AuthenticationToken userapi.Secret            `json:"authenticationToken,omitempty"`
-	CleanSpeakID        *string                   `json:"cleanSpeakId,omitempty"`
-	Data                Data                      `json:"data,omitempty"`
-	ID                  *string                   `json:"id,omitempty"`
-	InsertInstant       Instant                   `json:"insertInstant,omitzero"`
-	LastLoginInstant    Instant                   `json:"lastLoginInstant,omitzero"`
-	LastUpdateInstant   Instant                   `json:"lastUpdateInstant,omitzero"`
-	// Roles are names of roles.
-	Roles    []string `json:"roles,omitempty"`
-	Timezone *string  `json:"timezone,omitempty"`
-	// Username is for display.
-	Username        *string        `json:"username,omitempty"`
-	UsernameStatus  UsernameStatus `json:"usernameStatus,omitempty"`
-	Verified        *bool          `json:"verified,omitempty"`
-	VerifiedInstant Instant        `json:"verifiedInstant,omitzero"`
 }
 
 // EventInfo describes who makes a request, for events and webhooks.
@@ -217,52 +155,6 @@ type Location struct {
 	DisplayString *string `json:"displayString,omitempty"`
 }
 
-// Data is an object of the caller's own values. Decoding keeps every digit of its
-// numbers, as json.Number.
-type Data map[string]any
-
-// UnmarshalJSON decodes an object. Anything else leaves Data nil.
-func (d *Data) UnmarshalJSON(data []byte) error {
-	*d = nil
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	var m map[string]any
-	if dec.Decode(&m) == nil {
-		*d = m
-	}
-	return nil
-}
-
-// The types of what is sent: those above with the secrets revealed.
-type (
-	sentRequest struct {
-		*CreateUserRequest
-		CurrentPassword string   `json:"currentPassword,omitempty"`
-		User            sentUser `json:"user"`
-		VerificationIDs []string `json:"verificationIds,omitempty"`
-	}
-	sentUser struct {
-		*NewUser
-		TwoFactor     sentTwoFactor      `json:"twoFactor,omitzero"`
-		Registrations []sentRegistration `json:"registrations,omitempty"`
-		Password      string             `json:"password,omitempty"`
-		Salt          string             `json:"salt,omitempty"`
-	}
-	sentTwoFactor struct {
-		Methods       []sentMethod `json:"methods,omitempty"`
-		RecoveryCodes []string     `json:"recoveryCodes,omitempty"`
-	}
-	sentMethod struct {
-		*TwoFactorMethod
-		Secret string `json:"secret,omitempty"`
-	}
-	sentRegistration struct {
-		*Registration
-		AuthenticationToken string            `json:"authenticationToken,omitempty"`
-		Tokens              map[string]string `json:"tokens,omitempty"`
-	}
-)
-
 // Format shows the type alone. A secret's own Format is not asked where a verb does
 // not fit what the secret stands in, as %s does not fit a pointer in a slice.
 func (r CreateUserRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
@@ -275,196 +167,3 @@ func (u NewUser) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f,
 
 // LogValue is like Format.
 func (u NewUser) LogValue() slog.Value { return provider.TypeOnly(u).LogValue() }
-
-// Format shows the type alone, as that of CreateUserRequest.
-func (t TwoFactor) Format(f fmt.State, verb rune) { provider.TypeOnly(t).Format(f, verb) }
-
-// LogValue is like Format.
-func (t TwoFactor) LogValue() slog.Value { return provider.TypeOnly(t).LogValue() }
-
-// Format shows the type alone, as that of CreateUserRequest.
-func (m TwoFactorMethod) Format(f fmt.State, verb rune) { provider.TypeOnly(m).Format(f, verb) }
-
-// LogValue is like Format.
-func (m TwoFactorMethod) LogValue() slog.Value { return provider.TypeOnly(m).LogValue() }
-
-// Format shows the type alone, as that of CreateUserRequest.
-func (r Registration) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
-
-// LogValue is like Format.
-func (r Registration) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
-
-// sent is the one place that says what is sent, with each secret as show has it.
-func (r *CreateUserRequest) sent(show func(userapi.Secret) string) sentRequest {
-	u := &r.User
-	sent := sentRequest{
-		CreateUserRequest: r,
-		CurrentPassword:   show(r.CurrentPassword),
-		User:              sentUser{NewUser: u, Password: show(u.Password), Salt: show(u.Salt)},
-		VerificationIDs:   showAll(r.VerificationIDs, show),
-	}
-	sent.User.TwoFactor.RecoveryCodes = showAll(u.TwoFactor.RecoveryCodes, show)
-	for i := range u.TwoFactor.Methods {
-		m := &u.TwoFactor.Methods[i]
-		sent.User.TwoFactor.Methods = append(sent.User.TwoFactor.Methods, sentMethod{m, show(m.Secret)})
-	}
-	for i := range u.Registrations {
-		reg := &u.Registrations[i]
-		s := sentRegistration{Registration: reg, AuthenticationToken: show(reg.AuthenticationToken)}
-		if len(reg.Tokens) > 0 {
-			s.Tokens = make(map[string]string, len(reg.Tokens))
-			for name, token := range reg.Tokens {
-				s.Tokens[name] = show(token)
-			}
-		}
-		sent.User.Registrations = append(sent.User.Registrations, s)
-	}
-	return sent
-}
-
-func (r *CreateUserRequest) encode(c *provider.Check) []byte {
-	body := c.Encode(r.sent(reveal))
-	if bytes.Contains(body, []byte(`"`+userapi.Redacted+`"`)) {
-		c.Invalid("", "", "the request must hold no redacted Secret: it would be stored as it is")
-	}
-	return body
-}
-
-// reveal returns a secret's text, and "" for one that is redacted: checkSecret
-// refuses that by its name.
-func reveal(s userapi.Secret) string {
-	if s == userapi.Redacted {
-		return ""
-	}
-	return s.Reveal()
-}
-
-func showAll(secrets []userapi.Secret, show func(userapi.Secret) string) []string {
-	var texts []string
-	for _, s := range secrets {
-		texts = append(texts, show(s))
-	}
-	return texts
-}
-
-func (r *CreateUserRequest) check(c *provider.Check) {
-	u := &r.User
-	if !provider.Given(u.Email) && !provider.Given(u.Username) && !provider.Given(u.PhoneNumber) && len(r.VerificationIDs) == 0 {
-		c.Required("Email", "user.email", "an e-mail address, a user name or a phone number to log in with must be set")
-	}
-	if u.Password == "" && !r.sendsSetPassword() {
-		c.Required("Password", "user.password", "must be set, unless a message to set one is asked for")
-	}
-	checkID(c, "applicationId", r.ApplicationID)
-	checkSecret(c, "currentPassword", r.CurrentPassword)
-	for i, id := range r.VerificationIDs {
-		checkSecret(c, fmt.Sprintf("verificationIds[%d]", i), id)
-	}
-	u.check(c)
-}
-
-func (u *NewUser) check(c *provider.Check) {
-	checkID(c, "user.id", u.ID)
-	checkID(c, "user.tenantId", u.TenantID)
-	checkID(c, "user.cleanSpeakId", u.CleanSpeakID)
-	checkID(c, "user.connectorId", u.ConnectorID)
-	checkInstant(c, "user.expiry", u.Expiry)
-	checkInstant(c, "user.insertInstant", u.InsertInstant)
-	checkInstant(c, "user.lastUpdateInstant", u.LastUpdateInstant)
-	checkInstant(c, "user.breachedPasswordLastCheckedInstant", u.BreachedPasswordLastCheckedInstant)
-	checkInstant(c, "user.lastLoginInstant", u.LastLoginInstant)
-	checkInstant(c, "user.passwordLastUpdateInstant", u.PasswordLastUpdateInstant)
-	checkInstant(c, "user.verifiedInstant", u.VerifiedInstant)
-	if _, ok := u.BirthDate.Time(); u.BirthDate != "" && !ok {
-		c.Invalid("", "user.birthDate", "must be a day of the calendar, written yyyy-MM-dd")
-	}
-	checkZone(c, "user.timezone", u.Timezone)
-	checkSecret(c, "user.salt", u.Salt)
-	u.TwoFactor.check(c)
-	for i := range u.Memberships {
-		m, path := &u.Memberships[i], fmt.Sprintf("user.memberships[%d].", i)
-		checkID(c, path+"groupId", m.GroupID)
-		checkID(c, path+"id", m.ID)
-		checkID(c, path+"userId", m.UserID)
-		checkInstant(c, path+"insertInstant", m.InsertInstant)
-	}
-	for i := range u.Registrations {
-		u.Registrations[i].check(c, fmt.Sprintf("user.registrations[%d].", i))
-	}
-}
-
-func (t *TwoFactor) check(c *provider.Check) {
-	for i := range t.Methods {
-		m, path := &t.Methods[i], fmt.Sprintf("user.twoFactor.methods[%d].", i)
-		checkNumber(c, path+"authenticator.codeLength", m.Authenticator.CodeLength)
-		checkNumber(c, path+"authenticator.timeStep", m.Authenticator.TimeStep)
-		checkSecret(c, path+"secret", m.Secret)
-	}
-	for i, code := range t.RecoveryCodes {
-		checkSecret(c, fmt.Sprintf("user.twoFactor.recoveryCodes[%d]", i), code)
-	}
-}
-
-func (r *Registration) check(c *provider.Check, path string) {
-	checkID(c, path+"applicationId", r.ApplicationID)
-	checkID(c, path+"cleanSpeakId", r.CleanSpeakID)
-	checkID(c, path+"id", r.ID)
-	checkInstant(c, path+"insertInstant", r.InsertInstant)
-	checkInstant(c, path+"lastLoginInstant", r.LastLoginInstant)
-	checkInstant(c, path+"lastUpdateInstant", r.LastUpdateInstant)
-	checkInstant(c, path+"verifiedInstant", r.VerifiedInstant)
-	checkZone(c, path+"timezone", r.Timezone)
-	checkSecret(c, path+"authenticationToken", r.AuthenticationToken)
-	for _, token := range r.Tokens {
-		checkSecret(c, path+"tokens", token)
-	}
-}
-
-// sendsSetPassword reports whether the user is to be sent a message to set a
-// password; the server then ignores the one in the request.
-func (r *CreateUserRequest) sendsSetPassword() bool {
-	return r.SendSetPasswordEmail != nil && *r.SendSetPasswordEmail ||
-		r.SendSetPasswordIdentityType != "" && r.SendSetPasswordIdentityType != SendSetPasswordDoNotSend
-}
-
-func checkID(c *provider.Check, path string, id *string) {
-	if id != nil {
-		c.UUID(neutralField(path), path, *id)
-	}
-}
-
-func checkSecret(c *provider.Check, path string, s userapi.Secret) {
-	c.Secret(neutralField(path), path, s)
-}
-
-// checkInstant refuses what was decoded from something else than an instant.
-func checkInstant(c *provider.Check, path string, at Instant) {
-	if at.Text() != "" {
-		c.Invalid("", path, "must be milliseconds since 1970")
-	}
-}
-
-func checkNumber(c *provider.Check, path string, n Number) {
-	if _, ok := n.Int64(); n != "" && !ok {
-		c.Invalid("", path, "must be a whole number")
-	}
-}
-
-// checkZone looks at a zone loosely: which there are is the server's to know, whose
-// Java accepts more than Go's database does.
-func checkZone(c *provider.Check, path string, zone *string) {
-	if zone != nil && (*zone == "" || strings.ContainsFunc(*zone, func(r rune) bool { return r <= ' ' || r > '~' })) {
-		c.Invalid(neutralField(path), path, `must be the name of a time zone, such as "America/Denver"`)
-	}
-}
-
-// The leaf types never fail to decode: what one cannot read it keeps.
-type (
-	// Instant is a point in time, sent as milliseconds since 1970 in UTC, as in
-	// Instant{Time: t}. The zero value is none.
-	Instant = lenient.Instant
-	// Date is a day of the calendar, written yyyy-MM-dd. "" is none.
-	Date = lenient.Date
-	// Number is a whole number in decimal form. "" is none.
-	Number = lenient.Number
-)

@@ -69,8 +69,7 @@ type key struct {
 
 func (k *key) compare(u *User) provider.Match { return k.like(k.sent, trimmed(k.has(u))) }
 
-// keysOf returns the keys that are set, the strongest first. FusionAuth trims them, and
-// takes what is blank for unset.
+// keysOf returns the keys that are set, trimmed as FusionAuth does, the strongest first.
 func (c *core) keysOf(u *NewUser, req *userapi.CreateUserRequest) []key {
 	phone := "" // it is Extra.PhoneNumber
 	if c.phoneLogin && req.Phone != "" {
@@ -90,8 +89,8 @@ func (c *core) keysOf(u *NewUser, req *userapi.CreateUserRequest) []key {
 	return slices.DeleteFunc(keys, func(k key) bool { return k.sent == "" })
 }
 
-// look asks for every user that one of the request's keys finds. An id decides alone,
-// but where users of any age count: there the user may have been made without it.
+// look asks for every user that one of the request's keys finds. An id decides alone, unless users
+// of any age count: the user may have been made without it.
 func (s *search) look(ctx context.Context) ([]*provider.Candidate, error) {
 	if s.to.userID != "" {
 		_, c, err := s.find(ctx, byID(s.to.userID), userapi.ProofID)

@@ -1,9 +1,9 @@
 package fusionauth_test
 
 import (
-	"encoding/json"
-	"fmt"
+	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,296 +53,198 @@ func create(t *testing.T, c *fusionauth.Client, req userapi.CreateUserRequest) s
 	return u.ID
 }
 
-func TestResolveByID(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name     string
-		change   func(*userapi.CreateUserRequest)
-		compared string
-		external string
-	}{
-		{"key", func(r *userapi.CreateUserRequest) { r.IdempotencyKey = "signup-7" }, "IdempotencyKey", ""},
-		{"a UUID as the key", func(r *userapi.CreateUserRequest) { r.IdempotencyKey = strings.ToUpper(userID) }, "IdempotencyKey", ""},
-		{"external id", func(r *userapi.CreateUserRequest) { r.ExternalID, r.IdempotencyKey = "customer-42", "signup-7" }, "ExternalID", "customer-42"},
-		{"own id", func(r *userapi.CreateUserRequest) {
-			r.IdempotencyKey, r.Extensions = "signup-7", []userapi.Extension{fusionauth.Extra{UserID: strings.ToUpper(userID)}}
-		}, "userId", ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			c, server := phonePair(t)
-			req := janesKeys()
-			tt.change(&req)
-			since := time.Now()
-			id := create(t, c, req)
-			for _, since := range []time.Time{since, {}} {
-				u, err := c.ResolveUser(t.Context(), req, since)
-				require.NoError(t, err)
-				assert.Equal(t, id, u.ID)
-				assert.Equal(t, userapi.ProofID, u.Proof)
-				assert.Equal(t, []string{tt.compared, "Email", "Username", "Phone"}, u.Compared)
-				assert.Equal(t, []string{"Tags"}, u.Unmapped)
-				assert.Equal(t, tt.external, u.ExternalID)
-				assert.Equal(t, "jane@example.com", u.Email)
-				native, ok := userapi.As[*fusionauth.GetUserResponse](u)
-				require.True(t, ok)
-				assert.True(t, native.Token == "" && string(native.Raw()) == string(u.Raw))
-			}
-			assert.Equal(t, []string{"/api/user/" + id, "/api/user/" + id}, looked(server))
-		})
-	}
-}
-
-func TestResolveByKeys(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name, uri string
-		change    func(*userapi.CreateUserRequest)
-		compared  []string
-	}{
-		{"all", "/api/user?email=jane%40example.com", func(*userapi.CreateUserRequest) {}, []string{"Email", "Username", "Phone"}},
-		{"user name", "/api/user?username=JANE", func(r *userapi.CreateUserRequest) { r.Email, r.Phone, r.Username = "", "", " JANE" }, []string{"Username"}},
-		{"phone", "/api/user?loginId=%28303%29+555-1212&loginIdTypes=phoneNumber", func(r *userapi.CreateUserRequest) {
-			r.Email, r.Username, r.Phone = " ", "", "(303) 555-1212"
-		}, []string{"Phone"}},
-		{"phone of the extension", "/api/user?loginId=%2B13035551212&loginIdTypes=phoneNumber", func(r *userapi.CreateUserRequest) {
-			r.Email, r.Username, r.Phone = "", "", ""
-			r.Extensions = []userapi.Extension{fusionauth.Extra{PhoneNumber: "+13035551212"}}
-		}, []string{"user.phoneNumber"}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			c, server := phonePair(t)
-			since := time.Now()
-			id := create(t, c, janesKeys())
-			req := janesKeys()
-			tt.change(&req)
-			for _, since := range []time.Time{since, {}} {
-				u, err := c.ResolveUser(t.Context(), req, since)
-				require.NoError(t, err)
-				assert.Equal(t, id, u.ID)
-				assert.Equal(t, userapi.ProofMatch, u.Proof)
-				assert.Equal(t, tt.compared, u.Compared)
-			}
-			assert.Equal(t, []string{tt.uri, tt.uri}, looked(server))
-		})
-	}
-}
-
-// assertSettled asserts what a resolution that did not find the user ended with.
-func assertSettled(t *testing.T, err error, kind userapi.Kind, outcome userapi.Outcome) *userapi.Error {
+// resolve finds the user of a request, which must have an id.
+func resolve(t *testing.T, c *fusionauth.Client, req userapi.CreateUserRequest, since time.Time, id string) *userapi.User {
 	t.Helper()
+	u, err := c.ResolveUser(t.Context(), req, since)
+	require.NoError(t, err)
+	assert.Equal(t, id, u.ID)
+	return u
+}
+
+// unresolved looks for the user of a request, which must end in an error of a kind.
+func unresolved(t *testing.T, c *fusionauth.Client, req userapi.CreateUserRequest, since time.Time, kind userapi.Kind) *userapi.Error {
+	t.Helper()
+	_, err := c.ResolveUser(t.Context(), req, since)
 	e := asError(t, err)
-	assert.Equal(t, kind, e.Kind)
-	assert.Equal(t, outcome, e.Outcome)
-	assert.Equal(t, "resolve user", e.Op)
-	assert.Nil(t, e.User)
-	encoded, marshalErr := json.Marshal(e)
-	require.NoError(t, marshalErr)
-	shown := strings.ToLower(fmt.Sprintf("%v %+v %#v %+v %s", e, e, e, e.FieldErrors, encoded) + e.Message)
-	for _, planted := range []string{"jane", "example.com", "303-555", "+1303", password, "customer-42", "signup-7"} {
-		assert.False(t, strings.Contains(shown, planted), "%s is shown", planted)
-	}
+	settled := kind == userapi.KindNotFound || kind == userapi.KindConflict
+	assert.Equal(t, []any{kind, settled, "resolve user"}, []any{e.Kind, e.Outcome == userapi.OutcomeRejected, e.Op})
+	assert.True(t, settled || e.Outcome == userapi.OutcomeUnknown)
 	return e
 }
 
-func TestResolveProvesAbsence(t *testing.T) {
+// faults are the fields of an error, as "Field/VendorField/Code".
+func faults(e *userapi.Error) []string {
+	var all []string
+	for _, f := range e.FieldErrors {
+		all = append(all, f.Field+"/"+f.VendorField+"/"+f.Code)
+	}
+	return all
+}
+
+// TestResolveByKeys: what is asked for first, and what that proves. Where it is an id, a
+// repeat collides with the first create, and names what the id comes from.
+func TestResolveByKeys(t *testing.T) {
+	t.Parallel()
+	ofID := func(field string) []string { return []string{field, "Email", "Username", "Phone"} }
+	only := func(email, name, phone string, extensions ...userapi.Extension) func(*userapi.CreateUserRequest) {
+		return func(r *userapi.CreateUserRequest) {
+			r.Email, r.Username, r.Phone, r.Extensions = email, name, phone, extensions
+		}
+	}
+	for _, tt := range []struct {
+		name, uri string // "" for an id's
+		change    func(*userapi.CreateUserRequest)
+		compared  []string
+	}{
+		{"key", "", func(r *userapi.CreateUserRequest) { r.IdempotencyKey = "signup-7" }, ofID("IdempotencyKey")},
+		{"a UUID as the key", "", func(r *userapi.CreateUserRequest) { r.IdempotencyKey = strings.ToUpper(userID) }, ofID("IdempotencyKey")},
+		{"external id", "", func(r *userapi.CreateUserRequest) { r.ExternalID, r.IdempotencyKey = "customer-42", "signup-7" }, ofID("ExternalID")},
+		{"own id", "", func(r *userapi.CreateUserRequest) {
+			r.IdempotencyKey, r.Extensions = "signup-7", []userapi.Extension{fusionauth.Extra{UserID: strings.ToUpper(userID)}}
+		}, ofID("userId")},
+		{"all", "/api/user?email=jane%40example.com", func(*userapi.CreateUserRequest) {}, []string{"Email", "Username", "Phone"}},
+		{"user name", "/api/user?username=JANE", only("", " JANE", ""), []string{"Username"}},
+		{"phone", "/api/user?loginId=%28303%29+555-1212&loginIdTypes=phoneNumber", only(" ", "", "(303) 555-1212"), []string{"Phone"}},
+		{"phone of the extension", "/api/user?loginId=%2B13035551212&loginIdTypes=phoneNumber", only("", "", "", fusionauth.Extra{PhoneNumber: "+13035551212"}), []string{"user.phoneNumber"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c, server := phonePair(t)
+			req, proof := janesKeys(), userapi.ProofMatch
+			if tt.uri == "" {
+				tt.change(&req)
+				proof = userapi.ProofID
+			}
+			since := time.Now()
+			id := create(t, c, req)
+			tt.change(&req)
+			u := resolve(t, c, req, since, id)
+			assert.Equal(t, []any{proof, tt.compared}, []any{u.Proof, u.Compared})
+			assert.Equal(t, []string{req.ExternalID, "jane@example.com"}, []string{u.ExternalID, u.Email})
+			native, ok := userapi.As[*fusionauth.GetUserResponse](u)
+			require.True(t, ok)
+			assert.True(t, native.Token == "" && string(native.Raw()) == string(u.Raw))
+			assert.Equal(t, []string{cmp.Or(tt.uri, "/api/user/"+id)}, looked(server))
+			if tt.uri == "" {
+				_, err := c.RepeatUser(t.Context(), req)
+				e := asError(t, err)
+				assert.Equal(t, id, e.UserID)
+				assert.Equal(t, strings.TrimPrefix(tt.compared[0], "userId")+"/userId/taken", faults(e)[len(e.FieldErrors)-1])
+			}
+		})
+	}
+}
+
+// TestResolveAsksByEveryKey: an id decides alone. Without one each key is asked for, until
+// one finds somebody.
+func TestResolveAsksByEveryKey(t *testing.T) {
 	t.Parallel()
 	c, server := phonePair(t)
 	req := janesKeys()
 	req.IdempotencyKey = "signup-7"
-	_, err := c.ResolveUser(t.Context(), req, time.Now())
-	e := assertSettled(t, err, userapi.KindNotFound, userapi.OutcomeRejected)
-	require.ErrorIs(t, err, userapi.ErrNotFound)
-	assert.NotEmpty(t, e.UserID)
-	assert.Equal(t, []string{"/api/user/" + e.UserID, "/api/user/" + e.UserID, "/api/user/" + e.UserID}, looked(server), "three looks")
-
-	c, server = phonePair(t)
-	_, err = c.ResolveUser(t.Context(), janesKeys(), time.Now())
-	e = assertSettled(t, err, userapi.KindNotFound, userapi.OutcomeRejected)
-	assert.Empty(t, e.UserID)
-	look := []string{"/api/user?email=jane%40example.com", "/api/user?username=Jane", "/api/user?loginId=303-555-1212&loginIdTypes=phoneNumber"}
-	assert.Equal(t, append(append(append([]string{}, look...), look...), look...), looked(server))
-}
-
-// A look-up that failed is never a miss.
-func TestResolveWhenLookUpsFail(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name  string
-		fault userapitest.Fault
-		kind  userapi.Kind
-	}{
-		{"a success without the user", userapitest.Fault{Status: 200, Body: []byte(`{"user":{}}`)}, userapi.KindProtocol},
-		{"another user", userapitest.Fault{Status: 200, Body: []byte(`{"user":{"id":"` + tenantB + `"}}`)}, userapi.KindProtocol},
-		{"no tenant", userapitest.Fault{Status: 400, Body: []byte(tenantRequired)}, userapi.KindInvalid},
-		{"an echo", userapitest.Fault{Status: 400, Body: []byte(`{"fieldErrors":{"jane@example.com":[{"code":"[Jane]","message":"303-555-1212"}]},"generalErrors":[{"code":"[signup-7]","message":"customer-42"}]}`)}, userapi.KindInvalid},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			c, server := phonePair(t)
-			req := janesKeys()
-			req.ExternalID, req.IdempotencyKey = "customer-42", "signup-7"
-			id := create(t, c, req)
-			tt.fault.On, tt.fault.Times = userapitest.Lookup, -1
-			server.Inject(tt.fault)
-			_, err := c.ResolveUser(t.Context(), req, time.Now().Add(-time.Minute))
-			e := assertSettled(t, err, tt.kind, userapi.OutcomeUnknown)
-			assert.Equal(t, id, e.UserID)
-			assert.Len(t, looked(server), 3)
-		})
-	}
-}
-
-// The phone number finds whom the address and the name do not.
-func TestResolveAsksByEveryKey(t *testing.T) {
-	t.Parallel()
-	c, server := phonePair(t)
 	since := time.Now()
+	e := unresolved(t, c, req, since, userapi.KindNotFound)
+	asked := slices.Repeat([]string{"/api/user/" + e.UserID}, 3)
+	assert.Equal(t, asked, looked(server))
+
+	look := []string{"/api/user?email=jane%40example.com", "/api/user?username=Jane", "/api/user?loginId=303-555-1212&loginIdTypes=phoneNumber"}
 	id := create(t, c, janesKeys())
 	server.Inject(userapitest.Fault{On: userapitest.Lookup, Status: 404, Times: 2})
-	u, err := c.ResolveUser(t.Context(), janesKeys(), since)
-	require.NoError(t, err)
-	assert.Equal(t, id, u.ID)
-	assert.Len(t, looked(server), 3)
+	resolve(t, c, janesKeys(), since, id) // by the phone number
+	assert.Equal(t, append(asked, look...), looked(server))
 }
 
-func TestResolveFindsSomebodyElse(t *testing.T) {
+// TestResolveCompares: the user has the request's id or one of its keys, and differs in another.
+func TestResolveCompares(t *testing.T) {
 	t.Parallel()
+	keep := func(*userapi.CreateUserRequest) {}
+	const name, phone = "Username/user.username/different", "Phone/user.phoneNumber/different"
 	for _, tt := range []struct {
-		name, vendor string
-		field        string
-		change       func(*userapi.CreateUserRequest) // of the request that is asked about
+		what          string
+		theirs, asked func(*userapi.CreateUserRequest)
+		differs       []string // nil where it is not known whether anything does
 	}{
-		{"e-mail", "user.email", "Email", func(r *userapi.CreateUserRequest) { r.Email = "other@example.com" }},
-		{"user name", "user.username", "Username", func(r *userapi.CreateUserRequest) { r.Username = "other" }},
-		{"phone", "user.phoneNumber", "Phone", func(r *userapi.CreateUserRequest) { r.Phone = "303-555-1213" }},
+		{"e-mail", keep, func(r *userapi.CreateUserRequest) { r.Email = "other@example.com" }, []string{"Email/user.email/different"}},
+		{"user name", keep, func(r *userapi.CreateUserRequest) { r.Username = "other" }, []string{name}},
+		{"phone", keep, func(r *userapi.CreateUserRequest) { r.Phone = "303-555-1213" }, []string{phone}},
+		{"keys that the user does not have", func(r *userapi.CreateUserRequest) { r.Username, r.Phone = "", "" }, keep, []string{name, phone}},
+		{"an extension", keep, func(r *userapi.CreateUserRequest) { r.Phone = "303-555-1212 ext. 5" }, nil},
+		{"a number that the server finds", keep, func(r *userapi.CreateUserRequest) { r.Phone = "303-555-1212 at home" }, nil},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
+		t.Run(tt.what, func(t *testing.T) {
 			t.Parallel()
-			for _, id := range []string{"customer-42", ""} {
+			for _, externalID := range []string{"customer-42", ""} {
 				c, _ := phonePair(t)
-				req := janesKeys()
-				req.ExternalID = id
+				theirs, asked := janesKeys(), janesKeys()
+				theirs.ExternalID, asked.ExternalID = externalID, externalID
+				tt.theirs(&theirs)
+				tt.asked(&asked)
 				since := time.Now()
-				theirs := create(t, c, req)
-				tt.change(&req)
-				_, err := c.ResolveUser(t.Context(), req, since)
-				e := assertSettled(t, err, userapi.KindConflict, userapi.OutcomeRejected)
-				require.Len(t, e.FieldErrors, 1)
-				assert.Equal(t, tt.field, e.FieldErrors[0].Field)
-				assert.Equal(t, tt.vendor, e.FieldErrors[0].VendorField)
-				assert.Equal(t, "different", e.FieldErrors[0].Code)
-				assert.Equal(t, []string{theirs}, e.Candidates)
+				id := create(t, c, theirs)
+				kind := userapi.KindConflict
+				if tt.differs == nil {
+					kind = userapi.KindUnknown
+				}
+				e := unresolved(t, c, asked, since, kind)
+				assert.Equal(t, []string{id}, e.Candidates)
+				assert.Equal(t, tt.differs, faults(e))
+				assert.Equal(t, tt.differs == nil, e.Code == "ambiguous")
 			}
 		})
 	}
 }
 
-func TestResolveFindsAUserWithoutTheKey(t *testing.T) {
-	t.Parallel()
-	c, _ := phonePair(t)
-	since := time.Now()
-	create(t, c, userapi.CreateUserRequest{Email: "jane@example.com", Password: password})
-	_, err := c.ResolveUser(t.Context(), janesKeys(), since)
-	e := assertSettled(t, err, userapi.KindConflict, userapi.OutcomeRejected)
-	assert.Equal(t, []string{"Username", "Phone"}, fieldNames(e))
-}
-
-// The e-mail address is one user's and the user name another's: neither is ours.
+// TestResolveFindsTwoUsers: the e-mail address is one user's and the user name another's.
+// Neither is the request's.
 func TestResolveFindsTwoUsers(t *testing.T) {
 	t.Parallel()
 	c, server := phonePair(t)
 	since := time.Now()
 	first := create(t, c, userapi.CreateUserRequest{Email: "jane@example.com", Password: password})
 	create(t, c, userapi.CreateUserRequest{Username: "jane", Phone: "+13035551212", Password: password})
-	for _, since := range []time.Time{since, {}} {
-		_, err := c.ResolveUser(t.Context(), janesKeys(), since)
-		e := assertSettled(t, err, userapi.KindConflict, userapi.OutcomeRejected)
-		assert.Equal(t, []string{first}, e.Candidates)
-	}
-	assert.Len(t, looked(server), 4, "the second user's phone number is not asked for")
+	e := unresolved(t, c, janesKeys(), since, userapi.KindConflict)
+	assert.Equal(t, []string{first}, e.Candidates)
+	assert.Len(t, looked(server), 2, "the second user's phone number is not asked for")
 }
 
-// A user who was deactivated since is not a new one.
-func TestResolveFindsAnInactiveUser(t *testing.T) {
+// TestInactiveUser: a user that was deactivated is not taken for a new one, and is still
+// there to be deleted.
+func TestInactiveUser(t *testing.T) {
 	t.Parallel()
-	c, _ := phonePair(t)
+	c, server := phonePair(t)
 	req := janesKeys()
 	req.IdempotencyKey = "signup-7"
 	since := time.Now()
 	id := create(t, c, req)
 	require.NoError(t, c.Users.Deactivate(t.Context(), id))
-	_, err := c.ResolveUser(t.Context(), req, since)
-	e := assertSettled(t, err, userapi.KindUnknown, userapi.OutcomeUnknown)
-	assert.Equal(t, []string{id}, e.Candidates)
+	require.Equal(t, 1, server.UserCount())
+	assert.False(t, server.Users()[0].Active)
+	assert.Equal(t, []string{id}, unresolved(t, c, req, since, userapi.KindUnknown).Candidates)
+	require.NoError(t, c.DeleteUser(t.Context(), id))
+	err := c.DeleteUser(t.Context(), id)
+	assert.Equal(t, id, asError(t, err).UserID)
+	assert.Contains(t, err.Error(), "the user does not exist")
 }
 
-// What is not an id does not get into an error.
-func TestResolveOfAHostileID(t *testing.T) {
-	t.Parallel()
-	c, mock := newClient(t, quick)
-	answer(mock, 200, `{"user":{"id":"jane@example.com\nforged line","email":"jane@example.com","username":"jane","insertInstant":4102444800000}}`)
-	req := janesKeys()
-	req.Phone = ""
-	_, err := c.ResolveUser(t.Context(), req, time.Now())
-	e := assertSettled(t, err, userapi.KindProtocol, userapi.OutcomeUnknown)
-	assert.Empty(t, e.Candidates)
-	assert.NotContains(t, fmt.Sprintf("%+v", err), "jane")
-}
-
+// TestResolveLooksAtAge: the id of an IdempotencyKey stands for one create, whatever the
+// user's age. A key that a user logs in with does not.
 func TestResolveLooksAtAge(t *testing.T) {
 	t.Parallel()
-	withKey := func(r *userapi.CreateUserRequest) { r.IdempotencyKey = "signup-7" }
-	withID := func(r *userapi.CreateUserRequest) { r.ExternalID = "customer-42" }
-	bare := func(*userapi.CreateUserRequest) {}
-	for _, tt := range []struct {
-		name   string
-		change func(*userapi.CreateUserRequest)
-		after  time.Duration // that the first attempt began after the user was made
-		kind   userapi.Kind
-		found  bool
-	}{
-		{"an id's own", withID, -time.Second, 0, true},
-		{"an id's, in between", withID, 30 * time.Second, userapi.KindUnknown, false},
-		{"an id's, older", withID, time.Hour, userapi.KindConflict, false},
-		{"a key's, of any age", withKey, time.Hour, 0, true},
-		{"keys' own", bare, -time.Second, 0, true},
-		{"keys', in between", bare, 30 * time.Second, userapi.KindUnknown, false},
-		{"keys', older", bare, time.Hour, userapi.KindConflict, false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			for _, off := range []time.Duration{0, -72 * time.Hour, 72 * time.Hour} { // the server's clock
-				c, server := phonePair(t, fusionauthtest.WithHTTP(userapitest.ServerOptions{
-					Now: func() time.Time { return time.Now().Add(off) },
-				}))
-				req := janesKeys()
-				tt.change(&req)
-				id := create(t, c, req)
-				u, err := c.ResolveUser(t.Context(), req, time.Now().Add(tt.after))
-				assert.Len(t, looked(server), 1)
-				if tt.found {
-					require.NoError(t, err)
-					assert.Equal(t, id, u.ID)
-					continue
-				}
-				outcome := userapi.OutcomeUnknown
-				if tt.kind == userapi.KindConflict {
-					outcome = userapi.OutcomeRejected
-				}
-				e := assertSettled(t, err, tt.kind, outcome)
-				assert.Equal(t, []string{id}, e.Candidates)
-				u, err = c.ResolveUser(t.Context(), req, time.Time{})
-				require.NoError(t, err, "the zero time admits any age")
-				assert.Equal(t, id, u.ID)
-			}
-		})
-	}
+	c, _ := phonePair(t)
+	req := janesKeys()
+	req.IdempotencyKey = "signup-7"
+	id := create(t, c, req)
+	later := time.Now().Add(time.Hour)
+	resolve(t, c, req, later, id)
+	req.IdempotencyKey = ""
+	e := unresolved(t, c, req, later, userapi.KindConflict)
+	assert.Equal(t, []string{id}, e.Candidates)
+	assert.Equal(t, []string{"/user.insertInstant/older"}, faults(e))
 }
 
-// The zero time asks for such a user, however it was made; another time for the user
-// that one create made.
+// TestResolveBeyondTheID: the zero time asks for such a user, whichever create made it. Any
+// other time asks for the user that this create made.
 func TestResolveBeyondTheID(t *testing.T) {
 	t.Parallel()
 	c, server := phonePair(t)
@@ -350,60 +252,32 @@ func TestResolveBeyondTheID(t *testing.T) {
 	id := create(t, c, janesKeys())
 	req := janesKeys()
 	req.IdempotencyKey = "signup-7"
-	u, err := c.ResolveUser(t.Context(), req, time.Time{})
-	require.NoError(t, err)
-	assert.Equal(t, id, u.ID)
+	u := resolve(t, c, req, time.Time{}, id)
 	assert.Equal(t, userapi.ProofMatch, u.Proof)
 	assert.Equal(t, []string{"Email", "Username", "Phone"}, u.Compared)
 	assert.Len(t, looked(server), 2)
+	unresolved(t, c, req, since, userapi.KindNotFound)
 
-	_, err = c.ResolveUser(t.Context(), req, since)
-	assertSettled(t, err, userapi.KindNotFound, userapi.OutcomeRejected)
-
-	for field, change := range map[string]func(*userapi.CreateUserRequest){
-		"ExternalID": func(r *userapi.CreateUserRequest) { r.ExternalID = "customer-42" },
-		"": func(r *userapi.CreateUserRequest) {
-			r.Extensions = []userapi.Extension{fusionauth.Extra{UserID: userID}}
-		},
-	} {
-		req := janesKeys()
-		change(&req)
-		_, err = c.ResolveUser(t.Context(), req, time.Time{})
-		e := assertSettled(t, err, userapi.KindConflict, userapi.OutcomeRejected)
-		require.Len(t, e.FieldErrors, 1)
-		assert.Equal(t, field, e.FieldErrors[0].Field)
-		assert.Equal(t, "userId", e.FieldErrors[0].VendorField)
+	own, external := janesKeys(), janesKeys()
+	own.Extensions = []userapi.Extension{fusionauth.Extra{UserID: userID}}
+	external.ExternalID = "customer-42"
+	for fault, req := range map[string]userapi.CreateUserRequest{"/userId/different": own, "ExternalID/userId/different": external} {
+		e := unresolved(t, c, req, time.Time{}, userapi.KindConflict)
+		assert.Equal(t, []string{fault}, faults(e))
 		assert.NotEqual(t, id, e.UserID)
-		_, err = c.ResolveUser(t.Context(), req, since)
-		assertSettled(t, err, userapi.KindNotFound, userapi.OutcomeRejected)
+		unresolved(t, c, req, since, userapi.KindNotFound)
 	}
 }
 
-func TestResolveOfANumberThatMayBeTheSame(t *testing.T) {
-	t.Parallel()
-	c, _ := phonePair(t)
-	since := time.Now()
-	id := create(t, c, janesKeys())
-	req := janesKeys()
-	for _, req.Phone = range []string{"303-555-1212 ext. 5", "303-555-1212 at home"} { // the server finds the latter
-		_, err := c.ResolveUser(t.Context(), req, since)
-		e := assertSettled(t, err, userapi.KindUnknown, userapi.OutcomeUnknown)
-		assert.Equal(t, "ambiguous", e.Code)
-		assert.Equal(t, []string{id}, e.Candidates)
-	}
-}
-
+// TestResolveComparesNoAttribute: without PhoneLogin the phone number is an attribute.
 func TestResolveComparesNoAttribute(t *testing.T) {
 	t.Parallel()
-	c, _ := newPair(t) // whose Phone is mobilePhone
+	c, _ := newPair(t)
 	since := time.Now()
 	id := create(t, c, janesKeys())
 	req := janesKeys()
 	req.Phone = "+48500100200"
-	u, err := c.ResolveUser(t.Context(), req, since)
-	require.NoError(t, err)
-	assert.Equal(t, id, u.ID)
-	assert.Equal(t, []string{"Email", "Username"}, u.Compared)
+	assert.Equal(t, []string{"Email", "Username"}, resolve(t, c, req, since, id).Compared)
 }
 
 func TestResolveInATenant(t *testing.T) {
@@ -415,37 +289,22 @@ func TestResolveInATenant(t *testing.T) {
 	req := numbered(1)
 	req.ExternalID, req.Extensions = "", []userapi.Extension{fusionauth.Extra{TenantID: tenantB}}
 	since := time.Now()
-	id := create(t, c, req)
-	u, err := c.ResolveUser(t.Context(), req, since)
-	require.NoError(t, err)
-	assert.Equal(t, id, u.ID)
-
+	resolve(t, c, req, since, create(t, c, req))
 	req.Extensions = nil
-	_, err = c.ResolveUser(t.Context(), req, since)
-	require.ErrorIs(t, err, userapi.ErrNotFound)
+	unresolved(t, c, req, since, userapi.KindNotFound)
 	cfg.TenantID = ""
-	_, err = clientOf(t, cfg).ResolveUser(t.Context(), req, since)
-	e := assertSettled(t, err, userapi.KindInvalid, userapi.OutcomeUnknown)
-	assert.Equal(t, "TenantIdRequired", e.Code)
+	assert.Equal(t, "TenantIdRequired", unresolved(t, clientOf(t, cfg), req, since, userapi.KindInvalid).Code)
 }
 
-func TestResolveOfWhatCannotBeSent(t *testing.T) {
+func TestResolveWithNothingToAskFor(t *testing.T) {
 	t.Parallel()
 	c, server := phonePair(t)
-	_, err := c.ResolveUser(t.Context(), userapi.CreateUserRequest{ExternalID: "customer-42"}, time.Now())
-	e := asError(t, err)
-	assert.Equal(t, userapi.KindInvalid, e.Kind)
-	assert.Equal(t, []string{"Email", "Password"}, fieldNames(e))
-
-	_, err = c.ResolveUser(t.Context(), userapi.CreateUserRequest{
-		Password: password, Extensions: []userapi.Extension{fusionauth.Extra{VerificationIDs: []userapi.Secret{"v1"}}},
-	}, time.Now())
-	e = assertSettled(t, err, userapi.KindUnknown, userapi.OutcomeUnknown)
-	assert.Equal(t, "absence_unproven", e.Code)
+	req := userapi.CreateUserRequest{Password: password, Extensions: []userapi.Extension{fusionauth.Extra{VerificationIDs: []userapi.Secret{"v1"}}}}
+	assert.Equal(t, "absence_unproven", unresolved(t, c, req, time.Now(), userapi.KindUnknown).Code)
 	assert.Empty(t, server.Requests())
 }
 
-// CreateUser chose the id, and its error tells it.
+// TestLostReplyOfARandomID: the error has the id that CreateUser chose.
 func TestLostReplyOfARandomID(t *testing.T) {
 	t.Parallel()
 	c, server := phonePair(t)
@@ -453,68 +312,21 @@ func TestLostReplyOfARandomID(t *testing.T) {
 	req := janesKeys()
 	since := time.Now()
 	_, err := c.CreateUser(t.Context(), req)
-	e := asError(t, err)
-	require.Equal(t, userapi.OutcomeUnknown, e.Outcome)
-	req.Extensions = []userapi.Extension{fusionauth.Extra{UserID: e.UserID}}
-	u, err := c.ResolveUser(t.Context(), req, since)
-	require.NoError(t, err)
-	assert.Equal(t, userapi.ProofID, u.Proof)
-	assert.Equal(t, server.Users()[0].ID, u.ID)
+	req.Extensions = []userapi.Extension{fusionauth.Extra{UserID: asError(t, err).UserID}}
+	assert.Equal(t, userapi.ProofID, resolve(t, c, req, since, server.Users()[0].ID).Proof)
 }
 
-func TestRepeatCollidesWithTheFirst(t *testing.T) {
-	t.Parallel()
-	for field, change := range map[string]func(*userapi.CreateUserRequest){
-		"IdempotencyKey": func(r *userapi.CreateUserRequest) { r.IdempotencyKey = "signup-7" },
-		"ExternalID":     func(r *userapi.CreateUserRequest) { r.ExternalID, r.IdempotencyKey = "customer-42", "signup-7" },
-		"": func(r *userapi.CreateUserRequest) {
-			r.Extensions = []userapi.Extension{fusionauth.Extra{UserID: userID}}
-		},
-	} {
-		c, server := phonePair(t)
-		req := janesKeys()
-		change(&req)
-		id := create(t, c, req)
-		_, err := c.RepeatUser(t.Context(), req)
-		e := asError(t, err)
-		assert.Equal(t, userapi.KindConflict, e.Kind)
-		assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
-		assert.Equal(t, id, e.UserID)
-		last := e.FieldErrors[len(e.FieldErrors)-1]
-		assert.Equal(t, field, last.Field)
-		assert.Equal(t, "userId", last.VendorField)
-		assert.Equal(t, userapi.CodeTaken, last.Code)
-		assert.Equal(t, 1, server.UserCount())
-	}
-}
-
+// TestRepeatNeedsAnID: a repeat names every fault at once.
 func TestRepeatNeedsAnID(t *testing.T) {
 	t.Parallel()
-	c, server := phonePair(t)
-	_, err := c.RepeatUser(t.Context(), janesKeys())
-	e := asError(t, err)
-	assert.Equal(t, userapi.KindInvalid, e.Kind)
-	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
-	assert.Equal(t, []string{"IdempotencyKey", "ExternalID"}, fieldNames(e))
-	assert.Equal(t, "required", e.FieldErrors[0].Code)
-
-	_, err = c.RepeatUser(t.Context(), userapi.CreateUserRequest{Email: "jane@example.com"})
-	assert.Equal(t, []string{"IdempotencyKey", "ExternalID", "Password"}, fieldNames(asError(t, err)), "every fault at once")
-	_, err = c.RepeatUser(t.Context(), userapi.CreateUserRequest{IdempotencyKey: "signup-7"})
-	assert.Equal(t, []string{"Email", "Password"}, fieldNames(asError(t, err)))
-	assert.Empty(t, server.Requests())
-}
-
-// A user that was deactivated is still there to be deleted.
-func TestDeleteOfAnInactiveUser(t *testing.T) {
-	t.Parallel()
-	c, server := phonePair(t)
-	id := create(t, c, janesKeys())
-	require.NoError(t, c.Users.Deactivate(t.Context(), id))
-	require.Equal(t, 1, server.UserCount())
-	assert.False(t, server.Users()[0].Active)
-	require.NoError(t, c.DeleteUser(t.Context(), id))
-	err := c.DeleteUser(t.Context(), id)
-	assert.Equal(t, id, asError(t, err).UserID)
-	assert.Contains(t, err.Error(), "the user does not exist")
+	c, _ := phonePair(t)
+	for missing, req := range map[string]userapi.CreateUserRequest{
+		"IdempotencyKey ExternalID":          janesKeys(),
+		"IdempotencyKey ExternalID Password": {Email: "jane@example.com"},
+		"Email Password":                     {IdempotencyKey: "signup-7"},
+	} {
+		_, err := c.RepeatUser(t.Context(), req)
+		assert.Equal(t, missing, strings.Join(fieldNames(asError(t, err)), " "))
+		assert.Equal(t, "required", asError(t, err).FieldErrors[0].Code)
+	}
 }

@@ -22,7 +22,7 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	check := s.core.check()
 	to := s.target(&req, &check)
 	req.check(&check)
-	checkSecret(&check, "user.password", req.User.Password)
+	check.Secret("Password", "user.password", req.User.Password)
 	body := req.encode(&check)
 	if _, err := check.Done(provider.OpCreate); err != nil {
 		return nil, withUserID(err, to.userID)
@@ -34,8 +34,7 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	return (*CreateUserResponse)(resp), err
 }
 
-// target reads the user's id and the tenant off a native request. The id is left
-// empty where none is given.
+// target reads the user's id, which may be empty, and the tenant off a native request.
 func (s *UsersService) target(req *CreateUserRequest, check *provider.Check) target {
 	to := target{tenantID: cmp.Or(check.UUIDIfSet("CreateUserRequest.TenantID", req.TenantID), s.core.tenantID)}
 	if req.UserID != "" && req.UserID != ServerAssigned {

@@ -254,7 +254,17 @@ func TestNativeRequestThatCannotBeEncoded(t *testing.T) {
 	for name, change := range map[string]func(*fusionauth.CreateUserRequest){
 		"a channel":            func(r *fusionauth.CreateUserRequest) { r.User.Data = fusionauth.Data{"a": make(chan int)} },
 		"a secret in the data": func(r *fusionauth.CreateUserRequest) { r.User.Data = fusionauth.Data{"a": userapi.Secret("x")} },
-		"invalid UTF-8":        func(r *fusionauth.CreateUserRequest) { r.User.LastName = new("\xff") },
+		"a secret in a group's data": func(r *fusionauth.CreateUserRequest) {
+			r.User.Memberships = []fusionauth.NewMembership{{}, {Data: fusionauth.Data{"a": userapi.Secret("x")}}}
+		},
+		"a secret in a registration's data": func(r *fusionauth.CreateUserRequest) {
+			r.User.Registrations = []fusionauth.Registration{{}, {Data: fusionauth.Data{"a": []any{userapi.Secret("x")}}}}
+		},
+		"a secret in an event's data": func(r *fusionauth.CreateUserRequest) {
+			r.EventInfo.Data = fusionauth.Data{"a": struct{ P *userapi.Secret }{new(userapi.Secret("x"))}}
+		},
+		"the text of a redacted secret": func(r *fusionauth.CreateUserRequest) { r.User.LastName = new(userapi.Secret("x").String()) },
+		"invalid UTF-8":                 func(r *fusionauth.CreateUserRequest) { r.User.LastName = new("\xff") },
 		"an infinite number": func(r *fusionauth.CreateUserRequest) {
 			r.User.Memberships = []fusionauth.NewMembership{{Data: fusionauth.Data{"a": math.Inf(1)}}}
 		},

@@ -12,8 +12,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// maxSkew is how far the server's clock may be from that of a refused token before that is
-// taken for the reason.
+// maxSkew is how far off our clock may be. Beyond it the clock is taken for the reason why a
+// token was refused.
 const maxSkew = 30 * time.Second
 
 // An authorizer signs requests in the name of one session.
@@ -31,20 +31,15 @@ type authorizer struct {
 // An attempt is the latest request of a call. A call's attempts come one after the other.
 type attempt struct {
 	auth   *authorizer
+	call   *provider.Call
 	id     string        // its request id
 	offset time.Duration // what its token's dates were moved by
 }
 
 // prepare has a call signed, classified and completed.
 func (a *authorizer) prepare(call *provider.Call) {
-	at := &attempt{auth: a}
+	at := &attempt{auth: a, call: call}
 	call.Sign, call.Classify, call.Finish = at.sign, at.classify, at.finish
-	switch {
-	case call.Lookup:
-		call.Classify = at.classifyLookup
-	case call.Renew != nil:
-		call.Classify = at.classifyOnce
-	}
 }
 
 // sign dates and signs one attempt. Source: Mixin's docs, app/guide/generate-jwt-token.
@@ -71,18 +66,30 @@ func (a *attempt) sign(r *http.Request, body []byte) error {
 	return nil
 }
 
-// classify says what the reply to an attempt means. A refused token is signed again,
-// once, if it was dated by a clock that is off.
+// classify says what the reply to an attempt means.
 func (a *attempt) classify(r *transport.Reply) transport.Classification {
 	v := classify(r)
-	if v.Kind == userapi.KindUnauthorized && a.skewed(r) {
+	code := 0
+	if e, ok := v.Err.(*APIError); ok {
+		code = e.Code
+	}
+	refused := v.Kind == userapi.KindUnauthorized
+	switch {
+	case a.call.Renew != nil: // an encrypted PIN is sent once, but its refusal tells the time too
+		if refused || code == codePINRefused {
+			a.skewed(r)
+		}
+		v.Retry = transport.RetryNever
+	case refused && a.skewed(r): // the token was dated by a clock that is off: it is signed again
 		v.Retry = transport.RetryNow
+	case a.call.Lookup && code == codeUserNotFound:
+		v.Kind, v.Outcome = userapi.KindNotFound, userapi.OutcomeRejected
 	}
 	return v
 }
 
-// skewed reports whether the reply shows that the attempt was dated by a clock that
-// is off, and corrects the dates of those that follow.
+// skewed reports whether the reply shows that the attempt was dated by a clock that is off.
+// What follows is then dated by the server's clock.
 func (a *attempt) skewed(r *transport.Reply) bool {
 	ns, err := strconv.ParseInt(r.Header.Get(serverTimeHeader), 10, 64)
 	if err != nil || ns <= 0 {
@@ -97,8 +104,8 @@ func (a *attempt) skewed(r *transport.Reply) bool {
 	return true
 }
 
-// finish gives a result without a request id the one that was sent, and returns a warning
-// where the reply has another.
+// finish fills in the request id that was sent where the reply has none, and warns of another
+// one.
 func (a *attempt) finish(res *transport.Result) (warnings []string) {
 	switch res.RequestID {
 	case a.id:

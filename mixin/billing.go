@@ -1,17 +1,16 @@
 package mixin
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math/big"
 	"net/http"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/lenient"
 )
@@ -24,8 +23,8 @@ type Billing struct {
 	// Credit is what was paid in, Cost what was used of it.
 	Credit Decimal     `json:"credit"`
 	Cost   BillingCost `json:"cost"`
-	// UserPrice is Config.UserPrice or, if that is "", the price of GET /apps/property; ""
-	// where Mixin refuses to show it.
+	// UserPrice is Config.UserPrice. If that is "", it is the price of GET /apps/property, or
+	// "" where Mixin refuses to show it.
 	UserPrice Decimal `json:"user_price"`
 
 	meta provider.Meta
@@ -59,7 +58,7 @@ func (c *Client) Billing(ctx context.Context) (*Billing, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Mixin's Node SDK has the price for official applications alone.
+	// By Mixin's Node SDK the price is shown to official applications alone.
 	bill.UserPrice, err = c.core.price(ctx)
 	if err != nil && !errors.Is(err, userapi.ErrForbidden) && !errors.Is(err, userapi.ErrNotFound) && !errors.Is(err, userapi.ErrUnauthorized) {
 		return nil, err
@@ -73,7 +72,7 @@ const codeNoCredit = "insufficient_credit"
 // errCredit holds no amounts: errors show none of an account's values.
 var errCredit = errors.New("mixin: the application's credit does not cover what its users and resources have cost and the price of one more user")
 
-// checkCredit is asked before a user is created, if Config.RequireCredit is set.
+// checkCredit refuses a create that the credit does not cover, if Config.RequireCredit is set.
 func (c *core) checkCredit(ctx context.Context) error {
 	if !c.requireCredit {
 		return nil
@@ -119,7 +118,7 @@ func amountOf(d Decimal) (*big.Rat, bool) {
 	return new(big.Rat).SetString(string(d))
 }
 
-// isPrice reports whether an amount is one that is not negative.
+// isPrice reports whether an amount is a decimal that is not negative.
 func isPrice(d Decimal) bool {
 	r, ok := amountOf(d)
 	return ok && r.Sign() >= 0
@@ -132,82 +131,63 @@ var (
 )
 
 func (c *core) bill(ctx context.Context) (*Billing, error) {
-	var reply struct {
-		AppID lenient.Text `json:"app_id"`
-		Billing
+	type data struct {
+		AppID  lenient.Text    `json:"app_id"`
+		Credit Decimal         `json:"credit"`
+		Cost   json.RawMessage `json:"cost"`
 	}
+	bill := new(Billing)
 	path := "/safe/apps/" + c.auth.userID + "/billing"
-	err := c.read(ctx, "/safe/apps/{app_id}/billing", path, func(data json.RawMessage, meta provider.Meta) error {
-		bad := json.Unmarshal(data, &reply)
-		reply.meta = meta
+	r, err := read(ctx, c, "/safe/apps/{app_id}/billing", path, []string{"app_id", "credit", "cost"}, func(in *data) error {
+		bill.Credit = in.Credit
+		bad := wire.Decode(in.Cost, &bill.Cost, wire.Path{Names: []string{"users", "resources"}})
 		// Credit alone may be negative.
-		if _, ok := amountOf(reply.Credit); bad != nil || !ok || !isPrice(reply.Cost.Users) || !isPrice(reply.Cost.Resources) {
+		if _, ok := amountOf(bill.Credit); bad != nil || !ok || !isPrice(bill.Cost.Users) || !isPrice(bill.Cost.Resources) {
 			return errNoBill
 		}
-		if reply.AppID != "" && !strings.EqualFold(string(reply.AppID), c.auth.userID) {
+		if in.AppID != "" && !strings.EqualFold(string(in.AppID), c.auth.userID) {
 			return errOtherApp
 		}
 		return nil
 	})
-	reply.UserPrice = ""
-	return &reply.Billing, err
+	if err != nil {
+		return nil, err
+	}
+	bill.meta = r.meta
+	return bill, nil
 }
 
 func (c *core) price(ctx context.Context) (Decimal, error) {
 	if c.userPrice != "" {
 		return c.userPrice, nil
 	}
-	var reply struct {
+	type data struct {
 		Price Decimal `json:"price"`
 	}
-	err := c.read(ctx, "/apps/property", "/apps/property", func(data json.RawMessage, _ provider.Meta) error {
-		if json.Unmarshal(data, &reply) != nil || !isPrice(reply.Price) {
-			reply.Price = ""
+	r, err := read(ctx, c, "/apps/property", "/apps/property", []string{"price"}, func(in *data) error {
+		if !isPrice(in.Price) {
 			return errNoPrice
 		}
 		return nil
 	})
-	return reply.Price, err
+	if err != nil {
+		return "", err
+	}
+	return r.data.Price, nil
 }
 
-// read gets what decode finds under "data" in a reply.
-func (c *core) read(ctx context.Context, route, path string, decode func(json.RawMessage, provider.Meta) error) error {
+// read gets a reply whose data passes a check.
+func read[T any](ctx context.Context, c *core, route, path string, believed []string, check func(*T) error) (*dataReply[T], error) {
 	call := &provider.Call{Call: transport.Call{
 		Operation: opBilling, Route: route, Method: http.MethodGet, Path: path, Repeatable: true,
 	}}
-	_, err := provider.Read(ctx, c.Vendor, call, &dataReply{decode: decode}, nil)
+	accept := func(r *dataReply[T], _ *transport.Result) error { return check(&r.data) }
+	r, err := provider.Read(ctx, c.Vendor, call, &dataReply[T]{believed: believed}, accept)
 	if e, ok := err.(*userapi.Error); ok {
 		e.Subject = userapi.SubjectNone
 		if e.Attempts > 0 {
 			e.Outcome = userapi.OutcomeUnknown
 		}
 	}
-	return err
+	return r, err
 }
-
-// A dataReply is a reply whose "data" decode reads.
-type dataReply struct {
-	decode func(json.RawMessage, provider.Meta) error
-}
-
-// Receive reads the data, for provider.Reply.
-func (r *dataReply) Receive(from *transport.Reply, m provider.Meta) error {
-	var in struct {
-		Data   json.RawMessage `json:"data"`
-		Errors json.RawMessage `json:"errors"`
-	}
-	switch {
-	case errorMember(from.Body) != nil:
-		return fmt.Errorf("%w: %w", provider.ErrErrorInSuccess, decodeError(from.Status, from.Header, from.Body))
-	case json.Unmarshal(from.Body, &in) != nil || !bytes.HasPrefix(bytes.TrimSpace(in.Data), []byte("{")):
-		return errNoData
-	case provider.HasContent(in.Errors):
-		return provider.ErrErrorInSuccess
-	}
-	return r.decode(in.Data, m)
-}
-
-// Neutral returns nil: a bill is not a user.
-func (r *dataReply) Neutral() *userapi.User { return nil }
-
-var errNoData = errors.New("mixin: the reply is not a JSON object with data in it")

@@ -105,6 +105,20 @@ func TestBillingFails(t *testing.T) {
 		"another application":  {strings.Replace(good, newUserID, testUserID, 1), price, userapi.KindProtocol, 1},
 		"no price":             {good, `{"data":{"count":1}}`, userapi.KindProtocol, 2},
 		"a negative price":     {good, `{"data":{"price":"-0.5"}}`, userapi.KindProtocol, 2},
+		"errors twice":         {strings.Replace(good, `{"data"`, `{"errors":["x"],"errors":[],"data"`, 1), price, userapi.KindProtocol, 1},
+		"data twice":           {strings.Replace(good, `{"data"`, `{"data":{"credit":"1","cost":{"users":"0","resources":"0"}},"data"`, 1), price, userapi.KindProtocol, 1},
+		"credit twice":         {`{"data":{"credit":"0","cost":{"users":"0","resources":"0"},"credit":"9"}}`, price, userapi.KindProtocol, 1},
+		"cost twice":           {`{"data":{"credit":"1","cost":{"users":"9","resources":"9"},"cost":{"users":"0","resources":"0"}}}`, price, userapi.KindProtocol, 1},
+		"users twice":          {`{"data":{"credit":"1","cost":{"users":"9","resources":"0","users":"0"}}}`, price, userapi.KindProtocol, 1},
+		"resources twice":      {`{"data":{"credit":"1","cost":{"users":"0","resources":"9","resources":"0"}}}`, price, userapi.KindProtocol, 1},
+		"DATA":                 {strings.Replace(good, `"data"`, `"DATA"`, 1), price, userapi.KindProtocol, 1},
+		"CREDIT":               {`{"data":{"CREDIT":"1","cost":{"users":"0","resources":"0"}}}`, price, userapi.KindProtocol, 1},
+		"Cost":                 {`{"data":{"credit":"1","Cost":{"users":"0","resources":"0"}}}`, price, userapi.KindProtocol, 1},
+		"uſers":                {`{"data":{"credit":"1","cost":{"uſers":"0","resources":"0"}}}`, price, userapi.KindProtocol, 1},
+		"RESOURCES":            {`{"data":{"credit":"1","cost":{"users":"0","RESOURCES":"0"}}}`, price, userapi.KindProtocol, 1},
+		"price twice":          {good, `{"data":{"count":2,"price":"9","price":"0"}}`, userapi.KindProtocol, 2},
+		"a price's data twice": {good, `{"data":{"price":"9"},"data":{"price":"0"}}`, userapi.KindProtocol, 2},
+		"PRICE":                {good, `{"data":{"count":2,"PRICE":"0"}}`, userapi.KindProtocol, 2},
 		"a price that is busy": {good, `{"error":{"status":202,"code":429}}`, userapi.KindRateLimited, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,10 +143,16 @@ func TestBillingFails(t *testing.T) {
 			assert.Len(t, *got, tt.calls)
 		})
 	}
+	// Another spelling of a member is another member.
+	c, _ := userClient(t, nil, billed(`{"data":{"credit":"1","CREDIT":"9","cost":{"users":"0","Users":"5","resources":"0"},"App_ID":"x"}}`, `{"data":{"price":"2","Price":"0"}}`, ""))
+	b, err := c.Billing(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []Decimal{"1", "0", "2"}, []Decimal{b.Credit, b.Cost.Users, b.UserPrice})
+
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	c, got := userClient(t, nil, billed(good, price, ""))
-	_, err := c.Billing(ctx)
+	_, err = c.Billing(ctx)
 	var e *userapi.Error
 	require.ErrorAs(t, err, &e)
 	assert.Equal(t, userapi.KindCanceled, e.Kind)

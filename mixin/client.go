@@ -42,16 +42,16 @@ type Config struct {
 	SessionKeys SessionKeys
 	// TokenSigner signs in place of Keystore.PrivateKey.
 	TokenSigner TokenSigner
-	// RequireCredit has every create read the application's bill first. If the credit does
-	// not cover what was used and one more user, nothing of the create is sent, and the
+	// RequireCredit makes every create read the application's bill first. The credit must
+	// cover what was used and one more user. If it does not, the create is not sent, and the
 	// error is of KindForbidden with the code "insufficient_credit". A bill or a price that
-	// cannot be read is an error of its own Kind. Creates at the same time, and the rest of
-	// a free tier, do not count.
+	// cannot be read is an error of its own Kind. Other creates at the same time, and what
+	// is left of a free tier, are not counted.
 	RequireCredit bool
 	// UserPrice is the price of a user in US dollars, a decimal such as "0.5", for Billing
-	// and RequireCredit. "" asks Mixin, by GET /apps/property: that is the price of another
-	// application, shown to official applications alone (Mixin's Node SDK). Whether a user
-	// costs the same is not documented.
+	// and RequireCredit. If it is "", Mixin is asked, by GET /apps/property. It shows the
+	// price of one more application, to official applications alone (Mixin's Node SDK).
+	// Whether a user costs the same is not documented.
 	UserPrice Decimal
 	// DeviceID is sent as Mixin-Device-Id when it is set; a UUID. Mixin's
 	// documentation asked for it until July 2018.
@@ -70,10 +70,10 @@ type Config struct {
 // Its private half signs in as the user and cannot be recovered from Mixin. Implementations
 // must be safe for concurrent use.
 type SessionKeys interface {
-	// SessionKey returns the Ed25519 key for req. It must have stored the key durably when
-	// it returns: the create is sent next, and a user whose key is lost is out of reach. It
-	// is asked once a call, however often the request is sent, after the request was found
-	// valid. For a repeated call it may return the same key again.
+	// SessionKey returns the Ed25519 key for req. It stores the key durably before it
+	// returns: the create is sent next, and nobody can sign in as a user whose key is lost.
+	// It is called once for each call, after the request was found valid. For a repeated
+	// call it may return the same key again.
 	//
 	// An error ends the call before anything is sent. req must not be changed.
 	SessionKey(ctx context.Context, req userapi.CreateUserRequest) (crypto.Signer, error)
@@ -84,7 +84,7 @@ func (c Config) summary() provider.Summary {
 	if c.Keystore.PrivateKey == nil && c.TokenSigner != nil {
 		kind = "token signer"
 	}
-	return provider.Summary{Type: "mixin.Config", Attrs: []slog.Attr{slog.String("credential", kind)}}
+	return provider.Summarize("mixin.Config", "credential", kind)
 }
 
 // Format shows what signs requests, and nothing else.
@@ -108,7 +108,7 @@ type Client struct {
 	core *core
 }
 
-// core is what the client's services share. Keys are in closures alone.
+// core is what the client's services share. Keys stand in closures, which no printing shows.
 type core struct {
 	*provider.Vendor
 	auth *authorizer
@@ -144,7 +144,11 @@ func New(cfg Config) (*Client, error) {
 	case isNil(cfg.SessionKeys):
 		check.Invalid("", "Config.SessionKeys", "must not be a nil pointer")
 	default:
-		c.useSessionKeys(cfg.SessionKeys)
+		store, ok := cfg.SessionKeys.(SessionKeyStore)
+		if !ok {
+			store = keysAlone{cfg.SessionKeys}
+		}
+		c.keys = func() SessionKeyStore { return store }
 	}
 	if err := provider.InvalidConfig(Name, append(check.Faults(), httpFaults...)); err != nil {
 		return nil, err
@@ -153,8 +157,8 @@ func New(cfg Config) (*Client, error) {
 	return &Client{Users: &UsersService{c}, PIN: &PINService{c}, Safe: &SafeService{c}, core: c}, nil
 }
 
-// preparePIN keeps what the calls with a PIN need. The first of them opens the PIN token: a
-// client that creates users does not need it, and may have one that does not open.
+// preparePIN keeps what the calls with a PIN need. The first of them opens the PIN token. A
+// client that only creates users has no use for the token, which may not even open.
 func (c *core) preparePIN(ks Keystore) {
 	ks.PrivateKey = exportable(ks.PrivateKey)
 	ks.SpendPrivateKey, ks.PIN = "", ""
@@ -166,13 +170,12 @@ func (c *core) preparePIN(ks Keystore) {
 	}
 }
 
-// newAuthorizer checks the settings that make tokens. What it returns is of use only without
-// a fault.
+// newAuthorizer checks the settings that make tokens. Without a fault its result can sign.
 func newAuthorizer(cfg Config, check *provider.Check) *authorizer {
 	ks := cfg.Keystore
 	a := &authorizer{
-		userID:    canonicalID(check, "Config.Keystore.UserID", ks.UserID),
-		sessionID: canonicalID(check, "Config.Keystore.SessionID", ks.SessionID),
+		userID:    requiredUUID(check, "Config.Keystore.UserID", ks.UserID, "must be set"),
+		sessionID: requiredUUID(check, "Config.Keystore.SessionID", ks.SessionID, "must be set"),
 		scope:     cmp.Or(cfg.Scope, defaultScope),
 		lifetime:  cmp.Or(cfg.TokenLifetime, defaultTokenLifetime),
 	}
@@ -191,7 +194,7 @@ func newAuthorizer(cfg Config, check *provider.Check) *authorizer {
 			check.Invalid("", "Config.TokenSigner", fault(err))
 		}
 	}
-	// Nothing of these is sent: they show a keystore that was printed and read back.
+	// None of these is sent. A redacted one shows that the keystore was printed and read back.
 	check.Secret("", "Config.Keystore.PinToken", ks.PinToken)
 	check.Secret("", "Config.Keystore.SpendPrivateKey", ks.SpendPrivateKey)
 	check.Secret("", "Config.Keystore.PIN", ks.PIN)
@@ -211,13 +214,12 @@ func fault(err error) string {
 	return text[max(strings.Index(text, "expected "), 0):]
 }
 
-// canonicalID returns a UUID in the form that Mixin writes.
-func canonicalID(check *provider.Check, setting, id string) string {
+// requiredUUID returns a UUID in the form that Mixin writes.
+func requiredUUID(check *provider.Check, name, id, whenMissing string) string {
 	if id == "" {
-		check.Required("", setting, "must be set")
-		return ""
+		check.Required("", name, whenMissing)
 	}
-	return check.UUID("", setting, id)
+	return check.UUIDIfSet(name, id)
 }
 
 // CloseIdleConnections closes the connections that are kept for later use. A

@@ -16,7 +16,6 @@ import (
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
-	"github.com/enlist-go/enlist/internal/uuid"
 )
 
 const opCredentials = "make credentials"
@@ -30,11 +29,11 @@ type Credentials struct {
 	keystore func() Keystore
 }
 
-// Credentials joins the response with the session key of the user. A key other than the one
-// that was sent is refused; that is known of responses of Users.Create and Users.Me and of
-// the one that userapi.As finds in a user, and not of one that was decoded elsewhere. An
-// error is of KindInvalid and names the members that are at fault; the user exists all the
-// same, with the id Error.UserID. The caller may wipe the bytes of an Ed25519 key afterwards.
+// Credentials joins the response with the session key of the user. It refuses a key that is
+// not the one that was sent. The responses of Users.Create and Users.Me, and the one that
+// userapi.As finds in a user, know which one that is; others do not. An error is of
+// KindInvalid and names the members that are at fault. The user exists all the same, with the
+// id Error.UserID. The caller may wipe the bytes of an Ed25519 key afterwards.
 func (r *CreateUserResponse) Credentials(key crypto.Signer) (*Credentials, error) {
 	check := provider.NativeCheck(Name)
 	secret, err := SessionSecret(key)
@@ -44,9 +43,10 @@ func (r *CreateUserResponse) Credentials(key crypto.Signer) (*Credentials, error
 	case r.sessionSecret != "" && !samePublicKey(r.sessionSecret, secret):
 		check.Invalid("", "session_secret", "must be the session key whose public half was sent for this user: this is another one")
 	}
+	const missing = "missing in the reply: nobody can sign in without it"
 	ks := Keystore{
-		UserID:          canonicalMember(&check, "user_id", r.UserID),
-		SessionID:       canonicalMember(&check, "session_id", r.SessionID),
+		UserID:          requiredUUID(&check, "user_id", r.UserID, missing),
+		SessionID:       requiredUUID(&check, "session_id", r.SessionID, missing),
 		PrivateKey:      key,
 		PinToken:        cmp.Or(r.PinToken, r.PinTokenBase64),
 		ServerPublicKey: provider.Value(r.ServerPublicKey),
@@ -63,19 +63,7 @@ func (r *CreateUserResponse) Credentials(key crypto.Signer) (*Credentials, error
 	return &Credentials{keystore: func() Keystore { return ks }}, nil
 }
 
-// canonicalMember returns an id of a reply in the form that Mixin writes.
-func canonicalMember(check *provider.Check, member, id string) string {
-	canonical, ok := uuid.Canonical(id)
-	switch {
-	case id == "":
-		check.Required("", member, "missing in the reply: nobody can sign in without it")
-	case !ok:
-		check.Invalid("", member, "must be a UUID of 36 characters")
-	}
-	return canonical
-}
-
-// samePublicKey compares two session secrets, which may be in different alphabets.
+// samePublicKey compares two session secrets, each in its own alphabet of base64.
 func samePublicKey(a, b string) bool {
 	rawA, okA := decodeSecret(a)
 	rawB, okB := decodeSecret(b)
@@ -125,11 +113,11 @@ func (f KeystoreForm) String() string {
 }
 
 // JSON returns the keystore as JSON, which ParseKeystore reads. It holds the private key:
-// write it to a file that only you can read. The server's key is written as the form has it,
-// whichever way it came; server_public_key may then differ in the sign of a coordinate, which
-// does not change the PIN's key. What is not known is left out, and so is a private key that
-// is not Exportable: ParseKeystore refuses the rest. AppForm with an RSA key, an unknown form
-// and a server's key that cannot be read are errors of KindInvalid.
+// write it to a file that only you can read. The server's key is written in the way of the
+// form. server_public_key may then differ in the sign of a coordinate, which does not change
+// the PIN's key. What is not known is left out. So is a private key that is not Exportable:
+// ParseKeystore refuses such a keystore. AppForm with an RSA key, an unknown form and a
+// server's key that cannot be read are errors of KindInvalid.
 func (c *Credentials) JSON(form KeystoreForm) ([]byte, error) {
 	ks := c.Keystore()
 	check := provider.NativeCheck(Name)
@@ -219,13 +207,9 @@ func isRSA(key crypto.Signer) bool {
 }
 
 func (c Credentials) summary() provider.Summary {
-	ks := (&c).Keystore()
-	return provider.Summary{Type: "mixin.Credentials", Attrs: []slog.Attr{
-		slog.String("user_id", ks.UserID),
-		slog.String("session_id", ks.SessionID),
-		slog.String("key", keyKind(ks.PrivateKey)),
-		slog.Bool("exportable", exportable(ks.PrivateKey) != nil),
-	}}
+	ks := c.Keystore()
+	return provider.Summarize("mixin.Credentials", "user_id", ks.UserID, "session_id", ks.SessionID,
+		"key", keyKind(ks.PrivateKey), "exportable", exportable(ks.PrivateKey) != nil)
 }
 
 // Format shows the ids, the kind of key and whether it is exportable.

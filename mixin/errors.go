@@ -8,9 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
@@ -42,9 +40,7 @@ type APIError struct {
 const base = "base"
 
 func (e APIError) summary() provider.Summary {
-	return provider.Summary{Type: "mixin.APIError", Attrs: []slog.Attr{
-		slog.Int("status", e.StatusCode), slog.Int("code", e.Code),
-	}}
+	return provider.Summarize("mixin.APIError", "status", e.StatusCode, "code", e.Code)
 }
 
 // Error returns the status and the code.
@@ -64,10 +60,10 @@ func (e APIError) LogValue() slog.Value { return e.summary().LogValue() }
 // MarshalJSON is like Format.
 func (e APIError) MarshalJSON() ([]byte, error) { return e.summary().MarshalJSON() }
 
-// errorMember returns the value of a body's member "error"; nil for none, and for one that is
-// null or empty. Of two none is believed: its code cannot be read. The body may be broken before
-// or behind it: a value that is cut off, or not JSON, is returned with what follows. Every success comes this way, so nothing is allocated
-// before a member is found.
+// errorMember returns the value of a body's member "error"; nil where it is missing, null or
+// empty. Of two none is believed: what is returned has a code that cannot be read. The body may
+// be broken. A value that is cut off, or not JSON, is returned with all that follows it. Nothing
+// is allocated before a member is found: every success comes this way.
 func errorMember(body []byte) json.RawMessage {
 	const space = " \t\r\n"
 	if !bytes.HasPrefix(bytes.TrimLeft(body, space), []byte("{")) {
@@ -111,32 +107,20 @@ func errorMember(body []byte) json.RawMessage {
 
 // isError reports whether a JSON string is the name "error".
 func isError(quoted []byte) bool {
-	name := quoted[1 : len(quoted)-1]
-	if bytes.IndexByte(name, '\\') >= 0 {
-		var plain string
-		if json.Unmarshal(quoted, &plain) != nil {
-			return false
-		}
-		name = []byte(plain)
-	}
-	return string(name) == "error"
+	return string(quoted) == `"error"` || bytes.IndexByte(quoted, '\\') >= 0 && wire.Unquote(quoted) == "error"
 }
 
 // decodeError reads any body of a failure. It never fails and never hides the status.
 func decodeError(status int, header http.Header, body []byte) *APIError {
 	e := &APIError{StatusCode: status, Header: header, Body: provider.Cap(body)}
 	if raw := errorMember(body); raw != nil && raw[0] == '{' {
-		names := []string{"code", "status", "description", "extra"}
-		if !json.Valid(raw) { // it is cut off
-			names = names[:1]
-		}
-		own := wire.Once(raw, names...)
-		var status, code lenient.Number
-		var description lenient.Text
-		_, _, _ = status.UnmarshalJSON(own["status"]), code.UnmarshalJSON(own["code"]), description.UnmarshalJSON(own["description"]) // never fail
-		e.Status, e.Code, e.Description = number(status), number(code), string(description)
-		if provider.HasContent(own["extra"]) {
-			e.Extra = own["extra"]
+		own := texts(raw, "code", "status", "description")
+		e.Code = number(own["code"])
+		if json.Valid(raw) { // of one that is cut off the code alone counts
+			e.Status, e.Description = number(own["status"]), own["description"]
+			if extra := wire.Once(raw, "extra")["extra"]; provider.HasContent(extra) {
+				e.Extra = extra
+			}
 		}
 	}
 	if e.Code != 0 {
@@ -152,21 +136,29 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 	return e
 }
 
-// number returns a number's value, 0 for one that is not an int.
-func number(n lenient.Number) int {
-	v, ok := n.Int64()
-	if !ok || int64(int(v)) != v {
-		return 0
+// texts returns those members of an object that stand once, as texts.
+func texts(object []byte, names ...string) map[string]string {
+	found := map[string]string{}
+	for name, raw := range wire.Once(object, names...) {
+		var text lenient.Text
+		_ = text.UnmarshalJSON(raw) // never fails
+		found[name] = string(text)
 	}
-	return int(v)
+	return found
+}
+
+// number returns a whole number's value, 0 for anything else.
+func number(text string) int {
+	n, _ := wire.Int(text)
+	return int(n)
 }
 
 // codeUserNotFound is Mixin's code for a user that does not exist, beside 404.
 const codeUserNotFound = 10404
 
-// refusals are the codes that say that nothing was done, beside those from 400 to 429, which
-// mean what the HTTP statuses do. Sources: Mixin's docs, "Error Codes", today's and of 2018;
-// Mixin's Android client.
+// refusals are the codes that say that nothing was done. Those from 400 to 429 are not among
+// them: they mean what the HTTP statuses mean. Sources: Mixin's docs, "Error Codes", today's and
+// of 2018; Mixin's Android client.
 var refusals = map[int]userapi.Kind{
 	10002:            userapi.KindInvalid, // a field
 	10006:            userapi.KindInvalid, // the client must be updated
@@ -181,8 +173,8 @@ var refusals = map[int]userapi.Kind{
 	20123:            userapi.KindInvalid, // too many applications
 }
 
-// classifyCode says what a code of Mixin's means. After one that is not known to be a refusal
-// anything may have been done.
+// classifyCode says what a code of Mixin's means. After one that is no known refusal anything
+// may have been done.
 func classifyCode(code int) transport.Classification {
 	switch code {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
@@ -202,8 +194,8 @@ func hasOddCode(body []byte) bool {
 	return code != "0" && code != "null" && bytes.Contains(bytes.ToLower(raw), []byte(`"code"`))
 }
 
-// classify says what a reply means: by the code in its body, under any status, and
-// only without one by the status.
+// classify says what a reply means. The code in its body decides, under any status. Without
+// a code the status decides.
 func classify(r *transport.Reply) transport.Classification {
 	v := provider.Classify(r.Status)
 	if v.OK && errorMember(r.Body) == nil {
@@ -228,75 +220,51 @@ var neutralField = map[string]string{
 	"session_secret": "",
 }
 
-// codes are empty: Mixin's words about a field are not documented.
-var codes provider.Codes
-
 // explain adds what Mixin says to the error that the caller gets.
 func explain(e *userapi.Error, cause error, _ *provider.Call, mask provider.Mask) {
 	vendor, ok := cause.(*APIError)
 	if !ok {
 		return
 	}
+	body := provider.ErrorBody{Fields: map[string][]string{}, General: vendor.Errors[base]}
+	maps.Copy(body.Fields, vendor.Errors)
+	delete(body.Fields, base)
+	if vendor.Description != "" {
+		body.General = []string{vendor.Description}
+	}
+	addExtra(&provider.Budget{}, vendor.Extra, body.Fields)
+	body.Explain(e, mask, new(provider.Codes), func(name string) string { return neutralField[name] })
 	if vendor.Code != 0 {
 		e.Code = strconv.Itoa(vendor.Code)
 	}
-	add := func(name, message string) {
-		codes.Add(e, mask, neutralField[name], mask.Code(name), "", message)
-	}
-	addExtra(&provider.Budget{}, vendor.Extra, add)
-	for _, name := range slices.Sorted(maps.Keys(vendor.Errors)) {
-		for _, message := range vendor.Errors[name] {
-			if name != base {
+}
+
+// addExtra adds the fields that an error's extra names. Its form is not documented: {"field": …,
+// "reason": …} has been seen. A list of these, members called as the request's, and a bare name are
+// understood too.
+func addExtra(budget *provider.Budget, extra json.RawMessage, fields map[string][]string) {
+	add := func(name, message string) { fields[name] = append(fields[name], message) }
+	switch {
+	case len(extra) == 0:
+	case extra[0] == '[':
+		budget.Each(extra, func(_ string, inner json.RawMessage) {
+			if inner[0] != '[' {
+				addExtra(budget, inner, fields)
+			}
+		})
+	case extra[0] == '{':
+		own := texts(extra, "field", "reason", "message", "description", "full_name", "session_secret")
+		if own["field"] != "" {
+			add(own["field"], cmp.Or(own["reason"], own["message"], own["description"]))
+			return
+		}
+		for name := range neutralField {
+			if message, ok := own[name]; ok {
 				add(name, message)
 			}
 		}
-	}
-	e.Message = mask.Text(cmp.Or(vendor.Description, strings.Join(vendor.Errors[base], "; ")))
-}
-
-// addExtra finds the fields that an error's extra names. Its form is not documented: {"field":
-// …, "reason": …} has been seen; a list of these, members called as the request's, and a bare
-// name are understood too.
-func addExtra(budget *provider.Budget, extra json.RawMessage, add func(name, message string)) {
-	extra = bytes.TrimSpace(extra)
-	if len(extra) == 0 {
-		return
-	}
-	switch extra[0] {
-	case '[':
-		budget.Each(extra, func(_ string, inner json.RawMessage) {
-			if inner[0] != '[' {
-				addExtra(budget, inner, add)
-			}
-		})
-	case '{':
-		var own struct {
-			Field, Reason, Message, Description lenient.Text
-			FullName                            json.RawMessage `json:"full_name"`
-			SessionSecret                       json.RawMessage `json:"session_secret"`
-		}
-		if json.Unmarshal(extra, &own) != nil {
-			return
-		}
-		if own.Field != "" {
-			add(string(own.Field), string(cmp.Or(own.Reason, own.Message, own.Description)))
-			return
-		}
-		for _, member := range [...]struct {
-			name string
-			raw  json.RawMessage
-		}{{"full_name", own.FullName}, {"session_secret", own.SessionSecret}} {
-			var message lenient.Text
-			if member.raw != nil {
-				_ = message.UnmarshalJSON(member.raw)
-				add(member.name, string(message))
-			}
-		}
-	case '"':
-		var name string
-		if json.Unmarshal(extra, &name) != nil {
-			return
-		}
+	default:
+		name := wire.Unquote(extra)
 		if _, known := neutralField[name]; known {
 			add(name, "")
 		}

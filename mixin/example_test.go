@@ -52,7 +52,7 @@ func ExampleParseKeystore() {
 	}
 	fmt.Println(ks)
 	// Output:
-	// mixin.Keystore{UserID:"3f1c8c0e-6f0a-4a55-9e6d-2a5d1b7c9e01" SessionID:"b2a4f0d7-1c3e-4d58-8f2b-7e9a6c5d4b02" PrivateKey:Ed25519}
+	// mixin.Keystore{user_id: 3f1c8c0e-6f0a-4a55-9e6d-2a5d1b7c9e01, session_id: b2a4f0d7-1c3e-4d58-8f2b-7e9a6c5d4b02, key: Ed25519}
 }
 
 func ExampleParseKeystore_faults() {

@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,11 +26,7 @@ var _ SessionKeyStore = (*SessionKeyDir)(nil)
 const (
 	keyNameBytes = 16 // how much of a SHA-256 names a file
 	keyFileExt   = ".json"
-	// markExt is of the file beside a key file which says that a create is sent. Only one
-	// caller can create it. The record of the reply is written into it.
-	markExt = ".sent"
-	// markSize is the space that the mark reserves for that. Mixin's reply takes a tenth.
-	markSize = 8 << 10
+	markExt      = ".sent"
 )
 
 var (
@@ -49,9 +44,9 @@ var (
 // once. Make it with KeyDir.
 //
 // The key, and the fact that a create is sent, are stored durably before the create is sent.
-// Whatever ends the process, either nothing was sent or the key is on disk, and a later call
-// for the same request sends no second create: it fails with userapi.KindConflict and
-// userapi.OutcomeNotSent, and names the file.
+// Whenever the process ends, either nothing was sent or the key is on disk. In the second case
+// a later call for the same request sends no second create: it fails with userapi.KindConflict
+// and userapi.OutcomeNotSent, and names the file.
 //
 // While a create is open, and after an unknown outcome, a second file with the ending .sent
 // stands beside the key file: keep or move the two together. It has its full size before the
@@ -73,9 +68,8 @@ type SessionKeyDir struct {
 	runs  durable.Locks // likewise, while Setup is at work on its user
 	open  sync.Map      // openCreate, by the name of the file: this process's creates under way
 
-	// For tests: the waits before Setup tries a step again, and what is called at each step.
-	waits []time.Duration
-	step  func(name string)
+	waits []time.Duration   // before Setup tries a step again
+	step  func(name string) // for tests, called at each step
 }
 
 // KeyDir returns the directory of key files at a path. The directory is made, with mode
@@ -84,29 +78,7 @@ func KeyDir(path string) *SessionKeyDir {
 	if abs, err := filepath.Abs(path); err == nil && path != "" {
 		path = abs
 	}
-	return &SessionKeyDir{path: path}
-}
-
-// An openCreate is a create under way, with its key and its mark, which is locked as long.
-type openCreate struct {
-	secret string
-	mark   *durable.Mark
-}
-
-func (d *SessionKeyDir) at(step string) {
-	if d.step != nil {
-		d.step(step)
-	}
-}
-
-func (d *SessionKeyDir) steps(of string) func(step string) {
-	return func(step string) { d.at(of + ": " + step) }
-}
-
-// lock waits for the lock of a file, whatever ends meanwhile.
-func (d *SessionKeyDir) lock(name string) (unlock func()) {
-	unlock, _ = d.files.Lock(context.Background(), name)
-	return unlock
+	return &SessionKeyDir{path: path, waits: tipWaits[:]}
 }
 
 // keyName is what the files of an IdempotencyKey are called by.
@@ -135,12 +107,12 @@ func (d *SessionKeyDir) Load(idempotencyKey string) (KeyFile, error) {
 	}, nil
 }
 
-// Discard frees an IdempotencyKey for a new key and another create, after a person has
-// decided so, such as by what Mixin has billed. The file is renamed and stays in the
-// directory, since the user whose key it holds may exist. Do not call it while a create with
-// the key is under way, which is an error on systems that lock files (Linux, macOS, the
-// BSDs), nor while Setup is at work on the user. If the process ends in the middle, the key
-// may stay a Conflict without a file: call it again. Errors are as for Load.
+// Discard frees an IdempotencyKey for a new key and another create. It is for a person to
+// decide, such as by what Mixin has billed. The file is renamed and stays in the directory: the
+// user whose key it holds may exist. Do not call it while Setup is at work on the user, or
+// while a create with the key is under way. The latter is an error on systems that lock files
+// (Linux, macOS, the BSDs). If the process ends in the middle, the key may stay a Conflict
+// without a file: call it again. Errors are as for Load.
 func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	name := keyName(idempotencyKey)
 	defer d.lock(name)()
@@ -194,13 +166,13 @@ func (d *SessionKeyDir) SessionKey(ctx context.Context, req userapi.CreateUserRe
 	var mark *durable.Mark
 	if err = durable.MakeDir(d.path); err == nil {
 		durable.RemoveTemps(d.file(name))
-		err = d.prepare(name)
+		r, err = d.prepare(name)
 	}
 	if err == nil {
 		r, mark, err = d.claim(name)
 	}
 	if err != nil {
-		return nil, d.refusal(name, err)
+		return nil, d.refusal(name, r, err)
 	}
 	d.open.Store(name, openCreate{r.SessionSecret, mark})
 	return r.sessionKey(), nil
@@ -218,52 +190,6 @@ func checkFileKey(check *provider.Check, req *userapi.CreateUserRequest) {
 	if req.IdempotencyKey == "" {
 		check.Required("IdempotencyKey", "", "must be set: the file of the session key is called after it")
 	}
-}
-
-// prepare makes the file if there is none. One that is not "prepared" is a conflict.
-func (d *SessionKeyDir) prepare(name string) error {
-	r, err := d.read(name)
-	if isMissing(err) && !errors.Is(err, errSent) {
-		d.at("prepare: begin")
-		if r, err = newKeyRecord(); err == nil {
-			err = d.write(name, r, "prepare", durable.Create)
-		}
-		if errors.Is(err, fs.ErrExist) { // another process was faster, and its key counts
-			r, err = d.read(name)
-		}
-	}
-	if err == nil && r.State != KeyFilePrepared {
-		err = d.conflict(name, r, nil)
-	}
-	return err
-}
-
-// claim takes a file from "prepared" to "sent". Only the caller that creates the mark can.
-func (d *SessionKeyDir) claim(name string) (*keyRecord, *durable.Mark, error) {
-	d.at("claim: begin")
-	mark, err := durable.CreateMark(d.mark(name))
-	if errors.Is(err, fs.ErrExist) {
-		return nil, nil, d.conflict(name, &keyRecord{State: KeyFileSent}, nil)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	d.at("claim: marked")
-	// Another process may have come and gone between the look and the mark.
-	r, err := readKeyRecord(d.file(name))
-	if err == nil && r.State != KeyFilePrepared {
-		err = d.conflict(name, r, nil)
-	}
-	if err == nil {
-		err = mark.Reserve(markSize, d.steps("claim"))
-	}
-	if err != nil {
-		// Nothing is sent. What cannot be undone stays "sent", for a person.
-		err = errors.Join(err, mark.End(""))
-		mark.Close()
-		return nil, nil, err
-	}
-	return r, mark, nil
 }
 
 // UserCreated completes the file, which is then the user's keystore. After a failure it may
@@ -347,10 +273,9 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 }
 
 // ResolveUser reads from the key file of a request what became of its create, as
-// userapi.Resolver describes it, and asks nobody. It returns the user, with its id alone,
-// from the state KeyFileComplete on, and that there is none for a file that is prepared or
-// missing. A directory that was lost looks like a missing file. The context and the time do
-// not count.
+// userapi.Resolver describes it, and asks nobody. From the state KeyFileComplete on it returns
+// the user, with its id alone. If the file is prepared or missing, there is no user. A lost
+// directory looks like a missing file. The context and the time do not count.
 func (d *SessionKeyDir) ResolveUser(_ context.Context, req userapi.CreateUserRequest, _ time.Time) (*userapi.User, error) {
 	e := &userapi.Error{Provider: Name, Op: provider.OpResolve, Subject: userapi.SubjectUser, FromRecord: true}
 	if e.Err = d.PreflightSessionKey(req); e.Err != nil {
@@ -388,140 +313,31 @@ func (d *SessionKeyDir) fileError(name string, state KeyFileState, err error) er
 	return e
 }
 
-// refusal is the error of a create whose key could not be had.
-func (d *SessionKeyDir) refusal(name string, err error) *userapi.Error {
-	var failure *userapi.Error
+// refusal is the error of a create whose key could not be had. r is what the file says, nil
+// for nothing.
+func (d *SessionKeyDir) refusal(name string, r *keyRecord, err error) *userapi.Error {
+	r = cmp.Or(r, &keyRecord{})
+	e := &userapi.Error{
+		Provider: Name, Op: provider.OpCreate, Kind: userapi.KindConflict, Outcome: userapi.OutcomeNotSent,
+		UserID: r.UserID, RequestID: r.RequestID, Err: d.fileError(name, r.State, err),
+	}
+	fault := userapi.FieldError{Field: "IdempotencyKey", Code: userapi.CodeTaken}
 	var unfit *durable.UnfitError
 	switch {
-	case errors.As(err, &failure):
-		return failure
+	case errors.Is(err, errCreated):
+		e.Message = "the user of this key exists; its keystore is " + d.file(name)
 	case errors.Is(err, errSent):
-		return d.conflict(name, &keyRecord{State: KeyFileSent}, err)
+		e.Message = "a create with this key was already sent, or was about to be; what is known stands in " + d.file(name)
 	case errors.Is(err, errNoKeyFile):
-		return d.conflict(name, &keyRecord{}, err)
+		e.Message = "the key's file cannot be read as one: " + d.file(name)
+	case errors.As(err, &unfit):
+		e.Kind, e.Message, e.Err = userapi.KindInvalid, unfit.Must+": "+unfit.Path, d.fileError(name, "", err)
+		fault = userapi.FieldError{VendorField: "Config.SessionKeys", Code: userapi.CodeInvalid}
+	default:
+		e.Kind, e.Message, e.Err = userapi.KindUnavailable, "the session key could not be stored in "+d.file(name), d.fileError(name, "", err)
+		return e
 	}
-	failure = &userapi.Error{
-		Provider: Name, Op: provider.OpCreate, Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeNotSent,
-		Message: "the session key could not be stored in " + d.file(name), Err: d.fileError(name, "", err),
-	}
-	if errors.As(err, &unfit) {
-		failure.Kind, failure.Message = userapi.KindInvalid, unfit.Must+": "+unfit.Path
-		failure.FieldErrors = []userapi.FieldError{{VendorField: "Config.SessionKeys", Code: "invalid", Message: failure.Message}}
-	}
-	return failure
-}
-
-// conflict is the error of a file that is no longer "prepared".
-func (d *SessionKeyDir) conflict(name string, r *keyRecord, cause error) *userapi.Error {
-	message, why := "a create with this key was already sent, or was about to be; what is known stands in ", errSent
-	switch {
-	case r.State == "":
-		message, why = "the key's file cannot be read as one: ", nil
-	case r.State.atLeast(KeyFileComplete):
-		message, why = "the user of this key exists; its keystore is ", errCreated
-	}
-	message += d.file(name)
-	return &userapi.Error{
-		Provider: Name, Op: provider.OpCreate, Kind: userapi.KindConflict, Outcome: userapi.OutcomeNotSent,
-		Message: message, UserID: r.UserID, RequestID: r.RequestID,
-		FieldErrors: []userapi.FieldError{{Field: "IdempotencyKey", Code: "taken", Message: message}},
-		Err:         d.fileError(name, r.State, errors.Join(why, cause)),
-	}
-}
-
-// read is look, and refuses a directory that must not be used.
-func (d *SessionKeyDir) read(name string) (*keyRecord, error) {
-	if err := durable.CheckDir(d.path); err != nil {
-		return nil, err
-	}
-	return d.look(name)
-}
-
-// look returns what a file and its mark say together. The error of a missing file matches
-// errSent too if there is a mark.
-func (d *SessionKeyDir) look(name string) (*keyRecord, error) {
-	// The mark first: a create that ends in between is seen to have ended.
-	noted, err := readKeyRecord(d.mark(name))
-	marked := !isMissing(err)
-	if marked && err != nil && !errors.Is(err, errNoKeyFile) {
-		return nil, err
-	}
-	r, err := readKeyRecord(d.file(name))
-	switch {
-	case marked && isMissing(err):
-		return nil, errors.Join(errSent, err)
-	case err != nil || !marked || r.State != KeyFilePrepared:
-		return r, err
-	case noted == nil || noted.SessionSecret != r.SessionSecret:
-		r.State = KeyFileSent
-		return r, nil
-	case noted.State == KeyFileComplete:
-		d.adopt(name)
-	}
-	return noted, nil
-}
-
-// adopt makes a mark with a whole keystore the key file, after its process has ended.
-func (d *SessionKeyDir) adopt(name string) {
-	mark, held, err := durable.OpenMark(d.mark(name))
-	if err == nil && !held {
-		_ = mark.End(d.file(name)) // if that fails the next look does it
-	}
-	mark.Close()
-}
-
-// keep stores what is known of a user whose create has ended. A record with a session is a
-// keystore and becomes the key file. If this process has the mark that needs no more space.
-func (d *SessionKeyDir) keep(name string, r *keyRecord) error {
-	r.State = KeyFileSent
-	step := "note"
-	if r.SessionID != "" {
-		r.State, r.RequestID = KeyFileComplete, ""
-		step = "complete"
-	}
-	mark := d.opened(name).mark
-	if mark.Holds() != nil {
-		err := d.write(name, r, step, durable.Replace)
-		if err == nil && step == "complete" {
-			_ = os.Remove(d.mark(name)) // one that stays does no harm: the state decides
-		}
-		return err
-	}
-	r.ChangedAt = time.Now()
-	text, err := r.encode()
-	if err == nil {
-		err = mark.Fill(text)
-	}
-	if err != nil {
-		return err
-	}
-	d.at(step + ": written")
-	if step == "complete" {
-		err = mark.End(d.file(name))
-		d.at("complete: ended")
-	}
-	return err
-}
-
-// write stores a record as a key file, without a mark.
-func (d *SessionKeyDir) write(name string, r *keyRecord, step string, write func(string, []byte, func(string)) error) error {
-	r.ChangedAt = time.Now()
-	text, err := r.encode()
-	if err != nil {
-		return err
-	}
-	return write(d.file(name), text, d.steps(step))
-}
-
-// opened returns the create under way with a file, the zero value for none.
-func (d *SessionKeyDir) opened(name string) openCreate {
-	c, _ := d.open.Load(name)
-	create, _ := c.(openCreate)
-	return create
-}
-
-// closed notes that the create with a file has ended.
-func (d *SessionKeyDir) closed(name string) {
-	d.opened(name).mark.Close()
-	d.open.Delete(name)
+	fault.Message = e.Message
+	e.FieldErrors = []userapi.FieldError{fault}
+	return e
 }

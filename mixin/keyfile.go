@@ -3,7 +3,6 @@ package mixin
 import (
 	"cmp"
 	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -49,7 +48,7 @@ var keyFileStates = [...]KeyFileState{
 	KeyFilePrepared, KeyFileSent, KeyFileComplete, KeyFileTIPSet, KeyFileVerified, KeyFileRegistered,
 }
 
-// atLeast reports whether s is the state t or one behind it.
+// atLeast reports whether s is the state t or a later one.
 func (s KeyFileState) atLeast(t KeyFileState) bool {
 	return slices.Index(keyFileStates[:], s) >= slices.Index(keyFileStates[:], t)
 }
@@ -63,8 +62,8 @@ type KeyFile struct {
 	// Intent is the state that Setup was about to reach when it last wrote the file, ""
 	// for none. Only Mixin knows whether it was reached.
 	Intent KeyFileState
-	// UserID is "" until it is known. In the state "sent" it is known when the reply to
-	// the create broke off behind it.
+	// UserID is "" until it is known. In the state "sent" it is known if the reply to the
+	// create broke off after it.
 	UserID string
 	// Keystore is the user's, with PrivateKey in every state. Its ids are set from
 	// the state "complete" on, SpendPrivateKey from "tip_set" on.
@@ -78,9 +77,7 @@ type KeyFile struct {
 }
 
 func (f KeyFile) summary() provider.Summary {
-	return provider.Summary{Type: "mixin.KeyFile", Attrs: []slog.Attr{
-		slog.String("path", f.Path), slog.String("state", string(f.State)), slog.String("user_id", f.UserID),
-	}}
+	return provider.Summarize("mixin.KeyFile", "path", f.Path, "state", f.State, "user_id", f.UserID)
 }
 
 // Format shows the path, the state and the user's id.
@@ -128,10 +125,10 @@ const (
 	maxMember = 1 << 10
 )
 
-// errNoKeyFile is of a file that holds something else: its own text is not quoted.
+// errNoKeyFile says that a file holds something else, which it does not quote.
 var errNoKeyFile = errors.New("expected a key file of this package, whole and unchanged")
 
-// A keyRecord is a key file in memory. Its secrets are of the type that does not show.
+// A keyRecord is a key file in memory. Its secrets are of a type that is not shown.
 type keyRecord struct {
 	State, Intent                      KeyFileState
 	ChangedAt                          time.Time
@@ -150,9 +147,9 @@ func newKeyRecord() (*keyRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, spend, err := ed25519.GenerateKey(rand.Reader)
+	spend, err := GenerateSessionKey() // of the same kind
 	if err != nil {
-		return nil, fmt.Errorf("mixin: spend key: %w", err)
+		return nil, err
 	}
 	secret, err := SessionSecret(key)
 	return &keyRecord{
@@ -194,10 +191,10 @@ func (r *keyRecord) take(resp *CreateUserResponse) {
 	r.PinToken = cmp.Or(resp.PinToken, resp.PinTokenBase64, r.PinToken)
 }
 
-// members returns the members of the file that the record is read from, by name. Those of
-// keystores are called as Mixin's clients call them.
+// members returns the place in the record of each member of the file. Those of a keystore have
+// the names that Mixin's clients read.
 func (r *keyRecord) members() map[string]*string {
-	// A client that took the key for the user's before it is would sign what Mixin refuses.
+	// Until it is the user's, no client may take it for that: Mixin would refuse what it signs.
 	spendKey := "next_spend_private_key"
 	if r.State.atLeast(KeyFileTIPSet) {
 		spendKey = "spend_private_key"

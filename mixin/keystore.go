@@ -7,11 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"strconv"
 	"strings"
 
+	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -65,10 +64,10 @@ func ParseKeystore(text []byte) (Keystore, error) {
 	}
 	r := memberReader{members: members}
 	ks := Keystore{
-		UserID:          r.id("client_id", "app_id", "user_id"),
-		SessionID:       r.id("session_id"),
-		PrivateKey:      r.privateKey("session_private_key", "private_key"),
-		PinToken:        userapi.Secret(r.first("pin_token", "pin_token_base64")),
+		UserID:          member(&r, "an id", parseID, strings.EqualFold, "client_id", "app_id", "user_id"),
+		SessionID:       member(&r, "an id", parseID, strings.EqualFold, "session_id"),
+		PrivateKey:      member(&r, "a private key", parsePrivateKey, equalKeys, "session_private_key", "private_key"),
+		PinToken:        userapi.Secret(cmp.Or(r.text("pin_token"), r.text("pin_token_base64"))),
 		ServerPublicKey: r.text("server_public_key"),
 		SpendPrivateKey: userapi.Secret(r.text("spend_private_key")),
 		PIN:             userapi.Secret(r.text("pin")),
@@ -105,87 +104,42 @@ func (r *memberReader) text(name string) string {
 	return ""
 }
 
-// first reads all of the named members, so that each fault is found, and returns
-// the first that is set.
-func (r *memberReader) first(names ...string) string {
-	var found string
+// member returns what the members of any of these names hold. Under several it must be the same:
+// nothing says which one is right.
+func member[T any](r *memberReader, what string, parse func(string) (T, error), equal func(a, b T) bool, names ...string) (found T) {
+	foundAs, faults := "", len(r.faults)
 	for _, name := range names {
-		found = cmp.Or(found, r.text(name))
-	}
-	return found
-}
-
-// id returns the id that has any of the names; under several it must be
-// the same: nothing says which one is right.
-func (r *memberReader) id(names ...string) string {
-	var found, foundAs string
-	faults := len(r.faults)
-	for _, name := range names {
-		switch s := strings.TrimSpace(r.text(name)); {
-		case s == "":
-		case found == "":
-			found, foundAs = s, name
-		case !strings.EqualFold(found, s):
-			r.fault(name, "expected the same id as "+foundAs)
-		}
-	}
-	if found == "" && len(r.faults) == faults {
-		r.fault(strings.Join(names, " or "), "missing, expected an id")
-	}
-	return found
-}
-
-// privateKey returns the key that has any of the names, likewise.
-func (r *memberReader) privateKey(names ...string) crypto.Signer {
-	var found crypto.Signer
-	var foundAs string
-	faults := len(r.faults)
-	for _, name := range names {
-		s := r.text(name)
-		if s == "" {
+		text := strings.TrimSpace(r.text(name))
+		if text == "" {
 			continue
 		}
-		key, err := parsePrivateKey(s)
+		value, err := parse(text)
 		switch {
 		case err != nil:
 			r.fault(name, err.Error())
-		case found == nil:
-			found, foundAs = key, name
-		case !equalKeys(found, key):
-			r.fault(name, "expected the same key as "+foundAs)
+		case foundAs == "":
+			found, foundAs = value, name
+		case !equal(found, value):
+			r.fault(name, "expected the same as "+foundAs)
 		}
 	}
-	if found == nil && len(r.faults) == faults {
-		r.fault(strings.Join(names, " or "), "missing, expected a private key")
+	if foundAs == "" && len(r.faults) == faults {
+		r.fault(strings.Join(names, " or "), "missing, expected "+what)
 	}
 	return found
 }
 
-// Format writes the ids and the kind of key for every verb.
-func (k Keystore) Format(f fmt.State, verb rune) {
-	// The ids are quoted, so that none can forge a line of a log.
-	text := "mixin.Keystore{UserID:" + strconv.Quote(k.UserID) +
-		" SessionID:" + strconv.Quote(k.SessionID) + " PrivateKey:" + keyKind(k.PrivateKey) + "}"
-	if verb == 'q' {
-		text = strconv.Quote(text)
-	}
-	_, _ = io.WriteString(f, text)
+func parseID(text string) (string, error) { return text, nil }
+
+func (k Keystore) summary() provider.Summary {
+	return provider.Summarize("mixin.Keystore", "user_id", k.UserID, "session_id", k.SessionID, "key", keyKind(k.PrivateKey))
 }
 
-// LogValue returns the ids and the kind of key, as a group.
-func (k Keystore) LogValue() slog.Value {
-	return slog.GroupValue(
-		slog.String("user_id", k.UserID),
-		slog.String("session_id", k.SessionID),
-		slog.String("key", keyKind(k.PrivateKey)),
-	)
-}
+// Format shows the ids and the kind of key.
+func (k Keystore) Format(f fmt.State, verb rune) { k.summary().Format(f, verb) }
 
-// MarshalJSON encodes the ids and the kind of key. The result is not a keystore.
-func (k Keystore) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		UserID    string `json:"user_id"`
-		SessionID string `json:"session_id"`
-		Key       string `json:"key"`
-	}{k.UserID, k.SessionID, keyKind(k.PrivateKey)})
-}
+// LogValue is like Format.
+func (k Keystore) LogValue() slog.Value { return k.summary().LogValue() }
+
+// MarshalJSON is like Format. The result is not a keystore.
+func (k Keystore) MarshalJSON() ([]byte, error) { return k.summary().MarshalJSON() }

@@ -18,7 +18,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -31,7 +30,7 @@ import (
 const (
 	testUserID    = "3f1c8c0e-6f0a-4a55-9e6d-2a5d1b7c9e01"
 	testSessionID = "b2a4f0d7-1c3e-4d58-8f2b-7e9a6c5d4b02"
-	testPIN       = "854423"
+	testPIN       = "854423170962" // longer than a real one, so that no printed address holds it
 	testPinToken  = "TMTHk/ENQhgFsInM9fYIqjQtLLFjYfVZc/pUgSdM2Q4="
 	testSpendKey  = "b8775cce7e0dd8b254f08675749b5f075fd63f3e6f6c67fafecac41e829fe6f1"
 	testServerKey = "18e3ed727eef0d9d83f5139e5dce7d71bd4cbefc4acfdb94da283fff83c1ba50"
@@ -263,7 +262,6 @@ func TestParseKeystoreFaults(t *testing.T) {
 		"much padding":                    {b64(seed) + "=====", noKeyText},
 		"stray bits at the end":           {b64(seed)[:42] + "Z", noKeyText},
 		"one character":                   {"x", noKeyText},
-		"blank":                           {" \n", noKeyText},
 		"mismatched 64 bytes, base64":     {b64(mismatched), halves},
 		"mismatched 64 bytes, std":        {base64.StdEncoding.EncodeToString(mismatched), halves},
 		"mismatched 64 bytes, hex":        {hex.EncodeToString(mismatched), halves},
@@ -306,6 +304,7 @@ func TestParseKeystoreFaults(t *testing.T) {
 		"two objects":     {`{} {}`, "expected one JSON object"},
 		"a PEM file":      {v.Keys.RSA1024.PKCS1, "expected one JSON object"},
 		"a key":           {v.Keys.Ed25519.SeedHex, "expected one JSON object"},
+		"a blank key":     {`{"client_id":"` + testUserID + `","session_id":"` + testSessionID + `","private_key":" \n"}`, "session_private_key or private_key: missing, expected a private key"},
 		"nothing in it":   {`{}`, "client_id or app_id or user_id: missing, expected an id\nsession_id: missing, expected an id\nsession_private_key or private_key: missing, expected a private key"},
 		"other case only": {`{"Client_ID":"a"}`, "client_id or app_id or user_id: missing, expected an id\nsession_id: missing, expected an id\nsession_private_key or private_key: missing, expected a private key"},
 		"blank ids": {
@@ -325,14 +324,14 @@ func TestParseKeystoreFaults(t *testing.T) {
 				"client_id": testUserID, "app_id": testSessionID, "session_id": testSessionID,
 				"private_key": hex.EncodeToString(seed), "session_private_key": hex.EncodeToString(other.Seed()),
 			})),
-			"app_id: expected the same id as client_id\nprivate_key: expected the same key as session_private_key",
+			"app_id: expected the same as client_id\nprivate_key: expected the same as session_private_key",
 		},
 		"names that disagree in kind": {
 			string(encode(t, map[string]any{
 				"client_id": testUserID, "session_id": testSessionID,
 				"private_key": v.Keys.RSA1024.PKCS1, "session_private_key": hex.EncodeToString(seed),
 			})),
-			"private_key: expected the same key as session_private_key",
+			"private_key: expected the same as session_private_key",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -401,15 +400,14 @@ func TestKeystoreForms(t *testing.T) {
 	for name, ks := range secretKeystores(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			text := `mixin.Keystore{UserID:"` + testUserID + `" SessionID:"` + testSessionID + `" PrivateKey:` + kinds[name] + `}`
-			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+			text := "mixin.Keystore{user_id: " + testUserID + ", session_id: " + testSessionID + ", key: " + kinds[name] + "}"
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 				require.True(t, text == fmt.Sprintf(verb, ks), "%s of a value", verb)
 				require.True(t, text == fmt.Sprintf(verb, &ks), "%s of a pointer", verb)
 			}
-			require.True(t, strconv.Quote(text) == fmt.Sprintf("%q", ks), "%%q")
 			encoded, err := json.Marshal(&ks)
 			require.NoError(t, err)
-			require.True(t, `{"user_id":"`+testUserID+`","session_id":"`+testSessionID+`","key":"`+kinds[name]+`"}` == string(encoded), "JSON")
+			require.True(t, `{"key":"`+kinds[name]+`","session_id":"`+testSessionID+`","user_id":"`+testUserID+`"}` == string(encoded), "JSON")
 			var b bytes.Buffer
 			slog.New(slog.NewTextHandler(&b, nil)).Info("x", "ks", ks)
 			require.True(t, strings.HasSuffix(b.String(),
@@ -440,7 +438,7 @@ func TestKeystoreFormsOfOddKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ks := Keystore{UserID: "u\nINFO forged", PrivateKey: tt.key}
-			want := `mixin.Keystore{UserID:"u\nINFO forged" SessionID:"" PrivateKey:` + tt.kind + `}`
+			want := `mixin.Keystore{user_id: "u\nINFO forged", session_id: , key: ` + tt.kind + `}`
 			require.True(t, want == fmt.Sprintf("%+v", ks), "another form than that of the kind %s", tt.kind)
 			_, err := json.Marshal(ks)
 			require.NoError(t, err)
@@ -449,7 +447,7 @@ func TestKeystoreFormsOfOddKeys(t *testing.T) {
 	}
 	var none *Keystore
 	for _, text := range printed(t, none) {
-		assert.NotContains(t, text, "UserID")
+		assert.NotContains(t, text, "user_id")
 	}
 }
 

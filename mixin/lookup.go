@@ -6,7 +6,6 @@ import (
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/userapi"
 )
 
 // GetUserResponse is a user that was read: "data" in the reply to GET /users/{user_id}, with
@@ -20,10 +19,7 @@ type GetUserResponse = CreateUserResponse
 func (s *UsersService) Get(ctx context.Context, userID string) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	id := check.UUID("", "user_id", userID)
-	if _, err := check.Done(provider.OpLookup); err != nil {
-		return nil, err
-	}
-	return s.get(ctx, "/users/{user_id}", "/users/"+id, id)
+	return s.get(ctx, "/users/{user_id}", "/users/"+id, id, &check)
 }
 
 // Me reads the user that the client signs as, by GET /me: the application itself with an
@@ -36,19 +32,17 @@ func (s *UsersService) Me(ctx context.Context) (*GetUserResponse, error) {
 
 // self reads the user that the client signs as.
 func (s *UsersService) self(ctx context.Context, path string) (*GetUserResponse, error) {
-	resp, err := s.get(ctx, path, path, s.core.auth.userID)
+	resp, err := s.get(ctx, path, path, s.core.auth.userID, new(provider.Check))
 	if err == nil {
 		resp.sessionSecret = s.core.auth.sessionSecret // Mixin has taken a token of that key
 	}
 	return resp, err
 }
 
-// get reads the user with an id that has been checked.
-func (s *UsersService) get(ctx context.Context, route, path, id string) (*GetUserResponse, error) {
-	call := &provider.Call{Lookup: true, UserID: id, Call: transport.Call{
-		Operation: provider.OpLookup, Route: route,
-		Method: http.MethodGet, Path: path, Repeatable: true,
-	}}
+// get reads the user with an id.
+func (s *UsersService) get(ctx context.Context, route, path, id string, check *provider.Check) (*GetUserResponse, error) {
+	call := provider.NewLookup(provider.OpLookup, http.MethodGet, route, path, id).Checked(check)
+	call.UserID = id
 	resp, err := provider.Read(ctx, s.core.Vendor, call, new(reply), isUser(id))
 	return (*GetUserResponse)(resp), err
 }
@@ -69,12 +63,3 @@ func (c *Client) CheckUserID(id string) error { return provider.CheckUUID(Name, 
 
 // saysAbsent reports whether a 404 is Mixin's own: it has a code.
 func saysAbsent(r *transport.Reply) bool { return decodeError(r.Status, r.Header, r.Body).Code != 0 }
-
-// classifyLookup is classify for a look-up, where a code says that the user does not exist.
-func (a *attempt) classifyLookup(r *transport.Reply) transport.Classification {
-	c := a.classify(r)
-	if e, ok := c.Err.(*APIError); ok && e.Code == codeUserNotFound {
-		c.Kind, c.Outcome = userapi.KindNotFound, userapi.OutcomeRejected
-	}
-	return c
-}

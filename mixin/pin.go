@@ -10,7 +10,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,13 +19,13 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// opEncrypt is the operation in the errors of this file, and of others with a PIN's key.
+// opEncrypt is the operation in the errors of what a PIN is encrypted with.
 const opEncrypt = "encrypt PIN"
 
 // A PINCipher encrypts what proves a PIN for one session of a user, for calls of Mixin's that
 // need a PIN; the client's own calls have their own cipher. The zero value has no key and
 // encrypts nothing. It is safe for concurrent use, and may be copied: copies share their
-// iterator. However it is printed, logged or encoded it shows its type alone.
+// iterator. Printing, logging or encoding it does not show the key.
 //
 // Every encrypted PIN holds an iterator that must be greater than any before it in the same
 // session (Mixin's docs, "Verify PIN"). It is the time in nanoseconds, or one more than the
@@ -110,20 +109,9 @@ func (c *PINCipher) EncryptPIN(pin []byte) (string, error) {
 	return "", provider.Invalid(Name, opEncrypt, check.Faults())
 }
 
-var cipherSummary = provider.Summary{Type: "mixin.PINCipher"}
-
-// Format shows the type alone.
-func (c PINCipher) Format(f fmt.State, verb rune) { cipherSummary.Format(f, verb) }
-
-// LogValue is like Format.
-func (c PINCipher) LogValue() slog.Value { return cipherSummary.LogValue() }
-
-// MarshalJSON is like Format.
-func (c PINCipher) MarshalJSON() ([]byte, error) { return cipherSummary.MarshalJSON() }
-
 // A PIN is what allows a user to spend: a TIP key, or six digits, the form of 2018. The zero
-// value is neither. However it is printed, logged or encoded it shows which of these it is
-// and nothing else. It may be copied, and used by many goroutines at once.
+// value is neither. Printing, logging or encoding it does not show what it is. It may be
+// copied, and used by many goroutines at once.
 type PIN struct {
 	// At most one is set. They are closures, where no formatting of a struct can reach
 	// what they return.
@@ -170,28 +158,10 @@ func (p PIN) check(c *provider.Check, member string) {
 		if _, err := publicKey(p.tipKey()); err != nil {
 			c.Invalid("", member, "TIP key: "+fault(err))
 		}
+	default:
+		c.Required("", member, "must be a TIP key or six digits")
 	}
 }
-
-func (p PIN) summary() provider.Summary {
-	kind := "none"
-	switch {
-	case p.digits != nil:
-		kind = "digits"
-	case p.tipKey != nil:
-		kind = "TIP key"
-	}
-	return provider.Summary{Type: "mixin.PIN", Attrs: []slog.Attr{slog.String("kind", kind)}}
-}
-
-// Format shows the kind of PIN, and nothing else.
-func (p PIN) Format(f fmt.State, verb rune) { p.summary().Format(f, verb) }
-
-// LogValue is like Format.
-func (p PIN) LogValue() slog.Value { return p.summary().LogValue() }
-
-// MarshalJSON is like Format.
-func (p PIN) MarshalJSON() ([]byte, error) { return p.summary().MarshalJSON() }
 
 // A PINFault is what Mixin found wrong with a PIN.
 type PINFault int
@@ -223,10 +193,10 @@ const (
 
 // IsPINError reports whether Mixin refused a PIN, and how. Nothing was done then, and the
 // call may be repeated with a PIN that is right. A wrong PIN, a used iterator and a time that
-// is off have one code: Mixin's docs, "Verify PIN", refer to the error's extra, which is in
-// [APIError.Extra], without describing it. This client sends a fresh iterator and the
-// server's time: beside a wrong PIN the cause may be another client for the same session, or
-// a TIP key that is too new. Sources: Mixin's docs, "Verify PIN" and, of 2018, "Error codes".
+// is off have one code. For the difference Mixin's docs, "Verify PIN", refer to the error's
+// extra, which is [APIError.Extra], and do not describe it. This client sends a fresh iterator
+// and the server's time. So the PIN is wrong, or another client uses the session, or the TIP
+// key is too new. Sources: Mixin's docs, "Verify PIN" and, of 2018, "Error codes".
 func IsPINError(err error) (PINFault, bool) {
 	var vendor *APIError
 	if !errors.As(err, &vendor) {

@@ -202,7 +202,7 @@ func TestNothingShowsAPIN(t *testing.T) {
 	t.Parallel()
 	v := ed25519Vector(t)
 	tip := readPINVectors(t).spendKey(t)
-	const digits = "730518"
+	const digits = "730518204961" // longer than a real PIN, as testPIN
 	key := unhex(t, v.Shared)
 	secrets := append(keyForms(t, tip), digits, hex.EncodeToString([]byte(digits)), v.Shared, string(key),
 		base64.RawURLEncoding.EncodeToString(key), fmt.Sprint(key))
@@ -218,10 +218,8 @@ func TestNothingShowsAPIN(t *testing.T) {
 	} {
 		requireNoLeak(t, value, secrets)
 	}
-	assert.Equal(t, "mixin.PINCipher{}", printed(t, c)["%+v"])
-	assert.Equal(t, "mixin.PIN{kind: digits}", printed(t, DigitsPIN(digits))["%#v"])
-	assert.Equal(t, "mixin.PIN{kind: TIP key}", printed(t, TIPPIN(tip))["%s"])
-	assert.Equal(t, `{"kind":"none"}`, printed(t, PIN{})["JSON"])
+	assert.Equal(t, `{}`, printed(t, c)["JSON"])
+	assert.Equal(t, `{}`, printed(t, DigitsPIN(digits))["JSON"])
 }
 
 func TestIsPINError(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -26,16 +25,15 @@ const (
 // PINService has the calls that set and check the PIN of the user that the client signs as.
 // Make the client from the user's keystore, with its private key in it.
 //
-// What was sent is not sent again, not even after a 401 for a clock that is off: an encrypted
-// PIN may be used once, and a failure does not say whether Mixin used it. An attempt of which
-// nothing was written, such as without a connection, is followed by another by
-// HTTPOptions.Retry, with the PIN encrypted again. After a refusal the next call is dated by
-// the server's clock. A client's calls with a PIN go one after the other, so that their
-// iterators arrive in order; the wait ends with the context.
+// A request that was sent is not sent again, not even after a 401 for a clock that is off.
+// Mixin takes an encrypted PIN once, and a failure does not say whether it took it. If nothing
+// was written, as without a connection, HTTPOptions.Retry applies, and the PIN is encrypted anew.
+// After a refusal the next call is dated by the server's clock. A client's calls with a PIN go
+// one after the other, so that their iterators arrive in order. The wait ends with the context.
 //
-// An error's Outcome is that of the step, not of the user: after OutcomeRejected it was not
-// done, after OutcomeUnknown it may have been, which Users.Me shows. IsPINError finds
-// refusals of the PIN.
+// An error's Outcome is that of the step, not of the user. After OutcomeRejected it was not
+// done. After OutcomeUnknown it may have been: Users.Me shows it. IsPINError finds refusals of
+// the PIN.
 type PINService struct{ core *core }
 
 // Update sets the user's PIN, by POST /pin/update. old is the zero PIN for a user without
@@ -47,15 +45,15 @@ func (s *PINService) Update(ctx context.Context, old, pin PIN) (*GetUserResponse
 	member, encoding := pin.form()
 	oldMember := "old_" + member
 	check := provider.NativeCheck(Name)
-	old.check(&check, oldMember)
-	pin.check(&check, member)
-	switch {
-	case !pin.isSet():
-		check.Required("", member, "must be a TIP key or six digits")
-	case old.tipKey != nil:
+	if old.isSet() {
+		old.check(&check, oldMember)
+	}
+	if old.tipKey != nil {
 		check.Invalid("", oldMember, "must be digits, or none: a TIP key cannot be changed")
 	}
-	return s.core.sendPIN(ctx, pinCall{op: opUpdatePIN, path: "/pin/update", digits: digitsOf(old, pin)}, &check, func(c *PINCipher) any {
+	pin.check(&check, member)
+	call := pinCall(opUpdatePIN, "/pin/update", old, pin)
+	return s.core.sendPIN(ctx, call, new(reply), &check, func(c *PINCipher) any {
 		body := map[string]string{oldMember: ""}
 		if old.isSet() { // its iterator is the lower one
 			body[oldMember] = encoding.EncodeToString(c.encrypt([]byte(old.digits())))
@@ -78,11 +76,8 @@ func (s *PINService) Verify(ctx context.Context, pin PIN) (*GetUserResponse, err
 	member, encoding := pin.form()
 	check := provider.NativeCheck(Name)
 	pin.check(&check, member)
-	if !pin.isSet() {
-		check.Required("", member, "must be a TIP key or six digits")
-	}
-	call := pinCall{op: opVerifyPIN, path: "/pin/verify", emptyIsFine: true, digits: digitsOf(pin)}
-	return s.core.sendPIN(ctx, call, &check, func(c *PINCipher) any {
+	call := pinCall(opVerifyPIN, "/pin/verify", pin)
+	return s.core.sendPIN(ctx, call, &reply{mayBeEmpty: true}, &check, func(c *PINCipher) any {
 		if pin.digits != nil {
 			return map[string]any{member: encoding.EncodeToString(c.encrypt([]byte(pin.digits())))}
 		}
@@ -111,13 +106,17 @@ func tipVerification(key ed25519.PrivateKey, timestamp int64) []byte {
 	return ed25519.Sign(key, fmt.Appendf(nil, "TIP:VERIFY:%032d", timestamp))
 }
 
-// pinCall is a call that carries an encrypted PIN.
-type pinCall struct {
-	op, path string
-	// emptyIsFine: a reply without a user is a success too.
-	emptyIsFine bool
-	// digits are those of the PINs, which are masked in what Mixin says.
-	digits []string
+// pinCall returns a call that carries PINs. Their digits are masked in what Mixin says.
+func pinCall(op, path string, pins ...PIN) *provider.Call {
+	call := &provider.Call{Call: transport.Call{
+		Operation: op, Route: path, Method: http.MethodPost, Path: path, ContentType: "application/json",
+	}}
+	for _, p := range pins {
+		if p.digits != nil {
+			call.Hidden = append(call.Hidden, p.digits())
+		}
+	}
+	return call
 }
 
 // pinState is what a client's calls with a PIN share.
@@ -135,105 +134,36 @@ func (a *authorizer) serverNow() time.Time {
 
 // sendPIN sends a call whose body holds an encrypted PIN, unless check has found a fault.
 // body encrypts it again each time.
-func (c *core) sendPIN(ctx context.Context, call pinCall, check *provider.Check, body func(*PINCipher) any) (*GetUserResponse, error) {
+func (c *core) sendPIN(ctx context.Context, call *provider.Call, into *reply, check *provider.Check, body func(*PINCipher) any) (*GetUserResponse, error) {
 	cipher, err := c.pin.cipher()
 	var unusable *userapi.Error
 	if errors.As(err, &unusable) {
 		check.Add(unusable.FieldErrors...)
 	}
-	if _, err := check.Done(call.op); err != nil {
+	if _, err := check.Done(call.Operation); err != nil {
 		return nil, err
 	}
 	if err != nil {
-		return nil, provider.NotPrepared(ctx, Name, call.op, err)
+		return nil, provider.NotPrepared(ctx, Name, call.Operation, err)
 	}
 	select {
 	case c.pin.turn <- struct{}{}:
 		defer func() { <-c.pin.turn }()
 	case <-ctx.Done():
-		return nil, provider.NotPrepared(ctx, Name, call.op, context.Cause(ctx))
+		return nil, provider.NotPrepared(ctx, Name, call.Operation, context.Cause(ctx))
 	}
 	last := cipher.last.Load()
 	encrypt := func() []byte {
-		text, _ := json.Marshal(body(cipher)) // texts and a number
-		return text
+		call.Body, _ = json.Marshal(body(cipher)) // texts and a number
+		return call.Body
 	}
-	sent := &provider.Call{
-		Call: transport.Call{
-			Operation: call.op, Route: call.path, Method: http.MethodPost, Path: call.path,
-			ContentType: "application/json", Body: encrypt(),
-		},
-		UserID: c.auth.userID, Hidden: call.digits,
-	}
-	sent.Renew = func() []byte { // nothing was written yet
-		sent.Body = encrypt() // the mask reads it
-		return sent.Body
-	}
-	into := &pinReply{emptyIsFine: call.emptyIsFine}
-	_, err = provider.Read(ctx, c.Vendor, sent, into, func(r *pinReply, res *transport.Result) error {
-		return isUser(c.auth.userID)(&r.reply, res)
-	})
+	encrypt()
+	call.UserID, call.Renew = c.auth.userID, encrypt // Renew is called while nothing was written
+	resp, err := provider.Read(ctx, c.Vendor, call, into, isUser(c.auth.userID))
 	if errors.Is(err, userapi.ErrUnauthorized) {
-		// Mixin has not opened the PIN. If the clock was ahead, so is its iterator, and none
-		// with the right time could follow it.
+		// Mixin has not opened the PIN. If our clock was ahead, so is its iterator: one with the
+		// right time would be lower.
 		cipher.last.Store(last)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return (*GetUserResponse)(&into.reply), nil
-}
-
-// A pinReply is the reply to a call with a PIN.
-type pinReply struct {
-	reply
-	emptyIsFine bool
-}
-
-// Receive reads the user, where there has to be one.
-func (r *pinReply) Receive(from *transport.Reply, m provider.Meta) error {
-	bad := r.reply.Receive(from, m)
-	if errors.Is(bad, provider.ErrNoID) && r.emptyIsFine && isEmptyReply(from.Body) {
-		return nil
-	}
-	return bad
-}
-
-// digitsOf returns the digits of those PINs that have some.
-func digitsOf(pins ...PIN) (digits []string) {
-	for _, p := range pins {
-		if p.digits != nil {
-			digits = append(digits, p.digits())
-		}
-	}
-	return digits
-}
-
-// isEmptyReply reports whether a JSON object has nothing but an empty "data" and "error".
-func isEmptyReply(body []byte) bool {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil || members == nil {
-		return false
-	}
-	for name, value := range members {
-		if name != "data" && (name != "error" || provider.HasContent(value)) {
-			return false
-		}
-	}
-	switch strings.Join(strings.Fields(string(members["data"])), "") {
-	case "", "null", "{}", `""`:
-		return true
-	}
-	return false
-}
-
-// classifyOnce is classify for what may be sent once. A refused token still shows the time.
-func (a *attempt) classifyOnce(r *transport.Reply) transport.Classification {
-	v := classify(r)
-	var e *APIError
-	if v.Kind == userapi.KindUnauthorized || errors.As(v.Err, &e) && e.Code == codePINRefused {
-		a.skewed(r) // a PIN is dated too
-	}
-	v.Retry = transport.RetryNever
-	return v
+	return (*GetUserResponse)(resp), err
 }

@@ -20,9 +20,8 @@ import (
 // pinKeySize is that of AES-256.
 const pinKeySize = 32
 
-// exportable returns a private key whose bytes are at hand, as a value that is ours: an
-// ed25519.PrivateKey or an *rsa.PrivateKey. It returns nil for none, and for a signer that
-// keeps its private key.
+// exportable returns a private key whose bytes are at hand: a copy of an ed25519.PrivateKey, or
+// an *rsa.PrivateKey. It returns nil for no key, and for a signer that keeps its private key.
 func exportable(key crypto.Signer) crypto.Signer {
 	if isNil(key) {
 		return nil
@@ -36,8 +35,8 @@ func exportable(key crypto.Signer) crypto.Signer {
 		if k.Precomputed.Dp != nil || k.Validate() != nil {
 			return k
 		}
-		// A copy: encoding a key that was put together by hand writes to it, which two
-		// goroutines must not do at once.
+		// To encode a key that was put together by hand writes to it. Two goroutines must not
+		// do that at once, so it is done to a copy.
 		own := &rsa.PrivateKey{PublicKey: k.PublicKey, D: k.D, Primes: k.Primes}
 		own.Precompute()
 		return own
@@ -45,8 +44,8 @@ func exportable(key crypto.Signer) crypto.Signer {
 	return nil
 }
 
-// openPINKey returns the key that the session's PINs are encrypted with, or puts the reason
-// into check, with fields that have the prefix in front. Sources: Mixin's docs of 2018,
+// openPINKey returns the key that the session's PINs are encrypted with, or notes in check why
+// there is none. The prefix stands before the names of fields. Sources: Mixin's docs of 2018,
 // "App", whose sample opens with just these parameters of RSA; Mixin's bot-api-go-client v3,
 // for Ed25519.
 func openPINKey(check *provider.Check, prefix string, ks Keystore) []byte {
@@ -58,6 +57,10 @@ func openPINKey(check *provider.Check, prefix string, ks Keystore) []byte {
 	}
 	if _, err := publicKey(private); err != nil {
 		check.Invalid("", prefix+"PrivateKey", fault(err))
+		return nil
+	}
+	if ks.PinToken == userapi.Redacted {
+		check.Secret("", prefix+"PinToken", ks.PinToken)
 		return nil
 	}
 	if key, ok := private.(ed25519.PrivateKey); ok {
@@ -73,7 +76,8 @@ func decryptPINKey(check *provider.Check, prefix string, ks Keystore, private *r
 		check.Invalid("", prefix+"SessionID", "must be a UUID of 36 characters: the PIN token is bound to it")
 		return nil
 	}
-	if !hasPinToken(check, prefix, ks) {
+	if ks.PinToken == "" {
+		check.Required("", prefix+"PinToken", "must be set: an RSA session has its PIN key from there")
 		return nil
 	}
 	sealed, ok := decodeText(strings.Join(strings.Fields(ks.PinToken.Reveal()), ""))
@@ -96,7 +100,9 @@ func agreePINKey(check *provider.Check, prefix string, ks Keystore, private ed25
 		return nil
 	}
 	digest := sha512.Sum512(private.Seed())
-	key, err := x25519(digest[:32], server)
+	own, _ := ecdh.X25519().NewPrivateKey(digest[:32]) // clamped where it is used
+	public, _ := ecdh.X25519().NewPublicKey(server)    // 32 bytes never fail
+	key, err := own.ECDH(public)
 	if err != nil {
 		member := "PinToken"
 		if ks.PinToken == "" {
@@ -108,21 +114,9 @@ func agreePINKey(check *provider.Check, prefix string, ks Keystore, private ed25
 	return key
 }
 
-func x25519(scalar, u []byte) ([]byte, error) {
-	private, err := ecdh.X25519().NewPrivateKey(scalar) // clamped where it is used
-	if err != nil {
-		return nil, err
-	}
-	public, err := ecdh.X25519().NewPublicKey(u)
-	if err != nil {
-		return nil, err
-	}
-	return private.ECDH(public)
-}
-
 // serverKey returns the server's X25519 key. PinToken is that key, or in hex its Edwards
-// form; ServerPublicKey is always the latter. If both are set they must be one key: two
-// would give a PIN key that opens nothing, and no error.
+// form; ServerPublicKey is always the latter. If both are set they must be one key: with two
+// there would be no error, and a PIN key that opens nothing.
 func serverKey(check *provider.Check, prefix string, ks Keystore) []byte {
 	if ks.PinToken == "" && ks.ServerPublicKey == "" {
 		check.Required("", prefix+"PinToken", "PinToken or ServerPublicKey must be set: PINs are encrypted for the server")
@@ -131,9 +125,6 @@ func serverKey(check *provider.Check, prefix string, ks Keystore) []byte {
 	var fromToken, fromServer []byte
 	var err error
 	if ks.PinToken != "" {
-		if !hasPinToken(check, prefix, ks) {
-			return nil
-		}
 		if fromToken, err = montgomeryToken(ks.PinToken.Reveal()); err != nil {
 			check.Invalid("", prefix+"PinToken", "must be the server's X25519 public key of 32 bytes, in base64, or its Ed25519 form, in hex")
 			return nil
@@ -155,18 +146,6 @@ func serverKey(check *provider.Check, prefix string, ks Keystore) []byte {
 		return nil
 	}
 	return fromServer
-}
-
-func hasPinToken(check *provider.Check, prefix string, ks Keystore) bool {
-	switch ks.PinToken {
-	case "":
-		check.Required("", prefix+"PinToken", "must be set: an RSA session has its PIN key from there")
-		return false
-	case userapi.Redacted:
-		check.Secret("", prefix+"PinToken", ks.PinToken)
-		return false
-	}
-	return true
 }
 
 // montgomeryToken reads the PIN token of an Ed25519 session.

@@ -305,6 +305,7 @@ func TestPINReplies(t *testing.T) {
 		"an error with data": {200, `{"data":{"user_id":"` + newUserID + `"},"error":{"code":20119}}`, userapi.KindInvalid, refused, "20119", PINRefused},
 		"an odd error":       {200, `{"data":{"user_id":"` + newUserID + `"},"error":"x"}`, userapi.KindProtocol, unknown, "", 0},
 		"errors of others":   {200, `{"data":{},"errors":["x"]}`, userapi.KindProtocol, unknown, "", 0},
+		"errors twice":       {200, `{"errors":["x"],"data":{"user_id":"` + newUserID + `"},"errors":null}`, userapi.KindProtocol, unknown, "", 0},
 	} {
 		for call, do := range pinCalls(t) {
 			t.Run(name+", "+call, func(t *testing.T) {
@@ -352,6 +353,8 @@ func TestEmptyReplies(t *testing.T) {
 	for _, body := range []string{
 		`{"data":{"full_name":"x"}}`, `{"data":[]}`, `{"data":true}`, `null`, `{"success":false}`, `{"data":{},"result":"failed"}`,
 		`{"code":20119,"description":"PIN incorrect."}`, `{"user_id":"` + testUserID + `"}`,
+		`{"data":{"user_id":"` + testUserID + `"},"data":{}}`, `{"data":{},"data":{}}`, `{"data":{"full_name":"x"},"d\u0061ta":null}`,
+		`{"error":null,"data":{},"error":null}`, `{"DATA":{}}`, `{"Data":{"user_id":"` + testUserID + `"},"data":{}}`, `{"data":{},"Error":null}`,
 	} {
 		c, _ := userClient(t, nil, answering(200, body))
 		_, err := c.PIN.Verify(t.Context(), DigitsPIN(oldDigits))

@@ -32,7 +32,7 @@ type Extra struct {
 func (Extra) UserExtension() string { return Name }
 
 func (e Extra) summary() provider.Summary {
-	return provider.Summary{Type: "mixin.Extra", Attrs: []slog.Attr{slog.String("session_key", keyKind(e.SessionKey))}}
+	return provider.Summarize("mixin.Extra", "session_key", keyKind(e.SessionKey))
 }
 
 // Format shows the kind of key, and nothing else.
@@ -87,10 +87,7 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 		return userapi.Plan{}, err
 	}
 	native.SessionSecret = userapi.Redacted
-	body, faults := provider.Encode(native)
-	if faults != nil {
-		return userapi.Plan{}, provider.Invalid(Name, provider.OpCreate, faults)
-	}
+	body, _ := provider.Encode(native) // texts that were checked
 	call := createCall(body)
 	return provider.Plan(c.core.Vendor, call, call.Path, unmapped), nil
 }
@@ -133,15 +130,6 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (*CreateUserRequest,
 	}
 	unmapped, err := check.Done(provider.OpCreate)
 	return r, unmapped, err
-}
-
-// useSessionKeys takes over what Config.SessionKeys can do.
-func (c *core) useSessionKeys(keys SessionKeys) {
-	store, ok := keys.(SessionKeyStore)
-	if !ok {
-		store = keysAlone{keys}
-	}
-	c.keys = func() SessionKeyStore { return store }
 }
 
 // tellCreated hands a new user to Config.SessionKeys, even when the caller has gone.
@@ -190,12 +178,7 @@ func (c *core) newSecret(ctx context.Context, req userapi.CreateUserRequest) (st
 	}
 	key, err := c.keys().SessionKey(ctx, req)
 	if err != nil {
-		failure := provider.NotPrepared(ctx, Name, provider.OpCreate, err)
-		var inner *userapi.Error
-		if errors.As(err, &inner) && failure.Kind == inner.Kind {
-			failure.UserID = inner.UserID
-		}
-		return "", failure
+		return "", provider.NotPrepared(ctx, Name, provider.OpCreate, err)
 	}
 	secret, err := SessionSecret(key)
 	if err != nil {

@@ -334,13 +334,3 @@ func TestBrokenSuccessTellsWhatIsUnmapped(t *testing.T) {
 	assert.Contains(t, e.User.Unmapped, "Email")
 	assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
 }
-
-func TestTheRequestIsNotChanged(t *testing.T) {
-	t.Parallel()
-	c, mock := newClient(t)
-	answer(mock, usersURL, 200, created)
-	req, same := full(), full()
-	_, err := c.CreateUser(t.Context(), req)
-	require.NoError(t, err)
-	require.True(t, assert.ObjectsAreEqual(same, req), "the request was changed")
-}

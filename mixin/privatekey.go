@@ -68,6 +68,11 @@ func decodeText(text string) ([]byte, bool) {
 			return raw, true
 		}
 	}
+	return decodeBase64(text)
+}
+
+// decodeBase64 decodes standard or URL base64, with padding or without.
+func decodeBase64(text string) ([]byte, bool) {
 	unpadded := strings.TrimRight(text, "=")
 	if pad := len(text) - len(unpadded); pad != 0 && (pad > 2 || len(text)%4 != 0) {
 		return nil, false
@@ -181,10 +186,8 @@ func keyKind(key crypto.Signer) string {
 		return "none"
 	}
 	switch key.(type) {
-	case ed25519.PrivateKey, *ed25519.PrivateKey:
+	case ed25519.PrivateKey, *ed25519.PrivateKey: // a short one panics
 		return "Ed25519"
-	case *rsa.PrivateKey:
-		return "RSA"
 	}
 	switch key.Public().(type) {
 	case ed25519.PublicKey:

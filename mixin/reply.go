@@ -1,6 +1,7 @@
 package mixin
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -82,6 +83,8 @@ type CreateUserResponse struct {
 	meta provider.Meta
 	// sessionSecret is the public half of the user's session key, if the call knows it.
 	sessionSecret string
+	// mayBeEmpty: a reply without a user is a success too.
+	mayBeEmpty bool
 }
 
 // StatusCode returns the reply's HTTP status; 0 for a value that no call returned.
@@ -96,14 +99,12 @@ func (r *CreateUserResponse) Raw() json.RawMessage { return r.meta.Raw() }
 // Warnings returns oddities of the reply that are not failures, such as another request's id.
 func (r *CreateUserResponse) Warnings() []string { return r.meta.Warnings() }
 
-var responseSummary = provider.Summary{Type: "mixin.CreateUserResponse"}
-
-// Format shows the type alone: package fmt does not call the PIN tokens' own Format where a
-// verb does not fit what holds them, such as %s a pointer in a slice.
-func (r CreateUserResponse) Format(f fmt.State, verb rune) { responseSummary.Format(f, verb) }
+// Format shows the type alone. The PIN tokens' own Format is not asked where a verb does not fit
+// what a token stands in, as %s does not fit a pointer in a slice.
+func (r CreateUserResponse) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
-func (r CreateUserResponse) LogValue() slog.Value { return responseSummary.LogValue() }
+func (r CreateUserResponse) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
 
 // Membership is a user's paid plan.
 type Membership struct {
@@ -150,63 +151,90 @@ func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
 	return err
 }
 
+// decodeData reads "data" of a reply. The members that are believed count only where they stand
+// once. The error says why the reply is not what a success looks like. Of one that is not JSON
+// nothing is returned.
+func decodeData[T any](body []byte, believed []string) (data T, bad error) {
+	var in struct {
+		Data   T           `json:"data"`
+		Errors wire.Values `json:"errors"`
+	}
+	if err := wire.Decode(body, &in, wire.Path{Object: "data", Names: believed}); err != nil {
+		return data, err
+	}
+	return in.Data, provider.Success(nil, true, wire.Values{errorMember(body)}, in.Errors)
+}
+
+// explained adds to the fault of a success with an error in it what that error is.
+func explained(bad error, from *transport.Reply) error {
+	if errors.Is(bad, provider.ErrErrorInSuccess) {
+		return fmt.Errorf("%w: %w", bad, decodeError(from.Status, from.Header, from.Body))
+	}
+	return bad
+}
+
+// A dataReply is a reply that holds a T and no user.
+type dataReply[T any] struct {
+	data     T
+	believed []string
+	meta     provider.Meta
+}
+
+// Receive reads the data, for provider.Reply.
+func (r *dataReply[T]) Receive(from *transport.Reply, m provider.Meta) (bad error) {
+	r.meta = m
+	r.data, bad = decodeData[T](from.Body, r.believed)
+	return explained(bad, from)
+}
+
+// Neutral returns nil.
+func (r *dataReply[T]) Neutral() *userapi.User { return nil }
+
 // A reply is a CreateUserResponse that is being received.
 type reply CreateUserResponse
 
-// Receive is for provider.Reply, as all that follows.
+// Receive reads the user, for provider.Reply.
 func (r *reply) Receive(from *transport.Reply, m provider.Meta) error {
 	r.meta = m
-	bad := r.Decode(from)
-	if bad != nil || from.ReadErr != nil {
-		r.Salvage(from)
+	bad := r.decode(from.Body)
+	broken := cmp.Or(from.ReadErr, provider.Broken(bad))
+	switch {
+	case broken == nil:
+	case errorMember(from.Body) != nil:
+		// The error decides. What follows it is lost.
+		r.UserID, bad = "", fmt.Errorf("%w: %w", provider.ErrErrorInSuccess, broken)
+	default:
+		id, _ := wire.ScanID(from.Body, "data", "user_id")
+		r.UserID, _ = uuid.Canonical(id)
 	}
-	return bad
+	return explained(bad, from)
 }
 
-// Decode reads the user.
-func (r *reply) Decode(from *transport.Reply) error {
-	bad, err := r.decode(from.Body)
-	if (err != nil || from.ReadErr != nil) && errorMember(from.Body) != nil {
-		// An error decides over the data, and the rest of this one is lost.
-		r.UserID, bad = "", fmt.Errorf("%w: %w", provider.ErrErrorInSuccess, cmp.Or(from.ReadErr, bad))
-	}
-	if errors.Is(bad, provider.ErrErrorInSuccess) {
-		bad = fmt.Errorf("%w: %w", bad, decodeError(from.Status, from.Header, from.Body))
-	}
-	return bad
-}
-
-// decode reads a whole reply. bad is not nil when it is not what success looks like.
-func (r *reply) decode(data []byte) (bad, err error) {
-	var in struct {
-		Data   members         `json:"data"`
-		Errors json.RawMessage `json:"errors"`
-	}
-	err = wire.Decode(data, &in, wire.Path{Object: "data", Names: believed})
-	if err != nil {
-		in.Data = members{} // of a broken reply the id alone counts
-	}
-	in.Data.meta, in.Data.sessionSecret = r.meta, r.sessionSecret
-	*r = reply(in.Data)
+// decode reads a whole reply. Of a broken one it reads nothing.
+func (r *reply) decode(body []byte) error {
+	data, bad := decodeData[members](body, believed)
+	mayBeEmpty := r.mayBeEmpty
+	data.meta, data.sessionSecret = r.meta, r.sessionSecret
+	*r = reply(data)
 	r.UserID, _ = uuid.Canonical(r.UserID)
 	r.SessionID, _ = uuid.Canonical(r.SessionID)
-	switch {
-	case err != nil:
-		return err, err
-	case errorMember(data) != nil, provider.HasContent(in.Errors):
-		return provider.ErrErrorInSuccess, nil
-	case r.UserID == "":
-		return provider.ErrNoID, nil
+	if bad == nil && r.UserID == "" && !(mayBeEmpty && isEmptyReply(body)) {
+		return provider.ErrNoID
 	}
-	return nil, nil
+	return bad
 }
 
-// Salvage reads data.user_id out of a reply that is broken and has no error in it.
-func (r *reply) Salvage(from *transport.Reply) {
-	if errorMember(from.Body) == nil {
-		text, _ := wire.ScanID(from.Body, "data", "user_id")
-		r.UserID, _ = uuid.Canonical(text)
-	}
+// isEmptyReply reports whether a JSON object has nothing but an empty "data" and "error", each
+// at most once.
+func isEmptyReply(body []byte) bool {
+	empty, seen := true, map[string]bool{}
+	wire.Each(body, func(quoted, value []byte) bool {
+		name := wire.Unquote(quoted)
+		empty = (name == "data" || name == "error") && !seen[name] && value[0] != '[' && !provider.HasContent(value)
+		seen[name] = true
+		return empty
+	})
+	return empty && bytes.HasPrefix(bytes.TrimSpace(body), []byte("{"))
 }
 
 // Neutral returns the user in the form that is common to all vendors.
@@ -214,17 +242,10 @@ func (r *reply) Neutral() *userapi.User {
 	if r.UserID == "" {
 		return nil
 	}
-	u := &userapi.User{
-		Provider:  Name,
-		ID:        r.UserID,
-		Phone:     provider.Value(r.Phone),
-		FullName:  provider.Value(r.FullName),
-		CreatedAt: r.CreatedAt.Time,
-		Warnings:  r.meta.Warnings(),
-		Proof:     userapi.ProofReply,
-		RequestID: r.meta.RequestID(),
-		Raw:       r.meta.Raw(),
-	}
-	u.SetNative((*CreateUserResponse)(r))
+	u := r.meta.NewUser(Name, r.UserID, (*CreateUserResponse)(r))
+	u.Phone = provider.Value(r.Phone)
+	u.FullName = provider.Value(r.FullName)
+	u.CreatedAt = r.CreatedAt.Time
+	u.Warnings = r.meta.Warnings()
 	return u
 }

@@ -14,11 +14,11 @@ var _ userapi.Resolver = (*Client)(nil)
 // recordTime is how long a store of session keys may take to answer.
 const recordTime = 10 * time.Second
 
-// ResolveUser answers, as userapi.Resolver describes it, from what Config.SessionKeys has kept
-// of a create, such as a [KeyDir]: Mixin cannot be asked. It sends nothing, also answers with
-// a context that is over, and every answer is FromRecord. Without a SessionKeyStore, and for a
-// request with a key in Extra, the error has userapi.OutcomeUnknown and the Code
-// "absence_unproven". The user has no more than Provider, ID, Proof and Unmapped.
+// ResolveUser says what became of a create, as userapi.Resolver describes it. Mixin cannot be
+// asked: the answer is what Config.SessionKeys has kept, such as a [KeyDir]. It sends nothing,
+// and answers when the context is over too. Every answer is FromRecord. Without a
+// SessionKeyStore, and for a request with a key in Extra, the error has userapi.OutcomeUnknown
+// and the Code "absence_unproven". The user has Provider, ID, Proof and Unmapped, and no more.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
 	native, unmapped, err := c.mapRequest(&req)
 	if err != nil { // such a create was never sent
@@ -52,7 +52,8 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 
 var errNotKept = errors.New("nothing is kept of the session keys that were sent")
 
-// notKept is the error of a create of which there is no record.
+// notKept returns the error for a create that nobody has kept a record of. It may have made a
+// user or not.
 func notKept() error {
 	return &userapi.Error{Code: provider.CodeAbsenceUnproven, Message: errNotKept.Error(), Err: errNotKept}
 }

@@ -17,8 +17,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// TestResolveUser: a key directory tells what it has of a create, and claims nothing that
-// it does not know.
+// TestResolveUser: what a key directory knows of a create by its files.
 func TestResolveUser(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)
@@ -27,98 +26,59 @@ func TestResolveUser(t *testing.T) {
 	cfg.SessionKeys = dir
 	c, err := mixin.New(cfg)
 	require.NoError(t, err)
-	over, cancel := context.WithCancel(t.Context())
-	cancel()
 	request := func(key string) userapi.CreateUserRequest {
-		return userapi.CreateUserRequest{IdempotencyKey: key, FullName: "planted", Email: "planted@example.com"}
+		return userapi.CreateUserRequest{IdempotencyKey: key, FullName: "Bot User", Email: "bot@example.com"}
 	}
-	resolve := func(req userapi.CreateUserRequest) (*userapi.User, *userapi.Error) {
-		user, err := c.ResolveUser(over, req, time.Time{})
+	unresolved := func(req userapi.CreateUserRequest, kind userapi.Kind, outcome userapi.Outcome) *userapi.Error {
+		t.Helper()
+		user, err := c.ResolveUser(t.Context(), req, time.Time{})
+		require.Nil(t, user)
 		var e *userapi.Error
-		if err != nil {
-			require.ErrorAs(t, err, &e)
-			assert.True(t, e.FromRecord)
-			assert.Equal(t, "resolve user", e.Op)
-			assert.NotContains(t, err.Error(), "planted")
-		}
-		return user, e
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, []any{kind, outcome, "resolve user"}, []any{e.Kind, e.Outcome, e.Op})
+		return e
 	}
 	absent := func(key string) {
 		t.Helper()
-		user, e := resolve(request(key))
-		require.Nil(t, user)
-		require.ErrorIs(t, e, userapi.ErrNotFound)
-		assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
-	}
-	unknown := func(key string) {
-		t.Helper()
-		user, e := resolve(request(key))
-		require.Nil(t, user)
-		assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
-		assert.NotErrorIs(t, e, userapi.ErrNotFound)
+		unresolved(request(key), userapi.KindNotFound, userapi.OutcomeRejected)
 	}
 
 	absent("made")
 	made, err := c.CreateUser(t.Context(), request("made"))
 	require.NoError(t, err)
-	user, e := resolve(request("made"))
-	require.Nil(t, e)
+	user, err := c.ResolveUser(t.Context(), request("made"), time.Time{})
+	require.NoError(t, err)
 	assert.Equal(t, &userapi.User{Provider: mixin.Name, ID: made.ID, Proof: userapi.ProofReply, Unmapped: []string{"Email"}, FromRecord: true}, user)
-
-	srv.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset})
-	_, err = c.CreateUser(t.Context(), request("lost"))
-	require.True(t, userapi.MayHaveCreated(err))
-	unknown("lost")
 
 	srv.Inject(userapitest.Fault{Status: 202, Body: []byte(`{"error":{"status":202,"code":403,"description":"Forbidden."}}`)})
 	_, err = c.CreateUser(t.Context(), request("refused"))
 	require.ErrorIs(t, err, userapi.ErrForbidden)
 	absent("refused")
 
-	// A mark without its file, as a process leaves it that was killed in Discard, may
-	// be of a create.
+	// A process that was killed in Discard leaves a mark without its file. The create may
+	// have been sent.
+	srv.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset})
+	_, err = c.CreateUser(t.Context(), request("lost"))
+	require.True(t, userapi.MayHaveCreated(err))
 	lost := dir.Path("lost")
 	mark := strings.TrimSuffix(lost, ".json") + ".sent"
 	require.FileExists(t, mark)
 	require.NoError(t, os.Remove(lost))
-	unknown("lost")
+	unresolved(request("lost"), userapi.KindUnavailable, userapi.OutcomeUnknown)
 	require.NoError(t, os.Remove(mark))
 	absent("lost")
 	require.NoError(t, os.WriteFile(lost, []byte("{"), 0o600))
-	unknown("lost")
+	unresolved(request("lost"), userapi.KindUnavailable, userapi.OutcomeUnknown)
 
-	_, e = resolve(userapi.CreateUserRequest{FullName: "planted"})
-	require.ErrorIs(t, e, userapi.ErrInvalid)
-	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome, "without a key there is no file")
-	assert.Len(t, srv.Requests(), 3)
-
-	// A key of the request's own is nowhere on record, nor is any without a directory.
-	key, err := mixin.GenerateSessionKey()
-	require.NoError(t, err)
+	// A request without a key has no file, nor has one that brings its own session key.
+	unresolved(request(""), userapi.KindInvalid, userapi.OutcomeNotSent)
 	own := request("own")
-	own.Extensions = []userapi.Extension{mixin.Extra{SessionKey: key}}
-	_, e = resolve(own)
-	assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
-	assert.Equal(t, "absence_unproven", e.Code)
-	bare, err := mixin.New(srv.Config())
-	require.NoError(t, err)
-	_, err = bare.ResolveUser(t.Context(), own, time.Time{})
-	require.ErrorAs(t, err, &e)
-	assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
-	assert.Equal(t, "absence_unproven", e.Code)
-
-	// Nor is any with keys that nothing is kept of.
-	cfg.SessionKeys = struct{ mixin.SessionKeys }{dir}
-	plain, err := mixin.New(cfg)
-	require.NoError(t, err)
-	_, err = plain.ResolveUser(t.Context(), request("made"), time.Time{})
-	require.ErrorAs(t, err, &e)
-	assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
-	assert.Equal(t, "absence_unproven", e.Code)
-	assert.True(t, e.FromRecord)
+	own.Extensions = extra()
+	assert.Equal(t, "absence_unproven", unresolved(own, userapi.KindUnknown, userapi.OutcomeUnknown).Code)
 }
 
-// TestResolveUserOfAStore: whatever a store answers, the vendor was not asked.
+// TestResolveUserOfAStore: whatever a store answers is from its record, and the vendor is not
+// asked.
 func TestResolveUserOfAStore(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)
@@ -158,10 +118,7 @@ func TestResolveUserOfAStore(t *testing.T) {
 		assert.Nil(t, user)
 		var e *userapi.Error
 		require.ErrorAs(t, err, &e)
-		assert.True(t, e.FromRecord)
-		assert.Equal(t, answer.outcome, e.Outcome)
-		assert.Equal(t, "mixin", e.Provider)
-		assert.Equal(t, "resolve user", e.Op)
+		assert.Equal(t, []any{true, answer.outcome, "mixin", "resolve user"}, []any{e.FromRecord, e.Outcome, e.Provider, e.Op})
 		assert.Equal(t, answer.err != nil, errors.Is(err, why))
 	}
 	assert.Empty(t, srv.Requests())

@@ -38,7 +38,7 @@ func (s *SafeService) Register(ctx context.Context, spend ed25519.PrivateKey, ti
 	} else {
 		tip.check(&check, "pin_base64")
 	}
-	return s.core.sendPIN(ctx, pinCall{op: opRegister, path: "/safe/users"}, &check, func(c *PINCipher) any {
+	return s.core.sendPIN(ctx, pinCall(opRegister, "/safe/users"), new(reply), &check, func(c *PINCipher) any {
 		userID, public := s.core.auth.userID, hex.EncodeToString(spend[ed25519.SeedSize:])
 		return struct {
 			PublicKey string `json:"public_key"`

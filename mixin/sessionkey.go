@@ -16,8 +16,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// sessionRSABits is the size of the RSA keys that are made here. Mixin's own had 1024 bits; its
-// protocol works with this one too.
+// sessionRSABits is the size of the RSA keys that are made here. Mixin's own had 1024 bits.
 const sessionRSABits = 2048
 
 // GenerateSessionKey makes a session key for a new user: an Ed25519 key, the kind that Mixin
@@ -76,10 +75,9 @@ func UpgradeKey(legacy *rsa.PrivateKey) (ed25519.PrivateKey, error) {
 	return ed25519.NewKeyFromSeed(digest[:ed25519.SeedSize]), nil
 }
 
-// A SessionKeyStore is a Config.SessionKeys that also keeps the users: neither the reply to
-// the create nor the key is of use without the other. KeyDir is one. A type that lacks one of
-// these methods is a SessionKeys alone, and none of the others is called. State it in your
-// code:
+// A SessionKeyStore is a Config.SessionKeys that also keeps the users: to sign in takes the
+// reply to the create and the key. KeyDir is one. If a type lacks one of these methods, it is a
+// SessionKeys alone, and the others are not called. Have the compiler check that:
 //
 //	var _ mixin.SessionKeyStore = (*MyStore)(nil)
 //
@@ -97,17 +95,17 @@ type SessionKeyStore interface {
 	// makes the call fail with userapi.OutcomeCreated and the user in Error.User.
 	UserCreated(ctx context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse) error
 
-	// UserFailed is called when a create failed for which SessionKey returned a key. By
-	// failure.Outcome no user was made with the key (OutcomeNotSent, OutcomeRejected), one
-	// may have been (OutcomeUnknown), or one was (OutcomeCreated). ctx is as for
-	// UserCreated. What it returns is added to the failure's chain of errors, and changes
-	// neither its kind nor its outcome.
+	// UserFailed is called when a create failed for which SessionKey returned a key. After
+	// OutcomeNotSent and OutcomeRejected there is no user with the key, after OutcomeCreated
+	// there is one, and after OutcomeUnknown there may be. ctx is as for UserCreated. What it
+	// returns is added to the failure's chain of errors, and changes neither its kind nor
+	// its outcome.
 	UserFailed(ctx context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error
 
-	// ResolveUser returns what the store has kept of the create of req, to
-	// Client.ResolveUser, which marks it as FromRecord. Claim absence only if SessionKey
-	// then keeps two callers from sending a create each. ctx ends after 10 seconds, and not
-	// before.
+	// ResolveUser returns what the store has kept of the create of req. Client.ResolveUser
+	// calls it, and marks the answer as FromRecord. Say that there is no user only if, of
+	// two callers that then create it, SessionKey stops one. ctx ends after 10 seconds, and
+	// not before.
 	userapi.Resolver
 }
 

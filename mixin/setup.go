@@ -21,9 +21,9 @@ var (
 	errForeignPIN = errors.New("mixin: the user has a PIN that is no TIP key, and not of this package's making")
 )
 
-// tipWaits are the waits before a refused PIN is tried again: Mixin takes a moment to know a
-// new one everywhere. It looks like a wrong PIN, of which Mixin allows five, so that there
-// are four tries in all. Source: baizhiheizi/mixin_bot, which waits as long.
+// tipWaits are the waits before a refused PIN is tried again. Mixin takes a moment to know a new
+// PIN everywhere, and until then refuses it as a wrong one. It allows five of those: there are
+// four tries in all. Source: baizhiheizi/mixin_bot, which waits as long.
 var tipWaits = [...]time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
 
 // A Wallet is a user that is ready for use, as Setup returns it. However it is printed,
@@ -43,9 +43,7 @@ type Wallet struct {
 }
 
 func (w Wallet) summary() provider.Summary {
-	return provider.Summary{Type: "mixin.Wallet", Attrs: []slog.Attr{
-		slog.String("path", w.Path), slog.String("state", string(w.State)), slog.String("user_id", w.Keystore.UserID),
-	}}
+	return provider.Summarize("mixin.Wallet", "path", w.Path, "state", w.State, "user_id", w.Keystore.UserID)
 }
 
 // Format shows the path, the state and the user's id.
@@ -98,10 +96,7 @@ func Setup(ctx context.Context, app Config, dir *SessionKeyDir, req userapi.Crea
 	if err != nil {
 		return nil, err
 	}
-	s := &setup{app: app, dir: dir, name: name, waits: tipWaits[:]}
-	if dir.waits != nil {
-		s.waits = dir.waits
-	}
+	s := &setup{app: app, dir: dir, name: name, waits: dir.waits}
 	defer s.close(client)
 	if err := s.create(ctx, client, req); err != nil {
 		return nil, err
@@ -156,7 +151,7 @@ func (s *setup) create(ctx context.Context, client *Client, req userapi.CreateUs
 	r, err := s.dir.read(s.name)
 	switch {
 	case err != nil && !isMissing(err):
-		return s.dir.refusal(s.name, err)
+		return s.dir.refusal(s.name, r, err)
 	case r != nil && r.State.atLeast(KeyFileComplete):
 		s.record = r
 		s.user = &userapi.User{Provider: Name, ID: r.UserID, Proof: userapi.ProofReply} // the reply's, kept
@@ -174,7 +169,7 @@ func (s *setup) create(ctx context.Context, client *Client, req userapi.CreateUs
 	return nil
 }
 
-// failed makes the error of a step that of a user which exists.
+// failed makes the error of a step say that the user exists.
 func (s *setup) failed(step error) *userapi.Error {
 	e := *asUserError(step)
 	e.Outcome, e.User, e.UserID = userapi.OutcomeCreated, s.user, s.user.ID
@@ -186,7 +181,7 @@ func (s *setup) failed(step error) *userapi.Error {
 	return &e
 }
 
-// stepError is the error of a step that no call of Mixin's caused.
+// stepError is the error of a step that failed without a call to Mixin.
 func stepError(kind userapi.Kind, err error) *userapi.Error {
 	return &userapi.Error{Provider: Name, Op: opSetup, Subject: userapi.SubjectStep, Kind: kind, Err: err}
 }
@@ -203,35 +198,20 @@ func asUserError(err error) *userapi.Error {
 // store writes what was changed in the record.
 func (s *setup) store() error { return s.dir.store(s.name, s.record) }
 
-// store writes the record of a file that is complete. A file that another process has
-// brought further is read instead.
-func (d *SessionKeyDir) store(name string, r *keyRecord) error {
-	defer d.lock(name)()
-	there, err := d.read(name)
-	switch {
-	case err != nil:
-	case there.UserID != r.UserID: // the file was moved away, and another took its place
-		err = durable.ErrGone
-	case there.State.atLeast(r.State) && there.State != r.State:
-		*r = *there
-	default:
-		err = d.write(name, r, "setup "+string(r.State)+" "+string(r.Intent), durable.Replace)
-	}
-	return d.fileError(name, r.State, err)
-}
-
 // finish takes the user from the state that its file has to the last one.
 func (s *setup) finish(ctx context.Context, client *Client) error {
 	if s.record.State.atLeast(KeyFileRegistered) {
 		return nil
 	}
-	user, err := s.client(client)
+	user, err := New(Config{Keystore: s.record.keystore(), TokenLifetime: s.app.TokenLifetime, HTTP: s.app.HTTP})
 	if err != nil {
 		return err
 	}
-	defer func() { s.close(user) }()
+	defer s.close(user)
+	// A call with a PIN is not repeated for a clock that is off: the create has shown the time.
+	user.core.auth.offset.Store(client.core.auth.offset.Load())
 	if !s.created || s.lacksServerKey() {
-		if user, err = s.ask(ctx, user); err != nil {
+		if err := s.ask(ctx, user); err != nil {
 			return err
 		}
 	}
@@ -255,16 +235,6 @@ func (s *setup) finish(ctx context.Context, client *Client) error {
 // lacksServerKey: the reply to the create had no key to encrypt a PIN with.
 func (s *setup) lacksServerKey() bool {
 	return s.record.PinToken == "" && s.record.ServerPublicKey == ""
-}
-
-// client returns a client that acts as the user, by the clock of another one: a call with a
-// PIN is not repeated for a clock that is off.
-func (s *setup) client(clock *Client) (*Client, error) {
-	user, err := New(Config{Keystore: s.record.keystore(), TokenLifetime: s.app.TokenLifetime, HTTP: s.app.HTTP})
-	if err == nil {
-		user.core.auth.offset.Store(clock.core.auth.offset.Load())
-	}
-	return user, err
 }
 
 // step takes the user to a state, unless it is there.
@@ -307,38 +277,27 @@ func (s *setup) try(ctx context.Context, state KeyFileState, do func() (*GetUser
 	}
 }
 
-// ask reads from Mixin how far the user has come, which a call that was ended could not
-// write down, and what the reply to the create left out. It returns the client to go on
-// with.
-func (s *setup) ask(ctx context.Context, user *Client) (*Client, error) {
+// ask reads from Mixin how far the user has come, which an earlier call may have had no time to
+// write down, and what the reply to the create left out.
+func (s *setup) ask(ctx context.Context, user *Client) error {
 	me, err := s.me(ctx, user)
 	if err != nil {
-		return user, err
+		return err
 	}
 	s.user = (*reply)(me).Neutral()
 	before := *s.record
-	renew := s.lacksServerKey()
-	if renew {
+	if s.lacksServerKey() {
 		s.record.take(me)
 	}
 	if err := s.compare(me); err != nil {
-		return user, err
+		return err
 	}
-	if err := s.advance(me); err != nil {
-		return user, err
+	if err := s.advance(me); err != nil || *s.record == before {
+		return err
 	}
-	if *s.record == before {
-		return user, nil
-	}
-	if err := s.store(); err != nil || !renew || s.lacksServerKey() {
-		return user, err
-	}
-	renewed, err := s.client(user) // the first was made without the server's key
-	if err != nil {
-		return user, err
-	}
-	s.close(user)
-	return renewed, nil
+	err = s.store()
+	user.core.preparePIN(s.record.keystore()) // the server's key may be new
+	return err
 }
 
 // advance notes how far Mixin says the user has come.
@@ -362,7 +321,7 @@ func (s *setup) advance(me *GetUserResponse) error {
 	return nil
 }
 
-// me reads the user, by /me and, for what that may leave out, /safe/me.
+// me reads the user by /me, and by /safe/me what that left out.
 func (s *setup) me(ctx context.Context, user *Client) (*GetUserResponse, error) {
 	me, err := user.Users.Me(ctx)
 	if err != nil || me.HasSafe != nil && me.TipKeyBase64 != nil {
@@ -384,7 +343,7 @@ func (s *setup) me(ctx context.Context, user *Client) (*GetUserResponse, error) 
 	return me, nil
 }
 
-// compare refuses a user whose TIP or spend key, where a reply shows it, is not ours.
+// compare refuses a reply that shows another TIP or spend key than ours.
 func (s *setup) compare(resp *GetUserResponse) error {
 	own := s.record.spendKey()[ed25519.SeedSize:]
 	for _, text := range [...]string{provider.Value(resp.TipKeyBase64), provider.Value(resp.SpendPublicKey)} {

@@ -5,13 +5,10 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/base64"
-	"net/http"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/enlist-go/enlist/internal/provider"
-	"github.com/enlist-go/enlist/internal/transport"
 )
 
 // UsersService has Mixin's own calls for users. Their errors are *userapi.Error.
@@ -40,14 +37,10 @@ func (r *CreateUserRequest) check(c *provider.Check) {
 	}
 }
 
-// decodeSecret decodes standard or URL base64, with padding or without.
+// decodeSecret decodes base64 without line breaks.
 func decodeSecret(text string) ([]byte, bool) {
-	enc := base64.RawStdEncoding
-	if strings.ContainsAny(text, "-_") {
-		enc = base64.RawURLEncoding
-	}
-	raw, err := enc.DecodeString(strings.TrimRight(text, "="))
-	return raw, err == nil && !strings.ContainsAny(text, "\r\n") // which package base64 passes over
+	raw, ok := decodeBase64(text)
+	return raw, ok && !strings.ContainsAny(text, "\r\n")
 }
 
 // isSessionSecret reports whether text is a public key in a form that a client of Mixin's sends.
@@ -78,19 +71,11 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 
 // createCall returns the call that creates a user from a body.
 func createCall(body []byte) *provider.Call {
-	return &provider.Call{Call: transport.Call{
-		Operation: provider.OpCreate, Route: "/users",
-		Method: http.MethodPost, Path: "/users",
-		ContentType: "application/json", Body: body,
-	}}
+	return provider.NewCreate("/users", "/users", "application/json", body)
 }
 
-// create sends a request that has been checked. Nothing that Mixin shows of a new user has to
-// be as it was sent.
+// create sends a request that has been checked. The reply need not show what was sent.
 func (s *UsersService) create(ctx context.Context, req *CreateUserRequest) (*reply, error) {
-	body, faults := provider.Encode(req)
-	if faults != nil {
-		return nil, provider.Invalid(Name, provider.OpCreate, faults)
-	}
+	body, _ := provider.Encode(req) // texts that were checked
 	return provider.Create(ctx, s.core.Vendor, createCall(body), &reply{sessionSecret: req.SessionSecret}, nil)
 }

@@ -341,6 +341,7 @@ func TestBrokenSuccesses(t *testing.T) {
 		"an error within the data":  {200, `{"data":{"user_id":"` + newID + `","error":{"code":20117}},"a":"error","x`, newID},
 		"an error twice":            {200, `{"error":"odd","error":null,"data":{"user_id":"` + newID + `"}}`, newID},
 		"foreign errors and data":   {201, `{"data":{"user_id":"` + newID + `"},"errors":["odd"]}`, newID},
+		"foreign errors twice":      {201, `{"errors":["odd"],"data":{"user_id":"` + newID + `"},"errors":[]}`, newID},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

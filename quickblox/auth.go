@@ -10,15 +10,13 @@ import (
 	"fmt"
 	"hash"
 	"log/slog"
-	"net/http"
 	"net/url"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/enlist-go/enlist/internal/provider"
-	"github.com/enlist-go/enlist/internal/transport"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -93,77 +91,43 @@ func (s SessionConfig) LogValue() slog.Value { return s.summary().LogValue() }
 // MarshalJSON is like Format.
 func (s SessionConfig) MarshalJSON() ([]byte, error) { return s.summary().MarshalJSON() }
 
-// An authorizer puts the credentials on a request. It is made of closures, so that printing
-// it shows nothing.
-type authorizer struct {
-	sign func(r *http.Request, body []byte) error
-	// saw is given each reply that was not a 401.
-	saw func(*transport.Reply)
-	// renew reports whether a request that got a 401 may be sent again with another
-	// credential, and forgets the one that it was sent with.
-	renew func(*http.Request) bool
-	// secrets are masked in what the vendor says.
-	secrets func() []string
-}
-
-func newAuthorizer(cfg Config, client *transport.Client) authorizer {
-	if cfg.Session != nil {
-		s := newSessions(*cfg.Session, client)
-		return authorizer{sign: s.sign, saw: s.saw, renew: s.renew, secrets: s.secrets}
-	}
-	name, scheme, secret := "Authorization", "ApiKey ", cfg.APIKey
-	if cfg.SessionToken != "" {
-		name, scheme, secret = tokenHeader, "", cfg.SessionToken
-	}
-	value := []string{scheme + secret.Reveal()} // shared by all requests, none of which changes it
-	return authorizer{
-		sign: func(r *http.Request, _ []byte) error {
-			r.Header[name] = value
-			return nil
-		},
-		saw:     func(*transport.Reply) {},
-		renew:   func(*http.Request) bool { return false },
-		secrets: func() []string { return []string{secret.Reveal()} },
-	}
-}
-
-type parameter struct{ name, value string }
-
-func (s *SessionConfig) params(at time.Time, nonce uint32) []parameter {
-	p := []parameter{
-		{"application_id", strconv.FormatInt(s.ApplicationID, 10)},
-		{"auth_key", s.AuthKey},
-		{"nonce", strconv.FormatUint(uint64(nonce), 10)},
-		{"timestamp", strconv.FormatInt(at.Unix(), 10)},
+func (s *SessionConfig) params(at time.Time, nonce uint32) url.Values {
+	p := url.Values{
+		"application_id": {s.applicationID()},
+		"auth_key":       {s.AuthKey},
+		"nonce":          {strconv.FormatUint(uint64(nonce), 10)},
+		"timestamp":      {strconv.FormatInt(at.Unix(), 10)},
 	}
 	switch {
 	case s.Login != "":
-		p = append(p, parameter{"user[login]", s.Login}, parameter{"user[password]", s.Password.Reveal()})
+		p.Set("user[login]", s.Login)
 	case s.Email != "":
-		p = append(p, parameter{"user[email]", s.Email}, parameter{"user[password]", s.Password.Reveal()})
+		p.Set("user[email]", s.Email)
+	}
+	if s.ofUser() {
+		p.Set("user[password]", s.Password.Reveal())
 	}
 	return p
 }
 
+func (s *SessionConfig) applicationID() string { return strconv.FormatInt(s.ApplicationID, 10) }
+
 // signature signs the parameters as they are, without escaping, in the order of
 // their names. Source: QuickBlox, "Signature generation".
-func signature(h Hash, secret string, params []parameter) string {
-	pairs := make([]string, len(params))
-	for i, p := range params {
-		pairs[i] = p.name + "=" + p.value
+func signature(h Hash, secret string, params url.Values) string {
+	var pairs []string
+	for name := range params {
+		pairs = append(pairs, name+"="+params.Get(name))
 	}
-	sort.Strings(pairs)
+	slices.Sort(pairs)
 	mac := hmac.New(h.new(), []byte(secret))
 	mac.Write([]byte(strings.Join(pairs, "&")))
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
 func (s *SessionConfig) sessionForm(at time.Time, nonce uint32) []byte {
-	params := s.params(at, nonce)
-	form := url.Values{"signature": {signature(s.Hash, s.AuthSecret.Reveal(), params)}}
-	for _, p := range params {
-		form.Set(p.name, p.value)
-	}
+	form := s.params(at, nonce)
+	form.Set("signature", signature(s.Hash, s.AuthSecret.Reveal(), form))
 	return []byte(form.Encode())
 }
 

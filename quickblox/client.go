@@ -82,13 +82,18 @@ func New(cfg Config) (*Client, error) {
 	if err := provider.InvalidConfig(Name, append(faults, httpFaults...)); err != nil {
 		return nil, err
 	}
-	auth := newAuthorizer(cfg, client)
-	v := &provider.Vendor{
-		Name: Name, HTTP: client, CredentialHeader: "Authorization", Secrets: auth.secrets,
-		Prepare: prepare(auth), Absent: saysAbsent, Explain: explain, WhyMissProvesNothing: cfg.unproven(),
-	}
-	if cfg.APIKey == "" {
+	v := &provider.Vendor{Name: Name, HTTP: client, Absent: saysAbsent, Explain: explain, WhyMissProvesNothing: cfg.unproven()}
+	switch {
+	case cfg.APIKey != "":
+		v.CredentialHeader = "Authorization"
+		v.Prepare = prepare(provider.HeaderSigner("Authorization", "ApiKey "+cfg.APIKey.Reveal()), classify)
+	case cfg.SessionToken != "":
 		v.CredentialHeader = tokenHeader
+		v.Prepare = prepare(provider.HeaderSigner(tokenHeader, cfg.SessionToken.Reveal()), classify)
+	default:
+		s := newSessions(*cfg.Session, client)
+		v.CredentialHeader, v.Secrets = tokenHeader, s.secrets
+		v.Prepare = prepare(s.sign, s.classify)
 	}
 	return &Client{Users: &UsersService{vendor: v, seesAll: cfg.APIKey != ""}, vendor: v}, nil
 }

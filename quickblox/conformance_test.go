@@ -43,7 +43,7 @@ func conformance(secret string, configure func(*quickbloxtest.Server, *quickblox
 				Username: fmt.Sprintf("peter.smith%d", n), Email: fmt.Sprintf("peter%d+tag@example.com", n), Phone: fmt.Sprintf("+7312355%04d", n),
 				Password: userapi.Secret(fmt.Sprintf("!Peter-planted-%d", n)), FullName: "Peter Smithson", GivenName: "Peter", FamilyName: "Smithson",
 				Timezone: "Europe/Warsaw", Language: "pl", Tags: []string{"marketing", "seo"}, Attributes: map[string]any{"plan": "gold", "seats": 12},
-				Extensions: []userapi.Extension{quickblox.Extra{FacebookID: fmt.Sprint(8887366 + n), Website: "https://mysite.com"}},
+				Extensions: []userapi.Extension{&quickblox.Extra{BlobID: new(int64(5)), FacebookID: fmt.Sprint(8887366 + n), Website: "https://mysite.com"}},
 			}
 		},
 		Duplicate: func(n int) userapi.CreateUserRequest {

@@ -14,8 +14,9 @@
 //	Config.Session        the client obtains sessions: a user's with a login or e-mail address, else the application's
 //
 // A session is obtained on first use and shared by concurrent calls. It is renewed a minute
-// before it expires, and once after a 401. Whether application sessions may create users is
-// a setting of the application's owner.
+// before it expires, and once after a 401. A session of another application than the one that
+// was asked for is not used. Whether application sessions may create users is a setting of
+// the application's owner.
 //
 // # Mapping
 //

@@ -104,19 +104,9 @@ func classify(r *transport.Reply) transport.Classification {
 	return v
 }
 
-// prepare has a call for users signed and classified, and lets the session learn from its replies.
-func prepare(auth authorizer) func(*provider.Call) {
-	sign := auth.sign
-	understand := func(r *transport.Reply) transport.Classification {
-		c := classify(r)
-		if r.Status != http.StatusUnauthorized {
-			auth.saw(r)
-		} else if c.Kind == userapi.KindUnauthorized && auth.renew(r.Request) {
-			c.Retry = transport.RetryNow
-		}
-		return c
-	}
-	return func(call *provider.Call) { call.Sign, call.Classify = sign, understand }
+// prepare returns what has a call for users signed and classified.
+func prepare(sign func(*http.Request, []byte) error, classify func(*transport.Reply) transport.Classification) func(*provider.Call) {
+	return func(call *provider.Call) { call.Sign, call.Classify = sign, classify }
 }
 
 // The neutral fields that members come from.

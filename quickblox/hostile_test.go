@@ -27,32 +27,13 @@ func over(t *testing.T, status int, body string) *quickblox.Client {
 	return c
 }
 
-// A name that is part of a text that decides does not decide.
+// TestEchoDoesNotDecide: a phrase has no meaning where the request holds it and QuickBlox repeats it.
 func TestEchoDoesNotDecide(t *testing.T) {
 	t.Parallel()
 	c := over(t, 500, `{"errors":{"base":["could not store Need user"]}}`)
 	_, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Username: "x", Password: "!Peter009", FullName: "Need user"})
 	require.ErrorIs(t, err, userapi.ErrUnavailable)
 	assert.True(t, userapi.MayHaveCreated(err))
-}
-
-// Members are told apart by case: "ID" is not the user's id.
-func TestIDByItsExactName(t *testing.T) {
-	t.Parallel()
-	for body, want := range map[string]string{
-		`{"user":{"id":5,"ID":7}}`:          "5",
-		`{"user":{"Id":7,"id":5}}`:          "5",
-		`{"user":{"id":5},"User":{"id":7}}`: "5",
-		`{"user":{"ID":7}}`:                 "",
-	} {
-		u, err := over(t, 201, body).CreateUser(t.Context(), userapi.CreateUserRequest{Username: "x", Password: "!Peter009"})
-		if want == "" {
-			require.ErrorIs(t, err, userapi.ErrProtocol, body)
-			continue
-		}
-		require.NoError(t, err, body)
-		assert.Equal(t, want, u.ID, body)
-	}
 }
 
 func TestErrorsAreBounded(t *testing.T) {

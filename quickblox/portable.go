@@ -54,11 +54,11 @@ func (x Extra) MarshalJSON() ([]byte, error) { return provider.TypeOnly(x).Marsh
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
 // the package's documentation lists.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
-	u, body, unmapped, err := mapRequest(&req)
+	r, body, unmapped, err := mapRequest(&req)
 	if err != nil {
 		return nil, err
 	}
-	return provider.CreateUser(ctx, c.vendor, &req, unmapped, createCall(body), new(reply), u.accept)
+	return provider.CreateUser(ctx, c.vendor, &req, unmapped, createCall(body), new(reply), r.User.accept)
 }
 
 // PreflightUser checks a request without sending anything.
@@ -67,16 +67,17 @@ func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 	return err
 }
 
-// mapRequest turns a neutral request into the user to create, and that into the body that is sent.
-func mapRequest(req *userapi.CreateUserRequest) (u *NewUser, body []byte, unmapped []string, err error) {
+// mapRequest turns a neutral request into the vendor's, and that into the body that is sent.
+func mapRequest(req *userapi.CreateUserRequest) (r *CreateUserRequest, body []byte, unmapped []string, err error) {
 	check := provider.NewCheck(Name, req)
-	u = &NewUser{
+	r = &CreateUserRequest{NewUser{
 		Login:    provider.Set(&req.Username),
 		Email:    provider.Set(&req.Email),
 		Phone:    provider.Set(&req.Phone),
 		Password: req.Password,
 		FullName: provider.FullName(req),
-	}
+	}}
+	u := &r.User
 	id, err := strconv.ParseInt(req.ExternalID, 10, 32)
 	if err == nil && id > 0 && strconv.FormatInt(id, 10) == req.ExternalID {
 		u.ExternalUserID = &id
@@ -88,20 +89,18 @@ func mapRequest(req *userapi.CreateUserRequest) (u *NewUser, body []byte, unmapp
 		if slices.ContainsFunc(req.Tags, func(tag string) bool { return strings.Contains(tag, ",") }) {
 			check.Invalid("Tags", "tag_list", "must hold no comma: QuickBlox separates tags by it")
 		}
-		tags := strings.Join(req.Tags, ",")
-		u.TagList = &tags
+		u.TagList = new(strings.Join(req.Tags, ","))
 	}
 	if len(req.Attributes) > 0 {
-		data := string(check.Attributes(req.Attributes))
-		u.CustomData = &data
+		u.CustomData = new(string(check.Attributes(req.Attributes)))
 	}
 	if x, ok := provider.Extension[Extra](&check, req.Extensions); ok {
 		x.apply(u, &check)
 	}
 	u.check(&check)
-	body = u.encode(&check)
+	body = check.Encode(r)
 	unmapped, err = check.Done(provider.OpCreate)
-	return u, body, unmapped, err
+	return r, body, unmapped, err
 }
 
 func (x Extra) apply(u *NewUser, check *provider.Check) {
@@ -124,10 +123,10 @@ func (x Extra) apply(u *NewUser, check *provider.Check) {
 // PlanUser says what CreateUser would send, as userapi.Planner describes it. A session
 // that would be obtained for it is not part of the plan.
 func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
-	u, _, unmapped, err := mapRequest(&req)
+	r, _, unmapped, err := mapRequest(&req)
 	if err != nil {
 		return userapi.Plan{}, err
 	}
-	body, _ := provider.Encode(u.sent(userapi.Secret.String)) // mapRequest has encoded the same
+	body, _ := provider.Encode(r) // mapRequest has encoded the same
 	return provider.Plan(c.vendor, createCall(body), createPath, unmapped), nil
 }

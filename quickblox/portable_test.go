@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
-	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -93,25 +92,6 @@ func TestMapping(t *testing.T) {
 			require.NoError(t, c.PreflightUser(tc.req))
 		})
 	}
-}
-
-// The request is the caller's and stays as it was.
-func TestRequestIsNotChanged(t *testing.T) {
-	t.Parallel()
-	make1 := func() (userapi.CreateUserRequest, *quickblox.Extra) {
-		x := &quickblox.Extra{BlobID: new(int64(5)), CustomData: "d"}
-		return userapi.CreateUserRequest{
-			Username: "j ", GivenName: "J", Password: "quickblox", Tags: []string{"a"}, Extensions: []userapi.Extension{x},
-		}, x
-	}
-	req, x := make1()
-	wantReq, wantX := make1()
-	c, mock := newClient(t)
-	replying(mock, http.StatusCreated, []byte(keyless))
-	_, err := c.CreateUser(context.Background(), req)
-	require.NoError(t, err)
-	assert.True(t, reflect.DeepEqual(wantReq, req))
-	assert.True(t, reflect.DeepEqual(wantX, x))
 }
 
 func TestInvalidRequests(t *testing.T) {

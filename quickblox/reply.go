@@ -48,8 +48,7 @@ func (r *reply) Receive(from *transport.Reply, m provider.Meta) error {
 // path leads to what a reply claims of a user.
 var path = wire.Path{Object: "user", Names: []string{"id", "login", "email", "external_user_id", "facebook_id"}}
 
-// decode reads a reply, or says why it is not what a success looks like. Of a broken reply
-// it reads user.id.
+// decode reads a reply, or says why it is not a success. Of a broken one it reads user.id.
 func (r *reply) decode(data []byte) error {
 	var in struct {
 		User   User        `json:"user"`

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -17,16 +18,16 @@ import (
 // userapi.Resolver describes it. What is compared and what that proves is in the
 // package's documentation. Doing it again does no harm.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
-	u, _, unmapped, err := mapRequest(&req)
+	r, _, unmapped, err := mapRequest(&req)
 	if err != nil {
 		return nil, err
 	}
-	sent := u.identity()
-	r := provider.Resolution{
+	sent := r.User.identity()
+	resolution := provider.Resolution{
 		Vendor: c.vendor, CreatedAt: "created_at",
 		Look: func(ctx context.Context) ([]*provider.Candidate, error) { return c.Users.look(ctx, sent) },
 	}
-	return r.ResolveUser(ctx, &req, since, unmapped)
+	return resolution.ResolveUser(ctx, &req, since, unmapped)
 }
 
 // RepeatUser creates the user of req once more. It is CreateUser: every request has a login or an
@@ -37,14 +38,7 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 }
 
 // DeleteUser deletes a user for good, as UsersService.Delete does. The id is User.ID's text.
-func (c *Client) DeleteUser(ctx context.Context, id string) error {
-	check := provider.NativeCheck(Name)
-	n := check.NumberID("", byID.member, id)
-	if _, err := check.Done(provider.OpDelete); err != nil {
-		return err
-	}
-	return c.Users.Delete(ctx, n)
-}
+func (c *Client) DeleteUser(ctx context.Context, id string) error { return c.Users.delete(ctx, id) }
 
 // CheckUserID says whether a text can be a user's id, as userapi.UserIDChecker describes
 // it: a positive number in decimal.
@@ -56,14 +50,13 @@ type sentKey struct {
 	value string
 }
 
-// identity returns the keys that a new user has, the strongest first: the one that is
-// the caller's own, then those that are required, then that of another service.
+// identity returns the keys that a new user has, the strongest first.
 func (u *NewUser) identity() []sentKey {
 	external := ""
 	if u.ExternalUserID != nil {
 		external = strconv.FormatInt(*u.ExternalUserID, 10)
 	}
-	var sent []sentKey
+	sent := make([]sentKey, 0, 4)
 	for _, k := range [...]sentKey{
 		{byExternalID, external}, {byLogin, provider.Value(u.Login)}, {byEmail, provider.Value(u.Email)}, {byFacebookID, provider.Value(u.FacebookID)},
 	} {
@@ -74,6 +67,27 @@ func (u *NewUser) identity() []sentKey {
 	return sent
 }
 
+// contradicts refuses a user that is shown with another key.
+func (k sentKey) contradicts(u *User) error {
+	compare := provider.CompareText
+	if k.isNumber() {
+		compare = compareNumber
+	}
+	return provider.Contradicts(trimmed(k.value), u.keyValue(k.key), compare)
+}
+
+// compareNumber compares a positive number that was sent with a text. What is none says nothing.
+func compareNumber(sent, shown string) provider.Match {
+	want, _ := strconv.ParseInt(sent, 10, 64)
+	switch n, ok := wire.Int(strings.TrimSpace(shown)); {
+	case !ok || n < 1:
+		return provider.Unsure
+	case n == want:
+		return provider.Same
+	}
+	return provider.Different
+}
+
 // trimmed cuts trailing white space, as QuickBlox does with every text but the password.
 func trimmed(s string) string { return strings.TrimRightFunc(s, unicode.IsSpace) }
 
@@ -81,6 +95,8 @@ func trimmed(s string) string { return strings.TrimRightFunc(s, unicode.IsSpace)
 func (u *User) keyValue(k key) string {
 	var text string
 	switch k {
+	case byID:
+		text = strconv.FormatInt(u.ID, 10)
 	case byExternalID:
 		text = string(provider.Value(u.ExternalUserID))
 	case byLogin:
@@ -93,9 +109,8 @@ func (u *User) keyValue(k key) string {
 	return trimmed(text)
 }
 
-// look goes through the keys until one finds somebody. The others are asked even
-// after a miss or a failure: a user has been seen to be missed by one key and found
-// by another. It misses when every key does.
+// look asks by one key after the other until one finds somebody, also after a miss or a failure:
+// a user has been seen to be missed by one key and found by another.
 func (s *UsersService) look(ctx context.Context, sent []sentKey) ([]*provider.Candidate, error) {
 	values := make([]string, len(sent))
 	for i, k := range sent {
@@ -103,7 +118,7 @@ func (s *UsersService) look(ctx context.Context, sent []sentKey) ([]*provider.Ca
 	}
 	var failed error
 	for i, k := range sent {
-		call := keyCall(provider.OpLookup, http.MethodGet, k.key, k.value)
+		call := k.call(provider.OpLookup, http.MethodGet, k.value)
 		call.Hidden = values
 		resp, c, err := provider.Find(ctx, s.vendor, call, userapi.ProofMatch, new(reply), k.found)
 		if c != nil {
@@ -128,8 +143,8 @@ func (s *UsersService) compare(c *provider.Candidate, u *User, sent []sentKey, b
 	}
 }
 
-// compare compares the key with what a reply shows of it. found says that the user
-// was found by this key, and seesAll that nothing is hidden from us.
+// compare compares the key with what is shown of it. found says that it found the user, and
+// seesAll that nothing is hidden from us.
 func (k *sentKey) compare(shown string, found, seesAll bool) provider.Match {
 	switch {
 	case shown == k.value, shown == "" && found:

@@ -1,6 +1,9 @@
 package quickblox_test
 
 import (
+	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,9 +39,9 @@ var (
 )
 
 // newServer returns a server and a client with its API key that waits next to nothing.
-func newServer(t *testing.T, opts ...quickbloxtest.Option) (*quickbloxtest.Server, *quickblox.Client) {
+func newServer(t *testing.T) (*quickbloxtest.Server, *quickblox.Client) {
 	t.Helper()
-	s := quickbloxtest.NewServer(t, opts...)
+	s := quickbloxtest.NewServer(t)
 	cfg := s.Config()
 	cfg.HTTP.Retry = userapi.RetryPolicy{MaxAttempts: 1, BaseWait: time.Millisecond}
 	c, err := quickblox.New(cfg)
@@ -47,276 +50,166 @@ func newServer(t *testing.T, opts ...quickbloxtest.Option) (*quickbloxtest.Serve
 	return s, c
 }
 
-// wantUnknown wants a resolution that could not tell.
-func wantUnknown(t *testing.T, u *userapi.User, err error) *userapi.Error {
+// resolved is what a resolution came to: the user's id and proof, or the error's kind and
+// code, the candidates and the fields that differ. It returns the error too.
+func resolved(t *testing.T, c *quickblox.Client, since time.Time) (string, *userapi.Error) {
 	t.Helper()
+	u, err := c.ResolveUser(t.Context(), peter(), since)
+	if err == nil {
+		return fmt.Sprint(u.ID, " ", u.Proof, " ", u.Compared), nil
+	}
 	assert.Nil(t, u)
 	e := wantError(t, err)
-	assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
-	assert.Equal(t, "resolve user", e.Op)
+	outcome := userapi.OutcomeUnknown
+	if e.Kind == userapi.KindConflict || e.Kind == userapi.KindNotFound {
+		outcome = userapi.OutcomeRejected
+	}
+	assert.Equal(t, []any{"resolve user", outcome}, []any{e.Op, e.Outcome})
 	wantHidden(t, err, "peter", "8887366", "1236672", "quickblox.com", "!Peter009", "Europe/Warsaw", apiKey, sampleToken)
-	return e
-}
-
-// wantAnother wants a resolution that found somebody else.
-func wantAnother(t *testing.T, u *userapi.User, err error, id string, codes ...string) {
-	t.Helper()
-	assert.Nil(t, u)
-	require.ErrorIs(t, err, userapi.ErrConflict)
-	e := wantError(t, err)
-	assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
-	assert.Equal(t, "resolve user", e.Op)
-	assert.Equal(t, []string{id}, e.Candidates)
-	var got []string
+	var fields []string
 	for _, f := range e.FieldErrors {
-		got = append(got, f.Field+"/"+f.VendorField+"/"+f.Code)
+		fields = append(fields, f.Field+"/"+f.VendorField+"/"+f.Code)
 	}
-	assert.Equal(t, codes, got)
-	wantHidden(t, err, "peter", "8887366", "1236672", "!Peter009")
+	return fmt.Sprint(e.Kind, " ", e.Code, " ", e.Candidates, " ", fields), e
 }
 
-// A create whose reply gets lost is found again by whichever keys were sent.
-func TestResolveFindsWhatALostReplyMade(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		name     string
-		change   func(*userapi.CreateUserRequest)
-		asks     string
-		proof    userapi.Proof
-		compared []string
-	}{
-		{"every key", func(*userapi.CreateUserRequest) {}, askExternal, userapi.ProofKey, []string{"ExternalID", "Username", "Email", "facebook_id"}},
-		{"login", func(r *userapi.CreateUserRequest) { r.ExternalID = "" }, askLogin, userapi.ProofMatch, []string{"Username", "Email", "facebook_id"}},
-		{"external id that is no number", func(r *userapi.CreateUserRequest) { r.ExternalID = "p-1" }, askLogin, userapi.ProofMatch, []string{"Username", "Email", "facebook_id"}},
-		{"e-mail", func(r *userapi.CreateUserRequest) { r.ExternalID, r.Username = "", "" }, askEmail, userapi.ProofMatch, []string{"Email", "facebook_id"}},
-		{"login alone", func(r *userapi.CreateUserRequest) { r.ExternalID, r.Email, r.Extensions = "", "", nil }, askLogin, userapi.ProofMatch, []string{"Username"}},
-		{"trailing white space", func(r *userapi.CreateUserRequest) { r.ExternalID, r.Username = "", "Peter \t\n" }, askLogin, userapi.ProofMatch, []string{"Username", "Email", "facebook_id"}},
-		{"e-mail in another case", func(r *userapi.CreateUserRequest) { r.ExternalID, r.Username, r.Email = "", "", "Peter@GMAIL.com" },
-			"GET /users/by_email.json?email=Peter%40GMAIL.com", userapi.ProofMatch, []string{"Email", "facebook_id"}},
-		{"blank login", func(r *userapi.CreateUserRequest) { r.ExternalID, r.Username = "", " " }, askEmail, userapi.ProofMatch, []string{"Email", "facebook_id"}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			s, c := newServer(t)
-			s.Inject(userapitest.Fault{On: userapitest.Create, When: userapitest.AfterCommit, Do: userapitest.Hangup})
-			req := peter()
-			tc.change(&req)
-			begun := time.Now()
-			_, err := c.CreateUser(t.Context(), req)
-			require.True(t, userapi.MayHaveCreated(err))
-			for _, since := range []time.Time{begun, {}} {
-				u, err := c.ResolveUser(t.Context(), req, since)
-				require.NoError(t, err)
-				assert.Equal(t, "96752798", u.ID)
-				assert.Equal(t, tc.proof, u.Proof)
-				assert.Equal(t, tc.compared, u.Compared)
-				_, ok := userapi.As[*quickblox.GetUserResponse](u)
-				assert.True(t, ok)
-			}
-			last := s.Requests()[len(s.Requests())-1]
-			assert.Equal(t, tc.asks, last.Method+" "+last.URI)
-		})
-	}
-}
-
-// One look goes through the keys until one finds somebody.
-func TestResolveAsksByEveryKey(t *testing.T) {
+// TestResolveByKeys: a look asks by each key, the strongest first, until one finds somebody.
+// The user's external id is a proof where it was sent. The other keys only match.
+func TestResolveByKeys(t *testing.T) {
 	t.Parallel()
 	user := answer{200, string(fixture(t, "create_201.json"))}
 	failure := answer{503, ""}
+	whole := func(*userapi.CreateUserRequest) {}
+	but := func(externalID, login, email string) func(*userapi.CreateUserRequest) {
+		return func(r *userapi.CreateUserRequest) { r.ExternalID, r.Username, r.Email = externalID, login, email }
+	}
+	all := []string{askExternal, askLogin, askEmail, askFacebook}
+	byExternal, byLogin, byEmail := []string{"ExternalID", "Username", "Email", "facebook_id"}, []string{"Username", "Email", "facebook_id"}, []string{"Email", "facebook_id"}
 	for _, tc := range []struct {
-		name    string
-		answers []answer
-		asks    []string
+		name     string
+		change   func(*userapi.CreateUserRequest)
+		answers  []answer
+		asks     []string
+		compared []string
 	}{
-		{"at once", []answer{user}, []string{askExternal}},
-		{"after a miss", []answer{missing, user}, []string{askExternal, askLogin}},
-		{"by the weakest", []answer{missing, {404, " "}, failure, user}, []string{askExternal, askLogin, askEmail, askFacebook}},
-		{"in the next look", []answer{missing, missing, missing, missing, user}, []string{askExternal, askLogin, askEmail, askFacebook, askExternal}},
-		{"after failures", []answer{failure, failure, failure, failure, failure, user}, []string{askExternal, askLogin, askEmail, askFacebook, askExternal, askLogin}},
+		{"at once", whole, []answer{user}, all[:1], byExternal},
+		{"after a miss", whole, []answer{missing, user}, all[:2], byExternal},
+		{"by the weakest", whole, []answer{missing, {404, " "}, failure, user}, all, byExternal},
+		{"in the next look", whole, []answer{missing, missing, missing, missing, user}, append(all[:4:4], askExternal), byExternal},
+		{"after failures", whole, []answer{failure, failure, failure, failure, failure, user}, append(all[:4:4], askExternal, askLogin), byExternal},
+		{"login", but("", "Peter", "peter@gmail.com"), []answer{user}, []string{askLogin}, byLogin},
+		{"external id that is not a number", but("p-1", "Peter", "peter@gmail.com"), []answer{user}, []string{askLogin}, byLogin},
+		{"trailing white space", but("", "Peter \t\n", "peter@gmail.com"), []answer{user}, []string{askLogin}, byLogin},
+		{"login alone", func(r *userapi.CreateUserRequest) { r.ExternalID, r.Email, r.Extensions = "", "", nil }, []answer{user}, []string{askLogin}, byLogin[:1]},
+		{"e-mail", but("", "", "peter@gmail.com"), []answer{user}, []string{askEmail}, byEmail},
+		{"blank login", but("", " ", "peter@gmail.com"), []answer{user}, []string{askEmail}, byEmail},
+		{"e-mail in another case", but("", "", "Peter@GMAIL.com"), []answer{user}, []string{"GET /users/by_email.json?email=Peter%40GMAIL.com"}, byEmail},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			c, s := scripted(t, apiKeyConfig, tc.answers...)
-			u, err := c.ResolveUser(t.Context(), peter(), time.Time{})
+			req := peter()
+			tc.change(&req)
+			u, err := c.ResolveUser(t.Context(), req, time.Time{})
 			require.NoError(t, err)
 			assert.Equal(t, tc.asks, s.uris())
-			assert.Equal(t, userapi.ProofKey, u.Proof, "the external id was sent and is the user's")
-			assert.Equal(t, []string{"ExternalID", "Username", "Email", "facebook_id"}, u.Compared)
+			assert.Equal(t, tc.compared, u.Compared)
+			assert.Equal(t, tc.compared[0] == "ExternalID", u.Proof == userapi.ProofKey, "the external id was sent and is the user's")
+			assert.Equal(t, tc.compared[0] != "ExternalID", u.Proof == userapi.ProofMatch)
+			native, ok := userapi.As[*quickblox.GetUserResponse](u)
+			require.True(t, ok)
+			assert.Equal(t, int64(96752798), native.User.ID)
+			assert.Equal(t, "Peter Smith", *native.User.FullName)
+			assert.Equal(t, http.StatusOK, native.StatusCode())
+			assert.Equal(t, user.body, string(native.Raw()))
 		})
 	}
 }
 
-// A user session is shown every user.
+// TestResolveProvesAbsenceToAUserSession: a user's session is shown every user.
 func TestResolveProvesAbsenceToAUserSession(t *testing.T) {
 	t.Parallel()
 	s, c := newUserSession(t)
-	u, err := c.ResolveUser(t.Context(), peter(), time.Now())
-	assert.Nil(t, u)
-	require.EqualError(t, err, "quickblox: resolve user: not found, the user does not exist")
-	assert.Equal(t, userapi.OutcomeRejected, wantError(t, err).Outcome)
+	_, e := resolved(t, c, time.Now())
+	require.EqualError(t, e, "quickblox: resolve user: not found, the user does not exist")
 	assert.Equal(t, 3*4, received(s, userapitest.Lookup))
 }
 
-// Credentials that may not be shown a user cannot prove that there is none.
+// TestResolveWithoutProof: credentials that may not be shown a user cannot prove that it
+// does not exist, and say why. They find a user that they are shown. While one key fails,
+// misses by the others prove nothing.
 func TestResolveWithoutProof(t *testing.T) {
 	t.Parallel()
-	const session = `{"session":{"token":"cf5709d6013fdb7a6787fbeb8340afed8aec4c69","user_id":0}}`
+	session := answer{201, `{"session":{"token":"cf5709d6013fdb7a6787fbeb8340afed8aec4c69","user_id":0}}`}
 	application := quickblox.Config{Session: &quickblox.SessionConfig{ApplicationID: 76730, AuthKey: "k", AuthSecret: "s"}}
-	t.Run("application session", func(t *testing.T) {
-		t.Parallel()
-		c, s := scripted(t, application, answer{201, session}, missing)
-		u, err := c.ResolveUser(t.Context(), peter(), time.Now())
-		e := wantUnknown(t, u, err)
-		assert.Equal(t, "absence_unproven", e.Code)
-		assert.Equal(t, "an application session may not be allowed to see the user: to find nobody with it proves nothing", e.Message)
-		assert.NotErrorIs(t, err, userapi.ErrNotFound)
-		assert.Len(t, s.requests, 1+3*4)
-	})
-	t.Run("session token", func(t *testing.T) {
-		t.Parallel()
-		c, _ := scripted(t, sessionConfig, missing)
-		u, err := c.ResolveUser(t.Context(), peter(), time.Now())
-		e := wantUnknown(t, u, err)
-		assert.Equal(t, "absence_unproven", e.Code)
-		assert.Contains(t, e.Message, "the session token may be an application session's")
-	})
-	t.Run("but can find", func(t *testing.T) {
-		t.Parallel()
-		c, _ := scripted(t, application, answer{201, session}, answer{200, string(fixture(t, "create_201.json"))})
-		u, err := c.ResolveUser(t.Context(), peter(), time.Time{})
-		require.NoError(t, err)
-		assert.Equal(t, userapi.ProofKey, u.Proof)
-	})
+	echo := answer{500, `{"code":null,"message":"no luck with Peter, peter@gmail.com, 8887366, 1236672, !Peter009, Europe/Warsaw, ` + apiKey + `"}`}
+	for message, tc := range map[string]struct {
+		cfg     quickblox.Config
+		answers []answer
+		want    string
+		asked   int
+	}{
+		"an application session may not be allowed to see the user": {application, []answer{session, missing}, "unknown absence_unproven [] []", 1 + 3*4},
+		"the session token may be an application session's":         {sessionConfig, []answer{missing}, "unknown absence_unproven [] []", 3 * 4},
+		"no luck with": {apiKeyConfig, slices.Repeat([]answer{missing, echo, missing, missing}, 3), "unavailable  [] []", 3 * 4},
+	} {
+		c, s := scripted(t, tc.cfg, tc.answers...)
+		got, e := resolved(t, c, time.Now())
+		assert.Equal(t, tc.want, got)
+		assert.Contains(t, e.Message, message)
+		assert.Len(t, s.requests, tc.asked)
+	}
+	c, _ := scripted(t, application, session, answer{200, string(fixture(t, "create_201.json"))})
+	_, e := resolved(t, c, time.Time{})
+	assert.Nil(t, e)
 }
 
-func TestResolveFailures(t *testing.T) {
-	t.Parallel()
-	t.Run("one key failing for ever", func(t *testing.T) {
-		t.Parallel()
-		c, s := scripted(t, apiKeyConfig, missing, answer{500, ""}, missing, answer{500, ""}, missing, answer{500, ""})
-		req := john
-		req.Email = "peter@gmail.com"
-		u, err := c.ResolveUser(t.Context(), req, time.Now())
-		wantUnknown(t, u, err)
-		assert.Len(t, s.requests, 6)
-	})
-	t.Run("an echo", func(t *testing.T) {
-		t.Parallel()
-		c, _ := scripted(t, apiKeyConfig, answer{500, `{"code":null,"message":"no luck with Peter, peter@gmail.com, 8887366, 1236672, !Peter009, Europe/Warsaw, ` + apiKey + `"}`})
-		u, err := c.ResolveUser(t.Context(), peter(), time.Now())
-		assert.Contains(t, wantUnknown(t, u, err).Message, "no luck with")
-	})
-}
-
-// Every key that was sent is compared with what is shown of the user.
+// TestResolveCompares: every key that was sent is compared with what is shown of the user,
+// and so is the time of creation, where it has a zone.
 func TestResolveCompares(t *testing.T) {
 	t.Parallel()
-	const (
-		same = iota
-		unsure
-		different
-	)
+	const keys = `"external_user_id":1236672,"login":"Peter","email":"peter@gmail.com","facebook_id":"8887366"`
+	const same, unsure = "96752798 key [ExternalID Username Email facebook_id]", "unknown ambiguous [96752798] []"
+	differs := func(fields ...string) string { return fmt.Sprint("conflict  [96752798] ", fields) }
 	external, login, email, facebook := "ExternalID/external_user_id/different", "Username/login/different", "Email/email/different", "/facebook_id/different"
-	for _, tc := range []struct {
-		name            string
-		user            string // beside the id
-		apiKey, session int
-		codes           []string // of what differs
-	}{
-		{"all", `"external_user_id":1236672,"login":"Peter","email":"peter@gmail.com","facebook_id":"8887366"`, same, same, nil},
-		{"numbers as texts", `"external_user_id":"1236672","login":"Peter","email":"peter@gmail.com","facebook_id":8887366`, same, same, nil},
-		{"trailing blanks", `"external_user_id":1236672,"login":"Peter ","email":"peter@gmail.com","facebook_id":"8887366\n"`, same, same, nil},
-		{"e-mail in another case", `"external_user_id":1236672,"login":"Peter","email":"PETER@gmail.com","facebook_id":"8887366"`, same, same, nil},
-		{"key of the look-up hidden", `"external_user_id":null,"login":"Peter","email":"peter@gmail.com","facebook_id":"8887366"`, same, same, nil},
-		{"login in another case", `"external_user_id":1236672,"login":"peter","email":"peter@gmail.com","facebook_id":"8887366"`, unsure, unsure, nil},
-		{"login missing", `"external_user_id":1236672,"email":"peter@gmail.com","facebook_id":"8887366"`, different, unsure, []string{login}},
-		{"e-mail null", `"external_user_id":1236672,"login":"Peter","email":null,"facebook_id":"8887366"`, different, unsure, []string{email}},
-		{"e-mail empty", `"external_user_id":1236672,"login":"Peter","email":"","facebook_id":"8887366"`, different, unsure, []string{email}},
-		{"Facebook id null", `"external_user_id":1236672,"login":"Peter","email":"peter@gmail.com","facebook_id":null`, different, unsure, []string{facebook}},
-		{"another external id", `"external_user_id":7,"login":"Peter","email":"peter@gmail.com","facebook_id":"8887366"`, different, different, []string{external}},
-		{"another login", `"external_user_id":1236672,"login":"Pete","email":"peter@gmail.com","facebook_id":"8887366"`, different, different, []string{login}},
-		{"leading blank", `"external_user_id":1236672,"login":" Peter","email":"peter@gmail.com","facebook_id":"8887366"`, different, different, []string{login}},
-		{"another e-mail", `"external_user_id":1236672,"login":"Peter","email":"p@gmail.com","facebook_id":"8887366"`, different, different, []string{email}},
-		{"another Facebook id", `"external_user_id":1236672,"login":"Peter","email":"peter@gmail.com","facebook_id":"8"`, different, different, []string{facebook}},
-		{"everything else but one", `"external_user_id":1236672,"login":"Pete","email":"p@gmail.com","facebook_id":"8"`, different, different, []string{login, email, facebook}},
+	for _, tc := range []struct{ name, user, apiKey, session string }{ // user is what stands beside the id
+		{"all", keys, same, same},
+		{"numbers as texts", `"external_user_id":"1236672","login":"Peter","email":"peter@gmail.com","facebook_id":8887366`, same, same},
+		{"trailing blanks", `"external_user_id":1236672,"login":"Peter ","email":"peter@gmail.com","facebook_id":"8887366\n"`, same, same},
+		{"e-mail in another case", `"external_user_id":1236672,"login":"Peter","email":"PETER@gmail.com","facebook_id":"8887366"`, same, same},
+		{"key of the look-up hidden", `"external_user_id":null,"login":"Peter","email":"peter@gmail.com","facebook_id":"8887366"`, same, same},
+		{"login in another case", `"external_user_id":1236672,"login":"peter","email":"peter@gmail.com","facebook_id":"8887366"`, unsure, unsure},
+		{"login missing", `"external_user_id":1236672,"email":"peter@gmail.com","facebook_id":"8887366"`, differs(login), unsure},
+		{"e-mail null", `"external_user_id":1236672,"login":"Peter","email":null,"facebook_id":"8887366"`, differs(email), unsure},
+		{"e-mail empty", `"external_user_id":1236672,"login":"Peter","email":"","facebook_id":"8887366"`, differs(email), unsure},
+		{"Facebook id null", `"external_user_id":1236672,"login":"Peter","email":"peter@gmail.com","facebook_id":null`, differs(facebook), unsure},
+		{"another external id", `"external_user_id":7,"login":"Peter","email":"peter@gmail.com","facebook_id":"8887366"`, differs(external), differs(external)},
+		{"another login", `"external_user_id":1236672,"login":"Pete","email":"peter@gmail.com","facebook_id":"8887366"`, differs(login), differs(login)},
+		{"leading blank", `"external_user_id":1236672,"login":" Peter","email":"peter@gmail.com","facebook_id":"8887366"`, differs(login), differs(login)},
+		{"another e-mail", `"external_user_id":1236672,"login":"Peter","email":"p@gmail.com","facebook_id":"8887366"`, differs(email), differs(email)},
+		{"another Facebook id", `"external_user_id":1236672,"login":"Peter","email":"peter@gmail.com","facebook_id":"8"`, differs(facebook), differs(facebook)},
+		{"everything else but one", `"external_user_id":1236672,"login":"Pete","email":"p@gmail.com","facebook_id":"8"`, differs(login, email, facebook), differs(login, email, facebook)},
+		{"older", `"created_at":"2017-01-01T00:00:00Z",` + keys, differs("/created_at/older"), differs("/created_at/older")},
+		{"no time", `"created_at":null,` + keys, unsure, unsure},
+		{"a time without a zone", `"created_at":"2126-01-01 00:00:00",` + keys, unsure, unsure},
+		{"not a time", `"created_at":"soon",` + keys, unsure, unsure},
 	} {
-		for name, want := range map[string]struct {
-			cfg   quickblox.Config
-			likes int
-		}{"api key": {apiKeyConfig, tc.apiKey}, "session": {sessionConfig, tc.session}} {
+		for name, cfg := range map[string]quickblox.Config{"api key": apiKeyConfig, "session": sessionConfig} {
 			t.Run(tc.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				c, s := scripted(t, want.cfg, answer{200, `{"user":{"id":96752798,` + tc.user + `}}`})
-				u, err := c.ResolveUser(t.Context(), peter(), time.Time{})
-				if strings.Contains(tc.user, `"external_user_id":7,`) {
-					// The look-up has answered with somebody else: the next key is asked for.
-					assert.Equal(t, []string{askExternal, "GET /users/by_login.json?login=Peter"}, s.uris()[:2])
-				} else {
-					assert.Equal(t, []string{askExternal}, s.uris())
+				begun, members := time.Now(), tc.user
+				if !strings.Contains(members, "created_at") {
+					members = `"created_at":"` + begun.UTC().Format(time.RFC3339Nano) + `",` + members
 				}
-				switch want.likes {
-				case same:
-					require.NoError(t, err)
-					assert.Equal(t, userapi.ProofKey, u.Proof)
-					assert.Equal(t, []string{"ExternalID", "Username", "Email", "facebook_id"}, u.Compared)
-				case unsure:
-					e := wantUnknown(t, u, err)
-					assert.Equal(t, "ambiguous", e.Code)
-					assert.Equal(t, []string{"96752798"}, e.Candidates)
-				case different:
-					wantAnother(t, u, err, "96752798", tc.codes...)
+				c, s := scripted(t, cfg, answer{200, `{"user":{"id":96752798,` + members + `}}`})
+				got, _ := resolved(t, c, begun)
+				assert.Equal(t, map[string]string{"api key": tc.apiKey, "session": tc.session}[name], got)
+				asks := []string{askExternal}
+				if tc.name == "another external id" { // the look-up shows somebody else, and the next key is asked for
+					asks = append(asks, askLogin)
 				}
+				assert.Equal(t, asks, s.uris())
 			})
 		}
 	}
-}
-
-// The server's clock may be off: its Date header tells by how much.
-func TestResolveByAge(t *testing.T) {
-	t.Parallel()
-	for name, off := range map[string]time.Duration{"two days behind": -48 * time.Hour, "a year ahead": 365 * 24 * time.Hour} {
-		t.Run("clock "+name, func(t *testing.T) {
-			t.Parallel()
-			_, c := newServer(t, quickbloxtest.WithHTTP(userapitest.ServerOptions{Now: func() time.Time { return time.Now().Add(off) }}))
-			begun := time.Now()
-			_, err := c.CreateUser(t.Context(), peter())
-			require.NoError(t, err)
-
-			u, err := c.ResolveUser(t.Context(), peter(), begun)
-			require.NoError(t, err)
-			assert.Equal(t, "96752798", u.ID)
-
-			u, err = c.ResolveUser(t.Context(), peter(), begun.Add(10*time.Minute))
-			wantAnother(t, u, err, "96752798", "/created_at/older")
-
-			u, err = c.ResolveUser(t.Context(), peter(), begun.Add(20*time.Second))
-			e := wantUnknown(t, u, err)
-			assert.Equal(t, []string{"96752798"}, e.Candidates)
-
-			_, err = c.ResolveUser(t.Context(), peter(), time.Time{})
-			require.NoError(t, err)
-		})
-	}
-	const keys = `"external_user_id":1236672,"login":"Peter","email":"peter@gmail.com","facebook_id":"8887366"`
-	for name, at := range map[string]string{"no time": `null`, "a time without a zone": `"2126-01-01 00:00:00"`, "no time at all": `"soon"`} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c, _ := scripted(t, apiKeyConfig, answer{200, `{"user":{"id":96752798,"created_at":` + at + `,` + keys + `}}`})
-			u, err := c.ResolveUser(t.Context(), peter(), time.Now())
-			wantUnknown(t, u, err)
-			_, err = c.ResolveUser(t.Context(), peter(), time.Time{})
-			require.NoError(t, err)
-		})
-	}
-}
-
-// The abilities are found as those who need them look for them.
-func TestAbilities(t *testing.T) {
-	t.Parallel()
-	_, c := newServer(t)
-	_, resolves := userapi.Ability[userapi.Resolver](c)
-	_, repeats := userapi.Ability[userapi.Repeater](c)
-	_, deletes := userapi.Ability[userapi.Deleter](c)
-	assert.True(t, resolves && repeats && deletes)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -47,7 +46,7 @@ type fetch struct {
 	done    chan struct{}
 	cancel  context.CancelFunc
 	waiters int
-	token   func() string
+	got     session
 	err     error
 	// panicked is what the request's goroutine panicked with; it is passed on to those who wait.
 	panicked any
@@ -113,7 +112,7 @@ func (s *sessions) token(ctx context.Context) (string, error) {
 	case f.err != nil:
 		return "", f.err
 	}
-	return f.token(), nil
+	return f.got.token(), nil
 }
 
 func (s *sessions) leave(f *fetch) {
@@ -128,7 +127,7 @@ func (s *sessions) leave(f *fetch) {
 }
 
 func (s *sessions) run(ctx context.Context, f *fetch) {
-	got, err := session{}, errSessionEnded
+	f.err = errSessionEnded
 	defer func() {
 		// A hook or a RoundTripper of the caller's may panic, or end the goroutine.
 		f.panicked = recover()
@@ -138,20 +137,18 @@ func (s *sessions) run(ctx context.Context, f *fetch) {
 		if s.fetch == f {
 			s.fetch = nil
 		}
-		if err == nil {
-			s.current = got
+		if f.err == nil {
+			s.current = f.got
 		}
-		f.token, f.err = got.token, err
 		close(f.done)
 	}()
-	got, err = s.obtain(ctx)
+	f.got, f.err = s.obtain(ctx)
 }
 
 // errSessionEnded: the goroutine that asked for a session was ended from within.
 var errSessionEnded = errors.New("quickblox: the session request was ended by runtime.Goexit")
 
-// obtain asks for a session. When the vendor finds our clock wrong it asks once
-// more by the vendor's.
+// obtain asks for a session, and once more by the vendor's clock where that finds ours wrong.
 func (s *sessions) obtain(ctx context.Context) (session, error) {
 	got, err := s.ask(ctx)
 	var refused *APIError
@@ -183,7 +180,7 @@ func (s *sessions) ask(ctx context.Context) (session, error) {
 		Renew:      s.form, // a time and a nonce are taken only once
 		Repeatable: true,
 	}}
-	got, err := provider.Read(ctx, s.vendor, call, new(sessionReply), nil)
+	got, err := provider.Read(ctx, s.vendor, call, &sessionReply{applicationID: s.config().applicationID()}, nil)
 	if e, ok := err.(*userapi.Error); ok {
 		e.Subject = userapi.SubjectNone
 		e.Outcome = userapi.OutcomeNotSent // of the create that needs the session
@@ -193,19 +190,26 @@ func (s *sessions) ask(ctx context.Context) (session, error) {
 }
 
 // A sessionReply is the reply to POST /session.json.
-type sessionReply struct{ session session }
+type sessionReply struct {
+	applicationID string // that was asked for
+	session       session
+}
 
 // Receive reads the session, for provider.Reply.
 func (r *sessionReply) Receive(from *transport.Reply, _ provider.Meta) error {
 	var in struct {
 		Session struct {
-			Token string `json:"token"`
+			Token         string  `json:"token"`
+			ApplicationID *Number `json:"application_id"`
 		} `json:"session"`
 	}
-	err := wire.Decode(from.Body, &in, wire.Path{Object: "session", Names: []string{"token"}})
+	err := wire.Decode(from.Body, &in, wire.Path{Object: "session", Names: []string{"token", "application_id"}})
 	token := in.Session.Token
-	if err != nil || !isToken(token) {
+	switch {
+	case err != nil || token == "" || !provider.IsWord(token): // it may be forty hex digits, or a JWT of any length
 		return errNoToken
+	case compareNumber(r.applicationID, string(provider.Value(in.Session.ApplicationID))) == provider.Different:
+		return errOtherApplication
 	}
 	r.session = session{token: func() string { return token }, until: expiry(from)}
 	return nil
@@ -214,13 +218,10 @@ func (r *sessionReply) Receive(from *transport.Reply, _ provider.Meta) error {
 // Neutral returns nil: a session is not a user.
 func (r *sessionReply) Neutral() *userapi.User { return nil }
 
-var errNoToken = errors.New("quickblox: the reply holds no session token")
-
-// isToken reports whether text can stand in a header. Tokens are opaque: forty hex
-// digits, or a JWT of any length.
-func isToken(text string) bool {
-	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
-}
+var (
+	errNoToken          = errors.New("quickblox: the reply holds no session token")
+	errOtherApplication = errors.New("quickblox: the reply holds a session of another application")
+)
 
 // textSignature is the vendor's text, under 422, for a session request whose credentials
 // are wrong. Source: QuickBlox's issue trackers, Android SDK 139, 473 and 724.
@@ -238,8 +239,8 @@ func classifySession(r *transport.Reply) transport.Classification {
 	return v
 }
 
-// expiry tells until when a session that was just used is good: until the time in
-// the reply's header, held against the reply's own date, or two hours from now.
+// expiry tells until when a session that was just used is good: until the time in the reply, by
+// the server's clock, or for two hours.
 func expiry(r *transport.Reply) time.Time {
 	if end := lenient.ParseTime(r.Header.Get(expirationHeader)); !end.Time.IsZero() {
 		now := r.Read
@@ -261,12 +262,24 @@ func (s *sessions) saw(r *transport.Reply) {
 	}
 }
 
-func (s *sessions) renew(r *http.Request) bool {
-	used := r.Header.Get(tokenHeader)
+// classify learns from the reply, and lets a call that got a 401 be sent with a new session.
+func (s *sessions) classify(r *transport.Reply) transport.Classification {
+	c := classify(r)
+	switch {
+	case r.Status != http.StatusUnauthorized:
+		s.saw(r)
+	case c.Kind == userapi.KindUnauthorized:
+		s.forget(r.Request.Header.Get(tokenHeader))
+		c.Retry = transport.RetryNow
+	}
+	return c
+}
+
+// forget gives up the session with a token.
+func (s *sessions) forget(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current.token != nil && s.current.token() == used {
+	if s.current.token != nil && s.current.token() == token {
 		s.current = session{}
 	}
-	return true
 }

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -454,6 +455,53 @@ func TestSessionFailures(t *testing.T) {
 			}
 			var vendor *quickblox.APIError
 			assert.Equal(t, tc.status >= 300, errors.As(err, &vendor))
+		})
+	}
+}
+
+// A session of another application is not used: the create would make a user there.
+func TestSessionOfAnotherApplication(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		member string // of the session, beside the token
+		used   bool
+	}{
+		"the same":              {`"application_id":76730,`, true},
+		"the same as text":      {`"application_id":"76730",`, true},
+		"missing":               {``, true},
+		"null":                  {`"application_id":null,`, true},
+		"zero":                  {`"application_id":0,`, true},
+		"empty":                 {`"application_id":"",`, true},
+		"a word":                {`"application_id":"x76731",`, true},
+		"an object":             {`"application_id":{"id":76731},`, true},
+		"a fraction":            {`"application_id":76731.5,`, true},
+		"twice":                 {`"application_id":76731,"application_id":76732,`, true},
+		"of another name":       {`"Application_id":76731,"id":76731,`, true},
+		"another":               {`"application_id":76731,`, false},
+		"another as text":       {`"application_id":"76731",`, false},
+		"another as a fraction": {`"application_id":76731.0,`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, mock := newMocked(t, quickblox.Config{Session: &quickblox.SessionConfig{ApplicationID: 76730, AuthKey: "key", AuthSecret: "secret"}})
+			mock.RegisterResponder(http.MethodPost, "https://api.quickblox.com/session.json", httpmock.NewStringResponder(http.StatusCreated,
+				`{"session":{`+tc.member+`"token":"cf5709d6013fdb7a6787fbeb8340afed8aec4c69","user_id":0}}`))
+			got := replying(mock, http.StatusCreated, []byte(keyless))
+			_, err := c.CreateUser(t.Context(), john)
+			if tc.used {
+				require.NoError(t, err)
+				return
+			}
+			for range 2 { // it is not kept either
+				_, err := c.CreateUser(t.Context(), john)
+				e := wantError(t, err)
+				assert.Equal(t, userapi.KindProtocol, e.Kind)
+				assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
+				assert.Equal(t, http.StatusCreated, e.StatusCode)
+				assert.Contains(t, e.Error(), "create session")
+				assert.NotContains(t, e.Error(), "7673")
+			}
+			assert.Nil(t, got.body)
 		})
 	}
 }

@@ -53,17 +53,12 @@ func TestSignature(t *testing.T) {
 			// The parameters are those of the body that was sent, in its order, which is
 			// not that of the message: the signature follows the order of the names.
 			// Where no body is known the message is its own only pair.
-			var params []parameter
-			form, err := url.ParseQuery(v.Body)
+			params, err := url.ParseQuery(v.Body)
 			require.NoError(t, err)
-			for name, values := range form {
-				if name != "signature" {
-					params = append(params, parameter{name, values[0]})
-				}
-			}
+			params.Del("signature")
 			if v.Body == "" {
 				name, value, _ := strings.Cut(v.Message, "=")
-				params = []parameter{{name, value}}
+				params.Set(name, value)
 			}
 			assert.Equal(t, v.Signature, signature(v.hash(), v.AuthSecret.Reveal(), params))
 		})
@@ -103,9 +98,9 @@ func TestSessionForm(t *testing.T) {
 func TestSessionFormByEmail(t *testing.T) {
 	t.Parallel()
 	cfg := SessionConfig{ApplicationID: 76730, AuthKey: "key", AuthSecret: "secret", Email: "j+d@x.org", Password: "p&=%"}
-	assert.Equal(t, []parameter{
-		{"application_id", "76730"}, {"auth_key", "key"}, {"nonce", "7"}, {"timestamp", "1572434294"},
-		{"user[email]", "j+d@x.org"}, {"user[password]", "p&=%"},
+	assert.Equal(t, url.Values{
+		"application_id": {"76730"}, "auth_key": {"key"}, "nonce": {"7"}, "timestamp": {"1572434294"},
+		"user[email]": {"j+d@x.org"}, "user[password]": {"p&=%"},
 	}, cfg.params(time.Unix(1572434294, 0), 7))
 }
 

@@ -1,16 +1,13 @@
 package quickblox
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"math"
-	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
-	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -34,8 +31,6 @@ type NewUser struct {
 	// Login or Email is required. Each is unique in the application.
 	Login *string `json:"login,omitempty"`
 	Email *string `json:"email,omitempty"`
-	// Password is required.
-	Password userapi.Secret `json:"password,omitempty"`
 	// BlobID is the id of an uploaded file, such as a picture of the user.
 	BlobID *int64 `json:"blob_id,omitempty"`
 	// ExternalUserID is the user's unique id elsewhere, from 1 to 2147483647.
@@ -53,11 +48,14 @@ type NewUser struct {
 	// TagList is a list of tags, separated by commas.
 	TagList *string `json:"tag_list,omitempty"`
 
-	// The rest is deprecated by QuickBlox.
+	// These are deprecated by QuickBlox.
 	AllowSalesActivities    *bool   `json:"allow_sales_activities,omitempty"`
 	AllowStatisticsAnalysis *bool   `json:"allow_statistics_analysis,omitempty"`
 	AgeOver16               *bool   `json:"age_over16,omitempty"`
 	ParentsContacts         *string `json:"parents_contacts,omitempty"`
+
+	// Password is required.
+	Password userapi.Secret `json:"password,omitempty"`
 }
 
 // Format shows the type alone. The password's own Format is not asked where a verb
@@ -72,24 +70,6 @@ func (u NewUser) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f,
 
 // LogValue is like Format.
 func (u NewUser) LogValue() slog.Value { return provider.TypeOnly(u).LogValue() }
-
-// The types of what is sent: those above with the password shown.
-type (
-	sentRequest struct {
-		User sentUser `json:"user"`
-	}
-	sentUser struct {
-		*NewUser
-		Password string `json:"password,omitempty"`
-	}
-)
-
-// sent is the one place that says what is sent, with the password as show has it.
-func (u *NewUser) sent(show func(userapi.Secret) string) sentRequest {
-	return sentRequest{sentUser{u, show(u.Password)}}
-}
-
-func (u *NewUser) encode(c *provider.Check) []byte { return c.Encode(u.sent(userapi.Secret.Reveal)) }
 
 func (u *NewUser) check(c *provider.Check) {
 	if !provider.Given(u.Login) && !provider.Given(u.Email) {
@@ -107,7 +87,7 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	check := provider.NativeCheck(Name)
 	req.User.check(&check)
 	check.Secret("Password", "password", req.User.Password)
-	body := req.User.encode(&check)
+	body := check.Encode(&req)
 	resp, err := provider.Create(ctx, s.vendor, createCall(body).Checked(&check), new(reply), req.User.accept)
 	return (*CreateUserResponse)(resp), err
 }
@@ -120,19 +100,10 @@ func createCall(body []byte) *provider.Call {
 
 // accept refuses a reply that shows another user than was sent.
 func (u *NewUser) accept(r *reply, _ *transport.Result) error {
-	shown := &r.User
-	if id := u.ExternalUserID; id != nil && !mayBe(*id, shown.ExternalUserID) {
-		return provider.ErrOtherUser
+	for _, k := range u.identity() {
+		if k.key != byFacebookID && k.contradicts(&r.User) != nil {
+			return provider.ErrOtherUser
+		}
 	}
-	return cmp.Or(
-		provider.Contradicts(trimmed(provider.Value(u.Login)), shown.keyValue(byLogin), provider.CompareText),
-		provider.Contradicts(trimmed(provider.Value(u.Email)), shown.keyValue(byEmail), provider.CompareText),
-	)
-}
-
-// mayBe reports whether an external id may be the one that is shown. What cannot be one
-// says nothing.
-func mayBe(id int64, shown *Number) bool {
-	n, ok := wire.Int(strings.TrimSpace(string(provider.Value(shown))))
-	return !ok || n < 1 || n == id
+	return nil
 }

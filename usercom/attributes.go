@@ -2,6 +2,7 @@ package usercom
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -9,7 +10,6 @@ import (
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
 	"github.com/enlist-go/enlist/internal/wire"
-	"github.com/enlist-go/enlist/userapi"
 )
 
 const (
@@ -24,15 +24,12 @@ const (
 // means that it may have been set. Source: User.com, "Set attribute".
 func (s *UsersService) SetAttribute(ctx context.Context, id int64, name string, value any) error {
 	check := provider.NativeCheck(Name)
-	checkID(&check, id)
+	user := checkID(&check, id)
 	if strings.TrimSpace(name) == "" {
 		check.Required("Attributes", "attribute", "must be the attribute's name")
 	}
 	body := check.Attributes(map[string]any{"attribute": name, "value": value})
-	if _, err := check.Done(opAttributes); err != nil {
-		return err
-	}
-	return s.core.setAttributes(ctx, id, "set_attribute", body)
+	return s.core.setAttributes(ctx, attributesCall(user, "set_attribute", body).Checked(&check))
 }
 
 // SetMultipleAttributes sets custom attributes by their name_std, by POST
@@ -40,22 +37,19 @@ func (s *UsersService) SetAttribute(ctx context.Context, id int64, name string, 
 // User.com, "Set multiple attributes".
 func (s *UsersService) SetMultipleAttributes(ctx context.Context, id int64, attributes map[string]any) error {
 	check := provider.NativeCheck(Name)
-	checkID(&check, id)
+	user := checkID(&check, id)
 	if len(attributes) == 0 {
 		check.Required("Attributes", "", "must hold at least one attribute")
 	}
 	checkNames(&check, attributes)
 	body := check.Attributes(attributes)
-	if _, err := check.Done(opAttributes); err != nil {
-		return err
-	}
-	return s.core.setAttributes(ctx, id, setMultiple, body)
+	return s.core.setAttributes(ctx, attributesCall(user, setMultiple, body).Checked(&check))
 }
 
-func checkID(c *provider.Check, id int64) {
-	if id <= 0 {
-		c.Invalid("", "id", "must be the id of a user at User.com, a positive whole number")
-	}
+func checkID(c *provider.Check, id int64) (text string) {
+	text = strconv.FormatInt(id, 10)
+	c.NumberID("", "id", text)
+	return text
 }
 
 func attributesCall(user, action string, body []byte) *provider.Call {
@@ -67,14 +61,25 @@ func attributesCall(user, action string, body []byte) *provider.Call {
 	}}
 }
 
-func (c *core) setAttributes(ctx context.Context, id int64, action string, body []byte) error {
-	err := provider.Do(ctx, c.Vendor, attributesCall(strconv.FormatInt(id, 10), action, body))
-	if e, ok := err.(*userapi.Error); ok {
-		for i := range e.FieldErrors {
-			e.FieldErrors[i].Field = "Attributes"
-		}
-	}
+func (c *core) setAttributes(ctx context.Context, call *provider.Call) error {
+	_, err := provider.Read(ctx, c.Vendor, call, &attributesReply{*c.newReply()}, func(r *attributesReply, _ *transport.Result) error {
+		return r.isOf(call.UserID)
+	})
 	return err
+}
+
+// An attributesReply is the reply to setting attributes. It need not hold the user.
+type attributesReply struct{ reply }
+
+// Receive reads the user, for provider.Reply.
+func (r *attributesReply) Receive(from *transport.Reply, m provider.Meta) error {
+	if provider.IsBlank(from.Body) {
+		return nil
+	}
+	if bad := r.reply.Receive(from, m); !errors.Is(bad, provider.ErrNoID) {
+		return bad
+	}
+	return nil
 }
 
 func checkNames(c *provider.Check, attributes map[string]any) {
@@ -86,8 +91,7 @@ func checkNames(c *provider.Check, attributes map[string]any) {
 	}
 }
 
-// standard are the members of users, in either version and direction. They are no
-// names for attributes: User.com would then have two values by one name.
+// standard are the members of users. An attribute of such a name would be a second value of it.
 var standard = func() map[string]bool {
 	names := map[string]bool{"company_custom_id": true, "user_key": true, "custom_id": true}
 	for _, p := range [...]any{&CreateUserRequest{}, &User{}} {

@@ -135,17 +135,14 @@ func New(cfg Config) (*Client, error) {
 	if err := provider.InvalidConfig(Name, append(faults, httpFaults...)); err != nil {
 		return nil, err
 	}
-	authorization := []string{"Token " + cfg.APIKey.Reveal()} // shared by all requests, none of which changes it
+	sign := provider.HeaderSigner("Authorization", "Token "+cfg.APIKey.Reveal())
 	c := &core{version: cfg.Version, encoding: cfg.Encoding, Vendor: &provider.Vendor{
 		Name: Name, HTTP: client, CredentialHeader: "Authorization", Absent: saysAbsent, Explain: explain,
 		Prepare: func(call *provider.Call) {
 			if call.Classify == nil {
 				call.Classify = classify
 			}
-			call.Sign = func(r *http.Request, _ []byte) error {
-				r.Header["Authorization"] = authorization
-				return nil
-			}
+			call.Sign = sign
 		},
 	}}
 	return &Client{Users: &UsersService{core: c}, core: c}, nil
@@ -178,8 +175,7 @@ var hostName = func() *regexp.Regexp {
 	return regexp.MustCompile(`^` + label + `(\.` + label + `)*$`)
 }()
 
-// appURL returns the address of an application; "" for what is neither a URL nor the name
-// of a host. What is wrong with a URL is the transport's to say.
+// appURL returns the address of an application, "" for what is neither a URL nor a host's name.
 func appURL(app string) string {
 	switch {
 	case strings.Contains(app, "://"):
@@ -193,8 +189,7 @@ func appURL(app string) string {
 	}
 }
 
-// withAPIPath adds the API's path to an address that does not end in it. It leaves
-// alone what the transport refuses.
+// withAPIPath adds the API's path where it is missing, but not to what the transport refuses.
 func withAPIPath(base string) string {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {

@@ -35,7 +35,8 @@
 // Attributes take a second request, once the user exists. If that one fails the error has
 // OutcomeCreated, the user, and the kind of the failure; FinishUser repeats it as often as
 // needed. Define an attribute in the application first: User.com creates or ignores one
-// that it does not know. The name of a standard field is refused as an attribute's name.
+// that it does not know. The name of a standard field is refused as an attribute's name. A
+// reply that shows another user than the one written to fails the step.
 //
 // # Success
 //

@@ -107,6 +107,9 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 	}
 	body := provider.ErrorBody{Fields: vendor.Errors, General: vendor.NonFieldErrors, Code: vendor.Code, Message: vendor.Detail}
 	body.Explain(e, mask, &codes, func(name string) string {
+		if call.Operation == opAttributes {
+			return "Attributes"
+		}
 		member, _, _ := strings.Cut(name, ".") // tags.0
 		return call.NeutralField(member, neutralField)
 	})

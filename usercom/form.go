@@ -7,8 +7,7 @@ import (
 	"strconv"
 )
 
-// formOf writes the members of a JSON object as a form: numbers and booleans as
-// JSON has them, and a list as one pair for each of its texts.
+// formOf writes the members of a JSON object as a form, a list as one pair for each of its texts.
 func formOf(object []byte) []byte {
 	dec := json.NewDecoder(bytes.NewReader(object))
 	dec.UseNumber()

@@ -29,27 +29,22 @@ var errPart = errors.New("usercom: the reply holds only a part of the users")
 // means that it does not exist, OutcomeUnknown that the call could not tell. Passing failures are
 // tried again. Source: User.com, "Find user by ID".
 func (s *UsersService) Get(ctx context.Context, id int64) (*GetUserResponse, error) {
-	check := provider.NativeCheck(Name)
-	checkID(&check, id)
-	if _, err := check.Done(provider.OpLookup); err != nil {
-		return nil, err
-	}
 	resp, err := s.core.get(ctx, id)
 	return (*GetUserResponse)(resp), err
 }
 
 func (c *core) get(ctx context.Context, id int64) (*reply, error) {
-	call := userCall(provider.OpLookup, http.MethodGet, id)
-	return provider.Read(ctx, c.Vendor, call, c.newReply(), func(r *reply, _ *transport.Result) error {
-		return provider.Contradicts(call.UserID, strconv.FormatInt(r.ID, 10), provider.CompareText)
-	})
+	call := userCall(provider.OpLookup, http.MethodGet, strconv.FormatInt(id, 10))
+	return provider.Read(ctx, c.Vendor, call, c.newReply(), func(r *reply, _ *transport.Result) error { return r.isOf(call.UserID) })
 }
 
-func userCall(op, method string, id int64) *provider.Call {
-	user := strconv.FormatInt(id, 10)
-	call := provider.NewLookup(op, method, "/users/{id}/", "/users/"+user+"/", "")
-	call.UserID = user
-	return call
+// userCall returns the call with which a method acts on the user with an id.
+func userCall(op, method, id string) *provider.Call {
+	check := provider.NativeCheck(Name)
+	check.NumberID("", "id", id)
+	call := provider.NewLookup(op, method, "/users/{id}/", "/users/"+id+"/", "")
+	call.UserID = id
+	return call.Checked(&check)
 }
 
 func searchCall(route, path, text string) *provider.Call {
@@ -72,9 +67,8 @@ func (s *UsersService) GetByUserID(ctx context.Context, userID string) (*GetUser
 	return (*GetUserResponse)(resp), err
 }
 
-// inPath reports whether a user_id can stand in a path. The framework takes a path
-// apart after decoding it, and servers before it resolve dots and may decode twice;
-// "search" is a call of its own.
+// inPath reports whether a user_id can stand in a path. It is split after decoding, its
+// dots are resolved, it may be decoded twice, and "search" is a call of its own.
 func inPath(userID string) bool {
 	return !slices.Contains([]string{".", "..", "search"}, userID) &&
 		!strings.ContainsFunc(userID, func(r rune) bool { return strings.ContainsRune(`/\%`, r) || unicode.IsControl(r) })
@@ -101,22 +95,18 @@ func hasUserID(userID string) func(*reply, *transport.Result) error {
 // slice and no error; everything else is as for Get. Raw is the whole reply for each
 // of them. Source: User.com, "Find user by email".
 func (s *UsersService) FindByEmail(ctx context.Context, email string) ([]*GetUserResponse, error) {
-	check := provider.NativeCheck(Name)
-	check.Key("Email", "email", email)
-	if _, err := check.Done(provider.OpLookup); err != nil {
-		return nil, err
-	}
 	found, _, err := s.core.findByEmail(ctx, email, func(u *User) error {
 		return provider.Contradicts(strings.TrimSpace(email), strings.TrimSpace(provider.Value(u.Email)), provider.CompareText)
 	})
 	return found, err
 }
 
-// findByEmail is FindByEmail with an address that has been checked. It fails where accept
-// does for a user, and also returns the reply that the users stood in.
+// findByEmail is FindByEmail with the reply. It fails where accept does for a user.
 func (c *core) findByEmail(ctx context.Context, email string, accept func(*User) error) ([]*GetUserResponse, *transport.Reply, error) {
+	check := provider.NativeCheck(Name)
+	check.Key("Email", "email", email)
 	call := searchCall("/users/search/", "/users/search/?email="+url.QueryEscape(email)+"&many=true", email)
-	resp, err := provider.Read(ctx, c.Vendor, call, &usersReply{version: c.version}, func(r *usersReply, _ *transport.Result) error {
+	resp, err := provider.Read(ctx, c.Vendor, call.Checked(&check), &usersReply{version: c.version}, func(r *usersReply, _ *transport.Result) error {
 		for i := range r.users {
 			if err := accept(&r.users[i]); err != nil {
 				return err
@@ -154,8 +144,7 @@ func (r *usersReply) Receive(from *transport.Reply, m provider.Meta) (bad error)
 // Neutral returns nil: there may be many.
 func (r *usersReply) Neutral() *userapi.User { return nil }
 
-// decodeUsers reads the reply to a search: a bare list, a page of one, or a single
-// user. Each must have an id.
+// decodeUsers reads the users in a bare list, in a page of one, or a single user.
 func decodeUsers(data []byte, v Version) ([]User, error) {
 	list, counts := data, wire.Values(nil)
 	if !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("[")) {
@@ -204,9 +193,11 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 // call has deleted it and its reply was lost: passing failures are tried again. The Outcome of an
 // error is as for Get. Source: User.com, "Delete user".
 func (s *UsersService) Delete(ctx context.Context, id int64) error {
-	check := provider.NativeCheck(Name)
-	checkID(&check, id)
-	return provider.Do(ctx, s.core.Vendor, userCall(provider.OpDelete, http.MethodDelete, id).Checked(&check))
+	return s.core.delete(ctx, strconv.FormatInt(id, 10))
+}
+
+func (c *core) delete(ctx context.Context, id string) error {
+	return provider.Do(ctx, c.Vendor, userCall(provider.OpDelete, http.MethodDelete, id))
 }
 
 // saysAbsent reports whether a 404 is User.com's own: its framework's {"detail":…}, or

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strconv"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/userapi"
@@ -101,8 +100,7 @@ func (c *Client) finish(ctx context.Context, m mapped, req *userapi.CreateUserRe
 	if m.attributes == nil {
 		return nil
 	}
-	id, _ := strconv.ParseInt(u.ID, 10, 64) // it is one
-	err := c.core.setAttributes(ctx, id, setMultiple, m.attributes)
+	err := c.core.setAttributes(ctx, attributesCall(u.ID, setMultiple, m.attributes))
 	if e, ok := err.(*userapi.Error); ok {
 		e.Outcome, e.User = userapi.OutcomeCreated, u
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -291,10 +290,7 @@ func TestCreateIsNotRepeated(t *testing.T) {
 		outcome userapi.Outcome
 		users   int
 	}{
-		"hung up before":  {userapitest.Fault{Do: userapitest.Hangup}, userapi.KindUnavailable, userapi.OutcomeUnknown, 0},
-		"reset after":     {userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset}, userapi.KindUnavailable, userapi.OutcomeUnknown, 1},
 		"cut off after":   {userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Truncate}, userapi.KindProtocol, userapi.OutcomeCreated, 1},
-		"bad gateway":     {userapitest.Fault{When: userapitest.AfterCommit, Status: 502}, userapi.KindUnavailable, userapi.OutcomeUnknown, 1},
 		"invalid by name": {userapitest.Fault{Status: 400, Body: []byte(`{"errors":{"first_name":["Too odd."]}}`)}, userapi.KindInvalid, userapi.OutcomeRejected, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -313,31 +309,6 @@ func TestCreateIsNotRepeated(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestRateLimitedCreateIsRepeated(t *testing.T) {
-	t.Parallel()
-	srv, c := newFake(t, nil)
-	srv.Inject(userapitest.Fault{Status: 429, Header: http.Header{"Retry-After": {"0"}}, Times: 2})
-	_, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Email: "ada.nowak@example.org"})
-	require.NoError(t, err)
-	assert.Len(t, srv.Requests(), 3)
-	assert.Equal(t, 1, srv.UserCount())
-}
-
-func TestRedirectIsNotFollowed(t *testing.T) {
-	t.Parallel()
-	var elsewhere atomic.Int32
-	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
-	t.Cleanup(other.Close)
-	for _, status := range []int{301, 302, 307, 308} {
-		srv, c := newFake(t, nil)
-		srv.Inject(userapitest.Fault{Status: status, Header: http.Header{"Location": {other.URL + "/api/public/users/"}}})
-		_, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Email: "ada.nowak@example.org"})
-		require.ErrorIs(t, err, userapi.ErrProtocol)
-		assert.Len(t, srv.Requests(), 1)
-	}
-	assert.Zero(t, elsewhere.Load())
 }
 
 func TestWrongKey(t *testing.T) {

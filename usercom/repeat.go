@@ -41,8 +41,7 @@ var (
 	errUpdated   = errors.New("usercom: the user was there before the call, and was updated")
 )
 
-// decode reads a reply, or says what is wrong with it. The id is set if it could be
-// read all the same.
+// decode reads a reply, or says what is wrong with it. It reads the id of a broken one too.
 func (r *UpdateOrCreateResponse) decode(data []byte) error {
 	var in struct {
 		ID       int64           `json:"id"`
@@ -79,7 +78,7 @@ func (s *UsersService) UpdateOrCreate(ctx context.Context, req CreateUserRequest
 	s.core.requireUserID(&check, req.UserID)
 	req.check(&check, "GivenName")
 	call := s.core.createCall(updatePath, req.encode(s.core.version, &check)).Checked(&check)
-	resp, err := provider.Create(ctx, s.core.Vendor, call, &updateReply{call: call}, func(r *updateReply, _ *transport.Result) error { return r.contradicts(&req) })
+	resp, err := provider.Create(ctx, s.core.Vendor, call, &updateReply{call: call}, func(r *updateReply, _ *transport.Result) error { return contradicts(&req, &r.shown) })
 	if err != nil {
 		return nil, err
 	}
@@ -106,32 +105,18 @@ func (r *updateReply) Receive(from *transport.Reply, m provider.Meta) error {
 	r.meta = m
 	bad := r.decode(from.Body)
 	r.whole = bad == nil && from.ReadErr == nil
-	if r.ID > 0 {
+	if !r.whole && r.ID > 0 { // no one else tells the id
 		r.call.UserID = strconv.FormatInt(r.ID, 10)
 	}
 	return bad
 }
 
-// Neutral returns what is known of the user; nil for a broken reply, since an id alone
-// does not tell whether its user was created.
+// Neutral returns nil for a broken reply: an id does not tell whether its user was created.
 func (r *updateReply) Neutral() *userapi.User {
 	if !r.whole {
 		return nil
 	}
 	return r.meta.NewUser(Name, strconv.FormatInt(r.ID, 10), &r.UpdateOrCreateResponse)
-}
-
-// contradicts refuses a reply that shows another user than was sent. Of that one's id the
-// call knows nothing.
-func (r *updateReply) contradicts(req *CreateUserRequest) error {
-	return r.other(contradicts(req, &r.shown))
-}
-
-func (r *updateReply) other(err error) error {
-	if err != nil {
-		r.call.UserID = ""
-	}
-	return err
 }
 
 // RepeatUser creates the user again as userapi.Repeater describes it, by POST
@@ -152,14 +137,14 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 	var user *userapi.User
 	m.call.Route, m.call.Path = updatePath, updatePath
 	_, err = provider.Create(ctx, c.core.Vendor, m.call, &updateReply{call: m.call}, func(r *updateReply, res *transport.Result) error {
-		if err := r.contradicts(m.native); err != nil {
+		if err := contradicts(m.native, &r.shown); err != nil {
 			return err
 		}
 		user = r.Neutral()
 		shown, err := c.core.get(ctx, r.ID)
 		if err == nil {
 			user = shown.Neutral()
-			if err := r.other(contradicts(m.native, user)); err != nil {
+			if err := contradicts(m.native, user); err != nil {
 				return err
 			}
 		}

@@ -139,8 +139,8 @@ func (u *User) UnmarshalJSON(data []byte) error { return provider.Broken(u.decod
 // path leads to what a reply claims of a user.
 var path = wire.Path{Names: []string{"id", "user_id", "custom_id", "email"}}
 
-// decode reads a reply of a version, or says why it is not what a success looks like. Of a broken
-// reply it reads the id. In V2 a member called error or errors beside an id is a custom attribute.
+// decode reads a reply of a version, or says why it is not a success. Of a broken one it reads the
+// id. In V2 a member called error or errors beside an id is a custom attribute.
 func (u *User) decode(data []byte, v Version) error {
 	type members User
 	var in struct {
@@ -194,6 +194,14 @@ func (r *reply) Receive(from *transport.Reply, m provider.Meta) error {
 	return r.decode(from.Body, r.version)
 }
 
+// isOf refuses a reply that shows another user than the one with an id.
+func (r *reply) isOf(id string) error {
+	if r.ID > 0 && strconv.FormatInt(r.ID, 10) != id {
+		return provider.ErrOtherUser
+	}
+	return nil
+}
+
 // Neutral returns the user in the form that is common to all vendors.
 func (r *reply) Neutral() *userapi.User {
 	if r.ID <= 0 {
@@ -210,40 +218,29 @@ func (r *reply) Neutral() *userapi.User {
 
 var errOlder = errors.New("usercom: the reply holds a user that was there before the call")
 
-// ageSlack is how much older than the call a user that it created may look: the
-// clocks of User.com's edge and of its application are two.
-const ageSlack = time.Minute
-
-// age compares the user's age with the start of the reply's request: Same for one that the
-// request may have made, Different for one that was there before. It goes by the reply's
-// Date, or by our clock where there is none. It is Unsure of a user that is old by the Date
-// alone, and of an old one in a reply out of a cache.
+// age says whether the reply's request may have made the user: Same if so, Different if it was
+// there before. It goes by the reply's Date, or by our clock where there is none that counts.
+// A user that is old by the Date alone, or by our clock in a cached reply, is Unsure.
 func (u *User) age(r *transport.Reply) provider.Match {
 	at, dated := u.created()
-	if !dated {
-		return provider.Same
-	}
-	old := at.Before(r.Sent.Add(-ageSlack))
 	date, err := http.ParseTime(r.Header.Get("Date"))
-	switch age := r.Header.Get("Age"); {
-	case err != nil: // old by our clock alone
-	case age != "" && age != "0":
-		if old {
-			return provider.Unsure
-		}
-	case !at.Before(date.Add(-r.Read.Sub(r.Sent) - ageSlack)):
+	age := r.Header.Get("Age")
+	cached := err == nil && age != "" && age != "0"
+	oldHere := at.Before(r.Sent.Add(-provider.AgeSlack))
+	old := oldHere
+	if err == nil && !cached {
+		old = at.Before(date.Add(-r.Read.Sub(r.Sent) - provider.AgeSlack))
+	}
+	switch {
+	case !dated || !old:
 		return provider.Same
-	case !old:
+	case cached || !oldHere:
 		return provider.Unsure
 	}
-	if old {
-		return provider.Different
-	}
-	return provider.Same
+	return provider.Different
 }
 
-// created returns when the user was created. dated is false where the reply does not
-// say, or names no zone: such a time could be of any.
+// created returns when the user was created. A time without a zone is not dated.
 func (u *User) created() (at time.Time, dated bool) {
 	at, err := time.Parse(time.RFC3339, u.CreatedAt.Text())
 	return at, err == nil

@@ -42,8 +42,8 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	return r.ResolveUser(ctx, &req, since, m.unmapped)
 }
 
-// lookByUserID looks for the user with the request's ExternalID and, where that has white space
-// around it, which the framework may have removed, also for the one without.
+// lookByUserID looks for the request's ExternalID, and for it without the white space around it,
+// which the framework may have removed.
 func (c *Client) lookByUserID(ctx context.Context, req *userapi.CreateUserRequest) ([]*provider.Candidate, error) {
 	var found []*provider.Candidate
 	for _, userID := range slices.Compact([]string{req.ExternalID, strings.TrimSpace(req.ExternalID)}) {
@@ -59,9 +59,8 @@ func (c *Client) lookByUserID(ctx context.Context, req *userapi.CreateUserReques
 	return found, nil
 }
 
-// lookByEmail looks for every user with the request's Email. Whether the case of
-// letters counts is not documented, nor whether User.com keeps it: the address is
-// looked for as it stands, with the domain in lower case, and all in lower case.
+// lookByEmail looks for every user with the request's Email: as it stands, with the domain in lower
+// case, and all in lower case. Whether the case of letters counts is not documented.
 func (c *Client) lookByEmail(ctx context.Context, req *userapi.CreateUserRequest) ([]*provider.Candidate, error) {
 	email := strings.TrimSpace(req.Email)
 	at := strings.LastIndexByte(email, '@') + 1
@@ -100,8 +99,7 @@ func (c *Client) compare(found *provider.Candidate, u *User, req *userapi.Create
 	}
 }
 
-// likeUserID compares an ExternalID that was sent with the one that is shown. Not
-// every reply shows one.
+// likeUserID compares an ExternalID that was sent with the one that is shown, if any.
 func likeUserID(sent, shown string) provider.Match {
 	switch {
 	case sent == shown:
@@ -116,12 +114,7 @@ func likeUserID(sent, shown string) provider.Match {
 // DeleteUser deletes the user with the given id, which is userapi.User's ID, as
 // userapi.Deleter describes it, and otherwise as UsersService.Delete does.
 func (c *Client) DeleteUser(ctx context.Context, id string) error {
-	check := provider.NativeCheck(Name)
-	n := check.NumberID("", "id", id)
-	if _, err := check.Done(provider.OpDelete); err != nil {
-		return err
-	}
-	return c.Users.Delete(ctx, n)
+	return c.core.delete(ctx, id)
 }
 
 // CheckUserID says whether a text can be a user's id, as userapi.UserIDChecker describes

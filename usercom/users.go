@@ -12,7 +12,6 @@ import (
 	"github.com/enlist-go/enlist/internal/transport"
 	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
-	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // UsersService has User.com's own calls for users. Its methods return the same
@@ -63,31 +62,21 @@ func (r *CreateUserRequest) UnmarshalJSON(data []byte) error {
 	var p plain
 	ids := struct {
 		*plain
-		UserID          *lenient.Text `json:"user_id"`
-		CustomID        *lenient.Text `json:"custom_id"`
-		CompanyID       *lenient.Text `json:"company_id"`
-		CompanyCustomID *lenient.Text `json:"company_custom_id"`
+		UserID          *Text `json:"user_id"`
+		CustomID        *Text `json:"custom_id"`
+		CompanyID       *Text `json:"company_id"`
+		CompanyCustomID *Text `json:"company_custom_id"`
 	}{plain: &p}
 	if err := json.Unmarshal(data, &ids); err != nil {
 		return err
 	}
 	*r = CreateUserRequest(p)
-	r.UserID = firstOf(ids.UserID, ids.CustomID)
-	r.CompanyID = firstOf(ids.CompanyID, ids.CompanyCustomID)
+	r.UserID = (*string)(cmp.Or(ids.UserID, ids.CustomID))
+	r.CompanyID = (*string)(cmp.Or(ids.CompanyID, ids.CompanyCustomID))
 	return nil
 }
 
-func firstOf(texts ...*lenient.Text) *string {
-	for _, t := range texts {
-		if t != nil {
-			return new(string(*t))
-		}
-	}
-	return nil
-}
-
-// encode is the one place where what is sent is written: as a JSON object, of which createCall
-// makes a form where that is asked for. What cannot be written is noted in the check.
+// encode writes the body as a JSON object, of which createCall may make a form.
 func (r *CreateUserRequest) encode(version Version, c *provider.Check) []byte {
 	if version != V2 {
 		return c.Encode(r)
@@ -111,8 +100,7 @@ const (
 	maxPhone = 64
 )
 
-// check finds what User.com would refuse for certain, and a user that nothing
-// identifies. firstName is the neutral field that FirstName comes from.
+// check finds what User.com would refuse. firstName is the neutral field that FirstName comes from.
 func (r *CreateUserRequest) check(c *provider.Check, firstName string) {
 	if !provider.Given(r.Email) && !provider.Given(r.UserID) && !provider.Given(r.PhoneNumber) && !provider.Given(r.FirstName) && !provider.Given(r.LastName) {
 		c.Required("Email", "email", "an e-mail address, a user id, a phone number or a name must be set")
@@ -161,8 +149,7 @@ func (c *core) createCall(path string, object []byte) *provider.Call {
 	return provider.NewCreate(path, path, c.encoding.contentType(), body)
 }
 
-// accept returns what refuses a reply that shows another user than was sent, or one that
-// has had its user_id before.
+// accept returns what refuses a reply with another user, or with one that had its user_id before.
 func (c *core) accept(req *CreateUserRequest) func(*reply, *transport.Result) error {
 	return func(r *reply, res *transport.Result) error {
 		user := r.Neutral()
@@ -199,8 +186,7 @@ func sameUserID(sent, shown string) provider.Match {
 	return match
 }
 
-// taken is the error of a create that User.com answered with the user that has had
-// the user_id before.
+// taken is the error of a create that User.com answered with the user that had the user_id before.
 func (c *core) taken(res *transport.Result, user *userapi.User, cause error) *userapi.Error {
 	e := provider.NewError(Name, provider.OpCreate, res, provider.Mask{})
 	e.Kind, e.Outcome, e.Err = userapi.KindConflict, userapi.OutcomeRejected, cause

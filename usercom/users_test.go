@@ -3,6 +3,7 @@ package usercom_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -497,6 +498,77 @@ func TestSetAttributesReplies(t *testing.T) {
 			answer(mock, url, 200, body)
 			require.NoError(t, c.Users.SetMultipleAttributes(t.Context(), 310455021, map[string]any{"seats": 12}))
 		})
+	}
+}
+
+// A reply to the second step that shows another user is of another user's step. In V2 it may
+// have custom attributes named as errors are.
+func TestSecondStepShowsTheUser(t *testing.T) {
+	t.Parallel()
+	v1, v2 := []usercom.Version{usercom.V1}, []usercom.Version{usercom.V2}
+	both := []usercom.Version{usercom.V1, usercom.V2}
+	for name, test := range map[string]struct {
+		body     string
+		versions []usercom.Version
+		fails    bool
+	}{
+		"the user":                    {`{"id":310455021,"email":"ada.nowak@example.org"}`, both, false},
+		"its id as text":              {`{"id":"310455021"}`, both, false},
+		"no id":                       {`{"email":"ada.nowak@example.org"}`, both, false},
+		"a null id":                   {`{"id":null}`, both, false},
+		"an id that is none":          {`{"id":{"id":7}}`, both, false},
+		"an id of zero":               {`{"id":0}`, both, false},
+		"two ids":                     {`{"id":7,"id":8}`, both, false},
+		"an attribute called id":      {`{"id":310455021,"attributes":[{"id":7}]}`, both, false},
+		"another user":                {`{"id":7}`, both, true},
+		"another user's id as text":   {`{"id":"7","email":"ada.nowak@example.org"}`, both, true},
+		"another user, error in it":   {`{"id":7,"error":"high"}`, both, true},
+		"error, an attribute":         {`{"id":310455021,"error":"high"}`, v2, false},
+		"errors, an attribute":        {`{"id":310455021,"errors":{"code":["x"]}}`, v2, false},
+		"error in V1":                 {`{"id":310455021,"error":"high"}`, v1, true},
+		"errors in V1":                {`{"id":310455021,"errors":["x"]}`, v1, true},
+		"error and no user":           {`{"error":"high"}`, both, true},
+		"errors and no id":            {`{"id":null,"errors":["x"]}`, both, true},
+		"error beside an unread id":   {`{"id":"x","error":"high"}`, both, true},
+		"errors of nothing":           {`{"errors":{},"error":""}`, both, false},
+		"the user, and it goes on":    {`{"id":310455021} {}`, both, true},
+		"another user, and it breaks": {`{"id":7,"email":`, both, true},
+	} {
+		for _, version := range test.versions {
+			t.Run(fmt.Sprintf("%s/V%d", name, version+1), func(t *testing.T) {
+				t.Parallel()
+				c, mock := newClient(t, func(cfg *usercom.Config) { cfg.Version = version })
+				answer(mock, usersURL, 201, `{"id":310455021}`)
+				answer(mock, usersURL+"310455021/set_multiple_attributes/", 200, test.body)
+				answer(mock, usersURL+"310455021/set_attribute/", 200, test.body)
+				req := userapi.CreateUserRequest{Email: "ada.nowak@example.org", Attributes: map[string]any{"seats": 12}}
+				u, err := c.CreateUser(t.Context(), req)
+				finished := c.FinishUser(t.Context(), req, &userapi.User{Provider: usercom.Name, ID: "310455021"})
+				set := c.Users.SetAttribute(t.Context(), 310455021, "seats", 12)
+				if !test.fails {
+					require.NoError(t, err)
+					assert.Equal(t, "310455021", u.ID)
+					require.NoError(t, finished)
+					require.NoError(t, set)
+					return
+				}
+				assert.Nil(t, u)
+				for _, err := range []error{err, finished} {
+					var e *userapi.Error
+					require.ErrorAs(t, err, &e)
+					assert.Equal(t, userapi.KindProtocol, e.Kind)
+					assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
+					assert.Equal(t, "set attributes", e.Op)
+					assert.Equal(t, "310455021", e.UserID)
+					require.NotNil(t, e.User)
+					assert.Equal(t, "310455021", e.User.ID)
+				}
+				var e *userapi.Error
+				require.ErrorAs(t, set, &e)
+				assert.Equal(t, userapi.KindProtocol, e.Kind)
+				assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
+			})
+		}
 	}
 }
 

@@ -28,8 +28,7 @@ func Cap(body []byte) []byte {
 	return slices.Clone(body[:min(len(body), MaxErrorBody)])
 }
 
-// An ErrorBody is what the error bodies of the vendors have in common: messages
-// by field, messages of no field, a code and a text.
+// An ErrorBody is what the error bodies of all vendors may hold.
 type ErrorBody struct {
 	Fields  map[string][]string
 	General []string
@@ -52,9 +51,8 @@ func (b *ErrorBody) Messages() []string {
 	return all
 }
 
-// Explain adds what the body says to an error: the code, the messages by field as codes
-// understands them, and the others as the error's text. neutral names the neutral field
-// that a field of the vendor's comes from.
+// Explain adds what the body says to an error. codes says what its messages mean, and neutral
+// which neutral field one of the vendor's comes from.
 func (b *ErrorBody) Explain(e *userapi.Error, mask Mask, codes *Codes, neutral func(name string) string) {
 	e.Code = mask.Code(b.Code)
 	for _, name := range b.FieldNames() {
@@ -66,17 +64,15 @@ func (b *ErrorBody) Explain(e *userapi.Error, mask Mask, codes *Codes, neutral f
 	e.Message = mask.Text(strings.Join(general.Messages(), "; "))
 }
 
-// maxMembers is how many members and elements of an error's body are looked at, beside those at its
-// top: a body of a megabyte may have a hundred thousand. No vendor's has a hundred.
+// maxMembers bounds the members and elements of an error's body that are read, beside those at its
+// top. A body of a megabyte may have a hundred thousand. No vendor's has a hundred.
 const maxMembers = 1000
 
-// A Budget bounds the work that an error's body can cause, in members and elements of
-// it. The zero value is a full one.
+// A Budget bounds how much of an error's body is read. The zero value is a full one.
 type Budget struct{ spent int }
 
-// Each calls visit with each member of a JSON object, or with each element of an array,
-// whose name is "", until the budget is spent. It returns false, and visits nothing, where
-// the text is neither. The text must be valid JSON; values are parts of it, not copies.
+// Each is wire.Each until the budget is spent. An element of an array has the name "". The
+// text must be valid JSON.
 func (b *Budget) Each(data []byte, visit func(name string, value json.RawMessage)) bool {
 	return wire.Each(data, func(quoted, value []byte) bool {
 		if b.spent >= maxMembers {
@@ -125,7 +121,7 @@ func DecodeErrorBody(body []byte, plain bool) (b ErrorBody, ok bool) {
 			}
 		})
 	}
-	for _, name := range [...]string{"base", "non_field_errors"} {
+	for _, name := range [...]string{"", "base", "non_field_errors"} {
 		b.General = append(b.General, b.Fields[name]...)
 		delete(b.Fields, name)
 	}
@@ -155,7 +151,7 @@ func (b *ErrorBody) add(budget *Budget, field string, raw json.RawMessage, depth
 		return true
 	})
 	if s := leaf(message); s != "" {
-		b.append(field, s)
+		b.Fields[field] = append(b.Fields[field], s)
 		return
 	}
 	inside := budget.Each(raw, func(name string, inner json.RawMessage) {
@@ -167,18 +163,8 @@ func (b *ErrorBody) add(budget *Budget, field string, raw json.RawMessage, depth
 		}
 		b.add(budget, name, inner, depth-1)
 	})
-	if !inside {
-		b.append(field, leaf(raw))
-	}
-}
-
-func (b *ErrorBody) append(field, message string) {
-	switch {
-	case message == "":
-	case field == "":
-		b.General = append(b.General, message)
-	default:
-		b.Fields[field] = append(b.Fields[field], message)
+	if s := leaf(raw); !inside && s != "" {
+		b.Fields[field] = append(b.Fields[field], s)
 	}
 }
 
@@ -196,12 +182,15 @@ func leaf(raw json.RawMessage) string {
 // mustBeUTF8 is what is expected of every text.
 const mustBeUTF8 = "must be valid UTF-8"
 
-// Encode writes a request's body. What cannot be encoded is a fault, and so is a text that
-// is not valid UTF-8.
+// Encode writes a request's body, secrets redacted, or says why it cannot be written.
 func Encode(v any) ([]byte, []userapi.FieldError) {
 	body, member, err := wire.Encode(v)
+	return body, encodingFaults(member, err)
+}
+
+func encodingFaults(member string, err error) []userapi.FieldError {
 	if err == nil {
-		return body, nil
+		return nil
 	}
 	fault := userapi.FieldError{Code: userapi.CodeInvalid, Message: "the request must be encodable as JSON"}
 	var value *json.UnsupportedValueError
@@ -211,16 +200,16 @@ func Encode(v any) ([]byte, []userapi.FieldError) {
 	case errors.As(err, &value):
 		fault.Message = "the request must hold only finite numbers and no cycles"
 	}
-	return nil, []userapi.FieldError{fault}
+	return []userapi.FieldError{fault}
 }
 
-// Encode encodes what is to be sent, and notes why it cannot be. A text that is not UTF-8 is noted
-// only where no other is yet: the neutral fields are checked first, and by their own names.
+// Encode writes the body that is sent, secrets revealed, and notes why it cannot be written. That a
+// text is not UTF-8 is noted once: NewCheck may have named its neutral field.
 func (c *Check) Encode(v any) []byte {
-	body, faults := Encode(v)
+	body, member, err := wire.EncodeRevealed(v)
 	known := slices.ContainsFunc(c.faults, func(f userapi.FieldError) bool { return f.Message == mustBeUTF8 })
-	if len(faults) > 0 && !(known && faults[0].Message == mustBeUTF8) {
-		c.Add(faults...)
+	if !known || !errors.Is(err, wire.ErrNotUTF8) {
+		c.Add(encodingFaults(member, err)...)
 	}
 	return body
 }

@@ -6,14 +6,11 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// Codes says what a vendor's words mean in the codes of userapi.FieldError. It is data:
-// the zero value knows no word.
+// Codes says what a vendor's words mean in the codes of userapi.FieldError.
 type Codes struct {
-	// Words are the vendor's own codes. They are shown also where a value of the request
-	// happens to be the same word.
+	// Words are the vendor's own codes. They are never masked.
 	Words map[string]string
-	// Texts are parts of its fixed texts, for faults without a code. The first that a
-	// message holds counts.
+	// Texts are parts of its fixed texts. The first that a message holds counts.
 	Texts []TextCode
 }
 
@@ -33,22 +30,21 @@ func (c *Codes) Of(word, message string) string {
 	return userapi.CodeInvalid
 }
 
-// Shown returns a vendor's word as it may be shown: itself where it is known, masked otherwise.
-func (c *Codes) Shown(word string, mask Mask) string {
+// Masked returns a vendor's word, masked unless it is known.
+func (c *Codes) Masked(word string, mask Mask) string {
 	if _, known := c.Words[word]; known {
 		return word
 	}
 	return mask.Code(word)
 }
 
-// Add adds one fault that the vendor named to an error, by the vendor's word, "" for
-// none, and its message. Beyond MaxFields nothing is added.
+// Add adds a fault that the vendor named to an error, up to MaxFields. word may be "".
 func (c *Codes) Add(e *userapi.Error, mask Mask, field, vendorField, word, message string) {
 	if len(e.FieldErrors) >= MaxFields {
 		return
 	}
 	e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
 		Field: field, VendorField: vendorField,
-		Code: c.Of(word, message), VendorCode: c.Shown(word, mask), Message: mask.Text(message),
+		Code: c.Of(word, message), VendorCode: c.Masked(word, mask), Message: mask.Text(message),
 	})
 }

@@ -19,8 +19,7 @@ const (
 	OpDelete  = "delete user"
 )
 
-// subjectOf says what the errors of an operation speak of. An operation that only one
-// vendor has is a step with a user; where it is not, that vendor says so.
+// subjectOf says what the errors of an operation speak of. A vendor's own operation is a step.
 func subjectOf(op string) userapi.Subject {
 	switch op {
 	case OpCreate:
@@ -34,8 +33,7 @@ func subjectOf(op string) userapi.Subject {
 	}
 }
 
-// NewError turns the result of a call that failed into the error that the caller
-// gets. The vendor's codes and fields are the adapter's to add.
+// NewError makes the error of a call that failed. The vendor's codes are Explain's to add.
 func NewError(name, op string, res *transport.Result, mask Mask) *userapi.Error {
 	e := &userapi.Error{
 		Provider: name, Op: op, Subject: subjectOf(op), Kind: res.Kind, Outcome: res.Outcome,
@@ -53,8 +51,7 @@ func NewError(name, op string, res *transport.Result, mask Mask) *userapi.Error 
 	return e
 }
 
-// NotPrepared makes the error of a call for which something could not be had, such
-// as a key, before anything was sent. Its kind is the cause's.
+// NotPrepared makes the error of a call that was not sent because something could not be had.
 func NotPrepared(ctx context.Context, name, op string, cause error) *userapi.Error {
 	v := transport.Classification{Outcome: userapi.OutcomeNotSent, Err: cause}
 	if err := ctx.Err(); err != nil {
@@ -66,8 +63,7 @@ func NotPrepared(ctx context.Context, name, op string, cause error) *userapi.Err
 	return NewError(name, op, &transport.Result{Classification: v, NotPrepared: true}, Mask{})
 }
 
-// prepareFailed takes the kind of an error that arose before anything was sent
-// from its cause: a session that was refused, a key that could not be had.
+// prepareFailed gives an error its cause's kind, such as that of a session that was refused.
 func prepareFailed(e *userapi.Error) {
 	var inner *userapi.Error
 	if !errors.As(e.Err, &inner) {
@@ -77,11 +73,10 @@ func prepareFailed(e *userapi.Error) {
 	e.Kind, e.StatusCode, e.Code, e.Message = inner.Kind, inner.StatusCode, inner.Code, inner.Message
 	// The same session's error may reach several callers.
 	e.FieldErrors, e.RequestID, e.RetryAfter = slices.Clone(inner.FieldErrors), inner.RequestID, inner.RetryAfter
-	e.Err = stepError{e.Err, inner}
+	e.UserID, e.Err = inner.UserID, stepError{e.Err, inner}
 }
 
-// contextKind returns the kind of an error that the end of a context caused, and otherwise
-// that of any other error.
+// contextKind returns the kind of an error of a context, and otherwise for any other error.
 func contextKind(err error, otherwise userapi.Kind) userapi.Kind {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

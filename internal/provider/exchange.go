@@ -13,24 +13,22 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Vendor is what the exchange knows of one client: how its calls are signed and classified, and
-// what its errors say. It is safe for concurrent use if its functions are.
+// A Vendor is what the exchange knows of one client. Its functions are safe for concurrent use.
 type Vendor struct {
 	Name string
 	HTTP *transport.Client
 	// Prepare sets a call's Sign and Classify.
 	Prepare func(*Call)
-	// Absent reports whether a 404 is the vendor's own word that there is no such user.
+	// Absent reports whether a 404 is the vendor's own, which says that there is no such user.
 	Absent func(*transport.Reply) bool
 	// Explain adds the vendor's codes, fields and text to an error.
 	Explain func(e *userapi.Error, cause error, call *Call, mask Mask)
-	// CredentialHeader is the header that carries the credential: what it held is masked
-	// in what the vendor says.
+	// CredentialHeader carries the credential, which is masked in what the vendor says.
 	CredentialHeader string
 	// Secrets are further values to mask; nil for none.
 	Secrets func() []string
-	// WhyMissProvesNothing: to find nobody proves nothing with these credentials, for
-	// this reason; nil where it proves that there is no such user.
+	// WhyMissProvesNothing says why finding nobody proves nothing with these credentials.
+	// It is nil where finding nobody proves that there is no such user.
 	WhyMissProvesNothing error
 }
 
@@ -45,15 +43,22 @@ type Call struct {
 	OwnID bool
 	// Hidden are values that no error may show, beside those in the body.
 	Hidden []string
-	// Field is the neutral field that VendorField comes from in this call, where that is
-	// not what the vendor's table says.
+	// Field is the neutral field of VendorField in this call, in place of the vendor's table.
 	VendorField, Field string
 	// Tenant is what the vendor scopes the call to, which is masked too; "" for nothing.
 	Tenant string
-	// Finish completes a result before anything looks at it, and returns oddities that
-	// are not failures; nil for nothing to do.
+	// Finish, if set, completes a result first. It returns oddities that are not failures.
 	Finish func(*transport.Result) (warnings []string)
 	faults []userapi.FieldError
+}
+
+// HeaderSigner returns what signs a request by setting a header.
+func HeaderSigner(name, value string) func(*http.Request, []byte) error {
+	values := []string{value} // shared by all requests, none of which changes it
+	return func(r *http.Request, _ []byte) error {
+		r.Header[name] = values
+		return nil
+	}
 }
 
 // Checked has a call refused, before anything is sent, where a check has found faults.
@@ -69,8 +74,7 @@ func NewCreate(route, path, contentType string, body []byte) *Call {
 	}}
 }
 
-// NewLookup returns a call that reads or deletes a user, who is found by a value that no
-// error may show.
+// NewLookup returns a call that reads or deletes the user that a value finds. No error shows it.
 func NewLookup(op, method, route, path, value string) *Call {
 	return &Call{
 		Call:   transport.Call{Operation: op, Route: route, Method: method, Path: path, Repeatable: true},
@@ -80,21 +84,18 @@ func NewLookup(op, method, route, path, value string) *Call {
 
 // A Reply is what a call's success is decoded into. It is used once.
 type Reply interface {
-	// Receive reads a reply, of which m is what it says beside its members. It returns an
-	// error for what a success does not look like, and keeps what could be read all the
-	// same, such as the user's id. That the reply was cut off is not its to report.
+	// Receive reads a reply; m has what is not in its body. It returns an error for what is not
+	// a success, and keeps what could be read, such as the user's id. A cut-off is not its to report.
 	Receive(from *transport.Reply, m Meta) (bad error)
 	// Neutral returns the user; nil without an id.
 	Neutral() *userapi.User
 }
 
-// ErrOtherUser says that a reply shows a user other than the one that was sent or asked
-// for.
+// ErrOtherUser says that a reply shows another user than was sent or asked for.
 var ErrOtherUser = errors.New("the reply holds another user than the one that was sent or asked for")
 
-// Create sends a call that creates a user. accept looks at a user that was decoded: what
-// it returns fails the call, an ErrOtherUser as somebody else's user, a *userapi.Error as
-// it is. The error is a *userapi.Error.
+// Create sends a call that creates a user. What accept returns fails the call: an ErrOtherUser as
+// somebody else's user, a *userapi.Error as it is. Errors are *userapi.Error, as those of Read.
 func Create[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept func(R, *transport.Result) error) (R, error) {
 	var none R
 	res, err := v.do(ctx, call)
@@ -126,8 +127,7 @@ func Create[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept 
 	return none, e
 }
 
-// Read sends a call that may be repeated and decodes what it found, which accept has to
-// take. The error is a *userapi.Error.
+// Read sends a call that may be repeated. What accept, which may be nil, returns fails the call.
 func Read[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept func(R, *transport.Result) error) (R, error) {
 	var none R
 	res, err := v.do(ctx, call)
@@ -144,8 +144,7 @@ func Read[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept fu
 	return into, nil
 }
 
-// Do sends a call whose success has nothing to say, such as a delete. The error is a
-// *userapi.Error.
+// Do is Read for a call whose success says nothing, such as a delete.
 func Do(ctx context.Context, v *Vendor, call *Call) error {
 	_, err := Read(ctx, v, call, empty{}, nil)
 	return err
@@ -164,8 +163,7 @@ func (v *Vendor) receive(call *Call, res *transport.Result, into Reply) error {
 	return bad
 }
 
-// malformed is the error of a success without the user in it. user holds what could be
-// read of the user all the same, nil for nothing.
+// malformed is the error of a success that is not believed. user is what could be read, or nil.
 func (v *Vendor) malformed(call *Call, res *transport.Result, cause error, user *userapi.User) *userapi.Error {
 	e := NewError(v.Name, call.Operation, res, v.mask(call, res))
 	e.Kind, e.Outcome, e.Err = contextKind(cause, userapi.KindProtocol), userapi.OutcomeUnknown, cause

@@ -119,7 +119,7 @@ func isAnn(u *user, _ *transport.Result) error {
 	return provider.Contradicts("Ann", u.Name, provider.CompareText)
 }
 
-// TestCreate: what a success proves, and what is left of one that is none.
+// TestCreate: what a success proves, and what is left of a reply that only looks like one.
 func TestCreate(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -231,7 +231,7 @@ func TestLookups(t *testing.T) {
 	}
 }
 
-// TestFind: for a resolution absence is no error, and every other failure is one.
+// TestFind: a user that does not exist is not an error to a resolution. Every other failure is.
 func TestFind(t *testing.T) {
 	t.Parallel()
 	v, _ := acme(t, `404 `, `500 `, `500 `, `200 {"id":"7"}`)

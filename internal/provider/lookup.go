@@ -14,9 +14,8 @@ import (
 // errNotAbsent: somebody answered 404, but it was not the vendor's API.
 var errNotAbsent = errors.New("the status is 404 and the body is not the vendor's: it does not say that the user does not exist")
 
-// repeatable makes of a vendor's classification that of a look-up or a delete: what makes
-// the vendor unavailable is tried again, and a 404 that is not the vendor's own came from
-// elsewhere, such as a gateway, and says nothing of the user.
+// repeatable classifies the replies to look-ups and deletes. What is unavailable is asked again.
+// A 404 that is not the vendor's own, such as a gateway's, says nothing of the user.
 func (v *Vendor) repeatable(classify func(*transport.Reply) transport.Classification) func(*transport.Reply) transport.Classification {
 	return func(r *transport.Reply) transport.Classification {
 		c := classify(r)
@@ -43,9 +42,8 @@ func HasMembers(body []byte, names ...string) bool {
 // IsBlank reports whether a body is empty but for white space.
 func IsBlank(body []byte) bool { return len(bytes.TrimSpace(body)) == 0 }
 
-// AsLookupError gives the error of a look-up or a delete the outcome that it shows: that
-// the user does not exist when the vendor said so, and nothing otherwise. What was
-// refused here was not sent.
+// AsLookupError gives the error of a look-up or a delete its outcome: Rejected where the vendor
+// said that there is no such user, and Unknown for everything else that was sent.
 func AsLookupError(e *userapi.Error) *userapi.Error {
 	switch {
 	case e.Kind == userapi.KindNotFound:
@@ -64,8 +62,7 @@ var (
 	ErrNoID = errors.New("the reply holds no user with an id")
 )
 
-// Success judges a reply of a success. err says that it is not JSON, and errorMembers are
-// those of its members that may hold errors.
+// Success judges a success. err says that it is not JSON; errorMembers may hold errors.
 func Success(err error, hasID bool, errorMembers ...wire.Values) error {
 	filled := func(values wire.Values) bool { return slices.ContainsFunc(values, HasContent) }
 	switch {
@@ -87,8 +84,7 @@ func Broken(err error) error {
 	return err
 }
 
-// checkEmpty looks at the reply of a success that has no content, as to a delete. JSON
-// without an error in it is let pass; a page is somebody else's answer.
+// checkEmpty judges a success without content. It may be JSON without an error, but not a page.
 func checkEmpty(r *transport.Reply) error {
 	if r.ReadErr != nil || IsBlank(r.Body) {
 		return r.ReadErr
@@ -106,8 +102,7 @@ func checkEmpty(r *transport.Reply) error {
 	return Success(nil, true, in.Errors, in.Error, in.FieldErrors, in.GeneralErrors)
 }
 
-// HasContent reports whether a member that holds errors has any: vendors also write
-// null, {}, [] and "" for none.
+// HasContent reports whether a member holds an error: null, {}, [] and "" are none.
 func HasContent(raw json.RawMessage) bool {
 	var b bytes.Buffer
 	if len(raw) == 0 {

@@ -19,26 +19,22 @@ import (
 
 const (
 	masked = "[…]"
-	// maxMessage bounds what is kept of a vendor's text, maxCode what is kept of
-	// its codes and names, both in bytes.
+	// maxMessage and maxCode bound what is kept of a vendor's texts and codes, in bytes.
 	maxMessage = 500
 	maxCode    = 96
 	// maxRead bounds what is looked at of such a text.
 	maxRead = 4 << 10
 	// MaxFields bounds how many faults of one error are kept.
 	MaxFields = 100
-	// shortValue is the length below which a value is masked only where it stands
-	// as a word of its own: "a" must not shred a sentence.
+	// A value shorter than shortValue is masked only as a whole word: "a" must not shred a sentence.
 	shortValue = 4
 )
 
-// A Mask takes the values of a request, and a client's credentials, out of what a
-// vendor says. It is made when an error is, from the body that was sent.
+// A Mask takes a request's values and a client's credentials out of what a vendor says.
 type Mask struct{ values []string }
 
-// NewMask returns a mask for every text and number in a JSON or form body, and
-// for further values: as they are, as URLs, HTML and JSON write them, and, from
-// shortValue bytes on, in hex and in base64.
+// NewMask masks every text and number in a JSON or form body, and further values: as URLs, HTML and
+// JSON write them too and, from shortValue bytes on, in hex and in base64.
 func NewMask(body []byte, contentType string, more ...string) Mask {
 	seen := map[string]bool{}
 	add := func(value string) {
@@ -46,18 +42,16 @@ func NewMask(body []byte, contentType string, more ...string) Mask {
 			seen[strings.ToLower(form)] = true
 		}
 	}
-	for _, v := range more {
-		add(v)
-	}
 	if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
 		form, _ := url.ParseQuery(string(body)) // we have encoded it
 		for _, values := range form {
-			for _, v := range values {
-				add(v)
-			}
+			more = append(more, values...)
 		}
 	} else {
 		addJSON(body, add)
+	}
+	for _, v := range more {
+		add(v)
 	}
 	return Mask{slices.SortedFunc(maps.Keys(seen), func(a, b string) int { return len(b) - len(a) })}
 }
@@ -83,8 +77,7 @@ func formsOf(value string) []string {
 	return forms
 }
 
-// addJSON calls add with each text and number among the values of a JSON text,
-// and with those inside a text that is JSON itself.
+// addJSON calls add with each text and number in a JSON text, also in JSON inside a text.
 func addJSON(data []byte, add func(string)) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
@@ -167,16 +160,11 @@ func (m Mask) apply(s string) string {
 	return s
 }
 
-// maskValue replaces a value, given in lower case, wherever it stands in any case.
+// maskValue replaces a value, given in lower case, that stands somewhere in any case.
 func maskValue(s, value string) string {
 	lower := strings.ToLower(s)
 	if len(lower) != len(s) {
-		// Some rune changes its length with its case: give the text up rather than
-		// cut it in the wrong place.
-		if strings.Contains(lower, value) {
-			return masked
-		}
-		return s
+		return masked // some rune changes its length with its case, and the text might be cut wrongly
 	}
 	var b strings.Builder
 	from := 0
@@ -187,7 +175,7 @@ func maskValue(s, value string) string {
 		}
 		i += at
 		end := i + len(value)
-		if len(value) < shortValue && !isWord(lower, i, end) {
+		if len(value) < shortValue && !standsAlone(lower, i, end) {
 			at = i + 1
 			continue
 		}
@@ -195,15 +183,12 @@ func maskValue(s, value string) string {
 		b.WriteString(masked)
 		from, at = end, end
 	}
-	if from == 0 {
-		return s
-	}
 	b.WriteString(s[from:])
 	return b.String()
 }
 
-// isWord reports whether neither neighbour of s[from:to] is a letter or a digit.
-func isWord(s string, from, to int) bool {
+// standsAlone reports whether neither neighbour of s[from:to] is a letter or a digit.
+func standsAlone(s string, from, to int) bool {
 	before, _ := utf8.DecodeLastRuneInString(s[:from])
 	after, _ := utf8.DecodeRuneInString(s[to:])
 	return !isAlphanumeric(before) && !isAlphanumeric(after)
@@ -213,8 +198,7 @@ func isAlphanumeric(r rune) bool {
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
 }
 
-// maskRequest masks, in an error of a portable call, the values of the neutral
-// request too: not all of them stand in the body that was sent.
+// maskRequest masks the neutral request's values too: not all of them stand in the body.
 func maskRequest(e *userapi.Error, req *userapi.CreateUserRequest) {
 	values := slices.Clone(req.Tags)
 	for _, text := range texts(req) {

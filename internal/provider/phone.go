@@ -5,9 +5,8 @@ import "strings"
 // minNational is how many digits of a number must be given for them to be one without its country.
 const minNational = 7
 
-// ComparePhone compares a phone number that was sent with the one that is shown, which
-// may be written in another way. A number without "+" may have been completed with a
-// country: what was sent is then the end of what is shown.
+// ComparePhone compares a phone number that was sent with the one that is shown, in whatever form.
+// A number that was sent without "+" may be shown with a country before it.
 func ComparePhone(sent, has string) Match {
 	if sent, has = strings.TrimSpace(sent), strings.TrimSpace(has); sent == has {
 		return Same
@@ -33,8 +32,7 @@ func ComparePhone(sent, has string) Match {
 	return Different
 }
 
-// digitsOf returns a number's digits. It is not plain where something stands beside
-// them that may be read as digits, such as an extension or letters.
+// digitsOf returns a number's digits. It is not plain where there is an extension or the like.
 func digitsOf(number string) (digits string, plain bool) {
 	plain = true
 	digits = strings.Map(func(r rune) rune {

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/enlist-go/enlist/internal/transport"
@@ -48,8 +49,7 @@ func (r *Resolution) ResolveUser(ctx context.Context, req *userapi.CreateUserReq
 	return user, nil
 }
 
-// Find reads one user for a Resolution and returns it with its candidate, whose proof is
-// given. Both are zero where there is none. accept is as for Read.
+// Find reads one user for a Resolution, with its candidate. Both are zero where there is none.
 func Find[R Reply](ctx context.Context, v *Vendor, call *Call, proof userapi.Proof, into R, accept func(R, *transport.Result) error) (R, *Candidate, error) {
 	var none R
 	var reply *transport.Reply
@@ -66,4 +66,31 @@ func Find[R Reply](ctx context.Context, v *Vendor, call *Call, proof userapi.Pro
 	user := into.Neutral()
 	user.Proof = proof
 	return into, NewCandidate(user, reply), nil
+}
+
+// Set returns s if it points to a text that is set, and nil if that is "".
+func Set(s *string) *string {
+	if *s == "" {
+		return nil
+	}
+	return s
+}
+
+// Value returns what p points to, "" for nil.
+func Value[T ~string](p *T) T {
+	if p == nil {
+		return ""
+	}
+	return *p
+}
+
+// Given reports whether p points to a text that is not blank.
+func Given(p *string) bool { return p != nil && strings.TrimSpace(*p) != "" }
+
+// FullName returns the request's full name, or its parts joined; nil for none.
+func FullName(req *userapi.CreateUserRequest) *string {
+	if req.FullName != "" {
+		return &req.FullName
+	}
+	return Set(new(strings.TrimSpace(req.GivenName + " " + req.FamilyName)))
 }

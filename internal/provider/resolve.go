@@ -19,15 +19,12 @@ const (
 )
 
 const (
-	// looks is how many looks must miss before a user's absence is believed, and how
-	// many must fail before nothing is known.
+	// looks is how many looks must miss, or fail, before the search ends.
 	looks = 3
-	// sureAge is how much older than the first attempt a user that it created may
-	// look, for clocks that show whole seconds.
+	// sureAge is how much older than the first attempt its user may look: clocks show whole seconds.
 	sureAge = 2 * time.Second
-	// ageSlack is how much older a user may look without being somebody else's for
-	// certain: the clocks of a vendor's edge and of its application are two.
-	ageSlack = time.Minute
+	// AgeSlack is how far the clocks of a vendor's edge and of its application may be apart.
+	AgeSlack = time.Minute
 	// maxAhead is how far a vendor's clock may be from ours to be believed.
 	maxAhead = 7 * 24 * time.Hour
 )
@@ -35,7 +32,7 @@ const (
 // A Match says how a key of a request compares with a user's.
 type Match int
 
-// The likenesses.
+// The results.
 const (
 	Different Match = iota
 	Same
@@ -47,12 +44,10 @@ const (
 type Candidate struct {
 	// User is the user, with the Proof that finding it is.
 	User *userapi.User
-	// AnyAge: whatever its age, the user was created by a request with this key. It was
-	// found under an id that stands for nothing else. The proof of one that is older than
-	// the create is userapi.ProofEarlier.
+	// AnyAge: the user is the request's, however old: its id stands for nothing else. The
+	// proof of one that is older than the create is userapi.ProofEarlier.
 	AnyAge bool
-	// Undated: the vendor does not say when it created the user in a way that can be
-	// relied on, such as a time without a zone.
+	// Undated: the vendor does not say reliably when it created the user.
 	Undated bool
 
 	// aheadMin and aheadMax bound how far the vendor's clock is ahead of ours.
@@ -62,9 +57,8 @@ type Candidate struct {
 	unsure             bool
 }
 
-// NewCandidate returns a candidate that was found in a reply, whose date tells how
-// far the vendor's clock is ahead of ours. A reply out of a cache, or with a date that
-// is far off, tells nothing of the user's age.
+// NewCandidate returns a user that was found in a reply. The reply's date tells how far the
+// vendor's clock is ahead of ours. One that is cached, or far off, tells nothing.
 func NewCandidate(u *userapi.User, r *transport.Reply) *Candidate {
 	c := &Candidate{User: u, read: r.Read}
 	if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {
@@ -104,11 +98,11 @@ func (c *Candidate) age(since time.Time) Match {
 		return Same
 	}
 	switch created := c.User.CreatedAt; {
-	case created.Unix() <= 0, c.Undated, created.After(c.read.Add(c.aheadMax + ageSlack)):
+	case created.Unix() <= 0, c.Undated, created.After(c.read.Add(c.aheadMax + AgeSlack)):
 		return Unsure // the reply does not say, or cannot be believed
 	case !created.Before(since.Add(c.aheadMax - sureAge)):
 		return Same
-	case created.Before(since.Add(c.aheadMin - ageSlack)):
+	case created.Before(since.Add(c.aheadMin - AgeSlack)):
 		return Different
 	default:
 		return Unsure
@@ -125,11 +119,9 @@ func (c *Candidate) isOlder(since time.Time) bool {
 // A Resolution settles what became of a create by asking the vendor.
 type Resolution struct {
 	*Vendor
-	// Look asks the vendor for every user that one of the request's keys finds. An
-	// error means that it could not tell, and no user that there is none.
+	// Look returns every user that the request's keys find. An error means that it could not tell.
 	Look func(context.Context) ([]*Candidate, error)
-	// NonUniqueKeys: the keys are not unique, so that a user that is not ours does not stand in
-	// the way of one that is.
+	// NonUniqueKeys: somebody else's user may have the same keys as ours.
 	NonUniqueKeys bool
 	// WhyMissProvesNothing stands in for the vendor's, for this request.
 	WhyMissProvesNothing error
@@ -139,19 +131,19 @@ type Resolution struct {
 	UserID string
 }
 
-// Resolve looks until a look finds somebody, three have missed, or three have failed.
-// The waits between grow. The error is a *userapi.Error.
+// Resolve looks, with growing waits, until it finds somebody or three looks have missed or failed.
 func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.User, error) {
 	missed, failed := 0, 0
 	var last *userapi.Error
 	var others []*Candidate // the latest that a look found and that are not ours
 	for n := 1; ; n++ {
+		var after time.Duration
 		found, err := r.Look(ctx)
 		failure, _ := err.(*userapi.Error)
 		switch {
 		case failure != nil:
 			failed++
-			last = failure
+			last, after = failure, failure.RetryAfter
 			last.Op, last.Subject, last.Outcome = OpResolve, userapi.SubjectUser, userapi.OutcomeUnknown
 			if last.UserID == "" {
 				last.UserID = r.UserID
@@ -173,10 +165,6 @@ func (r *Resolution) Resolve(ctx context.Context, since time.Time) (*userapi.Use
 			return nil, r.absent()
 		case failed == looks, failure != nil && ctx.Err() != nil:
 			return nil, last
-		}
-		var after time.Duration
-		if failure != nil {
-			after = failure.RetryAfter
 		}
 		if err := r.HTTP.Pause(ctx, n, after); err != nil {
 			if last == nil {
@@ -202,8 +190,7 @@ func (r *Resolution) absent() *userapi.Error {
 	return e
 }
 
-// pickMatch picks the user that the create made out of those that were found. It returns
-// neither a user nor an error where those of keys that are not unique are all others.
+// pickMatch picks the create's user out of those that were found; nil and nil for none of them.
 func (r *Resolution) pickMatch(found []*Candidate, since time.Time) (*userapi.User, error) {
 	var ours, unsure []*Candidate
 	for _, c := range found {
@@ -253,8 +240,7 @@ func (r *Resolution) taken(c *Candidate, since time.Time) *userapi.Error {
 	return e
 }
 
-// CompareText compares texts whose case does not count. What a vendor makes of letters
-// beyond ASCII is not documented: where they differ it leaves it open.
+// CompareText compares texts whose case does not count. A difference beyond ASCII is Unsure.
 func CompareText(sent, shown string) Match {
 	switch {
 	case sent == shown:

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Summary is what is to be seen of a value that holds secrets or personal data,
@@ -31,7 +33,11 @@ func (s Summary) String() string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "%s: %v", a.Key, a.Value.Any())
+		value := fmt.Sprint(a.Value.Any())
+		if strings.ContainsFunc(value, unicode.IsControl) { // it could forge a line of a log
+			value = strconv.Quote(value)
+		}
+		b.WriteString(a.Key + ": " + value)
 	}
 	b.WriteString("}")
 	return b.String()

@@ -200,8 +200,8 @@ func dnsClass(err *net.DNSError) string {
 	}
 }
 
-// isBrokenHTTP recognises what net/http says of an HTTP/1 reply that it could not parse.
-// There is no type to tell it by. Nothing but the class depends on it.
+// isBrokenHTTP recognises net/http's error of an HTTP/1 reply that it could not parse. The error has
+// no type of its own, so its text must do. Only the class in our error's text depends on it.
 func isBrokenHTTP(err error) bool {
 	return err != nil && strings.HasPrefix(err.Error(), "net/http: HTTP/1.x transport connection broken: ")
 }

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/internal/wire"
+	"github.com/enlist-go/enlist/userapi"
 )
 
 // custom encodes itself.
@@ -62,4 +64,64 @@ func TestEncodeFails(t *testing.T) {
 	require.ErrorAs(t, err, &kind)
 	_, _, err = wire.Encode(map[string]any{"n": json.Number("1x")})
 	require.Error(t, err)
+}
+
+// TestEncodeRevealed: a Secret's text is written wherever it stands, and redacted by Encode.
+func TestEncodeRevealed(t *testing.T) {
+	t.Parallel()
+	type login struct {
+		Name     string                    `json:"name"`
+		Password userapi.Secret            `json:"password,omitempty"`
+		Codes    []userapi.Secret          `json:"codes,omitempty"`
+		Tokens   map[string]userapi.Secret `json:"tokens,omitempty"`
+		Next     *userapi.Secret           `json:"next,omitempty"`
+	}
+	type plain struct {
+		Name     string            `json:"name"`
+		Password string            `json:"password,omitempty"`
+		Codes    []string          `json:"codes,omitempty"`
+		Tokens   map[string]string `json:"tokens,omitempty"`
+		Next     *string           `json:"next,omitempty"`
+	}
+	const text = `<pass> & "wörd" \ 7!` + "\u2028"
+	for v, want := range map[*login]plain{
+		{Name: "a"}: {Name: "a"},
+		{Password: text, Codes: []userapi.Secret{"", text}, Tokens: map[string]userapi.Secret{"t": text}, Next: new(userapi.Secret(text))}: {
+			Password: text, Codes: []string{"", text}, Tokens: map[string]string{"t": text}, Next: new(text),
+		},
+	} {
+		wantJSON, err := json.Marshal(want)
+		require.NoError(t, err)
+		body, _, err := wire.EncodeRevealed(v)
+		require.NoError(t, err)
+		assert.True(t, string(wantJSON) == string(body), "what is sent is not what is expected")
+
+		redacted, err := json.Marshal(v)
+		require.NoError(t, err)
+		body, _, err = wire.Encode(v)
+		require.NoError(t, err)
+		assert.True(t, string(redacted) == string(body), "what is shown is not redacted")
+	}
+	body, member, err := wire.EncodeRevealed(login{Password: "\xff"})
+	require.ErrorIs(t, err, wire.ErrNotUTF8)
+	assert.Equal(t, "password", member)
+	assert.Nil(t, body)
+}
+
+// fickle can be encoded from the third time on.
+type fickle struct{ times *int }
+
+func (f fickle) MarshalJSON() ([]byte, error) {
+	if *f.times++; *f.times < 3 {
+		return nil, errors.New("not yet")
+	}
+	return []byte("1"), nil
+}
+
+// Nothing that package json wrote is taken for what is sent: it holds redacted secrets.
+func TestEncodeOfWhatFailsOnce(t *testing.T) {
+	t.Parallel()
+	body, _, err := wire.EncodeRevealed(map[string]any{"a": fickle{new(int)}, "b": userapi.Secret("x")})
+	require.Error(t, err)
+	assert.Nil(t, body)
 }

@@ -11,7 +11,9 @@ import (
 )
 
 // A Reply describes the vendor's reply to a create. The suite edits replies of the
-// server that it talks to, and holds a creator to what it may believe of them.
+// server that it talks to, and holds a creator to what it may believe of them. A Resolver
+// that asks the vendor is held to the same: the reply that finds the user of Full must
+// have the members of ID and Contradict too, at whatever depth the user stands in it.
 type Reply struct {
 	// ID leads to the member with the user's id, such as {"user", "id"}.
 	ID []string
@@ -50,7 +52,7 @@ func claimChecks(h *Harness) []check {
 		if h.ID.MatchString(textOf(id.value)) {
 			continue // this vendor's ids may look so
 		}
-		checks = append(checks, check{"claims/id_" + id.name, func(t *testing.T, h *Harness) { notAnID(t, h, id.value) }})
+		checks = append(checks, check{"claims/id_" + id.name, func(t *testing.T, h *Harness) { notAnID(t, h, id) }})
 	}
 	for _, d := range doubles {
 		if d.object && len(r.ID) == 1 {
@@ -115,8 +117,21 @@ func agreed(t *testing.T, h *Harness, edit Edit) {
 	}
 }
 
-// hostileIDs are values that stand where an id should. "" is the request's password.
-var hostileIDs = []struct{ name, value string }{
+// A hostileID is a value that stands where an id should. "" is the request's password.
+type hostileID struct{ name, value string }
+
+// in returns the value, as JSON, in the reply to a request.
+func (id hostileID) in(req userapi.CreateUserRequest) string {
+	switch {
+	case id.value != "":
+		return id.value
+	case req.Password == "":
+		return quote("planted-in-the-place-of-an-id")
+	}
+	return quote(req.Password.Reveal())
+}
+
+var hostileIDs = []hostileID{
 	{"path", `"../../x"`},
 	{"line_break", `"a\r\nb"`},
 	{"password", ""},
@@ -132,18 +147,20 @@ var hostileIDs = []struct{ name, value string }{
 }
 
 // notAnID: what is not an id is neither returned nor shown.
-func notAnID(t *testing.T, h *Harness, value string) {
+func notAnID(t *testing.T, h *Harness, id hostileID) {
 	b, c := openChanger(t, h)
 	req := h.Full(2)
-	if value == "" {
-		if value = quote(req.Password.Reveal()); req.Password == "" {
-			value = quote("planted-in-the-place-of-an-id")
-		}
-	}
-	text := textOf(value)
+	value := id.in(req)
 	c.edit(t, h.Reply.ID, set(last(h.Reply.ID), value))
 	e := b.fails(t.Context(), t, req)
 	want(t, e, userapi.KindProtocol, userapi.OutcomeUnknown)
+	showsNoID(t, e, textOf(value))
+}
+
+// showsNoID checks that an error holds no user with a text for an id, and does not show
+// the text.
+func showsNoID(t *testing.T, e *userapi.Error, text string) {
+	t.Helper()
 	if e.User != nil || e.UserID == text && text != "" || slices.Contains(e.Candidates, text) {
 		t.Error("the error has a user with an id that is not one")
 	}

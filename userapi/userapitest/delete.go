@@ -18,6 +18,7 @@ func deleteChecks(h *Harness) []check {
 		{"delete/ids", deleteIDs},
 		{"delete/timeout", deleteTimeout},
 		{"delete/context_done", deleteContextDone},
+		{"delete/hostile_echo", deleteHostileEcho},
 	}
 	if h.Hidden != nil {
 		checks = append(checks, check{"delete/hidden", deleteHidden})
@@ -119,4 +120,12 @@ func deleteContextDone(t *testing.T, h *Harness) {
 	want(t, b.undeleted(ctx, t, u.ID), userapi.KindCanceled, userapi.OutcomeUnknown)
 	b.sent(t, 0)
 	b.users(t, 2)
+}
+
+// deleteHostileEcho: the credentials that a delete's reply repeats are not repeated.
+func deleteHostileEcho(t *testing.T, h *Harness) {
+	echoes(t, h, Delete, func(b *bench, req userapi.CreateUserRequest) {
+		u := b.mustCreate(t, req)
+		_ = b.undeleted(t.Context(), t, u.ID)
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -73,6 +74,47 @@ func edited(t *testing.T, reply string, path []string, change edition) string {
 	return objectOf(members)
 }
 
+// editedWithin does to the first object that has a path, at whatever depth, what edited
+// does to the top one. found is false where no object has it.
+func editedWithin(t *testing.T, text string, path []string, change edition) (result string, found bool) {
+	t.Helper()
+	switch {
+	case has(text, path):
+		return edited(t, text, path, change), true
+	case strings.HasPrefix(text, "{"):
+		members := membersOf(t, text)
+		for i := range members {
+			if members[i].value, found = editedWithin(t, members[i].value, path, change); found {
+				return objectOf(members), true
+			}
+		}
+	case strings.HasPrefix(text, "["):
+		var elements []json.RawMessage
+		if err := json.Unmarshal([]byte(text), &elements); err != nil {
+			t.Fatalf("the reply to a look-up cannot be read: %v", err)
+		}
+		for i := range elements {
+			var one string
+			if one, found = editedWithin(t, string(elements[i]), path, change); found {
+				elements[i] = json.RawMessage(one)
+				whole, _ := json.Marshal(elements)
+				return string(whole), true
+			}
+		}
+	}
+	return text, false
+}
+
+// has reports whether a text is an object with a member at a path.
+func has(text string, path []string) bool {
+	var members map[string]json.RawMessage
+	if json.Unmarshal([]byte(text), &members) != nil {
+		return false
+	}
+	value, is := members[path[0]]
+	return is && (len(path) == 1 || has(string(value), path[1:]))
+}
+
 // valueAt returns the JSON text of a member that a reply must have.
 func valueAt(t *testing.T, reply string, path []string) (value string) {
 	t.Helper()
@@ -122,10 +164,11 @@ func another(value string) string {
 	return value
 }
 
-// A changer changes one reply once it is armed.
+// A changer changes one reply once it is armed, or all that follow.
 type changer struct {
 	http.RoundTripper
-	change func(reply string) string
+	change  func(reply string) string
+	lasting bool
 	// before and after are the reply as the server sent it and as the creator got it.
 	before, after string
 }
@@ -142,7 +185,9 @@ func (c *changer) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	c.before = string(body)
 	c.after = c.change(c.before)
-	c.change = nil
+	if !c.lasting {
+		c.change = nil
+	}
 	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader([]byte(c.after))), int64(len(c.after))
 	resp.Header.Del("Content-Length")
 	return resp, nil
@@ -180,11 +225,16 @@ func (c *changer) apply(t *testing.T, e Edit) {
 		if at < 0 {
 			t.Fatalf("the reply to a create has no member %q", e.Path)
 		}
-		if members[at].value = e.To(members[at].value); members[at].value == "" {
-			members = slices.Delete(members, at, at+1)
-		}
-		return members
+		return e.change(members, at)
 	})
+}
+
+// change is the edition of a reply that has the member.
+func (e Edit) change(members []member, at int) []member {
+	if members[at].value = e.To(members[at].value); members[at].value == "" {
+		return slices.Delete(members, at, at+1)
+	}
+	return members
 }
 
 // JSON returns an Edit's To that puts a value, which must be encodable as JSON, in the

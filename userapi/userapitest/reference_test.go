@@ -521,6 +521,9 @@ func (r *reference) ask(ctx context.Context, op, method, path, route string) (*r
 	if e == nil && len(bytes.TrimSpace(got.body)) > 0 && !json.Valid(got.body) && r.defect != "takes a page for an answer" {
 		e = r.fail(op, userapi.KindProtocol, userapi.OutcomeUnknown)
 	}
+	if e != nil && got != nil && r.defect == "quotes the reply to a look-up" {
+		e.Message = string(got.body)
+	}
 	absent := r.fail(op, userapi.KindNotFound, userapi.OutcomeRejected)
 	switch {
 	case e == nil:

@@ -3,6 +3,7 @@ package userapitest
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"reflect"
 	"slices"
@@ -33,6 +34,14 @@ func resolveChecks(h *Harness) []check {
 		{"resolve/timeout", resolveTimeout},
 		{"resolve/context_done", resolveContextDone},
 		{"resolve/invalid", resolveInvalid},
+		{"resolve/cut_off", resolveCutOff},
+		{"resolve/hostile_echo", resolveHostileEcho},
+	}
+	if h.Reply != nil {
+		checks = append(checks, check{"resolve/not_an_id", resolveNotAnID})
+		for _, e := range h.Reply.Contradict {
+			checks = append(checks, check{"resolve/contradicts_" + e.Name, func(t *testing.T, h *Harness) { resolveContradicted(t, h, e) }})
+		}
 	}
 	if h.Stranger != nil {
 		checks = append(checks, check{"resolve/somebody_else", resolveSomebodyElse})
@@ -71,8 +80,12 @@ func lookupFaults(h *Harness, on Operation) []lookupFault {
 		{name: "404_gateway", kind: userapi.KindProtocol, Fault: Fault{Status: 404, Header: jsonHeader, Body: []byte(gateway404)}},
 		{name: "200_html", kind: userapi.KindProtocol, Fault: Fault{Status: 200, Header: htmlHeader, Body: []byte(htmlPage)}},
 		{name: "200_errors", kind: userapi.KindProtocol, Fault: Fault{Status: 200, Header: jsonHeader, Body: []byte(refusal200)}},
+		{name: "307", kind: userapi.KindProtocol, Fault: Fault{Status: 307, Header: http.Header{"Location": {"/elsewhere"}}}},
+		{name: "400", kind: userapi.KindInvalid, Fault: Fault{Status: 400}},
 		{name: "401", kind: userapi.KindUnauthorized, Fault: Fault{Status: 401}},
 		{name: "403", kind: userapi.KindForbidden, Fault: Fault{Status: 403}},
+		{name: "404_truncated", kind: userapi.KindProtocol, Fault: Fault{Do: Truncate, Status: 404, Body: []byte("        ")}},
+		{name: "422", kind: userapi.KindInvalid, Fault: Fault{Status: 422}},
 		{name: "429", kind: userapi.KindRateLimited, Fault: Fault{Status: 429}},
 		{name: "500", kind: userapi.KindUnavailable, Fault: Fault{Status: 500}},
 		{name: "502_html", kind: userapi.KindUnavailable, Fault: Fault{Status: 502, Header: htmlHeader, Body: []byte(htmlPage)}},
@@ -336,4 +349,89 @@ func resolveInvalid(t *testing.T, h *Harness) {
 		want(t, b.unresolved(t.Context(), t, req, time.Now()), userapi.KindInvalid, userapi.OutcomeNotSent)
 		b.sent(t, 0)
 	}
+}
+
+// resolveCutOff: of a reply that breaks off nothing is believed, not even a user that
+// stands in it whole.
+func resolveCutOff(t *testing.T, h *Harness) {
+	armed := false
+	b := open(t, h, func(o *userapi.HTTPOptions) {
+		through := o.HTTPClient.Transport
+		o.HTTPClient.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			resp, err := through.RoundTrip(r)
+			if err == nil && armed {
+				resp.Body, resp.ContentLength = breaking{resp.Body}, -1 // of unknown length
+				resp.Header.Del("Content-Length")
+			}
+			return resp, err
+		})
+	}).warm(t)
+	req := h.Full(2)
+	_, begun := b.begin(t, req)
+	armed = true
+	want(t, b.unresolved(t.Context(), t, req, begun), userapi.KindProtocol, userapi.OutcomeUnknown)
+}
+
+// A breaking body breaks where it should end.
+type breaking struct{ io.ReadCloser }
+
+func (b breaking) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// openLookups opens a creator with the user of a request, and changes every reply that
+// follows: in each, the object that holds the member at a path.
+func openLookups(t *testing.T, h *Harness, req userapi.CreateUserRequest, path []string, change edition) (*bench, time.Time) {
+	t.Helper()
+	b, c := openChanger(t, h)
+	_, begun := b.begin(t, req)
+	c.lasting = true
+	c.change = func(reply string) string {
+		text, found := editedWithin(t, reply, path, change)
+		if !found {
+			t.Errorf("the reply to a look-up has no user with a member %q", path)
+		}
+		return text
+	}
+	return b, begun
+}
+
+// resolveNotAnID: a user whose id is not one is not found, and the id is not shown.
+func resolveNotAnID(t *testing.T, h *Harness) {
+	req := h.Full(2)
+	for _, id := range hostileIDs {
+		value := id.in(req)
+		text := textOf(value)
+		if h.ID.MatchString(text) {
+			continue // this vendor's ids may look so
+		}
+		b, begun := openLookups(t, h, req, h.Reply.ID, set(last(h.Reply.ID), value))
+		e := b.unresolved(t.Context(), t, req, begun)
+		want(t, e, userapi.KindProtocol, userapi.OutcomeUnknown)
+		showsNoID(t, e, text)
+	}
+}
+
+// resolveContradicted: a look-up's reply that shows somebody else's user does not find
+// the request's, and proves nothing of it but that a key is taken.
+func resolveContradicted(t *testing.T, h *Harness, edit Edit) {
+	req := h.Full(2)
+	b, begun := openLookups(t, h, req, edit.Path, edit.change)
+	for _, since := range []time.Time{begun, {}} {
+		e := b.unresolved(t.Context(), t, req, since)
+		if e.Kind == userapi.KindNotFound || e.Outcome != userapi.OutcomeUnknown && e.Kind != userapi.KindConflict {
+			t.Errorf("kind %v, outcome %v: the reply says nothing of the request's user", e.Kind, e.Outcome)
+		}
+	}
+}
+
+// resolveHostileEcho: what a look-up's reply repeats of the request is not repeated.
+func resolveHostileEcho(t *testing.T, h *Harness) {
+	echoes(t, h, Lookup, func(b *bench, req userapi.CreateUserRequest) {
+		_ = b.unresolved(t.Context(), t, req, time.Now())
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,7 +40,7 @@ func (b *bench) planted(req userapi.CreateUserRequest) []string {
 // personal returns the values of a request that errors and logs must not show.
 func personal(req userapi.CreateUserRequest) []string {
 	var all []string
-	for _, s := range []string{req.Email, req.Username, req.Phone, req.FullName, req.GivenName, req.FamilyName} {
+	for _, s := range []string{req.IdempotencyKey, req.ExternalID, req.Email, req.Username, req.Phone, req.FullName, req.GivenName, req.FamilyName} {
 		if len(s) > 3 {
 			all = append(all, s)
 		}
@@ -146,35 +147,39 @@ func logsAndDumps(t *testing.T, h *Harness) {
 // hostileEcho: a vendor that repeats everything it was sent, in every place where
 // a client might look, is not repeated.
 func hostileEcho(t *testing.T, h *Harness) {
+	echoes(t, h, Create, func(b *bench, req userapi.CreateUserRequest) { _ = b.fails(t.Context(), t, req) })
+}
+
+// echoes has a vendor repeat what it was sent in its replies to an operation. call must
+// look for it in an error.
+func echoes(t *testing.T, h *Harness, on Operation, call func(b *bench, req userapi.CreateUserRequest)) {
+	t.Helper()
 	req := h.Full(2)
+	values := slices.DeleteFunc(append(append([]string{req.Password.Reveal()}, h.Secrets...), personal(req)...), func(v string) bool { return v == "" })
+	body := map[string]any{}
+	var messages []any
+	for _, v := range values {
+		messages = append(messages, "it is "+v+" here", strings.ToUpper(v))
+		body[v] = []any{v}
+	}
+	errs := map[string]any{"base": messages, "email": messages, "user.email": []any{map[string]any{"code": "[x]" + values[0], "message": values[0]}}}
+	for _, v := range values {
+		errs[v] = messages
+	}
+	body["errors"], body["fieldErrors"], body["detail"] = errs, errs, messages
+	body["message"], body["code"] = messages, values[0]
+	body["error"] = map[string]any{"code": 10002, "description": values[0], "extra": values[0]}
+	text, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := http.Header{"Content-Type": {"application/json"}}
+	for _, name := range []string{"X-Request-Id", "Cf-Ray"} {
+		header.Set(name, url.QueryEscape(values[0]))
+	}
 	for _, status := range []int{400, 401, 409, 422, 500, 200} {
 		b := open(t, h, nil).warm(t)
-		values := append(append([]string{req.Password.Reveal()}, h.Secrets...), personal(req)...)
-		body := map[string]any{}
-		var messages []any
-		for _, v := range values {
-			if v == "" {
-				continue
-			}
-			messages = append(messages, "it is "+v+" here", strings.ToUpper(v))
-			body[v] = []any{v}
-		}
-		errs := map[string]any{"base": messages, "email": messages, "user.email": []any{map[string]any{"code": "[x]" + values[0], "message": values[0]}}}
-		for _, v := range values {
-			errs[v] = messages
-		}
-		body["errors"], body["fieldErrors"], body["detail"] = errs, errs, messages
-		body["message"], body["code"] = messages, values[0]
-		body["error"] = map[string]any{"code": 10002, "description": values[0], "extra": values[0]}
-		text, err := json.Marshal(body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		header := http.Header{"Content-Type": {"application/json"}}
-		for _, name := range []string{"X-Request-Id", "Cf-Ray"} {
-			header.Set(name, url.QueryEscape(values[0]))
-		}
-		b.Inject(Fault{On: Create, When: BeforeCommit, Status: status, Header: header, Body: text, Times: -1})
-		_ = b.fails(t.Context(), t, req) // looks for them
+		b.Inject(Fault{On: on, When: BeforeCommit, Status: status, Header: header, Body: text, Times: -1})
+		call(b, req)
 	}
 }
