@@ -53,11 +53,12 @@ var (
 // create is sent, so that the reply can be stored on a disk that has filled up meanwhile. A
 // file system that never writes in place, such as Btrfs or ZFS, may need more space.
 //
-// A file's name is a hash of the request's IdempotencyKey; the rest of the request does not
-// count. Give a directory to one application, and each user its own IdempotencyKey. Keep
-// that elsewhere too: the file does not hold it, and one that provision.Ensure makes up
-// differs after a restart. The directory must belong to the user that runs the process and
-// have mode 0700; files have mode 0600. The file system must know hard links.
+// A file's name is a hash of the request's IdempotencyKey, of which a UUID counts in lower
+// case; the rest of the request does not count. Give a directory to one application, and
+// each user its own IdempotencyKey. Keep that elsewhere too: the file does not hold it, and
+// one that provision.Ensure makes up differs after a restart. The directory must belong to
+// the user that runs the process and have mode 0700; files have mode 0600. The file system
+// must know hard links.
 //
 // From the state KeyFileComplete on the file is the user's keystore, which ParseKeystore and
 // Mixin's own clients read. It also holds the key that Setup makes the user's TIP and spend
@@ -87,16 +88,32 @@ func keyName(idempotencyKey string) string {
 	return hex.EncodeToString(sum[:keyNameBytes])
 }
 
+// nameOf is the keyName of an IdempotencyKey. One that is a UUID counts in lower case, but
+// where there are files of it as it is given: before version 1 they were called after that.
+func (d *SessionKeyDir) nameOf(idempotencyKey string) string {
+	given := keyName(idempotencyKey)
+	canonical, isUUID := uuid.Canonical(idempotencyKey)
+	if !isUUID || canonical == idempotencyKey {
+		return given
+	}
+	for _, path := range [...]string{d.file(given), d.mark(given)} {
+		if _, err := os.Lstat(path); err == nil {
+			return given
+		}
+	}
+	return keyName(canonical)
+}
+
 func (d *SessionKeyDir) file(name string) string { return filepath.Join(d.path, name+keyFileExt) }
 func (d *SessionKeyDir) mark(name string) string { return filepath.Join(d.path, name+markExt) }
 
 // Path returns where the file of an IdempotencyKey is, or would be.
-func (d *SessionKeyDir) Path(idempotencyKey string) string { return d.file(keyName(idempotencyKey)) }
+func (d *SessionKeyDir) Path(idempotencyKey string) string { return d.file(d.nameOf(idempotencyKey)) }
 
 // Load reads the file of an IdempotencyKey. The error is a *KeyFileError; for a file
 // that does not exist it matches fs.ErrNotExist.
 func (d *SessionKeyDir) Load(idempotencyKey string) (KeyFile, error) {
-	name := keyName(idempotencyKey)
+	name := d.nameOf(idempotencyKey)
 	r, err := d.read(name)
 	if err != nil {
 		return KeyFile{}, d.fileError(name, "", err)
@@ -114,7 +131,7 @@ func (d *SessionKeyDir) Load(idempotencyKey string) (KeyFile, error) {
 // (Linux, macOS, the BSDs). If the process ends in the middle, the key may stay a Conflict
 // without a file: call it again. Errors are as for Load.
 func (d *SessionKeyDir) Discard(idempotencyKey string) error {
-	name := keyName(idempotencyKey)
+	name := d.nameOf(idempotencyKey)
 	defer d.lock(name)()
 	mark, held, err := durable.OpenMark(d.mark(name))
 	marked := err == nil
@@ -156,7 +173,7 @@ func (d *SessionKeyDir) SessionKey(ctx context.Context, req userapi.CreateUserRe
 	if err := d.PreflightSessionKey(req); err != nil {
 		return nil, err
 	}
-	name := keyName(req.IdempotencyKey)
+	name := d.nameOf(req.IdempotencyKey)
 	unlock, err := d.files.Lock(ctx, name)
 	if err != nil {
 		return nil, provider.NotPrepared(ctx, Name, provider.OpCreate, err)
@@ -196,7 +213,7 @@ func checkFileKey(check *provider.Check, req *userapi.CreateUserRequest) {
 // be called again with what Error.User holds; a file that is complete with the same user
 // stays as it is. An error is a *KeyFileError.
 func (d *SessionKeyDir) UserCreated(_ context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse) error {
-	name := keyName(req.IdempotencyKey)
+	name := d.nameOf(req.IdempotencyKey)
 	defer d.lock(name)()
 	defer d.closed(name)
 	d.at("complete: begin")
@@ -235,7 +252,7 @@ func isCanonical(id string) bool {
 // user; the next one uses the same key. Otherwise it keeps what is known of the user, and
 // returns a *KeyFileError: the file is complete if that is enough, and "sent" if not.
 func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error {
-	name := keyName(req.IdempotencyKey)
+	name := d.nameOf(req.IdempotencyKey)
 	defer d.lock(name)()
 	own := d.opened(name)
 	if failure == nil || own.secret == "" {
@@ -282,7 +299,7 @@ func (d *SessionKeyDir) ResolveUser(_ context.Context, req userapi.CreateUserReq
 		e.Kind = userapi.KindInvalid
 		return nil, e
 	}
-	name := keyName(req.IdempotencyKey)
+	name := d.nameOf(req.IdempotencyKey)
 	r, err := d.read(name)
 	switch {
 	case err != nil:

@@ -2,6 +2,9 @@ package mixin
 
 import "time"
 
+// KeyName is what the files of a key are called by.
+var KeyName = keyName
+
 // SetStep has f called at each step that the directory takes, by its name.
 func (d *SessionKeyDir) SetStep(f func(step string)) { d.step = f }
 

@@ -548,6 +548,29 @@ func TestKeyDirOneCaller(t *testing.T) {
 	assert.Len(t, names(t, path), 1)
 }
 
+// TestKeyDirTakesOneUUIDForOneKey: a UUID in capitals is the same key. A file that is called
+// after capitals, as an earlier version did, is found under them.
+func TestKeyDirTakesOneUUIDForOneKey(t *testing.T) {
+	t.Parallel()
+	lower, upper := signup, signup
+	lower.IdempotencyKey, upper.IdempotencyKey = "7f0c0b0a-1111-4a22-8b33-abcdefabcdef", "7F0C0B0A-1111-4A22-8B33-ABCDEFABCDEF"
+	srv, c, dir, path := withDir(t)
+	_, err := c.CreateUser(t.Context(), upper)
+	require.NoError(t, err)
+	_, err = c.CreateUser(t.Context(), lower)
+	require.ErrorIs(t, err, userapi.ErrConflict)
+	assert.Equal(t, 1, srv.UserCount())
+	assert.Equal(t, dir.Path(lower.IdempotencyKey), dir.Path(upper.IdempotencyKey))
+
+	old := filepath.Join(path, mixin.KeyName(upper.IdempotencyKey)+".json")
+	require.NoError(t, os.Rename(dir.Path(lower.IdempotencyKey), old))
+	assert.Equal(t, old, dir.Path(upper.IdempotencyKey))
+	_, err = c.CreateUser(t.Context(), upper)
+	require.ErrorIs(t, err, userapi.ErrConflict)
+	assert.Equal(t, 1, srv.UserCount())
+	assert.Equal(t, mixin.KeyFileComplete, load(t, dir, upper).State)
+}
+
 // TestKeyDirOvertaken: another process comes between any two steps. One of the two gets
 // the key, and it is the one in the file.
 func TestKeyDirOvertaken(t *testing.T) {

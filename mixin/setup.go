@@ -85,7 +85,7 @@ func Setup(ctx context.Context, app Config, dir *SessionKeyDir, req userapi.Crea
 	if err := checkSetup(app, dir, &req); err != nil {
 		return nil, err
 	}
-	name := keyName(req.IdempotencyKey)
+	name := dir.nameOf(req.IdempotencyKey)
 	unlock, err := dir.runs.Lock(ctx, name)
 	if err != nil {
 		return nil, provider.NotPrepared(ctx, Name, opSetup, err)

@@ -60,6 +60,9 @@ func fingerprint(key userapi.Secret, form []byte) string {
 // everything secret, which a caller that gives the request back need not have kept: the
 // password, every Secret and private key of an extension.
 func canonical(req userapi.CreateUserRequest, place []string) ([]byte, error) {
+	if len(place) > 0 && place[0] == canonicalKey(req.IdempotencyKey) {
+		req.IdempotencyKey = place[0]
+	}
 	extensions := slices.Clone(req.Extensions)
 	req.Extensions = nil
 	e := &encoder{}

@@ -220,8 +220,9 @@ func (p *Provisioner) reload(ctx context.Context, key string, load func(context.
 		return nil, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Code: "load", Err: err}
 	}
 	switch {
-	case req.IdempotencyKey == "", canonicalKey(req.IdempotencyKey) == canonicalKey(key):
+	case req.IdempotencyKey == "":
 		req.IdempotencyKey = key
+	case canonicalKey(req.IdempotencyKey) == canonicalKey(key):
 	default:
 		return nil, refusedUnknown("IdempotencyKey", userapi.CodeDifferent, "of the request that was loaded is another one")
 	}
@@ -243,13 +244,13 @@ func refusedUnknown(field, code, message string) *userapi.Error {
 // that can be seen locally; then nothing is stored.
 func (p *Provisioner) Queue(ctx context.Context, to Storer, req userapi.CreateUserRequest) error {
 	s := &signup{p: p, req: req}
-	s.req.IdempotencyKey = canonicalKey(req.IdempotencyKey)
+	s.key = canonicalKey(req.IdempotencyKey)
 	if to == nil { // in a transaction of the caller's the ledger may not answer
 		key, failure := p.storedKey(ctx, req.IdempotencyKey)
 		if failure != nil {
 			return failure
 		}
-		s.req.IdempotencyKey = key
+		s.key = key
 	}
 	if failure := s.check(); failure != nil {
 		return failure

@@ -74,7 +74,7 @@ func (s *signup) advance(ctx context.Context, t *target) (res Result, final bool
 		return s.giveUp(ctx, j.rec)
 	case stepKeep:
 		return s.recordResult(ctx, t, j.rec, Result{
-			Target: t.Name, Disposition: DispositionRecovered, User: j.user, IdempotencyKey: s.req.IdempotencyKey, Started: j.rec.Started,
+			Target: t.Name, Disposition: DispositionRecovered, User: j.user, IdempotencyKey: s.key, Started: j.rec.Started,
 		})
 	case stepForget:
 		return s.recordResult(ctx, t, j.rec, s.resultFor(t, &userapi.Error{
@@ -96,7 +96,7 @@ func (s *signup) prepare(j *task, f *facts) {
 	j.req = j.request(s.req, users)
 	j.sent, j.err = s.sent(j.target, j.req)
 	f.unfit = j.err != nil
-	f.same, _ = s.p.keys().match(j.rec.Sent, j.req, s.req.IdempotencyKey, j.Name)
+	f.same, _ = s.p.keys().match(j.rec.Sent, j.req, s.key, j.Name)
 }
 
 // askClient looks whether a resolver answers from its client's own record of a create, which
@@ -125,7 +125,7 @@ func (s *signup) reportTask(ctx context.Context, j *task, code string) Result {
 		if j.rec.Revision == 0 && s.notStored != nil {
 			return s.resultFor(j.target, s.notStored)
 		}
-		j.rec.Key, j.rec.Target = s.req.IdempotencyKey, j.Name // of one that the ledger does not have
+		j.rec.Key, j.rec.Target = s.key, j.Name // of one that the ledger does not have
 		return resultOf(j.rec, code, nil)
 	case codeWaits:
 		res := s.report(j.rec, code, nil)
@@ -222,7 +222,7 @@ func (s *signup) call(ctx context.Context, j *task, do step, recreates bool) Res
 		defer cancel()
 	}
 	res, _ := newRun(ctx, j.Creator, j.req, o).result(act)
-	res.Target, res.IdempotencyKey = j.Name, s.req.IdempotencyKey
+	res.Target, res.IdempotencyKey = j.Name, s.key
 	if !j.rec.Started.IsZero() {
 		res.Started = j.rec.Started
 	}

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -53,6 +54,9 @@ func (p *Provisioner) PausedUntil(target string) time.Time {
 type signup struct {
 	p   *Provisioner
 	req userapi.CreateUserRequest
+	// key is what the ledger has the sign-up by: the request's IdempotencyKey or, of a UUID
+	// in capitals, mostly its canonical form.
+	key string
 	// resumes leaves alone what other runs hold and what is closed.
 	resumes bool
 	// keepsRequest has another request for the key refused.
@@ -159,7 +163,7 @@ func joined(results []Result) error {
 
 // resultFor is the result of a target without a user.
 func (s *signup) resultFor(t *target, e *userapi.Error) Result {
-	r := run{res: Result{Target: t.Name, IdempotencyKey: s.req.IdempotencyKey}}
+	r := run{res: Result{Target: t.Name, IdempotencyKey: cmp.Or(s.key, s.req.IdempotencyKey)}}
 	r.res.Err = r.endWith(e)
 	return r.res
 }
@@ -180,7 +184,7 @@ func (s *signup) begin(ctx context.Context) []*userapi.Error {
 	if failure != nil {
 		return s.everywhere(failure)
 	}
-	s.req.IdempotencyKey = key
+	s.key = key
 	if failure := s.check(); failure != nil {
 		return s.everywhere(failure)
 	}
@@ -311,20 +315,20 @@ func (s *signup) anchorRecord() (w Record) {
 
 // check validates the key and takes the request's fingerprint.
 func (s *signup) check() *userapi.Error {
-	switch key := s.req.IdempotencyKey; {
+	switch key := s.key; {
 	case key == "":
 		return refused(userapi.KindInvalid, "IdempotencyKey", userapi.CodeRequired, "is required: the ledger knows the sign-up by it")
 	case !printable(key):
 		return refused(userapi.KindInvalid, "IdempotencyKey", userapi.CodeInvalid, fmt.Sprintf("must be 1 to %d bytes of printable UTF-8", maxName))
 	}
 	var err error
-	s.fingerprint, err = s.p.keys().of(s.req, s.req.IdempotencyKey)
+	s.fingerprint, err = s.p.keys().of(s.req, s.key)
 	return asError(err)
 }
 
 // load reads the key's records. changed says that they are of another request.
 func (s *signup) load(ctx context.Context) (changed bool, failure *userapi.Error) {
-	records, failure := s.p.load(ctx, s.req.IdempotencyKey)
+	records, failure := s.p.load(ctx, s.key)
 	if failure != nil {
 		return false, failure
 	}
@@ -395,12 +399,12 @@ func (s *signup) first(missing []*target) ([]Record, *userapi.Error) {
 
 // queued returns the first record of a target.
 func (s *signup) queued(t *target) Record {
-	return Record{Key: s.req.IdempotencyKey, Target: t.Name, State: StateQueued, Request: s.fingerprint}
+	return Record{Key: s.key, Target: t.Name, State: StateQueued, Request: s.fingerprint}
 }
 
 // sent returns the fingerprint of what a target is sent.
 func (s *signup) sent(t *target, req userapi.CreateUserRequest) (string, error) {
-	return s.p.keys().of(req, s.req.IdempotencyKey, t.Name)
+	return s.p.keys().of(req, s.key, t.Name)
 }
 
 // claim makes a record this run's own; fresh, where nobody has sent anything before.
