@@ -22,6 +22,7 @@ func TestOptionsAreOfTheirCall(t *testing.T) {
 		ensure, provisions bool
 	}{
 		"AdoptMatching": {provision.AdoptMatching(), true, true},
+		"Budget":        {provision.Budget(time.Second), true, true},
 		"MaxCreates":    {provision.MaxCreates(2), true, true},
 		"Grace":         {provision.Grace(time.Second), true, true},
 		"Patience":      {provision.Patience(time.Second), true, true},

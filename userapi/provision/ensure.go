@@ -45,6 +45,12 @@ func newRun(ctx context.Context, c userapi.Creator, req userapi.CreateUserReques
 
 // result carries out what the run is for.
 func (r *run) result(do func(*run) *userapi.Error) (Result, error) {
+	if r.budget > 0 {
+		var cancel context.CancelFunc
+		r.ctx, cancel = context.WithTimeout(r.ctx, r.budget)
+		defer cancel()
+		r.grace = 0
+	}
 	var cancel context.CancelFunc
 	r.settling, cancel = withGrace(r.ctx, r.grace)
 	defer cancel()

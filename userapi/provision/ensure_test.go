@@ -450,3 +450,43 @@ func TestWrappersInACircle(t *testing.T) {
 	require.Error(t, err)
 	assert.Equal(t, provision.DispositionUnknown, res.Disposition)
 }
+
+// TestBudget: with a budget a call comes back in time, whatever the vendor does, and leaves
+// what is unknown to a later one.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slow := answer{err: unknown.err, do: func(ctx context.Context) { <-ctx.Done() }}
+		s := &script{t: t, create: []answer{slow}, resolve: []answer{slow}}
+		begun := time.Now()
+		res, err := provision.Ensure(t.Context(), able{resolver{creator{s}}}, userapi.CreateUserRequest{}, provision.Budget(time.Second))
+		assert.Equal(t, time.Second, time.Since(begun))
+		assert.Equal(t, provision.DispositionUnknown, res.Disposition)
+		assert.True(t, userapi.MayHaveCreated(err))
+
+		idp := newVendor("idp")
+		ledger := new(provision.Memory)
+		p := provisioner(t, ledger, one("idp", full{idp}), provision.Budget(time.Second))
+		idp.after = func(ctx context.Context, _ userapi.CreateUserRequest) error {
+			idp.after = nil
+			<-ctx.Done()
+			return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
+		}
+		begun = time.Now()
+		results, err := p.CreateUser(t.Context(), ann)
+		assert.Equal(t, time.Second, time.Since(begun))
+		require.True(t, userapi.MayHaveCreated(err))
+		require.Equal(t, "idp unknown", dispositions(results))
+		idp.look = func() error {
+			idp.look = nil
+			time.Sleep(10 * time.Second)
+			return idp.fail(userapi.KindUnavailable, userapi.OutcomeUnknown, 503)
+		}
+		_, err = p.Resume(t.Context(), loadAnn)
+		require.Error(t, err)
+		_, err = p.Resume(t.Context(), loadAnn)
+		require.NoError(t, err)
+		assert.Equal(t, "idp recovered", states(t, ledger, ann.IdempotencyKey))
+		assert.Equal(t, 1, idp.count())
+	})
+}

@@ -22,6 +22,7 @@ type options struct {
 	maxCreates int
 	grace      time.Duration
 	patience   time.Duration
+	budget     time.Duration
 	resuming   time.Time
 	// recreates lets a create whose user was proven absent be made once more by a creator
 	// that cannot repeat.
@@ -96,6 +97,15 @@ func Grace(d time.Duration) CommonOption {
 // only at the end: while a create can be repeated it is, since the two would collide.
 func Patience(d time.Duration) CommonOption {
 	return commonOption(func(o *options) { o.patience = max(d, 0) })
+}
+
+// Budget bounds a whole call of Ensure or CreateUser, for a page that has to answer: it
+// returns within d or, if that is sooner, when the caller's context ends, and Grace does
+// not prolong it. What is unknown by then stays so, and a later Resume, which has no
+// budget, settles it; after Ensure, Resuming does. Give more than the vendor takes for a
+// create. The default, and 0 or less, is no bound.
+func Budget(d time.Duration) CommonOption {
+	return commonOption(func(o *options) { o.budget = max(d, 0) })
 }
 
 // Resuming tells Ensure that an earlier call with the same request and key began at

@@ -204,7 +204,10 @@ func (s *signup) hold(ctx context.Context, j *task, do step, held bool) *userapi
 // call has Ensure done, or the part of it that is left.
 func (s *signup) call(ctx context.Context, j *task, do step, recreates bool) Result {
 	o := s.p.options
-	o.resuming, o.recreates = time.Time{}, recreates
+	o.resuming, o.recreates, o.budget = time.Time{}, recreates, 0
+	if s.noGrace {
+		o.grace = 0
+	}
 	if j.rec.Closed {
 		o.maxCreates = 0
 	}

@@ -29,7 +29,14 @@ import (
 // A panic of a creator or of Target.Map is let go on here, once the other targets are
 // done.
 func (p *Provisioner) CreateUser(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
-	return p.run(ctx, &signup{p: p, req: req})
+	s := &signup{p: p, req: req}
+	if d := p.options.budget; d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+		s.noGrace = true
+	}
+	return p.run(ctx, s)
 }
 
 // Continue is CreateUser for a program that has many sign-ups to see to: it never waits.
@@ -59,6 +66,8 @@ type signup struct {
 	key string
 	// resumes leaves alone what other runs hold and what is closed.
 	resumes bool
+	// noGrace has everything end with the caller's context.
+	noGrace bool
 	// keepsRequest has another request for the key refused.
 	keepsRequest bool
 
