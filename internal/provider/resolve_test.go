@@ -211,6 +211,41 @@ func TestResolveSettles(t *testing.T) {
 	}
 }
 
+// TestProofOfAnEarlierUser: a user under an id that stands for nothing else is the
+// request's, and its proof says whether it is older than the create.
+func TestProofOfAnEarlierUser(t *testing.T) {
+	t.Parallel()
+	since := time.Now()
+	for name, tt := range map[string]struct {
+		created time.Time
+		ahead   time.Duration
+		undated bool
+		since   time.Time
+		want    userapi.Proof
+	}{
+		"of this create":         {since.Add(time.Second), 0, false, since, userapi.ProofID},
+		"in the same second":     {since.Add(-time.Second), 0, false, since, userapi.ProofID},
+		"older":                  {since.Add(-3 * time.Second), 0, false, since, userapi.ProofEarlier},
+		"older by its own clock": {since.Add(time.Hour - 4*time.Second), time.Hour, false, since, userapi.ProofEarlier},
+		"server behind":          {since.Add(-time.Hour), -time.Hour, false, since, userapi.ProofID},
+		"of any age":             {since.Add(-time.Hour), 0, false, time.Time{}, userapi.ProofID},
+		"undated":                {since.Add(-time.Hour), 0, true, since, userapi.ProofID},
+		"no time told":           {time.Time{}, 0, false, since, userapi.ProofID},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := candidate("1", tt.created, tt.ahead, provider.Same)
+			c.AnyAge, c.Undated, c.User.Proof = true, c.Undated || tt.undated, userapi.ProofID
+			r := provider.Resolution{Vendor: vendor(t), Look: func(context.Context) ([]*provider.Candidate, error) {
+				return []*provider.Candidate{c}, nil
+			}}
+			user, err := r.Resolve(t.Context(), tt.since)
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, user.Proof)
+		})
+	}
+}
+
 // TestManyAppears: of keys that are not unique others may be found before ours is.
 func TestManyAppears(t *testing.T) {
 	t.Parallel()
