@@ -29,13 +29,13 @@
 //     proven the create is repeated, at most as often as [MaxCreates] allows, where
 //     the vendor has a way that cannot make a second user ([userapi.Repeater]). When
 //     nothing is left to repeat, the absence must have held for [Patience] since the
-//     last create ended: the result is then DispositionRejected with a KindNotFound.
-//     When the vendor cannot tell, the result is DispositionUnknown.
-//   - A conflict: an error, and DispositionRejected (DispositionNotSent where the
-//     client itself refused, as with a key directory of Mixin's). Two conflicts are our own and
-//     are resolved as an unknown outcome is: one that follows an unknown outcome of
-//     this call, and one with the id that the request's own IdempotencyKey chose,
-//     which an earlier run with that key made.
+//     last create ended: the result is then DispositionRejected, and the error says
+//     what failed, which is the create. When the vendor cannot tell, the result is
+//     DispositionUnknown.
+//   - A conflict: an error, and DispositionRejected. Two conflicts are our own and are
+//     resolved as an unknown outcome is: one that follows an unknown outcome of this
+//     call, and one that names the request's own IdempotencyKey, with which an earlier
+//     run made a user or, at Mixin, sent a create.
 //
 // A creator has these abilities itself or behind its Unwrap method ([userapi.Ability]);
 // one without a Resolver, or with one that cannot ask its vendor and answers from its own
@@ -49,7 +49,8 @@
 // An unknown outcome is worth a few seconds more: when the caller's context ends
 // while one is open, Ensure goes on for at most the time that [Grace] gives to ask
 // and to finish. Nothing is created in that time. Asking takes as long as the client's
-// time-out and retry policy let it: give the context a deadline to bound it.
+// time-out and retry policy let it. [Budget] bounds the whole call, for a page that has to
+// answer.
 //
 // # Whose account it is
 //
@@ -62,7 +63,8 @@
 //     vendor does not show, an age that cannot be told, or several such users make
 //     the outcome unknown, with Candidates, and not recovered. The one user whose age
 //     does not matter is one under an id that was derived from the request's
-//     IdempotencyKey, at FusionAuth: nothing else has that id. (A key that is a UUID
+//     IdempotencyKey, at FusionAuth: nothing else has that id. One that is older than
+//     the create has the proof ProofEarlier, and Undo leaves it. (A key that is a UUID
 //     is the id itself: give none that is another user's.)
 //   - With [AdoptMatching] an older user with the same keys is returned too, but as
 //     DispositionExisting, which is never returned without that option, and nothing
@@ -89,13 +91,17 @@
 // target needs of an earlier one, such as the identity provider's id, Target.Map takes
 // from that one's user. A target that keeps failing is left alone for a while ([Pause]).
 //
-// A key is of one request. It is refused with another one, by fingerprints that hold
-// nothing of either ([RequestKeys]). The password may differ, since a program that gives
+// A key is of one request, which is known by fingerprints that hold nothing of it
+// ([RequestKeys]). Another one takes its place while no target has a user and nothing is
+// open. Where some have users, and nothing is open, it goes to the targets that refused the
+// one before as invalid. Else it is refused, and each result says what the ledger knows. The
+// password may differ, since a program that gives
 // the request back to Resume need not have it. A user that is yet to be created then gets
 // the password of that request.
 //
 // [Provisioner.Undo] deletes what was created and proven to be the sign-up's, and closes
-// the key. [Provisioner.Plan] shows the requests and sends nothing.
+// the key. [Provisioner.Plan] shows the requests and sends nothing. [Provisioner.Continue]
+// and [Provisioner.PausedUntil] are for programs that see to many sign-ups at once.
 // [Provisioner.Queue] stores a sign-up for Resume, with package sqlledger in a transaction of
 // the caller's own.
 //
