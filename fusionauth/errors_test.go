@@ -281,7 +281,7 @@ func TestLongPathsAreCheap(t *testing.T) {
 		r := &transport.Reply{Status: 400, Body: []byte(`{"fieldErrors":{"` + path + `":[{"message":"no"}]}}`)}
 		begun := time.Now()
 		e := refused(r, nil, target{})
-		assert.Less(t, time.Since(begun), 3*time.Second)
+		assert.Less(t, time.Since(begun), 30*time.Second, "quadratic, it takes minutes")
 		require.Len(t, e.FieldErrors, 1)
 		assert.Empty(t, e.FieldErrors[0].VendorField)
 	}
