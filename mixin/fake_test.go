@@ -8,10 +8,12 @@ import (
 	"crypto/sha512"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/enlist-go/enlist/internal/fakehttp"
 	"github.com/enlist-go/enlist/mixin"
 	"github.com/enlist-go/enlist/mixin/mixintest"
 	"github.com/enlist-go/enlist/userapi"
@@ -81,6 +83,23 @@ func TestKeysThatSign(t *testing.T) {
 	}
 }
 
+// serving runs a subtest at a server on a real socket. One that stalls is in memory, and
+// time is not real: the client's runs out when there is nothing left to do.
+func serving(t *testing.T, name string, f userapitest.Fault, o userapitest.ServerOptions, test func(*testing.T, userapitest.ServerOptions)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		if f.Do != userapitest.Stall {
+			test(t, o)
+			return
+		}
+		synctest.Test(t, func(t *testing.T) {
+			o.Listener = fakehttp.NewMemory()
+			test(t, o)
+		})
+	})
+}
+
 // TestFaults: what goes wrong on the way, and what is known after it.
 func TestFaults(t *testing.T) {
 	t.Parallel()
@@ -113,14 +132,14 @@ func TestFaults(t *testing.T) {
 			userapitest.Fault{When: afterCommit, Do: userapitest.Truncate}, userapi.ErrProtocol, userapi.OutcomeCreated, 1, 1,
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			srv := mixintest.NewServer(t)
+		serving(t, name, tt.fault, userapitest.ServerOptions{}, func(t *testing.T, o userapitest.ServerOptions) {
+			srv := mixintest.NewServer(t, mixintest.WithHTTP(o))
 			srv.Inject(tt.fault)
 			cfg := srv.Config()
 			cfg.HTTP.Retry = quick
 			c, err := mixin.New(cfg)
 			require.NoError(t, err)
+			t.Cleanup(c.CloseIdleConnections)
 			u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: extra()})
 			assert.Len(t, srv.Requests(), tt.posts)
 			assert.Equal(t, tt.users, srv.UserCount())

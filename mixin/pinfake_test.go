@@ -171,13 +171,13 @@ func TestPINFaults(t *testing.T) {
 		"a success, no user": {fault{Status: 200, Body: []byte(`{"data":{}}`)}, unknown, userapi.KindProtocol, false},
 	} {
 		for _, http2 := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, HTTP/2 %t", name, http2), func(t *testing.T) {
-				t.Parallel()
-				srv := mixintest.NewServer(t, mixintest.WithHTTP(userapitest.ServerOptions{HTTP2: http2}))
+			name := fmt.Sprintf("%s, HTTP/2 %t", name, http2)
+			serving(t, name, tt.fault, userapitest.ServerOptions{HTTP2: http2}, func(t *testing.T, o userapitest.ServerOptions) {
+				srv := mixintest.NewServer(t, mixintest.WithHTTP(o))
 				user := newUser(t, srv, tipKey(t), mixin.AppForm, userapi.HTTPOptions{
-					Timeout: 250 * time.Millisecond,
-					Retry:   userapi.RetryPolicy{MaxAttempts: 10, BaseWait: time.Microsecond, MaxWait: time.Millisecond},
+					Retry: userapi.RetryPolicy{MaxAttempts: 10, BaseWait: time.Microsecond, MaxWait: time.Millisecond},
 				})
+				t.Cleanup(user.CloseIdleConnections)
 				_, err := user.Users.Me(t.Context()) // a connection that is used again
 				require.NoError(t, err)
 				injected := tt.fault

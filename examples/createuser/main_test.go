@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -371,14 +372,48 @@ func TestAUserThatOneVendorCannotTakeIsCreatedNowhere(t *testing.T) {
 	}
 }
 
+// overdue is a context whose deadline passes when its channel is closed.
+type overdue struct {
+	context.Context
+	done chan struct{}
+}
+
+func (c *overdue) Done() <-chan struct{} { return c.done }
+
+func (c *overdue) Err() error {
+	select {
+	case <-c.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 func TestTimeoutAndInterrupt(t *testing.T) {
 	t.Parallel()
 	t.Run("timeout", func(t *testing.T) {
 		t.Parallel()
 		b := newBackend(t)
 		b.usercom.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Stall})
-		r := b.run(t, "-timeout", "250ms", "-provider", "usercom", "-session-key-file", "")
+		ctx := &overdue{t.Context(), make(chan struct{})}
+		go func() {
+			defer close(ctx.done)
+			tick := time.NewTicker(time.Millisecond)
+			defer tick.Stop()
+			for b.usercom.UserCount() == 0 && t.Context().Err() == nil {
+				<-tick.C
+			}
+		}()
+		r := b.runIn(ctx, t, "-provider", "usercom", "-session-key-file", "")
 		assert.Equal(t, 3, r.code)
+		has(t, r.stderr, "usercom: timed out")
+	})
+	t.Run("timeout before", func(t *testing.T) {
+		t.Parallel()
+		b := newBackend(t)
+		r := b.run(t, "-timeout", "1ns", "-provider", "usercom", "-session-key-file", "")
+		assert.Equal(t, 1, r.code)
+		assert.Equal(t, [4]int{}, b.counts())
 		has(t, r.stderr, "usercom: timed out")
 	})
 	t.Run("interrupted before", func(t *testing.T) {

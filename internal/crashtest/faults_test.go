@@ -10,7 +10,7 @@ import (
 
 // rarity is of how many requests one fails. What is sent again at once fails more often.
 var rarity = map[userapitest.Operation]int{
-	userapitest.Create: 8, userapitest.Lookup: 6, userapitest.Attributes: 3, userapitest.Delete: 2,
+	userapitest.Create: 8, userapitest.Lookup: 4, userapitest.Attributes: 3, userapitest.Delete: 2,
 }
 
 // fault returns something that goes wrong with a request. No answer lies: none refuses

@@ -112,12 +112,15 @@ func (r *run) judge(t *testing.T) *verdict {
 		if n := vendor.late.Load(); n > 0 {
 			v.fault(&v.wrong, "FALSE: %d creates at %s of what was undone", n, vendor.Name)
 		}
+		for _, text := range vendor.unproven {
+			v.fault(&v.wrong, "FALSE: a create was sent again without proof: %s", text)
+		}
 		v.strangers(vendor)
 	}
 	v.secondSteps(r, records)
 	v.sessionKeys(r)
 	for _, c := range r.claims {
-		v.claim(c, records[[2]string{c.Key, c.Target}])
+		v.claim(c, records[[2]string{c.Key, c.Target}], r.vendor(c.Target).evidence)
 	}
 	for _, text := range r.broken {
 		v.fault(&v.wrong, "%s", text)
@@ -171,7 +174,7 @@ func (v *verdict) record(r *run, n signUp, rec provision.Record) {
 }
 
 // claim compares what a caller was told with what the vendor had.
-func (v *verdict) claim(c claim, rec provision.Record) {
+func (v *verdict) claim(c claim, rec provision.Record, evidence map[string]*evidence) {
 	history := v.history[c.Target]
 	switch {
 	case c.ID != "":
@@ -189,14 +192,18 @@ func (v *verdict) claim(c claim, rec provision.Record) {
 	case c.Disposition == "created", c.Disposition == "recovered", c.Outcome == "created":
 		v.fault(&v.wrong, "FALSE: a user without an id: %+v", c)
 	case c.Disposition == "rejected", c.Disposition == "not_sent":
-		at := c.Ended
-		if !c.Alone {
-			at = c.Begun
+		at := c.Begun
+		if c.Alone && vendorOf(c.Target).Looks == 0 {
+			at = c.Ended
 		}
 		for id, u := range history {
 			if u.key == c.Key && u.seen.Before(at) && (u.gone.IsZero() || u.gone.After(at)) {
 				v.fault(&v.wrong, "FALSE: %s was there: %+v", id, c)
 			}
+		}
+		// That the stranger stands in the way is known without either.
+		if e := evidence[c.Key]; e != nil && c.Alone && e.open(c.Ended) > 0 && (c.Target != chat || !numbered(c.Key).barred()) {
+			v.fault(&v.wrong, "FALSE: without proof (%v): %+v", e, c)
 		}
 	}
 }

@@ -1,8 +1,12 @@
 package crashtest_test
 
 import (
+	"bufio"
 	"bytes"
+	"io"
 	"net"
+	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,11 +17,17 @@ import (
 // carried it out and is about to answer.
 type tap struct {
 	net.Listener
-	// arrived is called before the fake has read the request, which begins with what is
-	// given, and tells for how long the fake does not get to it; answered before the
-	// reply, or the end of the connection, goes out.
-	arrived  func(op userapitest.Operation, begin []byte) (late time.Duration)
-	answered func(userapitest.Operation)
+	// arrived is called before the fake has read the request, and tells for how long the
+	// fake does not get to it; answered before the reply, or the end of the connection,
+	// goes out. Its status is 0 unless the whole reply does.
+	arrived  func(request) (late time.Duration)
+	answered func(r request, status int)
+}
+
+// A request is one that has begun to arrive.
+type request struct {
+	op    userapitest.Operation
+	begin string // its first line, and what has come with it
 }
 
 func (l tap) Accept() (net.Conn, error) {
@@ -28,6 +38,12 @@ func (l tap) Accept() (net.Conn, error) {
 	return &tapped{TCPConn: c.(*net.TCPConn), tap: l}, nil
 }
 
+// line returns the request's first line.
+func (r request) line() string {
+	line, _, _ := strings.Cut(r.begin, "\r\n")
+	return line
+}
+
 // A tapped connection. Requests follow each other on it: HTTP/1.1, and no pipelining.
 type tapped struct {
 	*net.TCPConn
@@ -36,13 +52,13 @@ type tapped struct {
 	mu   sync.Mutex
 	head []byte // of the request that arrives, as far as its first line
 	open bool   // a request is with the fake
-	op   userapitest.Operation
+	req  request
 }
 
 func (c *tapped) Read(p []byte) (int, error) {
 	n, err := c.TCPConn.Read(p)
 	if n > 0 && c.begin(p[:n]) {
-		if late := c.tap.arrived(c.op, p[:n]); late > 0 {
+		if late := c.tap.arrived(c.req); late > 0 {
 			<-time.After(late)
 		}
 	}
@@ -61,7 +77,7 @@ func (c *tapped) begin(p []byte) bool {
 	if !found {
 		return false
 	}
-	c.op, c.open, c.head = operation(line), true, nil
+	c.req, c.open, c.head = request{operation(line), string(c.head)}, true, nil
 	return true
 }
 
@@ -76,16 +92,30 @@ func (c *tapped) end() bool {
 
 func (c *tapped) Write(p []byte) (int, error) {
 	if c.end() {
-		c.tap.answered(c.op)
+		c.tap.answered(c.req, status(p))
 	}
 	return c.TCPConn.Write(p)
 }
 
 func (c *tapped) Close() error {
 	if c.end() {
-		c.tap.answered(c.op)
+		c.tap.answered(c.req, 0)
 	}
 	return c.TCPConn.Close()
+}
+
+// status returns the status of a reply, 0 where it is not whole. A short one is written
+// at once.
+func status(reply []byte) int {
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(reply)), nil)
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return 0
+	}
+	return resp.StatusCode
 }
 
 // operation tells what a request is for by its first line.

@@ -1,6 +1,7 @@
 package fakehttp_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -37,11 +38,16 @@ func start(t *testing.T, opts userapitest.ServerOptions) (srv *fakehttp.Server, 
 
 func post(t *testing.T, url, body string) (status int, got string, err error) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	return postIn(t.Context(), t, url, body)
+}
+
+func postIn(ctx context.Context, t *testing.T, url, body string) (status int, got string, err error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "planted")
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 200 * time.Millisecond}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {
 		return 0, "", err
@@ -93,7 +99,19 @@ func TestFaults(t *testing.T) {
 			t.Parallel()
 			srv, committed := start(t, userapitest.ServerOptions{})
 			srv.Inject(tt.fault)
-			status, body, err := post(t, srv.URL()+"/users", `{}`)
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			if tt.fault.Do == userapitest.Stall {
+				go func() {
+					tick := time.NewTicker(time.Millisecond)
+					defer tick.Stop()
+					for committed.Load() == 0 && ctx.Err() == nil {
+						<-tick.C
+					}
+					leave()
+				}()
+			}
+			status, body, err := postIn(ctx, t, srv.URL()+"/users", `{}`)
 			assert.Equal(t, tt.fails, err != nil)
 			assert.Equal(t, tt.status, status)
 			assert.Equal(t, tt.body, body)

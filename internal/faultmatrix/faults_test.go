@@ -32,7 +32,7 @@ type fault struct {
 	other func(v *vendors.Vendor) userapi.CreateUserRequest
 	// silent: User.com updates the user of a taken user_id in silence.
 	silent bool
-	// impatient: the create's client waits for stall, and no longer.
+	// impatient: the create times out as soon as it has got as far as it will.
 	impatient bool
 	// serial: the fault keeps a count, so that its cells come one after the other.
 	serial bool
@@ -48,9 +48,6 @@ type fault struct {
 	// ctx is the call's context.
 	ctx func(ctx context.Context, r *rig) (context.Context, context.CancelFunc)
 }
-
-// stall is how long an impatient client waits for an answer that does not come.
-const stall = 250 * time.Millisecond
 
 func inject(f userapitest.Fault) func(*rig) { return func(r *rig) { r.fake.Inject(f) } }
 
@@ -100,8 +97,8 @@ func lookups(f userapitest.Fault) func(*rig) {
 	return inject(f)
 }
 
-// reached is a call's context that ends when the create has got as far as it will:
-// canceled, or by its deadline.
+// reached is a context that ends when the create has got as far as it will: canceled, or
+// by its deadline.
 type reached struct {
 	context.Context
 	done chan struct{}

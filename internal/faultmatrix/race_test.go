@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,10 +19,9 @@ import (
 )
 
 const (
-	callers        = 32
-	createsOfEach  = 8
-	stallsInAll    = 3
-	patienceInRace = time.Second
+	callers       = 32
+	createsOfEach = 8
+	stallsInAll   = 3
 )
 
 // randomFault draws a fault that is over after one request. Stalls are left to the
@@ -59,8 +57,7 @@ func TestManyCallers(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) {
 			t.Parallel()
 			t.Logf("seed %d", seed)
-			f := fault{edit: func(_ *rig, o *userapi.HTTPOptions) { o.Timeout = patienceInRace }}
-			r, err := newRig(v, &f)
+			r, err := newRig(v, &fault{})
 			require.NoError(t, err)
 			defer r.close()
 			var calls sync.WaitGroup

@@ -5,13 +5,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +32,7 @@ type rig struct {
 	fake   *vendors.Fake
 	front  *front
 	framer *framer
-	// creator is under test; patient is the same with time to wait.
+	// creator is under test; patient is the same where that one is impatient.
 	creator, patient userapi.Creator
 	pool             *http.Transport
 
@@ -103,18 +103,8 @@ func newRig(v *vendors.Vendor, f *fault) (*rig, error) {
 		}
 	}
 	if f.warm {
-		warm := r.patient
-		if c, ok := r.creator.(*relay); ok {
-			warm = c.first
-		}
-		for n := 1000; ; n++ {
-			_, err := warm.CreateUser(context.Background(), v.Request(n))
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, userapi.ErrTimeout) || n == 1100 { // an impatient one on a busy machine
-				return nil, fmt.Errorf("warming: %w", err)
-			}
+		if _, err := r.patient.CreateUser(context.Background(), v.Request(1000)); err != nil {
+			return nil, fmt.Errorf("warming: %w", err)
 		}
 	}
 	r.usersBefore, r.postsBefore = r.fake.UserCount(), r.posts()
@@ -168,28 +158,50 @@ func (r *rig) connect(trusting bool) error {
 	}
 	r.creator = r.patient
 	if r.fault.impatient {
-		opts.Timeout = stall
-		var impatient userapi.Creator
-		impatient, err = r.vendor.New(opts)
-		r.creator = &relay{first: impatient, rest: r.patient}
+		r.creator = &impatient{Creator: r.patient, rig: r}
 	}
 	return err
 }
 
-// A relay gives its first create to one creator and everything else to another, so
-// that only that one is short of time.
-type relay struct {
-	first, rest userapi.Creator
-	used        atomic.Bool
+// An impatient creator has no more time for its first create when the fault has struck.
+type impatient struct {
+	userapi.Creator
+	rig  *rig
+	used atomic.Bool
 }
 
-func (c *relay) Unwrap() userapi.Creator { return c.rest }
+func (c *impatient) Unwrap() userapi.Creator { return c.Creator }
 
-func (c *relay) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
+func (c *impatient) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	if c.used.Swap(true) {
-		return c.rest.CreateUser(ctx, req)
+		return c.Creator.CreateUser(ctx, req)
 	}
-	return c.first.CreateUser(ctx, req)
+	struck := &reached{ctx, make(chan struct{}), context.DeadlineExceeded}
+	returned := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for !c.rig.struck() {
+			select {
+			case <-tick.C:
+			case <-returned:
+				return
+			}
+		}
+		close(struck.done)
+	})
+	defer watching.Wait()
+	defer close(returned)
+	return c.Creator.CreateUser(struck, req)
+}
+
+// struck reports whether the create has got as far as it will.
+func (r *rig) struck() bool {
+	if slices.Contains(processed, r.fault.name) {
+		return r.fake.UserCount() > r.usersBefore
+	}
+	return r.posts() > r.postsBefore
 }
 
 func (r *rig) roots(trusting bool) *x509.CertPool {

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jarcoal/httpmock"
@@ -290,7 +291,7 @@ func TestClasses(t *testing.T) {
 	gives := func(err error) *http.Client {
 		return over(func(*http.Request) (*http.Response, error) { return nil, err })
 	}
-	silent, _ := rawServer(t, func(c net.Conn) { _, _ = io.CopyN(io.Discard, c, 1) })
+	const silent = "" // a server in memory, in a bubble
 	unsecured := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(unsecured.Close)
 	plain, _ := rawServer(t, func(net.Conn) {})
@@ -376,10 +377,13 @@ func TestClasses(t *testing.T) {
 			"timed out: no reply within the time-out of an attempt, the user may or may not exist", context.DeadlineExceeded, new(net.Error),
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		test := func(t *testing.T) {
+			url := tt.url
+			if url == silent {
+				tt.opts.HTTPClient, url, _ = rawMemory(t, untilLeft)
+			}
 			tt.opts.Retry = userapi.RetryPolicy{MaxAttempts: 1}
-			res := newClient(t, tt.url, tt.opts).Do(t.Context(), create())
+			res := newClient(t, url, tt.opts).Do(t.Context(), create())
 			assert.Equal(t, "acme: create user: "+tt.want, provider.NewError("acme", provider.OpCreate, res, provider.Mask{}).Error())
 			if tt.is != nil {
 				require.ErrorIs(t, res.Err, tt.is)
@@ -388,6 +392,14 @@ func TestClasses(t *testing.T) {
 				require.ErrorAs(t, res.Err, tt.as)
 			}
 			assert.Equal(t, res.Kind == userapi.KindTimeout, isTimeout(res.Err))
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if tt.url == silent {
+				synctest.Test(t, test)
+				return
+			}
+			test(t)
 		})
 	}
 }

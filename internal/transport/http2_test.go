@@ -56,7 +56,7 @@ func framer(t *testing.T, answer func(f *http2.Framer, stream uint32)) (client *
 
 func serveFrames(conn net.Conn, answer func(*http2.Framer, uint32), posts *atomic.Int32) {
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	preface := make([]byte, len(http2.ClientPreface))
 	if _, err := io.ReadFull(conn, preface); err != nil {
 		return
@@ -97,7 +97,7 @@ func TestHTTP2DoesNotReplay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			hc, url, posts := framer(t, answer)
-			c := newClient(t, url, userapi.HTTPOptions{HTTPClient: hc, Retry: quick, Timeout: 2 * time.Second})
+			c := newClient(t, url, userapi.HTTPOptions{HTTPClient: hc, Retry: quick})
 			call := create()
 			call.Body = bytes.Repeat([]byte("x"), 100)
 			res := c.Do(t.Context(), call)
@@ -150,7 +150,7 @@ func TestHTTP2DoesNotReplayUnseen(t *testing.T) {
 	hc, url, posts := framer(t, func(f *http2.Framer, id uint32) { _ = f.WriteRSTStream(id, http2.ErrCodeProtocol) })
 	below := hc.Transport
 	hc.Transport = roundTripFunc(func(r *http.Request) (*http.Response, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		return below.RoundTrip(r.WithContext(ctx))
 	})

@@ -365,7 +365,20 @@ func rawServer(t *testing.T, answer func(net.Conn)) (addr string, posts *atomic.
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	posts = new(atomic.Int32)
+	return "http://" + listener.Addr().String(), rawServerAt(t, listener, answer)
+}
+
+// rawMemory is a rawServer in memory, for a bubble: there a time-out passes when nothing
+// is left to do.
+func rawMemory(t *testing.T, answer func(net.Conn)) (hc *http.Client, addr string, posts *atomic.Int32) {
+	t.Helper()
+	listener := fakehttp.NewMemory()
+	return &http.Client{Transport: &http.Transport{DialContext: listener.DialContext}}, "http://" + listener.Addr().String(), rawServerAt(t, listener, answer)
+}
+
+func rawServerAt(t *testing.T, listener net.Listener, answer func(net.Conn)) *atomic.Int32 {
+	t.Helper()
+	posts := new(atomic.Int32)
 	wait := transport.AnswerOnce(listener, func(conn net.Conn) {
 		posts.Add(1)
 		answer(conn)
@@ -374,8 +387,11 @@ func rawServer(t *testing.T, answer func(net.Conn)) (addr string, posts *atomic.
 		_ = listener.Close()
 		wait()
 	})
-	return "http://" + listener.Addr().String(), posts
+	return posts
 }
+
+// untilLeft says nothing until the client leaves.
+func untilLeft(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
 func TestBrokenRepliesAreUnknownAndSentOnce(t *testing.T) {
 	t.Parallel()
@@ -416,57 +432,64 @@ func TestBrokenRepliesAreUnknownAndSentOnce(t *testing.T) {
 
 func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	stall := make(chan struct{})
-	url, posts := rawServer(t, func(net.Conn) { <-stall })
-	t.Cleanup(func() { close(stall) })
-	t.Run("of the attempt", func(t *testing.T) {
-		t.Parallel()
-		res := newClient(t, url, userapi.HTTPOptions{Timeout: 100 * time.Millisecond, Retry: quick}).Do(t.Context(), create())
-		assert.Equal(t, userapi.KindTimeout, res.Kind)
-		assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
-		assert.Equal(t, 1, res.Attempts)
-		require.ErrorIs(t, res.Err, context.DeadlineExceeded)
-	})
-	t.Run("of the caller's client", func(t *testing.T) {
-		t.Parallel()
-		hc := &http.Client{Timeout: 100 * time.Millisecond}
-		res := newClient(t, url, userapi.HTTPOptions{HTTPClient: hc, Retry: quick}).Do(t.Context(), create())
-		assert.Equal(t, userapi.KindTimeout, res.Kind)
-		assert.Equal(t, 100*time.Millisecond, hc.Timeout)
-	})
-	t.Run("deadline", func(t *testing.T) {
-		t.Parallel()
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		defer cancel()
-		res := newClient(t, url, userapi.HTTPOptions{Retry: quick}).Do(ctx, create())
-		assert.Equal(t, userapi.KindTimeout, res.Kind)
-		assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
-	})
-	t.Run("cancel", func(t *testing.T) {
-		t.Parallel()
-		cause := errors.New("the user went away")
-		ctx, cancel := context.WithCancelCause(t.Context())
-		call := create()
-		call.Sign = func(*http.Request, []byte) error {
-			time.AfterFunc(100*time.Millisecond, func() { cancel(cause) })
-			return nil
-		}
-		res := newClient(t, url, userapi.HTTPOptions{Retry: quick}).Do(ctx, call)
-		assert.Equal(t, userapi.KindCanceled, res.Kind)
-		assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
-		require.ErrorIs(t, res.Err, context.Canceled)
-		require.ErrorIs(t, res.Err, cause)
-	})
+	const timeout = 100 * time.Millisecond
+	for name, test := range map[string]func(t *testing.T, c func(userapi.HTTPOptions) *transport.Client, hc *http.Client){
+		"of the attempt": func(t *testing.T, c func(userapi.HTTPOptions) *transport.Client, _ *http.Client) {
+			res := c(userapi.HTTPOptions{Timeout: timeout}).Do(t.Context(), create())
+			assert.Equal(t, userapi.KindTimeout, res.Kind)
+			assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
+			assert.Equal(t, 1, res.Attempts)
+			require.ErrorIs(t, res.Err, context.DeadlineExceeded)
+		},
+		"of the caller's client": func(t *testing.T, c func(userapi.HTTPOptions) *transport.Client, hc *http.Client) {
+			hc.Timeout = timeout
+			res := c(userapi.HTTPOptions{}).Do(t.Context(), create())
+			assert.Equal(t, userapi.KindTimeout, res.Kind)
+			assert.Equal(t, timeout, hc.Timeout)
+		},
+		"deadline": func(t *testing.T, c func(userapi.HTTPOptions) *transport.Client, _ *http.Client) {
+			ctx, cancel := context.WithTimeout(t.Context(), timeout)
+			defer cancel()
+			res := c(userapi.HTTPOptions{}).Do(ctx, create())
+			assert.Equal(t, userapi.KindTimeout, res.Kind)
+			assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
+		},
+		"cancel": func(t *testing.T, c func(userapi.HTTPOptions) *transport.Client, _ *http.Client) {
+			cause := errors.New("the user went away")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(timeout, func() { cancel(cause) })
+			res := c(userapi.HTTPOptions{}).Do(ctx, create())
+			assert.Equal(t, userapi.KindCanceled, res.Kind)
+			assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
+			require.ErrorIs(t, res.Err, context.Canceled)
+			require.ErrorIs(t, res.Err, cause)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				hc, url, posts := rawMemory(t, untilLeft)
+				begun := time.Now()
+				test(t, func(o userapi.HTTPOptions) *transport.Client {
+					o.HTTPClient, o.Retry = hc, quick
+					return newClient(t, url, o)
+				}, hc)
+				assert.Equal(t, timeout, time.Since(begun))
+				assert.EqualValues(t, 1, posts.Load())
+			})
+		})
+	}
 	t.Run("before", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
+		url, posts := rawServer(t, untilLeft)
 		res := newClient(t, url, userapi.HTTPOptions{}).Do(ctx, create())
 		assert.Equal(t, userapi.KindCanceled, res.Kind)
 		assert.Equal(t, userapi.OutcomeNotSent, res.Outcome)
 		assert.Zero(t, res.Attempts)
+		assert.Zero(t, posts.Load())
 	})
-	t.Cleanup(func() { assert.EqualValues(t, 4, posts.Load()) })
 }
 
 func TestBodyOverTheLimit(t *testing.T) {
@@ -830,16 +853,16 @@ func TestForeignRoundTrippers(t *testing.T) {
 
 func TestSwitchingProtocolsEnds(t *testing.T) {
 	t.Parallel()
-	stall := make(chan struct{})
-	url, posts := rawServer(t, func(c net.Conn) {
-		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
-		<-stall
+	synctest.Test(t, func(t *testing.T) {
+		hc, url, posts := rawMemory(t, func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+			untilLeft(c)
+		})
+		res := newClient(t, url, userapi.HTTPOptions{HTTPClient: hc, Retry: quick}).Do(t.Context(), create())
+		assert.False(t, res.OK)
+		assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
+		assert.EqualValues(t, 1, posts.Load())
 	})
-	t.Cleanup(func() { close(stall) })
-	res := newClient(t, url, userapi.HTTPOptions{Timeout: 100 * time.Millisecond, Retry: quick}).Do(t.Context(), create())
-	assert.False(t, res.OK)
-	assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
-	assert.EqualValues(t, 1, posts.Load())
 }
 
 func TestUnboundedReplyIsReadWhole(t *testing.T) {

@@ -190,10 +190,10 @@ var contextChecks = []check{
 	}},
 	{"context/no_wait_past_deadline", func(t *testing.T, h *Harness) {
 		b := open(t, h, func(o *userapi.HTTPOptions) {
-			o.Retry = userapi.RetryPolicy{MaxAttempts: 2, BaseWait: 6 * time.Second, Jitter: -1}
+			o.Retry = userapi.RetryPolicy{MaxAttempts: 2, BaseWait: 11 * time.Second, Jitter: -1}
 		}).warm(t)
 		b.Inject(Fault{On: Create, When: BeforeCommit, Status: 429, Times: -1})
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		e := b.fails(ctx, t, h.Minimal(2))
 		want(t, e, userapi.KindRateLimited, userapi.OutcomeRejected)
