@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"encoding/pem"
+	"flag"
 	"fmt"
 	"io/fs"
 	"net"
@@ -688,4 +689,12 @@ func TestNobodyReads(t *testing.T) {
 	stderr.Reset()
 	assert.Equal(t, 1, run(t.Context(), []string{"-json", "-plan"}, os.Getenv, nil, closed{}, &stderr))
 	assert.Contains(t, stderr.String(), "signup: cannot write the report: ")
+}
+
+func TestMain(m *testing.M) {
+	// The tests wait, and keep no processor busy: they need not take turns.
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	m.Run()
 }

@@ -2,6 +2,7 @@ package faultmatrix_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -21,6 +22,10 @@ import (
 
 // TestMain fails when a goroutine is left after all rigs were closed.
 func TestMain(m *testing.M) {
+	// The tests wait, and keep no processor busy: they need not take turns.
+	if err := flag.Set("test.parallel", "32"); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	if left := leftGoroutines(); code == 0 && left != "" {
 		fmt.Fprintln(os.Stderr, "goroutines are left:\n"+left)

@@ -3,6 +3,7 @@ package userapitest_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"maps"
 	"net/http"
 	"os"
@@ -321,4 +322,12 @@ func failed(out []byte) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+func TestMain(m *testing.M) {
+	// The tests wait, and keep no processor busy: they need not take turns.
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	m.Run()
 }
