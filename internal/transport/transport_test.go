@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -741,10 +742,17 @@ func TestConnectionsAreReused(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("http2=%v", http2), func(t *testing.T) {
 			t.Parallel()
+			const callers = 64
 			var conns atomic.Int32
+			var warming sync.WaitGroup // until twice as many are under way at once
+			warming.Add(2 * callers)
 			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				assert.Equal(t, http2, r.ProtoMajor == 2)
+				if r.Header.Get("X-Warms") != "" {
+					warming.Done()
+					warming.Wait()
+				}
 				w.WriteHeader(http.StatusCreated)
 				_, _ = w.Write(bytes.Repeat([]byte("x"), 2000))
 			}))
@@ -757,21 +765,23 @@ func TestConnectionsAreReused(t *testing.T) {
 			srv.StartTLS()
 			t.Cleanup(srv.Close)
 			c := newClient(t, srv.URL, userapi.HTTPOptions{HTTPClient: trusting(srv)})
-			run := func(each int) {
+			run := func(callers, each int, header http.Header) {
 				var wg sync.WaitGroup
-				for range 64 {
+				for range callers {
 					wg.Go(func() {
 						for range each {
-							assert.True(t, c.Do(t.Context(), create()).OK)
+							call := create()
+							call.Sign = func(r *http.Request, _ []byte) error { maps.Copy(r.Header, header); return nil }
+							assert.True(t, c.Do(t.Context(), call).OK)
 						}
 					})
 				}
 				wg.Wait()
 			}
-			run(4)
+			run(2*callers, 1, http.Header{"X-Warms": {"1"}})
 			warm := conns.Load()
-			assert.LessOrEqual(t, warm, int32(3*64))
-			run(40)
+			assert.LessOrEqual(t, warm, int32(3*2*callers))
+			run(callers, 40, nil)
 			assert.Equal(t, warm, conns.Load(), "a warm pool opens no connection")
 		})
 	}
