@@ -91,8 +91,8 @@ func TestDecodeError(t *testing.T) {
 	}
 }
 
-// TestJudge pins kind, outcome and repetition of every code and shape.
-func TestJudge(t *testing.T) {
+// TestClassify pins kind, outcome and repetition of every code and shape.
+func TestClassify(t *testing.T) {
 	t.Parallel()
 	own := func(code int) string {
 		return fmt.Sprintf(`{"error":{"status":202,"code":%d,"description":"d"}}`, code)

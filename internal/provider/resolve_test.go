@@ -228,7 +228,7 @@ func TestManyAppears(t *testing.T) {
 	})
 }
 
-func TestLikeText(t *testing.T) {
+func TestCompareText(t *testing.T) {
 	t.Parallel()
 	for texts, want := range map[[2]string]provider.Match{
 		{"ada@example.org", "ada@example.org"}:        provider.Same,
