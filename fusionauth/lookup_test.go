@@ -234,6 +234,7 @@ func TestGetByLoginIDOfAnother(t *testing.T) {
 		{"bob", nameless, nil, true},
 		{"bob", jane, nil, false},
 		{"bob1", jane, nil, false},
+		{"bob", jane, phone, false},
 		{"bob@example.com", jane, phone[:1], false},
 		{"+13035551212", jane, nil, false}, // FusionAuth does not look at it
 		{"+13035551213", jane, phone, false},
