@@ -71,6 +71,9 @@ func found(call *provider.Call) func(*reply, *transport.Result) error {
 					return nil
 				}
 			}
+			if !strings.Contains(call.Path, phoneToo) {
+				return is(cmp.Or(u.Email, u.Username), provider.CompareText)
+			}
 			return is(cmp.Or(u.PhoneNumber, u.Email, u.Username), provider.ComparePhone)
 		}
 		return provider.Contradicts(call.UserID, u.ID, provider.CompareText)
@@ -83,6 +86,9 @@ const (
 	routeByUsername = "/api/user?username={username}"
 	routeByLoginID  = "/api/user?loginId={loginId}"
 )
+
+// phoneToo stands in the path of a look-up that phone numbers count in.
+const phoneToo = "&loginIdTypes=" + string(IdentityPhoneNumber)
 
 // Deactivate deletes a user softly: the user stays, is not active, and keeps the
 // names to log in with. Source: FusionAuth, "Users API", "Delete a User".

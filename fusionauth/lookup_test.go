@@ -215,3 +215,42 @@ func TestLookupErrors(t *testing.T) {
 		})
 	}
 }
+
+// TestGetByLoginIDOfAnother: a reply is refused that shows nothing of what was asked for.
+func TestGetByLoginIDOfAnother(t *testing.T) {
+	t.Parallel()
+	const jane = `{"user":{"id":"` + userID + `","email":"jane@example.com","username":"jane","uniqueUsername":"jane#2","phoneNumber":"+13035551212"}}`
+	const nameless = `{"user":{"id":"` + userID + `","phoneNumber":"+13035551212"}}`
+	phone := []fusionauth.IdentityType{fusionauth.IdentityUsername, fusionauth.IdentityPhoneNumber}
+	for _, tt := range []struct {
+		login, body string
+		types       []fusionauth.IdentityType
+		found       bool
+	}{
+		{"jane@example.com", jane, nil, true},
+		{"Jane", jane, phone, true},
+		{"jane#2", jane, nil, true},
+		{"303 555 1212", jane, phone, true},
+		{"bob", nameless, nil, true},
+		{"bob", jane, nil, false},
+		{"bob1", jane, nil, false},
+		{"bob", jane, phone, false},
+		{"bob@example.com", jane, phone[:1], false},
+		{"+13035551212", jane, nil, false}, // FusionAuth does not look at it
+		{"+13035551213", jane, phone, false},
+	} {
+		t.Run(tt.login, func(t *testing.T) {
+			t.Parallel()
+			c, mock := newClient(t, quick)
+			answer(mock, 200, tt.body)
+			resp, err := byLoginID(tt.login, tt.types...)(t.Context(), c)
+			if !tt.found {
+				require.ErrorIs(t, err, userapi.ErrProtocol)
+				assert.Nil(t, resp)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, userID, resp.User.ID)
+		})
+	}
+}

@@ -16,8 +16,9 @@ import (
 type UsersService struct{ core *core }
 
 // Create creates a user. A success is a reply of status 2xx with a user that has
-// the id that was asked for; everything else is an error, which has the id in its
-// UserID unless that was ServerAssigned.
+// the id that was asked for, and that shows no other e-mail address or user name than
+// was sent; everything else is an error, which has the id in its UserID unless that was
+// ServerAssigned.
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
 	check := s.core.check()
 	to := s.target(&req, &check)

@@ -60,6 +60,9 @@ func (e APIError) LogValue() slog.Value { return e.summary().LogValue() }
 // MarshalJSON is like Format.
 func (e APIError) MarshalJSON() ([]byte, error) { return e.summary().MarshalJSON() }
 
+// maxErrors bounds the members "error" of a body that are read. Mixin writes one.
+const maxErrors = 100
+
 // errorMember returns the value of a body's member "error"; nil where it is missing, null or
 // empty. Of two none is believed: what is returned has a code that cannot be read. The body may
 // be broken. A value that is cut off, or not JSON, is returned with all that follows it. Nothing
@@ -69,7 +72,7 @@ func errorMember(body []byte) json.RawMessage {
 	if !bytes.HasPrefix(bytes.TrimLeft(body, space), []byte("{")) {
 		return nil
 	}
-	depth, found := 0, json.RawMessage(nil)
+	depth, count, found := 0, 0, json.RawMessage(nil)
 	for i := 0; i < len(body); i++ {
 		switch body[i] {
 		case '{', '[':
@@ -91,9 +94,10 @@ func errorMember(body []byte) json.RawMessage {
 			if !ok || bytes.HasPrefix([]byte("null"), value[:min(len(value), 4)]) { // or cut to nothing
 				continue
 			}
+			count++
 			var whole json.RawMessage
 			switch isCut := json.NewDecoder(bytes.NewReader(value)).Decode(&whole) != nil; {
-			case found != nil && (isCut || provider.HasContent(whole)):
+			case count > maxErrors, found != nil && (isCut || provider.HasContent(whole)):
 				return json.RawMessage(`{"code":"one of two"}`)
 			case isCut:
 				return value

@@ -91,8 +91,8 @@ func TestDecodeError(t *testing.T) {
 	}
 }
 
-// TestJudge pins kind, outcome and repetition of every code and shape.
-func TestJudge(t *testing.T) {
+// TestClassify pins kind, outcome and repetition of every code and shape.
+func TestClassify(t *testing.T) {
 	t.Parallel()
 	own := func(code int) string {
 		return fmt.Sprintf(`{"error":{"status":202,"code":%d,"description":"d"}}`, code)
@@ -324,6 +324,18 @@ func FuzzDecodeResponse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestErrorMembersAreBounded: a reply with thousands of errors, all empty, costs what a few do,
+// and decides nothing.
+func TestErrorMembersAreBounded(t *testing.T) { //nolint:paralleltest // AllocsPerRun panics beside parallel tests
+	const user = `{"data":{"user_id":"06aed1e3-bd77-4a59-991a-5bb5ae6fbb09"}`
+	few := &transport.Reply{Status: 200, Body: []byte(user + strings.Repeat(`,"error":{}`, 20) + `}`)}
+	assert.True(t, classify(few).OK)
+	many := &transport.Reply{Status: 200, Body: []byte(user + strings.Repeat(`,"error":{}`, 60_000) + `}`)}
+	var v transport.Classification
+	assert.Less(t, testing.AllocsPerRun(1, func() { v = classify(many) }), 100_000.0)
+	assert.Equal(t, []any{false, userapi.KindProtocol, userapi.OutcomeUnknown}, []any{v.OK, v.Kind, v.Outcome})
 }
 
 // An extra of 60,000 fields costs about as much as one of 1,000.

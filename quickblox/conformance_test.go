@@ -59,6 +59,7 @@ func conformance(secret string, configure func(*quickbloxtest.Server, *quickblox
 			ID: []string{"user", "id"}, CreatedAt: []string{"user", "created_at"}, Errors: [][]string{{"errors"}, {"error"}},
 			Contradict: []userapitest.Edit{
 				{Name: "login", Path: []string{"user", "login"}, To: userapitest.JSON("bob")},
+				{Name: "login_in_brackets", Path: []string{"user", "login"}, To: userapitest.JSON("[clan]bob")},
 				{Name: "email", Path: []string{"user", "email"}, To: userapitest.JSON("bob@example.com")},
 				{Name: "external_user_id", Path: []string{"user", "external_user_id"}, To: userapitest.JSON(99)},
 			},

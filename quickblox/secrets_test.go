@@ -246,3 +246,28 @@ func TestPasswordIsSent(t *testing.T) {
 	assertNone(t, "the reply", everyForm(t, native))
 	assertNone(t, "the user", everyForm(t, *u))
 }
+
+// TestRequestIDOfASuccess: an id is kept unless it may spell what was sent.
+func TestRequestIDOfASuccess(t *testing.T) {
+	t.Parallel()
+	const password = "hunter2-HUNTER2"
+	for id, kept := range map[string]bool{
+		"f1d7a0f4-7f35-4b1a-9a3f-4e6f9d9f6c21": true, "8f1c2d3e4a5b6c7d-WAW": true, "request_17": true, "": true,
+		password: false, strings.ToUpper(password): false, hex.EncodeToString([]byte(password)): false,
+		hex.EncodeToString([]byte("johndoe")) + "-WAW": false, "1" + password: false,
+	} {
+		c, mock := newClient(t)
+		mock.RegisterResponder(http.MethodPost, usersURL, func(*http.Request) (*http.Response, error) {
+			resp := httpmock.NewStringResponse(http.StatusCreated, keyless)
+			resp.Header.Set("X-Request-Id", id)
+			return resp, nil
+		})
+		u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Username: "johndoe", Password: password})
+		require.NoError(t, err)
+		want := id
+		if !kept {
+			want = ""
+		}
+		assert.True(t, u.RequestID == want, "%d bytes of an id of %d are kept", len(u.RequestID), len(id))
+	}
+}

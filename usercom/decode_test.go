@@ -45,6 +45,9 @@ func TestAge(t *testing.T) {
 		"a date that cannot be read": {"2026-03-02T19:59:30Z", reply("yesterday", "", time.Second), ours},
 		"no time of creation":        {"", reply(date, "", time.Second), ours},
 		"unreadable creation":        {"long ago", reply(date, "", time.Second), ours},
+		"the zero time":              {"0001-01-01T00:00:00Z", reply(date, "", time.Second), ours},
+		"the epoch":                  {"1970-01-01T00:00:00Z", reply(date, "", time.Second), ours},
+		"a zone out of range":        {"2020-01-01T00:00:00+24:00", reply(date, "", time.Second), ours},
 		// The clocks disagree: one of them is wrong.
 		"old by the date alone":      {"2026-03-02T19:59:59Z", reply("Mon, 02 Mar 2026 20:10:00 GMT", "", time.Second), unsure},
 		"a date of decades ahead":    {"2026-03-02T19:59:59Z", reply("Fri, 02 Mar 2096 20:00:00 GMT", "", time.Second), unsure},

@@ -156,14 +156,15 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 			return nil, bad
 		}
 		var page struct {
-			Results json.RawMessage `json:"results"`
-			Next    wire.Values     `json:"next"`
-			Count   wire.Values     `json:"count"`
+			Results  json.RawMessage `json:"results"`
+			Next     wire.Values     `json:"next"`
+			Previous wire.Values     `json:"previous"`
+			Count    wire.Values     `json:"count"`
 		}
 		if err := wire.Decode(data, &page, wire.Path{Names: []string{"results"}}); err != nil || !bytes.HasPrefix(page.Results, []byte("[")) {
 			return nil, provider.ErrNoID
 		}
-		if slices.ContainsFunc(page.Next, provider.HasContent) {
+		if slices.ContainsFunc(append(page.Next, page.Previous...), provider.HasContent) {
 			return nil, errPart
 		}
 		list, counts = page.Results, page.Count
@@ -175,7 +176,7 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 	for _, raw := range counts {
 		var count Number
 		_ = count.UnmarshalJSON(raw) // never fails
-		if n, _ := count.Int64(); n > int64(len(elements)) {
+		if n, ok := wire.Int(string(count)); count != "" && !ok || n > int64(len(elements)) {
 			return nil, errPart
 		}
 	}

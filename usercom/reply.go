@@ -240,8 +240,10 @@ func (u *User) age(r *transport.Reply) provider.Match {
 	return provider.Different
 }
 
-// created returns when the user was created. A time without a zone is not dated.
+// created returns when the user was created. A time without a zone is not dated, nor is one that
+// stands for none, such as the year 1 or the beginning of 1970.
 func (u *User) created() (at time.Time, dated bool) {
-	at, err := time.Parse(time.RFC3339, u.CreatedAt.Text())
-	return at, err == nil
+	_, err := time.Parse(time.RFC3339, u.CreatedAt.Text())
+	at = u.CreatedAt.Time
+	return at, err == nil && at.Unix() > 0
 }

@@ -73,7 +73,10 @@ func prepareFailed(e *userapi.Error) {
 	e.Kind, e.StatusCode, e.Code, e.Message = inner.Kind, inner.StatusCode, inner.Code, inner.Message
 	// The same session's error may reach several callers.
 	e.FieldErrors, e.RequestID, e.RetryAfter = slices.Clone(inner.FieldErrors), inner.RequestID, inner.RetryAfter
-	e.UserID, e.Err = inner.UserID, stepError{e.Err, inner}
+	e.UserID = inner.UserID
+	if inner.Op != e.Op { // else the text names it already
+		e.Err = stepError{e.Err, inner}
+	}
 }
 
 // contextKind returns the kind of an error of a context, and otherwise for any other error.

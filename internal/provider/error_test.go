@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -19,5 +20,20 @@ func TestErrorsNameTheirSubject(t *testing.T) {
 	} {
 		assert.Equal(t, want, provider.NewError("x", op, &transport.Result{}, provider.Mask{}).Subject, op)
 		assert.Equal(t, want, provider.Invalid("x", op, nil).Subject, op)
+	}
+}
+
+// TestNotPreparedNamesTheStep: a step of another name is told; one of the call's own is not said twice.
+func TestNotPreparedNamesTheStep(t *testing.T) {
+	t.Parallel()
+	for op, want := range map[string]string{
+		"create session":  "x: create user: forbidden: create session failed, nothing was sent",
+		provider.OpCreate: "x: create user: forbidden, nothing was sent",
+	} {
+		step := &userapi.Error{Provider: "x", Op: op, Kind: userapi.KindForbidden, UserID: "7", Err: errors.New("cause")}
+		e := provider.NotPrepared(t.Context(), "x", provider.OpCreate, step)
+		assert.Equal(t, want, e.Error())
+		assert.Equal(t, "7", e.UserID)
+		assert.ErrorIs(t, e, step.Err)
 	}
 }

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/enlist-go/enlist/internal/transport"
 	"github.com/enlist-go/enlist/userapi"
@@ -230,18 +233,36 @@ func (c *Call) complete(e *userapi.Error) *userapi.Error {
 	return e
 }
 
-// requestID returns the id of a success's call, masked unless it is shaped like an id and
-// is not a part of what was sent: a mask costs more than a create has to.
+// requestID returns the id of a success's call, masked unless it looks random and is not a
+// part of what was sent: a mask costs more than a create has to.
 func (v *Vendor) requestID(call *Call, res *transport.Result) string {
 	id := res.RequestID
 	if id == "" {
 		return ""
 	}
-	shaped := len(id) <= 40 && strings.Trim(id, "0123456789abcdefABCDEFGHIJKLMNOPQRSTUVWXYZ-") == ""
-	if shaped && !bytes.Contains(call.Body, []byte(id)) && !strings.Contains(res.Reply.Request.Header.Get(v.CredentialHeader), id) {
+	if looksRandom(id) && !bytes.Contains(call.Body, []byte(id)) && !strings.Contains(res.Reply.Request.Header.Get(v.CredentialHeader), id) {
 		return id
 	}
 	return v.mask(call, res).Code(id)
+}
+
+// looksRandom reports whether an id is hex digits that spell no text, such as a UUID; with the name
+// of a place behind them they are a Cf-Ray.
+func looksRandom(id string) bool {
+	if at := len(id) - len("-WAW"); at > 0 && id[at] == '-' && strings.Trim(id[at+1:], "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
+		id = id[:at]
+	}
+	if len(id) > 40 || strings.Trim(id, "0123456789abcdef-") != "" {
+		return false
+	}
+	for run := range strings.SplitSeq(id, "-") {
+		var text [20]byte
+		n, _ := hex.Decode(text[:], []byte(run))
+		if n >= shortValue && utf8.Valid(text[:n]) && !bytes.ContainsFunc(text[:n], unicode.IsControl) {
+			return false
+		}
+	}
+	return true
 }
 
 // mask hides what a call sent, credentials included.

@@ -55,7 +55,7 @@ func AsLookupError(e *userapi.Error) *userapi.Error {
 }
 
 var (
-	errNotEmpty = errors.New("the reply has the status of a success and is neither empty nor a JSON object")
+	errNotEmpty = errors.New("the reply has the status of a success and is neither empty nor JSON")
 	// ErrErrorInSuccess is the fault of a success with an error in it.
 	ErrErrorInSuccess = errors.New("the reply has the status of a success and an error in it")
 	// ErrNoID is the fault of a success without a user's id.

@@ -16,7 +16,7 @@ func ComparePhone(sent, has string) Match {
 	stored, _ := digitsOf(has)
 	national := strings.TrimLeft(digits, "0")
 	switch {
-	case stored == "":
+	case stored == "", digits == "" && isASCII(sent): // no number
 		return Different
 	case digits == stored:
 		return Same

@@ -27,6 +27,8 @@ func TestComparePhone(t *testing.T) {
 		{"303-555-1213", "+13035551212", Different},
 		{"303-555-1212", "", Different},
 		{"ext.", "", Different},
+		{"bob@example.com", "+13035551212", Different},
+		{"٣٠٣٥٥٥١٢١٢", "+13035551212", Unsure},
 	} {
 		assert.Equal(t, tt.want, ComparePhone(tt.sent, tt.has), "%s beside %s", tt.sent, tt.has)
 	}

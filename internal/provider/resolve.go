@@ -3,6 +3,7 @@ package provider
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -259,9 +260,11 @@ func isASCII(s string) bool {
 }
 
 // Contradicts returns ErrOtherUser for a key that was sent and that the reply to the
-// create shows otherwise. What a reply does not show contradicts nothing.
+// create shows otherwise. What a reply does not show contradicts nothing, nor does a boolean, an
+// object or an array in the place of the key.
 func Contradicts(sent, shown string, compare func(sent, shown string) Match) error {
-	unreadable := shown == "" || shown == "true" || shown == "false" || shown[0] == '{' || shown[0] == '['
+	unreadable := shown == "" || shown == "true" || shown == "false" ||
+		(shown[0] == '{' || shown[0] == '[') && json.Valid([]byte(shown))
 	if sent != "" && !unreadable && compare(sent, shown) == Different {
 		return ErrOtherUser
 	}

@@ -263,7 +263,7 @@ func TestManyAppears(t *testing.T) {
 	})
 }
 
-func TestLikeText(t *testing.T) {
+func TestCompareText(t *testing.T) {
 	t.Parallel()
 	for texts, want := range map[[2]string]provider.Match{
 		{"ada@example.org", "ada@example.org"}:        provider.Same,
@@ -276,6 +276,20 @@ func TestLikeText(t *testing.T) {
 	} {
 		assert.Equal(t, want, provider.CompareText(texts[0], texts[1]), texts)
 	}
+}
+
+// TestContradicts: a text in brackets is a user's key like any other, and a value of another
+// type, as leaf types keep it, is none.
+func TestContradicts(t *testing.T) {
+	t.Parallel()
+	for shown, contradicts := range map[string]bool{
+		"bob": true, "[clan]bob": true, "{42}": true, "[": true, "{": true, "17": true,
+		"ann": false, "ANN": false, "": false, `{"name":"bob"}`: false, `["bob"]`: false, "[]": false, "false": false, "true": false,
+	} {
+		err := provider.Contradicts("ann", shown, provider.CompareText)
+		assert.Equal(t, contradicts, errors.Is(err, provider.ErrOtherUser), shown)
+	}
+	assert.NoError(t, provider.Contradicts("", "bob", provider.CompareText), "nothing was sent")
 }
 
 func TestAbsenceMayProveNothing(t *testing.T) {

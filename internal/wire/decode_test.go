@@ -82,6 +82,20 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+func TestInt(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int64{"5": 5, "-5": -5, "0": 0, "5.0": 5, "5.00": 5} {
+		n, ok := wire.Int(text)
+		assert.True(t, ok, text)
+		assert.Equal(t, want, n, text)
+	}
+	for _, text := range []string{"", "5.", ".0", "5.1", "007", "+5", "-0", " 5", "5e0", "0x5", "1_0", "9223372036854775808"} {
+		n, ok := wire.Int(text)
+		assert.False(t, ok, text)
+		assert.Zero(t, n, text)
+	}
+}
+
 func TestDecodeValues(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]wire.Values{

@@ -218,9 +218,9 @@ func setScalar(into reflect.Value, raw []byte) bool {
 
 // Int reads a whole number in plain decimal, 5.0 too; 0 and false for anything else.
 func Int(text string) (int64, bool) {
-	whole, fraction, _ := strings.Cut(text, ".")
+	whole, fraction, cut := strings.Cut(text, ".")
 	n, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || strconv.FormatInt(n, 10) != whole || strings.Trim(fraction, "0") != "" {
+	if err != nil || strconv.FormatInt(n, 10) != whole || cut && fraction == "" || strings.Trim(fraction, "0") != "" {
 		return 0, false
 	}
 	return n, true
