@@ -38,15 +38,19 @@ func (keys fingerprints) of(req userapi.CreateUserRequest, place ...string) (str
 	return fingerprint(keys[0], form), nil
 }
 
-// match reports whether a fingerprint, by whichever key, is the request's.
-func (keys fingerprints) match(seen string, req userapi.CreateUserRequest, place ...string) (bool, error) {
-	form, err := canonical(req, place)
-	if err != nil {
-		return false, err
+// match reports whether a fingerprint, by whichever key, is the request's, which of returned
+// as newest.
+func (keys fingerprints) match(seen, newest string, req userapi.CreateUserRequest, place ...string) bool {
+	switch {
+	case hmac.Equal([]byte(seen), []byte(newest)):
+		return true
+	case seen == "" || len(keys) == 1:
+		return false
 	}
-	return slices.ContainsFunc(keys, func(key userapi.Secret) bool {
+	form, err := canonical(req, place)
+	return err == nil && slices.ContainsFunc(keys[1:], func(key userapi.Secret) bool {
 		return hmac.Equal([]byte(seen), []byte(fingerprint(key, form)))
-	}), nil
+	})
 }
 
 func fingerprint(key userapi.Secret, form []byte) string {

@@ -59,8 +59,10 @@ type signup struct {
 	keepsRequest bool
 
 	fingerprint string
-	owner       string
-	closed      bool // the key is undone: no target is added to it
+	// sentFirst are the fingerprints of what targets are sent that come after no other.
+	sentFirst map[string]string
+	owner     string
+	closed    bool // the key is undone: no target is added to it
 	// notStored is why targets that the ledger does not have could not be added.
 	notStored *userapi.Error
 	// kept are the targets that are left as they are, since the request is another one, and
@@ -77,6 +79,7 @@ type signup struct {
 func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 	s.owner = rand.Text()
 	s.records, s.users, s.fresh = map[string]Record{}, map[string]*userapi.User{}, map[string]int64{}
+	s.sentFirst = map[string]string{}
 	if failures := s.begin(ctx); failures != nil {
 		results := make([]Result, len(p.targets))
 		for i, t := range p.targets {
@@ -330,8 +333,7 @@ func (s *signup) load(ctx context.Context) (changed bool, failure *userapi.Error
 	}
 	s.remember(records)
 	for _, r := range records {
-		ok, err := s.p.keys().match(r.Request, s.req, r.Key)
-		changed = changed || err != nil || !ok
+		changed = changed || !s.p.keys().match(r.Request, s.fingerprint, s.req, r.Key)
 	}
 	return changed, nil
 }
@@ -355,7 +357,7 @@ func (s *signup) remember(records []Record) {
 func (s *signup) preflight() []*userapi.Error {
 	failures := make([]*userapi.Error, len(s.p.targets))
 	var faulty []*target
-	for i, item := range s.p.Plan(s.req) {
+	for i, item := range s.p.plan(s.req, (*target).faults) {
 		if failure := asError(item.Err); failure != nil {
 			failures[i] = revised(failure, userapi.OutcomeNotSent)
 			failures[i].Op = opSignUp
@@ -386,6 +388,7 @@ func (s *signup) first(missing []*target) ([]Record, *userapi.Error) {
 			if err != nil {
 				return nil, asError(err)
 			}
+			s.sentFirst[t.Name] = sent
 			s.claim(&r, sent, true)
 		}
 		next = append(next, r)
