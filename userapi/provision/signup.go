@@ -99,6 +99,7 @@ func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 	for i, t := range p.targets {
 		wg.Go(func() {
 			defer close(done[i])
+			growStack()
 			// Replaced, unless the creator ends its goroutine.
 			results[i] = s.resultFor(t, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Err: errNoUser})
 			defer func() {
@@ -126,6 +127,15 @@ func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 		return results, joined(withoutOthers(results))
 	}
 	return results, joined(results)
+}
+
+// growStack has the stack of a new goroutine grow at once, while nothing is on it: a create
+// goes deep, and the stack would be copied four times on the way.
+//
+//go:noinline
+func growStack() (b byte) {
+	var frame [20 << 10]byte
+	return frame[time.Now().Nanosecond()&1]
 }
 
 // withoutOthers returns the results but for those of targets that another run has, and,
