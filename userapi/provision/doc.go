@@ -110,7 +110,8 @@
 // [Memory] ends with the process. Package fileledger keeps a file that one process at a
 // time may have open, and every commit is on disk before it is acted on. Package sqlledger is
 // for PostgreSQL and SQLite, and for several processes: a target that one of them is creating
-// is left to it for a [Lease]. A ledger holds keys, names of targets, states, the users'
+// is left to it for a [Lease]. [Group] has many sign-ups at once share what each of their
+// commits would cost there. A ledger holds keys, names of targets, states, the users'
 // ids at the vendors, and fingerprints: no personal data, unless the key is some. Do not
 // take an e-mail address for one.
 //

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -38,15 +39,19 @@ func (keys fingerprints) of(req userapi.CreateUserRequest, place ...string) (str
 	return fingerprint(keys[0], form), nil
 }
 
-// match reports whether a fingerprint, by whichever key, is the request's.
-func (keys fingerprints) match(seen string, req userapi.CreateUserRequest, place ...string) (bool, error) {
-	form, err := canonical(req, place)
-	if err != nil {
-		return false, err
+// match reports whether a fingerprint, by whichever key, is the request's, which of returned
+// as newest.
+func (keys fingerprints) match(seen, newest string, req userapi.CreateUserRequest, place ...string) bool {
+	switch {
+	case hmac.Equal([]byte(seen), []byte(newest)):
+		return true
+	case seen == "" || len(keys) == 1:
+		return false
 	}
-	return slices.ContainsFunc(keys, func(key userapi.Secret) bool {
+	form, err := canonical(req, place)
+	return err == nil && slices.ContainsFunc(keys[1:], func(key userapi.Secret) bool {
 		return hmac.Equal([]byte(seen), []byte(fingerprint(key, form)))
-	}), nil
+	})
 }
 
 func fingerprint(key userapi.Secret, form []byte) string {
@@ -121,7 +126,7 @@ func (e *encoder) text(what byte, s string) {
 
 func (e *encoder) count(what byte, n int) {
 	e.b.WriteByte(what)
-	e.b.Write(binary.AppendUvarint(nil, uint64(n))) //nolint:gosec // a length is not negative
+	e.b.Write(binary.AppendUvarint(e.b.AvailableBuffer(), uint64(n))) //nolint:gosec // a length is not negative
 }
 
 var (
@@ -191,24 +196,49 @@ func (e *encoder) structure(v reflect.Value, field string) {
 	}
 }
 
+// A structField is what the encoder knows of a field of a struct.
+type structField struct {
+	index    int
+	name     string
+	embedded bool // its fields are written as if they were the struct's
+}
+
+var structFields sync.Map // of each struct's reflect.Type: a []structField
+
+// fieldsOf returns the fields of a struct that are written.
+func fieldsOf(t reflect.Type) []structField {
+	if known, ok := structFields.Load(t); ok {
+		return known.([]structField)
+	}
+	var fields []structField
+	for i := range t.NumField() {
+		f := t.Field(i)
+		embedded := f.Anonymous && f.Type.Kind() == reflect.Struct
+		if f.IsExported() || embedded {
+			fields = append(fields, structField{i, f.Name, embedded && f.Type != timeType})
+		}
+	}
+	structFields.Store(t, fields)
+	return fields
+}
+
 // fields writes the set fields of a struct.
 func (e *encoder) fields(v reflect.Value, field string) {
 	e.b.WriteByte(isStruct)
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		embedded := f.Anonymous && f.Type.Kind() == reflect.Struct
-		if !f.IsExported() && !embedded || v.Field(i).IsZero() || noData(v.Field(i)) {
+	for _, f := range fieldsOf(v.Type()) {
+		value := v.Field(f.index)
+		if value.IsZero() || noData(value) {
 			continue
 		}
-		e.text(isText, f.Name)
+		e.text(isText, f.name)
 		name := field
 		if name == "" {
-			name = f.Name
+			name = f.name
 		}
-		if embedded && f.Type != timeType {
-			e.fields(v.Field(i), name)
+		if f.embedded {
+			e.fields(value, name)
 		} else {
-			e.value(v.Field(i), name)
+			e.value(value, name)
 		}
 	}
 	e.b.WriteByte(isEnd)

@@ -37,11 +37,13 @@ func TestModel(t *testing.T) {
 		name  string
 		seeds int
 		file  bool
+		group bool
 		play  func(m *model)
 	}{
 		{name: "serial", seeds: 300, play: (*model).serial},
 		{name: "file", seeds: 40, file: true, play: (*model).serial},
 		{name: "concurrent", seeds: 300, play: (*model).concurrent},
+		{name: "group", seeds: 100, group: true, play: (*model).concurrent},
 	} {
 		t.Run(mode.name, func(t *testing.T) {
 			t.Parallel()
@@ -57,6 +59,9 @@ func TestModel(t *testing.T) {
 			for seed := *modelFirst; seed < *modelFirst+seeds && !t.Failed(); seed++ {
 				synctest.Test(t, func(t *testing.T) {
 					m := newModel(t, seed, seen, path)
+					if mode.group {
+						m.shared = provision.Group(m.ledger)
+					}
 					mode.play(m)
 					m.end()
 				})
@@ -78,6 +83,7 @@ type model struct {
 	*world
 
 	ledger  *shakyLedger
+	shared  provision.Ledger // what the processes have: the ledger, or a Group of it
 	targets []provision.Target
 	path    string // of the ledger's file, "" where it is in memory
 	open    *fileledger.Ledger
@@ -101,6 +107,7 @@ func newModel(t *testing.T, seed int, seen map[string]int, path string) *model {
 		{Name: "wallet", Creator: shaky{w, "wallet", false}},
 		{Name: "crm", Creator: shakyFull{shakyAsked{shaky{w, "crm", true}}}, After: []string{"chat"}},
 	}}
+	m.shared = m.ledger
 	if path != "" {
 		m.reopen()
 	}
@@ -162,7 +169,7 @@ func (m *model) provisioner(actor string) *provision.Provisioner {
 	if m.happens(actor, 20) {
 		targets = targets[:len(targets)-1]
 	}
-	p, err := provision.New(m.ledger, targets, testKey,
+	p, err := provision.New(m.shared, targets, testKey,
 		provision.Pause(m.roll(actor, 3), m.span(actor, time.Minute)), provision.MaxCreates(1+m.roll(actor, 3)))
 	assert.NoError(m, err)
 	return p

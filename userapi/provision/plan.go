@@ -42,6 +42,12 @@ func (i PlanItem) LogValue() slog.Value {
 // sends nothing and looks into no ledger. All faults of all targets are told at once.
 // The bodies hold no secrets, but the person's data.
 func (p *Provisioner) Plan(req userapi.CreateUserRequest) []PlanItem {
+	return p.plan(req, (*target).plan)
+}
+
+// plan has every target planned, in an order in which those that others come after are
+// first.
+func (p *Provisioner) plan(req userapi.CreateUserRequest, planOf func(*target, userapi.CreateUserRequest) (userapi.Plan, *userapi.Error)) []PlanItem {
 	items := make([]PlanItem, len(p.targets))
 	planned := make([]bool, len(p.targets))
 	users := map[string]*userapi.User{}
@@ -63,7 +69,7 @@ func (p *Provisioner) Plan(req userapi.CreateUserRequest) []PlanItem {
 		}
 		own := t.request(req, known)
 		var failure *userapi.Error
-		item.Plan, failure = t.plan(own)
+		item.Plan, failure = planOf(t, own)
 		if len(item.Waits) > 0 {
 			failure = ofUntouched(failure, req, own)
 			if item.Plan.UserID != "" {
@@ -94,6 +100,15 @@ func (t *target) plan(req userapi.CreateUserRequest) (userapi.Plan, *userapi.Err
 		return userapi.Plan{}, asError(err)
 	}
 	return plan, nil
+}
+
+// faults is plan without the plan, which costs what the request's encoding does, where no
+// other target's request has the user's id.
+func (t *target) faults(req userapi.CreateUserRequest) (userapi.Plan, *userapi.Error) {
+	if _, ok := userapi.Ability[userapi.Preflighter](t.Creator); ok && !t.named {
+		return userapi.Plan{}, t.preflight(req)
+	}
+	return t.plan(req)
 }
 
 // ofUntouched returns an error of those fields alone which Map left as they were: it

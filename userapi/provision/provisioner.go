@@ -52,6 +52,7 @@ type target struct {
 
 	index   int
 	before  []*target // the targets that it comes after, directly or not
+	named   bool      // a Map is given its user
 	breaker *breaker
 }
 
@@ -128,7 +129,11 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 			fault("target %q comes after itself", t.Name)
 		}
 		for _, name := range slices.Sorted(maps.Keys(before)) {
-			t.before = append(t.before, p.byName[name])
+			b := p.byName[name]
+			t.before = append(t.before, b)
+			if b != nil && t.Map != nil {
+				b.named = true
+			}
 		}
 	}
 	if err := errors.Join(faults...); err != nil {

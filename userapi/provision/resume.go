@@ -161,8 +161,8 @@ func (b *resumption) one(ctx context.Context, key string) {
 			b.panics = append(b.panics, v)
 			b.mu.Unlock()
 		}
-		<-b.slots
 		b.done <- r
+		<-b.slots // only now: else what waits for a slow loop would have no bound
 	}()
 	r.Results, r.Err = b.p.resume(ctx, key, b.load)
 }

@@ -94,9 +94,11 @@ func (s *signup) prepare(j *task, f *facts) {
 		return
 	}
 	j.req = j.request(s.req, users)
-	j.sent, j.err = s.sent(j.target, j.req)
+	if j.sent = s.sentFirst[j.Name]; j.sent == "" {
+		j.sent, j.err = s.sent(j.target, j.req)
+	}
 	f.unfit = j.err != nil
-	f.same, _ = s.p.keys().match(j.rec.Sent, j.req, s.key, j.Name)
+	f.same = !f.unfit && s.p.keys().match(j.rec.Sent, j.sent, j.req, s.key, j.Name)
 }
 
 // askClient looks whether a resolver answers from its client's own record of a create, which

@@ -72,8 +72,10 @@ type signup struct {
 	keepsRequest bool
 
 	fingerprint string
-	owner       string
-	closed      bool // the key is undone: no target is added to it
+	// sentFirst are the fingerprints of what targets are sent that come after no other.
+	sentFirst map[string]string
+	owner     string
+	closed    bool // the key is undone: no target is added to it
 	// notStored is why targets that the ledger does not have could not be added.
 	notStored *userapi.Error
 	// kept are the targets that are left as they are, since the request is another one, and
@@ -90,6 +92,7 @@ type signup struct {
 func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 	s.owner = rand.Text()
 	s.records, s.users, s.fresh = map[string]Record{}, map[string]*userapi.User{}, map[string]int64{}
+	s.sentFirst = map[string]string{}
 	if failures := s.begin(ctx); failures != nil {
 		results := make([]Result, len(p.targets))
 		for i, t := range p.targets {
@@ -98,37 +101,17 @@ func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 		return results, joined(results)
 	}
 
-	results := make([]Result, len(p.targets))
-	done := make([]chan struct{}, len(p.targets))
-	for i := range done {
-		done[i] = make(chan struct{})
-	}
-	var wg sync.WaitGroup
-	var once sync.Once
-	var panicked error
+	r := &targetRuns{signup: s, results: make([]Result, len(p.targets)), left: make([]int, len(p.targets))}
 	for i, t := range p.targets {
-		wg.Go(func() {
-			defer close(done[i])
-			// Replaced, unless the creator ends its goroutine.
-			results[i] = s.resultFor(t, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Err: errNoUser})
-			defer func() {
-				if v := recover(); v != nil {
-					once.Do(func() { panicked = panicOf(t, v) })
-				}
-			}()
-			for _, b := range t.before {
-				<-done[b.index]
-			}
-			res := s.provision(ctx, t)
-			results[i] = res
-			if res.User != nil {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				s.users[t.Name] = res.User
-			}
-		})
+		r.left[i] = len(t.before)
 	}
-	wg.Wait()
+	for _, t := range p.targets {
+		if len(t.before) == 0 {
+			r.start(ctx, t)
+		}
+	}
+	r.wg.Wait()
+	results, panicked := r.results, r.panicked
 	if panicked != nil {
 		panic(panicked)
 	}
@@ -136,6 +119,77 @@ func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 		return results, joined(withoutOthers(results))
 	}
 	return results, joined(results)
+}
+
+// targetRuns are the runs of a sign-up's targets, each once those before it have ended.
+type targetRuns struct {
+	*signup
+
+	wg       sync.WaitGroup
+	results  []Result
+	left     []int // how many targets before each have not ended, under mu
+	panicked error // the first, under mu
+}
+
+// start begins with a target in a goroutine of its own, which goes on with one that waited
+// for it.
+func (r *targetRuns) start(ctx context.Context, t *target) {
+	r.wg.Go(func() {
+		growStack()
+		for t != nil {
+			t = r.run(ctx, t)
+		}
+	})
+}
+
+// run does what is to be done about a target, and returns one that comes after it.
+func (r *targetRuns) run(ctx context.Context, t *target) (next *target) {
+	// Replaced, unless the creator ends its goroutine.
+	res := r.resultFor(t, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Err: errNoUser})
+	returned := false
+	defer func() {
+		v := recover()
+		free := r.ended(t, res, v)
+		if (returned || v != nil) && len(free) > 0 {
+			next, free = free[0], free[1:]
+		}
+		for _, t := range free {
+			r.start(ctx, t)
+		}
+	}()
+	res = r.provision(ctx, t)
+	returned = true
+	return nil
+}
+
+// ended notes what came of a target, and returns those that waited for it alone.
+func (r *targetRuns) ended(t *target, res Result, panicked any) (free []*target) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.results[t.index] = res
+	if res.User != nil {
+		r.users[t.Name] = res.User
+	}
+	if panicked != nil && r.panicked == nil {
+		r.panicked = panicOf(t, panicked)
+	}
+	for _, other := range r.p.targets {
+		if slices.Contains(other.before, t) {
+			if r.left[other.index]--; r.left[other.index] == 0 {
+				free = append(free, other)
+			}
+		}
+	}
+	return free
+}
+
+// growStack has the stack of a new goroutine grow at once, while nothing is on it: a create
+// goes deep, and the stack would be copied four times on the way.
+//
+//go:noinline
+func growStack() (b byte) {
+	var frame [20 << 10]byte
+	return frame[time.Now().Nanosecond()&1]
 }
 
 // withoutOthers returns the results but for those of targets that another run has, and,
@@ -343,8 +397,7 @@ func (s *signup) load(ctx context.Context) (changed bool, failure *userapi.Error
 	}
 	s.remember(records)
 	for _, r := range records {
-		ok, err := s.p.keys().match(r.Request, s.req, r.Key)
-		changed = changed || err != nil || !ok
+		changed = changed || !s.p.keys().match(r.Request, s.fingerprint, s.req, r.Key)
 	}
 	return changed, nil
 }
@@ -368,7 +421,7 @@ func (s *signup) remember(records []Record) {
 func (s *signup) preflight() []*userapi.Error {
 	failures := make([]*userapi.Error, len(s.p.targets))
 	var faulty []*target
-	for i, item := range s.p.Plan(s.req) {
+	for i, item := range s.p.plan(s.req, (*target).faults) {
 		if failure := asError(item.Err); failure != nil {
 			failures[i] = revised(failure, userapi.OutcomeNotSent)
 			failures[i].Op = opSignUp
@@ -391,7 +444,7 @@ func (s *signup) preflight() []*userapi.Error {
 // first returns the first records of targets: those that can be tried at once are
 // claimed in the same store.
 func (s *signup) first(missing []*target) ([]Record, *userapi.Error) {
-	var next []Record
+	next := make([]Record, 0, len(s.p.targets))
 	for _, t := range missing {
 		r := s.queued(t)
 		if len(t.before) == 0 && !t.breaker.paused() {
@@ -399,6 +452,7 @@ func (s *signup) first(missing []*target) ([]Record, *userapi.Error) {
 			if err != nil {
 				return nil, asError(err)
 			}
+			s.sentFirst[t.Name] = sent
 			s.claim(&r, sent, true)
 		}
 		next = append(next, r)

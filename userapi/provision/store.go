@@ -30,8 +30,11 @@ func (p *Provisioner) load(ctx context.Context, key string) ([]Record, *userapi.
 
 // store stores records, tells of them, and returns them as they are in the ledger.
 func (p *Provisioner) store(ctx context.Context, to Storer, records ...Record) ([]Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
+	if end, bounded := ctx.Deadline(); !bounded || time.Until(end) > storeTime {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, storeTime)
+		defer cancel()
+	}
 	records = slices.Clone(records)
 	for i := range records {
 		records[i].Changed = stamp(time.Now())

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,9 +25,9 @@ import (
 //
 // # PostgreSQL
 //
-// A Store is one transaction of the level READ COMMITTED with the records in the order of
-// their names, so that Stores neither deadlock with each other nor fail to be
-// serialized. It sets synchronous_commit to on for itself where the server's setting is
+// A Store is one transaction of the level READ COMMITTED that locks the records in the order
+// of their names, so that Stores neither deadlock with each other nor fail to be
+// serialized. It takes as many round trips for many records as for a few. It sets synchronous_commit to on for itself where the server's setting is
 // weaker; a server with fsync = off keeps no promise. The database must be in UTF-8. Its
 // locale does not matter: names are compared byte by byte.
 //
@@ -46,6 +47,9 @@ type Ledger struct {
 	dialect Dialect
 
 	check, load, open, insert, update string
+	// storeAll is for several records at once; "" in SQLite, where a statement is no round
+	// trip.
+	storeAll string
 }
 
 // An Option changes what Open does.
@@ -111,7 +115,7 @@ func newLedger(db *sql.DB, dialect Dialect, name tableName) *Ledger {
 	}
 	n := len(columns)
 	read := "SELECT key, target, " + names + " FROM " + table + " WHERE "
-	return &Ledger{
+	l := &Ledger{
 		db: db, dialect: dialect,
 		check: read + "1 = 0",
 		// The order is asked for by name, for tables that were made without it.
@@ -123,6 +127,33 @@ func newLedger(db *sql.DB, dialect Dialect, name tableName) *Ledger {
 		update: "UPDATE " + table + " SET " + strings.Join(set, ", ") +
 			" WHERE key = " + p(n+1) + " AND target = " + p(n+2) + " AND revision = " + p(n+3),
 	}
+	if dialect == PostgreSQL {
+		l.storeAll = storeAll(table)
+	}
+	return l
+}
+
+// storeAll returns PostgreSQL's statement that stores the records of a JSON text, in the order
+// of their names. It finds each row by the index: the plan of a join, made while the table was
+// small, would go on to read all of it.
+func storeAll(table string) string {
+	names := strings.Join(columns[:], ", ")
+	var typed, set []string
+	for _, column := range slices.Concat(columns[:], []string{"key", "target"}) {
+		kind := " bigint"
+		if isText(column) {
+			kind = " text"
+		}
+		typed = append(typed, column+kind)
+	}
+	for _, column := range columns {
+		set = append(set, column+" = EXCLUDED."+column)
+	}
+	return "INSERT INTO " + table + " AS t (" + names + ", key, target) SELECT " + names + ", key, target" +
+		" FROM json_to_recordset($1::text::json) AS r(" + strings.Join(typed, ", ") + ")" +
+		" WHERE revision = 1 OR (SELECT 1 FROM " + table + " AS s WHERE s.key = r.key AND s.target = r.target) IS NOT NULL" +
+		` ORDER BY key COLLATE "C", target COLLATE "C"` +
+		" ON CONFLICT (key, target) DO UPDATE SET " + strings.Join(set, ", ") + " WHERE t.revision = EXCLUDED.revision - 1"
 }
 
 // Load implements Ledger.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -51,6 +52,11 @@ var columns = [...]string{
 	"revision", "state", "kind", "provider", "user_id", "proof", "unfinished", "decided", "lost", "closed", "request", "sent", "owner",
 	"until", "started", "changed",
 	"open", // provision.Record.Open, so that an index can answer it
+}
+
+// isText reports whether a column, or one of the name's, holds texts.
+func isText(column string) bool {
+	return slices.Contains([]string{"key", "target", "state", "provider", "user_id", "request", "sent", "owner"}, column)
 }
 
 func schema(dialect Dialect, table string) ([]string, error) {

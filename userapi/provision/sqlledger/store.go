@@ -3,7 +3,10 @@ package sqlledger
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi/provision"
@@ -126,27 +129,61 @@ func storable(ctx context.Context, records []provision.Record) ([]provision.Reco
 	return next, ctx.Err()
 }
 
-// write compares and sets record by record. It reads nothing first: a row that is
-// written is locked and current, and SQLite waits for its lock only where nothing was
-// read before.
+// write compares and sets. It reads nothing first: a row that is written is locked and
+// current, and SQLite waits for its lock only where nothing was read before.
 func (l *Ledger) write(ctx context.Context, tx *sql.Tx, next []provision.Record) error {
+	if l.storeAll != "" && len(next) > 1 {
+		return exec(ctx, tx, int64(len(next)), l.storeAll, encode(next))
+	}
 	for _, r := range next {
 		statement, args := l.insert, arguments(r)
 		if before := r.Revision - 1; before != 0 {
 			statement, args = l.update, append(args, before)
 		}
-		result, err := tx.ExecContext(ctx, statement, args...)
-		if err != nil {
-			return failed(ctx, "store records", err)
-		}
-		switch n, err := result.RowsAffected(); {
-		case err != nil:
-			return failed(ctx, "store records", err)
-		case n == 0:
-			return provision.ErrStale
-		case n != 1:
-			return errors.New("sqlledger: store records: the table has several rows of one record")
+		if err := exec(ctx, tx, 1, statement, args...); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// exec carries out a statement that is to write so many rows.
+func exec(ctx context.Context, tx *sql.Tx, rows int64, statement string, args ...any) error {
+	result, err := tx.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return failed(ctx, "store records", err)
+	}
+	switch n, err := result.RowsAffected(); {
+	case err != nil:
+		return failed(ctx, "store records", err)
+	case 0 <= n && n < rows:
+		return provision.ErrStale
+	case n != rows:
+		return errors.New("sqlledger: store records: the table has several rows of one record")
+	}
+	return nil
+}
+
+// encode returns records as a JSON list of their columns.
+func encode(records []provision.Record) string {
+	names := slices.Concat(columns[:], []string{"key", "target"})
+	text := []byte{'['}
+	for i, r := range records {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		for j, value := range arguments(r) {
+			text = append(text, "{,"[min(j, 1)], '"')
+			text = append(append(text, names[j]...), '"', ':')
+			switch v := value.(type) {
+			case int64:
+				text = strconv.AppendInt(text, v, 10)
+			case string:
+				quoted, _ := json.Marshal(v) // never fails: a text
+				text = append(text, quoted...)
+			}
+		}
+		text = append(text, '}')
+	}
+	return string(append(text, ']'))
 }

@@ -3,21 +3,30 @@
 package sqltest
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// BenchmarkSQLStore measures Stores of two records: an insert, and then updates.
+// BenchmarkSQLStore measures Stores of two records, an insert and then updates, as they are
+// and under Group.
 func BenchmarkSQLStore(b *testing.B) {
 	for name, kind := range kinds {
-		for _, writers := range []int{1, 8} {
-			b.Run(name+"/"+strconv.Itoa(writers), func(b *testing.B) {
-				l, db := kind(b).ledger(b)
-				db.SetMaxIdleConns(writers)
-				benchmark(b, l, writers)
-			})
+		for _, writers := range []int{1, 8, 64} {
+			for _, grouped := range []bool{false, true} {
+				b.Run(fmt.Sprintf("%s/writers=%d/group=%t", strings.ReplaceAll(name, "/", "-"), writers, grouped), func(b *testing.B) {
+					sql, db := kind(b).ledger(b)
+					db.SetMaxIdleConns(8)
+					var l provision.Ledger = sql
+					if grouped {
+						l = provision.Group(l)
+					}
+					benchmark(b, l, writers)
+				})
+			}
 		}
 	}
 }

@@ -1,0 +1,124 @@
+package provision_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+)
+
+// openKeys returns a ledger in memory with so many keys that are open.
+func openKeys(tb testing.TB, n int) *provision.Memory {
+	tb.Helper()
+	const each = 1000
+	m := new(provision.Memory)
+	for begin := 0; begin < n; begin += each {
+		var some []provision.Record
+		for i := range each {
+			some = append(some, provision.Record{Key: fmt.Sprintf("key-%07d", begin+i), Target: "t", State: provision.StateQueued})
+		}
+		require.NoError(tb, m.Store(context.Background(), some...))
+	}
+	return m
+}
+
+// BenchmarkMemoryOpen asks a ledger for a page of 100 keys among a million that are open.
+// The floor walks and sorts all of them, as one does without an index.
+func BenchmarkMemoryOpen(b *testing.B) {
+	const n = 1_000_000
+	m := openKeys(b, n)
+	keys := map[string]bool{}
+	for i := range n {
+		keys[fmt.Sprintf("key-%07d", i)] = true
+	}
+	b.Run("ledger", func(b *testing.B) {
+		for b.Loop() {
+			page, err := m.Open(b.Context(), "key-0500000", 100)
+			if err != nil || len(page) != 100 {
+				b.Fatal("not a page", err)
+			}
+		}
+	})
+	b.Run("floor", func(b *testing.B) {
+		for b.Loop() {
+			if len(slices.Sorted(maps.Keys(keys))) != n {
+				b.Fatal("not all")
+			}
+		}
+	})
+}
+
+// BenchmarkResumes goes on with sign-ups that stay open, since their vendor is down, and
+// reports how much more of the heap is in use at the most meanwhile than at the end: with
+// Resumes, which keeps nothing, and with Resume, which collects it.
+func BenchmarkResumes(b *testing.B) {
+	down := userapi.CreatorFunc(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+		return nil, &userapi.Error{Provider: "acme", Op: "create user", Subject: userapi.SubjectUser, Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeNotSent}
+	})
+	load := func(_ context.Context, key string) (userapi.CreateUserRequest, error) {
+		return userapi.CreateUserRequest{IdempotencyKey: key, Email: "ann@example.com"}, nil
+	}
+	for _, n := range []int{4_000, 40_000} {
+		for _, collects := range []bool{false, true} {
+			name := "Resumes"
+			if collects {
+				name = "Resume"
+			}
+			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
+				var most float64
+				for range b.N {
+					b.StopTimer()
+					p, err := provision.New(new(provision.Memory), []provision.Target{{Name: "t", Creator: down}}, testKey, provision.Pause(0, time.Minute))
+					require.NoError(b, err)
+					for i := range n {
+						require.NoError(b, p.Queue(b.Context(), nil, userapi.CreateUserRequest{IdempotencyKey: fmt.Sprintf("key-%07d", i), Email: "ann@example.com"}))
+					}
+					for range p.Resumes(b.Context(), load) { // the records grow once
+					}
+					b.StartTimer()
+					var held float64
+					seen := 0
+					if collects {
+						all, _ := p.Resume(b.Context(), load)
+						seen, held = len(all), heap()
+						runtime.KeepAlive(all)
+					} else {
+						for r, err := range p.Resumes(b.Context(), load) {
+							if err != nil || r.Results == nil {
+								b.Fatal("it was not reached", err)
+							}
+							if seen++; seen%(n/4) == 0 {
+								held = max(held, heap())
+							}
+						}
+					}
+					b.StopTimer()
+					most = max(most, held-heap())
+					runtime.KeepAlive(p)
+					b.StartTimer()
+					if seen != n {
+						b.Fatal("not all")
+					}
+				}
+				b.ReportMetric(most/1e6, "MB-held")
+			})
+		}
+	}
+}
+
+// heap returns the bytes that are in use.
+func heap() float64 {
+	runtime.GC()
+	runtime.GC() // what finalizers have let go
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}

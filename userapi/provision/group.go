@@ -1,0 +1,219 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Group returns a ledger that merges Stores: those that are called while another one is
+// under way become one Store of the ledger l, which pays once for what a Store costs, such
+// as a transaction and its wait for the disk. Load and Open are l's own. It is for ledgers
+// of sqlledger; one of fileledger does the same by itself, and Memory has nothing to save.
+//
+// One caller's fault is nobody else's. Where a merged Store fails, for instance because a
+// record is stale, each caller's records are stored by themselves, as without Group, and
+// the caller is told what came of that. A merged Store ends with an error after 2 s, and
+// holds up what comes behind it for no longer: a record that another transaction has locked
+// delays the others, and fails none of them.
+//
+// A caller whose context ends while its records wait for their turn is told so, and nothing
+// of them is stored. Once they are part of a merged Store the caller gets its result, which
+// is known in 2 s if l heeds its context. Where that failed otherwise than by ErrStale, and
+// the records cannot be stored by themselves either, the error says that it is not known
+// whether they are stored, as a Storer may; it does not match ErrStale then. The context of
+// a merged Store has the values of one of its callers' contexts.
+func Group(l Ledger) Ledger {
+	if l == nil {
+		return nil // which New refuses
+	}
+	return &group{Ledger: l}
+}
+
+const (
+	// maxGroup is how many records are merged into one Store, unless one caller has more.
+	maxGroup = 256
+	// groupTime is how long a Store may take before the next one begins.
+	groupTime = 2 * time.Second
+)
+
+type group struct {
+	Ledger
+
+	mu sync.Mutex
+	// flying is set while a Store of the ledger is under way that others wait for. Only
+	// then there is a queue.
+	flying bool
+	queue  []*groupStore
+}
+
+// A groupStore is one caller's Store.
+type groupStore struct {
+	records []Record
+	turn    chan turn // takes one
+}
+
+// A turn ends the wait of a Store in the queue.
+type turn struct {
+	leads bool  // it is to store its records, with what else is queued
+	err   error // else that of the Store which its records were part of
+}
+
+// Store implements Storer.
+func (g *group) Store(ctx context.Context, records ...Record) error {
+	if _, err := NextRevisions(records); err != nil {
+		return err // nobody else's Store gets to see it
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s := &groupStore{records: records, turn: make(chan turn, 1)}
+	t := turn{leads: g.begin(s)}
+	if !t.leads {
+		select {
+		case t = <-s.turn:
+		case <-ctx.Done():
+			if g.leave(s) {
+				return fmt.Errorf("provision: nothing was stored: %w", ctx.Err())
+			}
+			t = <-s.turn
+		}
+		if t.leads {
+			// Those whom the last Store has just let go may have more: they get to join.
+			runtime.Gosched()
+		}
+	}
+	if t.leads {
+		var alone bool
+		if t.err, alone = g.lead(ctx, s); alone {
+			return t.err
+		}
+	}
+	if t.err == nil {
+		return nil
+	}
+	return g.storeAlone(ctx, records, t.err)
+}
+
+// begin puts a Store in the queue, unless there is none: then it leads.
+func (g *group) begin(s *groupStore) (leads bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.flying {
+		g.flying = true
+		return true
+	}
+	g.queue = append(g.queue, s)
+	return false
+}
+
+// leave takes a Store out of the queue, and reports whether it was there.
+func (g *group) leave(s *groupStore) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.Index(g.queue, s)
+	if i >= 0 {
+		g.queue = slices.Delete(g.queue, i, i+1)
+	}
+	return i >= 0
+}
+
+// next has the first of the queue lead.
+func (g *group) next() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.queue) == 0 {
+		g.flying = false
+		return
+	}
+	first := g.queue[0]
+	g.queue = slices.Delete(g.queue, 0, 1)
+	first.turn <- turn{leads: true}
+}
+
+// take takes out of the queue what is stored together with s: in the order in which it
+// came, and of no record more than once, since each must follow the one before.
+func (g *group) take(s *groupStore) (others []*groupStore) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.queue) == 0 {
+		return nil
+	}
+	type name struct{ key, target string }
+	seen, n := map[name]bool{}, 0
+	fits := func(s *groupStore) bool {
+		free := !slices.ContainsFunc(s.records, func(r Record) bool { return seen[name{r.Key, r.Target}] })
+		for _, r := range s.records {
+			seen[name{r.Key, r.Target}] = true // also of one that stays: what comes behind it does too
+		}
+		return free && n+len(s.records) <= maxGroup
+	}
+	fits(s)
+	n = len(s.records)
+	g.queue = slices.DeleteFunc(g.queue, func(s *groupStore) bool {
+		if !fits(s) {
+			return false
+		}
+		others, n = append(others, s), n+len(s.records)
+		return true
+	})
+	return others
+}
+
+var errPanicked = errors.New("provision: the ledger's Store did not return")
+
+// lead stores the records of s, and with them what is queued. alone says that nothing was.
+func (g *group) lead(ctx context.Context, s *groupStore) (err error, alone bool) { //nolint:revive // the error is that of either
+	var once sync.Once
+	next := func() { once.Do(g.next) }
+	defer next()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("provision: nothing was stored: %w", err), true
+	}
+	others := g.take(s)
+	defer time.AfterFunc(groupTime, next).Stop()
+	if len(others) == 0 {
+		return g.Ledger.Store(ctx, s.records...), true
+	}
+	err = errPanicked
+	defer func() {
+		for _, o := range others {
+			o.turn <- turn{err: err}
+		}
+	}()
+	all := slices.Clone(s.records)
+	for _, o := range others {
+		all = append(all, o.records...)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), groupTime)
+	defer cancel()
+	err = g.Ledger.Store(ctx, all...)
+	return err, false
+}
+
+// storeAlone stores the records of a Store that was part of one which failed.
+func (g *group) storeAlone(ctx context.Context, records []Record, merged error) error {
+	err := g.Ledger.Store(ctx, records...)
+	switch {
+	case err == nil, errors.Is(merged, ErrStale):
+		return err
+	case errors.Is(err, ErrStale): // perhaps by the merged Store
+		return fmt.Errorf("provision: it is not known whether the records are stored: %w", merged)
+	}
+	return fmt.Errorf("provision: it is not known whether the records are stored: %w: %w", err, merged)
+}
+
+// String says that it is a ledger, and no more.
+func (g *group) String() string { return "ledger that merges Stores" }
+
+// Format writes String for every verb.
+func (g *group) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, g.String()) }
+
+// LogValue is like String.
+func (g *group) LogValue() slog.Value { return slog.StringValue(g.String()) }

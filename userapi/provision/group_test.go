@@ -1,0 +1,427 @@
+package provision_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/fileledger"
+	"github.com/enlist-go/enlist/userapi/provision/ledgertest"
+)
+
+func TestGroupOfMemory(t *testing.T) {
+	t.Parallel()
+	ledgertest.Run(t, ledgertest.Harness{
+		New: func(testing.TB) provision.Ledger { return provision.Group(new(provision.Memory)) },
+	})
+}
+
+func TestGroupOfFile(t *testing.T) {
+	t.Parallel()
+	var files sync.Map
+	open := func(t testing.TB, path string) provision.Ledger {
+		f, err := fileledger.Open(path)
+		require.NoError(t, err)
+		t.Cleanup(func() { assert.NoError(t, f.Close()) })
+		g := provision.Group(f)
+		files.Store(g, [2]any{f, path})
+		return g
+	}
+	ledgertest.Run(t, ledgertest.Harness{
+		New: func(t testing.TB) provision.Ledger { return open(t, t.TempDir()+"/ledger") },
+		Reopen: func(t testing.TB, l provision.Ledger) provision.Ledger {
+			v, _ := files.Load(l)
+			file := v.([2]any)
+			require.NoError(t, file[0].(*fileledger.Ledger).Close())
+			return open(t, file[1].(string))
+		},
+	})
+}
+
+// A mergedLedger takes a second for each Store, and notes it.
+type mergedLedger struct {
+	provision.Memory
+
+	mu     sync.Mutex
+	stores []string // the names of each Store's records
+	// fail is asked when the second is over, and before anything is stored.
+	fail func(ctx context.Context, records []provision.Record) error
+	// after is asked once it is stored.
+	after func(records []provision.Record) error
+}
+
+func (l *mergedLedger) Store(ctx context.Context, records ...provision.Record) error {
+	var names []string
+	for _, r := range records {
+		names = append(names, r.Key)
+	}
+	l.mu.Lock()
+	l.stores = append(l.stores, strings.Join(names, " "))
+	l.mu.Unlock()
+	time.Sleep(time.Second)
+	if l.fail != nil {
+		if err := l.fail(ctx, records); err != nil {
+			return err
+		}
+	}
+	if err := l.Memory.Store(ctx, records...); err != nil {
+		return err
+	}
+	if l.after != nil {
+		return l.after(records)
+	}
+	return nil
+}
+
+func has(records []provision.Record, key string) bool {
+	for _, r := range records {
+		if r.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+func queuedRecord(key string) provision.Record {
+	return provision.Record{Key: key, Target: "t", State: provision.StateQueued}
+}
+
+// A groupTest is a ledger under Group, with Stores that are begun one after another while
+// the first is under way.
+type groupTest struct {
+	*testing.T
+
+	inner *mergedLedger
+	group provision.Ledger
+	wg    sync.WaitGroup
+	mu    sync.Mutex
+	errs  map[string]error
+	took  map[string]time.Duration
+}
+
+// groups plays a test in a bubble.
+func groups(t *testing.T, inner *mergedLedger, play func(g *groupTest)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		play(&groupTest{T: t, inner: inner, group: provision.Group(inner), errs: map[string]error{}, took: map[string]time.Duration{}})
+	})
+}
+
+// store begins a Store of records, by the key of the first, and goes on when it waits.
+func (g *groupTest) store(ctx context.Context, records ...provision.Record) {
+	name, begun := records[0].Key+"/"+strconv.FormatInt(records[0].Revision, 10), time.Now()
+	g.wg.Go(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				g.note(name, fmt.Errorf("panic: %v", v), begun)
+			}
+		}()
+		g.note(name, g.group.Store(ctx, records...), begun)
+	})
+	synctest.Wait()
+}
+
+func (g *groupTest) note(name string, err error, begun time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.errs[name], g.took[name] = err, time.Since(begun)
+}
+
+// stored checks which keys have a record.
+func (g *groupTest) stored(keys ...string) {
+	g.Helper()
+	open, err := g.group.Open(g.Context(), "", 1000)
+	require.NoError(g, err)
+	assert.Equal(g, keys, open)
+}
+
+func TestGroupMerges(t *testing.T) {
+	t.Parallel()
+	groups(t, &mergedLedger{}, func(g *groupTest) {
+		for _, key := range []string{"a", "b", "c", "d"} {
+			g.store(g.Context(), queuedRecord(key))
+		}
+		again := queuedRecord("b")
+		again.Revision = 1
+		g.store(g.Context(), again)                                 // of a record that is queued
+		g.store(g.Context(), queuedRecord("g"), queuedRecord("b"))  // stale by then
+		g.store(g.Context(), queuedRecord("g"))                     // behind that one
+		g.store(g.Context(), queuedRecord("e"), queuedRecord("e2")) // overtakes those
+		g.wg.Wait()
+		assert.Equal(g, []string{"a", "b c d e e2", "b", "g b", "g"}, g.inner.stores)
+		assert.Equal(g, map[string]error{
+			"a/0": nil, "b/0": nil, "c/0": nil, "d/0": nil, "b/1": nil, "g/0": nil, "e/0": nil,
+		}, g.errs)
+		g.stored("a", "b", "c", "d", "e", "e2", "g")
+	})
+}
+
+// TestGroupIsBounded: what one Store takes has an end, and nothing is left behind.
+func TestGroupIsBounded(t *testing.T) {
+	t.Parallel()
+	groups(t, &mergedLedger{}, func(g *groupTest) {
+		g.store(g.Context(), queuedRecord("first"))
+		var want []string
+		for i := range 600 {
+			key := fmt.Sprintf("key-%03d", i)
+			g.store(g.Context(), queuedRecord(key))
+			want = append(want, key)
+		}
+		var large []provision.Record
+		for i := range 300 {
+			key := fmt.Sprintf("large-%03d", i)
+			large = append(large, queuedRecord(key))
+			want = append(want, key)
+		}
+		g.store(g.Context(), large...)
+		g.wg.Wait()
+		g.stored(append([]string{"first"}, want...)...)
+		var sizes []int
+		for _, names := range g.inner.stores {
+			sizes = append(sizes, len(strings.Fields(names)))
+		}
+		assert.Equal(g, []int{1, 256, 256, 88, 300}, sizes)
+	})
+}
+
+// TestGroupStale: who is stale is told so, and nobody else.
+func TestGroupStale(t *testing.T) {
+	t.Parallel()
+	groups(t, &mergedLedger{}, func(g *groupTest) {
+		require.NoError(g, g.inner.Memory.Store(g.Context(), queuedRecord("b")))
+		for _, key := range []string{"a", "b", "c"} {
+			g.store(g.Context(), queuedRecord(key))
+		}
+		g.wg.Wait()
+		assert.Equal(g, map[string]error{"a/0": nil, "b/0": provision.ErrStale, "c/0": nil}, g.errs)
+		g.stored("a", "b", "c")
+	})
+}
+
+// TestGroupBadRecord: it is refused before anybody waits for it, also where only the ledger
+// itself knows that it is bad.
+func TestGroupBadRecord(t *testing.T) {
+	t.Parallel()
+	errBad := errors.New("a bad record")
+	inner := &mergedLedger{fail: func(_ context.Context, records []provision.Record) error {
+		if has(records, "unlucky") {
+			return errBad
+		}
+		return nil
+	}}
+	groups(t, inner, func(g *groupTest) {
+		g.store(g.Context(), queuedRecord("a"))
+		g.store(g.Context(), queuedRecord("bad\n"))
+		g.store(g.Context(), queuedRecord("twice"), queuedRecord("twice"))
+		assert.Contains(g, g.errs, "bad\n/0")
+		assert.Contains(g, g.errs, "twice/0")
+		require.Error(g, g.errs["bad\n/0"])
+		require.Error(g, g.errs["twice/0"])
+		g.store(g.Context(), queuedRecord("b"))
+		g.store(g.Context(), queuedRecord("unlucky"))
+		g.store(g.Context(), queuedRecord("c"))
+		g.wg.Wait()
+		require.ErrorIs(g, g.errs["unlucky/0"], errBad)
+		require.NoError(g, g.errs["b/0"])
+		require.NoError(g, g.errs["c/0"])
+		g.stored("a", "b", "c")
+		assert.Equal(g, []string{"a", "b unlucky c"}, g.inner.stores[:2])
+	})
+}
+
+// TestGroupOfFailingLedger: the error reaches those whose records were to be stored.
+func TestGroupOfFailingLedger(t *testing.T) {
+	t.Parallel()
+	errDown := errors.New("the database is down")
+	inner := &mergedLedger{fail: func(_ context.Context, records []provision.Record) error {
+		if has(records, "a") || has(records, "b") || has(records, "c") {
+			return errDown
+		}
+		return nil
+	}}
+	groups(t, inner, func(g *groupTest) {
+		g.store(g.Context(), queuedRecord("a"))
+		g.store(g.Context(), queuedRecord("b"))
+		g.store(g.Context(), queuedRecord("c"))
+		time.Sleep(1500 * time.Millisecond) // the two are under way
+		g.store(g.Context(), queuedRecord("d"))
+		g.wg.Wait()
+		assert.Equal(g, errDown, g.errs["a/0"], "it was alone")
+		require.ErrorIs(g, g.errs["b/0"], errDown)
+		require.ErrorIs(g, g.errs["c/0"], errDown)
+		require.NoError(g, g.errs["d/0"])
+		g.stored("d")
+	})
+}
+
+// TestGroupFailsAfterStoring: a Store that failed and was stored all the same must not
+// look as if another run had changed the records.
+func TestGroupFailsAfterStoring(t *testing.T) {
+	t.Parallel()
+	errCommit := errors.New("the commit failed")
+	inner := &mergedLedger{after: func(records []provision.Record) error {
+		if len(records) > 1 {
+			return errCommit
+		}
+		return nil
+	}}
+	groups(t, inner, func(g *groupTest) {
+		for _, key := range []string{"a", "b", "c"} {
+			g.store(g.Context(), queuedRecord(key))
+		}
+		g.wg.Wait()
+		require.NoError(g, g.errs["a/0"])
+		for _, name := range []string{"b/0", "c/0"} {
+			require.ErrorIs(g, g.errs[name], errCommit)
+			require.NotErrorIs(g, g.errs[name], provision.ErrStale)
+			require.ErrorContains(g, g.errs[name], "it is not known whether the records are stored")
+		}
+	})
+}
+
+// TestGroupCanceled: a caller who leaves while its records wait leaves with them. One who
+// leaves later is told what became of them.
+func TestGroupCanceled(t *testing.T) {
+	t.Parallel()
+	groups(t, &mergedLedger{}, func(g *groupTest) {
+		over, cancel := context.WithCancel(g.Context())
+		cancel()
+		g.store(over, queuedRecord("over"))
+		require.ErrorIs(g, g.errs["over/0"], context.Canceled)
+
+		waits, cancelWaits := context.WithTimeout(g.Context(), 500*time.Millisecond)
+		defer cancelWaits()
+		flies, cancelFlies := context.WithTimeout(g.Context(), 1500*time.Millisecond)
+		defer cancelFlies()
+		g.store(g.Context(), queuedRecord("a"))
+		g.store(waits, queuedRecord("waits")) // the first of the queue
+		g.store(flies, queuedRecord("flies"))
+		g.store(g.Context(), queuedRecord("b"))
+		g.wg.Wait()
+		require.ErrorIs(g, g.errs["waits/0"], context.DeadlineExceeded)
+		assert.Equal(g, 500*time.Millisecond, g.took["waits/0"])
+		require.NoError(g, g.errs["flies/0"], "its records were stored")
+		require.NoError(g, g.errs["b/0"], "the context of who leads is not that of the others")
+		g.stored("a", "b", "flies")
+	})
+}
+
+// TestGroupCanceledOfStale: it is stored neither with the others nor alone.
+func TestGroupCanceledOfStale(t *testing.T) {
+	t.Parallel()
+	groups(t, &mergedLedger{}, func(g *groupTest) {
+		require.NoError(g, g.inner.Memory.Store(g.Context(), queuedRecord("b")))
+		flies, cancel := context.WithTimeout(g.Context(), 1500*time.Millisecond)
+		defer cancel()
+		g.store(g.Context(), queuedRecord("a"))
+		g.store(g.Context(), queuedRecord("b"))
+		g.store(flies, queuedRecord("flies"))
+		g.wg.Wait()
+		require.ErrorIs(g, g.errs["b/0"], provision.ErrStale)
+		require.ErrorIs(g, g.errs["flies/0"], context.DeadlineExceeded)
+		g.stored("a", "b")
+	})
+}
+
+// TestGroupOfLockedRecord: another transaction holds a record. Who stores it waits, and
+// nobody else for long.
+func TestGroupOfLockedRecord(t *testing.T) {
+	t.Parallel()
+	inner := &mergedLedger{fail: func(ctx context.Context, records []provision.Record) error {
+		if has(records, "locked") {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return nil
+	}}
+	groups(t, inner, func(g *groupTest) {
+		long, cancel := context.WithTimeout(g.Context(), time.Minute)
+		defer cancel()
+		g.store(g.Context(), queuedRecord("a"))
+		g.store(g.Context(), queuedRecord("b"))
+		g.store(long, queuedRecord("locked"))
+		time.Sleep(1100 * time.Millisecond)
+		g.store(g.Context(), queuedRecord("c"))
+		time.Sleep(time.Minute) // "locked" waits alone
+		g.store(g.Context(), queuedRecord("d"))
+		g.wg.Wait()
+		require.ErrorIs(g, g.errs["locked/0"], context.DeadlineExceeded)
+		assert.Equal(g, time.Minute, g.took["locked/0"])
+		for name, most := range map[string]time.Duration{"a/0": time.Second, "b/0": 4 * time.Second, "c/0": 3 * time.Second, "d/0": time.Second} {
+			require.NoError(g, g.errs[name])
+			assert.LessOrEqual(g, g.took[name], most, name)
+		}
+		g.stored("a", "b", "c", "d")
+	})
+}
+
+// TestGroupOfLockedRecordAlone: a Store that takes long while it is alone holds nobody up
+// either.
+func TestGroupOfLockedRecordAlone(t *testing.T) {
+	t.Parallel()
+	inner := &mergedLedger{fail: func(ctx context.Context, records []provision.Record) error {
+		if has(records, "locked") {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return nil
+	}}
+	groups(t, inner, func(g *groupTest) {
+		long, cancel := context.WithTimeout(g.Context(), time.Minute)
+		defer cancel()
+		g.store(long, queuedRecord("locked"))
+		g.store(g.Context(), queuedRecord("a"))
+		g.store(g.Context(), queuedRecord("b"))
+		g.wg.Wait()
+		assert.Equal(g, context.DeadlineExceeded, g.errs["locked/0"])
+		assert.Equal(g, 3*time.Second, g.took["a/0"])
+		assert.Equal(g, 3*time.Second, g.took["b/0"])
+		g.stored("a", "b")
+	})
+}
+
+// TestGroupPanics: it goes on where the Store was called, and ends nobody else's.
+func TestGroupPanics(t *testing.T) {
+	t.Parallel()
+	inner := &mergedLedger{fail: func(_ context.Context, records []provision.Record) error {
+		if has(records, "bomb") {
+			panic("boom")
+		}
+		return nil
+	}}
+	groups(t, inner, func(g *groupTest) {
+		for _, key := range []string{"bomb", "a", "b"} {
+			g.store(g.Context(), queuedRecord(key))
+		}
+		g.wg.Wait()
+		require.EqualError(g, g.errs["bomb/0"], "panic: boom")
+		require.NoError(g, g.errs["a/0"])
+		require.NoError(g, g.errs["b/0"])
+		for _, key := range []string{"c", "bomb", "d"} {
+			g.store(g.Context(), queuedRecord(key))
+		}
+		g.wg.Wait()
+		require.EqualError(g, g.errs["bomb/0"], "panic: boom")
+		require.NoError(g, g.errs["d/0"])
+		g.stored("a", "b", "c", "d")
+	})
+}
+
+func TestGroupOfNothing(t *testing.T) {
+	t.Parallel()
+	assert.Nil(t, provision.Group(nil))
+	g := provision.Group(new(provision.Memory))
+	require.NoError(t, g.Store(t.Context()))
+	require.NoError(t, g.Store(t.Context(), queuedRecord("planted-key")))
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v %s", g, g, g, g), "planted-key")
+}
