@@ -161,8 +161,8 @@ func (b *resumption) one(ctx context.Context, key string) {
 			b.panics = append(b.panics, v)
 			b.mu.Unlock()
 		}
-		<-b.slots
 		b.done <- r
+		<-b.slots // once it is taken: what is done is kept for a loop that is slow
 	}()
 	r.Results, r.Err = b.p.resume(ctx, key, b.load)
 }

@@ -164,8 +164,8 @@ func TestLoadThatFails(t *testing.T) {
 	}
 }
 
-// TestResumes: the sign-ups come as they are done. A loop that is left early ends what is
-// under way, and the rest stays open.
+// TestResumes: the sign-ups come as they are done, and no more are begun than the loop
+// takes. One that is left early ends what is under way, and the rest stays open.
 func TestResumes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -180,6 +180,7 @@ func TestResumes(t *testing.T) {
 			require.NoError(t, r.Err)
 			keys = append(keys, r.Key)
 			synctest.Wait()
+			require.LessOrEqual(t, idp.count(), len(keys)+3, "what is done waits to be taken")
 			if len(keys) == 20 {
 				break
 			}
