@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
@@ -121,16 +120,14 @@ func TestRemapped(t *testing.T) {
 				changes = change
 				time.Sleep(time.Hour)
 				calls := len(idp.calls())
-				results, err := p.CreateUser(t.Context(), ann)
-				left(t, "idp unknown", "remapped")(results, err)
-				require.True(t, userapi.MayHaveCreated(err), name)
+				left(t, "idp unknown", "remapped")(p.CreateUser(t.Context(), ann))
 				assert.Len(t, idp.calls(), calls, name)
 				assert.Equal(t, 1, idp.count())
 				if name == "unencodable" { // of what was not sent it is the request's fault
 					left(t, "idp not_sent", userapi.ErrInvalid)(p.CreateUser(t.Context(), person("bob")))
 				}
 				changes = func(*userapi.CreateUserRequest) {}
-				results = done(t, "idp recovered")(p.CreateUser(t.Context(), ann))
+				results := done(t, "idp recovered")(p.CreateUser(t.Context(), ann))
 				assert.Equal(t, ann.IdempotencyKey, results[0].IdempotencyKey, "the ledger has it under the sign-up's")
 			})
 		}
@@ -161,41 +158,31 @@ func TestUndecidedIsRecorded(t *testing.T) {
 // what proves nothing is unknown, now and later.
 func TestCreatorsThatBreakTheContract(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var targets []provision.Target
-		add := func(name string, user *userapi.User, err error) {
-			targets = append(targets, provision.Target{Name: name, Creator: userapi.CreatorFunc(
-				func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) { return user, err })})
-		}
-		add("an error that is nil", nil, (*userapi.Error)(nil))
-		add("neither", nil, nil)
-		add("both", &userapi.User{ID: "x"}, errDisk)
-		add("no id", &userapi.User{}, nil)
-		add("an id that no ledger takes", &userapi.User{ID: "x\x00"}, nil)
-		add("no such outcome", nil, &userapi.Error{Kind: -5, Outcome: 77})
-		add("created, without a user", nil, &userapi.Error{Outcome: userapi.OutcomeCreated})
-		p := provisioner(t, new(provision.Memory), targets)
-		results, err := p.CreateUser(t.Context(), ann)
-		require.Error(t, err)
-		for i, r := range results {
-			want := provision.DispositionUnknown
-			if targets[i].Name == "an id that no ledger takes" {
-				want = provision.DispositionCreated // it cannot be recorded
-				assert.Equal(t, "record", failureOf(t, r.Err).Code)
+	for name, tt := range map[string]struct {
+		user *userapi.User
+		err  error
+		code string
+	}{
+		"an error that is nil":          {nil, (*userapi.Error)(nil), ""},
+		"neither":                       {nil, nil, ""},
+		"both":                          {&userapi.User{ID: "x"}, errDisk, ""},
+		"no id":                         {&userapi.User{}, nil, ""},
+		"an id that no ledger takes":    {&userapi.User{ID: "x\x00"}, nil, "record"},
+		"no such outcome":               {nil, &userapi.Error{Kind: -5, Outcome: 77}, ""},
+		"created, but without the user": {nil, &userapi.Error{Outcome: userapi.OutcomeCreated}, ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := provisioner(t, new(provision.Memory), one("x", userapi.CreatorFunc(
+				func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) { return tt.user, tt.err })))
+			want := "x unknown"
+			if tt.code == "record" {
+				want = "x created" // it cannot be recorded
 			}
-			assert.Equal(t, want, r.Disposition, targets[i].Name)
-			assert.True(t, userapi.MayHaveCreated(r.Err), targets[i].Name)
-		}
-		for _, again := range []func() ([]provision.Result, error){
-			func() ([]provision.Result, error) { return p.CreateUser(t.Context(), ann) },
-			func() ([]provision.Result, error) { return p.Undo(t.Context(), ann.IdempotencyKey) },
-		} {
-			results, err = again()
-			require.Error(t, err)
-			for i, r := range results {
-				assert.Equal(t, provision.DispositionUnknown, r.Disposition, targets[i].Name)
-				assert.True(t, userapi.MayHaveCreated(r.Err), targets[i].Name)
-			}
-		}
-	})
+			left(t, want, tt.code)(p.CreateUser(t.Context(), ann))
+			results, err := p.CreateUser(t.Context(), ann)
+			assert.Equal(t, "x unknown", dispositions(results), name)
+			assert.True(t, userapi.MayHaveCreated(err), name)
+			left(t, "x unknown", "unsettled")(p.Undo(t.Context(), ann.IdempotencyKey))
+		})
+	}
 }

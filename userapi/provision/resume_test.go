@@ -87,10 +87,6 @@ func TestResume(t *testing.T) {
 	assert.Equal(t, "no_target", failureOf(t, resumed[250].Err).Code)
 	assert.Equal(t, 247, idp.count())
 
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err = p.Resume(ctx, func(context.Context, string) (userapi.CreateUserRequest, error) { panic("not reached") })
-	require.ErrorIs(t, err, userapi.ErrCanceled)
 	_, err = p.Resume(t.Context(), nil)
 	require.ErrorIs(t, err, userapi.ErrInvalid)
 	require.PanicsWithValue(t, "load", func() {

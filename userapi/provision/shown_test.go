@@ -65,6 +65,7 @@ func TestRequestKeysAreNotShown(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 		assert.NotContains(t, fmt.Sprintf(verb+verb+verb+verb, inFile, *inFile, holder, file), "planted", verb)
 	}
+	assert.Equal(t, "provisioner of idp, chat", fmt.Sprintf("%+v", *inFile))
 	// All that is shown is compared: the key that a Memory makes cannot be planted.
 	for want, values := range map[string][]any{"provisioner of idp, chat": {p, makesOne}, "ledger in memory": {given, own}} {
 		for _, v := range values {
