@@ -366,6 +366,7 @@ func TestNothingIsCreatedInGrace(t *testing.T) {
 	require.ErrorIs(t, err, userapi.ErrTimeout)
 	assert.Equal(t, provision.DispositionRejected, res.Disposition)
 	assert.Equal(t, "create resolve repeat, dead", strings.Join(s.calls, " "))
+	assert.Len(t, res.Steps, 2, "nothing was done")
 
 	// The second step of a user that was found is not left open all the same.
 	ctx, cancel = context.WithCancel(t.Context())

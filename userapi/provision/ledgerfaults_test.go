@@ -279,16 +279,16 @@ func TestStoresThatAreAlwaysStale(t *testing.T) {
 	}
 }
 
-// A slowLedger answers so many Loads and, after a while, so many Stores, and then none
-// until its caller gives up.
+// A slowLedger takes its time for so many Stores. One that hangs answers so many Loads and
+// nothing else, until its caller gives up.
 type slowLedger struct {
 	provision.Ledger
-	loads, stores int
-	takes         time.Duration
+	slow, loads int
+	hangs       bool
 }
 
 func (l *slowLedger) Load(ctx context.Context, key string) ([]provision.Record, error) {
-	if l.loads--; l.loads < 0 {
+	if l.loads--; l.hangs && l.loads < 0 {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
@@ -296,11 +296,13 @@ func (l *slowLedger) Load(ctx context.Context, key string) ([]provision.Record, 
 }
 
 func (l *slowLedger) Store(ctx context.Context, records ...provision.Record) error {
-	if l.stores--; l.stores < 0 {
+	if l.hangs {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	time.Sleep(l.takes)
+	if l.slow--; l.slow >= 0 {
+		time.Sleep(25 * time.Second) // more than half of the lease that the test gives
+	}
 	return l.Ledger.Store(ctx, records...)
 }
 
@@ -308,32 +310,33 @@ func (l *slowLedger) Store(ctx context.Context, records ...provision.Record) err
 // than half a minute, also where the caller has all the time, or none.
 func TestStuckLedger(t *testing.T) {
 	t.Parallel()
-	for loads, killed := range []bool{false, false, true} {
+	for name, tt := range map[string]struct {
+		loads  int
+		killed bool // an earlier run was, and it is waited for, for a second
+		want   string
+	}{
+		"no load":   {0, false, "idp unknown"},
+		"no store":  {1, false, "idp not_sent"},
+		"no reload": {1, true, "idp unknown"},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			idp, ledger, p := single(t)
-			want, loads := "idp not_sent", loads
-			if killed {
-				killCreate(t, p, idp, true)
-				want, loads = "idp unknown", 1 // and none when it is read again
-			} else if loads == 0 {
-				want = "idp unknown"
-			}
-			calls, begun := len(idp.calls()), time.Now()
-			p = provisioner(t, &slowLedger{Ledger: ledger, loads: loads}, one("idp", full{idp}), testKey)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-			defer cancel()
-			if killed {
-				ctx, cancel = context.WithTimeout(ctx, time.Second)
-				defer cancel()
+			if tt.killed {
+				killCreate(t, p, idp, true)
+				ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 			}
+			defer cancel()
+			calls, begun := len(idp.calls()), time.Now()
+			p = provisioner(t, &slowLedger{Ledger: ledger, loads: tt.loads, hangs: true}, one("idp", full{idp}), testKey)
 			results, err := p.CreateUser(ctx, ann)
-			require.ErrorIs(t, err, userapi.ErrTimeout)
-			left(t, want, "ledger")(results, err)
-			assert.Equal(t, 30*time.Second, time.Since(begun).Round(time.Second))
+			require.ErrorIs(t, err, userapi.ErrTimeout, name)
+			left(t, tt.want, "ledger")(results, err)
+			assert.Equal(t, 30*time.Second, time.Since(begun).Round(time.Second), name)
 			results, err = p.Undo(t.Context(), ann.IdempotencyKey)
-			require.ErrorIs(t, err, userapi.ErrTimeout)
-			assert.Empty(t, results)
-			assert.Len(t, idp.calls(), calls)
+			require.ErrorIs(t, err, userapi.ErrTimeout, name)
+			assert.Empty(t, results, name)
+			assert.Len(t, idp.calls(), calls, name)
 		})
 	}
 }
@@ -343,32 +346,22 @@ func TestStuckLedger(t *testing.T) {
 // is not paused.
 func TestSlowLedger(t *testing.T) {
 	t.Parallel()
-	const many = 1000
-	for slow, sends := range map[int]bool{0: true, 1: true, 3: true, many: false} {
+	for slow, sends := range map[int]bool{0: true, 1: true, 3: true, 100: false} {
 		synctest.Test(t, func(t *testing.T) {
-			idp := newVendor("idp")
-			ledger := &slowLedger{Ledger: new(provision.Memory), loads: many, stores: many}
-			var stored int
-			counting := &faulty{Ledger: ledger, store: func([]provision.Record) error {
-				ledger.takes = 0
-				if stored++; stored <= slow {
-					ledger.takes = 25 * time.Second // more than half of the lease
-				}
-				return nil
-			}}
+			idp, ledger := newVendor("idp"), &slowLedger{Ledger: new(provision.Memory), slow: slow}
 			idp.before = func(ctx context.Context, _ userapi.CreateUserRequest) error {
 				until, _ := ctx.Deadline()
 				assert.Greater(t, time.Until(until), 15*time.Second)
 				return nil
 			}
-			p := provisioner(t, counting, one("idp", full{idp}), testKey,
+			p := provisioner(t, ledger, one("idp", full{idp}), testKey,
 				provision.Lease(40*time.Second), provision.Grace(0), provision.Patience(0), provision.Pause(1, time.Hour))
 			if !sends {
 				results, err := p.CreateUser(t.Context(), ann)
 				require.ErrorIs(t, err, userapi.ErrUnavailable)
 				left(t, "idp not_sent", "ledger")(results, err)
 				assert.Empty(t, idp.calls())
-				slow = 0
+				ledger.slow = 0
 			}
 			done(t, "idp created")(p.CreateUser(t.Context(), ann))
 			assert.Len(t, idp.calls(), 1)

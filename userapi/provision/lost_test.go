@@ -46,7 +46,8 @@ func TestLostCreate(t *testing.T) {
 			{false, list{limited}, "idp rejected", "resolve create resolve"}, {true, nil, "idp recovered", "resolve finish"},
 		}},
 		"not repeated": {false, true, nil, []run{
-			{false, list{lost}, "idp rejected", "create resolve resolve"}, {false, nil, "idp created", "resolve create"},
+			{false, list{lost}, "idp rejected", "create resolve resolve"},
+			{false, list{lost}, "idp rejected", "resolve create resolve resolve"}, {false, nil, "idp created", "resolve create"},
 		}},
 		"not repeated, not sent": {false, true, nil, []run{
 			{false, list{lost}, "idp rejected", "create resolve resolve"},

@@ -263,5 +263,6 @@ func TestCanceled(t *testing.T) {
 	assert.Equal(t, "chat queued, idp created", states(t, ledger, ann.IdempotencyKey))
 	e = left(t, "idp not_sent, chat not_sent", userapi.ErrCanceled)(p.CreateUser(ctx, person("bob")))
 	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
+	assert.Empty(t, e.Code, "the ledger is not at fault")
 	assert.Empty(t, states(t, ledger, "bob"))
 }
