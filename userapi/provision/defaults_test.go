@@ -2,7 +2,8 @@ package provision_test
 
 import (
 	"context"
-	"strings"
+	"fmt"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,54 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
 )
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	v := full{newVendor("x")}
+	_, err := provision.New(&faulty{}, []provision.Target{
+		{Name: "a", Creator: v, After: []string{"b"}}, {Name: "b", Creator: v, After: []string{"c", "nobody"}}, {Name: "c", Creator: v, After: []string{"a"}},
+		{Name: "twice", Creator: v}, {Name: "twice", Creator: v}, {Name: "none"}, {Name: "a\x00b", Creator: v},
+	}, provision.RequestKeys("planted-short"), provision.Lease(time.Second))
+	for _, want := range []string{
+		`"a" comes after itself`, `"b" comes after itself`, `"c" comes after itself`, `comes after "nobody"`, `"twice" is there twice`,
+		`Creator of target "none"`, "Name of target 7", "key 1 of RequestKeys", "Lease must be",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+	assert.NotContains(t, err.Error(), "planted")
+	_, err = provision.New(nil, nil)
+	for _, want := range []string{"Ledger must not be nil", "RequestKeys is required", "at least one Target"} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// TestSettings: one that would make a Lease too short is told, what is less than the least
+// of a setting counts as that, and one that is only large does no harm.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	targets := one("idp", full{newVendor("idp")})
+	for _, opts := range [][]provision.Option{
+		{provision.Lease(0), provision.Grace(0), provision.Patience(0)},
+		{provision.Lease(time.Minute), provision.Grace(31 * time.Second)},
+		{provision.Lease(time.Minute), provision.Patience(31 * time.Second)},
+		{provision.Patience(61 * time.Second)}, {provision.Grace(math.MaxInt64)}, {provision.Patience(math.MaxInt64)},
+	} {
+		_, err := provision.New(new(provision.Memory), targets, opts...)
+		require.ErrorContains(t, err, "Lease must be")
+	}
+	var none *provision.Memory
+	_, err := provision.New(none, targets, testKey)
+	require.ErrorContains(t, err, "nil *provision.Memory")
+
+	for _, opts := range [][]provision.Option{
+		{provision.Parallel(0), provision.MaxCreates(-1), provision.Grace(-1), provision.Patience(-1), provision.Pause(-1, -1), nil},
+		{provision.Patience(time.Minute), provision.Parallel(math.MaxInt)},
+	} {
+		_, _, p := single(t, opts...)
+		require.NoError(t, p.Queue(t.Context(), nil, ann))
+		done(t, "idp created")(resume(t, p))
+	}
+}
 
 // TestOptionsAreOfTheirCall: an option that the call does not know does not compile.
 func TestOptionsAreOfTheirCall(t *testing.T) {
@@ -44,83 +93,33 @@ func TestOptionsAreOfTheirCall(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		idp := newVendor("idp")
-		idp.before = func(context.Context, userapi.CreateUserRequest) error {
-			return idp.fail(userapi.KindUnavailable, userapi.OutcomeNotSent, 0)
+		idp, _, p := single(t)
+		idp.before = down(idp)
+		for range 5 {
+			left(t, "idp not_sent", "")(p.CreateUser(t.Context(), ann))
 		}
-		p := provisioner(t, new(provision.Memory), one("idp", full{idp}))
-		for i := range 6 {
-			req := ann
-			req.IdempotencyKey = strings.Repeat("k", i+1)
-			_, err := p.CreateUser(t.Context(), req)
-			require.Equal(t, i == 5, failureOf(t, err).Code == "paused", "failure %d", i+1)
-			if i == 5 {
-				assert.Equal(t, 30*time.Second, failureOf(t, err).RetryAfter)
-			}
-		}
-		time.Sleep(30 * time.Second)
-		idp.before = nil
-		_, err := p.CreateUser(t.Context(), ann)
-		require.NoError(t, err)
+		e := left(t, "idp not_sent", "paused")(p.CreateUser(t.Context(), ann))
+		assert.Equal(t, 30*time.Second, e.RetryAfter)
 
 		// Eight sign-ups are resumed at once, and the ninth waits for one of them.
-		p = provisioner(t, new(provision.Memory), one("idp", full{newVendor("idp")}))
+		_, _, p = single(t)
 		for i := range 16 {
-			require.NoError(t, p.Queue(t.Context(), nil, userapi.CreateUserRequest{IdempotencyKey: strings.Repeat("k", i+1), Email: strings.Repeat("k", i+1)}))
+			require.NoError(t, p.Queue(t.Context(), nil, person(fmt.Sprint(i))))
 		}
 		loading := make(chan struct{}, 16)
 		release := make(chan struct{})
-		done := make(chan error, 1)
+		ended := make(chan error, 1)
 		go func() {
 			_, err := p.Resume(t.Context(), func(_ context.Context, key string) (userapi.CreateUserRequest, error) {
 				loading <- struct{}{}
 				<-release
-				return userapi.CreateUserRequest{Email: key}, nil
+				return person(key), nil
 			})
-			done <- err
+			ended <- err
 		}()
 		synctest.Wait()
 		assert.Len(t, loading, 8)
 		close(release)
-		require.NoError(t, <-done)
+		require.NoError(t, <-ended)
 	})
-}
-
-// TestUndoOrderWhateverTheClock: what came after another target is deleted before it,
-// also when a clock that was set back makes it the older one.
-func TestUndoOrderWhateverTheClock(t *testing.T) {
-	t.Parallel()
-	ledger := new(provision.Memory)
-	var order []string
-	target := func(name string, after ...string) provision.Target {
-		v := newVendor(name)
-		v.remove = func(string) error { order = append(order, name); return nil }
-		return provision.Target{Name: name, Creator: full{v}, After: after}
-	}
-	now := time.Now()
-	for i, name := range []string{"wallet", "crm", "idp"} {
-		require.NoError(t, ledger.Store(t.Context(), provision.Record{
-			Key: "k", Target: name, State: provision.StateCreated, UserID: "u", Started: now.Add(time.Duration(i) * time.Hour),
-		}))
-	}
-	_, err := provisioner(t, ledger, []provision.Target{target("idp"), target("crm", "idp"), target("wallet", "crm")}).Undo(t.Context(), "k")
-	require.NoError(t, err)
-	assert.Equal(t, []string{"wallet", "crm", "idp"}, order)
-}
-
-// TestFingerprintStays: ledgers outlive versions, so that a fingerprint of another form
-// must have another scheme, and the old one be known still.
-func TestFingerprintStays(t *testing.T) {
-	t.Parallel()
-	ledger := new(provision.Memory)
-	p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{newVendor("idp")}}}, testKey)
-	_, err := p.CreateUser(t.Context(), userapi.CreateUserRequest{
-		IdempotencyKey: "sign-up 1", Email: "ann@example.com", Password: "planted-password", Tags: []string{"a", "b"},
-		Attributes: map[string]any{"n": 1.5, "list": []any{"x", true, nil}},
-	})
-	require.NoError(t, err)
-	records, err := ledger.Load(t.Context(), "sign-up 1")
-	require.NoError(t, err)
-	assert.Equal(t, "1.d92120aac82f8c85aa0b8507c6bc237f25a8947a8fe042d90c24f2efb0a4a589", records[0].Request)
-	assert.Equal(t, "1.e2aa5ec46702ea6e21481dee519fa760d30e12914ff4024fdb222afe404bb9ea", records[0].Sent)
 }

@@ -98,7 +98,7 @@ func user(proof userapi.Proof) *userapi.User {
 var (
 	unknown  = answer{err: fail(userapi.KindTimeout, userapi.OutcomeUnknown)}
 	absent   = answer{err: fail(userapi.KindNotFound, userapi.OutcomeRejected)}
-	cantTell = answer{err: &userapi.Error{Provider: "acme", Kind: userapi.KindUnavailable, StatusCode: 503, Candidates: []string{"1", "2"}, Code: "ambiguous"}}
+	cantTell = answer{err: &userapi.Error{Provider: "acme", Kind: userapi.KindUnavailable, StatusCode: 503, Candidates: []string{"1", "2"}, Code: "ambiguous", UserID: "9"}}
 	taken    = answer{err: fail(userapi.KindConflict, userapi.OutcomeRejected)}
 	made     = answer{user: user(userapi.ProofReply)}
 	found    = answer{user: user(userapi.ProofMatch)}
@@ -114,8 +114,29 @@ func keyTaken() answer {
 
 func created(kind userapi.Kind, raw string) answer {
 	e := fail(kind, userapi.OutcomeCreated)
-	e.User = &userapi.User{Provider: "acme", ID: "7", CreatedAt: time.Unix(1, 0), Raw: json.RawMessage(raw)}
+	e.User = &userapi.User{Provider: "acme", ID: "7", CreatedAt: time.Unix(1, 0), Proof: userapi.ProofReply, Raw: json.RawMessage(raw)}
 	return answer{err: e}
+}
+
+// ageless is created with a user that has no time.
+func ageless() answer {
+	a := created(userapi.KindUnavailable, `{}`)
+	a.err.(*userapi.Error).User.CreatedAt = time.Time{}
+	return a
+}
+
+// kept is an answer out of the client's own record.
+func kept(kind userapi.Kind, outcome userapi.Outcome) answer {
+	e := fail(kind, outcome)
+	e.FromRecord = true
+	return answer{err: e}
+}
+
+// keptKey refuses a key that the client's own record has; nothing was sent.
+func keptKey() answer {
+	a := keyTaken()
+	a.err.(*userapi.Error).Outcome = userapi.OutcomeNotSent
+	return a
 }
 
 func TestEnsure(t *testing.T) {
@@ -150,6 +171,7 @@ func TestEnsure(t *testing.T) {
 		"arrived late, lagging":  {script{create: list{unknown}, resolve: list{absent, absent, absent}, repeat: list{taken}}, nil, provision.DispositionUnknown, userapi.KindConflict, userapi.OutcomeUnknown, true, "create resolve repeat resolve resolve"},
 		"another key is taken":   {script{create: list{unknown}, resolve: list{absent, absent, taken}, repeat: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve repeat resolve resolve"},
 		"another is there":       {script{create: list{unknown}, resolve: list{absent, absent, found, taken}, repeat: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve repeat resolve resolve resolve"},
+		"another, and not ours":  {script{create: list{unknown}, resolve: list{absent, absent, found, absent}, repeat: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve repeat resolve resolve resolve"},
 		"arrived, lagging twice": {script{create: list{unknown}, resolve: list{absent, absent, found, found}, repeat: list{taken}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve repeat resolve resolve resolve finish"},
 		"key is taken, lagging":  {script{create: list{keyTaken()}, resolve: list{absent, absent}}, nil, provision.DispositionUnknown, userapi.KindConflict, userapi.OutcomeUnknown, true, "create resolve resolve"},
 		"key is taken, no more":  {script{create: list{keyTaken()}, resolve: list{absent, found, found}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve resolve resolve finish"},
@@ -157,6 +179,7 @@ func TestEnsure(t *testing.T) {
 		"created, and no id":     {script{create: list{{err: &userapi.Error{Provider: "acme", Outcome: userapi.OutcomeCreated, User: &userapi.User{}}}}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
 		"an outcome of no kind":  {script{create: list{{err: &userapi.Error{Provider: "acme", Outcome: 7}}}, resolve: list{cantTell}}, nil, provision.DispositionUnknown, userapi.KindUnknown, userapi.OutcomeUnknown, true, "create resolve"},
 		"taken meanwhile":        {script{create: list{unknown}, resolve: list{absent, taken}, repeat: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve repeat resolve"},
+		"resumed":                {script{resolve: list{absent}, repeat: list{made}}, []provision.EnsureOption{provision.Resuming(time.Now()), provision.MaxCreates(0)}, provision.DispositionCreated, 0, 0, false, "resolve repeat"},
 		"conflict":               {script{create: list{taken}}, nil, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create"},
 		"adopted":                {script{create: list{taken}, resolve: list{found}}, []provision.EnsureOption{provision.AdoptMatching()}, provision.DispositionExisting, 0, 0, false, "create resolve"},
 		"not adopted":            {script{create: list{taken}, resolve: list{taken}}, []provision.EnsureOption{provision.AdoptMatching()}, provision.DispositionRejected, userapi.KindConflict, userapi.OutcomeRejected, true, "create resolve"},
@@ -169,11 +192,22 @@ func TestEnsure(t *testing.T) {
 		"stays unfinished":       {script{create: list{created(userapi.KindTimeout, `{}`)}, finish: list{unknown}}, nil, provision.DispositionCreated, userapi.KindTimeout, userapi.OutcomeCreated, true, "create finish"},
 		"cut off":                {script{create: list{created(userapi.KindUnavailable, `{"id":7,`)}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionCreated, 0, 0, false, "create resolve finish"},
 		"cut off for good":       {script{create: list{created(userapi.KindUnavailable, `{"id":7,`)}, resolve: list{cantTell}, finish: list{fine}}, nil, provision.DispositionCreated, userapi.KindUnavailable, userapi.OutcomeCreated, true, "create resolve finish"},
+		"cut off, no age":        {script{create: list{ageless()}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionCreated, 0, 0, false, "create resolve finish"},
+		"cut off, a stranger":    {script{create: list{created(userapi.KindUnavailable, `{"id":7,`)}, resolve: list{{user: &userapi.User{Provider: "acme", ID: "8"}}}, finish: list{fine}}, nil, provision.DispositionCreated, userapi.KindUnavailable, userapi.OutcomeCreated, true, "create resolve finish"},
 		"cut off and absent":     {script{create: list{created(userapi.KindUnavailable, `{"id":7,`)}, resolve: list{absent}}, nil, provision.DispositionUnknown, userapi.KindUnavailable, userapi.OutcomeUnknown, true, "create resolve"},
 		"no verdict":             {script{create: list{{err: context.DeadlineExceeded}}, resolve: list{cantTell}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve"},
 		"joined verdicts":        {script{create: list{{err: errors.Join(fail(userapi.KindInvalid, userapi.OutcomeRejected), unknown.err)}}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
 		"neither":                {script{create: list{{}}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
-		"look-up finds nobody":   {script{create: list{unknown}, resolve: list{{}}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve"},
+		// A user that the client's own record has is the key's. Else the record says of the create
+		// that was sent no more than its reply did, but that the key was used that one was sent.
+		"kept":                    {script{create: list{unknown}, resolve: list{{user: &userapi.User{Provider: "acme", ID: "7", FromRecord: true}}}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
+		"kept, and silent":        {script{create: list{unknown}, resolve: list{kept(userapi.KindUnknown, userapi.OutcomeUnknown)}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve"},
+		"kept, without an id":     {script{create: list{unknown}, resolve: list{{user: &userapi.User{FromRecord: true}}}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve"},
+		"kept, and not sent":      {script{create: list{unknown}, resolve: list{kept(userapi.KindNotFound, userapi.OutcomeRejected)}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve"},
+		"kept key":                {script{create: list{keptKey()}, resolve: list{{user: &userapi.User{Provider: "acme", ID: "7", FromRecord: true}}}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
+		"kept key, and silent":    {script{create: list{keptKey()}, resolve: list{kept(userapi.KindUnknown, userapi.OutcomeUnknown)}}, nil, provision.DispositionUnknown, userapi.KindConflict, userapi.OutcomeUnknown, true, "create resolve"},
+		"kept key, none was sent": {script{create: list{keptKey()}, resolve: list{kept(userapi.KindNotFound, userapi.OutcomeRejected)}}, []provision.EnsureOption{provision.AdoptMatching()}, provision.DispositionNotSent, userapi.KindConflict, userapi.OutcomeNotSent, true, "create resolve"},
+		"look-up finds nobody":    {script{create: list{unknown}, resolve: list{{}}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -183,9 +217,20 @@ func TestEnsure(t *testing.T) {
 			assert.Equal(t, tt.disposition, res.Disposition)
 			assert.Equal(t, tt.calls, strings.Join(s.calls, " "))
 			assert.Zero(t, len(s.create)+len(s.repeat)+len(s.resolve)+len(s.finish), "every answer is asked for")
-			assert.Len(t, res.Steps, len(s.calls)-strings.Count(tt.calls, ", dead"))
+			if strings.HasPrefix(name, "kept") && tt.fails {
+				assert.Len(t, res.Steps, len(s.calls)-1, "it is no look-up")
+			} else {
+				assert.Len(t, res.Steps, len(s.calls)-strings.Count(tt.calls, ", dead"))
+			}
 			hasUser := tt.disposition >= provision.DispositionCreated
 			assert.Equal(t, hasUser, res.User != nil)
+			if tt.disposition == provision.DispositionCreated {
+				assert.Equal(t, "7", res.User.ID)
+				assert.Equal(t, userapi.ProofReply, res.User.Proof, "the reply named it")
+			}
+			if strings.HasPrefix(name, "cut off") && hasUser {
+				assert.Equal(t, tt.fails, res.User.Email == "", "it is read again")
+			}
 			if !tt.fails {
 				require.NoError(t, err)
 			} else {
@@ -253,6 +298,7 @@ func TestErrorsTell(t *testing.T) {
 	require.ErrorAs(t, err, &e)
 	assert.Equal(t, []string{"1", "2"}, e.Candidates)
 	assert.Equal(t, "ambiguous", e.Code)
+	assert.Equal(t, "9", e.UserID)
 	require.ErrorIs(t, err, cause)
 	require.NotErrorIs(t, err, userapi.ErrNotFound)
 	assert.Equal(t, "acme: ensure user: unavailable (code ambiguous), the user may or may not exist", err.Error())
@@ -320,6 +366,15 @@ func TestNothingIsCreatedInGrace(t *testing.T) {
 	require.ErrorIs(t, err, userapi.ErrTimeout)
 	assert.Equal(t, provision.DispositionRejected, res.Disposition)
 	assert.Equal(t, "create resolve repeat, dead", strings.Join(s.calls, " "))
+	assert.Len(t, res.Steps, 2, "nothing was done")
+
+	// The second step of a user that was found is not left open all the same.
+	ctx, cancel = context.WithCancel(t.Context())
+	defer cancel()
+	s = &script{t: t, create: []answer{first}, resolve: []answer{found}, finish: []answer{{do: func(ctx context.Context) { assert.NoError(t, ctx.Err()) }}}}
+	res, err = provision.Ensure(ctx, able{resolver{creator{s}}}, userapi.CreateUserRequest{})
+	require.NoError(t, err)
+	assert.Equal(t, provision.DispositionRecovered, res.Disposition)
 }
 
 func TestResultIsShownWithoutValues(t *testing.T) {

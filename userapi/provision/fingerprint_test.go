@@ -1,13 +1,13 @@
 package provision_test
 
 import (
-	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"net/netip"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -18,175 +18,139 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// TestFingerprint: a request is known again, whoever wrote its values, and by no
-// secret; the ledger has nothing of it.
-func TestFingerprint(t *testing.T) {
-	t.Parallel()
-	when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	base := func() userapi.CreateUserRequest {
-		req := ann
-		req.Tags = []string{"a", "b"}
-		req.Attributes = map[string]any{"n": 1, "list": []string{"x"}, "big": json.Number("12345678901234567890")}
-		req.Extensions = []userapi.Extension{&extra{N: nested{When: &when, Pin: "planted-pin"}}}
-		return req
-	}
-	same := map[string]func(r *userapi.CreateUserRequest){
-		"password":     func(r *userapi.CreateUserRequest) { r.Password = "" },
-		"JSON numbers": func(r *userapi.CreateUserRequest) { r.Attributes["n"] = 1.0; r.Attributes["list"] = []any{"x"} },
-		"empty lists": func(r *userapi.CreateUserRequest) {
-			r.Extensions[0] = extra{N: nested{When: &when, Deep: map[string]any{}}}
-		},
-		"another secret": func(r *userapi.CreateUserRequest) { r.Extensions[0].(*extra).N = nested{When: &when, Pin: "other"} },
-		"older key":      func(*userapi.CreateUserRequest) {},
-	}
-	other := map[string]func(r *userapi.CreateUserRequest){
-		"moved text":  func(r *userapi.CreateUserRequest) { r.GivenName, r.FamilyName = "", "x" },
-		"tags joined": func(r *userapi.CreateUserRequest) { r.Tags = []string{"ab"} },
-		"strict":      func(r *userapi.CreateUserRequest) { r.Strict = true },
-		"attribute":   func(r *userapi.CreateUserRequest) { r.Attributes["n"] = "1" },
-		"extension":   func(r *userapi.CreateUserRequest) { r.Extensions = nil },
-		"nested": func(r *userapi.CreateUserRequest) {
-			later := when.Add(time.Second)
-			r.Extensions[0].(*extra).N = nested{When: &later}
-		},
-	}
-	for name, change := range same {
-		require.NoError(t, useTwice(t, base(), base, change), name)
-	}
-	for name, change := range other {
-		require.ErrorIs(t, useTwice(t, base(), base, change), userapi.ErrInvalid, name)
-	}
-}
-
-type extra struct{ N nested }
-
-type nested struct {
-	When *time.Time
-	Pin  userapi.Secret
-	Deep map[string]any
-}
-
-func (extra) UserExtension() string { return "acme" }
-
-// useTwice creates a user, and again with a changed request and an added key.
-func useTwice(t *testing.T, first userapi.CreateUserRequest, base func() userapi.CreateUserRequest, change func(*userapi.CreateUserRequest)) error {
-	t.Helper()
-	ledger := &faulty{Ledger: new(provision.Memory)}
-	var text strings.Builder
-	ledger.store = func(records []provision.Record) error { fmt.Fprintf(&text, "%+v", records); return nil }
-	targets := []provision.Target{{Name: "idp", Creator: full{newVendor("idp")}}}
-	_, err := provisioner(t, ledger, targets, testKey).CreateUser(t.Context(), first)
-	require.NoError(t, err)
-	assert.NotContains(t, text.String(), "planted")
-	second := base()
-	change(&second)
-	_, err = provisioner(t, ledger, targets, provision.RequestKeys("a newer key, of 30 bytes", "0123456789abcdef")).CreateUser(t.Context(), second)
-	return err
-}
-
-// withAttributes returns the request of ann with attributes.
-func withAttributes(a map[string]any) userapi.CreateUserRequest {
-	req := ann
-	req.Attributes = a
-	return req
-}
-
-func withExtension(x userapi.Extension) userapi.CreateUserRequest {
-	req := ann
-	req.Extensions = []userapi.Extension{x}
-	return req
-}
-
-func unchanged(*userapi.CreateUserRequest) {}
-
-// TestFingerprintOfEqualValues: what is sent alike is one request, since a caller may
-// have read it back from JSON in between.
-func TestFingerprintOfEqualValues(t *testing.T) {
-	t.Parallel()
-	type address struct{ Zip, City string }
-	at := time.UnixMilli(1790000000000)
-	expires := func(at time.Time) userapi.CreateUserRequest {
-		return withExtension(fusionauth.Extra{Expiry: fusionauth.Instant{Time: at}})
-	}
-	for name, pair := range map[string][2]userapi.CreateUserRequest{
-		"struct read back": {
-			withAttributes(map[string]any{"home": address{"1", "x"}}),
-			withAttributes(map[string]any{"home": map[string]any{"Zip": "1", "City": "x"}}),
-		},
-		"text of a number": {withAttributes(map[string]any{"n": json.Number("1.0")}), withAttributes(map[string]any{"n": 1})},
-		"exponent": {
-			withAttributes(map[string]any{"n": 1e21}),
-			withAttributes(map[string]any{"n": json.Number("1000000000000000000000")}),
-		},
-		"JSON": {
-			withAttributes(map[string]any{"n": json.RawMessage(`{"b":1,"a":2}`)}),
-			withAttributes(map[string]any{"n": map[string]any{"a": 2, "b": 1}}),
-		},
-		"JSON of an extension": {
-			withExtension(odd{JSON: json.RawMessage(`{"b":1,"a":2.0}`)}), withExtension(odd{JSON: json.RawMessage(`{"a": 2, "b": 1}`)}),
-		},
-		"time zone": {expires(at.In(time.FixedZone("", 7200))), expires(at.UTC())},
-		// time.Time has no JSON of its own for it, while the vendor's type has.
-		"year 10000": {expires(time.UnixMilli(253402300800000)), expires(time.UnixMilli(253402300800000).UTC())},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			require.NoError(t, useTwice(t, pair[0], func() userapi.CreateUserRequest { return pair[1] }, unchanged))
-		})
-	}
-}
-
-// TestFingerprintOfOtherValues: values that are only written alike are not one request,
-// or the second person would be given the first one's users.
-func TestFingerprintOfOtherValues(t *testing.T) {
-	t.Parallel()
-	a, c, b, d := "a", "c", `"b"`, `"c"`
-	for name, pair := range map[string][2]userapi.CreateUserRequest{
-		"secret attributes": {
-			withAttributes(map[string]any{"a": userapi.Secret("s"), "b": "c"}),
-			withAttributes(map[string]any{"a": "b", "c": userapi.Secret("s")}),
-		},
-		"empty lists in a list": {withExtension(odd{Lists: [][]string{{}, {"a"}}}), withExtension(odd{Lists: [][]string{{"a"}, {}}})},
-		"nil pointers":          {withExtension(odd{Pointers: []*string{nil, &a}}), withExtension(odd{Pointers: []*string{&a, nil}})},
-		"nil in a map": {
-			withExtension(odd{Members: map[string]*string{"a": nil, "b": &d}}),
-			withExtension(odd{Members: map[string]*string{"a": &b, "c": nil}}),
-		},
-		"nothing exported": {withExtension(odd{Number: big.NewInt(1)}), withExtension(odd{Number: big.NewInt(2)})},
-		"embedded":         {withExtension(odd{embedded: embedded{a}}), withExtension(odd{embedded: embedded{c}})},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			require.ErrorIs(t, useTwice(t, pair[0], func() userapi.CreateUserRequest { return pair[1] }, unchanged), userapi.ErrInvalid)
-		})
-	}
-}
-
 // odd is an extension of values that are easily mistaken for each other.
 type odd struct {
 	embedded
 
+	Inner    halves
+	Second   string
 	Lists    [][]string
 	Pointers []*string
 	Members  map[string]*string
+	Maps     map[string]map[string]string
+	Any      map[string]any
 	Number   *big.Int
+	When     *time.Time
 	JSON     json.RawMessage
+	Addr     netip.Addr
+	Key      ed25519.PrivateKey
+	Pin      userapi.Secret
 }
 
-type embedded struct{ Name string }
+type (
+	embedded struct{ Name string }
+	halves   struct{ First, Second string }
+	twin     odd // at another vendor
+)
 
-func (odd) UserExtension() string { return "odd" }
+func (odd) UserExtension() string  { return "odd" }
+func (twin) UserExtension() string { return "twin" }
+
+// TestFingerprint: a request is known again, whoever wrote its values, and by no secret: it
+// may have been read back from JSON in between. Values that are only written alike are not
+// one request, or the second person would be given the first one's users.
+func TestFingerprint(t *testing.T) {
+	t.Parallel()
+	with := func(change func(r *userapi.CreateUserRequest)) userapi.CreateUserRequest {
+		req := ann
+		change(&req)
+		return req
+	}
+	attribute := func(v any) userapi.CreateUserRequest {
+		return with(func(r *userapi.CreateUserRequest) { r.Attributes = map[string]any{"n": v} })
+	}
+	attributes := func(a map[string]any) userapi.CreateUserRequest {
+		return with(func(r *userapi.CreateUserRequest) { r.Attributes = a })
+	}
+	extended := func(x ...userapi.Extension) userapi.CreateUserRequest {
+		return with(func(r *userapi.CreateUserRequest) { r.Extensions = x })
+	}
+	tags := func(tags ...string) userapi.CreateUserRequest {
+		return with(func(r *userapi.CreateUserRequest) { r.Tags = tags })
+	}
+	key := func(seed string) ed25519.PrivateKey { return ed25519.NewKeyFromSeed([]byte(strings.Repeat(seed, 32))) }
+	expires := func(at time.Time) userapi.CreateUserRequest {
+		return extended(fusionauth.Extra{Expiry: fusionauth.Instant{Time: at}})
+	}
+	when := time.UnixMilli(1790000000000)
+	later, year10000 := when.Add(time.Second), time.UnixMilli(253402300800000)
+	a, c, b, d := "a", "c", `"b"`, `"c"`
+	type address struct{ Zip, City string }
+	none := ann
+
+	type pairs = map[string][2]userapi.CreateUserRequest
+	for same, list := range map[bool]pairs{true: {
+		"password":             {none, with(func(r *userapi.CreateUserRequest) { r.Password = "" })},
+		"JSON numbers":         {attribute(1), attribute(1.0)},
+		"big numbers":          {attribute(json.Number("12345678901234567890")), attribute(uint64(12345678901234567890))},
+		"text of a number":     {attribute(1), attribute(json.Number("1.0"))},
+		"exponent":             {attribute(1e21), attribute(json.Number("1000000000000000000000"))},
+		"lists":                {attribute([]string{"x"}), attribute([]any{"x"})},
+		"struct read back":     {attribute(address{"1", "x"}), attribute(map[string]any{"Zip": "1", "City": "x"})},
+		"JSON":                 {attribute(json.RawMessage(`{"b":1,"a":2}`)), attribute(map[string]any{"a": 2, "b": 1})},
+		"JSON of an extension": {extended(odd{JSON: json.RawMessage(`{"b":1,"a":2.0}`)}), extended(odd{JSON: json.RawMessage(`{ "a": 2, "b": 1 }`)})},
+		"empty lists":          {extended(odd{Second: "x"}), extended(odd{Second: "x", Any: map[string]any{}, Lists: [][]string{}})},
+		"a pointer":            {extended(odd{Second: "x"}), extended(&odd{Second: "x"})},
+		"a nil one":            {extended((*odd)(nil)), extended((*twin)(nil))},
+		"another secret":       {extended(odd{Pin: "planted-pin"}), extended(odd{Pin: "other"})},
+		"another private key":  {extended(odd{Key: key("a")}), extended(odd{Key: key("b")})},
+		"order of vendors":     {extended(odd{Second: "x"}, twin{Second: "y"}), extended(twin{Second: "y"}, odd{Second: "x"})},
+		"time zone":            {expires(when.In(time.FixedZone("", 7200))), expires(when.UTC())},
+		// time.Time has no JSON of its own for it, while the vendor's type has.
+		"year 10000": {expires(year10000), expires(year10000.UTC())},
+	}, false: {
+		"fields":                {with(func(r *userapi.CreateUserRequest) { r.GivenName = "x" }), with(func(r *userapi.CreateUserRequest) { r.FamilyName = "x" })},
+		"strict":                {none, with(func(r *userapi.CreateUserRequest) { r.Strict = true })},
+		"texts":                 {tags("as", "b"), tags("a", "sb")},
+		"texts joined":          {tags("a", "b"), tags("ab")},
+		"an extension":          {none, extended(odd{Second: "x"})},
+		"vendors":               {extended(odd{Second: "x"}), extended(twin{Second: "x"})},
+		"ends":                  {extended(odd{Inner: halves{"1", "2"}}), extended(odd{Inner: halves{"1", ""}, Second: "2"})},
+		"lists":                 {extended(odd{Lists: [][]string{{"a"}, {"b"}}}), extended(odd{Lists: [][]string{{"a", "b"}}})},
+		"empty lists in a list": {extended(odd{Lists: [][]string{{}, {"a"}}}), extended(odd{Lists: [][]string{{"a"}, {}}})},
+		"names":                 {extended(odd{Members: map[string]*string{"a": &a}}), extended(odd{Members: map[string]*string{"b": &a}})},
+		"nil pointers":          {extended(odd{Pointers: []*string{nil, &a}}), extended(odd{Pointers: []*string{&a, nil}})},
+		"nil in a map":          {extended(odd{Members: map[string]*string{"a": nil, "b": &d}}), extended(odd{Members: map[string]*string{"a": &b, "c": nil}})},
+		"maps": {
+			extended(odd{Maps: map[string]map[string]string{"a": {"b": "c"}, "d": {"e": `"f"`}, "g": {"h": "i"}}}),
+			extended(odd{Maps: map[string]map[string]string{"a": {"b": "c", "d": `"e"`, "f": `"g"`, "h": "i"}}}),
+		},
+		"names in JSON":     {attribute(map[string]any{"a": 1}), attribute(map[string]any{"b": 1})},
+		"truth":             {attribute(true), attribute(false)},
+		"number or text":    {attribute(1), attribute("1")},
+		"secret attributes": {attributes(map[string]any{"a": userapi.Secret("s"), "b": "c"}), attributes(map[string]any{"a": "b", "c": userapi.Secret("s")})},
+		"nothing exported":  {extended(odd{Number: big.NewInt(1)}), extended(odd{Number: big.NewInt(2)})},
+		"addresses":         {extended(odd{Addr: netip.MustParseAddr("::1")}), extended(odd{Addr: netip.MustParseAddr("::2")})},
+		"embedded":          {extended(odd{embedded: embedded{a}}), extended(odd{embedded: embedded{c}})},
+		"times":             {extended(odd{When: &when}), extended(odd{When: &later})},
+	}} {
+		for name, pair := range list {
+			t.Run(fmt.Sprint(name, " ", same), func(t *testing.T) {
+				t.Parallel()
+				_, ledger, p := single(t)
+				done(t, "idp created")(p.CreateUser(t.Context(), pair[0]))
+				results, err := p.CreateUser(t.Context(), pair[1])
+				if same {
+					done(t, "idp created")(results, err)
+				} else {
+					left(t, "idp created", "request_changed")(results, err)
+				}
+				done(t, "idp created")(p.CreateUser(t.Context(), pair[0]))
+				assert.NotContains(t, fmt.Sprintf("%+v", only(t, ledger, ann.IdempotencyKey, "idp")), "planted")
+			})
+		}
+	}
+}
 
 // TestNamesThatAreNoText: JSON has one replacement for all bytes that are no UTF-8, so
 // that such names cannot be told apart.
 func TestNamesThatAreNoText(t *testing.T) {
 	t.Parallel()
-	idp := newVendor("idp")
-	p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}})
-	_, err := p.CreateUser(t.Context(), withAttributes(map[string]any{"\xff": 1, "\xfe": 2, "\xfd": 3}))
-	require.ErrorIs(t, err, userapi.ErrInvalid)
-	assert.False(t, userapi.MayHaveCreated(err))
-	assert.Equal(t, "Attributes", failureOf(t, err).FieldErrors[0].Field)
+	idp, _, p := single(t)
+	req := ann
+	req.Attributes = map[string]any{"\xff": 1, "\xfe": 2, "\xfd": 3}
+	e := left(t, "idp not_sent", userapi.ErrInvalid)(p.CreateUser(t.Context(), req))
+	assert.Equal(t, "Attributes", e.FieldErrors[0].Field)
 	assert.Empty(t, idp.calls())
 }
 
@@ -195,19 +159,12 @@ func TestNamesThatAreNoText(t *testing.T) {
 func TestFingerprintsAreOfOnePlace(t *testing.T) {
 	t.Parallel()
 	ledger := new(provision.Memory)
-	p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{newVendor("idp")}}, {Name: "chat", Creator: full{newVendor("chat")}}}, testKey)
-	again := ann
-	again.IdempotencyKey, again.Email = "sign-up 2", "planted-other@example.com"
+	p := provisioner(t, ledger, beside(newVendor("idp"), newVendor("chat")), testKey)
 	seen := map[string]bool{}
-	for _, req := range []userapi.CreateUserRequest{ann, again} {
-		_, err := p.CreateUser(t.Context(), req)
-		require.NoError(t, err)
-	}
-	third := ann
-	third.IdempotencyKey = "sign-up 3"
-	_, err := p.CreateUser(t.Context(), third)
-	require.ErrorIs(t, err, userapi.ErrConflict)
-	for _, key := range []string{ann.IdempotencyKey, again.IdempotencyKey, third.IdempotencyKey} {
+	for _, key := range []string{"sign-up 1", "sign-up 2", "sign-up 3"} {
+		req := ann
+		req.IdempotencyKey = key
+		_, _ = p.CreateUser(t.Context(), req)
 		records, err := ledger.Load(t.Context(), key)
 		require.NoError(t, err)
 		require.Len(t, records, 2)
@@ -220,41 +177,38 @@ func TestFingerprintsAreOfOnePlace(t *testing.T) {
 	}
 }
 
-// TestAnotherRequestMayHaveUsers: that the request seems another one says nothing of the
-// users that runs before have made.
-func TestAnotherRequestMayHaveUsers(t *testing.T) {
+// TestRequestKeys: what is recorded is of the newest key, so that an older one can be done
+// without in time. Without the key of a fingerprint nothing is known of the request, but
+// still of the user.
+func TestRequestKeys(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		idp, chat := newVendor("idp"), newVendor("chat")
-		idp.after = func(context.Context, userapi.CreateUserRequest) error {
-			return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
-		}
-		idp.look = func() error { return idp.fail(userapi.KindUnavailable, userapi.OutcomeUnknown, 503) }
-		p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}, {Name: "chat", Creator: full{chat}, After: []string{"idp"}}})
-		_, err := p.CreateUser(t.Context(), withExtension(extra{N: nested{Deep: map[string]any{"a": 1}}}))
-		require.True(t, userapi.MayHaveCreated(err))
-		require.Equal(t, 1, idp.count())
-
-		// The request comes back from JSON, which has no extensions.
-		resumed, err := p.Resume(t.Context(), loadAnn)
-		require.ErrorIs(t, err, userapi.ErrInvalid)
-		assert.True(t, userapi.MayHaveCreated(err))
-		require.Len(t, resumed, 1)
-		assert.Equal(t, "idp unknown, chat not_sent", dispositions(resumed[0].Results))
-	})
+	const older, newest = userapi.Secret("0123456789abcdef"), userapi.Secret("a newer key, of 30 bytes")
+	idp, ledger := newVendor("idp"), new(provision.Memory)
+	with := func(newest userapi.Secret, older ...userapi.Secret) *provision.Provisioner {
+		return provisioner(t, ledger, one("idp", full{idp}), provision.RequestKeys(newest, older...))
+	}
+	done(t, "idp created")(with(older).CreateUser(t.Context(), ann))
+	done(t, "idp created")(with(newest, older).CreateUser(t.Context(), ann))
+	left(t, "idp created", "request_changed")(with(newest).CreateUser(t.Context(), ann))
+	done(t, "idp created")(with(newest, older).CreateUser(t.Context(), person("bob")))
+	done(t, "idp created")(with(newest).CreateUser(t.Context(), person("bob")))
+	left(t, "idp created", "request_changed")(with(older).CreateUser(t.Context(), person("bob")))
+	assert.Len(t, idp.calls(), 2)
 }
 
-// TestLostRequestKeys: without the key of a fingerprint nothing is known of the request,
-// but still of the user.
-func TestLostRequestKeys(t *testing.T) {
+// TestFingerprintStays: ledgers outlive versions, so that a fingerprint of another form
+// must have another scheme, and the old one be known still.
+func TestFingerprintStays(t *testing.T) {
 	t.Parallel()
-	ledger, idp := new(provision.Memory), newVendor("idp")
-	targets := []provision.Target{{Name: "idp", Creator: full{idp}}}
-	_, err := provisioner(t, ledger, targets, testKey).CreateUser(t.Context(), ann)
+	ledger := new(provision.Memory)
+	p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{newVendor("idp")}}}, testKey)
+	_, err := p.CreateUser(t.Context(), userapi.CreateUserRequest{
+		IdempotencyKey: "sign-up 1", Email: "ann@example.com", Password: "planted-password", Tags: []string{"a", "b"},
+		Attributes: map[string]any{"n": 1.5, "list": []any{"x", true, nil}},
+	})
 	require.NoError(t, err)
-	results, err := provisioner(t, ledger, targets, provision.RequestKeys("fedcba9876543210")).CreateUser(t.Context(), ann)
-	require.ErrorIs(t, err, userapi.ErrInvalid)
-	assert.True(t, userapi.MayHaveCreated(err))
-	assert.Equal(t, "idp created", dispositions(results))
-	assert.Len(t, idp.calls(), 1)
+	records, err := ledger.Load(t.Context(), "sign-up 1")
+	require.NoError(t, err)
+	assert.Equal(t, "1.d92120aac82f8c85aa0b8507c6bc237f25a8947a8fe042d90c24f2efb0a4a589", records[0].Request)
+	assert.Equal(t, "1.e2aa5ec46702ea6e21481dee519fa760d30e12914ff4024fdb222afe404bb9ea", records[0].Sent)
 }

@@ -2,6 +2,7 @@ package provision_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,27 +14,221 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// TestLedgerThatIsAlwaysStale: a run ends with its context.
-func TestLedgerThatIsAlwaysStale(t *testing.T) {
+// A faulty ledger fails on request.
+type faulty struct {
+	provision.Ledger
+	// store is called before a Store, stored after one.
+	store, stored func(records []provision.Record) error
+	load          func() error
+}
+
+func (f *faulty) Store(ctx context.Context, records ...provision.Record) error {
+	if f.store != nil {
+		if err := f.store(records); err != nil {
+			return err
+		}
+	}
+	if err := f.Ledger.Store(ctx, records...); err != nil || f.stored == nil {
+		return err
+	}
+	return f.stored(records)
+}
+
+func (f *faulty) Load(ctx context.Context, key string) ([]provision.Record, error) {
+	if f.load != nil {
+		if err := f.load(); err != nil {
+			return nil, err
+		}
+	}
+	return f.Ledger.Load(ctx, key)
+}
+
+var (
+	errDisk = errors.New("disk full")
+	testKey = provision.RequestKeys("0123456789abcdef")
+)
+
+// failsTo has the Stores of a record in a state fail.
+func (f *faulty) failsTo(state provision.State) {
+	f.store = func(records []provision.Record) error {
+		if records[0].State == state {
+			return errDisk
+		}
+		return nil
+	}
+}
+
+// TestIntentIsDurableFirst: what the ledger does not take is not sent.
+func TestIntentIsDurableFirst(t *testing.T) {
+	t.Parallel()
+	idp, chat := newVendor("idp"), newVendor("chat")
+	ledger := &faulty{Ledger: new(provision.Memory)}
+	idp.before = func(context.Context, userapi.CreateUserRequest) error {
+		assert.Equal(t, "chat queued, idp intent", states(t, ledger, ann.IdempotencyKey))
+		return nil
+	}
+	chat.before = func(context.Context, userapi.CreateUserRequest) error {
+		assert.Equal(t, "chat intent, idp created", states(t, ledger, ann.IdempotencyKey))
+		return nil
+	}
+	p := provisioner(t, ledger, chain(idp, chat), testKey)
+
+	ledger.store = func([]provision.Record) error { return errDisk }
+	results, err := p.CreateUser(t.Context(), ann)
+	left(t, "idp not_sent, chat not_sent", errDisk)(results, err)
+	require.ErrorIs(t, err, userapi.ErrUnavailable)
+	assert.False(t, userapi.MayHaveCreated(err))
+
+	// The ledger fails for the second target alone.
+	ledger.store = func(records []provision.Record) error {
+		if records[0].Target == "chat" && records[0].State == provision.StateIntent {
+			return errDisk
+		}
+		return nil
+	}
+	left(t, "idp created, chat not_sent", errDisk)(p.CreateUser(t.Context(), ann))
+	assert.Empty(t, chat.calls())
+
+	ledger.store, ledger.load = nil, func() error { return errDisk }
+	left(t, "idp unknown, chat unknown", errDisk)(p.CreateUser(t.Context(), ann))
+
+	ledger.load = nil
+	done(t, "idp created, chat created")(p.CreateUser(t.Context(), ann))
+	assert.Len(t, idp.calls(), 1)
+	assert.Len(t, chat.calls(), 1)
+}
+
+// TestOutcomeThatIsNotRecorded: the result tells of the user, or the refusal, all the same,
+// and the next run asks.
+func TestOutcomeThatIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		idp := newVendor("idp")
-		idp.after = func(context.Context, userapi.CreateUserRequest) error {
-			return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
+		idp, ledger, p := single(t)
+		ledger.failsTo(provision.StateCreated)
+		results, err := p.CreateUser(t.Context(), ann)
+		e := left(t, "idp created", "record")(results, err)
+		require.ErrorIs(t, err, errDisk)
+		assert.Equal(t, "idp-1", results[0].User.ID)
+		assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
+		assert.Equal(t, "idp intent", states(t, ledger, ann.IdempotencyKey))
+		done(t, "idp recovered")(p.CreateUser(t.Context(), ann))
+		assert.Equal(t, 1, idp.count())
+
+		// A passing failure is tried again, also where the record was stored all the same.
+		failures := 2
+		ledger.store = func(records []provision.Record) error {
+			if records[0].State == provision.StateCreated && failures > 0 {
+				failures--
+				return errDisk
+			}
+			return nil
 		}
-		idp.look = func() error { return idp.fail(userapi.KindUnavailable, userapi.OutcomeUnknown, 503) }
-		ledger := &faulty{Ledger: new(provision.Memory)}
-		p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}}}, testKey)
-		_, err := p.CreateUser(t.Context(), ann)
-		require.Error(t, err)
-		ledger.store = func([]provision.Record) error { return provision.ErrStale }
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		calls := len(idp.calls())
-		results, err := p.CreateUser(ctx, ann)
-		require.ErrorIs(t, err, userapi.ErrTimeout)
-		assert.Equal(t, "idp unknown", dispositions(results))
-		assert.Len(t, idp.calls(), calls)
+		done(t, "idp created")(p.CreateUser(t.Context(), person("bob")))
+		assert.Equal(t, "idp created", states(t, ledger, "bob"))
+		ledger.store, ledger.stored = nil, func(records []provision.Record) error {
+			if records[0].State == provision.StateCreated {
+				ledger.stored = nil
+				return errDisk
+			}
+			return nil
+		}
+		done(t, "idp created")(p.CreateUser(t.Context(), person("eve")))
+		assert.Equal(t, "idp created", states(t, ledger, "eve"))
+
+		for outcome, state := range map[userapi.Outcome]provision.State{
+			userapi.OutcomeRejected: provision.StateRejected, userapi.OutcomeNotSent: provision.StateNotSent,
+		} {
+			idp.before = idp.fails(userapi.KindForbidden, outcome, 0)
+			ledger.failsTo(state)
+			e := left(t, "idp "+string(state), errDisk)(p.CreateUser(t.Context(), person("of "+string(state))))
+			require.ErrorContains(t, e.Err, "forbidden")
+			assert.Equal(t, outcome, e.Outcome)
+		}
+	})
+}
+
+// TestTakenOver: a run that was taken over by another, and whose create made a user, says
+// so. It records the user where the other found none, and a sign-up that is over has it
+// deleted; where the other found another user both are told.
+func TestTakenOver(t *testing.T) {
+	t.Parallel()
+	const deleting, undone = provision.StateDeleting, provision.StateUndone
+	for name, c := range map[string]struct {
+		other provision.Record // what the other run recorded
+		want  string
+		code  string // "" for no error
+		state provision.State
+		id    string
+	}{
+		"the same user":        {provision.Record{State: provision.StateRecovered, UserID: "idp-1"}, "idp created", "", provision.StateRecovered, "idp-1"},
+		"another user":         {provision.Record{State: provision.StateRecovered, UserID: "another"}, "idp created", "record", provision.StateRecovered, "another"},
+		"another, that goes":   {provision.Record{State: deleting, UserID: "another"}, "idp created", "record", deleting, "another"},
+		"the same, that goes":  {provision.Record{State: deleting, UserID: "idp-1"}, "idp unknown", "undone", deleting, "idp-1"},
+		"the same, gone":       {provision.Record{State: undone, UserID: "idp-1", Closed: true}, "idp undone", "undone", undone, "idp-1"},
+		"another, gone":        {provision.Record{State: undone, UserID: "another", Closed: true}, "idp created", "undone", deleting, "idp-1"},
+		"none":                 {provision.Record{State: provision.StateRejected}, "idp created", "", provision.StateCreated, "idp-1"},
+		"none, and undone":     {provision.Record{State: undone, Closed: true}, "idp created", "undone", deleting, "idp-1"},
+		"none, and to be none": {provision.Record{State: undone}, "idp created", "undone", deleting, "idp-1"},
+		"unknown, and undone":  {provision.Record{State: provision.StateUnknown, Closed: true}, "idp created", "undone", deleting, "idp-1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			idp, ledger, p := single(t)
+			idp.after = func(context.Context, userapi.CreateUserRequest) error {
+				rewrite(t, ledger, ann.IdempotencyKey, "idp", func(r *provision.Record) {
+					r.Owner, r.State, r.UserID, r.Closed = "another run", c.other.State, c.other.UserID, c.other.Closed
+				})
+				return nil
+			}
+			results, err := p.CreateUser(t.Context(), ann)
+			if c.code == "" {
+				done(t, c.want)(results, err)
+			} else {
+				e := left(t, c.want, c.code)(results, err)
+				if c.code == "record" {
+					assert.Equal(t, []string{"idp-1", "another"}, e.Candidates)
+				}
+				assert.Equal(t, c.want != "idp undone", userapi.MayHaveCreated(err))
+			}
+			assert.Equal(t, c.want == "idp created", results[0].User != nil && results[0].User.ID == "idp-1")
+			r := only(t, ledger, ann.IdempotencyKey, "idp")
+			assert.Equal(t, c.state, r.State)
+			assert.Equal(t, c.id, r.UserID)
+			if c.state == deleting {
+				_, err := p.Undo(t.Context(), ann.IdempotencyKey)
+				assert.NoError(t, err)
+				assert.Equal(t, c.id != "idp-1", idp.count() == 1)
+			}
+		})
+	}
+}
+
+// TestTakenOverAfterTheLease: a create ends early enough for the grace, and for clocks that
+// are not quite the same. One that does not is taken over, and refused, as is its user.
+func TestTakenOverAfterTheLease(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, ledger, p := single(t, provision.Lease(time.Minute), provision.Grace(10*time.Second))
+		late := func(req userapi.CreateUserRequest, want string) func(context.Context, userapi.CreateUserRequest) error {
+			return func(ctx context.Context, _ userapi.CreateUserRequest) error {
+				idp.before, idp.after = nil, nil
+				begun := time.Now()
+				<-ctx.Done()
+				assert.Equal(t, 44*time.Second, time.Since(begun), "a minute without the grace and a tenth")
+				time.Sleep(time.Minute)
+				done(t, want)(p.CreateUser(t.Context(), req))
+				return nil
+			}
+		}
+		idp.after = late(ann, "idp recovered")
+		done(t, "idp created")(p.CreateUser(t.Context(), ann))
+		assert.Equal(t, "idp recovered", states(t, ledger, ann.IdempotencyKey))
+		assert.Equal(t, 1, idp.count())
+
+		idp.before = late(person("bob"), "idp created") // and then it is taken
+		results := done(t, "idp created")(p.CreateUser(t.Context(), person("bob")))
+		assert.True(t, results[0].Recorded, "the other run knows")
+		assert.Equal(t, 2, idp.count())
 	})
 }
 
@@ -41,28 +236,28 @@ func TestLedgerThatIsAlwaysStale(t *testing.T) {
 // ledger that is broken would keep a processor busy for good.
 func TestStoresThatAreAlwaysStale(t *testing.T) {
 	t.Parallel()
-	for name, call := range map[string]func(context.Context, *provision.Provisioner) error{
-		"begin": func(ctx context.Context, p *provision.Provisioner) error {
-			bob := ann
-			bob.IdempotencyKey = "bob"
-			_, err := p.CreateUser(ctx, bob)
-			assert.False(t, userapi.MayHaveCreated(err))
-			return err
-		},
-		"undo": func(ctx context.Context, p *provision.Provisioner) error {
-			_, err := p.Undo(ctx, ann.IdempotencyKey)
-			assert.True(t, userapi.MayHaveCreated(err))
-			return err
-		},
+	for name, tt := range map[string]struct {
+		is   error
+		call func(context.Context, *provision.Provisioner) ([]provision.Result, error)
+		want string
+		made bool
+	}{
+		"begin": {provision.ErrStale, func(ctx context.Context, p *provision.Provisioner) ([]provision.Result, error) {
+			return p.CreateUser(ctx, person("bob"))
+		}, "idp not_sent", false},
+		"claim": {userapi.ErrTimeout, func(ctx context.Context, p *provision.Provisioner) ([]provision.Result, error) {
+			return p.CreateUser(ctx, ann)
+		}, "idp unknown", true},
+		"undo": {provision.ErrStale, func(ctx context.Context, p *provision.Provisioner) ([]provision.Result, error) {
+			return p.Undo(ctx, ann.IdempotencyKey)
+		}, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				ledger := &faulty{Ledger: new(provision.Memory)}
-				p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{newVendor("idp")}}}, testKey)
-				_, err := p.CreateUser(t.Context(), ann)
-				require.NoError(t, err)
-				tries := 0
+				idp, ledger, p := single(t)
+				loseCreate(t, p, idp, true)
+				calls, tries := len(idp.calls()), 0
 				ledger.store = func([]provision.Record) error {
 					if tries++; tries > 1000 {
 						return errDisk // ends what would not end by itself
@@ -70,56 +265,108 @@ func TestStoresThatAreAlwaysStale(t *testing.T) {
 					return provision.ErrStale
 				}
 				begun := time.Now()
-				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				require.ErrorIs(t, call(ctx, p), provision.ErrStale)
+				results, err := tt.call(ctx, p)
+				left(t, tt.want, tt.is)(results, err)
+				assert.Equal(t, tt.made, userapi.MayHaveCreated(err))
 				assert.Greater(t, tries, 1)
-				assert.Positive(t, time.Since(begun), "it waits in between")
+				assert.GreaterOrEqual(t, time.Since(begun), 100*time.Millisecond, "it waits in between")
 				assert.LessOrEqual(t, time.Since(begun), time.Minute)
+				assert.Len(t, idp.calls(), calls)
 			})
 		})
 	}
 }
 
-// A hung ledger answers so many Loads, and then none.
-type hung struct {
+// A slowLedger takes its time for so many Stores. One that hangs answers so many Loads and
+// nothing else, until its caller gives up.
+type slowLedger struct {
 	provision.Ledger
-	loads int
+	slow, loads int
+	hangs       bool
 }
 
-func (h *hung) Load(ctx context.Context, key string) ([]provision.Record, error) {
-	if h.loads--; h.loads < 0 {
+func (l *slowLedger) Load(ctx context.Context, key string) ([]provision.Record, error) {
+	if l.loads--; l.hangs && l.loads < 0 {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	return h.Ledger.Load(ctx, key)
+	return l.Ledger.Load(ctx, key)
 }
 
-// TestLoadThatHangs: what is read whatever became of the caller's context is not waited
-// for without end.
-func TestLoadThatHangs(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		idp := newVendor("idp")
-		ledger := new(provision.Memory)
-		targets := []provision.Target{{Name: "idp", Creator: full{idp}}}
-		idp.after = func(context.Context, userapi.CreateUserRequest) error { panic("killed") }
-		p := provisioner(t, ledger, targets, testKey)
-		require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), ann) })
+func (l *slowLedger) Store(ctx context.Context, records ...provision.Record) error {
+	if l.hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if l.slow--; l.slow >= 0 {
+		time.Sleep(25 * time.Second) // more than half of the lease that the test gives
+	}
+	return l.Ledger.Store(ctx, records...)
+}
 
-		p = provisioner(t, &hung{ledger, 1}, targets, testKey)
-		begun := time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		results, err := p.CreateUser(ctx, ann)
-		require.ErrorIs(t, err, userapi.ErrTimeout)
-		assert.Equal(t, "ledger", failureOf(t, err).Code)
-		assert.Equal(t, "idp unknown", dispositions(results))
-		assert.LessOrEqual(t, time.Since(begun), 32*time.Second)
-		results, err = p.Undo(t.Context(), ann.IdempotencyKey)
-		require.ErrorIs(t, err, userapi.ErrTimeout)
-		assert.Empty(t, results)
-	})
+// TestStuckLedger: a ledger that waits for a lock without end holds nobody up for longer
+// than half a minute, also where the caller has all the time, or none.
+func TestStuckLedger(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		loads  int
+		killed bool // an earlier run was, and it is waited for, for a second
+		want   string
+	}{
+		"no load":   {0, false, "idp unknown"},
+		"no store":  {1, false, "idp not_sent"},
+		"no reload": {1, true, "idp unknown"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			idp, ledger, p := single(t)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			if tt.killed {
+				killCreate(t, p, idp, true)
+				ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+			}
+			defer cancel()
+			calls, begun := len(idp.calls()), time.Now()
+			p = provisioner(t, &slowLedger{Ledger: ledger, loads: tt.loads, hangs: true}, one("idp", full{idp}), testKey)
+			results, err := p.CreateUser(ctx, ann)
+			require.ErrorIs(t, err, userapi.ErrTimeout, name)
+			left(t, tt.want, "ledger")(results, err)
+			assert.Equal(t, 30*time.Second, time.Since(begun).Round(time.Second), name)
+			results, err = p.Undo(t.Context(), ann.IdempotencyKey)
+			require.ErrorIs(t, err, userapi.ErrTimeout, name)
+			assert.Empty(t, results, name)
+			assert.Len(t, idp.calls(), calls, name)
+		})
+	}
+}
+
+// TestSlowLedger: a claim that the ledger took too long for is renewed before anything is
+// sent. Where the ledger stays that slow nothing is, and the vendor, which never failed,
+// is not paused.
+func TestSlowLedger(t *testing.T) {
+	t.Parallel()
+	for slow, sends := range map[int]bool{0: true, 1: true, 3: true, 100: false} {
+		synctest.Test(t, func(t *testing.T) {
+			idp, ledger := newVendor("idp"), &slowLedger{Ledger: new(provision.Memory), slow: slow}
+			idp.before = func(ctx context.Context, _ userapi.CreateUserRequest) error {
+				until, _ := ctx.Deadline()
+				assert.Greater(t, time.Until(until), 15*time.Second)
+				return nil
+			}
+			p := provisioner(t, ledger, one("idp", full{idp}), testKey,
+				provision.Lease(40*time.Second), provision.Grace(0), provision.Patience(0), provision.Pause(1, time.Hour))
+			if !sends {
+				results, err := p.CreateUser(t.Context(), ann)
+				require.ErrorIs(t, err, userapi.ErrUnavailable)
+				left(t, "idp not_sent", "ledger")(results, err)
+				assert.Empty(t, idp.calls())
+				ledger.slow = 0
+			}
+			done(t, "idp created")(p.CreateUser(t.Context(), ann))
+			assert.Len(t, idp.calls(), 1)
+		})
+	}
 }
 
 // TestOwnClaimReportedStale: a driver that tries a commit again by itself reports the
@@ -127,31 +374,31 @@ func TestLoadThatHangs(t *testing.T) {
 func TestOwnClaimReportedStale(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		idp := newVendor("idp")
-		ledger := &faulty{Ledger: new(provision.Memory)}
-		idp.before = func(context.Context, userapi.CreateUserRequest) error {
-			idp.before = nil
-			return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
-		}
-		idp.look = func() error { return idp.fail(userapi.KindUnavailable, userapi.OutcomeUnknown, 503) }
-		p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: asksOnly{full{idp}}}}, testKey)
-		_, err := p.CreateUser(t.Context(), ann)
-		require.Error(t, err)
+		idp, ledger, _ := single(t)
+		p := provisioner(t, ledger, one("idp", asked{idp, full{idp}}), testKey)
+		loseCreate(t, p, idp, false)
 		begun := len(idp.calls())
-		idp.look = nil
-		claims := 0
 		ledger.stored = func(records []provision.Record) error {
 			if records[0].State == provision.StateIntent {
-				if claims++; claims == 1 {
-					return provision.ErrStale
-				}
+				ledger.stored = nil
+				return provision.ErrStale
 			}
 			return nil
 		}
-		_, err = p.CreateUser(t.Context(), ann)
+		_, err := p.CreateUser(t.Context(), ann)
 		require.ErrorIs(t, err, userapi.ErrNotFound, "without a way to repeat it is absent")
-		assert.GreaterOrEqual(t, claims, 1)
+		assert.Nil(t, ledger.stored)
 		assert.Equal(t, "resolve "+ann.Email, idp.calls()[begun])
 		assert.NotContains(t, idp.calls()[begun:], "create "+ann.Email)
 	})
+}
+
+// TestClaimThatFails: of a create that may have made a user, a ledger that fails says no
+// more.
+func TestClaimThatFails(t *testing.T) {
+	t.Parallel()
+	idp, ledger, p := single(t)
+	loseCreate(t, p, idp, true)
+	ledger.failsTo(provision.StateIntent)
+	left(t, "idp unknown", errDisk)(p.CreateUser(t.Context(), ann))
 }

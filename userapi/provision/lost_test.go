@@ -2,213 +2,156 @@ package provision_test
 
 import (
 	"context"
-	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
-	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 )
 
-// TestRefusedRepeatIsAskedForFirst: that the repeat of a lost create was refused says
-// nothing of the lost one, which may have been carried out since.
-func TestRefusedRepeatIsAskedForFirst(t *testing.T) {
+// TestLostCreate: a lost create may be carried out late: whatever a later create's reply
+// is, the next run asks before it creates. Proven absent for as long as Patience, it must
+// not keep the sign-up from ever having a user.
+func TestLostCreate(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		idp := newVendor("idp")
-		creates := 0
-		idp.before = func(context.Context, userapi.CreateUserRequest) error {
-			if creates++; creates == 1 {
-				return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
-			}
-			return idp.fail(userapi.KindRateLimited, userapi.OutcomeRejected, 429)
-		}
-		p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}})
-		results, err := p.CreateUser(t.Context(), ann)
-		require.ErrorIs(t, err, userapi.ErrRateLimited)
-		require.Equal(t, "idp rejected", dispositions(results))
-
-		idp.users[ann.Email] = &userapi.User{ID: "late", Email: ann.Email, CreatedAt: time.Now()}
-		idp.before = nil
-		begun := len(idp.calls())
-		results, err = p.CreateUser(t.Context(), ann)
-		require.NoError(t, err)
-		assert.Equal(t, "idp recovered", dispositions(results))
-		assert.Equal(t, "late", results[0].User.ID)
-		assert.Equal(t, "resolve "+ann.Email, idp.calls()[begun])
-	})
-}
-
-// byKey is a vendor whose user is chosen by the IdempotencyKey, as FusionAuth's id is.
-type byKey struct{ full }
-
-func (b byKey) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
-	req.Email = req.IdempotencyKey
-	return b.full.CreateUser(ctx, req)
-}
-
-func (b byKey) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
-	req.Email = req.IdempotencyKey
-	return b.full.RepeatUser(ctx, req)
-}
-
-func (b byKey) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
-	req.Email = req.IdempotencyKey
-	return b.full.ResolveUser(ctx, req, since)
-}
-
-// TestRemappedKey: a user that was created under one key would never be found by another
-// one, and so a second one made.
-func TestRemappedKey(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		idp := newVendor("idp")
-		idp.after = func(context.Context, userapi.CreateUserRequest) error {
-			return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
-		}
-		idp.look = func() error { return idp.fail(userapi.KindUnavailable, userapi.OutcomeUnknown, 503) }
-		suffix := "/1"
-		p := provisioner(t, new(provision.Memory), []provision.Target{
-			{Name: "idp", Creator: byKey{full{idp}}, Map: func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest {
-				req.IdempotencyKey += suffix
-				return req
-			}},
+	idp := newVendor("idp")
+	lost, limited := idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0), idp.fail(userapi.KindRateLimited, userapi.OutcomeRejected, 429)
+	notSent := idp.fail(userapi.KindUnavailable, userapi.OutcomeNotSent, 0)
+	type list = []*userapi.Error
+	type run struct {
+		late    bool // the first create has made the user by now
+		creates list // replies; of what is not there, a user
+		want    string
+		calls   string
+	}
+	for name, tt := range map[string]struct {
+		killed, asked bool // the first create was killed; the creator cannot repeat
+		opts          []provision.Option
+		runs          []run
+	}{
+		"its repeat was refused": {false, false, nil, []run{
+			{false, list{lost, limited}, "idp rejected", "create resolve create resolve"}, {true, nil, "idp recovered", "resolve finish"},
+		}},
+		"absent": {false, false, []provision.Option{provision.MaxCreates(1)}, []run{
+			{false, list{lost}, "idp rejected", "create resolve resolve"}, {true, nil, "idp recovered", "resolve finish"},
+		}},
+		"each run may create": {false, false, []provision.Option{provision.MaxCreates(1)}, []run{
+			{false, list{lost}, "idp rejected", "create resolve resolve"}, {false, nil, "idp created", "resolve create"},
+		}},
+		"killed, and refused": {true, false, nil, []run{
+			{false, list{limited}, "idp rejected", "resolve create resolve"}, {true, nil, "idp recovered", "resolve finish"},
+		}},
+		"not repeated": {false, true, nil, []run{
+			{false, list{lost}, "idp rejected", "create resolve resolve"},
+			{false, list{lost}, "idp rejected", "resolve create resolve resolve"}, {false, nil, "idp created", "resolve create"},
+		}},
+		"not repeated, not sent": {false, true, nil, []run{
+			{false, list{lost}, "idp rejected", "create resolve resolve"},
+			{false, list{notSent}, "idp rejected", "resolve create resolve"}, {false, nil, "idp created", "resolve create"},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				idp, ledger, _ := single(t)
+				targets := one("idp", full{idp})
+				if tt.asked {
+					targets = one("idp", asked{idp, full{idp}})
+				}
+				p := provisioner(t, ledger, targets, append(tt.opts, testKey)...)
+				if tt.killed {
+					killCreate(t, p, idp, false)
+				}
+				for i, run := range tt.runs {
+					if run.late {
+						idp.users[ann.Email] = &userapi.User{ID: "late", Email: ann.Email, CreatedAt: time.Now()}
+						time.Sleep(time.Hour)
+					}
+					idp.before = func(context.Context, userapi.CreateUserRequest) error {
+						if len(run.creates) == 0 {
+							return nil
+						}
+						e := run.creates[0]
+						run.creates = run.creates[1:]
+						return e
+					}
+					calls, begun := len(idp.calls()), time.Now()
+					results, err := p.CreateUser(t.Context(), ann)
+					assert.Equal(t, run.want, dispositions(results), "run %d", i)
+					assert.Equal(t, run.want == "idp rejected", err != nil, "run %d", i)
+					assert.Empty(t, run.creates, "run %d", i)
+					assert.Equal(t, run.calls, strings.ReplaceAll(strings.Join(idp.calls()[calls:], " "), " "+ann.Email, ""), "run %d", i)
+					if run.want == "idp rejected" {
+						assert.True(t, only(t, ledger, ann.IdempotencyKey, "idp").Lost)
+						assert.GreaterOrEqual(t, time.Since(begun), 5*time.Second, "the patience")
+					}
+				}
+			})
 		})
-		_, err := p.CreateUser(t.Context(), ann)
-		require.Error(t, err)
-		idp.after, idp.look = nil, nil
-		suffix = "/2"
-		results, err := p.CreateUser(t.Context(), ann)
-		require.True(t, userapi.MayHaveCreated(err))
-		assert.Equal(t, "idp unknown", dispositions(results))
-		assert.Equal(t, "remapped", failureOf(t, err).Code)
-		assert.Equal(t, 1, idp.count())
-
-		suffix = "/1"
-		results, err = p.CreateUser(t.Context(), ann)
-		require.NoError(t, err)
-		assert.Equal(t, "idp recovered", dispositions(results))
-		assert.Equal(t, ann.IdempotencyKey, results[0].IdempotencyKey, "the ledger has it under the sign-up's")
-	})
+	}
 }
 
-// asksOnly can be asked, and has no way to repeat a create.
-type asksOnly struct{ v full }
-
-func (a asksOnly) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
-	return a.v.CreateUser(ctx, req)
+// TestRemapped: a create of which nothing is known is not asked for, and not sent again, by
+// another request than it was sent with, nor by one that cannot be told: what was created
+// under one key would never be found by another.
+func TestRemapped(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*userapi.CreateUserRequest){
+		"another":      func(r *userapi.CreateUserRequest) { r.Username = "planted-other" },
+		"another mail": func(r *userapi.CreateUserRequest) { r.Email = "planted-other@example.com" },
+		"another key":  func(r *userapi.CreateUserRequest) { r.IdempotencyKey += "/2" },
+		"unencodable":  func(r *userapi.CreateUserRequest) { r.Attributes = map[string]any{"f": func() {}} },
+	} {
+		for _, killed := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				idp, changes := newVendor("idp"), func(*userapi.CreateUserRequest) {}
+				p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}, Map: func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest {
+					changes(&req)
+					return req
+				}}})
+				if killed {
+					killCreate(t, p, idp, true)
+				} else {
+					loseCreate(t, p, idp, true)
+				}
+				changes = change
+				time.Sleep(time.Hour)
+				calls := len(idp.calls())
+				left(t, "idp unknown", "remapped")(p.CreateUser(t.Context(), ann))
+				assert.Len(t, idp.calls(), calls, name)
+				assert.Equal(t, 1, idp.count())
+				if name == "unencodable" { // of what was not sent it is the request's fault
+					left(t, "idp not_sent", userapi.ErrInvalid)(p.CreateUser(t.Context(), person("bob")))
+				}
+				changes = func(*userapi.CreateUserRequest) {}
+				results := done(t, "idp recovered")(p.CreateUser(t.Context(), ann))
+				assert.Equal(t, ann.IdempotencyKey, results[0].IdempotencyKey, "the ledger has it under the sign-up's")
+			})
+		}
+	}
 }
 
-func (a asksOnly) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
-	return a.v.ResolveUser(ctx, req, since)
-}
-
-// TestAbsentWithoutRepeater: a create that was lost, and proven absent for as long as
-// Patience, must not keep the sign-up from ever having a user.
-func TestAbsentWithoutRepeater(t *testing.T) {
+// TestUndecidedIsRecorded: that a crashed create cannot be asked for is recorded once, by
+// whoever finds it, also when its context is over: a person is needed.
+func TestUndecidedIsRecorded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		idp := newVendor("idp")
-		idp.before = func(context.Context, userapi.CreateUserRequest) error {
-			idp.before = nil
-			return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
-		}
-		p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: asksOnly{full{idp}}}})
-		begun := time.Now()
-		results, err := p.CreateUser(t.Context(), ann)
-		require.ErrorIs(t, err, userapi.ErrTimeout)
-		require.Equal(t, "idp rejected", dispositions(results), "by itself it is not created twice in one run")
-		assert.Equal(t, 5*time.Second, time.Since(begun), "the patience")
-
-		results, err = p.CreateUser(t.Context(), ann)
-		require.NoError(t, err)
-		assert.Equal(t, "idp created", dispositions(results))
-		look, create := "resolve "+ann.Email, "create "+ann.Email
-		assert.Equal(t, []string{create, look, look, look, create}, idp.calls())
-	})
-}
-
-// TestLateCreateAfterUndo: a lost create is refused only while the repeat's user is there,
-// so that an Undo must not delete it too early.
-func TestLateCreateAfterUndo(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		idp := newVendor("idp")
-		v := full{idp}
-		arrived := make(chan error, 1)
-		idp.before = func(_ context.Context, req userapi.CreateUserRequest) error {
-			idp.before = nil
-			go func() {
-				time.Sleep(3 * time.Second)
-				_, err := v.CreateUser(context.Background(), req)
-				arrived <- err
-			}()
-			return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
-		}
-		p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: v}})
-		results, err := p.CreateUser(t.Context(), ann)
-		require.NoError(t, err)
-		require.Equal(t, "idp created", dispositions(results), "lost, absent, repeated")
-		results, err = p.Undo(t.Context(), ann.IdempotencyKey)
-		require.NoError(t, err)
-		require.Equal(t, "idp undone", dispositions(results))
-		require.ErrorIs(t, <-arrived, userapi.ErrConflict)
-		assert.Equal(t, 0, idp.count())
-
-		// What was created at once is deleted at once.
-		bob := ann
-		bob.IdempotencyKey, bob.Email = "bob", "bob@example.com"
-		_, err = p.CreateUser(t.Context(), bob)
-		require.NoError(t, err)
-		begun := time.Now()
-		_, err = p.Undo(t.Context(), "bob")
-		require.NoError(t, err)
-		assert.Zero(t, time.Since(begun))
-	})
-}
-
-// TestLateCreateOfKilledRun: of a create that a killed process had sent nothing is known
-// but that it may come late, and a ledger's file may be opened again before that.
-func TestLateCreateOfKilledRun(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		idp := newVendor("idp")
-		v := full{idp}
-		arrived := make(chan error, 1)
-		idp.before = func(_ context.Context, req userapi.CreateUserRequest) error {
-			idp.before = nil
-			go func() {
-				time.Sleep(3 * time.Second)
-				_, err := v.CreateUser(context.Background(), req)
-				arrived <- err
-			}()
-			panic("killed")
-		}
-		path := filepath.Join(t.TempDir(), "ledger")
-		open := func() (*fileledger.Ledger, *provision.Provisioner) {
-			ledger, err := fileledger.Open(path)
-			require.NoError(t, err)
-			return ledger, provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: v}}, testKey)
-		}
-		ledger, p := open()
-		require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), ann) })
-		require.NoError(t, ledger.Close())
-
-		ledger, p = open()
-		results, err := p.CreateUser(t.Context(), ann)
-		require.NoError(t, err)
-		require.Equal(t, "idp created", dispositions(results), "absent, repeated")
-		results, err = p.Undo(t.Context(), ann.IdempotencyKey)
-		require.NoError(t, err)
-		require.Equal(t, "idp undone", dispositions(results))
-		require.ErrorIs(t, <-arrived, userapi.ErrConflict)
-		assert.Equal(t, 0, idp.count())
-		require.NoError(t, ledger.Close())
+		wallet, ledger := newVendor("wallet"), new(provision.Memory)
+		p := provisioner(t, ledger, one("wallet", wallet))
+		killCreate(t, p, wallet, true)
+		time.Sleep(time.Hour)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		left(t, "wallet unknown", "recorded")(p.CreateUser(ctx, ann))
+		r := only(t, ledger, ann.IdempotencyKey, "wallet")
+		assert.Equal(t, provision.StateUnknown, r.State)
+		assert.True(t, r.Until.IsZero())
+		left(t, "wallet unknown", "recorded")(p.CreateUser(t.Context(), ann))
+		assert.Equal(t, r, only(t, ledger, ann.IdempotencyKey, "wallet"))
 	})
 }
 
@@ -216,41 +159,31 @@ func TestLateCreateOfKilledRun(t *testing.T) {
 // what proves nothing is unknown, now and later.
 func TestCreatorsThatBreakTheContract(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var targets []provision.Target
-		add := func(name string, user *userapi.User, err error) {
-			targets = append(targets, provision.Target{Name: name, Creator: userapi.CreatorFunc(
-				func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) { return user, err })})
-		}
-		add("an error that is nil", nil, (*userapi.Error)(nil))
-		add("neither", nil, nil)
-		add("both", &userapi.User{ID: "x"}, errDisk)
-		add("no id", &userapi.User{}, nil)
-		add("an id that no ledger takes", &userapi.User{ID: "x\x00"}, nil)
-		add("no such outcome", nil, &userapi.Error{Kind: -5, Outcome: 77})
-		add("created, without a user", nil, &userapi.Error{Outcome: userapi.OutcomeCreated})
-		p := provisioner(t, new(provision.Memory), targets)
-		results, err := p.CreateUser(t.Context(), ann)
-		require.Error(t, err)
-		for i, r := range results {
-			want := provision.DispositionUnknown
-			if targets[i].Name == "an id that no ledger takes" {
-				want = provision.DispositionCreated // it cannot be recorded
-				assert.Equal(t, "record", failureOf(t, r.Err).Code)
+	for name, tt := range map[string]struct {
+		user *userapi.User
+		err  error
+		code string
+	}{
+		"an error that is nil":          {nil, (*userapi.Error)(nil), ""},
+		"neither":                       {nil, nil, ""},
+		"both":                          {&userapi.User{ID: "x"}, errDisk, ""},
+		"no id":                         {&userapi.User{}, nil, ""},
+		"an id that no ledger takes":    {&userapi.User{ID: "x\x00"}, nil, "record"},
+		"no such outcome":               {nil, &userapi.Error{Kind: -5, Outcome: 77}, ""},
+		"created, but without the user": {nil, &userapi.Error{Outcome: userapi.OutcomeCreated}, ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := provisioner(t, new(provision.Memory), one("x", userapi.CreatorFunc(
+				func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) { return tt.user, tt.err })))
+			want := "x unknown"
+			if tt.code == "record" {
+				want = "x created" // it cannot be recorded
 			}
-			assert.Equal(t, want, r.Disposition, targets[i].Name)
-			assert.True(t, userapi.MayHaveCreated(r.Err), targets[i].Name)
-		}
-		for _, again := range []func() ([]provision.Result, error){
-			func() ([]provision.Result, error) { return p.CreateUser(t.Context(), ann) },
-			func() ([]provision.Result, error) { return p.Undo(t.Context(), ann.IdempotencyKey) },
-		} {
-			results, err = again()
-			require.Error(t, err)
-			for i, r := range results {
-				assert.Equal(t, provision.DispositionUnknown, r.Disposition, targets[i].Name)
-				assert.True(t, userapi.MayHaveCreated(r.Err), targets[i].Name)
-			}
-		}
-	})
+			left(t, want, tt.code)(p.CreateUser(t.Context(), ann))
+			results, err := p.CreateUser(t.Context(), ann)
+			assert.Equal(t, "x unknown", dispositions(results), name)
+			assert.True(t, userapi.MayHaveCreated(err), name)
+			left(t, "x unknown", "unsettled")(p.Undo(t.Context(), ann.IdempotencyKey))
+		})
+	}
 }

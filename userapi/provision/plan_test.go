@@ -107,3 +107,46 @@ func TestPlanItemInLogs(t *testing.T) {
 	assert.Contains(t, log.String(), `"requests":["POST /users"]`)
 	assert.Contains(t, log.String(), `"waits":["chat"]`)
 }
+
+// plans is a Planner whose user's id is the ExternalID, and that finds given faults.
+type plans struct {
+	*vendor
+	faults []userapi.FieldError
+}
+
+func (p plans) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
+	if p.faults != nil {
+		return userapi.Plan{}, &userapi.Error{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, FieldErrors: p.faults}
+	}
+	return userapi.Plan{Provider: p.name, Method: "PUT", Route: "/users/" + req.ExternalID, UserID: req.ExternalID}, nil
+}
+
+// TestPlanOfWhatWaits: what depends on an id that is not known is neither planned with a
+// false id nor at fault for it.
+func TestPlanOfWhatWaits(t *testing.T) {
+	t.Parallel()
+	external := func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
+		req.ExternalID = users["chat"].ID
+		return req
+	}
+	mapped := userapi.FieldError{Field: "ExternalID", Code: "invalid"}
+	native := userapi.FieldError{VendorField: "extra.id", Code: "invalid"}
+	own := userapi.FieldError{Field: "Language", Code: "unsupported"}
+	faults := []userapi.FieldError{mapped, native, own}
+	after := []string{"chat"}
+	items := provisioner(t, new(provision.Memory), []provision.Target{
+		{Name: "chat", Creator: newVendor("chat")},
+		{Name: "id", Creator: plans{newVendor("id"), nil}, After: after, Map: external},
+		{Name: "unmapped", Creator: plans{newVendor("unmapped"), nil}, After: after},
+		{Name: "theirs", Creator: plans{newVendor("theirs"), []userapi.FieldError{mapped, native}}, After: after, Map: external},
+		{Name: "both", Creator: plans{newVendor("both"), faults}, After: after, Map: external},
+	}).Plan(ann)
+
+	assert.Equal(t, after, items[1].Waits)
+	assert.Empty(t, items[1].Plan, "its own id is not known")
+	assert.Empty(t, items[2].Waits, "nothing of its request depends on chat")
+	assert.Equal(t, ann.ExternalID, items[2].Plan.UserID)
+	require.NoError(t, items[3].Err)
+	assert.Equal(t, []userapi.FieldError{own}, failureOf(t, items[4].Err).FieldErrors)
+	assert.Equal(t, []userapi.FieldError{mapped, native, own}, faults, "the creator's own error is left as it was")
+}

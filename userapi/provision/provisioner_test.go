@@ -2,8 +2,8 @@ package provision_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,6 +54,33 @@ func (v *vendor) count() int {
 
 func (v *vendor) fail(kind userapi.Kind, outcome userapi.Outcome, status int) *userapi.Error {
 	return &userapi.Error{Provider: v.name, Op: "create user", Kind: kind, Outcome: outcome, StatusCode: status}
+}
+
+// fails is a before or after that fails each create.
+func (v *vendor) fails(kind userapi.Kind, outcome userapi.Outcome, status int) func(context.Context, userapi.CreateUserRequest) error {
+	return func(context.Context, userapi.CreateUserRequest) error { return v.fail(kind, outcome, status) }
+}
+
+// lose is a before or after by which a create is never answered, kill one that ends the
+// run, and unavailable a look of a vendor that is down.
+func lose(v *vendor) func(context.Context, userapi.CreateUserRequest) error {
+	return v.fails(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
+}
+
+func kill(context.Context, userapi.CreateUserRequest) error { panic("killed") }
+
+func unavailable(v *vendor) func() error {
+	return func() error { return v.fail(userapi.KindUnavailable, userapi.OutcomeUnknown, 503) }
+}
+
+// half has a vendor's first step succeed and its second one fail.
+func half(v *vendor) {
+	v.after = func(_ context.Context, req userapi.CreateUserRequest) error {
+		e := v.fail(userapi.KindUnavailable, userapi.OutcomeCreated, 503)
+		e.User = v.users[req.Email]
+		return e
+	}
+	v.second = func() error { return errDisk }
 }
 
 func (v *vendor) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
@@ -151,13 +178,130 @@ func (v full) PreflightUser(req userapi.CreateUserRequest) error {
 	return nil
 }
 
+// An asked vendor can be asked, and nothing else.
+type asked struct {
+	*vendor
+	userapi.Resolver
+}
+
 var ann = userapi.CreateUserRequest{IdempotencyKey: "sign-up 1", ExternalID: "17", Email: "planted-ann@example.com", Password: "planted-password"}
+
+// person returns a request of somebody else's.
+func person(key string) userapi.CreateUserRequest {
+	return userapi.CreateUserRequest{IdempotencyKey: key, Email: key + "@example.com"}
+}
+
+func loadAnn(context.Context, string) (userapi.CreateUserRequest, error) { return ann, nil }
 
 func provisioner(t *testing.T, ledger provision.Ledger, targets []provision.Target, opts ...provision.Option) *provision.Provisioner {
 	t.Helper()
 	p, err := provision.New(ledger, targets, opts...)
 	require.NoError(t, err)
 	return p
+}
+
+func one(name string, c userapi.Creator) []provision.Target {
+	return []provision.Target{{Name: name, Creator: c}}
+}
+
+// beside returns a target for each vendor, chain such as come after each other.
+func beside(vendors ...*vendor) (targets []provision.Target) {
+	for _, v := range vendors {
+		targets = append(targets, provision.Target{Name: v.name, Creator: full{v}})
+	}
+	return targets
+}
+
+func chain(vendors ...*vendor) []provision.Target {
+	targets := beside(vendors...)
+	for i := range targets[1:] {
+		targets[i+1].After = []string{targets[i].Name}
+	}
+	return targets
+}
+
+// idOf is a Map that makes the id of a user from before the ExternalID.
+func idOf(target string) func(userapi.CreateUserRequest, map[string]*userapi.User) userapi.CreateUserRequest {
+	return func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
+		req.ExternalID = users[target].ID
+		return req
+	}
+}
+
+// single returns a Provisioner of one vendor, with a ledger that can be broken.
+func single(t *testing.T, opts ...provision.Option) (*vendor, *faulty, *provision.Provisioner) {
+	t.Helper()
+	idp, ledger := newVendor("idp"), &faulty{Ledger: new(provision.Memory)}
+	return idp, ledger, provisioner(t, ledger, one("idp", full{idp}), append(opts, testKey)...)
+}
+
+// loseCreate has the create of ann lost at a vendor that cannot be asked either, and is well
+// again afterwards. made says that it makes the user all the same.
+func loseCreate(t *testing.T, p *provision.Provisioner, v *vendor, made bool) {
+	t.Helper()
+	v.before, v.look = lose(v), unavailable(v)
+	if made {
+		v.before, v.after = nil, lose(v)
+	}
+	_, err := p.CreateUser(t.Context(), ann)
+	require.True(t, userapi.MayHaveCreated(err))
+	v.before, v.after, v.look = nil, nil, nil
+}
+
+// killCreate has the create of ann killed, before or after it was carried out.
+func killCreate(t *testing.T, p *provision.Provisioner, v *vendor, made bool) {
+	t.Helper()
+	v.before = kill
+	if made {
+		v.before, v.after = nil, kill
+	}
+	require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), ann) })
+	v.before, v.after = nil, nil
+}
+
+// done checks what became of each target, and that nothing is left to do:
+// done(t, "idp created")(p.CreateUser(ctx, ann)).
+func done(t *testing.T, want string) func([]provision.Result, error) []provision.Result {
+	t.Helper()
+	return func(results []provision.Result, err error) []provision.Result {
+		t.Helper()
+		require.NoError(t, err)
+		require.Equal(t, want, dispositions(results))
+		return results
+	}
+}
+
+// left is done where something is left: is is an error that the call's matches, or the code
+// of the first failure, which is returned. Each error claims of its user what the result does.
+func left(t *testing.T, want string, is any) func([]provision.Result, error) *userapi.Error {
+	t.Helper()
+	return func(results []provision.Result, err error) *userapi.Error {
+		t.Helper()
+		require.Equal(t, want, dispositions(results))
+		for _, r := range results {
+			exists := r.Disposition == provision.DispositionUnknown || r.Disposition >= provision.DispositionCreated && r.Disposition <= provision.DispositionExisting
+			assert.Equal(t, exists, r.Err == nil && r.User != nil || userapi.MayHaveCreated(r.Err), r)
+		}
+		e := failureOf(t, err)
+		if match, ok := is.(error); ok {
+			require.ErrorIs(t, err, match)
+		} else {
+			require.Equal(t, is, e.Code)
+		}
+		return e
+	}
+}
+
+// resume resumes the sign-up of ann, and returns no results where none is open.
+func resume(t *testing.T, p *provision.Provisioner) ([]provision.Result, error) {
+	t.Helper()
+	resumed, err := p.Resume(t.Context(), loadAnn)
+	if len(resumed) == 0 {
+		return nil, err
+	}
+	require.Len(t, resumed, 1)
+	assert.Equal(t, ann.IdempotencyKey, resumed[0].Key)
+	return resumed[0].Results, err
 }
 
 // dispositions lists what became of each target.
@@ -181,6 +325,24 @@ func states(t *testing.T, l provision.Ledger, key string) string {
 	return strings.Join(all, ", ")
 }
 
+// only returns the one record of a key's target.
+func only(t *testing.T, l provision.Ledger, key, target string) provision.Record {
+	t.Helper()
+	records, err := l.Load(t.Context(), key)
+	require.NoError(t, err)
+	i := slices.IndexFunc(records, func(r provision.Record) bool { return r.Target == target })
+	require.GreaterOrEqual(t, i, 0)
+	return records[i]
+}
+
+// rewrite changes a record in the ledger, as another run or a person would.
+func rewrite(t *testing.T, l provision.Ledger, key, target string, change func(r *provision.Record)) {
+	t.Helper()
+	r := only(t, l, key, target)
+	change(&r)
+	require.NoError(t, l.Store(t.Context(), r))
+}
+
 func failureOf(t *testing.T, err error) *userapi.Error {
 	t.Helper()
 	var e *userapi.Error
@@ -192,22 +354,22 @@ func TestSignUp(t *testing.T) {
 	t.Parallel()
 	idp, chat, crm := newVendor("idp"), newVendor("chat"), newVendor("crm")
 	var got map[string]*userapi.User
-	targets := []provision.Target{
+	ledger := new(provision.Memory)
+	p := provisioner(t, ledger, []provision.Target{
 		{Name: "crm", Creator: full{crm}, After: []string{"idp"}, Map: func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
 			got = users
-			req.ExternalID = users["idp"].ID
+			own := userapi.CreateUserRequest{Email: req.Email, ExternalID: users["idp"].ID}
 			users["idp"].ID = "changed"
-			return req
+			return own
 		}},
 		{Name: "idp", Creator: full{idp}},
 		{Name: "chat", Creator: full{chat}},
+	})
+	crm.before = func(_ context.Context, req userapi.CreateUserRequest) error {
+		assert.Equal(t, ann.IdempotencyKey, req.IdempotencyKey, "also of a request that Map makes from nothing")
+		return nil
 	}
-	ledger := new(provision.Memory)
-	p := provisioner(t, ledger, targets)
-
-	results, err := p.CreateUser(t.Context(), ann)
-	require.NoError(t, err)
-	assert.Equal(t, "crm created, idp created, chat created", dispositions(results))
+	results := done(t, "crm created, idp created, chat created")(p.CreateUser(t.Context(), ann))
 	assert.Equal(t, "idp-1", results[1].User.ID, "Map has a copy")
 	assert.Equal(t, "idp-1", crm.users[ann.Email].ExternalID)
 	assert.Len(t, got, 1, "the users of the targets before, and no others")
@@ -220,9 +382,7 @@ func TestSignUp(t *testing.T) {
 	// A second run does nothing, and needs no password.
 	again := ann
 	again.Password = ""
-	results, err = p.CreateUser(t.Context(), again)
-	require.NoError(t, err)
-	assert.Equal(t, "crm created, idp created, chat created", dispositions(results))
+	results = done(t, "crm created, idp created, chat created")(p.CreateUser(t.Context(), again))
 	assert.Equal(t, &userapi.User{Provider: "idp", ID: "idp-1", Proof: userapi.ProofReply}, results[1].User)
 	assert.True(t, results[1].Recorded)
 	assert.Len(t, idp.calls(), 1)
@@ -234,93 +394,121 @@ func TestSignUp(t *testing.T) {
 func TestFailuresAreApart(t *testing.T) {
 	t.Parallel()
 	idp, chat, crm, wallet := newVendor("idp"), newVendor("chat"), newVendor("crm"), newVendor("wallet")
-	down := true
-	chat.before = func(context.Context, userapi.CreateUserRequest) error {
-		if down {
-			return chat.fail(userapi.KindForbidden, userapi.OutcomeRejected, 403)
-		}
-		return nil
-	}
+	chat.before = chat.fails(userapi.KindForbidden, userapi.OutcomeRejected, 403)
 	ledger := new(provision.Memory)
-	p := provisioner(t, ledger, []provision.Target{
-		{Name: "idp", Creator: full{idp}},
-		{Name: "chat", Creator: full{chat}},
-		{Name: "crm", Creator: full{crm}, After: []string{"chat"}},
-		{Name: "wallet", Creator: full{wallet}, After: []string{"crm"}},
-	})
+	p := provisioner(t, ledger, append(one("idp", full{idp}), chain(chat, crm, wallet)...))
 	results, err := p.CreateUser(t.Context(), ann)
-	assert.Equal(t, "idp created, chat rejected, crm not_sent, wallet not_sent", dispositions(results))
-	require.ErrorIs(t, err, userapi.ErrForbidden)
-	assert.False(t, userapi.MayHaveCreated(err))
+	left(t, "idp created, chat rejected, crm not_sent, wallet not_sent", userapi.ErrForbidden)(results, err)
 	assert.ErrorContains(t, err, "chat: ")
 	assert.Contains(t, results[2].Err.Error(), "After: chat has no user")
 	assert.Equal(t, "chat rejected, crm queued, idp created, wallet queued", states(t, ledger, ann.IdempotencyKey))
+	results, err = resume(t, p)
+	left(t, "idp created, chat rejected, crm not_sent, wallet not_sent", userapi.ErrForbidden)(results, err)
+	assert.ErrorContains(t, err, "crm: ", "nobody else is at work on it")
 
-	down = false
-	results, err = p.CreateUser(t.Context(), ann)
-	require.NoError(t, err)
-	assert.Equal(t, "idp created, chat created, crm created, wallet created", dispositions(results))
+	chat.before = nil
+	done(t, "idp created, chat created, crm created, wallet created")(p.CreateUser(t.Context(), ann))
 	assert.Len(t, idp.calls(), 1, "done is done")
 }
 
-// TestInvalidRequests: what can be seen to fail locally is sent nowhere.
+// short refuses long names before it sends anything.
+type short struct{ full }
+
+func (s short) PreflightUser(req userapi.CreateUserRequest) error {
+	if len(req.FullName) > 40 {
+		return &userapi.Error{Op: "create user", Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
+			{Field: "FullName", Code: userapi.CodeTooLong},
+		}}
+	}
+	return s.full.PreflightUser(req)
+}
+
+// checksBadly is a Preflighter, and plansBadly a Planner, whose errors claim nothing.
+type (
+	checksBadly struct{ full }
+	plansBadly  struct{ full }
+)
+
+func (checksBadly) PreflightUser(userapi.CreateUserRequest) error { return errDisk }
+func (plansBadly) PlanUser(userapi.CreateUserRequest) (userapi.Plan, error) {
+	return userapi.Plan{}, errDisk
+}
+
+// TestInvalidRequests: what can be seen to fail locally is sent nowhere, and not recorded;
+// also at a target that waits for another's user, and whatever a Preflighter returns.
 func TestInvalidRequests(t *testing.T) {
 	t.Parallel()
-	idp, chat := newVendor("idp"), newVendor("chat")
-	ledger := new(provision.Memory)
-	p := provisioner(t, ledger, []provision.Target{
-		{Name: "idp", Creator: full{idp}},
-		{Name: "chat", Creator: full{chat}, Map: func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest {
-			req.Email = ""
-			return req
-		}},
-	})
-	results, err := p.CreateUser(t.Context(), ann)
-	assert.Equal(t, "idp not_sent, chat not_sent", dispositions(results))
-	require.ErrorIs(t, results[1].Err, userapi.ErrInvalid)
-	assert.Equal(t, "Email", failureOf(t, results[1].Err).FieldErrors[0].Field)
-	assert.Contains(t, results[0].Err.Error(), "invalid for chat")
-	assert.False(t, userapi.MayHaveCreated(err))
-	assert.Empty(t, idp.calls())
-	assert.Empty(t, states(t, ledger, ann.IdempotencyKey))
-
-	for _, key := range []string{"", "a\nb", strings.Repeat("x", 256), "\xff"} {
-		req := ann
-		req.IdempotencyKey = key
-		results, err := p.CreateUser(t.Context(), req)
-		require.ErrorIs(t, err, userapi.ErrInvalid)
-		assert.Equal(t, "IdempotencyKey", failureOf(t, err).FieldErrors[0].Field)
-		assert.Len(t, results, 2)
+	long, nobody := ann, ann
+	long.FullName, nobody.Email = strings.Repeat("n", 41), ""
+	noEmail := func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest {
+		req.Email = ""
+		return req
 	}
-	req := ann
-	req.Attributes = map[string]any{"f": func() {}}
-	_, err = p.CreateUser(t.Context(), req)
-	require.ErrorIs(t, err, userapi.ErrInvalid)
-	assert.Equal(t, "Attributes", failureOf(t, err).FieldErrors[0].Field)
+	for name, tt := range map[string]struct {
+		target provision.Target
+		req    userapi.CreateUserRequest
+		field  string // "" for an error that is none of the request
+	}{
+		"its own request": {provision.Target{Map: noEmail}, ann, "Email"},
+		"waits":           {provision.Target{After: []string{"idp"}}, nobody, "Email"},
+		"waits, and maps": {provision.Target{After: []string{"idp"}, Map: idOf("idp")}, long, "FullName"},
+		"checks badly":    {provision.Target{Creator: checksBadly{full{newVendor("crm")}}}, ann, ""},
+		"plans badly":     {provision.Target{Creator: plansBadly{full{newVendor("crm")}}}, ann, ""},
+	} {
+		idp, crm, ledger := newVendor("idp"), newVendor("crm"), new(provision.Memory)
+		tt.target.Name = "crm"
+		if tt.target.Creator == nil {
+			tt.target.Creator = short{full{crm}}
+		}
+		p := provisioner(t, ledger, append(one("idp", idp), tt.target))
+		results, err := p.CreateUser(t.Context(), tt.req)
+		left(t, "idp not_sent, crm not_sent", "other_target")(results, err)
+		require.ErrorIs(t, results[0].Err, userapi.ErrInvalid)
+		assert.Contains(t, results[0].Err.Error(), "invalid for crm")
+		queued := p.Queue(t.Context(), nil, tt.req)
+		assert.NotContains(t, queued.Error(), "idp: ", "it is told of the target at fault alone")
+		for _, err := range []error{results[1].Err, queued} {
+			if tt.field == "" {
+				require.ErrorIs(t, err, errDisk, name)
+			} else {
+				require.ErrorIs(t, err, userapi.ErrInvalid, name)
+				assert.Equal(t, tt.field, failureOf(t, err).FieldErrors[0].Field, name)
+			}
+		}
+		assert.Empty(t, append(idp.calls(), crm.calls()...), name)
+		assert.Empty(t, states(t, ledger, ann.IdempotencyKey), name)
+	}
+
+	_, _, p := single(t)
+	for key, field := range map[string]string{
+		"": "IdempotencyKey", "a\nb": "IdempotencyKey", strings.Repeat("x", 256): "IdempotencyKey", "\xff": "IdempotencyKey", "k": "Attributes",
+	} {
+		req := ann
+		req.IdempotencyKey, req.Attributes = key, map[string]any{"f": func() {}}
+		e := left(t, "idp not_sent", userapi.ErrInvalid)(p.CreateUser(t.Context(), req))
+		assert.Equal(t, field, e.FieldErrors[0].Field)
+	}
 }
 
 // TestAnotherRequestReplaces: while there is no user of a key, and nothing open, another
 // request takes it.
 func TestAnotherRequestReplaces(t *testing.T) {
 	t.Parallel()
-	idp := newVendor("idp")
-	idp.before = func(context.Context, userapi.CreateUserRequest) error {
-		return idp.fail(userapi.KindRateLimited, userapi.OutcomeRejected, 429)
-	}
-	ledger := new(provision.Memory)
-	p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}}})
-	_, err := p.CreateUser(t.Context(), ann)
-	require.ErrorIs(t, err, userapi.ErrRateLimited)
+	idp, _, p := single(t)
+	idp.before = idp.fails(userapi.KindRateLimited, userapi.OutcomeRejected, 429)
+	left(t, "idp rejected", userapi.ErrRateLimited)(p.CreateUser(t.Context(), ann))
 	idp.before = nil
 	other := ann
 	other.Email = "other@example.com"
-	_, err = p.CreateUser(t.Context(), other)
-	require.NoError(t, err)
-	_, err = p.CreateUser(t.Context(), other)
-	require.NoError(t, err)
+	resumed, err := p.Resume(t.Context(), func(context.Context, string) (userapi.CreateUserRequest, error) { return other, nil })
+	require.ErrorIs(t, err, userapi.ErrInvalid, "a sign-up that is resumed keeps its request")
+	require.Equal(t, "idp rejected", dispositions(resumed[0].Results))
+	for range 2 {
+		done(t, "idp created")(p.CreateUser(t.Context(), other))
+	}
 	assert.Equal(t, []string{"create " + ann.Email, "create " + other.Email}, idp.calls())
-	_, err = p.CreateUser(t.Context(), ann)
-	require.ErrorIs(t, err, userapi.ErrInvalid)
+	e := left(t, "idp created", "request_changed")(p.CreateUser(t.Context(), ann))
+	assert.Equal(t, userapi.KindInvalid, e.Kind)
 }
 
 // TestAnotherRequestMends: where a target refused the request as invalid, another one goes
@@ -334,176 +522,130 @@ func TestAnotherRequestMends(t *testing.T) {
 		}
 		return nil
 	}
-	p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}, {Name: "crm", Creator: full{crm}, After: []string{"idp"}}})
-	results, err := p.CreateUser(t.Context(), ann)
-	require.ErrorIs(t, err, userapi.ErrInvalid)
-	require.Equal(t, "idp created, crm rejected", dispositions(results))
+	p := provisioner(t, new(provision.Memory), chain(idp, crm))
+	left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
 
 	mended := ann
 	mended.FullName = "Ann Smith"
-	results, err = p.CreateUser(t.Context(), mended)
-	require.ErrorIs(t, err, userapi.ErrInvalid)
-	assert.Equal(t, "idp created, crm created", dispositions(results))
-	kept := failureOf(t, results[0].Err)
-	assert.Equal(t, "request_changed", kept.Code)
+	results, err := p.CreateUser(t.Context(), mended)
+	kept := left(t, "idp created, crm created", "request_changed")(results, err)
 	assert.Equal(t, userapi.OutcomeCreated, kept.Outcome)
 	assert.Equal(t, "IdempotencyKey different", kept.FieldErrors[0].Field+" "+kept.FieldErrors[0].Code)
 	require.NoError(t, results[1].Err)
-
-	results, err = p.CreateUser(t.Context(), mended)
-	require.NoError(t, err, "it is the key's request from now on")
-	assert.Equal(t, "idp created, crm created", dispositions(results))
+	done(t, "idp created, crm created")(p.CreateUser(t.Context(), mended)) // it is the key's from now on
 	assert.Len(t, idp.calls(), 1)
 	assert.Len(t, crm.calls(), 2)
 }
 
-// TestFaultOfALaterTarget: a fault that can be seen locally is seen before anything is
-// sent, also at a target that waits for another's user.
-func TestFaultOfALaterTarget(t *testing.T) {
+// TestNewTargetThatFails: a target that is added later says nothing of the users that
+// there are, whether its request is at fault or the ledger.
+func TestNewTargetThatFails(t *testing.T) {
 	t.Parallel()
-	idp, crm := newVendor("idp"), newVendor("crm")
-	ledger := new(provision.Memory)
-	p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}}, {
-		Name: "crm", Creator: short{full{crm}}, After: []string{"idp"},
-		Map: func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
-			req.ExternalID = users["idp"].ID
-			return req
-		},
-	}})
-	long := ann
-	long.FullName = strings.Repeat("n", 41)
-	results, err := p.CreateUser(t.Context(), long)
-	require.ErrorIs(t, err, userapi.ErrInvalid)
-	assert.Equal(t, "idp not_sent, crm not_sent", dispositions(results))
-	assert.Equal(t, userapi.KindInvalid, failureOf(t, results[0].Err).Kind)
-	assert.Equal(t, "other_target", failureOf(t, results[0].Err).Code)
-	assert.Equal(t, "FullName", failureOf(t, results[1].Err).FieldErrors[0].Field)
-	records, err := ledger.Load(t.Context(), ann.IdempotencyKey)
-	require.NoError(t, err)
-	assert.Empty(t, records)
-	results, err = p.CreateUser(t.Context(), ann)
-	require.NoError(t, err)
-	assert.Equal(t, "idp created, crm created", dispositions(results))
-}
-
-// short refuses long names before it sends anything.
-type short struct{ full }
-
-func (short) PreflightUser(req userapi.CreateUserRequest) error {
-	if len(req.FullName) > 40 {
-		return &userapi.Error{Op: "create user", Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
-			{Field: "FullName", Code: userapi.CodeTooLong},
-		}}
+	for name, want := range map[string]string{"invalid": "idp created, crm created", "ledger": "idp created, crm not_sent"} {
+		idp, ledger, p := single(t)
+		done(t, "idp created")(p.CreateUser(t.Context(), ann))
+		crm := newVendor("crm")
+		added := provision.Target{Name: "crm", Creator: full{crm}}
+		if name == "invalid" {
+			added.Map = func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest {
+				req.Email = "" // the vendor itself takes it
+				return req
+			}
+		} else {
+			ledger.store = func([]provision.Record) error { return errDisk }
+		}
+		results, err := provisioner(t, ledger, append(one("idp", full{idp}), added), testKey).CreateUser(t.Context(), ann)
+		assert.Equal(t, want, dispositions(results), name)
+		assert.Equal(t, "idp-1", results[0].User.ID)
+		require.NoError(t, results[0].Err)
+		if name == "ledger" {
+			require.ErrorIs(t, err, errDisk)
+			assert.Empty(t, crm.calls())
+		}
 	}
-	return nil
 }
 
-// TestUnknownIsResolvedFirst: a run that was cut off is taken up by asking.
+// TestUnknownIsResolvedFirst: a run that was cut off is taken up by asking, once its lease
+// is over, which the ledger tells, also when the caller's time is up.
 func TestUnknownIsResolvedFirst(t *testing.T) {
 	t.Parallel()
 	for _, made := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			idp := newVendor("idp")
-			ledger := new(provision.Memory)
-			targets := []provision.Target{{Name: "idp", Creator: full{idp}}}
-			crash := func(context.Context, userapi.CreateUserRequest) error { panic("killed") }
-			if made {
-				idp.after = crash
-			} else {
-				idp.before = crash
-			}
-			p := provisioner(t, ledger, targets)
-			require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), ann) })
+			idp, ledger, p := single(t)
+			killCreate(t, p, idp, made)
 			assert.Equal(t, "idp intent", states(t, ledger, ann.IdempotencyKey))
-			idp.before, idp.after = nil, nil
 
 			// The run that panicked may be at work for what another one knows.
-			resumed, err := provisioner(t, ledger, targets).Resume(t.Context(), loadAnn)
-			require.NoError(t, err)
-			assert.Empty(t, resumed)
+			ledger.Ledger = strict{ledger.Ledger}
+			p = provisioner(t, ledger, one("idp", full{idp}), testKey)
+			done(t, "")(resume(t, p))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			results, err := provisioner(t, ledger, targets).CreateUser(ctx, ann)
+			results, err := p.CreateUser(ctx, ann)
 			cancel()
 			require.ErrorIs(t, err, userapi.ErrTimeout)
-			assert.Equal(t, "in_progress", failureOf(t, results[0].Err).Code)
+			left(t, "idp unknown", "in_progress")(results, err)
 			assert.True(t, userapi.MayHaveCreated(err))
 
 			begun := time.Now()
-			results, err = provisioner(t, ledger, targets).CreateUser(t.Context(), ann)
-			require.NoError(t, err)
+			want, last := "idp created", "create "+ann.Email
+			if made {
+				want, last = "idp recovered", "finish"
+			}
+			results = done(t, want)(p.CreateUser(t.Context(), ann))
 			assert.GreaterOrEqual(t, time.Since(begun), 118*time.Second, "the lease is waited for")
 			assert.Equal(t, 1, idp.count())
-			if made {
-				assert.Equal(t, provision.DispositionRecovered, results[0].Disposition)
-				assert.Equal(t, []string{"create " + ann.Email, "resolve " + ann.Email, "finish"}, idp.calls())
-			} else {
-				assert.Equal(t, provision.DispositionCreated, results[0].Disposition)
-				assert.Equal(t, []string{"create " + ann.Email, "resolve " + ann.Email, "create " + ann.Email}, idp.calls())
-			}
+			assert.Equal(t, []string{"create " + ann.Email, "resolve " + ann.Email, last}, idp.calls())
 			assert.WithinDuration(t, begun, results[0].Started, 2*time.Second)
 		})
 	}
 }
 
-func loadAnn(context.Context, string) (userapi.CreateUserRequest, error) { return ann, nil }
+// strict is a ledger that looks at the context, as one behind a network does.
+type strict struct{ provision.Ledger }
+
+func (s strict) Load(ctx context.Context, key string) ([]provision.Record, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return s.Ledger.Load(ctx, key)
+}
 
 // TestUndecided: what cannot be asked stays unknown until a person decides.
 func TestUndecided(t *testing.T) {
 	t.Parallel()
-	wallet := newVendor("wallet")
-	lost := true
-	wallet.after = func(context.Context, userapi.CreateUserRequest) error {
-		if lost {
-			return wallet.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
-		}
-		return nil
-	}
-	ledger := new(provision.Memory)
-	p := provisioner(t, ledger, []provision.Target{{Name: "wallet", Creator: wallet}})
-	_, err := p.CreateUser(t.Context(), ann)
-	require.ErrorIs(t, err, userapi.ErrTimeout)
+	wallet, ledger := newVendor("wallet"), new(provision.Memory)
+	p := provisioner(t, ledger, one("wallet", wallet))
+	loseCreate(t, p, wallet, true)
 	for range 2 {
-		results, err := p.CreateUser(t.Context(), ann)
-		require.True(t, userapi.MayHaveCreated(err))
-		assert.Equal(t, "wallet unknown", dispositions(results))
-		resumed, err := p.Resume(t.Context(), loadAnn)
-		require.True(t, userapi.MayHaveCreated(err))
-		assert.Equal(t, "wallet unknown", dispositions(resumed[0].Results))
+		left(t, "wallet unknown", "recorded")(p.CreateUser(t.Context(), ann))
+		left(t, "wallet unknown", "recorded")(resume(t, p))
 	}
 	assert.Len(t, wallet.calls(), 1)
-
-	for _, d := range []provision.Decision{{}, provision.UserExists("")} {
-		_, err = p.Decide(t.Context(), ann.IdempotencyKey, "wallet", d)
-		require.ErrorIs(t, err, userapi.ErrInvalid)
-	}
-	_, err = p.Decide(t.Context(), "another", "wallet", provision.UserAbsent())
-	require.ErrorIs(t, err, userapi.ErrNotFound)
 
 	res, err := p.Decide(t.Context(), ann.IdempotencyKey, "wallet", provision.UserExists("w-9"))
 	require.NoError(t, err)
 	assert.Equal(t, "w-9", res.User.ID)
-	results, err := p.CreateUser(t.Context(), ann)
-	require.NoError(t, err)
-	assert.Equal(t, "wallet recovered", dispositions(results))
-	_, err = p.Decide(t.Context(), ann.IdempotencyKey, "wallet", provision.UserAbsent())
-	require.ErrorIs(t, err, userapi.ErrInvalid, "what is known is not decided")
-	results, err = p.Undo(t.Context(), ann.IdempotencyKey)
-	require.Error(t, err)
-	assert.Equal(t, "not_proven", failureOf(t, results[0].Err).Code)
+	done(t, "wallet recovered")(p.CreateUser(t.Context(), ann))
+	left(t, "wallet recovered", "not_proven")(p.Undo(t.Context(), ann.IdempotencyKey))
 
-	// Absent: the next run creates.
-	bob := ann
-	bob.IdempotencyKey, bob.Email = "bob", "bob@example.com"
-	_, err = p.CreateUser(t.Context(), bob)
+	// Absent: the next run creates, and nothing of what a person said is left.
+	wallet.before = lose(wallet)
+	_, err = p.CreateUser(t.Context(), person("bob"))
 	require.Error(t, err)
-	delete(wallet.users, bob.Email)
 	res, err = p.Decide(t.Context(), "bob", "wallet", provision.UserAbsent())
 	require.NoError(t, err)
 	assert.Equal(t, provision.DispositionRejected, res.Disposition)
-	lost = false
-	results, err = p.CreateUser(t.Context(), bob)
-	require.NoError(t, err)
-	assert.Equal(t, "wallet created", dispositions(results))
+	rewrite(t, ledger, "bob", "wallet", func(r *provision.Record) { r.UserID = "nobody's" })
+	wallet.before = func(context.Context, userapi.CreateUserRequest) error {
+		r := only(t, ledger, "bob", "wallet")
+		assert.Equal(t, provision.StateIntent, r.State)
+		assert.Equal(t, userapi.KindUnknown, r.Kind)
+		assert.Empty(t, r.UserID)
+		assert.False(t, r.Decided, "it would keep the user from being undone")
+		return nil
+	}
+	done(t, "wallet created")(p.CreateUser(t.Context(), person("bob")))
+	assert.True(t, only(t, ledger, "bob", "wallet").Until.IsZero(), "nobody holds it any more")
 }
 
 // TestRunsWithOneKey: runs at the same time create each user once.
@@ -513,17 +655,12 @@ func TestRunsWithOneKey(t *testing.T) {
 	release := make(chan struct{})
 	idp.before = func(context.Context, userapi.CreateUserRequest) error { <-release; return nil }
 	ledger := new(provision.Memory)
-	targets := []provision.Target{{Name: "idp", Creator: full{idp}}, {Name: "chat", Creator: full{chat}, After: []string{"idp"}}}
 	var wg sync.WaitGroup
-	for i := range 16 {
+	for range 16 {
 		wg.Go(func() {
-			p := provisioner(t, ledger, targets)
-			results, err := p.CreateUser(t.Context(), ann)
+			results, err := provisioner(t, ledger, chain(idp, chat)).CreateUser(t.Context(), ann)
 			assert.NoError(t, err)
 			assert.Equal(t, "idp created, chat created", dispositions(results))
-			if i == 0 {
-				assert.Len(t, results, 2)
-			}
 		})
 	}
 	close(release)
@@ -532,34 +669,34 @@ func TestRunsWithOneKey(t *testing.T) {
 	assert.Len(t, chat.calls(), 1)
 }
 
-// TestSecondStep: a user whose second step failed exists, and the next run finishes it.
+// TestSecondStep: a user whose second step failed exists, and a later run finishes it: one
+// whose context is not over, and that has who can.
 func TestSecondStep(t *testing.T) {
 	t.Parallel()
-	crm := newVendor("crm")
-	crm.after = func(context.Context, userapi.CreateUserRequest) error {
-		e := crm.fail(userapi.KindUnavailable, userapi.OutcomeCreated, 503)
-		e.User = crm.users[ann.Email]
-		return e
-	}
-	broken := errors.New("broken")
-	crm.second = func() error { return broken }
-	ledger := new(provision.Memory)
-	p := provisioner(t, ledger, []provision.Target{{Name: "crm", Creator: full{crm}}})
-	for range 2 {
-		results, err := p.CreateUser(t.Context(), ann)
-		require.Error(t, err)
-		assert.Equal(t, "crm created", dispositions(results))
-		assert.Equal(t, "crm-1", results[0].User.ID)
+	synctest.Test(t, func(t *testing.T) {
+		crm, ledger := newVendor("crm"), new(provision.Memory)
+		half(crm)
+		p := provisioner(t, ledger, one("crm", full{crm}))
+		begun, err := p.CreateUser(t.Context(), ann)
+		e := left(t, "crm created", "")(begun, err)
+		require.ErrorIs(t, err, errDisk)
+		assert.Equal(t, "crm-1", e.User.ID)
+		assert.Equal(t, "crm-1", e.UserID)
+		left(t, "crm created", errDisk)(p.CreateUser(t.Context(), ann))
+		left(t, "crm created", "no_finisher")(provisioner(t, ledger, one("crm", asked{crm, full{crm}})).CreateUser(t.Context(), ann))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		e = left(t, "crm created", userapi.ErrCanceled)(p.CreateUser(ctx, ann))
+		assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
 		keys, err := ledger.Open(t.Context(), "", 10)
 		require.NoError(t, err)
 		assert.Equal(t, []string{ann.IdempotencyKey}, keys)
-	}
-	broken = nil
-	resumed, err := p.Resume(t.Context(), loadAnn)
-	require.NoError(t, err)
-	assert.Equal(t, "crm created", dispositions(resumed[0].Results))
-	resumed, err = p.Resume(t.Context(), loadAnn)
-	require.NoError(t, err)
-	assert.Empty(t, resumed)
-	assert.Equal(t, []string{"create " + ann.Email, "finish", "finish", "finish"}, crm.calls())
+
+		time.Sleep(time.Hour)
+		crm.second = nil
+		results := done(t, "crm created")(resume(t, p))
+		assert.WithinDuration(t, begun[0].Started, results[0].Started, time.Second, "of the create that made the user")
+		done(t, "")(resume(t, p))
+		assert.Equal(t, []string{"create " + ann.Email, "finish", "finish", "finish"}, crm.calls())
+	})
 }

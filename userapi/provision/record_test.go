@@ -2,6 +2,7 @@ package provision_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,20 +59,12 @@ func TestFromRecord(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				k := keeper{vendor: newVendor("wallet")}
 				k.kept = func(userapi.CreateUserRequest) (*userapi.User, error) { return nil, cantTell(k.vendor) }
-				k.before = func(context.Context, userapi.CreateUserRequest) error {
-					k.before = nil
-					if test.sent {
-						return k.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
-					}
-					panic("killed")
-				}
 				ledger := new(provision.Memory)
-				p := provisioner(t, ledger, []provision.Target{{Name: "wallet", Creator: &k}})
+				p := provisioner(t, ledger, one("wallet", &k))
 				if test.sent {
-					_, err := p.CreateUser(t.Context(), ann)
-					require.True(t, userapi.MayHaveCreated(err))
+					loseCreate(t, p, k.vendor, false)
 				} else {
-					require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), ann) })
+					killCreate(t, p, k.vendor, false)
 				}
 				k.kept = func(req userapi.CreateUserRequest) (*userapi.User, error) {
 					assert.Equal(t, ann.Email, req.Email)
@@ -82,11 +75,7 @@ func TestFromRecord(t *testing.T) {
 				}
 				time.Sleep(time.Hour) // the lease
 				if test.refused {
-					records, err := ledger.Load(t.Context(), ann.IdempotencyKey)
-					require.NoError(t, err)
-					require.True(t, records[0].Lost)
-					records[0].State = provision.StateRejected
-					require.NoError(t, ledger.Store(t.Context(), records...))
+					rewrite(t, ledger, ann.IdempotencyKey, "wallet", func(r *provision.Record) { r.State = provision.StateRejected })
 				}
 				if test.undone {
 					_, err := p.Undo(t.Context(), ann.IdempotencyKey)
@@ -95,60 +84,8 @@ func TestFromRecord(t *testing.T) {
 				results, _ := p.CreateUser(t.Context(), ann)
 				assert.Equal(t, test.want, dispositions(results))
 				assert.Equal(t, test.state, states(t, ledger, ann.IdempotencyKey))
-				creates := 0
-				for _, call := range k.calls() {
-					if call == "create "+ann.Email {
-						creates++
-					}
-				}
-				assert.Equal(t, test.creates, creates)
+				assert.Equal(t, test.creates, strings.Count(strings.Join(k.calls(), " "), "create "))
 			})
-		})
-	}
-}
-
-// TestEnsureWithARecord: a user that the client's own record has is the key's. Else the
-// record says of the create that Ensure itself sent no more than its reply did, and the
-// result is as without a Resolver; but that the key was used says that a create was sent.
-func TestEnsureWithARecord(t *testing.T) {
-	t.Parallel()
-	absent := &userapi.Error{Provider: "wallet", Kind: userapi.KindNotFound, Outcome: userapi.OutcomeRejected, FromRecord: true}
-	silent := &userapi.Error{Provider: "wallet", FromRecord: true}
-	user := &userapi.User{Provider: "wallet", ID: "w-1", FromRecord: true}
-	for name, tt := range map[string]struct {
-		kind userapi.Kind
-		user *userapi.User
-		err  error
-		want provision.Disposition
-	}{
-		"lost, and the user is known":     {userapi.KindTimeout, user, nil, provision.DispositionRecovered},
-		"lost":                            {userapi.KindTimeout, nil, silent, provision.DispositionUnknown},
-		"lost, by the record not sent":    {userapi.KindTimeout, nil, absent, provision.DispositionUnknown},
-		"key used, and the user is known": {userapi.KindConflict, user, nil, provision.DispositionRecovered},
-		"key used":                        {userapi.KindConflict, nil, silent, provision.DispositionUnknown},
-		"key used, and nothing was sent":  {userapi.KindConflict, nil, absent, provision.DispositionNotSent},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			k := keeper{vendor: newVendor("wallet")}
-			k.before = func(context.Context, userapi.CreateUserRequest) error {
-				e := k.fail(tt.kind, userapi.OutcomeUnknown, 0)
-				if tt.kind == userapi.KindConflict {
-					e.Outcome, e.FieldErrors = userapi.OutcomeNotSent, []userapi.FieldError{{Field: "IdempotencyKey", Code: "taken"}}
-				}
-				return e
-			}
-			k.kept = func(userapi.CreateUserRequest) (*userapi.User, error) { return tt.user, tt.err }
-			res, err := provision.Ensure(t.Context(), k, ann, provision.AdoptMatching())
-			assert.Equal(t, tt.want, res.Disposition)
-			assert.Equal(t, tt.user, res.User)
-			if tt.user != nil {
-				require.NoError(t, err)
-				return
-			}
-			assert.Equal(t, tt.kind, failureOf(t, err).Kind)
-			assert.Equal(t, tt.want == provision.DispositionUnknown, userapi.MayHaveCreated(err))
-			assert.Len(t, res.Steps, 1)
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 )
 
 // TestShownWithoutValues: nothing of the request is in what is printed or logged.
@@ -28,7 +30,7 @@ func TestShownWithoutValues(t *testing.T) {
 	}
 	var records []provision.Record
 	var mu sync.Mutex
-	p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}, {Name: "chat", Creator: full{chat}}},
+	p := provisioner(t, new(provision.Memory), beside(idp, chat),
 		provision.OnRecord(func(r provision.Record) { mu.Lock(); defer mu.Unlock(); records = append(records, r) }))
 	results, err := p.CreateUser(t.Context(), ann)
 	require.Error(t, err)
@@ -49,12 +51,21 @@ func TestShownWithoutValues(t *testing.T) {
 func TestRequestKeysAreNotShown(t *testing.T) {
 	t.Parallel()
 	given, own := new(provision.Memory), new(provision.Memory)
-	targets := []provision.Target{{Name: "idp", Creator: full{newVendor("idp")}}, {Name: "chat", Creator: full{newVendor("chat")}}}
+	targets := beside(newVendor("idp"), newVendor("chat"))
 	p := provisioner(t, given, targets, provision.RequestKeys("planted-request-key", "planted-older-key"))
 	makesOne := provisioner(t, own, targets)
 	for _, p := range []*provision.Provisioner{p, makesOne} {
 		require.NoError(t, p.Queue(t.Context(), nil, ann))
 	}
+	file, err := fileledger.Open(filepath.Join(t.TempDir(), "ledger"))
+	require.NoError(t, err)
+	defer file.Close()
+	inFile := provisioner(t, file, targets, provision.RequestKeys("planted-request-key", "planted-older-key"))
+	holder := struct{ p provision.Provisioner }{*inFile}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		assert.NotContains(t, fmt.Sprintf(verb+verb+verb+verb, inFile, *inFile, holder, file), "planted", verb)
+	}
+	assert.Equal(t, "provisioner of idp, chat", fmt.Sprintf("%+v", *inFile))
 	// All that is shown is compared: the key that a Memory makes cannot be planted.
 	for want, values := range map[string][]any{"provisioner of idp, chat": {p, makesOne}, "ledger in memory": {given, own}} {
 		for _, v := range values {
@@ -71,4 +82,21 @@ func TestRequestKeysAreNotShown(t *testing.T) {
 			assert.True(t, string(encoded) == "{}", "the JSON of a %T has members", v)
 		}
 	}
+}
+
+// TestErrorsSayWhatIsKnown: the texts of what no vendor said name the fault, and claim no
+// more than is known of the user.
+func TestErrorsSayWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	_, _, p := single(t)
+	done(t, "idp created")(p.CreateUser(t.Context(), ann))
+	other := ann
+	other.Email = "planted-other@example.com"
+	_, err := p.CreateUser(t.Context(), other)
+	require.EqualError(t, err, "idp: idp: sign up user: invalid request (code request_changed): IdempotencyKey: different, but the user was created as idp-1")
+	_, err = p.Decide(t.Context(), ann.IdempotencyKey, "idp", provision.UserExists(""))
+	require.EqualError(t, err, "decide on user: invalid request: Decision: must be UserExists with an id that a ledger takes, or UserAbsent, "+
+		"the user may or may not exist")
+	err = p.Queue(t.Context(), nil, ann)
+	require.EqualError(t, err, "sign up user: already taken: IdempotencyKey: is in the ledger already, nothing was sent")
 }

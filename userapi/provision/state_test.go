@@ -2,7 +2,9 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -235,6 +237,7 @@ func TestDeletable(t *testing.T) {
 		"found under its id":  {of(StateRecovered, userapi.ProofReply), ""},
 		"found by a match":    {of(StateRecovered, userapi.ProofMatch), codeNotProven},
 		"found, without more": {of(StateRecovered, userapi.ProofNone), codeNotProven},
+		"found, of before":    {of(StateRecovered, userapi.ProofEarlier), codeNotProven},
 		"decided by a person": {decided, codeNotProven},
 		"there before":        {of(StateExisting, userapi.ProofKey), codeExisting},
 		"in flight":           {of(StateIntent, userapi.ProofNone), codeUnsettled},
@@ -245,4 +248,193 @@ func TestDeletable(t *testing.T) {
 	}
 	assert.Equal(t, codeNoTarget, deletable(of(StateCreated, userapi.ProofReply), false, false))
 	assert.Equal(t, codeNoDeleter, deletable(of(StateCreated, userapi.ProofReply), true, false))
+}
+
+// TestOpen: what a vendor refused because of the request is not tried again without end,
+// and what it may take another time is.
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	for kind, open := range map[userapi.Kind]bool{
+		userapi.KindInvalid: false, userapi.KindConflict: false, userapi.KindProtocol: false,
+		userapi.KindRateLimited: true, userapi.KindNotFound: true, userapi.KindUnknown: true,
+	} {
+		for _, state := range []State{StateRejected, StateNotSent} {
+			assert.Equal(t, open, Record{State: state, Kind: kind}.Open(), "%s, %v", state, kind)
+		}
+	}
+	assert.True(t, Record{State: StateRejected, Kind: userapi.KindProtocol, Lost: true}.Open())
+	for state, open := range map[State]bool{
+		StateQueued: true, StateIntent: true, StateUnknown: true, StateDeleting: true, StateUndone: false,
+		StateCreated: false, StateRecovered: false, StateExisting: false,
+	} {
+		assert.Equal(t, open, Record{State: state}.Open(), state)
+	}
+	assert.True(t, Record{State: StateCreated, Unfinished: true}.Open())
+}
+
+// TestChangeOf: another request takes a key only where nothing of the one before is open.
+func TestChangeOf(t *testing.T) {
+	t.Parallel()
+	list := func(records ...Record) []Record { return records }
+	user, refused := Record{State: StateCreated}, Record{State: StateRejected, Kind: userapi.KindInvalid}
+	for name, tt := range map[string]struct {
+		records []Record
+		want    requestChange
+	}{
+		"nothing was sent":    {list(Record{State: StateQueued}, Record{State: StateNotSent}), requestReplaces},
+		"refused":             {list(refused, Record{State: StateRejected, Kind: userapi.KindConflict}), requestReplaces},
+		"refused and lost":    {list(Record{State: StateRejected, Lost: true}), requestRefused},
+		"not sent and lost":   {list(Record{State: StateNotSent, Lost: true}), requestRefused},
+		"in flight":           {list(Record{State: StateIntent}, user), requestRefused},
+		"unknown":             {list(Record{State: StateUnknown}, user), requestRefused},
+		"a user":              {list(user, refused), requestMends},
+		"a user, found":       {list(Record{State: StateRecovered}), requestMends},
+		"a user, unfinished":  {list(Record{State: StateCreated, Unfinished: true}, refused), requestRefused},
+		"a user, made late":   {list(Record{State: StateCreated, Lost: true}), requestMends},
+		"a user goes":         {list(Record{State: StateDeleting}), requestRefused},
+		"undone":              {list(Record{State: StateUndone, Closed: true}, user), sameRequest},
+		"undone, and unknown": {list(Record{State: StateUnknown, Closed: true}, Record{State: StateDeleting}), sameRequest},
+	} {
+		records := map[string]Record{}
+		for i, r := range tt.records {
+			records[strconv.Itoa(i)] = r
+		}
+		assert.Equal(t, tt.want, changeOf(records, false), name)
+		if tt.want != sameRequest {
+			assert.Equal(t, requestRefused, changeOf(records, true), "%s, and the request is kept", name)
+		}
+	}
+	for _, state := range []State{StateRejected, StateNotSent, StateUnknown, StateCreated} {
+		assert.Equal(t, state == StateRejected || state == StateNotSent, isMendable(Record{State: state, Kind: userapi.KindInvalid}), state)
+		assert.False(t, isMendable(Record{State: state, Kind: userapi.KindRateLimited}), state)
+	}
+}
+
+// TestResultOf: what is told is what the record proves, and no more.
+func TestResultOf(t *testing.T) {
+	t.Parallel()
+	user := func(state State) Record {
+		return Record{State: state, Provider: "acme", UserID: "7", Proof: userapi.ProofKey, Kind: userapi.KindTimeout}
+	}
+	unfinished, closed := user(StateCreated), user(StateCreated)
+	unfinished.Unfinished, closed.Closed = true, true
+	canceled := context.Canceled
+	const fault = "IdempotencyKey "
+	for name, tt := range map[string]struct {
+		rec   Record
+		code  string
+		cause error
+		told  Disposition
+		// What the error says; "" for no error.
+		wantCode string
+		outcome  userapi.Outcome
+		kind     userapi.Kind
+		userID   string
+		field    string
+	}{
+		"created":              {user(StateCreated), "", nil, DispositionCreated, "", 0, 0, "", ""},
+		"recovered":            {user(StateRecovered), "", nil, DispositionRecovered, "", 0, 0, "", ""},
+		"existing":             {user(StateExisting), "", nil, DispositionExisting, "", 0, 0, "", ""},
+		"undone":               {user(StateUndone), "", nil, DispositionUndone, "", 0, 0, "", ""},
+		"queued":               {Record{State: StateQueued}, "", nil, DispositionNotSent, codeRecorded, userapi.OutcomeNotSent, 0, "", ""},
+		"in flight":            {Record{State: StateIntent}, "", nil, DispositionUnknown, codeRecorded, userapi.OutcomeUnknown, 0, "", ""},
+		"unknown":              {user(StateUnknown), "", nil, DispositionUnknown, codeRecorded, userapi.OutcomeUnknown, userapi.KindTimeout, "7", ""},
+		"not sent":             {Record{State: StateNotSent, Kind: userapi.KindInvalid}, "", nil, DispositionNotSent, codeRecorded, userapi.OutcomeNotSent, userapi.KindInvalid, "", ""},
+		"refused":              {Record{State: StateRejected, Kind: userapi.KindConflict}, "", nil, DispositionRejected, codeRecorded, userapi.OutcomeRejected, userapi.KindConflict, "", ""},
+		"deleting":             {user(StateDeleting), "", nil, DispositionUnknown, codeRecorded, userapi.OutcomeUnknown, userapi.KindTimeout, "7", ""},
+		"unfinished":           {unfinished, "", nil, DispositionCreated, codeRecorded, userapi.OutcomeCreated, userapi.KindTimeout, "7", ""},
+		"unfinished, no time":  {unfinished, codeRecorded, canceled, DispositionCreated, codeRecorded, userapi.OutcomeCreated, userapi.KindCanceled, "7", ""},
+		"another request":      {user(StateCreated), codeRequestChanged, nil, DispositionCreated, codeRequestChanged, userapi.OutcomeCreated, userapi.KindInvalid, "7", fault + userapi.CodeDifferent},
+		"another, in flight":   {Record{State: StateIntent}, codeRequestChanged, nil, DispositionUnknown, codeRequestChanged, userapi.OutcomeUnknown, userapi.KindInvalid, "", fault + userapi.CodeDifferent},
+		"gone":                 {user(StateUndone), codeUndone, nil, DispositionUndone, codeUndone, userapi.OutcomeNotSent, userapi.KindInvalid, "", fault + userapi.CodeTaken},
+		"never there":          {Record{}, codeUndone, nil, DispositionUndone, codeUndone, userapi.OutcomeNotSent, userapi.KindInvalid, "", fault + userapi.CodeTaken},
+		"going":                {user(StateDeleting), codeUndone, nil, DispositionUnknown, codeUndone, userapi.OutcomeUnknown, userapi.KindInvalid, "7", fault + userapi.CodeTaken},
+		"left by an Undo":      {closed, codeUndone, nil, DispositionCreated, codeUndone, userapi.OutcomeCreated, userapi.KindInvalid, "7", fault + userapi.CodeTaken},
+		"waits":                {Record{State: StateQueued}, codeWaits, nil, DispositionNotSent, codeWaits, userapi.OutcomeNotSent, userapi.KindUnavailable, "", ""},
+		"paused":               {Record{State: StateUnknown}, codePaused, nil, DispositionUnknown, codePaused, userapi.OutcomeUnknown, userapi.KindUnavailable, "", ""},
+		"held, no time":        {Record{State: StateIntent}, codeInProgress, context.DeadlineExceeded, DispositionUnknown, codeInProgress, userapi.OutcomeUnknown, userapi.KindTimeout, "", ""},
+		"another was sent":     {user(StateUnknown), codeRemapped, nil, DispositionUnknown, codeRemapped, userapi.OutcomeUnknown, userapi.KindUnavailable, "7", ""},
+		"unfit, and was sent":  {user(StateUnknown), codeRemapped, refused(userapi.KindInvalid, "", "", ""), DispositionUnknown, codeRemapped, userapi.OutcomeUnknown, userapi.KindInvalid, "7", ""},
+		"a cause of no kind":   {Record{State: StateQueued}, codeWaits, errors.ErrUnsupported, DispositionNotSent, codeWaits, userapi.OutcomeNotSent, userapi.KindUnavailable, "", ""},
+		"recorded, of no kind": {Record{State: StateQueued}, codeRecorded, nil, DispositionNotSent, codeRecorded, userapi.OutcomeNotSent, 0, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tt.rec.Key, tt.rec.Target, tt.rec.Started = "k", "t", time.Unix(7, 0)
+			res := resultOf(tt.rec, tt.code, tt.cause)
+			want := Result{Target: "t", IdempotencyKey: "k", Started: time.Unix(7, 0), Recorded: true, Disposition: tt.told, Err: res.Err}
+			if tt.rec.State.HasUser() {
+				want.User = &userapi.User{Provider: "acme", ID: "7", Proof: userapi.ProofKey}
+			}
+			assert.Equal(t, want, res)
+			if tt.wantCode == "" {
+				require.NoError(t, res.Err)
+				return
+			}
+			e := asError(res.Err)
+			require.NotNil(t, e)
+			assert.Equal(t, tt.wantCode, e.Code)
+			assert.Equal(t, tt.outcome, e.Outcome)
+			assert.Equal(t, tt.kind, e.Kind)
+			assert.Equal(t, tt.userID, e.UserID)
+			assert.Equal(t, tt.userID != "", e.Provider == "acme")
+			assert.Equal(t, want.User, e.User)
+			assert.Equal(t, tt.cause, e.Err)
+			field := ""
+			if len(e.FieldErrors) > 0 {
+				field = e.FieldErrors[0].Field + " " + e.FieldErrors[0].Code
+			}
+			assert.Equal(t, tt.field, field)
+		})
+	}
+}
+
+// TestRecordOf: what is recorded of a result.
+func TestRecordOf(t *testing.T) {
+	t.Parallel()
+	failed := func(kind userapi.Kind, outcome userapi.Outcome) *userapi.Error {
+		return &userapi.Error{Provider: "acme", Kind: kind, Outcome: outcome, UserID: "9"}
+	}
+	unknown := failed(userapi.KindTimeout, userapi.OutcomeUnknown)
+	refused := failed(userapi.KindForbidden, userapi.OutcomeRejected)
+	half := failed(userapi.KindUnavailable, userapi.OutcomeCreated)
+	steps := func(all ...Step) []Step { return all }
+	create := Step{Action: ActionCreate}
+	lost := Step{Action: ActionCreate, Err: unknown}
+	user := &userapi.User{Provider: "acme", ID: "7", Proof: userapi.ProofKey}
+	for name, tt := range map[string]struct {
+		closed bool
+		res    Result
+		want   Record // beside what stays of the record before
+	}{
+		"created":               {false, Result{Disposition: DispositionCreated, User: user, Steps: steps(create)}, Record{State: StateCreated, Provider: "acme", UserID: "7", Proof: userapi.ProofKey}},
+		"existing":              {false, Result{Disposition: DispositionExisting, User: user}, Record{State: StateExisting, Provider: "acme", UserID: "7", Proof: userapi.ProofKey}},
+		"no vendor's name":      {false, Result{Disposition: DispositionCreated, User: &userapi.User{ID: "7"}}, Record{State: StateCreated, Provider: "before", UserID: "7"}},
+		"created, unfinished":   {false, Result{Disposition: DispositionCreated, User: user, Err: half, Steps: steps(create, Step{Action: ActionFinish, Err: half})}, Record{State: StateCreated, Kind: userapi.KindUnavailable, Provider: "acme", UserID: "7", Proof: userapi.ProofKey, Unfinished: true}},
+		"nobody finishes":       {false, Result{Disposition: DispositionCreated, User: user, Err: half}, Record{State: StateCreated, Kind: userapi.KindUnavailable, Provider: "acme", UserID: "7", Proof: userapi.ProofKey, Unfinished: true}},
+		"nothing to finish":     {false, Result{Disposition: DispositionCreated, User: user, Err: half, Steps: steps(create)}, Record{State: StateCreated, Kind: userapi.KindUnavailable, Provider: "acme", UserID: "7", Proof: userapi.ProofKey}},
+		"finished all the same": {false, Result{Disposition: DispositionCreated, User: user, Err: half, Steps: steps(create, Step{Action: ActionFinish})}, Record{State: StateCreated, Kind: userapi.KindUnavailable, Provider: "acme", UserID: "7", Proof: userapi.ProofKey}},
+		"unfinished, undone":    {true, Result{Disposition: DispositionCreated, User: user, Err: half, Steps: steps(Step{Action: ActionFinish, Err: half})}, Record{State: StateCreated, Kind: userapi.KindUnavailable, Provider: "acme", UserID: "7", Proof: userapi.ProofKey}},
+		"lost, and found":       {false, Result{Disposition: DispositionRecovered, User: user, Steps: steps(lost, Step{Action: ActionResolve})}, Record{State: StateRecovered, Provider: "acme", UserID: "7", Proof: userapi.ProofKey, Lost: true}},
+		"lost, and repeated":    {false, Result{Disposition: DispositionCreated, User: user, Steps: steps(lost, Step{Action: ActionRepeat})}, Record{State: StateCreated, Provider: "acme", UserID: "7", Proof: userapi.ProofKey, Lost: true}},
+		"a repeat was lost":     {false, Result{Disposition: DispositionRejected, Err: refused, Steps: steps(Step{Action: ActionRepeat, Err: unknown})}, Record{State: StateRejected, Kind: userapi.KindForbidden, Provider: "acme", UserID: "before", Lost: true}},
+		"unknown":               {false, Result{Disposition: DispositionUnknown, Err: unknown, Steps: steps(lost)}, Record{State: StateUnknown, Kind: userapi.KindTimeout, Provider: "acme", UserID: "9", Lost: true}},
+		"unknown, undone":       {true, Result{Disposition: DispositionUnknown, Err: unknown}, Record{State: StateUnknown, Kind: userapi.KindTimeout, Provider: "acme", UserID: "9"}},
+		"a look-up was lost":    {false, Result{Disposition: DispositionUnknown, Err: &userapi.Error{}, Steps: steps(Step{Action: ActionResolve, Err: unknown})}, Record{State: StateUnknown, Provider: "before"}},
+		"refused":               {false, Result{Disposition: DispositionRejected, Err: refused, Steps: steps(Step{Action: ActionCreate, Err: refused})}, Record{State: StateRejected, Kind: userapi.KindForbidden, Provider: "acme", UserID: "before"}},
+		"refused, undone":       {true, Result{Disposition: DispositionRejected, Err: refused}, Record{State: StateUndone, Kind: userapi.KindForbidden, Provider: "acme", UserID: "before"}},
+		"not sent":              {false, Result{Disposition: DispositionNotSent, Err: &userapi.Error{Kind: userapi.KindInvalid}}, Record{State: StateNotSent, Kind: userapi.KindInvalid, Provider: "before", UserID: "before"}},
+		"not sent, undone":      {true, Result{Disposition: DispositionNotSent, Err: &userapi.Error{}}, Record{State: StateUndone, Provider: "before", UserID: "before"}},
+	} {
+		prev := Record{
+			Key: "k", Target: "t", Revision: 3, Provider: "before", UserID: "before", Request: "1.r", Sent: "1.s", Owner: "us", Closed: tt.closed,
+			State: StateIntent, Kind: userapi.KindProtocol, Unfinished: true, Until: time.Unix(9, 0), Started: time.Unix(7, 0),
+		}
+		want := tt.want
+		want.Key, want.Target, want.Revision, want.Request, want.Sent, want.Owner = "k", "t", 3, "1.r", "1.s", "us"
+		want.Closed, want.Started = tt.closed, time.Unix(7, 0)
+		assert.Equal(t, want, recordOf(prev, tt.res), name)
+		prev.Lost, want.Lost = true, true
+		assert.Equal(t, want, recordOf(prev, tt.res), "%s, of one that was lost before", name)
+	}
 }

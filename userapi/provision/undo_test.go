@@ -3,6 +3,7 @@ package provision_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,18 +13,8 @@ import (
 
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 )
-
-// noDelete can be asked but cannot delete.
-type noDelete struct{ v full }
-
-func (n noDelete) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
-	return n.v.CreateUser(ctx, req)
-}
-
-func (n noDelete) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
-	return n.v.ResolveUser(ctx, req, since)
-}
 
 // TestUndo: what was created is deleted, newest first and dependents before what they
 // came after, and nothing else.
@@ -40,40 +31,28 @@ func TestUndo(t *testing.T) {
 			return v
 		}
 		ledger := new(provision.Memory)
-		targets := []provision.Target{
-			{Name: "a", Creator: full{of("a", time.Second)}},
-			{Name: "b", Creator: full{of("b", time.Second)}, After: []string{"a"}},
-			{Name: "c", Creator: full{of("c", 3*time.Second)}},
-			{Name: "d", Creator: full{of("d", time.Second)}, After: []string{"c"}},
-			{Name: "old", Creator: full{of("old", 0)}},
-			{Name: "fixed", Creator: noDelete{full{of("fixed", 0)}}},
-			{Name: "refused", Creator: full{of("refused", 0)}},
-			{Name: "waiting", Creator: full{of("waiting", 0)}, After: []string{"refused"}},
-			{Name: "lost", Creator: of("lost", 0)},
-			{Name: "matched", Creator: matching{full{of("matched", 0)}}},
-			{Name: "found", Creator: full{of("found", 0)}},
-		}
+		targets := append(chain(of("a", time.Second), of("b", time.Second)), chain(of("c", 3*time.Second), of("d", time.Second))...)
+		targets = append(targets, beside(of("old", 0), of("fixed", 0))...)
+		targets = append(targets, chain(of("refused", 0), of("waiting", 0))...)
+		targets = append(targets, beside(of("lost", 0), of("matched", 0), of("found", 0))...)
+		targets[5].Creator = asked{vendors["fixed"], full{vendors["fixed"]}}
+		targets[8].Creator = vendors["lost"]
+		targets[9].Creator = matching{full{vendors["matched"]}}
 		vendors["old"].users[ann.Email] = &userapi.User{ID: "old-7", Email: ann.Email, CreatedAt: time.Now().Add(-time.Hour)}
-		vendors["refused"].before = func(context.Context, userapi.CreateUserRequest) error {
-			return vendors["refused"].fail(userapi.KindForbidden, userapi.OutcomeRejected, 403)
-		}
+		vendors["refused"].before = vendors["refused"].fails(userapi.KindForbidden, userapi.OutcomeRejected, 403)
 		for _, name := range []string{"lost", "matched", "found"} {
-			vendors[name].after = func(context.Context, userapi.CreateUserRequest) error {
-				return vendors[name].fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
-			}
+			vendors[name].after = lose(vendors[name])
 		}
 		p := provisioner(t, ledger, targets, provision.AdoptMatching())
-		results, err := p.CreateUser(t.Context(), ann)
-		require.Error(t, err)
-		require.Equal(t, "a created, b created, c created, d created, old existing, fixed created, refused rejected, "+
-			"waiting not_sent, lost unknown, matched recovered, found recovered", dispositions(results))
+		left(t, "a created, b created, c created, d created, old existing, fixed created, refused rejected, "+
+			"waiting not_sent, lost unknown, matched recovered, found recovered", userapi.ErrForbidden)(p.CreateUser(t.Context(), ann))
 
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel() // Undo goes on all the same
-		results, err = p.Undo(ctx, ann.IdempotencyKey)
-		require.Error(t, err)
-		assert.Equal(t, "a undone, b undone, c undone, d undone, old existing, fixed created, refused undone, "+
-			"waiting undone, lost unknown, matched recovered, found undone", dispositions(results))
+		const undone = "a undone, b undone, c undone, d undone, old existing, fixed created, refused undone, " +
+			"waiting undone, lost unknown, matched recovered, found undone"
+		results, err := p.Undo(ctx, ann.IdempotencyKey)
+		left(t, undone, "no_deleter")(results, err)
 		require.Len(t, order, 5)
 		assert.Equal(t, []string{"d", "b"}, order[:2], "d began at 3 s, b at 1 s, and the others at once")
 		codes := map[string]string{}
@@ -88,25 +67,18 @@ func TestUndo(t *testing.T) {
 		}
 		assert.Equal(t, "a undone, b undone, c undone, d undone, fixed created, found undone, lost unknown, matched recovered, "+
 			"old existing, refused undone, waiting undone", states(t, ledger, ann.IdempotencyKey))
-		records, err := ledger.Load(t.Context(), ann.IdempotencyKey)
-		require.NoError(t, err)
-		for _, r := range records {
-			assert.Equal(t, r.State == provision.StateUnknown, r.Kind == userapi.KindTimeout, "%s: the refusal is over", r.Target)
-			assert.Equal(t, r.State == provision.StateUnknown, r.Open(), "%s", r.Target)
-		}
 
 		// The key is closed: nothing is created any more.
 		before := len(vendors["refused"].calls())
 		results, err = p.CreateUser(t.Context(), ann)
+		left(t, undone, "undone")(results, err)
 		require.ErrorIs(t, err, userapi.ErrInvalid)
-		assert.Equal(t, "undone", failureOf(t, results[0].Err).Code)
-		assert.Equal(t, "a undone, b undone, c undone, d undone, old existing, fixed created, refused undone, "+
-			"waiting undone, lost unknown, matched recovered, found undone", dispositions(results))
 		assert.Len(t, vendors["refused"].calls(), before)
 		assert.Equal(t, 0, vendors["a"].count())
 
-		_, err = p.Undo(t.Context(), "never seen")
+		results, err = p.Undo(t.Context(), "never seen")
 		require.ErrorIs(t, err, userapi.ErrNotFound)
+		assert.Empty(t, results)
 	})
 }
 
@@ -121,35 +93,82 @@ func (m matching) ResolveUser(ctx context.Context, req userapi.CreateUserRequest
 	return u, err
 }
 
+// TestUndoRecords: what an Undo leaves in the ledger is open no more but where nobody knows
+// of a user, and nothing of a refusal stays with it.
+func TestUndoRecords(t *testing.T) {
+	t.Parallel()
+	of := func(state provision.State, change func(*provision.Record)) provision.Record {
+		r := provision.Record{State: state, UserID: "u", Kind: userapi.KindUnavailable}
+		if change != nil {
+			change(&r)
+		}
+		return r
+	}
+	unfinished := func(r *provision.Record) { r.Unfinished = true }
+	for name, tt := range map[string]struct {
+		rec  provision.Record
+		want provision.Record
+		open bool
+	}{
+		"queued":              {of(provision.StateQueued, nil), provision.Record{State: provision.StateUndone}, false},
+		"not sent":            {of(provision.StateNotSent, nil), provision.Record{State: provision.StateUndone}, false},
+		"refused":             {of(provision.StateRejected, nil), provision.Record{State: provision.StateUndone}, false},
+		"created":             {of(provision.StateCreated, unfinished), provision.Record{State: provision.StateUndone, UserID: "u"}, false},
+		"decided, unfinished": {of(provision.StateRecovered, func(r *provision.Record) { r.Decided, r.Unfinished = true, true }), of(provision.StateRecovered, func(r *provision.Record) { r.Decided = true }), false},
+		"there before":        {of(provision.StateExisting, nil), of(provision.StateExisting, nil), false},
+		"unknown":             {of(provision.StateUnknown, nil), of(provision.StateUnknown, nil), true},
+	} {
+		idp, ledger, p := single(t)
+		tt.rec.Key, tt.rec.Target = "k", "idp"
+		require.NoError(t, ledger.Store(t.Context(), tt.rec))
+		idp.remove = func(string) error {
+			r := only(t, ledger, "k", "idp")
+			assert.Equal(t, provision.StateDeleting, r.State)
+			assert.Equal(t, userapi.KindUnknown, r.Kind)
+			return nil
+		}
+		_, _ = p.Undo(t.Context(), "k")
+		r := only(t, ledger, "k", "idp")
+		assert.True(t, r.Closed, name)
+		assert.Equal(t, tt.open, r.Open(), name)
+		assert.Equal(t, tt.want, provision.Record{State: r.State, UserID: r.UserID, Kind: r.Kind, Unfinished: r.Unfinished, Decided: r.Decided}, name)
+		assert.Equal(t, tt.want.UserID == "u" && tt.want.State == provision.StateUndone, len(idp.calls()) == 1, name)
+	}
+}
+
+// TestUndoOrderWhateverTheClock: what came after another target is deleted before it,
+// also when a clock that was set back makes it the older one.
+func TestUndoOrderWhateverTheClock(t *testing.T) {
+	t.Parallel()
+	ledger := new(provision.Memory)
+	var order []string
+	vendors := []*vendor{newVendor("idp"), newVendor("crm"), newVendor("wallet")}
+	for i, v := range vendors {
+		v.remove = func(string) error { order = append(order, v.name); return nil }
+		require.NoError(t, ledger.Store(t.Context(), provision.Record{
+			Key: "k", Target: v.name, State: provision.StateCreated, UserID: "u", Started: time.Now().Add(time.Duration(-i) * time.Hour),
+		}))
+	}
+	_, err := provisioner(t, ledger, chain(vendors...)).Undo(t.Context(), "k")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"wallet", "crm", "idp"}, order)
+}
+
 // TestUndoIsRecordedFirst: a crash in the middle of an undo leaves no record that says
-// the user exists, and Resume goes on with the undo.
+// the user exists, and Resume goes on with the undo, and asks for no request.
 func TestUndoIsRecordedFirst(t *testing.T) {
 	t.Parallel()
-	idp, chat := newVendor("idp"), newVendor("chat")
-	ledger := new(provision.Memory)
-	p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}}, {Name: "chat", Creator: full{chat}, After: []string{"idp"}}})
-	_, err := p.CreateUser(t.Context(), ann)
-	require.NoError(t, err)
+	idp, chat, ledger := newVendor("idp"), newVendor("chat"), new(provision.Memory)
+	p := provisioner(t, ledger, chain(idp, chat))
+	done(t, "idp created, chat created")(p.CreateUser(t.Context(), ann))
 	chat.remove = func(string) error {
 		assert.Equal(t, "chat deleting, idp deleting", states(t, ledger, ann.IdempotencyKey))
 		panic("killed")
 	}
 	require.Panics(t, func() { _, _ = p.Undo(t.Context(), ann.IdempotencyKey) })
 	assert.Equal(t, "chat deleting, idp undone", states(t, ledger, ann.IdempotencyKey))
+	left(t, "idp undone, chat unknown", "undone")(p.CreateUser(t.Context(), ann))
 
-	results, err := p.CreateUser(t.Context(), ann)
-	require.True(t, userapi.MayHaveCreated(err))
-	assert.Equal(t, "idp undone, chat unknown", dispositions(results))
-
-	// Whatever a further delete says, the one before may have been carried out.
-	for _, outcome := range []userapi.Outcome{userapi.OutcomeRejected, userapi.OutcomeUnknown} {
-		chat.remove = func(string) error { return chat.fail(userapi.KindUnauthorized, outcome, 401) }
-		results, err = p.Undo(t.Context(), ann.IdempotencyKey)
-		require.ErrorIs(t, err, userapi.ErrUnauthorized)
-		assert.True(t, userapi.MayHaveCreated(err))
-		assert.Equal(t, "idp undone, chat unknown", dispositions(results))
-		assert.Equal(t, "chat deleting, idp undone", states(t, ledger, ann.IdempotencyKey))
-	}
 	chat.remove = nil
 	resumed, err := p.Resume(t.Context(), func(context.Context, string) (userapi.CreateUserRequest, error) {
 		return ann, errors.New("is not asked for")
@@ -159,43 +178,33 @@ func TestUndoIsRecordedFirst(t *testing.T) {
 	assert.Equal(t, 0, chat.count()+idp.count())
 }
 
-// TestUndoSettlesWhatIsUnknown: CreateUser on an undone key asks, and never creates.
+// TestUndoSettlesWhatIsUnknown: CreateUser and Resume on an undone key ask, and never
+// create. What comes of it a CreateUser leaves to the next Undo, and a Resume deletes.
 func TestUndoSettlesWhatIsUnknown(t *testing.T) {
 	t.Parallel()
 	for _, made := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			idp, chat := newVendor("idp"), newVendor("chat")
-			lose := func(context.Context, userapi.CreateUserRequest) error {
-				return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
-			}
-			idp.before = lose
-			if made {
-				idp.before, idp.after = nil, lose
-			}
-			idp.look = func() error { return idp.fail(userapi.KindUnavailable, userapi.OutcomeUnknown, 503) }
-			p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}, {Name: "chat", Creator: full{chat}}})
-			_, err := p.CreateUser(t.Context(), ann)
-			require.Error(t, err)
-			results, err := p.Undo(t.Context(), ann.IdempotencyKey)
-			require.Error(t, err)
-			require.Equal(t, "idp unknown, chat undone", dispositions(results))
+		for _, resumes := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				idp, chat, ledger := newVendor("idp"), newVendor("chat"), new(provision.Memory)
+				p := provisioner(t, ledger, beside(idp, chat))
+				loseCreate(t, p, idp, made)
+				left(t, "idp unknown, chat undone", "unsettled")(p.Undo(t.Context(), ann.IdempotencyKey))
 
-			idp.before, idp.look = nil, nil
-			creates := len(idp.calls())
-			results, err = p.CreateUser(t.Context(), ann)
-			require.Error(t, err)
-			want := "idp rejected, chat undone"
-			if made {
-				want = "idp recovered, chat undone"
-			}
-			assert.Equal(t, want, dispositions(results))
-			assert.NotContains(t, idp.calls()[creates:], "create "+ann.Email)
-
-			results, err = p.Undo(t.Context(), ann.IdempotencyKey)
-			require.NoError(t, err)
-			assert.Equal(t, "idp undone, chat undone", dispositions(results))
-			assert.Equal(t, 0, idp.count())
-		})
+				creates := len(idp.calls())
+				switch {
+				case resumes:
+					done(t, "idp undone, chat undone")(resume(t, p))
+				case made:
+					left(t, "idp recovered, chat undone", "undone")(p.CreateUser(t.Context(), ann))
+				default:
+					left(t, "idp rejected, chat undone", "")(p.CreateUser(t.Context(), ann))
+				}
+				assert.NotContains(t, idp.calls()[creates:], "create "+ann.Email)
+				done(t, "idp undone, chat undone")(p.Undo(t.Context(), ann.IdempotencyKey))
+				assert.Equal(t, "chat undone, idp undone", states(t, ledger, ann.IdempotencyKey))
+				assert.Equal(t, 0, idp.count())
+			})
+		}
 	}
 }
 
@@ -205,66 +214,287 @@ func TestUndoSettlesDependents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		idp, crm := newVendor("idp"), newVendor("crm")
-		crm.after = func(context.Context, userapi.CreateUserRequest) error {
-			return crm.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
-		}
-		crm.look = func() error { return crm.fail(userapi.KindUnavailable, userapi.OutcomeUnknown, 503) }
-		p := provisioner(t, new(provision.Memory), []provision.Target{
-			{Name: "idp", Creator: full{idp}},
-			{Name: "crm", Creator: full{crm}, After: []string{"idp"}, Map: func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
-				req.ExternalID = users["idp"].ID
-				return req
-			}},
-		})
-		_, err := p.CreateUser(t.Context(), ann)
-		require.Error(t, err)
-		results, err := p.Undo(t.Context(), ann.IdempotencyKey)
-		require.Error(t, err)
-		require.Equal(t, "idp undone, crm unknown", dispositions(results))
-
-		crm.look = nil
-		results, err = p.CreateUser(t.Context(), ann)
-		require.Error(t, err)
-		assert.Equal(t, "idp undone, crm recovered", dispositions(results))
-		results, err = p.Undo(t.Context(), ann.IdempotencyKey)
-		require.NoError(t, err)
-		assert.Equal(t, "idp undone, crm undone", dispositions(results))
+		targets := chain(idp, crm)
+		targets[1].Map = idOf("idp")
+		p := provisioner(t, new(provision.Memory), targets)
+		loseCreate(t, p, crm, true)
+		left(t, "idp undone, crm unknown", "unsettled")(p.Undo(t.Context(), ann.IdempotencyKey))
+		left(t, "idp undone, crm recovered", "undone")(p.CreateUser(t.Context(), ann))
+		done(t, "idp undone, crm undone")(p.Undo(t.Context(), ann.IdempotencyKey))
 		assert.Equal(t, 0, idp.count()+crm.count())
 	})
 }
 
-// TestDeleteThatIsNotSent: it says that the user exists only where no delete before it
-// may have been carried out.
-func TestDeleteThatIsNotSent(t *testing.T) {
+// TestUndoGoesByTheOutcome: a delete that finds nobody, and proves nothing, has undone
+// nothing; and one that was refused says that the user exists only where no delete before
+// it may have been carried out.
+func TestUndoGoesByTheOutcome(t *testing.T) {
 	t.Parallel()
-	for name, lost := range map[string]bool{"the first": false, "after one that was lost": true} {
+	for name, tt := range map[string]struct {
+		found, again bool // it was found by a look-up; a delete of it was lost before
+		kind         userapi.Kind
+		outcome      userapi.Outcome
+		want         string
+	}{
+		"not sent":          {false, false, userapi.KindUnavailable, userapi.OutcomeNotSent, "idp created"},
+		"refused":           {false, false, userapi.KindUnauthorized, userapi.OutcomeRejected, "idp created"},
+		"found, refused":    {true, false, userapi.KindUnauthorized, userapi.OutcomeRejected, "idp recovered"},
+		"lost":              {false, false, userapi.KindTimeout, userapi.OutcomeUnknown, "idp unknown"},
+		"gone":              {false, false, userapi.KindNotFound, userapi.OutcomeRejected, "idp undone"},
+		"gone, perhaps":     {false, false, userapi.KindNotFound, userapi.OutcomeUnknown, "idp unknown"},
+		"again, not sent":   {false, true, userapi.KindUnavailable, userapi.OutcomeNotSent, "idp unknown"},
+		"again, refused":    {false, true, userapi.KindUnauthorized, userapi.OutcomeRejected, "idp unknown"},
+		"again, lost":       {false, true, userapi.KindTimeout, userapi.OutcomeUnknown, "idp unknown"},
+		"again, it is gone": {false, true, userapi.KindNotFound, userapi.OutcomeRejected, "idp undone"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			idp := newVendor("idp")
-			p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}}})
-			_, err := p.CreateUser(t.Context(), ann)
-			require.NoError(t, err)
-			if lost {
-				idp.remove = func(string) error {
-					clear(idp.users)
-					return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
+			synctest.Test(t, func(t *testing.T) {
+				idp, ledger, p := single(t)
+				if tt.found {
+					killCreate(t, p, idp, true)
 				}
+				_, err := p.CreateUser(t.Context(), ann)
+				require.NoError(t, err)
+				if tt.again {
+					idp.remove = func(string) error { return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0) }
+					left(t, "idp unknown", userapi.ErrTimeout)(p.Undo(t.Context(), ann.IdempotencyKey))
+				}
+				idp.remove = func(string) error { return idp.fail(tt.kind, tt.outcome, 0) }
 				results, err := p.Undo(t.Context(), ann.IdempotencyKey)
-				require.ErrorIs(t, err, userapi.ErrTimeout)
-				require.Equal(t, "idp unknown", dispositions(results))
-			}
-			idp.remove = func(string) error { return idp.fail(userapi.KindUnavailable, userapi.OutcomeNotSent, 0) }
-			results, err := p.Undo(t.Context(), ann.IdempotencyKey)
-			require.ErrorIs(t, err, userapi.ErrUnavailable)
-			assert.True(t, userapi.MayHaveCreated(err))
-			if lost {
-				assert.Equal(t, "idp unknown", dispositions(results))
-				assert.Nil(t, results[0].User)
-				return
-			}
-			assert.Equal(t, "idp created", dispositions(results))
-			assert.Equal(t, "idp-1", results[0].User.ID)
-			assert.Equal(t, userapi.OutcomeCreated, failureOf(t, err).Outcome)
+				if tt.want == "idp undone" {
+					done(t, tt.want)(results, err)
+					assert.Equal(t, tt.want, states(t, ledger, ann.IdempotencyKey))
+					return
+				}
+				e := left(t, tt.want, "")(results, err)
+				assert.Equal(t, tt.kind, e.Kind)
+				assert.True(t, userapi.MayHaveCreated(err))
+				assert.Equal(t, "idp deleting", states(t, ledger, ann.IdempotencyKey))
+				if tt.want == "idp unknown" {
+					assert.Nil(t, results[0].User)
+					return
+				}
+				assert.Equal(t, "idp-1", results[0].User.ID)
+				assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
+			})
 		})
 	}
+}
+
+// TestUndoThatIsNotRecorded: the user is gone, and that the ledger does not know is told.
+func TestUndoThatIsNotRecorded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, ledger, p := single(t)
+		done(t, "idp created")(p.CreateUser(t.Context(), ann))
+		ledger.failsTo(provision.StateUndone)
+		results, err := p.Undo(t.Context(), ann.IdempotencyKey)
+		left(t, "idp undone", "record")(results, err)
+		require.ErrorIs(t, err, errDisk)
+		assert.False(t, userapi.MayHaveCreated(err), "the user is gone, and that alone is not recorded")
+		assert.Equal(t, "idp deleting", states(t, ledger, ann.IdempotencyKey))
+
+		// Nor is anything said of a user that can no longer be deleted.
+		ledger.store = nil
+		left(t, "idp unknown", "no_deleter")(provisioner(t, ledger, one("idp", asked{idp, full{idp}}), testKey).Undo(t.Context(), ann.IdempotencyKey))
+	})
+}
+
+// TestLateCreateAfterUndo: a lost create is refused only while the repeat's user is there,
+// so that an Undo must not delete it too early; of one that a killed process had sent
+// nothing else is known, and a ledger's file may be opened again before it comes.
+func TestLateCreateAfterUndo(t *testing.T) {
+	t.Parallel()
+	for _, killed := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			idp := newVendor("idp")
+			v := full{idp}
+			arrived := make(chan error, 1)
+			idp.before = func(ctx context.Context, req userapi.CreateUserRequest) error {
+				idp.before = nil
+				go func() {
+					time.Sleep(3 * time.Second)
+					_, err := v.CreateUser(context.Background(), req)
+					arrived <- err
+				}()
+				if killed {
+					return kill(ctx, req)
+				}
+				return lose(idp)(ctx, req)
+			}
+			path := filepath.Join(t.TempDir(), "ledger")
+			open := func() (*fileledger.Ledger, *provision.Provisioner) {
+				ledger, err := fileledger.Open(path)
+				require.NoError(t, err)
+				return ledger, provisioner(t, ledger, one("idp", v), testKey)
+			}
+			ledger, p := open()
+			if killed {
+				require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), ann) })
+				require.NoError(t, ledger.Close())
+				ledger, p = open()
+			}
+			done(t, "idp created")(p.CreateUser(t.Context(), ann)) // absent, repeated
+			done(t, "idp undone")(p.Undo(t.Context(), ann.IdempotencyKey))
+			require.ErrorIs(t, <-arrived, userapi.ErrConflict)
+			assert.Equal(t, 0, idp.count())
+
+			// What was created at once is deleted at once.
+			done(t, "idp created")(p.CreateUser(t.Context(), person("bob")))
+			begun := time.Now()
+			done(t, "idp undone")(p.Undo(t.Context(), "bob"))
+			assert.Zero(t, time.Since(begun))
+			require.NoError(t, ledger.Close())
+		})
+	}
+}
+
+// deadlined shows the context of a deletion.
+type deadlined struct {
+	full
+	see func(context.Context)
+}
+
+func (d deadlined) DeleteUser(ctx context.Context, id string) error {
+	d.see(ctx)
+	return d.full.DeleteUser(ctx, id)
+}
+
+// TestUndoIsBounded: a deletion may take as long as a lease, and the patience counts from
+// when the create was settled.
+func TestUndoIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ledger, begun := new(provision.Memory), time.Now()
+		require.NoError(t, ledger.Store(t.Context(), provision.Record{
+			Key: "k", Target: "idp", State: provision.StateCreated, UserID: "u", Lost: true, Started: begun.Add(-time.Hour), Changed: begun,
+		}))
+		var after time.Duration
+		p := provisioner(t, ledger, one("idp", deadlined{full{newVendor("idp")}, func(ctx context.Context) {
+			after = time.Since(begun)
+			deadline, ok := ctx.Deadline()
+			assert.True(t, ok)
+			assert.LessOrEqual(t, deadline.Sub(begun), 2*time.Minute)
+		}}))
+		done(t, "idp undone")(p.Undo(t.Context(), "k"))
+		assert.Equal(t, 5*time.Second, after)
+	})
+}
+
+// TestUndoDuringCreate: an Undo, and a person, leave a create that another run is at work
+// on to it. The user that this one makes is told, and deleted by the next Resume.
+func TestUndoDuringCreate(t *testing.T) {
+	t.Parallel()
+	idp, ledger, p := single(t)
+	idp.after = func(context.Context, userapi.CreateUserRequest) error {
+		left(t, "idp unknown", "in_progress")(p.Undo(t.Context(), ann.IdempotencyKey))
+		_, err := p.Decide(t.Context(), ann.IdempotencyKey, "idp", provision.UserAbsent())
+		assert.ErrorIs(t, err, userapi.ErrConflict)
+		assert.Equal(t, "in_progress", failureOf(t, err).Code)
+		return nil
+	}
+	left(t, "idp created", "undone")(p.CreateUser(t.Context(), ann))
+	assert.Equal(t, "idp deleting", states(t, ledger, ann.IdempotencyKey))
+	done(t, "idp undone")(resume(t, p))
+	assert.Equal(t, 0, idp.count())
+}
+
+// TestUndoDuringRun: an Undo between the look into the ledger and the claim closes the
+// key for that run too.
+func TestUndoDuringRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, chat, ledger := newVendor("idp"), newVendor("chat"), &faulty{Ledger: new(provision.Memory)}
+		p := provisioner(t, ledger, beside(idp, chat), testKey)
+		loseCreate(t, p, idp, false)
+		begun := len(idp.calls())
+		ledger.store = func(records []provision.Record) error {
+			if records[0].Target == "idp" && records[0].State == provision.StateIntent {
+				ledger.store = nil
+				left(t, "idp unknown, chat undone", "unsettled")(p.Undo(t.Context(), ann.IdempotencyKey))
+			}
+			return nil
+		}
+		// chat is what the ledger had when the run began
+		left(t, "idp rejected, chat created", "")(p.CreateUser(t.Context(), ann))
+		assert.Nil(t, ledger.store)
+		assert.NotContains(t, idp.calls()[begun:], "create "+ann.Email)
+		assert.Equal(t, "chat undone, idp undone", states(t, ledger, ann.IdempotencyKey))
+		assert.Equal(t, 0, idp.count()+chat.count())
+	})
+}
+
+// TestTwoUndosAtOnce: the one that comes last finds the user gone, which is what it was
+// called for.
+func TestTwoUndosAtOnce(t *testing.T) {
+	t.Parallel()
+	idp, _, p := single(t)
+	done(t, "idp created")(p.CreateUser(t.Context(), ann))
+	idp.remove = func(string) error {
+		idp.remove = nil
+		done(t, "idp undone")(p.Undo(t.Context(), ann.IdempotencyKey))
+		return nil
+	}
+	done(t, "idp undone")(p.Undo(t.Context(), ann.IdempotencyKey))
+	assert.Equal(t, []string{"create " + ann.Email, "delete idp-1", "delete idp-1"}, idp.calls())
+}
+
+// TestUndoClosesForNewTargets: a target that is added to the service later is not added
+// to a sign-up that was undone, or is being. What was there before stays, and leaves a
+// record that is neither open nor undone.
+func TestUndoClosesForNewTargets(t *testing.T) {
+	t.Parallel()
+	idp, crm, ledger := newVendor("idp"), newVendor("crm"), &faulty{Ledger: new(provision.Memory)}
+	idp.users[ann.Email] = &userapi.User{ID: "old-7", Email: ann.Email, CreatedAt: time.Now().Add(-time.Hour)}
+	before := provisioner(t, ledger, beside(idp), testKey, provision.AdoptMatching())
+	p := provisioner(t, ledger, beside(idp, crm), testKey, provision.AdoptMatching())
+	done(t, "idp existing")(before.CreateUser(t.Context(), ann))
+	done(t, "idp existing")(before.Undo(t.Context(), ann.IdempotencyKey))
+	left(t, "idp existing, crm undone", "undone")(p.CreateUser(t.Context(), ann))
+	assert.Equal(t, "idp existing", states(t, ledger, ann.IdempotencyKey))
+
+	done(t, "idp created")(before.CreateUser(t.Context(), person("bob")))
+	ledger.store = func([]provision.Record) error {
+		ledger.store = nil
+		done(t, "idp undone, crm undone")(p.Undo(t.Context(), "bob"))
+		return nil
+	}
+	results, err := p.CreateUser(t.Context(), person("bob"))
+	left(t, "idp undone, crm undone", userapi.ErrInvalid)(results, err)
+	assert.Empty(t, crm.calls())
+
+	// The other way round Undo finds the target that was added.
+	done(t, "idp created")(before.CreateUser(t.Context(), person("eve")))
+	ledger.store = func([]provision.Record) error {
+		ledger.store = nil
+		done(t, "idp created, crm created")(p.CreateUser(t.Context(), person("eve")))
+		return nil
+	}
+	done(t, "idp undone, crm undone")(p.Undo(t.Context(), "eve"))
+	assert.Equal(t, 1, idp.count()+crm.count(), "that of before")
+}
+
+// TestKeyInTwoSpellings: one UUID is one key. What an earlier version stored under another
+// spelling is found under it.
+func TestKeyInTwoSpellings(t *testing.T) {
+	t.Parallel()
+	idp, _, p := single(t)
+	lower, upper := person("7f0c0b0a-1111-4a22-8b33-abcdefabcdef"), person("7F0C0B0A-1111-4A22-8B33-ABCDEFABCDEF")
+	upper.Email = lower.Email
+	done(t, "idp created")(p.CreateUser(t.Context(), upper))
+	assert.True(t, done(t, "idp created")(p.CreateUser(t.Context(), lower))[0].Recorded)
+	require.ErrorIs(t, p.Queue(t.Context(), nil, upper), userapi.ErrConflict)
+	done(t, "idp undone")(p.Undo(t.Context(), upper.IdempotencyKey))
+	left(t, "idp undone", userapi.ErrInvalid)(p.CreateUser(t.Context(), lower))
+	assert.Equal(t, 0, idp.count())
+
+	idp, ledger, p := single(t)
+	require.NoError(t, ledger.Store(t.Context(), provision.Record{Key: upper.IdempotencyKey, Target: "idp", State: provision.StateCreated, UserID: "7"}))
+	left(t, "idp created", "request_changed")(p.CreateUser(t.Context(), upper)) // the record has no fingerprint
+	assert.Empty(t, idp.calls())
+	require.ErrorIs(t, p.Queue(t.Context(), nil, upper), userapi.ErrConflict)
+	res, err := p.Decide(t.Context(), upper.IdempotencyKey, "idp", provision.UserAbsent())
+	require.ErrorIs(t, err, userapi.ErrInvalid, "the ledger knows")
+	assert.Equal(t, provision.DispositionCreated, res.Disposition)
 }

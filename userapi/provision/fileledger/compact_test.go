@@ -105,3 +105,19 @@ func TestScratchLeft(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o600), info.Mode())
 	assert.NoFileExists(t, path+".compact")
 }
+
+// TestCountsWhatIsLive: a compacted file has nothing to compact, whatever the
+// revisions of its records are.
+func TestCountsWhatIsLive(t *testing.T) {
+	t.Parallel()
+	d := newMemDisk()
+	f := openMem(t, d)
+	for revision := range int64(3) {
+		require.NoError(t, f.Store(t.Context(), at("k", "a", revision)))
+	}
+	require.NoError(t, f.Compact(t.Context()))
+	require.NoError(t, f.Close())
+	f = openMem(t, d)
+	assert.Equal(t, int64(1), f.total)
+	assert.Equal(t, int64(1), f.live)
+}

@@ -179,3 +179,36 @@ func TestOpeningFails(t *testing.T) {
 		}
 	}
 }
+
+// TestStoreFails: the Store itself, and not only its batch, tells of a write that
+// failed.
+func TestStoreFails(t *testing.T) {
+	t.Parallel()
+	for _, op := range []string{"write", "sync"} {
+		d := newMemDisk()
+		f := openMem(t, d)
+		d.failAt(op, 0, errFull)
+		require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 0)), errFull, op)
+		assert.Empty(t, loadAll(t, f, "k"))
+	}
+}
+
+// TestQueuedBehindAFailure: a batch that was queued while the file failed is not
+// written behind what nobody knows of.
+func TestQueuedBehindAFailure(t *testing.T) {
+	t.Parallel()
+	d := newMemDisk()
+	f := openMem(t, d)
+	b, leads, err := enqueue(t, f, at("k", "a", 0))
+	require.NoError(t, err)
+	require.True(t, leads)
+	f.write.Lock()
+	_ = f.poison(errFull)
+	f.write.Unlock()
+	before := d.content(ledgerName)
+	f.commit(b)
+	<-b.done
+	require.ErrorIs(t, b.err, errFull)
+	assert.Equal(t, before, d.content(ledgerName))
+	assert.Empty(t, loadAll(t, f, "k"))
+}

@@ -70,6 +70,16 @@ func loadAll(t testing.TB, l provision.Ledger, key string) []provision.Record {
 	return records
 }
 
+// enqueue does the first half of a Store.
+func enqueue(t testing.TB, f *Ledger, set ...provision.Record) (b *storeBatch, leads bool, err error) {
+	t.Helper()
+	next, err := provision.NextRevisions(set)
+	assert.NoError(t, err)
+	payload, err := encodeSet(next)
+	assert.NoError(t, err)
+	return f.enqueue(t.Context(), next, payload)
+}
+
 // together stores several sets of records in one batch.
 func together(t testing.TB, f *Ledger, sets ...[]provision.Record) []error {
 	t.Helper()
@@ -84,12 +94,8 @@ func queued(t testing.TB, f *Ledger, sets ...[]provision.Record) (errs []error, 
 	batches := make([]*storeBatch, len(sets))
 	var lead *storeBatch
 	for i, set := range sets {
-		next, err := provision.NextRevisions(set)
-		require.NoError(t, err)
-		payload, err := encodeSet(next)
-		require.NoError(t, err)
 		var leads bool
-		batches[i], leads, errs[i] = f.enqueue(t.Context(), next, payload)
+		batches[i], leads, errs[i] = enqueue(t, f, set...)
 		in[i] = errs[i] == nil
 		if leads {
 			require.Nil(t, lead)
@@ -337,11 +343,7 @@ func TestCloseWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := openMem(t, newMemDisk())
-		next, err := provision.NextRevisions([]provision.Record{small("k", "a")})
-		require.NoError(t, err)
-		payload, err := encodeSet(next)
-		require.NoError(t, err)
-		b, leads, err := f.enqueue(t.Context(), next, payload)
+		b, leads, err := enqueue(t, f, small("k", "a"))
 		require.NoError(t, err)
 		require.True(t, leads)
 		var closed atomic.Bool

@@ -89,11 +89,7 @@ func TestBatches(t *testing.T) {
 	for i := range stores {
 		queued.Add(1)
 		done.Go(func() {
-			next, err := provision.NextRevisions([]provision.Record{small("k", fmt.Sprint(i))})
-			assert.NoError(t, err)
-			payload, err := encodeSet(next)
-			assert.NoError(t, err)
-			b, leads, err := f.enqueue(t.Context(), next, payload)
+			b, leads, err := enqueue(t, f, small("k", fmt.Sprint(i)))
 			assert.NoError(t, err)
 			queued.Done()
 			if leads {

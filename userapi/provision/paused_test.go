@@ -1,0 +1,88 @@
+package provision_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+)
+
+// down is a before of a vendor that cannot be reached.
+func down(v *vendor) func(context.Context, userapi.CreateUserRequest) error {
+	return v.fails(userapi.KindUnavailable, userapi.OutcomeNotSent, 0)
+}
+
+// TestPaused: a vendor that fails is left alone, by those also that have only to look,
+// and what was to be created there is left to a later run; the other targets go on.
+func TestPaused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, chat, ledger := newVendor("idp"), newVendor("chat"), new(provision.Memory)
+		load := func(_ context.Context, key string) (userapi.CreateUserRequest, error) { return person(key), nil }
+		lost := provisioner(t, ledger, beside(idp, chat), provision.Pause(0, 0))
+		idp.after, idp.look = lose(idp), unavailable(idp)
+		for i := range 3 {
+			left(t, "idp unknown, chat created", userapi.ErrTimeout)(lost.CreateUser(t.Context(), person(fmt.Sprint("0", i))))
+		}
+		calls := len(idp.calls())
+		p := provisioner(t, ledger, beside(idp, chat), provision.Pause(1, time.Minute), provision.Parallel(1))
+		assert.Zero(t, p.PausedUntil("idp"))
+		assert.Zero(t, p.PausedUntil("another"))
+		resumed, err := p.Resume(t.Context(), load)
+		require.Error(t, err)
+		assert.Len(t, idp.calls(), calls+1, "one look was enough")
+		require.Len(t, resumed, 3)
+		for _, r := range resumed[1:] {
+			left(t, "idp unknown, chat created", "paused")(r.Results, r.Err)
+		}
+
+		time.Sleep(20 * time.Second)
+		e := left(t, "idp not_sent, chat created", "paused")(p.CreateUser(t.Context(), person("1")))
+		assert.Equal(t, 40*time.Second, e.RetryAfter)
+		assert.Equal(t, time.Now().Add(40*time.Second), p.PausedUntil("idp"))
+		assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
+		require.ErrorIs(t, e, userapi.ErrUnavailable)
+		assert.Equal(t, "chat created, idp queued", states(t, ledger, "1"))
+
+		time.Sleep(40 * time.Second)
+		idp.after, idp.look = nil, nil
+		resumed, err = p.Resume(t.Context(), load)
+		require.NoError(t, err)
+		assert.Len(t, resumed, 4)
+		assert.Equal(t, 4, idp.count())
+		assert.Zero(t, p.PausedUntil("idp"))
+	})
+}
+
+// TestPausedAfterTheClaim: a target that is paused between the claim and the create was
+// not sent, and nobody need wait for the lease.
+func TestPausedAfterTheClaim(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, ledger, p := single(t, provision.Pause(1, time.Minute))
+		idp.before = down(idp)
+		ledger.stored = func([]provision.Record) error {
+			ledger.stored = nil
+			left(t, "idp not_sent", userapi.ErrUnavailable)(p.CreateUser(t.Context(), person("bob")))
+			return nil
+		}
+		left(t, "idp not_sent", "paused")(p.CreateUser(t.Context(), ann))
+		assert.Equal(t, "idp not_sent", states(t, ledger, ann.IdempotencyKey))
+		assert.Len(t, idp.calls(), 1)
+
+		// Who is let through to try the vendor, and cannot, keeps nobody from trying.
+		idp.before = nil
+		time.Sleep(time.Minute)
+		ledger.store = func([]provision.Record) error { return errDisk }
+		left(t, "idp not_sent", errDisk)(p.CreateUser(t.Context(), ann))
+		ledger.store = nil
+		done(t, "idp created")(p.CreateUser(t.Context(), ann))
+	})
+}
