@@ -423,16 +423,10 @@ func (s short) PreflightUser(req userapi.CreateUserRequest) error {
 	return s.full.PreflightUser(req)
 }
 
-// checksBadly is a Preflighter, and plansBadly a Planner, whose errors claim nothing.
-type (
-	checksBadly struct{ full }
-	plansBadly  struct{ full }
-)
+// checksBadly is a Preflighter whose errors claim nothing.
+type checksBadly struct{ full }
 
 func (checksBadly) PreflightUser(userapi.CreateUserRequest) error { return errDisk }
-func (plansBadly) PlanUser(userapi.CreateUserRequest) (userapi.Plan, error) {
-	return userapi.Plan{}, errDisk
-}
 
 // TestInvalidRequests: what can be seen to fail locally is sent nowhere, and not recorded;
 // also at a target that waits for another's user, and whatever a Preflighter returns.
@@ -453,7 +447,6 @@ func TestInvalidRequests(t *testing.T) {
 		"waits":           {provision.Target{After: []string{"idp"}}, nobody, "Email"},
 		"waits, and maps": {provision.Target{After: []string{"idp"}, Map: idOf("idp")}, long, "FullName"},
 		"checks badly":    {provision.Target{Creator: checksBadly{full{newVendor("crm")}}}, ann, ""},
-		"plans badly":     {provision.Target{Creator: plansBadly{full{newVendor("crm")}}}, ann, ""},
 	} {
 		idp, crm, ledger := newVendor("idp"), newVendor("crm"), new(provision.Memory)
 		tt.target.Name = "crm"
