@@ -110,6 +110,7 @@ func TestRemapped(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				idp, changes := newVendor("idp"), func(*userapi.CreateUserRequest) {}
 				p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: full{idp}, Map: func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest {
+					req.IdempotencyKey += "/idp"
 					changes(&req)
 					return req
 				}}})
