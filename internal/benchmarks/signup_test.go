@@ -61,7 +61,7 @@ func serveVendors() {
 		defer srv.Close()
 		urls = append(urls, srv.URL)
 	}
-	fmt.Println(strings.Join(urls, " "))
+	_, _ = fmt.Fprintln(os.Stdout, strings.Join(urls, " "))
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 

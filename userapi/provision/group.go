@@ -173,9 +173,6 @@ func (g *group) lead(ctx context.Context, s *groupStore) (err error, alone bool)
 	var once sync.Once
 	next := func() { once.Do(g.next) }
 	defer next()
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("provision: nothing was stored: %w", err), true
-	}
 	others := g.take(s)
 	defer time.AfterFunc(groupTime, next).Stop()
 	if len(others) == 0 {

@@ -305,14 +305,17 @@ func TestGroupCanceled(t *testing.T) {
 		defer cancelFlies()
 		g.store(g.Context(), queuedRecord("a"))
 		g.store(waits, queuedRecord("waits")) // the first of the queue
+		g.store(flies, queuedRecord("leads")) // the next
 		g.store(flies, queuedRecord("flies"))
 		g.store(g.Context(), queuedRecord("b"))
 		g.wg.Wait()
+		assert.Equal(g, []string{"a", "leads flies b"}, g.inner.stores)
+		require.NoError(g, g.errs["leads/0"], "its records were stored")
 		require.ErrorIs(g, g.errs["waits/0"], context.DeadlineExceeded)
 		assert.Equal(g, 500*time.Millisecond, g.took["waits/0"])
 		require.NoError(g, g.errs["flies/0"], "its records were stored")
 		require.NoError(g, g.errs["b/0"], "the context of who leads is not that of the others")
-		g.stored("a", "b", "flies")
+		g.stored("a", "b", "flies", "leads")
 	})
 }
 

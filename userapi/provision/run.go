@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -94,7 +95,7 @@ func (s *signup) prepare(j *task, f *facts) {
 		return
 	}
 	j.req = j.request(s.req, users)
-	if j.sent = s.sentFirst[j.Name]; j.sent == "" {
+	if j.sent = j.rec.Sent; !f.fresh { // else it has just been taken
 		j.sent, j.err = s.sent(j.target, j.req)
 	}
 	f.unfit = j.err != nil
@@ -265,9 +266,13 @@ func (s *signup) paused(ctx context.Context, j *task, wait time.Duration) (res R
 // recordResult stores a result, whatever became of the caller's context. It is not final
 // where another run knows more.
 func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Result) (Result, bool) {
+	u := res.User
+	if ctx.Err() != nil {
+		u = nil // nothing more is begun
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
-	stored, failure := s.p.storeWithRetry(ctx, s.p.closing(recordOf(rec, res)))
+	stored, failure := s.storeResult(ctx, t, s.p.closing(recordOf(rec, res)), u)
 	switch {
 	case failure == nil:
 		s.remember([]Record{stored})
@@ -297,6 +302,56 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 		return notStored(res, failure), true
 	}
 	return withUndoError(stored, res), true
+}
+
+// storeResult stores what became of a target and, by the same Store, claims the targets that
+// waited for its user u alone; none where u is nil. Should that fail they are claimed when
+// their turn comes.
+func (s *signup) storeResult(ctx context.Context, t *target, next Record, u *userapi.User) (Record, *userapi.Error) {
+	var claims []Record
+	for _, d := range s.p.targets {
+		if r, claimed := s.claimAfter(d, t, u); claimed {
+			claims = append(claims, r)
+		}
+	}
+	if len(claims) > 0 && !next.Closed {
+		if stored, err := s.p.store(ctx, s.p.ledger, append(claims, next)...); err == nil {
+			s.remember(stored)
+			return stored[len(claims)], nil
+		}
+	}
+	return s.p.storeWithRetry(ctx, next)
+}
+
+// claimAfter returns the claim of a target that nothing is in the way of any more once t has
+// its user.
+func (s *signup) claimAfter(d, t *target, u *userapi.User) (r Record, claimed bool) {
+	if u == nil || !slices.Contains(d.before, t) || s.kept[d.Name] || s.faults[d.Name] != nil || d.breaker.paused() {
+		return Record{}, false
+	}
+	users := map[string]*userapi.User{t.Name: u}
+	s.mu.Lock()
+	r = s.records[d.Name]
+	for _, b := range d.before {
+		if b != t {
+			users[b.Name] = s.users[b.Name]
+		}
+	}
+	s.mu.Unlock()
+	if r.State != StateQueued || r.Closed {
+		return Record{}, false
+	}
+	for _, user := range users {
+		if user == nil {
+			return Record{}, false
+		}
+	}
+	sent, err := s.sent(d, d.request(s.req, users))
+	if err != nil {
+		return Record{}, false
+	}
+	s.claim(&r, sent, true)
+	return r, true
 }
 
 // closing returns a record whose user is to be deleted, since the sign-up was undone in

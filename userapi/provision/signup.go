@@ -72,10 +72,8 @@ type signup struct {
 	keepsRequest bool
 
 	fingerprint string
-	// sentFirst are the fingerprints of what targets are sent that come after no other.
-	sentFirst map[string]string
-	owner     string
-	closed    bool // the key is undone: no target is added to it
+	owner       string
+	closed      bool // the key is undone: no target is added to it
 	// notStored is why targets that the ledger does not have could not be added.
 	notStored *userapi.Error
 	// kept are the targets that are left as they are, since the request is another one, and
@@ -92,7 +90,6 @@ type signup struct {
 func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 	s.owner = rand.Text()
 	s.records, s.users, s.fresh = map[string]Record{}, map[string]*userapi.User{}, map[string]int64{}
-	s.sentFirst = map[string]string{}
 	if failures := s.begin(ctx); failures != nil {
 		results := make([]Result, len(p.targets))
 		for i, t := range p.targets {
@@ -452,7 +449,6 @@ func (s *signup) first(missing []*target) ([]Record, *userapi.Error) {
 			if err != nil {
 				return nil, asError(err)
 			}
-			s.sentFirst[t.Name] = sent
 			s.claim(&r, sent, true)
 		}
 		next = append(next, r)
