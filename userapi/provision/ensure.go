@@ -168,6 +168,7 @@ func (r *run) ensure() *userapi.Error {
 			return r.absent(failure, unknown, ended)
 		case moveFail:
 			return r.endWith(failure)
+		default: // moveLook
 		}
 		unknown, ended = failure, time.Now()
 
@@ -187,6 +188,7 @@ func (r *run) ensure() *userapi.Error {
 			r.recreates = false
 			user, failure = r.create(r.ctx, ActionCreate, r.creator.CreateUser)
 			continue
+		default: // moveRepeat and moveProbe
 		}
 
 		user, failure = r.repeat(move == moveProbe)
@@ -200,6 +202,7 @@ func (r *run) ensure() *userapi.Error {
 				failure = nil // it was asked for
 			}
 			return r.absent(absence(unknown, miss, failure), unknown, ended)
+		default: // moveLook: it was sent
 		}
 	}
 }
