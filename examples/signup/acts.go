@@ -129,7 +129,7 @@ func (p *program) ended(ctx context.Context, act string, results []provision.Res
 // earlier tells what earlier runs have left in the ledger.
 func (p *program) earlier(ctx context.Context) error {
 	const most = 10
-	open, err := p.ledger.Open(ctx, "", most)
+	open, err := p.ledger.ListOpen(ctx, "", most)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (p *program) discard(ctx context.Context, target string) error {
 		return err
 	}
 	undecided := slices.ContainsFunc(records, func(r provision.Record) bool {
-		return r.Target == target && (r.State == provision.StateIntent || r.State == provision.StateUnknown)
+		return r.Target == target && (r.State == provision.StateInFlight || r.State == provision.StateUnknown)
 	})
 	if !undecided {
 		return nil // Decide refuses

@@ -41,7 +41,7 @@ func BenchmarkMemoryOpen(b *testing.B) {
 	}
 	b.Run("ledger", func(b *testing.B) {
 		for b.Loop() {
-			page, err := m.Open(b.Context(), "key-0500000", 100)
+			page, err := m.ListOpen(b.Context(), "key-0500000", 100)
 			if err != nil || len(page) != 100 {
 				b.Fatal("not a page", err)
 			}

@@ -66,13 +66,13 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 		}})
 	}
 	switch {
-	case rec.State == StateIntent && time.Now().Before(rec.Until):
+	case rec.State == StateInFlight && time.Now().Before(rec.Until):
 		return refuse(&userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindConflict, Code: codeInProgress})
 	case rec.State == StateDeleting && d.absent:
 		rec.State = StateUndone
 	case d.absent && p.byName[target] == nil && (rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected):
 		rec.State, rec.Kind, rec.UserID = StateUndone, userapi.KindUnknown, ""
-	case rec.State != StateIntent && rec.State != StateUnknown:
+	case rec.State != StateInFlight && rec.State != StateUnknown:
 		res = resultOf(rec, "", nil)
 		res.Err = &userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Code: "known", Outcome: userapi.OutcomeUnknown, FieldErrors: []userapi.FieldError{
 			{VendorField: "Decision", Code: userapi.CodeDifferent, Message: "the ledger knows: " + string(rec.State)},

@@ -38,7 +38,7 @@ func TestDecide(t *testing.T) {
 		"absent":         {provision.Record{State: provision.StateUnknown}, absent, provision.StateRejected, "", true},
 		"absent, undone": {provision.Record{State: provision.StateUnknown, Closed: true}, absent, provision.StateUndone, "", false},
 		"deleted":        {provision.Record{State: provision.StateDeleting, Closed: true}, absent, provision.StateUndone, "u-1", false},
-		"crashed":        {provision.Record{State: provision.StateIntent, Owner: "gone", Until: time.Now().Add(-time.Hour)}, absent, provision.StateRejected, "", true},
+		"crashed":        {provision.Record{State: provision.StateInFlight, Owner: "gone", Until: time.Now().Add(-time.Hour)}, absent, provision.StateRejected, "", true},
 		"exists":         {provision.Record{State: provision.StateUnknown}, exists, provision.StateRecovered, "u-9", true},
 		"exists, undone": {provision.Record{State: provision.StateUnknown, Closed: true}, exists, provision.StateRecovered, "u-9", false},
 	} {
@@ -82,7 +82,7 @@ func TestDecideRefused(t *testing.T) {
 		"no such key":     {unknown, "another", provision.UserAbsent(), nil, userapi.ErrNotFound, "nothing of it"},
 		"known":           {created, "k", provision.UserAbsent(), nil, userapi.ErrInvalid, "the ledger knows: created"},
 		"to be created":   {provision.Record{State: provision.StateQueued}, "k", provision.UserAbsent(), nil, userapi.ErrInvalid, "the ledger knows: queued"},
-		"in flight":       {provision.Record{State: provision.StateIntent, Until: time.Now().Add(time.Hour)}, "k", provision.UserAbsent(), nil, userapi.ErrConflict, "in_progress"},
+		"in flight":       {provision.Record{State: provision.StateInFlight, Until: time.Now().Add(time.Hour)}, "k", provision.UserAbsent(), nil, userapi.ErrConflict, "in_progress"},
 		"another decided": {unknown, "k", provision.UserAbsent(), stale, provision.ErrStale, "taken"},
 	} {
 		ledger := &faulty{Ledger: new(provision.Memory)}

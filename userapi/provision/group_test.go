@@ -140,7 +140,7 @@ func (g *groupTest) note(name string, err error, begun time.Time) {
 // stored checks which keys have a record.
 func (g *groupTest) stored(keys ...string) {
 	g.Helper()
-	open, err := g.group.Open(g.Context(), "", 1000)
+	open, err := g.group.ListOpen(g.Context(), "", 1000)
 	require.NoError(g, err)
 	assert.Equal(g, keys, open)
 }

@@ -22,9 +22,9 @@ type Ledger interface {
 	// Load returns the records of a key by the names of their targets, in byte order;
 	// of a key that it does not know, none and no error.
 	Load(ctx context.Context, key string) ([]Record, error)
-	// Open returns, in byte order, keys after the given one that have a record which is
+	// ListOpen returns, in byte order, keys after the given one that have a record which is
 	// open ([Record.Open]): at most limit of them, and at least one if there is one.
-	Open(ctx context.Context, after string, limit int) ([]string, error)
+	ListOpen(ctx context.Context, after string, limit int) ([]string, error)
 }
 
 // A Storer is the half of a Ledger that writes.
@@ -71,11 +71,11 @@ type Record struct {
 	// Closed is set when the sign-up was undone: what is open of it is settled, and
 	// nothing created.
 	Closed bool
-	// Request is the fingerprint of the request, and Sent, from StateIntent on, that of
+	// Request is the fingerprint of the request, and Sent, from StateInFlight on, that of
 	// what Target.Map made of it: each an HMAC that covers no password.
 	Request string
 	Sent    string
-	// Owner is the run that holds a StateIntent, and Until when others may take it over.
+	// Owner is the run that holds a StateInFlight, and Until when others may take it over.
 	Owner string
 	Until time.Time
 	// Started is when the first create whose outcome is open or the user's began,
@@ -92,8 +92,8 @@ type State string
 const (
 	// StateQueued: the target is to be created, and nothing was sent.
 	StateQueued State = "queued"
-	// StateIntent: a run is creating the user, or was when it ended.
-	StateIntent State = "intent"
+	// StateInFlight: a run is creating the user, or was when it ended.
+	StateInFlight State = "intent"
 	// StateUnknown, NotSent, Rejected, Created, Recovered and Existing are the
 	// dispositions of the same names.
 	StateUnknown   State = "unknown"
@@ -110,7 +110,7 @@ const (
 )
 
 var states = []State{
-	StateQueued, StateIntent, StateUnknown, StateNotSent, StateRejected,
+	StateQueued, StateInFlight, StateUnknown, StateNotSent, StateRejected,
 	StateCreated, StateRecovered, StateExisting, StateDeleting, StateUndone,
 }
 

@@ -81,7 +81,7 @@ func TestIntentIsDurableFirst(t *testing.T) {
 
 	// The ledger fails for the second target alone.
 	ledger.store = func(records []provision.Record) error {
-		if records[0].Target == "chat" && records[0].State == provision.StateIntent {
+		if records[0].Target == "chat" && records[0].State == provision.StateInFlight {
 			return errDisk
 		}
 		return nil
@@ -379,7 +379,7 @@ func TestOwnClaimReportedStale(t *testing.T) {
 		loseCreate(t, p, idp, false)
 		begun := len(idp.calls())
 		ledger.stored = func(records []provision.Record) error {
-			if records[0].State == provision.StateIntent {
+			if records[0].State == provision.StateInFlight {
 				ledger.stored = nil
 				return provision.ErrStale
 			}
@@ -399,6 +399,6 @@ func TestClaimThatFails(t *testing.T) {
 	t.Parallel()
 	idp, ledger, p := single(t)
 	loseCreate(t, p, idp, true)
-	ledger.failsTo(provision.StateIntent)
+	ledger.failsTo(provision.StateInFlight)
 	left(t, "idp unknown", errDisk)(p.CreateUser(t.Context(), ann))
 }

@@ -57,8 +57,8 @@ func (m *Memory) Store(ctx context.Context, records ...Record) error {
 	return nil
 }
 
-// Open implements Ledger.
-func (m *Memory) Open(_ context.Context, after string, limit int) ([]string, error) {
+// ListOpen implements Ledger.
+func (m *Memory) ListOpen(_ context.Context, after string, limit int) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.records.Open(after, max(limit, 1)), nil

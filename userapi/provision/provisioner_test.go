@@ -631,7 +631,7 @@ func TestUndecided(t *testing.T) {
 	rewrite(t, ledger, "bob", "wallet", func(r *provision.Record) { r.UserID = "nobody's" })
 	wallet.before = func(context.Context, userapi.CreateUserRequest) error {
 		r := only(t, ledger, "bob", "wallet")
-		assert.Equal(t, provision.StateIntent, r.State)
+		assert.Equal(t, provision.StateInFlight, r.State)
 		assert.Equal(t, userapi.KindUnknown, r.Kind)
 		assert.Empty(t, r.UserID)
 		assert.False(t, r.Decided, "it would keep the user from being undone")
@@ -681,7 +681,7 @@ func TestSecondStep(t *testing.T) {
 		cancel()
 		e = left(t, "crm created", userapi.ErrCanceled)(p.CreateUser(ctx, ann))
 		assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
-		keys, err := ledger.Open(t.Context(), "", 10)
+		keys, err := ledger.ListOpen(t.Context(), "", 10)
 		require.NoError(t, err)
 		assert.Equal(t, []string{ann.IdempotencyKey}, keys)
 

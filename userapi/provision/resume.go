@@ -131,7 +131,7 @@ type resumption struct {
 // all has each open sign-up resumed.
 func (b *resumption) all(ctx context.Context) error {
 	for after := ""; ; {
-		keys, err := b.p.ledger.Open(ctx, after, openPage)
+		keys, err := b.p.ledger.ListOpen(ctx, after, openPage)
 		if err != nil {
 			return ledgerError(err, userapi.OutcomeUnknown)
 		}
@@ -180,7 +180,7 @@ func (p *Provisioner) resume(ctx context.Context, key string, load func(context.
 	var strangers []string
 	for _, rec := range records {
 		switch {
-		case rec.State == StateIntent && now.Before(rec.Until):
+		case rec.State == StateInFlight && now.Before(rec.Until):
 			return nil, nil
 		case !rec.Open():
 			continue

@@ -113,7 +113,7 @@ func askClient(ctx context.Context, r userapi.Resolver, rec Record, req userapi.
 	switch e := asError(err); {
 	case e != nil && !e.FromRecord, e == nil && (user == nil || !user.FromRecord):
 		return nil, clientAsks
-	case e != nil && isAbsent(e) && rec.State == StateIntent:
+	case e != nil && isAbsent(e) && rec.State == StateInFlight:
 		return nil, clientNotSent
 	case e != nil, user.ID == "":
 		return nil, clientSilent
@@ -238,7 +238,7 @@ func (s *signup) call(ctx context.Context, j *task, do step, recreates bool) Res
 // giveUp is the result of a target at which nobody can be asked what became of a create: a
 // person decides.
 func (s *signup) giveUp(ctx context.Context, rec Record) (res Result, final bool) {
-	if rec.State == StateIntent {
+	if rec.State == StateInFlight {
 		next := rec
 		next.State, next.Until = StateUnknown, time.Time{}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
@@ -429,7 +429,7 @@ func (s *signup) usersBefore(t *target) (users map[string]*userapi.User, waits s
 func (s *signup) isFresh(rec Record) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return rec.State == StateIntent && rec.Owner == s.owner && s.fresh[rec.Target] == rec.Revision
+	return rec.State == StateInFlight && rec.Owner == s.owner && s.fresh[rec.Target] == rec.Revision
 }
 
 // reload reads the records again, whatever became of the caller's context.

@@ -366,7 +366,7 @@ func (s *signup) keep(goesOn func(Record) bool, failures []*userapi.Error) {
 // at work on is taken only where there is no other.
 func (s *signup) anchorRecord() (w Record) {
 	for _, r := range s.records {
-		if w.Revision == 0 || w.State == StateIntent && r.State != StateIntent {
+		if w.Revision == 0 || w.State == StateInFlight && r.State != StateInFlight {
 			w = r
 		}
 	}
@@ -469,7 +469,7 @@ func (s *signup) sent(t *target, req userapi.CreateUserRequest) (string, error) 
 // claim makes a record this run's own; fresh, where nobody has sent anything before.
 func (s *signup) claim(r *Record, sent string, fresh bool) {
 	now := stamp(time.Now())
-	r.State, r.Owner, r.Until, r.Sent = StateIntent, s.owner, now.Add(s.p.options.lease), sent
+	r.State, r.Owner, r.Until, r.Sent = StateInFlight, s.owner, now.Add(s.p.options.lease), sent
 	if fresh {
 		r.Started, r.Kind, r.UserID, r.Decided, r.Lost = now, userapi.KindUnknown, "", false, false
 		s.mu.Lock()

@@ -119,13 +119,13 @@ func next(rec Record, f facts) (do step, code string) {
 
 // heldByAnother reports whether another run is at work on a record.
 func (r Record) heldByAnother(owner string, now time.Time) bool {
-	return r.State == StateIntent && r.Owner != owner && now.Before(r.Until)
+	return r.State == StateInFlight && r.Owner != owner && now.Before(r.Until)
 }
 
 // lost reports whether a create was sent, perhaps, and nobody knows what became of it, or
 // its user was absent when it was asked for and may be made yet.
 func (r Record) lost() bool {
-	return r.State == StateIntent || r.State == StateUnknown ||
+	return r.State == StateInFlight || r.State == StateUnknown ||
 		r.Lost && (r.State == StateRejected || r.State == StateNotSent)
 }
 
@@ -168,7 +168,7 @@ var stateOf = map[Disposition]State{
 
 var dispositionOf = map[State]Disposition{
 	"":          DispositionUndone, // of a target that the key has not
-	StateQueued: DispositionNotSent, StateIntent: DispositionUnknown, StateUnknown: DispositionUnknown,
+	StateQueued: DispositionNotSent, StateInFlight: DispositionUnknown, StateUnknown: DispositionUnknown,
 	StateNotSent: DispositionNotSent, StateRejected: DispositionRejected,
 	StateCreated: DispositionCreated, StateRecovered: DispositionRecovered, StateExisting: DispositionExisting,
 	StateDeleting: DispositionUnknown, StateUndone: DispositionUndone,

@@ -91,22 +91,22 @@ func TestNext(t *testing.T) {
 		"being deleted":                {undone, of(StateDeleting), first, stepReport, codeUndone},
 		"a user that is to be deleted": {undone, of(StateCreated, closed), first, stepReport, codeUndone},
 
-		"held by another":             {alone, of(StateIntent, held), first, stepWait, ""},
-		"held by another, resuming":   {alone, of(StateIntent, held), resuming(first), stepReport, codeInProgress},
-		"held by another, no time":    {alone, of(StateIntent, held), over(first), stepReport, codeInProgress},
-		"cut off":                     {asks, of(StateIntent, cutOff), first, stepPrepare, ""},
-		"cut off, once it is known":   {asks, of(StateIntent, cutOff), ready, stepAskClient, ""},
-		"cut off, the vendor is left": {asks, of(StateIntent, cutOff), client(clientAsks), stepResolve, ""},
-		"cut off, no time":            {asks, of(StateIntent, cutOff), over(client(clientAsks)), stepResolve, ""},
-		"cut off, its user is known":  {person, of(StateIntent, cutOff), client(clientHasUser), stepKeep, ""},
-		"cut off, nothing was sent":   {person, of(StateIntent, cutOff), client(clientNotSent), stepCreate, ""},
-		"cut off and closed":          {closes, of(StateIntent, cutOff, closed), client(clientNotSent), stepForget, ""},
-		"cut off, nobody knows":       {person, of(StateIntent, cutOff), client(clientSilent), stepGiveUp, ""},
-		"cut off, nobody to ask":      {person, of(StateIntent, cutOff), mute, stepGiveUp, ""},
-		"cut off, another request":    {remapped, of(StateIntent, cutOff), other(ready), stepReport, codeRemapped},
-		"cut off, unfit request":      {remapped, of(StateIntent, cutOff), with(ready, func(f *facts) { f.unfit = true }), stepReport, codeRemapped},
-		"claimed just now":            {creates, of(StateIntent, ours), fresh(ready), stepCreate, ""},
-		"claimed just now, no time":   {creates, of(StateIntent, ours), over(fresh(ready)), stepCreate, ""},
+		"held by another":             {alone, of(StateInFlight, held), first, stepWait, ""},
+		"held by another, resuming":   {alone, of(StateInFlight, held), resuming(first), stepReport, codeInProgress},
+		"held by another, no time":    {alone, of(StateInFlight, held), over(first), stepReport, codeInProgress},
+		"cut off":                     {asks, of(StateInFlight, cutOff), first, stepPrepare, ""},
+		"cut off, once it is known":   {asks, of(StateInFlight, cutOff), ready, stepAskClient, ""},
+		"cut off, the vendor is left": {asks, of(StateInFlight, cutOff), client(clientAsks), stepResolve, ""},
+		"cut off, no time":            {asks, of(StateInFlight, cutOff), over(client(clientAsks)), stepResolve, ""},
+		"cut off, its user is known":  {person, of(StateInFlight, cutOff), client(clientHasUser), stepKeep, ""},
+		"cut off, nothing was sent":   {person, of(StateInFlight, cutOff), client(clientNotSent), stepCreate, ""},
+		"cut off and closed":          {closes, of(StateInFlight, cutOff, closed), client(clientNotSent), stepForget, ""},
+		"cut off, nobody knows":       {person, of(StateInFlight, cutOff), client(clientSilent), stepGiveUp, ""},
+		"cut off, nobody to ask":      {person, of(StateInFlight, cutOff), mute, stepGiveUp, ""},
+		"cut off, another request":    {remapped, of(StateInFlight, cutOff), other(ready), stepReport, codeRemapped},
+		"cut off, unfit request":      {remapped, of(StateInFlight, cutOff), with(ready, func(f *facts) { f.unfit = true }), stepReport, codeRemapped},
+		"claimed just now":            {creates, of(StateInFlight, ours), fresh(ready), stepCreate, ""},
+		"claimed just now, no time":   {creates, of(StateInFlight, ours), over(fresh(ready)), stepCreate, ""},
 
 		"unknown":                 {asksEach, of(StateUnknown), client(clientAsks), stepResolve, ""},
 		"unknown, nobody to ask":  {person, of(StateUnknown), mute, stepGiveUp, ""},
@@ -240,7 +240,7 @@ func TestDeletable(t *testing.T) {
 		"found, of before":    {of(StateRecovered, userapi.ProofEarlier), codeNotProven},
 		"decided by a person": {decided, codeNotProven},
 		"there before":        {of(StateExisting, userapi.ProofKey), codeExisting},
-		"in flight":           {of(StateIntent, userapi.ProofNone), codeUnsettled},
+		"in flight":           {of(StateInFlight, userapi.ProofNone), codeUnsettled},
 		"unknown":             {of(StateUnknown, userapi.ProofNone), codeUnsettled},
 		"refused":             {of(StateRejected, userapi.ProofNone), codeUnsettled},
 	} {
@@ -264,7 +264,7 @@ func TestOpen(t *testing.T) {
 	}
 	assert.True(t, Record{State: StateRejected, Kind: userapi.KindProtocol, Lost: true}.Open())
 	for state, open := range map[State]bool{
-		StateQueued: true, StateIntent: true, StateUnknown: true, StateDeleting: true, StateUndone: false,
+		StateQueued: true, StateInFlight: true, StateUnknown: true, StateDeleting: true, StateUndone: false,
 		StateCreated: false, StateRecovered: false, StateExisting: false,
 	} {
 		assert.Equal(t, open, Record{State: state}.Open(), state)
@@ -285,7 +285,7 @@ func TestChangeOf(t *testing.T) {
 		"refused":             {list(refused, Record{State: StateRejected, Kind: userapi.KindConflict}), requestReplaces},
 		"refused and lost":    {list(Record{State: StateRejected, Lost: true}), requestRefused},
 		"not sent and lost":   {list(Record{State: StateNotSent, Lost: true}), requestRefused},
-		"in flight":           {list(Record{State: StateIntent}, user), requestRefused},
+		"in flight":           {list(Record{State: StateInFlight}, user), requestRefused},
 		"unknown":             {list(Record{State: StateUnknown}, user), requestRefused},
 		"a user":              {list(user, refused), requestMends},
 		"a user, found":       {list(Record{State: StateRecovered}), requestMends},
@@ -337,7 +337,7 @@ func TestResultOf(t *testing.T) {
 		"existing":             {user(StateExisting), "", nil, DispositionExisting, "", 0, 0, "", ""},
 		"undone":               {user(StateUndone), "", nil, DispositionUndone, "", 0, 0, "", ""},
 		"queued":               {Record{State: StateQueued}, "", nil, DispositionNotSent, codeRecorded, userapi.OutcomeNotSent, 0, "", ""},
-		"in flight":            {Record{State: StateIntent}, "", nil, DispositionUnknown, codeRecorded, userapi.OutcomeUnknown, 0, "", ""},
+		"in flight":            {Record{State: StateInFlight}, "", nil, DispositionUnknown, codeRecorded, userapi.OutcomeUnknown, 0, "", ""},
 		"unknown":              {user(StateUnknown), "", nil, DispositionUnknown, codeRecorded, userapi.OutcomeUnknown, userapi.KindTimeout, "7", ""},
 		"not sent":             {Record{State: StateNotSent, Kind: userapi.KindInvalid}, "", nil, DispositionNotSent, codeRecorded, userapi.OutcomeNotSent, userapi.KindInvalid, "", ""},
 		"refused":              {Record{State: StateRejected, Kind: userapi.KindConflict}, "", nil, DispositionRejected, codeRecorded, userapi.OutcomeRejected, userapi.KindConflict, "", ""},
@@ -345,14 +345,14 @@ func TestResultOf(t *testing.T) {
 		"unfinished":           {unfinished, "", nil, DispositionCreated, codeRecorded, userapi.OutcomeCreated, userapi.KindTimeout, "7", ""},
 		"unfinished, no time":  {unfinished, codeRecorded, canceled, DispositionCreated, codeRecorded, userapi.OutcomeCreated, userapi.KindCanceled, "7", ""},
 		"another request":      {user(StateCreated), codeRequestChanged, nil, DispositionCreated, codeRequestChanged, userapi.OutcomeCreated, userapi.KindInvalid, "7", fault + userapi.CodeDifferent},
-		"another, in flight":   {Record{State: StateIntent}, codeRequestChanged, nil, DispositionUnknown, codeRequestChanged, userapi.OutcomeUnknown, userapi.KindInvalid, "", fault + userapi.CodeDifferent},
+		"another, in flight":   {Record{State: StateInFlight}, codeRequestChanged, nil, DispositionUnknown, codeRequestChanged, userapi.OutcomeUnknown, userapi.KindInvalid, "", fault + userapi.CodeDifferent},
 		"gone":                 {user(StateUndone), codeUndone, nil, DispositionUndone, codeUndone, userapi.OutcomeNotSent, userapi.KindInvalid, "", fault + userapi.CodeTaken},
 		"never there":          {Record{}, codeUndone, nil, DispositionUndone, codeUndone, userapi.OutcomeNotSent, userapi.KindInvalid, "", fault + userapi.CodeTaken},
 		"going":                {user(StateDeleting), codeUndone, nil, DispositionUnknown, codeUndone, userapi.OutcomeUnknown, userapi.KindInvalid, "7", fault + userapi.CodeTaken},
 		"left by an Undo":      {closed, codeUndone, nil, DispositionCreated, codeUndone, userapi.OutcomeCreated, userapi.KindInvalid, "7", fault + userapi.CodeTaken},
 		"waits":                {Record{State: StateQueued}, codeWaits, nil, DispositionNotSent, codeWaits, userapi.OutcomeNotSent, userapi.KindUnavailable, "", ""},
 		"paused":               {Record{State: StateUnknown}, codePaused, nil, DispositionUnknown, codePaused, userapi.OutcomeUnknown, userapi.KindUnavailable, "", ""},
-		"held, no time":        {Record{State: StateIntent}, codeInProgress, context.DeadlineExceeded, DispositionUnknown, codeInProgress, userapi.OutcomeUnknown, userapi.KindTimeout, "", ""},
+		"held, no time":        {Record{State: StateInFlight}, codeInProgress, context.DeadlineExceeded, DispositionUnknown, codeInProgress, userapi.OutcomeUnknown, userapi.KindTimeout, "", ""},
 		"another was sent":     {user(StateUnknown), codeRemapped, nil, DispositionUnknown, codeRemapped, userapi.OutcomeUnknown, userapi.KindUnavailable, "7", ""},
 		"unfit, and was sent":  {user(StateUnknown), codeRemapped, refused(userapi.KindInvalid, "", "", ""), DispositionUnknown, codeRemapped, userapi.OutcomeUnknown, userapi.KindInvalid, "7", ""},
 		"a cause of no kind":   {Record{State: StateQueued}, codeWaits, errors.ErrUnsupported, DispositionNotSent, codeWaits, userapi.OutcomeNotSent, userapi.KindUnavailable, "", ""},
@@ -428,7 +428,7 @@ func TestRecordOf(t *testing.T) {
 	} {
 		prev := Record{
 			Key: "k", Target: "t", Revision: 3, Provider: "before", UserID: "before", Request: "1.r", Sent: "1.s", Owner: "us", Closed: tt.closed,
-			State: StateIntent, Kind: userapi.KindProtocol, Unfinished: true, Until: time.Unix(9, 0), Started: time.Unix(7, 0),
+			State: StateInFlight, Kind: userapi.KindProtocol, Unfinished: true, Until: time.Unix(9, 0), Started: time.Unix(7, 0),
 		}
 		want := tt.want
 		want.Key, want.Target, want.Revision, want.Request, want.Sent, want.Owner = "k", "t", 3, "1.r", "1.s", "us"

@@ -220,7 +220,7 @@ func (p *Provisioner) resultIfKept(rec Record) Result {
 	switch {
 	case rec.State == StateUndone, rec.State == StateExisting:
 		res.Err = nil
-	case rec.State == StateIntent && time.Now().Before(rec.Until):
+	case rec.State == StateInFlight && time.Now().Before(rec.Until):
 		res.Err = undoError(rec, codeInProgress)
 	default:
 		res.Err = undoError(rec, p.deletable(rec))

@@ -410,7 +410,7 @@ func TestUndoDuringRun(t *testing.T) {
 		loseCreate(t, p, idp, false)
 		begun := len(idp.calls())
 		ledger.store = func(records []provision.Record) error {
-			if records[0].Target == "idp" && records[0].State == provision.StateIntent {
+			if records[0].Target == "idp" && records[0].State == provision.StateInFlight {
 				ledger.store = nil
 				left(t, "idp unknown, chat undone", "unsettled")(p.Undo(t.Context(), ann.IdempotencyKey))
 			}

@@ -19,7 +19,7 @@ import (
 func benchRecord(key string) provision.Record {
 	now := time.Now().UTC()
 	return provision.Record{
-		Key: key, Target: "quickblox", State: provision.StateIntent, Provider: "quickblox",
+		Key: key, Target: "quickblox", State: provision.StateInFlight, Provider: "quickblox",
 		Request: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 		Sent:    "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
 		Owner:   "4KQ7T2VZ3MBWYX5H6NRJDLCF8A", Until: now.Add(time.Minute), Started: now, Changed: now,

@@ -24,14 +24,14 @@ var ErrLocked = errors.New("fileledger: the ledger's file is in use")
 // time. Make it with Open, and close it.
 //
 // The file is a log. A Store appends to it and returns when the system says that it is
-// on the disk; Stores that run at once share one write and one fsync. Load and Open read
+// on the disk; Stores that run at once share one write and one fsync. Load and ListOpen read
 // from memory, which holds every record, and show nothing that is not on the disk.
 //
 // That is for up to 100,000 records, one for each target of each sign-up: they take about
 // 150 MB of memory and about 2 s to open. Beyond that, use SQLite by package sqlledger.
 //
 // After a write or an fsync that failed nothing is known of what is on the disk: the
-// Stores under way and all later ones fail with an error that says so, Load and Open go
+// Stores under way and all later ones fail with an error that says so, Load and ListOpen go
 // on, and only opening the file again heals it. Errors name the file, and never what
 // stands in it.
 type Ledger struct {
@@ -99,7 +99,7 @@ func CompactAbove(n int64) Option { return func(f *Ledger) { f.above = n } }
 // is damaged elsewhere is not opened, and not changed: the error matches ErrCorrupt and
 // tells where. Nor is one that a newer version wrote, or one that is no ledger.
 //
-// As the lock proves that whoever held a StateIntent is gone, the Until of each is zero
+// As the lock proves that whoever held a StateInFlight is gone, the Until of each is zero
 // in what is loaded.
 func Open(path string, opts ...Option) (*Ledger, error) {
 	if path == "" {
@@ -137,7 +137,7 @@ func openOn(disk diskSystem, path string, opts ...Option) (*Ledger, error) {
 	}
 	for records := range f.held.All() {
 		for i := range records {
-			if records[i].State == provision.StateIntent {
+			if records[i].State == provision.StateInFlight {
 				records[i].Until = time.Time{}
 			}
 		}
@@ -194,8 +194,8 @@ func (f *Ledger) Load(_ context.Context, key string) ([]provision.Record, error)
 	return slices.Clone(f.held.Load(key)), nil
 }
 
-// Open implements Ledger.
-func (f *Ledger) Open(_ context.Context, after string, limit int) ([]string, error) {
+// ListOpen implements Ledger.
+func (f *Ledger) ListOpen(_ context.Context, after string, limit int) ([]string, error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if f.closed {

@@ -134,7 +134,7 @@ func TestKeepsEveryField(t *testing.T) {
 	require.NoError(t, f.Close())
 	f = openReal(t, path)
 	assert.Equal(t, want, loadAll(t, f, "k"))
-	keys, err := f.Open(t.Context(), "", 5)
+	keys, err := f.ListOpen(t.Context(), "", 5)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"k"}, keys)
 	assert.Empty(t, loadAll(t, f, "other"))
@@ -330,7 +330,7 @@ func TestClose(t *testing.T) {
 	require.NoError(t, f.Close(), "again")
 	_, err := f.Load(t.Context(), "k")
 	require.ErrorIs(t, err, os.ErrClosed)
-	_, err = f.Open(t.Context(), "", 1)
+	_, err = f.ListOpen(t.Context(), "", 1)
 	require.ErrorIs(t, err, os.ErrClosed)
 	require.ErrorIs(t, f.Store(t.Context(), small("k", "x")), os.ErrClosed)
 	require.ErrorIs(t, f.Store(t.Context()), os.ErrClosed)
@@ -366,7 +366,7 @@ func TestEndsIntents(t *testing.T) {
 	f := openMem(t, d)
 	until := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
 	intent, unknown := small("k", "a"), small("k", "b")
-	intent.State, intent.Until, intent.Owner = provision.StateIntent, until, "run"
+	intent.State, intent.Until, intent.Owner = provision.StateInFlight, until, "run"
 	unknown.State, unknown.Until = provision.StateUnknown, until
 	require.NoError(t, f.Store(t.Context(), intent, unknown))
 	assert.Equal(t, until, loadAll(t, f, "k")[0].Until)

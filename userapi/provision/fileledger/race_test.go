@@ -36,7 +36,7 @@ func TestCompeting(t *testing.T) {
 						next = r
 					}
 				}
-				next.Key, next.Target, next.State = "k", names[n], provision.StateIntent
+				next.Key, next.Target, next.State = "k", names[n], provision.StateInFlight
 				next.Owner = fmt.Sprint(w, " ", i)
 				switch err := f.Store(t.Context(), next); {
 				case err == nil:

@@ -26,7 +26,7 @@ func TestOpensVersion1(t *testing.T) {
 
 	at := time.Date(2026, 3, 2, 8, 15, 31, 0, time.UTC)
 	for i, state := range []provision.State{
-		provision.StateCreated, provision.StateIntent, provision.StateUnknown, provision.StateNotSent, provision.StateRejected,
+		provision.StateCreated, provision.StateInFlight, provision.StateUnknown, provision.StateNotSent, provision.StateRejected,
 		provision.StateCreated, provision.StateRecovered, provision.StateExisting, provision.StateDeleting, provision.StateUndone,
 	} {
 		want := provision.Record{
@@ -42,7 +42,7 @@ func TestOpensVersion1(t *testing.T) {
 		records := loadAll(t, f, want.Key)
 		assert.Equal(t, want, records[i%3], i)
 	}
-	open, err := f.Open(t.Context(), "", 10)
+	open, err := f.ListOpen(t.Context(), "", 10)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"sign-up-0", "sign-up-1", "sign-up-2"}, open)
 }

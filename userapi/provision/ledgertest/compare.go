@@ -115,7 +115,7 @@ var compareChecks = []check{
 			} else if !errors.Is(err, want) {
 				t.Errorf("Load with a context that is over returned %d records, %v, want all or %v", len(records), err, want)
 			}
-			if keys, err := b.Open(ctx, "", 10); (err != nil || len(keys) != 1) && !errors.Is(err, want) {
+			if keys, err := b.ListOpen(ctx, "", 10); (err != nil || len(keys) != 1) && !errors.Is(err, want) {
 				t.Errorf("Open with a context that is over returned %q, %v, want all or %v", keys, err, want)
 			}
 		}

@@ -151,13 +151,13 @@ var defects = map[string]defect{
 		return keys[:min(len(keys), max(limit, 1))]
 	})},
 	"has no limit": {open: func(ctx context.Context, m *provision.Memory, after string, _ int) ([]string, error) {
-		return m.Open(ctx, after, 1<<30)
+		return m.ListOpen(ctx, after, 1<<30)
 	}},
 	"returns none at a limit of none": {open: func(ctx context.Context, m *provision.Memory, after string, limit int) ([]string, error) {
 		if limit < 1 {
 			return nil, nil
 		}
-		return m.Open(ctx, after, limit)
+		return m.ListOpen(ctx, after, limit)
 	}},
 	"limits records and not keys": {open: paging(func(ctx context.Context, m *provision.Memory, keys []string, after string, limit int) []string {
 		var rows []string
@@ -208,7 +208,7 @@ var defects = map[string]defect{
 	},
 	"loads by a prefix": {load: func(ctx context.Context, m *provision.Memory, key string) ([]provision.Record, error) {
 		all, err := m.Load(ctx, key)
-		keys, _ := m.Open(ctx, key, 1<<30)
+		keys, _ := m.ListOpen(ctx, key, 1<<30)
 		for _, other := range keys {
 			if strings.HasPrefix(other, key) {
 				more, _ := m.Load(ctx, other)
@@ -466,7 +466,7 @@ func (o *opening) Store(ctx context.Context, records ...provision.Record) error 
 	return err
 }
 
-func (o *opening) Open(_ context.Context, after string, limit int) ([]string, error) {
+func (o *opening) ListOpen(_ context.Context, after string, limit int) ([]string, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	keys := slices.DeleteFunc(slices.Sorted(maps.Keys(o.keys)), func(key string) bool { return key <= after })

@@ -102,7 +102,7 @@ var openChecks = []check{
 	{"open/limit_below_one", func(t *testing.T, b *bench) {
 		b.store(t, queued("a", "target"), queued("b", "target"))
 		for _, limit := range []int{0, -1, math.MinInt} {
-			keys, err := b.Open(t.Context(), "", limit)
+			keys, err := b.ListOpen(t.Context(), "", limit)
 			if err != nil || len(keys) == 0 || keys[0] != "a" {
 				t.Errorf("Open with limit %d returned %q, %v: there is one, so it must return one", limit, keys, err)
 			}
@@ -126,7 +126,7 @@ var openChecks = []check{
 			{"e", nil},
 			{"é", nil},
 		} {
-			keys, err := b.Open(t.Context(), test.after, 10)
+			keys, err := b.ListOpen(t.Context(), test.after, 10)
 			if err != nil || !slices.Equal(keys, test.want) {
 				t.Errorf("Open after %q returned %q, %v, want %q", test.after, keys, err, test.want)
 			}

@@ -12,7 +12,7 @@ import (
 )
 
 var states = []provision.State{
-	provision.StateQueued, provision.StateIntent, provision.StateUnknown, provision.StateNotSent, provision.StateRejected,
+	provision.StateQueued, provision.StateInFlight, provision.StateUnknown, provision.StateNotSent, provision.StateRejected,
 	provision.StateCreated, provision.StateRecovered, provision.StateExisting, provision.StateDeleting, provision.StateUndone,
 }
 
@@ -170,7 +170,7 @@ var recordChecks = []check{
 		}
 		b.holds(t, "key", want...)
 
-		keys, err := b.Open(t.Context(), "", 10)
+		keys, err := b.ListOpen(t.Context(), "", 10)
 		if err != nil || len(keys) != 1 {
 			t.Fatalf("Open returned %q, %v, want one key", keys, err)
 		}

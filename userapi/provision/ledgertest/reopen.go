@@ -31,7 +31,7 @@ var reopenChecks = []check{
 			t.Fatalf("%d records after reopening, want %d", len(got), len(states))
 		}
 		for i := range got {
-			if got[i].State == provision.StateIntent && got[i].Until.IsZero() {
+			if got[i].State == provision.StateInFlight && got[i].Until.IsZero() {
 				got[i].Until = want[i].Until // it was freed
 			}
 			same(t, got[i], want[i])

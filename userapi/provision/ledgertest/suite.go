@@ -16,7 +16,7 @@ type Harness struct {
 	// ends it.
 	New func(t testing.TB) provision.Ledger
 	// Reopen returns the ledger that a new process finds after the one that used l has
-	// ended; l is not used again. It may free a StateIntent, by a zero Until, where it
+	// ended; l is not used again. It may free a StateInFlight, by a zero Until, where it
 	// knows that no other process can hold it. nil says that a ledger ends with its
 	// process.
 	Reopen func(t testing.TB, l provision.Ledger) provision.Ledger
@@ -132,7 +132,7 @@ func (b *bench) all(t *testing.T, limit int) []string {
 	var keys []string
 	after := ""
 	for {
-		page, err := b.Open(t.Context(), after, limit)
+		page, err := b.ListOpen(t.Context(), after, limit)
 		if err != nil {
 			t.Fatalf("Open failed: %v", err)
 		}

@@ -49,11 +49,11 @@ func (l ledger) Load(ctx context.Context, key string) ([]provision.Record, error
 	return l.Memory.Load(ctx, key)
 }
 
-func (l ledger) Open(ctx context.Context, after string, limit int) ([]string, error) {
+func (l ledger) ListOpen(ctx context.Context, after string, limit int) ([]string, error) {
 	if l.d.open != nil {
 		return l.d.open(ctx, l.Memory, after, limit)
 	}
-	return l.Memory.Open(ctx, after, limit)
+	return l.Memory.ListOpen(ctx, after, limit)
 }
 
 func harness(d defect) ledgertest.Harness {
@@ -211,7 +211,7 @@ func failing(change func(ctx context.Context, m *provision.Memory, records []pro
 // paging returns a defect in which keys an Open returns, of all that there are.
 func paging(change func(ctx context.Context, m *provision.Memory, keys []string, after string, limit int) []string) func(context.Context, *provision.Memory, string, int) ([]string, error) {
 	return func(ctx context.Context, m *provision.Memory, after string, limit int) ([]string, error) {
-		keys, err := m.Open(ctx, "", 1<<30)
+		keys, err := m.ListOpen(ctx, "", 1<<30)
 		return change(ctx, m, keys, after, limit), err
 	}
 }

@@ -177,8 +177,8 @@ func (l *Ledger) Load(ctx context.Context, key string) ([]provision.Record, erro
 	return records, nil
 }
 
-// Open implements Ledger.
-func (l *Ledger) Open(ctx context.Context, after string, limit int) ([]string, error) {
+// ListOpen implements Ledger.
+func (l *Ledger) ListOpen(ctx context.Context, after string, limit int) ([]string, error) {
 	rows, err := l.db.QueryContext(ctx, l.open, after, int64(max(limit, 1)))
 	if err != nil {
 		return nil, failed(ctx, "list open keys", err)

@@ -330,14 +330,14 @@ func TestSQLReads(t *testing.T) {
 		require.ErrorIs(t, err, errDriver, fail)
 		assert.NotContains(t, err.Error(), "planted")
 		assert.Nil(t, records)
-		keys, err := l.Open(t.Context(), "planted-key", 1)
+		keys, err := l.ListOpen(t.Context(), "planted-key", 1)
 		require.ErrorIs(t, err, errDriver, fail)
 		assert.NotContains(t, err.Error(), "planted")
 		assert.Nil(t, keys)
 	}
 	f.fail = nil
 	f.rows = [][]driver.Value{{nil}}
-	_, err := l.Open(t.Context(), "", 1)
+	_, err := l.ListOpen(t.Context(), "", 1)
 	require.Error(t, err, "a key that is NULL")
 	f.rows = [][]driver.Value{slices.Repeat([]driver.Value{"text"}, 19)}
 	_, err = l.Load(t.Context(), "key")

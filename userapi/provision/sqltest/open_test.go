@@ -214,7 +214,7 @@ func (t tracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.Trace
 
 func (tracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// TestPlans checks that PostgreSQL answers Load and Open by an index, in its order.
+// TestPlans checks that PostgreSQL answers Load and ListOpen by an index, in its order.
 func TestPlans(t *testing.T) {
 	t.Parallel()
 	d := newPostgres(t)
@@ -233,7 +233,7 @@ func TestPlans(t *testing.T) {
 	statements = nil
 	_, err = l.Load(t.Context(), "key7")
 	require.NoError(t, err)
-	_, err = l.Open(t.Context(), "key7", 10)
+	_, err = l.ListOpen(t.Context(), "key7", 10)
 	require.NoError(t, err)
 	require.Len(t, statements, 2)
 	for i, index := range []string{d.table + "_pkey", d.table + "_open"} {

@@ -61,7 +61,7 @@ func (a application) has(t *testing.T, people, keys []string) {
 	}
 	require.NoError(t, rows.Err())
 	assert.Equal(t, people, names)
-	open, err := a.Open(t.Context(), "", 100)
+	open, err := a.ListOpen(t.Context(), "", 100)
 	require.NoError(t, err)
 	assert.Equal(t, keys, open)
 }

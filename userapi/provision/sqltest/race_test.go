@@ -98,7 +98,7 @@ func TestManyTransactionsInOppositeOrder(t *testing.T) {
 		}
 		// Each overlaps with its neighbours, so one at least and not all have won.
 		assert.NotZero(t, won)
-		keys, err := l.Open(t.Context(), "", 100)
+		keys, err := l.ListOpen(t.Context(), "", 100)
 		require.NoError(t, err)
 		assert.Len(t, keys, won*size, "what lost has left nothing")
 	})
