@@ -270,10 +270,7 @@ func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
 // The text of an error names the class of its cause.
 func TestClasses(t *testing.T) {
 	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, closed.Close())
-	refused := "127.0.0.1:" + strings.TrimPrefix(closed.Addr().String(), "127.0.0.1:")
+	refused := closedAddr(t)
 
 	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)

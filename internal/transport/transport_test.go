@@ -304,13 +304,22 @@ func TestSignFails(t *testing.T) {
 	assert.Zero(t, res.Attempts)
 }
 
-func TestRefusedConnectionIsNotSentAndTriedAgain(t *testing.T) {
-	t.Parallel()
+// closedAddr returns an address at which nobody listens. A connection of the test's own
+// keeps its port from being given to another process.
+func closedAddr(t *testing.T) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	addr := listener.Addr().String()
-	require.NoError(t, listener.Close())
-	res := newClient(t, "http://"+addr, userapi.HTTPOptions{Retry: quick}).Do(t.Context(), create())
+	t.Cleanup(func() { _ = listener.Close() })
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn.LocalAddr().String()
+}
+
+func TestRefusedConnectionIsNotSentAndTriedAgain(t *testing.T) {
+	t.Parallel()
+	res := newClient(t, "http://"+closedAddr(t), userapi.HTTPOptions{Retry: quick}).Do(t.Context(), create())
 	assert.Equal(t, userapi.KindUnavailable, res.Kind)
 	assert.Equal(t, userapi.OutcomeNotSent, res.Outcome)
 	assert.Equal(t, 3, res.Attempts)
