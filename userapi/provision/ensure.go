@@ -28,17 +28,30 @@ func Ensure(ctx context.Context, c userapi.Creator, req userapi.CreateUserReques
 			opt.ensure(&o)
 		}
 	}
-	return newRun(ctx, c, req, o).result((*run).ensure)
+	return newRun(ctx, c, req, o, start{since: o.resuming, maxCreates: o.maxCreates, grace: o.grace, budget: o.budget}).result((*run).ensure)
 }
 
-func newRun(ctx context.Context, c userapi.Creator, req userapi.CreateUserRequest, o options) *run {
+// A start is where a run begins, and how far it may go.
+type start struct {
+	// since is when the create began that is to be settled; zero has the run create.
+	since time.Time
+	// maxCreates is how many creates the run may send.
+	maxCreates int
+	// recreates lets a create whose user was proven absent be made once more by a creator
+	// that cannot repeat.
+	recreates bool
+	// grace is how long the run may go on after its context, and budget how long at most.
+	grace, budget time.Duration
+}
+
+func newRun(ctx context.Context, c userapi.Creator, req userapi.CreateUserRequest, o options, from start) *run {
 	if req.IdempotencyKey == "" {
 		req.IdempotencyKey = rand.Text()
 	}
-	r := &run{ctx: ctx, creator: c, req: req, options: o}
+	r := &run{ctx: ctx, creator: c, req: req, adopt: o.adopt, patience: o.patience, start: from}
 	r.res = Result{IdempotencyKey: req.IdempotencyKey, Started: time.Now()}
-	if !o.resuming.IsZero() {
-		r.res.Started = o.resuming
+	if !from.since.IsZero() {
+		r.res.Started = from.since
 	}
 	return r
 }
@@ -98,7 +111,10 @@ func withGrace(ctx context.Context, grace time.Duration) (context.Context, conte
 
 // A run is one call of Ensure.
 type run struct {
-	options
+	start
+
+	adopt    bool
+	patience time.Duration
 
 	ctx context.Context //nolint:containedctx // the call's own
 	// settling outlives ctx, for what must not be left open.
@@ -150,7 +166,7 @@ func (r *run) ensure() *userapi.Error {
 	var failure, unknown *userapi.Error // the last create's, and the last whose outcome was unknown
 	var ended time.Time                 // when that one ended
 	creates := 0                        // that this call sent
-	if r.resuming.IsZero() {
+	if r.since.IsZero() {
 		user, failure = r.create(r.ctx, ActionCreate, r.creator.CreateUser)
 		creates++
 	} else {

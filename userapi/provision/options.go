@@ -23,10 +23,7 @@ type options struct {
 	grace      time.Duration
 	patience   time.Duration
 	budget     time.Duration
-	resuming   time.Time
-	// recreates lets a create whose user was proven absent be made once more by a creator
-	// that cannot repeat.
-	recreates bool
+	resuming   time.Time // Ensure's own
 
 	// A Provisioner's own.
 	requestKeys []userapi.Secret

@@ -161,7 +161,7 @@ func (s *signup) perform(ctx context.Context, j *task, do step, fresh bool) (res
 		return s.paused(ctx, j, wait)
 	}
 	defer permit.dropped()
-	recreates := do == stepResolve && j.rec.State == StateRejected
+	from := s.startOf(j.rec, do)
 	if do != stepFinish {
 		failure := s.hold(ctx, j, do, fresh)
 		switch {
@@ -176,9 +176,24 @@ func (s *signup) perform(ctx context.Context, j *task, do step, fresh bool) (res
 			return s.resultFor(j.target, failure), true
 		}
 	}
-	res = s.call(ctx, j, do, recreates)
+	res = s.call(ctx, j, do, from)
 	permit.ended(ctx, res)
 	return s.recordResult(ctx, j.target, j.rec, res)
+}
+
+// startOf says where Ensure begins with a record, and how far it may go.
+func (s *signup) startOf(rec Record, do step) start {
+	from := start{maxCreates: s.p.options.maxCreates, grace: s.p.options.grace}
+	if s.noGrace {
+		from.grace = 0
+	}
+	if rec.Closed {
+		from.maxCreates = 0
+	}
+	if do == stepResolve {
+		from.since, from.recreates = rec.Started, rec.State == StateRejected
+	}
+	return from
 }
 
 // claims is how often a target is claimed before a ledger is taken to be too slow.
@@ -205,29 +220,17 @@ func (s *signup) hold(ctx context.Context, j *task, do step, held bool) *userapi
 }
 
 // call has Ensure done, or the part of it that is left.
-func (s *signup) call(ctx context.Context, j *task, do step, recreates bool) Result {
-	o := s.p.options
-	o.resuming, o.recreates, o.budget = time.Time{}, recreates, 0
-	if s.noGrace {
-		o.grace = 0
-	}
-	if j.rec.Closed {
-		o.maxCreates = 0
-	}
+func (s *signup) call(ctx context.Context, j *task, do step, from start) Result {
 	act := (*run).ensure
-	switch do {
-	case stepFinish:
+	if do == stepFinish {
 		act = func(r *run) *userapi.Error { return r.finishOnly(dispositionOf[j.rec.State], j.rec.user()) }
-	case stepResolve:
-		o.resuming = j.rec.Started
-		fallthrough
-	default:
+	} else {
 		// Nothing is created any more once another run may take the target over.
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, j.rec.Until.Add(-o.grace-o.lease/10))
+		ctx, cancel = context.WithDeadline(ctx, j.rec.Until.Add(-from.grace-s.p.options.lease/10))
 		defer cancel()
 	}
-	res, _ := newRun(ctx, j.Creator, j.req, o).result(act)
+	res, _ := newRun(ctx, j.Creator, j.req, s.p.options, from).result(act)
 	res.Target, res.IdempotencyKey = j.Name, s.key
 	if !j.rec.Started.IsZero() {
 		res.Started = j.rec.Started
