@@ -65,32 +65,23 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 			{VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has nothing of it under that key"},
 		}})
 	}
-	switch {
-	case rec.State == StateInFlight && time.Now().Before(rec.Until):
-		return refuse(&userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindConflict, Code: codeInProgress})
-	case rec.State == StateDeleting && d.absent:
-		rec.State = StateUndone
-	case d.absent && p.byName[target] == nil && (rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected):
-		rec.State, rec.Kind, rec.UserID = StateUndone, userapi.KindUnknown, ""
-	case rec.State != StateInFlight && rec.State != StateUnknown:
+	t := p.byName[target]
+	rec, code := decided(rec, d, t != nil, time.Now())
+	switch code {
+	case codeInProgress:
+		return refuse(&userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindConflict, Code: code})
+	case codeKnown:
 		res = resultOf(rec, "", nil)
-		res.Err = &userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Code: "known", Outcome: userapi.OutcomeUnknown, FieldErrors: []userapi.FieldError{
+		res.Err = &userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Code: code, Outcome: userapi.OutcomeUnknown, FieldErrors: []userapi.FieldError{
 			{VendorField: "Decision", Code: userapi.CodeDifferent, Message: "the ledger knows: " + string(rec.State)},
 		}}
 		return res, res.Err
-	case d.absent && rec.Closed:
-		rec.State, rec.Kind, rec.UserID = StateUndone, userapi.KindUnknown, ""
-	case d.absent:
-		rec.State, rec.Kind, rec.UserID = StateRejected, userapi.KindNotFound, ""
-	default:
-		rec.State, rec.Kind, rec.UserID, rec.Proof = StateRecovered, userapi.KindUnknown, d.userID, userapi.ProofNone
-		if t := p.byName[target]; t != nil {
-			_, rec.Unfinished = userapi.Ability[userapi.Finisher](t.Creator)
-			rec.Unfinished = rec.Unfinished && !rec.Closed
-			rec.Provider = cmp.Or(rec.Provider, t.vendor())
-		}
 	}
-	rec.Decided, rec.Lost, rec.Until = true, false, time.Time{}
+	if rec.State.HasUser() && t != nil {
+		_, finishes := userapi.Ability[userapi.Finisher](t.Creator)
+		rec.Unfinished = finishes && !rec.Closed
+		rec.Provider = cmp.Or(rec.Provider, t.vendor())
+	}
 	stored, err := p.store(ctx, p.ledger, rec)
 	if err != nil {
 		failure := ledgerError(err, userapi.OutcomeUnknown)

@@ -284,6 +284,45 @@ func deletable(rec Record, isTarget, deletes bool) (code string) {
 	return ""
 }
 
+// undoing returns a record as an Undo leaves it before anything is deleted: closed, so that
+// nothing more is created, and where that may be with its user to be deleted.
+func undoing(rec Record, deletes bool) Record {
+	switch {
+	case rec.State == StateQueued, rec.State == StateNotSent, rec.State == StateRejected:
+		rec.State, rec.Kind, rec.UserID = StateUndone, userapi.KindUnknown, ""
+	case deletes:
+		rec.State, rec.Kind = StateDeleting, userapi.KindUnknown
+	case rec.Closed:
+		return rec
+	}
+	rec.Closed, rec.Unfinished = true, false
+	return rec
+}
+
+// decided returns a record after a person's decision, or says by a code why it is not
+// theirs to take.
+func decided(rec Record, d Decision, isTarget bool, now time.Time) (_ Record, code string) {
+	refused := rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected
+	switch {
+	case rec.State == StateInFlight && now.Before(rec.Until):
+		return rec, codeInProgress
+	case d.absent && rec.State == StateDeleting:
+		rec.State = StateUndone
+	case d.absent && refused && !isTarget:
+		rec.State, rec.Kind, rec.UserID = StateUndone, userapi.KindUnknown, ""
+	case rec.State != StateInFlight && rec.State != StateUnknown:
+		return rec, codeKnown
+	case d.absent && rec.Closed:
+		rec.State, rec.Kind, rec.UserID = StateUndone, userapi.KindUnknown, ""
+	case d.absent:
+		rec.State, rec.Kind, rec.UserID = StateRejected, userapi.KindNotFound, ""
+	default:
+		rec.State, rec.Kind, rec.UserID, rec.Proof = StateRecovered, userapi.KindUnknown, d.userID, userapi.ProofNone
+	}
+	rec.Decided, rec.Lost, rec.Until = true, false, time.Time{}
+	return rec, ""
+}
+
 // The codes of what a Provisioner finds of a target without asking the vendor.
 const (
 	codeInProgress     = "in_progress"     // another run is at work on it
@@ -296,6 +335,7 @@ const (
 	codeRequestChanged = "request_changed" // the key was used with another request
 	codeNotStored      = "record"          // the outcome could not be stored
 	codeUnsettled      = "unsettled"       // nobody knows whether there is a user
+	codeKnown          = "known"           // the ledger knows what a person would decide
 	codeExisting       = "existing"        // the user was there before
 	codeNotProven      = "not_proven"      // the user is not proven to be the sign-up's
 	codeNoTarget       = "no_target"       // the Provisioner does not have the target

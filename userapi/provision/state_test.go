@@ -438,3 +438,70 @@ func TestRecordOf(t *testing.T) {
 		assert.Equal(t, want, recordOf(prev, tt.res), "%s, of one that was lost before", name)
 	}
 }
+
+// TestUndoing: what an Undo makes of a record before it deletes anything.
+func TestUndoing(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		rec     Record
+		deletes bool
+		want    Record
+	}{
+		"queued":          {Record{State: StateQueued}, false, Record{State: StateUndone, Closed: true}},
+		"not sent":        {Record{State: StateNotSent, Kind: userapi.KindTimeout}, false, Record{State: StateUndone, Closed: true}},
+		"refused":         {Record{State: StateRejected, UserID: "7", Kind: userapi.KindInvalid}, false, Record{State: StateUndone, Closed: true}},
+		"created":         {Record{State: StateCreated, UserID: "7", Unfinished: true}, true, Record{State: StateDeleting, UserID: "7", Closed: true}},
+		"not to be":       {Record{State: StateExisting, UserID: "7"}, false, Record{State: StateExisting, UserID: "7", Closed: true}},
+		"in flight":       {Record{State: StateInFlight, Owner: "run"}, false, Record{State: StateInFlight, Owner: "run", Closed: true}},
+		"unknown":         {Record{State: StateUnknown}, false, Record{State: StateUnknown, Closed: true}},
+		"closed already":  {Record{State: StateUnknown, Closed: true}, false, Record{State: StateUnknown, Closed: true}},
+		"being deleted":   {Record{State: StateDeleting, UserID: "7", Closed: true}, false, Record{State: StateDeleting, UserID: "7", Closed: true}},
+		"found meanwhile": {Record{State: StateRecovered, UserID: "7", Closed: true}, true, Record{State: StateDeleting, UserID: "7", Closed: true}},
+		"undone":          {Record{State: StateUndone, Closed: true}, false, Record{State: StateUndone, Closed: true}},
+	} {
+		assert.Equal(t, tt.want, undoing(tt.rec, tt.deletes), name)
+	}
+}
+
+// TestDecided: what a person may decide, and what comes of it.
+func TestDecided(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 2, 8, 15, 31, 0, time.UTC)
+	exists, absent := UserExists("7"), UserAbsent()
+	for name, tt := range map[string]struct {
+		rec      Record
+		d        Decision
+		isTarget bool
+		state    State
+		kind     userapi.Kind
+		code     string
+	}{
+		"unknown, exists":         {Record{State: StateUnknown, Lost: true}, exists, true, StateRecovered, 0, ""},
+		"unknown, absent":         {Record{State: StateUnknown, Lost: true}, absent, true, StateRejected, userapi.KindNotFound, ""},
+		"unknown, absent, closed": {Record{State: StateUnknown, Closed: true}, absent, true, StateUndone, 0, ""},
+		"unknown, exists, closed": {Record{State: StateUnknown, Closed: true}, exists, true, StateRecovered, 0, ""},
+		"cut off":                 {Record{State: StateInFlight, Until: now}, absent, true, StateRejected, userapi.KindNotFound, ""},
+		"in flight":               {Record{State: StateInFlight, Until: now.Add(1)}, absent, true, StateInFlight, 0, codeInProgress},
+		"being deleted, absent":   {Record{State: StateDeleting}, absent, true, StateUndone, 0, ""},
+		"being deleted, exists":   {Record{State: StateDeleting}, exists, true, StateDeleting, 0, codeKnown},
+		"queued":                  {Record{State: StateQueued}, absent, true, StateQueued, 0, codeKnown},
+		"queued at no target":     {Record{State: StateQueued}, absent, false, StateUndone, 0, ""},
+		"refused at no target":    {Record{State: StateRejected, Kind: userapi.KindForbidden}, absent, false, StateUndone, 0, ""},
+		"created":                 {Record{State: StateCreated}, absent, true, StateCreated, 0, codeKnown},
+		"created at no target":    {Record{State: StateCreated}, absent, false, StateCreated, 0, codeKnown},
+		"undone":                  {Record{State: StateUndone}, exists, true, StateUndone, 0, codeKnown},
+	} {
+		got, code := decided(tt.rec, tt.d, tt.isTarget, now)
+		assert.Equal(t, tt.code, code, name)
+		if code != "" {
+			assert.Equal(t, tt.rec, got, name)
+			continue
+		}
+		want := tt.rec
+		want.State, want.Kind, want.Decided, want.Lost, want.Until = tt.state, tt.kind, true, false, time.Time{}
+		if tt.d == exists {
+			want.UserID = "7"
+		}
+		assert.Equal(t, want, got, name)
+	}
+}

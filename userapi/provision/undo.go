@@ -111,18 +111,12 @@ func (p *Provisioner) closeKey(ctx context.Context, key string) (records []Recor
 		var next []Record
 		begun := map[string]bool{}
 		for _, r := range records {
-			closed := r.Closed
-			r.Closed, r.Unfinished = true, false
-			switch {
-			case r.State == StateQueued, r.State == StateNotSent, r.State == StateRejected:
-				r.State, r.Kind, r.UserID = StateUndone, userapi.KindUnknown, ""
-			case p.deletable(r) == "":
-				r.State, r.Kind = StateDeleting, userapi.KindUnknown
-				begun[r.Target] = true
-			case closed:
+			undone := undoing(r, p.deletable(r) == "")
+			if undone == r {
 				continue
 			}
-			next = append(next, r)
+			begun[r.Target] = undone.State == StateDeleting
+			next = append(next, undone)
 		}
 		if len(next) == 0 {
 			return records, nil, nil
