@@ -54,13 +54,13 @@ func (b *breaker) pausedUntil() time.Time {
 	return b.until
 }
 
-// answered ends a call to which the vendor had an answer, whichever.
-func (c *permit) answered() {
+// recordAnswer ends a call to which the vendor had an answer, whichever.
+func (c *permit) recordAnswer() {
 	c.end(func(b *breaker) { b.failures, b.until = 0, time.Time{} })
 }
 
-// failed ends a call to which the vendor had none.
-func (c *permit) failed() {
+// recordFailure ends a call to which the vendor had none.
+func (c *permit) recordFailure() {
 	c.end(func(b *breaker) {
 		b.failures++
 		if b.limit > 0 && (c.probe || b.failures >= b.limit) {

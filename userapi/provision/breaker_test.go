@@ -31,16 +31,16 @@ func TestBreaker(t *testing.T) {
 			assert.Nil(t, c)
 			assert.Equal(t, want, wait)
 		}
-		let().failed()
-		let().failed()
-		let().answered() // ends the row
-		let().failed()
+		let().recordFailure()
+		let().recordFailure()
+		let().recordAnswer() // ends the row
+		let().recordFailure()
 		c := let()
-		c.failed()
-		c.failed() // the first one counts
+		c.recordFailure()
+		c.recordFailure() // the first one counts
 		let().dropped()
 		assert.Zero(t, b.pausedUntil())
-		let().failed()
+		let().recordFailure()
 		assert.Equal(t, time.Now().Add(time.Minute), b.pausedUntil())
 		held(time.Minute)
 		time.Sleep(20 * time.Second)
@@ -52,20 +52,20 @@ func TestBreaker(t *testing.T) {
 		held(0)
 		probe.dropped() // it says nothing: the next one tries
 		probe = let()
-		probe.failed()
+		probe.recordFailure()
 		held(time.Minute)
 		time.Sleep(time.Minute)
-		let().answered()
+		let().recordAnswer()
 		assert.Zero(t, b.pausedUntil())
 		both := []*permit{let(), let()}
-		both[0].failed()
-		both[1].failed()
-		let().failed()
+		both[0].recordFailure()
+		both[1].recordFailure()
+		let().recordFailure()
 		held(time.Minute)
 
 		b = &breaker{pause: time.Hour} // never pauses
 		for range 9 {
-			let().failed()
+			let().recordFailure()
 		}
 	})
 }

@@ -176,7 +176,7 @@ func (s *signup) perform(ctx context.Context, j *task, do step, fresh bool) (res
 			return s.resultFor(j.target, failure), true
 		}
 	}
-	res = s.call(ctx, j, do, from)
+	res = s.carryOut(ctx, j, do, from)
 	permit.ended(ctx, res)
 	return s.recordResult(ctx, j.target, j.rec, res)
 }
@@ -219,8 +219,8 @@ func (s *signup) hold(ctx context.Context, j *task, do step, held bool) *userapi
 	return nil
 }
 
-// call has Ensure done, or the part of it that is left.
-func (s *signup) call(ctx context.Context, j *task, do step, from start) Result {
+// carryOut has Ensure done, or the part of it that is left.
+func (s *signup) carryOut(ctx context.Context, j *task, do step, from start) Result {
 	act := (*run).ensure
 	if do == stepFinish {
 		act = func(r *run) *userapi.Error { return r.finishOnly(dispositionOf[j.rec.State], j.rec.user()) }
@@ -398,13 +398,13 @@ func (c *permit) ended(ctx context.Context, res Result) {
 	}
 	switch {
 	case e == nil:
-		c.answered()
+		c.recordAnswer()
 	case e.Kind == userapi.KindUnavailable || e.Kind == userapi.KindTimeout:
 		if ctx.Err() == nil {
-			c.failed()
+			c.recordFailure()
 		}
 	case e.StatusCode != 0:
-		c.answered()
+		c.recordAnswer()
 	}
 }
 

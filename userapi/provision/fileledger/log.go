@@ -125,7 +125,7 @@ func (l *logFile) load(take func(payload []byte, at, whole int64) error) error {
 	if err != nil {
 		return err
 	}
-	return l.settle(size, synced)
+	return l.repair(size, synced)
 }
 
 // begin writes the head of a file that holds frames up to whole, and syncs it all.
@@ -292,8 +292,8 @@ func (l *logFile) provenBehind(from, size int64) (bool, error) {
 	return false, nil
 }
 
-// settle cuts off what is torn, and makes durable what is not known to be.
-func (l *logFile) settle(size, synced int64) error {
+// repair cuts off what is torn, and makes durable what is not known to be.
+func (l *logFile) repair(size, synced int64) error {
 	if size > l.end {
 		if err := l.file.Truncate(l.end); err != nil {
 			return err

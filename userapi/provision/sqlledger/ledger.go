@@ -160,19 +160,19 @@ func storeAll(table string) string {
 func (l *Ledger) Load(ctx context.Context, key string) ([]provision.Record, error) {
 	rows, err := l.db.QueryContext(ctx, l.load, key)
 	if err != nil {
-		return nil, failed(ctx, "load records", err)
+		return nil, driverError(ctx, "load records", err)
 	}
 	defer rows.Close()
 	var records []provision.Record
 	for rows.Next() {
 		r, err := scan(rows)
 		if err != nil {
-			return nil, failed(ctx, "load records", err)
+			return nil, driverError(ctx, "load records", err)
 		}
 		records = append(records, r)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, failed(ctx, "load records", err)
+		return nil, driverError(ctx, "load records", err)
 	}
 	return records, nil
 }
@@ -181,19 +181,19 @@ func (l *Ledger) Load(ctx context.Context, key string) ([]provision.Record, erro
 func (l *Ledger) ListOpen(ctx context.Context, after string, limit int) ([]string, error) {
 	rows, err := l.db.QueryContext(ctx, l.open, after, int64(max(limit, 1)))
 	if err != nil {
-		return nil, failed(ctx, "list open keys", err)
+		return nil, driverError(ctx, "list open keys", err)
 	}
 	defer rows.Close()
 	var keys []string
 	for rows.Next() {
 		var key string
 		if err := rows.Scan(&key); err != nil {
-			return nil, failed(ctx, "list open keys", err)
+			return nil, driverError(ctx, "list open keys", err)
 		}
 		keys = append(keys, key)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, failed(ctx, "list open keys", err)
+		return nil, driverError(ctx, "list open keys", err)
 	}
 	return keys, nil
 }
@@ -258,7 +258,7 @@ func keepable(records []provision.Record) error {
 func (l *Ledger) checkEncoding(ctx context.Context) error {
 	var encoding string
 	if err := l.db.QueryRowContext(ctx, l.dialect.encoding()).Scan(&encoding); err != nil {
-		return failed(ctx, "ask the database for its encoding", err)
+		return driverError(ctx, "ask the database for its encoding", err)
 	}
 	if encoding != "UTF8" && encoding != "UTF-8" {
 		return fmt.Errorf("sqlledger: the database is encoded in %s, and a ledger needs UTF-8", encoding)
@@ -269,14 +269,14 @@ func (l *Ledger) checkEncoding(ctx context.Context) error {
 func (l *Ledger) checkTable(ctx context.Context) error {
 	rows, err := l.db.QueryContext(ctx, l.check)
 	if err != nil {
-		return failed(ctx, "look at the ledger's table", err)
+		return driverError(ctx, "look at the ledger's table", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		return errors.New("sqlledger: the database selects rows where there are none")
 	}
 	if err := rows.Err(); err != nil {
-		return failed(ctx, "look at the ledger's table", err)
+		return driverError(ctx, "look at the ledger's table", err)
 	}
 	return nil
 }
@@ -292,28 +292,28 @@ func (l *Ledger) createTable(ctx context.Context, table string) error {
 	}
 	tx, err := l.db.BeginTx(ctx, nil)
 	if err != nil {
-		return failed(ctx, "make the ledger's table", err)
+		return driverError(ctx, "make the ledger's table", err)
 	}
 	defer func() { _ = tx.Rollback() }()
 	if l.dialect == PostgreSQL {
 		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(createLock)); err != nil {
-			return failed(ctx, "make the ledger's table", err)
+			return driverError(ctx, "make the ledger's table", err)
 		}
 	}
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
-			return failed(ctx, "make the ledger's table", err)
+			return driverError(ctx, "make the ledger's table", err)
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		return failed(ctx, "make the ledger's table", err)
+		return driverError(ctx, "make the ledger's table", err)
 	}
 	return nil
 }
 
-// failed wraps a driver's error, together with the context's where that is over: not
+// driverError wraps a driver's error, together with the context's where that is over: not
 // every driver says so itself.
-func failed(ctx context.Context, what string, err error) error {
+func driverError(ctx context.Context, what string, err error) error {
 	if over := ctx.Err(); over != nil && !errors.Is(err, over) {
 		return fmt.Errorf("sqlledger: %s: %w: %w", what, over, err)
 	}

@@ -20,20 +20,20 @@ func (l *Ledger) Store(ctx context.Context, records ...provision.Record) error {
 	}
 	tx, err := l.db.BeginTx(ctx, l.dialect.level())
 	if err != nil {
-		return failed(ctx, "store records", err)
+		return driverError(ctx, "store records", err)
 	}
 	// Behind a Commit, also one that failed, this does nothing.
 	defer func() { _ = tx.Rollback() }()
 	if l.dialect == PostgreSQL {
 		if _, err := tx.ExecContext(ctx, syncCommit); err != nil {
-			return failed(ctx, "store records", err)
+			return driverError(ctx, "store records", err)
 		}
 	}
 	if err := l.write(ctx, tx, next); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return failed(ctx, "store records: whether they are is not known, since the commit failed", err)
+		return driverError(ctx, "store records: whether they are is not known, since the commit failed", err)
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (o outbox) Store(ctx context.Context, records ...provision.Record) error {
 		return err
 	}
 	if _, err := o.tx.ExecContext(ctx, "SAVEPOINT enlist_store"); err != nil {
-		return failed(ctx, "store records", err)
+		return driverError(ctx, "store records", err)
 	}
 	err = o.l.write(ctx, o.tx, next)
 	if err == nil {
@@ -97,7 +97,7 @@ func (o outbox) Store(ctx context.Context, records ...provision.Record) error {
 		if err == nil {
 			return nil
 		}
-		err = failed(ctx, "store records", err)
+		err = driverError(ctx, "store records", err)
 	}
 	o.undo(ctx)
 	return err
@@ -151,11 +151,11 @@ func (l *Ledger) write(ctx context.Context, tx *sql.Tx, next []provision.Record)
 func exec(ctx context.Context, tx *sql.Tx, rows int64, statement string, args ...any) error {
 	result, err := tx.ExecContext(ctx, statement, args...)
 	if err != nil {
-		return failed(ctx, "store records", err)
+		return driverError(ctx, "store records", err)
 	}
 	switch n, err := result.RowsAffected(); {
 	case err != nil:
-		return failed(ctx, "store records", err)
+		return driverError(ctx, "store records", err)
 	case 0 <= n && n < rows:
 		return provision.ErrStale
 	case n != rows:
