@@ -59,8 +59,8 @@ type vendor struct {
 }
 
 // evidence is what a client can know of its creates of one sign-up: when one arrived, when
-// one was refused, and by look-up when the answer was that there is nobody. It is noted
-// before the client is answered.
+// one was refused, for which the status is enough, and by look-up when the whole answer was
+// that there is nobody. It is noted before the client is answered.
 type evidence struct {
 	creates, refused []time.Time
 	absent           map[string][]time.Time
@@ -115,7 +115,7 @@ func (v *vendor) keyOf(r request) string {
 }
 
 // note takes the evidence of a request that arrives, or is about to be answered.
-func (v *vendor) note(r request, when moment, status int) {
+func (v *vendor) note(r request, when moment, status int, whole bool) {
 	key := v.keyOf(r)
 	if key == "" || v.Looks == 0 {
 		return
@@ -139,7 +139,7 @@ func (v *vendor) note(r request, when moment, status int) {
 		if _, asked := e.absent[line]; !asked {
 			e.absent[line] = nil // it has to miss, too
 		}
-	case when == answered && r.op == userapitest.Lookup && status == v.Replies["absent"].Status:
+	case when == answered && r.op == userapitest.Lookup && whole && status == v.Replies["absent"].Status:
 		e.absent[line] = append(e.absent[line], now)
 	}
 }
@@ -154,7 +154,7 @@ func (v *vendor) arrived(r request) (late time.Duration) {
 	if op == userapitest.Create && v.closed(key) {
 		v.late.Add(1)
 	}
-	v.note(r, arrived, 0)
+	v.note(r, arrived, 0, false)
 	v.on(v, arrived, op)
 	// Of what is undone a create that is late would be one too many: Patience is for that,
 	// and bounds it. Who cannot be asked is not asked early.
@@ -168,7 +168,7 @@ func (v *vendor) arrived(r request) (late time.Duration) {
 // shorter than a caller waits who has not.
 const lateness = 220 * time.Millisecond
 
-func (v *vendor) answered(r request, status int) {
+func (v *vendor) answered(r request, status int, whole bool) {
 	if !v.live.Load() {
 		return
 	}
@@ -176,7 +176,7 @@ func (v *vendor) answered(r request, status int) {
 	if r.op == userapitest.Create || r.op == userapitest.Delete {
 		v.look(r.op)
 	}
-	v.note(r, answered, status)
+	v.note(r, answered, status, whole)
 	v.on(v, answered, r.op)
 }
 

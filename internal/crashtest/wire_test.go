@@ -19,9 +19,9 @@ type tap struct {
 	net.Listener
 	// arrived is called before the fake has read the request, and tells for how long the
 	// fake does not get to it; answered before the reply, or the end of the connection,
-	// goes out. Its status is 0 unless the whole reply does.
+	// goes out. Its status is 0 for none; whole says that all of the reply goes out.
 	arrived  func(request) (late time.Duration)
-	answered func(r request, status int)
+	answered func(r request, status int, whole bool)
 }
 
 // A request is one that has begun to arrive.
@@ -92,30 +92,29 @@ func (c *tapped) end() bool {
 
 func (c *tapped) Write(p []byte) (int, error) {
 	if c.end() {
-		c.tap.answered(c.req, status(p))
+		status, whole := statusOf(p)
+		c.tap.answered(c.req, status, whole)
 	}
 	return c.TCPConn.Write(p)
 }
 
 func (c *tapped) Close() error {
 	if c.end() {
-		c.tap.answered(c.req, 0)
+		c.tap.answered(c.req, 0, false)
 	}
 	return c.TCPConn.Close()
 }
 
-// status returns the status of a reply, 0 where it is not whole. A short one is written
-// at once.
-func status(reply []byte) int {
+// statusOf returns the status of a reply, 0 for what is none, and whether it is whole. A
+// short one is written at once.
+func statusOf(reply []byte) (status int, whole bool) {
 	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(reply)), nil)
 	if err != nil {
-		return 0
+		return 0, false
 	}
 	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return 0
-	}
-	return resp.StatusCode
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err == nil
 }
 
 // operation tells what a request is for by its first line.
