@@ -509,12 +509,7 @@ func TestAnotherRequestReplaces(t *testing.T) {
 func TestAnotherRequestMends(t *testing.T) {
 	t.Parallel()
 	idp, crm := newVendor("idp"), newVendor("crm")
-	crm.before = func(_ context.Context, req userapi.CreateUserRequest) error {
-		if req.FullName == "" {
-			return crm.fail(userapi.KindInvalid, userapi.OutcomeRejected, 400)
-		}
-		return nil
-	}
+	crm.before = needsName(crm)
 	p := provisioner(t, new(provision.Memory), chain(idp, crm))
 	left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
 
@@ -528,6 +523,43 @@ func TestAnotherRequestMends(t *testing.T) {
 	done(t, "idp created, crm created")(p.CreateUser(t.Context(), mended)) // it is the key's from now on
 	assert.Len(t, idp.calls(), 1)
 	assert.Len(t, crm.calls(), 2)
+}
+
+// needsName is a before that refuses a request without a name.
+func needsName(v *vendor) func(context.Context, userapi.CreateUserRequest) error {
+	return func(_ context.Context, req userapi.CreateUserRequest) error {
+		if req.FullName == "" {
+			return v.fail(userapi.KindInvalid, userapi.OutcomeRejected, 400)
+		}
+		return nil
+	}
+}
+
+// TestMendedRequestIsOpen: a target that another request is to go to is open until it does,
+// whatever was said of the one before. Resume and Continue send it.
+func TestMendedRequestIsOpen(t *testing.T) {
+	t.Parallel()
+	for _, killed := range []bool{false, true} {
+		idp, crm, ledger := newVendor("idp"), newVendor("crm"), &faulty{Ledger: new(provision.Memory)}
+		crm.before = needsName(crm)
+		p := provisioner(t, ledger, chain(idp, crm), testKey)
+		left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
+		mended := ann
+		mended.FullName = "Ann Smith"
+		if killed {
+			ledger.stored = func([]provision.Record) error { panic("killed") }
+			require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), mended) })
+			ledger.stored = nil
+			assert.Equal(t, "crm queued, idp created", states(t, ledger, ann.IdempotencyKey))
+			resumed, err := p.Resume(t.Context(), func(context.Context, string) (userapi.CreateUserRequest, error) { return mended, nil })
+			require.NoError(t, err)
+			require.Len(t, resumed, 1)
+		} else {
+			left(t, "idp created, crm created", "request_changed")(p.Continue(t.Context(), mended))
+		}
+		assert.Equal(t, "crm created, idp created", states(t, ledger, ann.IdempotencyKey))
+		assert.Len(t, idp.calls(), 1)
+	}
 }
 
 // TestNewTargetThatFails: a target that is added later says nothing of the users that

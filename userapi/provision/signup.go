@@ -317,8 +317,8 @@ func (s *signup) additions(changed bool) ([]Record, []*userapi.Error) {
 			return nil, failures
 		}
 		for _, r := range s.records {
-			r.Request = s.fingerprint
-			taken = append(taken, r)
+			goesOn := s.p.byName[r.Target] != nil && (what == requestReplaces || isMendable(r))
+			taken = append(taken, retaken(r, s.fingerprint, goesOn))
 		}
 	case len(missing) == 0:
 		return nil, nil

@@ -160,6 +160,16 @@ func isMendable(r Record) bool {
 	return (r.State == StateRejected || r.State == StateNotSent) && r.Kind == userapi.KindInvalid
 }
 
+// retaken returns a record once another request is its key's. Where it goes on with that one,
+// nothing was sent yet, and what a vendor said of the one before counts no more.
+func retaken(rec Record, fingerprint string, goesOn bool) Record {
+	rec.Request = fingerprint
+	if goesOn && (rec.State == StateRejected || rec.State == StateNotSent) {
+		rec.State, rec.Kind, rec.UserID, rec.Decided, rec.Started = StateQueued, userapi.KindUnknown, "", false, time.Time{}
+	}
+	return rec
+}
+
 // stateOf and dispositionOf turn the one into the other.
 var stateOf = map[Disposition]State{
 	DispositionUnknown: StateUnknown, DispositionNotSent: StateNotSent, DispositionRejected: StateRejected,

@@ -310,6 +310,21 @@ func TestChangeOf(t *testing.T) {
 	}
 }
 
+// TestRetaken: what a vendor said of one request is not said of the next one.
+func TestRetaken(t *testing.T) {
+	t.Parallel()
+	for _, state := range states {
+		r := Record{Target: "idp", State: state, Kind: userapi.KindInvalid, UserID: "7", Request: "1.a", Sent: "1.b", Started: time.Unix(1, 0)}
+		kept := r
+		kept.Request = "1.c"
+		assert.Equal(t, kept, retaken(r, "1.c", false), state)
+		if state == StateRejected || state == StateNotSent {
+			kept = Record{Target: "idp", State: StateQueued, Request: "1.c", Sent: "1.b"}
+		}
+		assert.Equal(t, kept, retaken(r, "1.c", true), state)
+	}
+}
+
 // TestResultOf: what is told is what the record proves, and no more.
 func TestResultOf(t *testing.T) {
 	t.Parallel()
