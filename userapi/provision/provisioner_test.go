@@ -562,6 +562,28 @@ func TestMendedRequestIsOpen(t *testing.T) {
 	}
 }
 
+// TestMendedAtOnce: of two runs with one mended request, the one that comes second has the
+// key's own request, and says so.
+func TestMendedAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, crm, ledger := newVendor("idp"), newVendor("crm"), &faulty{Ledger: new(provision.Memory)}
+		crm.before = needsName(crm)
+		p := provisioner(t, ledger, chain(idp, crm), testKey)
+		left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
+		mended := ann
+		mended.FullName = "Ann Smith"
+		ledger.store = func([]provision.Record) error {
+			ledger.store = nil
+			left(t, "idp created, crm created", "request_changed")(p.CreateUser(t.Context(), mended))
+			return nil
+		}
+		done(t, "idp created, crm created")(p.CreateUser(t.Context(), mended))
+		assert.Len(t, idp.calls(), 1)
+		assert.Len(t, crm.calls(), 2)
+	})
+}
+
 // TestNewTargetThatFails: a target that is added later says nothing of the users that
 // there are, whether its request is at fault or the ledger.
 func TestNewTargetThatFails(t *testing.T) {

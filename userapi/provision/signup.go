@@ -283,6 +283,7 @@ func (s *signup) begin(ctx context.Context) []*userapi.Error {
 // targets that the ledger does not have and, where the request is another one, those that
 // take it. It returns an error for every target when none may be tried.
 func (s *signup) additions(changed bool) ([]Record, []*userapi.Error) {
+	s.kept, s.faults, s.notStored = nil, nil, nil // of a try before, which was too late
 	for _, r := range s.records {
 		s.closed = s.closed || r.Closed
 	}
