@@ -475,6 +475,25 @@ func TestUndoClosesForNewTargets(t *testing.T) {
 	assert.Equal(t, 1, idp.count()+crm.count(), "that of before")
 }
 
+// TestOldKeyIsResumed: a sign-up that stands in the ledger in capitals is resumed as that one,
+// however load spells the key; a database's column of UUIDs has none.
+func TestOldKeyIsResumed(t *testing.T) {
+	t.Parallel()
+	idp, ledger, p := single(t)
+	lower, upper := person("7f0c0b0a-1111-4a22-8b33-abcdefabcdef"), person("7F0C0B0A-1111-4A22-8B33-ABCDEFABCDEF")
+	lower.Email = upper.Email
+	require.NoError(t, ledger.Store(t.Context(), provision.Record{Key: upper.IdempotencyKey, Target: "idp", State: provision.StateQueued}))
+	idp.after, idp.look = lose(idp), unavailable(idp)
+	left(t, "idp unknown", userapi.ErrTimeout)(p.CreateUser(t.Context(), upper))
+	idp.after, idp.look = nil, nil
+	resumed, err := p.Resume(t.Context(), func(context.Context, string) (userapi.CreateUserRequest, error) { return lower, nil })
+	require.NoError(t, err)
+	done(t, "idp recovered")(resumed[0].Results, err)
+	assert.Equal(t, "idp recovered", states(t, ledger, upper.IdempotencyKey))
+	assert.Empty(t, states(t, ledger, lower.IdempotencyKey))
+	assert.NotContains(t, idp.calls()[1:], idp.calls()[0], "no second create")
+}
+
 // TestKeyInTwoSpellings: one UUID is one key. What an earlier version stored under another
 // spelling is found under it.
 func TestKeyInTwoSpellings(t *testing.T) {
