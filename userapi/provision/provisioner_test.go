@@ -584,6 +584,29 @@ func TestMendedAtOnce(t *testing.T) {
 	})
 }
 
+// TestMendedRequestThatIsInvalid: each target that it was to go to is told of its own fault,
+// also one that is added with it.
+func TestMendedRequestThatIsInvalid(t *testing.T) {
+	t.Parallel()
+	idp, crm, chat, ledger := newVendor("idp"), newVendor("crm"), newVendor("chat"), new(provision.Memory)
+	crm.before = needsName(crm)
+	left(t, "idp created, crm rejected", userapi.ErrInvalid)(provisioner(t, ledger, beside(idp, crm)).CreateUser(t.Context(), ann))
+	targets := beside(idp, crm, chat)
+	targets[2].Map = func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest {
+		req.Email = ""
+		return req
+	}
+	mended := ann
+	mended.FullName = "Ann Smith"
+	results, err := provisioner(t, ledger, targets).CreateUser(t.Context(), mended)
+	left(t, "idp created, crm not_sent, chat not_sent", userapi.ErrInvalid)(results, err)
+	require.ErrorContains(t, results[1].Err, "invalid for chat")
+	require.ErrorContains(t, results[2].Err, "Email: is required")
+	assert.Equal(t, "crm rejected, idp created", states(t, ledger, ann.IdempotencyKey))
+	assert.Len(t, crm.calls(), 1)
+	assert.Empty(t, chat.calls())
+}
+
 // TestNewTargetThatFails: a target that is added later says nothing of the users that
 // there are, whether its request is at fault or the ledger.
 func TestNewTargetThatFails(t *testing.T) {

@@ -350,15 +350,11 @@ func (s *signup) keep(goesOn func(Record) bool, failures []*userapi.Error) {
 	s.kept, s.faults = map[string]bool{}, map[string]*userapi.Error{}
 	for i, t := range s.p.targets {
 		switch r := s.records[t.Name]; {
-		case r.Revision == 0:
-		case !goesOn(r):
+		case r.Revision != 0 && !goesOn(r):
 			s.kept[t.Name] = true
 		case failures != nil:
 			s.faults[t.Name] = failures[i]
 		}
-	}
-	if failures != nil {
-		s.notStored = failures[0]
 	}
 }
 
