@@ -607,6 +607,38 @@ func TestMendedRequestThatIsInvalid(t *testing.T) {
 	assert.Empty(t, chat.calls())
 }
 
+// TestAnotherRequestThatIsNotStored is sent nowhere: the ledger would have its users under
+// the request before.
+func TestAnotherRequestThatIsNotStored(t *testing.T) {
+	t.Parallel()
+	for _, mends := range []bool{false, true} {
+		idp, crm, ledger := newVendor("idp"), newVendor("crm"), &faulty{Ledger: new(provision.Memory)}
+		crm.before = needsName(crm)
+		before, want := "rejected", "not_sent"
+		if mends {
+			before, want = "created", "created"
+		} else {
+			idp.before = needsName(idp)
+		}
+		p := provisioner(t, ledger, beside(idp, crm), testKey)
+		left(t, "idp "+before+", crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
+		mended := ann
+		mended.FullName = "Ann Smith"
+		ledger.store = func([]provision.Record) error {
+			ledger.store = nil
+			return errDisk
+		}
+		results, err := p.CreateUser(t.Context(), mended)
+		require.ErrorIs(t, err, errDisk)
+		left(t, "idp "+want+", crm not_sent", userapi.ErrUnavailable)(results, err)
+		assert.Equal(t, "crm rejected, idp "+before, states(t, ledger, ann.IdempotencyKey))
+		assert.Len(t, crm.calls(), 1)
+		_, err = p.CreateUser(t.Context(), mended)
+		assert.Equal(t, mends, err != nil, "who has a user says so once")
+		done(t, "idp created, crm created")(p.CreateUser(t.Context(), mended))
+	}
+}
+
 // TestNewTargetThatFails: a target that is added later says nothing of the users that
 // there are, whether its request is at fault or the ledger.
 func TestNewTargetThatFails(t *testing.T) {

@@ -272,6 +272,9 @@ func (s *signup) begin(ctx context.Context) []*userapi.Error {
 			continue // another run was faster
 		case len(s.records) > 0: // the others are told what the ledger has
 			s.notStored = failure
+			if kept := s.kept; changed { // the ledger has the request before: this one goes nowhere
+				s.keep(func(r Record) bool { return !kept[r.Target] }, s.everywhere(failure))
+			}
 		default:
 			return s.everywhere(failure)
 		}
