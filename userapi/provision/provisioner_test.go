@@ -639,6 +639,35 @@ func TestAnotherRequestThatIsNotStored(t *testing.T) {
 	}
 }
 
+// TestRequestIsChangedMeanwhile: a run that another request was faster than says what the
+// ledger knows, and sends nothing.
+func TestRequestIsChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for want, before := range map[string]func(*vendor) func(context.Context, userapi.CreateUserRequest) error{
+		"idp created": nil, "idp rejected": needsName, "idp unknown": lose,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			idp, ledger, p := single(t)
+			idp.before = needsName(idp)
+			left(t, "idp rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
+			if idp.before, idp.look = nil, unavailable(idp); before != nil {
+				idp.before = before(idp)
+			}
+			other := ann
+			other.Email = "other@example.com"
+			ledger.store = func([]provision.Record) error {
+				ledger.store = nil
+				_, _ = p.CreateUser(t.Context(), other)
+				return nil
+			}
+			left(t, want, "request_changed")(p.CreateUser(t.Context(), ann))
+			assert.Equal(t, want, states(t, ledger, ann.IdempotencyKey))
+			assert.Equal(t, []string{"create " + ann.Email, "create " + other.Email}, idp.calls()[:2])
+			assert.NotContains(t, idp.calls()[1:], "create "+ann.Email)
+		})
+	}
+}
+
 // TestNewTargetThatFails: a target that is added later says nothing of the users that
 // there are, whether its request is at fault or the ledger.
 func TestNewTargetThatFails(t *testing.T) {
