@@ -271,6 +271,36 @@ func TestLateUserUnderTheSameID(t *testing.T) {
 	}
 }
 
+// TestLateUnknown: a create that ends without a reply once the sign-up was undone may have
+// made a user, and is open until somebody has asked.
+func TestLateUnknown(t *testing.T) {
+	t.Parallel()
+	for _, made := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			idp, ledger, p := single(t)
+			idp.before = func(ctx context.Context, req userapi.CreateUserRequest) error {
+				idp.before = nil
+				time.Sleep(3 * time.Minute) // past the lease
+				done(t, "idp created")(p.CreateUser(t.Context(), ann))
+				done(t, "idp undone")(p.Undo(t.Context(), ann.IdempotencyKey))
+				if made {
+					_, err := idp.CreateUser(ctx, req)
+					require.NoError(t, err)
+				}
+				idp.look = unavailable(idp)
+				return lose(idp)(ctx, req)
+			}
+			left(t, "idp unknown", userapi.ErrTimeout)(p.CreateUser(t.Context(), ann))
+			assert.Equal(t, "idp unknown", states(t, ledger, ann.IdempotencyKey))
+			idp.look = nil
+			results, err := resume(t, p)
+			require.Equal(t, "idp undone", dispositions(results), err)
+			assert.Equal(t, "idp undone", states(t, ledger, ann.IdempotencyKey))
+			assert.Equal(t, 0, idp.count())
+		})
+	}
+}
+
 // TestLateUserOfAnotherRequest: a person took a create for failed, and the key went to another
 // request. Whoever made the user after all is told of both, and Undo's key keeps the late one.
 func TestLateUserOfAnotherRequest(t *testing.T) {

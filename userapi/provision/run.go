@@ -285,15 +285,25 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 		return withUndoError(stored, res), true
 	case !errors.Is(failure, ErrStale):
 		return notStored(res, failure), true
-	case res.User == nil:
+	case res.User == nil && (res.Disposition != DispositionUnknown || !losesCreate(res)):
 		return Result{}, false
 	}
-	// Another run took the target over. That the user exists is known here for sure.
+	// Another run took the target over. That the user exists, or may, is known here for sure.
 	changed, load := s.reload(ctx)
 	if load != nil {
 		return notStored(res, load), true
 	}
 	other := s.record(t)
+	if res.User == nil {
+		if other.State != StateUndone { // else nobody would ask any more
+			return Result{}, false
+		}
+		other.Closed = true
+		if stored, failure = s.p.storeWithRetry(ctx, recordOf(other, res)); failure != nil {
+			return notStored(res, failure), true
+		}
+		return resultOf(stored, "", nil), true
+	}
 	// A user under an id that is deleted is that one or, where the key chooses the id, one that
 	// was made after it.
 	deleted := (other.State == StateDeleting || other.State == StateUndone) && other.UserID == res.User.ID

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -250,10 +251,7 @@ func recordOf(prev Record, res Result) Record {
 		r.State = StateUndone
 	}
 	r.Kind, r.Unfinished = userapi.KindUnknown, false
-	for _, step := range res.Steps {
-		sent := step.Action == ActionCreate || step.Action == ActionRepeat
-		r.Lost = r.Lost || sent && step.Err != nil && step.Err.Outcome == userapi.OutcomeUnknown
-	}
+	r.Lost = r.Lost || losesCreate(res)
 	if e := asError(res.Err); e != nil {
 		r.Kind = e.Kind
 		if e.Provider != "" {
@@ -272,6 +270,13 @@ func recordOf(prev Record, res Result) Record {
 		}
 	}
 	return r
+}
+
+// losesCreate reports whether a create was sent, perhaps, whose outcome is unknown.
+func losesCreate(res Result) bool {
+	return slices.ContainsFunc(res.Steps, func(s Step) bool {
+		return (s.Action == ActionCreate || s.Action == ActionRepeat) && s.Err != nil && s.Err.Outcome == userapi.OutcomeUnknown
+	})
 }
 
 // deletable says why the user of a record must not, or cannot, be deleted; "" where it may
