@@ -179,6 +179,7 @@ func (p *Provisioner) resume(ctx context.Context, key string, load func(context.
 	now := time.Now()
 	var strangers []string
 	for _, rec := range records {
+		undoes = undoes || rec.Closed
 		switch {
 		case rec.State == StateInFlight && now.Before(rec.Until):
 			return nil, nil
@@ -189,7 +190,6 @@ func (p *Provisioner) resume(ctx context.Context, key string, load func(context.
 			continue
 		}
 		runs = runs || rec.State != StateDeleting
-		undoes = undoes || rec.Closed
 	}
 	if runs {
 		results, err = p.reload(ctx, key, load)

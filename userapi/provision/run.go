@@ -56,7 +56,7 @@ func (s *signup) advance(ctx context.Context, t *target) (res Result, final bool
 	resolver, asks := userapi.Ability[userapi.Resolver](t.Creator)
 	f := facts{
 		now: time.Now(), owner: s.owner, fresh: s.isFresh(j.rec), resuming: s.resumes, over: ctx.Err() != nil, asks: asks,
-		kept: s.kept[t.Name],
+		closed: s.closed, kept: s.kept[t.Name],
 	}
 	do, code := next(j.rec, f)
 	if do == stepPrepare {
@@ -359,7 +359,7 @@ func (s *signup) claimAfter(d, t *target, u *userapi.User) (r Record, claimed bo
 		}
 	}
 	s.mu.Unlock()
-	if r.State != StateQueued || r.Closed {
+	if r.State != StateQueued || r.Closed || s.closed {
 		return Record{}, false
 	}
 	for _, user := range users {

@@ -35,6 +35,8 @@ type facts struct {
 	resuming bool
 	// over says that the caller's context is over.
 	over bool
+	// closed says that the key is undone, if not the record.
+	closed bool
 	// kept says that the request is another one, which is not for this target.
 	kept bool
 	// asks says that the creator can look a user up.
@@ -66,7 +68,8 @@ const (
 func next(rec Record, f facts) (do step, code string) {
 	refused := rec.State == StateRejected || rec.State == StateNotSent
 	switch {
-	case rec.Revision == 0, rec.State == StateUndone, rec.State == StateDeleting, rec.State.HasUser() && rec.Closed:
+	case rec.Revision == 0, rec.State == StateUndone, rec.State == StateDeleting, rec.State.HasUser() && rec.Closed,
+		f.closed && (refused || rec.State == StateQueued):
 		return stepReport, codeUndone
 	case f.kept:
 		return stepReport, codeRequestChanged

@@ -54,6 +54,7 @@ func TestNext(t *testing.T) {
 	ours := func(r *Record) { r.Owner, r.Until = us, now.Add(time.Minute) }
 	kind := func(k userapi.Kind) func(*Record) { return func(r *Record) { r.Kind = k } }
 	client := func(c clientRecord) facts { return with(ready, func(f *facts) { f.client = c }) }
+	keyClosed := with(first, func(f *facts) { f.closed = true })
 	mute := with(ready, func(f *facts) { f.asks = false })
 	resuming := func(f facts) facts { f.resuming = true; return f }
 	over := func(f facts) facts { f.over = true; return f }
@@ -90,6 +91,9 @@ func TestNext(t *testing.T) {
 		"undone":                       {undone, of(StateUndone), first, stepReport, codeUndone},
 		"being deleted":                {undone, of(StateDeleting), first, stepReport, codeUndone},
 		"a user that is to be deleted": {undone, of(StateCreated, closed), first, stepReport, codeUndone},
+		"queued in an undone key":      {undone, of(StateQueued), keyClosed, stepReport, codeUndone},
+		"refused in an undone key":     {undone, of(StateRejected), keyClosed, stepReport, codeUndone},
+		"cut off in an undone key":     {asks, of(StateInFlight, cutOff), keyClosed, stepPrepare, ""},
 
 		"held by another":             {alone, of(StateInFlight, held), first, stepWait, ""},
 		"held by another, resuming":   {alone, of(StateInFlight, held), resuming(first), stepReport, codeInProgress},
