@@ -668,6 +668,31 @@ func TestRequestIsChangedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestAbsenceIsSeenOnceMore: a look from before a slow repeat proves nothing of a create that
+// came late, though within Patience.
+func TestAbsenceIsSeenOnceMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := newVendor("idp")
+		idp.before = func(_ context.Context, req userapi.CreateUserRequest) error {
+			idp.before = func(context.Context, userapi.CreateUserRequest) error {
+				time.Sleep(10 * time.Second) // it sends again, and again
+				return idp.fail(userapi.KindRateLimited, userapi.OutcomeRejected, 429)
+			}
+			go func() {
+				time.Sleep(2 * time.Second)
+				idp.mu.Lock()
+				defer idp.mu.Unlock()
+				idp.users[req.Email] = &userapi.User{Provider: "idp", ID: "idp-1", Email: req.Email, CreatedAt: time.Now()}
+			}()
+			return lose(idp)(t.Context(), req)
+		}
+		res, err := provision.Ensure(t.Context(), full{idp}, ann)
+		require.NoError(t, err)
+		assert.Equal(t, provision.DispositionRecovered, res.Disposition)
+	})
+}
+
 // TestNewTargetThatFails: a target that is added later says nothing of the users that
 // there are, whether its request is at fault or the ledger.
 func TestNewTargetThatFails(t *testing.T) {
