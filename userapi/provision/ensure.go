@@ -123,6 +123,8 @@ type run struct {
 	req      userapi.CreateUserRequest
 	res      Result
 
+	// looked is when the vendor was last asked.
+	looked time.Time
 	// sent says that by its own record the client has sent a create before.
 	sent bool
 
@@ -257,8 +259,8 @@ func absence(create, miss, repeat *userapi.Error) *userapi.Error {
 // once that has held for long enough since the create ended: its server may have been
 // at work still.
 func (r *run) absent(e, unknown *userapi.Error, ended time.Time) *userapi.Error {
-	if wait := r.patience - time.Since(ended); wait > 0 {
-		timer := time.NewTimer(wait)
+	if r.looked.Sub(ended) < r.patience {
+		timer := time.NewTimer(r.patience - time.Since(ended))
 		defer timer.Stop()
 		select {
 		case <-timer.C:
@@ -352,6 +354,7 @@ func (r *run) ask(action Action, since time.Time) (*userapi.User, *userapi.Error
 	}
 	begun := time.Now()
 	user, err := r.resolver.ResolveUser(r.settling, r.req, since)
+	r.looked = time.Now()
 	failure := asError(err)
 	known := user != nil && user.FromRecord && user.ID != ""
 	if !known && (user != nil && user.FromRecord || failure != nil && failure.FromRecord) {

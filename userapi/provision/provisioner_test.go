@@ -509,12 +509,7 @@ func TestAnotherRequestReplaces(t *testing.T) {
 func TestAnotherRequestMends(t *testing.T) {
 	t.Parallel()
 	idp, crm := newVendor("idp"), newVendor("crm")
-	crm.before = func(_ context.Context, req userapi.CreateUserRequest) error {
-		if req.FullName == "" {
-			return crm.fail(userapi.KindInvalid, userapi.OutcomeRejected, 400)
-		}
-		return nil
-	}
+	crm.before = needsName(crm)
 	p := provisioner(t, new(provision.Memory), chain(idp, crm))
 	left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
 
@@ -528,6 +523,174 @@ func TestAnotherRequestMends(t *testing.T) {
 	done(t, "idp created, crm created")(p.CreateUser(t.Context(), mended)) // it is the key's from now on
 	assert.Len(t, idp.calls(), 1)
 	assert.Len(t, crm.calls(), 2)
+}
+
+// needsName is a before that refuses a request without a name.
+func needsName(v *vendor) func(context.Context, userapi.CreateUserRequest) error {
+	return func(_ context.Context, req userapi.CreateUserRequest) error {
+		if req.FullName == "" {
+			return v.fail(userapi.KindInvalid, userapi.OutcomeRejected, 400)
+		}
+		return nil
+	}
+}
+
+// TestMendedRequestIsOpen: a target that another request is to go to is open until it does,
+// whatever was said of the one before. Resume and Continue send it.
+func TestMendedRequestIsOpen(t *testing.T) {
+	t.Parallel()
+	for _, killed := range []bool{false, true} {
+		idp, crm, ledger := newVendor("idp"), newVendor("crm"), &faulty{Ledger: new(provision.Memory)}
+		crm.before = needsName(crm)
+		p := provisioner(t, ledger, chain(idp, crm), testKey)
+		left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
+		mended := ann
+		mended.FullName = "Ann Smith"
+		if killed {
+			ledger.stored = func([]provision.Record) error { panic("killed") }
+			require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), mended) })
+			ledger.stored = nil
+			assert.Equal(t, "crm queued, idp created", states(t, ledger, ann.IdempotencyKey))
+			resumed, err := p.Resume(t.Context(), func(context.Context, string) (userapi.CreateUserRequest, error) { return mended, nil })
+			require.NoError(t, err)
+			require.Len(t, resumed, 1)
+		} else {
+			left(t, "idp created, crm created", "request_changed")(p.Continue(t.Context(), mended))
+		}
+		assert.Equal(t, "crm created, idp created", states(t, ledger, ann.IdempotencyKey))
+		assert.Len(t, idp.calls(), 1)
+	}
+}
+
+// TestMendedAtOnce: of two runs with one mended request, the one that comes second has the
+// key's own request, and says so.
+func TestMendedAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, crm, ledger := newVendor("idp"), newVendor("crm"), &faulty{Ledger: new(provision.Memory)}
+		crm.before = needsName(crm)
+		p := provisioner(t, ledger, chain(idp, crm), testKey)
+		left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
+		mended := ann
+		mended.FullName = "Ann Smith"
+		ledger.store = func([]provision.Record) error {
+			ledger.store = nil
+			left(t, "idp created, crm created", "request_changed")(p.CreateUser(t.Context(), mended))
+			return nil
+		}
+		done(t, "idp created, crm created")(p.CreateUser(t.Context(), mended))
+		assert.Len(t, idp.calls(), 1)
+		assert.Len(t, crm.calls(), 2)
+	})
+}
+
+// TestMendedRequestThatIsInvalid: each target that it was to go to is told of its own fault,
+// also one that is added with it.
+func TestMendedRequestThatIsInvalid(t *testing.T) {
+	t.Parallel()
+	idp, crm, chat, ledger := newVendor("idp"), newVendor("crm"), newVendor("chat"), new(provision.Memory)
+	crm.before = needsName(crm)
+	left(t, "idp created, crm rejected", userapi.ErrInvalid)(provisioner(t, ledger, beside(idp, crm)).CreateUser(t.Context(), ann))
+	targets := beside(idp, crm, chat)
+	targets[2].Map = func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest {
+		req.Email = ""
+		return req
+	}
+	mended := ann
+	mended.FullName = "Ann Smith"
+	results, err := provisioner(t, ledger, targets).CreateUser(t.Context(), mended)
+	left(t, "idp created, crm not_sent, chat not_sent", userapi.ErrInvalid)(results, err)
+	require.ErrorContains(t, results[1].Err, "invalid for chat")
+	require.ErrorContains(t, results[2].Err, "Email: is required")
+	assert.Equal(t, "crm rejected, idp created", states(t, ledger, ann.IdempotencyKey))
+	assert.Len(t, crm.calls(), 1)
+	assert.Empty(t, chat.calls())
+}
+
+// TestAnotherRequestThatIsNotStored is sent nowhere: the ledger would have its users under
+// the request before.
+func TestAnotherRequestThatIsNotStored(t *testing.T) {
+	t.Parallel()
+	for _, mends := range []bool{false, true} {
+		idp, crm, ledger := newVendor("idp"), newVendor("crm"), &faulty{Ledger: new(provision.Memory)}
+		crm.before = needsName(crm)
+		before, want := "rejected", "not_sent"
+		if mends {
+			before, want = "created", "created"
+		} else {
+			idp.before = needsName(idp)
+		}
+		p := provisioner(t, ledger, beside(idp, crm), testKey)
+		left(t, "idp "+before+", crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
+		mended := ann
+		mended.FullName = "Ann Smith"
+		ledger.store = func([]provision.Record) error {
+			ledger.store = nil
+			return errDisk
+		}
+		results, err := p.CreateUser(t.Context(), mended)
+		require.ErrorIs(t, err, errDisk)
+		left(t, "idp "+want+", crm not_sent", userapi.ErrUnavailable)(results, err)
+		assert.Equal(t, "crm rejected, idp "+before, states(t, ledger, ann.IdempotencyKey))
+		assert.Len(t, crm.calls(), 1)
+		_, err = p.CreateUser(t.Context(), mended)
+		assert.Equal(t, mends, err != nil, "who has a user says so once")
+		done(t, "idp created, crm created")(p.CreateUser(t.Context(), mended))
+	}
+}
+
+// TestRequestIsChangedMeanwhile: a run that another request was faster than says what the
+// ledger knows, and sends nothing.
+func TestRequestIsChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for want, before := range map[string]func(*vendor) func(context.Context, userapi.CreateUserRequest) error{
+		"idp created": nil, "idp rejected": needsName, "idp unknown": lose,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			idp, ledger, p := single(t)
+			idp.before = needsName(idp)
+			left(t, "idp rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
+			if idp.before, idp.look = nil, unavailable(idp); before != nil {
+				idp.before = before(idp)
+			}
+			other := ann
+			other.Email = "other@example.com"
+			ledger.store = func([]provision.Record) error {
+				ledger.store = nil
+				_, _ = p.CreateUser(t.Context(), other)
+				return nil
+			}
+			left(t, want, "request_changed")(p.CreateUser(t.Context(), ann))
+			assert.Equal(t, want, states(t, ledger, ann.IdempotencyKey))
+			assert.Equal(t, []string{"create " + ann.Email, "create " + other.Email}, idp.calls()[:2])
+			assert.NotContains(t, idp.calls()[1:], "create "+ann.Email)
+		})
+	}
+}
+
+// TestAbsenceIsSeenOnceMore: a look from before a slow repeat proves nothing of a create that
+// came late, though within Patience.
+func TestAbsenceIsSeenOnceMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp := newVendor("idp")
+		idp.before = func(_ context.Context, req userapi.CreateUserRequest) error {
+			idp.before = func(context.Context, userapi.CreateUserRequest) error {
+				time.Sleep(10 * time.Second) // it sends again, and again
+				return idp.fail(userapi.KindRateLimited, userapi.OutcomeRejected, 429)
+			}
+			go func() {
+				time.Sleep(2 * time.Second)
+				idp.mu.Lock()
+				defer idp.mu.Unlock()
+				idp.users[req.Email] = &userapi.User{Provider: "idp", ID: "idp-1", Email: req.Email, CreatedAt: time.Now()}
+			}()
+			return lose(idp)(t.Context(), req)
+		}
+		res, err := provision.Ensure(t.Context(), full{idp}, ann)
+		require.NoError(t, err)
+		assert.Equal(t, provision.DispositionRecovered, res.Disposition)
+	})
 }
 
 // TestNewTargetThatFails: a target that is added later says nothing of the users that

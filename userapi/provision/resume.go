@@ -179,6 +179,7 @@ func (p *Provisioner) resume(ctx context.Context, key string, load func(context.
 	now := time.Now()
 	var strangers []string
 	for _, rec := range records {
+		undoes = undoes || rec.Closed
 		switch {
 		case rec.State == StateInFlight && now.Before(rec.Until):
 			return nil, nil
@@ -189,7 +190,6 @@ func (p *Provisioner) resume(ctx context.Context, key string, load func(context.
 			continue
 		}
 		runs = runs || rec.State != StateDeleting
-		undoes = undoes || rec.Closed
 	}
 	if runs {
 		results, err = p.reload(ctx, key, load)
@@ -220,8 +220,8 @@ func (p *Provisioner) reload(ctx context.Context, key string, load func(context.
 		return nil, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Code: "load", Err: err}
 	}
 	switch {
-	case req.IdempotencyKey == "":
-		req.IdempotencyKey = key
+	case req.IdempotencyKey == "", canonicalKey(req.IdempotencyKey) == canonicalKey(key) && key != canonicalKey(key):
+		req.IdempotencyKey = key // of an old record in capitals, as it was sent
 	case canonicalKey(req.IdempotencyKey) == canonicalKey(key):
 	default:
 		return nil, refusedUnknown("IdempotencyKey", userapi.CodeDifferent, "of the request that was loaded is another one")

@@ -40,8 +40,11 @@ func (s *signup) provision(ctx context.Context, t *target) Result {
 		if !sleep(ctx, poll) && poll == lastPoll {
 			return s.report(s.record(t), codeInProgress, ctx.Err())
 		}
-		if failure := s.reload(ctx); failure != nil {
+		switch changed, failure := s.reload(ctx); {
+		case failure != nil:
 			return s.resultFor(t, failure)
+		case changed:
+			return resultOf(s.record(t), codeRequestChanged, nil)
 		}
 	}
 }
@@ -53,7 +56,7 @@ func (s *signup) advance(ctx context.Context, t *target) (res Result, final bool
 	resolver, asks := userapi.Ability[userapi.Resolver](t.Creator)
 	f := facts{
 		now: time.Now(), owner: s.owner, fresh: s.isFresh(j.rec), resuming: s.resumes, over: ctx.Err() != nil, asks: asks,
-		kept: s.kept[t.Name],
+		closed: s.closed, kept: s.kept[t.Name],
 	}
 	do, code := next(j.rec, f)
 	if do == stepPrepare {
@@ -282,27 +285,42 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 		return withUndoError(stored, res), true
 	case !errors.Is(failure, ErrStale):
 		return notStored(res, failure), true
-	case res.User == nil:
+	case res.User == nil && (res.Disposition != DispositionUnknown || !losesCreate(res)):
 		return Result{}, false
 	}
-	// Another run took the target over. That the user exists is known here for sure.
-	if load := s.reload(ctx); load != nil {
+	// Another run took the target over. That the user exists, or may, is known here for sure.
+	changed, load := s.reload(ctx)
+	if load != nil {
 		return notStored(res, load), true
 	}
 	other := s.record(t)
+	if res.User == nil {
+		if other.State != StateUndone { // else nobody would ask any more
+			return Result{}, false
+		}
+		other.Closed = true
+		if stored, failure = s.p.storeWithRetry(ctx, recordOf(other, res)); failure != nil {
+			return notStored(res, failure), true
+		}
+		return resultOf(stored, "", nil), true
+	}
+	// A user under an id that is deleted is that one or, where the key chooses the id, one that
+	// was made after it.
+	deleted := (other.State == StateDeleting || other.State == StateUndone) && other.UserID == res.User.ID
 	switch {
 	case other.State.HasUser() && other.UserID == res.User.ID:
 		return res, true
-	case (other.State == StateDeleting || other.State == StateUndone) && other.UserID == res.User.ID:
-		return resultOf(other, codeUndone, nil), true
-	case other.State.HasUser() || other.State == StateDeleting:
+	case other.State.HasUser() || other.State == StateDeleting && !deleted || changed && other.State != StateUndone && !deleted:
 		e := ledgerError(ErrStale, userapi.OutcomeCreated)
-		e.Candidates = []string{res.User.ID, other.UserID}
+		e.Candidates = slices.DeleteFunc([]string{res.User.ID, other.UserID}, func(id string) bool { return id == "" })
 		return notStored(res, e), true
 	}
-	other.Closed = other.Closed || other.State == StateUndone // Resume or Undo removes a user that comes late
+	other.Closed = other.Closed || deleted || other.State == StateUndone // Resume or Undo removes a user that comes late
 	if stored, failure = s.p.storeWithRetry(ctx, s.p.closing(recordOf(other, res))); failure != nil {
 		return notStored(res, failure), true
+	}
+	if deleted {
+		return resultOf(stored, codeUndone, nil), true
 	}
 	return withUndoError(stored, res), true
 }
@@ -341,7 +359,7 @@ func (s *signup) claimAfter(d, t *target, u *userapi.User) (r Record, claimed bo
 		}
 	}
 	s.mu.Unlock()
-	if r.State != StateQueued || r.Closed {
+	if r.State != StateQueued || r.Closed || s.closed {
 		return Record{}, false
 	}
 	for _, user := range users {
@@ -435,15 +453,12 @@ func (s *signup) isFresh(rec Record) bool {
 	return rec.State == StateInFlight && rec.Owner == s.owner && s.fresh[rec.Target] == rec.Revision
 }
 
-// reload reads the records again, whatever became of the caller's context.
-func (s *signup) reload(ctx context.Context) *userapi.Error {
+// reload reads the records again, whatever became of the caller's context. changed says that
+// they are of another request meanwhile.
+func (s *signup) reload(ctx context.Context) (changed bool, failure *userapi.Error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
-	changed, failure := s.load(ctx)
-	if failure == nil && changed { // by another run, meanwhile
-		failure = refusedUnknown("IdempotencyKey", userapi.CodeDifferent, anotherRequest)
-	}
-	return failure
+	return s.load(ctx)
 }
 
 // sleep waits, and reports whether the context went on.

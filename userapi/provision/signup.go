@@ -272,6 +272,9 @@ func (s *signup) begin(ctx context.Context) []*userapi.Error {
 			continue // another run was faster
 		case len(s.records) > 0: // the others are told what the ledger has
 			s.notStored = failure
+			if kept := s.kept; changed { // the ledger has the request before: this one goes nowhere
+				s.keep(func(r Record) bool { return !kept[r.Target] }, s.everywhere(failure))
+			}
 		default:
 			return s.everywhere(failure)
 		}
@@ -283,6 +286,7 @@ func (s *signup) begin(ctx context.Context) []*userapi.Error {
 // targets that the ledger does not have and, where the request is another one, those that
 // take it. It returns an error for every target when none may be tried.
 func (s *signup) additions(changed bool) ([]Record, []*userapi.Error) {
+	s.kept, s.faults, s.notStored = nil, nil, nil // of a try before, which was too late
 	for _, r := range s.records {
 		s.closed = s.closed || r.Closed
 	}
@@ -317,8 +321,8 @@ func (s *signup) additions(changed bool) ([]Record, []*userapi.Error) {
 			return nil, failures
 		}
 		for _, r := range s.records {
-			r.Request = s.fingerprint
-			taken = append(taken, r)
+			goesOn := s.p.byName[r.Target] != nil && (what == requestReplaces || isMendable(r))
+			taken = append(taken, retaken(r, s.fingerprint, goesOn))
 		}
 	case len(missing) == 0:
 		return nil, nil
@@ -349,15 +353,11 @@ func (s *signup) keep(goesOn func(Record) bool, failures []*userapi.Error) {
 	s.kept, s.faults = map[string]bool{}, map[string]*userapi.Error{}
 	for i, t := range s.p.targets {
 		switch r := s.records[t.Name]; {
-		case r.Revision == 0:
-		case !goesOn(r):
+		case r.Revision != 0 && !goesOn(r):
 			s.kept[t.Name] = true
 		case failures != nil:
 			s.faults[t.Name] = failures[i]
 		}
-	}
-	if failures != nil {
-		s.notStored = failures[0]
 	}
 }
 

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -34,6 +35,8 @@ type facts struct {
 	resuming bool
 	// over says that the caller's context is over.
 	over bool
+	// closed says that the key is undone, if not the record.
+	closed bool
 	// kept says that the request is another one, which is not for this target.
 	kept bool
 	// asks says that the creator can look a user up.
@@ -65,7 +68,8 @@ const (
 func next(rec Record, f facts) (do step, code string) {
 	refused := rec.State == StateRejected || rec.State == StateNotSent
 	switch {
-	case rec.Revision == 0, rec.State == StateUndone, rec.State == StateDeleting, rec.State.HasUser() && rec.Closed:
+	case rec.Revision == 0, rec.State == StateUndone, rec.State == StateDeleting, rec.State.HasUser() && rec.Closed,
+		f.closed && (refused || rec.State == StateQueued):
 		return stepReport, codeUndone
 	case f.kept:
 		return stepReport, codeRequestChanged
@@ -160,6 +164,16 @@ func isMendable(r Record) bool {
 	return (r.State == StateRejected || r.State == StateNotSent) && r.Kind == userapi.KindInvalid
 }
 
+// retaken returns a record once another request is its key's. Where it goes on with that one,
+// nothing was sent yet, and what a vendor said of the one before counts no more.
+func retaken(rec Record, fingerprint string, goesOn bool) Record {
+	rec.Request = fingerprint
+	if goesOn && (rec.State == StateRejected || rec.State == StateNotSent) {
+		rec.State, rec.Kind, rec.UserID, rec.Decided, rec.Started = StateQueued, userapi.KindUnknown, "", false, time.Time{}
+	}
+	return rec
+}
+
 // stateOf and dispositionOf turn the one into the other.
 var stateOf = map[Disposition]State{
 	DispositionUnknown: StateUnknown, DispositionNotSent: StateNotSent, DispositionRejected: StateRejected,
@@ -240,10 +254,7 @@ func recordOf(prev Record, res Result) Record {
 		r.State = StateUndone
 	}
 	r.Kind, r.Unfinished = userapi.KindUnknown, false
-	for _, step := range res.Steps {
-		sent := step.Action == ActionCreate || step.Action == ActionRepeat
-		r.Lost = r.Lost || sent && step.Err != nil && step.Err.Outcome == userapi.OutcomeUnknown
-	}
+	r.Lost = r.Lost || losesCreate(res)
 	if e := asError(res.Err); e != nil {
 		r.Kind = e.Kind
 		if e.Provider != "" {
@@ -262,6 +273,13 @@ func recordOf(prev Record, res Result) Record {
 		}
 	}
 	return r
+}
+
+// losesCreate reports whether a create was sent, perhaps, whose outcome is unknown.
+func losesCreate(res Result) bool {
+	return slices.ContainsFunc(res.Steps, func(s Step) bool {
+		return (s.Action == ActionCreate || s.Action == ActionRepeat) && s.Err != nil && s.Err.Outcome == userapi.OutcomeUnknown
+	})
 }
 
 // deletable says why the user of a record must not, or cannot, be deleted; "" where it may

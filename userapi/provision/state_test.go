@@ -54,6 +54,7 @@ func TestNext(t *testing.T) {
 	ours := func(r *Record) { r.Owner, r.Until = us, now.Add(time.Minute) }
 	kind := func(k userapi.Kind) func(*Record) { return func(r *Record) { r.Kind = k } }
 	client := func(c clientRecord) facts { return with(ready, func(f *facts) { f.client = c }) }
+	keyClosed := with(first, func(f *facts) { f.closed = true })
 	mute := with(ready, func(f *facts) { f.asks = false })
 	resuming := func(f facts) facts { f.resuming = true; return f }
 	over := func(f facts) facts { f.over = true; return f }
@@ -90,6 +91,9 @@ func TestNext(t *testing.T) {
 		"undone":                       {undone, of(StateUndone), first, stepReport, codeUndone},
 		"being deleted":                {undone, of(StateDeleting), first, stepReport, codeUndone},
 		"a user that is to be deleted": {undone, of(StateCreated, closed), first, stepReport, codeUndone},
+		"queued in an undone key":      {undone, of(StateQueued), keyClosed, stepReport, codeUndone},
+		"refused in an undone key":     {undone, of(StateRejected), keyClosed, stepReport, codeUndone},
+		"cut off in an undone key":     {asks, of(StateInFlight, cutOff), keyClosed, stepPrepare, ""},
 
 		"held by another":             {alone, of(StateInFlight, held), first, stepWait, ""},
 		"held by another, resuming":   {alone, of(StateInFlight, held), resuming(first), stepReport, codeInProgress},
@@ -307,6 +311,21 @@ func TestChangeOf(t *testing.T) {
 	for _, state := range []State{StateRejected, StateNotSent, StateUnknown, StateCreated} {
 		assert.Equal(t, state == StateRejected || state == StateNotSent, isMendable(Record{State: state, Kind: userapi.KindInvalid}), state)
 		assert.False(t, isMendable(Record{State: state, Kind: userapi.KindRateLimited}), state)
+	}
+}
+
+// TestRetaken: what a vendor said of one request is not said of the next one.
+func TestRetaken(t *testing.T) {
+	t.Parallel()
+	for _, state := range states {
+		r := Record{Target: "idp", State: state, Kind: userapi.KindInvalid, UserID: "7", Request: "1.a", Sent: "1.b", Started: time.Unix(1, 0)}
+		kept := r
+		kept.Request = "1.c"
+		assert.Equal(t, kept, retaken(r, "1.c", false), state)
+		if state == StateRejected || state == StateNotSent {
+			kept = Record{Target: "idp", State: StateQueued, Request: "1.c", Sent: "1.b"}
+		}
+		assert.Equal(t, kept, retaken(r, "1.c", true), state)
 	}
 }
 

@@ -203,6 +203,9 @@ func (p *Provisioner) delete(ctx context.Context, rec Record, begun bool) Result
 	stored, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	if _, failure = p.storeWithRetry(stored, rec); failure != nil {
+		if errors.Is(failure, ErrStale) {
+			res.Disposition = DispositionUnknown // a user came late, under the same id perhaps
+		}
 		return notStored(res, failure)
 	}
 	return res

@@ -475,6 +475,42 @@ func TestUndoClosesForNewTargets(t *testing.T) {
 	assert.Equal(t, 1, idp.count()+crm.count(), "that of before")
 }
 
+// TestQueuedUnderAnUndoneKey: a target that is queued once the key is undone, by a service
+// that has none of its targets any more, is sent nothing, and Resume closes it too.
+func TestQueuedUnderAnUndoneKey(t *testing.T) {
+	t.Parallel()
+	idp, crm, chat, ledger := newVendor("idp"), newVendor("crm"), newVendor("chat"), new(provision.Memory)
+	before, p := provisioner(t, ledger, beside(idp)), provisioner(t, ledger, chain(crm, chat))
+	done(t, "idp created")(before.CreateUser(t.Context(), ann))
+	done(t, "idp undone")(before.Undo(t.Context(), ann.IdempotencyKey))
+	require.NoError(t, p.Queue(t.Context(), ledger, ann)) // as in a transaction, which may not be able to look
+	left(t, "crm not_sent, chat not_sent", "undone")(p.CreateUser(t.Context(), ann))
+	resumed, err := p.Resume(t.Context(), loadAnn)
+	require.Len(t, resumed, 1)
+	require.Equal(t, "crm undone, chat undone, idp undone", dispositions(resumed[0].Results), err)
+	assert.Equal(t, "chat undone, crm undone, idp undone", states(t, ledger, ann.IdempotencyKey))
+	assert.Empty(t, crm.calls())
+}
+
+// TestOldKeyIsResumed: a sign-up that stands in the ledger in capitals is resumed as that one,
+// however load spells the key; a database's column of UUIDs has none.
+func TestOldKeyIsResumed(t *testing.T) {
+	t.Parallel()
+	idp, ledger, p := single(t)
+	lower, upper := person("7f0c0b0a-1111-4a22-8b33-abcdefabcdef"), person("7F0C0B0A-1111-4A22-8B33-ABCDEFABCDEF")
+	lower.Email = upper.Email
+	require.NoError(t, ledger.Store(t.Context(), provision.Record{Key: upper.IdempotencyKey, Target: "idp", State: provision.StateQueued}))
+	idp.after, idp.look = lose(idp), unavailable(idp)
+	left(t, "idp unknown", userapi.ErrTimeout)(p.CreateUser(t.Context(), upper))
+	idp.after, idp.look = nil, nil
+	resumed, err := p.Resume(t.Context(), func(context.Context, string) (userapi.CreateUserRequest, error) { return lower, nil })
+	require.NoError(t, err)
+	done(t, "idp recovered")(resumed[0].Results, err)
+	assert.Equal(t, "idp recovered", states(t, ledger, upper.IdempotencyKey))
+	assert.Empty(t, states(t, ledger, lower.IdempotencyKey))
+	assert.NotContains(t, idp.calls()[1:], idp.calls()[0], "no second create")
+}
+
 // TestKeyInTwoSpellings: one UUID is one key. What an earlier version stored under another
 // spelling is found under it.
 func TestKeyInTwoSpellings(t *testing.T) {
