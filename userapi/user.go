@@ -92,7 +92,8 @@ const (
 	// the password is the one that was sent.
 	ProofMatch Proof = 4
 	// ProofEarlier: the user was found under an id that the request's IdempotencyKey
-	// chose, and is older than the create. An earlier create with that key made it.
+	// chose, and is older than the create, or of an age that is not known. An earlier
+	// create with that key may have made it.
 	ProofEarlier Proof = 5
 )
 

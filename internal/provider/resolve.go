@@ -46,7 +46,7 @@ type Candidate struct {
 	// User is the user, with the Proof that finding it is.
 	User *userapi.User
 	// AnyAge: the user is the request's, however old: its id stands for nothing else. The
-	// proof of one that is older than the create is userapi.ProofEarlier.
+	// proof of one that may be older than the create is userapi.ProofEarlier.
 	AnyAge bool
 	// Undated: the vendor does not say reliably when it created the user.
 	Undated bool
@@ -110,11 +110,11 @@ func (c *Candidate) age(since time.Time) Match {
 	}
 }
 
-// isOlder reports whether the user is older than the first attempt, as far as the clocks
-// can be told from each other.
-func (c *Candidate) isOlder(since time.Time) bool {
+// mayBeOlder reports whether the user may be older than the first attempt: it is by the
+// vendor's clock, or its age is not known.
+func (c *Candidate) mayBeOlder(since time.Time) bool {
 	created := c.User.CreatedAt
-	return !since.IsZero() && created.Unix() > 0 && !c.Undated && created.Before(since.Add(c.aheadMax-sureAge))
+	return !since.IsZero() && (created.Unix() <= 0 || c.Undated || created.Before(since.Add(c.aheadMax-sureAge)))
 }
 
 // A Resolution settles what became of a create by asking the vendor.
@@ -200,7 +200,7 @@ func (r *Resolution) pickMatch(found []*Candidate, since time.Time) (*userapi.Us
 		case c.unsure || age == Unsure:
 			unsure = append(unsure, c)
 		case age == Same:
-			if c.AnyAge && c.isOlder(since) {
+			if c.AnyAge && c.mayBeOlder(since) {
 				c.User.Proof = userapi.ProofEarlier
 			}
 			ours = append(ours, c)
