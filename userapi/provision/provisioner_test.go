@@ -525,6 +525,19 @@ func TestAnotherRequestMends(t *testing.T) {
 	assert.Len(t, crm.calls(), 2)
 }
 
+// TestMendedRequestIsNotForAll: a target that keeps its user does not get the mended request,
+// and what it would refuse of it keeps it from nobody.
+func TestMendedRequestIsNotForAll(t *testing.T) {
+	t.Parallel()
+	idp, crm := newVendor("idp"), newVendor("crm")
+	crm.before = needsName(crm)
+	p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: short{full{idp}}}, {Name: "crm", Creator: full{crm}, After: []string{"idp"}}})
+	left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
+	mended := ann
+	mended.FullName = strings.Repeat("n", 41) // too long for the idp alone
+	left(t, "idp created, crm created", "request_changed")(p.CreateUser(t.Context(), mended))
+}
+
 // needsName is a before that refuses a request without a name.
 func needsName(v *vendor) func(context.Context, userapi.CreateUserRequest) error {
 	return func(_ context.Context, req userapi.CreateUserRequest) error {

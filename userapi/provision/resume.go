@@ -255,7 +255,7 @@ func (p *Provisioner) Queue(ctx context.Context, to Storer, req userapi.CreateUs
 	if failure := s.check(); failure != nil {
 		return failure
 	}
-	if failures := s.preflight(); failures != nil {
+	if failures := s.preflight(func(*target) bool { return true }); failures != nil {
 		var all []error
 		for i, t := range p.targets {
 			if failures[i].Code != codeOtherTarget {

@@ -311,7 +311,10 @@ func (s *signup) additions(changed bool) ([]Record, []*userapi.Error) {
 		s.notStored = refused(userapi.KindInvalid, "IdempotencyKey", userapi.CodeDifferent, anotherRequest)
 		return nil, nil
 	case what != sameRequest || !known:
-		failures := s.preflight()
+		failures := s.preflight(func(t *target) bool {
+			r := s.records[t.Name]
+			return what != requestMends || r.Revision == 0 || isMendable(r)
+		})
 		switch {
 		case failures == nil:
 		case what == requestMends:
@@ -413,13 +416,13 @@ func (s *signup) remember(records []Record) {
 	}
 }
 
-// preflight finds the faults of the request that can be seen locally, of every target, as
-// Plan does. It returns an error for each target, or nil for no fault at any.
-func (s *signup) preflight() []*userapi.Error {
+// preflight finds the faults of the request that can be seen locally, as Plan does, of the
+// targets that it is for. It returns an error for each target, or nil for no fault at any.
+func (s *signup) preflight(isFor func(*target) bool) []*userapi.Error {
 	failures := make([]*userapi.Error, len(s.p.targets))
 	var faulty []*target
 	for i, item := range s.p.plan(s.req, (*target).faults) {
-		if failure := asError(item.Err); failure != nil {
+		if failure := asError(item.Err); failure != nil && isFor(s.p.targets[i]) {
 			failures[i] = revised(failure, userapi.OutcomeNotSent)
 			failures[i].Op = opSignUp
 			faulty = append(faulty, s.p.targets[i])
