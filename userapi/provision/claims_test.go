@@ -47,7 +47,7 @@ func TestStoresOfASignUp(t *testing.T) {
 			for _, v := range []*vendor{idp, chat, crm, late} {
 				assert.Len(t, v.calls(), 1)
 			}
-			assert.Equal(t, []string{" idp intent chat queued crm queued late queued", " chat intent crm intent idp created"}, stores[:2])
+			assert.Equal(t, []string{" idp intent chat queued crm queued late queued", " idp created chat intent crm intent"}, stores[:2])
 			if stale {
 				assert.Equal(t, " idp created", stores[2])
 				assert.Subset(t, stores[3:], []string{" chat intent", " crm intent"})

@@ -3,6 +3,7 @@ package provision_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -82,7 +83,7 @@ func TestIntentIsDurableFirst(t *testing.T) {
 
 	// The ledger fails for the second target alone.
 	ledger.store = func(records []provision.Record) error {
-		if records[0].Target == "chat" && records[0].State == provision.StateInFlight {
+		if slices.ContainsFunc(records, func(r provision.Record) bool { return r.Target == "chat" && r.State == provision.StateInFlight }) {
 			return errDisk
 		}
 		return nil

@@ -329,16 +329,16 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 // waited for its user u alone; none where u is nil. Should that fail they are claimed when
 // their turn comes.
 func (s *signup) storeResult(ctx context.Context, t *target, next Record, u *userapi.User) (Record, *userapi.Error) {
-	var claims []Record
+	records := []Record{next}
 	for _, d := range s.p.targets {
 		if r, claimed := s.claimAfter(d, t, u); claimed {
-			claims = append(claims, r)
+			records = append(records, r)
 		}
 	}
-	if len(claims) > 0 && !next.Closed {
-		if stored, err := s.p.store(ctx, s.p.ledger, append(claims, next)...); err == nil {
+	if len(records) > 1 && !next.Closed {
+		if stored, err := s.p.store(ctx, s.p.ledger, records...); err == nil {
 			s.remember(stored)
-			return stored[len(claims)], nil
+			return stored[0], nil
 		}
 	}
 	return s.p.storeWithRetry(ctx, next)
