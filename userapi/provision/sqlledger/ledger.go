@@ -41,7 +41,9 @@ import (
 // Without the first a Store fails as soon as another connection is writing. The second
 // is SQLite's default, though not every build's: with NORMAL in journal mode WAL, the
 // last Stores may be gone after a power cut (SQLite, "PRAGMA synchronous"). Each
-// connection to ":memory:" is a database of its own: have one connection, or a file.
+// connection to ":memory:" is a database of its own: have one connection, or a file. Put a
+// file into journal mode WAL by one connection, before others open it: SQLite refuses that
+// to several at once, whatever the busy_timeout.
 type Ledger struct {
 	db      *sql.DB
 	dialect Dialect

@@ -51,8 +51,12 @@ func onEach(t *testing.T, test func(t *testing.T, d database)) {
 func newSQLite(t testing.TB, journal string) database {
 	t.Helper()
 	// Long enough for 64 that wait for each other on a slow disk.
-	return database{dialect: sqlledger.SQLite, driver: "sqlite", dsn: sqliteDSN(filepath.Join(t.TempDir(), "ledger.db"),
+	d := database{dialect: sqlledger.SQLite, driver: "sqlite", dsn: sqliteDSN(filepath.Join(t.TempDir(), "ledger.db"),
 		"busy_timeout(60000)", "journal_mode("+journal+")", "synchronous(FULL)")}
+	// One connection puts the file into its journal mode, as sqlledger says.
+	_, err := d.open(t).Exec("SELECT 1")
+	require.NoError(t, err)
+	return d
 }
 
 func sqliteDSN(path string, pragmas ...string) string {
