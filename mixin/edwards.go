@@ -56,8 +56,8 @@ func isEdwardsY(y *big.Int) bool {
 }
 
 // montgomeryOf turns an Ed25519 public key into the X25519 public key of the same
-// point: u = (1+y)/(1-y). X25519 takes any 32 bytes, and gives a useless key: what is no point
-// is refused here.
+// point: u = (1+y)/(1-y). X25519 takes any 32 bytes, and gives a useless key for bytes that are
+// not a point. Those are refused here.
 func montgomeryOf(edwards []byte) ([]byte, error) {
 	if len(edwards) != ed25519.PublicKeySize {
 		return nil, errEdwards

@@ -177,8 +177,8 @@ var refusals = map[int]userapi.Kind{
 	20123:            userapi.KindInvalid, // too many applications
 }
 
-// classifyCode says what a code of Mixin's means. After one that is no known refusal anything
-// may have been done.
+// classifyCode says what a code of Mixin's means. After a code that is not a known refusal,
+// anything may have been done.
 func classifyCode(code int) transport.Classification {
 	switch code {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,

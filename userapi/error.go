@@ -43,7 +43,8 @@ type Error struct {
 	User *User
 	// UserID is the id that the user has or would have, where it is known.
 	UserID string
-	// Candidates are the ids that an ambiguous look-up found.
+	// Candidates are the ids that an ambiguous look-up found, or that a reply showed which
+	// contradicts the request.
 	Candidates []string
 	// FromRecord is set by a Resolver that did not ask the vendor: what it says comes
 	// from the client's own record of the creates that it sent.

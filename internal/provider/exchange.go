@@ -22,7 +22,7 @@ type Vendor struct {
 	HTTP *transport.Client
 	// Prepare sets a call's Sign and Classify.
 	Prepare func(*Call)
-	// Absent reports whether a 404 is the vendor's own, which says that there is no such user.
+	// Absent reports whether a 404 is the vendor's own: then the user does not exist.
 	Absent func(*transport.Reply) bool
 	// Explain adds the vendor's codes, fields and text to an error.
 	Explain func(e *userapi.Error, cause error, call *Call, mask Mask)
@@ -31,7 +31,7 @@ type Vendor struct {
 	// Secrets are further values to mask; nil for none.
 	Secrets func() []string
 	// WhyMissProvesNothing says why finding nobody proves nothing with these credentials.
-	// It is nil where finding nobody proves that there is no such user.
+	// It is nil where finding nobody proves that the user does not exist.
 	WhyMissProvesNothing error
 }
 

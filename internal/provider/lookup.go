@@ -43,7 +43,7 @@ func HasMembers(body []byte, names ...string) bool {
 func IsBlank(body []byte) bool { return len(bytes.TrimSpace(body)) == 0 }
 
 // AsLookupError gives the error of a look-up or a delete its outcome: Rejected where the vendor
-// said that there is no such user, and Unknown for everything else that was sent.
+// said that the user does not exist, and Unknown for everything else that was sent.
 func AsLookupError(e *userapi.Error) *userapi.Error {
 	switch {
 	case e.Kind == userapi.KindNotFound:

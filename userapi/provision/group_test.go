@@ -336,17 +336,20 @@ func TestGroupCanceledOfStale(t *testing.T) {
 	})
 }
 
+// holdLocked is a mergedLedger's fail: the record "locked" is held until its caller leaves.
+func holdLocked(ctx context.Context, records []provision.Record) error {
+	if has(records, "locked") {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
 // TestGroupOfLockedRecord: another transaction holds a record. Who stores it waits, and
 // nobody else for long.
 func TestGroupOfLockedRecord(t *testing.T) {
 	t.Parallel()
-	inner := &mergedLedger{fail: func(ctx context.Context, records []provision.Record) error {
-		if has(records, "locked") {
-			<-ctx.Done()
-			return ctx.Err()
-		}
-		return nil
-	}}
+	inner := &mergedLedger{fail: holdLocked}
 	groups(t, inner, func(g *groupTest) {
 		long, cancel := context.WithTimeout(g.Context(), time.Minute)
 		defer cancel()
@@ -372,13 +375,7 @@ func TestGroupOfLockedRecord(t *testing.T) {
 // either.
 func TestGroupOfLockedRecordAlone(t *testing.T) {
 	t.Parallel()
-	inner := &mergedLedger{fail: func(ctx context.Context, records []provision.Record) error {
-		if has(records, "locked") {
-			<-ctx.Done()
-			return ctx.Err()
-		}
-		return nil
-	}}
+	inner := &mergedLedger{fail: holdLocked}
 	groups(t, inner, func(g *groupTest) {
 		long, cancel := context.WithTimeout(g.Context(), time.Minute)
 		defer cancel()

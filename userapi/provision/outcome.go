@@ -1,0 +1,210 @@
+package provision
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// done ends the run with a user, and an error if something of it is unfinished.
+func (r *run) done(d Disposition, u *userapi.User, failure *userapi.Error) *userapi.Error {
+	r.res.Disposition, r.res.User = d, u
+	return failure
+}
+
+// endWith ends the run without a user.
+func (r *run) endWith(e *userapi.Error) *userapi.Error {
+	switch e.Outcome {
+	case userapi.OutcomeNotSent:
+		r.res.Disposition = DispositionNotSent
+	case userapi.OutcomeRejected:
+		r.res.Disposition = DispositionRejected
+	default:
+		r.res.Disposition = DispositionUnknown
+	}
+	return e
+}
+
+// absence is the error of a create whose user the vendor has proven not to have: what
+// failed is the create, and that is what the error says. Of the create of an earlier run
+// nothing is known but that.
+func absence(create, miss, repeat *userapi.Error) *userapi.Error {
+	below := []error{create.Err, miss}
+	if repeat != nil {
+		below = append(below, repeat)
+	}
+	if create.Code == codeResumed {
+		return revised(miss, userapi.OutcomeRejected, below...)
+	}
+	return revised(create, userapi.OutcomeRejected, below...)
+}
+
+// absent ends the run with an error of a user that the vendor has proven not to have,
+// once that has held for long enough since the create ended: its server may have been
+// at work still.
+func (r *run) absent(e, unknown *userapi.Error, ended time.Time) *userapi.Error {
+	if r.looked.Sub(ended) < r.patience {
+		timer := time.NewTimer(r.patience - time.Since(ended))
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.settling.Done():
+			return r.endWith(unsettled(unknown, &userapi.Error{Code: codeUnproven, Err: r.settling.Err()}))
+		}
+		found, miss := r.resolve()
+		switch {
+		case found != nil:
+			return r.recovered(found)
+		case !isAbsent(miss):
+			return r.endWith(unsettled(unknown, miss))
+		}
+	}
+	return r.endWith(revised(e, userapi.OutcomeRejected))
+}
+
+// asError returns err as the *userapi.Error that it is or holds. One that claims too
+// much, or none, becomes an error that claims nothing.
+func asError(err error) *userapi.Error {
+	if err == nil {
+		return nil
+	}
+	var e *userapi.Error
+	if !errors.As(err, &e) || e == nil {
+		e = &userapi.Error{Op: opEnsure, Subject: userapi.SubjectUser, Err: err}
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			e.Kind = userapi.KindTimeout
+		case errors.Is(err, context.Canceled):
+			e.Kind = userapi.KindCanceled
+		}
+		return e
+	}
+	switch {
+	case e.Outcome < userapi.OutcomeUnknown || e.Outcome > userapi.OutcomeCreated,
+		e.Outcome == userapi.OutcomeCreated && (e.User == nil || e.User.ID == ""),
+		userapi.MayHaveCreated(err) && (e.Outcome == userapi.OutcomeNotSent || e.Outcome == userapi.OutcomeRejected):
+		return revised(e, userapi.OutcomeUnknown, err)
+	}
+	return e
+}
+
+// created ends the run with a user whose create failed after all: the second step is
+// unfinished, or the reply broke off.
+func (r *run) created(e *userapi.Error) *userapi.Error {
+	user := e.User
+	// Not where only the second step failed, with a reply that was none.
+	broken := user.CreatedAt.IsZero() || !json.Valid(user.Raw) || e.Kind == userapi.KindProtocol && e.Op == opCreate
+	if broken {
+		switch found, miss := r.resolve(); {
+		case found != nil && found.ID == user.ID:
+			read := *found
+			read.Proof = userapi.ProofReply // it named the id
+			user, broken = &read, false
+		case isAbsent(miss):
+			return r.endWith(unsettled(e, miss)) // one of the two answers is wrong
+		}
+	}
+	failure := r.finish(user)
+	if failure == nil && broken {
+		failure = e
+	}
+	return r.done(DispositionCreated, user, failure)
+}
+
+// recovered ends the run with a user that a look-up found.
+func (r *run) recovered(u *userapi.User) *userapi.Error {
+	return r.done(DispositionRecovered, u, r.finish(u))
+}
+
+// conflict ends the run with a conflict, unless it is with the user that this very
+// request made: in a create of this call whose outcome was unknown, or in an earlier
+// call with the same key.
+func (r *run) conflict(e, unknown *userapi.Error) *userapi.Error {
+	if unknown == nil && !namesKey(e) {
+		return r.adoptOr(e)
+	}
+	found, miss := r.resolve()
+	switch {
+	case found != nil:
+		return r.recovered(found)
+	case miss == nil && unknown == nil && !r.sent:
+		return r.endWith(e)
+	case miss == nil:
+		return r.endWith(revised(e, userapi.OutcomeUnknown))
+	case miss.Outcome != userapi.OutcomeRejected:
+		return r.endWith(unsettled(e, miss))
+	case !isAbsent(miss):
+		return r.adoptOr(e)
+	}
+	// Something of the request's is taken, though not by the user that was looked for.
+	// If nobody has it the look-ups lag, and it may be by the first create; that it is
+	// where it is the id that no other request chooses.
+	other, miss := r.ask(ActionAdopt, time.Time{})
+	if other != nil {
+		if found, miss = r.resolve(); found != nil {
+			return r.recovered(found) // they did
+		}
+	}
+	switch {
+	case namesKey(e):
+		return r.endWith(unsettled(e, miss))
+	case other != nil && r.adopt:
+		return r.done(DispositionExisting, other, nil)
+	case other != nil, isTaken(miss):
+		return r.endWith(e)
+	default:
+		return r.endWith(unsettled(e, miss))
+	}
+}
+
+// namesKey reports whether a conflict is with the id that the request's
+// IdempotencyKey chose.
+func namesKey(e *userapi.Error) bool {
+	return slices.ContainsFunc(e.FieldErrors, func(f userapi.FieldError) bool { return f.Field == "IdempotencyKey" })
+}
+
+// adoptOr ends the run with the user that is there, if it may be adopted, or else
+// with the conflict.
+func (r *run) adoptOr(conflict *userapi.Error) *userapi.Error {
+	if r.adopt {
+		if found, _ := r.ask(ActionAdopt, time.Time{}); found != nil {
+			return r.done(DispositionExisting, found, nil)
+		}
+	}
+	return r.endWith(conflict)
+}
+
+// unsettled is the error of an outcome that stays unknown: that of the create, with
+// what the look-up adds.
+func unsettled(create, look *userapi.Error) *userapi.Error {
+	if look == nil {
+		return revised(create, userapi.OutcomeUnknown)
+	}
+	e := revised(create, userapi.OutcomeUnknown, create.Err, look)
+	e.Candidates = look.Candidates
+	if create.Code == codeResumed { // of that one nothing is known
+		e.Provider, e.Kind, e.StatusCode, e.Code = look.Provider, look.Kind, look.StatusCode, look.Code
+	}
+	if e.UserID == "" {
+		e.UserID = look.UserID
+	}
+	if e.Code == "" {
+		e.Code = look.Code
+	}
+	return e
+}
+
+// revised returns e with another outcome and, where there are any, other errors
+// below.
+func revised(e *userapi.Error, outcome userapi.Outcome, below ...error) *userapi.Error {
+	changed := *e
+	changed.Op, changed.Subject, changed.Outcome = opEnsure, userapi.SubjectUser, outcome
+	if len(below) > 0 {
+		changed.Err = errors.Join(below...)
+	}
+	return &changed
+}
