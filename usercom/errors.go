@@ -90,14 +90,14 @@ func classifyAttributes(r *transport.Reply) transport.Classification {
 
 // The neutral fields that members come from.
 var neutralField = map[string]string{
-	"email":        "Email",
-	"user_id":      "ExternalID",
-	"custom_id":    "ExternalID",
-	"phone_number": "Phone",
-	"first_name":   "GivenName",
-	"last_name":    "FamilyName",
-	"timezone":     "Timezone",
-	"tags":         "Tags",
+	"email":         "Email",
+	"user_id":       "ExternalID",
+	"custom_id":     "ExternalID",
+	"phone_number":  "Phone",
+	firstNameMember: "GivenName",
+	lastNameMember:  "FamilyName",
+	"timezone":      "Timezone",
+	"tags":          "Tags",
 }
 
 func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.Mask) {
@@ -110,7 +110,10 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 		if call.Operation == opAttributes {
 			return "Attributes"
 		}
-		member, _, _ := strings.Cut(name, ".") // tags.0
+		member, _, _ := strings.Cut(name, ".")                  // tags.0
+		if call.Field == fullName && member == lastNameMember { // it was split
+			return fullName
+		}
 		return call.NeutralField(member, neutralField)
 	})
 }

@@ -145,7 +145,8 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 	}
 	m, firstName := mapped{native: r}, "GivenName"
 	if req.FullName != "" && r.FirstName == nil && r.LastName == nil {
-		r.FirstName, firstName = &req.FullName, "FullName"
+		firstName = fullName
+		r.setFullName(req.FullName)
 	}
 	check.Unmapped("Username", req.Username != "")
 	check.Unmapped("Password", req.Password != "")
@@ -161,7 +162,7 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 		return mapped{}, err
 	}
 	m.call = c.core.createCall(createPath, m.object)
-	m.call.VendorField, m.call.Field = "first_name", firstName
+	m.call.VendorField, m.call.Field = firstNameMember, firstName
 	return m, nil
 }
 

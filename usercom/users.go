@@ -110,13 +110,17 @@ func (r *CreateUserRequest) check(c *provider.Check, firstName string) {
 		value              *string
 		limit              int
 	}{
-		{firstName, "first_name", r.FirstName, maxName},
-		{"FamilyName", "last_name", r.LastName, maxName},
+		{firstName, firstNameMember, r.FirstName, maxName},
+		{"FamilyName", lastNameMember, r.LastName, maxName},
 		{"Phone", "phone_number", r.PhoneNumber, maxPhone},
 		{"", "city", r.City, maxCity},
 	} {
 		if utf8.RuneCountInString(provider.Value(f.value)) > f.limit {
-			c.Invalid(f.field, f.vendorField, "must have at most "+strconv.Itoa(f.limit)+" characters")
+			expected := atMost(f.limit)
+			if f.field == fullName {
+				expected = mustFitNames
+			}
+			c.Invalid(f.field, f.vendorField, expected)
 		}
 	}
 	if !canSend(genders, string(r.Gender)) {
