@@ -121,6 +121,7 @@ func TestLookupsOnTheWire(t *testing.T) {
 			mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
 				seen = append(seen, r.Method+" "+r.URL.RequestURI())
 				assert.Equal(t, []string{accept}, r.Header["Accept"])
+				assert.Equal(t, []string{"en"}, r.Header["Accept-Language"])
 				assert.True(t, r.Header.Get("Authorization") == "Token "+testKey)
 				assert.Empty(t, r.Header["Content-Type"])
 				if r.Body != nil {

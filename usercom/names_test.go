@@ -31,6 +31,7 @@ func TestLongFullName(t *testing.T) {
 		"blanks around":                {" \u00a0" + n("a", 30) + " " + n("b", 30) + " \n", n("a", 30), n("b", 30)},
 		"too long by its blanks alone": {"  Ada Nowak" + n(" ", 40), "Ada Nowak", ""},
 		"not at a no-break space":      {n("a", 20) + " " + n("b", 8) + "\u00a0" + n("c", 20), n("a", 20), n("b", 8) + "\u00a0" + n("c", 20)},
+		"nor at narrow or figure ones": {n("a", 24) + " " + n("b", 8) + "\u202f" + n("c", 8) + "\u2007d", n("a", 24), n("b", 8) + "\u202f" + n("c", 8) + "\u2007d"},
 		"else at a no-break space":     {n("a", 20) + "\u00a0" + n("b", 30), n("a", 20), n("b", 30)},
 		"at a narrow no-break space":   {n("a", 38) + " b\u202f" + n("c", 40), n("a", 38) + " b", n("c", 40)},
 		"at an ideographic space":      {n("山", 30) + "\u3000" + n("田", 30), n("山", 30), n("田", 30)},
