@@ -102,8 +102,8 @@ func classify(r *transport.Reply) transport.Classification {
 	return v
 }
 
-// classifyAttributes is classify for a request that sets attributes, of which none is unique.
-func classifyAttributes(r *transport.Reply) transport.Classification {
+// classifyStep is classify for what is done with a user that exists, of which nothing is unique.
+func classifyStep(r *transport.Reply) transport.Classification {
 	c := classify(r)
 	if c.Kind == userapi.KindConflict && r.Status != http.StatusConflict {
 		c.Kind = userapi.KindInvalid
@@ -130,8 +130,11 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 	}
 	body := provider.ErrorBody{Fields: vendor.Errors, General: vendor.NonFieldErrors, Code: vendor.Code, Message: vendor.Detail}
 	body.Explain(e, mask, &codes, func(name string) string {
-		if call.Operation == opAttributes {
+		switch call.Operation {
+		case opAttributes:
 			return "Attributes"
+		case opList:
+			return ""
 		}
 		member, _, _ := strings.Cut(name, ".")                  // tags.0
 		if call.Field == fullName && member == lastNameMember { // it was split

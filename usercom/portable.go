@@ -22,7 +22,7 @@ var (
 )
 
 // Extra is what only User.com knows of a new user, for userapi.CreateUserRequest.Extensions. Its
-// members are those of [CreateUserRequest]; nil and "" are not sent.
+// members but the last are those of [CreateUserRequest]; nil and "" are not sent.
 type Extra struct {
 	Gender        Gender
 	Status        Status
@@ -41,6 +41,10 @@ type Extra struct {
 	GravatarURL string
 	LinkedInURL string
 	TwitterURL  string
+
+	// Lists are the ids of lists that the user is put on, by AddToList, after the create and its
+	// attributes. Each must be positive and there once.
+	Lists []int64
 }
 
 // UserExtension returns Name.
@@ -56,8 +60,8 @@ func (x Extra) LogValue() slog.Value { return provider.TypeOnly(x).LogValue() }
 func (x Extra) MarshalJSON() ([]byte, error) { return provider.TypeOnly(x).MarshalJSON() }
 
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
-// the package's documentation lists, and then sets its attributes. If only the
-// latter fails the error has OutcomeCreated and the user, for FinishUser.
+// the package's documentation lists, then sets its attributes and puts it on its lists. If
+// only one of the latter fails the error has OutcomeCreated and the user, for FinishUser.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	m, err := c.mapRequest(&req)
 	if err != nil {
@@ -79,9 +83,10 @@ func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 	return err
 }
 
-// FinishUser sets the request's attributes on a user that CreateUser made, and
-// looks at nothing else in the request. It may be repeated; without attributes
-// nothing is sent. An error of what was sent has OutcomeCreated and the user.
+// FinishUser sets the request's attributes on a user that CreateUser made, and puts it
+// on the lists of its [Extra]. It looks at nothing else in the request. It may be
+// repeated; without either nothing is sent. An error of what was sent has
+// OutcomeCreated and the user.
 func (c *Client) FinishUser(ctx context.Context, req userapi.CreateUserRequest, u *userapi.User) error {
 	check := provider.NativeCheck(Name)
 	if u == nil || u.Provider != Name {
@@ -89,27 +94,34 @@ func (c *Client) FinishUser(ctx context.Context, req userapi.CreateUserRequest, 
 	} else {
 		check.NumberID("", "User.ID", u.ID)
 	}
-	attributes := checkAttributes(&check, req.Attributes)
-	if _, err := check.Done(opAttributes); err != nil {
+	m := mapped{attributes: checkAttributes(&check, req.Attributes)}
+	if x, ok := provider.Extension[Extra](&check, req.Extensions); ok {
+		m.lists = x.Lists
+		checkLists(&check, "lists", m.lists...)
+	}
+	if _, err := check.Done(opFinish); err != nil {
 		return err
 	}
-	return c.finish(ctx, mapped{attributes: attributes, unmapped: u.Unmapped}, &req, u)
+	m.unmapped = u.Unmapped
+	return c.finish(ctx, m, &req, u)
 }
 
+// finish takes the second steps in order, until one fails.
 func (c *Client) finish(ctx context.Context, m mapped, req *userapi.CreateUserRequest, u *userapi.User) error {
-	if m.attributes == nil {
-		return nil
+	for _, call := range m.steps(u.ID) {
+		err := c.core.step(ctx, call)
+		if e, ok := err.(*userapi.Error); ok {
+			e.Outcome, e.User = userapi.OutcomeCreated, u
+			return provider.Portable(err, req, m.unmapped)
+		}
 	}
-	err := c.core.setAttributes(ctx, attributesCall(u.ID, setMultiple, m.attributes))
-	if e, ok := err.(*userapi.Error); ok {
-		e.Outcome, e.User = userapi.OutcomeCreated, u
-	}
-	return provider.Portable(err, req, m.unmapped)
+	return nil
 }
 
 // PlanUser says what CreateUser would send, as userapi.Planner describes it. Nothing in it is
 // secret. With [Form] the Body of the create is the form's members as one JSON object; a list in it
-// is sent as one pair for each of its texts. Attributes are set by a second request, in Next.
+// is sent as one pair for each of its texts. Attributes are set by a second request and each list
+// takes one more: they are in Next.
 func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	m, err := c.mapRequest(&req)
 	if err != nil {
@@ -117,9 +129,8 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	}
 	plan := provider.Plan(c.core.Vendor, m.call, createPath, m.unmapped)
 	plan.Body = m.object
-	if m.attributes != nil {
-		second := attributesCall("", setMultiple, m.attributes)
-		plan.Next = []userapi.Step{{Method: second.Method, Route: second.Route, Body: second.Body}}
+	for _, call := range m.steps("") {
+		plan.Next = append(plan.Next, userapi.Step{Method: call.Method, Route: call.Route, Body: call.Body})
 	}
 	return plan, nil
 }
@@ -129,7 +140,19 @@ type mapped struct {
 	object     []byte // native as JSON
 	call       *provider.Call
 	attributes []byte // of the second step, nil for none
+	lists      []int64
 	unmapped   []string
+}
+
+// steps are the requests that follow once the user exists.
+func (m *mapped) steps(user string) (calls []*provider.Call) {
+	if m.attributes != nil {
+		calls = append(calls, attributesCall(user, setMultiple, m.attributes))
+	}
+	for _, list := range m.lists {
+		calls = append(calls, listCall(user, list))
+	}
+	return calls
 }
 
 func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
@@ -153,6 +176,8 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 	check.Unmapped("Language", req.Language != "")
 	if x, ok := provider.Extension[Extra](&check, req.Extensions); ok {
 		x.apply(r)
+		m.lists = x.Lists
+		checkLists(&check, "lists", m.lists...)
 	}
 	r.check(&check, firstName)
 	m.attributes = checkAttributes(&check, req.Attributes)
