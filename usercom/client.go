@@ -47,6 +47,13 @@ func (v Version) userID() string {
 	return "user_id"
 }
 
+func (v Version) companyID() string {
+	if v == V2 {
+		return "company_custom_id"
+	}
+	return "company_id"
+}
+
 // An Encoding is how the body of a create is written. Attributes are always set
 // with JSON, which alone keeps the types of their values.
 type Encoding int

@@ -105,6 +105,11 @@ func (r *CreateUserRequest) check(c *provider.Check, firstName string) {
 	if !provider.Given(r.Email) && !provider.Given(r.UserID) && !provider.Given(r.PhoneNumber) && !provider.Given(r.FirstName) && !provider.Given(r.LastName) {
 		c.Required("Email", "email", "an e-mail address, a user id, a phone number or a name must be set")
 	}
+	r.checkValues(c, firstName)
+}
+
+// checkValues is check for a user that exists, and needs nothing more to be told from others.
+func (r *CreateUserRequest) checkValues(c *provider.Check, firstName string) {
 	for _, f := range [...]struct {
 		field, vendorField string
 		value              *string
