@@ -47,6 +47,13 @@ func (v Version) userID() string {
 	return "user_id"
 }
 
+func (v Version) key() string {
+	if v == V2 {
+		return "user_key"
+	}
+	return "key"
+}
+
 func (v Version) companyID() string {
 	if v == V2 {
 		return "company_custom_id"

@@ -73,6 +73,8 @@ func by[T, R any](get func(*usercom.UsersService, context.Context, T) (R, error)
 func byID(id int64) lookup          { return by((*usercom.UsersService).Get, id) }
 func byUserID(userID string) lookup { return by((*usercom.UsersService).GetByUserID, userID) }
 func byEmail(email string) lookup   { return by((*usercom.UsersService).FindByEmail, email) }
+func byKey(key string) lookup       { return by((*usercom.UsersService).GetByKey, key) }
+func byPhone(phone string) lookup   { return by((*usercom.UsersService).FindByPhone, phone) }
 func remove(id int64) lookup {
 	return func(ctx context.Context, c *usercom.Client) error { return c.Users.Delete(ctx, id) }
 }
@@ -110,6 +112,12 @@ func TestLookupsOnTheWire(t *testing.T) {
 		"../../users/1/?email=@x.y/../": "..%2F..%2Fusers%2F1%2F%3Femail%3D%40x.y%2F..%2F",
 	} {
 		wires = append(wires, wire{byEmail(email), "GET /api/public/users/search/?email=" + query + "&many=true", "look up user /users/search/", ""})
+	}
+	for key, query := range map[string]string{"q7RtLm2XvB0d": "q7RtLm2XvB0d", "a&many=true#x+y/": "a%26many%3Dtrue%23x%2By%2F"} {
+		wires = append(wires, wire{byKey(key), "GET /api/public/users/search/?key=" + query, "look up user /users/search/", ""})
+	}
+	for phone, query := range map[string]string{"+48 500100200": "%2B48+500100200", "5&email=x": "5%26email%3Dx"} {
+		wires = append(wires, wire{byPhone(phone), "GET /api/public/users/search/?phone_number=" + query, "look up user /users/search/", ""})
 	}
 	for _, w := range wires {
 		for version, accept := range map[usercom.Version]string{usercom.V1: "application/json", usercom.V2: "*/*; version=2"} {
@@ -258,6 +266,9 @@ func TestLookupsRefuseLocally(t *testing.T) {
 		"user_id none":     byUserID(""),
 		"user_id blank":    byUserID(" \n"),
 		"user_id no UTF-8": byUserID("s3cret\xff"),
+		"key none":         byKey(" "),
+		"key no UTF-8":     byKey("s3cret\xff"),
+		"phone_number no":  byPhone(""),
 		"email none":       byEmail(" "),
 		"email no UTF-8":   byEmail("s3cret\xff"),
 	} {

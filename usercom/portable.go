@@ -22,7 +22,7 @@ var (
 )
 
 // Extra is what only User.com knows of a new user, for userapi.CreateUserRequest.Extensions. Its
-// members but the last are those of [CreateUserRequest]; nil and "" are not sent.
+// members but the last two are those of [CreateUserRequest]; nil and "" are not sent.
 type Extra struct {
 	Gender        Gender
 	Status        Status
@@ -42,6 +42,10 @@ type Extra struct {
 	LinkedInURL string
 	TwitterURL  string
 
+	// Key is the key that User.com gave the user's browser, in the cookie __ca__chat. The visitor
+	// with it then becomes the user, with the history that it has. The package's documentation says
+	// how, and what the limits are. A key opens the chat of its browser to those who have it.
+	Key string
 	// Lists are the ids of lists that the user is put on, by AddToList, after the create and its
 	// attributes. Each must be positive and there once.
 	Lists []int64
@@ -67,7 +71,7 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 	if err != nil {
 		return nil, err
 	}
-	user, err := provider.CreateUser(ctx, c.core.Vendor, &req, m.unmapped, m.call, c.core.newReply(), c.core.accept(m.native))
+	user, err := c.create(ctx, m, &req)
 	if err == nil {
 		err = c.finish(ctx, m, &req, user)
 	}
@@ -75,6 +79,20 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 		return nil, err
 	}
 	return user, nil
+}
+
+// create makes the visitor with the request's key the user or, where there is none, a new one.
+func (c *Client) create(ctx context.Context, m mapped, req *userapi.CreateUserRequest) (*userapi.User, error) {
+	if m.key != "" {
+		if user, err := c.createVisitor(ctx, m, req); user != nil || err != nil {
+			return user, err
+		}
+	}
+	user, err := provider.CreateUser(ctx, c.core.Vendor, req, m.unmapped, m.call, c.core.newReply(), c.core.accept(m.native))
+	if err == nil && m.key != "" {
+		user.Warnings = append(user.Warnings, noVisitor)
+	}
+	return user, err
 }
 
 // PreflightUser checks a request without sending anything.
@@ -121,13 +139,17 @@ func (c *Client) finish(ctx context.Context, m mapped, req *userapi.CreateUserRe
 // PlanUser says what CreateUser would send, as userapi.Planner describes it. Nothing in it is
 // secret. With [Form] the Body of the create is the form's members as one JSON object; a list in it
 // is sent as one pair for each of its texts. Attributes are set by a second request and each list
-// takes one more: they are in Next.
+// takes one more: they are in Next. With a Key of [Extra] the plan is the update of the visitor, who
+// is looked for first; the create that takes its place where there is none has the same members.
 func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	m, err := c.mapRequest(&req)
 	if err != nil {
 		return userapi.Plan{}, err
 	}
 	plan := provider.Plan(c.core.Vendor, m.call, createPath, m.unmapped)
+	if m.key != "" {
+		plan = provider.Plan(c.core.Vendor, updateCall(provider.OpCreate, "", nil), "/users/{id}/", m.unmapped)
+	}
 	plan.Body = m.object
 	for _, call := range m.steps("") {
 		plan.Next = append(plan.Next, userapi.Step{Method: call.Method, Route: call.Route, Body: call.Body})
@@ -139,6 +161,7 @@ type mapped struct {
 	native     *CreateUserRequest
 	object     []byte // native as JSON
 	call       *provider.Call
+	key        string // of a visitor, "" for none
 	attributes []byte // of the second step, nil for none
 	lists      []int64
 	unmapped   []string
@@ -176,7 +199,10 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 	check.Unmapped("Language", req.Language != "")
 	if x, ok := provider.Extension[Extra](&check, req.Extensions); ok {
 		x.apply(r)
-		m.lists = x.Lists
+		m.key, m.lists = x.Key, x.Lists
+		if m.key != "" {
+			check.Key("", c.core.version.key(), m.key)
+		}
 		checkLists(&check, "lists", m.lists...)
 	}
 	r.check(&check, firstName)
