@@ -112,7 +112,7 @@ var wantedErrors = map[string]wanted{
 		fieldError("ExternalID", "user_id", "invalid", "Ta wartość musi być unikalna."),
 	}},
 	"400_localised_many": {kind: userapi.KindInvalid, outcome: rejected, fields: []userapi.FieldError{
-		fieldError("Email", "email", "invalid", "Podaj poprawny adres e-mail."),
+		fieldError("Email", "email", "invalid", "Podaj poprawny e-mail."),
 		fieldError("GivenName", "first_name", "invalid", "Upewnij się, że pole ma nie więcej niż 40 znaków."),
 	}},
 	"400_localised_code": {kind: userapi.KindConflict, outcome: rejected, fields: []userapi.FieldError{

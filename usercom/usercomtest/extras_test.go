@@ -75,7 +75,7 @@ func TestLanguages(t *testing.T) {
 	const body = `{"email":"x","gender":"male","first_name":"0123456789012345678901234567890123456789x","user_id":null,"tags":5,"score":"a"}`
 	const english = `{"errors":{"email":["Enter a valid email address."],"first_name":["Ensure this field has no more than 40 characters."],` +
 		`"gender":["\"male\" is not a valid choice."],"score":["A valid integer is required."],"tags":["Expected a list of items."],"user_id":["This field may not be null."]}}`
-	const polish = `{"errors":{"email":["Podaj poprawny adres e-mail."],"first_name":["Upewnij się, że to pole ma nie więcej niż 40 znaków."],` +
+	const polish = `{"errors":{"email":["Podaj poprawny e-mail."],"first_name":["Upewnij się, że to pole ma nie więcej niż 40 znaków."],` +
 		`"gender":["\"male\" nie jest poprawnym wyborem."],"score":["Wymagana jest poprawna liczba całkowita."],"tags":["Oczekiwano listy elementów."],"user_id":["To pole nie może mieć wartości null."]}}`
 	for name, test := range map[string]struct {
 		opts      []usercomtest.Option

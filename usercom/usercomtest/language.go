@@ -24,7 +24,7 @@ var inPolish = []struct{ english, englishEnd, polish, polishEnd string }{
 	{isMissing, "", "To pole jest wymagane.", ""},
 	{isTaken, "", "Wartość tego pola musi być unikalna.", ""},
 	{noText, "", "Nieprawidłowy tekst.", ""},
-	{noEmail, "", "Podaj poprawny adres e-mail.", ""},
+	{noEmail, "", "Podaj poprawny e-mail.", ""},
 	{noInteger, "", "Wymagana jest poprawna liczba całkowita.", ""},
 	{noBoolean, "", "Wymagana jest wartość logiczna.", ""},
 	{noListText, "", "Oczekiwano listy elementów.", ""},

@@ -41,6 +41,6 @@ func WithPolishOnly() Option { return func(s *settings) { s.language = polishOnl
 // WithLists sets the lists that there are, by their ids. Without it every list is there.
 func WithLists(ids ...int64) Option { return func(s *settings) { s.lists = ids } }
 
-// WithLog sets where the server logs requests that it does not serve: slog.Default for Start, and
-// the test's log for NewServer.
+// WithLog sets where the server logs requests that it does not serve. Without it they go to the
+// test's log from NewServer, and nowhere from Start.
 func WithLog(log *slog.Logger) Option { return func(s *settings) { s.log = log } }

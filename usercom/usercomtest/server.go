@@ -49,7 +49,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 
 // Start starts a server for a program, which must close it.
 func Start(opts ...Option) (*Server, error) {
-	set := settings{apiKey: defaultAPIKey, log: slog.Default()}
+	set := settings{apiKey: defaultAPIKey, log: slog.New(slog.DiscardHandler)}
 	for _, o := range opts {
 		o(&set)
 	}
