@@ -26,11 +26,7 @@ func decodeCodes(body []byte) map[string][]string {
 	if json.Unmarshal(body, &in) == nil && provider.HasContent(in.Errors) {
 		found.add("", in.Errors, maxDepth)
 	} else {
-		found.budget.Each(body, func(name string, raw json.RawMessage) {
-			if name != "code" { // the code of the whole error
-				found.add(name, raw, maxDepth)
-			}
-		})
+		found.budget.Each(body, func(name string, raw json.RawMessage) { found.add(name, raw, maxDepth) })
 	}
 	if len(found.byField) == 0 {
 		return nil

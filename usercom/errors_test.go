@@ -133,6 +133,9 @@ var wantedErrors = map[string]wanted{
 	"400_localised_code_elsewhere": {kind: userapi.KindInvalid, outcome: rejected, code: "unique", fields: []userapi.FieldError{
 		coded(fieldError("", "twitter_url", "taken", "Ta wartość musi być unikalna."), "unique"),
 	}},
+	"400_localised_code_of_another": {kind: userapi.KindInvalid, outcome: rejected, code: "unique", fields: []userapi.FieldError{
+		fieldError("", "twitter_url", "invalid", "Ta wartość musi być unikalna."),
+	}},
 	"409_localised": {kind: userapi.KindConflict, outcome: rejected, message: "Ta wartość musi być unikalna."},
 	"400_duplicate_user_id": {kind: userapi.KindConflict, outcome: rejected, fields: []userapi.FieldError{
 		fieldError("ExternalID", "user_id", "taken", "This field must be unique."),

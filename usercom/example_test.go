@@ -121,8 +121,8 @@ func ExampleExtra() {
 	// true ada@example.org
 }
 
-// An update changes what it names. A reply is no update: User.com would make custom
-// attributes of its other members.
+// An update changes what it names. A reply that is sent back is refused: User.com would
+// make custom attributes of its other members.
 func ExampleUsersService_Update() {
 	srv, err := usercomtest.Start() // in place of User.com itself
 	if err != nil {

@@ -215,6 +215,53 @@ func TestLostUpdateOfAVisitor(t *testing.T) {
 	}
 }
 
+// TestVisitorBeforeTheUpdate: what the visitor had before is no proof that the update was made.
+func TestVisitorBeforeTheUpdate(t *testing.T) {
+	t.Parallel()
+	for name, known := range map[string]usercom.UpdateUserRequest{
+		"the address":           {Email: new("żółw@example.org")},
+		"a number":              {PhoneNumber: new("+48500100200")},
+		"the number and a name": {PhoneNumber: new("+48500100200"), FirstName: new("Ada")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, c := newFake(t, nil)
+			visitor := srv.AddVisitor(browserKey)
+			_, err := c.Users.Update(t.Context(), visitor.ID, known)
+			require.NoError(t, err)
+			srv.Inject(userapitest.Fault{On: userapitest.Attributes, When: userapitest.BeforeCommit, Do: userapitest.Hangup})
+			req := ofVisitor()
+			req.Email, req.Phone = "żółw@example.org", "+48500100200"
+			since := time.Now()
+			_, err = c.CreateUser(t.Context(), req)
+			require.True(t, userapi.MayHaveCreated(err))
+			for _, externalID := range []string{"crm-1", ""} {
+				req.ExternalID = externalID
+				if externalID == "" && known.Email != nil {
+					continue // it was updated a moment ago, and cannot be told
+				}
+				_, err = c.ResolveUser(t.Context(), req, since)
+				require.ErrorIs(t, err, userapi.ErrNotFound, externalID)
+			}
+		})
+	}
+}
+
+// TestRefusedUpdateOfAVisitor is a create that was refused, and shows no key.
+func TestRefusedUpdateOfAVisitor(t *testing.T) {
+	t.Parallel()
+	srv, c := newFake(t, nil)
+	visitor := srv.AddVisitor(browserKey)
+	srv.Inject(userapitest.Fault{On: userapitest.Attributes, Status: 400, Body: []byte(
+		`{"detail":"` + browserKey + ` is odd","errors":{"first_name":["Too odd."],"user_id":["` + browserKey + `"]}}`)})
+	_, err := c.CreateUser(t.Context(), ofVisitor())
+	e := asError(t, err)
+	assert.Equal(t, []any{userapi.KindInvalid, userapi.OutcomeRejected, "create user", fmt.Sprint(visitor.ID)}, []any{e.Kind, e.Outcome, e.Op, e.UserID})
+	assert.Equal(t, []string{"FullName", "ExternalID"}, []string{e.FieldErrors[0].Field, e.FieldErrors[1].Field})
+	assert.NotContains(t, printed(t, e)+e.Message+fmt.Sprint(e.FieldErrors[1].Message), browserKey)
+	assert.Equal(t, []usercomtest.User{visitor}, srv.Users())
+}
+
 // TestResolvedByAddressAndKey: an address that the visitor had before proves no update.
 func TestResolvedByAddressAndKey(t *testing.T) {
 	t.Parallel()

@@ -160,7 +160,7 @@ func (s *store) addVisitor(key string) User {
 	return u
 }
 
-// addToList puts a user on a list, unless there is no such user or no such list.
+// addToList puts a user on a list. It says whether there is such a user, and such a list.
 func (s *store) addToList(id, list int64) (has, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,8 +195,8 @@ func (s *store) update(id int64, values map[string]json.RawMessage, v2 bool) (u 
 	return u.copied(), true, nil
 }
 
-// pollute makes custom attributes of what is no member of users, as V1 does in an update, and returns
-// the rest. Tags that are no texts are such, as in a reply that is sent back.
+// pollute makes custom attributes of members that V1 does not know, as V1 does in an update, and
+// returns the rest. Tags that are objects count among them, as in a reply that is sent back.
 func pollute(u *User, values map[string]json.RawMessage) map[string]json.RawMessage {
 	known := maps.Clone(values)
 	fields := fieldsOf(false)
