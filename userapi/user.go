@@ -93,7 +93,8 @@ const (
 	ProofMatch Proof = 4
 	// ProofEarlier: the user was found under an id that the request's IdempotencyKey
 	// chose, and is older than the create, or of an age that is not known. An earlier
-	// create with that key may have made it.
+	// create with that key may have made it. It is also the proof of a user that was there
+	// before and that the create updated, such as a visitor at User.com.
 	ProofEarlier Proof = 5
 )
 

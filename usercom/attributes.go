@@ -2,19 +2,11 @@ package usercom
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
-	"github.com/enlist-go/enlist/internal/transport"
 	"github.com/enlist-go/enlist/internal/wire"
-)
-
-const (
-	opAttributes = "set attributes"
-	setMultiple  = "set_multiple_attributes"
 )
 
 // SetAttribute sets one custom attribute of the user with the given id, by POST
@@ -29,7 +21,7 @@ func (s *UsersService) SetAttribute(ctx context.Context, id int64, name string, 
 		check.Required("Attributes", "attribute", "must be the attribute's name")
 	}
 	body := check.Attributes(map[string]any{"attribute": name, "value": value})
-	return s.core.setAttributes(ctx, attributesCall(user, "set_attribute", body).Checked(&check))
+	return s.core.step(ctx, attributesCall(user, "set_attribute", body).Checked(&check))
 }
 
 // SetMultipleAttributes sets custom attributes by their name_std, by POST
@@ -43,7 +35,7 @@ func (s *UsersService) SetMultipleAttributes(ctx context.Context, id int64, attr
 	}
 	checkNames(&check, attributes)
 	body := check.Attributes(attributes)
-	return s.core.setAttributes(ctx, attributesCall(user, setMultiple, body).Checked(&check))
+	return s.core.step(ctx, attributesCall(user, setMultiple, body).Checked(&check))
 }
 
 func checkID(c *provider.Check, id int64) (text string) {
@@ -53,33 +45,7 @@ func checkID(c *provider.Check, id int64) (text string) {
 }
 
 func attributesCall(user, action string, body []byte) *provider.Call {
-	return &provider.Call{UserID: user, Call: transport.Call{
-		Operation: opAttributes, Route: "/users/{id}/" + action + "/",
-		Method: http.MethodPost, Path: "/users/" + user + "/" + action + "/",
-		ContentType: JSON.contentType(), Body: body,
-		Repeatable: true, Classify: classifyAttributes,
-	}}
-}
-
-func (c *core) setAttributes(ctx context.Context, call *provider.Call) error {
-	_, err := provider.Read(ctx, c.Vendor, call, &attributesReply{*c.newReply()}, func(r *attributesReply, _ *transport.Result) error {
-		return r.isOf(call.UserID)
-	})
-	return err
-}
-
-// An attributesReply is the reply to setting attributes. It need not hold the user.
-type attributesReply struct{ reply }
-
-// Receive reads the user, for provider.Reply.
-func (r *attributesReply) Receive(from *transport.Reply, m provider.Meta) error {
-	if provider.IsBlank(from.Body) {
-		return nil
-	}
-	if bad := r.reply.Receive(from, m); !errors.Is(bad, provider.ErrNoID) {
-		return bad
-	}
-	return nil
+	return stepCall(opAttributes, user, action, body)
 }
 
 func checkNames(c *provider.Check, attributes map[string]any) {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -49,6 +47,20 @@ func (v Version) userID() string {
 	return "user_id"
 }
 
+func (v Version) key() string {
+	if v == V2 {
+		return "user_key"
+	}
+	return "key"
+}
+
+func (v Version) companyID() string {
+	if v == V2 {
+		return "company_custom_id"
+	}
+	return "company_id"
+}
+
 // An Encoding is how the body of a create is written. Attributes are always set
 // with JSON, which alone keeps the types of their values.
 type Encoding int
@@ -78,7 +90,8 @@ type Config struct {
 	// Encoding is how creates are written; the zero value is JSON.
 	Encoding Encoding
 	// HTTP says how to talk; its BaseURL stands in for the address that App gives.
-	// To either, /api/public is added unless it ends so already.
+	// To either, /api/public is added unless it ends so already. An address of one of the
+	// API's calls, such as one that ends in /api/public/users/, is refused.
 	HTTP userapi.HTTPOptions
 }
 
@@ -122,9 +135,10 @@ func New(cfg Config) (*Client, error) {
 	opts := cfg.HTTP
 	opts.BaseURL = base
 	client, httpFaults := transport.New(transport.Config{
-		Provider:        Name,
-		Options:         opts,
-		Header:          http.Header{"Accept": {cfg.Version.accept()}},
+		Provider: Name,
+		Options:  opts,
+		// The texts of its errors are known in English.
+		Header:          http.Header{"Accept": {cfg.Version.accept()}, "Accept-Language": {"en"}},
 		RequestIDHeader: requestIDHeader,
 	})
 	for i, f := range httpFaults {
@@ -157,6 +171,11 @@ func (c Config) check() (base string, faults []userapi.FieldError) {
 		check.Required("", "Config.App", "must be set, or HTTP.BaseURL")
 	case c.App != "" && app == "":
 		check.Invalid("", "Config.App", "must be the application's subdomain, its host, or a URL that begins with https://")
+	case namesCall(app):
+		check.Invalid("", "Config.App", mustNotNameCall)
+	}
+	if namesCall(c.HTTP.BaseURL) {
+		check.Invalid("", "Config.HTTP.BaseURL", mustNotNameCall)
 	}
 	check.MustBeSet("", "Config.APIKey", c.APIKey != "")
 	check.Credential("Config.APIKey", c.APIKey)
@@ -168,34 +187,6 @@ func (c Config) check() (base string, faults []userapi.FieldError) {
 	}
 	// The last address keeps the transport from reporting the fault again.
 	return withAPIPath(cmp.Or(c.HTTP.BaseURL, app, appURL("app"))), check.Faults()
-}
-
-var hostName = func() *regexp.Regexp {
-	const label = `[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?`
-	return regexp.MustCompile(`^` + label + `(\.` + label + `)*$`)
-}()
-
-// appURL returns the address of an application, "" for what is neither a URL nor a host's name.
-func appURL(app string) string {
-	switch {
-	case strings.Contains(app, "://"):
-		return app
-	case !hostName.MatchString(app):
-		return ""
-	case strings.Contains(app, "."):
-		return "https://" + app
-	default:
-		return "https://" + app + domain
-	}
-}
-
-// withAPIPath adds the API's path where it is missing, but not to what the transport refuses.
-func withAPIPath(base string) string {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return base
-	}
-	return strings.TrimSuffix(strings.TrimRight(base, "/"), apiPath) + apiPath
 }
 
 // CloseIdleConnections closes the connections that are kept for later use. A

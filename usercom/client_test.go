@@ -38,6 +38,41 @@ func TestAddress(t *testing.T) {
 	}
 }
 
+// TestAddressOfACall: an address that is copied from a call of the API's is refused, with the right form.
+func TestAddressOfACall(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{
+		"/api/public/users/", "/api/public/users", "/api/public/users//", "/api/public/users/update_or_create/", "/api/public/users/search/",
+		"/api/public/users-by-id/crm-1/", "/api/public/users/:id/", "/api/public/attributes/", "/api/public/api/public", "/proxy/api/public/users/",
+		"/API/public/Users/", "/API/Public", "/api//public", "/users", "/users/", "/users/create", "/users-by-id/", "/users/310455021/",
+		"/users/310455021/add_to_list/", "/proxy/users/create/",
+	} {
+		for _, cfg := range []usercom.Config{
+			{App: "https://crm.acme.example" + path},
+			{HTTP: userapi.HTTPOptions{BaseURL: "http://127.0.0.1:9" + path}},
+		} {
+			cfg.APIKey = testKey
+			_, err := usercom.New(cfg)
+			e := asError(t, err)
+			field := "Config.App"
+			if cfg.App == "" {
+				field = "Config.HTTP.BaseURL"
+			}
+			require.Len(t, e.FieldErrors, 1, path)
+			assert.Equal(t, []string{field, userapi.CodeInvalid}, []string{e.FieldErrors[0].VendorField, e.FieldErrors[0].Code}, path)
+			assert.Contains(t, e.Error(), "such as https://acme.user.com, or with /api/public behind it", path)
+		}
+	}
+	for app, accepted := range map[string]bool{
+		"https://acme.user.com/app/settings/": false, "https://acme.user.com/api": false, "https://ACME.USER.COM/users/": false,
+		"https://acme.user.com/": true, "https://acme.user.com/api/public": true, "https://gateway.example/api": true,
+		"https://gateway.example/users/crm": true, "https://gateway.example/public/api/": true, "https://gateway.example/superusers/": true,
+	} {
+		_, err := usercom.New(usercom.Config{App: app, APIKey: testKey})
+		assert.Equal(t, accepted, err == nil, app)
+	}
+}
+
 func TestNewReportsEveryFault(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

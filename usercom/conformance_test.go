@@ -38,12 +38,16 @@ func conformance(version usercom.Version, encoding usercom.Encoding) userapitest
 			return userapi.CreateUserRequest{Email: fmt.Sprintf("minimal%d@example.org", n)}
 		},
 		Full: func(n int) userapi.CreateUserRequest {
+			extra, attributes := usercom.Extra{Gender: usercom.GenderFemale, Score: new(int64(0)), City: "Gdynia"}, map[string]any{"plan": "gold", "seats": 12}
+			if version == usercom.V2 { // a second step of lists alone
+				extra.Lists, attributes = []int64{77, 78}, nil
+			}
 			return userapi.CreateUserRequest{
 				IdempotencyKey: fmt.Sprintf("key-%d", n), ExternalID: fmt.Sprintf("crm-%06d", n),
 				Username: fmt.Sprintf("ada.nowakowska%d", n), Email: fmt.Sprintf("ada%d+tag@example.org", n), Phone: fmt.Sprintf("+4850010%04d", n),
 				Password: userapi.Secret(fmt.Sprintf("!Ada-planted-%d", n)), FullName: "Ada Nowakowska", GivenName: "Adalbert", FamilyName: "Nowakowska",
-				Timezone: "Europe/Warsaw", Language: "pl", Tags: []string{"newsletter", "a,b"}, Attributes: map[string]any{"plan": "gold", "seats": 12},
-				Extensions: []userapi.Extension{&usercom.Extra{Gender: usercom.GenderFemale, Score: new(int64(0)), City: "Gdynia"}},
+				Timezone: "Europe/Warsaw", Language: "pl", Tags: []string{"newsletter", "a,b"}, Attributes: attributes,
+				Extensions: []userapi.Extension{&extra},
 			}
 		},
 		Duplicate: func(n int) userapi.CreateUserRequest {

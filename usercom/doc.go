@@ -2,41 +2,71 @@
 //
 // [Client] is a userapi.Creator, Planner, Finisher, Resolver, Repeater and Deleter. Its
 // Users field has the vendor's own calls with every field. The facts below are from
-// User.com's documentation, "Create user", "Set multiple attributes", "Find user" and
-// "Update or create user", unless another source is named.
+// User.com's documentation, "Create user", "Update user", "Set multiple attributes",
+// "Find user" and "Update or create user", unless another source is named.
 //
 // # Credentials, versions, encodings
 //
 // A client has an application, named by its subdomain, and that application's API key.
 // [V1] is the default version. [V2], chosen by the Accept header, renames user_id to
 // custom_id, company_id to company_custom_id and, in replies, key to user_key; the Go
-// fields are the same. Requests are sent as JSON, or with [Form] as a form.
+// fields are the same. Creates are sent as JSON, or with [Form] as a form. An address of one
+// of the API's calls, such as https://acme.user.com/api/public/users/, is refused.
 //
 // # Mapping
 //
 //	ExternalID              user_id (V2: custom_id)
 //	Email, Phone            email, phone_number
 //	GivenName, FamilyName   first_name, last_name
-//	FullName                first_name, whole, if neither of the two above is set
+//	FullName                first_name, if neither of the two above is set; a long one is split
 //	Timezone                timezone
 //	Tags                    tags
 //	Attributes              set_multiple_attributes, after the create
+//	Extra.Lists             add_to_list, once for each list, after the attributes
+//	Extra.Key               not sent: it finds the visitor who becomes the user
 //	Username, Password      unmapped
 //	Language                unmapped
 //	IdempotencyKey          not sent
 //
 // One of ExternalID, Email, Phone and a name is required. [Extra] holds the other fields.
 // A text that is longer than User.com takes (names 40 characters, city and phone number 64)
-// is refused here and never cut. A plan shows routes below /api/public, and a form as the
-// JSON object of its members.
+// is refused here and never cut. A FullName of more than 40 characters is split at the last blank
+// before which it fits first_name; the rest goes to last_name. It is refused where that is too
+// long, too. At a no-break space it is split only where no other blank will do. A plan shows
+// routes below /api/public, and a form as the JSON object of its members.
 //
-// # Attributes
+// # Attributes and lists
 //
-// Attributes take a second request, once the user exists. If that one fails the error has
-// OutcomeCreated, the user, and the kind of the failure; FinishUser repeats it as often as
-// needed. Define an attribute in the application first: User.com creates or ignores one
-// that it does not know. The name of a standard field is refused as an attribute's name. A
-// reply that shows another user than the one written to fails the step.
+// Attributes take a second request, once the user exists, and each list of [Extra] takes one more.
+// If one fails the error has OutcomeCreated, the user, and the kind of the failure, and those
+// behind it are not sent; FinishUser repeats all of them, as often as needed. Define an attribute
+// in the application first: User.com creates or ignores one that it does not know. The name of a
+// standard field is refused as an attribute's name. A reply that shows another user than the one
+// written to fails the step. A list is named by its id, which its page in the application shows;
+// whether User.com refuses a user who is on it already is not documented.
+//
+// # Visitors
+//
+// User.com's script gives each browser a key, in the cookie __ca__chat, and keeps a visitor with
+// that key and the browser's history. No create takes the key: "Create user" and "Update user" do
+// not list it, and V1 makes a custom attribute of what they do not list. So CreateUser with a Key
+// of [Extra] looks for the visitor, and makes the user of it by PUT /users/{id}/:
+//
+//	no visitor has the key                           a new user, with a warning; Strict: Invalid
+//	the look fails                                   OutcomeNotSent
+//	the visitor has a user_id, or another e-mail     Conflict, and nothing is written
+//	the update is refused                            OutcomeRejected
+//	the reply to the update is lost                  OutcomeUnknown; it is not sent again
+//
+// The user's Proof is ProofEarlier: it was there before, and Undo leaves it. ResolveUser looks at
+// the visitor first. One that has the ExternalID and the Email that were sent is the user. Where the
+// Email alone was sent it must have been updated since, too. RepeatUser sends the update again,
+// and needs an ExternalID here too. Between look and update somebody else may make a user of
+// the visitor: the later update wins. A new user has a key of its own, in [CreateUserResponse]:
+// set the cookie to it where the browser is to go on as that user.
+//
+// Users.Update changes a user by the same PUT. It sends the members of [UpdateUserRequest] alone,
+// and JSON with other members, such as a reply has, is refused.
 //
 // # Success
 //
@@ -59,15 +89,18 @@
 // # Errors and retries
 //
 // A 400 that calls user_id, custom_id or email taken is a Conflict, also beside other
-// faults. A create is sent again after a failure to connect and after 429. Setting
-// attributes, looking up and deleting are tried again after every passing failure.
+// faults. Texts are asked for in English. Where the application answers in its own language
+// all the same, a code such as "unique" says so, or the status 409; a text alone does not, and
+// is Invalid. A create or an update is sent again after a failure to connect and after 429. Setting
+// attributes, adding to lists, looking up and deleting are tried again after every passing failure.
 //
 // # Look-ups
 //
-// UsersService has Get, GetByUserID, FindByEmail and Delete; Client.DeleteUser deletes by
-// the ID of a userapi.User. Only a 404 with a JSON body, or none, says that there is no
-// such user: User.com answers a wrong path with a page of HTML under the same status.
-// FindByEmail returns every user with an address, and an empty slice for none.
+// UsersService has Get, GetByUserID, GetByKey, FindByEmail, FindByPhone and Delete;
+// Client.DeleteUser deletes by the ID of a userapi.User. Only a 404 with a JSON body, or
+// none, says that there is no such user: User.com answers a wrong path with a page of HTML
+// under the same status. FindByEmail returns every user with an address, and an empty slice
+// for none; so does FindByPhone, but that V1 answers with one user only.
 //
 // # Resolving an unknown outcome
 //
@@ -88,7 +121,7 @@
 // Three looks that find nobody prove the absence. Two requests cannot be resolved: one with
 // neither an ExternalID nor an Email; and in V2 one whose ExternalID a path cannot carry
 // (see GetByUserID), where the e-mail may find the user but not prove that there is none.
-// The user has no attributes yet: FinishUser sets them.
+// The user has no attributes and lists yet: FinishUser sets them.
 //
 // RepeatUser creates the user again after its absence was proven. It needs an ExternalID: it is
 // done by update_or_create, which makes no second user where the first create arrives late. It then

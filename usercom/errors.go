@@ -24,6 +24,9 @@ type APIError struct {
 	Detail string `json:"detail"`
 	// Code is "" unless the body has one.
 	Code string `json:"code"`
+	// Codes holds the framework's codes that are known, such as "unique", by field, "" for none. It
+	// is nil where the body has texts alone, as User.com's mostly do.
+	Codes map[string][]string `json:"codes"`
 	// Errors holds the messages by field, of {"errors": {field: […]}} and of {field: […]}.
 	Errors map[string][]string `json:"errors"`
 	// NonFieldErrors holds the messages of no field.
@@ -60,10 +63,31 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 	}
 	e.Detail, e.Code = decoded.Message, decoded.Code
 	e.Errors, e.NonFieldErrors = decoded.Fields, decoded.General
+	e.Codes = decodeCodes(body)
 	return e
 }
 
-func isTaken(message string) bool { return codes.Of("", message) == userapi.CodeTaken }
+// unique are the members that may be taken, "" for several together.
+var unique = []string{"user_id", "custom_id", "email", ""}
+
+// taken reports whether the error says of one of them that it is taken: in English, or in any
+// language by a code.
+func (e *APIError) taken() bool {
+	for _, name := range unique {
+		messages := e.Errors[name]
+		if name == "" {
+			messages = e.NonFieldErrors
+		}
+		if slices.ContainsFunc(messages, func(m string) bool { return codes.Of("", m) == userapi.CodeTaken }) || e.hasTakenCode(name) {
+			return true
+		}
+	}
+	return codes.Words[e.Code] == userapi.CodeTaken && (len(e.Errors) == 0 || slices.ContainsFunc(unique, func(name string) bool { return e.Errors[name] != nil }))
+}
+
+func (e *APIError) hasTakenCode(name string) bool {
+	return slices.ContainsFunc(e.Codes[name], func(word string) bool { return codes.Words[word] == userapi.CodeTaken })
+}
 
 func classify(r *transport.Reply) transport.Classification {
 	v := provider.Classify(r.Status)
@@ -72,15 +96,14 @@ func classify(r *transport.Reply) transport.Classification {
 	}
 	e := decodeError(r.Status, r.Header, r.Body)
 	v.Err = e
-	messages := slices.Concat(e.NonFieldErrors, e.Errors["user_id"], e.Errors["custom_id"], e.Errors["email"]) // which may be taken
-	if v.Kind == userapi.KindInvalid && slices.ContainsFunc(messages, isTaken) {
+	if v.Kind == userapi.KindInvalid && e.taken() {
 		v.Kind = userapi.KindConflict
 	}
 	return v
 }
 
-// classifyAttributes is classify for a request that sets attributes, of which none is unique.
-func classifyAttributes(r *transport.Reply) transport.Classification {
+// classifyStep is classify for what is done with a user that exists, of which nothing is unique.
+func classifyStep(r *transport.Reply) transport.Classification {
 	c := classify(r)
 	if c.Kind == userapi.KindConflict && r.Status != http.StatusConflict {
 		c.Kind = userapi.KindInvalid
@@ -90,14 +113,14 @@ func classifyAttributes(r *transport.Reply) transport.Classification {
 
 // The neutral fields that members come from.
 var neutralField = map[string]string{
-	"email":        "Email",
-	"user_id":      "ExternalID",
-	"custom_id":    "ExternalID",
-	"phone_number": "Phone",
-	"first_name":   "GivenName",
-	"last_name":    "FamilyName",
-	"timezone":     "Timezone",
-	"tags":         "Tags",
+	"email":         "Email",
+	"user_id":       "ExternalID",
+	"custom_id":     "ExternalID",
+	"phone_number":  "Phone",
+	firstNameMember: "GivenName",
+	lastNameMember:  "FamilyName",
+	"timezone":      "Timezone",
+	"tags":          "Tags",
 }
 
 func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.Mask) {
@@ -107,16 +130,36 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 	}
 	body := provider.ErrorBody{Fields: vendor.Errors, General: vendor.NonFieldErrors, Code: vendor.Code, Message: vendor.Detail}
 	body.Explain(e, mask, &codes, func(name string) string {
-		if call.Operation == opAttributes {
+		switch call.Operation {
+		case opAttributes:
 			return "Attributes"
+		case opList:
+			return ""
 		}
-		member, _, _ := strings.Cut(name, ".") // tags.0
+		member, _, _ := strings.Cut(name, ".")                  // tags.0
+		if call.Field == fullName && member == lastNameMember { // it was split
+			return fullName
+		}
 		return call.NeutralField(member, neutralField)
 	})
+	for i := range e.FieldErrors {
+		f := &e.FieldErrors[i]
+		if words := vendor.Codes[f.VendorField]; len(words) > 0 && f.Code == userapi.CodeInvalid {
+			f.Code, f.VendorCode = codes.Of(words[0], ""), words[0]
+		}
+	}
 }
 
-// codes are the framework's fixed texts, and what they mean.
-var codes = provider.Codes{Texts: []provider.TextCode{
+// codes are the framework's codes and its fixed texts, and what they mean. Source: Django REST
+// framework, fields and validators.
+var codes = provider.Codes{Words: map[string]string{
+	"unique":          userapi.CodeTaken,
+	"unique_together": userapi.CodeTaken,
+	"max_length":      userapi.CodeTooLong,
+	"required":        userapi.CodeRequired,
+	"null":            userapi.CodeRequired,
+	"blank":           userapi.CodeRequired,
+}, Texts: []provider.TextCode{
 	{Part: "must be unique", Code: userapi.CodeTaken},
 	{Part: "already exists", Code: userapi.CodeTaken},
 	{Part: "must make a unique set", Code: userapi.CodeTaken}, // of several values together

@@ -74,6 +74,12 @@ func fieldError(field, vendorField, code, message string) userapi.FieldError {
 	return userapi.FieldError{Field: field, VendorField: vendorField, Code: code, Message: message}
 }
 
+// coded is a field's error with the vendor's own code.
+func coded(f userapi.FieldError, word string) userapi.FieldError {
+	f.VendorCode = word
+	return f
+}
+
 var wantedErrors = map[string]wanted{
 	"400_wrapped_field": {kind: userapi.KindInvalid, outcome: rejected, fields: []userapi.FieldError{
 		fieldError("", "gender", "invalid", `"robot" is not a valid choice.`),
@@ -105,6 +111,32 @@ var wantedErrors = map[string]wanted{
 	"400_localised": {kind: userapi.KindInvalid, outcome: rejected, fields: []userapi.FieldError{
 		fieldError("ExternalID", "user_id", "invalid", "Ta wartość musi być unikalna."),
 	}},
+	"400_localised_many": {kind: userapi.KindInvalid, outcome: rejected, fields: []userapi.FieldError{
+		fieldError("Email", "email", "invalid", "Podaj poprawny e-mail."),
+		fieldError("GivenName", "first_name", "invalid", "Upewnij się, że pole ma nie więcej niż 40 znaków."),
+	}},
+	"400_localised_code": {kind: userapi.KindConflict, outcome: rejected, fields: []userapi.FieldError{
+		coded(fieldError("GivenName", "first_name", "too_long", "Upewnij się, że pole ma nie więcej niż 40 znaków."), "max_length"),
+		coded(fieldError("ExternalID", "user_id", "taken", "Ta wartość musi być unikalna."), "unique"),
+	}},
+	"400_localised_code_plain": {kind: userapi.KindConflict, outcome: rejected, fields: []userapi.FieldError{
+		coded(fieldError("ExternalID", "custom_id", "taken", "Ta wartość musi być unikalna."), "unique"),
+	}},
+	"400_codes_alone": {kind: userapi.KindConflict, outcome: rejected, fields: []userapi.FieldError{
+		fieldError("Email", "email", "invalid", "invalid"),
+		coded(fieldError("ExternalID", "user_id", "taken", "unique"), "unique"),
+	}},
+	"400_localised_code_listed": {kind: userapi.KindConflict, outcome: rejected, message: "Ta wartość musi być unikalna."},
+	"400_localised_code_together": {kind: userapi.KindConflict, outcome: rejected,
+		message: "Pola application, user_id muszą tworzyć unikalny zestaw."},
+	"400_localised_code_of_all": {kind: userapi.KindConflict, outcome: rejected, message: "Ta wartość musi być unikalna.", code: "unique"},
+	"400_localised_code_elsewhere": {kind: userapi.KindInvalid, outcome: rejected, code: "unique", fields: []userapi.FieldError{
+		coded(fieldError("", "twitter_url", "taken", "Ta wartość musi być unikalna."), "unique"),
+	}},
+	"400_localised_code_of_another": {kind: userapi.KindInvalid, outcome: rejected, code: "unique", fields: []userapi.FieldError{
+		fieldError("", "twitter_url", "invalid", "Ta wartość musi być unikalna."),
+	}},
+	"409_localised": {kind: userapi.KindConflict, outcome: rejected, message: "Ta wartość musi być unikalna."},
 	"400_duplicate_user_id": {kind: userapi.KindConflict, outcome: rejected, fields: []userapi.FieldError{
 		fieldError("ExternalID", "user_id", "taken", "This field must be unique."),
 	}},

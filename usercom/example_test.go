@@ -2,9 +2,11 @@ package usercom_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
+	"strconv"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -83,4 +85,69 @@ func ExampleClient_ResolveUser() {
 	// it has: 1 key [ExternalID Email]
 	// no second one: true 1
 	// <nil> 0
+}
+
+// A visitor's browser has a key in a cookie. With it the visitor becomes the user, and
+// keeps the history; the lists are joined after that.
+func ExampleExtra() {
+	srv, err := usercomtest.Start() // in place of User.com itself
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	c, err := usercom.New(srv.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	visitor := srv.AddVisitor("q7RtLm2XvB0d") // by User.com's script
+
+	u, err := c.CreateUser(context.Background(), userapi.CreateUserRequest{
+		ExternalID: "crm-000781", Email: "ada@example.org", FullName: "Ada Nowak",
+		Extensions: []userapi.Extension{usercom.Extra{Key: "q7RtLm2XvB0d", Lists: []int64{77}}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(u.ID == strconv.FormatInt(visitor.ID, 10), u.Proof, srv.UserCount(), srv.Users()[0].Lists)
+
+	// The same browser signs up somebody else: nobody's user is written over.
+	_, err = c.CreateUser(context.Background(), userapi.CreateUserRequest{
+		ExternalID: "crm-000782", Email: "bob@example.org",
+		Extensions: []userapi.Extension{usercom.Extra{Key: "q7RtLm2XvB0d"}},
+	})
+	fmt.Println(errors.Is(err, userapi.ErrConflict), srv.Users()[0].Email)
+	// Output:
+	// true earlier 1 [77]
+	// true ada@example.org
+}
+
+// An update changes what it names. A reply that is sent back is refused: User.com would
+// make custom attributes of its other members.
+func ExampleUsersService_Update() {
+	srv, err := usercomtest.Start() // in place of User.com itself
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	c, err := usercom.New(srv.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	u, err := c.Users.Create(ctx, usercom.CreateUserRequest{Email: new("ada@example.org"), City: new("Gdynia")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	u, err = c.Users.Update(ctx, u.ID, usercom.UpdateUserRequest{City: new("Sopot")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(*u.Email, *u.City)
+
+	var update usercom.UpdateUserRequest
+	err = json.Unmarshal(u.Raw(), &update)
+	fmt.Println(errors.Is(err, userapi.ErrInvalid))
+	// Output:
+	// ada@example.org Sopot
+	// true
 }

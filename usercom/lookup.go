@@ -90,6 +90,29 @@ func hasUserID(userID string) func(*reply, *transport.Result) error {
 	}
 }
 
+// GetByKey reads the user with the given key, which User.com gives each browser in the cookie
+// __ca__chat, by GET /users/search/?key=…, and is otherwise as Get. A key opens the chat of its
+// browser to those who have it. Source: User.com, "Find users by key".
+func (s *UsersService) GetByKey(ctx context.Context, key string) (*GetUserResponse, error) {
+	resp, err := s.core.getByKey(ctx, key)
+	return (*GetUserResponse)(resp), err
+}
+
+func (c *core) getByKey(ctx context.Context, key string) (*reply, error) {
+	check := provider.NativeCheck(Name)
+	check.Key("", c.version.key(), key)
+	return provider.Read(ctx, c.Vendor, byKey(key).Checked(&check), c.newReply(), hasKey(key))
+}
+
+func byKey(key string) *provider.Call { return searchCall(searchPath, searchBy("key", key), key) }
+
+// hasKey refuses a reply that shows another key.
+func hasKey(key string) func(*reply, *transport.Result) error {
+	return func(r *reply, _ *transport.Result) error {
+		return provider.Contradicts(strings.TrimSpace(key), strings.TrimSpace(provider.Value(r.Key)), provider.CompareText)
+	}
+}
+
 // FindByEmail returns every user that has the e-mail address, by GET
 // /users/search/?email=…&many=true: it is not unique at User.com. No user is an empty
 // slice and no error; everything else is as for Get. Raw is the whole reply for each
@@ -105,8 +128,33 @@ func (s *UsersService) FindByEmail(ctx context.Context, email string) ([]*GetUse
 func (c *core) findByEmail(ctx context.Context, email string, accept func(*User) error) ([]*GetUserResponse, *transport.Reply, error) {
 	check := provider.NativeCheck(Name)
 	check.Key("Email", "email", email)
-	call := searchCall("/users/search/", "/users/search/?email="+url.QueryEscape(email)+"&many=true", email)
-	resp, err := provider.Read(ctx, c.Vendor, call.Checked(&check), &usersReply{version: c.version}, func(r *usersReply, _ *transport.Result) error {
+	call := searchCall(searchPath, searchBy("email", email)+"&many=true", email)
+	return c.find(ctx, call.Checked(&check), accept)
+}
+
+// FindByPhone returns the users that have the phone number, by GET /users/search/?phone_number=…, and
+// is otherwise as FindByEmail. V1 answers with one user, also where several have the number; V2
+// answers with a page of them. Whether it finds a number that is written otherwise is not documented.
+// Source: User.com, "Find user by phone number".
+func (s *UsersService) FindByPhone(ctx context.Context, phone string) ([]*GetUserResponse, error) {
+	check := provider.NativeCheck(Name)
+	check.Key("Phone", "phone_number", phone)
+	call := searchCall(searchPath, searchBy("phone_number", phone), phone)
+	found, _, err := s.core.find(ctx, call.Checked(&check), func(u *User) error {
+		return provider.Contradicts(phone, string(provider.Value(u.PhoneNumber)), provider.ComparePhone)
+	})
+	return found, err
+}
+
+const searchPath = "/users/search/"
+
+func searchBy(name, value string) string {
+	return searchPath + "?" + name + "=" + url.QueryEscape(value)
+}
+
+// find returns every user of a reply, and the reply. It fails where accept does for a user.
+func (c *core) find(ctx context.Context, call *provider.Call, accept func(*User) error) ([]*GetUserResponse, *transport.Reply, error) {
+	resp, err := provider.Read(ctx, c.Vendor, call, &usersReply{version: c.version}, func(r *usersReply, _ *transport.Result) error {
 		for i := range r.users {
 			if err := accept(&r.users[i]); err != nil {
 				return err

@@ -73,6 +73,8 @@ func by[T, R any](get func(*usercom.UsersService, context.Context, T) (R, error)
 func byID(id int64) lookup          { return by((*usercom.UsersService).Get, id) }
 func byUserID(userID string) lookup { return by((*usercom.UsersService).GetByUserID, userID) }
 func byEmail(email string) lookup   { return by((*usercom.UsersService).FindByEmail, email) }
+func byKey(key string) lookup       { return by((*usercom.UsersService).GetByKey, key) }
+func byPhone(phone string) lookup   { return by((*usercom.UsersService).FindByPhone, phone) }
 func remove(id int64) lookup {
 	return func(ctx context.Context, c *usercom.Client) error { return c.Users.Delete(ctx, id) }
 }
@@ -111,6 +113,12 @@ func TestLookupsOnTheWire(t *testing.T) {
 	} {
 		wires = append(wires, wire{byEmail(email), "GET /api/public/users/search/?email=" + query + "&many=true", "look up user /users/search/", ""})
 	}
+	for key, query := range map[string]string{"q7RtLm2XvB0d": "q7RtLm2XvB0d", "a&many=true#x+y/": "a%26many%3Dtrue%23x%2By%2F"} {
+		wires = append(wires, wire{byKey(key), "GET /api/public/users/search/?key=" + query, "look up user /users/search/", ""})
+	}
+	for phone, query := range map[string]string{"+48 500100200": "%2B48+500100200", "5&email=x": "5%26email%3Dx"} {
+		wires = append(wires, wire{byPhone(phone), "GET /api/public/users/search/?phone_number=" + query, "look up user /users/search/", ""})
+	}
 	for _, w := range wires {
 		for version, accept := range map[usercom.Version]string{usercom.V1: "application/json", usercom.V2: "*/*; version=2"} {
 			var attempts, seen []string
@@ -121,6 +129,7 @@ func TestLookupsOnTheWire(t *testing.T) {
 			mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
 				seen = append(seen, r.Method+" "+r.URL.RequestURI())
 				assert.Equal(t, []string{accept}, r.Header["Accept"])
+				assert.Equal(t, []string{"en"}, r.Header["Accept-Language"])
 				assert.True(t, r.Header.Get("Authorization") == "Token "+testKey)
 				assert.Empty(t, r.Header["Content-Type"])
 				if r.Body != nil {
@@ -202,6 +211,77 @@ func TestFindByEmail(t *testing.T) {
 	}
 }
 
+// TestFindByPhone: V1 answers with a user, V2 with a page.
+func TestFindByPhone(t *testing.T) {
+	t.Parallel()
+	const phone = "+48500100200"
+	for name, test := range map[string]struct {
+		reply
+		ids []int64
+		bad bool
+	}{
+		"a user":          {reply{200, `{"id":7,"phone_number":"+48 500-100-200"}`, nil}, []int64{7}, false},
+		"a page":          {reply{200, `{"count":2,"next":null,"previous":null,"results":[{"id":7,"phone_number":"+48500100200"},{"id":8}]}`, nil}, []int64{7, 8}, false},
+		"an empty page":   {reply{200, `{"results":[]}`, nil}, nil, false},
+		"nobody":          {reply{404, `{"detail":"Not found."}`, nil}, nil, false},
+		"another's":       {reply{200, `{"id":7,"phone_number":"+48500100999"}`, nil}, nil, true},
+		"another among":   {reply{200, `{"results":[{"id":7,"phone_number":"+48500100200"},{"id":8,"phone_number":"+1"}]}`, nil}, nil, true},
+		"part of a page":  {reply{200, `{"count":2,"results":[{"id":7}]}`, nil}, nil, true},
+		"a page of HTML":  {reply{404, fixtureHTML, nil}, nil, true},
+		"a gateway's 404": {reply{404, `{"message":"no Route matched"}`, nil}, nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, mock := newClient(t, nil)
+			answerAll(mock, test.reply)
+			users, err := c.Users.FindByPhone(t.Context(), phone)
+			if test.bad {
+				require.ErrorIs(t, err, userapi.ErrProtocol)
+				assert.Nil(t, users)
+				assert.NotContains(t, printed(t, err), "500100")
+				return
+			}
+			require.NoError(t, err)
+			var ids []int64
+			for _, u := range users {
+				ids = append(ids, u.ID)
+			}
+			assert.Equal(t, test.ids, ids)
+		})
+	}
+}
+
+func TestGetByKey(t *testing.T) {
+	t.Parallel()
+	for version, member := range map[usercom.Version]string{usercom.V1: "key", usercom.V2: "user_key"} {
+		for body, bad := range map[string]bool{
+			`{"id":7,"` + member + `":"q7RtLm2XvB0d"}`: false,
+			`{"id":7,"` + member + `":"q7rtlm2xvb0d"}`: false, // V2 may show it so
+			`{"id":7}`: false,
+			`{"id":7,"` + member + `":"somebodyElse"}`:   true,
+			`[{"id":7,"` + member + `":"q7RtLm2XvB0d"}]`: true,
+		} {
+			c, mock := newClient(t, func(cfg *usercom.Config) { cfg.Version = version })
+			answerAll(mock, reply{status: 200, body: body})
+			u, err := c.Users.GetByKey(t.Context(), browserKey)
+			if bad {
+				require.ErrorIs(t, err, userapi.ErrProtocol, body)
+				assert.NotContains(t, printed(t, err), browserKey)
+				continue
+			}
+			require.NoError(t, err, body)
+			assert.Equal(t, int64(7), u.ID)
+		}
+	}
+	srv, c := newFake(t, nil)
+	visitor := srv.AddVisitor(browserKey)
+	u, err := c.Users.GetByKey(t.Context(), browserKey)
+	require.NoError(t, err)
+	assert.Equal(t, visitor.ID, u.ID)
+	_, err = c.Users.GetByKey(t.Context(), "nobody")
+	require.ErrorIs(t, err, userapi.ErrNotFound)
+}
+
 // TestLookupReplies: what User.com's own bodies say.
 func TestLookupReplies(t *testing.T) {
 	t.Parallel()
@@ -257,6 +337,9 @@ func TestLookupsRefuseLocally(t *testing.T) {
 		"user_id none":     byUserID(""),
 		"user_id blank":    byUserID(" \n"),
 		"user_id no UTF-8": byUserID("s3cret\xff"),
+		"key none":         byKey(" "),
+		"key no UTF-8":     byKey("s3cret\xff"),
+		"phone_number no":  byPhone(""),
 		"email none":       byEmail(" "),
 		"email no UTF-8":   byEmail("s3cret\xff"),
 	} {

@@ -22,7 +22,7 @@ var (
 )
 
 // Extra is what only User.com knows of a new user, for userapi.CreateUserRequest.Extensions. Its
-// members are those of [CreateUserRequest]; nil and "" are not sent.
+// members but the last two are those of [CreateUserRequest]; nil and "" are not sent.
 type Extra struct {
 	Gender        Gender
 	Status        Status
@@ -41,6 +41,14 @@ type Extra struct {
 	GravatarURL string
 	LinkedInURL string
 	TwitterURL  string
+
+	// Key is the key that User.com gave the user's browser, in the cookie __ca__chat. The visitor
+	// with it then becomes the user, with the history that it has. The package's documentation says
+	// how, and what the limits are. A key opens the chat of its browser to those who have it.
+	Key string
+	// Lists are the ids of lists that the user is put on, by AddToList, after the create and its
+	// attributes. Each must be positive and there once.
+	Lists []int64
 }
 
 // UserExtension returns Name.
@@ -56,14 +64,14 @@ func (x Extra) LogValue() slog.Value { return provider.TypeOnly(x).LogValue() }
 func (x Extra) MarshalJSON() ([]byte, error) { return provider.TypeOnly(x).MarshalJSON() }
 
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
-// the package's documentation lists, and then sets its attributes. If only the
-// latter fails the error has OutcomeCreated and the user, for FinishUser.
+// the package's documentation lists, then sets its attributes and puts it on its lists. If
+// only one of the latter fails the error has OutcomeCreated and the user, for FinishUser.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	m, err := c.mapRequest(&req)
 	if err != nil {
 		return nil, err
 	}
-	user, err := provider.CreateUser(ctx, c.core.Vendor, &req, m.unmapped, m.call, c.core.newReply(), c.core.accept(m.native))
+	user, err := c.create(ctx, m, &req)
 	if err == nil {
 		err = c.finish(ctx, m, &req, user)
 	}
@@ -73,15 +81,30 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 	return user, nil
 }
 
+// create makes the visitor with the request's key the user or, where there is none, a new one.
+func (c *Client) create(ctx context.Context, m mapped, req *userapi.CreateUserRequest) (*userapi.User, error) {
+	if m.key != "" {
+		if user, err := c.createVisitor(ctx, m, req); user != nil || err != nil {
+			return user, err
+		}
+	}
+	user, err := provider.CreateUser(ctx, c.core.Vendor, req, m.unmapped, m.call, c.core.newReply(), c.core.accept(m.native))
+	if err == nil && m.key != "" {
+		user.Warnings = append(user.Warnings, noVisitor)
+	}
+	return user, err
+}
+
 // PreflightUser checks a request without sending anything.
 func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 	_, err := c.mapRequest(&req)
 	return err
 }
 
-// FinishUser sets the request's attributes on a user that CreateUser made, and
-// looks at nothing else in the request. It may be repeated; without attributes
-// nothing is sent. An error of what was sent has OutcomeCreated and the user.
+// FinishUser sets the request's attributes on a user that CreateUser made, and puts it
+// on the lists of its [Extra]. It looks at nothing else in the request. It may be
+// repeated; without either nothing is sent. An error of what was sent has
+// OutcomeCreated and the user.
 func (c *Client) FinishUser(ctx context.Context, req userapi.CreateUserRequest, u *userapi.User) error {
 	check := provider.NativeCheck(Name)
 	if u == nil || u.Provider != Name {
@@ -89,37 +112,47 @@ func (c *Client) FinishUser(ctx context.Context, req userapi.CreateUserRequest, 
 	} else {
 		check.NumberID("", "User.ID", u.ID)
 	}
-	attributes := checkAttributes(&check, req.Attributes)
-	if _, err := check.Done(opAttributes); err != nil {
+	m := mapped{attributes: checkAttributes(&check, req.Attributes)}
+	if x, ok := provider.Extension[Extra](&check, req.Extensions); ok {
+		m.lists = x.Lists
+		checkLists(&check, "lists", m.lists...)
+	}
+	if _, err := check.Done(opFinish); err != nil {
 		return err
 	}
-	return c.finish(ctx, mapped{attributes: attributes, unmapped: u.Unmapped}, &req, u)
+	m.unmapped = u.Unmapped
+	return c.finish(ctx, m, &req, u)
 }
 
+// finish takes the second steps in order, until one fails.
 func (c *Client) finish(ctx context.Context, m mapped, req *userapi.CreateUserRequest, u *userapi.User) error {
-	if m.attributes == nil {
-		return nil
+	for _, call := range m.steps(u.ID) {
+		err := c.core.step(ctx, call)
+		if e, ok := err.(*userapi.Error); ok {
+			e.Outcome, e.User = userapi.OutcomeCreated, u
+			return provider.Portable(err, req, m.unmapped)
+		}
 	}
-	err := c.core.setAttributes(ctx, attributesCall(u.ID, setMultiple, m.attributes))
-	if e, ok := err.(*userapi.Error); ok {
-		e.Outcome, e.User = userapi.OutcomeCreated, u
-	}
-	return provider.Portable(err, req, m.unmapped)
+	return nil
 }
 
 // PlanUser says what CreateUser would send, as userapi.Planner describes it. Nothing in it is
 // secret. With [Form] the Body of the create is the form's members as one JSON object; a list in it
-// is sent as one pair for each of its texts. Attributes are set by a second request, in Next.
+// is sent as one pair for each of its texts. Attributes are set by a second request and each list
+// takes one more: they are in Next. With a Key of [Extra] the plan is the update of the visitor, who
+// is looked for first; the create that takes its place where there is none has the same members.
 func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	m, err := c.mapRequest(&req)
 	if err != nil {
 		return userapi.Plan{}, err
 	}
 	plan := provider.Plan(c.core.Vendor, m.call, createPath, m.unmapped)
+	if m.key != "" {
+		plan = provider.Plan(c.core.Vendor, updateCall(provider.OpCreate, "", nil), "/users/{id}/", m.unmapped)
+	}
 	plan.Body = m.object
-	if m.attributes != nil {
-		second := attributesCall("", setMultiple, m.attributes)
-		plan.Next = []userapi.Step{{Method: second.Method, Route: second.Route, Body: second.Body}}
+	for _, call := range m.steps("") {
+		plan.Next = append(plan.Next, userapi.Step{Method: call.Method, Route: call.Route, Body: call.Body})
 	}
 	return plan, nil
 }
@@ -128,8 +161,21 @@ type mapped struct {
 	native     *CreateUserRequest
 	object     []byte // native as JSON
 	call       *provider.Call
+	key        string // of a visitor, "" for none
 	attributes []byte // of the second step, nil for none
+	lists      []int64
 	unmapped   []string
+}
+
+// steps are the requests that follow once the user exists.
+func (m *mapped) steps(user string) (calls []*provider.Call) {
+	if m.attributes != nil {
+		calls = append(calls, attributesCall(user, setMultiple, m.attributes))
+	}
+	for _, list := range m.lists {
+		calls = append(calls, listCall(user, list))
+	}
+	return calls
 }
 
 func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
@@ -145,13 +191,19 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 	}
 	m, firstName := mapped{native: r}, "GivenName"
 	if req.FullName != "" && r.FirstName == nil && r.LastName == nil {
-		r.FirstName, firstName = &req.FullName, "FullName"
+		firstName = fullName
+		r.setFullName(req.FullName)
 	}
 	check.Unmapped("Username", req.Username != "")
 	check.Unmapped("Password", req.Password != "")
 	check.Unmapped("Language", req.Language != "")
 	if x, ok := provider.Extension[Extra](&check, req.Extensions); ok {
 		x.apply(r)
+		m.key, m.lists = x.Key, x.Lists
+		if m.key != "" {
+			check.Key("", c.core.version.key(), m.key)
+		}
+		checkLists(&check, "lists", m.lists...)
 	}
 	r.check(&check, firstName)
 	m.attributes = checkAttributes(&check, req.Attributes)
@@ -161,7 +213,7 @@ func (c *Client) mapRequest(req *userapi.CreateUserRequest) (mapped, error) {
 		return mapped{}, err
 	}
 	m.call = c.core.createCall(createPath, m.object)
-	m.call.VendorField, m.call.Field = "first_name", firstName
+	m.call.VendorField, m.call.Field = firstNameMember, firstName
 	return m, nil
 }
 

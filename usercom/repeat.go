@@ -123,7 +123,8 @@ func (r *updateReply) Neutral() *userapi.User {
 // /users/update_or_create/, reads it, and sets its attributes as CreateUser does.
 // ExternalID is required: nothing else is unique at User.com. Where a user had it
 // already the error is of KindConflict and OutcomeRejected, and Error.User is that
-// user; User.com has then given it the values of the request.
+// user; User.com has then given it the values of the request. With a Key of [Extra] it
+// is done by the update of the visitor, as in CreateUser, where there is one.
 func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	check := provider.NativeCheck(Name)
 	c.core.requireUserID(&check, &req.ExternalID)
@@ -135,8 +136,27 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 		return nil, err
 	}
 	var user *userapi.User
+	if m.key != "" {
+		if user, err = c.createVisitor(ctx, m, &req); err != nil {
+			return nil, err
+		}
+	}
+	if user == nil {
+		if user, err = c.updateOrCreate(ctx, m, &req); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.finish(ctx, m, &req, user); err != nil {
+		return nil, err
+	}
+	return user, nil
+}
+
+// updateOrCreate creates the user by update_or_create, and reads it.
+func (c *Client) updateOrCreate(ctx context.Context, m mapped, req *userapi.CreateUserRequest) (*userapi.User, error) {
+	var user *userapi.User
 	m.call.Route, m.call.Path = updatePath, updatePath
-	_, err = provider.Create(ctx, c.core.Vendor, m.call, &updateReply{call: m.call}, func(r *updateReply, res *transport.Result) error {
+	_, err := provider.Create(ctx, c.core.Vendor, m.call, &updateReply{call: m.call}, func(r *updateReply, res *transport.Result) error {
 		if err := contradicts(m.native, &r.shown); err != nil {
 			return err
 		}
@@ -162,10 +182,7 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 		return err
 	})
 	if err != nil {
-		return nil, provider.Portable(err, &req, m.unmapped)
-	}
-	if err := c.finish(ctx, m, &req, user); err != nil {
-		return nil, err
+		return nil, provider.Portable(err, req, m.unmapped)
 	}
 	return user, nil
 }

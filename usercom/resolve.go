@@ -16,7 +16,8 @@ var errNoCallFinds = errors.New("usercom: V2 has no call that finds a user by an
 
 // ResolveUser looks for the user that a create of req made, as userapi.Resolver describes it: by
 // ExternalID or, without one, by Email. The package's documentation says what is compared and what
-// is proven. It does not set attributes; FinishUser does.
+// is proven. With a Key of [Extra] the visitor with it is looked at first. It does not set attributes;
+// FinishUser does.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
 	m, err := c.mapRequest(&req)
 	if err != nil {
@@ -37,6 +38,14 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 		return nil, &userapi.Error{
 			Provider: Name, Op: provider.OpResolve, Subject: userapi.SubjectUser, Code: provider.CodeAmbiguous,
 			Message: "nothing to look for the user by: an ExternalID that a look-up can carry, or an Email, is needed",
+		}
+	}
+	if look := r.Look; m.key != "" {
+		r.Look = func(ctx context.Context) ([]*provider.Candidate, error) {
+			if found, err := c.lookByKey(ctx, &req, m.key, since); found != nil || err != nil {
+				return found, err
+			}
+			return look(ctx)
 		}
 	}
 	return r.ResolveUser(ctx, &req, since, m.unmapped)

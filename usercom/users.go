@@ -105,18 +105,27 @@ func (r *CreateUserRequest) check(c *provider.Check, firstName string) {
 	if !provider.Given(r.Email) && !provider.Given(r.UserID) && !provider.Given(r.PhoneNumber) && !provider.Given(r.FirstName) && !provider.Given(r.LastName) {
 		c.Required("Email", "email", "an e-mail address, a user id, a phone number or a name must be set")
 	}
+	r.checkValues(c, firstName)
+}
+
+// checkValues is check for a user that exists, and needs nothing more to be told from others.
+func (r *CreateUserRequest) checkValues(c *provider.Check, firstName string) {
 	for _, f := range [...]struct {
 		field, vendorField string
 		value              *string
 		limit              int
 	}{
-		{firstName, "first_name", r.FirstName, maxName},
-		{"FamilyName", "last_name", r.LastName, maxName},
+		{firstName, firstNameMember, r.FirstName, maxName},
+		{"FamilyName", lastNameMember, r.LastName, maxName},
 		{"Phone", "phone_number", r.PhoneNumber, maxPhone},
 		{"", "city", r.City, maxCity},
 	} {
 		if utf8.RuneCountInString(provider.Value(f.value)) > f.limit {
-			c.Invalid(f.field, f.vendorField, "must have at most "+strconv.Itoa(f.limit)+" characters")
+			expected := atMost(f.limit)
+			if f.field == fullName {
+				expected = mustFitNames
+			}
+			c.Invalid(f.field, f.vendorField, expected)
 		}
 	}
 	if !canSend(genders, string(r.Gender)) {

@@ -109,6 +109,7 @@ func TestCreateSendsJSON(t *testing.T) {
 	assert.Equal(t, "/api/public/users/", got.uri)
 	assert.True(t, slices.Equal([]string{"Token " + testKey}, got.header["Authorization"]))
 	assert.Equal(t, []string{"application/json"}, got.header["Accept"])
+	assert.Equal(t, []string{"en"}, got.header["Accept-Language"])
 	assert.Equal(t, []string{"application/json"}, got.header["Content-Type"])
 	assert.Equal(t, int64(310455021), resp.ID)
 	assert.Equal(t, 201, resp.StatusCode())

@@ -90,6 +90,11 @@ func measure(v *vendors.Vendor, f *fault, m mode) claim {
 					c.wrongf("FALSE: all is well, and the user's attribute is not set")
 				}
 			}
+			for _, list := range v.Lists {
+				if !slices.Contains(u.Lists, list) {
+					c.wrongf("FALSE: all is well, and the user is not on the list")
+				}
+			}
 		}
 	}
 	c.secrets(r, req, user, shown)
@@ -202,8 +207,7 @@ func made(f *vendors.Fake, req userapi.CreateUserRequest) (ids []string) {
 
 // recovers creates somebody else once the fault is over.
 func (c *claim) recovers(r *rig) {
-	other := r.vendor.Request(2)
-	other.Attributes = nil // whose setting may still fail
+	other := r.vendor.OneStep(2) // the second may still fail
 	before := r.fake.UserCount()
 	user, err := r.patient.CreateUser(context.Background(), other)
 	switch ids := made(r.fake, other); {

@@ -24,14 +24,14 @@ func startUsercom(more ...usercomtest.Option) func(o userapitest.ServerOptions) 
 			return nil, err
 		}
 		return newFake(s, s.Config().HTTP.HTTPClient, func(u usercomtest.User) User {
-			return User{ID: strconv.FormatInt(u.ID, 10), Keys: map[string]string{"Email": u.Email, "ExternalID": u.UserID}, Attributes: u.Attributes}
+			return User{ID: strconv.FormatInt(u.ID, 10), Keys: map[string]string{"Email": u.Email, "ExternalID": u.UserID}, Attributes: u.Attributes, Lists: u.Lists}
 		}), nil
 	}
 }
 
 func usercomVendor() []*Vendor {
 	byMail := Vendor{
-		Package: "usercom", Name: "usercom-mail", New: newUsercom(usercom.V1), Start: startUsercom(), Request: request,
+		Package: "usercom", Name: "usercom-mail", New: newUsercom(usercom.V1), Start: startUsercom(),
 		Creates:  regexp.MustCompile(`^/api/public/users/(update_or_create/)?$`),
 		Looks:    6, // by the address as it is and in lower case
 		Compared: map[string]string{"Email": "email"},
@@ -49,6 +49,13 @@ func usercomVendor() []*Vendor {
 		},
 	}
 	byID := byMail
+	// By mail the second step is lists alone, and else attributes alone: a fault strikes either.
+	byMail.Lists = []int64{77}
+	byMail.Request = func(n int) userapi.CreateUserRequest {
+		req := request(n)
+		req.Attributes, req.Extensions = nil, []userapi.Extension{usercom.Extra{Lists: byMail.Lists}}
+		return req
+	}
 	byID.Name, byID.StartSilent = "usercom", startUsercom(usercomtest.WithSilentUpdate())
 	byID.Looks, byID.Unique = 3, []string{"ExternalID"}
 	byID.Compared = map[string]string{"Email": "email", "ExternalID": "user_id"}

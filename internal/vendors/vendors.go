@@ -56,6 +56,8 @@ type Vendor struct {
 	// Compared are the members of a reply to a create that must show what was sent, by the
 	// request's fields; "ID" is the id that the client chose.
 	Compared map[string]string
+	// Lists are what Request has the user put on in a second step, beside its Attributes.
+	Lists []int64
 	// Sessions says that a create needs a session, Clock that it must tell the time.
 	Sessions, Clock bool
 	// Benches are what the benchmarks do; nil where they would do the same again.
@@ -65,6 +67,16 @@ type Vendor struct {
 // IsCreate reports whether a request creates a user.
 func (v *Vendor) IsCreate(method, path string) bool {
 	return method == http.MethodPost && v.Creates.MatchString(path)
+}
+
+// OneStep returns Request without what takes a second step.
+func (v *Vendor) OneStep(n int) userapi.CreateUserRequest {
+	req := v.Request(n)
+	req.Attributes = nil
+	if v.Lists != nil {
+		req.Extensions = nil
+	}
+	return req
 }
 
 // Repeats reports whether a create whose outcome is unknown can be carried out again.
@@ -127,8 +139,9 @@ type User struct {
 	// Keys is what the vendor has of the fields of a request that tell users apart, by
 	// their names.
 	Keys map[string]string
-	// Attributes are kept where setting them is a second step.
+	// Attributes and Lists are kept where setting them is a second step.
 	Attributes map[string]json.RawMessage
+	Lists      []int64
 	// Native is the fake's own form of the user.
 	Native any
 }

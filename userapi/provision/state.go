@@ -285,7 +285,7 @@ func losesCreate(res Result) bool {
 // deletable says why the user of a record must not, or cannot, be deleted; "" where it may
 // be. isTarget says that the Provisioner has the target, deletes that its vendor can delete.
 func deletable(rec Record, isTarget, deletes bool) (code string) {
-	proven := rec.State == StateCreated || rec.State == StateRecovered &&
+	proven := rec.State == StateCreated && rec.Proof != userapi.ProofEarlier || rec.State == StateRecovered &&
 		(rec.Proof == userapi.ProofReply || rec.Proof == userapi.ProofID || rec.Proof == userapi.ProofKey)
 	switch {
 	case !rec.State.HasUser():

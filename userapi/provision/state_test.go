@@ -236,6 +236,7 @@ func TestDeletable(t *testing.T) {
 		want string
 	}{
 		"created":             {of(StateCreated, userapi.ProofReply), ""},
+		"was there before":    {of(StateCreated, userapi.ProofEarlier), codeNotProven},
 		"found by our id":     {of(StateRecovered, userapi.ProofID), ""},
 		"found by their key":  {of(StateRecovered, userapi.ProofKey), ""},
 		"found under its id":  {of(StateRecovered, userapi.ProofReply), ""},

@@ -17,8 +17,8 @@ const opUndo = "undo sign-up"
 // creates nothing. It deletes only what is proven to be of that sign-up: a user that a
 // vendor returned in reply to the create, or that was found under an id of ours or the
 // caller's (StateRecovered with ProofID or ProofKey). Never touched are a user that was
-// there before (StateExisting), one that was found by matching keys alone (ProofMatch),
-// one that a person decided on, and what is unknown.
+// there before (StateExisting, or ProofEarlier where the create updated it), one that was
+// found by matching keys alone (ProofMatch), one that a person decided on, and what is unknown.
 //
 // A user under an id of the caller's is the sign-up's as far as its vendor can tell: give
 // one person's sign-ups one IdempotencyKey, or a run that was cut off under one key may

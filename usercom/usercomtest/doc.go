@@ -7,9 +7,15 @@
 // know is accepted and forgotten, as User.com does it, so that a wrong name shows in
 // [Server.Users]. A path without its trailing slash is a page of HTML with status
 // 404, and so is one with an escaped slash in its user id. A custom attribute comes
-// into being when it is first set.
+// into being when it is first set. An update in V1 makes one of each member that it
+// does not know, as of a reply that is sent back.
 //
-// Beside what package usercom calls, it has update_or_create, look-ups by id, user
-// id, e-mail, phone number and key, updates, and deletes. For faults, updates count
-// as userapitest.Attributes, and update_or_create as userapitest.Create.
+// It has creates, update_or_create, updates, look-ups by id, user id, e-mail, phone
+// number and key, attributes, lists, and deletes. [Server.AddVisitor] stands for
+// User.com's script in a browser. For faults, updates and lists count as
+// userapitest.Attributes, and update_or_create as userapitest.Create.
+//
+// What it does not serve gets the page of HTML, which no client takes for a user's
+// absence, and is named on the server's log: see [WithLog]. Errors are in English; see
+// [WithPolish].
 package usercomtest

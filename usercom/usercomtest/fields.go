@@ -62,6 +62,11 @@ const (
 	noInteger  = "A valid integer is required."
 	noBoolean  = "Must be a valid boolean."
 	noListText = "Expected a list of items."
+	isTaken    = "This field must be unique."
+	isMissing  = "This field is required."
+	tooLong    = "Ensure this field has no more than %d characters."
+	noChoice   = "%q is not a valid choice."
+	noSuchList = "Invalid pk \"%d\" - object does not exist."
 )
 
 // scalar reads a text, or a number or a boolean as it is written. null and what has
@@ -98,7 +103,7 @@ func text(limit int, member func(*User) *string) field {
 		case s == "":
 			return isBlank
 		case limit > 0 && utf8.RuneCountInString(s) > limit:
-			return fmt.Sprintf("Ensure this field has no more than %d characters.", limit)
+			return fmt.Sprintf(tooLong, limit)
 		}
 		*member(u) = s
 		return ""
@@ -128,7 +133,7 @@ func choice(member func(*User) *string, words ...string) field {
 		case s == "null":
 			return isNull
 		case err != nil || n < 1 || n > len(words):
-			return fmt.Sprintf("%q is not a valid choice.", s)
+			return fmt.Sprintf(noChoice, s)
 		}
 		*member(u) = words[n-1]
 		return ""
@@ -136,18 +141,20 @@ func choice(member func(*User) *string, words ...string) field {
 }
 
 func integer(member func(*User) *int64) field {
-	return func(u *User, value json.RawMessage) string {
-		s, _ := scalar(value)
-		n, err := strconv.ParseInt(s, 10, 64)
-		switch {
-		case s == "null":
-			return isNull
-		case err != nil:
-			return noInteger
-		}
-		*member(u) = n
-		return ""
+	return func(u *User, value json.RawMessage) string { return integerOf(value, member(u)) }
+}
+
+func integerOf(value json.RawMessage, into *int64) string {
+	s, _ := scalar(value)
+	n, err := strconv.ParseInt(s, 10, 64)
+	switch {
+	case s == "null":
+		return isNull
+	case err != nil:
+		return noInteger
 	}
+	*into = n
+	return ""
 }
 
 func boolean(member func(*User) *bool) field {

@@ -3,6 +3,7 @@ package usercomtest
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -38,7 +39,7 @@ type reply struct {
 	Companies       []company   `json:"companies"`
 	Attributes      []attribute `json:"attributes"`
 	GravatarURL     *string     `json:"gravatar_url"`
-	Lists           []struct{}  `json:"lists"`
+	Lists           []list      `json:"lists"`
 	Tags            []tag       `json:"tags"`
 	Notifications   bool        `json:"notifications"`
 	FacebookURL     *string     `json:"facebook_url"`
@@ -51,34 +52,34 @@ type reply struct {
 
 // replyV2 is a user as V2 answers; the custom attributes follow.
 type replyV2 struct {
-	ID                  int64      `json:"id"`
-	UserKey             string     `json:"user_key"`
-	CustomID            *string    `json:"custom_id"`
-	Name                *string    `json:"name"`
-	Email               *string    `json:"email"`
-	Gender              string     `json:"gender"`
-	Status              string     `json:"status"`
-	PhoneNumber         *string    `json:"phone_number"`
-	Timezone            *string    `json:"timezone"`
-	City                *string    `json:"city"`
-	Region              *string    `json:"region"`
-	Country             *string    `json:"country"`
-	Unsubscribed        bool       `json:"unsubscribed"`
-	BrowserLanguage     *string    `json:"browser_language"`
-	Score               int64      `json:"score"`
-	CreatedAt           string     `json:"created_at"`
-	UpdatedAt           string     `json:"updated_at"`
-	Companies           []company  `json:"companies"`
-	Lists               []struct{} `json:"lists"`
-	Tags                []tag      `json:"tags"`
-	Notifications       bool       `json:"notifications"`
-	WebPushSubscription bool       `json:"web_push_subscription"`
-	FacebookURL         *string    `json:"facebook_url"`
-	GoogleURL           *string    `json:"google_url"`
-	GravatarURL         *string    `json:"gravatar_url"`
-	LinkedInURL         *string    `json:"linkedin_url"`
-	TwitterURL          *string    `json:"twitter_url"`
-	AssignedTo          *int64     `json:"assigned_to"`
+	ID                  int64     `json:"id"`
+	UserKey             string    `json:"user_key"`
+	CustomID            *string   `json:"custom_id"`
+	Name                *string   `json:"name"`
+	Email               *string   `json:"email"`
+	Gender              string    `json:"gender"`
+	Status              string    `json:"status"`
+	PhoneNumber         *string   `json:"phone_number"`
+	Timezone            *string   `json:"timezone"`
+	City                *string   `json:"city"`
+	Region              *string   `json:"region"`
+	Country             *string   `json:"country"`
+	Unsubscribed        bool      `json:"unsubscribed"`
+	BrowserLanguage     *string   `json:"browser_language"`
+	Score               int64     `json:"score"`
+	CreatedAt           string    `json:"created_at"`
+	UpdatedAt           string    `json:"updated_at"`
+	Companies           []company `json:"companies"`
+	Lists               []list    `json:"lists"`
+	Tags                []tag     `json:"tags"`
+	Notifications       bool      `json:"notifications"`
+	WebPushSubscription bool      `json:"web_push_subscription"`
+	FacebookURL         *string   `json:"facebook_url"`
+	GoogleURL           *string   `json:"google_url"`
+	GravatarURL         *string   `json:"gravatar_url"`
+	LinkedInURL         *string   `json:"linkedin_url"`
+	TwitterURL          *string   `json:"twitter_url"`
+	AssignedTo          *int64    `json:"assigned_to"`
 }
 
 type company struct {
@@ -90,6 +91,12 @@ type company struct {
 type tag struct {
 	ID   int64  `json:"id"`
 	Name string `json:"name"`
+}
+
+type list struct {
+	ID          int64  `json:"id"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
 }
 
 type attribute struct {
@@ -104,13 +111,16 @@ type attribute struct {
 func (s *store) shown(u User, v2 bool) json.RawMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	companies, tags, attributes := []company{}, []tag{}, []attribute{}
+	companies, tags, lists, attributes := []company{}, []tag{}, []list{}, []attribute{}
 	created, updated := u.CreatedAt.Format(timeLayout), u.UpdatedAt.Format(timeLayout)
 	if u.CompanyID != "" {
 		companies = append(companies, company{s.companies.of(u.CompanyID, 52), u.CompanyID, created})
 	}
 	for _, name := range u.Tags {
 		tags = append(tags, tag{s.tags.of(name, 9001), name})
+	}
+	for _, id := range u.Lists {
+		lists = append(lists, list{ID: id, Name: fmt.Sprintf("List %d", id)})
 	}
 	names := slices.Sorted(maps.Keys(u.Attributes))
 	if !v2 {
@@ -126,7 +136,7 @@ func (s *store) shown(u User, v2 bool) json.RawMessage {
 			FacebookURL: orNull(u.FacebookURL), GoogleURL: orNull(u.GoogleURL), GravatarURL: orNull(u.GravatarURL),
 			LinkedInURL: orNull(u.LinkedInURL), TwitterURL: orNull(u.TwitterURL),
 			CreatedAt: created, UpdatedAt: updated,
-			Companies: companies, Tags: tags, Attributes: attributes, Lists: []struct{}{},
+			Companies: companies, Tags: tags, Attributes: attributes, Lists: lists,
 		})
 	}
 	body := encode(replyV2{
@@ -138,7 +148,7 @@ func (s *store) shown(u User, v2 bool) json.RawMessage {
 		FacebookURL: orNull(u.FacebookURL), GoogleURL: orNull(u.GoogleURL), GravatarURL: orNull(u.GravatarURL),
 		LinkedInURL: orNull(u.LinkedInURL), TwitterURL: orNull(u.TwitterURL),
 		CreatedAt: created, UpdatedAt: updated,
-		Companies: companies, Tags: tags, Lists: []struct{}{}, AssignedTo: orNull(u.AssignedTo),
+		Companies: companies, Tags: tags, Lists: lists, AssignedTo: orNull(u.AssignedTo),
 	})
 	if len(names) == 0 {
 		return body

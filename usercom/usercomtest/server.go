@@ -1,17 +1,12 @@
 package usercomtest
 
 import (
-	"bytes"
-	"cmp"
-	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"mime"
+	"log/slog"
+	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,31 +23,13 @@ const apiPath = "/api/public"
 // defaultAPIKey has User.com's 64 characters.
 const defaultAPIKey = "fakeUsercomKey00fakeUsercomKey01fakeUsercomKey02fakeUsercomKey03"
 
-// An Option changes how a Server behaves.
-type Option func(*settings)
-
-type settings struct {
-	http         userapitest.ServerOptions
-	apiKey       userapi.Secret
-	silentUpdate bool
-}
-
-// WithHTTP says how the server serves.
-func WithHTTP(o userapitest.ServerOptions) Option { return func(s *settings) { s.http = o } }
-
-// WithAPIKey sets the one key that the server accepts.
-func WithAPIKey(key userapi.Secret) Option { return func(s *settings) { s.apiKey = key } }
-
-// WithSilentUpdate answers a create whose user_id is taken with 201 and the user
-// that has it, updated, instead of a 400. What User.com itself does is not
-// documented.
-func WithSilentUpdate() Option { return func(s *settings) { s.silentUpdate = true } }
-
 // A Server is a fake of User.com. It is safe for concurrent use.
 type Server struct {
 	http         *fakehttp.Server
 	apiKey       func() string // a closure, so that printing shows nothing
 	silentUpdate bool
+	language     language
+	log          *slog.Logger
 	replies      atomic.Uint64
 	store        store
 }
@@ -61,7 +38,8 @@ type Server struct {
 // server is closed when the test ends.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
-	s, err := Start(opts...)
+	own := WithLog(slog.New(slog.NewTextHandler(t.Output(), nil)))
+	s, err := Start(append([]Option{own}, opts...)...)
 	if err != nil {
 		t.Fatalf("usercomtest: %v", err)
 	}
@@ -71,21 +49,21 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 
 // Start starts a server for a program, which must close it.
 func Start(opts ...Option) (*Server, error) {
-	set := settings{apiKey: defaultAPIKey}
+	set := settings{apiKey: defaultAPIKey, log: slog.New(slog.DiscardHandler)}
 	for _, o := range opts {
 		o(&set)
 	}
 	if set.apiKey == "" {
 		return nil, errors.New("the API key must not be empty")
 	}
-	s := &Server{apiKey: set.apiKey.Reveal, silentUpdate: set.silentUpdate}
+	s := &Server{apiKey: set.apiKey.Reveal, silentUpdate: set.silentUpdate, language: set.language, log: set.log}
 	s.http = fakehttp.New(fakehttp.Config{
 		ServerOptions: set.http,
 		SecretHeaders: []string{"Authorization"},
 		Header:        http.Header{"Server": {"cloudflare"}, "Cf-Ray": {"7a1b2c3d4e5f6071-WAW"}},
 		NotFound:      pageNotFound(),
 	})
-	s.store.init(s.http.Now)
+	s.store.init(s.http.Now, set.lists)
 	s.handle()
 	if err := s.http.Start(); err != nil {
 		return nil, err
@@ -106,6 +84,10 @@ func (s *Server) Config() usercom.Config {
 
 // Users returns a copy of the users that there are, by id.
 func (s *Server) Users() []User { return s.store.all() }
+
+// AddVisitor makes a user as User.com's script does for a browser that it has not seen: one that has
+// the browser's key, and neither an e-mail address nor an id of the caller's.
+func (s *Server) AddVisitor(key string) User { return s.store.addVisitor(key) }
 
 // UserCount returns how many users there are.
 func (s *Server) UserCount() int { return s.store.count() }
@@ -155,6 +137,10 @@ func (s *Server) handle() {
 			route{http.MethodDelete, del, s.found(find, s.delete)})
 		s.path(path+"/set_attribute", route{http.MethodPost, attributes, s.found(find, s.setAttribute)})
 		s.path(path+"/set_multiple_attributes", route{http.MethodPost, attributes, s.found(find, s.setMultipleAttributes)})
+		s.path(path+"/add_to_list", route{http.MethodPost, attributes, s.found(find, s.addToList)})
+	}
+	for _, method := range methods {
+		s.http.Handle(lookup, method+" /", s.stamped(s.unserved))
 	}
 }
 
@@ -168,339 +154,35 @@ func (s *Server) path(path string, routes ...route) {
 	allow := strings.Join(append(allowed, http.MethodHead, http.MethodOptions), ", ")
 	for _, method := range methods {
 		i := slices.IndexFunc(routes, func(r route) bool { return r.method == method })
-		r := route{method, userapitest.Lookup, notAllowed}
+		r := route{method, userapitest.Lookup, s.notAllowed}
 		if i >= 0 {
 			r = routes[i]
 		}
-		s.http.Handle(r.op, method+" "+apiPath+path+"/{$}", func(in *fakehttp.Request) fakehttp.Reply {
-			reply := s.checked(in, r.handler)
+		s.http.Handle(r.op, method+" "+apiPath+path+"/{$}", s.stamped(func(in *fakehttp.Request) fakehttp.Reply {
+			reply := s.translated(in, s.checked(in, r.handler))
 			reply.Header.Set("Allow", allow)
-			return s.stamp(reply)
-		})
-		s.http.Handle(r.op, method+" "+apiPath+path, func(*fakehttp.Request) fakehttp.Reply {
-			return s.stamp(pageNotFound())
-		})
+			return reply
+		}))
+		s.http.Handle(r.op, method+" "+apiPath+path, s.stamped(s.unserved))
 	}
 }
 
-// stamp puts on a reply what every one has. The date is of the server's own clock.
-func (s *Server) stamp(reply fakehttp.Reply) fakehttp.Reply {
-	reply.Header.Set("Date", s.http.Now().UTC().Format(http.TimeFormat))
-	reply.Header.Set("Cf-Ray", fmt.Sprintf("%016x-WAW", 0x7a1b2c3d4e5f6071+s.replies.Add(1)))
-	reply.Header.Set("Vary", "Cookie")
-	reply.Header.Set("X-Frame-Options", "SAMEORIGIN")
-	return reply
+// unserved answers what the server does not serve with a page, which no client takes for User.com's
+// word that a user does not exist, and names the request on the log: its method, its path, and the
+// names in its query.
+func (s *Server) unserved(r *fakehttp.Request) fakehttp.Reply {
+	s.log.Warn("usercomtest does not serve this", "method", r.Method, "path", r.URL.Path, "query", slices.Sorted(maps.Keys(r.URL.Query())))
+	return pageNotFound()
 }
 
-// checked checks what the framework checks before it calls the handler.
-func (s *Server) checked(r *fakehttp.Request, next handler) fakehttp.Reply {
-	if why := s.unauthorized(r.Header); why != "" {
-		reply := detail(http.StatusUnauthorized, why)
-		reply.Header.Set("WWW-Authenticate", "Token")
+// stamped puts on a handler's replies what every one has. The date is of the server's own clock.
+func (s *Server) stamped(next fakehttp.Handler) fakehttp.Handler {
+	return func(r *fakehttp.Request) fakehttp.Reply {
+		reply := next(r)
+		reply.Header.Set("Date", s.http.Now().UTC().Format(http.TimeFormat))
+		reply.Header.Set("Cf-Ray", fmt.Sprintf("%016x-WAW", 0x7a1b2c3d4e5f6071+s.replies.Add(1)))
+		reply.Header.Set("Vary", "Cookie")
+		reply.Header.Set("X-Frame-Options", "SAMEORIGIN")
 		return reply
 	}
-	v2, reply, ok := negotiate(r.Header.Get("Accept"))
-	if !ok {
-		return reply
-	}
-	return next(&request{Request: r, v2: v2})
-}
-
-// unauthorized says what is wrong with the credentials.
-func (s *Server) unauthorized(h http.Header) string {
-	words := strings.Fields(h.Get("Authorization"))
-	switch {
-	case len(words) == 0 || !strings.EqualFold(words[0], "token"):
-		return "Authentication credentials were not provided."
-	case len(words) == 1:
-		return "Invalid token header. No credentials provided."
-	case len(words) > 2:
-		return "Invalid token header. Token string should not contain spaces."
-	case subtle.ConstantTimeCompare([]byte(words[1]), []byte(s.apiKey())) != 1:
-		return "Invalid token."
-	}
-	return ""
-}
-
-// negotiate reads the version off the Accept header.
-func negotiate(accept string) (v2 bool, refusal fakehttp.Reply, ok bool) {
-	first, _, _ := strings.Cut(accept, ",")
-	media, params, err := mime.ParseMediaType(cmp.Or(strings.TrimSpace(first), "*/*"))
-	if err != nil || !slices.Contains([]string{"*/*", "application/*", "application/json"}, media) {
-		return false, detail(http.StatusNotAcceptable, "Could not satisfy the request Accept header."), false
-	}
-	switch params["version"] {
-	case "", "1":
-		return false, fakehttp.Reply{}, true
-	case "2":
-		return true, fakehttp.Reply{}, true
-	}
-	return false, detail(http.StatusNotAcceptable, `Invalid version in "Accept" header.`), false
-}
-
-func notAllowed(r *request) fakehttp.Reply {
-	return detail(http.StatusMethodNotAllowed, fmt.Sprintf("Method %q not allowed.", r.Method))
-}
-
-// members reads a JSON or form body. A form's values become JSON texts.
-func members(r *request) (map[string]json.RawMessage, fakehttp.Reply, bool) {
-	none := fakehttp.Reply{}
-	label := r.Header.Get("Content-Type")
-	media, _, _ := mime.ParseMediaType(label)
-	switch media {
-	case "application/json":
-		var values map[string]json.RawMessage
-		err := json.Unmarshal(r.Body, &values)
-		var syntax *json.SyntaxError
-		switch {
-		case errors.As(err, &syntax):
-			return nil, detail(http.StatusBadRequest, "JSON parse error - "+parseError(r.Body, syntax.Offset)), false
-		case err != nil || values == nil:
-			return nil, refuse(map[string][]string{"non_field_errors": {"Invalid data. Expected a dictionary."}}), false
-		}
-		return values, none, true
-	case "application/x-www-form-urlencoded":
-		form, err := url.ParseQuery(string(r.Body))
-		if err != nil {
-			return nil, detail(http.StatusBadRequest, "Malformed request."), false
-		}
-		values := map[string]json.RawMessage{}
-		for name, texts := range form {
-			if name == "tags" {
-				values[name] = encode(texts)
-			} else {
-				values[name] = encode(texts[len(texts)-1])
-			}
-		}
-		return values, none, true
-	}
-	return nil, detail(http.StatusUnsupportedMediaType, fmt.Sprintf("Unsupported media type %q in request.", label)), false
-}
-
-// parseError is the text of Python's parser about the byte before offset.
-func parseError(body []byte, offset int64) string {
-	at := int(max(offset-1, 0))
-	before := body[:min(at, len(body))]
-	line := bytes.Count(before, []byte("\n")) + 1
-	column := at - bytes.LastIndexByte(before, '\n')
-	return fmt.Sprintf("Expecting value: line %d column %d (char %d)", line, column, at)
-}
-
-func (s *Server) create(r *request) fakehttp.Reply {
-	values, refusal, ok := members(r)
-	if !ok {
-		return refusal
-	}
-	u, _, faults := s.store.create(values, r.v2, s.silentUpdate)
-	if faults != nil {
-		return refuse(faults)
-	}
-	return body(http.StatusCreated, s.store.shown(u, r.v2))
-}
-
-func (s *Server) updateOrCreate(r *request) fakehttp.Reply {
-	values, refusal, ok := members(r)
-	if !ok {
-		return refusal
-	}
-	u, created, faults := s.store.create(values, r.v2, true)
-	if faults != nil {
-		return refuse(faults)
-	}
-	return body(http.StatusOK, encode(struct {
-		Created bool  `json:"created"`
-		ID      int64 `json:"id"`
-	}{created, u.ID}))
-}
-
-// A finder returns the id of the user that a request's path names, or a refusal.
-type finder func(*request) (int64, fakehttp.Reply, bool)
-
-func (s *Server) byID(r *request) (int64, fakehttp.Reply, bool) {
-	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	if err != nil {
-		return 0, pageNotFound(), false
-	}
-	if _, has := s.store.get(id); !has {
-		return 0, notFound(), false
-	}
-	return id, fakehttp.Reply{}, true
-}
-
-func (s *Server) byUserID(r *request) (int64, fakehttp.Reply, bool) {
-	userID := r.PathValue("id")
-	if strings.Contains(userID, "/") { // the framework takes paths apart once they are decoded
-		return 0, pageNotFound(), false
-	}
-	id := s.store.byUserID(userID)
-	return id, notFound(), id != 0
-}
-
-// found calls the handler with the user that the path names.
-func (s *Server) found(find finder, next func(*request, int64) fakehttp.Reply) handler {
-	return func(r *request) fakehttp.Reply {
-		id, refusal, ok := find(r)
-		if !ok {
-			return refusal
-		}
-		return next(r, id)
-	}
-}
-
-func (s *Server) get(r *request, id int64) fakehttp.Reply {
-	u, has := s.store.get(id)
-	if !has {
-		return notFound()
-	}
-	return body(http.StatusOK, s.store.shown(u, r.v2))
-}
-
-// update changes what the request names and keeps the rest.
-func (s *Server) update(r *request, id int64) fakehttp.Reply {
-	values, refusal, ok := members(r)
-	if !ok {
-		return refusal
-	}
-	u, has, faults := s.store.update(id, values, r.v2)
-	switch {
-	case !has:
-		return notFound()
-	case faults != nil:
-		return refuse(faults)
-	}
-	return body(http.StatusOK, s.store.shown(u, r.v2))
-}
-
-func (s *Server) delete(_ *request, id int64) fakehttp.Reply {
-	if !s.store.delete(id) {
-		return notFound()
-	}
-	return fakehttp.Reply{Status: http.StatusNoContent, Header: http.Header{}}
-}
-
-func (s *Server) setAttribute(r *request, id int64) fakehttp.Reply {
-	values, refusal, ok := members(r)
-	if !ok {
-		return refusal
-	}
-	faults := map[string][]string{}
-	for _, name := range [...]string{"attribute", "value"} {
-		if _, has := values[name]; !has {
-			faults[name] = []string{"This field is required."}
-		}
-	}
-	var name string
-	if _, is := faults["attribute"]; !is && (json.Unmarshal(values["attribute"], &name) != nil || name == "") {
-		faults["attribute"] = []string{"Not a valid string."}
-	}
-	if len(faults) > 0 {
-		return refuse(faults)
-	}
-	return s.set(id, map[string]json.RawMessage{name: values["value"]})
-}
-
-func (s *Server) setMultipleAttributes(r *request, id int64) fakehttp.Reply {
-	values, refusal, ok := members(r)
-	if !ok {
-		return refusal
-	}
-	return s.set(id, values)
-}
-
-func (s *Server) set(id int64, values map[string]json.RawMessage) fakehttp.Reply {
-	if !s.store.set(id, values) {
-		return notFound()
-	}
-	return fakehttp.Reply{Status: http.StatusOK, Header: http.Header{}}
-}
-
-// list answers with a page of all users: what a create becomes that a client sent
-// after a redirect as a GET.
-func (s *Server) list(r *request) fakehttp.Reply { return s.page(r, s.store.all()) }
-
-func (s *Server) page(r *request, users []User) fakehttp.Reply {
-	return body(http.StatusOK, encode(struct {
-		Count    int               `json:"count"`
-		Next     *string           `json:"next"`
-		Previous *string           `json:"previous"`
-		Results  []json.RawMessage `json:"results"`
-	}{Count: len(users), Results: s.shown(r, users)}))
-}
-
-func (s *Server) shown(r *request, users []User) []json.RawMessage {
-	list := make([]json.RawMessage, len(users))
-	for i, u := range users {
-		list[i] = s.store.shown(u, r.v2)
-	}
-	return list
-}
-
-// search finds users by e-mail, key or phone number: the first one, every one as a
-// bare list with many=true, and in V2 a page for a phone number.
-func (s *Server) search(r *request) fakehttp.Reply {
-	query := r.URL.Query()
-	var matches func(User) bool
-	switch {
-	case query.Has("email"):
-		matches = func(u User) bool { return u.Email == query.Get("email") }
-	case query.Has("key"):
-		matches = func(u User) bool { return u.Key == query.Get("key") }
-	case query.Has("phone_number"):
-		matches = func(u User) bool { return u.PhoneNumber == query.Get("phone_number") }
-	default:
-		return notFound()
-	}
-	users := slices.DeleteFunc(s.store.all(), func(u User) bool { return !matches(u) })
-	switch {
-	case query.Get("many") == "true":
-		return body(http.StatusOK, encode(s.shown(r, users)))
-	case len(users) == 0:
-		return notFound()
-	case query.Has("phone_number") && r.v2:
-		return s.page(r, users)
-	}
-	return body(http.StatusOK, s.store.shown(users[0], r.v2))
-}
-
-func (s *Server) searchByUserID(r *request) fakehttp.Reply {
-	query := r.URL.Query()
-	id := s.store.byUserID(cmp.Or(query.Get("user_id"), query.Get("custom_id")))
-	if id == 0 {
-		return notFound()
-	}
-	return s.get(r, id)
-}
-
-func body(status int, data []byte) fakehttp.Reply {
-	return fakehttp.Reply{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: data}
-}
-
-func detail(status int, text string) fakehttp.Reply {
-	return body(status, encode(map[string]string{"detail": text}))
-}
-
-func notFound() fakehttp.Reply { return detail(http.StatusNotFound, "Not found.") }
-
-// refuse is the answer to fields that are wrong.
-func refuse(faults map[string][]string) fakehttp.Reply {
-	return body(http.StatusBadRequest, encode(map[string]any{"errors": faults}))
-}
-
-func pageNotFound() fakehttp.Reply {
-	return fakehttp.Reply{
-		Status: http.StatusNotFound,
-		Header: http.Header{"Content-Type": {"text/html; charset=utf-8"}},
-		Body:   []byte("<!DOCTYPE html>\n<html><head><title>User.com | Page not found</title></head><body><h1>404</h1></body></html>\n"),
-	}
-}
-
-// encode writes JSON as the vendor does, without escaping for HTML.
-func encode(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		panic("usercomtest: " + err.Error()) // what is encoded here always can be
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

@@ -223,10 +223,10 @@ func TestLookups(t *testing.T) {
 		assert.Equal(t, http.StatusOK, resp.StatusCode, path)
 		assert.Equal(t, want, ids(body), path)
 	}
-	for _, path := range []string{"/users/1/", "/users-by-id/nobody/", "/users-by-id/search/", "/users/search/?email=ada+x@example.org", "/users/search/?nickname=x"} {
+	for _, path := range []string{"/users/1/", "/users-by-id/nobody/", "/users-by-id/search/?user_id=nobody", "/users/search/?email=ada+x@example.org"} {
 		c.expect(http.MethodGet, path, "", 404, `{"detail":"Not found."}`)
 	}
-	for _, path := range []string{"/users/abc/", "/users-by-id/a%2Fb/"} {
+	for _, path := range []string{"/users/abc/", "/users-by-id/a%2Fb/", "/users-by-id/search/", "/users/search/?nickname=x"} {
 		resp, _ := c.do(http.MethodGet, path, "")
 		assert.Equal(t, 404, resp.StatusCode, path)
 		assert.Equal(t, "text/html; charset=utf-8", resp.Header.Get("Content-Type"), path)

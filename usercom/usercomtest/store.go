@@ -31,13 +31,15 @@ type User struct {
 	FacebookURL, GoogleURL, GravatarURL string
 	LinkedInURL, TwitterURL             string
 	Tags                                []string
-	Attributes                          map[string]json.RawMessage
-	CreatedAt, UpdatedAt                time.Time
+	// Lists are the ids of the lists that the user is on, in the order in which it came onto them.
+	Lists                []int64
+	Attributes           map[string]json.RawMessage
+	CreatedAt, UpdatedAt time.Time
 }
 
 // copied returns a copy that shares nothing with u.
 func (u User) copied() User {
-	u.Tags = slices.Clone(u.Tags)
+	u.Tags, u.Lists = slices.Clone(u.Tags), slices.Clone(u.Lists)
 	u.Attributes = maps.Clone(u.Attributes)
 	return u
 }
@@ -60,6 +62,7 @@ type store struct {
 	tags       ids
 	companies  ids
 	attributes ids
+	lists      []int64 // nil for all that are asked for
 }
 
 // ids gives numbers to names.
@@ -74,8 +77,8 @@ func (i ids) of(name string, first int64) int64 {
 	return id
 }
 
-func (s *store) init(now func() time.Time) {
-	s.now, s.lastID = now, firstID-1
+func (s *store) init(now func() time.Time, lists []int64) {
+	s.now, s.lastID, s.lists = now, firstID-1, lists
 	s.users = map[int64]User{}
 	s.tags, s.companies, s.attributes = ids{}, ids{}, ids{}
 }
@@ -127,7 +130,7 @@ func (s *store) create(values map[string]json.RawMessage, v2, update bool) (u Us
 	defer s.mu.Unlock()
 	now := s.now().UTC()
 	created = true
-	u = User{Gender: "unknown", Status: "visitor", Notifications: true, CreatedAt: now}
+	u = newUser(now)
 	if holder := s.holder(memberText(values, userIDName(v2))); update && holder != 0 {
 		u, created = s.users[holder].copied(), false
 	}
@@ -143,6 +146,35 @@ func (s *store) create(values map[string]json.RawMessage, v2, update bool) (u Us
 	return u.copied(), created, nil
 }
 
+func newUser(now time.Time) User {
+	return User{Gender: "unknown", Status: "visitor", Notifications: true, CreatedAt: now, UpdatedAt: now}
+}
+
+func (s *store) addVisitor(key string) User {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := newUser(s.now().UTC())
+	s.lastID++
+	u.ID, u.Key = s.lastID, key
+	s.users[u.ID] = u
+	return u
+}
+
+// addToList puts a user on a list. It says whether there is such a user, and such a list.
+func (s *store) addToList(id, list int64) (has, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, has := s.users[id]
+	known = s.lists == nil || slices.Contains(s.lists, list)
+	if has && known && !slices.Contains(u.Lists, list) {
+		u = u.copied()
+		u.Lists = append(u.Lists, list)
+		u.UpdatedAt = s.now().UTC()
+		s.users[id] = u
+	}
+	return has, known
+}
+
 // update changes a user. has is false where there is none.
 func (s *store) update(id int64, values map[string]json.RawMessage, v2 bool) (u User, has bool, faults map[string][]string) {
 	s.mu.Lock()
@@ -152,12 +184,33 @@ func (s *store) update(id int64, values map[string]json.RawMessage, v2 bool) (u 
 		return User{}, false, nil
 	}
 	u = u.copied()
+	if !v2 {
+		values = pollute(&u, values)
+	}
 	if faults = s.assign(&u, values, v2); faults != nil {
 		return User{}, true, faults
 	}
 	u.UpdatedAt = s.now().UTC()
 	s.users[id] = u
 	return u.copied(), true, nil
+}
+
+// pollute makes custom attributes of members that V1 does not know, as V1 does in an update, and
+// returns the rest. Tags that are objects count among them, as in a reply that is sent back.
+func pollute(u *User, values map[string]json.RawMessage) map[string]json.RawMessage {
+	known := maps.Clone(values)
+	fields := fieldsOf(false)
+	for name, value := range values {
+		if _, is := fields[name]; is && (name != "tags" || tags(&User{}, value) == "") {
+			continue
+		}
+		delete(known, name)
+		if u.Attributes == nil {
+			u.Attributes = map[string]json.RawMessage{}
+		}
+		u.Attributes[name] = slices.Clone(value)
+	}
+	return known
 }
 
 // assign sets a user's fields, or returns what is wrong with them.
@@ -171,7 +224,7 @@ func (s *store) assign(u *User, values map[string]json.RawMessage, v2 bool) map[
 		}
 	}
 	if holder := s.holder(u.UserID); holder != 0 && holder != u.ID {
-		faults[userIDName(v2)] = []string{"This field must be unique."}
+		faults[userIDName(v2)] = []string{isTaken}
 	}
 	if len(faults) > 0 {
 		return faults

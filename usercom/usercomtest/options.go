@@ -1,0 +1,46 @@
+package usercomtest
+
+import (
+	"log/slog"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+// An Option changes how a Server behaves.
+type Option func(*settings)
+
+type settings struct {
+	http         userapitest.ServerOptions
+	apiKey       userapi.Secret
+	silentUpdate bool
+	language     language
+	lists        []int64
+	log          *slog.Logger
+}
+
+// WithHTTP says how the server serves.
+func WithHTTP(o userapitest.ServerOptions) Option { return func(s *settings) { s.http = o } }
+
+// WithAPIKey sets the one key that the server accepts.
+func WithAPIKey(key userapi.Secret) Option { return func(s *settings) { s.apiKey = key } }
+
+// WithSilentUpdate answers a create whose user_id is taken with 201 and the user
+// that has it, updated, instead of a 400. What User.com itself does is not
+// documented.
+func WithSilentUpdate() Option { return func(s *settings) { s.silentUpdate = true } }
+
+// WithPolish makes Polish the application's language: texts in errors are Polish, unless a request's
+// Accept-Language asks for English.
+func WithPolish() Option { return func(s *settings) { s.language = polish } }
+
+// WithPolishOnly is like WithPolish, and no Accept-Language changes it. Whether User.com itself looks
+// at that header is not documented.
+func WithPolishOnly() Option { return func(s *settings) { s.language = polishOnly } }
+
+// WithLists sets the lists that there are, by their ids. Without it every list is there.
+func WithLists(ids ...int64) Option { return func(s *settings) { s.lists = ids } }
+
+// WithLog sets where the server logs requests that it does not serve. Without it they go to the
+// test's log from NewServer, and nowhere from Start.
+func WithLog(log *slog.Logger) Option { return func(s *settings) { s.log = log } }
