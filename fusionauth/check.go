@@ -10,18 +10,22 @@ import (
 // encode writes what is sent. A Secret among the caller's own values is refused: it would be
 // revealed. A redacted one is refused by its name, and here where it was made a text.
 func (r *CreateUserRequest) encode(c *provider.Check) []byte {
-	body := c.Encode(r)
-	own := []Data{r.User.Data, r.EventInfo.Data}
-	for i := range r.User.Memberships {
-		own = append(own, r.User.Memberships[i].Data)
-	}
-	for i := range r.User.Registrations {
-		own = append(own, r.User.Registrations[i].Data)
-	}
-	if slices.ContainsFunc(own, Data.holdsSecret) || len(c.Faults()) == 0 && provider.IsRedacted(body) {
+	return encode(c, r, r.User.holdsSecret() || r.EventInfo.Data.holdsSecret())
+}
+
+func encode(c *provider.Check, sent any, holdsSecret bool) []byte {
+	body := c.Encode(sent)
+	if holdsSecret || len(c.Faults()) == 0 && provider.IsRedacted(body) {
 		c.Invalid("", "", "the request must hold no redacted Secret: it would be stored as it is")
 	}
 	return body
+}
+
+// holdsSecret reports whether a Secret stands among the caller's own values.
+func (u *NewUser) holdsSecret() bool {
+	return u.Data.holdsSecret() ||
+		slices.ContainsFunc(u.Memberships, func(m NewMembership) bool { return m.Data.holdsSecret() }) ||
+		slices.ContainsFunc(u.Registrations, func(r Registration) bool { return r.Data.holdsSecret() })
 }
 
 func (d Data) holdsSecret() bool {
@@ -34,8 +38,8 @@ func (d Data) holdsSecret() bool {
 
 func (r *CreateUserRequest) check(c *provider.Check) {
 	u := &r.User
-	if !provider.Given(u.Email) && !provider.Given(u.Username) && !provider.Given(u.PhoneNumber) && len(r.VerificationIDs) == 0 {
-		c.Required("Email", "user.email", "an e-mail address, a user name or a phone number to log in with must be set")
+	if len(r.VerificationIDs) == 0 {
+		u.checkLogin(c)
 	}
 	if u.Password == "" && !r.sendsSetPassword() {
 		c.Required("Password", "user.password", "must be set, unless a message to set one is asked for")
@@ -46,6 +50,12 @@ func (r *CreateUserRequest) check(c *provider.Check) {
 		c.Secret("", fmt.Sprintf("verificationIds[%d]", i), id)
 	}
 	u.check(c)
+}
+
+func (u *NewUser) checkLogin(c *provider.Check) {
+	if !provider.Given(u.Email) && !provider.Given(u.Username) && !provider.Given(u.PhoneNumber) {
+		c.Required("Email", "user.email", "an e-mail address, a user name or a phone number to log in with must be set")
+	}
 }
 
 func (u *NewUser) check(c *provider.Check) {

@@ -60,6 +60,8 @@ type core struct {
 	*provider.Vendor
 	tenantID   string
 	phoneLogin bool
+	// imports holds a place for the import that is under way.
+	imports chan struct{}
 	// tenantFault is what is wrong with the id that WithTenant was given.
 	tenantFault []userapi.FieldError
 }
@@ -80,7 +82,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	// The key stands as it is, without a scheme. Source: FusionAuth, "API Authentication".
 	sign := provider.HeaderSigner("Authorization", cfg.APIKey.Reveal())
-	return newClient(&core{tenantID: tenantID, phoneLogin: cfg.PhoneLogin, Vendor: &provider.Vendor{
+	return newClient(&core{tenantID: tenantID, phoneLogin: cfg.PhoneLogin, imports: make(chan struct{}, 1), Vendor: &provider.Vendor{
 		Name: Name, HTTP: client, CredentialHeader: "Authorization", Absent: saysAbsent, Explain: explain,
 		Prepare: func(call *provider.Call) {
 			call.Classify, call.Sign = classify, sign

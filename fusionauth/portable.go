@@ -15,6 +15,7 @@ import (
 
 var (
 	_ userapi.Creator       = (*Client)(nil)
+	_ userapi.BatchCreator  = (*Client)(nil)
 	_ userapi.Preflighter   = (*Client)(nil)
 	_ userapi.Planner       = (*Client)(nil)
 	_ userapi.Resolver      = (*Client)(nil)
@@ -49,6 +50,13 @@ type Extra struct {
 	Memberships        []NewMembership
 	TwoFactor          TwoFactor
 
+	// PasswordHash, if it is set, has the user imported with this hash in place of a
+	// password. Then the members that an import does not have must not be set:
+	// ApplicationID, DisableDomainBlock, EncryptionScheme, Factor, SendSetPasswordEmail,
+	// SendSetPasswordIdentityType, VerificationIDs and EventInfo. SkipVerification marks the
+	// user as verified. See Client.CreateUsers.
+	PasswordHash PasswordHash
+
 	EncryptionScheme            EncryptionScheme
 	Factor                      *int
 	PasswordChangeRequired      *bool
@@ -80,12 +88,19 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 		return nil, err
 	}
 	if m.to.userID == "" {
-		m.to.userID = uuid.New().String()
+		if err := m.chooseID(); err != nil {
+			return nil, err
+		}
 	}
 	return c.create(ctx, &req, m)
 }
 
 func (c *Client) create(ctx context.Context, req *userapi.CreateUserRequest, m mapped) (*userapi.User, error) {
+	if m.hashed {
+		var result userapi.BatchResult
+		c.core.importUsers(ctx, []*newcomer{{req: req, mapped: m, result: &result}})
+		return result.User, result.Err
+	}
 	return provider.CreateUser(ctx, c.core.Vendor, req, m.unmapped, createCall(m.body, m.to), c.core.newReply(m.to), m.native.User.accept(m.to))
 }
 
@@ -106,11 +121,14 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	if err != nil {
 		return userapi.Plan{}, err
 	}
-	body, faults := provider.Encode(m.native)
+	body, faults := provider.Encode(m.sent())
 	if faults != nil { // an attribute that encodes itself may fail now and then
 		return userapi.Plan{}, withUserID(provider.Invalid(Name, provider.OpCreate, faults), m.to.userID)
 	}
 	call := createCall(body, target{userID: cmp.Or(m.to.userID, randomID)})
+	if m.hashed {
+		call = importCall(provider.OpCreate, importBody(body), "")
+	}
 	call.UserID = m.to.userID
 	return provider.Plan(c.core.Vendor, call, call.Path, m.unmapped), nil
 }
@@ -120,6 +138,29 @@ type mapped struct {
 	body     []byte
 	to       target
 	unmapped []string
+	// hashed: the user is imported with a PasswordHash. native and body are the user's.
+	hashed bool
+}
+
+// sent is what is encoded.
+func (m *mapped) sent() any {
+	if m.hashed {
+		return imported(&m.native.User)
+	}
+	return m.native
+}
+
+// chooseID gives the user a random id.
+func (m *mapped) chooseID() error {
+	m.to.userID = uuid.New().String()
+	if !m.hashed {
+		return nil
+	}
+	m.native.User.ID = &m.to.userID
+	check := provider.NativeCheck(Name)
+	m.body = check.Encode(m.sent()) // an attribute that encodes itself may fail now and then
+	_, err := check.Done(provider.OpCreate)
+	return withUserID(err, m.to.userID)
 }
 
 // mapRequest turns a neutral request into the vendor's. needsID refuses one that gives no id.
@@ -167,10 +208,16 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped,
 		}
 	}
 	check.Unmapped("ExternalID", req.ExternalID != "" && to.externalID == "")
+	m := mapped{native: r, to: to, hashed: !x.PasswordHash.IsZero()}
+	if m.hashed {
+		x.importHash(u, req, &check)
+		u.ID = provider.Set(&m.to.userID)
+	}
 	r.check(&check)
-	body := r.encode(&check)
-	unmapped, err := check.Done(provider.OpCreate)
-	return mapped{native: r, body: body, to: to, unmapped: unmapped}, withUserID(err, to.userID)
+	m.body = encode(&check, m.sent(), u.holdsSecret() || r.EventInfo.Data.holdsSecret())
+	var err error
+	m.unmapped, err = check.Done(provider.OpCreate)
+	return m, withUserID(err, to.userID)
 }
 
 // target finds the user's id and the tenant. An id that depends on a wrong value is left empty.

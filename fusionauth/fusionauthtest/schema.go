@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"net/url"
 	"regexp"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/enlist-go/enlist/internal/fakehttp"
 )
 
 // A kind is what a member may hold. It reports a value that is something else; null
@@ -240,10 +243,14 @@ var createRequest = members{
 	},
 }
 
-// parseBody reads a create's body. An empty one is an empty object, so that what is
-// missing is reported field by field.
-func parseBody(body []byte) (object, *failure) {
+// parseBody reads a request's body. An empty one is an empty object, so that what is
+// missing is reported field by field. What is not labelled as JSON is not read.
+func parseBody(r *fakehttp.Request, schema members) (object, *failure) {
 	var f failure
+	body := r.Body
+	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType != "application/json" {
+		body = nil
+	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return object{}, nil
 	}
@@ -261,7 +268,7 @@ func parseBody(body []byte) (object, *failure) {
 		f.general("invalidJSON", "Invalid JSON in the request body. The property was [UNKNOWN]. The error was [Unexpected mapping exception].")
 		return nil, &f
 	}
-	createRequest.check(o, "", &f)
+	schema.check(o, "", &f)
 	if f.any() {
 		return nil, &f
 	}

@@ -29,6 +29,8 @@ type settings struct {
 	http    userapitest.ServerOptions
 	apiKey  userapi.Secret
 	tenants []string
+	// importing, if set, is called while an import of so many users is carried out.
+	importing func(users int)
 }
 
 // WithHTTP says how the server serves: its address, TLS, clock and so on.
@@ -50,6 +52,12 @@ func WithTenants(ids ...string) Option {
 			s.tenants = append(s.tenants, strings.ToLower(id))
 		}
 	}
+}
+
+// WithImporting has f called while an import is carried out, with the number of its users.
+// f may be called by several goroutines at once, and its time is the import's.
+func WithImporting(f func(users int)) Option {
+	return func(s *settings) { s.importing = f }
 }
 
 // A Server is the fake. It is safe for concurrent use.
@@ -97,6 +105,10 @@ func Start(opts ...Option) (*Server, error) {
 	}
 	handle(userapitest.Create, "POST /api/user", s.create)
 	handle(userapitest.Create, "POST /api/user/{userId}", s.create)
+	handle(userapitest.Create, "POST /api/user/import", s.importUsers)
+	handle(userapitest.Lookup, "POST /api/login", s.login)
+	handle(userapitest.Lookup, "GET /api/user/search", s.searchByIDs)
+	handle(userapitest.Lookup, "POST /api/user/search", s.searchByIDs)
 	handle(userapitest.Lookup, "GET /api/user", s.search)
 	handle(userapitest.Lookup, "GET /api/user/{userId}", s.retrieve)
 	handle(userapitest.Delete, "DELETE /api/user/{userId}", s.remove)

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,6 +28,7 @@ type user struct {
 	email, username, phoneNumber string
 	hasPassword, active          bool
 	created                      time.Time
+	credential                   credential
 	// shown is the user as replies show it.
 	shown object
 	// verifications are under way; emailVerificationID is the first's id.
@@ -79,11 +79,7 @@ func (s *Server) create(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 		f.field("userId", "couldNotConvert", fmt.Sprintf("Invalid userId [%s]. This must be a valid UUID String (e.g. 25a872da-bb44-4af8-a43d-e7bcb5351ebc).", r.PathValue("userId")))
 		return f.reply()
 	}
-	body := r.Body
-	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType != "application/json" {
-		body = nil // what is not labelled as JSON is not read
-	}
-	request, invalid := parseBody(body)
+	request, invalid := parseBody(r, createRequest)
 	if invalid != nil {
 		return invalid.reply()
 	}
@@ -131,6 +127,7 @@ func (s *Server) newUser(request object, id, tenantID string, f *failure) *user 
 	u.hasPassword = !sendsSetPassword(request)
 	if u.hasPassword {
 		checkPassword(in, f)
+		u.credential = newCredential(in).plain()
 	}
 	s.checkUnique(u, f)
 	if f.any() {

@@ -19,7 +19,7 @@ import (
 )
 
 // maxBody bounds what a fake reads of a request.
-const maxBody = 1 << 20
+const maxBody = 64 << 20
 
 // idleConnsPerHost is as many connections as the clients themselves keep.
 const idleConnsPerHost = 128

@@ -44,6 +44,9 @@ type Call struct {
 	UserID string
 	// OwnID: UserID was sent in the path, and is masked too.
 	OwnID bool
+	// Many: the call is about many users. Its errors show none of the vendor's texts, since a
+	// mask of so many values costs too much.
+	Many bool
 	// Hidden are values that no error may show, beside those in the body.
 	Hidden []string
 	// Field is the neutral field of VendorField in this call, in place of the vendor's table.
@@ -267,6 +270,9 @@ func looksRandom(id string) bool {
 
 // mask hides what a call sent, credentials included.
 func (v *Vendor) mask(call *Call, res *transport.Result) Mask {
+	if call.Many {
+		return Mask{all: true}
+	}
 	hidden := append(slices.Clone(call.Hidden), call.Tenant)
 	if call.OwnID {
 		hidden = append(hidden, call.UserID)
