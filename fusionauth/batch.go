@@ -28,7 +28,7 @@ const looks = 3
 // fault are alone, so that the others are created. A user whose id exists already is a
 // KindConflict. After a reply that is lost each id is asked for, in the same call: who is
 // found was created, and who is not has OutcomeUnknown, since the server may be at work
-// still. No import is sent twice unless the server has answered and the users are not there.
+// still. (CreateUser leaves that to ResolveUser, as for any create.) No import is sent twice unless the server has answered and the users are not there.
 //
 // The reply of an import shows no user. After a success one user is read, which stands for
 // all. The User of a larger import holds what was sent, without a time of creation, and has
@@ -123,6 +123,14 @@ func (c *core) importUsers(ctx context.Context, users []*newcomer) {
 	im.create(ctx, users)
 }
 
+// importUser imports one user, and leaves it to ResolveUser to ask what became of it.
+func (c *core) importUser(ctx context.Context, n *newcomer) {
+	im := importing{core: c, since: time.Now()}
+	if failure := im.send(ctx, []*newcomer{n}); failure != nil {
+		n.fail(failure)
+	}
+}
+
 // An importing is the work of one import, which may be halved.
 type importing struct {
 	*core
@@ -131,9 +139,6 @@ type importing struct {
 
 func (im *importing) create(ctx context.Context, users []*newcomer) {
 	failure := im.send(ctx, users)
-	if failure == nil {
-		failure = im.confirm(ctx, users)
-	}
 	if failure == nil {
 		return
 	}
@@ -163,7 +168,7 @@ func (im *importing) create(ctx context.Context, users []*newcomer) {
 	}
 }
 
-// send sends one import.
+// send sends one import, and gives each of the users its result if it succeeds.
 func (im *importing) send(ctx context.Context, users []*newcomer) *userapi.Error {
 	bodies := make([][]byte, len(users))
 	for i, n := range users {
@@ -171,9 +176,12 @@ func (im *importing) send(ctx context.Context, users []*newcomer) *userapi.Error
 	}
 	call := importCall(provider.OpCreate, importBody(bodies...), users[0].to.tenantID)
 	call.Many = len(users) > 1
-	err := im.sendImport(ctx, call)
+	reply, err := im.sendImport(ctx, call)
 	failure, _ := err.(*userapi.Error)
-	if failure != nil && call.Many {
+	switch {
+	case failure == nil:
+		return im.confirm(ctx, users, reply)
+	case call.Many:
 		failure.FieldErrors = nil // whose?
 	}
 	return failure
@@ -186,7 +194,7 @@ func importBody(users ...[]byte) []byte {
 
 // confirm reads one user of an import that succeeded. An error says that the import is not
 // believed.
-func (im *importing) confirm(ctx context.Context, users []*newcomer) *userapi.Error {
+func (im *importing) confirm(ctx context.Context, users []*newcomer, reply *provider.Empty) *userapi.Error {
 	last := users[len(users)-1]
 	s := last.search(im.core)
 	r := provider.Resolution{Vendor: im.Vendor, CreatedAt: createdAt, UserID: last.to.userID, Look: s.look}
@@ -205,7 +213,7 @@ func (im *importing) confirm(ctx context.Context, users []*newcomer) *userapi.Er
 		}
 		e := &userapi.Error{
 			Provider: Name, Op: provider.OpCreate, Subject: userapi.SubjectCreate, Kind: userapi.KindProtocol,
-			StatusCode: http.StatusOK, Attempts: 1, Candidates: failure.Candidates, Err: errNotImported,
+			StatusCode: reply.StatusCode(), Attempts: 1, Candidates: failure.Candidates, Err: errNotImported,
 		}
 		if failure.Kind != userapi.KindNotFound && failure.Kind != userapi.KindConflict && failure.Kind != userapi.KindUnknown {
 			e.Kind, e.Err = failure.Kind, failure.Err

@@ -68,7 +68,8 @@ func (s *UsersService) Import(ctx context.Context, req ImportRequest) (*ImportRe
 		return nil, err
 	}
 	call := importCall(provider.OpImport, body, tenant)
-	if err := s.core.sendImport(ctx, call); err != nil {
+	call.Many = len(req.Users) > maxMasked
+	if _, err := s.core.sendImport(ctx, call); err != nil {
 		return nil, err
 	}
 	return &ImportResponse{UserIDs: ids}, nil
@@ -115,6 +116,9 @@ func imported(u *NewUser) importedUser {
 	return importedUser{u, &u.Salt}
 }
 
+// maxMasked is of how many users an error shows the vendor's texts, masked.
+const maxMasked = 100
+
 const routeImport = "/api/user/import"
 
 // importCall returns the call that creates users in a tenant.
@@ -125,13 +129,13 @@ func importCall(op string, body []byte, tenant string) *provider.Call {
 }
 
 // sendImport sends an import when no other of the client's is under way.
-func (c *core) sendImport(ctx context.Context, call *provider.Call) error {
+func (c *core) sendImport(ctx context.Context, call *provider.Call) (*provider.Empty, error) {
 	select {
 	case c.imports <- struct{}{}:
 		defer func() { <-c.imports }()
-		return provider.Do(ctx, c.Vendor, call)
+		return provider.Read(ctx, c.Vendor, call, new(provider.Empty), nil)
 	case <-ctx.Done():
-		return provider.NotPrepared(ctx, Name, call.Operation, ctx.Err())
+		return nil, provider.NotPrepared(ctx, Name, call.Operation, ctx.Err())
 	}
 }
 

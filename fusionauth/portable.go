@@ -97,9 +97,9 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 
 func (c *Client) create(ctx context.Context, req *userapi.CreateUserRequest, m mapped) (*userapi.User, error) {
 	if m.hashed {
-		var result userapi.BatchResult
-		c.core.importUsers(ctx, []*newcomer{{req: req, mapped: m, result: &result}})
-		return result.User, result.Err
+		n := newcomer{req: req, mapped: m, result: new(userapi.BatchResult)}
+		c.core.importUser(ctx, &n)
+		return n.result.User, n.result.Err
 	}
 	return provider.CreateUser(ctx, c.core.Vendor, req, m.unmapped, createCall(m.body, m.to), c.core.newReply(m.to), m.native.User.accept(m.to))
 }

@@ -152,7 +152,7 @@ func Read[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept fu
 
 // Do is Read for a call whose success says nothing, such as a delete.
 func Do(ctx context.Context, v *Vendor, call *Call) error {
-	_, err := Read(ctx, v, call, empty{}, nil)
+	_, err := Read(ctx, v, call, new(Empty), nil)
 	return err
 }
 
@@ -287,8 +287,14 @@ func (v *Vendor) mask(call *Call, res *transport.Result) Mask {
 	return NewMask(call.Body, call.ContentType, hidden...)
 }
 
-// empty is the reply of a success that has nothing to say.
-type empty struct{}
+// Empty is the reply of a success that has nothing to say.
+type Empty struct{ Meta }
 
-func (empty) Receive(from *transport.Reply, _ Meta) error { return checkEmpty(from) }
-func (empty) Neutral() *userapi.User                      { return nil }
+// Receive accepts a reply without content, for Reply.
+func (e *Empty) Receive(from *transport.Reply, m Meta) error {
+	e.Meta = m
+	return checkEmpty(from)
+}
+
+// Neutral returns nil, for Reply.
+func (*Empty) Neutral() *userapi.User { return nil }
