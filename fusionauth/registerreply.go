@@ -35,7 +35,7 @@ type RegisterResponse struct {
 	// VerificationIDs are the verifications of identities that are under way. Since 1.62.
 	VerificationIDs []Verification `json:"verificationIds,omitempty"`
 
-	received
+	received `json:"-"`
 	// existing: the user existed, and the reply need not hold it.
 	existing bool
 }

@@ -30,7 +30,7 @@ type CreateUserResponse struct {
 	// VerificationIDs are the verifications that are under way.
 	VerificationIDs []Verification `json:"verificationIds,omitempty"`
 
-	received
+	received `json:"-"`
 }
 
 // received is what is known of a reply beside its members.
