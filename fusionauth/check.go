@@ -5,27 +5,33 @@ import (
 	"slices"
 
 	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/userapi"
 )
 
 // encode writes what is sent. A Secret among the caller's own values is refused: it would be
 // revealed. A redacted one is refused by its name, and here where it was made a text.
 func (r *CreateUserRequest) encode(c *provider.Check) []byte {
-	return encode(c, r, r.User.holdsSecret() || r.EventInfo.Data.holdsSecret())
+	return encode(c, r, append(r.User.ownValues(), r.EventInfo.Data))
 }
 
-func encode(c *provider.Check, sent any, holdsSecret bool) []byte {
-	body := c.Encode(sent)
-	if holdsSecret || len(c.Faults()) == 0 && provider.IsRedacted(body) {
+// encode writes a request with the caller's own values in it.
+func encode(c *provider.Check, request any, own []Data) []byte {
+	body := c.Encode(request)
+	if slices.ContainsFunc(own, Data.holdsSecret) || len(c.Faults()) == 0 && provider.IsRedacted(body) {
 		c.Invalid("", "", "the request must hold no redacted Secret: it would be stored as it is")
 	}
 	return body
 }
 
-// holdsSecret reports whether a Secret stands among the caller's own values.
-func (u *NewUser) holdsSecret() bool {
-	return u.Data.holdsSecret() ||
-		slices.ContainsFunc(u.Memberships, func(m NewMembership) bool { return m.Data.holdsSecret() }) ||
-		slices.ContainsFunc(u.Registrations, func(r Registration) bool { return r.Data.holdsSecret() })
+func (u *NewUser) ownValues() []Data {
+	own := []Data{u.Data}
+	for i := range u.Memberships {
+		own = append(own, u.Memberships[i].Data)
+	}
+	for i := range u.Registrations {
+		own = append(own, u.Registrations[i].Data)
+	}
+	return own
 }
 
 func (d Data) holdsSecret() bool {
@@ -37,16 +43,20 @@ func (d Data) holdsSecret() bool {
 }
 
 func (r *CreateUserRequest) check(c *provider.Check) {
-	u := &r.User
-	if len(r.VerificationIDs) == 0 {
-		u.checkLogin(c)
-	}
-	if u.Password == "" && !r.sendsSetPassword() {
-		c.Required("Password", "user.password", "must be set, unless a message to set one is asked for")
-	}
+	r.User.checkNew(c, r.VerificationIDs, sendsSetPassword(r.SendSetPasswordEmail, r.SendSetPasswordIdentityType))
 	checkID(c, "applicationId", r.ApplicationID)
 	c.Secret("", "currentPassword", r.CurrentPassword)
-	for i, id := range r.VerificationIDs {
+}
+
+// checkNew checks a user that is to be created.
+func (u *NewUser) checkNew(c *provider.Check, verificationIDs []userapi.Secret, setsPassword bool) {
+	if !provider.Given(u.Email) && !provider.Given(u.Username) && !provider.Given(u.PhoneNumber) && len(verificationIDs) == 0 {
+		c.Required("Email", "user.email", "an e-mail address, a user name or a phone number to log in with must be set")
+	}
+	if u.Password == "" && !setsPassword {
+		c.Required("Password", "user.password", "must be set, unless a message to set one is asked for")
+	}
+	for i, id := range verificationIDs {
 		c.Secret("", fmt.Sprintf("verificationIds[%d]", i), id)
 	}
 	u.check(c)
@@ -116,9 +126,8 @@ func (r *Registration) check(c *provider.Check, path string) {
 }
 
 // sendsSetPassword reports whether the user is to set a password, in place of the request's.
-func (r *CreateUserRequest) sendsSetPassword() bool {
-	return r.SendSetPasswordEmail != nil && *r.SendSetPasswordEmail ||
-		r.SendSetPasswordIdentityType != "" && r.SendSetPasswordIdentityType != SendSetPasswordDoNotSend
+func sendsSetPassword(email *bool, by SendSetPasswordIdentityType) bool {
+	return email != nil && *email || by != "" && by != SendSetPasswordDoNotSend
 }
 
 func checkID(c *provider.Check, path string, id *string) {

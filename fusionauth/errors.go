@@ -166,8 +166,12 @@ const (
 	wordRetryableConflict = "retryableConflict"
 )
 
-// unique are the paths of what is unique in a tenant.
-var unique = [...]string{"user.email", "user.username", "user.phoneNumber", "userId", "user.id"}
+// pathRegistration is the path of the error of a user who is registered already. Source: FusionAuth's
+// issue tracker, and programs that read its code [duplicate]registration.
+const pathRegistration = "registration"
+
+// unique are the paths of what is unique: in a tenant, or a user's registration for an application.
+var unique = [...]string{"user.email", "user.username", "user.phoneNumber", "userId", "user.id", pathRegistration, "registration.id"}
 
 func (e *APIError) isTaken() bool {
 	return slices.ContainsFunc(unique[:], func(path string) bool { return slices.ContainsFunc(e.FieldErrors[path], ErrorDetail.isTaken) })

@@ -147,6 +147,7 @@ func (x *Extra) importHash(u *NewUser, req *userapi.CreateUserRequest, c *provid
 		{"", "Extra.SendSetPasswordEmail", x.SendSetPasswordEmail != nil},
 		{"", "Extra.SendSetPasswordIdentityType", x.SendSetPasswordIdentityType != ""},
 		{"", "Extra.VerificationIDs", len(x.VerificationIDs) > 0},
+		{"", "Extra.GenerateAuthenticationToken", x.GenerateAuthenticationToken != nil},
 		{"", "Extra.EventInfo", !reflect.ValueOf(x.EventInfo).IsZero()},
 	} {
 		if other.isSet {
@@ -160,6 +161,14 @@ func (x *Extra) importHash(u *NewUser, req *userapi.CreateUserRequest, c *provid
 		u.Factor = &h.Factor
 	}
 	u.Active, u.Verified = new(true), x.SkipVerification
+	if x.Registration != nil {
+		registration := *x.Registration
+		registration.checkNew(c)
+		if x.SkipRegistrationVerification != nil {
+			registration.Verified = x.SkipRegistrationVerification
+		}
+		u.Registrations = []Registration{registration}
+	}
 }
 
 // butNotHex names the usual mistake.

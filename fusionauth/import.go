@@ -85,10 +85,9 @@ func (r *ImportRequest) encode(c *provider.Check) []byte {
 		u := &r.Users[i]
 		sent[i] = imported(u)
 		of := provider.NativeCheck(Name)
-		u.check(&of)
-		u.checkLogin(&of)
+		u.checkNew(&of, nil, true)
 		of.Secret("", "user.password", u.Password)
-		if u.holdsSecret() {
+		if slices.ContainsFunc(u.ownValues(), Data.holdsSecret) {
 			of.Invalid("", "user.data", "must hold no Secret: it would be revealed")
 		}
 		for _, fault := range of.Faults() {

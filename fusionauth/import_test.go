@@ -168,7 +168,9 @@ func TestImportHidesWhatIsEchoed(t *testing.T) {
 
 func TestImportedByTheFakesSample(t *testing.T) {
 	t.Parallel()
-	c, server := newPair(t, fusionauthtest.WithTenants(tenantA))
+	c, server := newPair(t, fusionauthtest.WithTenants(tenantA), fusionauthtest.WithApplications(fusionauthtest.Application{
+		ID: "00000000-0000-0000-0000-000000000002", Roles: []string{"moderator"},
+	}))
 	_, req := sampleImport(t)
 	_, err := c.Users.Import(t.Context(), req)
 	require.NoError(t, err)

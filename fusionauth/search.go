@@ -95,7 +95,8 @@ func (s *searchReply) Receive(from *transport.Reply, m provider.Meta) error {
 		return errNotAll
 	}
 	for _, raw := range in.Users {
-		r := &reply{meta: m}
+		r := new(reply)
+		r.meta = m
 		if err := r.decode(slices.Concat([]byte(`{"user":`), raw, []byte(`}`))); err != nil {
 			return err
 		}

@@ -13,9 +13,9 @@ import (
 // importRequest is the body of an import.
 var importRequest = members{
 	"encryptionScheme":      text,
-	"eventInfo":             createRequest["eventInfo"],
+	"eventInfo":             eventInfo,
 	"factor":                integer,
-	"users":                 listOf{createRequest["user"]},
+	"users":                 listOf{userMembers},
 	"validateDbConstraints": boolean,
 }
 
@@ -29,7 +29,7 @@ func importFailed() fakehttp.Reply {
 
 // importUsers creates all users of a request, or none.
 func (s *Server) importUsers(r *fakehttp.Request, tenantID string) fakehttp.Reply {
-	request, invalid := parseBody(r, importRequest)
+	request, invalid := parse(r, importRequest)
 	if invalid != nil {
 		return invalid.reply()
 	}
@@ -100,32 +100,21 @@ func (s *Server) importedUser(in object, tenantID string, now time.Time, f *fail
 	case !u.credential.saltIsReadable():
 		f.field("user.salt", "invalid", fmt.Sprintf("The [user.salt] is expected to be a Base64 encoded string. Invalid salt(s) [%s].", salt))
 	}
-	registrations, _ := in["registrations"].([]any)
-	for _, item := range registrations {
-		if registration, _ := item.(object); registration["applicationId"] == nil {
-			f.field("user.registration.applicationId", "missing", "You must specify the [user.registration.applicationId] property for each user registration.")
-		}
-	}
 	u.hasPassword = u.credential.password != ""
 	u.show(in, in["verified"] == true)
-	u.shown["registrations"] = shownRegistrations(registrations, now)
 	u.verifications = nil // an import sends no messages
-	return u
-}
-
-func shownRegistrations(list []any, now time.Time) []object {
-	shown := []object{}
-	for _, item := range list {
-		o := object{"id": newUUID(), "insertInstant": now.UnixMilli(), "lastUpdateInstant": now.UnixMilli(), "usernameStatus": "ACTIVE", "verified": false}
+	registrations, _ := in["registrations"].([]any)
+	for _, item := range registrations {
 		registration, _ := item.(object)
-		for name, value := range registration {
-			if value != nil && name != "tokens" && name != "authenticationToken" {
-				o[name] = value
-			}
+		if registration["applicationId"] == nil {
+			f.field("user.registration.applicationId", "missing", "You must specify the [user.registration.applicationId] property for each user registration.")
+			continue
 		}
-		shown = append(shown, o)
+		if r := s.newRegistration(u, object{"registration": registration, "skipRegistrationVerification": registration["verified"]}, f); r != nil {
+			u.registrations = append(u.registrations, r)
+		}
 	}
-	return shown
+	return u
 }
 
 // checkImport compares the users of an import with each other and with all others, and
@@ -179,7 +168,7 @@ func (u *user) unique() (values []uniqueValue) {
 func (s *Server) searchByIDs(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	ids := r.URL.Query()["ids"]
 	if r.Method == http.MethodPost {
-		request, invalid := parseBody(r, members{"search": members{"ids": listOf{uuid}}})
+		request, invalid := parse(r, members{"search": members{"ids": listOf{uuid}}})
 		if invalid != nil {
 			return invalid.reply()
 		}

@@ -119,7 +119,7 @@ var loginRequest = members{
 // login lets a user in who has the password. A wrong one and a user that there is not have
 // the same answer. Source: FusionAuth, "Login API", "Authenticate a User".
 func (s *Server) login(r *fakehttp.Request, tenantID string) fakehttp.Reply {
-	request, invalid := parseBody(r, loginRequest)
+	request, invalid := parse(r, loginRequest)
 	if invalid != nil {
 		return invalid.reply()
 	}

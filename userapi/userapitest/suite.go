@@ -69,6 +69,10 @@ type Harness struct {
 	// server holds the user of req, whose id is id, and the creator is not shown it. nil
 	// says that the vendor shows every user to all credentials.
 	Hidden func(t testing.TB, opts userapi.HTTPOptions) (c userapi.Creator, b Backend, req userapi.CreateUserRequest, id string)
+	// Unfinished returns a request that makes the user of Full(n) without its second step, where CreateUser
+	// makes the user and carries out that step in one request. nil says that CreateUser takes the
+	// second step in a request of its own.
+	Unfinished func(n int) userapi.CreateUserRequest
 	// Unrepeatable returns a valid request that a Repeater refuses, since a second create
 	// would make a second user. nil says that there is none.
 	Unrepeatable func(n int) userapi.CreateUserRequest
