@@ -5,23 +5,33 @@ import (
 	"slices"
 
 	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/userapi"
 )
 
 // encode writes what is sent. A Secret among the caller's own values is refused: it would be
 // revealed. A redacted one is refused by its name, and here where it was made a text.
 func (r *CreateUserRequest) encode(c *provider.Check) []byte {
-	body := c.Encode(r)
-	own := []Data{r.User.Data, r.EventInfo.Data}
-	for i := range r.User.Memberships {
-		own = append(own, r.User.Memberships[i].Data)
-	}
-	for i := range r.User.Registrations {
-		own = append(own, r.User.Registrations[i].Data)
-	}
+	return encode(c, r, append(r.User.ownValues(), r.EventInfo.Data))
+}
+
+// encode writes a request with the caller's own values in it.
+func encode(c *provider.Check, request any, own []Data) []byte {
+	body := c.Encode(request)
 	if slices.ContainsFunc(own, Data.holdsSecret) || len(c.Faults()) == 0 && provider.IsRedacted(body) {
 		c.Invalid("", "", "the request must hold no redacted Secret: it would be stored as it is")
 	}
 	return body
+}
+
+func (u *NewUser) ownValues() []Data {
+	own := []Data{u.Data}
+	for i := range u.Memberships {
+		own = append(own, u.Memberships[i].Data)
+	}
+	for i := range u.Registrations {
+		own = append(own, u.Registrations[i].Data)
+	}
+	return own
 }
 
 func (d Data) holdsSecret() bool {
@@ -33,19 +43,29 @@ func (d Data) holdsSecret() bool {
 }
 
 func (r *CreateUserRequest) check(c *provider.Check) {
-	u := &r.User
-	if !provider.Given(u.Email) && !provider.Given(u.Username) && !provider.Given(u.PhoneNumber) && len(r.VerificationIDs) == 0 {
-		c.Required("Email", "user.email", "an e-mail address, a user name or a phone number to log in with must be set")
-	}
-	if u.Password == "" && !r.sendsSetPassword() {
-		c.Required("Password", "user.password", "must be set, unless a message to set one is asked for")
-	}
+	r.User.checkNew(c, r.VerificationIDs, sendsSetPassword(r.SendSetPasswordEmail, r.SendSetPasswordIdentityType))
 	checkID(c, "applicationId", r.ApplicationID)
 	c.Secret("", "currentPassword", r.CurrentPassword)
-	for i, id := range r.VerificationIDs {
+}
+
+// checkNew checks a user that is to be created.
+func (u *NewUser) checkNew(c *provider.Check, verificationIDs []userapi.Secret, setsPassword bool) {
+	if !provider.Given(u.Email) && !provider.Given(u.Username) && !provider.Given(u.PhoneNumber) && len(verificationIDs) == 0 {
+		c.Required("Email", "user.email", "an e-mail address, a user name or a phone number to log in with must be set")
+	}
+	if u.Password == "" && !setsPassword {
+		c.Required("Password", "user.password", "must be set, unless a message to set one is asked for")
+	}
+	for i, id := range verificationIDs {
 		c.Secret("", fmt.Sprintf("verificationIds[%d]", i), id)
 	}
 	u.check(c)
+}
+
+func (u *NewUser) checkLogin(c *provider.Check) {
+	if !provider.Given(u.Email) && !provider.Given(u.Username) && !provider.Given(u.PhoneNumber) {
+		c.Required("Email", "user.email", "an e-mail address, a user name or a phone number to log in with must be set")
+	}
 }
 
 func (u *NewUser) check(c *provider.Check) {
@@ -106,9 +126,8 @@ func (r *Registration) check(c *provider.Check, path string) {
 }
 
 // sendsSetPassword reports whether the user is to set a password, in place of the request's.
-func (r *CreateUserRequest) sendsSetPassword() bool {
-	return r.SendSetPasswordEmail != nil && *r.SendSetPasswordEmail ||
-		r.SendSetPasswordIdentityType != "" && r.SendSetPasswordIdentityType != SendSetPasswordDoNotSend
+func sendsSetPassword(email *bool, by SendSetPasswordIdentityType) bool {
+	return email != nil && *email || by != "" && by != SendSetPasswordDoNotSend
 }
 
 func checkID(c *provider.Check, path string, id *string) {

@@ -16,7 +16,8 @@ const Name = "fusionauth"
 // Config makes a Client. APIKey and HTTP.BaseURL must be set.
 type Config struct {
 	// APIKey is the key from FusionAuth's settings. It needs the right to POST to
-	// /api/user, to GET from it for look-ups and to DELETE from it for deletes.
+	// /api/user, to GET from it for look-ups and to DELETE from it for deletes, and to POST to
+	// /api/user/registration for registrations.
 	APIKey userapi.Secret
 	// TenantID is the UUID of the tenant that users are created in, unless a request names another.
 	// "" is for servers with one tenant and for keys that are bound to one.
@@ -60,6 +61,8 @@ type core struct {
 	*provider.Vendor
 	tenantID   string
 	phoneLogin bool
+	// imports holds a place for the import that is under way.
+	imports chan struct{}
 	// tenantFault is what is wrong with the id that WithTenant was given.
 	tenantFault []userapi.FieldError
 }
@@ -80,10 +83,13 @@ func New(cfg Config) (*Client, error) {
 	}
 	// The key stands as it is, without a scheme. Source: FusionAuth, "API Authentication".
 	sign := provider.HeaderSigner("Authorization", cfg.APIKey.Reveal())
-	return newClient(&core{tenantID: tenantID, phoneLogin: cfg.PhoneLogin, Vendor: &provider.Vendor{
+	return newClient(&core{tenantID: tenantID, phoneLogin: cfg.PhoneLogin, imports: make(chan struct{}, 1), Vendor: &provider.Vendor{
 		Name: Name, HTTP: client, CredentialHeader: "Authorization", Absent: saysAbsent, Explain: explain,
 		Prepare: func(call *provider.Call) {
-			call.Classify, call.Sign = classify, sign
+			if call.Classify == nil {
+				call.Classify = classify
+			}
+			call.Sign = sign
 			if call.Tenant != "" {
 				call.Sign = func(r *http.Request, body []byte) error {
 					r.Header.Set(tenantHeader, call.Tenant)

@@ -14,9 +14,87 @@ import (
 
 const conformanceKey = "planted-api-key-0123456789"
 
+// A plain client has no second step: without a registration there is none.
+type plain struct{ *fusionauth.Client }
+
+func (plain) FinishUser() {}
+
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	userapitest.Run(t, userapitest.Harness{
+	userapitest.Run(t, plainHarness())
+}
+
+func plainHarness() userapitest.Harness {
+	h := harness()
+	register := h.New
+	h.New = func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, userapitest.Backend) {
+		c, srv := register(t, opts)
+		return plain{c.(*fusionauth.Client)}, srv
+	}
+	return h
+}
+
+// TestConformanceOfImports: users who bring a hash along are created as all others, but
+// that the reply does not show them.
+func TestConformanceOfImports(t *testing.T) {
+	t.Parallel()
+	h := plainHarness()
+	hashed := func(of func(n int) userapi.CreateUserRequest) func(n int) userapi.CreateUserRequest {
+		return func(n int) userapi.CreateUserRequest {
+			req := of(n)
+			req.Password, req.Extensions = "", []userapi.Extension{&fusionauth.Extra{PasswordHash: sha256Hash()}}
+			return req
+		}
+	}
+	minimal, h2 := h.Minimal, h
+	h.Minimal = hashed(func(n int) userapi.CreateUserRequest {
+		req := minimal(n)
+		req.IdempotencyKey = fmt.Sprintf("minimal-%d", n) // a plan shows no random id
+		return req
+	})
+	h.Full, h.Duplicate, h.Stranger, h.Unrepeatable = hashed(h2.Full), hashed(h2.Duplicate), hashed(h2.Stranger), hashed(h2.Unrepeatable)
+	h.Invalid = hashed(func(n int) userapi.CreateUserRequest {
+		return userapi.CreateUserRequest{Username: fmt.Sprintf("invalid%d", n), Timezone: "Mars / Base"}
+	})
+	h.Reply, h.ReadsBack = nil, true
+	userapitest.Run(t, h)
+}
+
+// TestConformanceOfRegistrations: the combined call holds to all that a plain create does.
+func TestConformanceOfRegistrations(t *testing.T) {
+	t.Parallel()
+	h := harness()
+	plainMinimal, plainFull, plainDuplicate, plainInvalid := h.Minimal, h.Full, h.Duplicate, h.Invalid
+	plainStranger, plainUnrepeatable := h.Stranger, h.Unrepeatable
+	registered := func(of func(n int) userapi.CreateUserRequest, r fusionauth.Registration) func(n int) userapi.CreateUserRequest {
+		return func(n int) userapi.CreateUserRequest {
+			req := of(n)
+			x := &fusionauth.Extra{}
+			if len(req.Extensions) > 0 {
+				own := *req.Extensions[0].(*fusionauth.Extra)
+				x = &own
+			}
+			x.Registration = &r
+			req.Extensions = []userapi.Extension{x}
+			return req
+		}
+	}
+	minimal := fusionauth.Registration{ApplicationID: new(applicationID)}
+	full := fusionauth.Registration{
+		ApplicationID: new(applicationID), Roles: []string{"user"}, Username: new("ada"), Timezone: new("Europe/Warsaw"),
+		PreferredLanguages: []string{"pl"}, Data: fusionauth.Data{"plan": "gold"}, AuthenticationToken: "qz-planted-token!",
+	}
+	h.Minimal, h.Full = registered(plainMinimal, minimal), registered(plainFull, full)
+	h.Duplicate, h.Invalid = registered(plainDuplicate, minimal), registered(plainInvalid, minimal)
+	h.Stranger, h.Unrepeatable = registered(plainStranger, minimal), registered(plainUnrepeatable, minimal)
+	h.Unfinished = plainFull
+	userapitest.Run(t, h)
+}
+
+const applicationID = "85a03867-dccf-4882-adde-1a79aeec50df"
+
+func harness() userapitest.Harness {
+	return userapitest.Harness{
 		New: func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, userapitest.Backend) {
 			srv := fusionauthtest.NewServer(t, fusionauthtest.WithAPIKey(conformanceKey))
 			cfg := srv.Config()
@@ -75,5 +153,5 @@ func TestConformance(t *testing.T) {
 		Unrepeatable: func(n int) userapi.CreateUserRequest {
 			return userapi.CreateUserRequest{Username: fmt.Sprintf("nokey%d", n), Password: "qz-planted-7!"}
 		},
-	})
+	}
 }

@@ -166,11 +166,20 @@ const (
 	wordRetryableConflict = "retryableConflict"
 )
 
-// unique are the paths of what is unique in a tenant.
-var unique = [...]string{"user.email", "user.username", "user.phoneNumber", "userId", "user.id"}
+// pathRegistration is the path of the error of a user who is registered already. Source: FusionAuth's
+// issue tracker, and programs that read its code [duplicate]registration.
+const pathRegistration = "registration"
+
+// unique are the paths of what is unique: in a tenant, or a user's registration for an application.
+var unique = [...]string{"user.email", "user.username", "user.phoneNumber", "userId", "user.id", pathRegistration, "registration.id"}
 
 func (e *APIError) isTaken() bool {
-	return slices.ContainsFunc(unique[:], func(path string) bool { return hasWord(e.FieldErrors[path], wordDuplicate) })
+	return slices.ContainsFunc(unique[:], func(path string) bool { return slices.ContainsFunc(e.FieldErrors[path], ErrorDetail.isTaken) })
+}
+
+// isTaken: an import says so in a text. Source: FusionAuth's issue tracker, 1908.
+func (d ErrorDetail) isTaken() bool {
+	return d.Word() == wordDuplicate || strings.HasPrefix(d.Message, "Duplicate user ")
 }
 
 func hasWord(errors []ErrorDetail, word string) bool {
@@ -256,7 +265,7 @@ var codes = provider.Codes{Words: map[string]string{
 	"invalidOption": userapi.CodeInvalid, "invalidPhone": userapi.CodeInvalid, "mismatch": userapi.CodeInvalid,
 	"notEmail": userapi.CodeInvalid, "type": userapi.CodeInvalid,
 	// Of no field:
-	"Exception": userapi.CodeInvalid, "RateLimitedException": userapi.CodeInvalid,
+	"Exception": userapi.CodeInvalid, "ImportRequestFailed": userapi.CodeInvalid, "RateLimitedException": userapi.CodeInvalid,
 	wordRetryableConflict: userapi.CodeInvalid, "SearchEngineRequestFailedException": userapi.CodeInvalid,
 	"TenantIdRequired": userapi.CodeRequired, "WebhookTransactionException": userapi.CodeInvalid,
 }}
@@ -277,6 +286,9 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 		}
 		for _, d := range vendor.FieldErrors[path] {
 			codes.Add(e, mask, field, shown, d.Word(), d.Message)
+			if n := len(e.FieldErrors); d.isTaken() && n > 0 {
+				e.FieldErrors[n-1].Code = userapi.CodeTaken
+			}
 		}
 	}
 	var texts []string

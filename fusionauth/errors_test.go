@@ -212,7 +212,7 @@ func TestReplyToError(t *testing.T) {
 // refused is the error of a create that was answered with a reply.
 func refused(r *transport.Reply, body []byte, to target) *userapi.Error {
 	v := provider.Vendor{Name: Name, Explain: explain}
-	return v.Refused(createCall(body, to), &transport.Result{Classification: classify(r), Reply: r})
+	return v.Refused(createCall(userPath, body, to), &transport.Result{Classification: classify(r), Reply: r})
 }
 
 // A form can show what is wrong by the same codes as with every other vendor.

@@ -44,12 +44,18 @@ type target struct {
 	externalID string
 }
 
-// route returns the user's path, and its template for logs.
-func (t target) route() (path, template string) {
+// The paths that users are created at, or below with an id.
+const (
+	userPath         = "/api/user"
+	registrationPath = "/api/user/registration"
+)
+
+// route returns the user's path below base, and its template for logs.
+func (t target) route(base string) (path, template string) {
 	if t.userID == "" {
-		return "/api/user", "/api/user"
+		return base, base
 	}
-	return "/api/user/" + t.userID, "/api/user/{userId}"
+	return base + "/" + t.userID, base + "/{userId}"
 }
 
 // choose finds the id that a request asks for: own, which is canonical, ExternalID or

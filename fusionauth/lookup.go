@@ -115,7 +115,7 @@ func (s *UsersService) remove(ctx context.Context, id, query string) error {
 
 // byID returns the call that reads the user with an id, in whatever tenant the key sees it.
 func byID(id string) *provider.Call {
-	path, route := target{userID: id}.route()
+	path, route := target{userID: id}.route(userPath)
 	call := lookupCall(path, route, id, "")
 	call.UserID = id
 	return call

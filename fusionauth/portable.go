@@ -15,8 +15,10 @@ import (
 
 var (
 	_ userapi.Creator       = (*Client)(nil)
+	_ userapi.BatchCreator  = (*Client)(nil)
 	_ userapi.Preflighter   = (*Client)(nil)
 	_ userapi.Planner       = (*Client)(nil)
+	_ userapi.Finisher      = (*Client)(nil)
 	_ userapi.Resolver      = (*Client)(nil)
 	_ userapi.Repeater      = (*Client)(nil)
 	_ userapi.Deleter       = (*Client)(nil)
@@ -49,6 +51,13 @@ type Extra struct {
 	Memberships        []NewMembership
 	TwoFactor          TwoFactor
 
+	// PasswordHash, if it is set, has the user imported with this hash in place of a
+	// password. Then the members that an import does not have must not be set:
+	// ApplicationID, DisableDomainBlock, EncryptionScheme, Factor, SendSetPasswordEmail,
+	// SendSetPasswordIdentityType, VerificationIDs and EventInfo. SkipVerification marks the
+	// user as verified. See Client.CreateUsers.
+	PasswordHash PasswordHash
+
 	EncryptionScheme            EncryptionScheme
 	Factor                      *int
 	PasswordChangeRequired      *bool
@@ -58,6 +67,14 @@ type Extra struct {
 	DisableDomainBlock          *bool
 	VerificationIDs             []userapi.Secret
 	EventInfo                   EventInfo
+
+	// Registration registers the new user for an application, in the same transaction: the request
+	// goes to /api/user/registration/{userId}. Its ApplicationID is required. ApplicationID above must be
+	// "" or the same.
+	Registration *Registration
+	// GenerateAuthenticationToken and SkipRegistrationVerification are for Registration alone.
+	GenerateAuthenticationToken  *bool
+	SkipRegistrationVerification *bool
 }
 
 // UserExtension returns Name.
@@ -72,21 +89,34 @@ func (x Extra) LogValue() slog.Value { return provider.TypeOnly(x).LogValue() }
 // MarshalJSON is like Format.
 func (x Extra) MarshalJSON() ([]byte, error) { return provider.TypeOnly(x).MarshalJSON() }
 
-// CreateUser creates a user as userapi.Creator describes it, with the mapping that
-// the package's documentation lists.
+// CreateUser creates a user as userapi.Creator describes it, with the mapping that the package's
+// documentation lists. With Extra.Registration the user's registration is made with it, or neither is;
+// userapi.As then finds a *RegisterResponse.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	m, err := c.core.mapRequest(&req, false)
 	if err != nil {
 		return nil, err
 	}
 	if m.to.userID == "" {
-		m.to.userID = uuid.New().String()
+		if err := m.chooseID(); err != nil {
+			return nil, err
+		}
 	}
 	return c.create(ctx, &req, m)
 }
 
 func (c *Client) create(ctx context.Context, req *userapi.CreateUserRequest, m mapped) (*userapi.User, error) {
-	return provider.CreateUser(ctx, c.core.Vendor, req, m.unmapped, createCall(m.body, m.to), c.core.newReply(m.to), m.native.User.accept(m.to))
+	if m.hashed {
+		n := newcomer{req: req, mapped: m, result: new(userapi.BatchResult)}
+		c.core.importUser(ctx, &n)
+		return n.result.User, n.result.Err
+	}
+	call := createCall(m.path, m.body, m.to)
+	if m.register != nil {
+		reply := &registerReply{received: c.core.newReceived(m.to)}
+		return provider.CreateUser(ctx, c.core.Vendor, req, m.unmapped, call, reply, m.register.accept(m.to))
+	}
+	return provider.CreateUser(ctx, c.core.Vendor, req, m.unmapped, call, c.core.newReply(m.to), m.native.User.accept(m.to))
 }
 
 // PreflightUser checks a request without sending anything.
@@ -100,26 +130,57 @@ const randomID = "{userId}"
 
 // PlanUser says what CreateUser would send, as userapi.Planner describes it. Its UserID is the id
 // that follows from Extra.UserID, ExternalID or IdempotencyKey. With none of them CreateUser
-// chooses one at random: UserID is then "", and the route is /api/user/{userId}.
+// chooses one at random: UserID is then "", and the route ends in {userId}.
 func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	m, err := c.core.mapRequest(&req, false)
 	if err != nil {
 		return userapi.Plan{}, err
 	}
-	body, faults := provider.Encode(m.native)
+	body, faults := provider.Encode(m.request())
 	if faults != nil { // an attribute that encodes itself may fail now and then
 		return userapi.Plan{}, withUserID(provider.Invalid(Name, provider.OpCreate, faults), m.to.userID)
 	}
-	call := createCall(body, target{userID: cmp.Or(m.to.userID, randomID)})
+	call := createCall(m.path, body, target{userID: cmp.Or(m.to.userID, randomID)})
+	if m.hashed {
+		call = importCall(provider.OpCreate, importBody(body), "")
+	}
 	call.UserID = m.to.userID
 	return provider.Plan(c.core.Vendor, call, call.Path, m.unmapped), nil
 }
 
 type mapped struct {
-	native   *CreateUserRequest
+	native *CreateUserRequest
+	// register is sent in place of native; nil where no registration is asked for.
+	register *RegisterRequest
+	path     string
 	body     []byte
 	to       target
 	unmapped []string
+	// hashed: the user is imported with a PasswordHash. native and body are the user's.
+	hashed bool
+}
+
+// chooseID gives the user a random id.
+func (m *mapped) chooseID() error {
+	m.to.userID = uuid.New().String()
+	if !m.hashed {
+		return nil
+	}
+	m.native.User.ID = &m.to.userID
+	check := provider.NativeCheck(Name)
+	m.body = check.Encode(m.request()) // an attribute that encodes itself may fail now and then
+	_, err := check.Done(provider.OpCreate)
+	return withUserID(err, m.to.userID)
+}
+
+func (m *mapped) request() any {
+	switch {
+	case m.hashed:
+		return imported(&m.native.User)
+	case m.register != nil:
+		return m.register
+	}
+	return m.native
 }
 
 // mapRequest turns a neutral request into the vendor's. needsID refuses one that gives no id.
@@ -167,10 +228,27 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped,
 		}
 	}
 	check.Unmapped("ExternalID", req.ExternalID != "" && to.externalID == "")
-	r.check(&check)
-	body := r.encode(&check)
-	unmapped, err := check.Done(provider.OpCreate)
-	return mapped{native: r, body: body, to: to, unmapped: unmapped}, withUserID(err, to.userID)
+	m := mapped{native: r, path: userPath, to: to, hashed: !x.PasswordHash.IsZero()}
+	if x.Registration == nil {
+		x.checkUnregistered(&check)
+	}
+	switch {
+	case m.hashed:
+		x.importHash(u, req, &check)
+		u.ID = provider.Set(&m.to.userID)
+		u.checkNew(&check, nil, false)
+		m.body = encode(&check, m.request(), u.ownValues())
+	case x.Registration != nil:
+		m.path, m.register = registrationPath, x.register(r, &check)
+		m.register.check(&check)
+		m.body = m.register.encode(&check)
+	default:
+		r.check(&check)
+		m.body = r.encode(&check)
+	}
+	var err error
+	m.unmapped, err = check.Done(provider.OpCreate)
+	return m, withUserID(err, to.userID)
 }
 
 // target finds the user's id and the tenant. An id that depends on a wrong value is left empty.

@@ -30,26 +30,33 @@ type CreateUserResponse struct {
 	// VerificationIDs are the verifications that are under way.
 	VerificationIDs []Verification `json:"verificationIds,omitempty"`
 
+	received `json:"-"`
+}
+
+// received is what is known of a reply beside its members.
+type received struct {
 	meta       provider.Meta
 	phoneLogin bool   // as in the client's Config
 	externalID string // of the neutral request, where the id was made of it
 }
 
-func (c *core) newReply(to target) *reply {
-	return &reply{phoneLogin: c.phoneLogin, externalID: to.externalID}
+func (c *core) newReply(to target) *reply { return &reply{received: c.newReceived(to)} }
+
+func (c *core) newReceived(to target) received {
+	return received{phoneLogin: c.phoneLogin, externalID: to.externalID}
 }
 
 // StatusCode returns the reply's HTTP status; 0 for a value that no call returned.
-func (r *CreateUserResponse) StatusCode() int { return r.meta.StatusCode() }
+func (r *received) StatusCode() int { return r.meta.StatusCode() }
 
 // RequestID returns "": FusionAuth's replies have no id of the request.
-func (r *CreateUserResponse) RequestID() string { return r.meta.RequestID() }
+func (r *received) RequestID() string { return r.meta.RequestID() }
 
 // Raw returns the reply byte for byte. It may hold one-time tokens.
-func (r *CreateUserResponse) Raw() json.RawMessage { return r.meta.Raw() }
+func (r *received) Raw() json.RawMessage { return r.meta.Raw() }
 
 // Warnings returns oddities of the reply that are not failures.
-func (r *CreateUserResponse) Warnings() []string { return r.meta.Warnings() }
+func (r *received) Warnings() []string { return r.meta.Warnings() }
 
 // Verification is a verification of an identity that is under way. Its id alone, or
 // with the code, verifies the identity.
@@ -183,38 +190,57 @@ type members CreateUserResponse
 func (r *reply) decode(data []byte) error {
 	var in struct {
 		members
-		FieldErrors   wire.Values `json:"fieldErrors"`
-		GeneralErrors wire.Values `json:"generalErrors"`
-		Errors        wire.Values `json:"errors"`
-		Error         wire.Values `json:"error"`
+		errorMembers
 	}
 	err := wire.Decode(data, &in, path)
-	in.meta, in.phoneLogin, in.externalID = r.meta, r.phoneLogin, r.externalID
+	in.received = r.received
 	*r = reply(in.members)
-	if err != nil {
-		r.User.ID, _ = wire.ScanID(data, "user", "id")
+	r.User.readID(data, err)
+	return in.success(err, r.User.ID != "")
+}
+
+// readID makes the user's id canonical, and "" where it is not a UUID. broken says that the reply is not
+// JSON: its id is looked for.
+func (u *User) readID(data []byte, broken error) {
+	if broken != nil {
+		u.ID, _ = wire.ScanID(data, "user", "id")
 	}
-	r.User.ID, _ = uuid.Canonical(strings.TrimSpace(r.User.ID)) // "" for what is not a UUID
-	return provider.Success(err, r.User.ID != "", in.FieldErrors, in.GeneralErrors, in.Errors, in.Error)
+	u.ID, _ = uuid.Canonical(strings.TrimSpace(u.ID))
+}
+
+// errorMembers are the members of a reply that hold an error.
+type errorMembers struct {
+	FieldErrors   wire.Values `json:"fieldErrors"`
+	GeneralErrors wire.Values `json:"generalErrors"`
+	Errors        wire.Values `json:"errors"`
+	Error         wire.Values `json:"error"`
+}
+
+func (m *errorMembers) success(err error, hasID bool) error {
+	return provider.Success(err, hasID, m.FieldErrors, m.GeneralErrors, m.Errors, m.Error)
 }
 
 // Neutral returns the user in the form that is common to all vendors.
-func (r *reply) Neutral() *userapi.User {
-	if r.User.ID == "" {
+func (r *reply) Neutral() *userapi.User { return r.neutral(&r.User, (*CreateUserResponse)(r)) }
+
+// neutral returns a user of the reply, which native is; nil without an id.
+func (r *received) neutral(own *User, native any) *userapi.User {
+	if own.ID == "" {
 		return nil
 	}
-	u := r.meta.NewUser(Name, r.User.ID, (*CreateUserResponse)(r))
-	u.Username = provider.Value(r.User.Username)
-	u.Email = provider.Value(r.User.Email)
-	u.Phone = provider.Value(r.User.MobilePhone)
+	u := r.meta.NewUser(Name, own.ID, native)
+	u.Username = provider.Value(own.Username)
+	u.Email = provider.Value(own.Email)
+	u.Phone = provider.Value(own.MobilePhone)
 	if r.phoneLogin {
-		u.Phone = provider.Value(r.User.PhoneNumber)
+		u.Phone = provider.Value(own.PhoneNumber)
 	}
-	u.FullName = provider.Value(r.User.FullName)
+	u.FullName = provider.Value(own.FullName)
 	if u.FullName == "" {
-		u.FullName = strings.TrimSpace(provider.Value(r.User.FirstName) + " " + provider.Value(r.User.LastName))
+		u.FullName = strings.TrimSpace(provider.Value(own.FirstName) + " " + provider.Value(own.LastName))
 	}
 	u.ExternalID = r.externalID
-	u.CreatedAt = r.User.InsertInstant.Time
+	u.CreatedAt = own.InsertInstant.Time
+	u.Warnings = r.meta.Warnings()
 	return u
 }

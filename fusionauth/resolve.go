@@ -14,6 +14,9 @@ import (
 // errNoKey: such a request names its user by the ids of completed verifications alone.
 var errNoKey = errors.New("fusionauth: the request holds nothing to look for: no id, e-mail address, user name or phone number to log in with")
 
+// createdAt is the member with the time of the user's creation.
+const createdAt = "user.insertInstant"
+
 // ResolveUser finds out what became of a create, as userapi.Resolver describes it and the package's
 // documentation says in detail. It needs an API key with the right to GET /api/user.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
@@ -28,7 +31,7 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 			Code: provider.CodeAbsenceUnproven, Message: errNoKey.Error(), Err: errNoKey,
 		}
 	}
-	r := provider.Resolution{Vendor: c.core.Vendor, CreatedAt: "user.insertInstant", Look: s.look, UserID: s.to.userID}
+	r := provider.Resolution{Vendor: c.core.Vendor, CreatedAt: createdAt, Look: s.look, UserID: s.to.userID}
 	return r.ResolveUser(ctx, &req, since, m.unmapped)
 }
 
@@ -128,22 +131,27 @@ func (s *search) find(ctx context.Context, call *provider.Call, proof userapi.Pr
 	if c == nil {
 		return nil, nil, err
 	}
+	s.compare(&resp.User, c)
+	return &resp.User, c, nil
+}
+
+// compare compares a user that was found with the request.
+func (s *search) compare(u *User, c *provider.Candidate) {
 	switch {
-	case proof == userapi.ProofID:
+	case c.User.Proof == userapi.ProofID:
 		c.Compare(s.to.idField, "userId", provider.Same)
 	case s.to.userID != "" && s.to.idField != fieldIdempotencyKey:
 		// The request says who its user is, and this is another one.
 		c.Compare(s.to.idField, "userId", provider.Different)
 	}
-	if tenant := provider.Value(resp.User.TenantID); s.to.tenantID != "" && tenant != "" && !strings.EqualFold(tenant, s.to.tenantID) {
+	if tenant := provider.Value(u.TenantID); s.to.tenantID != "" && tenant != "" && !strings.EqualFold(tenant, s.to.tenantID) {
 		c.Compare("", "user.tenantId", provider.Different) // a look-up by id sees every tenant
 	}
-	if resp.User.Active != nil && !*resp.User.Active {
+	if u.Active != nil && !*u.Active {
 		c.MarkUncertain() // a new user is active
 	}
 	for i := range s.keys {
 		k := &s.keys[i]
-		c.Compare(k.field, k.vendorField, k.compare(&resp.User))
+		c.Compare(k.field, k.vendorField, k.compare(u))
 	}
-	return &resp.User, c, nil
 }

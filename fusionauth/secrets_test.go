@@ -86,7 +86,12 @@ func TestNothingShowsSecrets(t *testing.T) {
 	assertHidden(t, "User", user)
 	assertHidden(t, "Verification", verification)
 	assertHidden(t, "CreateUserResponse", response)
-	assertHidden(t, "Extra", fusionauth.Extra{TwoFactor: twoFactor, VerificationIDs: []userapi.Secret{planted}})
+	assertHidden(t, "RegisterRequest", fusionauth.RegisterRequest{Registration: registration, User: &newUser, VerificationIDs: []userapi.Secret{planted}})
+	assertHidden(t, "RegisterResponse", fusionauth.RegisterResponse{
+		RefreshToken: planted, Registration: registration, RegistrationVerificationID: planted, RegistrationVerificationOneTimeCode: planted,
+		Token: planted, User: user, VerificationIDs: []fusionauth.Verification{verification},
+	})
+	assertHidden(t, "Extra", fusionauth.Extra{TwoFactor: twoFactor, VerificationIDs: []userapi.Secret{planted}, Registration: &registration})
 	cfg := fusionauth.Config{APIKey: planted, HTTP: userapi.HTTPOptions{BaseURL: baseURL}}
 	assertHidden(t, "Config", cfg)
 	c, err := fusionauth.New(cfg)

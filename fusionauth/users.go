@@ -21,7 +21,7 @@ type UsersService struct{ core *core }
 // ServerAssigned.
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
 	check := s.core.check()
-	to := s.target(&req, &check)
+	to := s.target("CreateUserRequest", req.UserID, req.TenantID, &req.User, &check)
 	req.check(&check)
 	check.Secret("Password", "user.password", req.User.Password)
 	body := req.encode(&check)
@@ -31,32 +31,33 @@ func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*Crea
 	if to.userID == "" && req.UserID != ServerAssigned {
 		to.userID = uuid.New().String()
 	}
-	resp, err := provider.Create(ctx, s.core.Vendor, createCall(body, to), new(reply), req.User.accept(to))
+	resp, err := provider.Create(ctx, s.core.Vendor, createCall(userPath, body, to), new(reply), req.User.accept(to))
 	return (*CreateUserResponse)(resp), err
 }
 
-// target reads the user's id, which may be empty, and the tenant off a native request.
-func (s *UsersService) target(req *CreateUserRequest, check *provider.Check) target {
-	to := target{tenantID: cmp.Or(check.UUIDIfSet("CreateUserRequest.TenantID", req.TenantID), s.core.tenantID)}
-	if req.UserID != "" && req.UserID != ServerAssigned {
+// target reads a new user's id, which may be empty, and the tenant off the request of a type.
+func (s *UsersService) target(request, userID, tenantID string, u *NewUser, check *provider.Check) target {
+	to := target{tenantID: cmp.Or(check.UUIDIfSet(request+".TenantID", tenantID), s.core.tenantID)}
+	if userID != "" && userID != ServerAssigned {
 		var ok bool
-		if to.userID, ok = uuid.Canonical(req.UserID); !ok {
-			check.Invalid("", "CreateUserRequest.UserID", provider.MustBeUUID+"; ServerAssigned; or empty for a random one")
+		if to.userID, ok = uuid.Canonical(userID); !ok {
+			check.Invalid("", request+".UserID", provider.MustBeUUID+"; ServerAssigned; or empty for a random one")
 		}
 	}
-	if own := provider.Value(req.User.ID); own != "" {
+	if own := provider.Value(u.ID); own != "" {
 		switch {
-		case req.UserID == "":
+		case userID == "":
 			to.userID, _ = uuid.Canonical(own)
-		case !strings.EqualFold(req.UserID, own):
-			check.Invalid("", "user.id", "must equal CreateUserRequest.UserID where both are set")
+		case !strings.EqualFold(userID, own):
+			check.Invalid("", "user.id", "must equal "+request+".UserID where both are set")
 		}
 	}
 	return to
 }
 
-func createCall(body []byte, to target) *provider.Call {
-	path, template := to.route()
+// createCall returns the call that creates a user, by POST to a path or below it.
+func createCall(base string, body []byte, to target) *provider.Call {
+	path, template := to.route(base)
 	call := provider.NewCreate(template, path, "application/json", body)
 	call.UserID, call.OwnID, call.Tenant, call.Field = to.userID, true, to.tenantID, to.idField
 	return call
@@ -64,11 +65,16 @@ func createCall(body []byte, to target) *provider.Call {
 
 // accept returns what refuses a reply that shows another user than was sent.
 func (u *NewUser) accept(to target) func(*reply, *transport.Result) error {
-	return func(r *reply, _ *transport.Result) error {
+	contradicted := u.contradicted(to)
+	return func(r *reply, _ *transport.Result) error { return contradicted(&r.User) }
+}
+
+func (u *NewUser) contradicted(to target) func(shown *User) error {
+	return func(shown *User) error {
 		return cmp.Or(
-			provider.Contradicts(to.userID, r.User.ID, provider.CompareText),
-			provider.Contradicts(trimmed(u.Email), trimmed(r.User.Email), provider.CompareText),
-			provider.Contradicts(trimmed(u.Username), trimmed(r.User.Username), provider.CompareText),
+			provider.Contradicts(to.userID, shown.ID, provider.CompareText),
+			provider.Contradicts(trimmed(u.Email), trimmed(shown.Email), provider.CompareText),
+			provider.Contradicts(trimmed(u.Username), trimmed(shown.Username), provider.CompareText),
 		)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"net/url"
 	"regexp"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/enlist-go/enlist/internal/fakehttp"
 )
 
 // A kind is what a member may hold. It reports a value that is something else; null
@@ -164,85 +167,109 @@ func (m mapOf) check(v any, path string, f *failure) {
 
 var usernameStatus = oneOf("ACTIVE", "PENDING", "REJECTED")
 
-// createRequest is the body of a create, of FusionAuth 1.62 and later.
-var createRequest = members{
-	"applicationId":               uuid,
-	"currentPassword":             text,
-	"disableDomainBlock":          boolean,
-	"sendSetPasswordEmail":        boolean,
-	"sendSetPasswordIdentityType": oneOf("doNotSend", "email", "phone"),
-	"skipVerification":            boolean,
-	"verificationIds":             listOf{text},
-	"user": members{
-		"active":                             boolean,
-		"birthDate":                          date,
-		"breachedPasswordLastCheckedInstant": instant,
-		"breachedPasswordStatus":             oneOf("None", "ExactMatch", "SubAddressMatch", "PasswordOnly", "CommonPassword"),
-		"cleanSpeakId":                       uuid,
-		"connectorId":                        uuid,
-		"data":                               data,
-		"email":                              text,
-		"encryptionScheme":                   text,
-		"expiry":                             instant,
-		"factor":                             integer,
-		"firstName":                          text,
-		"fullName":                           text,
-		"id":                                 uuid,
-		"imageUrl":                           uri,
-		"insertInstant":                      instant,
-		"lastLoginInstant":                   instant,
-		"lastName":                           text,
-		"lastUpdateInstant":                  instant,
-		"legacyIdentifier":                   text,
-		"memberships": listOf{members{
-			"data": data, "groupId": uuid, "id": uuid, "insertInstant": instant, "userId": uuid,
+// The bodies, of FusionAuth 1.62 and later.
+var (
+	createRequest = members{
+		"applicationId":               uuid,
+		"currentPassword":             text,
+		"disableDomainBlock":          boolean,
+		"sendSetPasswordEmail":        boolean,
+		"sendSetPasswordIdentityType": oneOf("doNotSend", "email", "phone"),
+		"skipVerification":            boolean,
+		"verificationIds":             listOf{text},
+		"user":                        userMembers,
+		"eventInfo":                   eventInfo,
+	}
+	registerRequest = members{
+		"disableDomainBlock":           boolean,
+		"generateAuthenticationToken":  boolean,
+		"registration":                 registrationMembers,
+		"sendSetPasswordEmail":         boolean,
+		"sendSetPasswordIdentityType":  oneOf("doNotSend", "email", "phone"),
+		"skipRegistrationVerification": boolean,
+		"skipVerification":             boolean,
+		"verificationIds":              listOf{text},
+		"user":                         userMembers,
+		"eventInfo":                    eventInfo,
+	}
+)
+
+var userMembers = members{
+	"active":                             boolean,
+	"birthDate":                          date,
+	"breachedPasswordLastCheckedInstant": instant,
+	"breachedPasswordStatus":             oneOf("None", "ExactMatch", "SubAddressMatch", "PasswordOnly", "CommonPassword"),
+	"cleanSpeakId":                       uuid,
+	"connectorId":                        uuid,
+	"data":                               data,
+	"email":                              text,
+	"encryptionScheme":                   text,
+	"expiry":                             instant,
+	"factor":                             integer,
+	"firstName":                          text,
+	"fullName":                           text,
+	"id":                                 uuid,
+	"imageUrl":                           uri,
+	"insertInstant":                      instant,
+	"lastLoginInstant":                   instant,
+	"lastName":                           text,
+	"lastUpdateInstant":                  instant,
+	"legacyIdentifier":                   text,
+	"memberships": listOf{members{
+		"data": data, "groupId": uuid, "id": uuid, "insertInstant": instant, "userId": uuid,
+	}},
+	"middleName":                text,
+	"mobilePhone":               text,
+	"parentEmail":               text,
+	"password":                  text,
+	"passwordChangeReason":      oneOf("Administrative", "Breached", "Expired", "Validation"),
+	"passwordChangeRequired":    boolean,
+	"passwordLastUpdateInstant": instant,
+	"phoneNumber":               text,
+	"preferredLanguages":        listOf{locale},
+	"registrations":             listOf{registrationMembers},
+	"salt":                      text,
+	"tenantId":                  uuid,
+	"timezone":                  zone,
+	"twoFactor": members{
+		"methods": listOf{members{
+			"authenticator": members{
+				"algorithm": oneOf("HmacSHA1", "HmacSHA256", "HmacSHA512"), "codeLength": integer, "timeStep": integer,
+			},
+			"email": text, "id": text, "lastUsed": boolean, "method": text, "mobilePhone": text, "name": text, "secret": text,
 		}},
-		"middleName":                text,
-		"mobilePhone":               text,
-		"parentEmail":               text,
-		"password":                  text,
-		"passwordChangeReason":      oneOf("Administrative", "Breached", "Expired", "Validation"),
-		"passwordChangeRequired":    boolean,
-		"passwordLastUpdateInstant": instant,
-		"phoneNumber":               text,
-		"preferredLanguages":        listOf{locale},
-		"registrations": listOf{members{
-			"applicationId": uuid, "authenticationToken": text, "cleanSpeakId": uuid, "data": data, "id": uuid,
-			"insertInstant": instant, "lastLoginInstant": instant, "lastUpdateInstant": instant,
-			"preferredLanguages": listOf{locale}, "roles": listOf{text}, "timezone": zone, "tokens": mapOf{text},
-			"username": text, "usernameStatus": usernameStatus, "verified": boolean, "verifiedInstant": instant,
-		}},
-		"salt":     text,
-		"tenantId": uuid,
-		"timezone": zone,
-		"twoFactor": members{
-			"methods": listOf{members{
-				"authenticator": members{
-					"algorithm": oneOf("HmacSHA1", "HmacSHA256", "HmacSHA512"), "codeLength": integer, "timeStep": integer,
-				},
-				"email": text, "id": text, "lastUsed": boolean, "method": text, "mobilePhone": text, "name": text, "secret": text,
-			}},
-			"recoveryCodes": listOf{text},
-		},
-		"uniqueUsername":  text,
-		"username":        text,
-		"usernameStatus":  usernameStatus,
-		"verified":        boolean,
-		"verifiedInstant": instant,
+		"recoveryCodes": listOf{text},
 	},
-	"eventInfo": members{
-		"data": data, "deviceDescription": text, "deviceName": text, "deviceType": text, "ipAddress": text,
-		"location": members{
-			"city": text, "country": text, "displayString": text, "latitude": double, "longitude": double,
-			"region": text, "zipcode": text,
-		},
-		"os": text, "userAgent": text,
-	},
+	"uniqueUsername":  text,
+	"username":        text,
+	"usernameStatus":  usernameStatus,
+	"verified":        boolean,
+	"verifiedInstant": instant,
 }
 
-// parseBody reads a create's body. An empty one is an empty object, so that what is
-// missing is reported field by field.
-func parseBody(body []byte) (object, *failure) {
+var registrationMembers = members{
+	"applicationId": uuid, "authenticationToken": text, "cleanSpeakId": uuid, "data": data, "id": uuid,
+	"insertInstant": instant, "lastLoginInstant": instant, "lastUpdateInstant": instant,
+	"preferredLanguages": listOf{locale}, "roles": listOf{text}, "timezone": zone, "tokens": mapOf{text},
+	"username": text, "usernameStatus": usernameStatus, "verified": boolean, "verifiedInstant": instant,
+}
+
+var eventInfo = members{
+	"data": data, "deviceDescription": text, "deviceName": text, "deviceType": text, "ipAddress": text,
+	"location": members{
+		"city": text, "country": text, "displayString": text, "latitude": double, "longitude": double,
+		"region": text, "zipcode": text,
+	},
+	"os": text, "userAgent": text,
+}
+
+// parse reads a body. One that is not labelled as JSON is not read, and an empty one is an empty object, so
+// that what is missing is reported field by field.
+func parse(r *fakehttp.Request, has members) (object, *failure) {
+	body := r.Body
+	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType != "application/json" {
+		body = nil
+	}
 	var f failure
 	if len(bytes.TrimSpace(body)) == 0 {
 		return object{}, nil
@@ -261,7 +288,7 @@ func parseBody(body []byte) (object, *failure) {
 		f.general("invalidJSON", "Invalid JSON in the request body. The property was [UNKNOWN]. The error was [Unexpected mapping exception].")
 		return nil, &f
 	}
-	createRequest.check(o, "", &f)
+	has.check(o, "", &f)
 	if f.any() {
 		return nil, &f
 	}

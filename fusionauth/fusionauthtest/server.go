@@ -1,6 +1,7 @@
 package fusionauthtest
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"net/http"
@@ -20,6 +21,8 @@ import (
 const (
 	defaultAPIKey   = "fakeApiKeyOfFusionauthtest"
 	defaultTenantID = "d7d09513-a3f5-401c-9685-34ab6c552453"
+
+	defaultApplicationID = "85a03867-dccf-4882-adde-1a79aeec50df"
 )
 
 // An Option changes what NewServer and Start make.
@@ -29,6 +32,9 @@ type settings struct {
 	http    userapitest.ServerOptions
 	apiKey  userapi.Secret
 	tenants []string
+	// importing, if set, is called while an import of so many users is carried out.
+	importing    func(users int)
+	applications []Application
 }
 
 // WithHTTP says how the server serves: its address, TLS, clock and so on.
@@ -50,6 +56,12 @@ func WithTenants(ids ...string) Option {
 			s.tenants = append(s.tenants, strings.ToLower(id))
 		}
 	}
+}
+
+// WithImporting has f called while an import is carried out, with the number of its users.
+// f may be called by several goroutines at once, and its time is the import's.
+func WithImporting(f func(users int)) Option {
+	return func(s *settings) { s.importing = f }
 }
 
 // A Server is the fake. It is safe for concurrent use.
@@ -75,12 +87,18 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 
 // Start starts a server for a program, which closes it.
 func Start(opts ...Option) (*Server, error) {
-	set := settings{apiKey: defaultAPIKey, tenants: []string{defaultTenantID}}
+	set := settings{
+		apiKey: defaultAPIKey, tenants: []string{defaultTenantID},
+		applications: []Application{{ID: defaultApplicationID, Roles: []string{"admin", "user"}}},
+	}
 	for _, opt := range opts {
 		opt(&set)
 	}
 	if len(set.tenants) == 0 || slices.ContainsFunc(set.tenants, func(id string) bool { return !isUUID(id) }) {
 		return nil, errors.New("there must be at least one tenant, and the ids must be UUIDs")
+	}
+	if err := set.checkApplications(); err != nil {
+		return nil, err
 	}
 	s := &Server{settings: set}
 	s.http = fakehttp.New(fakehttp.Config{
@@ -97,13 +115,33 @@ func Start(opts ...Option) (*Server, error) {
 	}
 	handle(userapitest.Create, "POST /api/user", s.create)
 	handle(userapitest.Create, "POST /api/user/{userId}", s.create)
+	handle(userapitest.Create, "POST /api/user/import", s.importUsers)
+	handle(userapitest.Lookup, "POST /api/login", s.login)
+	handle(userapitest.Lookup, "GET /api/user/search", s.searchByIDs)
+	handle(userapitest.Lookup, "POST /api/user/search", s.searchByIDs)
 	handle(userapitest.Lookup, "GET /api/user", s.search)
 	handle(userapitest.Lookup, "GET /api/user/{userId}", s.retrieve)
 	handle(userapitest.Delete, "DELETE /api/user/{userId}", s.remove)
+	s.http.HandleBy(registerOperation, "POST /api/user/registration", s.dated(s.admitted(s.register)))
+	s.http.HandleBy(registerOperation, "POST /api/user/registration/{userId}", s.dated(s.admitted(s.register)))
+	handle(userapitest.Lookup, "GET /api/user/registration/{userId}/{applicationId}", s.retrieveRegistration)
+	handle(userapitest.Attributes, "DELETE /api/user/registration/{userId}/{applicationId}", s.removeRegistration)
 	if err := s.http.Start(); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// checkApplications puts applications without a tenant into the first, and refuses those that cannot be.
+func (s *settings) checkApplications() error {
+	for i := range s.applications {
+		a := &s.applications[i]
+		a.ID, a.TenantID = strings.ToLower(a.ID), strings.ToLower(cmp.Or(a.TenantID, s.tenants[0]))
+		if !isUUID(a.ID) || !slices.Contains(s.tenants, a.TenantID) {
+			return errors.New("the ids of applications must be UUIDs, and their tenants must be the server's")
+		}
+	}
+	return nil
 }
 
 // Close stops the server. It may be called more than once.
@@ -132,6 +170,9 @@ func (s *Server) APIKey() userapi.Secret { return s.settings.apiKey }
 // TenantIDs are the tenants' ids.
 func (s *Server) TenantIDs() []string { return slices.Clone(s.settings.tenants) }
 
+// Applications are what users register for.
+func (s *Server) Applications() []Application { return slices.Clone(s.settings.applications) }
+
 // Inject makes a fault happen.
 func (s *Server) Inject(f userapitest.Fault) { s.http.Inject(f) }
 
@@ -149,6 +190,8 @@ type User struct {
 	// Active is false for a user that was deleted softly.
 	Active    bool
 	CreatedAt time.Time
+	// Registrations are the user's for applications, oldest first.
+	Registrations []Registration
 }
 
 // Users returns the users that exist, oldest first.
@@ -163,6 +206,9 @@ func (s *Server) Users() []User {
 			PhoneNumber: u.phoneNumber, MobilePhone: u.text("mobilePhone"),
 			FullName: u.text("fullName"), FirstName: u.text("firstName"), LastName: u.text("lastName"),
 			HasPassword: u.hasPassword, Active: u.active, CreatedAt: u.created,
+		}
+		for _, r := range u.registrations {
+			users[i].Registrations = append(users[i].Registrations, r.public())
 		}
 	}
 	return users

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,10 +28,12 @@ type user struct {
 	email, username, phoneNumber string
 	hasPassword, active          bool
 	created                      time.Time
+	credential                   credential
 	// shown is the user as replies show it.
 	shown object
 	// verifications are under way; emailVerificationID is the first's id.
 	verifications []object
+	registrations []*registration
 }
 
 func (u *user) text(member string) string { s, _ := u.shown[member].(string); return s }
@@ -73,23 +74,14 @@ func (s *Server) create(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	if tenantID == "" {
 		return tenantRequired()
 	}
-	var f failure
-	id := strings.ToLower(r.PathValue("userId"))
-	if id != "" && !isUUID(id) {
-		f.field("userId", "couldNotConvert", fmt.Sprintf("Invalid userId [%s]. This must be a valid UUID String (e.g. 25a872da-bb44-4af8-a43d-e7bcb5351ebc).", r.PathValue("userId")))
-		return f.reply()
-	}
-	body := r.Body
-	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType != "application/json" {
-		body = nil // what is not labelled as JSON is not read
-	}
-	request, invalid := parseBody(body)
+	id, request, invalid := readRequest(r, createRequest)
 	if invalid != nil {
 		return invalid.reply()
 	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var f failure
 	u := s.newUser(request, id, tenantID, &f)
 	if f.any() {
 		return f.reply()
@@ -97,10 +89,27 @@ func (s *Server) create(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	s.users = append(s.users, u)
 	reply := u.reply()
 	if u.hasPassword {
-		reply["token"] = token(u)
-		reply["tokenExpirationInstant"] = u.created.Add(tokenLife).UnixMilli()
+		u.logIn(reply)
 	}
 	return jsonReply(http.StatusOK, reply)
+}
+
+// readRequest reads the user's id in the path, which may be missing, and the body.
+func readRequest(r *fakehttp.Request, has members) (id string, request object, invalid *failure) {
+	id = strings.ToLower(r.PathValue("userId"))
+	if id != "" && !isUUID(id) {
+		var f failure
+		f.field("userId", "couldNotConvert", fmt.Sprintf("Invalid userId [%s]. This must be a valid UUID String (e.g. 25a872da-bb44-4af8-a43d-e7bcb5351ebc).", r.PathValue("userId")))
+		return "", nil, &f
+	}
+	request, invalid = parse(r, has)
+	return id, request, invalid
+}
+
+// logIn adds an access token to a reply.
+func (u *user) logIn(reply object) {
+	reply["token"] = token(u)
+	reply["tokenExpirationInstant"] = u.created.Add(tokenLife).UnixMilli()
 }
 
 // newUser makes a user of a request, or reports every fault of it.
@@ -131,16 +140,13 @@ func (s *Server) newUser(request object, id, tenantID string, f *failure) *user 
 	u.hasPassword = !sendsSetPassword(request)
 	if u.hasPassword {
 		checkPassword(in, f)
+		u.credential = newCredential(in).plain()
 	}
 	s.checkUnique(u, f)
-	if f.any() {
-		return nil
-	}
 	if u.id == "" {
 		u.id = newUUID()
 	}
-	skipVerification, _ := request["skipVerification"].(bool)
-	u.show(in, skipVerification)
+	u.show(in, request["skipVerification"] == true)
 	return u
 }
 
@@ -193,7 +199,7 @@ func (u *user) show(in object, skipVerification bool) {
 	o := object{
 		"active": true, "connectorId": fusionAuthConnector, "data": object{}, "id": u.id, "insertInstant": now,
 		"lastUpdateInstant": now, "memberships": []any{}, "passwordChangeRequired": in["passwordChangeRequired"] == true,
-		"passwordLastUpdateInstant": now, "preferredLanguages": []any{}, "registrations": []any{},
+		"passwordLastUpdateInstant": now, "preferredLanguages": []any{},
 		"tenantId": u.tenantID, "twoFactor": object{}, "usernameStatus": "ACTIVE",
 		"verified": skipVerification && u.email != "",
 	}
@@ -299,6 +305,7 @@ func (u *user) reply() object {
 		shown[name] = value
 	}
 	shown["active"] = u.active
+	shown["registrations"] = u.shownRegistrations()
 	o := object{"user": shown}
 	for _, v := range u.verifications {
 		if v["type"] == "email" {

@@ -21,6 +21,7 @@ var dependencies = []dependency{
 	{"github.com/golang-jwt/jwt/v5", []string{"mixin", "mixin/mixintest"}},
 	{"github.com/jarcoal/httpmock", nil},
 	{"github.com/stretchr/testify", nil},
+	{"golang.org/x/crypto", []string{"fusionauth/fusionauthtest"}},
 	{"golang.org/x/net", nil},
 }
 

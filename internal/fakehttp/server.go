@@ -4,6 +4,7 @@
 package fakehttp
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -18,8 +19,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// maxBody bounds what a fake reads of a request.
-const maxBody = 1 << 20
+// maxBody bounds what a fake reads of a request: an import of tens of thousands of users.
+const maxBody = 64 << 20
 
 // idleConnsPerHost is as many connections as the clients themselves keep.
 const idleConnsPerHost = 128
@@ -86,6 +87,19 @@ func New(cfg Config) *Server {
 // Handle sets the handler of a pattern of http.ServeMux.
 func (s *Server) Handle(op userapitest.Operation, pattern string, h Handler) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(op, h, w, r) })
+}
+
+// HandleBy is Handle for a path whose requests are of one operation or another by their body. The body
+// is read before any fault.
+func (s *Server) HandleBy(op func(body []byte) userapitest.Operation, pattern string, h Handler) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		s.serve(op(body), h, w, r)
+	})
 }
 
 // Start begins to serve.

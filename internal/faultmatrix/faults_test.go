@@ -374,7 +374,7 @@ func vendorFaults(all []*vendors.Vendor) []fault {
 	// secondLost lets the first create be refused, and loses the reply to the second.
 	secondLost := func(r *rig) { r.front.arm(pass, resetProcessed) }
 	unique := only(all, func(v *vendors.Vendor) bool { return len(v.Unique) > 0 }, "has no unique key")
-	attributes := only(all, vendors.Can[userapi.Finisher], "has no second step")
+	attributes := only(all, (*vendors.Vendor).TakesTwoSteps, "has no second step in a create")
 	silent := only(all, func(v *vendors.Vendor) bool { return v.StartSilent != nil }, "refuses a taken id")
 	session := only(all, func(v *vendors.Vendor) bool { return v.Sessions }, "has no sessions")
 	skew := only(all, func(v *vendors.Vendor) bool { return v.Clock }, "does not look at the clock of a create")

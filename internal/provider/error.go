@@ -14,6 +14,7 @@ import (
 const (
 	OpNew     = "new client"
 	OpCreate  = "create user"
+	OpImport  = "import users"
 	OpLookup  = "look up user"
 	OpResolve = "resolve user"
 	OpDelete  = "delete user"
@@ -22,7 +23,7 @@ const (
 // subjectOf says what the errors of an operation speak of. A vendor's own operation is a step.
 func subjectOf(op string) userapi.Subject {
 	switch op {
-	case OpCreate:
+	case OpCreate, OpImport:
 		return userapi.SubjectCreate
 	case OpLookup, OpResolve, OpDelete:
 		return userapi.SubjectUser

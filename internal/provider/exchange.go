@@ -44,6 +44,9 @@ type Call struct {
 	UserID string
 	// OwnID: UserID was sent in the path, and is masked too.
 	OwnID bool
+	// Many: the call is about many users. Its errors show none of the vendor's texts, since a
+	// mask of so many values costs too much.
+	Many bool
 	// Hidden are values that no error may show, beside those in the body.
 	Hidden []string
 	// Field is the neutral field of VendorField in this call, in place of the vendor's table.
@@ -149,7 +152,7 @@ func Read[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept fu
 
 // Do is Read for a call whose success says nothing, such as a delete.
 func Do(ctx context.Context, v *Vendor, call *Call) error {
-	_, err := Read(ctx, v, call, empty{}, nil)
+	_, err := Read(ctx, v, call, new(Empty), nil)
 	return err
 }
 
@@ -267,6 +270,9 @@ func looksRandom(id string) bool {
 
 // mask hides what a call sent, credentials included.
 func (v *Vendor) mask(call *Call, res *transport.Result) Mask {
+	if call.Many {
+		return Mask{all: true}
+	}
 	hidden := append(slices.Clone(call.Hidden), call.Tenant)
 	if call.OwnID {
 		hidden = append(hidden, call.UserID)
@@ -281,8 +287,14 @@ func (v *Vendor) mask(call *Call, res *transport.Result) Mask {
 	return NewMask(call.Body, call.ContentType, hidden...)
 }
 
-// empty is the reply of a success that has nothing to say.
-type empty struct{}
+// Empty is the reply of a success that has nothing to say.
+type Empty struct{ Meta }
 
-func (empty) Receive(from *transport.Reply, _ Meta) error { return checkEmpty(from) }
-func (empty) Neutral() *userapi.User                      { return nil }
+// Receive accepts a reply without content, for Reply.
+func (e *Empty) Receive(from *transport.Reply, m Meta) error {
+	e.Meta = m
+	return checkEmpty(from)
+}
+
+// Neutral returns nil, for Reply.
+func (*Empty) Neutral() *userapi.User { return nil }

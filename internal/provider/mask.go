@@ -31,7 +31,10 @@ const (
 )
 
 // A Mask takes a request's values and a client's credentials out of what a vendor says.
-type Mask struct{ values []string }
+type Mask struct {
+	values []string
+	all    bool // nothing is shown
+}
 
 // NewMask masks every text and number in a JSON or form body, and further values: as URLs, HTML and
 // JSON write them too and, from shortValue bytes on, in hex and in base64.
@@ -53,7 +56,7 @@ func NewMask(body []byte, contentType string, more ...string) Mask {
 	for _, v := range more {
 		add(v)
 	}
-	return Mask{slices.SortedFunc(maps.Keys(seen), func(a, b string) int { return len(b) - len(a) })}
+	return Mask{values: slices.SortedFunc(maps.Keys(seen), func(a, b string) int { return len(b) - len(a) })}
 }
 
 // formsOf returns a value as it may be written.
@@ -110,6 +113,9 @@ func addJSON(data []byte, add func(string)) {
 
 // Text masks and shortens a vendor's text, and makes it printable.
 func (m Mask) Text(s string) string {
+	if m.all {
+		return ""
+	}
 	cut := len(s) > maxRead
 	if cut {
 		s = s[:maxRead]
@@ -133,7 +139,7 @@ func (m Mask) Code(s string) string {
 	strange := func(r rune) bool {
 		return r > '~' || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-[]:/", r)
 	}
-	if len(s) > maxCode || strings.ContainsFunc(s, strange) || m.apply(s) != s {
+	if m.all || len(s) > maxCode || strings.ContainsFunc(s, strange) || m.apply(s) != s {
 		return ""
 	}
 	return s

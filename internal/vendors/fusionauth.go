@@ -13,6 +13,16 @@ func newFusionauth(o userapi.HTTPOptions) (userapi.Creator, error) {
 	return fusionauth.New(fusionauth.Config{APIKey: token, HTTP: o})
 }
 
+// isRegistered reports whether a user has the registration that a request asks for.
+func isRegistered(u User, req userapi.CreateUserRequest) bool {
+	for _, extension := range req.Extensions {
+		if x, ok := extension.(fusionauth.Extra); ok && x.Registration != nil {
+			return len(u.Native.(fusionauthtest.User).Registrations) == 1
+		}
+	}
+	return true
+}
+
 func fusionauthVendor() []*Vendor {
 	general := func(code string) string {
 		return `{"fieldErrors":{},"generalErrors":[{"code":"` + code + `","message":"It failed."}]}`
@@ -34,6 +44,7 @@ func fusionauthVendor() []*Vendor {
 			req.IdempotencyKey = "" // which would choose the user's id
 			return req
 		},
+		Finished: isRegistered,
 		Creates:  regexp.MustCompile(`^/api/user(/.*)?$`),
 		Looks:    3,
 		Unique:   []string{"Username", "Email"},

@@ -58,6 +58,10 @@ type Vendor struct {
 	Compared map[string]string
 	// Lists are what Request has the user put on in a second step, beside its Attributes.
 	Lists []int64
+	// Finished reports whether a user has all that a request gives it, where a create gives it in one
+	// step and the client is a userapi.Finisher all the same. nil: the second step of a create sets the
+	// request's Attributes.
+	Finished func(u User, req userapi.CreateUserRequest) bool
 	// Sessions says that a create needs a session, Clock that it must tell the time.
 	Sessions, Clock bool
 	// Benches are what the benchmarks do; nil where they would do the same again.
@@ -91,6 +95,9 @@ func Can[T any](v *Vendor) bool {
 	_, ok := userapi.Ability[T](c)
 	return err == nil && ok
 }
+
+// TakesTwoSteps reports whether a create takes a second step with the user that it made.
+func (v *Vendor) TakesTwoSteps() bool { return Can[userapi.Finisher](v) && v.Finished == nil }
 
 // A Reply is an answer of a vendor's. A Status of 0 stands for any.
 type Reply struct {
@@ -159,6 +166,19 @@ func newFake[U any](s interface {
 		}
 		return all
 	}}
+}
+
+// IsFinished reports whether a user has all that a request gives it.
+func (v *Vendor) IsFinished(u User, req userapi.CreateUserRequest) bool {
+	if v.Finished != nil {
+		return v.Finished(u, req)
+	}
+	for name := range req.Attributes {
+		if u.Attributes[name] == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // Made returns the users that have all the keys of a request.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/enlist-go/enlist/userapi"
 )
@@ -184,10 +185,77 @@ func init() {
 				return plan, err
 			}}
 		}},
+		"mixes up the results of a batch": {only: "batch", around: batching(func(_ context.Context, _ userapi.Creator, _ []userapi.CreateUserRequest, results []userapi.BatchResult) []userapi.BatchResult {
+			slices.Reverse(results)
+			return results
+		})},
+		"loses a result of a batch": {only: "batch", around: batching(func(_ context.Context, _ userapi.Creator, _ []userapi.CreateUserRequest, results []userapi.BatchResult) []userapi.BatchResult {
+			return results[:max(len(results)-1, 0)]
+		})},
+		"fails a batch for one user": {only: "batch", around: batching(func(_ context.Context, _ userapi.Creator, _ []userapi.CreateUserRequest, results []userapi.BatchResult) []userapi.BatchResult {
+			for _, r := range results {
+				if r.Err != nil {
+					for i := range results {
+						results[i] = r
+					}
+				}
+			}
+			return results
+		})},
+		"takes a lost user of a batch for created": {only: "batch", around: batching(func(_ context.Context, _ userapi.Creator, _ []userapi.CreateUserRequest, results []userapi.BatchResult) []userapi.BatchResult {
+			for i, r := range results {
+				if userapi.MayHaveCreated(r.Err) {
+					results[i] = userapi.BatchResult{User: &userapi.User{ID: "1"}}
+				}
+			}
+			return results
+		})},
+		"takes a lost user of a batch for absent": {only: "batch", around: batching(func(_ context.Context, _ userapi.Creator, _ []userapi.CreateUserRequest, results []userapi.BatchResult) []userapi.BatchResult {
+			for _, r := range results {
+				var e *userapi.Error
+				if errors.As(r.Err, &e) && e.Outcome == userapi.OutcomeUnknown {
+					e.Outcome = userapi.OutcomeRejected
+				}
+			}
+			return results
+		})},
+		"changes the requests of a batch": {only: "batch", around: batching(func(_ context.Context, _ userapi.Creator, reqs []userapi.CreateUserRequest, results []userapi.BatchResult) []userapi.BatchResult {
+			if len(reqs) > 0 {
+				reqs[0].Email = "changed@example.org"
+			}
+			return results
+		})},
+		"creates a batch after its context": {only: "batch", around: batching(func(_ context.Context, c userapi.Creator, reqs []userapi.CreateUserRequest, results []userapi.BatchResult) []userapi.BatchResult {
+			for i, r := range results {
+				if errors.Is(r.Err, userapi.ErrCanceled) {
+					results[i].User, results[i].Err = c.CreateUser(context.Background(), reqs[i])
+				}
+			}
+			return results
+		})},
 		"never tries again": {options: func(o *userapi.HTTPOptions) { o.Retry.MaxAttempts = 1 }},
 	} {
 		defects[name] = d
 	}
+}
+
+// A batcher is a creator whose batches are creates one by one, changed by a function.
+type batcher struct {
+	userapi.Creator
+	change func(context.Context, userapi.Creator, []userapi.CreateUserRequest, []userapi.BatchResult) []userapi.BatchResult
+}
+
+func (b batcher) CreateUsers(ctx context.Context, reqs []userapi.CreateUserRequest) []userapi.BatchResult {
+	results := make([]userapi.BatchResult, len(reqs))
+	for i, req := range reqs {
+		results[i].User, results[i].Err = b.CreateUser(ctx, req)
+	}
+	return b.change(ctx, b.Creator, reqs, results)
+}
+
+// batching returns a defect in what becomes of a batch.
+func batching(change func(context.Context, userapi.Creator, []userapi.CreateUserRequest, []userapi.BatchResult) []userapi.BatchResult) func(userapi.Creator, userapi.HTTPOptions) userapi.Creator {
+	return func(c userapi.Creator, _ userapi.HTTPOptions) userapi.Creator { return batcher{c, change} }
 }
 
 func withBody(r *http.Request, body []byte) *http.Request {

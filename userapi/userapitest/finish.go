@@ -62,11 +62,17 @@ func exists(t *testing.T, e *userapi.Error, kind userapi.Kind, id string) {
 func finishAfterFailure(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	b.Inject(Fault{On: Attributes, When: BeforeCommit, Status: 403})
-	req := h.Full(2)
-	e := b.fails(t.Context(), t, req)
+	req, f := h.Full(2), ability[userapi.Finisher](t, b)
+	var e *userapi.Error
+	if h.Unfinished == nil {
+		e = b.fails(t.Context(), t, req)
+	} else {
+		u := b.mustCreate(t, h.Unfinished(2))
+		e = b.failed(t, req, nil, f.FinishUser(t.Context(), req, u))
+	}
 	exists(t, e, userapi.KindForbidden, "")
 	b.users(t, 2)
-	if err := ability[userapi.Finisher](t, b).FinishUser(t.Context(), req, e.User); err != nil {
+	if err := f.FinishUser(t.Context(), req, e.User); err != nil {
 		t.Errorf("FinishUser failed: %v", err)
 	}
 	b.users(t, 2)

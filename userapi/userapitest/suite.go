@@ -48,6 +48,10 @@ type Harness struct {
 	// something that not every vendor has; where it is nil or false, the checks that need
 	// it are left out.
 
+	// ReadsBack says that the vendor's reply to a create does not show the user, and that
+	// the creator therefore reads it. The suite then counts no GET among the requests that
+	// a create may send.
+	ReadsBack bool
 	// Recorded says that the creator's Resolver answers from its own record of what it
 	// sent, and asks no vendor. It then has the subtests record/… in place of resolve/….
 	Recorded bool
@@ -65,6 +69,10 @@ type Harness struct {
 	// server holds the user of req, whose id is id, and the creator is not shown it. nil
 	// says that the vendor shows every user to all credentials.
 	Hidden func(t testing.TB, opts userapi.HTTPOptions) (c userapi.Creator, b Backend, req userapi.CreateUserRequest, id string)
+	// Unfinished returns a request that makes the user of Full(n) without its second step, where CreateUser
+	// makes the user and carries out that step in one request. nil says that CreateUser takes the
+	// second step in a request of its own.
+	Unfinished func(n int) userapi.CreateUserRequest
 	// Unrepeatable returns a valid request that a Repeater refuses, since a second create
 	// would make a second user. nil says that there is none.
 	Unrepeatable func(n int) userapi.CreateUserRequest
@@ -75,8 +83,8 @@ type Harness struct {
 // server of its own.
 //
 // The further abilities are those that userapi.Ability finds on the creator: a
-// userapi.Planner, Resolver, Repeater, Finisher and Deleter each has subtests of its own,
-// named plan/…, resolve/… or record/…, repeat/…, finish/… and delete/…. Most of them need
+// userapi.Planner, Resolver, Repeater, Finisher, BatchCreator and Deleter each has subtests
+// of its own, named plan/…, resolve/… or record/…, repeat/…, finish/…, batch/… and delete/…. Most of them need
 // no more than Minimal and Full. Harness says which need data.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
@@ -117,6 +125,9 @@ func abilityChecks(b *bench) [][]check {
 	if _, ok := userapi.Ability[userapi.Finisher](b.Creator); ok {
 		groups = append(groups, finishChecks)
 	}
+	if _, ok := userapi.Ability[userapi.BatchCreator](b.Creator); ok {
+		groups = append(groups, batchChecks)
+	}
 	if _, ok := userapi.Ability[userapi.Deleter](b.Creator); ok {
 		groups = append(groups, deleteChecks(b.h))
 	}
@@ -152,11 +163,14 @@ type bench struct {
 // A counter counts requests on their way.
 type counter struct {
 	http.RoundTripper
-	n *atomic.Int32
+	n         *atomic.Int32
+	readsBack bool
 }
 
 func (c counter) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.n.Add(1)
+	if !c.readsBack || r.Method != http.MethodGet {
+		c.n.Add(1)
+	}
 	return c.RoundTripper.RoundTrip(r)
 }
 
@@ -167,7 +181,7 @@ func open(t *testing.T, h *Harness, edit func(*userapi.HTTPOptions)) *bench {
 	pool := &http.Transport{DialContext: (&net.Dialer{}).DialContext, MaxIdleConnsPerHost: 64}
 	b := &bench{h: h, requests: new(atomic.Int32), pool: pool}
 	opts := userapi.HTTPOptions{
-		HTTPClient: &http.Client{Transport: counter{pool, b.requests}},
+		HTTPClient: &http.Client{Transport: counter{pool, b.requests, h.ReadsBack}},
 		Timeout:    10 * time.Second,
 		Retry:      userapi.RetryPolicy{BaseWait: time.Millisecond, MaxWait: 2 * time.Millisecond, Jitter: -1, MaxRetryAfter: -1},
 	}

@@ -1,0 +1,338 @@
+package fusionauth
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/enlist-go/enlist/internal/provider"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// maxImport is how many users CreateUsers puts into one import. FusionAuth has no limit of
+// its own. Source: FusionAuth's site, pull request 3484.
+const maxImport = 10_000
+
+// looks is how many looks must miss before a user is taken for absent.
+const looks = 3
+
+// CreateUsers creates many users, as userapi.BatchCreator describes it. Requests with an
+// Extra.PasswordHash are imported, up to 10,000 at once and one import after the other. The
+// others are created one by one, as by CreateUser.
+//
+// An import creates all of its users or none. A refused one is halved until the users at
+// fault are alone, so that the others are created. A user whose id exists already is a
+// KindConflict. After a reply that is lost each id is asked for, in the same call: who is
+// found was created, and who is not has OutcomeUnknown, since the server may be at work
+// still. (CreateUser leaves that to ResolveUser, as for any create.) No import is sent twice unless the server has answered and the users are not there.
+//
+// The reply of an import shows no user. After a success one user is read, which stands for
+// all. The User of a larger import holds what was sent, without a time of creation, and has
+// no form of FusionAuth's own. The API key needs the rights to POST to /api/user/import and
+// /api/user/search, and to GET from /api/user.
+func (c *Client) CreateUsers(ctx context.Context, reqs []userapi.CreateUserRequest) []userapi.BatchResult {
+	results := make([]userapi.BatchResult, len(reqs))
+	var plain []int
+	imports := map[string][]*newcomer{} // by tenant
+	ids := map[string]bool{}
+	for i := range reqs {
+		m, err := c.core.mapRequest(&reqs[i], false)
+		switch {
+		case err != nil:
+			results[i].Err = err
+		case !m.hashed:
+			plain = append(plain, i)
+		case ids[m.to.userID]:
+			check := provider.NativeCheck(Name)
+			check.Invalid(m.to.idField, "userId", "must differ from the id of every other user of the call")
+			_, err := check.Done(provider.OpCreate)
+			results[i].Err = withUserID(err, m.to.userID)
+		default:
+			if m.to.userID == "" {
+				err = m.chooseID()
+			}
+			if err != nil {
+				results[i].Err = err
+				break
+			}
+			n := &newcomer{req: &reqs[i], mapped: m, result: &results[i]}
+			ids[n.to.userID] = true
+			imports[n.to.tenantID] = append(imports[n.to.tenantID], n)
+		}
+	}
+	for _, tenant := range slices.Sorted(maps.Keys(imports)) {
+		for some := range slices.Chunk(imports[tenant], maxImport) {
+			c.core.importUsers(ctx, some)
+		}
+	}
+	for _, i := range plain {
+		results[i].User, results[i].Err = c.CreateUser(ctx, reqs[i])
+	}
+	return results
+}
+
+// A newcomer is a user that is being imported.
+type newcomer struct {
+	req *userapi.CreateUserRequest
+	mapped
+	result *userapi.BatchResult
+	// lost says that an import before may have created the user.
+	lost bool
+}
+
+func (n *newcomer) search(c *core) *search {
+	return &search{core: c, to: n.to, keys: c.keysOf(&n.native.User, n.req)}
+}
+
+// fail gives the user an error of its own.
+func (n *newcomer) fail(e *userapi.Error) {
+	own := *e
+	own.UserID, own.FieldErrors = n.to.userID, slices.Clone(e.FieldErrors)
+	if n.lost {
+		own.Outcome = userapi.OutcomeUnknown
+	}
+	n.result.User, n.result.Err = nil, provider.Portable(&own, n.req, n.unmapped)
+}
+
+// made gives the user its user, as it was sent or as it was found.
+func (n *newcomer) made(u *userapi.User) {
+	u.Unmapped = n.unmapped
+	n.result.User, n.result.Err = u, nil
+}
+
+// sent is the user that an import created, which its reply does not show.
+func (n *newcomer) sent() *userapi.User {
+	r := reply{User: User{
+		ID: n.to.userID, Username: n.native.User.Username, Email: n.native.User.Email,
+		MobilePhone: n.native.User.MobilePhone, PhoneNumber: n.native.User.PhoneNumber,
+		FullName: n.native.User.FullName, FirstName: n.native.User.FirstName, LastName: n.native.User.LastName,
+	}}
+	u := r.Neutral()
+	u.SetNative(nil)
+	u.ExternalID = n.to.externalID
+	return u
+}
+
+// importUsers imports users of one tenant, and gives each its result.
+func (c *core) importUsers(ctx context.Context, users []*newcomer) {
+	im := importing{core: c, since: time.Now()}
+	im.create(ctx, users)
+}
+
+// importUser imports one user, and leaves it to ResolveUser to ask what became of it.
+func (c *core) importUser(ctx context.Context, n *newcomer) {
+	im := importing{core: c, since: time.Now()}
+	if failure := im.send(ctx, []*newcomer{n}); failure != nil {
+		n.fail(failure)
+	}
+}
+
+// An importing is the work of one import, which may be halved.
+type importing struct {
+	*core
+	since time.Time
+}
+
+func (im *importing) create(ctx context.Context, users []*newcomer) {
+	failure := im.send(ctx, users)
+	if failure == nil {
+		return
+	}
+	if failure.Outcome == userapi.OutcomeUnknown {
+		for _, n := range users {
+			n.lost = true
+		}
+	}
+	rest, absent := im.find(ctx, users, failure)
+	refused := failure.Outcome == userapi.OutcomeRejected && !refusedAll(failure)
+	if refused && absent {
+		for _, n := range rest {
+			n.lost = false
+		}
+	}
+	switch {
+	case len(rest) == 0:
+	case len(rest) == 1 && len(users) == 1 || !refused && !(absent && answered(failure)):
+		for _, n := range rest {
+			n.fail(failure)
+		}
+	case len(rest) < len(users):
+		im.create(ctx, rest)
+	default:
+		im.create(ctx, rest[:len(rest)/2])
+		im.create(ctx, rest[len(rest)/2:])
+	}
+}
+
+// send sends one import, and gives each of the users its result if it succeeds.
+func (im *importing) send(ctx context.Context, users []*newcomer) *userapi.Error {
+	bodies := make([][]byte, len(users))
+	for i, n := range users {
+		bodies[i] = n.body
+	}
+	call := importCall(provider.OpCreate, importBody(bodies...), users[0].to.tenantID)
+	call.Many = len(users) > 1
+	reply, err := im.sendImport(ctx, call)
+	failure, _ := err.(*userapi.Error)
+	switch {
+	case failure == nil:
+		return im.confirm(ctx, users, reply)
+	case call.Many:
+		failure.FieldErrors = nil // whose?
+	}
+	return failure
+}
+
+// importBody is what is sent to import users, each of whom is encoded.
+func importBody(users ...[]byte) []byte {
+	return slices.Concat([]byte(`{"users":[`), bytes.Join(users, []byte(",")), []byte(`],"validateDbConstraints":true}`))
+}
+
+// confirm reads one user of an import that succeeded. An error says that the import is not
+// believed.
+func (im *importing) confirm(ctx context.Context, users []*newcomer, reply *provider.Empty) *userapi.Error {
+	last := users[len(users)-1]
+	s := last.search(im.core)
+	r := provider.Resolution{Vendor: im.Vendor, CreatedAt: createdAt, UserID: last.to.userID, Look: s.look}
+	shown, err := r.Resolve(ctx, im.since)
+	failure, _ := err.(*userapi.Error)
+	var warnings []string
+	switch {
+	case failure == nil && shown.Proof == userapi.ProofID:
+	case failure == nil:
+		failure = &userapi.Error{Provider: Name, Candidates: []string{shown.ID}}
+		fallthrough
+	default:
+		if failure.Kind == userapi.KindUnauthorized || failure.Kind == userapi.KindForbidden {
+			warnings = []string{notReadBack}
+			break
+		}
+		e := &userapi.Error{
+			Provider: Name, Op: provider.OpCreate, Subject: userapi.SubjectCreate, Kind: userapi.KindProtocol,
+			StatusCode: reply.StatusCode(), Attempts: 1, Candidates: failure.Candidates, Err: errNotImported,
+		}
+		if failure.Kind != userapi.KindNotFound && failure.Kind != userapi.KindConflict && failure.Kind != userapi.KindUnknown {
+			e.Kind, e.Err = failure.Kind, failure.Err
+		}
+		return e
+	}
+	for _, n := range users {
+		u := n.sent()
+		if len(users) == 1 && shown != nil {
+			u = shown
+			u.Proof, u.Compared = userapi.ProofReply, nil
+		}
+		u.Warnings = append(u.Warnings, warnings...)
+		n.made(u)
+	}
+	return nil
+}
+
+const notReadBack = "the import was not confirmed: the API key may not read users"
+
+var errNotImported = errors.New("the reply says that the import succeeded, and the user that was asked for is not there")
+
+// find asks for users after an import that failed, gives those that are found their
+// results, and returns the others. absent says that every look told, and missed them.
+func (im *importing) find(ctx context.Context, users []*newcomer, failure *userapi.Error) (rest []*newcomer, absent bool) {
+	alone := len(users) == 1 && !users[0].lost
+	if failure.Outcome == userapi.OutcomeNotSent || refusedAll(failure) || alone && failure.Kind == userapi.KindConflict {
+		return users, false
+	}
+	rest, absent = users, true
+	for n := 1; ; n++ {
+		found, err := im.look(ctx, rest)
+		absent = absent && err == nil
+		rest = slices.DeleteFunc(slices.Clone(rest), func(n *newcomer) bool {
+			c := found[n.to.userID]
+			if c != nil {
+				im.settle(ctx, n, c, failure)
+			}
+			return c != nil
+		})
+		if len(rest) == 0 || n == looks || failure.Outcome == userapi.OutcomeRejected || im.HTTP.Pause(ctx, n, 0) != nil {
+			return rest, absent && (n == looks || failure.Outcome == userapi.OutcomeRejected)
+		}
+	}
+}
+
+// refusedAll reports whether the vendor has refused the call, and not its users.
+func refusedAll(e *userapi.Error) bool {
+	return e.Outcome == userapi.OutcomeRejected && e.Kind != userapi.KindInvalid && e.Kind != userapi.KindConflict
+}
+
+// answered reports whether the vendor's server has dealt with the import, and says so.
+func answered(e *userapi.Error) bool {
+	var vendor *APIError
+	return e.StatusCode/100 == 5 && errors.As(e.Err, &vendor) && vendor.documented
+}
+
+// settle gives a newcomer its result: the user that was found may be its own.
+func (im *importing) settle(ctx context.Context, n *newcomer, c *provider.Candidate, failure *userapi.Error) {
+	if !n.lost {
+		taken := *failure
+		taken.Kind, taken.Candidates = userapi.KindConflict, []string{c.User.ID}
+		taken.FieldErrors = n.takenBy(im.core, c.User)
+		n.fail(&taken)
+		return
+	}
+	r := provider.Resolution{
+		Vendor: im.Vendor, CreatedAt: createdAt, UserID: n.to.userID,
+		Look: func(context.Context) ([]*provider.Candidate, error) { return []*provider.Candidate{c}, nil },
+	}
+	u, err := r.Resolve(ctx, im.since)
+	if other, ok := err.(*userapi.Error); ok {
+		other.Op, other.Subject = provider.OpCreate, userapi.SubjectCreate
+		n.lost = false // the answer is about the user that is there
+		n.fail(other)
+		return
+	}
+	n.made(u)
+}
+
+// takenBy lists what a user has that the newcomer asks for.
+func (n *newcomer) takenBy(c *core, u *userapi.User) (faults []userapi.FieldError) {
+	add := func(field, vendorField string) {
+		faults = append(faults, userapi.FieldError{
+			Field: field, VendorField: vendorField, Code: userapi.CodeTaken, Message: "belongs to a user that exists",
+		})
+	}
+	if u.ID == n.to.userID {
+		add(n.to.idField, "userId")
+	}
+	if shown, ok := userapi.As[*CreateUserResponse](u); ok {
+		for _, k := range c.keysOf(&n.native.User, n.req) {
+			if k.compare(&shown.User) == provider.Same {
+				add(k.field, k.vendorField)
+			}
+		}
+	}
+	return faults
+}
+
+// look finds which users exist, by their ids. An error says that it could not be told of all.
+func (im *importing) look(ctx context.Context, users []*newcomer) (map[string]*provider.Candidate, error) {
+	if len(users) > 1 {
+		found, err := im.lookMany(ctx, users)
+		if e, ok := err.(*userapi.Error); !ok || e.Kind != userapi.KindUnauthorized && e.Kind != userapi.KindForbidden && e.StatusCode != http.StatusNotFound {
+			return found, err
+		}
+	}
+	found := map[string]*provider.Candidate{}
+	for _, n := range users {
+		s := n.search(im.core)
+		s.anyAge = len(users) == 1 && !n.lost // somebody else may have its e-mail address
+		candidates, err := s.look(ctx)
+		if err != nil {
+			return found, err
+		}
+		if len(candidates) > 0 {
+			found[n.to.userID] = candidates[0]
+		}
+	}
+	return found, nil
+}

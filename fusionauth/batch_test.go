@@ -1,0 +1,331 @@
+package fusionauth_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/fusionauth"
+	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
+	"github.com/enlist-go/enlist/internal/fakehttp"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+const hashOfSHA256 = "rTaw3UXvWPuDIa1Hmy8HVfsvwhxjwBdodf483t01nSI="
+
+func sha256Hash() fusionauth.PasswordHash {
+	return fusionauth.PasswordHash{Hash: hashOfSHA256, Salt: "c2FsdC1vZi0xNi1ieXRlcw==", Scheme: fusionauth.SaltedSHA256, Factor: 30}
+}
+
+// moved is the request of somebody who brings a password along.
+func moved(n int) userapi.CreateUserRequest {
+	req := numbered(n)
+	req.Password = ""
+	req.Extensions = []userapi.Extension{fusionauth.Extra{PasswordHash: sha256Hash()}}
+	return req
+}
+
+func movedUsers(n int) (reqs []userapi.CreateUserRequest) {
+	for i := range n {
+		reqs = append(reqs, moved(i))
+	}
+	return reqs
+}
+
+// imports counts the imports that a fake has seen.
+func imports(server *fusionauthtest.Server) (n int) {
+	for _, r := range server.Requests() {
+		if r.URI == "/api/user/import" {
+			n++
+		}
+	}
+	return n
+}
+
+// outcomes says in a word what became of each request.
+func outcomes(t *testing.T, results []userapi.BatchResult) (words []string) {
+	t.Helper()
+	for i, r := range results {
+		if (r.User == nil) == (r.Err == nil) {
+			t.Errorf("result %d has a user and an error, or neither", i)
+		}
+		word := "created"
+		if r.Err != nil {
+			e := asError(t, r.Err)
+			word = e.Outcome.String() + " " + e.Kind.String()
+			assert.NotEmpty(t, e.UserID)
+			assert.NotContains(t, fmt.Sprintf("%+v %v", e, e.Err), hashOfSHA256)
+		}
+		words = append(words, word)
+	}
+	return words
+}
+
+func TestCreateUsers(t *testing.T) {
+	t.Parallel()
+	c, server := newPair(t)
+	reqs := movedUsers(5)
+	reqs[2].Extensions = nil
+	reqs[2].Password = password // who is created by himself
+	results := c.CreateUsers(t.Context(), reqs)
+	require.Equal(t, []string{"created", "created", "created", "created", "created"}, outcomes(t, results))
+	ids := map[string]string{}
+	for _, u := range server.Users() {
+		assert.True(t, u.Active && u.HasPassword)
+		ids[u.ID] = u.Email
+	}
+	require.Len(t, ids, 5)
+	for i, r := range results {
+		plan, err := c.PlanUser(reqs[i])
+		require.NoError(t, err)
+		assert.Equal(t, plan.UserID, r.User.ID)
+		assert.Equal(t, strings.ToLower(reqs[i].Email), ids[r.User.ID], "the results are in the order of the requests")
+		assert.True(t, strings.EqualFold(reqs[i].Email, r.User.Email))
+		assert.Equal(t, reqs[i].ExternalID, r.User.ExternalID)
+		assert.Equal(t, userapi.ProofReply, r.User.Proof)
+	}
+	assert.Equal(t, 1, imports(server))
+	assert.Len(t, server.Requests(), 3, "an import, a look at one of its users, and a create")
+}
+
+// The fault of one user is that user's alone.
+func TestCreateUsersAtFault(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change func(reqs []userapi.CreateUserRequest)
+		want   string // of request 3
+		field  string
+		sent   bool // the vendor refused it
+	}{
+		"e-mail address taken": {func(reqs []userapi.CreateUserRequest) { reqs[3].Email = "OLD@example.org" }, "rejected conflict", "Email", true},
+		"user name taken":      {func(reqs []userapi.CreateUserRequest) { reqs[3].Username = "Old" }, "rejected conflict", "Username", true},
+		"id taken":             {func(reqs []userapi.CreateUserRequest) { reqs[3].ExternalID = "old" }, "rejected conflict", "ExternalID", true},
+		"key taken": {func(reqs []userapi.CreateUserRequest) {
+			reqs[3].ExternalID, reqs[3].IdempotencyKey = "", "11111111-1111-4111-8111-111111111111"
+		}, "rejected conflict", "IdempotencyKey", true},
+		"e-mail address twice": {func(reqs []userapi.CreateUserRequest) { reqs[3].Email = reqs[1].Email }, "rejected conflict", "Email", true},
+		"id twice":             {func(reqs []userapi.CreateUserRequest) { reqs[3].ExternalID = reqs[1].ExternalID }, "not_sent invalid", "ExternalID", false},
+		"refused":              {func(reqs []userapi.CreateUserRequest) { reqs[3].Phone = "12" }, "rejected invalid", "Phone", true},
+		"refused here":         {func(reqs []userapi.CreateUserRequest) { reqs[3].Timezone = "Mars /Base" }, "not_sent invalid", "Timezone", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := fusionauthtest.NewServer(t)
+			cfg := server.Config()
+			cfg.PhoneLogin = true
+			c := clientOf(t, cfg)
+			for _, req := range []userapi.CreateUserRequest{
+				{ExternalID: "old", Email: "old@example.org", Username: "old", Password: password},
+				{IdempotencyKey: "11111111-1111-4111-8111-111111111111", Email: "older@example.org", Password: password},
+			} {
+				_, err := c.CreateUser(t.Context(), req)
+				require.NoError(t, err)
+			}
+			reqs := movedUsers(6)
+			tt.change(reqs)
+			results := c.CreateUsers(t.Context(), reqs)
+			assert.Equal(t, []string{"created", "created", "created", tt.want, "created", "created"}, outcomes(t, results))
+			e := asError(t, results[3].Err)
+			assert.True(t, slices.ContainsFunc(e.FieldErrors, func(f userapi.FieldError) bool { return f.Field == tt.field }), "%+v", e.FieldErrors)
+			assert.Equal(t, tt.sent, e.StatusCode != 0)
+			assert.Equal(t, 7, server.UserCount())
+		})
+	}
+}
+
+// What an import that failed has done is found out where it can be, and never guessed.
+func TestCreateUsersLost(t *testing.T) {
+	t.Parallel()
+	const documented = `{"fieldErrors":{},"generalErrors":[{"code":"[Exception]","message":"It failed."}]}`
+	for name, tt := range map[string]struct {
+		fault   userapitest.Fault
+		want    string
+		users   int
+		imports int
+	}{
+		"reply lost":              {userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup}, "created", 4, 1},
+		"reply is a proxy's":      {userapitest.Fault{When: userapitest.AfterCommit, Status: 502, Body: []byte("<html>")}, "created", 4, 1},
+		"request lost":            {userapitest.Fault{When: userapitest.BeforeCommit, Do: userapitest.Reset}, "unknown unavailable", 0, 1},
+		"503 of a proxy":          {userapitest.Fault{When: userapitest.BeforeCommit, Status: 503, Body: []byte("<html>")}, "unknown unavailable", 0, 1},
+		"500 after the commit":    {userapitest.Fault{When: userapitest.AfterCommit, Status: 500, Body: []byte(documented)}, "created", 4, 1},
+		"500 before the commit":   {userapitest.Fault{When: userapitest.BeforeCommit, Status: 500, Body: []byte(documented)}, "created", 4, 3},
+		"500 again and again":     {userapitest.Fault{When: userapitest.BeforeCommit, Status: 500, Body: []byte(documented), Times: -1}, "unknown unavailable", 0, 7},
+		"200 and nothing is done": {userapitest.Fault{When: userapitest.BeforeCommit, Status: 200}, "unknown protocol", 0, 1},
+		"200 of a page":           {userapitest.Fault{When: userapitest.AfterCommit, Status: 200, Body: []byte("<html>")}, "created", 4, 1},
+		"200 with an error":       {userapitest.Fault{When: userapitest.BeforeCommit, Status: 200, Body: []byte(documented)}, "unknown protocol", 0, 1},
+		"401":                     {userapitest.Fault{When: userapitest.BeforeCommit, Status: 401}, "rejected unauthorized", 0, 1},
+		"429 once":                {userapitest.Fault{When: userapitest.BeforeCommit, Status: 429}, "created", 4, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, server := newPair(t)
+			tt.fault.On = userapitest.Create
+			server.Inject(tt.fault)
+			results := c.CreateUsers(t.Context(), movedUsers(4))
+			assert.Equal(t, []string{tt.want, tt.want, tt.want, tt.want}, outcomes(t, results))
+			assert.Equal(t, tt.users, server.UserCount())
+			assert.Equal(t, tt.imports, imports(server))
+		})
+	}
+}
+
+// An import that nobody may look at is believed by its reply, with a warning.
+func TestCreateUsersUnread(t *testing.T) {
+	t.Parallel()
+	c, server := newPair(t)
+	server.Inject(userapitest.Fault{On: userapitest.Lookup, When: userapitest.BeforeCommit, Status: 401, Times: -1})
+	results := c.CreateUsers(t.Context(), movedUsers(2))
+	require.Equal(t, []string{"created", "created"}, outcomes(t, results))
+	assert.Equal(t, []string{"the import was not confirmed: the API key may not read users"}, results[0].User.Warnings)
+
+	results = c.CreateUsers(t.Context(), movedUsers(3)) // two are there already
+	assert.Equal(t, []string{"rejected conflict", "rejected conflict", "created"}, outcomes(t, results))
+}
+
+// Where there is no search each id is asked for by itself.
+func TestCreateUsersWithoutSearch(t *testing.T) {
+	t.Parallel()
+	c, mock := newClient(t)
+	mock.RegisterResponder(http.MethodPost, baseURL+"/api/user/import", httpmock.NewStringResponder(502, ""))
+	mock.RegisterResponder(http.MethodPost, baseURL+"/api/user/search", httpmock.NewStringResponder(404, ""))
+	reqs := movedUsers(3)
+	for i := range reqs[:2] {
+		plan, err := c.PlanUser(reqs[i])
+		require.NoError(t, err)
+		mock.RegisterResponder(http.MethodGet, baseURL+"/api/user/"+plan.UserID, httpmock.NewStringResponder(200, fmt.Sprintf(
+			`{"user":{"id":%q,"email":"jane%d@example.com","username":"jane%d","insertInstant":32503680000000}}`, plan.UserID, i, i)))
+	}
+	mock.RegisterNoResponder(httpmock.NewStringResponder(404, ""))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	results := c.CreateUsers(ctx, reqs)
+	// Two are found, and date from the year 3000, which nobody believes.
+	assert.Equal(t, []string{"unknown unknown", "unknown unknown", "unknown unavailable"}, outcomes(t, results))
+	assert.Equal(t, 1, mock.GetCallCountInfo()["POST "+baseURL+"/api/user/import"])
+}
+
+// A search that shows others than were asked for, or not all, proves nothing.
+func TestCreateUsersBadSearch(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"another user": `{"total":1,"users":[{"id":"0b0b0b0b-0000-4000-8000-00000000000b"}]}`,
+		"not all":      `{"total":2,"users":[]}`,
+		"no total":     `{"users":[]}`,
+		"users twice":  `{"total":1,"users":[],"users":[{"id":"0b0b0b0b-0000-4000-8000-00000000000b"}]}`,
+		"no id":        `{"total":1,"users":[{}]}`,
+		"an error":     `{"total":0,"users":[],"generalErrors":[{"code":"[Exception]"}]}`,
+		"a page":       `<html>`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, mock := newClient(t, func(cfg *fusionauth.Config) { cfg.HTTP.Retry.BaseWait = 1 })
+			mock.RegisterResponder(http.MethodPost, baseURL+"/api/user/import", httpmock.NewStringResponder(500, `{"generalErrors":[{"code":"[ImportRequestFailed]","message":"m"}]}`))
+			mock.RegisterResponder(http.MethodPost, baseURL+"/api/user/search", httpmock.NewStringResponder(200, body))
+			assert.Equal(t, []string{"unknown unavailable", "unknown unavailable"}, outcomes(t, c.CreateUsers(t.Context(), movedUsers(2))))
+			assert.Equal(t, 1, mock.GetCallCountInfo()["POST "+baseURL+"/api/user/import"], "it is not sent again")
+		})
+	}
+}
+
+func TestCreateUsersContextDone(t *testing.T) {
+	t.Parallel()
+	c, server := newPair(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.Equal(t, []string{"not_sent canceled", "not_sent canceled"}, outcomes(t, c.CreateUsers(ctx, movedUsers(2))))
+	assert.Empty(t, server.Requests())
+}
+
+// A client has one import under way, with those of its other tenants.
+func TestImportsAreOneAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var under, most, total atomic.Int32
+		c, server := newPair(t, fusionauthtest.WithTenants(tenantA, tenantB),
+			fusionauthtest.WithHTTP(userapitest.ServerOptions{Listener: fakehttp.NewMemory()}),
+			fusionauthtest.WithImporting(func(users int) {
+				most.Store(max(most.Load(), under.Add(1)))
+				time.Sleep(time.Second) // until nothing else goes on
+				total.Add(int32(users)) //nolint:gosec // a few
+				under.Add(-1)
+			}))
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				client := c
+				if i%2 == 1 {
+					client = c.WithTenant(tenantB)
+				}
+				_, err := client.CreateUser(t.Context(), moved(i))
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+		assert.EqualValues(t, 1, most.Load())
+		assert.EqualValues(t, 8, total.Load())
+		assert.Equal(t, 8, server.UserCount())
+		c.CloseIdleConnections()
+	})
+}
+
+// A waiting import is not sent when its context ends.
+func TestImportWaits(t *testing.T) {
+	t.Parallel()
+	began, end := make(chan struct{}), make(chan struct{})
+	c, server := newPair(t, fusionauthtest.WithImporting(func(int) {
+		close(began)
+		<-end
+	}))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, err := c.CreateUser(t.Context(), moved(1))
+		assert.NoError(t, err)
+	})
+	<-began
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := c.Users.Import(ctx, fusionauth.ImportRequest{Users: []fusionauth.NewUser{{Username: new("bob"), Password: password}}})
+	assert.Equal(t, userapi.OutcomeNotSent, asError(t, err).Outcome)
+	close(end)
+	wg.Wait()
+	assert.Equal(t, 1, server.UserCount())
+}
+
+func TestCreateUsersOfTenants(t *testing.T) {
+	t.Parallel()
+	c, server := newPair(t, fusionauthtest.WithTenants(tenantA, tenantB))
+	reqs := movedUsers(4)
+	for i := range reqs {
+		tenant := ""
+		if i%2 == 1 {
+			tenant = tenantB
+		}
+		reqs[i].Extensions = []userapi.Extension{fusionauth.Extra{PasswordHash: sha256Hash(), TenantID: tenant}}
+	}
+	assert.Equal(t, []string{"created", "created", "created", "created"}, outcomes(t, c.CreateUsers(t.Context(), reqs)))
+	assert.Equal(t, 2, imports(server))
+	of := map[string]string{}
+	for _, u := range server.Users() {
+		of[u.Username] = u.TenantID
+	}
+	assert.Equal(t, map[string]string{"jane0": tenantA, "jane1": tenantB, "jane2": tenantA, "jane3": tenantB}, of)
+}
+
+func TestCreateUsersOfNobody(t *testing.T) {
+	t.Parallel()
+	c, server := newPair(t)
+	assert.Empty(t, c.CreateUsers(t.Context(), nil))
+	assert.Empty(t, server.Requests())
+}

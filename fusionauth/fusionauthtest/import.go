@@ -1,0 +1,195 @@
+package fusionauthtest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/enlist-go/enlist/internal/fakehttp"
+)
+
+// importRequest is the body of an import.
+var importRequest = members{
+	"encryptionScheme":      text,
+	"eventInfo":             eventInfo,
+	"factor":                integer,
+	"users":                 listOf{userMembers},
+	"validateDbConstraints": boolean,
+}
+
+// importFailed is the answer where the database refuses the users, without saying which.
+func importFailed() fakehttp.Reply {
+	return jsonReply(http.StatusInternalServerError, object{"fieldErrors": object{}, "generalErrors": []object{{
+		"code":    "[ImportRequestFailed]",
+		"message": "An error occurred during the import request. This is most likely due to a unique key constraint which would indicate one or more of the users in the import request already exist in FusionAuth. Re-attempt the request with additional validation by using the [validateDbConstraints] property. If you have already enabled the additional validation and you still receive this error, please open a bug report.",
+	}}})
+}
+
+// importUsers creates all users of a request, or none.
+func (s *Server) importUsers(r *fakehttp.Request, tenantID string) fakehttp.Reply {
+	request, invalid := parse(r, importRequest)
+	if invalid != nil {
+		return invalid.reply()
+	}
+	list, _ := request["users"].([]any)
+	var f failure
+	if len(list) == 0 {
+		f.field("users", "missing", "You must specify at least one user to import.")
+		return f.reply()
+	}
+	if s.settings.importing != nil {
+		s.settings.importing(len(list))
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.UnixMilli(s.http.Now().UnixMilli()).UTC()
+	added := make([]*user, 0, len(list))
+	for _, item := range list {
+		in, _ := item.(object)
+		added = append(added, s.importedUser(in, tenantID, now, &f))
+	}
+	if f.any() {
+		return f.reply()
+	}
+	if !s.checkImport(added, &f) {
+		if request["validateDbConstraints"] == true {
+			return f.reply()
+		}
+		return importFailed()
+	}
+	s.users = append(s.users, added...)
+	return fakehttp.Reply{Status: http.StatusOK}
+}
+
+// importedUser makes a user of an import, or reports every fault of it. An import checks
+// less than a create.
+func (s *Server) importedUser(in object, tenantID string, now time.Time, f *failure) *user {
+	member := func(name string) string { v, _ := in[name].(string); return strings.TrimSpace(v) }
+	u := &user{
+		id: strings.ToLower(member("id")), tenantID: tenantID, active: in["active"] == true,
+		email: strings.ToLower(member("email")), username: member("username"), created: now,
+		credential: newCredential(in),
+	}
+	if u.tenantID == "" {
+		u.tenantID = strings.ToLower(member("tenantId"))
+	}
+	if !slices.Contains(s.settings.tenants, u.tenantID) {
+		f.general("TenantIdRequired", "You must specify the X-FusionAuth-TenantId request header to indicate the tenant to use for this request.")
+	}
+	if u.id == "" {
+		u.id = newUUID()
+	}
+	if number := member("phoneNumber"); number != "" {
+		var ok bool
+		if u.phoneNumber, ok = e164(number); !ok {
+			f.field("user.phoneNumber", "invalidPhone", fmt.Sprintf("The phone number [%s] is not valid.", number))
+		}
+	}
+	if u.email == "" && u.username == "" && u.phoneNumber == "" {
+		f.field("user.email", "blank", "You must specify either the [user.email] or [user.username] property.")
+	}
+	switch salt, has := in["salt"].(string); {
+	case u.credential.password == "":
+		f.field("user.password", "blank", "You must specify the [user.password] property.")
+	case u.credential.scheme == "":
+	case !has:
+		f.field("user.salt", "missing", "You must specify the [user.salt] property when [user.encryptionScheme] is specified.")
+	case !u.credential.saltIsReadable():
+		f.field("user.salt", "invalid", fmt.Sprintf("The [user.salt] is expected to be a Base64 encoded string. Invalid salt(s) [%s].", salt))
+	}
+	u.hasPassword = u.credential.password != ""
+	u.show(in, in["verified"] == true)
+	u.verifications = nil // an import sends no messages
+	registrations, _ := in["registrations"].([]any)
+	for _, item := range registrations {
+		registration, _ := item.(object)
+		if registration["applicationId"] == nil {
+			f.field("user.registration.applicationId", "missing", "You must specify the [user.registration.applicationId] property for each user registration.")
+			continue
+		}
+		if r := s.newRegistration(u, object{"registration": registration, "skipRegistrationVerification": registration["verified"]}, f); r != nil {
+			u.registrations = append(u.registrations, r)
+		}
+	}
+	return u
+}
+
+// checkImport compares the users of an import with each other and with all others, and
+// reports what is there already.
+func (s *Server) checkImport(added []*user, f *failure) bool {
+	twice, taken := map[string][]string{}, map[string][]string{}
+	seen := map[string]bool{}
+	existing := map[string]bool{}
+	for _, u := range s.users {
+		for _, has := range u.unique() {
+			existing[has.key] = true
+		}
+	}
+	for _, u := range added {
+		for _, has := range u.unique() {
+			if seen[has.key] {
+				twice[has.path] = append(twice[has.path], has.value)
+			}
+			if existing[has.key] {
+				taken[has.path] = append(taken[has.path], has.value)
+			}
+			seen[has.key] = true
+		}
+	}
+	for path, values := range twice {
+		f.field(path, "invalid", fmt.Sprintf("Duplicate %s(s) were supplied: [%s].", strings.Replace(path, ".", " ", 1), strings.Join(values, ", ")))
+	}
+	for path, values := range taken {
+		f.field(path, "duplicate", fmt.Sprintf("One or more users already exist with the %s(s): [%s].", strings.Replace(path, ".", " ", 1), strings.Join(values, ", ")))
+	}
+	return !f.any()
+}
+
+// A uniqueValue is something that no two users may share: an id in the whole server, the
+// rest in a tenant.
+type uniqueValue struct{ path, value, key string }
+
+func (u *user) unique() (values []uniqueValue) {
+	values = append(values, uniqueValue{"user.id", u.id, "id " + u.id})
+	for _, has := range [...]struct{ name, value string }{
+		{"email", u.email}, {"username", u.username}, {"phoneNumber", u.phoneNumber},
+	} {
+		if has.value != "" {
+			values = append(values, uniqueValue{"user." + has.name, has.value, strings.Join([]string{has.name, u.tenantID, strings.ToLower(has.value)}, " ")})
+		}
+	}
+	return values
+}
+
+// searchByIDs finds users by their ids, and ignores those that there are not.
+func (s *Server) searchByIDs(r *fakehttp.Request, tenantID string) fakehttp.Reply {
+	ids := r.URL.Query()["ids"]
+	if r.Method == http.MethodPost {
+		request, invalid := parse(r, members{"search": members{"ids": listOf{uuid}}})
+		if invalid != nil {
+			return invalid.reply()
+		}
+		search, _ := request["search"].(object)
+		list, _ := search["ids"].([]any)
+		for _, id := range list {
+			id, _ := id.(string)
+			ids = append(ids, id)
+		}
+	}
+	wanted := map[string]bool{}
+	for _, id := range ids {
+		wanted[strings.ToLower(id)] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	shown := []any{}
+	for _, u := range s.users {
+		if wanted[u.id] && (tenantID == "" || u.tenantID == tenantID) {
+			shown = append(shown, u.reply()["user"])
+		}
+	}
+	return jsonReply(http.StatusOK, object{"total": len(shown), "users": shown})
+}

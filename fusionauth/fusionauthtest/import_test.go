@@ -1,0 +1,165 @@
+package fusionauthtest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/fusionauth"
+	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+// hashes are those of testdata/hashes.json, which other tools have made.
+func hashes(t *testing.T) (password string, list []fusionauth.PasswordHash) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/hashes.json")
+	require.NoError(t, err)
+	var in struct {
+		Password string
+		Hashes   []struct {
+			Scheme            fusionauth.EncryptionScheme
+			Salt, Hash, Whole string
+			Factor            int
+		}
+	}
+	require.NoError(t, json.Unmarshal(data, &in))
+	for _, h := range in.Hashes {
+		hash := fusionauth.PasswordHash{Hash: userapi.Secret(h.Hash), Salt: userapi.Secret(h.Salt), Scheme: h.Scheme, Factor: h.Factor}
+		if h.Whole != "" {
+			split, err := fusionauth.ParseBcrypt(h.Whole)
+			require.NoError(t, err)
+			assert.True(t, split == hash, "ParseBcrypt splits the hash as it was split by hand")
+		}
+		list = append(list, hash)
+	}
+	return in.Password, list
+}
+
+// A password that was hashed elsewhere lets its user in, and no other password does.
+func TestImportedPasswords(t *testing.T) {
+	t.Parallel()
+	password, list := hashes(t)
+	require.Len(t, list, 9)
+	for _, h := range list {
+		t.Run(string(h.Scheme), func(t *testing.T) {
+			t.Parallel()
+			c := newCaller(t)
+			client, err := fusionauth.New(c.server.Config())
+			require.NoError(t, err)
+			t.Cleanup(client.CloseIdleConnections)
+			u, err := client.CreateUser(t.Context(), userapi.CreateUserRequest{
+				Username: "ada", Extensions: []userapi.Extension{fusionauth.Extra{PasswordHash: h}},
+			})
+			require.NoError(t, err)
+			login := func(password string) int {
+				body, err := json.Marshal(map[string]string{"loginId": "ADA", "password": password})
+				require.NoError(t, err)
+				status, reply, _ := c.do(http.MethodPost, "/api/login", string(body))
+				if status == http.StatusOK {
+					assert.Contains(t, reply, u.ID)
+				}
+				return status
+			}
+			assert.Equal(t, http.StatusOK, login(password))
+			assert.Equal(t, http.StatusNotFound, login(password+" "))
+			assert.Equal(t, http.StatusNotFound, login(h.Hash.Reveal()), "the hash is not the password")
+			for _, r := range c.server.Requests() {
+				assert.NotContains(t, string(r.Body), h.Hash.Reveal())
+			}
+		})
+	}
+}
+
+// A user who was created with a password logs in with it.
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t)
+	status, _, _ := c.do(http.MethodPost, "/api/user/"+userID, `{"user":{"email":"ada@example.org","password":"correct horse","encryptionScheme":"salted-md5"}}`)
+	require.Equal(t, http.StatusOK, status)
+	for body, want := range map[string]int{
+		`{"loginId":"ada@example.org","password":"correct horse"}`: 200,
+		`{"loginId":"ada@example.org","password":"correct mule"}`:  404,
+		`{"loginId":"bob@example.org","password":"correct horse"}`: 404,
+		`{"loginId":"ada@example.org"}`:                            404,
+	} {
+		status, _, _ := c.do(http.MethodPost, "/api/login", body)
+		assert.Equal(t, want, status, body)
+	}
+}
+
+// An import is one transaction, and says who is there already if it is asked to look.
+func TestImport(t *testing.T) {
+	t.Parallel()
+	user := func(name, more string) string {
+		return fmt.Sprintf(`{"username":%q,"password":"correct horse","active":true%s}`, name, more)
+	}
+	for name, tt := range map[string]struct {
+		users, validate string
+		status          int
+		reply           string
+	}{
+		"two":               {user("a", "") + "," + user("b", ""), "true", 200, ""},
+		"one that is there": {user("a", "") + "," + user("Old", ""), "true", 400, `[duplicate]user.username`},
+		"not validated":     {user("a", "") + "," + user("Old", ""), "false", 500, `[ImportRequestFailed]`},
+		"one twice":         {user("a", "") + "," + user("A", ""), "true", 400, `[invalid]user.username`},
+		"the id":            {user("a", `,"id":"`+userID+`"`), "true", 400, `[duplicate]user.id`},
+		"nobody":            {"", "true", 400, `[missing]users`},
+		"without a name":    {`{"password":"correct horse"}`, "true", 400, `[blank]user.email`},
+		"without a salt":    {user("a", `,"encryptionScheme":"salted-md5"`), "true", 400, `[missing]user.salt`},
+		"a bad salt":        {user("a", `,"encryptionScheme":"salted-md5","salt":" dGhp"`), "true", 400, `[invalid]user.salt`},
+		"no application":    {user("a", `,"registrations":[{}]`), "true", 400, `[missing]user.registration.applicationId`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCaller(t)
+			status, _, _ := c.do(http.MethodPost, "/api/user/"+userID, `{"user":{"username":"old","password":"correct horse"}}`)
+			require.Equal(t, http.StatusOK, status)
+			status, reply, _ := c.do(http.MethodPost, "/api/user/import", `{"users":[`+tt.users+`],"validateDbConstraints":`+tt.validate+`}`)
+			assert.Equal(t, tt.status, status, reply)
+			assert.Contains(t, reply, tt.reply)
+			want := 1
+			if status == http.StatusOK {
+				assert.Empty(t, reply)
+				want = 3
+			}
+			assert.Equal(t, want, c.server.UserCount())
+		})
+	}
+}
+
+// An import that names no tenant is for the tenant of each user.
+func TestImportTenants(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t, fusionauthtest.WithTenants(tenantA, tenantB))
+	body := func(tenant string) string {
+		return `{"users":[{"username":"a","password":"correct horse","tenantId":"` + tenant + `"}]}`
+	}
+	status, reply, _ := c.do(http.MethodPost, "/api/user/import", `{"users":[{"username":"a","password":"correct horse"}]}`)
+	assert.Equal(t, http.StatusBadRequest, status)
+	assert.Contains(t, reply, "[TenantIdRequired]")
+	for _, tenant := range []string{tenantA, tenantB} { // one name may stand in both
+		status, reply, _ := c.do(http.MethodPost, "/api/user/import", body(tenant))
+		assert.Equal(t, http.StatusOK, status, reply)
+	}
+	status, reply, _ = c.with("X-FusionAuth-TenantId", tenantB).do(http.MethodPost, "/api/user/import", body(tenantA))
+	assert.Equal(t, http.StatusInternalServerError, status, "the header decides: %s", reply)
+	assert.Equal(t, 2, c.server.UserCount())
+	assert.Equal(t, []string{tenantA, tenantB}, []string{c.server.Users()[0].TenantID, c.server.Users()[1].TenantID})
+}
+
+// What fails after the commit leaves the users.
+func TestImportFault(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t)
+	c.server.Inject(userapitest.Fault{On: userapitest.Create, When: userapitest.AfterCommit, Status: 503})
+	status, _, _ := c.do(http.MethodPost, "/api/user/import", `{"users":[{"username":"a","password":"correct horse"}]}`)
+	assert.Equal(t, 503, status)
+	assert.Equal(t, 1, c.server.UserCount())
+}

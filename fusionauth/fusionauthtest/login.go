@@ -1,0 +1,140 @@
+package fusionauthtest
+
+import (
+	"crypto/hmac"
+	"crypto/md5" //nolint:gosec // users bring such hashes along
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"net/http"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/enlist-go/enlist/internal/fakehttp"
+)
+
+// A credential is what a user logs in with: a password in plain text, or its hash in a
+// scheme.
+type credential struct {
+	password, salt, scheme string
+	factor                 int
+}
+
+func newCredential(in object) credential {
+	var c credential
+	c.password, _ = in["password"].(string)
+	c.salt, _ = in["salt"].(string)
+	c.scheme, _ = in["encryptionScheme"].(string)
+	if factor, ok := in["factor"].(json.Number); ok {
+		n, _ := factor.Int64()
+		c.factor = int(n)
+	}
+	return c
+}
+
+// plain drops the hash's parts: of a create they say how the server hashes.
+func (c credential) plain() credential { return credential{password: c.password} }
+
+func (c credential) saltIsReadable() bool {
+	_, err := base64.StdEncoding.DecodeString(c.salt)
+	return err == nil || c.scheme == "bcrypt"
+}
+
+// accepts reports whether a password is the user's. It knows the schemes of FusionAuth.
+// Source: FusionAuth, "Password-Hashing Algorithms".
+func (c credential) accepts(password string) bool {
+	if c.scheme == "" {
+		return c.password != "" && subtle.ConstantTimeCompare([]byte(c.password), []byte(password)) == 1
+	}
+	if c.scheme == "bcrypt" {
+		whole := fmt.Sprintf("$2a$%02d$%s%s", c.factor, c.salt, c.password)
+		return bcrypt.CompareHashAndPassword([]byte(whole), []byte(password)) == nil
+	}
+	salt, err := base64.StdEncoding.DecodeString(c.salt)
+	if err != nil {
+		return false
+	}
+	text := base64.StdEncoding.EncodeToString(c.hash([]byte(password), salt))
+	if c.scheme == "phpass-sha512" && text != "" {
+		text = text[:43]
+	}
+	return text != "" && subtle.ConstantTimeCompare([]byte(c.password), []byte(text)) == 1
+}
+
+// hash hashes a password; nil in a scheme that is not known.
+func (c credential) hash(password, salt []byte) []byte {
+	switch c.scheme {
+	case "salted-md5":
+		return rounds(md5.New(), append(password, salt...), nil, c.factor)
+	case "salted-sha256":
+		return rounds(sha256.New(), append(password, salt...), nil, c.factor)
+	case "salted-hmac-sha256":
+		mac := hmac.New(sha256.New, salt)
+		mac.Write(password)
+		return mac.Sum(nil)
+	case "salted-pbkdf2-hmac-sha256":
+		return derived(sha256.New, password, salt, c.factor, 32)
+	case "salted-pbkdf2-hmac-sha256-512":
+		return derived(sha256.New, password, salt, c.factor, 64)
+	case "salted-pbkdf2-hmac-sha512-512":
+		return derived(sha512.New, password, salt, c.factor, 64)
+	case "phpass-md5":
+		return rounds(md5.New(), append(salt, password...), password, c.factor+1)
+	case "phpass-sha512":
+		return rounds(sha512.New(), append(salt, password...), password, c.factor+1)
+	}
+	return nil
+}
+
+// rounds hashes a text n times, each time but the first with more behind it.
+func rounds(h hash.Hash, text, more []byte, n int) []byte {
+	for i := range n {
+		h.Reset()
+		h.Write(text)
+		if i > 0 {
+			h.Write(more)
+		}
+		text = h.Sum(nil)
+	}
+	return text
+}
+
+func derived(h func() hash.Hash, password, salt []byte, factor, size int) []byte {
+	key, err := pbkdf2.Key(h, string(password), salt, factor, size)
+	if err != nil {
+		return nil
+	}
+	return key
+}
+
+var loginRequest = members{
+	"applicationId": uuid, "ipAddress": text, "loginId": text, "loginIdTypes": listOf{text}, "noJWT": boolean, "password": text,
+}
+
+// login lets a user in who has the password. A wrong one and a user that there is not have
+// the same answer. Source: FusionAuth, "Login API", "Authenticate a User".
+func (s *Server) login(r *fakehttp.Request, tenantID string) fakehttp.Reply {
+	request, invalid := parse(r, loginRequest)
+	if invalid != nil {
+		return invalid.reply()
+	}
+	loginID, _ := request["loginId"].(string)
+	password, _ := request["password"].(string)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range s.users {
+		named := u.holds("email", loginID) || u.holds("username", loginID) || u.holds("phoneNumber", loginID)
+		if !named || tenantID != "" && u.tenantID != tenantID || !u.active || !u.credential.accepts(password) {
+			continue
+		}
+		return jsonReply(http.StatusOK, object{
+			"token": token(u), "tokenExpirationInstant": s.http.Now().Add(tokenLife).UnixMilli(), "user": u.reply()["user"],
+		})
+	}
+	return notFound
+}

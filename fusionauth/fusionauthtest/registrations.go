@@ -1,0 +1,263 @@
+package fusionauthtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/fakehttp"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+// An Application is what users register for.
+type Application struct {
+	// ID is a UUID. TenantID is the tenant that the application is in; "" means the first.
+	ID, TenantID string
+	// Roles are the names of the roles that its users can have.
+	Roles []string
+	// VerifyRegistrations has a registration be verified, unless its request skips that.
+	VerifyRegistrations bool
+	// RefreshTokens has the reply to a registration hold a refresh token.
+	RefreshTokens bool
+}
+
+// WithApplications sets the applications in place of a ready-made one with the roles "admin" and "user".
+func WithApplications(applications ...Application) Option {
+	return func(s *settings) { s.applications = slices.Clone(applications) }
+}
+
+// A Registration is a user's registration for an application.
+type Registration struct {
+	ID, ApplicationID string
+	Roles             []string
+	Username          string
+	// AuthenticationToken says that the user can log in at the application with a token.
+	AuthenticationToken, Verified bool
+}
+
+// A registration is one that the server holds.
+type registration struct {
+	id, applicationID string
+	verified          bool
+	// shown is the registration as replies show it.
+	shown object
+	// verificationID verifies the registration; "" where it is verified.
+	verificationID string
+}
+
+func (u *user) shownRegistrations() []object {
+	shown := []object{}
+	for _, r := range u.registrations {
+		shown = append(shown, r.withoutToken())
+	}
+	return shown
+}
+
+// withoutToken is the registration as look-ups show it.
+func (r *registration) withoutToken() object {
+	shown := maps.Clone(r.shown)
+	delete(shown, "authenticationToken")
+	return shown
+}
+
+func (r *registration) public() Registration {
+	out := Registration{ID: r.id, ApplicationID: r.applicationID, Verified: r.verified, AuthenticationToken: r.shown["authenticationToken"] != nil}
+	out.Username, _ = r.shown["username"].(string)
+	out.Roles = texts(r.shown["roles"])
+	return out
+}
+
+// texts returns the texts of a list.
+func texts(v any) (list []string) {
+	items, _ := v.([]any)
+	for _, item := range items {
+		if text, ok := item.(string); ok {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
+// registrationFor returns the user's registration for an application, or nil.
+func (u *user) registrationFor(applicationID string) *registration {
+	i := slices.IndexFunc(u.registrations, func(r *registration) bool { return strings.EqualFold(r.applicationID, applicationID) })
+	if i < 0 {
+		return nil
+	}
+	return u.registrations[i]
+}
+
+// registerOperation says what a body registers: a user that it creates, or one who exists.
+func registerOperation(body []byte) userapitest.Operation {
+	var request struct{ User json.RawMessage }
+	if json.Unmarshal(body, &request) == nil && (request.User == nil || string(request.User) == "null") {
+		return userapitest.Attributes
+	}
+	return userapitest.Create
+}
+
+// register creates a user and a registration, or a registration of a user who exists.
+func (s *Server) register(r *fakehttp.Request, tenantID string) fakehttp.Reply {
+	id, request, invalid := readRequest(r, registerRequest)
+	if invalid != nil {
+		return invalid.reply()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var f failure
+	var u *user
+	combined := request["user"] != nil
+	if combined {
+		if tenantID == "" {
+			return tenantRequired()
+		}
+		u = s.newUser(request, id, tenantID, &f)
+	} else {
+		i := s.find(id, tenantID)
+		if i < 0 {
+			return notFound
+		}
+		u = s.users[i]
+	}
+	made := s.newRegistration(u, request, &f)
+	if f.any() {
+		return f.reply() // and there is neither of them
+	}
+	if combined {
+		s.users = append(s.users, u)
+	}
+	u.registrations = append(u.registrations, made)
+
+	reply := object{}
+	if combined {
+		reply = u.reply()
+		delete(reply, "emailVerificationId")
+		delete(reply, "emailVerificationOneTimeCode")
+	}
+	reply["registration"] = made.shown
+	if made.verificationID != "" {
+		reply["registrationVerificationId"] = made.verificationID
+	}
+	if u.hasPassword {
+		u.logIn(reply)
+		if s.application(made.applicationID, u.tenantID).RefreshTokens {
+			reply["refreshToken"], reply["refreshTokenId"] = randomText(54), newUUID()
+		}
+	}
+	return jsonReply(http.StatusOK, reply)
+}
+
+// application returns the application of a tenant with an id, or nil.
+func (s *Server) application(id, tenantID string) *Application {
+	i := slices.IndexFunc(s.settings.applications, func(a Application) bool {
+		return strings.EqualFold(a.ID, id) && a.TenantID == tenantID
+	})
+	if i < 0 {
+		return nil
+	}
+	return &s.settings.applications[i]
+}
+
+// newRegistration makes a registration of a request, or reports every fault of it.
+func (s *Server) newRegistration(u *user, request object, f *failure) *registration {
+	in, given := request["registration"].(object)
+	if !given {
+		f.field("registration", "blank", "You must specify the [registration] property.")
+		return nil
+	}
+	applicationID, _ := in["applicationId"].(string)
+	application := s.application(applicationID, u.tenantID)
+	switch {
+	case applicationID == "":
+		f.field("registration.applicationId", "blank", "You must specify the [registration.applicationId] property.")
+	case application == nil:
+		f.field("registration.applicationId", "invalid", fmt.Sprintf("The [registration.applicationId] property is not valid. No application exists with Id [%s].", applicationID))
+	case u.registrationFor(applicationID) != nil:
+		f.field("registration", "duplicate", fmt.Sprintf("The User is already registered for the application with Id [%s].", applicationID))
+	default:
+		for _, role := range texts(in["roles"]) {
+			if !slices.Contains(application.Roles, role) {
+				f.field("registration.roles", "invalid", fmt.Sprintf("The role [%s] does not exist in the Application indicated by the [registration.applicationId] property.", role))
+			}
+		}
+	}
+	if languages, _ := in["preferredLanguages"].([]any); len(languages) > maxLanguages {
+		f.field("registration.preferredLanguages", "tooMany", "You have specified too many [registration.preferredLanguages].")
+	}
+	id, _ := in["id"].(string)
+	if id = strings.ToLower(id); id != "" && s.hasRegistration(id) {
+		f.field("registration.id", "duplicate", fmt.Sprintf("A Registration with Id [%s] already exists.", id))
+	}
+	if f.any() {
+		return nil
+	}
+	if id == "" {
+		id = newUUID()
+	}
+	r := &registration{id: id, applicationID: application.ID}
+	r.verified = !application.VerifyRegistrations || request["skipRegistrationVerification"] == true
+	if !r.verified {
+		r.verificationID = randomText(43)
+	}
+	r.show(in, s.http.Now().UnixMilli(), request["generateAuthenticationToken"] == true)
+	return r
+}
+
+func (s *Server) hasRegistration(id string) bool {
+	return slices.ContainsFunc(s.users, func(u *user) bool {
+		return slices.ContainsFunc(u.registrations, func(r *registration) bool { return r.id == id })
+	})
+}
+
+// show builds what replies show. An identity provider's tokens are not stored.
+func (r *registration) show(in object, now int64, generateToken bool) {
+	o := object{
+		"applicationId": r.applicationID, "data": object{}, "id": r.id, "insertInstant": now, "lastUpdateInstant": now,
+		"preferredLanguages": []any{}, "roles": []any{}, "tokens": object{}, "usernameStatus": "ACTIVE", "verified": r.verified,
+	}
+	for _, name := range [...]string{"authenticationToken", "data", "preferredLanguages", "roles", "timezone", "username", "usernameStatus"} {
+		if in[name] != nil {
+			o[name] = in[name]
+		}
+	}
+	if r.verified {
+		o["verifiedInstant"] = now
+	}
+	if generateToken {
+		o["authenticationToken"] = randomText(43)
+	}
+	r.shown = o
+}
+
+// registered returns a user's registration for an application in the path; nil for none.
+func (s *Server) registered(r *fakehttp.Request, tenantID string) (*user, *registration) {
+	i := s.find(r.PathValue("userId"), tenantID)
+	if i < 0 {
+		return nil, nil
+	}
+	return s.users[i], s.users[i].registrationFor(r.PathValue("applicationId"))
+}
+
+func (s *Server) retrieveRegistration(r *fakehttp.Request, tenantID string) fakehttp.Reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, has := s.registered(r, tenantID)
+	if has == nil {
+		return notFound
+	}
+	return jsonReply(http.StatusOK, object{"registration": has.withoutToken()})
+}
+
+func (s *Server) removeRegistration(r *fakehttp.Request, tenantID string) fakehttp.Reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, has := s.registered(r, tenantID)
+	if has == nil {
+		return notFound
+	}
+	u.registrations = slices.DeleteFunc(u.registrations, func(other *registration) bool { return other == has })
+	return fakehttp.Reply{Status: http.StatusOK}
+}
