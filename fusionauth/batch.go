@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net/http"
 	"slices"
 	"time"
 
@@ -135,6 +134,8 @@ func (c *core) importUser(ctx context.Context, n *newcomer) {
 type importing struct {
 	*core
 	since time.Time
+	// looked: after a refusal it was asked who is there already. Nobody else is in the halves.
+	looked bool
 }
 
 func (im *importing) create(ctx context.Context, users []*newcomer) {
@@ -239,9 +240,16 @@ var errNotImported = errors.New("the reply says that the import succeeded, and t
 // find asks for users after an import that failed, gives those that are found their
 // results, and returns the others. absent says that every look told, and missed them.
 func (im *importing) find(ctx context.Context, users []*newcomer, failure *userapi.Error) (rest []*newcomer, absent bool) {
-	alone := len(users) == 1 && !users[0].lost
+	lost, many := users[0].lost, len(users) > 1
+	alone := !many && !lost
 	if failure.Outcome == userapi.OutcomeNotSent || refusedAll(failure) || alone && failure.Kind == userapi.KindConflict {
 		return users, false
+	}
+	if failure.Outcome == userapi.OutcomeRejected && many && !lost {
+		if im.looked {
+			return users, false
+		}
+		im.looked = true
 	}
 	rest, absent = users, true
 	for n := 1; ; n++ {
@@ -314,11 +322,16 @@ func (n *newcomer) takenBy(c *core, u *userapi.User) (faults []userapi.FieldErro
 	return faults
 }
 
+// isPassing reports whether a search failed in a way that a look-up by id would, too.
+func isPassing(err error) bool {
+	return errors.Is(err, userapi.ErrUnavailable) || errors.Is(err, userapi.ErrRateLimited) || errors.Is(err, userapi.ErrTimeout) || errors.Is(err, userapi.ErrCanceled)
+}
+
 // look finds which users exist, by their ids. An error says that it could not be told of all.
 func (im *importing) look(ctx context.Context, users []*newcomer) (map[string]*provider.Candidate, error) {
 	if len(users) > 1 {
 		found, err := im.lookMany(ctx, users)
-		if e, ok := err.(*userapi.Error); !ok || e.Kind != userapi.KindUnauthorized && e.Kind != userapi.KindForbidden && e.StatusCode != http.StatusNotFound {
+		if err == nil || len(users) > maxSearch || isPassing(err) {
 			return found, err
 		}
 	}

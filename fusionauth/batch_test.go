@@ -181,6 +181,26 @@ func TestCreateUsersLost(t *testing.T) {
 	}
 }
 
+// A user who may have been created by an import before is not said to be refused.
+func TestCreateUsersLostThenRefused(t *testing.T) {
+	t.Parallel()
+	c, server := newPair(t)
+	server.Inject(userapitest.Fault{On: userapitest.Create, When: userapitest.BeforeCommit, Status: 500, Body: []byte(`{"generalErrors":[{"code":"[Exception]","message":"m"}]}`)})
+	server.Inject(userapitest.Fault{On: userapitest.Create, When: userapitest.BeforeCommit, Status: 401, Times: -1})
+	assert.Equal(t, []string{"unknown unauthorized", "unknown unauthorized"}, outcomes(t, c.CreateUsers(t.Context(), movedUsers(2))))
+}
+
+// The faults that an import names are somebody's, and not everybody's.
+func TestCreateUsersShareNoFaults(t *testing.T) {
+	t.Parallel()
+	c, mock := newClient(t, func(cfg *fusionauth.Config) { cfg.HTTP.Retry.BaseWait = 1 })
+	mock.RegisterResponder(http.MethodPost, baseURL+"/api/user/import", httpmock.NewStringResponder(500, `{"fieldErrors":{"user.email":[{"code":"[notEmail]user.email","message":"m"}]}}`))
+	mock.RegisterResponder(http.MethodPost, baseURL+"/api/user/search", httpmock.NewStringResponder(503, ""))
+	for _, r := range c.CreateUsers(t.Context(), movedUsers(2)) {
+		assert.Empty(t, asError(t, r.Err).FieldErrors)
+	}
+}
+
 // An import that nobody may look at is believed by its reply, with a warning.
 func TestCreateUsersUnread(t *testing.T) {
 	t.Parallel()

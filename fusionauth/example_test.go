@@ -174,3 +174,35 @@ func ExampleClient_PlanUser() {
 	// 0b72d956-e10b-5239-9312-c837680f814f
 	// {"user":{"email":"peter@example.com","password":"[REDACTED]"}}
 }
+
+// Users bring their passwords along, hashed by the system that they come from. One of them
+// is there already; the others are created.
+func ExampleClient_CreateUsers() {
+	c, srv := exampleClient()
+	defer srv.Close()
+	hash, err := fusionauth.ParseBcrypt("$2b$10$N9qo8uLOickgx2ZMRZoMyeN.1.gmAq2Sip5XDi7.eesuxucTlEM4G")
+	if err != nil {
+		log.Fatal(err)
+	}
+	var reqs []userapi.CreateUserRequest
+	for _, name := range []string{"ada", "grace", "ada"} {
+		reqs = append(reqs, userapi.CreateUserRequest{
+			IdempotencyKey: fmt.Sprint("customer ", len(reqs)), Username: name,
+			Extensions: []userapi.Extension{fusionauth.Extra{PasswordHash: hash}},
+		})
+	}
+	for i, r := range c.CreateUsers(context.Background(), reqs) {
+		switch {
+		case r.Err == nil:
+			fmt.Println(reqs[i].Username, "created")
+		case errors.Is(r.Err, userapi.ErrConflict):
+			fmt.Println(reqs[i].Username, "taken")
+		default:
+			fmt.Println(reqs[i].Username, r.Err)
+		}
+	}
+	// Output:
+	// ada created
+	// grace created
+	// ada taken
+}

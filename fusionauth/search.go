@@ -16,7 +16,7 @@ import (
 const routeSearch = "/api/user/search"
 
 // maxSearch is how many ids one search asks for.
-const maxSearch = 500
+const maxSearch = 100
 
 // lookMany finds which users exist by searches for their ids. FusionAuth answers these
 // from its database, and not from its search index. Sources: FusionAuth, "Users API",
