@@ -1,0 +1,60 @@
+package quickbloxtest
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// found answers with a user, or says that there is none.
+func found(u *user) (status int, body any) {
+	if u == nil {
+		return http.StatusNotFound, notice{Message: "Couldn't find user"}
+	}
+	return http.StatusOK, u.answer()
+}
+
+// read answers a look-up.
+func (c *call) read(u *user) (status int, body any) {
+	if status, body = c.needUser(); status != 0 {
+		return status, body
+	}
+	return found(u)
+}
+
+func (c *call) readByID() (status int, body any)         { return c.read(c.byID()) }
+func (c *call) readByLogin() (status int, body any)      { return c.readByQuery("login") }
+func (c *call) readByEmail() (status int, body any)      { return c.readByQuery("email") }
+func (c *call) readByFacebookID() (status int, body any) { return c.readByQuery("facebook_id") }
+func (c *call) readByExternalID() (status int, body any) { return c.read(c.byExternalID()) }
+
+func (c *call) readByQuery(member string) (status int, body any) {
+	wanted := c.request.URL.Query().Get(member)
+	if wanted == "" { // QuickBlox's older SDKs send a body with a GET
+		p := c.parameters()
+		wanted = p.value(member)
+	}
+	return c.read(c.find(member, wanted))
+}
+
+// number is the name of the file in the path, without .json; false if that is no
+// number.
+func (c *call) number() (int64, bool) {
+	text, ok := strings.CutSuffix(c.request.PathValue("file"), ".json")
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, ok && err == nil
+}
+
+func (c *call) byID() *user {
+	if id, ok := c.number(); ok {
+		return c.users[id]
+	}
+	return nil
+}
+
+func (c *call) byExternalID() *user {
+	if id, ok := c.number(); ok {
+		return c.find("external_user_id", strconv.FormatInt(id, 10))
+	}
+	return nil
+}
