@@ -82,6 +82,7 @@ func New(cfg Config) (*Client, error) {
 	if err := provider.InvalidConfig(Name, append(faults, httpFaults...)); err != nil {
 		return nil, err
 	}
+	users := &UsersService{seesAll: cfg.APIKey != ""}
 	v := &provider.Vendor{Name: Name, HTTP: client, Absent: saysAbsent, Explain: explain, WhyMissProvesNothing: cfg.unproven()}
 	switch {
 	case cfg.APIKey != "":
@@ -94,8 +95,10 @@ func New(cfg Config) (*Client, error) {
 		s := newSessions(*cfg.Session, client)
 		v.CredentialHeader, v.Secrets = tokenHeader, s.secrets
 		v.Prepare = prepare(s.sign, s.classify)
+		users.sessions = s
 	}
-	return &Client{Users: &UsersService{vendor: v, seesAll: cfg.APIKey != ""}, vendor: v}, nil
+	users.vendor = v
+	return &Client{Users: users, vendor: v}, nil
 }
 
 var (

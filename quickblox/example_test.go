@@ -37,6 +37,59 @@ func ExampleUsersService_Create() {
 	// Output: peter [marketing seo] https://mysite.com
 }
 
+// A back end creates a user, and hands a token of the user's to the app that asked for it.
+func ExampleUsersService_CreateToken() {
+	srv, err := quickbloxtest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	c, err := quickblox.New(srv.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	user, err := c.CreateUser(ctx, userapi.CreateUserRequest{Username: "peter", Password: "!Peter009"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	created, _ := userapi.As[*quickblox.CreateUserResponse](user)
+	token, err := c.Users.CreateToken(ctx, created.User.ID)
+	if err != nil {
+		log.Fatal(err) // the user exists: ask for a token again
+	}
+	forTheApp := token.Token.Reveal() // the app sends it as QB-Token
+	fmt.Println(token.UserID, token.Token, len(forTheApp), time.Until(token.ExpiresAt) > time.Hour)
+	// Output: 96752798 [REDACTED] 40 true
+}
+
+// Without an API key a user's session is opened by the login and the password.
+func ExampleUsersService_SignIn() {
+	srv, err := quickbloxtest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	cfg := srv.Config()
+	cfg.APIKey, cfg.Session = "", srv.SessionConfig()
+	c, err := quickblox.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	_, err = c.CreateUser(ctx, userapi.CreateUserRequest{Username: "peter", Password: "!Peter009"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := c.Users.SignIn(ctx, quickblox.SignInRequest{Login: "peter", Password: "!Peter009"})
+	fmt.Println(token.UserID, token.Token, err)
+	_, err = c.Users.SignIn(ctx, quickblox.SignInRequest{Login: "peter", Password: "quickblox"})
+	fmt.Println(errors.Is(err, userapi.ErrUnauthorized))
+	// Output:
+	// 96752798 [REDACTED] <nil>
+	// true
+}
+
 // A client with a SessionConfig obtains its sessions by itself.
 func ExampleSessionConfig() {
 	srv, err := quickbloxtest.Start()

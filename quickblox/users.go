@@ -15,8 +15,10 @@ import (
 // errors as the client's, *userapi.Error.
 type UsersService struct {
 	vendor *provider.Vendor
-	// seesAll: these credentials are shown every user whole.
+	// seesAll: these credentials are an API key, which is shown every user whole.
 	seesAll bool
+	// sessions has the application's credentials; nil without Config.Session.
+	sessions *sessions
 }
 
 // CreateUserRequest is the body of POST /users.json. Marshalling it shows the
@@ -83,6 +85,7 @@ func (u *NewUser) check(c *provider.Check) {
 
 // Create creates a user. A success is a reply of status 2xx with a user that has an id and that
 // shows no other login, e-mail address or external id than was sent; everything else is an error.
+// CreateToken and SignIn give the token that the user's app signs in with.
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	req.User.check(&check)

@@ -13,7 +13,8 @@
 // obtains sessions. [Server.Inject] makes faults happen to operations:
 //
 //	Create      POST /users.json
-//	Session     POST, GET and DELETE /session.json, POST /login.json
+//	Session     POST, GET and DELETE /session.json, POST and DELETE /login.json,
+//	            POST /users/{id}/tokens
 //	Lookup      GET /users.json, /users/{id}.json, /users/by_login.json,
 //	            /users/by_email.json, /users/by_facebook_id.json and
 //	            /users/external/{id}.json

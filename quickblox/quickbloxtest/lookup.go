@@ -6,10 +6,12 @@ import (
 	"strings"
 )
 
+const textNoUser = "Couldn't find user"
+
 // found answers with a user, or says that there is none.
 func found(u *user) (status int, body any) {
 	if u == nil {
-		return http.StatusNotFound, notice{Message: "Couldn't find user"}
+		return http.StatusNotFound, notice{Message: textNoUser}
 	}
 	return http.StatusOK, u.answer()
 }

@@ -114,6 +114,8 @@ func Start(opts ...Option) (*Server, error) {
 	s.handle(userapitest.Session, "GET /session.json", (*call).readSession)
 	s.handle(userapitest.Session, "DELETE /session.json", (*call).endSession)
 	s.handle(userapitest.Session, "POST /login.json", (*call).login)
+	s.handle(userapitest.Session, "DELETE /login.json", (*call).logout)
+	s.handle(userapitest.Session, "POST /users/{id}/tokens", (*call).createToken)
 	s.handle(userapitest.Create, "POST /users.json", (*call).createUser)
 	s.handle(userapitest.Lookup, "GET /users.json", (*call).listUsers)
 	s.handle(userapitest.Lookup, "GET /users/by_login.json", (*call).readByLogin)
