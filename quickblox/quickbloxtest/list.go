@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
 	defaultPerPage = 10
 	maxPerPage     = 100
+	minNameWanted  = 3
 )
 
 // page is a part of a list.
@@ -21,6 +23,37 @@ type page struct {
 	Items        []userAnswer `json:"items"`
 }
 
+// pageOf returns the page of a list that was asked for.
+func (c *call) pageOf(users []*user) page {
+	query := c.request.URL.Query()
+	list := page{
+		CurrentPage:  max(atoi(query, "page", 1), 1),
+		PerPage:      min(max(atoi(query, "per_page", defaultPerPage), 1), maxPerPage),
+		TotalEntries: len(users),
+		Items:        []userAnswer{},
+	}
+	for i, u := range users {
+		if i/list.PerPage == list.CurrentPage-1 {
+			list.Items = append(list.Items, u.answer())
+		}
+	}
+	return list
+}
+
+func atoi(query url.Values, name string, otherwise int) int {
+	n, err := strconv.Atoi(query.Get(name))
+	if err != nil {
+		return otherwise
+	}
+	return n
+}
+
+// sortedBy returns the users for whom keep is true, by their ids.
+func (c *call) sortedBy(keep func(*user) bool) []*user {
+	return slices.DeleteFunc(c.sorted(), func(u *user) bool { return !keep(u) })
+}
+
+// listUsers answers with the users that pass every filter.
 func (c *call) listUsers() (status int, body any) {
 	if status, body = c.needUser(); status != 0 {
 		return status, body
@@ -34,52 +67,52 @@ func (c *call) listUsers() (status int, body any) {
 		}
 		matching = slices.DeleteFunc(matching, func(u *user) bool { return !match(u) })
 	}
-	list := page{
-		CurrentPage:  max(atoi(query, "page", 1), 1),
-		PerPage:      min(max(atoi(query, "per_page", defaultPerPage), 1), maxPerPage),
-		TotalEntries: len(matching),
-		Items:        []userAnswer{},
+	if order := query.Get("order"); order != "" {
+		compare, ok := readOrder(order)
+		if !ok {
+			return http.StatusUnprocessableEntity, baseError("Invalid order")
+		}
+		slices.SortStableFunc(matching, compare)
 	}
-	for i, u := range matching {
-		if i/list.PerPage == list.CurrentPage-1 {
-			list.Items = append(list.Items, u.answer())
+	return http.StatusOK, c.pageOf(matching)
+}
+
+// listByFullName answers with the users whose full name holds a text.
+func (c *call) listByFullName() (status int, body any) {
+	if status, body = c.needUser(); status != 0 {
+		return status, body
+	}
+	wanted := strings.ToLower(trimmed(c.request.URL.Query().Get("full_name")))
+	if utf8.RuneCountInString(wanted) < minNameWanted {
+		return http.StatusUnprocessableEntity, refusal{faults{FullName: []string{"is too short (minimum is 3 characters)"}}}
+	}
+	return http.StatusOK, c.pageOf(c.sortedBy(func(u *user) bool {
+		return strings.Contains(strings.ToLower(value(u.FullName)), wanted)
+	}))
+}
+
+// listByTags answers with the users who have one of the tags, or says that there are none.
+func (c *call) listByTags() (status int, body any) {
+	if status, body = c.needUser(); status != 0 {
+		return status, body
+	}
+	wanted := splitTags(c.request.URL.Query().Get("tags"))
+	matching := c.sortedBy(func(u *user) bool {
+		return slices.ContainsFunc(splitTags(value(u.UserTags)), func(tag string) bool { return slices.Contains(wanted, tag) })
+	})
+	if len(matching) == 0 {
+		return found(nil)
+	}
+	return http.StatusOK, c.pageOf(matching)
+}
+
+// splitTags returns the tags in a text, in lower case.
+func splitTags(text string) []string {
+	var tags []string
+	for tag := range strings.SplitSeq(text, ",") {
+		if tag = strings.ToLower(strings.TrimSpace(tag)); tag != "" {
+			tags = append(tags, tag)
 		}
 	}
-	return http.StatusOK, list
-}
-
-func atoi(query url.Values, name string, otherwise int) int {
-	n, err := strconv.Atoi(query.Get(name))
-	if err != nil {
-		return otherwise
-	}
-	return n
-}
-
-// readFilter reads a filter of the form "type member eq value".
-func readFilter(text string) (match func(*user) bool, ok bool) {
-	parts := strings.SplitN(text, " ", 4)
-	if len(parts) < 4 || parts[2] != "eq" {
-		return nil, false
-	}
-	want := parts[3]
-	switch parts[1] {
-	case "id":
-		return func(u *user) bool { return strconv.FormatInt(u.ID, 10) == want }, true
-	case "external_user_id":
-		return func(u *user) bool {
-			return u.ExternalUserID != nil && strconv.FormatInt(*u.ExternalUserID, 10) == want
-		}, true
-	case "login":
-		return func(u *user) bool { return u.Login != nil && *u.Login == want }, true
-	case "email":
-		return func(u *user) bool { return u.Email != nil && strings.EqualFold(*u.Email, want) }, true
-	case "full_name":
-		return func(u *user) bool { return u.FullName != nil && *u.FullName == want }, true
-	case "phone":
-		return func(u *user) bool { return u.Phone != nil && *u.Phone == want }, true
-	case "facebook_id":
-		return func(u *user) bool { return u.FacebookID != nil && *u.FacebookID == want }, true
-	}
-	return nil, false
+	return tags
 }

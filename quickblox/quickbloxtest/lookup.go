@@ -24,7 +24,14 @@ func (c *call) read(u *user) (status int, body any) {
 	return found(u)
 }
 
-func (c *call) readByID() (status int, body any)         { return c.read(c.byID()) }
+func (c *call) readByID() (status int, body any) {
+	u, served := c.byID()
+	if !served {
+		return c.unserved()
+	}
+	return c.read(u)
+}
+
 func (c *call) readByLogin() (status int, body any)      { return c.readByQuery("login") }
 func (c *call) readByEmail() (status int, body any)      { return c.readByQuery("email") }
 func (c *call) readByFacebookID() (status int, body any) { return c.readByQuery("facebook_id") }
@@ -39,19 +46,19 @@ func (c *call) readByQuery(member string) (status int, body any) {
 	return c.read(c.find(member, wanted))
 }
 
-// number is the name of the file in the path, without .json; false if that is no
-// number.
+// number is the name of the file in the path, without .json, which may be left out; false if
+// that is not a number.
 func (c *call) number() (int64, bool) {
-	text, ok := strings.CutSuffix(c.request.PathValue("file"), ".json")
+	text := strings.TrimSuffix(c.request.PathValue("file"), ".json")
 	n, err := strconv.ParseInt(text, 10, 64)
-	return n, ok && err == nil
+	return n, err == nil
 }
 
-func (c *call) byID() *user {
-	if id, ok := c.number(); ok {
-		return c.users[id]
-	}
-	return nil
+// byID returns the user whose id the path has, nil for none. It is not served where the path has
+// another name, such as that of a look-up that this server does not know.
+func (c *call) byID() (u *user, served bool) {
+	id, ok := c.number()
+	return c.users[id], ok
 }
 
 func (c *call) byExternalID() *user {

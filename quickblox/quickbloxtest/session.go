@@ -102,6 +102,9 @@ func (c *call) needSession() (status int, body any) {
 	}
 	s.used = c.now
 	c.session = s
+	if u := c.users[s.userID]; u != nil {
+		u.used, u.LastRequestAt = c.now, new(stamp(c.now))
+	}
 	return 0, nil
 }
 
@@ -165,7 +168,10 @@ func (c *call) createToken() (status int, body any) {
 	if !c.hasAPIKey() {
 		return http.StatusUnauthorized, errAPIKey
 	}
-	id, _ := strconv.ParseInt(c.request.PathValue("id"), 10, 64)
+	id, err := strconv.ParseInt(c.request.PathValue("id"), 10, 64)
+	if err != nil {
+		return c.unserved()
+	}
 	if c.users[id] == nil {
 		return http.StatusNotFound, baseError(textNoUser)
 	}

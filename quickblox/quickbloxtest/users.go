@@ -20,6 +20,10 @@ type User struct {
 	AllowSalesActivities               bool
 	ParentsContacts                    string
 	CreatedAt, UpdatedAt               time.Time
+	// LastRequestAt is when a session of the user's was last used; zero for never.
+	LastRequestAt time.Time
+	// PasswordResets counts the e-mails with a link to a new password.
+	PasswordResets int
 	// HasPassword is true for every user that was created over HTTP.
 	HasPassword bool
 }
@@ -45,8 +49,9 @@ type user struct {
 	ParentsContacts         string  `json:"parents_contacts"`
 	UserTags                *string `json:"user_tags"`
 
-	created, updated time.Time
-	password         *[sha256.Size]byte // its hash
+	created, updated, used time.Time
+	resets                 int                // of the password
+	password               *[sha256.Size]byte // its hash
 }
 
 // userAnswer is {"user": …}.
@@ -68,7 +73,7 @@ func (u *user) snapshot() User {
 		CustomData: value(u.CustomData), ExternalUserID: value(u.ExternalUserID), BlobID: value(u.BlobID),
 		AgeOver16: u.AgeOver16, AllowStatisticsAnalysis: u.AllowStatisticsAnalysis,
 		AllowSalesActivities: u.AllowSalesActivities, ParentsContacts: u.ParentsContacts,
-		CreatedAt: u.created, UpdatedAt: u.updated, HasPassword: u.password != nil,
+		CreatedAt: u.created, UpdatedAt: u.updated, LastRequestAt: u.used, PasswordResets: u.resets, HasPassword: u.password != nil,
 	}
 	if tags := value(u.UserTags); tags != "" {
 		snap.Tags = strings.Split(tags, ",")
@@ -100,10 +105,18 @@ func (u *user) claims() map[string]string {
 			claims[member] = unique(member, *v)
 		}
 	}
-	if u.ExternalUserID != nil {
-		claims["external_user_id"] = unique("external_user_id", strconv.FormatInt(*u.ExternalUserID, 10))
+	if id := u.externalID(); id != "" {
+		claims["external_user_id"] = unique("external_user_id", id)
 	}
 	return claims
+}
+
+// externalID is the external_user_id as a text, "" for none.
+func (u *user) externalID() string {
+	if u.ExternalUserID == nil {
+		return ""
+	}
+	return strconv.FormatInt(*u.ExternalUserID, 10)
 }
 
 // find returns the user who has a unique value, nil for none.
