@@ -78,7 +78,11 @@ func (u *NewUser) check(c *provider.Check) {
 		c.Required("Username", "login", "a login or an e-mail address must be set")
 	}
 	c.MustBeSet("Password", "password", u.Password != "")
-	if id := u.ExternalUserID; id != nil && (*id < 1 || *id > math.MaxInt32) {
+	checkExternalID(c, u.ExternalUserID)
+}
+
+func checkExternalID(c *provider.Check, id *int64) {
+	if id != nil && (*id < 1 || *id > math.MaxInt32) {
 		c.Invalid("ExternalID", "external_user_id", "must be from 1 to 2147483647")
 	}
 }
@@ -103,8 +107,14 @@ func createCall(body []byte) *provider.Call {
 
 // accept refuses a reply that shows another user than was sent.
 func (u *NewUser) accept(r *reply, _ *transport.Result) error {
-	for _, k := range u.identity() {
-		if k.key != byFacebookID && k.contradicts(&r.User) != nil {
+	return acceptKeys(u.identity(), &r.User)
+}
+
+// acceptKeys refuses a user that is shown with other keys than were sent. A Facebook id is not
+// compared.
+func acceptKeys(sent []sentKey, u *User) error {
+	for _, k := range sent {
+		if k.key != byFacebookID && k.contradicts(u) != nil {
 			return provider.ErrOtherUser
 		}
 	}
