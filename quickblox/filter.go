@@ -1,6 +1,7 @@
 package quickblox
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strconv"
@@ -28,21 +29,19 @@ const (
 	FieldWebsite        UserField = "website"
 )
 
-// valueType is what QuickBlox calls the type of a field's values: a Facebook id is a number
-// where it is decimal.
+// valueTypes are what QuickBlox calls the types of values; those of other fields are strings.
+var valueTypes = map[UserField]string{
+	FieldID: "number", FieldExternalUserID: "number", FieldFacebookID: "number",
+	FieldCreatedAt: "date", FieldUpdatedAt: "date", FieldLastRequestAt: "date",
+}
+
+// valueType is the type of a field's values. A Facebook id that is not decimal is a string.
 func (f UserField) valueType(values []string) string {
-	switch f {
-	case FieldID, FieldExternalUserID:
-		return "number"
-	case FieldFacebookID:
-		isText := func(value string) bool { return strings.Trim(value, "0123456789") != "" }
-		if !slices.ContainsFunc(values, isText) {
-			return "number"
-		}
-	case FieldCreatedAt, FieldUpdatedAt, FieldLastRequestAt:
-		return "date"
+	isText := func(value string) bool { return strings.Trim(value, "0123456789") != "" }
+	if f == FieldFacebookID && slices.ContainsFunc(values, isText) {
+		return "string"
 	}
-	return "string"
+	return cmp.Or(valueTypes[f], "string")
 }
 
 // An Operator compares a field with a filter's values.

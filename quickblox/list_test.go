@@ -3,7 +3,6 @@ package quickblox_test
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -321,7 +320,7 @@ func TestListsAtTheFake(t *testing.T) {
 	}
 	assert.Equal(t, 3, seen)
 	require.ErrorIs(t, err, userapi.ErrCanceled)
-	assert.True(t, errors.Is(err, context.Canceled))
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 // TestListWithASession: an application's session may list nobody, a user's does.
