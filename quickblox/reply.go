@@ -95,7 +95,8 @@ type User struct {
 
 	CreatedAt Time `json:"created_at,omitzero"`
 	UpdatedAt Time `json:"updated_at,omitzero"`
-	// LastRequestAt may come as seconds since 1970 too (QuickBlox's JavaScript SDK).
+	// LastRequestAt may come as a number too, of seconds since 1970: "User model" calls it
+	// a timestamp.
 	LastRequestAt Time `json:"last_request_at,omitzero"`
 
 	ExternalUserID *Number `json:"external_user_id,omitempty"`

@@ -206,7 +206,7 @@ func TestUpdateAtTheFake(t *testing.T) {
 	require.ErrorIs(t, boss.Users.Delete(t.Context(), last), userapi.ErrNotFound)
 }
 
-// TestLastRequestAt: QuickBlox's SDK types it as a number, its documentation shows a text.
+// TestLastRequestAt: QuickBlox's "User model" calls it a timestamp, its samples show a text.
 func TestLastRequestAt(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2019, 8, 29, 20, 48, 14, 0, time.UTC)

@@ -98,7 +98,7 @@ func (c *call) resetPassword() (status int, body any) {
 	if status, body = c.authenticate(); status != 0 {
 		return status, body
 	}
-	u := c.find("email", c.request.URL.Query().Get("email"))
+	u := c.find("email", c.asked("email"))
 	if u == nil {
 		return found(nil)
 	}

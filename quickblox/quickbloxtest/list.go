@@ -2,7 +2,6 @@ package quickbloxtest
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,10 +24,9 @@ type page struct {
 
 // pageOf returns the page of a list that was asked for.
 func (c *call) pageOf(users []*user) page {
-	query := c.request.URL.Query()
 	list := page{
-		CurrentPage:  max(atoi(query, "page", 1), 1),
-		PerPage:      min(max(atoi(query, "per_page", defaultPerPage), 1), maxPerPage),
+		CurrentPage:  max(c.askedNumber("page", 1), 1),
+		PerPage:      min(max(c.askedNumber("per_page", defaultPerPage), 1), maxPerPage),
 		TotalEntries: len(users),
 		Items:        []userAnswer{},
 	}
@@ -40,8 +38,8 @@ func (c *call) pageOf(users []*user) page {
 	return list
 }
 
-func atoi(query url.Values, name string, otherwise int) int {
-	n, err := strconv.Atoi(query.Get(name))
+func (c *call) askedNumber(name string, otherwise int) int {
+	n, err := strconv.Atoi(c.asked(name))
 	if err != nil {
 		return otherwise
 	}
@@ -58,16 +56,15 @@ func (c *call) listUsers() (status int, body any) {
 	if status, body = c.needUser(); status != 0 {
 		return status, body
 	}
-	query := c.request.URL.Query()
 	matching := c.sorted()
-	for _, filter := range query["filter[]"] {
+	for _, filter := range c.askedAll("filter") {
 		match, ok := readFilter(filter)
 		if !ok {
 			return http.StatusUnprocessableEntity, baseError("Invalid filter")
 		}
 		matching = slices.DeleteFunc(matching, func(u *user) bool { return !match(u) })
 	}
-	if order := query.Get("order"); order != "" {
+	if order := c.asked("order"); order != "" {
 		compare, ok := readOrder(order)
 		if !ok {
 			return http.StatusUnprocessableEntity, baseError("Invalid order")
@@ -82,7 +79,7 @@ func (c *call) listByFullName() (status int, body any) {
 	if status, body = c.needUser(); status != 0 {
 		return status, body
 	}
-	wanted := strings.ToLower(trimmed(c.request.URL.Query().Get("full_name")))
+	wanted := strings.ToLower(trimmed(c.asked("full_name")))
 	if utf8.RuneCountInString(wanted) < minNameWanted {
 		return http.StatusUnprocessableEntity, refusal{faults{FullName: []string{"is too short (minimum is 3 characters)"}}}
 	}
@@ -96,7 +93,10 @@ func (c *call) listByTags() (status int, body any) {
 	if status, body = c.needUser(); status != 0 {
 		return status, body
 	}
-	wanted := splitTags(c.request.URL.Query().Get("tags"))
+	wanted := splitTags(c.asked("tags"))
+	if len(wanted) == 0 {
+		return http.StatusUnprocessableEntity, baseError("tags are required")
+	}
 	matching := c.sortedBy(func(u *user) bool {
 		return slices.ContainsFunc(splitTags(value(u.UserTags)), func(tag string) bool { return slices.Contains(wanted, tag) })
 	})

@@ -144,10 +144,22 @@ func TestListsByNameAndTags(t *testing.T) {
 		"by_tags.json?tags=android,IOS":                         "ann bob",
 		"by_tags.json?tags=android,web&per_page=1&page=2":       "bob",
 		"by_tags.json?tags=we":                                  `{"code":null,"message":"Couldn't find user"}`,
-		"by_tags.json?tags=":                                    `{"code":null,"message":"Couldn't find user"}`,
+		"by_tags.json?tags=":                                    `{"errors":{"base":["tags are required"]}}`,
+		"by_tags.json":                                          `{"errors":{"base":["tags are required"]}}`,
+		"by_tags.json?tags[]=android%2Cios":                     "ann bob", // as the vendor's JavaScript SDK writes an array
+		"by_tags.json?tags[]=android&tags[]=ios":                "ann bob",
 		"by_tags.json?tags=android%2Cios%2C%20web&per_page=100": "ann bob cyd",
 	} {
 		assert.Equal(t, want, c.logins("/users/"+path), path)
+	}
+	for path, asked := range map[string]string{ // as its older versions do
+		"/users.json":              `{"filter":["string login in bob,cyd"],"order":"desc number id","page":2,"per_page":1}`,
+		"/users/by_tags.json":      `{"tags":"android"}`,
+		"/users/by_full_name.json": `{"full_name":"Bob"}`,
+	} {
+		_, _, body := c.send(http.MethodGet, path, asJSON, asked)
+		assert.Contains(t, body, `"login":"bob"`, path)
+		assert.Equal(t, 1, strings.Count(body, `"login"`), path)
 	}
 	_, _, body := c.send(http.MethodGet, "/users/by_tags.json?tags=web&per_page=1", "", "")
 	assert.Regexp(t, `^\{"current_page":1,"per_page":1,"total_entries":2,"items":\[\{"user":\{"id":96752798,.*\}\}\]\}$`, body)

@@ -2,6 +2,7 @@ package quickbloxtest
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -38,12 +39,25 @@ func (c *call) readByFacebookID() (status int, body any) { return c.readByQuery(
 func (c *call) readByExternalID() (status int, body any) { return c.read(c.byExternalID()) }
 
 func (c *call) readByQuery(member string) (status int, body any) {
-	wanted := c.request.URL.Query().Get(member)
-	if wanted == "" { // QuickBlox's older SDKs send a body with a GET
-		p := c.parameters()
-		wanted = p.value(member)
+	return c.read(c.find(member, c.asked(member)))
+}
+
+// asked returns a parameter of the query, "" for none. Several values, and those of an array, are
+// joined by commas. QuickBlox's older SDKs send a body with a GET.
+func (c *call) asked(name string) string { return strings.Join(c.askedAll(name), ",") }
+
+func (c *call) askedAll(name string) []string {
+	query := c.request.URL.Query()
+	values := slices.Concat(query[name], query[name+"[]"])
+	if values != nil {
+		return values
 	}
-	return c.read(c.find(member, wanted))
+	for _, p := range c.parameters().list {
+		if p.name == name || p.name == name+"[]" {
+			values = append(values, p.value)
+		}
+	}
+	return values
 }
 
 // number is the name of the file in the path, without .json, which may be left out; false if
