@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"regexp"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
@@ -29,7 +31,8 @@ type Config struct {
 	SessionToken userapi.Secret
 	// Session lets the client obtain sessions. It is read once, by New.
 	Session *SessionConfig
-	// HTTP says how to talk; its BaseURL is for enterprise hosts.
+	// HTTP says how to talk. Its BaseURL is for enterprise hosts, such as
+	// "https://api<name>.quickblox.com", without the path of a call.
 	HTTP userapi.HTTPOptions
 }
 
@@ -82,6 +85,7 @@ func New(cfg Config) (*Client, error) {
 	if err := provider.InvalidConfig(Name, append(faults, httpFaults...)); err != nil {
 		return nil, err
 	}
+	users := &UsersService{seesAll: cfg.APIKey != ""}
 	v := &provider.Vendor{Name: Name, HTTP: client, Absent: saysAbsent, Explain: explain, WhyMissProvesNothing: cfg.unproven()}
 	switch {
 	case cfg.APIKey != "":
@@ -94,8 +98,10 @@ func New(cfg Config) (*Client, error) {
 		s := newSessions(*cfg.Session, client)
 		v.CredentialHeader, v.Secrets = tokenHeader, s.secrets
 		v.Prepare = prepare(s.sign, s.classify)
+		users.sessions = s
 	}
-	return &Client{Users: &UsersService{vendor: v, seesAll: cfg.APIKey != ""}, vendor: v}, nil
+	users.vendor = v
+	return &Client{Users: users, vendor: v}, nil
 }
 
 var (
@@ -133,7 +139,20 @@ func (c Config) check() []userapi.FieldError {
 	if c.Session != nil {
 		c.Session.check(&check)
 	}
+	if endsInRoute(c.HTTP.BaseURL) {
+		check.Invalid("", "Config.HTTP.BaseURL", "must leave out the path of a call, such as /users.json; the right form is "+defaultBaseURL)
+	}
 	return check.Faults()
+}
+
+// routes matches a path that ends as that of a call does: in a file, in the name of a resource,
+// or in what stands below /users.
+var routes = regexp.MustCompile(`(?i)(\.(json|xml)|/(users|session|login|account_settings)|/users/(\d+|by_\w+|external|password|(external|password)/[^/]*|[^/]+/tokens))/*$`)
+
+// endsInRoute reports whether an address ends in the path of a call.
+func endsInRoute(base string) bool {
+	u, err := url.Parse(base)
+	return err == nil && routes.MatchString(u.Path)
 }
 
 // CloseIdleConnections closes the connections that are kept for later use. A

@@ -142,3 +142,25 @@ func TestContextThatIsDone(t *testing.T) {
 		assert.Empty(t, s.Requests())
 	}
 }
+
+// TestBaseURLWithoutARoute: the address of a call in place of the API's would have every call go to
+// a path that does not exist.
+func TestBaseURLWithoutARoute(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{
+		"/users.json", "/users", "/users/", "/users.json/", "//users.json//", "/Users.JSON", "/users.xml", "/session.json", "/session", "/session/", "/login.json", "/login",
+		"/auth.json", "/account_settings.json", "/users/by_login.json", "/users/by_login", "/users/17.json", "/users/17", "/users/17/", "/users/17/tokens", "/users/external/5.json", "/users/external/5",
+		"/users/external", "/users/password/reset.json", "/users/password/reset", "/proxy/quickblox/users.json", "/users%2ejson", "/chat/Dialog.json", "/users/%31%37",
+	} {
+		_, err := quickblox.New(quickblox.Config{APIKey: apiKey, HTTP: userapi.HTTPOptions{BaseURL: "https://apiacme.quickblox.com" + path}})
+		require.EqualError(t, err, "quickblox: new client: invalid request: Config.HTTP.BaseURL: "+
+			"must leave out the path of a call, such as /users.json; the right form is https://api.quickblox.com, nothing was sent", path)
+	}
+	for _, base := range []string{
+		"", "https://api.quickblox.com", "https://api.quickblox.com/", "https://apiacme.quickblox.com//", "https://gateway.example/quickblox", "https://gateway.example/users/quickblox",
+		"https://users.example", "https://users", "https://gateway.example/our-users", "https://gateway.example/userslogin/", "https://gateway.example/json",
+	} {
+		_, err := quickblox.New(quickblox.Config{APIKey: apiKey, HTTP: userapi.HTTPOptions{BaseURL: base}})
+		require.NoError(t, err, base)
+	}
+}

@@ -2,7 +2,8 @@
 // whether a create made one.
 //
 // [Client] is a userapi.Creator, Planner, Resolver, Repeater and Deleter. Its Users field
-// has the vendor's own calls with every field. The facts below are from QuickBlox's
+// has the vendor's own calls with every field: create, update, look-ups, lists, delete, and
+// the tokens that users' apps sign in with. The facts below are from QuickBlox's
 // documentation, "Create User" and "Authentication", unless another source is named.
 //
 // # Credentials
@@ -16,7 +17,16 @@
 // A session is obtained on first use and shared by concurrent calls. It is renewed a minute
 // before it expires, and once after a 401. A session of another application than the one that
 // was asked for is not used. Whether application sessions may create users is a setting of
-// the application's owner.
+// the application's owner. What each may do ("Key Concepts"):
+//
+//	an API key                       everything
+//	the account owner's session      everything but tokens
+//	a user's session                 create and look up; update and delete the user itself
+//	an application's session         create, where the owner allows it
+//
+// Config.HTTP.BaseURL is the address of an enterprise host, such as
+// "https://api<name>.quickblox.com". One that ends in the path of a call, such as
+// /users.json, is refused.
 //
 // # Mapping
 //
@@ -40,6 +50,23 @@
 // white space do not count, nor does what the reply does not show. Another user in the reply is an
 // error of KindProtocol and OutcomeUnknown with that user's id among the Candidates.
 //
+// # Tokens
+//
+// A back end that creates a user hands the user's app a token, which opens a session of that
+// user. There are two ways to one, neither of them portable:
+//
+//	Users.CreateToken   by the user's id, with an API key ("Create Token with API key")
+//	Users.SignIn        by login or e-mail address and password, with Config.Session ("Create session")
+//
+// [Token] holds it as a userapi.Secret, with the time at which the session ends. A create whose
+// token failed is still a create: ask for the token again. The examples of
+// [UsersService.CreateToken] and [UsersService.SignIn] do both.
+//
+// # Updates
+//
+// Users.Update changes the members that are set, and no other. Only a password has a rule of its
+// own: a user's session sends the old one with it. The Outcome of an error speaks of the change.
+//
 // # Errors
 //
 //	a taken login, e-mail, external id or Facebook id   Conflict, also beside other faults
@@ -51,13 +78,15 @@
 //
 // A create is sent again after a failure to connect, after 429, and, with a SessionConfig,
 // once after a 401 with a new session. Look-ups, deletes and the fetching of sessions are
-// tried again after every passing failure.
+// tried again after every passing failure, and so are tokens and updates, but for an update of
+// the password that may have been made.
 //
 // # Look-ups
 //
 // Users.Get reads a user by its id; GetByExternalID, GetByLogin, GetByEmail and
-// GetByFacebookID by a key that is unique in the application. Users.Delete and
-// Client.DeleteUser delete one for good. QuickBlox's own 404 is a KindNotFound; one with a
+// GetByFacebookID by a key that is unique in the application. Users.List, ListByTags,
+// ListByFullName and ListByPhone are iterators over many, which read page after page.
+// Users.Delete and Client.DeleteUser delete one for good. QuickBlox's own 404 is a KindNotFound; one with a
 // page in it is a proxy's: KindProtocol and OutcomeUnknown. QuickBlox documents look-ups
 // with an API key or a user session. An application session may be refused, or not be shown
 // the user, and a Config.SessionToken may be one: their KindNotFound has OutcomeUnknown.

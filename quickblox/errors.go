@@ -106,7 +106,13 @@ func classify(r *transport.Reply) transport.Classification {
 
 // prepare returns what has a call for users signed and classified.
 func prepare(sign func(*http.Request, []byte) error, classify func(*transport.Reply) transport.Classification) func(*provider.Call) {
-	return func(call *provider.Call) { call.Sign, call.Classify = sign, classify }
+	step := ownAbsence(classify)
+	return func(call *provider.Call) {
+		call.Sign, call.Classify = sign, classify
+		if call.Operation == opUpdate {
+			call.Classify = step
+		}
+	}
 }
 
 // The neutral fields that members come from.

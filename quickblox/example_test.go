@@ -37,6 +37,125 @@ func ExampleUsersService_Create() {
 	// Output: peter [marketing seo] https://mysite.com
 }
 
+// A back end creates a user, and hands a token of the user's to the app that asked for it.
+func ExampleUsersService_CreateToken() {
+	srv, err := quickbloxtest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	c, err := quickblox.New(srv.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	user, err := c.CreateUser(ctx, userapi.CreateUserRequest{Username: "peter", Password: "!Peter009"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	created, _ := userapi.As[*quickblox.CreateUserResponse](user)
+	token, err := c.Users.CreateToken(ctx, created.User.ID)
+	if err != nil {
+		log.Fatal(err) // the user exists: ask for a token again
+	}
+	forTheApp := token.Token.Reveal() // the app sends it as QB-Token
+	fmt.Println(token.UserID, token.Token, len(forTheApp), time.Until(token.ExpiresAt) > time.Hour)
+	// Output: 96752798 [REDACTED] 40 true
+}
+
+// Without an API key a user's session is opened by the login and the password.
+func ExampleUsersService_SignIn() {
+	srv, err := quickbloxtest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	cfg := srv.Config()
+	cfg.APIKey, cfg.Session = "", srv.SessionConfig()
+	c, err := quickblox.New(cfg)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	_, err = c.CreateUser(ctx, userapi.CreateUserRequest{Username: "peter", Password: "!Peter009"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := c.Users.SignIn(ctx, quickblox.SignInRequest{Login: "peter", Password: "!Peter009"})
+	fmt.Println(token.UserID, token.Token, err)
+	_, err = c.Users.SignIn(ctx, quickblox.SignInRequest{Login: "peter", Password: "quickblox"})
+	fmt.Println(errors.Is(err, userapi.ErrUnauthorized))
+	// Output:
+	// 96752798 [REDACTED] <nil>
+	// true
+}
+
+// An update changes what is set, here the name and the password, and leaves the rest.
+func ExampleUsersService_Update() {
+	srv, err := quickbloxtest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	c, err := quickblox.New(srv.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	created, err := c.Users.Create(ctx, quickblox.CreateUserRequest{User: quickblox.NewUser{
+		Login: new("peter"), Password: "!Peter009", Phone: new("+73123555"),
+	}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	updated, err := c.Users.Update(ctx, created.User.ID, quickblox.UpdateUserRequest{User: quickblox.UserUpdate{
+		FullName: new("Peter Smith"), OldPassword: "!Peter009", Password: "!Peter010",
+	}})
+	switch {
+	case errors.Is(err, userapi.ErrNotFound):
+		fmt.Println("no such user")
+	case err != nil:
+		fmt.Println("not changed, or not known:", err)
+	default:
+		fmt.Println(*updated.User.FullName, *updated.User.Phone)
+	}
+	// Output: Peter Smith +73123555
+}
+
+// A list is an iterator over the pages of users that pass its filters.
+func ExampleUsersService_List() {
+	srv, err := quickbloxtest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	c, err := quickblox.New(srv.Config())
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	for _, login := range []string{"ann", "bob", "cyd"} {
+		_, err = c.CreateUser(ctx, userapi.CreateUserRequest{Username: login, Password: "quickblox", Tags: []string{"sales"}})
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	yesterday := time.Now().Add(-24 * time.Hour).UTC().Format(time.RFC3339)
+	for user, err := range c.Users.List(ctx, quickblox.ListUsersRequest{
+		Filters: []quickblox.Filter{{Field: quickblox.FieldCreatedAt, Operator: quickblox.OpGreater, Values: []string{yesterday}}},
+		Order:   quickblox.Order{Field: quickblox.FieldID, Descending: true},
+	}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(*user.Login, user.UserTags)
+	}
+	// Output:
+	// cyd [sales]
+	// bob [sales]
+	// ann [sales]
+}
+
 // A client with a SessionConfig obtains its sessions by itself.
 func ExampleSessionConfig() {
 	srv, err := quickbloxtest.Start()

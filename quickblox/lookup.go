@@ -79,10 +79,11 @@ func (s *UsersService) get(ctx context.Context, k key, value string) (*GetUserRe
 	return (*GetUserResponse)(resp), err
 }
 
-// Delete deletes a user for good, by DELETE /users/{id}.json, which takes an API key or the user's
-// own session. A user that does not exist, or no longer does because the reply to an earlier
+// Delete deletes a user for good, by DELETE /users/{id}.json, which takes an API key, the user's
+// own session or that of the account's owner. A user that does not exist, or no longer does because the reply to an earlier
 // attempt got lost, is an error that matches userapi.ErrNotFound. After every other error the user
-// may or may not exist. Source: QuickBlox, "Delete User by ID".
+// may or may not exist. Sources: QuickBlox, "Delete User by ID", and "Key Concepts", user
+// permissions.
 func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	return s.delete(ctx, strconv.FormatInt(id, 10))
 }

@@ -52,7 +52,8 @@ func (x Extra) LogValue() slog.Value { return provider.TypeOnly(x).LogValue() }
 func (x Extra) MarshalJSON() ([]byte, error) { return provider.TypeOnly(x).MarshalJSON() }
 
 // CreateUser creates a user as userapi.Creator describes it, with the mapping that
-// the package's documentation lists.
+// the package's documentation lists. UsersService.CreateToken and SignIn give the token
+// that the user's app signs in with.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	r, body, unmapped, err := mapRequest(&req)
 	if err != nil {

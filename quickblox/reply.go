@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
 	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/lenient"
 )
 
 // CreateUserResponse is the reply to POST /users.json, and to every look-up of one user.
@@ -57,6 +59,7 @@ func (r *reply) decode(data []byte) error {
 	}
 	err := wire.Decode(data, &in, path)
 	r.User = in.User
+	r.User.LastRequestAt = readSeconds(r.User.LastRequestAt)
 	if err != nil {
 		text, _ := wire.ScanID(data, "user", "id")
 		r.User.ID, _ = wire.Int(text)
@@ -90,8 +93,10 @@ type User struct {
 	Phone    *string `json:"phone,omitempty"`
 	Website  *string `json:"website,omitempty"`
 
-	CreatedAt     Time `json:"created_at,omitzero"`
-	UpdatedAt     Time `json:"updated_at,omitzero"`
+	CreatedAt Time `json:"created_at,omitzero"`
+	UpdatedAt Time `json:"updated_at,omitzero"`
+	// LastRequestAt may come as a number too, of seconds since 1970: "User model" calls it
+	// a timestamp.
 	LastRequestAt Time `json:"last_request_at,omitzero"`
 
 	ExternalUserID *Number `json:"external_user_id,omitempty"`
@@ -110,6 +115,23 @@ type User struct {
 	OwnerID         *Number `json:"owner_id,omitempty"`
 	TwitterID       *Text   `json:"twitter_id,omitempty"`
 	TwitterDigitsID *Text   `json:"twitter_digits_id,omitempty"`
+}
+
+// readSeconds reads a time that is written as seconds or milliseconds since 1970, and returns
+// any other as it is.
+func readSeconds(t Time) Time {
+	n, ok := wire.Int(t.Text())
+	const inMillis = 100_000_000_000 // as seconds, the year 5138
+	switch {
+	case !ok || n <= 0:
+		return t
+	case n >= inMillis:
+		n /= 1000
+	}
+	if read := lenient.ParseTime(time.Unix(n, 0).UTC().Format(time.RFC3339)); !read.IsZero() {
+		return read
+	}
+	return t
 }
 
 // Tags is a list of tags, which QuickBlox writes as a text separated by commas, or as an array.

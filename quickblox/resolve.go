@@ -52,13 +52,18 @@ type sentKey struct {
 
 // identity returns the keys that a new user has, the strongest first.
 func (u *NewUser) identity() []sentKey {
+	return keysOf(u.ExternalUserID, u.Login, u.Email, u.FacebookID)
+}
+
+// keysOf returns the keys that are set, the strongest first.
+func keysOf(externalID *int64, login, email, facebookID *string) []sentKey {
 	external := ""
-	if u.ExternalUserID != nil {
-		external = strconv.FormatInt(*u.ExternalUserID, 10)
+	if externalID != nil {
+		external = strconv.FormatInt(*externalID, 10)
 	}
 	sent := make([]sentKey, 0, 4)
 	for _, k := range [...]sentKey{
-		{byExternalID, external}, {byLogin, provider.Value(u.Login)}, {byEmail, provider.Value(u.Email)}, {byFacebookID, provider.Value(u.FacebookID)},
+		{byExternalID, external}, {byLogin, provider.Value(login)}, {byEmail, provider.Value(email)}, {byFacebookID, provider.Value(facebookID)},
 	} {
 		if k.value = trimmed(k.value); k.value != "" {
 			sent = append(sent, k)

@@ -106,6 +106,12 @@ func TestNothingShowsSecrets(t *testing.T) {
 			Errors: map[string][]string{planted["password"]: {planted["token"]}}, Header: http.Header{"X": {planted["API key"]}},
 		},
 	}
+	signIn := quickblox.SignInRequest{Login: planted["login"], Password: userapi.Secret(planted["password"])}
+	token := quickblox.Token{UserID: 5, Token: userapi.Secret(planted["token"])}
+	values["SignInRequest"], values["*SignInRequest"], values["Token"], values["*Token"] = signIn, &signIn, token, &token
+	update := quickblox.UserUpdate{Password: userapi.Secret(planted["password"]), OldPassword: userapi.Secret(planted["secret"]), Website: new("https://a.example")}
+	values["UserUpdate"], values["*UserUpdate"] = update, &update
+	values["UpdateUserRequest"], values["*UpdateUserRequest"] = quickblox.UpdateUserRequest{User: update}, &quickblox.UpdateUserRequest{User: update}
 	values["*APIError"] = new(values["APIError"].(quickblox.APIError))
 	values["*NewUser"] = new(values["NewUser"].(quickblox.NewUser))
 	values["*CreateUserRequest"] = new(values["CreateUserRequest"].(quickblox.CreateUserRequest))

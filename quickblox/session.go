@@ -26,8 +26,9 @@ const (
 
 // sessions obtains sessions and shares them among concurrent calls.
 type sessions struct {
-	vendor *provider.Vendor
-	config func() *SessionConfig // a closure, so that printing shows nothing
+	vendor  *provider.Vendor // of the client's own session
+	signIns *provider.Vendor
+	config  func() *SessionConfig // a closure, so that printing shows nothing
 
 	mu      sync.Mutex
 	current session
@@ -59,6 +60,9 @@ func newSessions(cfg SessionConfig, client *transport.Client) *sessions {
 		Prepare: func(call *provider.Call) { call.Classify = classifySession },
 		Absent:  func(*transport.Reply) bool { return true },
 	}
+	signIns := *s.vendor
+	signIns.Absent = func(*transport.Reply) bool { return false } // a 404 says nothing of the user
+	s.signIns = &signIns
 	return s
 }
 
@@ -142,15 +146,28 @@ func (s *sessions) run(ctx context.Context, f *fetch) {
 		}
 		close(f.done)
 	}()
-	f.got, f.err = s.obtain(ctx)
+	f.got, f.err = s.own(ctx)
 }
 
 // errSessionEnded: the goroutine that asked for a session was ended from within.
 var errSessionEnded = errors.New("quickblox: the session request was ended by runtime.Goexit")
 
+// own asks for the client's own session.
+func (s *sessions) own(ctx context.Context) (session, error) {
+	got, err := s.obtain(ctx, opSession, s.config())
+	if err == nil {
+		return got.session, nil
+	}
+	if e, ok := err.(*userapi.Error); ok {
+		e.Subject = userapi.SubjectNone
+		e.Outcome = userapi.OutcomeNotSent // of the create that needs the session
+	}
+	return session{}, err
+}
+
 // obtain asks for a session, and once more by the vendor's clock where that finds ours wrong.
-func (s *sessions) obtain(ctx context.Context) (session, error) {
-	got, err := s.ask(ctx)
+func (s *sessions) obtain(ctx context.Context, op string, cfg *SessionConfig) (*sessionReply, error) {
+	got, err := s.ask(ctx, op, cfg)
 	var refused *APIError
 	if !errors.As(err, &refused) || !refused.says("Bad timestamp") {
 		return got, err
@@ -162,56 +179,62 @@ func (s *sessions) obtain(ctx context.Context) (session, error) {
 	s.mu.Lock()
 	s.skew = time.Until(date)
 	s.mu.Unlock()
-	return s.ask(ctx)
+	return s.ask(ctx, op, cfg)
 }
 
-func (s *sessions) form() []byte {
+func (s *sessions) form(cfg *SessionConfig) []byte {
 	s.mu.Lock()
 	now := time.Now().Add(s.skew)
 	s.mu.Unlock()
-	return s.config().sessionForm(now, newNonce())
+	return cfg.sessionForm(now, newNonce())
 }
 
-func (s *sessions) ask(ctx context.Context) (session, error) {
+func (s *sessions) ask(ctx context.Context, op string, cfg *SessionConfig) (*sessionReply, error) {
+	form := func() []byte { return s.form(cfg) }
+	v, signIn := s.vendor, op == opSignIn
+	if signIn {
+		v = s.signIns
+	}
 	call := &provider.Call{Call: transport.Call{
-		Operation: opSession, Route: "/session.json",
+		Operation: op, Route: "/session.json",
 		Method: http.MethodPost, Path: "/session.json",
-		ContentType: "application/x-www-form-urlencoded", Body: s.form(),
-		Renew:      s.form, // a time and a nonce are taken only once
+		ContentType: "application/x-www-form-urlencoded", Body: form(),
+		Renew:      form, // a time and a nonce are taken only once
 		Repeatable: true,
 	}}
-	got, err := provider.Read(ctx, s.vendor, call, &sessionReply{applicationID: s.config().applicationID()}, nil)
-	if e, ok := err.(*userapi.Error); ok {
-		e.Subject = userapi.SubjectNone
-		e.Outcome = userapi.OutcomeNotSent // of the create that needs the session
-		return session{}, e
-	}
-	return got.session, nil
+	return provider.Read(ctx, v, call, &sessionReply{applicationID: cfg.applicationID(), signIn: signIn}, nil)
 }
 
 // A sessionReply is the reply to POST /session.json.
 type sessionReply struct {
 	applicationID string // that was asked for
+	signIn        bool   // the session must be a user's
 	session       session
+	userID        int64
+	meta          provider.Meta
 }
 
 // Receive reads the session, for provider.Reply.
-func (r *sessionReply) Receive(from *transport.Reply, _ provider.Meta) error {
+func (r *sessionReply) Receive(from *transport.Reply, m provider.Meta) error {
 	var in struct {
 		Session struct {
 			Token         string  `json:"token"`
 			ApplicationID *Number `json:"application_id"`
+			UserID        *Number `json:"user_id"`
 		} `json:"session"`
 	}
-	err := wire.Decode(from.Body, &in, wire.Path{Object: "session", Names: []string{"token", "application_id"}})
+	err := wire.Decode(from.Body, &in, wire.Path{Object: "session", Names: []string{"token", "application_id", "user_id"}})
 	token := in.Session.Token
+	r.userID, _ = wire.Int(string(provider.Value(in.Session.UserID)))
 	switch {
-	case err != nil || token == "" || !provider.IsWord(token): // it may be forty hex digits, or a JWT of any length
+	case err != nil || !isToken(token):
 		return errNoToken
 	case compareNumber(r.applicationID, string(provider.Value(in.Session.ApplicationID))) == provider.Different:
 		return errOtherApplication
+	case r.signIn && r.userID <= 0:
+		return errNoUser
 	}
-	r.session = session{token: func() string { return token }, until: expiry(from)}
+	r.session, r.meta = session{token: func() string { return token }, until: expiry(from)}, m
 	return nil
 }
 
@@ -219,8 +242,8 @@ func (r *sessionReply) Receive(from *transport.Reply, _ provider.Meta) error {
 func (r *sessionReply) Neutral() *userapi.User { return nil }
 
 var (
-	errNoToken          = errors.New("quickblox: the reply holds no session token")
 	errOtherApplication = errors.New("quickblox: the reply holds a session of another application")
+	errNoUser           = errors.New("quickblox: the reply holds a session that is not a user's")
 )
 
 // textSignature is the vendor's text, under 422, for a session request whose credentials

@@ -15,8 +15,10 @@ import (
 // errors as the client's, *userapi.Error.
 type UsersService struct {
 	vendor *provider.Vendor
-	// seesAll: these credentials are shown every user whole.
+	// seesAll: these credentials are an API key, which is shown every user whole.
 	seesAll bool
+	// sessions has the application's credentials; nil without Config.Session.
+	sessions *sessions
 }
 
 // CreateUserRequest is the body of POST /users.json. Marshalling it shows the
@@ -76,13 +78,18 @@ func (u *NewUser) check(c *provider.Check) {
 		c.Required("Username", "login", "a login or an e-mail address must be set")
 	}
 	c.MustBeSet("Password", "password", u.Password != "")
-	if id := u.ExternalUserID; id != nil && (*id < 1 || *id > math.MaxInt32) {
+	checkExternalID(c, u.ExternalUserID)
+}
+
+func checkExternalID(c *provider.Check, id *int64) {
+	if id != nil && (*id < 1 || *id > math.MaxInt32) {
 		c.Invalid("ExternalID", "external_user_id", "must be from 1 to 2147483647")
 	}
 }
 
 // Create creates a user. A success is a reply of status 2xx with a user that has an id and that
 // shows no other login, e-mail address or external id than was sent; everything else is an error.
+// CreateToken and SignIn give the token that the user's app signs in with.
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	req.User.check(&check)
@@ -100,8 +107,14 @@ func createCall(body []byte) *provider.Call {
 
 // accept refuses a reply that shows another user than was sent.
 func (u *NewUser) accept(r *reply, _ *transport.Result) error {
-	for _, k := range u.identity() {
-		if k.key != byFacebookID && k.contradicts(&r.User) != nil {
+	return acceptKeys(u.identity(), &r.User)
+}
+
+// acceptKeys refuses a user that is shown with other keys than were sent. A Facebook id is not
+// compared.
+func acceptKeys(sent []sentKey, u *User) error {
+	for _, k := range sent {
+		if k.key != byFacebookID && k.contradicts(u) != nil {
 			return provider.ErrOtherUser
 		}
 	}

@@ -13,15 +13,23 @@
 // obtains sessions. [Server.Inject] makes faults happen to operations:
 //
 //	Create      POST /users.json
-//	Session     POST, GET and DELETE /session.json, POST /login.json
-//	Lookup      GET /users.json, /users/{id}.json, /users/by_login.json,
-//	            /users/by_email.json, /users/by_facebook_id.json and
-//	            /users/external/{id}.json
-//	Attributes  PUT /users/{id}.json
+//	Session     POST, GET and DELETE /session.json, POST and DELETE /login.json,
+//	            POST /users/{id}/tokens
+//	Lookup      GET /users.json, with filters and an order, /users/{id}.json,
+//	            /users/by_login.json, /users/by_email.json,
+//	            /users/by_facebook_id.json, /users/external/{id}.json,
+//	            /users/by_full_name.json and /users/by_tags.json
+//	Attributes  PUT /users/{id}.json, GET /users/password/reset.json
 //	Delete      DELETE /users/{id}.json and /users/external/{id}.json
 //
+// Any other request is answered with a 404 in plain text, which no client reads as
+// QuickBlox's way to say that a user does not exist. The log of [WithLogger] names it.
+//
 // QuickBlox does not say what it answers to a nonce that was used before, to a
-// wrong API key, to a wrong old password, to a list's filter that it does not know
-// and to somebody else's session: there the fake has the likely status and a text
-// of its own.
+// wrong API key, to a wrong old password, to a list's filter or order that it does
+// not know and to somebody else's session: there the fake has the likely status and
+// a text of its own. Nor does it say these, where the fake has a rule of its own:
+// the account's owner and an API key may set a password without the old one, a token
+// lasts as long as a session, a full name is found by any part of it and a user by any
+// one of several tags, and a list by full name that finds nobody is empty.
 package quickbloxtest

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -28,6 +29,8 @@ type settings struct {
 	sha256                    bool
 	forbidApplicationSessions bool
 	blobs                     []int64
+	owner                     string
+	log                       *slog.Logger
 }
 
 // WithHTTP says how the server serves: its address, TLS, clock and so on.
@@ -63,6 +66,18 @@ func WithBlobs(ids ...int64) Option {
 	return func(s *settings) { s.blobs = append([]int64{}, ids...) }
 }
 
+// WithAccountOwner makes the user with a login the account's owner, who is created as every
+// user is. The owner's session may change and delete other users.
+func WithAccountOwner(login string) Option {
+	return func(s *settings) { s.owner = login }
+}
+
+// WithLogger sets where the server names the requests that it does not serve. Without it
+// NewServer writes to the test's log, and Start to none.
+func WithLogger(log *slog.Logger) Option {
+	return func(s *settings) { s.log = log }
+}
+
 // A Server is the fake. It is safe for concurrent use.
 type Server struct {
 	http     *fakehttp.Server
@@ -81,7 +96,8 @@ type Server struct {
 // if it cannot.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
-	s, err := Start(opts...)
+	log := WithLogger(slog.New(slog.NewTextHandler(t.Output(), nil)))
+	s, err := Start(append([]Option{log}, opts...)...)
 	if err != nil {
 		t.Fatalf("quickbloxtest: %v", err)
 	}
@@ -93,7 +109,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 func Start(opts ...Option) (*Server, error) {
 	set := settings{
 		applicationID: 76730, authKey: "7quWEh-k6TqghXe", authSecret: "fake-auth-secret",
-		apiKey: "fakeApiKeyOfQuickbloxtest",
+		apiKey: "fakeApiKeyOfQuickbloxtest", log: slog.New(slog.DiscardHandler),
 	}
 	for _, opt := range opts {
 		opt(&set)
@@ -108,22 +124,30 @@ func Start(opts ...Option) (*Server, error) {
 		ServerOptions: set.http,
 		SecretHeaders: []string{"Authorization", tokenHeader},
 		SecretFields:  []string{"password", "old_password", "signature", "token", "secret", "access_token"},
-		NotFound:      fakehttp.Reply{Status: http.StatusNotFound, Header: http.Header{"Content-Type": {contentType}}, Body: []byte(" ")},
+		NotFound:      notServed,
 	})
 	s.handle(userapitest.Session, "POST /session.json", (*call).createSession)
 	s.handle(userapitest.Session, "GET /session.json", (*call).readSession)
 	s.handle(userapitest.Session, "DELETE /session.json", (*call).endSession)
 	s.handle(userapitest.Session, "POST /login.json", (*call).login)
+	s.handle(userapitest.Session, "DELETE /login.json", (*call).logout)
+	s.handle(userapitest.Session, "POST /users/{id}/tokens", (*call).createToken)
 	s.handle(userapitest.Create, "POST /users.json", (*call).createUser)
 	s.handle(userapitest.Lookup, "GET /users.json", (*call).listUsers)
 	s.handle(userapitest.Lookup, "GET /users/by_login.json", (*call).readByLogin)
 	s.handle(userapitest.Lookup, "GET /users/by_email.json", (*call).readByEmail)
 	s.handle(userapitest.Lookup, "GET /users/by_facebook_id.json", (*call).readByFacebookID)
+	s.handle(userapitest.Lookup, "GET /users/by_full_name.json", (*call).listByFullName)
+	s.handle(userapitest.Lookup, "GET /users/by_tags.json", (*call).listByTags)
+	s.handle(userapitest.Attributes, "GET /users/password/reset.json", (*call).resetPassword)
 	s.handle(userapitest.Lookup, "GET /users/external/{file}", (*call).readByExternalID)
 	s.handle(userapitest.Lookup, "GET /users/{file}", (*call).readByID)
 	s.handle(userapitest.Attributes, "PUT /users/{file}", (*call).updateUser)
 	s.handle(userapitest.Delete, "DELETE /users/external/{file}", (*call).deleteByExternalID)
 	s.handle(userapitest.Delete, "DELETE /users/{file}", (*call).deleteByID)
+	for _, method := range [...]string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+		s.handle(userapitest.Lookup, method+" /", (*call).unserved)
+	}
 	if err := s.http.Start(); err != nil {
 		return nil, err
 	}
@@ -228,6 +252,9 @@ func (s *Server) handle(op userapitest.Operation, pattern string, answer func(*c
 		defer s.mu.Unlock()
 		c := &call{Server: s, request: r, now: s.http.Now()}
 		status, body := answer(c)
+		if reply, whole := body.(fakehttp.Reply); whole {
+			return reply
+		}
 		header := http.Header{}
 		header.Set("Content-Type", contentType)
 		header.Set("Date", c.now.UTC().Format(http.TimeFormat))
@@ -239,6 +266,20 @@ func (s *Server) handle(op userapitest.Operation, pattern string, answer func(*c
 		}
 		return fakehttp.Reply{Status: status, Header: header, Body: encode(body)}
 	})
+}
+
+// notServed answers what this server does not serve. It is not JSON, so that no client takes it
+// for QuickBlox's own way to say that a user does not exist.
+var notServed = fakehttp.Reply{
+	Status: http.StatusNotFound,
+	Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
+	Body:   []byte("quickbloxtest does not serve this request; its log names it\n"),
+}
+
+// unserved answers a request that this server does not serve, and names it in the log.
+func (c *call) unserved() (status int, body any) {
+	c.settings.log.Warn("quickbloxtest does not serve a request", "method", c.request.Method, "path", c.request.URL.Path)
+	return notServed.Status, notServed
 }
 
 // encode writes a body of ours, all of which can be encoded.

@@ -68,19 +68,25 @@ var (
 	errNoToken   = listError("Token is required")
 	errSignedOut = baseError("Required session does not exist")
 	errLogin     = listError("Unauthorized")
+	errAPIKey    = baseError("Authorization failed")
 )
 
 // authenticate finds out whom the request comes from; the status is 0 when it may
 // go on. It prolongs the session.
 func (c *call) authenticate() (status int, body any) {
-	if credential := c.request.Header.Get("Authorization"); credential != "" {
-		key, ok := strings.CutPrefix(credential, "ApiKey ")
-		if !ok || subtle.ConstantTimeCompare([]byte(key), []byte(c.settings.apiKey.Reveal())) != 1 {
-			return http.StatusUnauthorized, baseError("Authorization failed")
-		}
-		return 0, nil
+	switch {
+	case c.request.Header.Get("Authorization") == "":
+		return c.needSession()
+	case !c.hasAPIKey():
+		return http.StatusUnauthorized, errAPIKey
 	}
-	return c.needSession()
+	return 0, nil
+}
+
+// hasAPIKey reports whether the request came with the API key.
+func (c *call) hasAPIKey() bool {
+	key, ok := strings.CutPrefix(c.request.Header.Get("Authorization"), "ApiKey ")
+	return ok && subtle.ConstantTimeCompare([]byte(key), []byte(c.settings.apiKey.Reveal())) == 1
 }
 
 // needSession is authenticate where an API key does not do.
@@ -96,6 +102,9 @@ func (c *call) needSession() (status int, body any) {
 	}
 	s.used = c.now
 	c.session = s
+	if u := c.users[s.userID]; u != nil {
+		u.used, u.LastRequestAt = c.now, new(stamp(c.now))
+	}
 	return 0, nil
 }
 
@@ -141,13 +150,36 @@ func (c *call) createSession() (status int, body any) {
 		}
 		userID = u.ID
 	}
-	c.lastSession++
-	c.session = &session{
-		id: c.lastSession, userID: userID, token: newToken(), nonce: p.value("nonce"),
-		timestamp: at, created: c.now, used: c.now,
-	}
-	c.sessions[c.session.token] = c.session
+	c.session = c.openSession(userID)
+	c.session.nonce, c.session.timestamp = p.value("nonce"), at
 	return http.StatusCreated, c.session.answer(c.settings.applicationID)
+}
+
+// openSession begins a session, of a user or, with 0, of the application.
+func (c *call) openSession(userID int64) *session {
+	c.lastSession++
+	s := &session{id: c.lastSession, userID: userID, token: newToken(), created: c.now, used: c.now}
+	c.sessions[s.token] = s
+	return s
+}
+
+// createToken opens a session of any user, for an API key alone: a QB-Token is passed over.
+func (c *call) createToken() (status int, body any) {
+	if !c.hasAPIKey() {
+		return http.StatusUnauthorized, errAPIKey
+	}
+	id, err := strconv.ParseInt(c.request.PathValue("id"), 10, 64)
+	if err != nil {
+		return c.unserved()
+	}
+	if c.users[id] == nil {
+		return http.StatusNotFound, baseError(textNoUser)
+	}
+	s := c.openSession(id)
+	return http.StatusCreated, struct {
+		Token     string `json:"token"`
+		ExpiresAt string `json:"expires_at"`
+	}{s.token, stamp(s.end())}
 }
 
 // isSigned computes the signature of what was received: every parameter but the
@@ -226,4 +258,13 @@ func (c *call) login() (status int, body any) {
 	}
 	c.session.userID = u.ID
 	return http.StatusAccepted, u.answer()
+}
+
+// logout takes the user from the session, which stays the application's.
+func (c *call) logout() (status int, body any) {
+	if status, body = c.needSession(); status != 0 {
+		return status, body
+	}
+	c.session.userID = 0
+	return http.StatusOK, nil
 }
