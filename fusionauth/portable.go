@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"regexp"
-	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/uuid"
@@ -243,14 +241,4 @@ func (x Extra) native() *CreateUserRequest {
 			UsernameStatus:         x.UsernameStatus,
 		},
 	}
-}
-
-var languageTag = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
-
-// locale writes a BCP 47 tag as FusionAuth writes locales: "es_MX" for "es-MX".
-func locale(check *provider.Check, tag string) string {
-	if !languageTag.MatchString(tag) {
-		check.Invalid("Language", "user.preferredLanguages", `must be a language tag, such as "es-MX"`)
-	}
-	return strings.ReplaceAll(tag, "-", "_")
 }

@@ -101,7 +101,7 @@ func registerOperation(body []byte) userapitest.Operation {
 
 // register creates a user and a registration, or a registration of a user who exists.
 func (s *Server) register(r *fakehttp.Request, tenantID string) fakehttp.Reply {
-	id, request, invalid := readRequest(r, registerRequest)
+	id, request, invalid := s.readRequest(r, registerRequest)
 	if invalid != nil {
 		return invalid.reply()
 	}
@@ -133,7 +133,7 @@ func (s *Server) register(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 
 	reply := object{}
 	if combined {
-		reply = u.reply()
+		reply = s.reply(u)
 		delete(reply, "emailVerificationId")
 		delete(reply, "emailVerificationOneTimeCode")
 	}
@@ -216,9 +216,9 @@ func (s *Server) hasRegistration(id string) bool {
 func (r *registration) show(in object, now int64, generateToken bool) {
 	o := object{
 		"applicationId": r.applicationID, "data": object{}, "id": r.id, "insertInstant": now, "lastUpdateInstant": now,
-		"preferredLanguages": []any{}, "roles": []any{}, "tokens": object{}, "usernameStatus": "ACTIVE", "verified": r.verified,
+		"preferredLanguages": readLocales(in["preferredLanguages"]), "roles": []any{}, "tokens": object{}, "usernameStatus": "ACTIVE", "verified": r.verified,
 	}
-	for _, name := range [...]string{"authenticationToken", "data", "preferredLanguages", "roles", "timezone", "username", "usernameStatus"} {
+	for _, name := range [...]string{"authenticationToken", "data", "roles", "timezone", "username", "usernameStatus"} {
 		if in[name] != nil {
 			o[name] = in[name]
 		}

@@ -34,6 +34,8 @@ type settings struct {
 	tenants []string
 
 	applications []Application
+	// before159 and refusesUnknown are of older servers.
+	before159, refusesUnknown bool
 }
 
 // WithHTTP says how the server serves: its address, TLS, clock and so on.
@@ -55,6 +57,19 @@ func WithTenants(ids ...string) Option {
 			s.tenants = append(s.tenants, strings.ToLower(id))
 		}
 	}
+}
+
+// WithServerBefore159 makes a server that is older than FusionAuth 1.59: a user must have a password, unless a
+// message to set one is asked for, and user.phoneNumber, user.identities, sendSetPasswordIdentityType and
+// verificationIds are passed over.
+func WithServerBefore159() Option {
+	return func(s *settings) { s.before159 = true }
+}
+
+// WithUnknownMembersRefused makes a server that refuses a member of a request that it does not know, as FusionAuth's
+// first versions did. Others pass over it.
+func WithUnknownMembersRefused() Option {
+	return func(s *settings) { s.refusesUnknown = true }
 }
 
 // A Server is the fake. It is safe for concurrent use.

@@ -73,7 +73,7 @@ func (s *Server) create(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	if tenantID == "" {
 		return tenantRequired()
 	}
-	id, request, invalid := readRequest(r, createRequest)
+	id, request, invalid := s.readRequest(r, createRequest)
 	if invalid != nil {
 		return invalid.reply()
 	}
@@ -86,7 +86,7 @@ func (s *Server) create(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 		return f.reply()
 	}
 	s.users = append(s.users, u)
-	reply := u.reply()
+	reply := s.reply(u)
 	if u.hasPassword {
 		u.logIn(reply)
 	}
@@ -94,14 +94,14 @@ func (s *Server) create(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 }
 
 // readRequest reads the user's id in the path, which may be missing, and the body.
-func readRequest(r *fakehttp.Request, has members) (id string, request object, invalid *failure) {
+func (s *Server) readRequest(r *fakehttp.Request, has members) (id string, request object, invalid *failure) {
 	id = strings.ToLower(r.PathValue("userId"))
 	if id != "" && !isUUID(id) {
 		var f failure
 		f.field("userId", "couldNotConvert", fmt.Sprintf("Invalid userId [%s]. This must be a valid UUID String (e.g. 25a872da-bb44-4af8-a43d-e7bcb5351ebc).", r.PathValue("userId")))
 		return "", nil, &f
 	}
-	request, invalid = parse(r, has)
+	request, invalid = s.parse(r, has)
 	return id, request, invalid
 }
 
@@ -136,15 +136,14 @@ func (s *Server) newUser(request object, id, tenantID string, f *failure) *user 
 	if languages, _ := in["preferredLanguages"].([]any); len(languages) > maxLanguages {
 		f.field("user.preferredLanguages", "tooMany", "You have specified too many [user.preferredLanguages].")
 	}
-	u.hasPassword = !sendsSetPassword(request)
-	if u.hasPassword {
-		checkPassword(in, f)
+	if !sendsSetPassword(request) {
+		u.hasPassword = s.checkPassword(in, f)
 	}
 	s.checkUnique(u, f)
 	if u.id == "" {
 		u.id = newUUID()
 	}
-	u.show(in, request["skipVerification"] == true)
+	u.show(in, request)
 	return u
 }
 
@@ -153,9 +152,12 @@ func sendsSetPassword(request object) bool {
 	return request["sendSetPasswordEmail"] == true || by != "" && by != "doNotSend"
 }
 
-func checkPassword(in object, f *failure) {
+// checkPassword reports whether there is a password, and what is wrong with it.
+func (s *Server) checkPassword(in object, f *failure) (given bool) {
 	password, _ := in["password"].(string)
 	switch n := len([]rune(password)); {
+	case n == 0 && !s.settings.before159:
+		return false
 	case n == 0:
 		f.field("user.password", "blank", "You must specify the [user.password] property.")
 	case n < minPassword:
@@ -163,6 +165,7 @@ func checkPassword(in object, f *failure) {
 	case n > maxPassword:
 		f.field("user.password", "tooLong", fmt.Sprintf("The [user.password] property must be at most [%d] characters in length.", maxPassword))
 	}
+	return true
 }
 
 // checkUnique compares a new user with all others: ids are unique over all tenants,
@@ -188,24 +191,27 @@ func (s *Server) checkUnique(u *user, f *failure) {
 // copied are the members of a request that a reply shows as they were sent.
 var copied = [...]string{
 	"birthDate", "data", "expiry", "firstName", "fullName", "imageUrl", "lastName", "legacyIdentifier",
-	"middleName", "mobilePhone", "preferredLanguages", "timezone",
+	"middleName", "mobilePhone", "timezone",
 }
 
 // show builds what replies show. What is secret does not get in.
-func (u *user) show(in object, skipVerification bool) {
+func (u *user) show(in, request object) {
 	now := u.created.UnixMilli()
 	o := object{
 		"active": true, "connectorId": fusionAuthConnector, "data": object{}, "id": u.id, "insertInstant": now,
 		"lastUpdateInstant": now, "memberships": []any{}, "passwordChangeRequired": in["passwordChangeRequired"] == true,
-		"passwordLastUpdateInstant": now, "preferredLanguages": []any{},
 		"tenantId": u.tenantID, "twoFactor": object{}, "usernameStatus": "ACTIVE",
-		"verified": skipVerification && u.email != "",
+		"verified": request["skipVerification"] == true && u.email != "",
+	}
+	if u.hasPassword || sendsSetPassword(request) { // which gives it a random one
+		o["passwordLastUpdateInstant"] = now
 	}
 	for _, name := range copied {
 		if in[name] != nil {
 			o[name] = in[name]
 		}
 	}
+	o["preferredLanguages"] = readLocales(in["preferredLanguages"])
 	if status, ok := in["usernameStatus"].(string); ok {
 		o["usernameStatus"] = status
 	}
@@ -236,7 +242,7 @@ func (u *user) show(in object, skipVerification bool) {
 			identity["displayValue"] = has.value
 			identity["moderationStatus"] = o["usernameStatus"]
 			identity["verifiedReason"] = "Unverifiable"
-		case skipVerification:
+		case request["skipVerification"] == true:
 			identity["verifiedReason"] = "Skipped"
 		default:
 			u.verifications = append(u.verifications, object{
@@ -297,7 +303,7 @@ func (u *user) shownMemberships(in object) []object {
 }
 
 // reply is the reply that shows a user.
-func (u *user) reply() object {
+func (s *Server) reply(u *user) object {
 	shown := object{}
 	for name, value := range u.shown {
 		shown[name] = value
@@ -310,7 +316,9 @@ func (u *user) reply() object {
 			o["emailVerificationId"], o["emailVerificationOneTimeCode"] = v["id"], v["oneTimeCode"]
 		}
 	}
-	if len(u.verifications) > 0 {
+	if s.settings.before159 {
+		delete(shown, "identities")
+	} else if len(u.verifications) > 0 {
 		o["verificationIds"] = u.verifications
 	}
 	return o
@@ -332,7 +340,7 @@ func (s *Server) retrieve(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	if i < 0 {
 		return notFound
 	}
-	return jsonReply(http.StatusOK, s.users[i].reply())
+	return jsonReply(http.StatusOK, s.reply(s.users[i]))
 }
 
 // search finds a user by what it logs in with.
@@ -360,7 +368,7 @@ func (s *Server) search(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	defer s.mu.Unlock()
 	for _, u := range s.users {
 		if u.tenantID == tenantID && matches(u) {
-			return jsonReply(http.StatusOK, u.reply())
+			return jsonReply(http.StatusOK, s.reply(u))
 		}
 	}
 	return notFound
