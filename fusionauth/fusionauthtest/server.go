@@ -3,6 +3,7 @@ package fusionauthtest
 import (
 	"cmp"
 	"errors"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -82,10 +83,14 @@ type Server struct {
 }
 
 // NewServer starts a server that is closed when the test ends. It fails the test
-// if it cannot.
+// if it cannot. What it does not serve stands in the test's log, unless WithHTTP names another.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
-	s, err := Start(opts...)
+	s, err := Start(append(slices.Clone(opts), func(set *settings) {
+		if set.http.Logger == nil {
+			set.http.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+		}
+	})...)
 	if err != nil {
 		t.Fatalf("fusionauthtest: %v", err)
 	}
@@ -116,7 +121,6 @@ func Start(opts ...Option) (*Server, error) {
 			"password", "currentPassword", "salt", "secret", "recoveryCodes",
 			"authenticationToken", "tokens", "verificationIds",
 		},
-		NotFound: notFound,
 	})
 	handle := func(op userapitest.Operation, pattern string, h handler) {
 		s.http.Handle(op, pattern, s.dated(s.admitted(h)))
@@ -126,6 +130,13 @@ func Start(opts ...Option) (*Server, error) {
 	handle(userapitest.Lookup, "GET /api/user", s.search)
 	handle(userapitest.Lookup, "GET /api/user/{userId}", s.retrieve)
 	handle(userapitest.Delete, "DELETE /api/user/{userId}", s.remove)
+	handle(userapitest.Lookup, "GET /api/user/search", s.searchByIDs)
+	handle(userapitest.Lookup, "POST /api/user/search", s.searchByIDs)
+	for _, method := range [...]string{http.MethodPut, http.MethodPatch} {
+		handle(userapitest.Attributes, method+" /api/user/{userId}", s.update)
+		handle(userapitest.Attributes, method+" /api/user/registration/{userId}", s.updateRegistration)
+		handle(userapitest.Attributes, method+" /api/user/registration/{userId}/{applicationId}", s.updateRegistration)
+	}
 	s.http.HandleBy(registerOperation, "POST /api/user/registration", s.dated(s.admitted(s.register)))
 	s.http.HandleBy(registerOperation, "POST /api/user/registration/{userId}", s.dated(s.admitted(s.register)))
 	handle(userapitest.Lookup, "GET /api/user/registration/{userId}/{applicationId}", s.retrieveRegistration)
@@ -254,6 +265,9 @@ func (s *Server) admitted(h handler) fakehttp.Handler {
 			var e failure
 			e.field("tenantId", "invalid", "The tenant Id in the X-FusionAuth-TenantId header is not that of a tenant.")
 			return e.reply()
+		}
+		if reply, is := s.misplaced(r); is {
+			return reply
 		}
 		return h(r, tenantID)
 	}

@@ -365,7 +365,7 @@ func TestLookups(t *testing.T) {
 		assert.True(t, got.Token == "", "a token is given once")
 		assert.Contains(t, body, `"verificationIds"`)
 	}
-	for _, path := range []string{"", "/" + tenantA, "/index", "?email=", "?username=jane@example.com", "?email=jane", "?loginId=%2B13035551212", "?loginId=jane&loginIdTypes=email"} {
+	for _, path := range []string{"", "/" + tenantA, "?email=", "?username=jane@example.com", "?email=jane", "?loginId=%2B13035551212", "?loginId=jane&loginIdTypes=email"} {
 		status, body, _ := c.do("GET", "/api/user"+path, "")
 		assert.Equal(t, 404, status, path)
 		assert.Empty(t, body)

@@ -108,7 +108,6 @@ func Start(opts ...Option) (*Server, error) {
 		ServerOptions: set.http,
 		SecretHeaders: []string{"Authorization", tokenHeader},
 		SecretFields:  []string{"password", "old_password", "signature", "token", "secret", "access_token"},
-		NotFound:      fakehttp.Reply{Status: http.StatusNotFound, Header: http.Header{"Content-Type": {contentType}}, Body: []byte(" ")},
 	})
 	s.handle(userapitest.Session, "POST /session.json", (*call).createSession)
 	s.handle(userapitest.Session, "GET /session.json", (*call).readSession)

@@ -376,7 +376,7 @@ func TestLookupsAndChanges(t *testing.T) {
 	} {
 		c.expect(http.StatusNotFound, none, http.MethodGet, path, "", "")
 	}
-	c.expect(http.StatusNotFound, " ", http.MethodGet, "/nowhere.json", "", "")
+	c.expect(http.StatusNotFound, "This is a fake, and it does not serve this request.\n", http.MethodGet, "/nowhere.json", "", "")
 
 	item := `{"user":` + strings.TrimPrefix(created, `{"user":`)
 	c.expect(http.StatusOK, `{"current_page":1,"per_page":10,"total_entries":1,"items":[`+item+`]}`, http.MethodGet, "/users.json", "", "")
