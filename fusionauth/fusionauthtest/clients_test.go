@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/url"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -194,8 +196,14 @@ func TestUpdates(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newCaller(t)
+			var now atomic.Int64
+			c := newCaller(t, fusionauthtest.WithApplications(fusionauthtest.Application{ID: appID}),
+				fusionauthtest.WithHTTP(userapitest.ServerOptions{Now: func() time.Time { return time.UnixMilli(now.Add(1000)) }}))
 			status, body, _ := c.do("POST", "/api/user/"+userID, before)
+			require.Equal(t, 200, status)
+			status, _, _ = c.do("POST", "/api/user/registration/"+userID, `{"registration":{"applicationId":"`+appID+`"}}`)
+			require.Equal(t, 200, status)
+			status, body, _ = c.do("GET", "/api/user/"+userID, "")
 			was := decoded(t, 200, status, body)["user"].(map[string]any)
 			status, _, _ = c.do("POST", "/api/user/"+userID2, `{"user":{"email":"other@b"}}`)
 			require.Equal(t, 200, status)
@@ -209,9 +217,11 @@ func TestUpdates(t *testing.T) {
 				return
 			}
 			is := decoded(t, 200, status, body)["user"].(map[string]any)
-			for _, name := range []string{"id", "insertInstant", "tenantId", "passwordLastUpdateInstant", "verified", "active"} {
+			for _, name := range []string{"id", "insertInstant", "tenantId", "passwordLastUpdateInstant", "verified", "active", "registrations"} {
 				assert.Equal(t, was[name], is[name], name)
 			}
+			assert.Greater(t, is["lastUpdateInstant"], was["lastUpdateInstant"])
+			assert.Len(t, c.server.Users()[0].Registrations, 1)
 			got := map[string]any{}
 			for _, name := range []string{"data", "email", "firstName", "lastName", "preferredLanguages", "username"} {
 				if is[name] != nil {
