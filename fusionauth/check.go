@@ -43,18 +43,15 @@ func (d Data) holdsSecret() bool {
 }
 
 func (r *CreateUserRequest) check(c *provider.Check) {
-	r.User.checkNew(c, r.VerificationIDs, sendsSetPassword(r.SendSetPasswordEmail, r.SendSetPasswordIdentityType))
+	r.User.checkNew(c, r.VerificationIDs)
 	checkID(c, "applicationId", r.ApplicationID)
 	c.Secret("", "currentPassword", r.CurrentPassword)
 }
 
-// checkNew checks a user that is to be created.
-func (u *NewUser) checkNew(c *provider.Check, verificationIDs []userapi.Secret, setsPassword bool) {
+// checkNew checks a user that is to be created. Whether it needs a password is the server's to say.
+func (u *NewUser) checkNew(c *provider.Check, verificationIDs []userapi.Secret) {
 	if !provider.Given(u.Email) && !provider.Given(u.Username) && !provider.Given(u.PhoneNumber) && len(verificationIDs) == 0 {
 		c.Required("Email", "user.email", "an e-mail address, a user name or a phone number to log in with must be set")
-	}
-	if u.Password == "" && !setsPassword {
-		c.Required("Password", "user.password", "must be set, unless a message to set one is asked for")
 	}
 	for i, id := range verificationIDs {
 		c.Secret("", fmt.Sprintf("verificationIds[%d]", i), id)
@@ -93,6 +90,13 @@ func (u *NewUser) check(c *provider.Check) {
 		checkID(c, path+"userId", m.UserID)
 		checkInstant(c, path+"insertInstant", m.InsertInstant)
 	}
+	for i := range u.Identities {
+		d, path := &u.Identities[i], fmt.Sprintf("user.identities[%d].", i)
+		checkInstant(c, path+"insertInstant", d.InsertInstant)
+		checkInstant(c, path+"lastLoginInstant", d.LastLoginInstant)
+		checkInstant(c, path+"lastUpdateInstant", d.LastUpdateInstant)
+		checkInstant(c, path+"verifiedInstant", d.VerifiedInstant)
+	}
 	for i := range u.Registrations {
 		u.Registrations[i].check(c, fmt.Sprintf("user.registrations[%d].", i))
 	}
@@ -123,11 +127,6 @@ func (r *Registration) check(c *provider.Check, path string) {
 	for _, token := range r.Tokens {
 		c.Secret("", path+"tokens", token)
 	}
-}
-
-// sendsSetPassword reports whether the user is to set a password, in place of the request's.
-func sendsSetPassword(email *bool, by SendSetPasswordIdentityType) bool {
-	return email != nil && *email || by != "" && by != SendSetPasswordDoNotSend
 }
 
 func checkID(c *provider.Check, path string, id *string) {

@@ -1,8 +1,9 @@
-// Package fusionauth creates users at a FusionAuth server, by POST /api/user/{userId}.
+// Package fusionauth creates users at a FusionAuth server, by POST /api/user/{userId}, and registers
+// them for applications, by POST /api/user/registration/{userId}.
 //
-// [Client] is a userapi.Creator, Planner, Resolver, Repeater and Deleter. Its Users field
+// [Client] is a userapi.Creator, Planner, Finisher, Resolver, Repeater and Deleter. Its Users field
 // has the vendor's own calls with every field. The facts below are from FusionAuth's
-// documentation, "Users API" and "API Errors", unless another source is named.
+// documentation, "Users API", "User Registration APIs" and "API Errors", unless another source is named.
 //
 // # Credentials and tenants
 //
@@ -10,7 +11,8 @@
 // one tenant: the request's TenantID, else Config.TenantID or the one of [Client.WithTenant], in
 // the header X-FusionAuth-TenantId. A key that is bound to a tenant, or a server with one tenant,
 // needs none; otherwise FusionAuth refuses the call with the code TenantIdRequired. Look-ups and
-// deletes by id never name a tenant: the key sees the user in whatever tenant it is.
+// deletes by id never name a tenant: the key sees the user in whatever tenant it is. An application
+// is in a tenant too: its registrations are of that tenant's users.
 //
 // # The user's id
 //
@@ -32,11 +34,11 @@
 //	ExternalID              the user's id; unmapped where Extra.UserID is another one
 //	Username, Email         user.username, user.email
 //	Phone                   user.mobilePhone; with Config.PhoneLogin user.phoneNumber
-//	Password                user.password, required unless Extra asks for a message to set one
+//	Password                user.password
 //	FullName                user.fullName
 //	GivenName, FamilyName   user.firstName, user.lastName
 //	Timezone                user.timezone
-//	Language                user.preferredLanguages, "es-MX" as "es_MX"
+//	Language                user.preferredLanguages, as Java writes locales; see below
 //	Attributes              user.data
 //	Tags                    unmapped
 //	IdempotencyKey          not sent; may give the user's id
@@ -45,16 +47,54 @@
 // is not enough. [Extra] holds the rest. FusionAuth puts e-mail addresses in lower case.
 // A plan shows the password and the secrets of Extra redacted.
 //
+// Whether a user needs a password is the server's to say. FusionAuth 1.59 and later take one without; older
+// servers refuse it, unless Extra asks for a message to set one. Source: FusionAuth's issue tracker, 3147 and 3156.
+//
+// A language is a BCP 47 tag, in any case. The server reads what is not in Java's form as another locale:
+//
+//	es-MX            es_MX
+//	sr-Latn-RS       sr_RS_#Latn
+//	zh-Hant          zh__#Hant
+//	de-CH-1996       de_CH_1996
+//	th-TH-u-nu-thai  th_TH_#u-nu-thai
+//	i-klingon        tlh
+//
+// Extra.PreferredLanguages are sent as they are, as are those of a registration. Source: FusionAuth, "Data
+// Types", Locales; Java, java.util.Locale.
+//
+// # Registrations
+//
+// With Extra.Registration a create makes the user and its registration for an application in one
+// transaction: both, or neither. The user's id is chosen as in any create, so that ResolveUser, RepeatUser
+// and DeleteUser work alike. An unknown role or application is Invalid, and no user is created.
+//
+//   - A user who exists is registered by Users.Register without a User.
+//   - Where it is registered for the application already, that is a Conflict that names registration.
+//   - A user that was found without its registration is registered by [Client.FinishUser], as Ensure and a
+//     Provisioner do by themselves. A registration that is there is left as it is.
+//   - user.registrations of a plain create are sent by Users.Create, and FusionAuth is documented to ignore
+//     them. The reply's Warnings then name Users.Register.
+//
+// # What a server passes over
+//
+// Current servers ignore a member that they do not know. Only the first versions refused the whole
+// request. So what is newer than the server is lost, and the user is created. User.Warnings, and those of a
+// reply, say so where the reply shows it: a phone number to log in with that was sent to a server before
+// 1.59, and registrations. Source: FusionAuth's issue tracker, 93, 529 and 2488.
+//
 // # Success
 //
 // A success is a 2xx with a user whose id is a UUID, without an error in it, that shows no other
 // id, e-mail address or user name than was sent. The case of ASCII letters and white space around a
 // text do not count, nor does what the reply does not show. Another user in the reply is an error
-// of KindProtocol and OutcomeUnknown with that user's id among the Candidates.
+// of KindProtocol and OutcomeUnknown with that user's id among the Candidates. After a create with a
+// registration the reply must show one for the application; otherwise the user is created, and the error says
+// that the rest is not proven: OutcomeCreated, with the user, for FinishUser.
 //
 // # Errors
 //
 //	a duplicate e-mail, user name, phone number or id   Conflict, also beside other faults
+//	a duplicate registration                            Conflict
 //	401                                                 Unauthorized; its body is empty
 //	409 with [retryableConflict]                        Unavailable, Rejected: it passes
 //	409 with other errors                               what they say
@@ -64,7 +104,8 @@
 // # Retries
 //
 // A create is sent again after a failure to connect, 429, and 409 with the code
-// retryableConflict. Look-ups and deletes are tried again after every passing failure.
+// retryableConflict, and so is a registration by Users.Register. Look-ups, deletes and FinishUser are tried
+// again after every passing failure.
 //
 // # Look-ups
 //
@@ -103,6 +144,7 @@
 //
 // # As
 //
-// userapi.As finds *[CreateUserResponse] in the user, also in one that a look-up found.
+// userapi.As finds *[CreateUserResponse] in the user, also in one that a look-up found; after a create with
+// a registration it finds *[RegisterResponse].
 // errors.As finds *[APIError] in an error that a reply caused.
 package fusionauth

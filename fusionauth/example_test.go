@@ -206,3 +206,83 @@ func ExampleClient_CreateUsers() {
 	// grace created
 	// ada taken
 }
+
+// A user and its registration for an application are made together, or neither is.
+func ExampleExtra_registration() {
+	c, srv := exampleClient()
+	defer srv.Close()
+	application := srv.Applications()[0].ID
+	req := userapi.CreateUserRequest{
+		IdempotencyKey: "sign-up 17", Email: "peter@example.com", Password: "!Peter009",
+		Extensions: []userapi.Extension{fusionauth.Extra{
+			Registration: &fusionauth.Registration{ApplicationID: &application, Roles: []string{"owner"}},
+		}},
+	}
+	ctx := context.Background()
+	_, err := c.CreateUser(ctx, req)
+	fmt.Println(errors.Is(err, userapi.ErrInvalid), srv.UserCount())
+
+	req.Extensions[0].(fusionauth.Extra).Registration.Roles = []string{"user"}
+	user, err := c.CreateUser(ctx, req)
+	if err != nil {
+		log.Fatal(err)
+	}
+	native, _ := userapi.As[*fusionauth.RegisterResponse](user)
+	fmt.Println(native.Registration.Roles, srv.UserCount())
+	// Output:
+	// true 0
+	// [user] 1
+}
+
+// A user who exists is registered for an application.
+func ExampleUsersService_Register() {
+	c, srv := exampleClient()
+	defer srv.Close()
+	ctx := context.Background()
+	user, err := c.CreateUser(ctx, userapi.CreateUserRequest{Email: "peter@example.com", Password: "!Peter009"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	req := fusionauth.RegisterRequest{
+		UserID:                      user.ID,
+		Registration:                fusionauth.Registration{ApplicationID: &srv.Applications()[0].ID},
+		GenerateAuthenticationToken: new(true),
+	}
+	resp, err := c.Users.Register(ctx, req)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(*resp.Registration.Verified, resp.Registration.AuthenticationToken)
+	_, err = c.Users.Register(ctx, req)
+	fmt.Println(err)
+	// Output:
+	// true [REDACTED]
+	// fusionauth: register user: already taken (status 400): registration: taken (duplicate), it was not done
+}
+
+// A user of an older import is found without the registration that its sign-up asks for.
+func ExampleClient_FinishUser() {
+	c, srv := exampleClient()
+	defer srv.Close()
+	ctx := context.Background()
+	req := userapi.CreateUserRequest{ExternalID: "customer-42", Email: "peter@example.com", Password: "!Peter009"}
+	if _, err := c.CreateUser(ctx, req); err != nil {
+		log.Fatal(err)
+	}
+	req.Extensions = []userapi.Extension{fusionauth.Extra{
+		Registration: &fusionauth.Registration{ApplicationID: &srv.Applications()[0].ID},
+	}}
+	user, err := c.ResolveUser(ctx, req, time.Time{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 2 { // a second time nothing is done
+		if err := c.FinishUser(ctx, req, user); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(len(srv.Users()[0].Registrations))
+	}
+	// Output:
+	// 1
+	// 1
+}

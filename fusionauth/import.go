@@ -85,7 +85,7 @@ func (r *ImportRequest) encode(c *provider.Check) []byte {
 		u := &r.Users[i]
 		sent[i] = imported(u)
 		of := provider.NativeCheck(Name)
-		u.checkNew(&of, nil, true)
+		u.checkNew(&of, nil)
 		of.Secret("", "user.password", u.Password)
 		if slices.ContainsFunc(u.ownValues(), Data.holdsSecret) {
 			of.Invalid("", "user.data", "must hold no Secret: it would be revealed")

@@ -48,22 +48,23 @@ type Authenticator struct {
 	TimeStep   Number                 `json:"timeStep,omitempty"`
 }
 
-// Registration is a user's registration for an application. FusionAuth documents
-// it in replies and imports; whether a create heeds it is not documented, and its
-// call for both at once is another one.
+// Registration is a user's registration for an application. The server sets CleanSpeakID, the instants,
+// Tokens, UsernameStatus and Verified, and ignores them where they are sent but for an import. Source:
+// FusionAuth, "User Registration APIs".
 type Registration struct {
 	PreferredLanguages []string `json:"preferredLanguages,omitempty"`
 	// Tokens are an identity provider's tokens by its name. Not stored since 1.28.
-	Tokens              map[string]userapi.Secret `json:"tokens,omitempty"`
-	ApplicationID       *string                   `json:"applicationId,omitempty"`
-	AuthenticationToken userapi.Secret            `json:"authenticationToken,omitempty"`
-	CleanSpeakID        *string                   `json:"cleanSpeakId,omitempty"`
-	Data                Data                      `json:"data,omitempty"`
-	ID                  *string                   `json:"id,omitempty"`
-	InsertInstant       Instant                   `json:"insertInstant,omitzero"`
-	LastLoginInstant    Instant                   `json:"lastLoginInstant,omitzero"`
-	LastUpdateInstant   Instant                   `json:"lastUpdateInstant,omitzero"`
-	// Roles are names of roles.
+	Tokens        map[string]userapi.Secret `json:"tokens,omitempty"`
+	ApplicationID *string                   `json:"applicationId,omitempty"`
+	// AuthenticationToken logs the user in at the application in place of the password.
+	AuthenticationToken userapi.Secret `json:"authenticationToken,omitempty"`
+	CleanSpeakID        *string        `json:"cleanSpeakId,omitempty"`
+	Data                Data           `json:"data,omitempty"`
+	ID                  *string        `json:"id,omitempty"`
+	InsertInstant       Instant        `json:"insertInstant,omitzero"`
+	LastLoginInstant    Instant        `json:"lastLoginInstant,omitzero"`
+	LastUpdateInstant   Instant        `json:"lastUpdateInstant,omitzero"`
+	// Roles are names of roles, not their ids.
 	Roles    []string `json:"roles,omitempty"`
 	Timezone *string  `json:"timezone,omitempty"`
 	// Username is for display.

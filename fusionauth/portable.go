@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"regexp"
-	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/uuid"
@@ -236,7 +234,7 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped,
 	case m.hashed:
 		x.importHash(u, req, &check)
 		u.ID = provider.Set(&m.to.userID)
-		u.checkNew(&check, nil, false)
+		u.checkNew(&check, nil)
 		m.body = encode(&check, m.request(), u.ownValues())
 	case x.Registration != nil:
 		m.path, m.register = registrationPath, x.register(r, &check)
@@ -287,14 +285,4 @@ func (x Extra) native() *CreateUserRequest {
 			UsernameStatus:         x.UsernameStatus,
 		},
 	}
-}
-
-var languageTag = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
-
-// locale writes a BCP 47 tag as FusionAuth writes locales: "es_MX" for "es-MX".
-func locale(check *provider.Check, tag string) string {
-	if !languageTag.MatchString(tag) {
-		check.Invalid("Language", "user.preferredLanguages", `must be a language tag, such as "es-MX"`)
-	}
-	return strings.ReplaceAll(tag, "-", "_")
 }

@@ -109,7 +109,7 @@ func (s *UsersService) registerTarget(req *RegisterRequest, check *provider.Chec
 
 func (r *RegisterRequest) check(c *provider.Check) {
 	if r.User != nil {
-		r.User.checkNew(c, r.VerificationIDs, sendsSetPassword(r.SendSetPasswordEmail, r.SendSetPasswordIdentityType))
+		r.User.checkNew(c, r.VerificationIDs)
 	}
 	r.Registration.checkNew(c)
 }
@@ -126,9 +126,9 @@ func (r *Registration) checkNew(c *provider.Check) {
 
 // accept returns what refuses a reply that shows another user than was sent, or no registration.
 func (r *RegisterRequest) accept(to target) func(*registerReply, *transport.Result) error {
-	user, applicationID := r.User.contradicted(to), provider.Value(r.Registration.ApplicationID)
+	user, applicationID := r.User, provider.Value(r.Registration.ApplicationID)
 	return func(reply *registerReply, _ *transport.Result) error {
-		return cmp.Or(user(&reply.User), reply.isOf(applicationID))
+		return cmp.Or(user.compare(to, &reply.User, reply.meta), reply.isOf(applicationID))
 	}
 }
 

@@ -16,8 +16,8 @@ const ServerAssigned = "server-assigned"
 // not sent. Marshalling it shows every secret redacted: it is for reading. Ids in it must be UUIDs,
 // of any version. Source: FusionAuth, "Users API", "Create a User".
 //
-// FusionAuth refuses the whole request for a member that it does not know: members
-// that are marked with a version must not be set for an older server.
+// A server that is older than the version that a member is marked with passes over the member; the first
+// versions refused the request. Where the reply shows that a member was passed over, its Warnings say so.
 type CreateUserRequest struct {
 	// UserID is the new user's id, a UUID. "" means that of User.ID, or else a
 	// random one that the client chooses; ServerAssigned leaves it to the server.
@@ -65,7 +65,9 @@ type NewUser struct {
 	Expiry    Instant `json:"expiry,omitzero"`
 	FirstName *string `json:"firstName,omitempty"`
 	FullName  *string `json:"fullName,omitempty"`
-	ImageURL  *string `json:"imageUrl,omitempty"`
+	// Identities are set by the server, and ignored on create. Since 1.59.
+	Identities []Identity `json:"identities,omitempty"`
+	ImageURL   *string    `json:"imageUrl,omitempty"`
 	// InsertInstant is ignored on create.
 	InsertInstant Instant `json:"insertInstant,omitzero"`
 	LastName      *string `json:"lastName,omitempty"`
@@ -111,9 +113,12 @@ type NewUser struct {
 	Verified        *bool   `json:"verified,omitempty"`
 	VerifiedInstant Instant `json:"verifiedInstant,omitzero"`
 
-	TwoFactor     TwoFactor      `json:"twoFactor,omitzero"`
+	TwoFactor TwoFactor `json:"twoFactor,omitzero"`
+	// Registrations are for imports. A create is documented to ignore them, and is sent with them all the
+	// same: the reply's Warnings say which call makes a registration, UsersService.Register.
 	Registrations []Registration `json:"registrations,omitempty"`
-	// Password, in plain text, is required unless a message to set one is asked for.
+	// Password is in plain text. Servers before 1.59 refuse a user without one, unless a message to set
+	// one is asked for. Source: FusionAuth's issue tracker, 3147 and 3156.
 	Password userapi.Secret `json:"password,omitempty"`
 	// Salt is for imports, and ignored on create.
 	Salt userapi.Secret `json:"salt,omitempty"`

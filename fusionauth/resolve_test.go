@@ -321,9 +321,9 @@ func TestRepeatNeedsAnID(t *testing.T) {
 	t.Parallel()
 	c, _ := phonePair(t)
 	for missing, req := range map[string]userapi.CreateUserRequest{
-		"IdempotencyKey ExternalID":          janesKeys(),
-		"IdempotencyKey ExternalID Password": {Email: "jane@example.com"},
-		"Email Password":                     {IdempotencyKey: "signup-7"},
+		"IdempotencyKey ExternalID":       janesKeys(),
+		"IdempotencyKey ExternalID Email": {Username: " "},
+		"Email":                           {IdempotencyKey: "signup-7"},
 	} {
 		_, err := c.RepeatUser(t.Context(), req)
 		assert.Equal(t, missing, strings.Join(fieldNames(asError(t, err)), " "))

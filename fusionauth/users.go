@@ -3,6 +3,7 @@ package fusionauth
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -65,18 +66,32 @@ func createCall(base string, body []byte, to target) *provider.Call {
 
 // accept returns what refuses a reply that shows another user than was sent.
 func (u *NewUser) accept(to target) func(*reply, *transport.Result) error {
-	contradicted := u.contradicted(to)
-	return func(r *reply, _ *transport.Result) error { return contradicted(&r.User) }
+	return func(r *reply, _ *transport.Result) error { return u.compare(to, &r.User, r.meta) }
 }
 
-func (u *NewUser) contradicted(to target) func(shown *User) error {
-	return func(shown *User) error {
-		return cmp.Or(
-			provider.Contradicts(to.userID, shown.ID, provider.CompareText),
-			provider.Contradicts(trimmed(u.Email), trimmed(shown.Email), provider.CompareText),
-			provider.Contradicts(trimmed(u.Username), trimmed(shown.Username), provider.CompareText),
-		)
+// compare refuses another user than was sent, and warns of what the server has passed over.
+func (u *NewUser) compare(to target, shown *User, meta provider.Meta) error {
+	if provider.Given(u.PhoneNumber) && !shown.hasPhoneNumber() {
+		meta.Warn("the reply shows no phone number to log in with: a server before FusionAuth 1.59 ignores user.phoneNumber")
 	}
+	if slices.ContainsFunc(u.Registrations, func(r Registration) bool { return !shown.isRegistered(r.ApplicationID) }) {
+		meta.Warn("FusionAuth ignores user.registrations of a create: Users.Register makes a registration")
+	}
+	return cmp.Or(
+		provider.Contradicts(to.userID, shown.ID, provider.CompareText),
+		provider.Contradicts(trimmed(u.Email), trimmed(shown.Email), provider.CompareText),
+		provider.Contradicts(trimmed(u.Username), trimmed(shown.Username), provider.CompareText),
+	)
+}
+
+func (u *User) hasPhoneNumber() bool {
+	return provider.Given(u.PhoneNumber) || slices.ContainsFunc(u.Identities, func(i Identity) bool { return i.Type == IdentityPhoneNumber })
+}
+
+func (u *User) isRegistered(applicationID *string) bool {
+	return slices.ContainsFunc(u.Registrations, func(r Registration) bool {
+		return strings.EqualFold(provider.Value(r.ApplicationID), provider.Value(applicationID))
+	})
 }
 
 func trimmed(s *string) string { return strings.TrimSpace(provider.Value(s)) }

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/fusionauth"
+	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -212,7 +213,7 @@ func TestNativeRequestReportsEveryFault(t *testing.T) {
 		"user": {
 			"birthDate": "2023-02-29", "expiry": "tomorrow", "insertInstant": "2020-01-01T00:00:00Z",
 			"id": "x", "tenantId": "{b3a1c2d4-5e6f-4a7b-8c9d-0e1f2a3b4c5d}", "timezone": "no zone", "salt": "[REDACTED]",
-			"memberships": [{"groupId": "admins"}],
+			"memberships": [{"groupId": "admins"}], "identities": [{"type": "email", "insertInstant": "yesterday"}],
 			"twoFactor": {"methods": [{"authenticator": {"codeLength": "six"}, "secret": "[REDACTED]"}], "recoveryCodes": ["[REDACTED]"]},
 			"registrations": [{"applicationId": "a", "timezone": "", "authenticationToken": "[REDACTED]", "tokens": {"idp": "[REDACTED]"}}]
 		}
@@ -229,7 +230,7 @@ func TestNativeRequestReportsEveryFault(t *testing.T) {
 		names = append(names, f.VendorField)
 	}
 	assert.ElementsMatch(t, []string{
-		"CreateUserRequest.TenantID", "CreateUserRequest.UserID", "user.id", "user.id", "user.email", "user.password",
+		"CreateUserRequest.TenantID", "CreateUserRequest.UserID", "user.id", "user.id", "user.email", "user.identities[0].insertInstant",
 		"applicationId", "currentPassword", "user.tenantId", "user.expiry", "user.insertInstant", "user.birthDate",
 		"user.timezone", "user.salt", "user.twoFactor.methods[0].authenticator.codeLength", "user.twoFactor.methods[0].secret",
 		"user.twoFactor.recoveryCodes[0]", "user.memberships[0].groupId", "user.registrations[0].applicationId",
@@ -284,26 +285,69 @@ func TestNativeRequestThatCannotBeEncoded(t *testing.T) {
 	}
 }
 
-func TestPasswordMayBeLeftToTheUser(t *testing.T) {
+// TestAPasswordIsTheServersToAskFor: FusionAuth 1.59 and later take a user without one.
+func TestAPasswordIsTheServersToAskFor(t *testing.T) {
 	t.Parallel()
-	c, mock := newClient(t)
-	reply(mock, 200, `{"user":{"id":"{id}"}}`)
-	for _, req := range []fusionauth.CreateUserRequest{
-		{SendSetPasswordEmail: new(true)},
-		{SendSetPasswordIdentityType: fusionauth.SendSetPasswordByEmail},
-		{SendSetPasswordIdentityType: "a way of tomorrow"},
+	for _, change := range []func(*fusionauth.CreateUserRequest){
+		func(*fusionauth.CreateUserRequest) {},
+		func(r *fusionauth.CreateUserRequest) { r.SendSetPasswordEmail = new(false) },
+		func(r *fusionauth.CreateUserRequest) { r.SendSetPasswordEmail = new(true) },
+		func(r *fusionauth.CreateUserRequest) {
+			r.SendSetPasswordIdentityType = fusionauth.SendSetPasswordByPhone
+		},
+		func(r *fusionauth.CreateUserRequest) { r.User.Email, r.User.PhoneNumber = nil, new("+13035551212") },
 	} {
-		req.User.Email = new("jane@example.com")
-		_, err := c.Users.Create(t.Context(), req)
+		c, server := newPair(t)
+		req := fusionauth.CreateUserRequest{User: fusionauth.NewUser{Email: new("jane@example.com")}}
+		change(&req)
+		resp, err := c.Users.Create(t.Context(), req)
 		require.NoError(t, err)
+		assert.Empty(t, resp.Warnings())
+		assert.False(t, server.Users()[0].HasPassword)
 	}
-	for _, req := range []fusionauth.CreateUserRequest{
-		{}, {SendSetPasswordEmail: new(false)}, {SendSetPasswordIdentityType: fusionauth.SendSetPasswordDoNotSend},
+	c, server := newPair(t, fusionauthtest.WithServerBefore159())
+	_, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Email: "jane@example.com"})
+	e := asError(t, err)
+	assert.Equal(t, userapi.KindInvalid, e.Kind)
+	assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
+	assert.Equal(t, []string{"Password"}, fieldNames(e))
+	assert.Equal(t, userapi.CodeRequired, e.FieldErrors[0].Code)
+	assert.Zero(t, server.UserCount())
+}
+
+// TestWarnings: what the server passes over is said in the user's Warnings.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	phone := func(cfg *fusionauth.Config) { cfg.PhoneLogin = true }
+	req := userapi.CreateUserRequest{Email: "jane@example.com", Phone: "+13035551212", Password: password, Strict: true}
+	for body, want := range map[string]int{
+		`{"user":{"id":"{id}"}}`:                                                              1,
+		`{"user":{"id":"{id}","phoneNumber":" "}}`:                                            1,
+		`{"user":{"id":"{id}","phoneNumber":"+13035551212"}}`:                                 0,
+		`{"user":{"id":"{id}","identities":[{"type":"phoneNumber","value":"+13035551212"}]}}`: 0,
+		`{"user":{"id":"{id}","identities":[{"type":"email","value":"jane@example.com"}]}}`:   1,
 	} {
-		req.User.Email = new("jane@example.com")
-		_, err := c.Users.Create(t.Context(), req)
-		require.ErrorIs(t, err, userapi.ErrInvalid)
+		c, mock := newClient(t, phone)
+		reply(mock, 200, body)
+		u, err := c.CreateUser(t.Context(), req)
+		require.NoError(t, err)
+		assert.Len(t, u.Warnings, want, body)
+		native, _ := userapi.As[*fusionauth.CreateUserResponse](u)
+		assert.Equal(t, u.Warnings, native.Warnings())
+		for _, warning := range u.Warnings {
+			assert.Contains(t, warning, "user.phoneNumber")
+			assert.NotContains(t, warning, "303")
+		}
 	}
+	c, server := newPair(t)
+	resp, err := c.Users.Create(t.Context(), fusionauth.CreateUserRequest{User: fusionauth.NewUser{
+		Email: new("jane@example.com"), Password: password, Registrations: []fusionauth.Registration{{ApplicationID: new(applicationID)}},
+	}})
+	require.NoError(t, err)
+	require.Len(t, resp.Warnings(), 1)
+	assert.Contains(t, resp.Warnings()[0], "Users.Register")
+	assert.Empty(t, server.Users()[0].Registrations)
+	assert.Contains(t, string(server.Requests()[0].Body), applicationID, "it is sent as it stands")
 }
 
 // The vendor's sample goes out as it is, but for what FusionAuth no longer takes.

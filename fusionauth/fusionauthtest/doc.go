@@ -1,27 +1,45 @@
 // Package fusionauthtest is a fake of a FusionAuth server over real HTTP, for tests
 // and for programs that want to be tried without one.
 //
-// It enforces what FusionAuth enforces: the API key, the tenant, the members of a
-// create's body and their types, required members, the length of passwords, and
+// It enforces what FusionAuth enforces: the API key, the tenant, the types of a body's
+// members, required members, the length of passwords, the applications and their roles, and
 // uniqueness. Its statuses, headers and bodies are those of FusionAuth's
-// documentation, "Users API", "API Errors" and "API Authentication", and of
+// documentation, "Users API", "User Registration APIs", "API Errors" and "API Authentication", and of
 // prime-mvc, the framework that FusionAuth runs on. It keeps its users in memory
 // and serves on loopback only.
 //
 // [NewServer] is for tests, [Start] for programs. [Server.Config] makes a client
 // that talks to it. [Server.Inject] makes faults happen to operations:
 //
-//	Create  POST /api/user, /api/user/{userId}
-//	Lookup  GET /api/user/{userId}, /api/user?email= ?username= ?loginId=
-//	Delete  DELETE /api/user/{userId}, which leaves the user there but not active,
-//	        and ?hardDelete=true
+//	Create      POST /api/user, /api/user/{userId}
+//	            POST /api/user/registration, /api/user/registration/{userId} with a user in the body
+//	Attributes  POST /api/user/registration/{userId} without a user in the body
+//	            PUT, PATCH /api/user/{userId}
+//	            PUT, PATCH, DELETE /api/user/registration/{userId}/{applicationId}
+//	Lookup      GET /api/user/{userId}, /api/user?email= ?username= ?loginId=
+//	            GET /api/user/search?ids=, POST /api/user/search with ids
+//	            GET /api/user/registration/{userId}/{applicationId}
+//	Delete      DELETE /api/user/{userId}, which leaves the user there but not active,
+//	            and ?hardDelete=true
 //
-// Members are those of FusionAuth 1.67. Ids are unique over all tenants, everything
-// else in each. No message is sent: an e-mail address or a phone number stays
-// unverified, and a create that does not skip its verification is answered with the
-// verification's id and code. Groups, applications, roles and the ids of completed
-// verifications are not looked up, and registrations are passed over.
+// What it does not serve it answers with a 404 that has a text in it, and names on the log of
+// [userapitest.ServerOptions]. FusionAuth's own 404, of a user who does not exist, is empty.
 //
-// FusionAuth does not say what it answers to a tenant that does not exist: there
-// the fake has the likely status and a text of its own.
+// # What it holds
+//
+// Members are those of FusionAuth 1.67. Others are passed over, as current servers do;
+// [WithUnknownMembersRefused] and [WithServerBefore159] make older servers. Ids are unique over all
+// tenants, everything else in each. A user and its registration are made together, or neither is.
+// [WithApplications] says for which applications.
+//
+// No message is sent: an e-mail address or a phone number stays unverified, and a create that does
+// not skip its verification is answered with the verification's id and code. Groups and the ids of
+// completed verifications are not looked up, and the registrations of a plain create are passed over.
+//
+// A PATCH is a JSON patch, a merge patch or, as application/json, a merge that adds to lists.
+//
+// FusionAuth does not say what it answers to a tenant that does not exist, nor which text goes with
+// [duplicate]registration: there the fake has the likely status and a text of its own.
+//
+// [userapitest.ServerOptions]: https://pkg.go.dev/github.com/enlist-go/enlist/userapi/userapitest#ServerOptions
 package fusionauthtest

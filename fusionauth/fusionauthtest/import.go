@@ -29,7 +29,7 @@ func importFailed() fakehttp.Reply {
 
 // importUsers creates all users of a request, or none.
 func (s *Server) importUsers(r *fakehttp.Request, tenantID string) fakehttp.Reply {
-	request, invalid := parse(r, importRequest)
+	request, invalid := s.parse(r, importRequest)
 	if invalid != nil {
 		return invalid.reply()
 	}
@@ -101,7 +101,7 @@ func (s *Server) importedUser(in object, tenantID string, now time.Time, f *fail
 		f.field("user.salt", "invalid", fmt.Sprintf("The [user.salt] is expected to be a Base64 encoded string. Invalid salt(s) [%s].", salt))
 	}
 	u.hasPassword = u.credential.password != ""
-	u.show(in, in["verified"] == true)
+	u.show(in, object{"skipVerification": in["verified"]})
 	u.verifications = nil // an import sends no messages
 	registrations, _ := in["registrations"].([]any)
 	for _, item := range registrations {
@@ -110,7 +110,7 @@ func (s *Server) importedUser(in object, tenantID string, now time.Time, f *fail
 			f.field("user.registration.applicationId", "missing", "You must specify the [user.registration.applicationId] property for each user registration.")
 			continue
 		}
-		if r := s.newRegistration(u, object{"registration": registration, "skipRegistrationVerification": registration["verified"]}, f); r != nil {
+		if r := s.newRegistration(u, object{"registration": registration, "skipRegistrationVerification": registration["verified"]}, nil, f); r != nil {
 			u.registrations = append(u.registrations, r)
 		}
 	}
@@ -162,34 +162,4 @@ func (u *user) unique() (values []uniqueValue) {
 		}
 	}
 	return values
-}
-
-// searchByIDs finds users by their ids, and ignores those that there are not.
-func (s *Server) searchByIDs(r *fakehttp.Request, tenantID string) fakehttp.Reply {
-	ids := r.URL.Query()["ids"]
-	if r.Method == http.MethodPost {
-		request, invalid := parse(r, members{"search": members{"ids": listOf{uuid}}})
-		if invalid != nil {
-			return invalid.reply()
-		}
-		search, _ := request["search"].(object)
-		list, _ := search["ids"].([]any)
-		for _, id := range list {
-			id, _ := id.(string)
-			ids = append(ids, id)
-		}
-	}
-	wanted := map[string]bool{}
-	for _, id := range ids {
-		wanted[strings.ToLower(id)] = true
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	shown := []any{}
-	for _, u := range s.users {
-		if wanted[u.id] && (tenantID == "" || u.tenantID == tenantID) {
-			shown = append(shown, u.reply()["user"])
-		}
-	}
-	return jsonReply(http.StatusOK, object{"total": len(shown), "users": shown})
 }

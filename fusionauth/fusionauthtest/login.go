@@ -119,7 +119,7 @@ var loginRequest = members{
 // login lets a user in who has the password. A wrong one and a user that there is not have
 // the same answer. Source: FusionAuth, "Login API", "Authenticate a User".
 func (s *Server) login(r *fakehttp.Request, tenantID string) fakehttp.Reply {
-	request, invalid := parse(r, loginRequest)
+	request, invalid := s.parse(r, loginRequest)
 	if invalid != nil {
 		return invalid.reply()
 	}
@@ -133,7 +133,7 @@ func (s *Server) login(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 			continue
 		}
 		return jsonReply(http.StatusOK, object{
-			"token": token(u), "tokenExpirationInstant": s.http.Now().Add(tokenLife).UnixMilli(), "user": u.reply()["user"],
+			"token": token(u), "tokenExpirationInstant": s.http.Now().Add(tokenLife).UnixMilli(), "user": s.reply(u)["user"],
 		})
 	}
 	return notFound

@@ -101,7 +101,7 @@ func registerOperation(body []byte) userapitest.Operation {
 
 // register creates a user and a registration, or a registration of a user who exists.
 func (s *Server) register(r *fakehttp.Request, tenantID string) fakehttp.Reply {
-	id, request, invalid := readRequest(r, registerRequest)
+	id, request, invalid := s.readRequest(r, registerRequest)
 	if invalid != nil {
 		return invalid.reply()
 	}
@@ -122,7 +122,7 @@ func (s *Server) register(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 		}
 		u = s.users[i]
 	}
-	made := s.newRegistration(u, request, &f)
+	made := s.newRegistration(u, request, nil, &f)
 	if f.any() {
 		return f.reply() // and there is neither of them
 	}
@@ -133,7 +133,7 @@ func (s *Server) register(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 
 	reply := object{}
 	if combined {
-		reply = u.reply()
+		reply = s.reply(u)
 		delete(reply, "emailVerificationId")
 		delete(reply, "emailVerificationOneTimeCode")
 	}
@@ -161,8 +161,9 @@ func (s *Server) application(id, tenantID string) *Application {
 	return &s.settings.applications[i]
 }
 
-// newRegistration makes a registration of a request, or reports every fault of it.
-func (s *Server) newRegistration(u *user, request object, f *failure) *registration {
+// newRegistration makes a registration of a request, or reports every fault of it. old is the registration in
+// whose place it comes, nil for a new one.
+func (s *Server) newRegistration(u *user, request object, old *registration, f *failure) *registration {
 	in, given := request["registration"].(object)
 	if !given {
 		f.field("registration", "blank", "You must specify the [registration] property.")
@@ -175,7 +176,7 @@ func (s *Server) newRegistration(u *user, request object, f *failure) *registrat
 		f.field("registration.applicationId", "blank", "You must specify the [registration.applicationId] property.")
 	case application == nil:
 		f.field("registration.applicationId", "invalid", fmt.Sprintf("The [registration.applicationId] property is not valid. No application exists with Id [%s].", applicationID))
-	case u.registrationFor(applicationID) != nil:
+	case old == nil && u.registrationFor(applicationID) != nil:
 		f.field("registration", "duplicate", fmt.Sprintf("The User is already registered for the application with Id [%s].", applicationID))
 	default:
 		for _, role := range texts(in["roles"]) {
@@ -188,7 +189,7 @@ func (s *Server) newRegistration(u *user, request object, f *failure) *registrat
 		f.field("registration.preferredLanguages", "tooMany", "You have specified too many [registration.preferredLanguages].")
 	}
 	id, _ := in["id"].(string)
-	if id = strings.ToLower(id); id != "" && s.hasRegistration(id) {
+	if id = strings.ToLower(id); id != "" && old == nil && s.hasRegistration(id) {
 		f.field("registration.id", "duplicate", fmt.Sprintf("A Registration with Id [%s] already exists.", id))
 	}
 	if f.any() {
@@ -216,9 +217,9 @@ func (s *Server) hasRegistration(id string) bool {
 func (r *registration) show(in object, now int64, generateToken bool) {
 	o := object{
 		"applicationId": r.applicationID, "data": object{}, "id": r.id, "insertInstant": now, "lastUpdateInstant": now,
-		"preferredLanguages": []any{}, "roles": []any{}, "tokens": object{}, "usernameStatus": "ACTIVE", "verified": r.verified,
+		"preferredLanguages": readLocales(in["preferredLanguages"]), "roles": []any{}, "tokens": object{}, "usernameStatus": "ACTIVE", "verified": r.verified,
 	}
-	for _, name := range [...]string{"authenticationToken", "data", "preferredLanguages", "roles", "timezone", "username", "usernameStatus"} {
+	for _, name := range [...]string{"authenticationToken", "data", "roles", "timezone", "username", "usernameStatus"} {
 		if in[name] != nil {
 			o[name] = in[name]
 		}

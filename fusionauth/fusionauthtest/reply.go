@@ -36,6 +36,8 @@ func jsonReply(status int, v any) fakehttp.Reply {
 type failure struct {
 	fields   object
 	generals []object
+	// refusesUnknown: a member that the server does not know is an error.
+	refusesUnknown bool
 }
 
 // field adds an error of a field. The code ends with the field's path, but for

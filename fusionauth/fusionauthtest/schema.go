@@ -67,17 +67,14 @@ func oneOf(values ...string) leaf {
 	}
 }
 
-var (
-	localePattern = regexp.MustCompile(`^[A-Za-z]{2,8}([_-][A-Za-z0-9]{2,8})*$`)
-	zonePattern   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+\-:/]*$`)
-)
+var zonePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+\-:/]*$`)
 
 // The leaf kinds. Their texts are read as the server's Java types read them.
 var (
 	text    = textThat(func(string) bool { return true })
 	uuid    = textThat(isUUID)
 	date    = textThat(func(s string) bool { _, err := time.Parse(time.DateOnly, s); return err == nil })
-	locale  = textThat(localePattern.MatchString)
+	locale  = text // see readLocale
 	zone    = textThat(zonePattern.MatchString)
 	uri     = textThat(func(s string) bool { _, err := url.Parse(s); return err == nil })
 	boolean = leafOf(func(v any) bool { _, ok := v.(bool); return ok })
@@ -125,8 +122,9 @@ func (m members) check(v any, path string, f *failure) {
 		k, known := m[name]
 		below := strings.TrimPrefix(path+"."+name, ".")
 		switch {
-		case !known:
+		case !known && f.refusesUnknown:
 			f.unknownMember(below)
+		case !known: // passed over
 		case o[name] != nil:
 			k.check(o[name], below, f)
 		}
@@ -209,12 +207,17 @@ var userMembers = members{
 	"firstName":                          text,
 	"fullName":                           text,
 	"id":                                 uuid,
-	"imageUrl":                           uri,
-	"insertInstant":                      instant,
-	"lastLoginInstant":                   instant,
-	"lastName":                           text,
-	"lastUpdateInstant":                  instant,
-	"legacyIdentifier":                   text,
+	"identities": listOf{members{
+		"displayValue": text, "insertInstant": instant, "lastLoginInstant": instant, "lastUpdateInstant": instant,
+		"moderationStatus": usernameStatus, "primary": boolean, "type": text, "value": text, "verified": boolean,
+		"verifiedInstant": instant, "verifiedReason": text,
+	}},
+	"imageUrl":          uri,
+	"insertInstant":     instant,
+	"lastLoginInstant":  instant,
+	"lastName":          text,
+	"lastUpdateInstant": instant,
+	"legacyIdentifier":  text,
 	"memberships": listOf{members{
 		"data": data, "groupId": uuid, "id": uuid, "insertInstant": instant, "userId": uuid,
 	}},
@@ -263,14 +266,29 @@ var eventInfo = members{
 	"os": text, "userAgent": text,
 }
 
+// since159 are the members of a body that came with FusionAuth 1.59, and of its user.
+var since159 = [...]string{"sendSetPasswordIdentityType", "verificationIds"}
+var userSince159 = [...]string{"identities", "phoneNumber"}
+
+// pastOver takes out of a body what a server before 1.59 does not know.
+func pastOver(request object) {
+	for _, name := range since159 {
+		delete(request, name)
+	}
+	user, _ := request["user"].(object)
+	for _, name := range userSince159 {
+		delete(user, name)
+	}
+}
+
 // parse reads a body. One that is not labelled as JSON is not read, and an empty one is an empty object, so
 // that what is missing is reported field by field.
-func parse(r *fakehttp.Request, has members) (object, *failure) {
+func (s *Server) parse(r *fakehttp.Request, has members) (object, *failure) {
 	body := r.Body
 	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType != "application/json" {
 		body = nil
 	}
-	var f failure
+	f := failure{refusesUnknown: s.settings.refusesUnknown}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return object{}, nil
 	}
@@ -287,6 +305,9 @@ func parse(r *fakehttp.Request, has members) (object, *failure) {
 	if err != nil || !ok {
 		f.general("invalidJSON", "Invalid JSON in the request body. The property was [UNKNOWN]. The error was [Unexpected mapping exception].")
 		return nil, &f
+	}
+	if s.settings.before159 {
+		pastOver(o)
 	}
 	has.check(o, "", &f)
 	if f.any() {

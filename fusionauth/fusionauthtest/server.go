@@ -3,6 +3,7 @@ package fusionauthtest
 import (
 	"cmp"
 	"errors"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -35,6 +36,8 @@ type settings struct {
 	// importing, if set, is called while an import of so many users is carried out.
 	importing    func(users int)
 	applications []Application
+	// before159 and refusesUnknown are of older servers.
+	before159, refusesUnknown bool
 }
 
 // WithHTTP says how the server serves: its address, TLS, clock and so on.
@@ -64,6 +67,19 @@ func WithImporting(f func(users int)) Option {
 	return func(s *settings) { s.importing = f }
 }
 
+// WithServerBefore159 makes a server that is older than FusionAuth 1.59: a user must have a password, unless a
+// message to set one is asked for, and user.phoneNumber, user.identities, sendSetPasswordIdentityType and
+// verificationIds are passed over.
+func WithServerBefore159() Option {
+	return func(s *settings) { s.before159 = true }
+}
+
+// WithUnknownMembersRefused makes a server that refuses a member of a request that it does not know, as FusionAuth's
+// first versions did. Others pass over it.
+func WithUnknownMembersRefused() Option {
+	return func(s *settings) { s.refusesUnknown = true }
+}
+
 // A Server is the fake. It is safe for concurrent use.
 type Server struct {
 	http     *fakehttp.Server
@@ -74,10 +90,14 @@ type Server struct {
 }
 
 // NewServer starts a server that is closed when the test ends. It fails the test
-// if it cannot.
+// if it cannot. What it does not serve stands in the test's log, unless WithHTTP names another.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
-	s, err := Start(opts...)
+	s, err := Start(append(slices.Clone(opts), func(set *settings) {
+		if set.http.Logger == nil {
+			set.http.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+		}
+	})...)
 	if err != nil {
 		t.Fatalf("fusionauthtest: %v", err)
 	}
@@ -108,7 +128,6 @@ func Start(opts ...Option) (*Server, error) {
 			"password", "currentPassword", "salt", "secret", "recoveryCodes",
 			"authenticationToken", "tokens", "verificationIds",
 		},
-		NotFound: notFound,
 	})
 	handle := func(op userapitest.Operation, pattern string, h handler) {
 		s.http.Handle(op, pattern, s.dated(s.admitted(h)))
@@ -117,11 +136,16 @@ func Start(opts ...Option) (*Server, error) {
 	handle(userapitest.Create, "POST /api/user/{userId}", s.create)
 	handle(userapitest.Create, "POST /api/user/import", s.importUsers)
 	handle(userapitest.Lookup, "POST /api/login", s.login)
-	handle(userapitest.Lookup, "GET /api/user/search", s.searchByIDs)
-	handle(userapitest.Lookup, "POST /api/user/search", s.searchByIDs)
 	handle(userapitest.Lookup, "GET /api/user", s.search)
 	handle(userapitest.Lookup, "GET /api/user/{userId}", s.retrieve)
 	handle(userapitest.Delete, "DELETE /api/user/{userId}", s.remove)
+	handle(userapitest.Lookup, "GET /api/user/search", s.searchByIDs)
+	handle(userapitest.Lookup, "POST /api/user/search", s.searchByIDs)
+	for _, method := range [...]string{http.MethodPut, http.MethodPatch} {
+		handle(userapitest.Attributes, method+" /api/user/{userId}", s.update)
+		handle(userapitest.Attributes, method+" /api/user/registration/{userId}", s.updateRegistration)
+		handle(userapitest.Attributes, method+" /api/user/registration/{userId}/{applicationId}", s.updateRegistration)
+	}
 	s.http.HandleBy(registerOperation, "POST /api/user/registration", s.dated(s.admitted(s.register)))
 	s.http.HandleBy(registerOperation, "POST /api/user/registration/{userId}", s.dated(s.admitted(s.register)))
 	handle(userapitest.Lookup, "GET /api/user/registration/{userId}/{applicationId}", s.retrieveRegistration)
@@ -250,6 +274,9 @@ func (s *Server) admitted(h handler) fakehttp.Handler {
 			var e failure
 			e.field("tenantId", "invalid", "The tenant Id in the X-FusionAuth-TenantId header is not that of a tenant.")
 			return e.reply()
+		}
+		if reply, is := s.misplaced(r); is {
+			return reply
 		}
 		return h(r, tenantID)
 	}

@@ -74,7 +74,7 @@ func (s *Server) create(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	if tenantID == "" {
 		return tenantRequired()
 	}
-	id, request, invalid := readRequest(r, createRequest)
+	id, request, invalid := s.readRequest(r, createRequest)
 	if invalid != nil {
 		return invalid.reply()
 	}
@@ -87,7 +87,7 @@ func (s *Server) create(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 		return f.reply()
 	}
 	s.users = append(s.users, u)
-	reply := u.reply()
+	reply := s.reply(u)
 	if u.hasPassword {
 		u.logIn(reply)
 	}
@@ -95,15 +95,29 @@ func (s *Server) create(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 }
 
 // readRequest reads the user's id in the path, which may be missing, and the body.
-func readRequest(r *fakehttp.Request, has members) (id string, request object, invalid *failure) {
-	id = strings.ToLower(r.PathValue("userId"))
-	if id != "" && !isUUID(id) {
-		var f failure
-		f.field("userId", "couldNotConvert", fmt.Sprintf("Invalid userId [%s]. This must be a valid UUID String (e.g. 25a872da-bb44-4af8-a43d-e7bcb5351ebc).", r.PathValue("userId")))
-		return "", nil, &f
+func (s *Server) readRequest(r *fakehttp.Request, has members) (id string, request object, invalid *failure) {
+	request, invalid = s.parse(r, has)
+	return strings.ToLower(r.PathValue("userId")), request, invalid
+}
+
+// others are what else stands below /api/user at FusionAuth, and is not served but where it has a path of its own.
+var others = [...]string{
+	"action", "bulk", "change-password", "comment", "consent", "family", "forgot-password", "import", "recent-login", "refresh-token",
+	"registration", "search", "two-factor", "verify-email", "verify-registration",
+}
+
+// misplaced answers a path that holds something else than a user's id; false for one that does not.
+func (s *Server) misplaced(r *fakehttp.Request) (reply fakehttp.Reply, is bool) {
+	id := r.PathValue("userId")
+	switch {
+	case id == "" || isUUID(id):
+		return reply, false
+	case slices.Contains(others[:], id):
+		return s.http.Unserved(r.Request), true
 	}
-	request, invalid = parse(r, has)
-	return id, request, invalid
+	var f failure
+	f.field("userId", "couldNotConvert", fmt.Sprintf("Invalid userId [%s]. This must be a valid UUID String (e.g. 25a872da-bb44-4af8-a43d-e7bcb5351ebc).", id))
+	return f.reply(), true
 }
 
 // logIn adds an access token to a reply.
@@ -114,13 +128,16 @@ func (u *user) logIn(reply object) {
 
 // newUser makes a user of a request, or reports every fault of it.
 func (s *Server) newUser(request object, id, tenantID string, f *failure) *user {
+	u := &user{id: id, tenantID: tenantID, active: true, created: time.UnixMilli(s.http.Now().UnixMilli()).UTC()}
+	return s.describe(request, u, nil, f)
+}
+
+// describe fills a user in from a request, or reports every fault of it. old is the user in whose place it comes, nil
+// for a new one.
+func (s *Server) describe(request object, u, old *user, f *failure) *user {
 	in, _ := request["user"].(object)
 	member := func(name string) string { v, _ := in[name].(string); return strings.TrimSpace(v) }
-	u := &user{
-		id: id, tenantID: tenantID, active: true,
-		email: strings.ToLower(member("email")), username: member("username"),
-		created: time.UnixMilli(s.http.Now().UnixMilli()).UTC(),
-	}
+	u.email, u.username = strings.ToLower(member("email")), member("username")
 	if number := member("phoneNumber"); number != "" {
 		var ok bool
 		if u.phoneNumber, ok = e164(number); !ok {
@@ -137,16 +154,20 @@ func (s *Server) newUser(request object, id, tenantID string, f *failure) *user 
 	if languages, _ := in["preferredLanguages"].([]any); len(languages) > maxLanguages {
 		f.field("user.preferredLanguages", "tooMany", "You have specified too many [user.preferredLanguages].")
 	}
-	u.hasPassword = !sendsSetPassword(request)
-	if u.hasPassword {
-		checkPassword(in, f)
-		u.credential = newCredential(in).plain()
+	switch {
+	case old != nil && in["password"] == nil:
+		u.hasPassword, u.credential = old.hasPassword, old.credential
+	case old != nil || !sendsSetPassword(request):
+		u.hasPassword, u.credential = s.checkPassword(in, f), newCredential(in).plain()
 	}
-	s.checkUnique(u, f)
+	s.checkUnique(u, old, f)
 	if u.id == "" {
 		u.id = newUUID()
 	}
-	u.show(in, request["skipVerification"] == true)
+	u.show(in, request)
+	if old != nil {
+		u.keep(old, in["password"] == nil, s.http.Now().UnixMilli())
+	}
 	return u
 }
 
@@ -155,9 +176,12 @@ func sendsSetPassword(request object) bool {
 	return request["sendSetPasswordEmail"] == true || by != "" && by != "doNotSend"
 }
 
-func checkPassword(in object, f *failure) {
+// checkPassword reports whether there is a password, and what is wrong with it.
+func (s *Server) checkPassword(in object, f *failure) (given bool) {
 	password, _ := in["password"].(string)
 	switch n := len([]rune(password)); {
+	case n == 0 && !s.settings.before159:
+		return false
 	case n == 0:
 		f.field("user.password", "blank", "You must specify the [user.password] property.")
 	case n < minPassword:
@@ -165,12 +189,16 @@ func checkPassword(in object, f *failure) {
 	case n > maxPassword:
 		f.field("user.password", "tooLong", fmt.Sprintf("The [user.password] property must be at most [%d] characters in length.", maxPassword))
 	}
+	return true
 }
 
 // checkUnique compares a new user with all others: ids are unique over all tenants,
 // the rest in each.
-func (s *Server) checkUnique(u *user, f *failure) {
+func (s *Server) checkUnique(u, old *user, f *failure) {
 	for _, other := range s.users {
+		if other == old {
+			continue
+		}
 		if u.id != "" && other.id == u.id {
 			f.field("userId", "duplicate", fmt.Sprintf("A User with Id [%s] already exists.", u.id))
 		}
@@ -185,137 +213,6 @@ func (s *Server) checkUnique(u *user, f *failure) {
 			}
 		}
 	}
-}
-
-// copied are the members of a request that a reply shows as they were sent.
-var copied = [...]string{
-	"birthDate", "data", "expiry", "firstName", "fullName", "imageUrl", "lastName", "legacyIdentifier",
-	"middleName", "mobilePhone", "preferredLanguages", "timezone",
-}
-
-// show builds what replies show. What is secret does not get in.
-func (u *user) show(in object, skipVerification bool) {
-	now := u.created.UnixMilli()
-	o := object{
-		"active": true, "connectorId": fusionAuthConnector, "data": object{}, "id": u.id, "insertInstant": now,
-		"lastUpdateInstant": now, "memberships": []any{}, "passwordChangeRequired": in["passwordChangeRequired"] == true,
-		"passwordLastUpdateInstant": now, "preferredLanguages": []any{},
-		"tenantId": u.tenantID, "twoFactor": object{}, "usernameStatus": "ACTIVE",
-		"verified": skipVerification && u.email != "",
-	}
-	for _, name := range copied {
-		if in[name] != nil {
-			o[name] = in[name]
-		}
-	}
-	if status, ok := in["usernameStatus"].(string); ok {
-		o["usernameStatus"] = status
-	}
-	if in["passwordChangeRequired"] == true {
-		o["passwordChangeReason"] = "Administrative"
-	}
-	if methods := shownMethods(in); methods != nil {
-		o["twoFactor"] = object{"methods": methods}
-	}
-	if list := u.shownMemberships(in); list != nil {
-		o["memberships"] = list
-	}
-
-	var identities []object
-	for _, has := range [...]struct{ name, value string }{
-		{"email", u.email}, {"phoneNumber", u.phoneNumber}, {"username", u.username},
-	} {
-		if has.value == "" {
-			continue
-		}
-		o[has.name] = has.value
-		identity := object{
-			"insertInstant": now, "lastUpdateInstant": now, "primary": true, "type": has.name,
-			"value": has.value, "verified": false, "verifiedReason": "Pending",
-		}
-		switch {
-		case has.name == "username":
-			identity["displayValue"] = has.value
-			identity["moderationStatus"] = o["usernameStatus"]
-			identity["verifiedReason"] = "Unverifiable"
-		case skipVerification:
-			identity["verifiedReason"] = "Skipped"
-		default:
-			u.verifications = append(u.verifications, object{
-				"id": randomText(24), "oneTimeCode": randomText(6), "type": has.name, "value": has.value,
-			})
-		}
-		identities = append(identities, identity)
-	}
-	o["identities"] = identities
-	u.shown = o
-}
-
-// shownMethods returns the methods of a second step, each with the members that
-// belong to it and without its secret.
-func shownMethods(in object) []object {
-	twoFactor, _ := in["twoFactor"].(object)
-	list, _ := twoFactor["methods"].([]any)
-	var methods []object
-	for _, item := range list {
-		m, _ := item.(object)
-		shown := object{"id": randomText(4), "lastUsed": false, "method": m["method"]}
-		switch m["method"] {
-		case "authenticator":
-			shown["authenticator"] = object{"algorithm": "HmacSHA1", "codeLength": 6, "timeStep": 30}
-		case "email":
-			shown["email"] = m["email"]
-		case "sms":
-			shown["mobilePhone"] = m["mobilePhone"]
-		}
-		if m["name"] != nil {
-			shown["name"] = m["name"]
-		}
-		methods = append(methods, shown)
-	}
-	return methods
-}
-
-// shownMemberships returns the memberships; those of no group are dropped.
-func (u *user) shownMemberships(in object) []object {
-	list, _ := in["memberships"].([]any)
-	var shown []object
-	for _, item := range list {
-		m, _ := item.(object)
-		if m["groupId"] == nil {
-			continue
-		}
-		id := m["id"]
-		if id == nil {
-			id = newUUID()
-		}
-		o := object{"groupId": m["groupId"], "id": id, "insertInstant": u.created.UnixMilli(), "userId": u.id}
-		if m["data"] != nil {
-			o["data"] = m["data"]
-		}
-		shown = append(shown, o)
-	}
-	return shown
-}
-
-// reply is the reply that shows a user.
-func (u *user) reply() object {
-	shown := object{}
-	for name, value := range u.shown {
-		shown[name] = value
-	}
-	shown["active"] = u.active
-	shown["registrations"] = u.shownRegistrations()
-	o := object{"user": shown}
-	for _, v := range u.verifications {
-		if v["type"] == "email" {
-			o["emailVerificationId"], o["emailVerificationOneTimeCode"] = v["id"], v["oneTimeCode"]
-		}
-	}
-	if len(u.verifications) > 0 {
-		o["verificationIds"] = u.verifications
-	}
-	return o
 }
 
 // find returns the index of the user with an id, in a tenant or, with "", in any.
@@ -334,7 +231,7 @@ func (s *Server) retrieve(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	if i < 0 {
 		return notFound
 	}
-	return jsonReply(http.StatusOK, s.users[i].reply())
+	return jsonReply(http.StatusOK, s.reply(s.users[i]))
 }
 
 // search finds a user by what it logs in with.
@@ -362,7 +259,7 @@ func (s *Server) search(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	defer s.mu.Unlock()
 	for _, u := range s.users {
 		if u.tenantID == tenantID && matches(u) {
-			return jsonReply(http.StatusOK, u.reply())
+			return jsonReply(http.StatusOK, s.reply(u))
 		}
 	}
 	return notFound

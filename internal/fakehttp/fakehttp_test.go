@@ -1,8 +1,10 @@
 package fakehttp_test
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,8 +26,7 @@ func start(t *testing.T, opts userapitest.ServerOptions) (srv *fakehttp.Server, 
 	srv = fakehttp.New(fakehttp.Config{
 		ServerOptions: opts,
 		SecretHeaders: []string{"authorization"}, SecretFields: []string{"password"},
-		NotFound: fakehttp.Reply{Status: http.StatusNotFound, Body: []byte("nowhere")},
-		Header:   http.Header{"X-Fake": {"1"}},
+		Header: http.Header{"X-Fake": {"1"}},
 	})
 	srv.Handle(userapitest.Create, "POST /users", func(r *fakehttp.Request) fakehttp.Reply {
 		committed.Add(1)
@@ -122,6 +123,57 @@ func TestFaults(t *testing.T) {
 			assert.Len(t, srv.Requests(), 2)
 		})
 	}
+}
+
+// TestWhatIsNotServed: the answer is no vendor's, unless it has one that is not an absence, and the log names it.
+func TestWhatIsNotServed(t *testing.T) {
+	t.Parallel()
+	for _, own := range []fakehttp.Reply{{}, {Status: http.StatusNotFound, Body: []byte("<html>")}} {
+		var log bytes.Buffer
+		srv := fakehttp.New(fakehttp.Config{
+			ServerOptions: userapitest.ServerOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))}, NotFound: own,
+		})
+		srv.Handle(userapitest.Create, "POST /users", func(*fakehttp.Request) fakehttp.Reply { return fakehttp.Reply{} })
+		require.NoError(t, srv.Start())
+		status, body, err := post(t, srv.URL()+"/users/7/roles?password=planted", `{}`)
+		srv.Close()
+		require.NoError(t, err)
+		assert.Equal(t, 404, status)
+		want := "This is a fake, and it does not serve this request.\n"
+		if own.Status != 0 {
+			want = string(own.Body)
+		}
+		assert.Equal(t, want, body)
+		assert.Contains(t, log.String(), "method=POST path=/users/7/roles")
+		assert.NotContains(t, log.String(), "planted")
+		assert.Len(t, srv.Requests(), 1)
+	}
+}
+
+// TestHandleBy: the operation that a fault is for is that of the body.
+func TestHandleBy(t *testing.T) {
+	t.Parallel()
+	srv := fakehttp.New(fakehttp.Config{})
+	operation := func(body []byte) userapitest.Operation {
+		if string(body) == `{"delete":1}` {
+			return userapitest.Delete
+		}
+		return userapitest.Create
+	}
+	srv.HandleBy(operation, "POST /users", func(r *fakehttp.Request) fakehttp.Reply { return fakehttp.Reply{Body: r.Body} })
+	require.NoError(t, srv.Start())
+	t.Cleanup(srv.Close)
+	srv.Inject(userapitest.Fault{On: userapitest.Delete, Status: 503, Times: -1})
+	for body, want := range map[string]int{`{"delete":1}`: 503, `{"user":1}`: 200} {
+		status, got, err := post(t, srv.URL()+"/users", body)
+		require.NoError(t, err)
+		assert.Equal(t, want, status)
+		if want == 200 {
+			assert.Equal(t, body, got, "it is read once, and handed on")
+		}
+	}
+	assert.ElementsMatch(t, []userapitest.Operation{userapitest.Delete, userapitest.Create},
+		[]userapitest.Operation{srv.Requests()[0].Operation, srv.Requests()[1].Operation})
 }
 
 func TestFaultsAreUsedUpInOrder(t *testing.T) {

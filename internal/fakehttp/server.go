@@ -31,7 +31,8 @@ type Config struct {
 	// Secrets names the headers and the JSON or form members whose values are
 	// redacted in records. Names are compared without case.
 	SecretHeaders, SecretFields []string
-	// NotFound answers a path that no handler was set for.
+	// NotFound answers what the fake does not serve, where the vendor has an answer to unknown paths that
+	// no client can read as the absence of a user. The zero Reply is a text that is no vendor's.
 	NotFound Reply
 	// Header is put on every reply of a handler.
 	Header http.Header
@@ -79,9 +80,25 @@ func New(cfg Config) *Server {
 			return
 		}
 		s.record(userapitest.Lookup, r, body)
-		s.write(w, cfg.NotFound)
+		s.write(w, s.Unserved(r))
 	})
 	return s
+}
+
+// Unserved answers a request that the fake does not serve, and names it on the log. No client can read the answer
+// as the absence of a user.
+func (s *Server) Unserved(r *http.Request) Reply {
+	if s.cfg.Logger != nil {
+		s.cfg.Logger.Warn("the fake does not serve this", "method", r.Method, "path", r.URL.Path)
+	}
+	if s.cfg.NotFound.Status != 0 {
+		return s.cfg.NotFound
+	}
+	return Reply{
+		Status: http.StatusNotFound,
+		Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
+		Body:   []byte("This is a fake, and it does not serve this request.\n"),
+	}
 }
 
 // Handle sets the handler of a pattern of http.ServeMux.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -64,14 +65,16 @@ func shows(field string) func(*rig) {
 		other := r.vendor.Request(4)
 		value := map[string]string{"ID": anotherID, "Username": other.Username, "Email": other.Email, "ExternalID": other.ExternalID}[field]
 		r.front.arm(changed(func(body string) string {
+			before := body[:max(strings.Index(body, `"user":{`), 0)] // such as a registration
+			body = body[len(before):]
 			at := regexp.MustCompile(`"` + member + `":("[^"]*"|[0-9]+)`).FindStringSubmatchIndex(body)
 			if at == nil {
-				return body
+				return before + body
 			}
 			if body[at[2]] == '"' {
 				value = `"` + value + `"`
 			}
-			return body[:at[2]] + value + body[at[3]:]
+			return before + body[:at[2]] + value + body[at[3]:]
 		}))
 	}
 }

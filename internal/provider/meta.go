@@ -39,6 +39,9 @@ func (m Meta) RequestID() string { return m.get().requestID }
 // Warnings returns oddities that are not failures, such as another request's id.
 func (m Meta) Warnings() []string { return m.get().warnings }
 
+// Warn adds an oddity, of a reply that a call returned.
+func (m Meta) Warn(text string) { m.warnings = append(m.warnings, text) }
+
 // Raw returns the reply byte for byte.
 func (m Meta) Raw() json.RawMessage { return m.get().raw }
 

@@ -28,10 +28,13 @@ func fusionauthVendor() []*Vendor {
 		return `{"fieldErrors":{},"generalErrors":[{"code":"` + code + `","message":"It failed."}]}`
 	}
 	const id = "06aed1e3-bd77-4a59-991a-5bb5ae6fbb09"
-	return []*Vendor{{
+	alone := Vendor{
 		Package: "fusionauth", Name: "fusionauth", New: newFusionauth,
 		Start: func(o userapitest.ServerOptions) (*Fake, error) {
-			s, err := fusionauthtest.Start(fusionauthtest.WithHTTP(o), fusionauthtest.WithAPIKey(token))
+			s, err := fusionauthtest.Start(
+				fusionauthtest.WithHTTP(o), fusionauthtest.WithAPIKey(token),
+				fusionauthtest.WithApplications(fusionauthtest.Application{ID: fusionauthApplication, Roles: []string{Planted}}),
+			)
 			if err != nil {
 				return nil, err
 			}
@@ -72,5 +75,18 @@ func fusionauthVendor() []*Vendor {
 			},
 			Reply: `{"token":"eyJhbGciOiJIUzI1NiJ9.e30.c2ln","tokenExpirationInstant":1700000000000,"user":{"active":true,"connectorId":"e3306678-a53a-4964-9040-1c96f36dda72","email":"peter@example.com","fullName":"Peter Smith","id":"` + id + `","insertInstant":1700000000000,"lastUpdateInstant":1700000000000,"memberships":[],"passwordChangeRequired":false,"passwordLastUpdateInstant":1700000000000,"preferredLanguages":[],"registrations":[],"tenantId":"30663132-6464-6665-3032-326466613934","twoFactor":{},"username":"peter","usernameStatus":"ACTIVE","verified":true}}`,
 		}},
-	}}
+	}
+	// FinishUser POSTs to the path of the create too, and counts as one that arrives.
+	registered := alone
+	registered.Name, registered.Benches, registered.Unfinished = "fusionauth-registration", nil, alone.Request
+	registered.Request = func(n int) userapi.CreateUserRequest {
+		req := alone.Request(n)
+		req.Extensions = []userapi.Extension{fusionauth.Extra{Registration: &fusionauth.Registration{
+			ApplicationID: new(fusionauthApplication), Roles: []string{Planted}, AuthenticationToken: Planted,
+		}}}
+		return req
+	}
+	return []*Vendor{&alone, &registered}
 }
+
+const fusionauthApplication = "9c1d6b0e-7a35-4f1c-8e55-2d0f6c1b4a77"

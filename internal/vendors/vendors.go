@@ -62,6 +62,9 @@ type Vendor struct {
 	// step and the client is a userapi.Finisher all the same. nil: the second step of a create sets the
 	// request's Attributes.
 	Finished func(u User, req userapi.CreateUserRequest) bool
+	// Unfinished returns a request that makes the user of Request without what Finished looks for; nil
+	// where there is nothing to look for.
+	Unfinished func(n int) userapi.CreateUserRequest
 	// Sessions says that a create needs a session, Clock that it must tell the time.
 	Sessions, Clock bool
 	// Benches are what the benchmarks do; nil where they would do the same again.

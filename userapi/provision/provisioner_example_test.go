@@ -143,7 +143,7 @@ func ExampleProvisioner_Plan() {
 	for _, item := range p.Plan(signUp) {
 		fmt.Println(item.Target, item.Plan.Method, item.Plan.Route)
 	}
-	for _, item := range p.Plan(userapi.CreateUserRequest{IdempotencyKey: "sign-up 2", Username: "paul"}) {
+	for _, item := range p.Plan(userapi.CreateUserRequest{IdempotencyKey: "sign-up 2", Username: "paul", Timezone: "Central European"}) {
 		var e *userapi.Error
 		if errors.As(item.Err, &e) {
 			for _, f := range e.FieldErrors {
@@ -154,6 +154,6 @@ func ExampleProvisioner_Plan() {
 	// Output:
 	// identity POST /api/user/1bb26573-9e15-52c7-ab7c-e69c3432b56e
 	// chat POST /users.json
-	// identity Password (user.password): required
+	// identity Timezone (user.timezone): invalid
 	// chat Password: required
 }

@@ -1,6 +1,7 @@
 package userapitest
 
 import (
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -119,6 +120,9 @@ type ServerOptions struct {
 	Now func() time.Time
 	// Latency is waited before every answer, to measure against.
 	Latency time.Duration
+	// Logger gets a line for each request that the fake does not serve, with its method and path; nil
+	// logs nothing.
+	Logger *slog.Logger
 }
 
 // A Backend is the server that a Creator under test talks to, and knows the truth.

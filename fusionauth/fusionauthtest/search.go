@@ -1,0 +1,37 @@
+package fusionauthtest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/enlist-go/enlist/internal/fakehttp"
+)
+
+// searchByIDs returns the users with ids, in whatever tenant the request may see. An id that is not one, or is
+// nobody's, is passed over. Such a search has no pages. Other searches are not served. Source: FusionAuth,
+// "Users API", "Search for Users", ids.
+func (s *Server) searchByIDs(r *fakehttp.Request, tenantID string) fakehttp.Reply {
+	ids := r.URL.Query()["ids"]
+	if r.Method == http.MethodPost {
+		var request struct{ Search struct{ IDs []string } }
+		_ = json.Unmarshal(r.Body, &request)
+		ids = request.Search.IDs
+	}
+	if ids == nil {
+		return s.http.Unserved(r.Request)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wanted := map[string]bool{}
+	for _, id := range ids {
+		wanted[strings.ToLower(id)] = true
+	}
+	users := []any{}
+	for _, u := range s.users {
+		if wanted[u.id] && (tenantID == "" || u.tenantID == tenantID) {
+			users = append(users, s.reply(u)["user"])
+		}
+	}
+	return jsonReply(http.StatusOK, object{"total": len(users), "users": users})
+}
