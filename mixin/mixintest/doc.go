@@ -16,7 +16,7 @@
 //	POST /users                       userapitest.Create
 //	GET  /me, /safe/me, /users/{id}   userapitest.Lookup
 //	GET  /safe/apps/{id}/billing      userapitest.Lookup; of the application by itself
-//	GET  /apps/property               userapitest.Lookup; by the application
+//	GET  /apps/property               userapitest.Lookup; by an official application
 //	POST /pin/update, /pin/verify     userapitest.Attributes; by a user
 //	POST /safe/users                  userapitest.Attributes; by a user
 //

@@ -38,6 +38,7 @@ type settings struct {
 	credit   *int // nil for any number of users
 	tipDelay int
 	leeway   time.Duration
+	official bool
 }
 
 // WithHTTP says how the server serves.
@@ -59,6 +60,10 @@ func WithCredit(users int) Option { return func(s *settings) { s.credit = &users
 // WithPrice sets what a user costs, a decimal, in place of "0.5".
 func WithPrice(decimal string) Option { return func(s *settings) { s.price = decimal } }
 
+// WithOfficialApp makes the application one of Mixin's own, which alone may read the price by GET
+// /apps/property. Others are refused with the code 403.
+func WithOfficialApp() Option { return func(s *settings) { s.official = true } }
+
 // WithTIPDelay refuses that many of each user's registrations with Safe that are in
 // order, with the code 20119, as Mixin does for a moment after a TIP key was set.
 func WithTIPDelay(registrations int) Option {
@@ -75,6 +80,7 @@ type Server struct {
 	keystore func() mixin.Keystore // a closure, so that printing shows nothing
 	store    store
 	leeway   time.Duration
+	official bool
 }
 
 // NewServer starts a server for a test, which fails if that cannot be done. The
@@ -103,7 +109,7 @@ func Start(opts ...Option) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{keystore: func() mixin.Keystore { return ks }, leeway: set.leeway}
+	s := &Server{keystore: func() mixin.Keystore { return ks }, leeway: set.leeway, official: set.official}
 	s.store.init(set, price)
 	s.store.register(session{
 		userID: ks.UserID, sessionID: ks.SessionID, key: ks.PrivateKey.Public(), application: true,
