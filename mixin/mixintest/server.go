@@ -70,7 +70,7 @@ func WithPrice(decimal string) Option { return func(s *settings) { s.price = dec
 func WithOfficialApp() Option { return func(s *settings) { s.official = true } }
 
 // WithLog takes what the server has to say: each route that was asked for and that it does not serve.
-// Without it that is the test's log, and slog.Default for Start.
+// Without it that is the test's log, and none for Start.
 func WithLog(log *slog.Logger) Option { return func(s *settings) { s.log = log } }
 
 // WithTIPDelay refuses that many of each user's registrations with Safe that are in
@@ -122,7 +122,7 @@ func Start(opts ...Option) (*Server, error) {
 	}
 	s := &Server{
 		keystore: func() mixin.Keystore { return ks },
-		leeway:   set.leeway, official: set.official, log: cmp.Or(set.log, slog.Default()),
+		leeway:   set.leeway, official: set.official, log: cmp.Or(set.log, slog.New(slog.DiscardHandler)),
 	}
 	s.store.init(set, price)
 	s.http = fakehttp.New(fakehttp.Config{
