@@ -125,8 +125,10 @@ func (c *core) bill(ctx context.Context) (*Billing, error) {
 		Cost   json.RawMessage `json:"cost"`
 	}
 	bill := &Billing{UserPrice: c.userPrice}
-	path := "/safe/apps/" + c.auth.userID + "/billing"
-	r, err := read(ctx, c, "/safe/apps/{app_id}/billing", path, []string{"app_id", "credit", "cost"}, func(in *data) error {
+	call := &provider.Call{Call: transport.Call{
+		Operation: opBilling, Route: "/safe/apps/{app_id}/billing", Method: http.MethodGet, Path: "/safe/apps/" + c.auth.userID + "/billing",
+	}}
+	r, err := read(ctx, c, call, []string{"app_id", "credit", "cost"}, func(in *data) error {
 		bill.Credit = in.Credit
 		bad := wire.Decode(in.Cost, &bill.Cost, wire.Path{Names: []string{"users", "resources"}})
 		// Credit alone may be negative.
@@ -145,11 +147,9 @@ func (c *core) bill(ctx context.Context) (*Billing, error) {
 	return bill, nil
 }
 
-// read gets a reply whose data passes a check.
-func read[T any](ctx context.Context, c *core, route, path string, believed []string, check func(*T) error) (*dataReply[T], error) {
-	call := &provider.Call{Call: transport.Call{
-		Operation: opBilling, Route: route, Method: http.MethodGet, Path: path, Repeatable: true,
-	}}
+// read gets a reply whose data passes a check. An error says nothing of any user.
+func read[T any](ctx context.Context, c *core, call *provider.Call, believed []string, check func(*T) error) (*dataReply[T], error) {
+	call.Repeatable = true
 	accept := func(r *dataReply[T], _ *transport.Result) error { return check(&r.data) }
 	r, err := provider.Read(ctx, c.Vendor, call, &dataReply[T]{believed: believed}, accept)
 	if e, ok := err.(*userapi.Error); ok {

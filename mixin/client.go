@@ -168,6 +168,7 @@ func (c *core) preparePIN(ks Keystore, start uint64) {
 	ks.PrivateKey = exportable(ks.PrivateKey)
 	ks.SpendPrivateKey, ks.PIN = "", ""
 	c.pin.turn = make(chan struct{}, 1)
+	c.pin.key = func() crypto.Signer { return ks.PrivateKey }
 	c.pin.cipher = sync.OnceValues(func() (*PINCipher, error) {
 		cipher, err := openPINCipher(opEncrypt, "Config.Keystore.", ks, c.auth.serverNow)
 		cipher.StartAt(start)

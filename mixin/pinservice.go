@@ -146,6 +146,8 @@ func pinCall(op, path string, pins ...PIN) *provider.Call {
 type pinState struct {
 	// cipher opens the PIN token, once.
 	cipher func() (*PINCipher, error)
+	// key returns the session's private key, nil for one that is elsewhere.
+	key func() crypto.Signer
 	// turn is held from the encryption of a PIN until the reply.
 	turn chan struct{}
 	// known is the user's TIP key, once it was seen: it never changes.
