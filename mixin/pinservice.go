@@ -37,7 +37,8 @@ const (
 // first compares it with tip_key_base64 of the user's profile, by GET /me and, where that lacks it,
 // GET /safe/me, unless a reply or an Update of this client has shown it. A PIN of another key, and
 // digits of a user that has a TIP key, are errors of KindInvalid, and are not sent. Where Mixin does
-// not show the key the PIN is sent; a profile that cannot be read is an error.
+// not show the key the PIN is sent, unless its text leaves open which key it is. A profile that cannot
+// be read is an error.
 //
 // An error's Outcome is that of the step, not of the user. After OutcomeRejected it was not
 // done. After OutcomeUnknown it may have been: Users.Me shows it. IsPINError finds refusals of
@@ -180,21 +181,12 @@ func (c *core) tipKey(ctx context.Context, op string, p proof) (crypto.Signer, e
 			return nil, provider.NotPrepared(ctx, Name, op, err)
 		}
 	}
-	known := c.pin.known.Load()
-	var key crypto.Signer
-	switch {
-	case known == nil && p.pin.digits != nil:
-		return nil, nil //nolint:nilnil // no key is needed
-	case known == nil:
-		return p.pin.tipKeys()[0], nil
-	case p.pin.tipKeys != nil:
-		key = keyOfPublic(p.pin.tipKeys(), *known)
-	}
-	if key != nil {
+	key, fault := p.pin.keyOf(c.pin.known.Load())
+	if fault == "" {
 		return key, nil
 	}
 	check := provider.NativeCheck(Name)
-	check.Invalid("", p.member, "must be the user's TIP key, whose public half Mixin shows as tip_key_base64: this is another PIN")
+	check.Invalid("", p.member, fault)
 	_, err := check.Done(op)
 	return nil, err
 }

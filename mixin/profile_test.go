@@ -226,8 +226,8 @@ func TestUpgradeWire(t *testing.T) {
 		legacySecret, err := SessionSecret(all.key(t, v.Key))
 		require.NoError(t, err)
 		assert.Equal(t, legacySecret, base64.StdEncoding.EncodeToString(der))
-		assert.Equal(t, `{"session_secret_legacy":"`+base64.RawURLEncoding.EncodeToString(der)+`","session_secret":"`+
-			base64.RawURLEncoding.EncodeToString(key[32:])+`","session_id":"`+v.SessionID+`","pin":"`+in.members["pin"].(string)+`"}`, in.body)
+		assert.Equal(t, `{"pin":"`+in.members["pin"].(string)+`","session_id":"`+v.SessionID+`","session_secret":"`+
+			base64.RawURLEncoding.EncodeToString(key[32:])+`","session_secret_legacy":"`+base64.RawURLEncoding.EncodeToString(der)+`"}`, in.body)
 	}
 
 	// What is wrong is said at once, and nothing is sent.

@@ -164,14 +164,11 @@ func (c *core) upgradeCall(cipher *PINCipher, legacy *rsa.PrivateKey, secret str
 	call := pinCall(opUpgrade, "/legacy/users", pin)
 	encrypt := func() []byte {
 		sealed := cipher.seal([]byte(pin.digits()), cipher.now(), 0)
-		call.Body, _ = json.Marshal(struct { // texts
-			Legacy    string `json:"session_secret_legacy"`
-			Secret    string `json:"session_secret"`
-			SessionID string `json:"session_id"`
-			PIN       string `json:"pin"`
-		}{
-			base64.RawURLEncoding.EncodeToString(der), secret, c.auth.sessionID,
-			base64.RawURLEncoding.EncodeToString(sealed),
+		call.Body, _ = json.Marshal(map[string]string{
+			"session_secret_legacy": base64.RawURLEncoding.EncodeToString(der),
+			"session_secret":        secret,
+			"session_id":            c.auth.sessionID,
+			"pin":                   base64.RawURLEncoding.EncodeToString(sealed),
 		})
 		return call.Body
 	}

@@ -176,6 +176,13 @@ func TestPINWithoutAProfile(t *testing.T) {
 	_, err = c.PIN.Verify(t.Context(), mixin.TIPPIN(tipKey(t)))
 	fault, _ := mixin.IsPINError(err)
 	assert.Equal(t, mixin.PINRefused, fault, "Mixin decides")
+	open, err := mixin.ParsePIN(append(tip.Seed()[:31:31], 1))
+	require.NoError(t, err)
+	before = sentPINs(srv)
+	_, err = c.PIN.Verify(t.Context(), open)
+	require.ErrorIs(t, err, userapi.ErrInvalid)
+	require.ErrorContains(t, err, "a seed or a scalar")
+	assert.Equal(t, before, sentPINs(srv), "one of two keys is not guessed")
 	_, err = c.PIN.Verify(t.Context(), mixin.TIPPIN(tip))
 	require.NoError(t, err)
 }

@@ -126,6 +126,25 @@ func keyOfPublic(keys []crypto.Signer, public []byte) crypto.Signer {
 	return keys[i]
 }
 
+// keyOf returns the key that proves the PIN of a user, whose TIP key is known or nil; nil for digits. It
+// says what is wrong with a PIN that is not the user's, or may not be.
+func (p PIN) keyOf(known *[]byte) (key crypto.Signer, fault string) {
+	switch {
+	case p.tipKeys == nil && known == nil:
+		return nil, ""
+	case known == nil && len(p.tipKeys()) > 1:
+		return nil, "must be TIPPIN of one key: its 32 bytes are a seed or a scalar, and Mixin does not show which key is the user's"
+	case known == nil:
+		return p.tipKeys()[0], ""
+	case p.tipKeys != nil:
+		key = keyOfPublic(p.tipKeys(), *known)
+	}
+	if key == nil {
+		return nil, "must be the user's TIP key, whose public half Mixin shows as tip_key_base64: this is another PIN"
+	}
+	return key, ""
+}
+
 // publicBytes returns the public half of an Ed25519 key that was checked.
 func publicBytes(key crypto.Signer) []byte {
 	return key.Public().(ed25519.PublicKey) //nolint:forcetypeassert // checkTIPKey
