@@ -64,13 +64,10 @@ func (s *UsersService) RotateSession(ctx context.Context, key crypto.Signer) (*C
 		}
 		return nil
 	}
-	r, err := provider.Read(ctx, s.core.Vendor, call, new(dataReply[json.RawMessage]), accept)
-	if err != nil {
+	if _, err := provider.Read(ctx, s.core.Vendor, call, new(dataReply[json.RawMessage]), accept); err != nil {
 		return nil, err
 	}
-	resp := &CreateUserResponse{
-		UserID: s.core.auth.userID, SessionID: s.core.auth.sessionID, PinToken: rotated.PinToken, meta: r.meta, sessionSecret: secret,
-	}
+	resp := &CreateUserResponse{UserID: s.core.auth.userID, SessionID: s.core.auth.sessionID, PinToken: rotated.PinToken}
 	return resp.Credentials(key)
 }
 
