@@ -102,7 +102,7 @@ func TestParsePIN(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, pin.tipKeys(), 1)
 	}
-	require.NotPanics(t, func() { requireNoLeak(t, pin, keyForms(t, tip)) })
+	requireNoLeak(t, pin, keyForms(t, ed25519.NewKeyFromSeed(high)))
 }
 
 func TestParsePINFaults(t *testing.T) {
