@@ -42,6 +42,19 @@ func (a *authorizer) prepare(call *provider.Call) {
 	call.Sign, call.Classify, call.Finish = at.sign, at.classify, at.finish
 }
 
+// prepareUnsigned is prepare for a call that wants no token.
+func (a *authorizer) prepareUnsigned(call *provider.Call) {
+	at := &attempt{auth: a, call: call}
+	call.Sign, call.Classify, call.Finish = at.number, at.classify, at.finish
+}
+
+// number gives one attempt its request id, and no token.
+func (a *attempt) number(r *http.Request, _ []byte) error {
+	a.id, a.offset = uuid.New().String(), time.Duration(a.auth.offset.Load())
+	r.Header[requestIDHeader] = []string{a.id}
+	return nil
+}
+
 // sign dates and signs one attempt. Source: Mixin's docs, app/guide/generate-jwt-token.
 func (a *attempt) sign(r *http.Request, body []byte) error {
 	offset := time.Duration(a.auth.offset.Load())

@@ -17,14 +17,19 @@ import (
 
 const opBilling = "read billing"
 
+// DefaultUserPrice is what a user costs in US dollars (Mixin's docs, "Create Network Users", of
+// 2025-09-30). Config.UserPrice takes its place. Mixin tells a price, by GET /apps/property, to
+// official applications alone, and that is of one more application (Mixin's Node SDK): it is not
+// asked.
+const DefaultUserPrice Decimal = "0.5"
+
 // Billing is an application's bill. Amounts are in US dollars, decimals as Mixin writes them,
-// such as "0.5". Sources: Mixin's bot-api-kotlin-client; for UserPrice its Node SDK.
+// such as "0.5". Source: Mixin's bot-api-kotlin-client.
 type Billing struct {
 	// Credit is what was paid in, Cost what was used of it.
 	Credit Decimal     `json:"credit"`
 	Cost   BillingCost `json:"cost"`
-	// UserPrice is Config.UserPrice. If that is "", it is the price of GET /apps/property, or
-	// "" where Mixin refuses to show it.
+	// UserPrice is Config.UserPrice or, without it, DefaultUserPrice.
 	UserPrice Decimal `json:"user_price"`
 
 	meta provider.Meta
@@ -48,23 +53,10 @@ type BillingCost struct {
 	Resources Decimal `json:"resources"`
 }
 
-// Billing reads the application's bill, by GET /safe/apps/{app_id}/billing, and the price of a
-// user, by GET /apps/property unless Config.UserPrice is set. The client is the application's
-// own. A reply in which an amount is missing, or not a plain decimal, is an error of
-// KindProtocol. A price that Mixin refuses to show is "", without an error. An error's Outcome
-// says nothing of any user. Passing failures are tried again.
-func (c *Client) Billing(ctx context.Context) (*Billing, error) {
-	bill, err := c.core.bill(ctx)
-	if err != nil {
-		return nil, err
-	}
-	// By Mixin's Node SDK the price is shown to official applications alone.
-	bill.UserPrice, err = c.core.price(ctx)
-	if err != nil && !errors.Is(err, userapi.ErrForbidden) && !errors.Is(err, userapi.ErrNotFound) && !errors.Is(err, userapi.ErrUnauthorized) {
-		return nil, err
-	}
-	return bill, nil
-}
+// Billing reads the application's bill, by GET /safe/apps/{app_id}/billing. The client is the
+// application's own. A reply in which an amount is missing, or not a plain decimal, is an error of
+// KindProtocol. An error's Outcome says nothing of any user. Passing failures are tried again.
+func (c *Client) Billing(ctx context.Context) (*Billing, error) { return c.core.bill(ctx) }
 
 // codeNoCredit is the Error.Code, ours, of a create that RequireCredit refuses.
 const codeNoCredit = "insufficient_credit"
@@ -78,9 +70,6 @@ func (c *core) checkCredit(ctx context.Context) error {
 		return nil
 	}
 	bill, err := c.bill(ctx)
-	if err == nil {
-		bill.UserPrice, err = c.price(ctx)
-	}
 	if err != nil {
 		return provider.NotPrepared(ctx, Name, provider.OpCreate, err)
 	}
@@ -127,7 +116,6 @@ func isPrice(d Decimal) bool {
 var (
 	errNoBill   = errors.New("mixin: the reply holds no bill with each amount as a decimal")
 	errOtherApp = errors.New("mixin: the reply holds the bill of another application")
-	errNoPrice  = errors.New("mixin: the reply holds no price as a decimal")
 )
 
 func (c *core) bill(ctx context.Context) (*Billing, error) {
@@ -136,9 +124,11 @@ func (c *core) bill(ctx context.Context) (*Billing, error) {
 		Credit Decimal         `json:"credit"`
 		Cost   json.RawMessage `json:"cost"`
 	}
-	bill := new(Billing)
-	path := "/safe/apps/" + c.auth.userID + "/billing"
-	r, err := read(ctx, c, "/safe/apps/{app_id}/billing", path, []string{"app_id", "credit", "cost"}, func(in *data) error {
+	bill := &Billing{UserPrice: c.userPrice}
+	call := &provider.Call{Call: transport.Call{
+		Operation: opBilling, Route: "/safe/apps/{app_id}/billing", Method: http.MethodGet, Path: "/safe/apps/" + c.auth.userID + "/billing",
+	}}
+	r, err := read(ctx, c, call, []string{"app_id", "credit", "cost"}, func(in *data) error {
 		bill.Credit = in.Credit
 		bad := wire.Decode(in.Cost, &bill.Cost, wire.Path{Names: []string{"users", "resources"}})
 		// Credit alone may be negative.
@@ -157,30 +147,9 @@ func (c *core) bill(ctx context.Context) (*Billing, error) {
 	return bill, nil
 }
 
-func (c *core) price(ctx context.Context) (Decimal, error) {
-	if c.userPrice != "" {
-		return c.userPrice, nil
-	}
-	type data struct {
-		Price Decimal `json:"price"`
-	}
-	r, err := read(ctx, c, "/apps/property", "/apps/property", []string{"price"}, func(in *data) error {
-		if !isPrice(in.Price) {
-			return errNoPrice
-		}
-		return nil
-	})
-	if err != nil {
-		return "", err
-	}
-	return r.data.Price, nil
-}
-
-// read gets a reply whose data passes a check.
-func read[T any](ctx context.Context, c *core, route, path string, believed []string, check func(*T) error) (*dataReply[T], error) {
-	call := &provider.Call{Call: transport.Call{
-		Operation: opBilling, Route: route, Method: http.MethodGet, Path: path, Repeatable: true,
-	}}
+// read gets a reply whose data passes a check. An error says nothing of any user.
+func read[T any](ctx context.Context, c *core, call *provider.Call, believed []string, check func(*T) error) (*dataReply[T], error) {
+	call.Repeatable = true
 	accept := func(r *dataReply[T], _ *transport.Result) error { return check(&r.data) }
 	r, err := provider.Read(ctx, c.Vendor, call, &dataReply[T]{believed: believed}, accept)
 	if e, ok := err.(*userapi.Error); ok {

@@ -19,12 +19,9 @@ func bill(credit, users, resources string) string {
 }
 
 // billed answers each of the requests that a create with RequireCredit is made of.
-func billed(billing, property, create string) func(int, *http.Request) (*http.Response, error) {
+func billed(billing, create string) func(int, *http.Request) (*http.Response, error) {
 	return func(n int, r *http.Request) (*http.Response, error) {
-		switch r.URL.Path {
-		case "/apps/property":
-			return answering(200, property)(n, r)
-		case "/users":
+		if r.URL.Path == "/users" {
 			return answering(200, create)(n, r)
 		}
 		return answering(200, billing)(n, r)
@@ -40,9 +37,7 @@ func paths(got *[]sent) string {
 }
 
 const (
-	price      = `{"data":{"count":2,"price":"0.5"}}`
 	billPath   = "GET /safe/apps/" + newUserID + "/billing"
-	pricePath  = "GET /apps/property"
 	createPath = "POST /users"
 	madeUser   = `{"data":{"user_id":"06aed1e3-bd77-4a59-991a-5bb5ae6fbb09"}}`
 )
@@ -50,7 +45,7 @@ const (
 func TestBilling(t *testing.T) {
 	t.Parallel()
 	reply := bill(`"100.25"`, `"12.5"`, `0`)
-	c, got := userClient(t, nil, billed(reply, price, ""))
+	c, got := userClient(t, nil, billed(reply, ""))
 	b, err := c.Billing(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, Decimal("100.25"), b.Credit)
@@ -59,71 +54,53 @@ func TestBilling(t *testing.T) {
 	assert.Equal(t, reply, string(b.Raw()))
 	assert.Equal(t, 200, b.StatusCode())
 	assert.Equal(t, (*got)[0].header.Get("X-Request-Id"), b.RequestID())
-	assert.Equal(t, billPath+", "+pricePath, paths(got))
+	assert.Equal(t, billPath, paths(got), "the price is not asked for")
 
-	c, got = userClient(t, func(cfg *Config) { cfg.UserPrice = "0.75" }, billed(reply, price, ""))
+	c, got = userClient(t, func(cfg *Config) { cfg.UserPrice = "0.75" }, billed(reply, ""))
 	b, err = c.Billing(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, Decimal("0.75"), b.UserPrice)
 	assert.Equal(t, billPath, paths(got))
 }
 
-// TestBillingWithoutAPrice: an application that is not told the price still has a bill.
-func TestBillingWithoutAPrice(t *testing.T) {
-	t.Parallel()
-	for _, code := range []string{"401", "403", "404"} {
-		c, _ := userClient(t, nil, billed(bill(`"1"`, `"0"`, `"0"`), `{"error":{"status":202,"code":`+code+`}}`, ""))
-		b, err := c.Billing(t.Context())
-		require.NoError(t, err)
-		assert.Equal(t, Decimal("1"), b.Credit)
-		assert.Empty(t, b.UserPrice)
-	}
-}
-
 func TestBillingFails(t *testing.T) {
 	t.Parallel()
 	good := bill(`"1"`, `"0"`, `"0"`)
 	for name, tt := range map[string]struct {
-		billing, property string
-		kind              userapi.Kind
-		calls             int
+		billing string
+		kind    userapi.Kind
+		calls   int
 	}{
-		"403":                  {`{"error":{"status":202,"code":403}}`, price, userapi.KindForbidden, 1},
-		"500":                  {`{"error":{"status":500,"code":500}}`, price, userapi.KindUnavailable, 4},
-		"an error, no code":    {strings.Replace(good, `{"data"`, `{"error":"x","data"`, 1), price, userapi.KindProtocol, 1},
-		"nothing":              {`{}`, price, userapi.KindProtocol, 1},
-		"a list":               {`{"data":[]}`, price, userapi.KindProtocol, 1},
-		"a page":               {`<html>`, price, userapi.KindProtocol, 1},
-		"no credit":            {`{"data":{"cost":{"users":"1","resources":"1"}}}`, price, userapi.KindProtocol, 1},
-		"no cost":              {`{"data":{"credit":"1"}}`, price, userapi.KindProtocol, 1},
-		"a cost of a text":     {`{"data":{"credit":"1","cost":"1"}}`, price, userapi.KindProtocol, 1},
-		"no number":            {bill(`"much"`, `"0"`, `"0"`), price, userapi.KindProtocol, 1},
-		"an exponent":          {bill(`1e999999999`, `"0"`, `"0"`), price, userapi.KindProtocol, 1},
-		"a fraction":           {bill(`"1/3"`, `"0"`, `"0"`), price, userapi.KindProtocol, 1},
-		"null":                 {bill(`null`, `"0"`, `"0"`), price, userapi.KindProtocol, 1},
-		"too long":             {bill(`"`+strings.Repeat("9", 65)+`"`, `"0"`, `"0"`), price, userapi.KindProtocol, 1},
-		"another application":  {strings.Replace(good, newUserID, testUserID, 1), price, userapi.KindProtocol, 1},
-		"no price":             {good, `{"data":{"count":1}}`, userapi.KindProtocol, 2},
-		"a negative price":     {good, `{"data":{"price":"-0.5"}}`, userapi.KindProtocol, 2},
-		"errors twice":         {strings.Replace(good, `{"data"`, `{"errors":["x"],"errors":[],"data"`, 1), price, userapi.KindProtocol, 1},
-		"data twice":           {strings.Replace(good, `{"data"`, `{"data":{"credit":"1","cost":{"users":"0","resources":"0"}},"data"`, 1), price, userapi.KindProtocol, 1},
-		"credit twice":         {`{"data":{"credit":"0","cost":{"users":"0","resources":"0"},"credit":"9"}}`, price, userapi.KindProtocol, 1},
-		"cost twice":           {`{"data":{"credit":"1","cost":{"users":"9","resources":"9"},"cost":{"users":"0","resources":"0"}}}`, price, userapi.KindProtocol, 1},
-		"users twice":          {`{"data":{"credit":"1","cost":{"users":"9","resources":"0","users":"0"}}}`, price, userapi.KindProtocol, 1},
-		"resources twice":      {`{"data":{"credit":"1","cost":{"users":"0","resources":"9","resources":"0"}}}`, price, userapi.KindProtocol, 1},
-		"DATA":                 {strings.Replace(good, `"data"`, `"DATA"`, 1), price, userapi.KindProtocol, 1},
-		"CREDIT":               {`{"data":{"CREDIT":"1","cost":{"users":"0","resources":"0"}}}`, price, userapi.KindProtocol, 1},
-		"Cost":                 {`{"data":{"credit":"1","Cost":{"users":"0","resources":"0"}}}`, price, userapi.KindProtocol, 1},
-		"uſers":                {`{"data":{"credit":"1","cost":{"uſers":"0","resources":"0"}}}`, price, userapi.KindProtocol, 1},
-		"RESOURCES":            {`{"data":{"credit":"1","cost":{"users":"0","RESOURCES":"0"}}}`, price, userapi.KindProtocol, 1},
-		"price twice":          {good, `{"data":{"count":2,"price":"9","price":"0"}}`, userapi.KindProtocol, 2},
-		"a price's data twice": {good, `{"data":{"price":"9"},"data":{"price":"0"}}`, userapi.KindProtocol, 2},
-		"PRICE":                {good, `{"data":{"count":2,"PRICE":"0"}}`, userapi.KindProtocol, 2},
-		"a price that is busy": {good, `{"error":{"status":202,"code":429}}`, userapi.KindRateLimited, 5},
+		"403":                 {`{"error":{"status":202,"code":403}}`, userapi.KindForbidden, 1},
+		"500":                 {`{"error":{"status":500,"code":500}}`, userapi.KindUnavailable, 4},
+		"an error, no code":   {strings.Replace(good, `{"data"`, `{"error":"x","data"`, 1), userapi.KindProtocol, 1},
+		"nothing":             {`{}`, userapi.KindProtocol, 1},
+		"a list":              {`{"data":[]}`, userapi.KindProtocol, 1},
+		"a page":              {`<html>`, userapi.KindProtocol, 1},
+		"no credit":           {`{"data":{"cost":{"users":"1","resources":"1"}}}`, userapi.KindProtocol, 1},
+		"no cost":             {`{"data":{"credit":"1"}}`, userapi.KindProtocol, 1},
+		"a cost of a text":    {`{"data":{"credit":"1","cost":"1"}}`, userapi.KindProtocol, 1},
+		"no number":           {bill(`"much"`, `"0"`, `"0"`), userapi.KindProtocol, 1},
+		"an exponent":         {bill(`1e999999999`, `"0"`, `"0"`), userapi.KindProtocol, 1},
+		"a fraction":          {bill(`"1/3"`, `"0"`, `"0"`), userapi.KindProtocol, 1},
+		"null":                {bill(`null`, `"0"`, `"0"`), userapi.KindProtocol, 1},
+		"too long":            {bill(`"`+strings.Repeat("9", 65)+`"`, `"0"`, `"0"`), userapi.KindProtocol, 1},
+		"another application": {strings.Replace(good, newUserID, testUserID, 1), userapi.KindProtocol, 1},
+		"errors twice":        {strings.Replace(good, `{"data"`, `{"errors":["x"],"errors":[],"data"`, 1), userapi.KindProtocol, 1},
+		"data twice":          {strings.Replace(good, `{"data"`, `{"data":{"credit":"1","cost":{"users":"0","resources":"0"}},"data"`, 1), userapi.KindProtocol, 1},
+		"credit twice":        {`{"data":{"credit":"0","cost":{"users":"0","resources":"0"},"credit":"9"}}`, userapi.KindProtocol, 1},
+		"cost twice":          {`{"data":{"credit":"1","cost":{"users":"9","resources":"9"},"cost":{"users":"0","resources":"0"}}}`, userapi.KindProtocol, 1},
+		"users twice":         {`{"data":{"credit":"1","cost":{"users":"9","resources":"0","users":"0"}}}`, userapi.KindProtocol, 1},
+		"resources twice":     {`{"data":{"credit":"1","cost":{"users":"0","resources":"9","resources":"0"}}}`, userapi.KindProtocol, 1},
+		"DATA":                {strings.Replace(good, `"data"`, `"DATA"`, 1), userapi.KindProtocol, 1},
+		"CREDIT":              {`{"data":{"CREDIT":"1","cost":{"users":"0","resources":"0"}}}`, userapi.KindProtocol, 1},
+		"Cost":                {`{"data":{"credit":"1","Cost":{"users":"0","resources":"0"}}}`, userapi.KindProtocol, 1},
+		"uſers":               {`{"data":{"credit":"1","cost":{"uſers":"0","resources":"0"}}}`, userapi.KindProtocol, 1},
+		"RESOURCES":           {`{"data":{"credit":"1","cost":{"users":"0","RESOURCES":"0"}}}`, userapi.KindProtocol, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, got := userClient(t, nil, billed(tt.billing, tt.property, ""))
+			c, got := userClient(t, nil, billed(tt.billing, ""))
 			b, err := c.Billing(t.Context())
 			assert.Nil(t, b)
 			var e *userapi.Error
@@ -134,24 +111,25 @@ func TestBillingFails(t *testing.T) {
 			assert.Len(t, *got, tt.calls)
 
 			// A create does not go by what could not be read.
-			c, got = userClient(t, func(cfg *Config) { cfg.RequireCredit = true }, billed(tt.billing, tt.property, madeUser))
+			c, got = userClient(t, func(cfg *Config) { cfg.RequireCredit = true }, billed(tt.billing, madeUser))
 			_, err = c.Users.Create(t.Context(), CreateUserRequest{SessionSecret: readVectors(t).Keys.Ed25519.SessionSecret})
 			require.ErrorAs(t, err, &e)
 			assert.Equal(t, tt.kind, e.Kind)
 			assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 			assert.Equal(t, "create user", e.Op)
+			assert.Contains(t, e.Error(), "read billing", "the text says what could not be read")
 			assert.Len(t, *got, tt.calls)
 		})
 	}
 	// Another spelling of a member is another member.
-	c, _ := userClient(t, nil, billed(`{"data":{"credit":"1","CREDIT":"9","cost":{"users":"0","Users":"5","resources":"0"},"App_ID":"x"}}`, `{"data":{"price":"2","Price":"0"}}`, ""))
+	c, _ := userClient(t, nil, billed(`{"data":{"credit":"1","CREDIT":"9","cost":{"users":"0","Users":"5","resources":"0"},"App_ID":"x"}}`, ""))
 	b, err := c.Billing(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, []Decimal{"1", "0", "2"}, []Decimal{b.Credit, b.Cost.Users, b.UserPrice})
+	assert.Equal(t, []Decimal{"1", "0", "0.5"}, []Decimal{b.Credit, b.Cost.Users, b.UserPrice})
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	c, got := userClient(t, nil, billed(good, price, ""))
+	c, got := userClient(t, nil, billed(good, ""))
 	_, err = c.Billing(ctx)
 	var e *userapi.Error
 	require.ErrorAs(t, err, &e)
@@ -160,12 +138,11 @@ func TestBillingFails(t *testing.T) {
 	assert.Empty(t, *got)
 }
 
-// TestRequireCredit compares exactly, and asks before a key is made.
-// A cost is no credit.
+// TestNegativeCostIsNoBill: a cost does not add to the credit.
 func TestNegativeCostIsNoBill(t *testing.T) {
 	t.Parallel()
 	for _, costs := range [][2]string{{`"-100"`, `"0"`}, {`"0"`, `"-100"`}} {
-		c, got := userClient(t, func(cfg *Config) { cfg.RequireCredit = true }, billed(bill(`"0"`, costs[0], costs[1]), price, madeUser))
+		c, got := userClient(t, func(cfg *Config) { cfg.RequireCredit = true }, billed(bill(`"0"`, costs[0], costs[1]), madeUser))
 		_, err := c.Users.Create(t.Context(), CreateUserRequest{SessionSecret: readVectors(t).Keys.Ed25519.SessionSecret})
 		require.ErrorIs(t, err, userapi.ErrProtocol)
 		assert.False(t, userapi.MayHaveCreated(err))
@@ -175,23 +152,22 @@ func TestNegativeCostIsNoBill(t *testing.T) {
 	}
 }
 
+// TestRequireCredit compares exactly, and asks before a key is made.
 func TestRequireCredit(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		credit, users, resources string
 		price                    Decimal
-		property                 string
 		creates                  bool
 	}{
-		"enough":               {`"100"`, `"1"`, `"2.5"`, "", price, true},
-		"to the cent":          {`"0.8"`, `"0.1"`, `"0.2"`, "", price, true}, // 0.1+0.2 is 0.3 here
-		"a hair too little":    {`"0.79999999999999999999"`, `"0.1"`, `"0.2"`, "", price, false},
-		"nothing":              {`"0"`, `"0"`, `"0"`, "", price, false},
-		"free":                 {`"0"`, `"0"`, `"0"`, "0", "", true},
-		"in debt":              {`"-1"`, `"0"`, `"0"`, "", price, false},
-		"by the given price":   {`"1"`, `"0"`, `"0"`, "1.01", "", false},
-		"numbers for texts":    {`1`, `0`, `0.5`, "", `{"data":{"price":0.5}}`, true},
-		"the price is refused": {`"100"`, `"0"`, `"0"`, "", `{"error":{"status":202,"code":403}}`, false},
+		"enough":             {`"100"`, `"1"`, `"2.5"`, "", true},
+		"to the cent":        {`"0.8"`, `"0.1"`, `"0.2"`, "", true}, // 0.1+0.2 is 0.3 here
+		"a hair too little":  {`"0.79999999999999999999"`, `"0.1"`, `"0.2"`, "", false},
+		"nothing":            {`"0"`, `"0"`, `"0"`, "", false},
+		"free":               {`"0"`, `"0"`, `"0"`, "0", true},
+		"in debt":            {`"-1"`, `"0"`, `"0"`, "", false},
+		"by the given price": {`"1"`, `"0"`, `"0"`, "1.01", false},
+		"numbers for texts":  {`1`, `0`, `0.5`, "", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -199,11 +175,8 @@ func TestRequireCredit(t *testing.T) {
 			c, got := userClient(t, func(cfg *Config) {
 				cfg.RequireCredit, cfg.UserPrice = true, tt.price
 				cfg.SessionKeys = countKeys{&asked, readVectors(t).key(t, "ed25519")}
-			}, billed(bill(tt.credit, tt.users, tt.resources), tt.property, madeUser))
+			}, billed(bill(tt.credit, tt.users, tt.resources), madeUser))
 			want := billPath
-			if tt.price == "" {
-				want += ", " + pricePath
-			}
 			if tt.creates {
 				want += ", " + createPath
 			}
@@ -227,7 +200,6 @@ func TestRequireCredit(t *testing.T) {
 				assert.Equal(t, userapi.KindForbidden, e.Kind)
 				assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 				assert.Equal(t, "create user", e.Op)
-				assert.Equal(t, name == "the price is refused", strings.Contains(e.Error(), "read billing"), "the text says what could not be read")
 				assert.False(t, userapi.MayHaveCreated(err))
 			}
 			if tt.creates {

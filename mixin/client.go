@@ -44,15 +44,17 @@ type Config struct {
 	TokenSigner TokenSigner
 	// RequireCredit makes every create read the application's bill first. The credit must
 	// cover what was used and one more user. If it does not, the create is not sent, and the
-	// error is of KindForbidden with the code "insufficient_credit". A bill or a price that
-	// cannot be read is an error of its own Kind. Other creates at the same time, and what
+	// error is of KindForbidden with the code "insufficient_credit". A bill that cannot be
+	// read is an error of its own Kind. Other creates at the same time, and what
 	// is left of a free tier, are not counted.
 	RequireCredit bool
 	// UserPrice is the price of a user in US dollars, a decimal such as "0.5", for Billing
-	// and RequireCredit. If it is "", Mixin is asked, by GET /apps/property. It shows the
-	// price of one more application, to official applications alone (Mixin's Node SDK).
-	// Whether a user costs the same is not documented.
+	// and RequireCredit; "" for DefaultUserPrice.
 	UserPrice Decimal
+	// PINIterator is the least iterator of the client's encrypted PINs, for a user whose
+	// session another program has used with a clock that was ahead: see PINCipher.StartAt.
+	// 0 leaves it to the clock.
+	PINIterator uint64
 	// DeviceID is sent as Mixin-Device-Id when it is set; a UUID. Mixin's
 	// documentation asked for it until July 2018.
 	DeviceID string
@@ -135,9 +137,12 @@ func New(cfg Config) (*Client, error) {
 		Name: Name, HTTP: client, CredentialHeader: "Authorization",
 		Prepare: auth.prepare, Absent: saysAbsent, Explain: explain,
 	}
-	c := &core{Vendor: v, auth: auth, requireCredit: cfg.RequireCredit, userPrice: cfg.UserPrice}
-	if cfg.UserPrice != "" && !isPrice(cfg.UserPrice) {
+	c := &core{Vendor: v, auth: auth, requireCredit: cfg.RequireCredit, userPrice: cmp.Or(cfg.UserPrice, DefaultUserPrice)}
+	if !isPrice(c.userPrice) {
 		check.Invalid("", "Config.UserPrice", "must be a decimal that is not negative, such as 0.5")
+	}
+	if cfg.PINIterator > maxIterator {
+		check.Invalid("", "Config.PINIterator", "must be at most 9223372036854775807: it is in nanoseconds since 1970")
 	}
 	switch {
 	case cfg.SessionKeys == nil:
@@ -153,21 +158,22 @@ func New(cfg Config) (*Client, error) {
 	if err := provider.InvalidConfig(Name, append(check.Faults(), httpFaults...)); err != nil {
 		return nil, err
 	}
-	c.preparePIN(cfg.Keystore)
+	c.preparePIN(cfg.Keystore, cfg.PINIterator)
 	return &Client{Users: &UsersService{c}, PIN: &PINService{c}, Safe: &SafeService{c}, core: c}, nil
 }
 
 // preparePIN keeps what the calls with a PIN need. The first of them opens the PIN token. A
 // client that only creates users has no use for the token, which may not even open.
-func (c *core) preparePIN(ks Keystore) {
+func (c *core) preparePIN(ks Keystore, start uint64) {
 	ks.PrivateKey = exportable(ks.PrivateKey)
 	ks.SpendPrivateKey, ks.PIN = "", ""
-	c.pin = pinState{
-		turn: make(chan struct{}, 1),
-		cipher: sync.OnceValues(func() (*PINCipher, error) {
-			return openPINCipher(opEncrypt, "Config.Keystore.", ks, c.auth.serverNow)
-		}),
-	}
+	c.pin.turn = make(chan struct{}, 1)
+	c.pin.key = func() crypto.Signer { return ks.PrivateKey }
+	c.pin.cipher = sync.OnceValues(func() (*PINCipher, error) {
+		cipher, err := openPINCipher(opEncrypt, "Config.Keystore.", ks, c.auth.serverNow)
+		cipher.StartAt(start)
+		return cipher, err
+	})
 }
 
 // newAuthorizer checks the settings that make tokens. Without a fault its result can sign.

@@ -161,7 +161,7 @@ func clientForm(check *provider.Check, ks Keystore) jsonKeystore {
 		out.PinToken = base64.RawURLEncoding.EncodeToString(knownServerKey(check, ks))
 		return out
 	}
-	raw, ok := decodeText(strings.TrimSpace(ks.PinToken.Reveal()))
+	raw, ok := decodeText(compact(ks.PinToken.Reveal()))
 	if !ok {
 		check.Invalid("", "pin_token", "must be base64")
 	}
@@ -181,8 +181,8 @@ func appForm(check *provider.Check, ks Keystore) jsonKeystore {
 	server := knownServerKey(check, ks)
 	switch {
 	case server == nil:
-	case ks.ServerPublicKey != "":
-		out.ServerPublicKey = strings.ToLower(strings.TrimSpace(ks.ServerPublicKey))
+	case isHexKey(compact(ks.ServerPublicKey)):
+		out.ServerPublicKey = strings.ToLower(compact(ks.ServerPublicKey))
 	default:
 		edwards, err := edwardsOf(server)
 		if err != nil {

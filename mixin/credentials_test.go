@@ -68,6 +68,7 @@ func TestCredentials(t *testing.T) {
 		"standard":      {`,"pin_token":"` + v.TokenStd + `"`, all.Keys.Ed25519.SessionSecretStd},
 		"no pin_token":  {`,"pin_token":"","server_public_key":"` + strings.ToUpper(v.Edwards) + `"`, all.Keys.Ed25519.SessionSecret},
 		"of a foreign":  {`,"pin_token_base64":"` + v.TokenRaw + `","x":1`, strings.TrimRight(all.Keys.Ed25519.SessionSecretStd, "=")},
+		"its X25519":    {`,"server_public_key":"` + v.TokenRaw + `"`, all.Keys.Ed25519.SessionSecret},
 		"another type":  {`,"has_pin":"?","pin_token":"` + v.TokenStd + `"`, all.Keys.Ed25519.SessionSecret},
 		"upper-case id": {`,"pin_token":"` + v.TokenStd + `"`, all.Keys.Ed25519.SessionSecret},
 	} {
@@ -89,7 +90,7 @@ func TestCredentials(t *testing.T) {
 
 			got, err = creds.JSON(AppForm)
 			require.NoError(t, err)
-			if resp.ServerPublicKey == nil { // computed, and its sign is not known
+			if resp.ServerPublicKey == nil || !strings.EqualFold(*resp.ServerPublicKey, v.Edwards) { // computed, and its sign is not known
 				ks, err := ParseKeystore(got)
 				require.NoError(t, err)
 				want := v.Edwards

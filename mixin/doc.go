@@ -7,11 +7,15 @@
 //
 // # Credentials
 //
-// Only an application may create users. A client signs with the session key of the
-// application's [Keystore], which [ParseKeystore] reads in every form that Mixin has handed
-// out, or with a [TokenSigner] that holds the key elsewhere. Ed25519 keys sign with EdDSA.
-// RSA keys, the form of 2018, sign with RS512; Mixin no longer issues them and is reported
-// to refuse them.
+// Only an application may create users. A client signs with one of these:
+//
+//   - the session key of the application's [Keystore]. [ParseKeystore] reads it in the forms of
+//     Mixin, of fox-one/mixin-sdk-go and of baizhiheizi/mixin_bot, and [ParsePrivateKey] a key alone:
+//     hex, base64, PEM, PEM whose line breaks were lost or became \n, and the base64 of DER.
+//   - a [TokenSigner] that holds the key elsewhere.
+//
+// Ed25519 keys sign with EdDSA. RSA keys, the form of 2018, sign with RS512; Mixin no longer issues
+// them and is reported to refuse them.
 //
 // Each attempt has its own token. It is bound to the method, to the path and query as sent,
 // and to the body: a proxy that rewrites one of these breaks it. Its jti, a random UUID, is
@@ -20,15 +24,18 @@
 // # Session keys
 //
 // A user signs in with the private half of a session key. Mixin gets the public half,
-// session_secret. The key is Extra.SessionKey or, if that is nil, one of Config.SessionKeys,
-// which is asked after the request was found valid and before anything is sent. Store the
-// key before the user is created: a user costs 0.5 USD and is lost with its key.
+// session_secret. Store the key before the user is created: a user costs 0.5 USD and is lost with
+// its key. The key is one of these:
 //
-// [KeyDir] makes the keys and stores each in a file, named by a hash of the request's
-// IdempotencyKey, with a [KeyFileState] that is on disk before the next step is taken. While
-// it is prepared the next create uses the key; once a create was sent no other is.
+//   - Extra.SessionKey, for a single request
+//   - one of Config.SessionKeys, which is asked after the request was found valid and before
+//     anything is sent
+//   - one of a [KeyDir], a Config.SessionKeys that makes the keys. It stores each in a file, named by
+//     a hash of the request's IdempotencyKey, with a [KeyFileState] that is on disk before the next
+//     step is taken.
 //
-// A create that was refused or not sent puts the file back to prepared. After an unknown
+// While a key file is prepared the next create uses its key; once a create was sent no other is. A
+// create that was refused or not sent puts the file back to prepared. After an unknown
 // outcome further creates are Conflicts that were not sent and name the file, until a person
 // has looked at the bill and calls SessionKeyDir.Discard, or SessionKeyDir.UserCreated with
 // ids that are known from elsewhere. Errors about a file have a [*KeyFileError] in their
@@ -60,16 +67,41 @@
 // user owns. It can never be changed: store it before it is sent. Whether a step with an
 // unknown outcome was done shows in has_pin, tip_key_base64 and has_safe of Users.Me. Mixin
 // takes a moment to know a new TIP key everywhere, and until then may refuse it as a wrong
-// PIN. [UpgradeKey] is for RSA sessions of 2018. Sources: Mixin's docs, "Migrate to TIP" and
-// "Registration"; Mixin's bot-api-go-client v3.
+// PIN. Sources: Mixin's docs, "Migrate to TIP" and "Registration"; Mixin's bot-api-go-client v3.
 //
 // # PINs
 //
-// A [PIN] is a TIP key, or six digits as in 2018. It is sent encrypted, which takes the
-// session's private key itself: a signer that keeps its key cannot. An encrypted PIN has the
-// time and an iterator that must grow within a session. So a client sends its calls with a PIN
-// one after the other, and never sends an encrypted PIN twice. A refusal corrects the clock of
-// the next call: a call of Users.Me, which is repeated, is a good first one.
+// A [PIN] is a TIP key, or six digits as in 2018. [ParsePIN] reads either from a text, such as
+// Keystore.PIN.
+//
+//   - It is sent encrypted. That takes the session's private key itself: a signer that keeps its key
+//     cannot.
+//   - Five wrong PINs lock it for a day. So a TIP key is first compared with tip_key_base64 of the
+//     user's profile, and another one is not sent.
+//   - 32 bytes of a TIP key are a seed to Mixin's clients, and may be a scalar to
+//     fox-one/mixin-sdk-go. The profile decides. [NewScalarKey] and [ParseTIPKey] are for spend keys.
+//   - An encrypted PIN has the time and an iterator that must grow within a session. So a client
+//     sends its calls with a PIN one after the other, and never sends an encrypted PIN twice. A
+//     refusal corrects the clock of the next call.
+//   - Where another client's clock was ahead, Mixin refuses each PIN with code 20119 until its
+//     iterators are passed. Config.PINIterator and PINService.StartAt go ahead of them.
+//
+// # Users that exist
+//
+//	Users.Get, Fetch      one user, or many; the application too
+//	Users.Me, Safe.Me     the user that the client signs as
+//	Users.Update          its name and image
+//	Users.RotateSession   another key for its session
+//	Users.Upgrade         an Ed25519 key, that of UpgradeKey, for an RSA session of 2018
+//
+// The last two return what a new client needs. Store the new key before: after an unknown outcome
+// either key may be the session's, and Users.Me tells which.
+//
+// # The bill
+//
+// Client.Billing reads what the application has paid in and used. With Config.RequireCredit each
+// create reads it first, and is not sent where the credit does not cover one more user. A user costs
+// Config.UserPrice or, without it, the documented [DefaultUserPrice].
 //
 // # Mapping
 //

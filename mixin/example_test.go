@@ -63,5 +63,5 @@ func ExampleParseKeystore_faults() {
 	fmt.Println(err)
 	// Output:
 	// mixin: invalid keystore: session_id: missing, expected an id
-	// private_key: expected an Ed25519 key of 32 or 64 bytes in hex or base64, or an RSA or Ed25519 key in PEM
+	// private_key: expected an Ed25519 key of 32 or 64 bytes in hex or base64, or an RSA or Ed25519 key in PEM or in the base64 of its DER
 }

@@ -35,23 +35,27 @@ type Keystore struct {
 	// PinToken is base64, as given: with Ed25519 the server's X25519 public key, with RSA
 	// the encrypted PIN key.
 	PinToken userapi.Secret
-	// ServerPublicKey is hex, as given: the same key as PinToken in its Edwards form.
+	// ServerPublicKey is the same key, as given: in hex in its Edwards form or, as mixin_bot
+	// writes it, the X25519 key in base64.
 	ServerPublicKey string
-	// SpendPrivateKey is the key, in hex, that spends what the user owns.
+	// SpendPrivateKey is the key that spends what the user owns, mostly in hex: a seed, 64
+	// bytes, or a scalar. ParseTIPKey reads it.
 	SpendPrivateKey userapi.Secret
-	// PIN is the user's PIN.
+	// PIN is the user's PIN, six digits or a TIP key. ParsePIN reads it.
 	PIN userapi.Secret
 }
 
 // ParseKeystore reads a keystore from JSON, in each form that Mixin has handed out: client_id
 // with private_key, as RSA in PEM (2018) or as Ed25519 (2020; Mixin's docs,
 // app/getting-started/create-app); app_id with session_private_key (2023; Mixin's
-// bot-api-go-client v3); and that with pin_token_base64 (Mixin's Node SDK). Unknown members
-// are ignored; "" and null count as absent.
+// bot-api-go-client v3); that with pin_token_base64 (Mixin's Node SDK); and those with spend_key
+// in the place of spend_private_key (fox-one/mixin-sdk-go; baizhiheizi/mixin_bot). Unknown
+// members are ignored; "" and null count as absent.
 //
-// The key may be the 32-byte seed or the 64-byte private key of Ed25519 in hex or any base64,
-// or an RSA or Ed25519 key in PEM (PKCS #1 or PKCS #8). White space around it, line breaks in
-// it and indented PEM lines do no harm.
+// The key may be the 32-byte seed or the 64-byte private key of Ed25519 in hex or any base64;
+// an RSA or Ed25519 key in PEM (PKCS #1 or PKCS #8); or the base64 of the PEM, or of the DER in
+// it, as Java writes it. White space and quotes around it, line breaks in it, and those of PEM
+// that were lost or became \n do no harm.
 //
 // The error lists every fault, one a line, by the name of the JSON member and what was
 // expected there. It never holds a value. The Keystore is then empty.
@@ -64,12 +68,12 @@ func ParseKeystore(text []byte) (Keystore, error) {
 	}
 	r := memberReader{members: members}
 	ks := Keystore{
-		UserID:          member(&r, "an id", parseID, strings.EqualFold, "client_id", "app_id", "user_id"),
-		SessionID:       member(&r, "an id", parseID, strings.EqualFold, "session_id"),
-		PrivateKey:      member(&r, "a private key", parsePrivateKey, equalKeys, "session_private_key", "private_key"),
+		UserID:          member(&r, "an id", parseText, strings.EqualFold, "client_id", "app_id", "user_id"),
+		SessionID:       member(&r, "an id", parseText, strings.EqualFold, "session_id"),
+		PrivateKey:      member(&r, "a private key", parseSessionKey, equalKeys, "session_private_key", "private_key"),
 		PinToken:        userapi.Secret(cmp.Or(r.text("pin_token"), r.text("pin_token_base64"))),
 		ServerPublicKey: r.text("server_public_key"),
-		SpendPrivateKey: userapi.Secret(r.text("spend_private_key")),
+		SpendPrivateKey: userapi.Secret(member(&r, "", parseText, equalTexts, "spend_private_key", "spend_key")),
 		PIN:             userapi.Secret(r.text("pin")),
 	}
 	if len(r.faults) > 0 {
@@ -97,7 +101,7 @@ func (r *memberReader) text(name string) string {
 	case json.Unmarshal(raw, &s) != nil:
 		r.fault(name, "expected a string")
 	case s == userapi.Redacted:
-		r.fault(name, "holds the redaction text in place of a value")
+		r.fault(name, errRedacted.Error())
 	default:
 		return s
 	}
@@ -105,7 +109,7 @@ func (r *memberReader) text(name string) string {
 }
 
 // member returns what the members of any of these names hold. Under several it must be the same:
-// nothing says which one is right.
+// nothing says which one is right. Without what, which says what is missing, there may be none.
 func member[T any](r *memberReader, what string, parse func(string) (T, error), equal func(a, b T) bool, names ...string) (found T) {
 	foundAs, faults := "", len(r.faults)
 	for _, name := range names {
@@ -123,13 +127,28 @@ func member[T any](r *memberReader, what string, parse func(string) (T, error), 
 			r.fault(name, "expected the same as "+foundAs)
 		}
 	}
-	if foundAs == "" && len(r.faults) == faults {
+	if foundAs == "" && len(r.faults) == faults && what != "" {
 		r.fault(strings.Join(names, " or "), "missing, expected "+what)
 	}
 	return found
 }
 
-func parseID(text string) (string, error) { return text, nil }
+func parseText(text string) (string, error) { return text, nil }
+
+func parseSessionKey(text string) (crypto.Signer, error) {
+	key, _, err := parsePrivateKey(text)
+	return key, err
+}
+
+// equalTexts reports whether two texts are the same, or hold one key in two encodings.
+func equalTexts(a, b string) bool {
+	if a == b {
+		return true
+	}
+	keyA, _, errA := parsePrivateKey(a)
+	keyB, _, errB := parsePrivateKey(b)
+	return errA == nil && errB == nil && equalKeys(keyA, keyB)
+}
 
 func (k Keystore) summary() provider.Summary {
 	return provider.Summarize("mixin.Keystore", "user_id", k.UserID, "session_id", k.SessionID, "key", keyKind(k.PrivateKey))

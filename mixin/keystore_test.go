@@ -84,7 +84,24 @@ func keyTexts(t testing.TB, v vectors) map[string]struct {
 		texts[name+", trailing newline"] = keyText{strings.TrimSpace(kt.text) + "\n", kt.key}
 		texts[name+", trailing CRLF"] = keyText{strings.TrimSpace(kt.text) + "\r\n", kt.key}
 		texts[name+", white space around"] = keyText{" \t\r\n" + kt.text + " \t\r\n", kt.key}
+		texts[name+", quoted"] = keyText{`"` + strings.TrimSpace(kt.text) + `"`, kt.key}
+		texts[name+", quoted twice"] = keyText{`\"` + strings.TrimSpace(kt.text) + `\n\"`, kt.key}
 		if strings.HasPrefix(kt.text, "-----BEGIN") {
+			for how, brk := range map[string]string{
+				"joined": "", "blanks": " ", "tabs": "\t", "CR": "\r", `\n`: `\n`, `\r\n`: `\r\n`, `\\n`: `\\n`, `\\r\\n`: `\\r\\n`,
+				`\u000a`: `\u000a`, "continued": "\\\n", `\n and a break`: "\\n\n", "blank lines": "\n\n",
+			} {
+				texts[name+", breaks as "+how] = keyText{strings.ReplaceAll(kt.text, "\n", brk), kt.key}
+			}
+			texts[name+", without white space"] = keyText{strings.Join(strings.Fields(kt.text), ""), kt.key}
+			texts[name+", in base64"] = keyText{base64.StdEncoding.EncodeToString([]byte(kt.text)), kt.key}
+			block, _ := pem.Decode([]byte(kt.text))
+			for enc, text := range map[string]string{
+				"base64": base64.StdEncoding.EncodeToString(block.Bytes), "raw url": base64.RawURLEncoding.EncodeToString(block.Bytes),
+				"hex": hex.EncodeToString(block.Bytes), "base64 of PEM's lines": strings.Join(strings.Split(strings.TrimSpace(kt.text), "\n")[1:len(strings.Split(strings.TrimSpace(kt.text), "\n"))-1], "\n"),
+			} {
+				texts[name+", DER in "+enc] = keyText{text, kt.key}
+			}
 			texts[name+", CRLF"] = keyText{crlf(kt.text), kt.key}
 			texts[name+", indented"] = keyText{indent(kt.text, "      "), kt.key}
 			texts[name+", indented CRLF"] = keyText{crlf(indent(kt.text, "\t")), kt.key}
@@ -187,6 +204,22 @@ func TestParseKeystoreForms(t *testing.T) {
 			},
 			base,
 		},
+		"mixin_bot's": {
+			map[string]any{
+				"app_id": testUserID, "session_id": testSessionID, "session_private_key": hex.EncodeToString(ed.(ed25519.PrivateKey)),
+				"server_public_key": "TMTHk_ENQhgFsInM9fYIqjQtLLFjYfVZc_pUgSdM2Q4", "spend_key": testSpendKey,
+			},
+			with(func(k *Keystore) {
+				k.ServerPublicKey, k.SpendPrivateKey = "TMTHk_ENQhgFsInM9fYIqjQtLLFjYfVZc_pUgSdM2Q4", testSpendKey
+			}),
+		},
+		"one spend key in two encodings": {
+			map[string]any{
+				"app_id": testUserID, "session_id": testSessionID, "session_private_key": seedHex,
+				"spend_private_key": seedHex, "spend_key": raw64,
+			},
+			with(func(k *Keystore) { k.SpendPrivateKey = userapi.Secret(seedHex) }),
+		},
 		"white space around ids": {
 			map[string]any{"client_id": testUserID + "\n", "session_id": " " + testSessionID, "private_key": raw64},
 			base,
@@ -230,6 +263,13 @@ func TestParseKeystoreFaults(t *testing.T) {
 		require.NoError(t, err)
 		return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	}
+	derOf := func(key any) string {
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		require.NoError(t, err)
+		return base64.StdEncoding.EncodeToString(der)
+	}
+	publicDER, err := x509.MarshalPKIXPublicKey(ed.Public())
+	require.NoError(t, err)
 	brokenRSA := func() string {
 		block, _ := pem.Decode([]byte(v.Keys.RSA1024.PKCS1))
 		der := bytes.Clone(block.Bytes)
@@ -239,10 +279,10 @@ func TestParseKeystoreFaults(t *testing.T) {
 	b64 := base64.RawURLEncoding.EncodeToString
 
 	const (
-		noKeyText = "expected an Ed25519 key of 32 or 64 bytes in hex or base64, or an RSA or Ed25519 key in PEM"
+		noKeyText = "expected an Ed25519 key of 32 or 64 bytes in hex or base64, or an RSA or Ed25519 key in PEM or in the base64 of its DER"
 		noDER     = "expected a valid RSA or Ed25519 key in the PEM"
 		noType    = "expected PEM of type RSA PRIVATE KEY (PKCS #1) or PRIVATE KEY (PKCS #8), not encrypted"
-		noPEM     = "expected exactly one PEM block, with its line breaks"
+		noPEM     = "expected exactly one PEM block, whole"
 		tooSmall  = "expected an RSA key of at least 1024 bits"
 		halves    = "expected a 64-byte Ed25519 key whose second half is the public key of the first"
 	)
@@ -276,7 +316,15 @@ func TestParseKeystoreFaults(t *testing.T) {
 		"encrypted PKCS #8":               {strings.ReplaceAll(v.Keys.RSA1024.PKCS8, "PRIVATE", "ENCRYPTED PRIVATE"), noType},
 		"encrypted PKCS #1":               {strings.Replace(v.Keys.RSA1024.PKCS1, "\n", "\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n", 1), noType},
 		"PEM cut off":                     {v.Keys.RSA1024.PKCS1[:300], noPEM},
-		"PEM on one line":                 {strings.ReplaceAll(v.Keys.RSA1024.PKCS1, "\n", ""), noPEM},
+		"PEM with an n for each break":    {strings.ReplaceAll(v.Keys.RSA1024.PKCS1, "\n", "n"), noPEM},
+		"PEM of two types":                {strings.Replace(v.Keys.RSA1024.PKCS1, "END RSA", "END", 1), noPEM},
+		"PEM with words before it":        {"key: " + v.Keys.RSA1024.PKCS1, noKeyText},
+		"PEM of a bad base64":             {strings.Replace(v.Keys.RSA1024.PKCS1, "\nM", "\n*", 1), noPEM},
+		"base64 of a public key's DER":    {base64.StdEncoding.EncodeToString(publicDER), noKeyText},
+		"base64 of ECDSA's DER":           {derOf(ec), "expected an Ed25519 or RSA key, got a signer whose public key is *ecdsa.PublicKey"},
+		"base64 of X25519's DER":          {derOf(xKey), noKeyText},
+		"base64 of a cut DER":             {derOf(ed)[:60], noKeyText},
+		"base64 of 512-bit RSA's DER":     {strings.Join(strings.Split(strings.TrimSpace(string(readTestdata(t, "rsa512_pkcs8.pem"))), "\n")[1:8], ""), noKeyText},
 		"two PEM blocks":                  {v.Keys.RSA1024.PKCS1 + v.Keys.RSA2048.PKCS1, noPEM},
 		"PEM of nothing":                  {"-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n", noDER},
 		"redaction text":                  {userapi.Redacted, "holds the redaction text in place of a value"},
@@ -325,6 +373,13 @@ func TestParseKeystoreFaults(t *testing.T) {
 				"private_key": hex.EncodeToString(seed), "session_private_key": hex.EncodeToString(other.Seed()),
 			})),
 			"app_id: expected the same as client_id\nprivate_key: expected the same as session_private_key",
+		},
+		"spend keys that disagree": {
+			string(encode(t, map[string]any{
+				"client_id": testUserID, "session_id": testSessionID, "private_key": hex.EncodeToString(seed),
+				"spend_private_key": hex.EncodeToString(other.Seed()), "spend_key": hex.EncodeToString(ed),
+			})),
+			"spend_key: expected the same as spend_private_key",
 		},
 		"names that disagree in kind": {
 			string(encode(t, map[string]any{

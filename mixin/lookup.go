@@ -2,10 +2,12 @@ package mixin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/transport"
+	"github.com/enlist-go/enlist/userapi"
 )
 
 // GetUserResponse is a user that was read: "data" in the reply to GET /users/{user_id}, with
@@ -35,8 +37,31 @@ func (s *UsersService) self(ctx context.Context, path string) (*GetUserResponse,
 	resp, err := s.get(ctx, path, path, s.core.auth.userID, new(provider.Check))
 	if err == nil {
 		resp.sessionSecret = s.core.auth.sessionSecret // Mixin has taken a token of that key
+		s.core.noteTIP(resp)
 	}
 	return resp, err
+}
+
+// profile reads the user that the client signs as by /me, and by /safe/me what that left out.
+func (s *UsersService) profile(ctx context.Context) (*GetUserResponse, error) {
+	me, err := s.Me(ctx)
+	if err != nil || me.HasSafe != nil && me.TipKeyBase64 != nil {
+		return me, err
+	}
+	safe, err := (&SafeService{s.core}).Me(ctx)
+	switch {
+	case errors.Is(err, userapi.ErrNotFound), errors.Is(err, userapi.ErrForbidden):
+		return me, nil // the user has none to be read
+	case err != nil:
+		return nil, err
+	}
+	if me.HasSafe == nil {
+		me.HasSafe = safe.HasSafe
+	}
+	if me.TipKeyBase64 == nil {
+		me.TipKeyBase64, me.SpendPublicKey = safe.TipKeyBase64, safe.SpendPublicKey
+	}
+	return me, nil
 }
 
 // get reads the user with an id.

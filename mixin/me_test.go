@@ -2,7 +2,9 @@ package mixin
 
 import (
 	"crypto/ed25519"
+	"encoding/base64"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/jarcoal/httpmock"
@@ -99,4 +101,28 @@ func TestMeFails(t *testing.T) {
 	require.NoError(t, err)
 	_, err = me.Credentials(kms{key})
 	require.NoError(t, err)
+}
+
+// TestTIPKeyOfSafeMe: where /me leaves the TIP key out, a PIN is compared with that of /safe/me.
+func TestTIPKeyOfSafeMe(t *testing.T) {
+	t.Parallel()
+	tip := readPINVectors(t).spendKey(t)
+	_, another, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	for _, text := range []string{
+		base64.RawURLEncoding.EncodeToString(tip[32:]), base64.StdEncoding.EncodeToString(tip[32:]),
+		base64.RawURLEncoding.EncodeToString(append(slices.Clone(tip[32:]), 0, 0, 0, 0, 0, 0, 0, 1)), // with its counter
+	} {
+		c, got := userClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/safe/me" {
+				return answering(200, `{"data":{"user_id":"`+newUserID+`","has_safe":false,"tip_key_base64":"`+text+`"}}`)(n, r)
+			}
+			return answering(200, own)(n, r)
+		})
+		_, err = c.PIN.Verify(t.Context(), TIPPIN(another))
+		requireLocal(t, err, "verify PIN", "pin_base64")
+		_, err = c.PIN.Verify(t.Context(), TIPPIN(tip))
+		require.NoError(t, err)
+		assert.Equal(t, "GET /me, GET /safe/me, POST /pin/verify", paths(got), "it is read once")
+	}
 }

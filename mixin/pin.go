@@ -4,19 +4,17 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/enlist-go/enlist/internal/provider"
-	"github.com/enlist-go/enlist/userapi"
 )
 
 // opEncrypt is the operation in the errors of what a PIN is encrypted with.
@@ -30,7 +28,8 @@ const opEncrypt = "encrypt PIN"
 // Every encrypted PIN holds an iterator that must be greater than any before it in the same
 // session (Mixin's docs, "Verify PIN"). It is the time in nanoseconds, or one more than the
 // last. That holds within a PINCipher: two for one session, and a client beside them, must
-// take turns. Send the texts in the order in which they were made.
+// take turns. Send the texts in the order in which they were made. StartAt is for a session whose
+// iterators another program has moved ahead of the time.
 type PINCipher struct {
 	// A closure, where no formatting of a struct can reach the key.
 	seal func(pin []byte, at time.Time, iterator uint64) []byte
@@ -68,6 +67,25 @@ func newPINCipher(key []byte, now func() time.Time) (*PINCipher, error) {
 		return sealPIN(block, iv, pin, at, iterator)
 	}
 	return &PINCipher{seal: seal, now: now, last: new(atomic.Uint64)}, nil
+}
+
+// maxIterator is the highest iterator to start at: a time of Go's in nanoseconds fits.
+const maxIterator = math.MaxInt64
+
+// StartAt has the next iterator be at least n. It never goes back. It is for a session in which
+// another program, such as one whose clock was ahead, has used iterators up to n-1: until the time
+// has passed them, Mixin refuses every PIN with code 20119. Such a refusal does not count as a wrong
+// PIN (Mixin's docs, "Verify PIN"). n is in nanoseconds since 1970 with all of Mixin's own clients:
+// time.Now().Add(24*time.Hour).UnixNano() is ahead of a clock that was up to a day ahead. 0 changes
+// nothing. An n above math.MaxInt64 counts as that.
+func (c *PINCipher) StartAt(n uint64) {
+	if c == nil || c.last == nil || n == 0 {
+		return
+	}
+	n = min(n, maxIterator) - 1
+	for last := c.last.Load(); last < n && !c.last.CompareAndSwap(last, n); {
+		last = c.last.Load()
+	}
 }
 
 // encrypt encrypts a PIN with the next iterator.
@@ -109,60 +127,6 @@ func (c *PINCipher) EncryptPIN(pin []byte) (string, error) {
 	return "", provider.Invalid(Name, opEncrypt, check.Faults())
 }
 
-// A PIN is what allows a user to spend: a TIP key, or six digits, the form of 2018. The zero
-// value is neither. Printing, logging or encoding it does not show what it is. It may be
-// copied, and used by many goroutines at once.
-type PIN struct {
-	// At most one is set. They are closures, where no formatting of a struct can reach
-	// what they return.
-	digits func() string
-	tipKey func() ed25519.PrivateKey
-}
-
-// DigitsPIN returns a PIN of six digits. The call that the PIN is given to checks them.
-func DigitsPIN(digits userapi.Secret) PIN {
-	return PIN{digits: digits.Reveal}
-}
-
-// TIPPIN returns the PIN that a TIP key is. Mixin cannot change a user's TIP key: store it
-// durably before PINService.Update sends its public half. The call that the PIN is given to
-// checks the key. The caller may wipe the key's bytes. Source: Mixin's docs, "Migrate to
-// TIP".
-func TIPPIN(key ed25519.PrivateKey) PIN {
-	key = slices.Clone(key)
-	return PIN{tipKey: func() ed25519.PrivateKey { return key }}
-}
-
-func (p PIN) isSet() bool { return p.digits != nil || p.tipKey != nil }
-
-// form returns the member that a PIN is sent in, and how it is encoded there.
-func (p PIN) form() (member string, encoding *base64.Encoding) {
-	if p.digits != nil {
-		return "pin", base64.StdEncoding
-	}
-	return "pin_base64", base64.RawURLEncoding
-}
-
-// pinDigits is the length of a PIN of digits (Mixin's docs, "Migrate to TIP").
-const pinDigits = 6
-
-// check finds what Mixin would refuse.
-func (p PIN) check(c *provider.Check, member string) {
-	switch {
-	case p.digits != nil:
-		digits := p.digits()
-		if len(digits) != pinDigits || strings.Trim(digits, "0123456789") != "" {
-			c.Invalid("", member, "must be six digits, or a TIP key")
-		}
-	case p.tipKey != nil:
-		if _, err := publicKey(p.tipKey()); err != nil {
-			c.Invalid("", member, "TIP key: "+fault(err))
-		}
-	default:
-		c.Required("", member, "must be a TIP key or six digits")
-	}
-}
-
 // A PINFault is what Mixin found wrong with a PIN.
 type PINFault int
 
@@ -195,8 +159,8 @@ const (
 // call may be repeated with a PIN that is right. A wrong PIN, a used iterator and a time that
 // is off have one code. For the difference Mixin's docs, "Verify PIN", refer to the error's
 // extra, which is [APIError.Extra], and do not describe it. This client sends a fresh iterator
-// and the server's time. So the PIN is wrong, or another client uses the session, or the TIP
-// key is too new. Sources: Mixin's docs, "Verify PIN" and, of 2018, "Error codes".
+// and the server's time, and no TIP key that Mixin shows to be another. So the PIN is wrong, or
+// another client uses the session (PINService.StartAt), or the TIP key is too new. Sources: Mixin's docs, "Verify PIN" and, of 2018, "Error codes".
 func IsPINError(err error) (PINFault, bool) {
 	var vendor *APIError
 	if !errors.As(err, &vendor) {

@@ -2,12 +2,14 @@ package mixin
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/enlist-go/enlist/internal/provider"
@@ -31,6 +33,13 @@ const (
 // After a refusal the next call is dated by the server's clock. A client's calls with a PIN go
 // one after the other, so that their iterators arrive in order. The wait ends with the context.
 //
+// A wrong PIN counts, and five of them lock the user's PIN for a day. So a call that proves a PIN
+// first compares it with tip_key_base64 of the user's profile, by GET /me and, where that lacks it,
+// GET /safe/me, unless a reply or an Update of this client has shown it. A PIN of another key, and
+// digits of a user that has a TIP key, are errors of KindInvalid, and are not sent. Where Mixin does
+// not show the key the PIN is sent, unless its text leaves open which key it is. A profile that cannot
+// be read is an error.
+//
 // An error's Outcome is that of the step, not of the user. After OutcomeRejected it was not
 // done. After OutcomeUnknown it may have been: Users.Me shows it. IsPINError finds refusals of
 // the PIN.
@@ -48,25 +57,40 @@ func (s *PINService) Update(ctx context.Context, old, pin PIN) (*GetUserResponse
 	if old.isSet() {
 		old.check(&check, oldMember)
 	}
-	if old.tipKey != nil {
+	if old.tipKeys != nil {
 		check.Invalid("", oldMember, "must be digits, or none: a TIP key cannot be changed")
 	}
 	pin.check(&check, member)
 	call := pinCall(opUpdatePIN, "/pin/update", old, pin)
-	return s.core.sendPIN(ctx, call, new(reply), &check, func(c *PINCipher) any {
+	resp, err := s.core.sendPIN(ctx, call, new(reply), &check, proof{oldMember, old}, func(c *PINCipher, _ crypto.Signer) any {
 		body := map[string]string{oldMember: ""}
 		if old.isSet() { // its iterator is the lower one
 			body[oldMember] = encoding.EncodeToString(c.encrypt([]byte(old.digits())))
 		}
-		var proof []byte
+		var next []byte
 		if pin.digits != nil {
-			proof = []byte(pin.digits())
+			next = []byte(pin.digits())
 		} else {
-			proof = tipSecret(pin.tipKey())
+			next = tipSecret(pin.tipKeys()[0])
 		}
-		body[member] = encoding.EncodeToString(c.encrypt(proof))
+		body[member] = encoding.EncodeToString(c.encrypt(next))
 		return body
 	})
+	if err == nil && pin.tipKeys != nil {
+		s.core.pin.known.Store(new(publicBytes(pin.tipKeys()[0])))
+	}
+	return resp, err
+}
+
+// StartAt has the iterator of the client's next encrypted PIN be at least n, as PINCipher.StartAt
+// describes it. Config.PINIterator does so from the start. The error is that of a call with a PIN
+// for which the keystore has no key.
+func (s *PINService) StartAt(n uint64) error {
+	cipher, err := s.core.pin.cipher()
+	if err == nil {
+		cipher.StartAt(n)
+	}
+	return err
 }
 
 // Verify checks the user's PIN, by POST /pin/verify. Mixin counts a wrong one, and locks the
@@ -77,13 +101,13 @@ func (s *PINService) Verify(ctx context.Context, pin PIN) (*GetUserResponse, err
 	check := provider.NativeCheck(Name)
 	pin.check(&check, member)
 	call := pinCall(opVerifyPIN, "/pin/verify", pin)
-	return s.core.sendPIN(ctx, call, &reply{mayBeEmpty: true}, &check, func(c *PINCipher) any {
+	return s.core.sendPIN(ctx, call, &reply{mayBeEmpty: true}, &check, proof{member, pin}, func(c *PINCipher, key crypto.Signer) any {
 		if pin.digits != nil {
 			return map[string]any{member: encoding.EncodeToString(c.encrypt([]byte(pin.digits())))}
 		}
 		timestamp := c.now().UnixNano()
 		return map[string]any{
-			member:      encoding.EncodeToString(c.encrypt(tipVerification(pin.tipKey(), timestamp))),
+			member:      encoding.EncodeToString(c.encrypt(tipVerification(key, timestamp))),
 			"timestamp": timestamp,
 		}
 	})
@@ -94,16 +118,16 @@ const tipCounter = 1
 
 // tipSecret is what sets a TIP key: its public half and a counter. Source: Mixin's docs,
 // "Migrate to TIP".
-func tipSecret(key ed25519.PrivateKey) []byte {
+func tipSecret(key crypto.Signer) []byte {
 	secret := make([]byte, 0, ed25519.PublicKeySize+8)
-	secret = append(secret, key[ed25519.SeedSize:]...)
+	secret = append(secret, publicBytes(key)...)
 	return binary.BigEndian.AppendUint64(secret, tipCounter)
 }
 
 // tipVerification is what proves a TIP key at a time in Unix nanoseconds. Source:
 // Mixin's docs, "Migrate to TIP".
-func tipVerification(key ed25519.PrivateKey, timestamp int64) []byte {
-	return ed25519.Sign(key, fmt.Appendf(nil, "TIP:VERIFY:%032d", timestamp))
+func tipVerification(key crypto.Signer, timestamp int64) []byte {
+	return signTIP(key, fmt.Appendf(nil, "TIP:VERIFY:%032d", timestamp))
 }
 
 // pinCall returns a call that carries PINs. Their digits are masked in what Mixin says.
@@ -123,8 +147,48 @@ func pinCall(op, path string, pins ...PIN) *provider.Call {
 type pinState struct {
 	// cipher opens the PIN token, once.
 	cipher func() (*PINCipher, error)
+	// key returns the session's private key, nil for one that is elsewhere.
+	key func() crypto.Signer
 	// turn is held from the encryption of a PIN until the reply.
 	turn chan struct{}
+	// known is the user's TIP key, once it was seen: it never changes.
+	known atomic.Pointer[[]byte]
+}
+
+// noteTIP keeps the TIP key that the user's profile shows.
+func (c *core) noteTIP(profile *GetUserResponse) {
+	raw, ok := decodeText(provider.Value(profile.TipKeyBase64))
+	if ok && len(raw) >= ed25519.PublicKeySize {
+		c.pin.known.Store(&raw)
+	}
+}
+
+// A proof is a PIN that a call proves, and the member that it is sent in. A wrong one counts.
+type proof struct {
+	member string
+	pin    PIN
+}
+
+// tipKey returns the key that a proof is made with; nil for digits, and where nothing is proven. It
+// compares the PIN with what the user's profile shows.
+func (c *core) tipKey(ctx context.Context, op string, p proof) (crypto.Signer, error) {
+	if !p.pin.isSet() {
+		return nil, nil //nolint:nilnil // no key is needed
+	}
+	if c.pin.known.Load() == nil {
+		_, err := (&UsersService{c}).profile(ctx) // which notes the key
+		if err != nil && !errors.Is(err, userapi.ErrNotFound) && !errors.Is(err, userapi.ErrForbidden) {
+			return nil, provider.NotPrepared(ctx, Name, op, err)
+		}
+	}
+	key, fault := p.pin.keyOf(c.pin.known.Load())
+	if fault == "" {
+		return key, nil
+	}
+	check := provider.NativeCheck(Name)
+	check.Invalid("", p.member, fault)
+	_, err := check.Done(op)
+	return nil, err
 }
 
 // serverNow is the time of the server, once a refusal has shown it.
@@ -132,9 +196,10 @@ func (a *authorizer) serverNow() time.Time {
 	return time.Now().Add(time.Duration(a.offset.Load()))
 }
 
-// sendPIN sends a call whose body holds an encrypted PIN, unless check has found a fault.
-// body encrypts it again each time.
-func (c *core) sendPIN(ctx context.Context, call *provider.Call, into *reply, check *provider.Check, body func(*PINCipher) any) (*GetUserResponse, error) {
+// sendPIN sends a call whose body holds an encrypted PIN, unless check has found a fault, or the
+// PIN that it proves is another than the user's. body encrypts it again each time, and gets the TIP
+// key that proves.
+func (c *core) sendPIN(ctx context.Context, call *provider.Call, into *reply, check *provider.Check, p proof, body func(*PINCipher, crypto.Signer) any) (*GetUserResponse, error) {
 	cipher, err := c.pin.cipher()
 	var unusable *userapi.Error
 	if errors.As(err, &unusable) {
@@ -152,9 +217,13 @@ func (c *core) sendPIN(ctx context.Context, call *provider.Call, into *reply, ch
 	case <-ctx.Done():
 		return nil, provider.NotPrepared(ctx, Name, call.Operation, context.Cause(ctx))
 	}
+	key, err := c.tipKey(ctx, call.Operation, p)
+	if err != nil {
+		return nil, err
+	}
 	last := cipher.last.Load()
 	encrypt := func() []byte {
-		call.Body, _ = json.Marshal(body(cipher)) // texts and a number
+		call.Body, _ = json.Marshal(body(cipher, key)) // texts and a number
 		return call.Body
 	}
 	encrypt()

@@ -10,7 +10,6 @@ import (
 	"crypto/sha512"
 	"encoding/hex"
 	"slices"
-	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/uuid"
@@ -80,7 +79,7 @@ func decryptPINKey(check *provider.Check, prefix string, ks Keystore, private *r
 		check.Required("", prefix+"PinToken", "must be set: an RSA session has its PIN key from there")
 		return nil
 	}
-	sealed, ok := decodeText(strings.Join(strings.Fields(ks.PinToken.Reveal()), ""))
+	sealed, ok := decodeText(compact(ks.PinToken.Reveal()))
 	if !ok || len(sealed) != private.Size() {
 		check.Invalid("", prefix+"PinToken", "must be base64 of as many bytes as the RSA key has: the encrypted PIN key")
 		return nil
@@ -114,49 +113,46 @@ func agreePINKey(check *provider.Check, prefix string, ks Keystore, private ed25
 	return key
 }
 
-// serverKey returns the server's X25519 key. PinToken is that key, or in hex its Edwards
-// form; ServerPublicKey is always the latter. If both are set they must be one key: with two
+// serverKey returns the server's X25519 key. If both members are set they must be one key: with two
 // there would be no error, and a PIN key that opens nothing.
-func serverKey(check *provider.Check, prefix string, ks Keystore) []byte {
+func serverKey(check *provider.Check, prefix string, ks Keystore) (key []byte) {
 	if ks.PinToken == "" && ks.ServerPublicKey == "" {
 		check.Required("", prefix+"PinToken", "PinToken or ServerPublicKey must be set: PINs are encrypted for the server")
 		return nil
 	}
-	var fromToken, fromServer []byte
-	var err error
-	if ks.PinToken != "" {
-		if fromToken, err = montgomeryToken(ks.PinToken.Reveal()); err != nil {
-			check.Invalid("", prefix+"PinToken", "must be the server's X25519 public key of 32 bytes, in base64, or its Ed25519 form, in hex")
+	for _, member := range [...]struct{ name, text string }{
+		{"PinToken", ks.PinToken.Reveal()}, {"ServerPublicKey", ks.ServerPublicKey},
+	} {
+		if member.text == "" {
+			continue
+		}
+		own, err := montgomeryToken(member.text)
+		switch {
+		case err != nil:
+			check.Invalid("", prefix+member.name, "must be the server's X25519 public key of 32 bytes, in base64, or its Ed25519 form, a point of the curve in 64 hexadecimal digits")
+			return nil
+		case key != nil && !bytes.Equal(key, own):
+			check.Invalid("", prefix+member.name, "must be the same key as PinToken: these are two different keys")
 			return nil
 		}
-		if ks.ServerPublicKey == "" {
-			return fromToken
-		}
+		key = own
 	}
-	raw, err := hex.DecodeString(strings.TrimSpace(ks.ServerPublicKey))
-	if err == nil {
-		fromServer, err = montgomeryOf(raw)
-	}
-	switch {
-	case err != nil:
-		check.Invalid("", prefix+"ServerPublicKey", "must be the server's Ed25519 public key, 64 hexadecimal digits that encode a point of the curve")
-		return nil
-	case fromToken != nil && !bytes.Equal(fromToken, fromServer):
-		check.Invalid("", prefix+"ServerPublicKey", "must be the same key as PinToken, in its Ed25519 form: these are two different keys")
-		return nil
-	}
-	return fromServer
+	return key
 }
 
-// montgomeryToken reads the PIN token of an Ed25519 session.
+// montgomeryToken reads the server's key: its Edwards form in hex, or the X25519 key in base64. Hex is
+// longer than any base64 of 32 bytes. baizhiheizi/mixin_bot tells the two apart in the same way.
 func montgomeryToken(text string) ([]byte, error) {
-	text = strings.TrimSpace(text)
+	text = compact(text)
 	raw, ok := decodeText(text)
 	if !ok || len(raw) != ed25519.PublicKeySize {
 		return nil, errMontgomery
 	}
-	if len(text) == hex.EncodedLen(ed25519.PublicKeySize) { // longer than any base64 of it
+	if isHexKey(text) {
 		return montgomeryOf(raw)
 	}
 	return raw, nil
 }
+
+// isHexKey reports whether a text that was decoded is a key of 32 bytes in hex.
+func isHexKey(text string) bool { return len(text) == hex.EncodedLen(ed25519.PublicKeySize) }

@@ -91,6 +91,31 @@ func userClient(t testing.TB, change func(*Config), reply func(n int, r *http.Re
 	return c, got
 }
 
+// pinClient is userClient for calls with a PIN. The user's profile, which those read first, shows no
+// TIP key; it is not among what was sent.
+func pinClient(t testing.TB, change func(*Config), reply func(n int, r *http.Request) (*http.Response, error)) (*Client, *[]sent) {
+	t.Helper()
+	return userClient(t, func(cfg *Config) {
+		if change != nil {
+			change(cfg)
+		}
+		cfg.HTTP.HTTPClient.Transport = profiled{cfg.HTTP.HTTPClient.Transport, cfg.Keystore.UserID}
+	}, reply)
+}
+
+// profiled answers GET /me of a user.
+type profiled struct {
+	next   http.RoundTripper
+	userID string
+}
+
+func (p profiled) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method+r.URL.Path != "GET/me" {
+		return p.next.RoundTrip(r)
+	}
+	return httpmock.NewStringResponse(200, `{"data":{"user_id":"`+p.userID+`","has_pin":true,"has_safe":false,"tip_key_base64":""}}`), nil
+}
+
 func answering(status int, body string) func(int, *http.Request) (*http.Response, error) {
 	return func(_ int, r *http.Request) (*http.Response, error) {
 		resp := httpmock.NewStringResponse(status, body)
@@ -182,7 +207,7 @@ func TestPINWire(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			c, got := userClient(t, func(cfg *Config) {
+			c, got := pinClient(t, func(cfg *Config) {
 				cfg.HTTP.Logger = slog.New(slog.NewTextHandler(&log, nil))
 			}, answering(200, own))
 			before := time.Now()
@@ -239,7 +264,7 @@ func TestTheVectorsRegistration(t *testing.T) {
 	t.Parallel()
 	v := readPINVectors(t)
 	tip := v.spendKey(t)
-	c, got := userClient(t, func(cfg *Config) { cfg.Keystore.UserID = v.TIP.UserID }, answering(200, `{"data":{"user_id":"`+v.TIP.UserID+`"}}`))
+	c, got := pinClient(t, func(cfg *Config) { cfg.Keystore.UserID = v.TIP.UserID }, answering(200, `{"data":{"user_id":"`+v.TIP.UserID+`"}}`))
 	_, err := c.Safe.Register(t.Context(), tip, TIPPIN(tip))
 	require.NoError(t, err)
 	in := (*got)[0].members
@@ -310,7 +335,7 @@ func TestPINReplies(t *testing.T) {
 		for call, do := range pinCalls(t) {
 			t.Run(name+", "+call, func(t *testing.T) {
 				t.Parallel()
-				c, got := userClient(t, nil, answering(tt.status, tt.body))
+				c, got := pinClient(t, nil, answering(tt.status, tt.body))
 				u, err := do(t.Context(), c)
 				assert.Nil(t, u)
 				var e *userapi.Error
@@ -337,7 +362,7 @@ func TestEmptyReplies(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{}`, `{"data":{}}`, `{"data":null}`, ` { "data" : { } } `, `{"data":""}`, `{"error":null}`} {
 		for call, do := range pinCalls(t) {
-			c, got := userClient(t, nil, answering(200, body))
+			c, got := pinClient(t, nil, answering(200, body))
 			u, err := do(t.Context(), c)
 			assert.Len(t, *got, 1)
 			if call != "verify" {
@@ -356,7 +381,7 @@ func TestEmptyReplies(t *testing.T) {
 		`{"data":{"user_id":"` + testUserID + `"},"data":{}}`, `{"data":{},"data":{}}`, `{"data":{"full_name":"x"},"d\u0061ta":null}`,
 		`{"error":null,"data":{},"error":null}`, `{"DATA":{}}`, `{"Data":{"user_id":"` + testUserID + `"},"data":{}}`, `{"data":{},"Error":null}`,
 	} {
-		c, _ := userClient(t, nil, answering(200, body))
+		c, _ := pinClient(t, nil, answering(200, body))
 		_, err := c.PIN.Verify(t.Context(), DigitsPIN(oldDigits))
 		require.ErrorIs(t, err, userapi.ErrProtocol, body)
 	}
@@ -365,7 +390,7 @@ func TestEmptyReplies(t *testing.T) {
 // TestPINErrorsMaskDigits: what Mixin repeats of a PIN is not kept.
 func TestPINErrorsMaskDigits(t *testing.T) {
 	t.Parallel()
-	c, _ := userClient(t, nil, answering(200, `{"error":{"status":202,"code":20119,"description":"PIN `+oldDigits+` incorrect","extra":{"field":"pin","reason":"`+oldDigits+` is wrong"}}}`))
+	c, _ := pinClient(t, nil, answering(200, `{"error":{"status":202,"code":20119,"description":"PIN `+oldDigits+` incorrect","extra":{"field":"pin","reason":"`+oldDigits+` is wrong"}}}`))
 	_, err := c.PIN.Verify(t.Context(), DigitsPIN(oldDigits))
 	var e *userapi.Error
 	require.ErrorAs(t, err, &e)
@@ -378,7 +403,7 @@ func TestPINRefusalTellsTheTime(t *testing.T) {
 	t.Parallel()
 	const off = 2 * time.Minute
 	v := ed25519Vector(t)
-	c, got := userClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
+	c, got := pinClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
 		resp, err := answering(200, `{"error":{"status":202,"code":20119}}`)(n, r)
 		resp.Header.Set("X-Server-Time", strconv.FormatInt(time.Now().Add(off).UnixNano(), 10))
 		return resp, err
@@ -402,7 +427,7 @@ func TestPINSkew(t *testing.T) {
 	for call, do := range pinCalls(t) {
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
-			c, got := userClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
+			c, got := pinClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
 				body := own
 				if n == 1 {
 					body = `{"error":{"status":202,"code":401,"description":"Unauthorized."}}`
@@ -451,8 +476,8 @@ func TestPINSkew(t *testing.T) {
 	require.NoError(t, err)
 	_, err = c.PIN.Verify(t.Context(), TIPPIN(tip))
 	require.NoError(t, err)
-	require.Len(t, *got, 3)
-	timestamp, _ := (*got)[2].members["timestamp"].(float64)
+	require.Equal(t, "GET /me, GET /me, GET /me, GET /safe/me, POST /pin/verify", paths(got))
+	timestamp, _ := (*got)[4].members["timestamp"].(float64)
 	assert.InDelta(t, float64(time.Now().Add(off).UnixNano()), timestamp, 60e9)
 }
 
@@ -467,7 +492,7 @@ func TestPINNotSent(t *testing.T) {
 	for call, do := range pinCalls(t) {
 		t.Run(call, func(t *testing.T) {
 			t.Parallel()
-			c, got := userClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
+			c, got := pinClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
 				if n < 3 {
 					return nil, errDial
 				}
@@ -493,7 +518,7 @@ func TestPINNotSent(t *testing.T) {
 		})
 	}
 	// And it stops by the policy.
-	c, got := userClient(t, nil, func(int, *http.Request) (*http.Response, error) { return nil, errDial })
+	c, got := pinClient(t, nil, func(int, *http.Request) (*http.Response, error) { return nil, errDial })
 	_, err := c.PIN.Verify(t.Context(), DigitsPIN(oldDigits))
 	var e *userapi.Error
 	require.ErrorAs(t, err, &e)
@@ -511,7 +536,7 @@ func TestPINMayBeSent(t *testing.T) {
 		"write":    &net.OpError{Op: "write", Net: "tcp", Err: io.ErrClosedPipe},
 	} {
 		for call, do := range pinCalls(t) {
-			c, got := userClient(t, nil, func(int, *http.Request) (*http.Response, error) { return nil, failure })
+			c, got := pinClient(t, nil, func(int, *http.Request) (*http.Response, error) { return nil, failure })
 			_, err := do(t.Context(), c)
 			var e *userapi.Error
 			require.ErrorAs(t, err, &e)
@@ -531,7 +556,7 @@ func TestPINsInTurn(t *testing.T) {
 		var mu sync.Mutex
 		var open, most int
 		var iterators []uint64
-		c, got := userClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
+		c, got := pinClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
 			mu.Lock()
 			open++
 			most = max(most, open)
@@ -593,7 +618,7 @@ func TestPINArguments(t *testing.T) {
 	halves := bytes.Clone(tip)
 	halves[40] ^= 1
 	redacted := DigitsPIN(userapi.Redacted)
-	c, got := userClient(t, nil, answering(200, own))
+	c, got := pinClient(t, nil, answering(200, own))
 	update := func(old, pin PIN) func() error {
 		return func() error { _, err := c.PIN.Update(t.Context(), old, pin); return err }
 	}
@@ -620,7 +645,7 @@ func TestPINArguments(t *testing.T) {
 		"no PIN":              {verify(PIN{}), "verify PIN", []string{"pin_base64"}},
 		"nil TIP key":         {verify(TIPPIN(nil)), "verify PIN", []string{"pin_base64"}},
 		"a seed as TIP key":   {update(PIN{}, TIPPIN(ed25519.PrivateKey(tip.Seed()))), "update PIN", []string{"pin_base64"}},
-		"halves not one":      {update(DigitsPIN("1"), TIPPIN(halves)), "update PIN", []string{"old_pin_base64", "pin_base64"}},
+		"halves not one":      {update(DigitsPIN("1"), TIPPIN(ed25519.PrivateKey(halves))), "update PIN", []string{"old_pin_base64", "pin_base64"}},
 		"digits for Safe":     {register(tip, DigitsPIN(oldDigits)), "register with Safe", []string{"pin_base64"}},
 		"nothing for Safe":    {register(nil, PIN{}), "register with Safe", []string{"public_key", "pin_base64"}},
 		"a seed as spend key": {register(ed25519.PrivateKey(tip.Seed()), TIPPIN(tip)), "register with Safe", []string{"public_key"}},
@@ -641,7 +666,7 @@ func TestPINErrorsShowNothing(t *testing.T) {
 	tip := readPINVectors(t).spendKey(t)
 	for call, do := range pinCalls(t) {
 		var quoted []string
-		c, _ := userClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
+		c, _ := pinClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
 			return nil, errDial
 		})
 		_, err := do(t.Context(), c)
@@ -649,7 +674,7 @@ func TestPINErrorsShowNothing(t *testing.T) {
 		requireNoLeak(t, err, append(keyForms(t, tip), oldDigits))
 
 		var got *[]sent
-		c, got = userClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
+		c, got = pinClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
 			if n < 3 {
 				return nil, errDial // so that it is the renewed body that is quoted
 			}

@@ -2,6 +2,7 @@ package mixin
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/sha3"
@@ -23,23 +24,27 @@ func (s *SafeService) Me(ctx context.Context) (*GetUserResponse, error) {
 
 // Register registers the user with Safe, by POST /safe/users: the key that spends what the
 // user owns, proven by a signature of its id, and its TIP key, proven by the encrypted
-// signature of both. Mixin's own clients use one key for both. Sending, outcomes and refusals
-// are as PINService describes them. Right after PINService.Update Mixin may still answer as to
+// signature of both. Mixin's own clients use one key for both. spend is an ed25519.PrivateKey or a
+// key of NewScalarKey. Sending, outcomes and refusals are as PINService describes them. Right after PINService.Update Mixin may still answer as to
 // a wrong PIN: Register does not wait, and may be called again after a refusal. PINs of digits
 // cannot register. The caller may wipe the keys afterwards. Sources: Mixin's docs,
 // "Registration"; Mixin's bot-api-go-client v3, for what is signed.
-func (s *SafeService) Register(ctx context.Context, spend ed25519.PrivateKey, tip PIN) (*GetUserResponse, error) {
+func (s *SafeService) Register(ctx context.Context, spend crypto.Signer, tip PIN) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
-	if _, err := publicKey(spend); err != nil {
+	if own, ok := exportable(spend).(ed25519.PrivateKey); ok {
+		spend = own
+	}
+	if err := checkTIPKey(spend); err != nil {
 		check.Invalid("", "public_key", "spend key: "+fault(err))
 	}
-	if tip.tipKey == nil {
+	if tip.tipKeys == nil {
 		check.Required("", "pin_base64", "must be a TIP key")
 	} else {
 		tip.check(&check, "pin_base64")
 	}
-	return s.core.sendPIN(ctx, pinCall(opRegister, "/safe/users"), new(reply), &check, func(c *PINCipher) any {
-		userID, public := s.core.auth.userID, hex.EncodeToString(spend[ed25519.SeedSize:])
+	call := pinCall(opRegister, "/safe/users")
+	return s.core.sendPIN(ctx, call, new(reply), &check, proof{"pin_base64", tip}, func(c *PINCipher, key crypto.Signer) any {
+		userID, public := s.core.auth.userID, hex.EncodeToString(publicBytes(spend))
 		return struct {
 			PublicKey string `json:"public_key"`
 			Signature string `json:"signature"`
@@ -47,7 +52,7 @@ func (s *SafeService) Register(ctx context.Context, spend ed25519.PrivateKey, ti
 		}{
 			public,
 			base64.RawURLEncoding.EncodeToString(spendSignature(spend, userID)),
-			base64.RawURLEncoding.EncodeToString(c.encrypt(tipRegistration(tip.tipKey(), userID, public))),
+			base64.RawURLEncoding.EncodeToString(c.encrypt(tipRegistration(key, userID, public))),
 		}
 	})
 }
@@ -55,14 +60,14 @@ func (s *SafeService) Register(ctx context.Context, spend ed25519.PrivateKey, ti
 // spendSignature proves the key that is registered with Safe. What is signed is the
 // SHA3-256 of the user's id, as Mixin's bot-api-go-client v3 has it; Mixin's docs,
 // "Registration", say otherwise.
-func spendSignature(spend ed25519.PrivateKey, userID string) []byte {
+func spendSignature(spend crypto.Signer, userID string) []byte {
 	digest := sha3.Sum256([]byte(userID))
-	return ed25519.Sign(spend, digest[:])
+	return signTIP(spend, digest[:])
 }
 
 // tipRegistration proves the TIP key for a registration with Safe. Source: Mixin's
 // bot-api-go-client v3.
-func tipRegistration(key ed25519.PrivateKey, userID, publicKey string) []byte {
+func tipRegistration(key crypto.Signer, userID, publicKey string) []byte {
 	digest := sha256.Sum256([]byte("SEQUENCER:REGISTER:" + userID + publicKey))
-	return ed25519.Sign(key, digest[:])
+	return signTIP(key, digest[:])
 }

@@ -62,7 +62,7 @@ func SessionSecret(key crypto.Signer) (string, error) {
 
 // UpgradeKey returns the Ed25519 session key that replaces an RSA one of 2018 when Mixin
 // upgrades its user: its seed is the first half of the SHA-512 of the old key's PKCS #1 form.
-// It sends nothing; the upgrade is Mixin's POST /legacy/users. A broken key is an error of
+// It sends nothing; UsersService.Upgrade does. A broken key is an error of
 // KindInvalid. Source: Mixin's bot-api-go-client v3, legacy_user.go.
 func UpgradeKey(legacy *rsa.PrivateKey) (ed25519.PrivateKey, error) {
 	if _, err := publicKey(legacy); err != nil {

@@ -280,7 +280,7 @@ func (s *setup) try(ctx context.Context, state KeyFileState, do func() (*GetUser
 // ask reads from Mixin how far the user has come, which an earlier call may have had no time to
 // write down, and what the reply to the create left out.
 func (s *setup) ask(ctx context.Context, user *Client) error {
-	me, err := s.me(ctx, user)
+	me, err := user.Users.profile(ctx)
 	if err != nil {
 		return err
 	}
@@ -296,7 +296,7 @@ func (s *setup) ask(ctx context.Context, user *Client) error {
 		return err
 	}
 	err = s.store()
-	user.core.preparePIN(s.record.keystore()) // the server's key may be new
+	user.core.preparePIN(s.record.keystore(), 0) // the server's key may be new
 	return err
 }
 
@@ -319,28 +319,6 @@ func (s *setup) advance(me *GetUserResponse) error {
 		s.record.State, s.record.Intent = KeyFileRegistered, ""
 	}
 	return nil
-}
-
-// me reads the user by /me, and by /safe/me what that left out.
-func (s *setup) me(ctx context.Context, user *Client) (*GetUserResponse, error) {
-	me, err := user.Users.Me(ctx)
-	if err != nil || me.HasSafe != nil && me.TipKeyBase64 != nil {
-		return me, err
-	}
-	safe, err := user.Safe.Me(ctx)
-	switch {
-	case errors.Is(err, userapi.ErrNotFound), errors.Is(err, userapi.ErrForbidden):
-		return me, nil // the user has none to be read
-	case err != nil:
-		return nil, err
-	}
-	if me.HasSafe == nil {
-		me.HasSafe = safe.HasSafe
-	}
-	if me.TipKeyBase64 == nil {
-		me.TipKeyBase64, me.SpendPublicKey = safe.TipKeyBase64, safe.SpendPublicKey
-	}
-	return me, nil
 }
 
 // compare refuses a reply that shows another TIP or spend key than ours.

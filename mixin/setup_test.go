@@ -186,7 +186,6 @@ func TestSetupGoesOn(t *testing.T) {
 				wallet, err = mixin.Setup(t.Context(), cfg, dir, signup)
 				require.NoError(t, err)
 				assert.False(t, wallet.Created)
-				isUsable(t, srv, wallet)
 				counts := map[string]int{}
 				for _, call := range calls(srv) {
 					counts[call]++
@@ -196,6 +195,7 @@ func TestSetupGoesOn(t *testing.T) {
 				assert.Equal(t, 1, counts["POST /safe/users"])
 				assert.Equal(t, 1, counts["GET /me"], "asked before anything is sent again")
 				assert.Zero(t, srv.Users()[0].WrongPINs)
+				isUsable(t, srv, wallet)
 			})
 		}
 	}

@@ -43,12 +43,10 @@ Keys are stored in DIR.
 
 The bill
   read billing, /safe/apps/{app_id}/billing: ok
-  read billing, /apps/property: ok
   credit 0.5, users cost 0 so far, and one more 0.5
 
 Setting up, while a reply gets lost
   read billing, /safe/apps/{app_id}/billing: ok
-  read billing, /apps/property: ok
   create user, /users: ok
   update PIN, /pin/update: unavailable
   failed: update PIN, unavailable; the user's outcome: created
@@ -71,7 +69,6 @@ The user, as itself
 
 The bill after it
   read billing, /safe/apps/{app_id}/billing: ok
-  read billing, /apps/property: ok
   credit 0.5, users cost 0.5 so far, and one more 0.5
 
 Users at the fake: 1

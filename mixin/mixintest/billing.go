@@ -65,10 +65,14 @@ func (s *store) bill() (users, credit string) {
 	return users, times(s.price, *s.credit)
 }
 
-// property tells the price. Source: Mixin's Node SDK, where count is of applications.
+// property tells the price, to an official application alone. Source: Mixin's Node SDK, where count
+// is of applications.
 func (s *Server) property(_ *fakehttp.Request, by session) (any, *apiError) {
-	if !by.application || by.limited {
+	switch {
+	case !by.application || by.limited:
 		return nil, errForbidden
+	case !s.official:
+		return nil, errForbidden.because("the price is shown to official applications alone: WithOfficialApp")
 	}
 	return struct {
 		Count int    `json:"count"`

@@ -13,16 +13,33 @@
 //
 // # Calls
 //
-//	POST /users                       userapitest.Create
+//	POST /users                       userapitest.Create; by the application
 //	GET  /me, /safe/me, /users/{id}   userapitest.Lookup
+//	POST /users/fetch                 userapitest.Lookup; those of a list of ids that exist
+//	GET  /search/{number}             userapitest.Lookup; by identity number
 //	GET  /safe/apps/{id}/billing      userapitest.Lookup; of the application by itself
-//	GET  /apps/property               userapitest.Lookup; by the application
+//	GET  /apps/property               userapitest.Lookup; with WithOfficialApp alone
+//	POST /me                          userapitest.Attributes; full_name and avatar_base64
+//	POST /session/secret              userapitest.Attributes; another Ed25519 session key
+//	POST /legacy/users                userapitest.Attributes; without a token, with a PIN
 //	POST /pin/update, /pin/verify     userapitest.Attributes; by a user
 //	POST /safe/users                  userapitest.Attributes; by a user
 //
-// The names on the right are those that faults go by; a path that does not exist
-// counts as userapitest.Lookup. Mixin's applications have PINs too; here users alone
-// have them, and the application gets the code 403.
+// The names on the right are those that faults go by. The application has a profile, and alone
+// has an identity number. It is not among Users. Mixin's applications have PINs too; here users
+// alone have them, and the application gets the code 403. Config and KeystoreJSON have the
+// application's first key, also after it was rotated.
+//
+// Any other route is answered with HTTP status 404 and a plain text, which no client can take
+// for the answer that a user does not exist. The server's log names the route (WithLog). For
+// faults it counts as userapitest.Lookup.
+//
+// # Sessions
+//
+// POST /session/secret and POST /legacy/users give a session another key, under the same id. The
+// old key does not sign any more. An RSA key is replaced by an Ed25519 one, and never the other
+// way. What proves an upgrade is the user's PIN of digits, encrypted for the RSA session. Whether
+// the session's id stays is not documented, and so a choice of this package.
 //
 // # PINs
 //
@@ -62,5 +79,5 @@
 //
 // A user costs WithPrice, "0.5" unless it is set. The application's credit stays as it
 // is, its cost.users grows with each user: a user whose price the credit does not cover
-// is refused with the code 20117.
+// is refused with the code 20117. Mixin shows the price to official applications alone.
 package mixintest

@@ -54,6 +54,12 @@ func parseSessionSecret(text string) (crypto.PublicKey, error) {
 	return key, nil
 }
 
+// isKey reports whether an RSA key in DER is a session's.
+func isKey(own *rsa.PublicKey, der []byte) bool {
+	pub, err := x509.ParsePKIXPublicKey(der)
+	return err == nil && own.Equal(pub)
+}
+
 // pinKeySize is that of the AES-256 key that encrypts a session's PINs.
 const pinKeySize = 32
 
@@ -74,6 +80,9 @@ func (a *account) setPinToken(key crypto.PublicKey) (pinKey func() []byte, err e
 	}
 	if err != nil {
 		return nil, err
+	}
+	if _, isRSA := key.(*rsa.PublicKey); isRSA {
+		a.ServerPublicKey = ""
 	}
 	a.PinToken = base64.StdEncoding.EncodeToString(token)
 	a.PinTokenBase64 = base64.RawURLEncoding.EncodeToString(token)

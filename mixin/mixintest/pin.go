@@ -180,7 +180,7 @@ func (s *Server) updatePIN(r *fakehttp.Request, by session) (any, *apiError) {
 	if refused != nil {
 		return nil, refused
 	}
-	return s.answer(by, func(p *person) *apiError {
+	return s.proven(by, func(p *person) *apiError {
 		switch {
 		case oldText == "" && p.pin.isSet():
 			return errPIN.because("a PIN is set, and the old one is missing")
@@ -231,7 +231,7 @@ func (s *Server) verifyPIN(r *fakehttp.Request, by session) (any, *apiError) {
 	if refused != nil {
 		return nil, refused
 	}
-	return s.answer(by, func(p *person) *apiError {
+	return s.proven(by, func(p *person) *apiError {
 		switch {
 		case !p.pin.isSet():
 			return errPIN.because("no PIN is set")
@@ -252,13 +252,19 @@ func verifyMessage(ns int64) []byte { return fmt.Appendf(nil, "TIP:VERIFY:%032d"
 // checkDigits compares a PIN of digits.
 func (s *Server) checkDigits(p *pin, by session, text string) *apiError {
 	given, refused := s.open(p, by, text)
-	switch {
-	case refused != nil:
+	if refused != nil {
 		return refused
+	}
+	return p.compare(given, s.http.Now())
+}
+
+// compare compares digits with those of the PIN.
+func (p *pin) compare(given []byte, now time.Time) *apiError {
+	switch {
 	case !isDigits(given):
 		return errPINFormat.because("the PIN is six digits")
 	case !p.digits(given):
-		return p.count(s.http.Now(), "the PIN is another one")
+		return p.count(now, "the PIN is another one")
 	}
 	p.wrong = 0
 	return nil
@@ -279,14 +285,19 @@ func (s *Server) checkTIP(p *pin, by session, text string, message []byte) *apiE
 	return nil
 }
 
-// answer changes the session's own user, whose PIN is not locked, and shows it.
-func (s *Server) answer(by session, do func(*person) *apiError) (any, *apiError) {
-	a, refused := s.store.change(by.userID, func(p *person) *apiError {
+// proven changes the session's own user, whose PIN is not locked, and shows it.
+func (s *Server) proven(by session, do func(*person) *apiError) (any, *apiError) {
+	return s.changed(by, func(p *person) *apiError {
 		if refused := p.pin.checkLock(s.http.Now()); refused != nil {
 			return refused
 		}
 		return do(p)
 	})
+}
+
+// changed changes the session's own user, and shows it.
+func (s *Server) changed(by session, do func(*person) *apiError) (any, *apiError) {
+	a, refused := s.store.change(by.userID, do)
 	if refused != nil {
 		return nil, refused
 	}

@@ -774,7 +774,7 @@ func TestOnlyUsersHavePINs(t *testing.T) {
 		_, _, text = do(t, u.srv, u.call("POST", path, string(raw)))
 		assert.Equal(t, unauthorized, text, path)
 		text, _ = u.send(t, "GET", path, nil)
-		assert.Equal(t, notFound, text, path)
+		assert.Equal(t, "mixintest does not serve GET "+path+"\n", text)
 	}
 	assert.False(t, u.state(t).HasSafe)
 }
@@ -898,7 +898,12 @@ func TestBilling(t *testing.T) {
 				assert.Equal(t, `{"data":{"app_id":"`+by.userID+`",`+want+`}}`, text)
 				_, _, _ = by.send(t, srv, by.call("POST", "/users", minimal))
 			}
-			_, _, text := by.send(t, srv, by.call("GET", "/apps/property", ""))
+			_, header, text := by.send(t, srv, by.call("GET", "/apps/property", ""))
+			assert.Equal(t, forbidden, text, "an ordinary application is not told the price")
+			assert.Contains(t, header.Get("X-Fake-Reason"), "WithOfficialApp")
+			srv = mixintest.NewServer(t, append(tt.opts, mixintest.WithOfficialApp())...)
+			by = app(srv)
+			_, _, text = by.send(t, srv, by.call("GET", "/apps/property", ""))
 			assert.Equal(t, `{"data":{"count":1,"price":"`+tt.price+`"}}`, text)
 		})
 	}

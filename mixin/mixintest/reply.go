@@ -88,6 +88,15 @@ type profile struct {
 	CreatedAt      string `json:"created_at"`
 	IsVerified     bool   `json:"is_verified"`
 	IsScam         bool   `json:"is_scam"`
+	App            *app   `json:"app,omitempty"`
+}
+
+// app is what the profile of an application has beside that of a user.
+type app struct {
+	Type      string `json:"type"`
+	AppID     string `json:"app_id"`
+	AppNumber string `json:"app_number"`
+	Name      string `json:"name"`
 }
 
 // account is a user as it is shown to itself, and to the application that made it.

@@ -34,7 +34,7 @@ func (s *Server) registerSafe(r *fakehttp.Request, by session) (any, *apiError) 
 	if refused != nil {
 		return nil, refused
 	}
-	return s.answer(by, func(p *person) *apiError {
+	return s.proven(by, func(p *person) *apiError {
 		switch {
 		case p.pin.tip == nil:
 			return errPIN.because("the user has no TIP key")

@@ -1,11 +1,15 @@
 package mixintest
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +42,8 @@ type settings struct {
 	credit   *int // nil for any number of users
 	tipDelay int
 	leeway   time.Duration
+	official bool
+	log      *slog.Logger
 }
 
 // WithHTTP says how the server serves.
@@ -59,6 +65,14 @@ func WithCredit(users int) Option { return func(s *settings) { s.credit = &users
 // WithPrice sets what a user costs, a decimal, in place of "0.5".
 func WithPrice(decimal string) Option { return func(s *settings) { s.price = decimal } }
 
+// WithOfficialApp makes the application one of Mixin's own, which alone may read the price by GET
+// /apps/property. Others are refused with the code 403.
+func WithOfficialApp() Option { return func(s *settings) { s.official = true } }
+
+// WithLog takes what the server has to say: each route that was asked for and that it does not serve.
+// Without it that is the test's log, and none for Start.
+func WithLog(log *slog.Logger) Option { return func(s *settings) { s.log = log } }
+
 // WithTIPDelay refuses that many of each user's registrations with Safe that are in
 // order, with the code 20119, as Mixin does for a moment after a TIP key was set.
 func WithTIPDelay(registrations int) Option {
@@ -75,13 +89,16 @@ type Server struct {
 	keystore func() mixin.Keystore // a closure, so that printing shows nothing
 	store    store
 	leeway   time.Duration
+	official bool
+	log      *slog.Logger
 }
 
 // NewServer starts a server for a test, which fails if that cannot be done. The
 // server is closed when the test ends.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
-	s, err := Start(opts...)
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	s, err := Start(append([]Option{WithLog(log)}, opts...)...)
 	if err != nil {
 		t.Fatalf("mixintest: %v", err)
 	}
@@ -103,17 +120,20 @@ func Start(opts ...Option) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{keystore: func() mixin.Keystore { return ks }, leeway: set.leeway}
+	s := &Server{
+		keystore: func() mixin.Keystore { return ks },
+		leeway:   set.leeway, official: set.official, log: cmp.Or(set.log, slog.New(slog.DiscardHandler)),
+	}
 	s.store.init(set, price)
-	s.store.register(session{
-		userID: ks.UserID, sessionID: ks.SessionID, key: ks.PrivateKey.Public(), application: true,
-	})
 	s.http = fakehttp.New(fakehttp.Config{
 		ServerOptions: set.http,
 		SecretHeaders: []string{"Authorization"},
 		SecretFields:  []string{"pin", "old_pin", "pin_base64", "old_pin_base64"},
 		Header:        http.Header{"Content-Type": {"application/json; charset=utf-8"}},
-		NotFound:      errNotFound.reply(),
+		NotFound:      unserved(""),
+	})
+	s.store.register(newApplication(ks.UserID, ks.SessionID, s.http.Now()), session{
+		userID: ks.UserID, sessionID: ks.SessionID, key: ks.PrivateKey.Public(), application: true,
 	})
 	s.handle()
 	if err := s.http.Start(); err != nil {
@@ -163,14 +183,23 @@ func (s *Server) handle() {
 	s.path(userapitest.Lookup, "GET /me", s.me)
 	s.path(userapitest.Lookup, "GET /safe/me", s.me)
 	s.path(userapitest.Lookup, "GET /users/{id}", s.get)
+	s.path(userapitest.Lookup, "POST /users/fetch", s.fetch)
+	s.path(userapitest.Lookup, "GET /search/{number}", s.search)
 	s.path(userapitest.Lookup, "GET /safe/apps/{id}/billing", s.billing)
 	s.path(userapitest.Lookup, "GET /apps/property", s.property)
+	s.path(userapitest.Attributes, "POST /me", s.updateProfile)
+	s.path(userapitest.Attributes, "POST /session/secret", s.rotate)
 	s.path(userapitest.Attributes, "POST /pin/update", withPIN(s.updatePIN))
 	s.path(userapitest.Attributes, "POST /pin/verify", withPIN(s.verifyPIN))
 	s.path(userapitest.Attributes, "POST /safe/users", withPIN(s.registerSafe))
+	s.http.Handle(userapitest.Attributes, "POST /legacy/users", func(r *fakehttp.Request) fakehttp.Reply {
+		return s.answer(r, func() (any, *apiError) { return s.upgrade(r) }) // without a token
+	})
 	for _, method := range [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		s.http.Handle(userapitest.Lookup, method+" /{path...}", func(r *fakehttp.Request) fakehttp.Reply {
-			return s.stamp(r, errNotFound.reply())
+			route := routeOf(r.Request)
+			s.log.Warn("mixintest does not serve this route", "route", route)
+			return s.stamp(r, unserved(route))
 		})
 	}
 }
@@ -178,16 +207,47 @@ func (s *Server) handle() {
 // path sets a path that wants a token.
 func (s *Server) path(op userapitest.Operation, pattern string, next handler) {
 	s.http.Handle(op, pattern, func(r *fakehttp.Request) fakehttp.Reply {
-		by, ok := s.authenticate(r)
-		if !ok {
-			return s.stamp(r, errUnauthorized.reply())
-		}
-		data, refused := next(r, by)
-		if refused != nil {
-			return s.stamp(r, refused.reply())
-		}
-		return s.stamp(r, fakehttp.Reply{Status: http.StatusOK, Body: encode(envelope{Data: data})})
+		return s.answer(r, func() (any, *apiError) {
+			by, ok := s.authenticate(r)
+			if !ok {
+				return nil, errUnauthorized
+			}
+			return next(r, by)
+		})
 	})
+}
+
+// answer makes the reply to a request of what was done.
+func (s *Server) answer(r *fakehttp.Request, do func() (data any, refused *apiError)) fakehttp.Reply {
+	data, refused := do()
+	if refused != nil {
+		return s.stamp(r, refused.reply())
+	}
+	return s.stamp(r, fakehttp.Reply{Status: http.StatusOK, Body: encode(envelope{Data: data})})
+}
+
+// plainSegment is a segment of a path that is a name and not somebody's id or number.
+var plainSegment = regexp.MustCompile(`^[a-z_]+$`)
+
+// routeOf is a request's method and path without what may be an id, a phone number or a name.
+func routeOf(r *http.Request) string {
+	segments := strings.Split(r.URL.Path, "/")
+	for i, segment := range segments {
+		if segment != "" && !plainSegment.MatchString(segment) {
+			segments[i] = "{}"
+		}
+	}
+	return r.Method + " " + strings.Join(segments, "/")
+}
+
+// unserved answers what Mixin serves and this server does not. Its 404 has no code of Mixin's, nor is
+// it JSON: no client can take it for the answer that a user does not exist.
+func unserved(route string) fakehttp.Reply {
+	return fakehttp.Reply{
+		Status: http.StatusNotFound,
+		Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
+		Body:   []byte(strings.TrimSpace("mixintest does not serve "+route) + "\n"),
+	}
 }
 
 // stamp puts on a reply what every one has: the request's id, or a new one, and the

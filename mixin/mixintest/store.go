@@ -72,10 +72,28 @@ func (s *store) init(set settings, price *big.Rat) {
 	s.people = map[string]*person{}
 }
 
-func (s *store) register(n session) {
+// register keeps the application and its session. It is not among the users.
+func (s *store) register(a account, n session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.people[n.userID] = &person{account: a}
 	s.sessions[n.sessionID] = n
+}
+
+// rekey gives a session another key, and shows what its user's PINs are encrypted with from then on.
+func (s *store) rekey(by session, key crypto.PublicKey) (account, *apiError) {
+	return s.change(by.userID, func(p *person) *apiError { return s.rekeyed(p, by, key) })
+}
+
+// rekeyed is rekey for one who holds the lock.
+func (s *store) rekeyed(p *person, by session, key crypto.PublicKey) *apiError {
+	pinKey, err := p.account.setPinToken(key)
+	if err != nil {
+		return invalidField("session_secret", "no PIN key can be shared with this key")
+	}
+	by.key, by.pinKey = key, pinKey
+	s.sessions[by.sessionID] = by
+	return nil
 }
 
 func (s *store) session(id string) (session, bool) {
@@ -127,6 +145,18 @@ func (s *store) account(id string) (account, bool) {
 	defer s.mu.Unlock()
 	if p, ok := s.people[id]; ok {
 		return p.account, true
+	}
+	return account{}, false
+}
+
+// numbered returns who has an identity number. Users have none of their own.
+func (s *store) numbered(number string) (account, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.people {
+		if number != noNumber && p.account.IdentityNumber == number {
+			return p.account, true
+		}
 	}
 	return account{}, false
 }

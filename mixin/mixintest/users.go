@@ -2,6 +2,10 @@ package mixintest
 
 import (
 	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
@@ -40,11 +44,14 @@ func (s *Server) create(r *fakehttp.Request, by session) (any, *apiError) {
 	return a, nil
 }
 
+// noNumber is the identity number of a user, who has none.
+const noNumber = "0"
+
 func newAccount(u User) account {
 	code := newID()
 	return account{
 		profile: profile{
-			Type: "user", UserID: u.UserID, IdentityNumber: "0", FullName: u.FullName,
+			Type: "user", UserID: u.UserID, IdentityNumber: noNumber, FullName: u.FullName,
 			MuteUntil: "0001-01-01T00:00:00Z", CreatedAt: u.CreatedAt.Format(timeLayout),
 		},
 		SessionID: u.SessionID,
@@ -54,21 +61,89 @@ func newAccount(u User) account {
 	}
 }
 
+// The application, as it is shown.
+const (
+	appName   = "Application"
+	appNumber = "7000100000"
+)
+
+func newApplication(userID, sessionID string, now time.Time) account {
+	a := newAccount(User{UserID: userID, SessionID: sessionID, FullName: appName, CreatedAt: now.UTC()})
+	a.IdentityNumber = appNumber
+	a.App = &app{Type: "app", AppID: userID, AppNumber: appNumber, Name: appName}
+	return a
+}
+
 // me shows the session's own user.
 func (s *Server) me(_ *fakehttp.Request, by session) (any, *apiError) {
-	a, ok := s.store.account(by.userID)
-	if !ok { // the application, which was not created here
-		a = newAccount(User{UserID: by.userID, SessionID: by.sessionID})
-	}
+	a, _ := s.store.account(by.userID)
 	a.Relationship = "ME"
 	return a, nil
 }
 
-// get shows any user to anybody who is signed in.
+// get shows any user, or the application, to anybody who is signed in.
 func (s *Server) get(r *fakehttp.Request, _ session) (any, *apiError) {
-	a, ok := s.store.account(r.PathValue("id"))
+	return shown(s.store.account(strings.ToLower(r.PathValue("id"))))
+}
+
+// search shows who has an identity number: the application alone has one. Source: Mixin's docs,
+// "Search User".
+func (s *Server) search(r *fakehttp.Request, _ session) (any, *apiError) {
+	return shown(s.store.numbered(r.PathValue("number")))
+}
+
+func shown(a account, ok bool) (any, *apiError) {
 	if !ok {
 		return nil, errNotFound
 	}
 	return a.profile, nil
+}
+
+// fetch shows those of a list that exist. Source: Mixin's docs, "Read Users".
+func (s *Server) fetch(r *fakehttp.Request, _ session) (any, *apiError) {
+	var ids []string
+	if json.Unmarshal(r.Body, &ids) != nil {
+		return nil, errBadRequest
+	}
+	found := []profile{}
+	for i, id := range ids {
+		if a, ok := s.store.account(strings.ToLower(id)); ok && !slices.Contains(ids[:i], id) {
+			found = append(found, a.profile)
+		}
+	}
+	return found, nil
+}
+
+// minAvatar is the size of an image that is taken.
+const minAvatar = 1024
+
+// updateProfile changes the name and the image of the session's own user; "" changes nothing. Sources:
+// Mixin's bot-api-go-client, UpdateUserMe; baizhiheizi/mixin_bot, for the images that are taken.
+func (s *Server) updateProfile(r *fakehttp.Request, by session) (any, *apiError) {
+	var body struct {
+		FullName     string `json:"full_name"`
+		AvatarBase64 string `json:"avatar_base64"`
+	}
+	switch {
+	case by.limited:
+		return nil, errForbidden
+	case json.Unmarshal(r.Body, &body) != nil:
+		return nil, errBadRequest
+	}
+	if body.AvatarBase64 != "" {
+		image, err := decodeBase64(body.AvatarBase64)
+		kind := http.DetectContentType(image)
+		if err != nil || len(image) <= minAvatar || !slices.Contains([]string{"image/png", "image/jpeg", "image/gif"}, kind) {
+			return nil, invalidField("avatar_base64", "not the base64 of a PNG, JPEG or GIF of more than 1024 bytes")
+		}
+	}
+	return s.changed(by, func(p *person) *apiError {
+		if body.FullName != "" {
+			p.user.FullName, p.account.FullName = body.FullName, body.FullName
+		}
+		if body.AvatarBase64 != "" {
+			p.account.AvatarURL = "https://mixin-images.zeromesh.net/" + newID() + "=s256"
+		}
+		return nil
+	})
 }

@@ -1,0 +1,172 @@
+package mixintest_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/mixin"
+	"github.com/enlist-go/enlist/mixin/mixintest"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// person is a profile in a reply.
+type person struct {
+	UserID         string `json:"user_id"`
+	IdentityNumber string `json:"identity_number"`
+	FullName       string `json:"full_name"`
+	AvatarURL      string `json:"avatar_url"`
+	SessionID      string `json:"session_id"`
+	App            *struct {
+		AppID     string `json:"app_id"`
+		AppNumber string `json:"app_number"`
+	} `json:"app"`
+}
+
+func decode[T any](t testing.TB, body string) T {
+	t.Helper()
+	var in struct {
+		Data T `json:"data"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(body), &in), body)
+	return in.Data
+}
+
+// get sends a request by a caller, and returns the body.
+func ask(t testing.TB, srv *mixintest.Server, by caller, method, path, body string) string {
+	t.Helper()
+	_, _, text := by.send(t, srv, by.call(method, path, body))
+	return text
+}
+
+// TestTheApplicationHasAProfile: it is shown to itself and to others, with a number that finds it.
+func TestTheApplicationHasAProfile(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, edKey(t))
+	by := app(u.srv)
+	for _, caller := range []caller{by, u.caller} {
+		text := ask(t, u.srv, caller, "GET", "/users/"+strings.ToUpper(by.userID), "")
+		p := decode[person](t, text)
+		assert.Equal(t, by.userID, p.UserID)
+		require.NotNil(t, p.App)
+		assert.Equal(t, by.userID, p.App.AppID)
+		assert.Equal(t, p.IdentityNumber, p.App.AppNumber)
+		assert.NotContains(t, text, "session_id")
+		assert.Equal(t, text, ask(t, u.srv, caller, "GET", "/search/"+p.IdentityNumber, ""))
+	}
+	own := decode[person](t, ask(t, u.srv, by, "GET", "/me", ""))
+	assert.Equal(t, by.sessionID, own.SessionID)
+	require.NotNil(t, own.App)
+	for _, number := range []string{"0", "7000", "+8613800013800"} {
+		assert.Equal(t, notFound, ask(t, u.srv, by, "GET", "/search/"+number, ""), "users have no number")
+	}
+	assert.Equal(t, 1, u.srv.UserCount(), "the application is not one of its users")
+	assert.Len(t, u.srv.Users(), 1)
+}
+
+func TestFetch(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, edKey(t))
+	other := join(t, u.srv, u.clock, edKey(t))
+	by := app(u.srv)
+	ids := func(ids ...string) string {
+		text, err := json.Marshal(ids)
+		require.NoError(t, err)
+		return string(text)
+	}
+	var got []string
+	for _, p := range decode[[]person](t, ask(t, u.srv, by, "POST", "/users/fetch", ids(other.userID, newID(), by.userID, other.userID, "x", strings.ToUpper(u.userID)))) {
+		got = append(got, p.UserID)
+	}
+	assert.Equal(t, []string{other.userID, by.userID, u.userID}, got, "those that exist, each once")
+	assert.Equal(t, `{"data":[]}`, ask(t, u.srv, by, "POST", "/users/fetch", `[]`))
+	assert.Equal(t, `{"data":[]}`, ask(t, u.srv, by, "POST", "/users/fetch", ids(newID())))
+	for _, bad := range []string{``, `{}`, `[1]`, `"` + u.userID + `"`} {
+		assert.Equal(t, badRequest, ask(t, u.srv, by, "POST", "/users/fetch", bad))
+	}
+}
+
+func TestUpdateProfile(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, edKey(t))
+	image := func(head string, size int) string {
+		return base64.StdEncoding.EncodeToString(append([]byte(head), bytes.Repeat([]byte{0}, size-len(head))...))
+	}
+	p := decode[person](t, ask(t, u.srv, u.caller, "POST", "/me", `{"full_name":"Łukasz"}`))
+	assert.Equal(t, "Łukasz", p.FullName)
+	assert.Empty(t, p.AvatarURL)
+	p = decode[person](t, ask(t, u.srv, u.caller, "POST", "/me", `{"full_name":"","avatar_base64":"`+image("\x89PNG\r\n\x1a\n", 1025)+`"}`))
+	assert.Equal(t, "Łukasz", p.FullName, "\"\" changes nothing")
+	assert.NotEmpty(t, p.AvatarURL)
+	assert.Equal(t, "Łukasz", u.srv.Users()[0].FullName)
+	assert.Equal(t, p.AvatarURL, decode[person](t, ask(t, u.srv, u.caller, "GET", "/me", "")).AvatarURL)
+	for name, body := range map[string]string{
+		"too small":  `{"avatar_base64":"` + image("\x89PNG\r\n\x1a\n", 1024) + `"}`,
+		"no image":   `{"avatar_base64":"` + image("hello", 2000) + `"}`,
+		"not base64": `{"avatar_base64":"*"}`,
+	} {
+		assert.Contains(t, ask(t, u.srv, u.caller, "POST", "/me", `{"full_name":"no",`+body[1:]), `"field":"avatar_base64"`, name)
+	}
+	assert.Equal(t, badRequest, ask(t, u.srv, u.caller, "POST", "/me", `{"full_name":7}`))
+	in := u.call("POST", "/me", `{"full_name":"no"}`)
+	in.claims["scp"] = "PROFILE:READ"
+	_, _, text := u.caller.send(t, u.srv, in)
+	assert.Equal(t, forbidden, text)
+	assert.Equal(t, "Łukasz", u.srv.Users()[0].FullName, "nothing of a refused change is kept")
+	by := app(u.srv)
+	assert.Equal(t, "Bot", decode[person](t, ask(t, u.srv, by, "POST", "/me", `{"full_name":"Bot"}`)).FullName)
+	assert.Equal(t, "Bot", decode[person](t, ask(t, u.srv, u.caller, "GET", "/users/"+by.userID, "")).FullName)
+}
+
+// TestUnservedRoutes: the answer is not one that a user does not exist, for any client, and the log
+// names the route without what may be somebody's.
+func TestUnservedRoutes(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	srv := mixintest.NewServer(t, mixintest.WithLog(slog.New(slog.NewTextHandler(&log, nil))))
+	by := app(srv)
+	id := newID()
+	for path, route := range map[string]string{
+		"GET /friends":        "GET /friends",
+		"DELETE /users/" + id: "DELETE /users/{}",
+		"GET /users/" + id + "/apps/favorite?a=" + id: "GET /users/{}/apps/favorite",
+		"PATCH /relationships/Ada/+491701234567":      "PATCH /relationships/{}/{}",
+		"POST /":                                      "POST /",
+	} {
+		log.Reset()
+		method, uri, _ := strings.Cut(path, " ")
+		in := by.call(method, uri, "")
+		in.header.Set("X-Request-Id", "request-7")
+		status, header, text := by.send(t, srv, in)
+		assert.Equal(t, http.StatusNotFound, status)
+		assert.Equal(t, "text/plain; charset=utf-8", header.Get("Content-Type"))
+		assert.Equal(t, "request-7", header.Get("X-Request-Id"))
+		assert.Equal(t, "mixintest does not serve "+route+"\n", text)
+		assert.Contains(t, log.String(), `route="`+route+`"`)
+		assert.NotContains(t, log.String(), id)
+		assert.NotContains(t, log.String(), "Ada")
+	}
+	// A method that HTTP does not know either.
+	req, err := http.NewRequestWithContext(t.Context(), "BREW", srv.URL()+"/coffee", nil)
+	require.NoError(t, err)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	assert.Equal(t, http.StatusNotFound, resp.StatusCode)
+
+	// The client of this module, at a path of its own that the server does not serve.
+	cfg := srv.Config()
+	cfg.HTTP.BaseURL += "/v2"
+	c, err := mixin.New(cfg)
+	require.NoError(t, err)
+	_, err = c.Users.Get(t.Context(), id)
+	require.NotErrorIs(t, err, userapi.ErrNotFound)
+	require.ErrorIs(t, err, userapi.ErrProtocol)
+}

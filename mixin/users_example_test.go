@@ -1,0 +1,131 @@
+package mixin_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/enlist-go/enlist/mixin"
+	"github.com/enlist-go/enlist/mixin/mixintest"
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// exampleUser creates a user at a fake, and returns the configuration of a client that acts as it.
+func exampleUser(srv *mixintest.Server) (mixin.Config, error) {
+	cfg := srv.Config()
+	key, err := mixin.GenerateSessionKey()
+	if err != nil {
+		return cfg, err
+	}
+	app, err := mixin.New(cfg)
+	if err != nil {
+		return cfg, err
+	}
+	user, err := app.CreateUser(context.Background(), userapi.CreateUserRequest{
+		FullName: "Ada", Extensions: []userapi.Extension{mixin.Extra{SessionKey: key}},
+	})
+	if err != nil {
+		return cfg, err
+	}
+	resp, _ := userapi.As[*mixin.CreateUserResponse](user)
+	creds, err := resp.Credentials(key)
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Keystore = creds.Keystore()
+	return cfg, nil
+}
+
+// A keystore's PIN is a text: six digits, or a TIP key in one of several forms. A wrong TIP key would
+// count, and is not sent.
+func ExampleParsePIN() {
+	srv, err := mixintest.Start() // in place of Mixin itself
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	cfg, err := exampleUser(srv)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	user, err := mixin.New(cfg)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	ctx := context.Background()
+
+	pin, err := mixin.ParsePIN("0a2f6c3b4d5e60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e801")
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	_, err = user.PIN.Update(ctx, mixin.PIN{}, pin)
+	fmt.Println(err)
+	_, err = user.PIN.Verify(ctx, mixin.DigitsPIN("730518"))
+	fmt.Println(errors.Is(err, userapi.ErrInvalid), srv.Users()[0].WrongPINs)
+	// Output:
+	// <nil>
+	// true 0
+}
+
+// The new key is stored before it is sent: nobody can sign in without it.
+func ExampleUsersService_RotateSession() {
+	srv, err := mixintest.Start() // in place of Mixin itself
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	cfg, err := exampleUser(srv)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	user, err := mixin.New(cfg)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	ctx := context.Background()
+
+	key, err := mixin.GenerateSessionKey() // to be stored
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	creds, err := user.Users.RotateSession(ctx, key)
+	if err != nil {
+		log.Print(err) // where the outcome is unknown, Users.Me with each key tells which one it is
+		return
+	}
+	cfg.Keystore = creds.Keystore()
+	rotated, err := mixin.New(cfg)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	_, err = user.Users.Me(ctx)
+	fmt.Println("the old key:", errors.Is(err, userapi.ErrUnauthorized))
+	me, err := rotated.Users.Me(ctx)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	fmt.Println("the new key:", *me.FullName)
+	// Output:
+	// the old key: true
+	// the new key: Ada
+}
+
+// Keys come as Java, OpenSSL or an environment variable left them.
+func ExampleParsePrivateKey() {
+	key, err := mixin.ParsePrivateKey("MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbYmMNCM2JSI5UmJYnCJ9DDtN0OjlOE")
+	fmt.Printf("%T %v\n", key, err)
+	key, err = mixin.ParsePrivateKey(`-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbYmMNCM2JSI5UmJYnCJ9DDtN0OjlOE\n-----END PRIVATE KEY-----`)
+	fmt.Printf("%T %v\n", key, err)
+	// Output:
+	// ed25519.PrivateKey <nil>
+	// ed25519.PrivateKey <nil>
+}
