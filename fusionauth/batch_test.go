@@ -201,6 +201,31 @@ func TestCreateUsersShareNoFaults(t *testing.T) {
 	}
 }
 
+// Who is found after a lost reply under another name is somebody else. The search is of the
+// users' tenant.
+func TestCreateUsersFindStrangers(t *testing.T) {
+	t.Parallel()
+	c, mock := newClient(t)
+	reqs := movedUsers(2)
+	for i := range reqs {
+		reqs[i].Extensions = []userapi.Extension{fusionauth.Extra{PasswordHash: sha256Hash(), TenantID: tenantA}}
+	}
+	mock.RegisterResponder(http.MethodPost, baseURL+"/api/user/import", httpmock.NewStringResponder(502, ""))
+	mock.RegisterResponder(http.MethodPost, baseURL+"/api/user/search", func(r *http.Request) (*http.Response, error) {
+		assert.Equal(t, tenantA, r.Header.Get("X-FusionAuth-TenantId"))
+		var users []string
+		for i, name := range []string{"jane0", "bob"} {
+			plan, err := c.PlanUser(reqs[i])
+			require.NoError(t, err)
+			users = append(users, fmt.Sprintf(`{"id":%q,"email":"jane%d@example.com","username":%q,"insertInstant":%d}`, plan.UserID, i, name, time.Now().UnixMilli()))
+		}
+		return httpmock.NewStringResponse(200, `{"total":2,"users":[`+strings.Join(users, ",")+`]}`), nil
+	})
+	results := c.CreateUsers(t.Context(), reqs)
+	assert.Equal(t, []string{"created", "rejected conflict"}, outcomes(t, results))
+	assert.Equal(t, userapi.ProofID, results[0].User.Proof)
+}
+
 // An import that nobody may look at is believed by its reply, with a warning.
 func TestCreateUsersUnread(t *testing.T) {
 	t.Parallel()
