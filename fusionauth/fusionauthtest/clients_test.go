@@ -199,11 +199,11 @@ func TestUpdates(t *testing.T) {
 			var now atomic.Int64
 			c := newCaller(t, fusionauthtest.WithApplications(fusionauthtest.Application{ID: appID}),
 				fusionauthtest.WithHTTP(userapitest.ServerOptions{Now: func() time.Time { return time.UnixMilli(now.Add(1000)) }}))
-			status, body, _ := c.do("POST", "/api/user/"+userID, before)
+			status, _, _ := c.do("POST", "/api/user/"+userID, before)
 			require.Equal(t, 200, status)
 			status, _, _ = c.do("POST", "/api/user/registration/"+userID, `{"registration":{"applicationId":"`+appID+`"}}`)
 			require.Equal(t, 200, status)
-			status, body, _ = c.do("GET", "/api/user/"+userID, "")
+			status, body, _ := c.do("GET", "/api/user/"+userID, "")
 			was := decoded(t, 200, status, body)["user"].(map[string]any)
 			status, _, _ = c.do("POST", "/api/user/"+userID2, `{"user":{"email":"other@b"}}`)
 			require.Equal(t, 200, status)

@@ -5,6 +5,7 @@ package fakehttp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -111,13 +112,15 @@ func (s *Server) Handle(op userapitest.Operation, pattern string, h Handler) {
 func (s *Server) HandleBy(op func(body []byte) userapitest.Operation, pattern string, h Handler) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if err != nil {
-			return
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
+		r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), unreadable{err}))
 		s.serve(op(body), h, w, r)
 	})
 }
+
+// unreadable is what comes behind a body whose reading ended with an error, or nil.
+type unreadable struct{ err error }
+
+func (u unreadable) Read([]byte) (int, error) { return 0, cmp.Or(u.err, io.EOF) }
 
 // Start begins to serve.
 func (s *Server) Start() error {

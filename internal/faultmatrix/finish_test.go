@@ -1,7 +1,6 @@
 package faultmatrix_test
 
 import (
-	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -109,7 +108,9 @@ func finishes(t *testing.T, v *vendors.Vendor, f userapitest.Fault, m mode) {
 	}
 	if err == nil {
 		assert.True(t, finished(), "FALSE: it says that all is well")
-	} else if e := new(userapi.Error); assert.True(t, errors.As(err, &e)) && f.Do != userapitest.Stall {
+	} else if f.Do != userapitest.Stall {
+		var e *userapi.Error
+		require.ErrorAs(t, err, &e)
 		assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
 		assert.Equal(t, user.ID, e.User.ID)
 	}
