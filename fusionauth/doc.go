@@ -1,7 +1,7 @@
 // Package fusionauth creates users at a FusionAuth server, by POST /api/user/{userId}, and registers
 // them for applications, by POST /api/user/registration/{userId}.
 //
-// [Client] is a userapi.Creator, Planner, Finisher, Resolver, Repeater and Deleter. Its Users field
+// [Client] is a userapi.Creator, BatchCreator, Planner, Finisher, Resolver, Repeater and Deleter. Its Users field
 // has the vendor's own calls with every field. The facts below are from FusionAuth's
 // documentation, "Users API", "User Registration APIs" and "API Errors", unless another source is named.
 //
@@ -75,6 +75,22 @@
 //   - user.registrations of a plain create are sent by Users.Create, and FusionAuth is documented to ignore
 //     them. The reply's Warnings then name Users.Register.
 //
+// # Passwords that are hashed already
+//
+// Extra.PasswordHash is the hash of a password that another system made. Such a user is imported, by
+// POST /api/user/import, with the registration of Extra.Registration. [Client.CreateUsers] imports
+// many at once; [Client.CreateUser] imports one. [ParseBcrypt] splits a bcrypt hash.
+//
+//   - The user's id is chosen as in any create. ResolveUser, RepeatUser, Ensure and Undo work alike.
+//   - An import is one transaction: all of its users are created, or none.
+//   - Its reply shows nobody. After a success one of its users is read.
+//   - The server stores the hash, and compares it when the user logs in. The forms of hash, salt and factor are
+//     checked before anything is sent, for the schemes that FusionAuth brings along.
+//   - Nobody gets a message, and there is no token.
+//   - One import at a time is sent by a client.
+//
+// [UsersService.Import] is FusionAuth's own call.
+//
 // # What a server passes over
 //
 // Current servers ignore a member that they do not know. Only the first versions refused the whole
@@ -98,6 +114,7 @@
 //	401                                                 Unauthorized; its body is empty
 //	409 with [retryableConflict]                        Unavailable, Rejected: it passes
 //	409 with other errors                               what they say
+//	500 with [ImportRequestFailed]                      Unavailable, Unknown: an import of users of whom one exists
 //	504 with errors in FusionAuth's form                Unavailable, Rejected: a webhook failed and the user was rolled back
 //	any other 504                                       Unavailable, Unknown
 //
