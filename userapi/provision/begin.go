@@ -16,19 +16,18 @@ const staleTries = 10
 // begin reads what the ledger has of the key, and adds what it has not. It returns an
 // error for every target when none may be tried.
 func (s *signup) begin(ctx context.Context) []*userapi.Error {
-	key, failure := s.p.storedKey(ctx, s.req.IdempotencyKey)
+	if failure := checkKey(s.req.IdempotencyKey); failure != nil {
+		return s.everywhere(failure)
+	}
+	key, records, failure := find(ctx, s.p.ledger, s.req.IdempotencyKey)
+	if failure == nil {
+		failure = s.take(key)
+	}
 	if failure != nil {
 		return s.everywhere(failure)
 	}
-	s.key = key
-	if failure := s.check(); failure != nil {
-		return s.everywhere(failure)
-	}
 	for try := 1; ; try++ {
-		changed, failure := s.load(ctx)
-		if failure != nil {
-			return s.everywhere(failure)
-		}
+		changed := s.see(records)
 		next, failures := s.additions(changed)
 		switch {
 		case failures != nil:
@@ -44,8 +43,11 @@ func (s *signup) begin(ctx context.Context) []*userapi.Error {
 		switch {
 		case failure == nil:
 		case errors.Is(failure, ErrStale) && try < staleTries:
-			sleep(ctx, firstPoll)
-			continue // another run was faster
+			sleep(ctx, firstPoll) // another run was faster
+			if records, failure = load(ctx, s.p.ledger, s.key); failure != nil {
+				return s.everywhere(failure)
+			}
+			continue
 		case len(s.records) > 0: // the others are told what the ledger has
 			s.notStored = failure
 			if kept := s.kept; changed { // the ledger has the request before: this one goes nowhere
@@ -152,30 +154,36 @@ func (s *signup) anchorRecord() (w Record) {
 	return w
 }
 
-// check validates the key and takes the request's fingerprint.
-func (s *signup) check() *userapi.Error {
-	switch key := s.key; {
+// checkKey finds what is wrong with a key.
+func checkKey(key string) *userapi.Error {
+	switch {
 	case key == "":
 		return refused(userapi.KindInvalid, "IdempotencyKey", userapi.CodeRequired, "is required: the ledger knows the sign-up by it")
 	case !printable(key):
 		return refused(userapi.KindInvalid, "IdempotencyKey", userapi.CodeInvalid, fmt.Sprintf("must be 1 to %d bytes of printable UTF-8", maxName))
 	}
+	return nil
+}
+
+// take gives the sign-up the key that the ledger has it under, and the request's fingerprint
+// there. What an earlier version stored in another spelling goes on with that one.
+func (s *signup) take(key string) *userapi.Error {
+	s.key = key
+	if key != canonicalKey(key) {
+		s.req.IdempotencyKey = key
+	}
 	var err error
-	s.fingerprint, err = s.p.keys().of(s.req, s.key)
+	s.fingerprint, err = s.p.keys().of(s.req, key)
 	return asError(err)
 }
 
-// load reads the key's records. changed says that they are of another request.
-func (s *signup) load(ctx context.Context) (changed bool, failure *userapi.Error) {
-	records, failure := s.p.load(ctx, s.key)
-	if failure != nil {
-		return false, failure
-	}
+// see takes note of the key's records. changed says that they are of another request.
+func (s *signup) see(records []Record) (changed bool) {
 	s.remember(records)
 	for _, r := range records {
 		changed = changed || !s.p.keys().match(r.Request, s.fingerprint, s.req, r.Key)
 	}
-	return changed, nil
+	return changed
 }
 
 // anotherRequest says what is wrong with a key.

@@ -9,6 +9,8 @@ import (
 type breaker struct {
 	limit int // failures in a row; 0 never pauses
 	pause time.Duration
+	// budget is that of a whole call, 0 for none.
+	budget time.Duration
 
 	mu       sync.Mutex
 	failures int
@@ -71,6 +73,16 @@ func (c *permit) recordFailure() {
 
 // dropped ends a call that says nothing of the vendor.
 func (c *permit) dropped() { c.end(func(*breaker) {}) }
+
+// hadItsTime reports whether the vendor was waited for so long, in a call whose budget is
+// spent, that having no answer is its failure and not the ledger's.
+func (b *breaker) hadItsTime(steps []Step) bool {
+	var waited time.Duration
+	for _, s := range steps {
+		waited += s.Duration
+	}
+	return waited >= b.budget/2
+}
 
 func (c *permit) end(change func(*breaker)) {
 	c.b.mu.Lock()

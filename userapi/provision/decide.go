@@ -51,11 +51,7 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 			}
 		}
 	}
-	key, failure := p.storedKey(ctx, key)
-	if failure != nil {
-		return refuse(failure)
-	}
-	records, failure := p.load(ctx, key)
+	_, records, failure := find(ctx, p.ledger, key)
 	if failure != nil {
 		return refuse(failure)
 	}

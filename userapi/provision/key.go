@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -19,16 +20,23 @@ func canonicalKey(key string) string {
 	return key
 }
 
-// storedKey returns the key under which the ledger has a sign-up, or is to have it. Before
-// version 1 keys stood in the ledger as they were given.
-func (p *Provisioner) storedKey(ctx context.Context, key string) (string, *userapi.Error) {
+// find returns the records of a key, and the key that they stand under, or are to stand under.
+// Before version 1 keys stood in a ledger as they were given: a UUID is looked for in the
+// caller's spelling, in lower case and in capitals.
+func find(ctx context.Context, l Ledger, key string) (stored string, records []Record, failure *userapi.Error) {
 	canonical := canonicalKey(key)
-	if canonical == key {
-		return key, nil
+	spellings := []string{key}
+	if uuidForm.MatchString(key) {
+		for _, other := range [...]string{canonical, strings.ToUpper(key)} {
+			if !slices.Contains(spellings, other) {
+				spellings = append(spellings, other)
+			}
+		}
 	}
-	records, failure := p.load(ctx, key)
-	if len(records) > 0 {
-		return key, nil
+	for _, spelling := range spellings {
+		if records, failure = load(ctx, l, spelling); failure != nil || len(records) > 0 {
+			return spelling, records, failure
+		}
 	}
-	return canonical, failure
+	return canonical, nil, nil
 }

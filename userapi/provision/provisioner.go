@@ -111,7 +111,7 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 			fault("Creator of target %q must not be nil", t.Name)
 		}
 		t.After = slices.Clone(t.After)
-		own := &target{Target: t, index: i, breaker: &breaker{limit: p.options.failures, pause: p.options.pause}}
+		own := &target{Target: t, index: i, breaker: &breaker{limit: p.options.failures, pause: p.options.pause, budget: p.options.budget}}
 		p.targets = append(p.targets, own)
 		p.byName[t.Name] = own
 	}

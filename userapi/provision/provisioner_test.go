@@ -2,6 +2,7 @@ package provision_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,7 +114,9 @@ func (v *vendor) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 type full struct{ *vendor }
 
 func (v full) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
-	if ctx.Err() != nil {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, v.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
+	} else if ctx.Err() != nil {
 		return nil, v.fail(userapi.KindCanceled, userapi.OutcomeUnknown, 0)
 	}
 	v.note("resolve %s", req.Email)

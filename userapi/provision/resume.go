@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -170,8 +171,8 @@ func (b *resumption) one(ctx context.Context, key string) {
 var errNoResult = errors.New("the goroutine ended without a result")
 
 // resume goes on with one sign-up. It returns nothing of one that another run has.
-func (p *Provisioner) resume(ctx context.Context, key string, load func(context.Context, string) (userapi.CreateUserRequest, error)) (results []Result, err error) {
-	records, failure := p.load(ctx, key)
+func (p *Provisioner) resume(ctx context.Context, key string, loadRequest func(context.Context, string) (userapi.CreateUserRequest, error)) (results []Result, err error) {
+	records, failure := load(ctx, p.ledger, key)
 	if failure != nil {
 		return nil, failure
 	}
@@ -192,7 +193,7 @@ func (p *Provisioner) resume(ctx context.Context, key string, load func(context.
 		runs = runs || rec.State != StateDeleting
 	}
 	if runs {
-		results, err = p.reload(ctx, key, load)
+		results, err = p.reload(ctx, key, loadRequest)
 	}
 	if undoes {
 		var undone []Result
@@ -237,22 +238,15 @@ func refusedUnknown(field, code, message string) *userapi.Error {
 }
 
 // Queue stores, by the Storer that is given, that the request is to be provisioned:
-// nothing is sent, and CreateUser or Resume goes on. With the Tx of a ledger of sqlledger that happens in a
-// transaction of the caller's own, together with what else a sign-up writes: an outbox.
-// A nil Storer is the Provisioner's ledger. The error matches ErrConflict, and ErrStale,
-// where the ledger has the key, and ErrInvalid where the request is at fault, as far as
-// that can be seen locally; then nothing is stored.
+// nothing is sent, and CreateUser or Resume goes on. With the Tx of a ledger of sqlledger that
+// happens in a transaction of the caller's own, together with what else a sign-up writes: an
+// outbox. A nil Storer is the Provisioner's ledger. The error matches ErrConflict, and
+// ErrStale, where the ledger has the key, and ErrInvalid where the request is at fault, as far
+// as that can be seen locally; then nothing is stored. A Storer that is neither a Ledger nor
+// such a Tx finds the key only by the records of the Provisioner's own targets.
 func (p *Provisioner) Queue(ctx context.Context, to Storer, req userapi.CreateUserRequest) error {
 	s := &signup{p: p, req: req}
-	s.key = canonicalKey(req.IdempotencyKey)
-	if to == nil { // in a transaction of the caller's the ledger may not answer
-		key, failure := p.storedKey(ctx, req.IdempotencyKey)
-		if failure != nil {
-			return failure
-		}
-		s.key = key
-	}
-	if failure := s.check(); failure != nil {
+	if failure := cmp.Or(checkKey(req.IdempotencyKey), s.take(canonicalKey(req.IdempotencyKey))); failure != nil {
 		return failure
 	}
 	if failures := s.preflight(func(*target) bool { return true }); failures != nil {
@@ -264,20 +258,36 @@ func (p *Provisioner) Queue(ctx context.Context, to Storer, req userapi.CreateUs
 		}
 		return errors.Join(all...)
 	}
-	var next []Record
-	for _, t := range p.targets {
-		next = append(next, s.queued(t))
-	}
 	if to == nil {
 		to = p.ledger
 	}
-	if _, err := p.store(ctx, to, next...); err != nil {
-		failure := ledgerError(err, userapi.OutcomeNotSent)
-		if errors.Is(err, ErrStale) {
-			failure.Kind, failure.Code = userapi.KindConflict, ""
-			failure.FieldErrors = []userapi.FieldError{{Field: "IdempotencyKey", Code: userapi.CodeTaken, Message: "is in the ledger already"}}
+	var err error
+	switch l := to.(type) {
+	case Ledger:
+		_, records, failure := find(ctx, l, req.IdempotencyKey)
+		if failure != nil {
+			return failure
 		}
-		return failure
+		if len(records) > 0 {
+			err = ErrStale
+		}
+	case interface{ WhereNew() Storer }: // a transaction in which others may not be able to look
+		to = l.WhereNew()
 	}
-	return nil
+	if err == nil {
+		var next []Record
+		for _, t := range p.targets {
+			next = append(next, s.queued(t))
+		}
+		_, err = p.store(ctx, to, next...)
+	}
+	if err == nil {
+		return nil
+	}
+	failure := ledgerError(err, userapi.OutcomeNotSent)
+	if errors.Is(err, ErrStale) {
+		failure.Kind, failure.Code = userapi.KindConflict, ""
+		failure.FieldErrors = []userapi.FieldError{{Field: "IdempotencyKey", Code: userapi.CodeTaken, Message: "is in the ledger already"}}
+	}
+	return failure
 }

@@ -418,7 +418,7 @@ func (c *permit) ended(ctx context.Context, res Result) {
 	case e == nil:
 		c.recordAnswer()
 	case e.Kind == userapi.KindUnavailable || e.Kind == userapi.KindTimeout:
-		if ctx.Err() == nil {
+		if ctx.Err() == nil || errors.Is(context.Cause(ctx), errBudget) && c.b.hadItsTime(res.Steps) {
 			c.recordFailure()
 		}
 	case e.StatusCode != 0:
@@ -458,7 +458,11 @@ func (s *signup) isFresh(rec Record) bool {
 func (s *signup) reload(ctx context.Context) (changed bool, failure *userapi.Error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
-	return s.load(ctx)
+	records, failure := load(ctx, s.p.ledger, s.key)
+	if failure != nil {
+		return false, failure
+	}
+	return s.see(records), nil
 }
 
 // sleep waits, and reports whether the context went on.

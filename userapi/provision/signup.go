@@ -32,12 +32,14 @@ func (p *Provisioner) CreateUser(ctx context.Context, req userapi.CreateUserRequ
 	s := &signup{p: p, req: req}
 	if d := p.options.budget; d > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, d)
+		ctx, cancel = context.WithTimeoutCause(ctx, d, errBudget)
 		defer cancel()
 		s.noGrace = true
 	}
 	return p.run(ctx, s)
 }
+
+var errBudget = fmt.Errorf("provision: the Budget is spent: %w", context.DeadlineExceeded)
 
 // Continue is CreateUser for a program that has many sign-ups to see to: it never waits.
 // What another run holds is left to that one, and reported as in_progress, which is no

@@ -18,10 +18,10 @@ const (
 )
 
 // load reads the records of a key. Without them nothing can be said of its users.
-func (p *Provisioner) load(ctx context.Context, key string) ([]Record, *userapi.Error) {
+func load(ctx context.Context, l Ledger, key string) ([]Record, *userapi.Error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	records, err := p.ledger.Load(ctx, key)
+	records, err := l.Load(ctx, key)
 	if err != nil {
 		return nil, ledgerError(err, userapi.OutcomeUnknown)
 	}

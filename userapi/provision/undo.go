@@ -41,16 +41,12 @@ const opUndo = "undo sign-up"
 // results.
 func (p *Provisioner) Undo(ctx context.Context, key string) ([]Result, error) {
 	ctx = context.WithoutCancel(ctx)
-	key, failure := p.storedKey(ctx, key)
-	var records []Record
-	var begun map[string]bool
-	if failure == nil {
-		records, begun, failure = p.closeKey(ctx, key)
-	}
+	records, begun, failure := p.closeKey(ctx, key)
 	if failure != nil {
 		failure.Op = opUndo
 		return nil, failure
 	}
+	key = records[0].Key
 	byTarget := map[string]Result{}
 	var panicked error
 	deleting := slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return r.State != StateDeleting })
@@ -99,7 +95,7 @@ func (p *Provisioner) closeKey(ctx context.Context, key string) (records []Recor
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
-		records, failure := p.load(ctx, key)
+		_, records, failure := find(ctx, p.ledger, key)
 		if failure != nil {
 			return nil, nil, failure
 		}
@@ -124,7 +120,7 @@ func (p *Provisioner) closeKey(ctx context.Context, key string) (records []Recor
 		_, err := p.store(ctx, p.ledger, next...)
 		switch {
 		case err == nil:
-			records, failure = p.load(ctx, key)
+			_, records, failure = find(ctx, p.ledger, key)
 			return records, begun, failure
 		case !errors.Is(err, ErrStale), !sleep(ctx, poll):
 			return nil, nil, ledgerError(err, userapi.OutcomeUnknown)

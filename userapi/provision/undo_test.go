@@ -483,7 +483,10 @@ func TestQueuedUnderAnUndoneKey(t *testing.T) {
 	before, p := provisioner(t, ledger, beside(idp)), provisioner(t, ledger, chain(crm, chat))
 	done(t, "idp created")(before.CreateUser(t.Context(), ann))
 	done(t, "idp undone")(before.Undo(t.Context(), ann.IdempotencyKey))
-	require.NoError(t, p.Queue(t.Context(), ledger, ann)) // as in a transaction, which may not be able to look
+	for _, to := range []provision.Storer{nil, ledger} {
+		require.ErrorIs(t, p.Queue(t.Context(), to, ann), userapi.ErrConflict)
+	}
+	require.NoError(t, p.Queue(t.Context(), struct{ provision.Storer }{ledger}, ann), "it cannot look")
 	left(t, "crm not_sent, chat not_sent", "undone")(p.CreateUser(t.Context(), ann))
 	resumed, err := p.Resume(t.Context(), loadAnn)
 	require.Len(t, resumed, 1)
@@ -530,7 +533,40 @@ func TestKeyInTwoSpellings(t *testing.T) {
 	left(t, "idp created", "request_changed")(p.CreateUser(t.Context(), upper)) // the record has no fingerprint
 	assert.Empty(t, idp.calls())
 	require.ErrorIs(t, p.Queue(t.Context(), nil, upper), userapi.ErrConflict)
-	res, err := p.Decide(t.Context(), upper.IdempotencyKey, "idp", provision.UserAbsent())
-	require.ErrorIs(t, err, userapi.ErrInvalid, "the ledger knows")
-	assert.Equal(t, provision.DispositionCreated, res.Disposition)
+	for _, key := range []string{upper.IdempotencyKey, lower.IdempotencyKey} {
+		res, err := p.Decide(t.Context(), key, "idp", provision.UserAbsent())
+		require.ErrorIs(t, err, userapi.ErrInvalid, "the ledger knows")
+		assert.Equal(t, provision.DispositionCreated, res.Disposition)
+	}
+}
+
+// TestOldKeyInCapitals: a record that an earlier version stored in capitals is found under the
+// other spelling too, with the request that it was stored for, and its create is asked for.
+func TestOldKeyInCapitals(t *testing.T) {
+	t.Parallel()
+	const upper = "7F0C0B0A-1111-4A22-8B33-ABCDEFABCDEF"
+	for _, spelling := range []string{"7f0c0b0a-1111-4a22-8b33-abcdefabcdef", "7F0c0b0a-1111-4a22-8b33-ABCDEFabcdef", upper} {
+		synctest.Test(t, func(t *testing.T) {
+			idp, ledger, _ := single(t)
+			// The user's ExternalID is the key as Map is given it.
+			p := provisioner(t, ledger, []provision.Target{{Name: "idp", Creator: full{idp}, Map: func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest {
+				req.ExternalID = req.IdempotencyKey
+				return req
+			}}}, testKey)
+			old, again := person(upper), person(upper)
+			require.NoError(t, ledger.Store(t.Context(), provision.Record{Key: upper, Target: "idp", State: provision.StateQueued}))
+			idp.after = kill
+			require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), old) })
+			idp.after = nil
+			time.Sleep(time.Hour)
+			again.IdempotencyKey = spelling
+			require.ErrorIs(t, p.Queue(t.Context(), nil, again), userapi.ErrConflict)
+			results := done(t, "idp recovered")(p.CreateUser(t.Context(), again))
+			assert.Equal(t, upper, results[0].IdempotencyKey)
+			assert.NotContains(t, idp.calls()[1:], idp.calls()[0], "no second create")
+			done(t, "idp undone")(p.Undo(t.Context(), spelling))
+			assert.Equal(t, "idp undone", states(t, ledger, upper))
+			assert.Empty(t, states(t, ledger, "7f0c0b0a-1111-4a22-8b33-abcdefabcdef"))
+		})
+	}
 }

@@ -48,7 +48,7 @@ type Ledger struct {
 	db      *sql.DB
 	dialect Dialect
 
-	check, load, open, insert, update string
+	check, load, count, open, insert, update string
 	// storeAll is for several records at once; "" in SQLite, where a statement is no round
 	// trip.
 	storeAll string
@@ -121,7 +121,8 @@ func newLedger(db *sql.DB, dialect Dialect, name tableName) *Ledger {
 		db: db, dialect: dialect,
 		check: read + "1 = 0",
 		// The order is asked for by name, for tables that were made without it.
-		load: read + "key = " + p(1) + " ORDER BY target " + bytewise,
+		load:  read + "key = " + p(1) + " ORDER BY target " + bytewise,
+		count: "SELECT COUNT(*) FROM " + table + " WHERE key = " + p(1),
 		open: "SELECT DISTINCT key " + bytewise + " FROM " + table + " WHERE open = 1 AND key " + bytewise + " > " + p(1) +
 			" ORDER BY key " + bytewise + " LIMIT " + p(2),
 		insert: "INSERT INTO " + table + " (" + names + ", key, target) VALUES (" + strings.Join(values, ", ") +

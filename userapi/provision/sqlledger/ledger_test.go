@@ -249,6 +249,7 @@ func TestSQLOutbox(t *testing.T) {
 		fail  string
 		stale bool
 		want  []string
+		isNew bool // by WhereNew
 		// gone says that the caller's transaction was rolled back as a whole.
 		gone bool
 	}{
@@ -257,6 +258,9 @@ func TestSQLOutbox(t *testing.T) {
 		"a failed statement":  {fail: "INSERT", want: []string{"SAVEPOINT", "UPDATE", "INSERT", "ROLLBACK", "RELEASE"}},
 		"stale":               {stale: true, want: []string{"SAVEPOINT", "UPDATE", "INSERT", "ROLLBACK", "RELEASE"}},
 		"it cannot be undone": {stale: true, fail: "ROLLBACK TO", want: []string{"SAVEPOINT", "UPDATE", "INSERT", "ROLLBACK", "ROLLBACK"}, gone: true},
+		"of a new key":        {isNew: true, want: []string{"SAVEPOINT", "UPDATE", "INSERT", "SELECT", "RELEASE"}},
+		"of a key with more":  {isNew: true, stale: true, want: []string{"SAVEPOINT", "UPDATE", "INSERT", "SELECT", "ROLLBACK", "RELEASE"}},
+		"it cannot be looked": {isNew: true, fail: "SELECT", want: []string{"SAVEPOINT", "UPDATE", "INSERT", "SELECT", "ROLLBACK", "RELEASE"}},
 		"it is not released":  {fail: "RELEASE", want: []string{"SAVEPOINT", "UPDATE", "INSERT", "RELEASE", "ROLLBACK", "RELEASE", "ROLLBACK"}, gone: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -266,7 +270,9 @@ func TestSQLOutbox(t *testing.T) {
 			if test.fail == "" {
 				f.fail = nil
 			}
-			if test.stale {
+			if f.rows = [][]driver.Value{{int64(len(pair))}}; test.isNew && test.stale {
+				f.rows = [][]driver.Value{{int64(len(pair) + 1)}}
+			} else if test.stale {
 				f.affected = func(statement string) (int64, error) {
 					if strings.HasPrefix(statement, "INSERT") {
 						return 0, nil
@@ -277,7 +283,11 @@ func TestSQLOutbox(t *testing.T) {
 			tx, err := db.BeginTx(t.Context(), nil)
 			require.NoError(t, err)
 			f.done()
-			err = l.Tx(tx).Store(t.Context(), pair...)
+			storer := l.Tx(tx)
+			if test.isNew {
+				storer = storer.(interface{ WhereNew() provision.Storer }).WhereNew()
+			}
+			err = storer.Store(t.Context(), pair...)
 			switch {
 			case test.stale:
 				require.ErrorIs(t, err, provision.ErrStale)

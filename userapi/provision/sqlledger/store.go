@@ -71,11 +71,19 @@ const syncCommit = `SELECT set_config('synchronous_commit', 'on', true) ` +
 // database locked whatever the busy_timeout.
 //
 // Like tx itself, the Storer is for one goroutine at a time.
-func (l *Ledger) Tx(tx *sql.Tx) provision.Storer { return outbox{l, tx} }
+func (l *Ledger) Tx(tx *sql.Tx) provision.Storer { return outbox{l: l, tx: tx} }
 
 type outbox struct {
-	l  *Ledger
-	tx *sql.Tx
+	l     *Ledger
+	tx    *sql.Tx
+	isNew bool // the records of a Store are to be the only ones of their key
+}
+
+// WhereNew returns a Storer for the records of one key, whose Store is an ErrStale where the
+// key has others. A Provisioner's Queue uses it.
+func (o outbox) WhereNew() provision.Storer {
+	o.isNew = true
+	return o
 }
 
 // undoWithin is how long a rollback to the savepoint may take behind a context that is
@@ -92,6 +100,9 @@ func (o outbox) Store(ctx context.Context, records ...provision.Record) error {
 		return driverError(ctx, "store records", err)
 	}
 	err = o.l.write(ctx, o.tx, next)
+	if err == nil && o.isNew {
+		err = o.l.checkNew(ctx, o.tx, next)
+	}
 	if err == nil {
 		_, err = o.tx.ExecContext(ctx, "RELEASE SAVEPOINT enlist_store")
 		if err == nil {
@@ -101,6 +112,19 @@ func (o outbox) Store(ctx context.Context, records ...provision.Record) error {
 	}
 	o.undo(ctx)
 	return err
+}
+
+// checkNew is an ErrStale where the key of records that were written has others too. It reads
+// behind the write, since SQLite waits for its lock only where nothing was read before.
+func (l *Ledger) checkNew(ctx context.Context, tx *sql.Tx, written []provision.Record) error {
+	var n int
+	if err := tx.QueryRowContext(ctx, l.count, written[0].Key).Scan(&n); err != nil {
+		return driverError(ctx, "store records", err)
+	}
+	if n != len(written) {
+		return provision.ErrStale
+	}
+	return nil
 }
 
 // undo takes back what this Store has written. Where that fails it takes back the whole
