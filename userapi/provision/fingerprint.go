@@ -81,9 +81,7 @@ func canonical(req userapi.CreateUserRequest, place []string) ([]byte, error) {
 		e.value(reflect.ValueOf(x), "Extensions")
 	}
 	if e.field != "" {
-		return nil, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
-			{Field: e.field, Code: userapi.CodeInvalid, Message: "must be encodable as JSON, with names in UTF-8, and not contain itself"},
-		}}
+		return nil, refused(userapi.KindInvalid, userapi.FieldError{Field: e.field, Code: userapi.CodeInvalid, Message: "must be encodable as JSON, with names in UTF-8, and not contain itself"})
 	}
 	return e.b.Bytes(), nil
 }

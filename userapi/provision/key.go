@@ -2,12 +2,41 @@ package provision
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/enlist-go/enlist/userapi"
 )
+
+// checkKey finds what is wrong with a key.
+func checkKey(key string) *userapi.Error {
+	switch {
+	case key == "":
+		return refused(userapi.KindInvalid, userapi.FieldError{Field: "IdempotencyKey", Code: userapi.CodeRequired, Message: "is required: the ledger knows the sign-up by it"})
+	case !printable(key):
+		return refused(userapi.KindInvalid, userapi.FieldError{Field: "IdempotencyKey", Code: userapi.CodeInvalid, Message: fmt.Sprintf("must be 1 to %d bytes of printable UTF-8", maxName)})
+	}
+	return nil
+}
+
+// maxName bounds the texts that name a record.
+const maxName = 255
+
+// printable reports whether a text can name a record.
+func printable(s string) bool {
+	if s == "" || len(s) > maxName || !utf8.ValidString(s) {
+		return false
+	}
+	for _, c := range s {
+		if c < ' ' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
 
 var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$`)
 

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,13 @@ func (r *run) endWith(e *userapi.Error) *userapi.Error {
 		r.res.Disposition = DispositionUnknown
 	}
 	return e
+}
+
+// resultFor is the result of a target without a user.
+func (s *signup) resultFor(t *target, e *userapi.Error) Result {
+	r := run{res: Result{Target: t.Name, IdempotencyKey: cmp.Or(s.key, s.req.IdempotencyKey)}}
+	r.res.Err = r.endWith(e)
+	return r.res
 }
 
 // absence is the error of a create whose user the vendor has proven not to have: what

@@ -191,10 +191,8 @@ func (t *target) preflight(req userapi.CreateUserRequest) *userapi.Error {
 const opSignUp = "sign up user"
 
 // refused is the error of a sign-up of which nothing is sent, because of one field.
-func refused(kind userapi.Kind, field, code, message string) *userapi.Error {
-	return &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: kind, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
-		{Field: field, Code: code, Message: message},
-	}}
+func refused(kind userapi.Kind, field userapi.FieldError) *userapi.Error {
+	return &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: kind, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{field}}
 }
 
 // names lists targets in prose.

@@ -84,7 +84,7 @@ func (p *Provisioner) Resume(ctx context.Context, load func(ctx context.Context,
 func (p *Provisioner) Resumes(ctx context.Context, load func(ctx context.Context, key string) (userapi.CreateUserRequest, error)) iter.Seq2[Resumed, error] {
 	return func(yield func(Resumed, error) bool) {
 		if load == nil {
-			yield(Resumed{}, refused(userapi.KindInvalid, "", userapi.CodeRequired, "load must not be nil"))
+			yield(Resumed{}, refused(userapi.KindInvalid, userapi.FieldError{Code: userapi.CodeRequired, Message: "load must not be nil"}))
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
@@ -220,21 +220,15 @@ func (p *Provisioner) reload(ctx context.Context, key string, load func(context.
 	if err != nil {
 		return nil, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Code: "load", Err: err}
 	}
-	switch {
-	case req.IdempotencyKey == "", canonicalKey(req.IdempotencyKey) == canonicalKey(key) && key != canonicalKey(key):
+	switch canonical := canonicalKey(key); {
+	case req.IdempotencyKey != "" && canonicalKey(req.IdempotencyKey) != canonical:
+		e := refused(userapi.KindInvalid, userapi.FieldError{Field: "IdempotencyKey", Code: userapi.CodeDifferent, Message: "of the request that was loaded is another one"})
+		e.Outcome = userapi.OutcomeUnknown // an earlier run may have made users
+		return nil, e
+	case req.IdempotencyKey == "", key != canonical:
 		req.IdempotencyKey = key // of an old record in capitals, as it was sent
-	case canonicalKey(req.IdempotencyKey) == canonicalKey(key):
-	default:
-		return nil, refusedUnknown("IdempotencyKey", userapi.CodeDifferent, "of the request that was loaded is another one")
 	}
 	return p.run(ctx, &signup{p: p, req: req, resumes: true, keepsRequest: true})
-}
-
-// refusedUnknown is refused of a sign-up of which an earlier run may have made users.
-func refusedUnknown(field, code, message string) *userapi.Error {
-	e := refused(userapi.KindInvalid, field, code, message)
-	e.Outcome = userapi.OutcomeUnknown
-	return e
 }
 
 // Queue stores, by the Storer that is given, that the request is to be provisioned:
@@ -251,9 +245,9 @@ func (p *Provisioner) Queue(ctx context.Context, to Storer, req userapi.CreateUs
 	}
 	if failures := s.preflight(func(*target) bool { return true }); failures != nil {
 		var all []error
-		for i, t := range p.targets {
-			if failures[i].Code != codeOtherTarget {
-				all = append(all, fmt.Errorf("%s: %w", t.Name, failures[i]))
+		for _, t := range p.targets {
+			if e := failures[t.Name]; e.Code != codeOtherTarget {
+				all = append(all, fmt.Errorf("%s: %w", t.Name, e))
 			}
 		}
 		return errors.Join(all...)

@@ -3,6 +3,8 @@ package provision
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -28,9 +30,35 @@ type task struct {
 	user *userapi.User
 }
 
+// runTarget does what is to be done about a target once those before it have ended.
+func (s *signup) runTarget(ctx context.Context, t *target, res *Result) {
+	// Replaced, unless the creator ends its goroutine.
+	*res = s.resultFor(t, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Err: errNoUser})
+	defer func() {
+		v := recover()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if v != nil && s.panicked == nil {
+			s.panicked = panicOf(t, v)
+		}
+		if res.User != nil {
+			s.users[t.Name] = res.User
+		}
+	}()
+	*res = s.provision(ctx, t)
+}
+
+func panicOf(t *target, v any) error {
+	stack := debug.Stack()
+	if err, ok := v.(error); ok {
+		return fmt.Errorf("provision: target %q: %w\n\n%s", t.Name, err, stack)
+	}
+	return fmt.Errorf("provision: target %q: %v\n\n%s", t.Name, v, stack)
+}
+
 // provision does what is left to do for one target.
 func (s *signup) provision(ctx context.Context, t *target) Result {
-	if failure := s.faults[t.Name]; failure != nil {
+	if failure := s.faults[t.Name]; failure != nil && !s.kept[t.Name] {
 		return s.resultFor(t, failure)
 	}
 	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {

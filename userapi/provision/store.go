@@ -51,6 +51,35 @@ func (p *Provisioner) store(ctx context.Context, to Storer, records ...Record) (
 	return records, nil
 }
 
+// remember keeps the newest of what was seen of each target.
+func (s *signup) remember(records []Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range records {
+		if r.Revision > s.records[r.Target].Revision {
+			s.records[r.Target] = r
+		}
+	}
+}
+
+// record returns what was last seen of a target.
+func (s *signup) record(t *target) Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.records[t.Name]
+}
+
+// store stores records, remembers them, and returns the first as it then is. The error
+// matches ErrStale where one was changed.
+func (s *signup) store(ctx context.Context, outcome userapi.Outcome, records ...Record) (Record, *userapi.Error) {
+	stored, err := s.p.store(ctx, s.p.ledger, records...)
+	if err != nil {
+		return Record{}, ledgerError(err, outcome)
+	}
+	s.remember(stored)
+	return stored[0], nil
+}
+
 // storeWithRetry stores a record and tries again when the ledger fails: an outcome that is
 // known is worth it. An earlier try may have been stored all the same.
 func (p *Provisioner) storeWithRetry(ctx context.Context, next Record) (Record, *userapi.Error) {

@@ -100,9 +100,7 @@ func (p *Provisioner) closeKey(ctx context.Context, key string) (records []Recor
 			return nil, nil, failure
 		}
 		if len(records) == 0 {
-			return nil, nil, &userapi.Error{Op: opUndo, Subject: userapi.SubjectUser, Kind: userapi.KindNotFound, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
-				{Field: "IdempotencyKey", Code: userapi.CodeNotFound, Message: "is not in the ledger"},
-			}}
+			return nil, nil, refused(userapi.KindNotFound, userapi.FieldError{Field: "IdempotencyKey", Code: userapi.CodeNotFound, Message: "is not in the ledger"})
 		}
 		var next []Record
 		begun := map[string]bool{}
