@@ -7,16 +7,6 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-const (
-	defaultMaxCreates = 3
-	defaultGrace      = 15 * time.Second
-	defaultPatience   = 5 * time.Second
-	defaultLease      = 2 * time.Minute
-	defaultFailures   = 5
-	defaultPause      = 30 * time.Second
-	defaultParallel   = 8
-)
-
 type options struct {
 	adopt      bool
 	maxCreates int
@@ -34,10 +24,11 @@ type options struct {
 	onRecord    func(Record)
 }
 
+// defaults are told by the options' own comments.
 func defaults() options {
 	return options{
-		maxCreates: defaultMaxCreates, grace: defaultGrace, patience: defaultPatience,
-		lease: defaultLease, failures: defaultFailures, pause: defaultPause, parallel: defaultParallel,
+		maxCreates: 3, grace: 15 * time.Second, patience: 5 * time.Second,
+		lease: 2 * time.Minute, failures: 5, pause: 30 * time.Second, parallel: 8,
 	}
 }
 
@@ -100,8 +91,9 @@ func Patience(d time.Duration) CommonOption {
 // returns within d or, if that is sooner, when the caller's context ends, and Grace does
 // not prolong it. What is unknown by then stays so, and a later Resume, which has no
 // budget, settles it; after Ensure, Resuming does. Give twice what the vendor takes for a
-// create: one that had half of the budget, and no answer, counts as failed for Pause. What came of one is recorded all the same: a ledger that does not answer may hold
-// the call up for another half a minute. The default, and 0 or less, is no bound.
+// create: one that had half of the budget, and no answer, counts as failed for Pause. What
+// came of one is recorded all the same: a ledger that does not answer may hold the call up for
+// another half a minute. The default, and 0 or less, is no bound.
 func Budget(d time.Duration) CommonOption {
 	return commonOption(func(o *options) { o.budget = max(d, 0) })
 }

@@ -121,8 +121,6 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 				fault("target %q comes after %q, which is no target", t.Name, name)
 			}
 		}
-	}
-	for _, t := range p.targets {
 		before := map[string]bool{}
 		p.precede(t, before)
 		if before[t.Name] {
@@ -131,9 +129,7 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 		for _, name := range slices.Sorted(maps.Keys(before)) {
 			b := p.byName[name]
 			t.before = append(t.before, b)
-			if b != nil && t.Map != nil {
-				b.named = true
-			}
+			b.named = b.named || t.Map != nil
 		}
 	}
 	if err := errors.Join(faults...); err != nil {

@@ -278,9 +278,8 @@ func (p *Provisioner) Queue(ctx context.Context, to Storer, req userapi.CreateUs
 	if err == nil {
 		return nil
 	}
-	failure := ledgerError(err, userapi.OutcomeNotSent)
-	if errors.Is(err, ErrStale) {
-		failure.Kind, failure.Code = userapi.KindConflict, ""
+	failure := conflictIfStale(ledgerError(err, userapi.OutcomeNotSent))
+	if failure.Kind == userapi.KindConflict {
 		failure.FieldErrors = []userapi.FieldError{{Field: "IdempotencyKey", Code: userapi.CodeTaken, Message: "is in the ledger already"}}
 	}
 	return failure

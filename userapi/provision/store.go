@@ -121,3 +121,11 @@ func ledgerError(err error, outcome userapi.Outcome) *userapi.Error {
 	}
 	return e
 }
+
+// conflictIfStale makes a conflict of an error that another run is the reason of.
+func conflictIfStale(e *userapi.Error) *userapi.Error {
+	if errors.Is(e, ErrStale) {
+		e.Kind, e.Code = userapi.KindConflict, ""
+	}
+	return e
+}
