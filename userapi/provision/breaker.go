@@ -1,8 +1,12 @@
 package provision
 
 import (
+	"context"
+	"errors"
 	"sync"
 	"time"
+
+	"github.com/enlist-go/enlist/userapi"
 )
 
 // A breaker leaves a target alone for a while once too much failed there.
@@ -54,6 +58,24 @@ func (b *breaker) pausedUntil() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.until
+}
+
+// ended tells the breaker what the last step of a result says of the vendor.
+func (c *permit) ended(ctx context.Context, res Result) {
+	e := asError(res.Err)
+	if last := len(res.Steps) - 1; last >= 0 {
+		e = res.Steps[last].Err
+	}
+	switch {
+	case e == nil:
+		c.recordAnswer()
+	case e.Kind == userapi.KindUnavailable || e.Kind == userapi.KindTimeout:
+		if ctx.Err() == nil || errors.Is(context.Cause(ctx), errBudget) && c.b.hadItsTime(res.Steps) {
+			c.recordFailure()
+		}
+	case e.StatusCode != 0:
+		c.recordAnswer()
+	}
 }
 
 // recordAnswer ends a call to which the vendor had an answer, whichever.

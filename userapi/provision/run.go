@@ -121,7 +121,7 @@ func (s *signup) advance(ctx context.Context, t *target) (res Result, final bool
 func (s *signup) prepare(j *task, f *facts) {
 	f.prepared = true
 	var users map[string]*userapi.User
-	if users, j.waits = s.usersBefore(j.target); j.waits != "" {
+	if users, j.waits = s.usersBefore(j.target, nil, nil); j.waits != "" {
 		f.waits = true
 		return
 	}
@@ -322,20 +322,14 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 		return notStored(res, load), true
 	}
 	other := s.record(t)
-	if res.User == nil {
+	// A user under an id that is deleted is that one or, where the key chooses the id, one that
+	// was made after it.
+	deleted := res.User != nil && (other.State == StateDeleting || other.State == StateUndone) && other.UserID == res.User.ID
+	switch {
+	case res.User == nil:
 		if other.State != StateUndone { // else nobody would ask any more
 			return Result{}, false
 		}
-		other.Closed = true
-		if stored, failure = s.p.storeWithRetry(ctx, recordOf(other, res)); failure != nil {
-			return notStored(res, failure), true
-		}
-		return resultOf(stored, "", nil), true
-	}
-	// A user under an id that is deleted is that one or, where the key chooses the id, one that
-	// was made after it.
-	deleted := (other.State == StateDeleting || other.State == StateUndone) && other.UserID == res.User.ID
-	switch {
 	case other.State.HasUser() && other.UserID == res.User.ID:
 		return res, true
 	case other.State.HasUser() || other.State == StateDeleting && !deleted || changed && other.State != StateUndone && !deleted:
@@ -344,11 +338,14 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 		return notStored(res, e), true
 	}
 	other.Closed = other.Closed || deleted || other.State == StateUndone // Resume or Undo removes a user that comes late
-	if stored, failure = s.p.storeWithRetry(ctx, s.p.closing(recordOf(other, res))); failure != nil {
+	stored, failure = s.p.storeWithRetry(ctx, s.p.closing(recordOf(other, res)))
+	switch {
+	case failure != nil:
 		return notStored(res, failure), true
-	}
-	if deleted {
+	case deleted:
 		return resultOf(stored, codeUndone, nil), true
+	case res.User == nil:
+		return resultOf(stored, "", nil), true
 	}
 	return withUndoError(stored, res), true
 }
@@ -378,22 +375,10 @@ func (s *signup) claimAfter(d, t *target, u *userapi.User) (r Record, claimed bo
 	if u == nil || !slices.Contains(d.before, t) || s.kept[d.Name] || s.faults[d.Name] != nil || d.breaker.paused() {
 		return Record{}, false
 	}
-	users := map[string]*userapi.User{t.Name: u}
-	s.mu.Lock()
-	r = s.records[d.Name]
-	for _, b := range d.before {
-		if b != t {
-			users[b.Name] = s.users[b.Name]
-		}
-	}
-	s.mu.Unlock()
-	if r.State != StateQueued || r.Closed || s.closed {
+	r = s.record(d)
+	users, waits := s.usersBefore(d, t, u)
+	if waits != "" || r.State != StateQueued || r.Closed || s.closed {
 		return Record{}, false
-	}
-	for _, user := range users {
-		if user == nil {
-			return Record{}, false
-		}
 	}
 	sent, err := s.sent(d, d.request(s.req, users))
 	if err != nil {
@@ -436,33 +421,18 @@ func notStored(res Result, failure *userapi.Error) Result {
 	return res
 }
 
-// ended tells the breaker what the last step of a result says of the vendor.
-func (c *permit) ended(ctx context.Context, res Result) {
-	e := asError(res.Err)
-	if last := len(res.Steps) - 1; last >= 0 {
-		e = res.Steps[last].Err
-	}
-	switch {
-	case e == nil:
-		c.recordAnswer()
-	case e.Kind == userapi.KindUnavailable || e.Kind == userapi.KindTimeout:
-		if ctx.Err() == nil || errors.Is(context.Cause(ctx), errBudget) && c.b.hadItsTime(res.Steps) {
-			c.recordFailure()
-		}
-	case e.StatusCode != 0:
-		c.recordAnswer()
-	}
-}
-
-// usersBefore returns the users of the targets before t, and the first target that has
-// none.
-func (s *signup) usersBefore(t *target) (users map[string]*userapi.User, waits string) {
+// usersBefore returns the users of the targets before t, and the first target that has none;
+// user is that of ended, which the sign-up does not have yet.
+func (s *signup) usersBefore(t, ended *target, user *userapi.User) (users map[string]*userapi.User, waits string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	users = map[string]*userapi.User{}
 	for _, b := range t.before {
-		u := s.users[b.Name]
-		if rec := s.records[b.Name]; u == nil && rec.UserID != "" && (rec.State == StateDeleting || rec.State == StateUndone) {
+		u, rec := s.users[b.Name], s.records[b.Name]
+		switch {
+		case b == ended:
+			u = user
+		case u == nil && rec.UserID != "" && (rec.State == StateDeleting || rec.State == StateUndone):
 			u = rec.user() // it was deleted, and its id still tells what was sent
 		}
 		if u == nil {

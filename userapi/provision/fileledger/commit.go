@@ -28,7 +28,7 @@ func (f *Ledger) Store(ctx context.Context, records ...provision.Record) error {
 	}
 	var payload []byte
 	if len(next) > 0 {
-		if payload, err = encodeSet(next); err != nil {
+		if payload, err = encode(next, false); err != nil {
 			return err
 		}
 	}

@@ -75,7 +75,7 @@ func enqueue(t testing.TB, f *Ledger, set ...provision.Record) (b *storeBatch, l
 	t.Helper()
 	next, err := provision.NextRevisions(set)
 	assert.NoError(t, err)
-	payload, err := encodeSet(next)
+	payload, err := encode(next, false)
 	assert.NoError(t, err)
 	return f.enqueue(t.Context(), next, payload)
 }
@@ -175,7 +175,7 @@ func TestLargestRecords(t *testing.T) {
 		r.Provider, r.UserID, r.Request, r.Sent, r.Owner = text, text, text, text, text
 		many = append(many, r)
 	}
-	payload, err := encodeLive(many)
+	payload, err := encode(many, true)
 	require.NoError(t, err)
 	assert.Less(t, len(payload), maxPayload/2)
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi/provision"
@@ -109,12 +108,9 @@ func Open(ctx context.Context, db *sql.DB, dialect Dialect, opts ...Option) (*Le
 
 func newLedger(db *sql.DB, dialect Dialect, name tableName) *Ledger {
 	table, bytewise, p := name.quoted(), dialect.bytewise(), dialect.parameter
-	names := strings.Join(columns[:], ", ")
-	var values, set []string
-	for i, column := range columns {
-		values = append(values, p(i+1))
-		set = append(set, column+" = "+p(i+1))
-	}
+	names := list(columns, columnName)
+	values := list(columns, func(i int, _ column) string { return p(i + 1) })
+	set := list(columns, func(i int, c column) string { return c.name + " = " + p(i+1) })
 	n := len(columns)
 	read := "SELECT key, target, " + names + " FROM " + table + " WHERE "
 	l := &Ledger{
@@ -125,9 +121,9 @@ func newLedger(db *sql.DB, dialect Dialect, name tableName) *Ledger {
 		count: "SELECT COUNT(*) FROM " + table + " WHERE key = " + p(1),
 		open: "SELECT DISTINCT key " + bytewise + " FROM " + table + " WHERE open = 1 AND key " + bytewise + " > " + p(1) +
 			" ORDER BY key " + bytewise + " LIMIT " + p(2),
-		insert: "INSERT INTO " + table + " (" + names + ", key, target) VALUES (" + strings.Join(values, ", ") +
+		insert: "INSERT INTO " + table + " (" + names + ", key, target) VALUES (" + values +
 			", " + p(n+1) + ", " + p(n+2) + ") ON CONFLICT (key, target) DO NOTHING",
-		update: "UPDATE " + table + " SET " + strings.Join(set, ", ") +
+		update: "UPDATE " + table + " SET " + set +
 			" WHERE key = " + p(n+1) + " AND target = " + p(n+2) + " AND revision = " + p(n+3),
 	}
 	if dialect == PostgreSQL {
@@ -140,23 +136,14 @@ func newLedger(db *sql.DB, dialect Dialect, name tableName) *Ledger {
 // of their names. It finds each row by the index: the plan of a join, made while the table was
 // small, would go on to read all of it.
 func storeAll(table string) string {
-	names := strings.Join(columns[:], ", ")
-	var typed, set []string
-	for _, column := range slices.Concat(columns[:], []string{"key", "target"}) {
-		kind := " bigint"
-		if isText(column) {
-			kind = " text"
-		}
-		typed = append(typed, column+kind)
-	}
-	for _, column := range columns {
-		set = append(set, column+" = EXCLUDED."+column)
-	}
+	names := list(columns, columnName)
+	typed := list(slices.Concat(columns, nameColumns), func(_ int, c column) string { return c.name + " " + c.kind })
+	set := list(columns, func(_ int, c column) string { return c.name + " = EXCLUDED." + c.name })
 	return "INSERT INTO " + table + " AS t (" + names + ", key, target) SELECT " + names + ", key, target" +
-		" FROM json_to_recordset($1::text::json) AS r(" + strings.Join(typed, ", ") + ")" +
+		" FROM json_to_recordset($1::text::json) AS r(" + typed + ")" +
 		" WHERE revision = 1 OR (SELECT 1 FROM " + table + " AS s WHERE s.key = r.key AND s.target = r.target) IS NOT NULL" +
 		` ORDER BY key COLLATE "C", target COLLATE "C"` +
-		" ON CONFLICT (key, target) DO UPDATE SET " + strings.Join(set, ", ") + " WHERE t.revision = EXCLUDED.revision - 1"
+		" ON CONFLICT (key, target) DO UPDATE SET " + set + " WHERE t.revision = EXCLUDED.revision - 1"
 }
 
 // Load implements Ledger.

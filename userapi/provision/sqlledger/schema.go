@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -46,48 +45,46 @@ func Schema(dialect Dialect, table string) (string, error) {
 	return strings.Join(statements, ";\n\n") + ";\n", nil
 }
 
-// columns are those that a record is kept in, but for its name. They are integers and
-// texts alone: those come back from every driver as they went in.
-var columns = [...]string{
-	"revision", "state", "kind", "provider", "user_id", "proof", "unfinished", "decided", "lost", "closed", "request", "sent", "owner",
-	"until", "started", "changed",
-	"open", // provision.Record.Open, so that an index can answer it
+// A column is an integer or a text: those come back from every driver as they went in.
+type column struct{ name, kind string }
+
+// columns are those that a record is kept in, but for nameColumns.
+var (
+	columns = []column{
+		{"revision", "BIGINT"}, {"state", "TEXT"}, {"kind", "SMALLINT"}, {"provider", "TEXT"}, {"user_id", "TEXT"}, {"proof", "SMALLINT"},
+		{"unfinished", "SMALLINT"}, {"decided", "SMALLINT"}, {"lost", "SMALLINT"}, {"closed", "SMALLINT"},
+		{"request", "TEXT"}, {"sent", "TEXT"}, {"owner", "TEXT"},
+		{"until", "BIGINT"}, {"started", "BIGINT"}, {"changed", "BIGINT"},
+		{"open", "SMALLINT"}, // provision.Record.Open, so that an index can answer it
+	}
+	nameColumns = []column{{"key", "TEXT"}, {"target", "TEXT"}}
+)
+
+// list writes something of each column, with commas between.
+func list(columns []column, of func(i int, c column) string) string {
+	var all []string
+	for i, c := range columns {
+		all = append(all, of(i, c))
+	}
+	return strings.Join(all, ", ")
 }
 
-// isText reports whether a column, or one of the name's, holds texts.
-func isText(column string) bool {
-	return slices.Contains([]string{"key", "target", "state", "provider", "user_id", "request", "sent", "owner"}, column)
-}
+func columnName(_ int, c column) string { return c.name }
 
 func schema(dialect Dialect, table string) ([]string, error) {
 	name, err := parseTable(dialect, table)
 	if err != nil {
 		return nil, err
 	}
-	// The names are compared and ordered byte by byte, whatever the database's locale.
-	collate := dialect.bytewise()
-	create := `CREATE TABLE IF NOT EXISTS ` + name.quoted() + ` (
-	key        TEXT ` + collate + ` NOT NULL,
-	target     TEXT ` + collate + ` NOT NULL,
-	revision   BIGINT NOT NULL,
-	state      TEXT NOT NULL,
-	kind       SMALLINT NOT NULL,
-	provider   TEXT NOT NULL,
-	user_id    TEXT NOT NULL,
-	proof      SMALLINT NOT NULL,
-	unfinished SMALLINT NOT NULL,
-	decided    SMALLINT NOT NULL,
-	lost       SMALLINT NOT NULL,
-	closed     SMALLINT NOT NULL,
-	request    TEXT NOT NULL,
-	sent       TEXT NOT NULL,
-	owner      TEXT NOT NULL,
-	until      BIGINT NOT NULL,
-	started    BIGINT NOT NULL,
-	changed    BIGINT NOT NULL,
-	open       SMALLINT NOT NULL,
-	PRIMARY KEY (key, target)
-)`
+	create := "CREATE TABLE IF NOT EXISTS " + name.quoted() + " (\n"
+	for _, c := range nameColumns {
+		// The names are compared and ordered byte by byte, whatever the database's locale.
+		create += fmt.Sprintf("\t%-10s %s %s NOT NULL,\n", c.name, c.kind, dialect.bytewise())
+	}
+	for _, c := range columns {
+		create += fmt.Sprintf("\t%-10s %s NOT NULL,\n", c.name, c.kind)
+	}
+	create += "\tPRIMARY KEY (key, target)\n)"
 	// Of a long history few records are open.
 	index, on := quote(name.table+"_open"), name.quoted()
 	if dialect == SQLite {

@@ -190,7 +190,7 @@ func exec(ctx context.Context, tx *sql.Tx, rows int64, statement string, args ..
 
 // encode returns records as a JSON list of their columns.
 func encode(records []provision.Record) string {
-	names := slices.Concat(columns[:], []string{"key", "target"})
+	all := slices.Concat(columns, nameColumns)
 	text := []byte{'['}
 	for i, r := range records {
 		if i > 0 {
@@ -198,7 +198,7 @@ func encode(records []provision.Record) string {
 		}
 		for j, value := range arguments(r) {
 			text = append(text, "{,"[min(j, 1)], '"')
-			text = append(append(text, names[j]...), '"', ':')
+			text = append(append(text, all[j].name...), '"', ':')
 			switch v := value.(type) {
 			case int64:
 				text = strconv.AppendInt(text, v, 10)
