@@ -51,11 +51,6 @@ func (twin) UserExtension() string { return "twin" }
 // one request, or the second person would be given the first one's users.
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
-	with := func(change func(r *userapi.CreateUserRequest)) userapi.CreateUserRequest {
-		req := ann
-		change(&req)
-		return req
-	}
 	attribute := func(v any) userapi.CreateUserRequest {
 		return with(func(r *userapi.CreateUserRequest) { r.Attributes = map[string]any{"n": v} })
 	}

@@ -314,8 +314,6 @@ func TestLateUserOfAnotherRequest(t *testing.T) {
 				time.Sleep(3 * time.Minute) // past the lease
 				_, err := p.Decide(t.Context(), ann.IdempotencyKey, "idp", provision.UserAbsent())
 				require.NoError(t, err)
-				other := ann
-				other.Email = "other@example.com"
 				done(t, "idp created")(p.CreateUser(t.Context(), other))
 				if undone {
 					done(t, "idp undone")(p.Undo(t.Context(), ann.IdempotencyKey))

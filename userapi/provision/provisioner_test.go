@@ -189,6 +189,16 @@ type asked struct {
 
 var ann = userapi.CreateUserRequest{IdempotencyKey: "sign-up 1", ExternalID: "17", Email: "planted-ann@example.com", Password: "planted-password"}
 
+// mended and other are other requests with the key of ann.
+var mended, other = with(func(r *userapi.CreateUserRequest) { r.FullName = "Ann Smith" }), with(func(r *userapi.CreateUserRequest) { r.Email = "other@example.com" })
+
+// with returns the request of ann, changed.
+func with(change func(r *userapi.CreateUserRequest)) userapi.CreateUserRequest {
+	req := ann
+	change(&req)
+	return req
+}
+
 // person returns a request of somebody else's.
 func person(key string) userapi.CreateUserRequest {
 	return userapi.CreateUserRequest{IdempotencyKey: key, Email: key + "@example.com"}
@@ -494,8 +504,6 @@ func TestAnotherRequestReplaces(t *testing.T) {
 	idp.before = idp.fails(userapi.KindRateLimited, userapi.OutcomeRejected, 429)
 	left(t, "idp rejected", userapi.ErrRateLimited)(p.CreateUser(t.Context(), ann))
 	idp.before = nil
-	other := ann
-	other.Email = "other@example.com"
 	resumed, err := p.Resume(t.Context(), func(context.Context, string) (userapi.CreateUserRequest, error) { return other, nil })
 	require.ErrorIs(t, err, userapi.ErrInvalid, "a sign-up that is resumed keeps its request")
 	require.Equal(t, "idp rejected", dispositions(resumed[0].Results))
@@ -516,8 +524,6 @@ func TestAnotherRequestMends(t *testing.T) {
 	p := provisioner(t, new(provision.Memory), chain(idp, crm))
 	left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
 
-	mended := ann
-	mended.FullName = "Ann Smith"
 	results, err := p.CreateUser(t.Context(), mended)
 	kept := left(t, "idp created, crm created", "request_changed")(results, err)
 	assert.Equal(t, userapi.OutcomeCreated, kept.Outcome)
@@ -536,8 +542,7 @@ func TestMendedRequestIsNotForAll(t *testing.T) {
 	crm.before = needsName(crm)
 	p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: short{full{idp}}}, {Name: "crm", Creator: full{crm}, After: []string{"idp"}}})
 	left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
-	mended := ann
-	mended.FullName = strings.Repeat("n", 41) // too long for the idp alone
+	mended := with(func(r *userapi.CreateUserRequest) { r.FullName = strings.Repeat("n", 41) }) // too long for the idp alone
 	left(t, "idp created, crm created", "request_changed")(p.CreateUser(t.Context(), mended))
 }
 
@@ -560,8 +565,6 @@ func TestMendedRequestIsOpen(t *testing.T) {
 		crm.before = needsName(crm)
 		p := provisioner(t, ledger, chain(idp, crm), testKey)
 		left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
-		mended := ann
-		mended.FullName = "Ann Smith"
 		if killed {
 			ledger.stored = func([]provision.Record) error { panic("killed") }
 			require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), mended) })
@@ -587,8 +590,6 @@ func TestMendedAtOnce(t *testing.T) {
 		crm.before = needsName(crm)
 		p := provisioner(t, ledger, chain(idp, crm), testKey)
 		left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
-		mended := ann
-		mended.FullName = "Ann Smith"
 		ledger.store = func([]provision.Record) error {
 			ledger.store = nil
 			left(t, "idp created, crm created", "request_changed")(p.CreateUser(t.Context(), mended))
@@ -612,8 +613,6 @@ func TestMendedRequestThatIsInvalid(t *testing.T) {
 		req.Email = ""
 		return req
 	}
-	mended := ann
-	mended.FullName = "Ann Smith"
 	results, err := provisioner(t, ledger, targets).CreateUser(t.Context(), mended)
 	left(t, "idp created, crm not_sent, chat not_sent", userapi.ErrInvalid)(results, err)
 	require.ErrorContains(t, results[1].Err, "invalid for chat")
@@ -638,8 +637,6 @@ func TestAnotherRequestThatIsNotStored(t *testing.T) {
 		}
 		p := provisioner(t, ledger, beside(idp, crm), testKey)
 		left(t, "idp "+before+", crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
-		mended := ann
-		mended.FullName = "Ann Smith"
 		ledger.store = func([]provision.Record) error {
 			ledger.store = nil
 			return errDisk
@@ -669,8 +666,6 @@ func TestRequestIsChangedMeanwhile(t *testing.T) {
 			if idp.before, idp.look = nil, unavailable(idp); before != nil {
 				idp.before = before(idp)
 			}
-			other := ann
-			other.Email = "other@example.com"
 			ledger.store = func([]provision.Record) error {
 				ledger.store = nil
 				_, _ = p.CreateUser(t.Context(), other)

@@ -220,15 +220,16 @@ func (p *Provisioner) reload(ctx context.Context, key string, load func(context.
 	if err != nil {
 		return nil, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Code: "load", Err: err}
 	}
-	switch canonical := canonicalKey(key); {
-	case req.IdempotencyKey != "" && canonicalKey(req.IdempotencyKey) != canonical:
+	switch canonicalKey(req.IdempotencyKey) {
+	case "":
+		req.IdempotencyKey = key
+	case canonicalKey(key):
+	default:
 		e := refused(userapi.KindInvalid, userapi.FieldError{Field: "IdempotencyKey", Code: userapi.CodeDifferent, Message: "of the request that was loaded is another one"})
 		e.Outcome = userapi.OutcomeUnknown // an earlier run may have made users
 		return nil, e
-	case req.IdempotencyKey == "", key != canonical:
-		req.IdempotencyKey = key // of an old record in capitals, as it was sent
 	}
-	return p.run(ctx, &signup{p: p, req: req, resumes: true, keepsRequest: true})
+	return p.run(ctx, &signup{p: p, req: req, key: key, resumes: true, keepsRequest: true})
 }
 
 // Queue stores, by the Storer that is given, that the request is to be provisioned:

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -61,8 +62,8 @@ func (p *Provisioner) PausedUntil(target string) time.Time {
 type signup struct {
 	p   *Provisioner
 	req userapi.CreateUserRequest
-	// key is what the ledger has the sign-up by: the request's IdempotencyKey or, of a UUID
-	// in capitals, mostly its canonical form.
+	// key is what the ledger has the sign-up by, "" until it was looked for: the request's
+	// IdempotencyKey or, of a UUID in capitals, mostly its canonical form.
 	key string
 	// resumes leaves alone what other runs hold and what is closed.
 	resumes bool
@@ -96,7 +97,7 @@ func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 	var records []Record
 	if failure == nil {
 		var key string
-		if key, records, failure = find(ctx, p.ledger, s.req.IdempotencyKey); failure == nil {
+		if key, records, failure = find(ctx, p.ledger, cmp.Or(s.key, s.req.IdempotencyKey)); failure == nil {
 			failure = s.take(key)
 		}
 	}

@@ -180,20 +180,6 @@ func TestLargestRecords(t *testing.T) {
 	assert.Less(t, len(payload), maxPayload/2)
 }
 
-func TestStale(t *testing.T) {
-	t.Parallel()
-	d := newMemDisk()
-	f := openMem(t, d)
-	require.NoError(t, f.Store(t.Context(), at("k", "a", 0)))
-	before := d.content(ledgerName)
-	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 0)), provision.ErrStale)
-	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 2)), provision.ErrStale)
-	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 1), at("k", "b", 7)), provision.ErrStale, "all or none")
-	assert.Equal(t, before, d.content(ledgerName))
-	assert.Len(t, loadAll(t, f, "k"), 1)
-	require.NoError(t, f.Store(t.Context(), at("k", "a", 1), at("k", "b", 0)))
-}
-
 // TestBatch: what is queued counts for what comes behind it.
 func TestBatch(t *testing.T) {
 	t.Parallel()
