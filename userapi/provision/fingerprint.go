@@ -71,6 +71,7 @@ func canonical(req userapi.CreateUserRequest, place []string) ([]byte, error) {
 	extensions := slices.Clone(req.Extensions)
 	req.Extensions = nil
 	e := &encoder{}
+	e.b.Grow(512) // more than most requests need
 	for _, name := range place {
 		e.text(isText, name)
 	}

@@ -3,7 +3,6 @@ package provision
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -28,14 +27,14 @@ func load(ctx context.Context, l Ledger, key string) ([]Record, *userapi.Error) 
 	return records, nil
 }
 
-// store stores records, tells of them, and returns them as they are in the ledger.
+// store stores records, tells of them, and returns them as they are in the ledger. The slice
+// is its own from then on.
 func (p *Provisioner) store(ctx context.Context, to Storer, records ...Record) ([]Record, error) {
 	if end, bounded := ctx.Deadline(); !bounded || time.Until(end) > storeTime {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, storeTime)
 		defer cancel()
 	}
-	records = slices.Clone(records)
 	for i := range records {
 		records[i].Changed = stamp(time.Now())
 	}
