@@ -37,6 +37,30 @@ func (s *signup) resultFor(t *target, e *userapi.Error) Result {
 	return r.res
 }
 
+// withUndoError returns the result of a run, with an error where its user is to be deleted.
+func withUndoError(stored Record, res Result) Result {
+	if stored.State == StateDeleting && res.User != nil {
+		stored.State = StateCreated // which it is for the caller
+		e := asError(resultOf(stored, codeUndone, nil).Err)
+		e.Provider, e.User = res.User.Provider, res.User
+		res.Err = e
+	}
+	return res
+}
+
+// notStored is a result that the ledger may not have: it holds the intent, and the next run
+// asks.
+func notStored(res Result, failure *userapi.Error) Result {
+	e := *failure
+	e.Code, e.Outcome = codeNotStored, outcomeOf[res.Disposition]
+	e.Err = errors.Join(failure.Err, res.Err)
+	if u := res.User; u != nil {
+		e.Outcome, e.User, e.UserID, e.Provider = userapi.OutcomeCreated, u, u.ID, u.Provider
+	}
+	res.Err = &e
+	return res
+}
+
 // absence is the error of a create whose user the vendor has proven not to have: what
 // failed is the create, and that is what the error says. Of the create of an earlier run
 // nothing is known but that.

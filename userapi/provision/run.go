@@ -350,44 +350,6 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 	return withUndoError(stored, res), true
 }
 
-// storeResult stores what became of a target and, by the same Store, claims the targets that
-// waited for its user u alone; none where u is nil. Should that fail they are claimed when
-// their turn comes.
-func (s *signup) storeResult(ctx context.Context, t *target, next Record, u *userapi.User) (Record, *userapi.Error) {
-	records := []Record{next}
-	for _, d := range s.p.targets {
-		if r, claimed := s.claimAfter(d, t, u); claimed {
-			records = append(records, r)
-		}
-	}
-	if len(records) > 1 && !next.Closed {
-		if stored, err := s.p.store(ctx, s.p.ledger, records...); err == nil {
-			s.remember(stored)
-			return stored[0], nil
-		}
-	}
-	return s.p.storeWithRetry(ctx, next)
-}
-
-// claimAfter returns the claim of a target that nothing is in the way of any more once t has
-// its user.
-func (s *signup) claimAfter(d, t *target, u *userapi.User) (r Record, claimed bool) {
-	if u == nil || !slices.Contains(d.before, t) || s.kept[d.Name] || s.faults[d.Name] != nil || d.breaker.paused() {
-		return Record{}, false
-	}
-	r = s.record(d)
-	users, waits := s.usersBefore(d, t, u)
-	if waits != "" || r.State != StateQueued || r.Closed || s.closed {
-		return Record{}, false
-	}
-	sent, err := s.sent(d, d.request(s.req, users))
-	if err != nil {
-		return Record{}, false
-	}
-	s.claim(&r, sent, true)
-	return r, true
-}
-
 // closing returns a record whose user is to be deleted, since the sign-up was undone in
 // the meantime, as one that says so: Resume and Undo go on with it.
 func (p *Provisioner) closing(r Record) Record {
@@ -395,30 +357,6 @@ func (p *Provisioner) closing(r Record) Record {
 		r.State = StateDeleting
 	}
 	return r
-}
-
-// withUndoError returns the result of a run, with an error where its user is to be deleted.
-func withUndoError(stored Record, res Result) Result {
-	if stored.State == StateDeleting && res.User != nil {
-		stored.State = StateCreated // which it is for the caller
-		e := asError(resultOf(stored, codeUndone, nil).Err)
-		e.Provider, e.User = res.User.Provider, res.User
-		res.Err = e
-	}
-	return res
-}
-
-// notStored is a result that the ledger may not have: it holds the intent, and the next run
-// asks.
-func notStored(res Result, failure *userapi.Error) Result {
-	e := *failure
-	e.Code, e.Outcome = codeNotStored, outcomeOf[res.Disposition]
-	e.Err = errors.Join(failure.Err, res.Err)
-	if u := res.User; u != nil {
-		e.Outcome, e.User, e.UserID, e.Provider = userapi.OutcomeCreated, u, u.ID, u.Provider
-	}
-	res.Err = &e
-	return res
 }
 
 // usersBefore returns the users of the targets before t, and the first target that has none;
@@ -441,26 +379,6 @@ func (s *signup) usersBefore(t, ended *target, user *userapi.User) (users map[st
 		users[b.Name] = u
 	}
 	return users, ""
-}
-
-// isFresh reports whether a record is a claim of this run's, by which nothing was sent
-// before.
-func (s *signup) isFresh(rec Record) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return rec.State == StateInFlight && rec.Owner == s.owner && s.fresh[rec.Target] == rec.Revision
-}
-
-// reload reads the records again, whatever became of the caller's context. changed says that
-// they are of another request meanwhile.
-func (s *signup) reload(ctx context.Context) (changed bool, failure *userapi.Error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
-	defer cancel()
-	records, failure := load(ctx, s.p.ledger, s.key)
-	if failure != nil {
-		return false, failure
-	}
-	return s.see(records), nil
 }
 
 // sleep waits, and reports whether the context went on.

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -77,6 +78,64 @@ func (s *signup) store(ctx context.Context, outcome userapi.Outcome, records ...
 	}
 	s.remember(stored)
 	return stored[0], nil
+}
+
+// isFresh reports whether a record is a claim of this run's, by which nothing was sent
+// before.
+func (s *signup) isFresh(rec Record) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return rec.State == StateInFlight && rec.Owner == s.owner && s.fresh[rec.Target] == rec.Revision
+}
+
+// reload reads the records again, whatever became of the caller's context. changed says that
+// they are of another request meanwhile.
+func (s *signup) reload(ctx context.Context) (changed bool, failure *userapi.Error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	records, failure := load(ctx, s.p.ledger, s.key)
+	if failure != nil {
+		return false, failure
+	}
+	return s.see(records), nil
+}
+
+// storeResult stores what became of a target and, by the same Store, claims the targets that
+// waited for its user u alone; none where u is nil. Should that fail they are claimed when
+// their turn comes.
+func (s *signup) storeResult(ctx context.Context, t *target, next Record, u *userapi.User) (Record, *userapi.Error) {
+	records := []Record{next}
+	for _, d := range s.p.targets {
+		if r, claimed := s.claimAfter(d, t, u); claimed {
+			records = append(records, r)
+		}
+	}
+	if len(records) > 1 && !next.Closed {
+		if stored, err := s.p.store(ctx, s.p.ledger, records...); err == nil {
+			s.remember(stored)
+			return stored[0], nil
+		}
+	}
+	return s.p.storeWithRetry(ctx, next)
+}
+
+// claimAfter returns the claim of a target that nothing is in the way of any more once t has
+// its user.
+func (s *signup) claimAfter(d, t *target, u *userapi.User) (r Record, claimed bool) {
+	if u == nil || !slices.Contains(d.before, t) || s.kept[d.Name] || s.faults[d.Name] != nil || d.breaker.paused() {
+		return Record{}, false
+	}
+	r = s.record(d)
+	users, waits := s.usersBefore(d, t, u)
+	if waits != "" || r.State != StateQueued || r.Closed || s.closed {
+		return Record{}, false
+	}
+	sent, err := s.sent(d, d.request(s.req, users))
+	if err != nil {
+		return Record{}, false
+	}
+	s.claim(&r, sent, true)
+	return r, true
 }
 
 // storeWithRetry stores a record and tries again when the ledger fails: an outcome that is

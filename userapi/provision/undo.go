@@ -41,12 +41,15 @@ const opUndo = "undo sign-up"
 // results.
 func (p *Provisioner) Undo(ctx context.Context, key string) ([]Result, error) {
 	ctx = context.WithoutCancel(ctx)
-	records, begun, failure := p.closeKey(ctx, key)
+	key, records, failure := find(ctx, p.ledger, key)
+	var begun map[string]bool
+	if failure == nil {
+		records, begun, failure = p.closeKey(ctx, key)
+	}
 	if failure != nil {
 		failure.Op = opUndo
 		return nil, failure
 	}
-	key = records[0].Key
 	byTarget := map[string]Result{}
 	var panicked error
 	deleting := slices.DeleteFunc(slices.Clone(records), func(r Record) bool { return r.State != StateDeleting })
@@ -95,7 +98,7 @@ func (p *Provisioner) closeKey(ctx context.Context, key string) (records []Recor
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
-		_, records, failure := find(ctx, p.ledger, key)
+		records, failure := load(ctx, p.ledger, key)
 		if failure != nil {
 			return nil, nil, failure
 		}
@@ -118,7 +121,7 @@ func (p *Provisioner) closeKey(ctx context.Context, key string) (records []Recor
 		_, err := p.store(ctx, p.ledger, next...)
 		switch {
 		case err == nil:
-			_, records, failure = find(ctx, p.ledger, key)
+			records, failure = load(ctx, p.ledger, key)
 			return records, begun, failure
 		case !errors.Is(err, ErrStale), !sleep(ctx, poll):
 			return nil, nil, ledgerError(err, userapi.OutcomeUnknown)
