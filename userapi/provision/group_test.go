@@ -159,15 +159,21 @@ func TestGroupIsBounded(t *testing.T) {
 	})
 }
 
-// TestGroupStale: who is stale is told so, and nobody else.
+// TestGroupStale: who is stale is told so, and nobody else. Who has left meanwhile is stored
+// neither with the others nor alone.
 func TestGroupStale(t *testing.T) {
 	t.Parallel()
 	groups(t, &mergedLedger{}, func(g *groupTest) {
 		require.NoError(g, g.inner.Memory.Store(g.Context(), queuedRecord("b")))
+		flies, cancel := context.WithTimeout(g.Context(), 1500*time.Millisecond)
+		defer cancel()
 		for _, key := range []string{"a", "b", "c"} {
 			g.store(g.Context(), queuedRecord(key))
 		}
+		g.store(flies, queuedRecord("flies"))
 		g.wg.Wait()
+		require.ErrorIs(g, g.errs["flies/0"], context.DeadlineExceeded)
+		delete(g.errs, "flies/0")
 		assert.Equal(g, map[string]error{"a/0": nil, "b/0": provision.ErrStale, "c/0": nil}, g.errs)
 		g.stored("a", "b", "c")
 	})
@@ -281,23 +287,6 @@ func TestGroupCanceled(t *testing.T) {
 		require.NoError(g, g.errs["flies/0"], "its records were stored")
 		require.NoError(g, g.errs["b/0"], "the context of who leads is not that of the others")
 		g.stored("a", "b", "flies", "leads")
-	})
-}
-
-// TestGroupCanceledOfStale: it is stored neither with the others nor alone.
-func TestGroupCanceledOfStale(t *testing.T) {
-	t.Parallel()
-	groups(t, &mergedLedger{}, func(g *groupTest) {
-		require.NoError(g, g.inner.Memory.Store(g.Context(), queuedRecord("b")))
-		flies, cancel := context.WithTimeout(g.Context(), 1500*time.Millisecond)
-		defer cancel()
-		g.store(g.Context(), queuedRecord("a"))
-		g.store(g.Context(), queuedRecord("b"))
-		g.store(flies, queuedRecord("flies"))
-		g.wg.Wait()
-		require.ErrorIs(g, g.errs["b/0"], provision.ErrStale)
-		require.ErrorIs(g, g.errs["flies/0"], context.DeadlineExceeded)
-		g.stored("a", "b")
 	})
 }
 

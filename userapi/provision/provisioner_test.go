@@ -485,15 +485,25 @@ func TestInvalidRequests(t *testing.T) {
 		assert.Empty(t, states(t, ledger, ann.IdempotencyKey), name)
 	}
 
-	_, _, p := single(t)
-	for key, field := range map[string]string{
-		"": "IdempotencyKey", "a\nb": "IdempotencyKey", strings.Repeat("x", 256): "IdempotencyKey", "\xff": "IdempotencyKey", "k": "Attributes",
+	idp, _, p := single(t)
+	unencodable := map[string]any{"f": func() {}}
+	for _, tt := range []struct {
+		key        string
+		attributes map[string]any
+		field      string
+	}{
+		{"", unencodable, "IdempotencyKey"}, {"a\nb", unencodable, "IdempotencyKey"},
+		{strings.Repeat("x", 256), unencodable, "IdempotencyKey"}, {"\xff", unencodable, "IdempotencyKey"},
+		{"k", unencodable, "Attributes"},
+		// JSON has one replacement for all bytes that are no UTF-8: such names cannot be told apart.
+		{"k", map[string]any{"\xff": 1, "\xfe": 2, "\xfd": 3}, "Attributes"},
 	} {
 		req := ann
-		req.IdempotencyKey, req.Attributes = key, map[string]any{"f": func() {}}
+		req.IdempotencyKey, req.Attributes = tt.key, tt.attributes
 		e := left(t, "idp not_sent", userapi.ErrInvalid)(p.CreateUser(t.Context(), req))
-		assert.Equal(t, field, e.FieldErrors[0].Field)
+		assert.Equal(t, tt.field, e.FieldErrors[0].Field)
 	}
+	assert.Empty(t, idp.calls())
 }
 
 // TestAnotherRequestReplaces: while there is no user of a key, and nothing open, another
