@@ -1,6 +1,8 @@
 package provision
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -31,6 +33,17 @@ func defaults() options {
 		lease: 2 * time.Minute, failures: 5, pause: 30 * time.Second, parallel: 8,
 	}
 }
+
+// within bounds a call by the budget, which the grace does not prolong.
+func (o options) within(ctx context.Context) (_ context.Context, cancel context.CancelFunc, grace time.Duration) {
+	if o.budget == 0 {
+		return ctx, func() {}, o.grace
+	}
+	ctx, cancel = context.WithTimeoutCause(ctx, o.budget, errBudget)
+	return ctx, cancel, 0
+}
+
+var errBudget = fmt.Errorf("provision: the Budget is spent: %w", context.DeadlineExceeded)
 
 // An EnsureOption changes what Ensure does.
 type EnsureOption interface{ ensure(o *options) }

@@ -80,11 +80,7 @@ func absence(create, miss, repeat *userapi.Error) *userapi.Error {
 // at work still.
 func (r *run) absent(e, unknown *userapi.Error, ended time.Time) *userapi.Error {
 	if r.looked.Sub(ended) < r.patience {
-		timer := time.NewTimer(r.patience - time.Since(ended))
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-r.settling.Done():
+		if !sleep(r.settling, r.patience-time.Since(ended)) {
 			return r.endWith(unsettled(unknown, &userapi.Error{Code: codeUnproven, Err: r.settling.Err()}))
 		}
 		found, miss := r.resolve()
@@ -106,14 +102,7 @@ func asError(err error) *userapi.Error {
 	}
 	var e *userapi.Error
 	if !errors.As(err, &e) || e == nil {
-		e = &userapi.Error{Op: opEnsure, Subject: userapi.SubjectUser, Err: err}
-		switch {
-		case errors.Is(err, context.DeadlineExceeded):
-			e.Kind = userapi.KindTimeout
-		case errors.Is(err, context.Canceled):
-			e.Kind = userapi.KindCanceled
-		}
-		return e
+		return &userapi.Error{Op: opEnsure, Subject: userapi.SubjectUser, Kind: kindOf(err, userapi.KindUnknown), Err: err}
 	}
 	switch {
 	case e.Outcome < userapi.OutcomeUnknown || e.Outcome > userapi.OutcomeCreated,
@@ -122,6 +111,17 @@ func asError(err error) *userapi.Error {
 		return revised(e, userapi.OutcomeUnknown, err)
 	}
 	return e
+}
+
+// kindOf returns the kind of an error that is a context's, and other for any other.
+func kindOf(err error, other userapi.Kind) userapi.Kind {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return userapi.KindTimeout
+	case errors.Is(err, context.Canceled):
+		return userapi.KindCanceled
+	}
+	return other
 }
 
 // created ends the run with a user whose create failed after all: the second step is
@@ -221,12 +221,7 @@ func unsettled(create, look *userapi.Error) *userapi.Error {
 	if create.Code == codeResumed { // of that one nothing is known
 		e.Provider, e.Kind, e.StatusCode, e.Code = look.Provider, look.Kind, look.StatusCode, look.Code
 	}
-	if e.UserID == "" {
-		e.UserID = look.UserID
-	}
-	if e.Code == "" {
-		e.Code = look.Code
-	}
+	e.UserID, e.Code = cmp.Or(e.UserID, look.UserID), cmp.Or(e.Code, look.Code)
 	return e
 }
 

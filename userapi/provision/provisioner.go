@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -163,9 +164,7 @@ func (t *target) request(req userapi.CreateUserRequest, users map[string]*userap
 		}
 	}
 	mapped := t.Map(req, own)
-	if mapped.IdempotencyKey == "" {
-		mapped.IdempotencyKey = req.IdempotencyKey
-	}
+	mapped.IdempotencyKey = cmp.Or(mapped.IdempotencyKey, req.IdempotencyKey)
 	return mapped
 }
 

@@ -214,10 +214,7 @@ func (s *signup) perform(ctx context.Context, j *task, do step, fresh bool) (res
 
 // startOf says where Ensure begins with a record, and how far it may go.
 func (s *signup) startOf(rec Record, do step) start {
-	from := start{maxCreates: s.p.options.maxCreates, grace: s.p.options.grace}
-	if s.noGrace {
-		from.grace = 0
-	}
+	from := start{maxCreates: s.p.options.maxCreates, grace: s.grace}
 	if rec.Closed {
 		from.maxCreates = 0
 	}

@@ -28,24 +28,17 @@ import (
 // A panic of a creator or of Target.Map is let go on here, once the other targets are
 // done.
 func (p *Provisioner) CreateUser(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
-	s := &signup{p: p, req: req}
-	if d := p.options.budget; d > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, d, errBudget)
-		defer cancel()
-		s.noGrace = true
-	}
-	return p.run(ctx, s)
+	ctx, cancel, grace := p.options.within(ctx)
+	defer cancel()
+	return p.run(ctx, &signup{p: p, req: req, grace: grace})
 }
-
-var errBudget = fmt.Errorf("provision: the Budget is spent: %w", context.DeadlineExceeded)
 
 // Continue is CreateUser for a program that has many sign-ups to see to: it never waits.
 // What another run holds is left to that one, and reported as in_progress, which is no
 // part of the error; what is closed, and what a vendor refused because of the request, is
 // left as it is. A key that the ledger does not have is begun.
 func (p *Provisioner) Continue(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
-	return p.run(ctx, &signup{p: p, req: req, resumes: true})
+	return p.run(ctx, &signup{p: p, req: req, grace: p.options.grace, resumes: true})
 }
 
 // PausedUntil returns until when a target is left alone because its vendor failed too
@@ -67,8 +60,8 @@ type signup struct {
 	key string
 	// resumes leaves alone what other runs hold and what is closed.
 	resumes bool
-	// noGrace has everything end with the caller's context.
-	noGrace bool
+	// grace is how long a target's run may go on after the caller's context.
+	grace time.Duration
 	// keepsRequest has another request for the key refused.
 	keepsRequest bool
 

@@ -170,14 +170,9 @@ func (p *Provisioner) isStored(ctx context.Context, next Record) (Record, bool) 
 
 // ledgerError is the error of a ledger that failed.
 func ledgerError(err error, outcome userapi.Outcome) *userapi.Error {
-	e := &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: userapi.KindUnavailable, Outcome: outcome, Code: "ledger", Err: err}
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		e.Kind = userapi.KindTimeout
-	case errors.Is(err, context.Canceled):
-		e.Kind = userapi.KindCanceled
+	return &userapi.Error{
+		Op: opSignUp, Subject: userapi.SubjectUser, Kind: kindOf(err, userapi.KindUnavailable), Outcome: outcome, Code: "ledger", Err: err,
 	}
-	return e
 }
 
 // conflictIfStale makes a conflict of an error that another run is the reason of.

@@ -1,6 +1,7 @@
 package sqlledger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -131,12 +132,9 @@ func parseTable(dialect Dialect, name string) (tableName, error) {
 	if dialect != PostgreSQL && dialect != SQLite {
 		return tableName{}, fmt.Errorf("sqlledger: %v is no dialect of a ledger", dialect)
 	}
-	if name == "" {
-		name = DefaultTable
-	}
-	schema, table, found := strings.Cut(name, ".")
+	schema, table, found := strings.Cut(cmp.Or(name, DefaultTable), ".")
 	if !found {
-		schema, table = "", name
+		schema, table = "", schema
 	}
 	if !identifier.MatchString(table) || found && !identifier.MatchString(schema) {
 		return tableName{}, errors.New("sqlledger: a table is named by at most 58 ASCII letters, digits and underscores, behind a schema and a dot where it is in one")
