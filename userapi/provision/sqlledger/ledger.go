@@ -107,7 +107,7 @@ func Open(ctx context.Context, db *sql.DB, dialect Dialect, opts ...Option) (*Le
 }
 
 func newLedger(db *sql.DB, dialect Dialect, name tableName) *Ledger {
-	table, bytewise, p := name.quoted(), dialect.bytewise(), dialect.parameter
+	table, bytewise, p := name.quoted(), syntaxOf[dialect].bytewise, syntaxOf[dialect].parameter
 	names := list(columns, columnName)
 	values := list(columns, func(i int, _ column) string { return p(i + 1) })
 	set := list(columns, func(i int, c column) string { return c.name + " = " + p(i+1) })
@@ -148,44 +148,37 @@ func storeAll(table string) string {
 
 // Load implements Ledger.
 func (l *Ledger) Load(ctx context.Context, key string) ([]provision.Record, error) {
-	rows, err := l.db.QueryContext(ctx, l.load, key)
-	if err != nil {
-		return nil, driverError(ctx, "load records", err)
-	}
-	defer rows.Close()
-	var records []provision.Record
-	for rows.Next() {
-		r, err := scan(rows)
-		if err != nil {
-			return nil, driverError(ctx, "load records", err)
-		}
-		records = append(records, r)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, driverError(ctx, "load records", err)
-	}
-	return records, nil
+	return query(ctx, l.db, "load records", scan, l.load, key)
 }
 
 // ListOpen implements Ledger.
 func (l *Ledger) ListOpen(ctx context.Context, after string, limit int) ([]string, error) {
-	rows, err := l.db.QueryContext(ctx, l.open, after, int64(max(limit, 1)))
+	scanKey := func(rows *sql.Rows) (key string, err error) {
+		err = rows.Scan(&key)
+		return key, err
+	}
+	return query(ctx, l.db, "list open keys", scanKey, l.open, after, int64(max(limit, 1)))
+}
+
+// query collects the rows of a statement; what says what it is for.
+func query[R any](ctx context.Context, db *sql.DB, what string, scan func(*sql.Rows) (R, error), statement string, args ...any) ([]R, error) {
+	rows, err := db.QueryContext(ctx, statement, args...)
 	if err != nil {
-		return nil, driverError(ctx, "list open keys", err)
+		return nil, driverError(ctx, what, err)
 	}
 	defer rows.Close()
-	var keys []string
+	var all []R
 	for rows.Next() {
-		var key string
-		if err := rows.Scan(&key); err != nil {
-			return nil, driverError(ctx, "list open keys", err)
+		r, err := scan(rows)
+		if err != nil {
+			return nil, driverError(ctx, what, err)
 		}
-		keys = append(keys, key)
+		all = append(all, r)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, driverError(ctx, "list open keys", err)
+		return nil, driverError(ctx, what, err)
 	}
-	return keys, nil
+	return all, nil
 }
 
 // scan reads a row of the columns of Ledger.load.
@@ -247,7 +240,7 @@ func keepable(records []provision.Record) error {
 // checkEncoding refuses a database that would order names otherwise than by their UTF-8.
 func (l *Ledger) checkEncoding(ctx context.Context) error {
 	var encoding string
-	if err := l.db.QueryRowContext(ctx, l.dialect.encoding()).Scan(&encoding); err != nil {
+	if err := l.db.QueryRowContext(ctx, syntaxOf[l.dialect].encoding).Scan(&encoding); err != nil {
 		return driverError(ctx, "ask the database for its encoding", err)
 	}
 	if encoding != "UTF8" && encoding != "UTF-8" {
@@ -257,18 +250,11 @@ func (l *Ledger) checkEncoding(ctx context.Context) error {
 }
 
 func (l *Ledger) checkTable(ctx context.Context) error {
-	rows, err := l.db.QueryContext(ctx, l.check)
-	if err != nil {
-		return driverError(ctx, "look at the ledger's table", err)
+	records, err := query(ctx, l.db, "look at the ledger's table", scan, l.check)
+	if err == nil && len(records) > 0 {
+		err = errors.New("sqlledger: the database selects rows where there are none")
 	}
-	defer rows.Close()
-	for rows.Next() {
-		return errors.New("sqlledger: the database selects rows where there are none")
-	}
-	if err := rows.Err(); err != nil {
-		return driverError(ctx, "look at the ledger's table", err)
-	}
-	return nil
+	return err
 }
 
 // createLock is held while a table is made: PostgreSQL may fail two CREATE TABLE IF NOT
@@ -280,16 +266,14 @@ func (l *Ledger) createTable(ctx context.Context, table string) error {
 	if err != nil {
 		return err
 	}
+	if l.dialect == PostgreSQL {
+		statements = append([]string{fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", createLock)}, statements...)
+	}
 	tx, err := l.db.BeginTx(ctx, nil)
 	if err != nil {
 		return driverError(ctx, "make the ledger's table", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	if l.dialect == PostgreSQL {
-		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(createLock)); err != nil {
-			return driverError(ctx, "make the ledger's table", err)
-		}
-	}
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return driverError(ctx, "make the ledger's table", err)

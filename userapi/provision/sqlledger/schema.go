@@ -2,6 +2,7 @@ package sqlledger
 
 import (
 	"cmp"
+	"database/sql"
 	"errors"
 	"fmt"
 	"regexp"
@@ -20,16 +21,26 @@ const (
 	SQLite
 )
 
+// syntaxOf is what the databases spell in their own ways.
+var syntaxOf = map[Dialect]struct {
+	name      string
+	bytewise  string // the clause that has texts compared byte by byte
+	encoding  string // asks for the encoding of the database's texts
+	parameter func(n int) string
+	// level is that of a transaction of our own. In PostgreSQL a database may have another one
+	// by default, at which what is stale would be an error of the driver's.
+	level *sql.TxOptions
+}{
+	PostgreSQL: {
+		"PostgreSQL", `COLLATE "C"`, "SHOW server_encoding",
+		func(n int) string { return "$" + strconv.Itoa(n) }, &sql.TxOptions{Isolation: sql.LevelReadCommitted},
+	},
+	SQLite: {"SQLite", "COLLATE BINARY", "PRAGMA encoding", func(int) string { return "?" }, nil},
+}
+
 // String returns the name, such as "PostgreSQL".
 func (d Dialect) String() string {
-	switch d {
-	case PostgreSQL:
-		return "PostgreSQL"
-	case SQLite:
-		return "SQLite"
-	default:
-		return "dialect(" + strconv.Itoa(int(d)) + ")"
-	}
+	return cmp.Or(syntaxOf[d].name, "dialect("+strconv.Itoa(int(d))+")")
 }
 
 // DefaultTable is the table of Open and Schema where none is named.
@@ -80,7 +91,7 @@ func schema(dialect Dialect, table string) ([]string, error) {
 	create := "CREATE TABLE IF NOT EXISTS " + name.quoted() + " (\n"
 	for _, c := range nameColumns {
 		// The names are compared and ordered byte by byte, whatever the database's locale.
-		create += fmt.Sprintf("\t%-10s %s %s NOT NULL,\n", c.name, c.kind, dialect.bytewise())
+		create += fmt.Sprintf("\t%-10s %s %s NOT NULL,\n", c.name, c.kind, syntaxOf[dialect].bytewise)
 	}
 	for _, c := range columns {
 		create += fmt.Sprintf("\t%-10s %s NOT NULL,\n", c.name, c.kind)
@@ -96,30 +107,6 @@ func schema(dialect Dialect, table string) ([]string, error) {
 	return []string{create, `CREATE INDEX IF NOT EXISTS ` + index + ` ON ` + on + ` (key) WHERE open = 1`}, nil
 }
 
-// bytewise is the clause that has texts compared byte by byte.
-func (d Dialect) bytewise() string {
-	if d == PostgreSQL {
-		return `COLLATE "C"`
-	}
-	return "COLLATE BINARY"
-}
-
-// parameter is the placeholder of the nth argument, from 1.
-func (d Dialect) parameter(n int) string {
-	if d == PostgreSQL {
-		return "$" + strconv.Itoa(n)
-	}
-	return "?"
-}
-
-// encoding asks for the encoding of the database's texts.
-func (d Dialect) encoding() string {
-	if d == PostgreSQL {
-		return "SHOW server_encoding"
-	}
-	return "PRAGMA encoding"
-}
-
 // A tableName is a table's name, in a schema or, at "", in the one that the connection
 // has.
 type tableName struct{ schema, table string }
@@ -129,7 +116,7 @@ type tableName struct{ schema, table string }
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,57}$`)
 
 func parseTable(dialect Dialect, name string) (tableName, error) {
-	if dialect != PostgreSQL && dialect != SQLite {
+	if _, known := syntaxOf[dialect]; !known {
 		return tableName{}, fmt.Errorf("sqlledger: %v is no dialect of a ledger", dialect)
 	}
 	schema, table, found := strings.Cut(cmp.Or(name, DefaultTable), ".")

@@ -18,7 +18,7 @@ func (l *Ledger) Store(ctx context.Context, records ...provision.Record) error {
 	if err != nil || len(next) == 0 {
 		return err
 	}
-	tx, err := l.db.BeginTx(ctx, l.dialect.level())
+	tx, err := l.db.BeginTx(ctx, syntaxOf[l.dialect].level)
 	if err != nil {
 		return driverError(ctx, "store records", err)
 	}
@@ -34,15 +34,6 @@ func (l *Ledger) Store(ctx context.Context, records ...provision.Record) error {
 	}
 	if err := tx.Commit(); err != nil {
 		return driverError(ctx, "store records: whether they are is not known, since the commit failed", err)
-	}
-	return nil
-}
-
-// level is that of a transaction of our own. In PostgreSQL a database may have another
-// one by default, at which what is stale would be an error of the driver's.
-func (d Dialect) level() *sql.TxOptions {
-	if d == PostgreSQL {
-		return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 	}
 	return nil
 }
