@@ -526,20 +526,21 @@ func TestAnotherRequestReplaces(t *testing.T) {
 }
 
 // TestAnotherRequestMends: where a target refused the request as invalid, another one goes
-// to it, and to no target that has a user.
+// to it, and to no target that has a user. What waits for it is left to the next run.
 func TestAnotherRequestMends(t *testing.T) {
 	t.Parallel()
-	idp, crm := newVendor("idp"), newVendor("crm")
+	idp, crm, late, ledger := newVendor("idp"), newVendor("crm"), newVendor("late"), new(provision.Memory)
 	crm.before = needsName(crm)
-	p := provisioner(t, new(provision.Memory), chain(idp, crm))
-	left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
+	p := provisioner(t, ledger, chain(idp, crm, late))
+	left(t, "idp created, crm rejected, late not_sent", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
 
 	results, err := p.CreateUser(t.Context(), mended)
-	kept := left(t, "idp created, crm created", "request_changed")(results, err)
+	kept := left(t, "idp created, crm created, late not_sent", "request_changed")(results, err)
 	assert.Equal(t, userapi.OutcomeCreated, kept.Outcome)
 	assert.Equal(t, "IdempotencyKey different", kept.FieldErrors[0].Field+" "+kept.FieldErrors[0].Code)
 	require.NoError(t, results[1].Err)
-	done(t, "idp created, crm created")(p.CreateUser(t.Context(), mended)) // it is the key's from now on
+	assert.Equal(t, "crm created, idp created, late queued", states(t, ledger, ann.IdempotencyKey))
+	done(t, "idp created, crm created, late created")(p.CreateUser(t.Context(), mended)) // it is the key's from now on
 	assert.Len(t, idp.calls(), 1)
 	assert.Len(t, crm.calls(), 2)
 }
