@@ -1,9 +1,9 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -13,55 +13,39 @@ import (
 // is a ledger that shows what is not so.
 const staleTries = 10
 
-// begin reads what the ledger has of the key, and adds what it has not. It returns an
-// error for every target when none may be tried.
-func (s *signup) begin(ctx context.Context) []*userapi.Error {
-	key, failure := s.p.storedKey(ctx, s.req.IdempotencyKey)
-	if failure != nil {
-		return s.everywhere(failure)
-	}
-	s.key = key
-	if failure := s.check(); failure != nil {
-		return s.everywhere(failure)
-	}
-	for try := 1; ; try++ {
-		changed, failure := s.load(ctx)
-		if failure != nil {
-			return s.everywhere(failure)
+// begin reads what the ledger has of the key, and adds what it has not. What is wrong stands
+// in faults then: with every target when none may be tried.
+func (s *signup) begin(ctx context.Context, records []Record, failure *userapi.Error) {
+	for try := 1; failure == nil; try++ {
+		changed := s.see(records)
+		next := s.additions(changed)
+		if len(next) == 0 {
+			return
 		}
-		next, failures := s.additions(changed)
-		switch {
-		case failures != nil:
-			return failures
-		case len(next) == 0:
-			return nil
-		case ctx.Err() != nil:
-			failure = asError(ctx.Err())
+		if failure = asError(ctx.Err()); failure != nil {
 			failure.Op, failure.Outcome = opSignUp, userapi.OutcomeNotSent
-		default:
-			_, failure = s.store(ctx, userapi.OutcomeNotSent, next...)
+		} else if _, failure = s.store(ctx, userapi.OutcomeNotSent, next...); failure == nil {
+			return
 		}
 		switch {
-		case failure == nil:
 		case errors.Is(failure, ErrStale) && try < staleTries:
-			sleep(ctx, firstPoll)
-			continue // another run was faster
+			sleep(ctx, firstPoll) // another run was faster
+			records, failure = load(ctx, s.p.ledger, s.key)
 		case len(s.records) > 0: // the others are told what the ledger has
 			s.notStored = failure
 			if kept := s.kept; changed { // the ledger has the request before: this one goes nowhere
 				s.keep(func(r Record) bool { return !kept[r.Target] }, s.everywhere(failure))
 			}
-		default:
-			return s.everywhere(failure)
+			return
 		}
-		return nil
 	}
+	s.kept, s.faults = nil, s.everywhere(failure)
 }
 
 // additions returns the records that are to be stored before anything is sent: those of
 // targets that the ledger does not have and, where the request is another one, those that
-// take it. It returns an error for every target when none may be tried.
-func (s *signup) additions(changed bool) ([]Record, []*userapi.Error) {
+// take it.
+func (s *signup) additions(changed bool) []Record {
 	s.kept, s.faults, s.notStored = nil, nil, nil // of a try before, which was too late
 	for _, r := range s.records {
 		s.closed = s.closed || r.Closed
@@ -72,72 +56,68 @@ func (s *signup) additions(changed bool) ([]Record, []*userapi.Error) {
 			missing = append(missing, t)
 		}
 	}
-	known := len(s.records) > 0
-	what := sameRequest
+	known, what := len(s.records) > 0, sameRequest
 	if changed {
 		what = changeOf(s.records, s.keepsRequest)
 	}
-	if what == requestMends && !s.hasMendable() {
+	if what == requestMends && !slices.ContainsFunc(s.p.targets, func(t *target) bool { return isMendable(s.records[t.Name]) }) {
 		what = requestRefused
 	}
 	var taken []Record
 	switch {
 	case what == requestRefused:
 		s.keep(func(Record) bool { return false }, nil)
-		s.notStored = refused(userapi.KindInvalid, "IdempotencyKey", userapi.CodeDifferent, anotherRequest)
-		return nil, nil
+		s.notStored = refused(userapi.KindInvalid, userapi.FieldError{Field: "IdempotencyKey", Code: userapi.CodeDifferent, Message: anotherRequest})
+		return nil
 	case what != sameRequest || !known:
-		failures := s.preflight(func(t *target) bool {
+		s.faults = s.preflight(func(t *target) bool {
 			r := s.records[t.Name]
 			return what != requestMends || r.Revision == 0 || isMendable(r)
 		})
-		switch {
-		case failures == nil:
-		case what == requestMends:
-			s.keep(isMendable, failures)
-			return nil, nil
-		default:
-			return nil, failures
+		if what == requestMends {
+			s.keep(isMendable, s.faults)
+		}
+		if s.faults != nil {
+			return nil
 		}
 		for _, r := range s.records {
 			goesOn := s.p.byName[r.Target] != nil && (what == requestReplaces || isMendable(r))
 			taken = append(taken, retaken(r, s.fingerprint, goesOn))
 		}
 	case len(missing) == 0:
-		return nil, nil
+		return nil
 	default:
 		taken = []Record{s.anchorRecord()}
 	}
-	if what == requestMends {
-		s.keep(isMendable, nil)
-	}
 	next, failure := s.first(missing)
-	if failure != nil {
-		if !known {
-			return nil, s.everywhere(failure)
-		}
+	switch {
+	case failure == nil:
+		return append(next, taken...)
+	case known:
 		s.notStored = failure
-		return nil, nil
+	default:
+		s.faults = s.everywhere(failure)
 	}
-	return append(next, taken...), nil
-}
-
-func (s *signup) hasMendable() bool {
-	return slices.ContainsFunc(s.p.targets, func(t *target) bool { return isMendable(s.records[t.Name]) })
+	return nil
 }
 
 // keep has the targets left as the ledger has them, but for those whose record may go on.
-// failures, if any, are what these get instead.
-func (s *signup) keep(goesOn func(Record) bool, failures []*userapi.Error) {
-	s.kept, s.faults = map[string]bool{}, map[string]*userapi.Error{}
-	for i, t := range s.p.targets {
-		switch r := s.records[t.Name]; {
-		case r.Revision != 0 && !goesOn(r):
-			s.kept[t.Name] = true
-		case failures != nil:
-			s.faults[t.Name] = failures[i]
-		}
+// faults, if any, are what these get instead.
+func (s *signup) keep(goesOn func(Record) bool, faults map[string]*userapi.Error) {
+	s.kept, s.faults = map[string]bool{}, faults
+	for _, t := range s.p.targets {
+		r := s.records[t.Name]
+		s.kept[t.Name] = r.Revision != 0 && !goesOn(r)
 	}
+}
+
+// everywhere gives one error to every target.
+func (s *signup) everywhere(e *userapi.Error) map[string]*userapi.Error {
+	faults := map[string]*userapi.Error{}
+	for _, t := range s.p.targets {
+		faults[t.Name] = e
+	}
+	return faults
 }
 
 // anchorRecord returns a record of the key that is stored again with those that are added:
@@ -152,56 +132,48 @@ func (s *signup) anchorRecord() (w Record) {
 	return w
 }
 
-// check validates the key and takes the request's fingerprint.
-func (s *signup) check() *userapi.Error {
-	switch key := s.key; {
-	case key == "":
-		return refused(userapi.KindInvalid, "IdempotencyKey", userapi.CodeRequired, "is required: the ledger knows the sign-up by it")
-	case !printable(key):
-		return refused(userapi.KindInvalid, "IdempotencyKey", userapi.CodeInvalid, fmt.Sprintf("must be 1 to %d bytes of printable UTF-8", maxName))
+// take gives the sign-up the key that the ledger has it under, and the request's fingerprint
+// there. What an earlier version stored in another spelling goes on with that one.
+func (s *signup) take(key string) *userapi.Error {
+	s.key = key
+	if key != canonicalKey(key) {
+		s.req.IdempotencyKey = key
 	}
 	var err error
-	s.fingerprint, err = s.p.keys().of(s.req, s.key)
+	s.fingerprint, err = s.p.keys().of(s.req, key)
 	return asError(err)
 }
 
-// load reads the key's records. changed says that they are of another request.
-func (s *signup) load(ctx context.Context) (changed bool, failure *userapi.Error) {
-	records, failure := s.p.load(ctx, s.key)
-	if failure != nil {
-		return false, failure
-	}
+// see takes note of the key's records. changed says that they are of another request.
+func (s *signup) see(records []Record) (changed bool) {
 	s.remember(records)
-	for _, r := range records {
-		changed = changed || !s.p.keys().match(r.Request, s.fingerprint, s.req, r.Key)
-	}
-	return changed, nil
+	return slices.ContainsFunc(records, func(r Record) bool {
+		return !s.p.keys().match(r.Request, s.fingerprint, s.req, r.Key)
+	})
 }
 
 // anotherRequest says what is wrong with a key.
 const anotherRequest = "was used before with another request, or the fingerprint with other RequestKeys"
 
 // preflight finds the faults of the request that can be seen locally, as Plan does, of the
-// targets that it is for. It returns an error for each target, or nil for no fault at any.
-func (s *signup) preflight(isFor func(*target) bool) []*userapi.Error {
-	failures := make([]*userapi.Error, len(s.p.targets))
+// targets that it is for. Where there are any every target has one.
+func (s *signup) preflight(isFor func(*target) bool) map[string]*userapi.Error {
+	failures := map[string]*userapi.Error{}
 	var faulty []*target
 	for i, item := range s.p.plan(s.req, (*target).faults) {
-		if failure := asError(item.Err); failure != nil && isFor(s.p.targets[i]) {
-			failures[i] = revised(failure, userapi.OutcomeNotSent)
-			failures[i].Op = opSignUp
-			faulty = append(faulty, s.p.targets[i])
+		if t := s.p.targets[i]; item.Err != nil && isFor(t) {
+			failures[t.Name] = revised(asError(item.Err), userapi.OutcomeNotSent)
+			failures[t.Name].Op = opSignUp
+			faulty = append(faulty, t)
 		}
 	}
 	if len(faulty) == 0 {
 		return nil
 	}
-	for i := range failures {
-		if failures[i] == nil {
-			failures[i] = &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Code: codeOtherTarget, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
-				{VendorField: "Target", Code: userapi.CodeInvalid, Message: "the request is invalid for " + names(faulty)},
-			}}
-		}
+	other := refused(userapi.KindInvalid, userapi.FieldError{VendorField: "Target", Code: userapi.CodeInvalid, Message: "the request is invalid for " + names(faulty)})
+	other.Code = codeOtherTarget
+	for _, t := range s.p.targets {
+		failures[t.Name] = cmp.Or(failures[t.Name], other)
 	}
 	return failures
 }

@@ -3,9 +3,7 @@ package provision_test
 import (
 	"context"
 	"fmt"
-	"maps"
 	"runtime"
-	"slices"
 	"testing"
 	"time"
 
@@ -14,47 +12,6 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
 )
-
-// openKeys returns a ledger in memory with so many keys that are open.
-func openKeys(tb testing.TB, n int) *provision.Memory {
-	tb.Helper()
-	const each = 1000
-	m := new(provision.Memory)
-	for begin := 0; begin < n; begin += each {
-		var some []provision.Record
-		for i := range each {
-			some = append(some, provision.Record{Key: fmt.Sprintf("key-%07d", begin+i), Target: "t", State: provision.StateQueued})
-		}
-		require.NoError(tb, m.Store(context.Background(), some...))
-	}
-	return m
-}
-
-// BenchmarkMemoryOpen asks a ledger for a page of 100 keys among a million that are open.
-// The floor walks and sorts all of them, as one does without an index.
-func BenchmarkMemoryOpen(b *testing.B) {
-	const n = 1_000_000
-	m := openKeys(b, n)
-	keys := map[string]bool{}
-	for i := range n {
-		keys[fmt.Sprintf("key-%07d", i)] = true
-	}
-	b.Run("ledger", func(b *testing.B) {
-		for b.Loop() {
-			page, err := m.ListOpen(b.Context(), "key-0500000", 100)
-			if err != nil || len(page) != 100 {
-				b.Fatal("not a page", err)
-			}
-		}
-	})
-	b.Run("floor", func(b *testing.B) {
-		for b.Loop() {
-			if len(slices.Sorted(maps.Keys(keys))) != n {
-				b.Fatal("not all")
-			}
-		}
-	})
-}
 
 // BenchmarkResumes goes on with sign-ups that stay open, since their vendor is down, and
 // reports how much more of the heap is in use at the most meanwhile than at the end: with

@@ -1,14 +1,20 @@
 package provision
 
 import (
+	"context"
+	"errors"
 	"sync"
 	"time"
+
+	"github.com/enlist-go/enlist/userapi"
 )
 
 // A breaker leaves a target alone for a while once too much failed there.
 type breaker struct {
 	limit int // failures in a row; 0 never pauses
 	pause time.Duration
+	// budget is that of a whole call, 0 for none.
+	budget time.Duration
 
 	mu       sync.Mutex
 	failures int
@@ -54,6 +60,24 @@ func (b *breaker) pausedUntil() time.Time {
 	return b.until
 }
 
+// ended tells the breaker what the last step of a result says of the vendor.
+func (c *permit) ended(ctx context.Context, res Result) {
+	e := asError(res.Err)
+	if last := len(res.Steps) - 1; last >= 0 {
+		e = res.Steps[last].Err
+	}
+	switch {
+	case e == nil:
+		c.recordAnswer()
+	case e.Kind == userapi.KindUnavailable || e.Kind == userapi.KindTimeout:
+		if ctx.Err() == nil || errors.Is(context.Cause(ctx), errBudget) && c.b.hadItsTime(res.Steps) {
+			c.recordFailure()
+		}
+	case e.StatusCode != 0:
+		c.recordAnswer()
+	}
+}
+
 // recordAnswer ends a call to which the vendor had an answer, whichever.
 func (c *permit) recordAnswer() {
 	c.end(func(b *breaker) { b.failures, b.until = 0, time.Time{} })
@@ -71,6 +95,16 @@ func (c *permit) recordFailure() {
 
 // dropped ends a call that says nothing of the vendor.
 func (c *permit) dropped() { c.end(func(*breaker) {}) }
+
+// hadItsTime reports whether the vendor was waited for so long, in a call whose budget is
+// spent, that having no answer is its failure and not the ledger's.
+func (b *breaker) hadItsTime(steps []Step) bool {
+	var waited time.Duration
+	for _, s := range steps {
+		waited += s.Duration
+	}
+	return waited >= b.budget/2
+}
 
 func (c *permit) end(change func(*breaker)) {
 	c.b.mu.Lock()

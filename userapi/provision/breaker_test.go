@@ -84,6 +84,14 @@ func TestBreakerCountsVendors(t *testing.T) {
 	}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
+	spent, spend := context.WithCancelCause(t.Context())
+	spend(errBudget)
+	waited := func(durations ...time.Duration) (steps []Step) {
+		for _, d := range durations {
+			steps = append(steps, Step{Action: ActionCreate, Duration: d, Err: late})
+		}
+		return steps
+	}
 	for name, tt := range map[string]struct {
 		ctx      context.Context //nolint:containedctx // the call's
 		res      Result
@@ -93,6 +101,8 @@ func TestBreakerCountsVendors(t *testing.T) {
 		"down":                  {t.Context(), Result{Err: down}, before + 1},
 		"timed out":             {t.Context(), Result{Err: late}, before + 1},
 		"out of time":           {over, Result{Err: late}, before},
+		"out of budget, half":   {spent, Result{Err: late, Steps: waited(200*time.Millisecond, 300*time.Millisecond)}, before + 1},
+		"out of budget, less":   {spent, Result{Err: late, Steps: waited(499 * time.Millisecond)}, before},
 		"canceled":              {t.Context(), Result{Err: failed(userapi.KindCanceled, 0)}, before},
 		"not sent":              {t.Context(), Result{Err: failed(userapi.KindInvalid, 0)}, before},
 		"refused":               {t.Context(), Result{Err: failed(userapi.KindUnauthorized, 401)}, 0},
@@ -102,7 +112,7 @@ func TestBreakerCountsVendors(t *testing.T) {
 		"the look-up answers":   {t.Context(), Result{Err: late, Steps: step(failed(userapi.KindProtocol, 200))}, 0},
 		"the look-up finds one": {t.Context(), Result{Err: late, Steps: step(nil)}, 0},
 	} {
-		b := &breaker{limit: 9, pause: time.Hour, failures: before}
+		b := &breaker{limit: 9, pause: time.Hour, budget: time.Second, failures: before}
 		c, _ := b.allow()
 		c.ended(tt.ctx, tt.res)
 		assert.Equal(t, tt.failures, b.failures, name)

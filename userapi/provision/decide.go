@@ -3,7 +3,6 @@ package provision
 import (
 	"cmp"
 	"context"
-	"errors"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -33,49 +32,58 @@ func UserAbsent() Decision { return Decision{absent: true} }
 //
 // [mixin.KeyDir]: https://pkg.go.dev/github.com/enlist-go/enlist/mixin#KeyDir
 func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision) (Result, error) {
+	rec, failure := p.decide(ctx, key, target, d)
 	res := Result{Target: target, IdempotencyKey: key}
-	refuse := func(e *userapi.Error) (Result, error) {
-		e.Op, e.Subject, e.Outcome = opDecide, userapi.SubjectUser, userapi.OutcomeUnknown
-		res.Err = e
-		return res, e
+	if rec.Revision != 0 {
+		res = resultOf(rec, "", nil)
+		if rec.State.HasUser() {
+			res.Err = nil
+		}
 	}
+	if failure == nil {
+		return res, nil
+	}
+	failure.Op, failure.Subject, failure.Outcome = opDecide, userapi.SubjectUser, userapi.OutcomeUnknown
+	res.Err = failure
+	return res, failure
+}
+
+// decide returns the record as it is stored or, with an error that says what the ledger
+// knows, as it was.
+func (p *Provisioner) decide(ctx context.Context, key, target string, d Decision) (Record, *userapi.Error) {
 	if d.exists == d.absent || d.exists && (d.userID == "" || !takes(d.userID)) {
-		return refuse(&userapi.Error{Kind: userapi.KindInvalid, FieldErrors: []userapi.FieldError{
-			{VendorField: "Decision", Code: userapi.CodeRequired, Message: "must be UserExists with an id that a ledger takes, or UserAbsent"},
-		}})
+		return Record{}, refused(userapi.KindInvalid, userapi.FieldError{
+			VendorField: "Decision", Code: userapi.CodeRequired, Message: "must be UserExists with an id that a ledger takes, or UserAbsent",
+		})
 	}
-	if t := p.byName[target]; d.exists && t != nil {
+	t := p.byName[target]
+	if d.exists && t != nil {
 		if vendor, ok := userapi.Ability[userapi.UserIDChecker](t.Creator); ok {
 			if failure := asError(vendor.CheckUserID(d.userID)); failure != nil {
-				return refuse(failure)
+				return Record{}, failure
 			}
 		}
 	}
-	key, failure := p.storedKey(ctx, key)
+	_, records, failure := find(ctx, p.ledger, key)
 	if failure != nil {
-		return refuse(failure)
-	}
-	records, failure := p.load(ctx, key)
-	if failure != nil {
-		return refuse(failure)
+		return Record{}, failure
 	}
 	rec, found := recordOfTarget(records, target)
 	if !found {
-		return refuse(&userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindNotFound, FieldErrors: []userapi.FieldError{
-			{VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has nothing of it under that key"},
-		}})
+		return Record{}, refused(userapi.KindNotFound, userapi.FieldError{
+			VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has nothing of it under that key",
+		})
 	}
-	t := p.byName[target]
 	rec, code := decided(rec, d, t != nil, time.Now())
 	switch code {
 	case codeInProgress:
-		return refuse(&userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindConflict, Code: code})
+		return Record{}, &userapi.Error{Kind: userapi.KindConflict, Code: code}
 	case codeKnown:
-		res = resultOf(rec, "", nil)
-		res.Err = &userapi.Error{Op: opDecide, Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Code: code, Outcome: userapi.OutcomeUnknown, FieldErrors: []userapi.FieldError{
-			{VendorField: "Decision", Code: userapi.CodeDifferent, Message: "the ledger knows: " + string(rec.State)},
-		}}
-		return res, res.Err
+		failure := refused(userapi.KindInvalid, userapi.FieldError{
+			VendorField: "Decision", Code: userapi.CodeDifferent, Message: "the ledger knows: " + string(rec.State),
+		})
+		failure.Code = code
+		return rec, failure
 	}
 	if rec.State.HasUser() && t != nil {
 		_, finishes := userapi.Ability[userapi.Finisher](t.Creator)
@@ -84,17 +92,9 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 	}
 	stored, err := p.store(ctx, p.ledger, rec)
 	if err != nil {
-		failure := ledgerError(err, userapi.OutcomeUnknown)
-		if errors.Is(err, ErrStale) {
-			failure.Kind, failure.Code = userapi.KindConflict, ""
-		}
-		return refuse(failure)
+		return Record{}, conflictIfStale(ledgerError(err, userapi.OutcomeUnknown))
 	}
-	res = resultOf(stored[0], "", nil)
-	if stored[0].State.HasUser() {
-		res.Err = nil
-	}
-	return res, nil
+	return stored[0], nil
 }
 
 // vendor returns the name of the target's vendor, where a request that it refuses tells.

@@ -23,8 +23,8 @@ func (strictIDs) CheckUserID(id string) error {
 		FieldErrors: []userapi.FieldError{{VendorField: "id", Code: "invalid", Message: "must begin with u-"}}}
 }
 
-// TestDecide: what a person says is recorded as a person's word, for every state in which
-// one may be needed.
+// TestDecide: what a person says is recorded as a person's word. TestDecided has every state in
+// which one may be needed.
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	exists, absent := provision.UserExists("u-9"), provision.UserAbsent()
@@ -36,9 +36,6 @@ func TestDecide(t *testing.T) {
 		open     bool
 	}{
 		"absent":         {provision.Record{State: provision.StateUnknown}, absent, provision.StateRejected, "", true},
-		"absent, undone": {provision.Record{State: provision.StateUnknown, Closed: true}, absent, provision.StateUndone, "", false},
-		"deleted":        {provision.Record{State: provision.StateDeleting, Closed: true}, absent, provision.StateUndone, "u-1", false},
-		"crashed":        {provision.Record{State: provision.StateInFlight, Owner: "gone", Until: time.Now().Add(-time.Hour)}, absent, provision.StateRejected, "", true},
 		"exists":         {provision.Record{State: provision.StateUnknown}, exists, provision.StateRecovered, "u-9", true},
 		"exists, undone": {provision.Record{State: provision.StateUnknown, Closed: true}, exists, provision.StateRecovered, "u-9", false},
 	} {
@@ -81,7 +78,6 @@ func TestDecideRefused(t *testing.T) {
 		"no vendor's id":  {unknown, "k", provision.UserExists("007"), nil, userapi.ErrInvalid, "id: invalid"},
 		"no such key":     {unknown, "another", provision.UserAbsent(), nil, userapi.ErrNotFound, "nothing of it"},
 		"known":           {created, "k", provision.UserAbsent(), nil, userapi.ErrInvalid, "the ledger knows: created"},
-		"to be created":   {provision.Record{State: provision.StateQueued}, "k", provision.UserAbsent(), nil, userapi.ErrInvalid, "the ledger knows: queued"},
 		"in flight":       {provision.Record{State: provision.StateInFlight, Until: time.Now().Add(time.Hour)}, "k", provision.UserAbsent(), nil, userapi.ErrConflict, "in_progress"},
 		"another decided": {unknown, "k", provision.UserAbsent(), stale, provision.ErrStale, "taken"},
 	} {

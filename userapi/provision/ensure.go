@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -26,7 +27,9 @@ func Ensure(ctx context.Context, c userapi.Creator, req userapi.CreateUserReques
 			opt.ensure(&o)
 		}
 	}
-	return newRun(ctx, c, req, o, start{since: o.resuming, maxCreates: o.maxCreates, grace: o.grace, budget: o.budget}).result((*run).ensure)
+	ctx, cancel, grace := o.within(ctx)
+	defer cancel()
+	return newRun(ctx, c, req, o, start{since: o.resuming, maxCreates: o.maxCreates, grace: grace}).result((*run).ensure)
 }
 
 // A start is where a run begins, and how far it may go.
@@ -38,8 +41,8 @@ type start struct {
 	// recreates lets a create whose user was proven absent be made once more by a creator
 	// that cannot repeat.
 	recreates bool
-	// grace is how long the run may go on after its context, and budget how long at most.
-	grace, budget time.Duration
+	// grace is how long the run may go on after its context.
+	grace time.Duration
 }
 
 func newRun(ctx context.Context, c userapi.Creator, req userapi.CreateUserRequest, o options, from start) *run {
@@ -56,21 +59,15 @@ func newRun(ctx context.Context, c userapi.Creator, req userapi.CreateUserReques
 
 // result carries out what the run is for.
 func (r *run) result(do func(*run) *userapi.Error) (Result, error) {
-	if r.budget > 0 {
-		var cancel context.CancelFunc
-		r.ctx, cancel = context.WithTimeout(r.ctx, r.budget)
-		defer cancel()
-		r.grace = 0
-	}
 	var cancel context.CancelFunc
 	r.settling, cancel = withGrace(r.ctx, r.grace)
 	defer cancel()
 	if failure := do(r); failure != nil {
 		r.res.Err = failure
-		r.nameTarget(failure.Provider)
+		r.res.Target = failure.Provider
 	}
 	if r.res.User != nil {
-		r.nameTarget(r.res.User.Provider)
+		r.res.Target = cmp.Or(r.res.Target, r.res.User.Provider)
 	}
 	return r.res, r.res.Err
 }
@@ -96,13 +93,8 @@ func withGrace(ctx context.Context, grace time.Duration) (context.Context, conte
 	}
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		timer := time.NewTimer(grace)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			cancel()
-		case <-own.Done():
-		}
+		sleep(own, grace)
+		cancel()
 	})
 	return own, func() { stop(); cancel() }
 }
@@ -130,12 +122,6 @@ type run struct {
 	resolver userapi.Resolver
 	repeater userapi.Repeater
 	finisher userapi.Finisher
-}
-
-func (r *run) nameTarget(provider string) {
-	if r.res.Target == "" {
-		r.res.Target = provider
-	}
 }
 
 // ensure creates the user or, where an earlier run began to, settles that create.

@@ -538,3 +538,58 @@ func TestBudget(t *testing.T) {
 		assert.Equal(t, 1, idp.count())
 	})
 }
+
+// TestBudgetAndPause: a vendor that had half of the budget and does not answer fails, and is
+// left alone. One that was waited for less long, since the ledger took the time, does not; nor
+// does one that the caller did not want to wait for.
+func TestBudgetAndPause(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		ledger, vendor, caller time.Duration // how long each takes, or waits
+		paused                 bool
+	}{
+		"the vendor hangs":                   {0, time.Hour, time.Hour, true},
+		"the vendor hangs, the ledger lags":  {200 * time.Millisecond, time.Hour, time.Hour, true},
+		"the ledger is slow":                 {600 * time.Millisecond, 450 * time.Millisecond, time.Hour, false},
+		"the ledger is slower than a budget": {2 * time.Second, 450 * time.Millisecond, time.Hour, false},
+		"the caller leaves":                  {0, time.Hour, 900 * time.Millisecond, false},
+		"the vendor answers":                 {0, 900 * time.Millisecond, time.Hour, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			idp, ledger, _ := single(t)
+			p := provisioner(t, ledger, one("idp", full{idp}), testKey, provision.Budget(time.Second), provision.Pause(2, time.Minute))
+			ledger.store = func(records []provision.Record) error {
+				if records[0].Revision == 0 {
+					time.Sleep(tt.ledger)
+				}
+				return nil
+			}
+			idp.after = func(ctx context.Context, _ userapi.CreateUserRequest) error {
+				if !sleeps(ctx, tt.vendor) {
+					return idp.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
+				}
+				return nil
+			}
+			for i := range 3 {
+				assert.Zero(t, p.PausedUntil("idp"), name)
+				ctx, cancel := context.WithTimeout(t.Context(), tt.caller)
+				_, _ = p.CreateUser(ctx, person(fmt.Sprint(i)))
+				cancel()
+				if i == 1 && tt.paused {
+					break
+				}
+			}
+			assert.Equal(t, tt.paused, !p.PausedUntil("idp").IsZero(), name)
+		})
+	}
+}
+
+// sleeps reports whether the context went on for so long.
+func sleeps(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -71,6 +72,7 @@ func canonical(req userapi.CreateUserRequest, place []string) ([]byte, error) {
 	extensions := slices.Clone(req.Extensions)
 	req.Extensions = nil
 	e := &encoder{}
+	e.b.Grow(512) // more than most requests need
 	for _, name := range place {
 		e.text(isText, name)
 	}
@@ -81,9 +83,7 @@ func canonical(req userapi.CreateUserRequest, place []string) ([]byte, error) {
 		e.value(reflect.ValueOf(x), "Extensions")
 	}
 	if e.field != "" {
-		return nil, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
-			{Field: e.field, Code: userapi.CodeInvalid, Message: "must be encodable as JSON, with names in UTF-8, and not contain itself"},
-		}}
+		return nil, refused(userapi.KindInvalid, userapi.FieldError{Field: e.field, Code: userapi.CodeInvalid, Message: "must be encodable as JSON, with names in UTF-8, and not contain itself"})
 	}
 	return e.b.Bytes(), nil
 }
@@ -231,10 +231,7 @@ func (e *encoder) fields(v reflect.Value, field string) {
 			continue
 		}
 		e.text(isText, f.name)
-		name := field
-		if name == "" {
-			name = f.name
-		}
+		name := cmp.Or(field, f.name)
 		if f.embedded {
 			e.fields(value, name)
 		} else {
@@ -330,10 +327,7 @@ const maxDigits = 1000
 // number returns a number as an exact fraction.
 func number(n json.Number) string {
 	_, exponent, _ := strings.Cut(strings.ToLower(n.String()), "e")
-	if exponent == "" {
-		exponent = "0"
-	}
-	size, err := strconv.Atoi(exponent)
+	size, err := strconv.Atoi(cmp.Or(exponent, "0"))
 	if err != nil || max(size, -size) > maxDigits || len(n) > maxDigits {
 		return n.String()
 	}
@@ -346,7 +340,5 @@ func number(n json.Number) string {
 
 // fail notes the first field that cannot be encoded.
 func (e *encoder) fail(field string) {
-	if e.field == "" {
-		e.field = field
-	}
+	e.field = cmp.Or(e.field, field)
 }

@@ -51,11 +51,6 @@ func (twin) UserExtension() string { return "twin" }
 // one request, or the second person would be given the first one's users.
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
-	with := func(change func(r *userapi.CreateUserRequest)) userapi.CreateUserRequest {
-		req := ann
-		change(&req)
-		return req
-	}
 	attribute := func(v any) userapi.CreateUserRequest {
 		return with(func(r *userapi.CreateUserRequest) { r.Attributes = map[string]any{"n": v} })
 	}
@@ -140,18 +135,6 @@ func TestFingerprint(t *testing.T) {
 			})
 		}
 	}
-}
-
-// TestNamesThatAreNoText: JSON has one replacement for all bytes that are no UTF-8, so
-// that such names cannot be told apart.
-func TestNamesThatAreNoText(t *testing.T) {
-	t.Parallel()
-	idp, _, p := single(t)
-	req := ann
-	req.Attributes = map[string]any{"\xff": 1, "\xfe": 2, "\xfd": 3}
-	e := left(t, "idp not_sent", userapi.ErrInvalid)(p.CreateUser(t.Context(), req))
-	assert.Equal(t, "Attributes", e.FieldErrors[0].Field)
-	assert.Empty(t, idp.calls())
 }
 
 // TestFingerprintsAreOfOnePlace: whoever has the ledger alone must not see that two

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,38 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/userapi/provision"
-	"github.com/enlist-go/enlist/userapi/provision/fileledger"
-	"github.com/enlist-go/enlist/userapi/provision/ledgertest"
 )
-
-func TestGroupOfMemory(t *testing.T) {
-	t.Parallel()
-	ledgertest.Run(t, ledgertest.Harness{
-		New: func(testing.TB) provision.Ledger { return provision.Group(new(provision.Memory)) },
-	})
-}
-
-func TestGroupOfFile(t *testing.T) {
-	t.Parallel()
-	var files sync.Map
-	open := func(t testing.TB, path string) provision.Ledger {
-		f, err := fileledger.Open(path)
-		require.NoError(t, err)
-		t.Cleanup(func() { assert.NoError(t, f.Close()) })
-		g := provision.Group(f)
-		files.Store(g, [2]any{f, path})
-		return g
-	}
-	ledgertest.Run(t, ledgertest.Harness{
-		New: func(t testing.TB) provision.Ledger { return open(t, t.TempDir()+"/ledger") },
-		Reopen: func(t testing.TB, l provision.Ledger) provision.Ledger {
-			v, _ := files.Load(l)
-			file := v.([2]any)
-			require.NoError(t, file[0].(*fileledger.Ledger).Close())
-			return open(t, file[1].(string))
-		},
-	})
-}
 
 // A mergedLedger takes a second for each Store, and notes it.
 type mergedLedger struct {
@@ -84,12 +54,7 @@ func (l *mergedLedger) Store(ctx context.Context, records ...provision.Record) e
 }
 
 func has(records []provision.Record, key string) bool {
-	for _, r := range records {
-		if r.Key == key {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(records, func(r provision.Record) bool { return r.Key == key })
 }
 
 func queuedRecord(key string) provision.Record {
@@ -194,15 +159,21 @@ func TestGroupIsBounded(t *testing.T) {
 	})
 }
 
-// TestGroupStale: who is stale is told so, and nobody else.
+// TestGroupStale: who is stale is told so, and nobody else. Who has left meanwhile is stored
+// neither with the others nor alone.
 func TestGroupStale(t *testing.T) {
 	t.Parallel()
 	groups(t, &mergedLedger{}, func(g *groupTest) {
 		require.NoError(g, g.inner.Memory.Store(g.Context(), queuedRecord("b")))
+		flies, cancel := context.WithTimeout(g.Context(), 1500*time.Millisecond)
+		defer cancel()
 		for _, key := range []string{"a", "b", "c"} {
 			g.store(g.Context(), queuedRecord(key))
 		}
+		g.store(flies, queuedRecord("flies"))
 		g.wg.Wait()
+		require.ErrorIs(g, g.errs["flies/0"], context.DeadlineExceeded)
+		delete(g.errs, "flies/0")
 		assert.Equal(g, map[string]error{"a/0": nil, "b/0": provision.ErrStale, "c/0": nil}, g.errs)
 		g.stored("a", "b", "c")
 	})
@@ -316,23 +287,6 @@ func TestGroupCanceled(t *testing.T) {
 		require.NoError(g, g.errs["flies/0"], "its records were stored")
 		require.NoError(g, g.errs["b/0"], "the context of who leads is not that of the others")
 		g.stored("a", "b", "flies", "leads")
-	})
-}
-
-// TestGroupCanceledOfStale: it is stored neither with the others nor alone.
-func TestGroupCanceledOfStale(t *testing.T) {
-	t.Parallel()
-	groups(t, &mergedLedger{}, func(g *groupTest) {
-		require.NoError(g, g.inner.Memory.Store(g.Context(), queuedRecord("b")))
-		flies, cancel := context.WithTimeout(g.Context(), 1500*time.Millisecond)
-		defer cancel()
-		g.store(g.Context(), queuedRecord("a"))
-		g.store(g.Context(), queuedRecord("b"))
-		g.store(flies, queuedRecord("flies"))
-		g.wg.Wait()
-		require.ErrorIs(g, g.errs["b/0"], provision.ErrStale)
-		require.ErrorIs(g, g.errs["flies/0"], context.DeadlineExceeded)
-		g.stored("a", "b")
 	})
 }
 

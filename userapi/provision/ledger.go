@@ -167,23 +167,8 @@ func takes(text string) bool {
 	return len(text) <= maxText && utf8.ValidString(text) && !strings.ContainsRune(text, 0)
 }
 
-const (
-	maxName = 255
-	maxText = 1 << 10
-)
-
-// printable reports whether a text can name a record.
-func printable(s string) bool {
-	if s == "" || len(s) > maxName || !utf8.ValidString(s) {
-		return false
-	}
-	for _, c := range s {
-		if c < ' ' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
+// maxText bounds every other text of a record.
+const maxText = 1 << 10
 
 // NextRevisions returns records as a Storer stores them: by key and target, each with the
 // next revision and with times in UTC and whole microseconds. It is for implementations of

@@ -1,20 +1,12 @@
 package provision
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi"
-)
-
-const (
-	defaultMaxCreates = 3
-	defaultGrace      = 15 * time.Second
-	defaultPatience   = 5 * time.Second
-	defaultLease      = 2 * time.Minute
-	defaultFailures   = 5
-	defaultPause      = 30 * time.Second
-	defaultParallel   = 8
 )
 
 type options struct {
@@ -34,12 +26,24 @@ type options struct {
 	onRecord    func(Record)
 }
 
+// defaults are told by the options' own comments.
 func defaults() options {
 	return options{
-		maxCreates: defaultMaxCreates, grace: defaultGrace, patience: defaultPatience,
-		lease: defaultLease, failures: defaultFailures, pause: defaultPause, parallel: defaultParallel,
+		maxCreates: 3, grace: 15 * time.Second, patience: 5 * time.Second,
+		lease: 2 * time.Minute, failures: 5, pause: 30 * time.Second, parallel: 8,
 	}
 }
+
+// within bounds a call by the budget, which the grace does not prolong.
+func (o options) within(ctx context.Context) (_ context.Context, cancel context.CancelFunc, grace time.Duration) {
+	if o.budget == 0 {
+		return ctx, func() {}, o.grace
+	}
+	ctx, cancel = context.WithTimeoutCause(ctx, o.budget, errBudget)
+	return ctx, cancel, 0
+}
+
+var errBudget = fmt.Errorf("provision: the Budget is spent: %w", context.DeadlineExceeded)
 
 // An EnsureOption changes what Ensure does.
 type EnsureOption interface{ ensure(o *options) }
@@ -99,9 +103,10 @@ func Patience(d time.Duration) CommonOption {
 // Budget bounds a whole call of Ensure or CreateUser, for a page that has to answer: it
 // returns within d or, if that is sooner, when the caller's context ends, and Grace does
 // not prolong it. What is unknown by then stays so, and a later Resume, which has no
-// budget, settles it; after Ensure, Resuming does. Give more than the vendor takes for a
-// create. What came of one is recorded all the same: a ledger that does not answer may hold
-// the call up for another half a minute. The default, and 0 or less, is no bound.
+// budget, settles it; after Ensure, Resuming does. Give twice what the vendor takes for a
+// create: one that had half of the budget, and no answer, counts as failed for Pause. What
+// came of one is recorded all the same: a ledger that does not answer may hold the call up for
+// another half a minute. The default, and 0 or less, is no bound.
 func Budget(d time.Duration) CommonOption {
 	return commonOption(func(o *options) { o.budget = max(d, 0) })
 }

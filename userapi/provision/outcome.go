@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,37 @@ func (r *run) endWith(e *userapi.Error) *userapi.Error {
 	return e
 }
 
+// resultFor is the result of a target without a user.
+func (s *signup) resultFor(t *target, e *userapi.Error) Result {
+	r := run{res: Result{Target: t.Name, IdempotencyKey: cmp.Or(s.key, s.req.IdempotencyKey)}}
+	r.res.Err = r.endWith(e)
+	return r.res
+}
+
+// withUndoError returns the result of a run, with an error where its user is to be deleted.
+func withUndoError(stored Record, res Result) Result {
+	if stored.State == StateDeleting && res.User != nil {
+		stored.State = StateCreated // which it is for the caller
+		e := asError(resultOf(stored, codeUndone, nil).Err)
+		e.Provider, e.User = res.User.Provider, res.User
+		res.Err = e
+	}
+	return res
+}
+
+// notStored is a result that the ledger may not have: it holds the intent, and the next run
+// asks.
+func notStored(res Result, failure *userapi.Error) Result {
+	e := *failure
+	e.Code, e.Outcome = codeNotStored, outcomeOf[res.Disposition]
+	e.Err = errors.Join(failure.Err, res.Err)
+	if u := res.User; u != nil {
+		e.Outcome, e.User, e.UserID, e.Provider = userapi.OutcomeCreated, u, u.ID, u.Provider
+	}
+	res.Err = &e
+	return res
+}
+
 // absence is the error of a create whose user the vendor has proven not to have: what
 // failed is the create, and that is what the error says. Of the create of an earlier run
 // nothing is known but that.
@@ -48,11 +80,7 @@ func absence(create, miss, repeat *userapi.Error) *userapi.Error {
 // at work still.
 func (r *run) absent(e, unknown *userapi.Error, ended time.Time) *userapi.Error {
 	if r.looked.Sub(ended) < r.patience {
-		timer := time.NewTimer(r.patience - time.Since(ended))
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-r.settling.Done():
+		if !sleep(r.settling, r.patience-time.Since(ended)) {
 			return r.endWith(unsettled(unknown, &userapi.Error{Code: codeUnproven, Err: r.settling.Err()}))
 		}
 		found, miss := r.resolve()
@@ -74,14 +102,7 @@ func asError(err error) *userapi.Error {
 	}
 	var e *userapi.Error
 	if !errors.As(err, &e) || e == nil {
-		e = &userapi.Error{Op: opEnsure, Subject: userapi.SubjectUser, Err: err}
-		switch {
-		case errors.Is(err, context.DeadlineExceeded):
-			e.Kind = userapi.KindTimeout
-		case errors.Is(err, context.Canceled):
-			e.Kind = userapi.KindCanceled
-		}
-		return e
+		return &userapi.Error{Op: opEnsure, Subject: userapi.SubjectUser, Kind: kindOf(err, userapi.KindUnknown), Err: err}
 	}
 	switch {
 	case e.Outcome < userapi.OutcomeUnknown || e.Outcome > userapi.OutcomeCreated,
@@ -90,6 +111,17 @@ func asError(err error) *userapi.Error {
 		return revised(e, userapi.OutcomeUnknown, err)
 	}
 	return e
+}
+
+// kindOf returns the kind of an error that is a context's, and other for any other.
+func kindOf(err error, other userapi.Kind) userapi.Kind {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return userapi.KindTimeout
+	case errors.Is(err, context.Canceled):
+		return userapi.KindCanceled
+	}
+	return other
 }
 
 // created ends the run with a user whose create failed after all: the second step is
@@ -189,12 +221,7 @@ func unsettled(create, look *userapi.Error) *userapi.Error {
 	if create.Code == codeResumed { // of that one nothing is known
 		e.Provider, e.Kind, e.StatusCode, e.Code = look.Provider, look.Kind, look.StatusCode, look.Code
 	}
-	if e.UserID == "" {
-		e.UserID = look.UserID
-	}
-	if e.Code == "" {
-		e.Code = look.Code
-	}
+	e.UserID, e.Code = cmp.Or(e.UserID, look.UserID), cmp.Or(e.Code, look.Code)
 	return e
 }
 

@@ -31,18 +31,12 @@ func TestPlan(t *testing.T) {
 	require.NoError(t, err)
 	crm, err := usercom.New(crmServer.Config())
 	require.NoError(t, err)
-	external := func(of string) func(userapi.CreateUserRequest, map[string]*userapi.User) userapi.CreateUserRequest {
-		return func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
-			req.ExternalID = users[of].ID
-			return req
-		}
-	}
 	ledger := new(provision.Memory)
 	p := provisioner(t, ledger, []provision.Target{
-		{Name: "crm", Creator: crm, After: []string{"idp"}, Map: external("idp")},
+		{Name: "crm", Creator: crm, After: []string{"idp"}, Map: idOf("idp")},
 		{Name: "idp", Creator: idp},
 		{Name: "chat", Creator: chat, After: []string{"crm"}},
-		{Name: "crm of chat", Creator: crm, After: []string{"chat"}, Map: external("chat")},
+		{Name: "crm of chat", Creator: crm, After: []string{"chat"}, Map: idOf("chat")},
 		{Name: "own", Creator: newVendor("own")},
 		{Name: "checked", Creator: full{newVendor("checked")}},
 	})
@@ -125,10 +119,6 @@ func (p plans) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 // false id nor at fault for it.
 func TestPlanOfWhatWaits(t *testing.T) {
 	t.Parallel()
-	external := func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
-		req.ExternalID = users["chat"].ID
-		return req
-	}
 	mapped := userapi.FieldError{Field: "ExternalID", Code: "invalid"}
 	native := userapi.FieldError{VendorField: "extra.id", Code: "invalid"}
 	own := userapi.FieldError{Field: "Language", Code: "unsupported"}
@@ -136,10 +126,10 @@ func TestPlanOfWhatWaits(t *testing.T) {
 	after := []string{"chat"}
 	items := provisioner(t, new(provision.Memory), []provision.Target{
 		{Name: "chat", Creator: newVendor("chat")},
-		{Name: "id", Creator: plans{newVendor("id"), nil}, After: after, Map: external},
+		{Name: "id", Creator: plans{newVendor("id"), nil}, After: after, Map: idOf("chat")},
 		{Name: "unmapped", Creator: plans{newVendor("unmapped"), nil}, After: after},
-		{Name: "theirs", Creator: plans{newVendor("theirs"), []userapi.FieldError{mapped, native}}, After: after, Map: external},
-		{Name: "both", Creator: plans{newVendor("both"), faults}, After: after, Map: external},
+		{Name: "theirs", Creator: plans{newVendor("theirs"), []userapi.FieldError{mapped, native}}, After: after, Map: idOf("chat")},
+		{Name: "both", Creator: plans{newVendor("both"), faults}, After: after, Map: idOf("chat")},
 	}).Plan(ann)
 
 	assert.Equal(t, after, items[1].Waits)

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -111,7 +112,7 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 			fault("Creator of target %q must not be nil", t.Name)
 		}
 		t.After = slices.Clone(t.After)
-		own := &target{Target: t, index: i, breaker: &breaker{limit: p.options.failures, pause: p.options.pause}}
+		own := &target{Target: t, index: i, breaker: &breaker{limit: p.options.failures, pause: p.options.pause, budget: p.options.budget}}
 		p.targets = append(p.targets, own)
 		p.byName[t.Name] = own
 	}
@@ -121,8 +122,6 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 				fault("target %q comes after %q, which is no target", t.Name, name)
 			}
 		}
-	}
-	for _, t := range p.targets {
 		before := map[string]bool{}
 		p.precede(t, before)
 		if before[t.Name] {
@@ -131,9 +130,7 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 		for _, name := range slices.Sorted(maps.Keys(before)) {
 			b := p.byName[name]
 			t.before = append(t.before, b)
-			if b != nil && t.Map != nil {
-				b.named = true
-			}
+			b.named = b.named || t.Map != nil
 		}
 	}
 	if err := errors.Join(faults...); err != nil {
@@ -167,9 +164,7 @@ func (t *target) request(req userapi.CreateUserRequest, users map[string]*userap
 		}
 	}
 	mapped := t.Map(req, own)
-	if mapped.IdempotencyKey == "" {
-		mapped.IdempotencyKey = req.IdempotencyKey
-	}
+	mapped.IdempotencyKey = cmp.Or(mapped.IdempotencyKey, req.IdempotencyKey)
 	return mapped
 }
 
@@ -191,10 +186,8 @@ func (t *target) preflight(req userapi.CreateUserRequest) *userapi.Error {
 const opSignUp = "sign up user"
 
 // refused is the error of a sign-up of which nothing is sent, because of one field.
-func refused(kind userapi.Kind, field, code, message string) *userapi.Error {
-	return &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: kind, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
-		{Field: field, Code: code, Message: message},
-	}}
+func refused(kind userapi.Kind, field userapi.FieldError) *userapi.Error {
+	return &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: kind, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{field}}
 }
 
 // names lists targets in prose.

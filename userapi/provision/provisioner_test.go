@@ -2,6 +2,7 @@ package provision_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,7 +114,9 @@ func (v *vendor) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 type full struct{ *vendor }
 
 func (v full) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
-	if ctx.Err() != nil {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, v.fail(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
+	} else if ctx.Err() != nil {
 		return nil, v.fail(userapi.KindCanceled, userapi.OutcomeUnknown, 0)
 	}
 	v.note("resolve %s", req.Email)
@@ -185,6 +188,16 @@ type asked struct {
 }
 
 var ann = userapi.CreateUserRequest{IdempotencyKey: "sign-up 1", ExternalID: "17", Email: "planted-ann@example.com", Password: "planted-password"}
+
+// mended and other are other requests with the key of ann.
+var mended, other = with(func(r *userapi.CreateUserRequest) { r.FullName = "Ann Smith" }), with(func(r *userapi.CreateUserRequest) { r.Email = "other@example.com" })
+
+// with returns the request of ann, changed.
+func with(change func(r *userapi.CreateUserRequest)) userapi.CreateUserRequest {
+	req := ann
+	change(&req)
+	return req
+}
 
 // person returns a request of somebody else's.
 func person(key string) userapi.CreateUserRequest {
@@ -472,15 +485,25 @@ func TestInvalidRequests(t *testing.T) {
 		assert.Empty(t, states(t, ledger, ann.IdempotencyKey), name)
 	}
 
-	_, _, p := single(t)
-	for key, field := range map[string]string{
-		"": "IdempotencyKey", "a\nb": "IdempotencyKey", strings.Repeat("x", 256): "IdempotencyKey", "\xff": "IdempotencyKey", "k": "Attributes",
+	idp, _, p := single(t)
+	unencodable := map[string]any{"f": func() {}}
+	for _, tt := range []struct {
+		key        string
+		attributes map[string]any
+		field      string
+	}{
+		{"", unencodable, "IdempotencyKey"}, {"a\nb", unencodable, "IdempotencyKey"},
+		{strings.Repeat("x", 256), unencodable, "IdempotencyKey"}, {"\xff", unencodable, "IdempotencyKey"},
+		{"k", unencodable, "Attributes"},
+		// JSON has one replacement for all bytes that are no UTF-8: such names cannot be told apart.
+		{"k", map[string]any{"\xff": 1, "\xfe": 2, "\xfd": 3}, "Attributes"},
 	} {
 		req := ann
-		req.IdempotencyKey, req.Attributes = key, map[string]any{"f": func() {}}
+		req.IdempotencyKey, req.Attributes = tt.key, tt.attributes
 		e := left(t, "idp not_sent", userapi.ErrInvalid)(p.CreateUser(t.Context(), req))
-		assert.Equal(t, field, e.FieldErrors[0].Field)
+		assert.Equal(t, tt.field, e.FieldErrors[0].Field)
 	}
+	assert.Empty(t, idp.calls())
 }
 
 // TestAnotherRequestReplaces: while there is no user of a key, and nothing open, another
@@ -491,8 +514,6 @@ func TestAnotherRequestReplaces(t *testing.T) {
 	idp.before = idp.fails(userapi.KindRateLimited, userapi.OutcomeRejected, 429)
 	left(t, "idp rejected", userapi.ErrRateLimited)(p.CreateUser(t.Context(), ann))
 	idp.before = nil
-	other := ann
-	other.Email = "other@example.com"
 	resumed, err := p.Resume(t.Context(), func(context.Context, string) (userapi.CreateUserRequest, error) { return other, nil })
 	require.ErrorIs(t, err, userapi.ErrInvalid, "a sign-up that is resumed keeps its request")
 	require.Equal(t, "idp rejected", dispositions(resumed[0].Results))
@@ -505,22 +526,21 @@ func TestAnotherRequestReplaces(t *testing.T) {
 }
 
 // TestAnotherRequestMends: where a target refused the request as invalid, another one goes
-// to it, and to no target that has a user.
+// to it, and to no target that has a user. What waits for it is left to the next run.
 func TestAnotherRequestMends(t *testing.T) {
 	t.Parallel()
-	idp, crm := newVendor("idp"), newVendor("crm")
+	idp, crm, late, ledger := newVendor("idp"), newVendor("crm"), newVendor("late"), new(provision.Memory)
 	crm.before = needsName(crm)
-	p := provisioner(t, new(provision.Memory), chain(idp, crm))
-	left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
+	p := provisioner(t, ledger, chain(idp, crm, late))
+	left(t, "idp created, crm rejected, late not_sent", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
 
-	mended := ann
-	mended.FullName = "Ann Smith"
 	results, err := p.CreateUser(t.Context(), mended)
-	kept := left(t, "idp created, crm created", "request_changed")(results, err)
+	kept := left(t, "idp created, crm created, late not_sent", "request_changed")(results, err)
 	assert.Equal(t, userapi.OutcomeCreated, kept.Outcome)
 	assert.Equal(t, "IdempotencyKey different", kept.FieldErrors[0].Field+" "+kept.FieldErrors[0].Code)
 	require.NoError(t, results[1].Err)
-	done(t, "idp created, crm created")(p.CreateUser(t.Context(), mended)) // it is the key's from now on
+	assert.Equal(t, "crm created, idp created, late queued", states(t, ledger, ann.IdempotencyKey))
+	done(t, "idp created, crm created, late created")(p.CreateUser(t.Context(), mended)) // it is the key's from now on
 	assert.Len(t, idp.calls(), 1)
 	assert.Len(t, crm.calls(), 2)
 }
@@ -533,8 +553,7 @@ func TestMendedRequestIsNotForAll(t *testing.T) {
 	crm.before = needsName(crm)
 	p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: short{full{idp}}}, {Name: "crm", Creator: full{crm}, After: []string{"idp"}}})
 	left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
-	mended := ann
-	mended.FullName = strings.Repeat("n", 41) // too long for the idp alone
+	mended := with(func(r *userapi.CreateUserRequest) { r.FullName = strings.Repeat("n", 41) }) // too long for the idp alone
 	left(t, "idp created, crm created", "request_changed")(p.CreateUser(t.Context(), mended))
 }
 
@@ -557,8 +576,6 @@ func TestMendedRequestIsOpen(t *testing.T) {
 		crm.before = needsName(crm)
 		p := provisioner(t, ledger, chain(idp, crm), testKey)
 		left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
-		mended := ann
-		mended.FullName = "Ann Smith"
 		if killed {
 			ledger.stored = func([]provision.Record) error { panic("killed") }
 			require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), mended) })
@@ -584,8 +601,6 @@ func TestMendedAtOnce(t *testing.T) {
 		crm.before = needsName(crm)
 		p := provisioner(t, ledger, chain(idp, crm), testKey)
 		left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
-		mended := ann
-		mended.FullName = "Ann Smith"
 		ledger.store = func([]provision.Record) error {
 			ledger.store = nil
 			left(t, "idp created, crm created", "request_changed")(p.CreateUser(t.Context(), mended))
@@ -609,8 +624,6 @@ func TestMendedRequestThatIsInvalid(t *testing.T) {
 		req.Email = ""
 		return req
 	}
-	mended := ann
-	mended.FullName = "Ann Smith"
 	results, err := provisioner(t, ledger, targets).CreateUser(t.Context(), mended)
 	left(t, "idp created, crm not_sent, chat not_sent", userapi.ErrInvalid)(results, err)
 	require.ErrorContains(t, results[1].Err, "invalid for chat")
@@ -635,8 +648,6 @@ func TestAnotherRequestThatIsNotStored(t *testing.T) {
 		}
 		p := provisioner(t, ledger, beside(idp, crm), testKey)
 		left(t, "idp "+before+", crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
-		mended := ann
-		mended.FullName = "Ann Smith"
 		ledger.store = func([]provision.Record) error {
 			ledger.store = nil
 			return errDisk
@@ -666,8 +677,6 @@ func TestRequestIsChangedMeanwhile(t *testing.T) {
 			if idp.before, idp.look = nil, unavailable(idp); before != nil {
 				idp.before = before(idp)
 			}
-			other := ann
-			other.Email = "other@example.com"
 			ledger.store = func([]provision.Record) error {
 				ledger.store = nil
 				_, _ = p.CreateUser(t.Context(), other)

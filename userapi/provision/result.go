@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -98,7 +99,7 @@ func (s Step) String() string {
 // String describes the result in one line, without any value of the request.
 func (r Result) String() string {
 	var b strings.Builder
-	b.WriteString("user at " + r.target() + ": " + r.Disposition.String())
+	b.WriteString("user at " + cmp.Or(r.Target, "a vendor without a name") + ": " + r.Disposition.String())
 	if r.User != nil {
 		b.WriteString(" as " + r.User.ID + " (proof " + r.User.Proof.String() + ")")
 	}
@@ -116,22 +117,8 @@ func (r Result) String() string {
 	return b.String()
 }
 
-func (r Result) target() string {
-	if r.Target == "" {
-		return "a vendor without a name"
-	}
-	return r.Target
-}
-
 // Format writes String for every verb.
 func (r Result) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String()) }
-
-func (r Result) userID() string {
-	if r.User == nil {
-		return ""
-	}
-	return r.User.ID
-}
 
 // LogValue returns what may be logged, as a group.
 func (r Result) LogValue() slog.Value {
@@ -161,9 +148,9 @@ func (r Result) MarshalJSON() ([]byte, error) {
 		Started     time.Time      `json:"started,omitzero"`
 		Recorded    bool           `json:"recorded,omitempty"`
 		Steps       []Step         `json:"steps,omitempty"`
-	}{Target: r.Target, Disposition: r.Disposition, UserID: r.userID(), Err: r.Err, Started: r.Started, Recorded: r.Recorded, Steps: r.Steps}
+	}{Target: r.Target, Disposition: r.Disposition, Err: r.Err, Started: r.Started, Recorded: r.Recorded, Steps: r.Steps}
 	if r.User != nil {
-		shown.Proof = &r.User.Proof
+		shown.UserID, shown.Proof = r.User.ID, &r.User.Proof
 	}
 	return json.Marshal(shown)
 }

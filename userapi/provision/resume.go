@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -83,7 +84,7 @@ func (p *Provisioner) Resume(ctx context.Context, load func(ctx context.Context,
 func (p *Provisioner) Resumes(ctx context.Context, load func(ctx context.Context, key string) (userapi.CreateUserRequest, error)) iter.Seq2[Resumed, error] {
 	return func(yield func(Resumed, error) bool) {
 		if load == nil {
-			yield(Resumed{}, refused(userapi.KindInvalid, "", userapi.CodeRequired, "load must not be nil"))
+			yield(Resumed{}, refused(userapi.KindInvalid, userapi.FieldError{Code: userapi.CodeRequired, Message: "load must not be nil"}))
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
@@ -170,8 +171,8 @@ func (b *resumption) one(ctx context.Context, key string) {
 var errNoResult = errors.New("the goroutine ended without a result")
 
 // resume goes on with one sign-up. It returns nothing of one that another run has.
-func (p *Provisioner) resume(ctx context.Context, key string, load func(context.Context, string) (userapi.CreateUserRequest, error)) (results []Result, err error) {
-	records, failure := p.load(ctx, key)
+func (p *Provisioner) resume(ctx context.Context, key string, loadRequest func(context.Context, string) (userapi.CreateUserRequest, error)) (results []Result, err error) {
+	records, failure := load(ctx, p.ledger, key)
 	if failure != nil {
 		return nil, failure
 	}
@@ -192,7 +193,7 @@ func (p *Provisioner) resume(ctx context.Context, key string, load func(context.
 		runs = runs || rec.State != StateDeleting
 	}
 	if runs {
-		results, err = p.reload(ctx, key, load)
+		results, err = p.reload(ctx, key, loadRequest)
 	}
 	if undoes {
 		var undone []Result
@@ -219,65 +220,68 @@ func (p *Provisioner) reload(ctx context.Context, key string, load func(context.
 	if err != nil {
 		return nil, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Code: "load", Err: err}
 	}
-	switch {
-	case req.IdempotencyKey == "", canonicalKey(req.IdempotencyKey) == canonicalKey(key) && key != canonicalKey(key):
-		req.IdempotencyKey = key // of an old record in capitals, as it was sent
-	case canonicalKey(req.IdempotencyKey) == canonicalKey(key):
+	switch canonicalKey(req.IdempotencyKey) {
+	case "":
+		req.IdempotencyKey = key
+	case canonicalKey(key):
 	default:
-		return nil, refusedUnknown("IdempotencyKey", userapi.CodeDifferent, "of the request that was loaded is another one")
+		e := refused(userapi.KindInvalid, userapi.FieldError{Field: "IdempotencyKey", Code: userapi.CodeDifferent, Message: "of the request that was loaded is another one"})
+		e.Outcome = userapi.OutcomeUnknown // an earlier run may have made users
+		return nil, e
 	}
-	return p.run(ctx, &signup{p: p, req: req, resumes: true, keepsRequest: true})
-}
-
-// refusedUnknown is refused of a sign-up of which an earlier run may have made users.
-func refusedUnknown(field, code, message string) *userapi.Error {
-	e := refused(userapi.KindInvalid, field, code, message)
-	e.Outcome = userapi.OutcomeUnknown
-	return e
+	return p.run(ctx, &signup{p: p, req: req, key: key, grace: p.options.grace, resumes: true, keepsRequest: true})
 }
 
 // Queue stores, by the Storer that is given, that the request is to be provisioned:
-// nothing is sent, and CreateUser or Resume goes on. With the Tx of a ledger of sqlledger that happens in a
-// transaction of the caller's own, together with what else a sign-up writes: an outbox.
-// A nil Storer is the Provisioner's ledger. The error matches ErrConflict, and ErrStale,
-// where the ledger has the key, and ErrInvalid where the request is at fault, as far as
-// that can be seen locally; then nothing is stored.
+// nothing is sent, and CreateUser or Resume goes on. With the Tx of a ledger of sqlledger that
+// happens in a transaction of the caller's own, together with what else a sign-up writes: an
+// outbox. A nil Storer is the Provisioner's ledger. The error matches ErrConflict, and
+// ErrStale, where the ledger has the key, and ErrInvalid where the request is at fault, as far
+// as that can be seen locally; then nothing is stored. A Storer that is neither a Ledger nor
+// such a Tx finds the key only by the records of the Provisioner's own targets.
 func (p *Provisioner) Queue(ctx context.Context, to Storer, req userapi.CreateUserRequest) error {
 	s := &signup{p: p, req: req}
-	s.key = canonicalKey(req.IdempotencyKey)
-	if to == nil { // in a transaction of the caller's the ledger may not answer
-		key, failure := p.storedKey(ctx, req.IdempotencyKey)
-		if failure != nil {
-			return failure
-		}
-		s.key = key
-	}
-	if failure := s.check(); failure != nil {
+	if failure := cmp.Or(checkKey(req.IdempotencyKey), s.take(canonicalKey(req.IdempotencyKey))); failure != nil {
 		return failure
 	}
 	if failures := s.preflight(func(*target) bool { return true }); failures != nil {
 		var all []error
-		for i, t := range p.targets {
-			if failures[i].Code != codeOtherTarget {
-				all = append(all, fmt.Errorf("%s: %w", t.Name, failures[i]))
+		for _, t := range p.targets {
+			if e := failures[t.Name]; e.Code != codeOtherTarget {
+				all = append(all, fmt.Errorf("%s: %w", t.Name, e))
 			}
 		}
 		return errors.Join(all...)
 	}
-	var next []Record
-	for _, t := range p.targets {
-		next = append(next, s.queued(t))
-	}
 	if to == nil {
 		to = p.ledger
 	}
-	if _, err := p.store(ctx, to, next...); err != nil {
-		failure := ledgerError(err, userapi.OutcomeNotSent)
-		if errors.Is(err, ErrStale) {
-			failure.Kind, failure.Code = userapi.KindConflict, ""
-			failure.FieldErrors = []userapi.FieldError{{Field: "IdempotencyKey", Code: userapi.CodeTaken, Message: "is in the ledger already"}}
+	var err error
+	switch l := to.(type) {
+	case Ledger:
+		_, records, failure := find(ctx, l, req.IdempotencyKey)
+		if failure != nil {
+			return failure
 		}
-		return failure
+		if len(records) > 0 {
+			err = ErrStale
+		}
+	case interface{ WhereNew() Storer }: // a transaction in which others may not be able to look
+		to = l.WhereNew()
 	}
-	return nil
+	if err == nil {
+		var next []Record
+		for _, t := range p.targets {
+			next = append(next, s.queued(t))
+		}
+		_, err = p.store(ctx, to, next...)
+	}
+	if err == nil {
+		return nil
+	}
+	failure := conflictIfStale(ledgerError(err, userapi.OutcomeNotSent))
+	if failure.Kind == userapi.KindConflict {
+		failure.FieldErrors = []userapi.FieldError{{Field: "IdempotencyKey", Code: userapi.CodeTaken, Message: "is in the ledger already"}}
+	}
+	return failure
 }

@@ -33,6 +33,11 @@ func TestQueue(t *testing.T) {
 	assert.Empty(t, idp.calls())
 	done(t, "idp created, chat created")(resume(t, p))
 
+	// A key that only other targets have is taken too.
+	require.NoError(t, ledger.Store(t.Context(), provision.Record{Key: "eve", Target: "gone", State: provision.StateRejected}))
+	require.ErrorIs(t, p.Queue(t.Context(), nil, person("eve")), userapi.ErrConflict)
+	assert.Equal(t, "gone rejected", states(t, ledger, "eve"))
+
 	elsewhere := new(provision.Memory)
 	require.NoError(t, p.Queue(t.Context(), elsewhere, person("bob")))
 	assert.Equal(t, "chat queued, idp queued", states(t, elsewhere, "bob"))

@@ -3,6 +3,8 @@ package provision
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -28,9 +30,35 @@ type task struct {
 	user *userapi.User
 }
 
+// runTarget does what is to be done about a target once those before it have ended.
+func (s *signup) runTarget(ctx context.Context, t *target, res *Result) {
+	// Replaced, unless the creator ends its goroutine.
+	*res = s.resultFor(t, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Err: errNoUser})
+	defer func() {
+		v := recover()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if v != nil && s.panicked == nil {
+			s.panicked = panicOf(t, v)
+		}
+		if res.User != nil {
+			s.users[t.Name] = res.User
+		}
+	}()
+	*res = s.provision(ctx, t)
+}
+
+func panicOf(t *target, v any) error {
+	stack := debug.Stack()
+	if err, ok := v.(error); ok {
+		return fmt.Errorf("provision: target %q: %w\n\n%s", t.Name, err, stack)
+	}
+	return fmt.Errorf("provision: target %q: %v\n\n%s", t.Name, v, stack)
+}
+
 // provision does what is left to do for one target.
 func (s *signup) provision(ctx context.Context, t *target) Result {
-	if failure := s.faults[t.Name]; failure != nil {
+	if failure := s.faults[t.Name]; failure != nil && !s.kept[t.Name] {
 		return s.resultFor(t, failure)
 	}
 	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
@@ -93,7 +121,7 @@ func (s *signup) advance(ctx context.Context, t *target) (res Result, final bool
 func (s *signup) prepare(j *task, f *facts) {
 	f.prepared = true
 	var users map[string]*userapi.User
-	if users, j.waits = s.usersBefore(j.target); j.waits != "" {
+	if users, j.waits = s.usersBefore(j.target, nil, nil); j.waits != "" {
 		f.waits = true
 		return
 	}
@@ -186,10 +214,7 @@ func (s *signup) perform(ctx context.Context, j *task, do step, fresh bool) (res
 
 // startOf says where Ensure begins with a record, and how far it may go.
 func (s *signup) startOf(rec Record, do step) start {
-	from := start{maxCreates: s.p.options.maxCreates, grace: s.p.options.grace}
-	if s.noGrace {
-		from.grace = 0
-	}
+	from := start{maxCreates: s.p.options.maxCreates, grace: s.grace}
 	if rec.Closed {
 		from.maxCreates = 0
 	}
@@ -294,20 +319,14 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 		return notStored(res, load), true
 	}
 	other := s.record(t)
-	if res.User == nil {
+	// A user under an id that is deleted is that one or, where the key chooses the id, one that
+	// was made after it.
+	deleted := res.User != nil && (other.State == StateDeleting || other.State == StateUndone) && other.UserID == res.User.ID
+	switch {
+	case res.User == nil:
 		if other.State != StateUndone { // else nobody would ask any more
 			return Result{}, false
 		}
-		other.Closed = true
-		if stored, failure = s.p.storeWithRetry(ctx, recordOf(other, res)); failure != nil {
-			return notStored(res, failure), true
-		}
-		return resultOf(stored, "", nil), true
-	}
-	// A user under an id that is deleted is that one or, where the key chooses the id, one that
-	// was made after it.
-	deleted := (other.State == StateDeleting || other.State == StateUndone) && other.UserID == res.User.ID
-	switch {
 	case other.State.HasUser() && other.UserID == res.User.ID:
 		return res, true
 	case other.State.HasUser() || other.State == StateDeleting && !deleted || changed && other.State != StateUndone && !deleted:
@@ -316,63 +335,16 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 		return notStored(res, e), true
 	}
 	other.Closed = other.Closed || deleted || other.State == StateUndone // Resume or Undo removes a user that comes late
-	if stored, failure = s.p.storeWithRetry(ctx, s.p.closing(recordOf(other, res))); failure != nil {
+	stored, failure = s.p.storeWithRetry(ctx, s.p.closing(recordOf(other, res)))
+	switch {
+	case failure != nil:
 		return notStored(res, failure), true
-	}
-	if deleted {
+	case deleted:
 		return resultOf(stored, codeUndone, nil), true
+	case res.User == nil:
+		return resultOf(stored, "", nil), true
 	}
 	return withUndoError(stored, res), true
-}
-
-// storeResult stores what became of a target and, by the same Store, claims the targets that
-// waited for its user u alone; none where u is nil. Should that fail they are claimed when
-// their turn comes.
-func (s *signup) storeResult(ctx context.Context, t *target, next Record, u *userapi.User) (Record, *userapi.Error) {
-	records := []Record{next}
-	for _, d := range s.p.targets {
-		if r, claimed := s.claimAfter(d, t, u); claimed {
-			records = append(records, r)
-		}
-	}
-	if len(records) > 1 && !next.Closed {
-		if stored, err := s.p.store(ctx, s.p.ledger, records...); err == nil {
-			s.remember(stored)
-			return stored[0], nil
-		}
-	}
-	return s.p.storeWithRetry(ctx, next)
-}
-
-// claimAfter returns the claim of a target that nothing is in the way of any more once t has
-// its user.
-func (s *signup) claimAfter(d, t *target, u *userapi.User) (r Record, claimed bool) {
-	if u == nil || !slices.Contains(d.before, t) || s.kept[d.Name] || s.faults[d.Name] != nil || d.breaker.paused() {
-		return Record{}, false
-	}
-	users := map[string]*userapi.User{t.Name: u}
-	s.mu.Lock()
-	r = s.records[d.Name]
-	for _, b := range d.before {
-		if b != t {
-			users[b.Name] = s.users[b.Name]
-		}
-	}
-	s.mu.Unlock()
-	if r.State != StateQueued || r.Closed || s.closed {
-		return Record{}, false
-	}
-	for _, user := range users {
-		if user == nil {
-			return Record{}, false
-		}
-	}
-	sent, err := s.sent(d, d.request(s.req, users))
-	if err != nil {
-		return Record{}, false
-	}
-	s.claim(&r, sent, true)
-	return r, true
 }
 
 // closing returns a record whose user is to be deleted, since the sign-up was undone in
@@ -384,57 +356,18 @@ func (p *Provisioner) closing(r Record) Record {
 	return r
 }
 
-// withUndoError returns the result of a run, with an error where its user is to be deleted.
-func withUndoError(stored Record, res Result) Result {
-	if stored.State == StateDeleting && res.User != nil {
-		stored.State = StateCreated // which it is for the caller
-		e := asError(resultOf(stored, codeUndone, nil).Err)
-		e.Provider, e.User = res.User.Provider, res.User
-		res.Err = e
-	}
-	return res
-}
-
-// notStored is a result that the ledger may not have: it holds the intent, and the next run
-// asks.
-func notStored(res Result, failure *userapi.Error) Result {
-	e := *failure
-	e.Code, e.Outcome = codeNotStored, outcomeOf[res.Disposition]
-	e.Err = errors.Join(failure.Err, res.Err)
-	if u := res.User; u != nil {
-		e.Outcome, e.User, e.UserID, e.Provider = userapi.OutcomeCreated, u, u.ID, u.Provider
-	}
-	res.Err = &e
-	return res
-}
-
-// ended tells the breaker what the last step of a result says of the vendor.
-func (c *permit) ended(ctx context.Context, res Result) {
-	e := asError(res.Err)
-	if last := len(res.Steps) - 1; last >= 0 {
-		e = res.Steps[last].Err
-	}
-	switch {
-	case e == nil:
-		c.recordAnswer()
-	case e.Kind == userapi.KindUnavailable || e.Kind == userapi.KindTimeout:
-		if ctx.Err() == nil {
-			c.recordFailure()
-		}
-	case e.StatusCode != 0:
-		c.recordAnswer()
-	}
-}
-
-// usersBefore returns the users of the targets before t, and the first target that has
-// none.
-func (s *signup) usersBefore(t *target) (users map[string]*userapi.User, waits string) {
+// usersBefore returns the users of the targets before t, and the first target that has none;
+// user is that of ended, which the sign-up does not have yet.
+func (s *signup) usersBefore(t, ended *target, user *userapi.User) (users map[string]*userapi.User, waits string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	users = map[string]*userapi.User{}
 	for _, b := range t.before {
-		u := s.users[b.Name]
-		if rec := s.records[b.Name]; u == nil && rec.UserID != "" && (rec.State == StateDeleting || rec.State == StateUndone) {
+		u, rec := s.users[b.Name], s.records[b.Name]
+		switch {
+		case b == ended:
+			u = user
+		case u == nil && rec.UserID != "" && (rec.State == StateDeleting || rec.State == StateUndone):
 			u = rec.user() // it was deleted, and its id still tells what was sent
 		}
 		if u == nil {
@@ -443,22 +376,6 @@ func (s *signup) usersBefore(t *target) (users map[string]*userapi.User, waits s
 		users[b.Name] = u
 	}
 	return users, ""
-}
-
-// isFresh reports whether a record is a claim of this run's, by which nothing was sent
-// before.
-func (s *signup) isFresh(rec Record) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return rec.State == StateInFlight && rec.Owner == s.owner && s.fresh[rec.Target] == rec.Revision
-}
-
-// reload reads the records again, whatever became of the caller's context. changed says that
-// they are of another request meanwhile.
-func (s *signup) reload(ctx context.Context) (changed bool, failure *userapi.Error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
-	defer cancel()
-	return s.load(ctx)
 }
 
 // sleep waits, and reports whether the context went on.

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -29,14 +28,9 @@ import (
 // A panic of a creator or of Target.Map is let go on here, once the other targets are
 // done.
 func (p *Provisioner) CreateUser(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
-	s := &signup{p: p, req: req}
-	if d := p.options.budget; d > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, d)
-		defer cancel()
-		s.noGrace = true
-	}
-	return p.run(ctx, s)
+	ctx, cancel, grace := p.options.within(ctx)
+	defer cancel()
+	return p.run(ctx, &signup{p: p, req: req, grace: grace})
 }
 
 // Continue is CreateUser for a program that has many sign-ups to see to: it never waits.
@@ -44,7 +38,7 @@ func (p *Provisioner) CreateUser(ctx context.Context, req userapi.CreateUserRequ
 // part of the error; what is closed, and what a vendor refused because of the request, is
 // left as it is. A key that the ledger does not have is begun.
 func (p *Provisioner) Continue(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
-	return p.run(ctx, &signup{p: p, req: req, resumes: true})
+	return p.run(ctx, &signup{p: p, req: req, grace: p.options.grace, resumes: true})
 }
 
 // PausedUntil returns until when a target is left alone because its vendor failed too
@@ -61,13 +55,13 @@ func (p *Provisioner) PausedUntil(target string) time.Time {
 type signup struct {
 	p   *Provisioner
 	req userapi.CreateUserRequest
-	// key is what the ledger has the sign-up by: the request's IdempotencyKey or, of a UUID
-	// in capitals, mostly its canonical form.
+	// key is what the ledger has the sign-up by, "" until it was looked for: the request's
+	// IdempotencyKey or, of a UUID in capitals, mostly its canonical form.
 	key string
 	// resumes leaves alone what other runs hold and what is closed.
 	resumes bool
-	// noGrace has everything end with the caller's context.
-	noGrace bool
+	// grace is how long a target's run may go on after the caller's context.
+	grace time.Duration
 	// keepsRequest has another request for the key refused.
 	keepsRequest bool
 
@@ -77,7 +71,7 @@ type signup struct {
 	// notStored is why targets that the ledger does not have could not be added.
 	notStored *userapi.Error
 	// kept are the targets that are left as they are, since the request is another one, and
-	// faults what is wrong with it at those that it could go to.
+	// faults what keeps the others from being tried, if anything does.
 	kept   map[string]bool
 	faults map[string]*userapi.Error
 
@@ -85,99 +79,46 @@ type signup struct {
 	records map[string]Record        // by target, as last seen
 	fresh   map[string]int64         // the revisions of claims by which nothing was sent before
 	users   map[string]*userapi.User // by target
+	// panicked is the first panic of a creator's or a Map.
+	panicked error
 }
 
 func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 	s.owner = rand.Text()
 	s.records, s.users, s.fresh = map[string]Record{}, map[string]*userapi.User{}, map[string]int64{}
-	if failures := s.begin(ctx); failures != nil {
-		results := make([]Result, len(p.targets))
-		for i, t := range p.targets {
-			results[i] = s.resultFor(t, failures[i])
+	failure := checkKey(s.req.IdempotencyKey)
+	var records []Record
+	if failure == nil {
+		var key string
+		if key, records, failure = find(ctx, p.ledger, cmp.Or(s.key, s.req.IdempotencyKey)); failure == nil {
+			failure = s.take(key)
 		}
-		return results, joined(results)
 	}
-
-	r := &targetRuns{signup: s, results: make([]Result, len(p.targets)), left: make([]int, len(p.targets))}
+	s.begin(ctx, records, failure)
+	results := make([]Result, len(p.targets))
+	ended := make([]chan struct{}, len(p.targets))
+	for i := range ended {
+		ended[i] = make(chan struct{})
+	}
+	var wg sync.WaitGroup
 	for i, t := range p.targets {
-		r.left[i] = len(t.before)
+		wg.Go(func() {
+			defer close(ended[i])
+			for _, b := range t.before {
+				<-ended[b.index]
+			}
+			growStack()
+			s.runTarget(ctx, t, &results[i])
+		})
 	}
-	for _, t := range p.targets {
-		if len(t.before) == 0 {
-			r.start(ctx, t)
-		}
-	}
-	r.wg.Wait()
-	results, panicked := r.results, r.panicked
-	if panicked != nil {
-		panic(panicked)
+	wg.Wait()
+	if s.panicked != nil {
+		panic(s.panicked)
 	}
 	if s.resumes {
 		return results, joined(withoutOthers(results))
 	}
 	return results, joined(results)
-}
-
-// targetRuns are the runs of a sign-up's targets, each once those before it have ended.
-type targetRuns struct {
-	*signup
-
-	wg       sync.WaitGroup
-	results  []Result
-	left     []int // how many targets before each have not ended, under mu
-	panicked error // the first, under mu
-}
-
-// start begins with a target in a goroutine of its own, which goes on with one that waited
-// for it.
-func (r *targetRuns) start(ctx context.Context, t *target) {
-	r.wg.Go(func() {
-		growStack()
-		for t != nil {
-			t = r.run(ctx, t)
-		}
-	})
-}
-
-// run does what is to be done about a target, and returns one that comes after it.
-func (r *targetRuns) run(ctx context.Context, t *target) (next *target) {
-	// Replaced, unless the creator ends its goroutine.
-	res := r.resultFor(t, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Err: errNoUser})
-	returned := false
-	defer func() {
-		v := recover()
-		free := r.ended(t, res, v)
-		if (returned || v != nil) && len(free) > 0 {
-			next, free = free[0], free[1:]
-		}
-		for _, t := range free {
-			r.start(ctx, t)
-		}
-	}()
-	res = r.provision(ctx, t)
-	returned = true
-	return nil
-}
-
-// ended notes what came of a target, and returns those that waited for it alone.
-func (r *targetRuns) ended(t *target, res Result, panicked any) (free []*target) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.results[t.index] = res
-	if res.User != nil {
-		r.users[t.Name] = res.User
-	}
-	if panicked != nil && r.panicked == nil {
-		r.panicked = panicOf(t, panicked)
-	}
-	for _, other := range r.p.targets {
-		if slices.Contains(other.before, t) {
-			if r.left[other.index]--; r.left[other.index] == 0 {
-				free = append(free, other)
-			}
-		}
-	}
-	return free
 }
 
 // growStack has the stack of a new goroutine grow at once, while nothing is on it: a create
@@ -202,14 +143,6 @@ func withoutOthers(results []Result) []Result {
 	return slices.DeleteFunc(slices.Clone(results), func(r Result) bool { return is(r, codeInProgress) || is(r, codeWaits) })
 }
 
-func panicOf(t *target, v any) error {
-	stack := debug.Stack()
-	if err, ok := v.(error); ok {
-		return fmt.Errorf("provision: target %q: %w\n\n%s", t.Name, err, stack)
-	}
-	return fmt.Errorf("provision: target %q: %v\n\n%s", t.Name, v, stack)
-}
-
 // joined returns the errors of the results.
 func joined(results []Result) error {
 	var all []error
@@ -219,29 +152,6 @@ func joined(results []Result) error {
 		}
 	}
 	return errors.Join(all...)
-}
-
-// resultFor is the result of a target without a user.
-func (s *signup) resultFor(t *target, e *userapi.Error) Result {
-	r := run{res: Result{Target: t.Name, IdempotencyKey: cmp.Or(s.key, s.req.IdempotencyKey)}}
-	r.res.Err = r.endWith(e)
-	return r.res
-}
-
-// everywhere gives one error to every target.
-func (s *signup) everywhere(e *userapi.Error) []*userapi.Error {
-	return slices.Repeat([]*userapi.Error{e}, len(s.p.targets))
-}
-
-// remember keeps the newest of what was seen of each target.
-func (s *signup) remember(records []Record) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, r := range records {
-		if r.Revision > s.records[r.Target].Revision {
-			s.records[r.Target] = r
-		}
-	}
 }
 
 // sent returns the fingerprint of what a target is sent.
@@ -261,22 +171,4 @@ func (s *signup) claim(r *Record, sent string, fresh bool) {
 	} else {
 		r.Lost = true
 	}
-}
-
-// store stores records, remembers them, and returns the first as it then is. The error
-// matches ErrStale where one was changed.
-func (s *signup) store(ctx context.Context, outcome userapi.Outcome, records ...Record) (Record, *userapi.Error) {
-	stored, err := s.p.store(ctx, s.p.ledger, records...)
-	if err != nil {
-		return Record{}, ledgerError(err, outcome)
-	}
-	s.remember(stored)
-	return stored[0], nil
-}
-
-// record returns what was last seen of a target.
-func (s *signup) record(t *target) Record {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.records[t.Name]
 }

@@ -374,7 +374,7 @@ func TestResultOf(t *testing.T) {
 		"paused":               {Record{State: StateUnknown}, codePaused, nil, DispositionUnknown, codePaused, userapi.OutcomeUnknown, userapi.KindUnavailable, "", ""},
 		"held, no time":        {Record{State: StateInFlight}, codeInProgress, context.DeadlineExceeded, DispositionUnknown, codeInProgress, userapi.OutcomeUnknown, userapi.KindTimeout, "", ""},
 		"another was sent":     {user(StateUnknown), codeRemapped, nil, DispositionUnknown, codeRemapped, userapi.OutcomeUnknown, userapi.KindUnavailable, "7", ""},
-		"unfit, and was sent":  {user(StateUnknown), codeRemapped, refused(userapi.KindInvalid, "", "", ""), DispositionUnknown, codeRemapped, userapi.OutcomeUnknown, userapi.KindInvalid, "7", ""},
+		"unfit, and was sent":  {user(StateUnknown), codeRemapped, refused(userapi.KindInvalid, userapi.FieldError{}), DispositionUnknown, codeRemapped, userapi.OutcomeUnknown, userapi.KindInvalid, "7", ""},
 		"a cause of no kind":   {Record{State: StateQueued}, codeWaits, errors.ErrUnsupported, DispositionNotSent, codeWaits, userapi.OutcomeNotSent, userapi.KindUnavailable, "", ""},
 		"recorded, of no kind": {Record{State: StateQueued}, codeRecorded, nil, DispositionNotSent, codeRecorded, userapi.OutcomeNotSent, 0, "", ""},
 	} {

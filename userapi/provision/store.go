@@ -18,24 +18,24 @@ const (
 )
 
 // load reads the records of a key. Without them nothing can be said of its users.
-func (p *Provisioner) load(ctx context.Context, key string) ([]Record, *userapi.Error) {
+func load(ctx context.Context, l Ledger, key string) ([]Record, *userapi.Error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	records, err := p.ledger.Load(ctx, key)
+	records, err := l.Load(ctx, key)
 	if err != nil {
 		return nil, ledgerError(err, userapi.OutcomeUnknown)
 	}
 	return records, nil
 }
 
-// store stores records, tells of them, and returns them as they are in the ledger.
+// store stores records, tells of them, and returns them as they are in the ledger. The slice
+// is its own from then on.
 func (p *Provisioner) store(ctx context.Context, to Storer, records ...Record) ([]Record, error) {
 	if end, bounded := ctx.Deadline(); !bounded || time.Until(end) > storeTime {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, storeTime)
 		defer cancel()
 	}
-	records = slices.Clone(records)
 	for i := range records {
 		records[i].Changed = stamp(time.Now())
 	}
@@ -49,6 +49,93 @@ func (p *Provisioner) store(ctx context.Context, to Storer, records ...Record) (
 		}
 	}
 	return records, nil
+}
+
+// remember keeps the newest of what was seen of each target.
+func (s *signup) remember(records []Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range records {
+		if r.Revision > s.records[r.Target].Revision {
+			s.records[r.Target] = r
+		}
+	}
+}
+
+// record returns what was last seen of a target.
+func (s *signup) record(t *target) Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.records[t.Name]
+}
+
+// store stores records, remembers them, and returns the first as it then is. The error
+// matches ErrStale where one was changed.
+func (s *signup) store(ctx context.Context, outcome userapi.Outcome, records ...Record) (Record, *userapi.Error) {
+	stored, err := s.p.store(ctx, s.p.ledger, records...)
+	if err != nil {
+		return Record{}, ledgerError(err, outcome)
+	}
+	s.remember(stored)
+	return stored[0], nil
+}
+
+// isFresh reports whether a record is a claim of this run's, by which nothing was sent
+// before.
+func (s *signup) isFresh(rec Record) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return rec.State == StateInFlight && rec.Owner == s.owner && s.fresh[rec.Target] == rec.Revision
+}
+
+// reload reads the records again, whatever became of the caller's context. changed says that
+// they are of another request meanwhile.
+func (s *signup) reload(ctx context.Context) (changed bool, failure *userapi.Error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	records, failure := load(ctx, s.p.ledger, s.key)
+	if failure != nil {
+		return false, failure
+	}
+	return s.see(records), nil
+}
+
+// storeResult stores what became of a target and, by the same Store, claims the targets that
+// waited for its user u alone; none where u is nil. Should that fail they are claimed when
+// their turn comes.
+func (s *signup) storeResult(ctx context.Context, t *target, next Record, u *userapi.User) (Record, *userapi.Error) {
+	records := []Record{next}
+	for _, d := range s.p.targets {
+		if r, claimed := s.claimAfter(d, t, u); claimed {
+			records = append(records, r)
+		}
+	}
+	if len(records) > 1 && !next.Closed {
+		if stored, err := s.p.store(ctx, s.p.ledger, records...); err == nil {
+			s.remember(stored)
+			return stored[0], nil
+		}
+	}
+	return s.p.storeWithRetry(ctx, next)
+}
+
+// claimAfter returns the claim of a target that nothing is in the way of any more once t has
+// its user.
+func (s *signup) claimAfter(d, t *target, u *userapi.User) (r Record, claimed bool) {
+	if u == nil || !slices.Contains(d.before, t) || s.kept[d.Name] || s.faults[d.Name] != nil || d.breaker.paused() {
+		return Record{}, false
+	}
+	r = s.record(d)
+	users, waits := s.usersBefore(d, t, u)
+	if waits != "" || r.State != StateQueued || r.Closed || s.closed {
+		return Record{}, false
+	}
+	sent, err := s.sent(d, d.request(s.req, users))
+	if err != nil {
+		return Record{}, false
+	}
+	s.claim(&r, sent, true)
+	return r, true
 }
 
 // storeWithRetry stores a record and tries again when the ledger fails: an outcome that is
@@ -83,12 +170,15 @@ func (p *Provisioner) isStored(ctx context.Context, next Record) (Record, bool) 
 
 // ledgerError is the error of a ledger that failed.
 func ledgerError(err error, outcome userapi.Outcome) *userapi.Error {
-	e := &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Kind: userapi.KindUnavailable, Outcome: outcome, Code: "ledger", Err: err}
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		e.Kind = userapi.KindTimeout
-	case errors.Is(err, context.Canceled):
-		e.Kind = userapi.KindCanceled
+	return &userapi.Error{
+		Op: opSignUp, Subject: userapi.SubjectUser, Kind: kindOf(err, userapi.KindUnavailable), Outcome: outcome, Code: "ledger", Err: err,
+	}
+}
+
+// conflictIfStale makes a conflict of an error that another run is the reason of.
+func conflictIfStale(e *userapi.Error) *userapi.Error {
+	if errors.Is(e, ErrStale) {
+		e.Kind, e.Code = userapi.KindConflict, ""
 	}
 	return e
 }

@@ -41,8 +41,7 @@ const opUndo = "undo sign-up"
 // results.
 func (p *Provisioner) Undo(ctx context.Context, key string) ([]Result, error) {
 	ctx = context.WithoutCancel(ctx)
-	key, failure := p.storedKey(ctx, key)
-	var records []Record
+	key, records, failure := find(ctx, p.ledger, key)
 	var begun map[string]bool
 	if failure == nil {
 		records, begun, failure = p.closeKey(ctx, key)
@@ -99,14 +98,12 @@ func (p *Provisioner) closeKey(ctx context.Context, key string) (records []Recor
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
-		records, failure := p.load(ctx, key)
+		records, failure := load(ctx, p.ledger, key)
 		if failure != nil {
 			return nil, nil, failure
 		}
 		if len(records) == 0 {
-			return nil, nil, &userapi.Error{Op: opUndo, Subject: userapi.SubjectUser, Kind: userapi.KindNotFound, Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{
-				{Field: "IdempotencyKey", Code: userapi.CodeNotFound, Message: "is not in the ledger"},
-			}}
+			return nil, nil, refused(userapi.KindNotFound, userapi.FieldError{Field: "IdempotencyKey", Code: userapi.CodeNotFound, Message: "is not in the ledger"})
 		}
 		var next []Record
 		begun := map[string]bool{}
@@ -124,7 +121,7 @@ func (p *Provisioner) closeKey(ctx context.Context, key string) (records []Recor
 		_, err := p.store(ctx, p.ledger, next...)
 		switch {
 		case err == nil:
-			records, failure = p.load(ctx, key)
+			records, failure = load(ctx, p.ledger, key)
 			return records, begun, failure
 		case !errors.Is(err, ErrStale), !sleep(ctx, poll):
 			return nil, nil, ledgerError(err, userapi.OutcomeUnknown)

@@ -93,49 +93,6 @@ func (m matching) ResolveUser(ctx context.Context, req userapi.CreateUserRequest
 	return u, err
 }
 
-// TestUndoRecords: what an Undo leaves in the ledger is open no more but where nobody knows
-// of a user, and nothing of a refusal stays with it.
-func TestUndoRecords(t *testing.T) {
-	t.Parallel()
-	of := func(state provision.State, change func(*provision.Record)) provision.Record {
-		r := provision.Record{State: state, UserID: "u", Kind: userapi.KindUnavailable}
-		if change != nil {
-			change(&r)
-		}
-		return r
-	}
-	unfinished := func(r *provision.Record) { r.Unfinished = true }
-	for name, tt := range map[string]struct {
-		rec  provision.Record
-		want provision.Record
-		open bool
-	}{
-		"queued":              {of(provision.StateQueued, nil), provision.Record{State: provision.StateUndone}, false},
-		"not sent":            {of(provision.StateNotSent, nil), provision.Record{State: provision.StateUndone}, false},
-		"refused":             {of(provision.StateRejected, nil), provision.Record{State: provision.StateUndone}, false},
-		"created":             {of(provision.StateCreated, unfinished), provision.Record{State: provision.StateUndone, UserID: "u"}, false},
-		"decided, unfinished": {of(provision.StateRecovered, func(r *provision.Record) { r.Decided, r.Unfinished = true, true }), of(provision.StateRecovered, func(r *provision.Record) { r.Decided = true }), false},
-		"there before":        {of(provision.StateExisting, nil), of(provision.StateExisting, nil), false},
-		"unknown":             {of(provision.StateUnknown, nil), of(provision.StateUnknown, nil), true},
-	} {
-		idp, ledger, p := single(t)
-		tt.rec.Key, tt.rec.Target = "k", "idp"
-		require.NoError(t, ledger.Store(t.Context(), tt.rec))
-		idp.remove = func(string) error {
-			r := only(t, ledger, "k", "idp")
-			assert.Equal(t, provision.StateDeleting, r.State)
-			assert.Equal(t, userapi.KindUnknown, r.Kind)
-			return nil
-		}
-		_, _ = p.Undo(t.Context(), "k")
-		r := only(t, ledger, "k", "idp")
-		assert.True(t, r.Closed, name)
-		assert.Equal(t, tt.open, r.Open(), name)
-		assert.Equal(t, tt.want, provision.Record{State: r.State, UserID: r.UserID, Kind: r.Kind, Unfinished: r.Unfinished, Decided: r.Decided}, name)
-		assert.Equal(t, tt.want.UserID == "u" && tt.want.State == provision.StateUndone, len(idp.calls()) == 1, name)
-	}
-}
-
 // TestUndoOrderWhateverTheClock: what came after another target is deleted before it,
 // also when a clock that was set back makes it the older one.
 func TestUndoOrderWhateverTheClock(t *testing.T) {
@@ -483,32 +440,16 @@ func TestQueuedUnderAnUndoneKey(t *testing.T) {
 	before, p := provisioner(t, ledger, beside(idp)), provisioner(t, ledger, chain(crm, chat))
 	done(t, "idp created")(before.CreateUser(t.Context(), ann))
 	done(t, "idp undone")(before.Undo(t.Context(), ann.IdempotencyKey))
-	require.NoError(t, p.Queue(t.Context(), ledger, ann)) // as in a transaction, which may not be able to look
+	for _, to := range []provision.Storer{nil, ledger} {
+		require.ErrorIs(t, p.Queue(t.Context(), to, ann), userapi.ErrConflict)
+	}
+	require.NoError(t, p.Queue(t.Context(), struct{ provision.Storer }{ledger}, ann), "it cannot look")
 	left(t, "crm not_sent, chat not_sent", "undone")(p.CreateUser(t.Context(), ann))
 	resumed, err := p.Resume(t.Context(), loadAnn)
 	require.Len(t, resumed, 1)
 	require.Equal(t, "crm undone, chat undone, idp undone", dispositions(resumed[0].Results), err)
 	assert.Equal(t, "chat undone, crm undone, idp undone", states(t, ledger, ann.IdempotencyKey))
 	assert.Empty(t, crm.calls())
-}
-
-// TestOldKeyIsResumed: a sign-up that stands in the ledger in capitals is resumed as that one,
-// however load spells the key; a database's column of UUIDs has none.
-func TestOldKeyIsResumed(t *testing.T) {
-	t.Parallel()
-	idp, ledger, p := single(t)
-	lower, upper := person("7f0c0b0a-1111-4a22-8b33-abcdefabcdef"), person("7F0C0B0A-1111-4A22-8B33-ABCDEFABCDEF")
-	lower.Email = upper.Email
-	require.NoError(t, ledger.Store(t.Context(), provision.Record{Key: upper.IdempotencyKey, Target: "idp", State: provision.StateQueued}))
-	idp.after, idp.look = lose(idp), unavailable(idp)
-	left(t, "idp unknown", userapi.ErrTimeout)(p.CreateUser(t.Context(), upper))
-	idp.after, idp.look = nil, nil
-	resumed, err := p.Resume(t.Context(), func(context.Context, string) (userapi.CreateUserRequest, error) { return lower, nil })
-	require.NoError(t, err)
-	done(t, "idp recovered")(resumed[0].Results, err)
-	assert.Equal(t, "idp recovered", states(t, ledger, upper.IdempotencyKey))
-	assert.Empty(t, states(t, ledger, lower.IdempotencyKey))
-	assert.NotContains(t, idp.calls()[1:], idp.calls()[0], "no second create")
 }
 
 // TestKeyInTwoSpellings: one UUID is one key. What an earlier version stored under another
@@ -530,7 +471,69 @@ func TestKeyInTwoSpellings(t *testing.T) {
 	left(t, "idp created", "request_changed")(p.CreateUser(t.Context(), upper)) // the record has no fingerprint
 	assert.Empty(t, idp.calls())
 	require.ErrorIs(t, p.Queue(t.Context(), nil, upper), userapi.ErrConflict)
-	res, err := p.Decide(t.Context(), upper.IdempotencyKey, "idp", provision.UserAbsent())
-	require.ErrorIs(t, err, userapi.ErrInvalid, "the ledger knows")
-	assert.Equal(t, provision.DispositionCreated, res.Disposition)
+	for _, key := range []string{upper.IdempotencyKey, lower.IdempotencyKey} {
+		res, err := p.Decide(t.Context(), key, "idp", provision.UserAbsent())
+		require.ErrorIs(t, err, userapi.ErrInvalid, "the ledger knows")
+		assert.Equal(t, provision.DispositionCreated, res.Disposition)
+	}
+}
+
+// TestOldKeysInTwoSpellings: to an earlier version two spellings were two sign-ups, and each is
+// resumed as itself.
+func TestOldKeysInTwoSpellings(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, ledger, p := single(t)
+		lower, upper := person("7f0c0b0a-1111-4a22-8b33-abcdefabcdef"), person("7F0C0B0A-1111-4A22-8B33-ABCDEFABCDEF")
+		lower.Email = upper.Email
+		require.NoError(t, ledger.Store(t.Context(), provision.Record{Key: upper.IdempotencyKey, Target: "idp", State: provision.StateQueued}))
+		idp.after = kill
+		require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), upper) })
+		time.Sleep(time.Hour)
+		require.NoError(t, ledger.Store(t.Context(), provision.Record{Key: lower.IdempotencyKey, Target: "idp", State: provision.StateUndone}))
+		_, err := p.Resume(t.Context(), func(context.Context, string) (userapi.CreateUserRequest, error) { return lower, nil })
+		require.NoError(t, err)
+		assert.Equal(t, "idp recovered", states(t, ledger, upper.IdempotencyKey))
+	})
+}
+
+// TestOldKeyInCapitals: a record that an earlier version stored in capitals is found under the
+// other spelling too, with the request that it was stored for, and its create is asked for. So
+// it is resumed, however load spells the key: a database's column of UUIDs has no capitals.
+func TestOldKeyInCapitals(t *testing.T) {
+	t.Parallel()
+	const lower, upper = "7f0c0b0a-1111-4a22-8b33-abcdefabcdef", "7F0C0B0A-1111-4A22-8B33-ABCDEFABCDEF"
+	for _, spelling := range []string{lower, "7F0c0b0a-1111-4a22-8b33-ABCDEFabcdef", upper} {
+		for _, resumes := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				idp, ledger, _ := single(t)
+				targets := one("idp", full{idp})
+				targets[0].Map = func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest {
+					req.ExternalID = req.IdempotencyKey
+					return req
+				}
+				p := provisioner(t, ledger, targets, testKey)
+				again := person(upper)
+				require.NoError(t, ledger.Store(t.Context(), provision.Record{Key: upper, Target: "idp", State: provision.StateQueued}))
+				idp.after = kill
+				require.Panics(t, func() { _, _ = p.CreateUser(t.Context(), again) })
+				idp.after = nil
+				time.Sleep(time.Hour)
+				again.IdempotencyKey = spelling
+				require.ErrorIs(t, p.Queue(t.Context(), nil, again), userapi.ErrConflict)
+				if resumes {
+					_, err := p.Resume(t.Context(), func(context.Context, string) (userapi.CreateUserRequest, error) { return again, nil })
+					require.NoError(t, err)
+					assert.Equal(t, "idp recovered", states(t, ledger, upper))
+				}
+				results, err := p.CreateUser(t.Context(), again)
+				done(t, "idp recovered")(results, err)
+				assert.Equal(t, upper, results[0].IdempotencyKey)
+				assert.NotContains(t, idp.calls()[1:], idp.calls()[0], "no second create")
+				done(t, "idp undone")(p.Undo(t.Context(), spelling))
+				assert.Equal(t, "idp undone", states(t, ledger, upper))
+				assert.Empty(t, states(t, ledger, lower))
+			})
+		}
+	}
 }

@@ -63,7 +63,7 @@ func BenchmarkStore(b *testing.B) {
 func BenchmarkWriteFsync(b *testing.B) {
 	records, err := provision.NextRevisions([]provision.Record{benchRecord("sign-up-000000")})
 	require.NoError(b, err)
-	payload, err := encodeSet(records)
+	payload, err := encode(records, false)
 	require.NoError(b, err)
 	frame := newLog(nil).appendFrame(nil, headSize, headSize, payload)
 	file, err := os.Create(filepath.Join(b.TempDir(), "floor"))

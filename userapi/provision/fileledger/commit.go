@@ -26,11 +26,9 @@ func (f *Ledger) Store(ctx context.Context, records ...provision.Record) error {
 	if err != nil {
 		return err
 	}
-	var payload []byte
-	if len(next) > 0 {
-		if payload, err = encodeSet(next); err != nil {
-			return err
-		}
+	payload, err := encode(next, false)
+	if err != nil {
+		return err
 	}
 	b, leads, err := f.enqueue(ctx, next, payload)
 	if b == nil {

@@ -94,7 +94,7 @@ func (f *Ledger) rewrite(ctx context.Context) (_ *logFile, err error) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		payload, err := encodeLive(records)
+		payload, err := encode(records, true)
 		if err != nil {
 			return err
 		}

@@ -47,16 +47,11 @@ func (osDisk) lock(path string) (io.Closer, error) {
 	return lock, err
 }
 
-func (osDisk) open(path string) (diskFile, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the caller names the file
-	if err != nil {
-		return nil, err
-	}
-	return f, nil
-}
+func (osDisk) open(path string) (diskFile, error)   { return openFile(path, 0) }
+func (osDisk) create(path string) (diskFile, error) { return openFile(path, os.O_EXCL) }
 
-func (osDisk) create(path string) (diskFile, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // beside the caller's file
+func openFile(path string, flag int) (diskFile, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|flag, 0o600) //nolint:gosec // the caller names the file
 	if err != nil {
 		return nil, err // not f, which would be a diskFile that is not nil
 	}
@@ -70,11 +65,8 @@ func (osDisk) syncDir(path string) error { return durable.SyncDir(filepath.Dir(p
 
 func (osDisk) holds(path string, f diskFile) bool {
 	named, err := os.Stat(path)
-	if err != nil {
-		return false
-	}
 	file, ok := f.(*os.File)
-	if !ok {
+	if err != nil || !ok {
 		return false
 	}
 	opened, err := file.Stat()

@@ -75,7 +75,7 @@ func enqueue(t testing.TB, f *Ledger, set ...provision.Record) (b *storeBatch, l
 	t.Helper()
 	next, err := provision.NextRevisions(set)
 	assert.NoError(t, err)
-	payload, err := encodeSet(next)
+	payload, err := encode(next, false)
 	assert.NoError(t, err)
 	return f.enqueue(t.Context(), next, payload)
 }
@@ -175,23 +175,9 @@ func TestLargestRecords(t *testing.T) {
 		r.Provider, r.UserID, r.Request, r.Sent, r.Owner = text, text, text, text, text
 		many = append(many, r)
 	}
-	payload, err := encodeLive(many)
+	payload, err := encode(many, true)
 	require.NoError(t, err)
 	assert.Less(t, len(payload), maxPayload/2)
-}
-
-func TestStale(t *testing.T) {
-	t.Parallel()
-	d := newMemDisk()
-	f := openMem(t, d)
-	require.NoError(t, f.Store(t.Context(), at("k", "a", 0)))
-	before := d.content(ledgerName)
-	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 0)), provision.ErrStale)
-	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 2)), provision.ErrStale)
-	require.ErrorIs(t, f.Store(t.Context(), at("k", "a", 1), at("k", "b", 7)), provision.ErrStale, "all or none")
-	assert.Equal(t, before, d.content(ledgerName))
-	assert.Len(t, loadAll(t, f, "k"), 1)
-	require.NoError(t, f.Store(t.Context(), at("k", "a", 1), at("k", "b", 0)))
 }
 
 // TestBatch: what is queued counts for what comes behind it.

@@ -371,15 +371,7 @@ func readAt(r io.ReaderAt, b []byte, at int64) error {
 }
 
 func appendInt64(b []byte, n int64) []byte {
-	for range 8 {
-		b = append(b, byte(n&0xff))
-		n >>= 8
-	}
-	return b
+	return binary.LittleEndian.AppendUint64(b, uint64(n)) //nolint:gosec // int64At turns it back
 }
 
-func int64At(b []byte) int64 {
-	_ = b[7]
-	return int64(b[0]) | int64(b[1])<<8 | int64(b[2])<<16 | int64(b[3])<<24 |
-		int64(b[4])<<32 | int64(b[5])<<40 | int64(b[6])<<48 | int64(b[7])<<56
-}
+func int64At(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) } //nolint:gosec // what is negative is not plausible

@@ -57,41 +57,16 @@ var (
 	errNewer    = errors.New("fileledger: the ledger's file holds what this version does not know: use the newer one that wrote it")
 )
 
-// encodeSet returns the payload for a Store of records.
-func encodeSet(records []provision.Record) ([]byte, error) {
-	set, err := forFile(records)
-	if err != nil {
-		return nil, err
-	}
-	return encodePayload(frameContent{Set: set})
-}
-
-// encodeLive returns a payload of a compacted file.
-func encodeLive(records []provision.Record) ([]byte, error) {
-	live, err := forFile(records)
-	if err != nil {
-		return nil, err
-	}
-	return encodePayload(frameContent{Live: live})
-}
-
-func encodePayload(p frameContent) ([]byte, error) {
-	payload, err := json.Marshal(p)
-	if err == nil && len(payload) > maxPayload {
-		err = errTooLarge
-	}
-	return payload, err
-}
-
-func forFile(records []provision.Record) ([]storedRecord, error) {
-	out := make([]storedRecord, len(records))
+// encode returns the payload for a Store of records or, live, one of a compacted file.
+func encode(records []provision.Record, live bool) ([]byte, error) {
+	stored := make([]storedRecord, len(records))
 	for i, r := range records {
 		for _, t := range [...]time.Time{r.Until, r.Started, r.Changed} {
 			if !t.IsZero() && !time.UnixMicro(t.UnixMicro()).Equal(t) {
 				return nil, errTime
 			}
 		}
-		out[i] = storedRecord{
+		stored[i] = storedRecord{
 			Key: r.Key, Target: r.Target, Revision: r.Revision, State: r.State, Kind: int(r.Kind),
 			Provider: r.Provider, UserID: r.UserID, Proof: int(r.Proof), Unfinished: r.Unfinished, Decided: r.Decided,
 			Lost: r.Lost, Closed: r.Closed,
@@ -99,7 +74,15 @@ func forFile(records []provision.Record) ([]storedRecord, error) {
 			Until: micros(r.Until), Started: micros(r.Started), Changed: micros(r.Changed),
 		}
 	}
-	return out, nil
+	content := frameContent{Set: stored}
+	if live {
+		content = frameContent{Live: stored}
+	}
+	payload, err := json.Marshal(content)
+	if err == nil && len(payload) > maxPayload {
+		err = errTooLarge
+	}
+	return payload, err
 }
 
 func micros(t time.Time) *int64 {

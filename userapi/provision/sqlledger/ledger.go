@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi/provision"
@@ -48,7 +47,7 @@ type Ledger struct {
 	db      *sql.DB
 	dialect Dialect
 
-	check, load, open, insert, update string
+	check, load, count, open, insert, update string
 	// storeAll is for several records at once; "" in SQLite, where a statement is no round
 	// trip.
 	storeAll string
@@ -108,25 +107,23 @@ func Open(ctx context.Context, db *sql.DB, dialect Dialect, opts ...Option) (*Le
 }
 
 func newLedger(db *sql.DB, dialect Dialect, name tableName) *Ledger {
-	table, bytewise, p := name.quoted(), dialect.bytewise(), dialect.parameter
-	names := strings.Join(columns[:], ", ")
-	var values, set []string
-	for i, column := range columns {
-		values = append(values, p(i+1))
-		set = append(set, column+" = "+p(i+1))
-	}
+	table, bytewise, p := name.quoted(), syntaxOf[dialect].bytewise, syntaxOf[dialect].parameter
+	names := list(columns, columnName)
+	values := list(columns, func(i int, _ column) string { return p(i + 1) })
+	set := list(columns, func(i int, c column) string { return c.name + " = " + p(i+1) })
 	n := len(columns)
 	read := "SELECT key, target, " + names + " FROM " + table + " WHERE "
 	l := &Ledger{
 		db: db, dialect: dialect,
 		check: read + "1 = 0",
 		// The order is asked for by name, for tables that were made without it.
-		load: read + "key = " + p(1) + " ORDER BY target " + bytewise,
+		load:  read + "key = " + p(1) + " ORDER BY target " + bytewise,
+		count: "SELECT COUNT(*) FROM " + table + " WHERE key = " + p(1),
 		open: "SELECT DISTINCT key " + bytewise + " FROM " + table + " WHERE open = 1 AND key " + bytewise + " > " + p(1) +
 			" ORDER BY key " + bytewise + " LIMIT " + p(2),
-		insert: "INSERT INTO " + table + " (" + names + ", key, target) VALUES (" + strings.Join(values, ", ") +
+		insert: "INSERT INTO " + table + " (" + names + ", key, target) VALUES (" + values +
 			", " + p(n+1) + ", " + p(n+2) + ") ON CONFLICT (key, target) DO NOTHING",
-		update: "UPDATE " + table + " SET " + strings.Join(set, ", ") +
+		update: "UPDATE " + table + " SET " + set +
 			" WHERE key = " + p(n+1) + " AND target = " + p(n+2) + " AND revision = " + p(n+3),
 	}
 	if dialect == PostgreSQL {
@@ -139,65 +136,49 @@ func newLedger(db *sql.DB, dialect Dialect, name tableName) *Ledger {
 // of their names. It finds each row by the index: the plan of a join, made while the table was
 // small, would go on to read all of it.
 func storeAll(table string) string {
-	names := strings.Join(columns[:], ", ")
-	var typed, set []string
-	for _, column := range slices.Concat(columns[:], []string{"key", "target"}) {
-		kind := " bigint"
-		if isText(column) {
-			kind = " text"
-		}
-		typed = append(typed, column+kind)
-	}
-	for _, column := range columns {
-		set = append(set, column+" = EXCLUDED."+column)
-	}
+	names := list(columns, columnName)
+	typed := list(slices.Concat(columns, nameColumns), func(_ int, c column) string { return c.name + " " + c.kind })
+	set := list(columns, func(_ int, c column) string { return c.name + " = EXCLUDED." + c.name })
 	return "INSERT INTO " + table + " AS t (" + names + ", key, target) SELECT " + names + ", key, target" +
-		" FROM json_to_recordset($1::text::json) AS r(" + strings.Join(typed, ", ") + ")" +
+		" FROM json_to_recordset($1::text::json) AS r(" + typed + ")" +
 		" WHERE revision = 1 OR (SELECT 1 FROM " + table + " AS s WHERE s.key = r.key AND s.target = r.target) IS NOT NULL" +
 		` ORDER BY key COLLATE "C", target COLLATE "C"` +
-		" ON CONFLICT (key, target) DO UPDATE SET " + strings.Join(set, ", ") + " WHERE t.revision = EXCLUDED.revision - 1"
+		" ON CONFLICT (key, target) DO UPDATE SET " + set + " WHERE t.revision = EXCLUDED.revision - 1"
 }
 
 // Load implements Ledger.
 func (l *Ledger) Load(ctx context.Context, key string) ([]provision.Record, error) {
-	rows, err := l.db.QueryContext(ctx, l.load, key)
-	if err != nil {
-		return nil, driverError(ctx, "load records", err)
-	}
-	defer rows.Close()
-	var records []provision.Record
-	for rows.Next() {
-		r, err := scan(rows)
-		if err != nil {
-			return nil, driverError(ctx, "load records", err)
-		}
-		records = append(records, r)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, driverError(ctx, "load records", err)
-	}
-	return records, nil
+	return query(ctx, l.db, "load records", scan, l.load, key)
 }
 
 // ListOpen implements Ledger.
 func (l *Ledger) ListOpen(ctx context.Context, after string, limit int) ([]string, error) {
-	rows, err := l.db.QueryContext(ctx, l.open, after, int64(max(limit, 1)))
+	scanKey := func(rows *sql.Rows) (key string, err error) {
+		err = rows.Scan(&key)
+		return key, err
+	}
+	return query(ctx, l.db, "list open keys", scanKey, l.open, after, int64(max(limit, 1)))
+}
+
+// query collects the rows of a statement; what says what it is for.
+func query[R any](ctx context.Context, db *sql.DB, what string, scan func(*sql.Rows) (R, error), statement string, args ...any) ([]R, error) {
+	rows, err := db.QueryContext(ctx, statement, args...)
 	if err != nil {
-		return nil, driverError(ctx, "list open keys", err)
+		return nil, driverError(ctx, what, err)
 	}
 	defer rows.Close()
-	var keys []string
+	var all []R
 	for rows.Next() {
-		var key string
-		if err := rows.Scan(&key); err != nil {
-			return nil, driverError(ctx, "list open keys", err)
+		r, err := scan(rows)
+		if err != nil {
+			return nil, driverError(ctx, what, err)
 		}
-		keys = append(keys, key)
+		all = append(all, r)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, driverError(ctx, "list open keys", err)
+		return nil, driverError(ctx, what, err)
 	}
-	return keys, nil
+	return all, nil
 }
 
 // scan reads a row of the columns of Ledger.load.
@@ -259,7 +240,7 @@ func keepable(records []provision.Record) error {
 // checkEncoding refuses a database that would order names otherwise than by their UTF-8.
 func (l *Ledger) checkEncoding(ctx context.Context) error {
 	var encoding string
-	if err := l.db.QueryRowContext(ctx, l.dialect.encoding()).Scan(&encoding); err != nil {
+	if err := l.db.QueryRowContext(ctx, syntaxOf[l.dialect].encoding).Scan(&encoding); err != nil {
 		return driverError(ctx, "ask the database for its encoding", err)
 	}
 	if encoding != "UTF8" && encoding != "UTF-8" {
@@ -269,18 +250,11 @@ func (l *Ledger) checkEncoding(ctx context.Context) error {
 }
 
 func (l *Ledger) checkTable(ctx context.Context) error {
-	rows, err := l.db.QueryContext(ctx, l.check)
-	if err != nil {
-		return driverError(ctx, "look at the ledger's table", err)
+	records, err := query(ctx, l.db, "look at the ledger's table", scan, l.check)
+	if err == nil && len(records) > 0 {
+		err = errors.New("sqlledger: the database selects rows where there are none")
 	}
-	defer rows.Close()
-	for rows.Next() {
-		return errors.New("sqlledger: the database selects rows where there are none")
-	}
-	if err := rows.Err(); err != nil {
-		return driverError(ctx, "look at the ledger's table", err)
-	}
-	return nil
+	return err
 }
 
 // createLock is held while a table is made: PostgreSQL may fail two CREATE TABLE IF NOT
@@ -292,16 +266,14 @@ func (l *Ledger) createTable(ctx context.Context, table string) error {
 	if err != nil {
 		return err
 	}
+	if l.dialect == PostgreSQL {
+		statements = append([]string{fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", createLock)}, statements...)
+	}
 	tx, err := l.db.BeginTx(ctx, nil)
 	if err != nil {
 		return driverError(ctx, "make the ledger's table", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	if l.dialect == PostgreSQL {
-		if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(createLock)); err != nil {
-			return driverError(ctx, "make the ledger's table", err)
-		}
-	}
 	for _, statement := range statements {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return driverError(ctx, "make the ledger's table", err)

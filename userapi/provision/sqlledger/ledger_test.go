@@ -1,6 +1,7 @@
 package sqlledger_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -163,83 +164,59 @@ var pair = []provision.Record{
 	{Key: "planted-key", Target: "a", State: provision.StateQueued, Revision: 3},
 }
 
-func TestSQLStatements(t *testing.T) {
+// TestSQLStore: a Store of several records is one statement in PostgreSQL, and reads nothing
+// before the first write in SQLite. Each statement fails in turn, or writes another number of
+// rows than it should.
+func TestSQLStore(t *testing.T) {
 	t.Parallel()
-	for dialect, want := range map[sqlledger.Dialect][]string{
-		// One for all records.
-		sqlledger.PostgreSQL: {"BEGIN", "SELECT", "INSERT", "COMMIT"},
-		// Nothing is read before the first write.
-		sqlledger.SQLite: {"BEGIN", "UPDATE", "INSERT", "COMMIT"},
-	} {
-		t.Run(dialect.String(), func(t *testing.T) {
-			t.Parallel()
-			l, f, _ := openFake(t, dialect)
-			require.NoError(t, l.Store(t.Context(), pair...))
-			assert.Equal(t, want, f.done(), "in the order of the names")
-			require.NoError(t, l.Store(t.Context()))
-			assert.Empty(t, f.done())
-		})
+	type rows struct {
+		n   int64
+		err error
 	}
-}
-
-// TestSQLFails has each statement of a Store fail in turn.
-func TestSQLFails(t *testing.T) {
-	t.Parallel()
 	for _, test := range []struct {
-		dialect   sqlledger.Dialect
-		statement string
-		want      []string
+		dialect sqlledger.Dialect
+		fails   string // the statement
+		affects *rows  // by an INSERT; nil for as many as it should
+		is      error
+		want    []string
 	}{
-		{sqlledger.PostgreSQL, "BEGIN", []string{"BEGIN"}},
-		{sqlledger.PostgreSQL, "SELECT", []string{"BEGIN", "SELECT", "ROLLBACK"}},
-		{sqlledger.PostgreSQL, "INSERT", []string{"BEGIN", "SELECT", "INSERT", "ROLLBACK"}},
-		{sqlledger.PostgreSQL, "COMMIT", []string{"BEGIN", "SELECT", "INSERT", "COMMIT"}},
-		{sqlledger.SQLite, "UPDATE", []string{"BEGIN", "UPDATE", "ROLLBACK"}},
-		{sqlledger.SQLite, "INSERT", []string{"BEGIN", "UPDATE", "INSERT", "ROLLBACK"}},
+		{sqlledger.PostgreSQL, "", nil, nil, []string{"BEGIN", "SELECT", "INSERT", "COMMIT"}},
+		{sqlledger.PostgreSQL, "BEGIN", nil, errDriver, []string{"BEGIN"}},
+		{sqlledger.PostgreSQL, "SELECT", nil, errDriver, []string{"BEGIN", "SELECT", "ROLLBACK"}},
+		{sqlledger.PostgreSQL, "INSERT", nil, errDriver, []string{"BEGIN", "SELECT", "INSERT", "ROLLBACK"}},
+		{sqlledger.PostgreSQL, "COMMIT", nil, errDriver, []string{"BEGIN", "SELECT", "INSERT", "COMMIT"}},
+		{sqlledger.SQLite, "", nil, nil, []string{"BEGIN", "UPDATE", "INSERT", "COMMIT"}},
+		{sqlledger.SQLite, "UPDATE", nil, errDriver, []string{"BEGIN", "UPDATE", "ROLLBACK"}},
+		{sqlledger.SQLite, "INSERT", nil, errDriver, []string{"BEGIN", "UPDATE", "INSERT", "ROLLBACK"}},
+		{sqlledger.SQLite, "", &rows{0, nil}, provision.ErrStale, []string{"BEGIN", "UPDATE", "INSERT", "ROLLBACK"}},
+		{sqlledger.SQLite, "", &rows{0, errDriver}, errDriver, []string{"BEGIN", "UPDATE", "INSERT", "ROLLBACK"}},
+		{sqlledger.SQLite, "", &rows{2, nil}, nil, []string{"BEGIN", "UPDATE", "INSERT", "ROLLBACK"}},
+		{sqlledger.SQLite, "", &rows{-1, nil}, nil, []string{"BEGIN", "UPDATE", "INSERT", "ROLLBACK"}},
 	} {
-		t.Run(test.dialect.String()+"/"+test.statement, func(t *testing.T) {
-			t.Parallel()
-			l, f, _ := openFake(t, test.dialect)
-			f.fail = failOn(test.statement)
-			err := l.Store(t.Context(), pair...)
-			require.ErrorIs(t, err, errDriver)
-			require.NotErrorIs(t, err, provision.ErrStale)
-			assert.NotContains(t, err.Error(), "planted")
-			assert.Equal(t, test.statement == "COMMIT", strings.Contains(err.Error(), "not known"), err.Error())
-			assert.Equal(t, test.want, f.done(), "and nothing is tried again")
-		})
-	}
-}
-
-func TestSQLRowsAffected(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		affected int64
-		err      error
-		stale    bool
-	}{
-		"none":    {affected: 0, stale: true},
-		"two":     {affected: 2},
-		"untold":  {err: errDriver},
-		"nothing": {affected: -1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l, f, _ := openFake(t, sqlledger.SQLite)
+		l, f, _ := openFake(t, test.dialect)
+		require.NoError(t, l.Store(t.Context()))
+		if test.fails != "" {
+			f.fail = failOn(test.fails)
+		}
+		if test.affects != nil {
 			f.affected = func(statement string) (int64, error) {
 				if strings.HasPrefix(statement, "INSERT") {
-					return test.affected, test.err
+					return test.affects.n, test.affects.err
 				}
 				return 1, nil
 			}
-			err := l.Store(t.Context(), pair...)
-			require.Error(t, err)
-			assert.Equal(t, test.stale, errors.Is(err, provision.ErrStale))
-			if test.err != nil {
-				require.ErrorIs(t, err, test.err)
-			}
-			assert.Equal(t, []string{"BEGIN", "UPDATE", "INSERT", "ROLLBACK"}, f.done())
-		})
+		}
+		err := l.Store(t.Context(), pair...)
+		assert.Equal(t, test.want, f.done(), "in the order of the names, and nothing is tried again")
+		if test.fails == "" && test.affects == nil {
+			require.NoError(t, err)
+			continue
+		}
+		require.Error(t, err)
+		require.ErrorIs(t, err, cmp.Or(test.is, err))
+		assert.Equal(t, test.is == provision.ErrStale, errors.Is(err, provision.ErrStale)) //nolint:errorlint // it is the table's
+		assert.NotContains(t, err.Error(), "planted")
+		assert.Equal(t, test.fails == "COMMIT", strings.Contains(err.Error(), "not known"), err.Error())
 	}
 }
 
@@ -249,6 +226,7 @@ func TestSQLOutbox(t *testing.T) {
 		fail  string
 		stale bool
 		want  []string
+		isNew bool // by WhereNew
 		// gone says that the caller's transaction was rolled back as a whole.
 		gone bool
 	}{
@@ -257,6 +235,9 @@ func TestSQLOutbox(t *testing.T) {
 		"a failed statement":  {fail: "INSERT", want: []string{"SAVEPOINT", "UPDATE", "INSERT", "ROLLBACK", "RELEASE"}},
 		"stale":               {stale: true, want: []string{"SAVEPOINT", "UPDATE", "INSERT", "ROLLBACK", "RELEASE"}},
 		"it cannot be undone": {stale: true, fail: "ROLLBACK TO", want: []string{"SAVEPOINT", "UPDATE", "INSERT", "ROLLBACK", "ROLLBACK"}, gone: true},
+		"of a new key":        {isNew: true, want: []string{"SAVEPOINT", "UPDATE", "INSERT", "SELECT", "RELEASE"}},
+		"of a key with more":  {isNew: true, stale: true, want: []string{"SAVEPOINT", "UPDATE", "INSERT", "SELECT", "ROLLBACK", "RELEASE"}},
+		"it cannot be looked": {isNew: true, fail: "SELECT", want: []string{"SAVEPOINT", "UPDATE", "INSERT", "SELECT", "ROLLBACK", "RELEASE"}},
 		"it is not released":  {fail: "RELEASE", want: []string{"SAVEPOINT", "UPDATE", "INSERT", "RELEASE", "ROLLBACK", "RELEASE", "ROLLBACK"}, gone: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -266,7 +247,9 @@ func TestSQLOutbox(t *testing.T) {
 			if test.fail == "" {
 				f.fail = nil
 			}
-			if test.stale {
+			if f.rows = [][]driver.Value{{int64(len(pair))}}; test.isNew && test.stale {
+				f.rows = [][]driver.Value{{int64(len(pair) + 1)}}
+			} else if test.stale {
 				f.affected = func(statement string) (int64, error) {
 					if strings.HasPrefix(statement, "INSERT") {
 						return 0, nil
@@ -277,7 +260,11 @@ func TestSQLOutbox(t *testing.T) {
 			tx, err := db.BeginTx(t.Context(), nil)
 			require.NoError(t, err)
 			f.done()
-			err = l.Tx(tx).Store(t.Context(), pair...)
+			storer := l.Tx(tx)
+			if test.isNew {
+				storer = storer.(interface{ WhereNew() provision.Storer }).WhereNew()
+			}
+			err = storer.Store(t.Context(), pair...)
 			switch {
 			case test.stale:
 				require.ErrorIs(t, err, provision.ErrStale)

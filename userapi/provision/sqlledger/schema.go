@@ -1,10 +1,11 @@
 package sqlledger
 
 import (
+	"cmp"
+	"database/sql"
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,16 +21,26 @@ const (
 	SQLite
 )
 
+// syntaxOf is what the databases spell in their own ways.
+var syntaxOf = map[Dialect]struct {
+	name      string
+	bytewise  string // the clause that has texts compared byte by byte
+	encoding  string // asks for the encoding of the database's texts
+	parameter func(n int) string
+	// level is that of a transaction of our own. In PostgreSQL a database may have another one
+	// by default, at which what is stale would be an error of the driver's.
+	level *sql.TxOptions
+}{
+	PostgreSQL: {
+		"PostgreSQL", `COLLATE "C"`, "SHOW server_encoding",
+		func(n int) string { return "$" + strconv.Itoa(n) }, &sql.TxOptions{Isolation: sql.LevelReadCommitted},
+	},
+	SQLite: {"SQLite", "COLLATE BINARY", "PRAGMA encoding", func(int) string { return "?" }, nil},
+}
+
 // String returns the name, such as "PostgreSQL".
 func (d Dialect) String() string {
-	switch d {
-	case PostgreSQL:
-		return "PostgreSQL"
-	case SQLite:
-		return "SQLite"
-	default:
-		return "dialect(" + strconv.Itoa(int(d)) + ")"
-	}
+	return cmp.Or(syntaxOf[d].name, "dialect("+strconv.Itoa(int(d))+")")
 }
 
 // DefaultTable is the table of Open and Schema where none is named.
@@ -46,48 +57,46 @@ func Schema(dialect Dialect, table string) (string, error) {
 	return strings.Join(statements, ";\n\n") + ";\n", nil
 }
 
-// columns are those that a record is kept in, but for its name. They are integers and
-// texts alone: those come back from every driver as they went in.
-var columns = [...]string{
-	"revision", "state", "kind", "provider", "user_id", "proof", "unfinished", "decided", "lost", "closed", "request", "sent", "owner",
-	"until", "started", "changed",
-	"open", // provision.Record.Open, so that an index can answer it
+// A column is an integer or a text: those come back from every driver as they went in.
+type column struct{ name, kind string }
+
+// columns are those that a record is kept in, but for nameColumns.
+var (
+	columns = []column{
+		{"revision", "BIGINT"}, {"state", "TEXT"}, {"kind", "SMALLINT"}, {"provider", "TEXT"}, {"user_id", "TEXT"}, {"proof", "SMALLINT"},
+		{"unfinished", "SMALLINT"}, {"decided", "SMALLINT"}, {"lost", "SMALLINT"}, {"closed", "SMALLINT"},
+		{"request", "TEXT"}, {"sent", "TEXT"}, {"owner", "TEXT"},
+		{"until", "BIGINT"}, {"started", "BIGINT"}, {"changed", "BIGINT"},
+		{"open", "SMALLINT"}, // provision.Record.Open, so that an index can answer it
+	}
+	nameColumns = []column{{"key", "TEXT"}, {"target", "TEXT"}}
+)
+
+// list writes something of each column, with commas between.
+func list(columns []column, of func(i int, c column) string) string {
+	var all []string
+	for i, c := range columns {
+		all = append(all, of(i, c))
+	}
+	return strings.Join(all, ", ")
 }
 
-// isText reports whether a column, or one of the name's, holds texts.
-func isText(column string) bool {
-	return slices.Contains([]string{"key", "target", "state", "provider", "user_id", "request", "sent", "owner"}, column)
-}
+func columnName(_ int, c column) string { return c.name }
 
 func schema(dialect Dialect, table string) ([]string, error) {
 	name, err := parseTable(dialect, table)
 	if err != nil {
 		return nil, err
 	}
-	// The names are compared and ordered byte by byte, whatever the database's locale.
-	collate := dialect.bytewise()
-	create := `CREATE TABLE IF NOT EXISTS ` + name.quoted() + ` (
-	key        TEXT ` + collate + ` NOT NULL,
-	target     TEXT ` + collate + ` NOT NULL,
-	revision   BIGINT NOT NULL,
-	state      TEXT NOT NULL,
-	kind       SMALLINT NOT NULL,
-	provider   TEXT NOT NULL,
-	user_id    TEXT NOT NULL,
-	proof      SMALLINT NOT NULL,
-	unfinished SMALLINT NOT NULL,
-	decided    SMALLINT NOT NULL,
-	lost       SMALLINT NOT NULL,
-	closed     SMALLINT NOT NULL,
-	request    TEXT NOT NULL,
-	sent       TEXT NOT NULL,
-	owner      TEXT NOT NULL,
-	until      BIGINT NOT NULL,
-	started    BIGINT NOT NULL,
-	changed    BIGINT NOT NULL,
-	open       SMALLINT NOT NULL,
-	PRIMARY KEY (key, target)
-)`
+	create := "CREATE TABLE IF NOT EXISTS " + name.quoted() + " (\n"
+	for _, c := range nameColumns {
+		// The names are compared and ordered byte by byte, whatever the database's locale.
+		create += fmt.Sprintf("\t%-10s %s %s NOT NULL,\n", c.name, c.kind, syntaxOf[dialect].bytewise)
+	}
+	for _, c := range columns {
+		create += fmt.Sprintf("\t%-10s %s NOT NULL,\n", c.name, c.kind)
+	}
+	create += "\tPRIMARY KEY (key, target)\n)"
 	// Of a long history few records are open.
 	index, on := quote(name.table+"_open"), name.quoted()
 	if dialect == SQLite {
@@ -96,30 +105,6 @@ func schema(dialect Dialect, table string) ([]string, error) {
 		index, on = tableName{name.schema, name.table + "_open"}.quoted(), quote(name.table)
 	}
 	return []string{create, `CREATE INDEX IF NOT EXISTS ` + index + ` ON ` + on + ` (key) WHERE open = 1`}, nil
-}
-
-// bytewise is the clause that has texts compared byte by byte.
-func (d Dialect) bytewise() string {
-	if d == PostgreSQL {
-		return `COLLATE "C"`
-	}
-	return "COLLATE BINARY"
-}
-
-// parameter is the placeholder of the nth argument, from 1.
-func (d Dialect) parameter(n int) string {
-	if d == PostgreSQL {
-		return "$" + strconv.Itoa(n)
-	}
-	return "?"
-}
-
-// encoding asks for the encoding of the database's texts.
-func (d Dialect) encoding() string {
-	if d == PostgreSQL {
-		return "SHOW server_encoding"
-	}
-	return "PRAGMA encoding"
 }
 
 // A tableName is a table's name, in a schema or, at "", in the one that the connection
@@ -131,15 +116,12 @@ type tableName struct{ schema, table string }
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,57}$`)
 
 func parseTable(dialect Dialect, name string) (tableName, error) {
-	if dialect != PostgreSQL && dialect != SQLite {
+	if _, known := syntaxOf[dialect]; !known {
 		return tableName{}, fmt.Errorf("sqlledger: %v is no dialect of a ledger", dialect)
 	}
-	if name == "" {
-		name = DefaultTable
-	}
-	schema, table, found := strings.Cut(name, ".")
+	schema, table, found := strings.Cut(cmp.Or(name, DefaultTable), ".")
 	if !found {
-		schema, table = "", name
+		schema, table = "", schema
 	}
 	if !identifier.MatchString(table) || found && !identifier.MatchString(schema) {
 		return tableName{}, errors.New("sqlledger: a table is named by at most 58 ASCII letters, digits and underscores, behind a schema and a dot where it is in one")

@@ -18,7 +18,7 @@ func (l *Ledger) Store(ctx context.Context, records ...provision.Record) error {
 	if err != nil || len(next) == 0 {
 		return err
 	}
-	tx, err := l.db.BeginTx(ctx, l.dialect.level())
+	tx, err := l.db.BeginTx(ctx, syntaxOf[l.dialect].level)
 	if err != nil {
 		return driverError(ctx, "store records", err)
 	}
@@ -34,15 +34,6 @@ func (l *Ledger) Store(ctx context.Context, records ...provision.Record) error {
 	}
 	if err := tx.Commit(); err != nil {
 		return driverError(ctx, "store records: whether they are is not known, since the commit failed", err)
-	}
-	return nil
-}
-
-// level is that of a transaction of our own. In PostgreSQL a database may have another
-// one by default, at which what is stale would be an error of the driver's.
-func (d Dialect) level() *sql.TxOptions {
-	if d == PostgreSQL {
-		return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 	}
 	return nil
 }
@@ -71,11 +62,19 @@ const syncCommit = `SELECT set_config('synchronous_commit', 'on', true) ` +
 // database locked whatever the busy_timeout.
 //
 // Like tx itself, the Storer is for one goroutine at a time.
-func (l *Ledger) Tx(tx *sql.Tx) provision.Storer { return outbox{l, tx} }
+func (l *Ledger) Tx(tx *sql.Tx) provision.Storer { return outbox{l: l, tx: tx} }
 
 type outbox struct {
-	l  *Ledger
-	tx *sql.Tx
+	l     *Ledger
+	tx    *sql.Tx
+	isNew bool // the records of a Store are to be the only ones of their key
+}
+
+// WhereNew returns a Storer for the records of one key, whose Store is an ErrStale where the
+// key has others. A Provisioner's Queue uses it.
+func (o outbox) WhereNew() provision.Storer {
+	o.isNew = true
+	return o
 }
 
 // undoWithin is how long a rollback to the savepoint may take behind a context that is
@@ -92,6 +91,9 @@ func (o outbox) Store(ctx context.Context, records ...provision.Record) error {
 		return driverError(ctx, "store records", err)
 	}
 	err = o.l.write(ctx, o.tx, next)
+	if err == nil && o.isNew {
+		err = o.l.checkNew(ctx, o.tx, next)
+	}
 	if err == nil {
 		_, err = o.tx.ExecContext(ctx, "RELEASE SAVEPOINT enlist_store")
 		if err == nil {
@@ -101,6 +103,19 @@ func (o outbox) Store(ctx context.Context, records ...provision.Record) error {
 	}
 	o.undo(ctx)
 	return err
+}
+
+// checkNew is an ErrStale where the key of records that were written has others too. It reads
+// behind the write, since SQLite waits for its lock only where nothing was read before.
+func (l *Ledger) checkNew(ctx context.Context, tx *sql.Tx, written []provision.Record) error {
+	var n int
+	if err := tx.QueryRowContext(ctx, l.count, written[0].Key).Scan(&n); err != nil {
+		return driverError(ctx, "store records", err)
+	}
+	if n != len(written) {
+		return provision.ErrStale
+	}
+	return nil
 }
 
 // undo takes back what this Store has written. Where that fails it takes back the whole
@@ -166,7 +181,7 @@ func exec(ctx context.Context, tx *sql.Tx, rows int64, statement string, args ..
 
 // encode returns records as a JSON list of their columns.
 func encode(records []provision.Record) string {
-	names := slices.Concat(columns[:], []string{"key", "target"})
+	all := slices.Concat(columns, nameColumns)
 	text := []byte{'['}
 	for i, r := range records {
 		if i > 0 {
@@ -174,7 +189,7 @@ func encode(records []provision.Record) string {
 		}
 		for j, value := range arguments(r) {
 			text = append(text, "{,"[min(j, 1)], '"')
-			text = append(append(text, names[j]...), '"', ':')
+			text = append(append(text, all[j].name...), '"', ':')
 			switch v := value.(type) {
 			case int64:
 				text = strconv.AppendInt(text, v, 10)

@@ -51,7 +51,13 @@ func TestSignUps(t *testing.T) {
 		require.NoError(t, tx.Rollback())
 		again := a.begin(t, nil)
 		require.ErrorIs(t, p.Queue(t.Context(), a.Tx(again), request("a")), userapi.ErrConflict)
-		require.NoError(t, again.Rollback())
+		// A key that only other targets have is taken too, and the transaction can go on.
+		a.add(t, again, "z")
+		require.NoError(t, a.Tx(again).Store(t.Context(), provision.Record{Key: "old", Target: "gone", State: provision.StateUndone}))
+		require.ErrorIs(t, p.Queue(t.Context(), a.Tx(again), request("old")), userapi.ErrConflict)
+		require.NoError(t, p.Queue(t.Context(), a.Tx(again), request("z")))
+		require.NoError(t, again.Commit())
+		keys = append(keys, "z")
 		a.has(t, keys, keys)
 		assert.Empty(t, created)
 
