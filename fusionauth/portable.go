@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/internal/uuid"
@@ -143,7 +144,20 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 		call = importCall(provider.OpCreate, importBody(body), "")
 	}
 	call.UserID = m.to.userID
-	return provider.Plan(c.core.Vendor, call, call.Path, m.unmapped), nil
+	plan := provider.Plan(c.core.Vendor, call, call.Path, m.unmapped)
+	plan.Unique = c.core.uniqueOf(&m, &req)
+	return plan, nil
+}
+
+// uniqueOf lists what no two users may share: ids in the whole server, the rest in a tenant.
+func (c *core) uniqueOf(m *mapped, req *userapi.CreateUserRequest) (unique []userapi.UniqueValue) {
+	if m.to.userID != "" && m.to.idField != fieldIdempotencyKey {
+		unique = append(unique, userapi.UniqueValue{Field: cmp.Or(m.to.idField, "userId"), Value: m.to.userID})
+	}
+	for _, k := range c.keysOf(&m.native.User, req) {
+		unique = append(unique, userapi.UniqueValue{Field: cmp.Or(k.field, k.vendorField), Value: m.to.tenantID + "|" + strings.ToLower(k.sent)})
+	}
+	return unique
 }
 
 type mapped struct {

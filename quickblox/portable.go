@@ -1,6 +1,7 @@
 package quickblox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -129,5 +130,9 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 		return userapi.Plan{}, err
 	}
 	body, _ := provider.Encode(r) // mapRequest has encoded the same
-	return provider.Plan(c.vendor, createCall(body), createPath, unmapped), nil
+	plan := provider.Plan(c.vendor, createCall(body), createPath, unmapped)
+	for _, k := range r.User.identity() {
+		plan.Unique = append(plan.Unique, userapi.UniqueValue{Field: cmp.Or(neutralField[k.member], k.member), Value: strings.ToLower(k.value)})
+	}
+	return plan, nil
 }

@@ -29,10 +29,33 @@ type Plan struct {
 	// Unmapped names the request's fields that the vendor cannot store, as User.Unmapped
 	// does after the create.
 	Unmapped []string `json:"unmapped,omitempty"`
+	// Unique are the values that no other user of the vendor may have, such as an e-mail
+	// address; none where users need not differ. Two requests with an equal one make one user.
+	Unique []UniqueValue `json:"unique,omitempty"`
 	// Next are the requests that follow once the user exists, in order, such as the one
 	// of a Finisher.
 	Next []Step `json:"next,omitempty"`
 }
+
+// A UniqueValue is something that no two users of a vendor may share. It is printed and
+// logged without its Value, and encoded as JSON with it.
+type UniqueValue struct {
+	// Field is the field of CreateUserRequest that the value comes from, or the vendor's
+	// name of it where none does.
+	Field string `json:"field"`
+	// Value is the value as the vendor compares it: "ada@example.org" for
+	// "Ada@Example.org". It is for comparing: it may hold more, such as a tenant.
+	Value string `json:"value"`
+}
+
+// String returns the field.
+func (u UniqueValue) String() string { return u.Field }
+
+// Format writes String for every verb.
+func (u UniqueValue) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, u.String()) }
+
+// LogValue returns String.
+func (u UniqueValue) LogValue() slog.Value { return slog.StringValue(u.String()) }
 
 // A Step is one request of a Plan. It is printed and logged without its body, and encoded
 // as JSON with it.

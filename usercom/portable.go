@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/enlist-go/enlist/internal/provider"
 	"github.com/enlist-go/enlist/userapi"
@@ -151,6 +152,9 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 		plan = provider.Plan(c.core.Vendor, updateCall(provider.OpCreate, "", nil), "/users/{id}/", m.unmapped)
 	}
 	plan.Body = m.object
+	if id := strings.TrimSpace(req.ExternalID); id != "" {
+		plan.Unique = []userapi.UniqueValue{{Field: "ExternalID", Value: id}}
+	}
 	for _, call := range m.steps("") {
 		plan.Next = append(plan.Next, userapi.Step{Method: call.Method, Route: call.Route, Body: call.Body})
 	}

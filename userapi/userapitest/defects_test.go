@@ -160,6 +160,12 @@ func init() {
 		"plans another id": {only: "plan", around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
 			plan.UserID = "0"
 		})},
+		"plans nothing unique": {only: "plan", around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
+			plan.Unique = nil
+		})},
+		"plans one value for all": {only: "plan", around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
+			plan.Unique = []userapi.UniqueValue{{Field: "Username", Value: "ada"}}
+		})},
 		"plans without Unmapped": {only: "plan", around: planning(func(_ userapi.Creator, _ userapi.CreateUserRequest, plan *userapi.Plan) {
 			plan.Unmapped = nil
 		})},

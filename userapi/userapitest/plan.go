@@ -22,6 +22,7 @@ var planChecks = []check{
 	{"plan/full", func(t *testing.T, h *Harness) { planned(t, h, h.Full) }},
 	{"plan/request_unchanged", planChangesNothing},
 	{"plan/invalid", planRefuses},
+	{"plan/unique", planUnique},
 }
 
 // A recorder keeps the requests on their way.
@@ -95,6 +96,43 @@ func planned(t *testing.T, h *Harness, request func(n int) userapi.CreateUserReq
 			t.Errorf("the body of request %d of the plan, %v, is not the one that was sent", i+1, step)
 		}
 		sent = sent[at+1:]
+	}
+}
+
+// planUnique: requests for different users share nothing that is unique, and those of which
+// the vendor refuses one do.
+func planUnique(t *testing.T, h *Harness) {
+	b := open(t, h, nil)
+	unique := func(req userapi.CreateUserRequest) map[string]bool {
+		plan, err := ability[userapi.Planner](t, b).PlanUser(req)
+		if err != nil {
+			t.Fatalf("PlanUser failed: %v", err)
+		}
+		values := map[string]bool{}
+		for _, u := range plan.Unique {
+			if u.Field == "" || u.Value == "" {
+				t.Error("a unique value has no field or no value")
+			}
+			values[u.Field+" "+u.Value] = true
+		}
+		return values
+	}
+	shares := func(a, b map[string]bool) bool {
+		for v := range a {
+			if b[v] {
+				return true
+			}
+		}
+		return false
+	}
+	if shares(unique(h.Full(2)), unique(h.Full(3))) || shares(unique(h.Minimal(2)), unique(h.Minimal(3))) {
+		t.Error("requests for different users share a unique value")
+	}
+	switch {
+	case h.Duplicate == nil && len(unique(h.Full(2))) > 0:
+		t.Error("the plan has a unique value, and Harness.Duplicate is nil")
+	case h.Duplicate != nil && !shares(unique(h.Full(2)), unique(h.Duplicate(2))) && !shares(unique(h.Duplicate(2)), unique(h.Duplicate(2))):
+		t.Error("the plans of two requests that collide share no unique value")
 	}
 }
 

@@ -282,6 +282,11 @@ func (r *reference) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error
 		return userapi.Plan{}, e
 	}
 	plan := userapi.Plan{Provider: vendor, Method: http.MethodPost, Route: "/users", Body: encode(&req, userapi.Redacted), Unmapped: unmapped}
+	for field, value := range map[string]string{"Username": req.Username, "ExternalID": req.ExternalID} {
+		if value != "" {
+			plan.Unique = append(plan.Unique, userapi.UniqueValue{Field: field, Value: value})
+		}
+	}
 	if len(req.Attributes) > 0 {
 		values, _ := json.Marshal(req.Attributes)
 		plan.Next = []userapi.Step{{Method: http.MethodPut, Route: "/users/{id}/values", Body: values}}
