@@ -59,12 +59,6 @@ func (u *NewUser) checkNew(c *provider.Check, verificationIDs []userapi.Secret) 
 	u.check(c)
 }
 
-func (u *NewUser) checkLogin(c *provider.Check) {
-	if !provider.Given(u.Email) && !provider.Given(u.Username) && !provider.Given(u.PhoneNumber) {
-		c.Required("Email", "user.email", "an e-mail address, a user name or a phone number to log in with must be set")
-	}
-}
-
 func (u *NewUser) check(c *provider.Check) {
 	checkID(c, "user.id", u.ID)
 	checkID(c, "user.tenantId", u.TenantID)

@@ -83,7 +83,7 @@ func TestImportChoosesIDs(t *testing.T) {
 	assert.Equal(t, userID, resp.UserIDs[1])
 	users := server.Users()
 	require.Len(t, users, 2)
-	assert.Equal(t, resp.UserIDs, []string{users[0].ID, users[1].ID})
+	assert.Equal(t, []string{users[0].ID, users[1].ID}, resp.UserIDs)
 	assert.True(t, users[0].Active && !users[1].Active)
 }
 

@@ -70,7 +70,7 @@ func (c credential) accepts(password string) bool {
 func (c credential) hash(password, salt []byte) []byte {
 	switch c.scheme {
 	case "salted-md5":
-		return rounds(md5.New(), append(password, salt...), nil, c.factor)
+		return rounds(md5.New(), append(password, salt...), nil, c.factor) //nolint:gosec // see the import
 	case "salted-sha256":
 		return rounds(sha256.New(), append(password, salt...), nil, c.factor)
 	case "salted-hmac-sha256":
@@ -84,7 +84,7 @@ func (c credential) hash(password, salt []byte) []byte {
 	case "salted-pbkdf2-hmac-sha512-512":
 		return derived(sha512.New, password, salt, c.factor, 64)
 	case "phpass-md5":
-		return rounds(md5.New(), append(salt, password...), password, c.factor+1)
+		return rounds(md5.New(), append(salt, password...), password, c.factor+1) //nolint:gosec // see the import
 	case "phpass-sha512":
 		return rounds(sha512.New(), append(salt, password...), password, c.factor+1)
 	}
