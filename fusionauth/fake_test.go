@@ -24,8 +24,12 @@ import (
 // newPair returns a fake and a client that talks to it.
 func newPair(t *testing.T, opts ...fusionauthtest.Option) (*fusionauth.Client, *fusionauthtest.Server) {
 	t.Helper()
-	server := fusionauthtest.NewServer(t, opts...)
+	begun := time.Now()
+	// The server's clock stands still: how long a look-up takes is how little its reply says of that clock.
+	still := fusionauthtest.WithHTTP(userapitest.ServerOptions{Now: func() time.Time { return begun }})
+	server := fusionauthtest.NewServer(t, append([]fusionauthtest.Option{still}, opts...)...)
 	cfg := server.Config()
+	cfg.HTTP.Timeout = -1
 	cfg.HTTP.Retry = userapi.RetryPolicy{BaseWait: time.Millisecond, Jitter: -1}
 	return clientOf(t, cfg), server
 }
