@@ -122,10 +122,7 @@ func TestCreateUsersAtFault(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := fusionauthtest.NewServer(t)
-			cfg := server.Config()
-			cfg.PhoneLogin = true
-			c := clientOf(t, cfg)
+			c, server := phonePair(t)
 			for _, req := range []userapi.CreateUserRequest{
 				{ExternalID: "old", Email: "old@example.org", Username: "old", Password: password},
 				{IdempotencyKey: "11111111-1111-4111-8111-111111111111", Email: "older@example.org", Password: password},

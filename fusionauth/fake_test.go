@@ -21,11 +21,21 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
+// stillServer returns a fake whose clock stands still: how long a look-up takes is how little its reply says of that
+// clock, and no test may depend on it.
+func stillServer(t *testing.T, opts ...fusionauthtest.Option) *fusionauthtest.Server {
+	t.Helper()
+	begun := time.Now()
+	still := fusionauthtest.WithHTTP(userapitest.ServerOptions{Now: func() time.Time { return begun }})
+	return fusionauthtest.NewServer(t, append([]fusionauthtest.Option{still}, opts...)...)
+}
+
 // newPair returns a fake and a client that talks to it.
 func newPair(t *testing.T, opts ...fusionauthtest.Option) (*fusionauth.Client, *fusionauthtest.Server) {
 	t.Helper()
-	server := fusionauthtest.NewServer(t, opts...)
+	server := stillServer(t, opts...)
 	cfg := server.Config()
+	cfg.HTTP.Timeout = -1
 	cfg.HTTP.Retry = userapi.RetryPolicy{BaseWait: time.Millisecond, Jitter: -1}
 	return clientOf(t, cfg), server
 }

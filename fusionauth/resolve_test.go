@@ -31,7 +31,7 @@ func looked(s *fusionauthtest.Server) []string {
 // phonePair is newPair with phone numbers to log in with.
 func phonePair(t *testing.T, opts ...fusionauthtest.Option) (*fusionauth.Client, *fusionauthtest.Server) {
 	t.Helper()
-	server := fusionauthtest.NewServer(t, opts...)
+	server := stillServer(t, opts...)
 	cfg := server.Config()
 	cfg.PhoneLogin = true
 	quick(&cfg)

@@ -3,7 +3,6 @@ package fusionauthtest
 import (
 	"cmp"
 	"errors"
-	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -93,11 +92,7 @@ type Server struct {
 // if it cannot. What it does not serve stands in the test's log, unless WithHTTP names another.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
-	s, err := Start(append(slices.Clone(opts), func(set *settings) {
-		if set.http.Logger == nil {
-			set.http.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
-		}
-	})...)
+	s, err := Start(append(slices.Clone(opts), func(set *settings) { fakehttp.LogTo(t, &set.http) })...)
 	if err != nil {
 		t.Fatalf("fusionauthtest: %v", err)
 	}

@@ -150,6 +150,27 @@ func TestWhatIsNotServed(t *testing.T) {
 	}
 }
 
+// logged is a test whose log is read.
+type logged struct {
+	testing.TB
+	log bytes.Buffer
+}
+
+func (l *logged) Output() io.Writer { return &l.log }
+
+// TestLogTo: the log is the test's, unless the options name one.
+func TestLogTo(t *testing.T) {
+	t.Parallel()
+	var own bytes.Buffer
+	for _, o := range []userapitest.ServerOptions{{}, {Logger: slog.New(slog.NewTextHandler(&own, nil))}} {
+		named, to := o.Logger != nil, &logged{TB: t}
+		fakehttp.LogTo(to, &o)
+		o.Logger.Warn("said")
+		assert.Equal(t, named, to.log.Len() == 0)
+		assert.Equal(t, named, own.Len() != 0)
+	}
+}
+
 // TestHandleBy: the operation that a fault is for is that of the body.
 func TestHandleBy(t *testing.T) {
 	t.Parallel()

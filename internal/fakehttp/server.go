@@ -11,10 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi/userapitest"
@@ -86,6 +88,13 @@ func New(cfg Config) *Server {
 	return s
 }
 
+// LogTo has a fake log to the test, unless o names another log.
+func LogTo(t testing.TB, o *userapitest.ServerOptions) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
+}
+
 // Unserved answers a request that the fake does not serve, and names it on the log. No client can read the answer
 // as the absence of a user.
 func (s *Server) Unserved(r *http.Request) Reply {
@@ -93,7 +102,9 @@ func (s *Server) Unserved(r *http.Request) Reply {
 		s.cfg.Logger.Warn("the fake does not serve this", "method", r.Method, "path", r.URL.Path)
 	}
 	if s.cfg.NotFound.Status != 0 {
-		return s.cfg.NotFound
+		reply := s.cfg.NotFound
+		reply.Header = reply.Header.Clone() // a fake adds to it
+		return reply
 	}
 	return Reply{
 		Status: http.StatusNotFound,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/enlist-go/enlist/fusionauth"
 	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
+	"github.com/enlist-go/enlist/internal/fakehttp"
 	"github.com/enlist-go/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
@@ -58,22 +60,30 @@ func TestBatch(t *testing.T) {
 		for _, duplicates := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, duplicates %v", name, duplicates), func(t *testing.T) {
 				t.Parallel()
-				testBatch(t, faults, duplicates)
+				if !stalls(faults...) {
+					testBatch(t, faults, duplicates, userapitest.ServerOptions{})
+					return
+				}
+				synctest.Test(t, func(t *testing.T) { // where time passes when nothing else goes on
+					testBatch(t, faults, duplicates, userapitest.ServerOptions{Listener: fakehttp.NewMemory()})
+				})
 			})
 		}
 	}
 }
 
-func testBatch(t *testing.T, faults []userapitest.Fault, duplicates bool) {
+// stalls reports whether a fault ends by a time-out.
+func stalls(faults ...userapitest.Fault) bool {
+	return slices.ContainsFunc(faults, func(f userapitest.Fault) bool { return f.Do == userapitest.Stall })
+}
+
+func testBatch(t *testing.T, faults []userapitest.Fault, duplicates bool, o userapitest.ServerOptions) {
 	t.Helper()
-	server := fusionauthtest.NewServer(t)
+	begun := time.Now()
+	o.Now = func() time.Time { return begun } // as in a rig
+	server := fusionauthtest.NewServer(t, fusionauthtest.WithHTTP(o))
 	cfg := server.Config()
-	cfg.HTTP.Timeout = 10 * time.Second
-	for _, f := range faults {
-		if f.Do == userapitest.Stall {
-			cfg.HTTP.Timeout = 250 * time.Millisecond
-		}
-	}
+	cfg.HTTP.Timeout = forever
 	cfg.HTTP.Retry = userapi.RetryPolicy{BaseWait: time.Millisecond, MaxWait: 4 * time.Millisecond, Jitter: -1}
 	c, err := fusionauth.New(cfg)
 	require.NoError(t, err)
@@ -128,7 +138,7 @@ func testBatch(t *testing.T, faults []userapitest.Fault, duplicates bool) {
 		if !userapi.MayHaveCreated(results[i].Err) {
 			continue
 		}
-		res, err := provision.Ensure(t.Context(), c, reqs[i], provision.Patience(time.Millisecond), provision.Grace(time.Second))
+		res, err := provision.Ensure(t.Context(), c, reqs[i], provision.Patience(time.Millisecond))
 		e, _ := err.(*userapi.Error)
 		conflict := duplicates && (i == 3 || i == 5 || i == 7) && e != nil && e.Kind == userapi.KindConflict && e.Outcome == userapi.OutcomeRejected
 		assert.True(t, err == nil || conflict, "Ensure says %v of user %d: %v", res.Disposition, i, err)

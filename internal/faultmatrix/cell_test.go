@@ -29,6 +29,7 @@ type claim struct {
 	mode         mode
 	text         string // "ok", or the outcome or disposition
 	kind         string // of the error, "" for none
+	failed       error
 	unknown      bool
 	posts, users int      // of this call
 	wrong        []string // what the truth contradicts
@@ -71,7 +72,7 @@ func measure(v *vendors.Vendor, f *fault, m mode) claim {
 			c.contradicted(r, failed)
 		}
 	} else {
-		var opts []provision.EnsureOption
+		opts := []provision.EnsureOption{provision.Grace(forever)}
 		if f.adopt {
 			opts = append(opts, provision.AdoptMatching())
 		}
@@ -81,6 +82,7 @@ func measure(v *vendors.Vendor, f *fault, m mode) claim {
 		shown = []any{failed, res}
 		c.ensured(res, failed, f)
 	}
+	c.failed = failed
 	c.posts, c.users = r.posts()-r.postsBefore, r.fake.UserCount()-r.usersBefore
 	c.compare(r, user)
 	if vendors.Can[userapi.Finisher](v) && failed == nil && user != nil && !r.fault.seeded {

@@ -170,7 +170,7 @@ func replies(name string) func(*vendors.Vendor) bool {
 type unseen struct{ base http.RoundTripper }
 
 func (u unseen) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	stop := context.AfterFunc(r.Context(), cancel)
 	defer stop()

@@ -3,11 +3,13 @@ package faultmatrix_test
 import (
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/enlist-go/enlist/internal/fakehttp"
 	"github.com/enlist-go/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
@@ -59,7 +61,13 @@ func TestSecondStepOfAnExistingUser(t *testing.T) {
 				cells++
 				t.Run(v.Name+", "+name+", "+string(m), func(t *testing.T) {
 					t.Parallel()
-					finishes(t, v, f, m)
+					if !stalls(f) {
+						finishes(t, v, f, m, userapitest.ServerOptions{})
+						return
+					}
+					synctest.Test(t, func(t *testing.T) { // where time passes when nothing else goes on
+						finishes(t, v, f, m, userapitest.ServerOptions{Listener: fakehttp.NewMemory()})
+					})
 				})
 			}
 		}
@@ -67,56 +75,45 @@ func TestSecondStepOfAnExistingUser(t *testing.T) {
 	assert.Equal(t, 2*(1+14*4), cells)
 }
 
-func finishes(t *testing.T, v *vendors.Vendor, f userapitest.Fault, m mode) {
-	fake, err := v.Start(userapitest.ServerOptions{})
+func finishes(t *testing.T, v *vendors.Vendor, f userapitest.Fault, m mode, o userapitest.ServerOptions) {
+	begun := time.Now()
+	o.Now = func() time.Time { return begun } // as in a rig
+	fake, err := v.Start(o)
 	require.NoError(t, err)
 	t.Cleanup(fake.Close)
-	client := func(timeout time.Duration) userapi.Creator {
-		c, err := v.New(userapi.HTTPOptions{
-			BaseURL: fake.URL(), Timeout: timeout, Retry: userapi.RetryPolicy{BaseWait: time.Millisecond, MaxWait: 2 * time.Millisecond, Jitter: -1},
-		})
-		require.NoError(t, err)
-		if closer, ok := c.(interface{ CloseIdleConnections() }); ok {
-			t.Cleanup(closer.CloseIdleConnections)
-		}
-		return c
+	c, err := v.New(userapi.HTTPOptions{
+		BaseURL: fake.URL(), HTTPClient: fake.Client, Timeout: forever,
+		Retry: userapi.RetryPolicy{BaseWait: time.Millisecond, MaxWait: 2 * time.Millisecond, Jitter: -1},
+	})
+	require.NoError(t, err)
+	if closer, ok := c.(interface{ CloseIdleConnections() }); ok {
+		t.Cleanup(closer.CloseIdleConnections)
 	}
-	patient := client(0)
-	begun := time.Now()
 	req, unfinished := v.Request(1), v.Unfinished(1)
 	req.IdempotencyKey, unfinished.IdempotencyKey = "sign-up", "sign-up"
-	user, err := patient.CreateUser(t.Context(), unfinished)
+	user, err := c.CreateUser(t.Context(), unfinished)
 	require.NoError(t, err)
 	finished := func() bool { return v.IsFinished(fake.Users()[0], req) }
 	require.False(t, finished(), "there is something to do")
 
 	fake.Inject(f)
-	c := patient
-	if f.Do == userapitest.Stall {
-		c = client(50 * time.Millisecond)
-	}
+	finisher, _ := userapi.Ability[userapi.Finisher](c)
 	if m == byCreate {
-		finisher, _ := userapi.Ability[userapi.Finisher](c)
 		err = finisher.FinishUser(t.Context(), req, user)
 	} else {
 		var res provision.Result
 		res, err = provision.Ensure(t.Context(), c, req, provision.Resuming(begun))
-		if f.Do != userapitest.Stall { // whose look-up may take too long
-			assert.Equal(t, provision.DispositionRecovered, res.Disposition)
-			assert.Equal(t, user.ID, res.User.ID)
-		}
+		assert.Equal(t, provision.DispositionRecovered, res.Disposition)
+		assert.Equal(t, user.ID, res.User.ID)
 	}
 	if err == nil {
 		assert.True(t, finished(), "FALSE: it says that all is well")
-	} else if f.Do != userapitest.Stall {
-		var e *userapi.Error
-		require.ErrorAs(t, err, &e)
+	} else if e := new(userapi.Error); assert.ErrorAs(t, err, &e) {
 		assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
 		assert.Equal(t, user.ID, e.User.ID)
 	}
 	assert.Equal(t, 1, fake.UserCount(), "nobody is doubled or lost")
 
-	finisher, _ := userapi.Ability[userapi.Finisher](client(time.Second))
 	for range 4 { // the fault may still be there
 		if err = finisher.FinishUser(t.Context(), req, user); err == nil {
 			break

@@ -59,7 +59,7 @@ func TestMatrix(t *testing.T) {
 				}
 				switch why, listed, sometimes := mayBeUnknown(c.mode, v, r.fault.name); {
 				case c.unknown && !listed:
-					t.Errorf("%s at %s: %s says unknown, and the table does not list it", r.fault.name, v.Name, c.mode)
+					t.Errorf("%s at %s: %s says unknown, and the table does not list it: %v", r.fault.name, v.Name, c.mode, c.failed)
 				case !c.unknown && listed && !sometimes:
 					t.Errorf("%s at %s: %s says %s, and the table lists it as unknown: %s", r.fault.name, v.Name, c.mode, c.text, why)
 				}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -57,7 +58,7 @@ func TestManyCallers(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) {
 			t.Parallel()
 			t.Logf("seed %d", seed)
-			r, err := newRig(v, &fault{})
+			r, err := newRig(v, &fault{edit: func(_ *rig, o *userapi.HTTPOptions) { o.Timeout = 10 * time.Second }}) // ends the stalls
 			require.NoError(t, err)
 			defer r.close()
 			var calls sync.WaitGroup

@@ -36,11 +36,11 @@ type rig struct {
 	creator, patient userapi.Creator
 	pool             *http.Transport
 
-	offset    atomic.Int64 // of the fake's clock
+	started   time.Time    // what the fake's clock shows, which stands still
+	offset    atomic.Int64 // of that clock
 	dial      atomic.Pointer[func(ctx context.Context, network, addr string) (net.Conn, error)]
 	elsewhere *httptest.Server
 	strays    atomic.Int32 // requests that reached another host
-	started   time.Time
 
 	mu       sync.Mutex
 	log      bytes.Buffer
@@ -50,7 +50,12 @@ type rig struct {
 	shown                    string // the id of the user that a contradicting reply shows
 }
 
-func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.offset.Load())) }
+// now does not move: how long a look-up takes is how little its reply says of the vendor's clock, and a claim
+// must not depend on it.
+func (r *rig) now() time.Time { return r.started.Add(time.Duration(r.offset.Load())) }
+
+// forever is longer than a test lasts: nothing in a cell ends by the time that passes.
+const forever = time.Hour
 
 // Write takes the client's log.
 func (r *rig) Write(p []byte) (int, error) {
@@ -140,7 +145,7 @@ func (r *rig) connect(trusting bool) error {
 	opts := userapi.HTTPOptions{
 		BaseURL:    r.url(),
 		HTTPClient: &http.Client{Transport: r.pool},
-		Timeout:    10 * time.Second,
+		Timeout:    forever,
 		Retry:      userapi.RetryPolicy{BaseWait: time.Millisecond, MaxWait: 4 * time.Millisecond, Jitter: -1, MaxRetryAfter: 5 * time.Second},
 		Logger:     slog.New(slog.NewTextHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug - 10})),
 		OnAttempt: func(_ context.Context, a userapi.Attempt) {

@@ -21,9 +21,6 @@ import (
 func TestWhatAFakeDoesNotServe(t *testing.T) {
 	t.Parallel()
 	for _, v := range vendors.All() {
-		if !vendors.Can[userapi.Deleter](v) {
-			continue // it reads no absence
-		}
 		t.Run(v.Name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
@@ -45,8 +42,11 @@ func TestWhatAFakeDoesNotServe(t *testing.T) {
 			transport.CloseIdleConnections()
 			fake.Close()
 			assert.Equal(t, http.StatusNotFound, resp.StatusCode)
-			assert.Contains(t, log.String(), "/nothing/of/the/kind")
+			assert.Contains(t, log.String(), "method=GET path=/nothing/of/the/kind\n")
 
+			if !vendors.Can[userapi.Deleter](v) {
+				return // it reads no absence
+			}
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
 				w.WriteHeader(resp.StatusCode)

@@ -5,8 +5,8 @@
 // signature, its dates against the server's clock, that its claim sig fits the
 // method, path, query and body that came in, and that it was not used before. Only
 // the application may create users; the session_secret of each must be a public
-// key. Errors come with HTTP status 202. Every reply carries X-Request-Id and
-// X-Server-Time.
+// key. Errors come with HTTP status 202. Every reply of a call below carries X-Request-Id
+// and X-Server-Time.
 //
 // A user that was created signs in as itself, with its session key and the ids that
 // the reply holds.
@@ -31,8 +31,8 @@
 // application's first key, also after it was rotated.
 //
 // Any other route is answered with HTTP status 404 and a plain text, which no client can take
-// for the answer that a user does not exist. The server's log names the route (WithLog). For
-// faults it counts as userapitest.Lookup.
+// for the answer that a user does not exist. The log of userapitest.ServerOptions names it. It
+// has no faults.
 //
 // # Sessions
 //

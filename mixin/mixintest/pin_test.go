@@ -774,7 +774,7 @@ func TestOnlyUsersHavePINs(t *testing.T) {
 		_, _, text = do(t, u.srv, u.call("POST", path, string(raw)))
 		assert.Equal(t, unauthorized, text, path)
 		text, _ = u.send(t, "GET", path, nil)
-		assert.Equal(t, "mixintest does not serve GET "+path+"\n", text)
+		assert.Equal(t, "This is a fake, and it does not serve this request.\n", text)
 	}
 	assert.False(t, u.state(t).HasSafe)
 }

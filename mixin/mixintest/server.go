@@ -1,15 +1,12 @@
 package mixintest
 
 import (
-	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"regexp"
+	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -43,7 +40,6 @@ type settings struct {
 	tipDelay int
 	leeway   time.Duration
 	official bool
-	log      *slog.Logger
 }
 
 // WithHTTP says how the server serves.
@@ -69,10 +65,6 @@ func WithPrice(decimal string) Option { return func(s *settings) { s.price = dec
 // /apps/property. Others are refused with the code 403.
 func WithOfficialApp() Option { return func(s *settings) { s.official = true } }
 
-// WithLog takes what the server has to say: each route that was asked for and that it does not serve.
-// Without it that is the test's log, and none for Start.
-func WithLog(log *slog.Logger) Option { return func(s *settings) { s.log = log } }
-
 // WithTIPDelay refuses that many of each user's registrations with Safe that are in
 // order, with the code 20119, as Mixin does for a moment after a TIP key was set.
 func WithTIPDelay(registrations int) Option {
@@ -90,15 +82,13 @@ type Server struct {
 	store    store
 	leeway   time.Duration
 	official bool
-	log      *slog.Logger
 }
 
 // NewServer starts a server for a test, which fails if that cannot be done. The
-// server is closed when the test ends.
+// server is closed when the test ends. What it does not serve stands in the test's log, unless WithHTTP names another.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	s, err := Start(append([]Option{WithLog(log)}, opts...)...)
+	s, err := Start(append(slices.Clone(opts), func(set *settings) { fakehttp.LogTo(t, &set.http) })...)
 	if err != nil {
 		t.Fatalf("mixintest: %v", err)
 	}
@@ -122,7 +112,7 @@ func Start(opts ...Option) (*Server, error) {
 	}
 	s := &Server{
 		keystore: func() mixin.Keystore { return ks },
-		leeway:   set.leeway, official: set.official, log: cmp.Or(set.log, slog.New(slog.DiscardHandler)),
+		leeway:   set.leeway, official: set.official,
 	}
 	s.store.init(set, price)
 	s.http = fakehttp.New(fakehttp.Config{
@@ -130,7 +120,6 @@ func Start(opts ...Option) (*Server, error) {
 		SecretHeaders: []string{"Authorization"},
 		SecretFields:  []string{"pin", "old_pin", "pin_base64", "old_pin_base64"},
 		Header:        http.Header{"Content-Type": {"application/json; charset=utf-8"}},
-		NotFound:      unserved(""),
 	})
 	s.store.register(newApplication(ks.UserID, ks.SessionID, s.http.Now()), session{
 		userID: ks.UserID, sessionID: ks.SessionID, key: ks.PrivateKey.Public(), application: true,
@@ -195,13 +184,6 @@ func (s *Server) handle() {
 	s.http.Handle(userapitest.Attributes, "POST /legacy/users", func(r *fakehttp.Request) fakehttp.Reply {
 		return s.answer(r, func() (any, *apiError) { return s.upgrade(r) }) // without a token
 	})
-	for _, method := range [...]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-		s.http.Handle(userapitest.Lookup, method+" /{path...}", func(r *fakehttp.Request) fakehttp.Reply {
-			route := routeOf(r.Request)
-			s.log.Warn("mixintest does not serve this route", "route", route)
-			return s.stamp(r, unserved(route))
-		})
-	}
 }
 
 // path sets a path that wants a token.
@@ -224,30 +206,6 @@ func (s *Server) answer(r *fakehttp.Request, do func() (data any, refused *apiEr
 		return s.stamp(r, refused.reply())
 	}
 	return s.stamp(r, fakehttp.Reply{Status: http.StatusOK, Body: encode(envelope{Data: data})})
-}
-
-// plainSegment is a segment of a path that is a name and not somebody's id or number.
-var plainSegment = regexp.MustCompile(`^[a-z_]+$`)
-
-// routeOf is a request's method and path without what may be an id, a phone number or a name.
-func routeOf(r *http.Request) string {
-	segments := strings.Split(r.URL.Path, "/")
-	for i, segment := range segments {
-		if segment != "" && !plainSegment.MatchString(segment) {
-			segments[i] = "{}"
-		}
-	}
-	return r.Method + " " + strings.Join(segments, "/")
-}
-
-// unserved answers what Mixin serves and this server does not. Its 404 has no code of Mixin's, nor is
-// it JSON: no client can take it for the answer that a user does not exist.
-func unserved(route string) fakehttp.Reply {
-	return fakehttp.Reply{
-		Status: http.StatusNotFound,
-		Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
-		Body:   []byte(strings.TrimSpace("mixintest does not serve "+route) + "\n"),
-	}
 }
 
 // stamp puts on a reply what every one has: the request's id, or a new one, and the

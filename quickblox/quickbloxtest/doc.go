@@ -23,7 +23,8 @@
 //	Delete      DELETE /users/{id}.json and /users/external/{id}.json
 //
 // Any other request is answered with a 404 in plain text, which no client reads as
-// QuickBlox's way to say that a user does not exist. The log of [WithLogger] names it.
+// QuickBlox's way to say that a user does not exist. The log of [userapitest.ServerOptions]
+// names it.
 //
 // QuickBlox does not say what it answers to a nonce that was used before, to a
 // wrong API key, to a wrong old password, to a list's filter or order that it does
@@ -32,4 +33,6 @@
 // the account's owner and an API key may set a password without the old one, a token
 // lasts as long as a session, a full name is found by any part of it and a user by any
 // one of several tags, and a list by full name that finds nobody is empty.
+//
+// [userapitest.ServerOptions]: https://pkg.go.dev/github.com/enlist-go/enlist/userapi/userapitest#ServerOptions
 package quickbloxtest

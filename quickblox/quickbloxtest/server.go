@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -30,7 +29,6 @@ type settings struct {
 	forbidApplicationSessions bool
 	blobs                     []int64
 	owner                     string
-	log                       *slog.Logger
 }
 
 // WithHTTP says how the server serves: its address, TLS, clock and so on.
@@ -72,12 +70,6 @@ func WithAccountOwner(login string) Option {
 	return func(s *settings) { s.owner = login }
 }
 
-// WithLogger sets where the server names the requests that it does not serve. Without it
-// NewServer writes to the test's log, and Start to none.
-func WithLogger(log *slog.Logger) Option {
-	return func(s *settings) { s.log = log }
-}
-
 // A Server is the fake. It is safe for concurrent use.
 type Server struct {
 	http     *fakehttp.Server
@@ -93,11 +85,10 @@ type Server struct {
 }
 
 // NewServer starts a server that is closed when the test ends. It fails the test
-// if it cannot.
+// if it cannot. What it does not serve stands in the test's log, unless WithHTTP names another.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
-	log := WithLogger(slog.New(slog.NewTextHandler(t.Output(), nil)))
-	s, err := Start(append([]Option{log}, opts...)...)
+	s, err := Start(append(slices.Clone(opts), func(set *settings) { fakehttp.LogTo(t, &set.http) })...)
 	if err != nil {
 		t.Fatalf("quickbloxtest: %v", err)
 	}
@@ -109,7 +100,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 func Start(opts ...Option) (*Server, error) {
 	set := settings{
 		applicationID: 76730, authKey: "7quWEh-k6TqghXe", authSecret: "fake-auth-secret",
-		apiKey: "fakeApiKeyOfQuickbloxtest", log: slog.New(slog.DiscardHandler),
+		apiKey: "fakeApiKeyOfQuickbloxtest",
 	}
 	for _, opt := range opts {
 		opt(&set)
@@ -124,7 +115,6 @@ func Start(opts ...Option) (*Server, error) {
 		ServerOptions: set.http,
 		SecretHeaders: []string{"Authorization", tokenHeader},
 		SecretFields:  []string{"password", "old_password", "signature", "token", "secret", "access_token"},
-		NotFound:      notServed,
 	})
 	s.handle(userapitest.Session, "POST /session.json", (*call).createSession)
 	s.handle(userapitest.Session, "GET /session.json", (*call).readSession)
@@ -145,9 +135,6 @@ func Start(opts ...Option) (*Server, error) {
 	s.handle(userapitest.Attributes, "PUT /users/{file}", (*call).updateUser)
 	s.handle(userapitest.Delete, "DELETE /users/external/{file}", (*call).deleteByExternalID)
 	s.handle(userapitest.Delete, "DELETE /users/{file}", (*call).deleteByID)
-	for _, method := range [...]string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
-		s.handle(userapitest.Lookup, method+" /", (*call).unserved)
-	}
 	if err := s.http.Start(); err != nil {
 		return nil, err
 	}
@@ -268,18 +255,10 @@ func (s *Server) handle(op userapitest.Operation, pattern string, answer func(*c
 	})
 }
 
-// notServed answers what this server does not serve. It is not JSON, so that no client takes it
-// for QuickBlox's own way to say that a user does not exist.
-var notServed = fakehttp.Reply{
-	Status: http.StatusNotFound,
-	Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
-	Body:   []byte("quickbloxtest does not serve this request; its log names it\n"),
-}
-
-// unserved answers a request that this server does not serve, and names it in the log.
+// unserved answers a request to a path whose pattern takes more than QuickBlox does.
 func (c *call) unserved() (status int, body any) {
-	c.settings.log.Warn("quickbloxtest does not serve a request", "method", c.request.Method, "path", c.request.URL.Path)
-	return notServed.Status, notServed
+	reply := c.http.Unserved(c.request.Request)
+	return reply.Status, reply
 }
 
 // encode writes a body of ours, all of which can be encoded.

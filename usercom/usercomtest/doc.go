@@ -16,6 +16,8 @@
 // userapitest.Attributes, and update_or_create as userapitest.Create.
 //
 // What it does not serve gets the page of HTML, which no client takes for a user's
-// absence, and is named on the server's log: see [WithLog]. Errors are in English; see
-// [WithPolish].
+// absence, and is named on the log of [userapitest.ServerOptions]. Errors are in English;
+// see [WithPolish].
+//
+// [userapitest.ServerOptions]: https://pkg.go.dev/github.com/enlist-go/enlist/userapi/userapitest#ServerOptions
 package usercomtest

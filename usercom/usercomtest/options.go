@@ -1,8 +1,6 @@
 package usercomtest
 
 import (
-	"log/slog"
-
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
@@ -16,7 +14,6 @@ type settings struct {
 	silentUpdate bool
 	language     language
 	lists        []int64
-	log          *slog.Logger
 }
 
 // WithHTTP says how the server serves.
@@ -40,7 +37,3 @@ func WithPolishOnly() Option { return func(s *settings) { s.language = polishOnl
 
 // WithLists sets the lists that there are, by their ids. Without it every list is there.
 func WithLists(ids ...int64) Option { return func(s *settings) { s.lists = ids } }
-
-// WithLog sets where the server logs requests that it does not serve. Without it they go to the
-// test's log from NewServer, and nowhere from Start.
-func WithLog(log *slog.Logger) Option { return func(s *settings) { s.log = log } }

@@ -63,7 +63,7 @@ func negotiate(accept string) (v2 bool, refusal fakehttp.Reply, ok bool) {
 }
 
 func (s *Server) notAllowed(r *request) fakehttp.Reply {
-	s.log.Warn("usercomtest does not serve this method", "method", r.Method, "path", r.URL.Path)
+	_ = s.unserved(r.Request) // named on the log: User.com may serve it, such as POST /users/merge/
 	return detail(http.StatusMethodNotAllowed, fmt.Sprintf("Method %q not allowed.", r.Method))
 }
 

@@ -3,8 +3,6 @@ package usercomtest
 import (
 	"errors"
 	"fmt"
-	"log/slog"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,17 +27,15 @@ type Server struct {
 	apiKey       func() string // a closure, so that printing shows nothing
 	silentUpdate bool
 	language     language
-	log          *slog.Logger
 	replies      atomic.Uint64
 	store        store
 }
 
 // NewServer starts a server for a test, which fails if that cannot be done. The
-// server is closed when the test ends.
+// server is closed when the test ends. What it does not serve stands in the test's log, unless WithHTTP names another.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
-	own := WithLog(slog.New(slog.NewTextHandler(t.Output(), nil)))
-	s, err := Start(append([]Option{own}, opts...)...)
+	s, err := Start(append(slices.Clone(opts), func(set *settings) { fakehttp.LogTo(t, &set.http) })...)
 	if err != nil {
 		t.Fatalf("usercomtest: %v", err)
 	}
@@ -49,14 +45,14 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 
 // Start starts a server for a program, which must close it.
 func Start(opts ...Option) (*Server, error) {
-	set := settings{apiKey: defaultAPIKey, log: slog.New(slog.DiscardHandler)}
+	set := settings{apiKey: defaultAPIKey}
 	for _, o := range opts {
 		o(&set)
 	}
 	if set.apiKey == "" {
 		return nil, errors.New("the API key must not be empty")
 	}
-	s := &Server{apiKey: set.apiKey.Reveal, silentUpdate: set.silentUpdate, language: set.language, log: set.log}
+	s := &Server{apiKey: set.apiKey.Reveal, silentUpdate: set.silentUpdate, language: set.language}
 	s.http = fakehttp.New(fakehttp.Config{
 		ServerOptions: set.http,
 		SecretHeaders: []string{"Authorization"},
@@ -139,9 +135,6 @@ func (s *Server) handle() {
 		s.path(path+"/set_multiple_attributes", route{http.MethodPost, attributes, s.found(find, s.setMultipleAttributes)})
 		s.path(path+"/add_to_list", route{http.MethodPost, attributes, s.found(find, s.addToList)})
 	}
-	for _, method := range methods {
-		s.http.Handle(lookup, method+" /", s.stamped(s.unserved))
-	}
 }
 
 // path sets every method of a path. Without its trailing slash the path is a page
@@ -167,13 +160,8 @@ func (s *Server) path(path string, routes ...route) {
 	}
 }
 
-// unserved answers what the server does not serve with a page, which no client takes for User.com's
-// word that a user does not exist, and names the request on the log: its method, its path, and the
-// names in its query.
-func (s *Server) unserved(r *fakehttp.Request) fakehttp.Reply {
-	s.log.Warn("usercomtest does not serve this", "method", r.Method, "path", r.URL.Path, "query", slices.Sorted(maps.Keys(r.URL.Query())))
-	return pageNotFound()
-}
+// unserved answers what the server does not serve, at paths that have a pattern.
+func (s *Server) unserved(r *fakehttp.Request) fakehttp.Reply { return s.http.Unserved(r.Request) }
 
 // stamped puts on a handler's replies what every one has. The date is of the server's own clock.
 func (s *Server) stamped(next fakehttp.Handler) fakehttp.Handler {
