@@ -104,15 +104,15 @@ func (n *newcomer) made(u *userapi.User) {
 }
 
 // sent is the user that an import created, which its reply does not show.
-func (n *newcomer) sent() *userapi.User {
-	r := reply{User: User{
+func (n *newcomer) sent(c *core) *userapi.User {
+	r := c.newReply(n.to)
+	r.User = User{
 		ID: n.to.userID, Username: n.native.User.Username, Email: n.native.User.Email,
 		MobilePhone: n.native.User.MobilePhone, PhoneNumber: n.native.User.PhoneNumber,
 		FullName: n.native.User.FullName, FirstName: n.native.User.FirstName, LastName: n.native.User.LastName,
-	}}
+	}
 	u := r.Neutral()
 	u.SetNative(nil)
-	u.ExternalID = n.to.externalID
 	return u
 }
 
@@ -222,10 +222,14 @@ func (im *importing) confirm(ctx context.Context, users []*newcomer, reply *prov
 		return e
 	}
 	for _, n := range users {
-		u := n.sent()
-		if len(users) == 1 && shown != nil {
+		u := n.sent(im.core)
+		switch {
+		case shown == nil:
+		case len(users) == 1:
 			u = shown
 			u.Proof, u.Compared = userapi.ProofReply, nil
+		case provider.Given(n.native.User.PhoneNumber) && slices.Contains(shown.Warnings, noPhoneNumber):
+			u.Warnings = []string{noPhoneNumber}
 		}
 		u.Warnings = append(u.Warnings, warnings...)
 		n.made(u)

@@ -100,6 +100,24 @@ func TestCreateUsers(t *testing.T) {
 	assert.Len(t, server.Requests(), 3, "an import, a look at one of its users, and a create")
 }
 
+// Users that nobody has read show the same members as one that was read.
+func TestCreateUsersWithPhoneLogin(t *testing.T) {
+	t.Parallel()
+	for before, opts := range map[int][]fusionauthtest.Option{0: nil, 1: {fusionauthtest.WithServerBefore159()}} {
+		c, _ := phonePair(t, opts...)
+		reqs := movedUsers(3)
+		reqs[0].Phone, reqs[2].Phone = "+13035551212", "+13035551213"
+		results := c.CreateUsers(t.Context(), reqs)
+		require.Equal(t, []string{"created", "created", "created"}, outcomes(t, results))
+		assert.Equal(t, reqs[0].Phone, results[0].User.Phone)
+		assert.Len(t, results[0].User.Warnings, before)
+		assert.Empty(t, results[1].User.Warnings)
+		one, err := c.CreateUser(t.Context(), func() userapi.CreateUserRequest { r := moved(3); r.Phone = "+13035551214"; return r }())
+		require.NoError(t, err)
+		assert.Len(t, one.Warnings, before)
+	}
+}
+
 // The fault of one user is that user's alone.
 func TestCreateUsersAtFault(t *testing.T) {
 	t.Parallel()

@@ -152,6 +152,10 @@ func (s *search) compare(u *User, c *provider.Candidate) {
 	}
 	for i := range s.keys {
 		k := &s.keys[i]
+		if k.vendorField == "user.phoneNumber" && u.Identities == nil && !u.hasPhoneNumber() {
+			c.User.Warnings = append(c.User.Warnings, noPhoneNumber) // both come since 1.59
+			continue
+		}
 		c.Compare(k.field, k.vendorField, k.compare(u))
 	}
 }

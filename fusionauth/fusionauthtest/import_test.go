@@ -77,6 +77,15 @@ func TestImportedPasswords(t *testing.T) {
 	}
 }
 
+// An import of an older server passes over what came with FusionAuth 1.59, as a create does.
+func TestImportAtAnOlderServer(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t, fusionauthtest.WithServerBefore159())
+	status, _, _ := c.do(http.MethodPost, "/api/user/import", `{"users":[{"username":"ada","password":"passw0rd!","phoneNumber":"+13035551212"}]}`)
+	require.Equal(t, http.StatusOK, status)
+	assert.Empty(t, c.server.Users()[0].PhoneNumber)
+}
+
 // A user who was created with a password logs in with it.
 func TestLogin(t *testing.T) {
 	t.Parallel()
