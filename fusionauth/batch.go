@@ -176,14 +176,14 @@ func (im *importing) send(ctx context.Context, users []*newcomer) *userapi.Error
 		bodies[i] = n.body
 	}
 	call := importCall(provider.OpCreate, importBody(bodies...), users[0].to.tenantID)
-	call.Many = len(users) > 1
+	call.Many, call.Field = len(users) > 1, users[0].to.idField
 	reply, err := im.sendImport(ctx, call)
 	failure, _ := err.(*userapi.Error)
 	switch {
 	case failure == nil:
 		return im.confirm(ctx, users, reply)
-	case call.Many:
-		failure.FieldErrors = nil // whose?
+	case call.Many: // the others are of whom?
+		failure.FieldErrors = slices.DeleteFunc(failure.FieldErrors, func(f userapi.FieldError) bool { return f.VendorField != pathTenant })
 	}
 	return failure
 }
@@ -205,7 +205,7 @@ func (im *importing) confirm(ctx context.Context, users []*newcomer, reply *prov
 	switch {
 	case failure == nil && shown.Proof == userapi.ProofID:
 	case failure == nil:
-		failure = &userapi.Error{Provider: Name, Candidates: []string{shown.ID}}
+		failure = &userapi.Error{Candidates: []string{shown.ID}}
 		fallthrough
 	default:
 		if failure.Kind == userapi.KindUnauthorized || failure.Kind == userapi.KindForbidden {
@@ -214,7 +214,10 @@ func (im *importing) confirm(ctx context.Context, users []*newcomer, reply *prov
 		}
 		e := &userapi.Error{
 			Provider: Name, Op: provider.OpCreate, Subject: userapi.SubjectCreate, Kind: userapi.KindProtocol,
-			StatusCode: reply.StatusCode(), Attempts: 1, Candidates: failure.Candidates, Err: errNotImported,
+			StatusCode: reply.StatusCode(), Attempts: 1, Err: errNotImported,
+		}
+		if len(users) == 1 {
+			e.Candidates = failure.Candidates
 		}
 		if failure.Kind != userapi.KindNotFound && failure.Kind != userapi.KindConflict && failure.Kind != userapi.KindUnknown {
 			e.Kind, e.Err = failure.Kind, failure.Err
@@ -274,7 +277,9 @@ func (im *importing) find(ctx context.Context, users []*newcomer, failure *usera
 
 // refusedAll reports whether the vendor has refused the call, and not its users.
 func refusedAll(e *userapi.Error) bool {
-	return e.Outcome == userapi.OutcomeRejected && e.Kind != userapi.KindInvalid && e.Kind != userapi.KindConflict
+	var vendor *APIError
+	ofTenant := errors.As(e.Err, &vendor) && vendor.isOfTenant()
+	return e.Outcome == userapi.OutcomeRejected && (ofTenant || e.Kind != userapi.KindInvalid && e.Kind != userapi.KindConflict)
 }
 
 // answered reports whether the vendor's server has dealt with the import, and says so.

@@ -257,6 +257,22 @@ func TestCreateUsersUnread(t *testing.T) {
 	assert.Equal(t, []string{"rejected conflict", "rejected conflict", "created"}, outcomes(t, results))
 }
 
+// A stranger in the place of the user that was read is a candidate of that user's alone.
+func TestCreateUsersShareNoCandidates(t *testing.T) {
+	t.Parallel()
+	c, mock := newClient(t, func(cfg *fusionauth.Config) { cfg.HTTP.Retry.BaseWait = 1 })
+	reqs := movedUsers(2)
+	plan, err := c.PlanUser(reqs[1])
+	require.NoError(t, err)
+	mock.RegisterResponder(http.MethodPost, baseURL+"/api/user/import", httpmock.NewStringResponder(200, ""))
+	mock.RegisterResponder(http.MethodGet, baseURL+"/api/user/"+plan.UserID, httpmock.NewStringResponder(200, `{"user":{"id":"`+plan.UserID+`","email":"bob@example.com"}}`))
+	mock.RegisterResponder(http.MethodPost, baseURL+"/api/user/search", httpmock.NewStringResponder(200, `{"total":1,"users":[{"id":"`+plan.UserID+`","email":"bob@example.com"}]}`))
+	results := c.CreateUsers(t.Context(), reqs)
+	assert.Equal(t, []string{"unknown protocol", "rejected conflict"}, outcomes(t, results))
+	assert.Empty(t, asError(t, results[0].Err).Candidates)
+	assert.Equal(t, []string{plan.UserID}, asError(t, results[1].Err).Candidates)
+}
+
 // Where there is no search each id is asked for by itself.
 func TestCreateUsersWithoutSearch(t *testing.T) {
 	t.Parallel()
@@ -299,6 +315,18 @@ func TestCreateUsersBadSearch(t *testing.T) {
 			assert.Equal(t, []string{"unknown unavailable", "unknown unavailable"}, outcomes(t, c.CreateUsers(t.Context(), movedUsers(2))))
 			assert.Equal(t, 1, mock.GetCallCountInfo()["POST "+baseURL+"/api/user/import"], "it is not sent again")
 		})
+	}
+}
+
+// What is wrong with the tenant is wrong for all users: they are not tried one by one.
+func TestCreateUsersOfNoTenant(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"", "0b0b0b0b-0000-4000-8000-00000000000b"} {
+		c, server := newPair(t, fusionauthtest.WithTenants(tenantA, tenantB))
+		results := c.WithTenant(id).CreateUsers(t.Context(), movedUsers(2))
+		assert.Equal(t, []string{"rejected invalid", "rejected invalid"}, outcomes(t, results))
+		assert.Contains(t, strings.ToLower(results[0].Err.Error()), "tenantid")
+		assert.Equal(t, 1, len(server.Requests()))
 	}
 }
 
@@ -384,6 +412,23 @@ func TestCreateUsersOfTenants(t *testing.T) {
 		of[u.Username] = u.TenantID
 	}
 	assert.Equal(t, map[string]string{"jane0": tenantA, "jane1": tenantB, "jane2": tenantA, "jane3": tenantB}, of)
+}
+
+// A user's id that is taken has the name of the field that gave it, as in any create.
+func TestImportOfATakenID(t *testing.T) {
+	t.Parallel()
+	c, _ := newPair(t)
+	for field, req := range map[string]userapi.CreateUserRequest{
+		"ExternalID":     {ExternalID: "old", Extensions: moved(0).Extensions},
+		"IdempotencyKey": {IdempotencyKey: "old", Extensions: moved(0).Extensions},
+	} {
+		req.Username = "first" + field
+		_, err := c.CreateUser(t.Context(), req)
+		require.NoError(t, err)
+		req.Username = "second" + field
+		_, err = c.CreateUser(t.Context(), req)
+		assert.Equal(t, []string{field}, fieldNames(asError(t, err)))
+	}
 }
 
 func TestCreateUsersOfNobody(t *testing.T) {
