@@ -23,16 +23,18 @@ const looks = 3
 // Extra.PasswordHash are imported, up to 10,000 at once and one import after the other. The
 // others are created one by one, as by CreateUser.
 //
-// An import creates all of its users or none. A refused one is halved until the users at
-// fault are alone, so that the others are created. A user whose id exists already is a
-// KindConflict. After a reply that is lost each id is asked for, in the same call: who is
-// found was created, and who is not has OutcomeUnknown, since the server may be at work
-// still. (CreateUser leaves that to ResolveUser, as for any create.) No import is sent twice unless the server has answered and the users are not there.
+// An import creates all of its users or none. One that is refused for its users is halved
+// until the users at fault are alone, so that the others are created. A user whose id exists
+// already is a KindConflict. After a reply that is lost each id is asked for, in the same
+// call: who is found was created, and who is not has OutcomeUnknown, since the server may be
+// at work still. (CreateUser leaves that to ResolveUser, as for any create.) No import is
+// sent twice unless the server has answered and the users are not there.
 //
 // The reply of an import shows no user. After a success one user is read, which stands for
 // all. The User of a larger import holds what was sent, without a time of creation, and has
-// no form of FusionAuth's own. The API key needs the rights to POST to /api/user/import and
-// /api/user/search, and to GET from /api/user.
+// no form of FusionAuth's own. The Raw of a user that a search found is that user's part of
+// the reply, as a look-up by id shows it. The API key needs the rights to POST to
+// /api/user/import and /api/user/search, and to GET from /api/user.
 func (c *Client) CreateUsers(ctx context.Context, reqs []userapi.CreateUserRequest) []userapi.BatchResult {
 	results := make([]userapi.BatchResult, len(reqs))
 	var plain []int

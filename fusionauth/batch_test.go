@@ -244,6 +244,22 @@ func TestCreateUsersFindStrangers(t *testing.T) {
 	assert.Equal(t, userapi.ProofID, results[0].User.Proof)
 }
 
+// What a search shows of others is not kept with a user.
+func TestCreateUsersFoundShowNobodyElse(t *testing.T) {
+	t.Parallel()
+	c, server := newPair(t)
+	server.Inject(userapitest.Fault{On: userapitest.Create, When: userapitest.AfterCommit, Do: userapitest.Hangup})
+	for i, r := range c.CreateUsers(t.Context(), movedUsers(2)) {
+		require.NoError(t, r.Err)
+		native, ok := userapi.As[*fusionauth.CreateUserResponse](r.User)
+		require.True(t, ok)
+		for _, raw := range []string{string(r.User.Raw), string(native.Raw())} {
+			assert.Contains(t, raw, fmt.Sprintf("jane%d@example.com", i))
+			assert.NotContains(t, raw, fmt.Sprintf("jane%d@example.com", 1-i))
+		}
+	}
+}
+
 // An import that nobody may look at is believed by its reply, with a warning.
 func TestCreateUsersUnread(t *testing.T) {
 	t.Parallel()
