@@ -28,7 +28,8 @@ const looks = 3
 // already is a KindConflict. After a reply that is lost each id is asked for, in the same
 // call: who is found was created, and who is not has OutcomeUnknown, since the server may be
 // at work still. (CreateUser leaves that to ResolveUser, as for any create.) No import is
-// sent twice unless the server has answered and the users are not there.
+// sent twice unless the server has answered and the users are not there. The server answers
+// when it is done: Config.HTTP.Timeout must allow for the import.
 //
 // The reply of an import shows no user. After a success one user is read, which stands for
 // all. The User of a larger import holds what was sent, without a time of creation, and has

@@ -23,8 +23,8 @@ import (
 // before anything is sent. Other schemes are those of plug-ins, and pass unchecked.
 // Source: FusionAuth, "Users API", "Import Users", and "Password-Hashing Algorithms".
 type PasswordHash struct {
-	// Hash is the hash alone: in base64 with its padding, or for bcrypt the last 31 characters.
-	// The server compares it as a text.
+	// Hash is the hash alone: in base64 with its padding, for phpass-sha512 the first 43
+	// characters of that, or for bcrypt the last 31 characters. The server compares texts.
 	Hash userapi.Secret
 	// Salt is in base64, or for bcrypt the 22 characters before the hash. "" is sent as an
 	// empty salt.
