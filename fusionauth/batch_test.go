@@ -342,7 +342,7 @@ func TestCreateUsersOfNoTenant(t *testing.T) {
 		results := c.WithTenant(id).CreateUsers(t.Context(), movedUsers(2))
 		assert.Equal(t, []string{"rejected invalid", "rejected invalid"}, outcomes(t, results))
 		assert.Contains(t, strings.ToLower(results[0].Err.Error()), "tenantid")
-		assert.Equal(t, 1, len(server.Requests()))
+		assert.Len(t, server.Requests(), 1)
 	}
 }
 
