@@ -23,16 +23,19 @@ const looks = 3
 // Extra.PasswordHash are imported, up to 10,000 at once and one import after the other. The
 // others are created one by one, as by CreateUser.
 //
-// An import creates all of its users or none. A refused one is halved until the users at
-// fault are alone, so that the others are created. A user whose id exists already is a
-// KindConflict. After a reply that is lost each id is asked for, in the same call: who is
-// found was created, and who is not has OutcomeUnknown, since the server may be at work
-// still. (CreateUser leaves that to ResolveUser, as for any create.) No import is sent twice unless the server has answered and the users are not there.
+// An import creates all of its users or none. One that is refused for its users is halved
+// until the users at fault are alone, so that the others are created. A user whose id exists
+// already is a KindConflict. After a reply that is lost each id is asked for, in the same
+// call: who is found was created, and who is not has OutcomeUnknown, since the server may be
+// at work still. (CreateUser leaves that to ResolveUser, as for any create.) No import is
+// sent twice unless the server has answered and the users are not there. The server answers
+// when it is done: Config.HTTP.Timeout must allow for the import.
 //
 // The reply of an import shows no user. After a success one user is read, which stands for
 // all. The User of a larger import holds what was sent, without a time of creation, and has
-// no form of FusionAuth's own. The API key needs the rights to POST to /api/user/import and
-// /api/user/search, and to GET from /api/user.
+// no form of FusionAuth's own. The Raw of a user that a search found is that user's part of
+// the reply, as a look-up by id shows it. The API key needs the rights to POST to
+// /api/user/import and /api/user/search, and to GET from /api/user.
 func (c *Client) CreateUsers(ctx context.Context, reqs []userapi.CreateUserRequest) []userapi.BatchResult {
 	results := make([]userapi.BatchResult, len(reqs))
 	var plain []int
@@ -104,15 +107,15 @@ func (n *newcomer) made(u *userapi.User) {
 }
 
 // sent is the user that an import created, which its reply does not show.
-func (n *newcomer) sent() *userapi.User {
-	r := reply{User: User{
+func (n *newcomer) sent(c *core) *userapi.User {
+	r := c.newReply(n.to)
+	r.User = User{
 		ID: n.to.userID, Username: n.native.User.Username, Email: n.native.User.Email,
 		MobilePhone: n.native.User.MobilePhone, PhoneNumber: n.native.User.PhoneNumber,
 		FullName: n.native.User.FullName, FirstName: n.native.User.FirstName, LastName: n.native.User.LastName,
-	}}
+	}
 	u := r.Neutral()
 	u.SetNative(nil)
-	u.ExternalID = n.to.externalID
 	return u
 }
 
@@ -176,14 +179,14 @@ func (im *importing) send(ctx context.Context, users []*newcomer) *userapi.Error
 		bodies[i] = n.body
 	}
 	call := importCall(provider.OpCreate, importBody(bodies...), users[0].to.tenantID)
-	call.Many = len(users) > 1
+	call.Many, call.Field = len(users) > 1, users[0].to.idField
 	reply, err := im.sendImport(ctx, call)
 	failure, _ := err.(*userapi.Error)
 	switch {
 	case failure == nil:
 		return im.confirm(ctx, users, reply)
-	case call.Many:
-		failure.FieldErrors = nil // whose?
+	case call.Many: // the others are of whom?
+		failure.FieldErrors = slices.DeleteFunc(failure.FieldErrors, func(f userapi.FieldError) bool { return f.VendorField != pathTenant })
 	}
 	return failure
 }
@@ -205,7 +208,7 @@ func (im *importing) confirm(ctx context.Context, users []*newcomer, reply *prov
 	switch {
 	case failure == nil && shown.Proof == userapi.ProofID:
 	case failure == nil:
-		failure = &userapi.Error{Provider: Name, Candidates: []string{shown.ID}}
+		failure = &userapi.Error{Candidates: []string{shown.ID}}
 		fallthrough
 	default:
 		if failure.Kind == userapi.KindUnauthorized || failure.Kind == userapi.KindForbidden {
@@ -214,7 +217,10 @@ func (im *importing) confirm(ctx context.Context, users []*newcomer, reply *prov
 		}
 		e := &userapi.Error{
 			Provider: Name, Op: provider.OpCreate, Subject: userapi.SubjectCreate, Kind: userapi.KindProtocol,
-			StatusCode: reply.StatusCode(), Attempts: 1, Candidates: failure.Candidates, Err: errNotImported,
+			StatusCode: reply.StatusCode(), Attempts: 1, Err: errNotImported,
+		}
+		if len(users) == 1 {
+			e.Candidates = failure.Candidates
 		}
 		if failure.Kind != userapi.KindNotFound && failure.Kind != userapi.KindConflict && failure.Kind != userapi.KindUnknown {
 			e.Kind, e.Err = failure.Kind, failure.Err
@@ -222,10 +228,14 @@ func (im *importing) confirm(ctx context.Context, users []*newcomer, reply *prov
 		return e
 	}
 	for _, n := range users {
-		u := n.sent()
-		if len(users) == 1 && shown != nil {
+		u := n.sent(im.core)
+		switch {
+		case shown == nil:
+		case len(users) == 1:
 			u = shown
 			u.Proof, u.Compared = userapi.ProofReply, nil
+		case provider.Given(n.native.User.PhoneNumber) && slices.Contains(shown.Warnings, noPhoneNumber):
+			u.Warnings = []string{noPhoneNumber}
 		}
 		u.Warnings = append(u.Warnings, warnings...)
 		n.made(u)
@@ -270,7 +280,9 @@ func (im *importing) find(ctx context.Context, users []*newcomer, failure *usera
 
 // refusedAll reports whether the vendor has refused the call, and not its users.
 func refusedAll(e *userapi.Error) bool {
-	return e.Outcome == userapi.OutcomeRejected && e.Kind != userapi.KindInvalid && e.Kind != userapi.KindConflict
+	var vendor *APIError
+	ofTenant := errors.As(e.Err, &vendor) && vendor.isOfTenant()
+	return e.Outcome == userapi.OutcomeRejected && (ofTenant || e.Kind != userapi.KindInvalid && e.Kind != userapi.KindConflict)
 }
 
 // answered reports whether the vendor's server has dealt with the import, and says so.

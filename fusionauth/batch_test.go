@@ -100,6 +100,24 @@ func TestCreateUsers(t *testing.T) {
 	assert.Len(t, server.Requests(), 3, "an import, a look at one of its users, and a create")
 }
 
+// Users that nobody has read show the same members as one that was read.
+func TestCreateUsersWithPhoneLogin(t *testing.T) {
+	t.Parallel()
+	for before, opts := range map[int][]fusionauthtest.Option{0: nil, 1: {fusionauthtest.WithServerBefore159()}} {
+		c, _ := phonePair(t, opts...)
+		reqs := movedUsers(3)
+		reqs[0].Phone, reqs[2].Phone = "+13035551212", "+13035551213"
+		results := c.CreateUsers(t.Context(), reqs)
+		require.Equal(t, []string{"created", "created", "created"}, outcomes(t, results))
+		assert.Equal(t, reqs[0].Phone, results[0].User.Phone)
+		assert.Len(t, results[0].User.Warnings, before)
+		assert.Empty(t, results[1].User.Warnings)
+		one, err := c.CreateUser(t.Context(), func() userapi.CreateUserRequest { r := moved(3); r.Phone = "+13035551214"; return r }())
+		require.NoError(t, err)
+		assert.Len(t, one.Warnings, before)
+	}
+}
+
 // The fault of one user is that user's alone.
 func TestCreateUsersAtFault(t *testing.T) {
 	t.Parallel()
@@ -223,6 +241,22 @@ func TestCreateUsersFindStrangers(t *testing.T) {
 	assert.Equal(t, userapi.ProofID, results[0].User.Proof)
 }
 
+// What a search shows of others is not kept with a user.
+func TestCreateUsersFoundShowNobodyElse(t *testing.T) {
+	t.Parallel()
+	c, server := newPair(t)
+	server.Inject(userapitest.Fault{On: userapitest.Create, When: userapitest.AfterCommit, Do: userapitest.Hangup})
+	for i, r := range c.CreateUsers(t.Context(), movedUsers(2)) {
+		require.NoError(t, r.Err)
+		native, ok := userapi.As[*fusionauth.CreateUserResponse](r.User)
+		require.True(t, ok)
+		for _, raw := range []string{string(r.User.Raw), string(native.Raw())} {
+			assert.Contains(t, raw, fmt.Sprintf("jane%d@example.com", i))
+			assert.NotContains(t, raw, fmt.Sprintf("jane%d@example.com", 1-i))
+		}
+	}
+}
+
 // An import that nobody may look at is believed by its reply, with a warning.
 func TestCreateUsersUnread(t *testing.T) {
 	t.Parallel()
@@ -234,6 +268,22 @@ func TestCreateUsersUnread(t *testing.T) {
 
 	results = c.CreateUsers(t.Context(), movedUsers(3)) // two are there already
 	assert.Equal(t, []string{"rejected conflict", "rejected conflict", "created"}, outcomes(t, results))
+}
+
+// A stranger in the place of the user that was read is a candidate of that user's alone.
+func TestCreateUsersShareNoCandidates(t *testing.T) {
+	t.Parallel()
+	c, mock := newClient(t, func(cfg *fusionauth.Config) { cfg.HTTP.Retry.BaseWait = 1 })
+	reqs := movedUsers(2)
+	plan, err := c.PlanUser(reqs[1])
+	require.NoError(t, err)
+	mock.RegisterResponder(http.MethodPost, baseURL+"/api/user/import", httpmock.NewStringResponder(200, ""))
+	mock.RegisterResponder(http.MethodGet, baseURL+"/api/user/"+plan.UserID, httpmock.NewStringResponder(200, `{"user":{"id":"`+plan.UserID+`","email":"bob@example.com"}}`))
+	mock.RegisterResponder(http.MethodPost, baseURL+"/api/user/search", httpmock.NewStringResponder(200, `{"total":1,"users":[{"id":"`+plan.UserID+`","email":"bob@example.com"}]}`))
+	results := c.CreateUsers(t.Context(), reqs)
+	assert.Equal(t, []string{"unknown protocol", "rejected conflict"}, outcomes(t, results))
+	assert.Empty(t, asError(t, results[0].Err).Candidates)
+	assert.Equal(t, []string{plan.UserID}, asError(t, results[1].Err).Candidates)
 }
 
 // Where there is no search each id is asked for by itself.
@@ -278,6 +328,18 @@ func TestCreateUsersBadSearch(t *testing.T) {
 			assert.Equal(t, []string{"unknown unavailable", "unknown unavailable"}, outcomes(t, c.CreateUsers(t.Context(), movedUsers(2))))
 			assert.Equal(t, 1, mock.GetCallCountInfo()["POST "+baseURL+"/api/user/import"], "it is not sent again")
 		})
+	}
+}
+
+// What is wrong with the tenant is wrong for all users: they are not tried one by one.
+func TestCreateUsersOfNoTenant(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"", "0b0b0b0b-0000-4000-8000-00000000000b"} {
+		c, server := newPair(t, fusionauthtest.WithTenants(tenantA, tenantB))
+		results := c.WithTenant(id).CreateUsers(t.Context(), movedUsers(2))
+		assert.Equal(t, []string{"rejected invalid", "rejected invalid"}, outcomes(t, results))
+		assert.Contains(t, strings.ToLower(results[0].Err.Error()), "tenantid")
+		assert.Len(t, server.Requests(), 1)
 	}
 }
 
@@ -363,6 +425,23 @@ func TestCreateUsersOfTenants(t *testing.T) {
 		of[u.Username] = u.TenantID
 	}
 	assert.Equal(t, map[string]string{"jane0": tenantA, "jane1": tenantB, "jane2": tenantA, "jane3": tenantB}, of)
+}
+
+// A user's id that is taken has the name of the field that gave it, as in any create.
+func TestImportOfATakenID(t *testing.T) {
+	t.Parallel()
+	c, _ := newPair(t)
+	for field, req := range map[string]userapi.CreateUserRequest{
+		"ExternalID":     {ExternalID: "old", Extensions: moved(0).Extensions},
+		"IdempotencyKey": {IdempotencyKey: "old", Extensions: moved(0).Extensions},
+	} {
+		req.Username = "first" + field
+		_, err := c.CreateUser(t.Context(), req)
+		require.NoError(t, err)
+		req.Username = "second" + field
+		_, err = c.CreateUser(t.Context(), req)
+		assert.Equal(t, []string{field}, fieldNames(asError(t, err)))
+	}
 }
 
 func TestCreateUsersOfNobody(t *testing.T) {

@@ -164,7 +164,16 @@ const maxData = 16 << 10
 const (
 	wordDuplicate         = "duplicate"
 	wordRetryableConflict = "retryableConflict"
+	wordTenantRequired    = "TenantIdRequired"
 )
+
+// pathTenant is the path of the error of a tenant that there is not.
+const pathTenant = "tenantId"
+
+// isOfTenant: the call names no tenant, or a wrong one.
+func (e *APIError) isOfTenant() bool {
+	return len(e.FieldErrors[pathTenant]) > 0 || hasWord(e.GeneralErrors, wordTenantRequired)
+}
 
 // pathRegistration is the path of the error of a user who is registered already. Source: FusionAuth's
 // issue tracker, and programs that read its code [duplicate]registration.
@@ -267,7 +276,7 @@ var codes = provider.Codes{Words: map[string]string{
 	// Of no field:
 	"Exception": userapi.CodeInvalid, "ImportRequestFailed": userapi.CodeInvalid, "RateLimitedException": userapi.CodeInvalid,
 	wordRetryableConflict: userapi.CodeInvalid, "SearchEngineRequestFailedException": userapi.CodeInvalid,
-	"TenantIdRequired": userapi.CodeRequired, "WebhookTransactionException": userapi.CodeInvalid,
+	wordTenantRequired: userapi.CodeRequired, "WebhookTransactionException": userapi.CodeInvalid,
 }}
 
 func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.Mask) {
@@ -281,7 +290,7 @@ func explain(e *userapi.Error, cause error, call *provider.Call, mask provider.M
 		switch {
 		case isID:
 			field = call.Field
-		case neutralFields[path] == "":
+		case neutralFields[path] == "" && path != pathTenant:
 			shown = mask.Code(path)
 		}
 		for _, d := range vendor.FieldErrors[path] {

@@ -40,6 +40,10 @@ func TestPasswordHash(t *testing.T) {
 		{fusionauth.SaltedMD5, ofBytes(16), "pepper!", 1, "Salt"},
 		{fusionauth.SaltedMD5, "", salt, 1, "Hash"},
 		{fusionauth.SaltedSHA256, ofBytes(32), salt, 24000, ""},
+		{fusionauth.SaltedSHA256, ofBytes(32)[:43], salt, 24000, "Hash"},        // without padding
+		{fusionauth.SaltedSHA256, ofBytes(32) + "====", salt, 24000, "Hash"},    // with too much
+		{fusionauth.SaltedSHA256, ofBytes(32)[:42] + "h=", salt, 24000, "Hash"}, // another text of the same bytes
+		{fusionauth.SaltedSHA256, ofBytes(32), "AAAA====", 24000, "Salt"},
 		{fusionauth.SaltedSHA256, ofBytes(16), salt, 24000, "Hash"},
 		{fusionauth.SaltedHmacSHA256, ofBytes(32), salt, 0, ""},
 		{fusionauth.SaltedHmacSHA256, ofBytes(32), "", 0, "Salt"},
@@ -121,6 +125,22 @@ func TestPasswordHashAlone(t *testing.T) {
 	assert.Empty(t, server.Requests())
 }
 
+// What is wrong with a hash or its registration is said once.
+func TestPasswordHashFaultsOnce(t *testing.T) {
+	t.Parallel()
+	c, _ := newPair(t)
+	hash := sha256Hash()
+	hash.Salt = userapi.Redacted
+	req := userapi.CreateUserRequest{Username: "ada", Extensions: []userapi.Extension{fusionauth.Extra{
+		PasswordHash: hash, Registration: &fusionauth.Registration{Timezone: new("Mars /Base")},
+	}}}
+	var wrong []string
+	for _, f := range asError(t, c.PreflightUser(req)).FieldErrors {
+		wrong = append(wrong, f.VendorField)
+	}
+	assert.ElementsMatch(t, []string{"Extra.PasswordHash.Salt", "registration.applicationId", "registration.timezone"}, wrong)
+}
+
 func TestParseBcrypt(t *testing.T) {
 	t.Parallel()
 	const rest = "wisIVhmjWjm/lkujDJVAXuuYDXiGU/c9HK3mMzqFbfk45PXA527ui"
@@ -131,7 +151,7 @@ func TestParseBcrypt(t *testing.T) {
 		assert.Equal(t, 10, h.Factor)
 		assert.Equal(t, fusionauth.Bcrypt, h.Scheme)
 	}
-	for _, text := range []string{"", rest, "$10$" + rest, "$2y$10$" + rest[1:], "$2y$10$" + rest + "=", "$2y$x$" + rest, "$2y$99$" + rest, "$1$10$" + rest, "$2y$10$" + rest[1:] + "!"} {
+	for _, text := range []string{"", rest, "$10$" + rest, "$2y$10$" + rest[1:], "$2y$10$" + rest + "=", "$2y$x$" + rest, "$2y$99$" + rest, "$1$10$" + rest, "$2x$10$" + rest, "$2a$+9$" + rest, "$2a$010$" + rest, "$2y$10$" + rest[1:] + "!"} {
 		h, err := fusionauth.ParseBcrypt(text)
 		require.Error(t, err, text)
 		assert.True(t, h.IsZero())

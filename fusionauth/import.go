@@ -24,7 +24,7 @@ type ImportRequest struct {
 	Factor           *int             `json:"factor,omitempty"`
 	// Users are the users to create. Of each:
 	//   - Password is a hash where EncryptionScheme is set, and a plain text where it is
-	//     not. Salt, which may be "", is sent with a hash. Plain texts are slow: the server
+	//     not. Salt, which may be "", is sent with a hash, and must be "" without one. Plain texts are slow: the server
 	//     hashes each.
 	//   - Active is false unless it is set: such a user cannot log in.
 	//   - ID is random unless it is set.
@@ -87,6 +87,9 @@ func (r *ImportRequest) encode(c *provider.Check) []byte {
 		of := provider.NativeCheck(Name)
 		u.checkNew(&of, nil)
 		of.Secret("", "user.password", u.Password)
+		if u.Salt != "" && u.EncryptionScheme == "" {
+			of.Invalid("", "user.salt", "must not be set without the user's encryptionScheme: the password is taken for a plain text")
+		}
 		if slices.ContainsFunc(u.ownValues(), Data.holdsSecret) {
 			of.Invalid("", "user.data", "must hold no Secret: it would be revealed")
 		}
@@ -96,10 +99,10 @@ func (r *ImportRequest) encode(c *provider.Check) []byte {
 			c.Add(fault)
 		}
 	}
-	return c.Encode(struct {
+	return encode(c, struct {
 		*ImportRequest
 		Users []importedUser `json:"users"`
-	}{r, sent})
+	}{r, sent}, []Data{r.EventInfo.Data})
 }
 
 // An importedUser is a user as an import sends it: with a salt beside every hash.

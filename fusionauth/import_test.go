@@ -101,6 +101,11 @@ func TestImportIsRefusedHere(t *testing.T) {
 		"birth date":  {fusionauth.ImportRequest{Users: []fusionauth.NewUser{{Username: new("a"), BirthDate: "9181-63-65"}}}, "users[0].birthDate"},
 		"redacted":    {fusionauth.ImportRequest{Users: []fusionauth.NewUser{{Username: new("a"), Password: userapi.Redacted}}}, "users[0].password"},
 		"secret data": {fusionauth.ImportRequest{Users: []fusionauth.NewUser{{Username: new("a"), Data: fusionauth.Data{"k": userapi.Secret("s")}}}}, "users[0].data"},
+		"secret of the event": {fusionauth.ImportRequest{
+			Users: []fusionauth.NewUser{{Username: new("a"), Password: password}}, EventInfo: fusionauth.EventInfo{Data: fusionauth.Data{"k": userapi.Secret("s")}},
+		}, ""},
+		"redacted text": {fusionauth.ImportRequest{Users: []fusionauth.NewUser{{Username: new("a"), Password: password, FullName: new(userapi.Redacted)}}}, ""},
+		"salt alone":    {fusionauth.ImportRequest{Users: []fusionauth.NewUser{{Username: new("a"), Password: password, Salt: "c2FsdA=="}}}, "users[0].salt"},
 		"registration": {fusionauth.ImportRequest{Users: []fusionauth.NewUser{{Username: new("a"), Registrations: []fusionauth.Registration{
 			{ApplicationID: new("x")},
 		}}}}, "users[0].registrations[0].applicationId"},

@@ -11,12 +11,15 @@ import (
 // "es-MX", "sr_RS_#Latn" for "sr-Latn-RS". The server reads another form as another locale: the script
 // as a country. Source: FusionAuth, "Data Types", Locales; Java, java.util.Locale, forLanguageTag and toString.
 func locale(check *provider.Check, tag string) string {
-	t, ok := parseTag(strings.ReplaceAll(tag, "_", "-"))
-	if !ok {
+	t, ok := parseTag(strings.ReplaceAll(tag[:min(len(tag), maxTag+1)], "_", "-"))
+	if !ok || len(tag) > maxTag {
 		check.Invalid("Language", "user.preferredLanguages", `must be a language tag, such as "es-MX" or "zh-Hant-TW"`)
 	}
 	return t.java()
 }
+
+// maxTag bounds a tag, in bytes. Those in use have less than 40.
+const maxTag = 255
 
 // A languageTag is a BCP 47 tag in its parts.
 type languageTag struct {
@@ -145,13 +148,13 @@ func (t *languageTag) takeExtensions(parts *subtags) bool {
 }
 
 // sortKeywords brings Unicode's own extension into Java's order: the attributes, then each key of two
-// characters with what follows it.
+// characters with what follows it. Of what stands twice the first counts.
 func sortKeywords(parts []string) []string {
 	first := slices.IndexFunc(parts, func(s string) bool { return len(s) == 2 })
 	if first < 0 {
 		first = len(parts)
 	}
-	attributes := slices.Sorted(slices.Values(parts[:first]))
+	attributes := slices.Compact(slices.Sorted(slices.Values(parts[:first])))
 	var keywords []string
 	for _, part := range parts[first:] {
 		if len(part) == 2 {
@@ -160,8 +163,8 @@ func sortKeywords(parts []string) []string {
 			keywords[len(keywords)-1] += "-" + part
 		}
 	}
-	slices.Sort(keywords)
-	return append(attributes, keywords...)
+	slices.SortStableFunc(keywords, func(a, b string) int { return strings.Compare(a[:2], b[:2]) })
+	return append(attributes, slices.CompactFunc(keywords, func(a, b string) bool { return a[:2] == b[:2] })...)
 }
 
 // subtags are the parts of a tag that are still to be read.

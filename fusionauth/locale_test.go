@@ -2,6 +2,7 @@ package fusionauth_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -24,6 +25,7 @@ var locales = map[string]string{
 
 	"th-TH-u-nu-thai": "th_TH_#u-nu-thai", "zh-Hant-TW-u-co-stroke": "zh_TW_#Hant_u-co-stroke",
 	"en-US-u-ca-gregory-t-es-a-foo": "en_US_#a-foo-t-es-u-ca-gregory", "en-u-nu-thai-ca-gregory": "en__#u-ca-gregory-nu-thai",
+	"en-u-attr1-attr1-ca": "en__#u-attr1-ca", "en-u-nu-thai-ca-islamic-civil-nu-arab": "en__#u-ca-islamic-civil-nu-thai",
 	"en-u-Attr2-attr1-ca": "en__#u-attr1-attr2-ca", "en-GB-a-bb-x-Twain": "en_GB_#a-bb-x-twain",
 
 	"en-US-x-Twain": "en_US_#x-twain", "zh-Hant-TW-x-java": "zh_TW_#Hant_x-java", "de-DE-x-lvariant-POSIX": "de_DE_POSIX",
@@ -53,7 +55,7 @@ func TestLanguages(t *testing.T) {
 	}
 	for _, tag := range []string{
 		"e", "-", "en-", "en--US", "e1", "und", "und-Latn", "x-whatever", "i-enochian", "i-nothing", "en_US.UTF-8", "zh_CN_#Hans", "de-1996-1996",
-		"en-a-bbb-a-ccc", "en-u", "en-x", "en-US-toolongapart", "english-us-foo1", "no-NO-NY", "zh-Hans-CN-Hant", "ʹen",
+		"en-a-bbb-a-ccc", "en-u", "en-x", "en-US-toolongapart", "english-us-foo1", "no-NO-NY", "zh-Hans-CN-Hant", "ʹen", "en" + strings.Repeat("-x", 200),
 	} {
 		err := c.PreflightUser(userapi.CreateUserRequest{Email: "jane@example.com", Language: tag})
 		require.ErrorIs(t, err, userapi.ErrInvalid, tag)

@@ -246,9 +246,9 @@ func (c *core) mapRequest(req *userapi.CreateUserRequest, needsID bool) (mapped,
 	}
 	switch {
 	case m.hashed:
+		u.checkNew(&check, nil)
 		x.importHash(u, req, &check)
 		u.ID = provider.Set(&m.to.userID)
-		u.checkNew(&check, nil)
 		m.body = encode(&check, m.request(), u.ownValues())
 	case x.Registration != nil:
 		m.path, m.register = registrationPath, x.register(r, &check)

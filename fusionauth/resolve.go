@@ -37,8 +37,8 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 
 // RepeatUser creates once more a user that ResolveUser has proven absent. It is for
 // requests that give the user's id, by Extra.UserID, ExternalID or IdempotencyKey:
-// FusionAuth refuses a second user of that id, with a KindConflict that names userId,
-// should the first create have arrived late. Any other request is KindInvalid.
+// FusionAuth refuses a second user of that id, with a KindConflict that names userId (an
+// import names user.id), should the first create have arrived late. Any other request is KindInvalid.
 func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	m, err := c.core.mapRequest(&req, true)
 	if err != nil {
@@ -152,6 +152,10 @@ func (s *search) compare(u *User, c *provider.Candidate) {
 	}
 	for i := range s.keys {
 		k := &s.keys[i]
+		if k.vendorField == "user.phoneNumber" && u.Identities == nil && !u.hasPhoneNumber() {
+			c.User.Warnings = append(c.User.Warnings, noPhoneNumber) // both come since 1.59
+			continue
+		}
 		c.Compare(k.field, k.vendorField, k.compare(u))
 	}
 }

@@ -195,6 +195,18 @@ func TestResolveCompares(t *testing.T) {
 	}
 }
 
+// TestResolveAtAnOlderServer: what the server passed over does not make its user somebody else's.
+func TestResolveAtAnOlderServer(t *testing.T) {
+	t.Parallel()
+	for _, externalID := range []string{"customer-42", ""} {
+		c, _ := phonePair(t, fusionauthtest.WithServerBefore159())
+		req, since := janesKeys(), time.Now()
+		req.ExternalID = externalID
+		u := resolve(t, c, req, since, create(t, c, req))
+		assert.Len(t, u.Warnings, 1)
+	}
+}
+
 // TestResolveFindsTwoUsers: the e-mail address is one user's and the user name another's.
 // Neither is the request's.
 func TestResolveFindsTwoUsers(t *testing.T) {

@@ -96,8 +96,9 @@ func (s *searchReply) Receive(from *transport.Reply, m provider.Meta) error {
 	}
 	for _, raw := range in.Users {
 		r := new(reply)
-		r.meta = m
-		if err := r.decode(slices.Concat([]byte(`{"user":`), raw, []byte(`}`))); err != nil {
+		own := slices.Concat([]byte(`{"user":`), raw, []byte(`}`))
+		r.meta = m.Of(own)
+		if err := r.decode(own); err != nil {
 			return err
 		}
 		s.users = append(s.users, r)

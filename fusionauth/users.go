@@ -72,7 +72,7 @@ func (u *NewUser) accept(to target) func(*reply, *transport.Result) error {
 // compare refuses another user than was sent, and warns of what the server has passed over.
 func (u *NewUser) compare(to target, shown *User, meta provider.Meta) error {
 	if provider.Given(u.PhoneNumber) && !shown.hasPhoneNumber() {
-		meta.Warn("the reply shows no phone number to log in with: a server before FusionAuth 1.59 ignores user.phoneNumber")
+		meta.Warn(noPhoneNumber)
 	}
 	if slices.ContainsFunc(u.Registrations, func(r Registration) bool { return !shown.isRegistered(r.ApplicationID) }) {
 		meta.Warn("FusionAuth ignores user.registrations of a create: Users.Register makes a registration")
@@ -83,6 +83,8 @@ func (u *NewUser) compare(to target, shown *User, meta provider.Meta) error {
 		provider.Contradicts(trimmed(u.Username), trimmed(shown.Username), provider.CompareText),
 	)
 }
+
+const noPhoneNumber = "the reply shows no phone number to log in with: a server before FusionAuth 1.59 ignores user.phoneNumber"
 
 func (u *User) hasPhoneNumber() bool {
 	return provider.Given(u.PhoneNumber) || slices.ContainsFunc(u.Identities, func(i Identity) bool { return i.Type == IdentityPhoneNumber })

@@ -77,6 +77,27 @@ func TestImportedPasswords(t *testing.T) {
 	}
 }
 
+// Java reads base64 without padding, and nothing else that is not base64.
+func TestImportedSalts(t *testing.T) {
+	t.Parallel()
+	for salt, want := range map[string]int{"c2FsdC1vZi0xNi1ieXRlcw": 200, "c2FsdC1vZi0xNi1ieXRlcw=": 400, "c2FsdC1vZi0xNi1ieXRlcw==\\n": 400} {
+		c := newCaller(t)
+		status, _, _ := c.do(http.MethodPost, "/api/user/import", `{"users":[{"active":true,"username":"ada","password":"rTaw3UXvWPuDIa1Hmy8HVfsvwhxjwBdodf483t01nSI=","salt":"`+salt+`","encryptionScheme":"salted-sha256","factor":30}]}`)
+		assert.Equal(t, want, status, salt)
+		status, _, _ = c.do(http.MethodPost, "/api/login", `{"loginId":"ada","password":"correct horse:battery 9"}`)
+		assert.Equal(t, want == 200, status == 200, salt)
+	}
+}
+
+// An import of an older server passes over what came with FusionAuth 1.59, as a create does.
+func TestImportAtAnOlderServer(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t, fusionauthtest.WithServerBefore159())
+	status, _, _ := c.do(http.MethodPost, "/api/user/import", `{"users":[{"username":"ada","password":"passw0rd!","phoneNumber":"+13035551212"}]}`)
+	require.Equal(t, http.StatusOK, status)
+	assert.Empty(t, c.server.Users()[0].PhoneNumber)
+}
+
 // A user who was created with a password logs in with it.
 func TestLogin(t *testing.T) {
 	t.Parallel()

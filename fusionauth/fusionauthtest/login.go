@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"hash"
 	"net/http"
+	"strings"
 
 	"golang.org/x/crypto/bcrypt"
 
@@ -41,8 +42,18 @@ func newCredential(in object) credential {
 func (c credential) plain() credential { return credential{password: c.password} }
 
 func (c credential) saltIsReadable() bool {
-	_, err := base64.StdEncoding.DecodeString(c.salt)
-	return err == nil || c.scheme == "bcrypt"
+	_, ok := c.saltBytes()
+	return ok || c.scheme == "bcrypt"
+}
+
+// saltBytes reads the salt as Java does, with padding or without.
+func (c credential) saltBytes() ([]byte, bool) {
+	encoding := base64.RawStdEncoding
+	if len(c.salt)%4 == 0 {
+		encoding = base64.StdEncoding
+	}
+	salt, err := encoding.DecodeString(c.salt)
+	return salt, err == nil && !strings.ContainsAny(c.salt, "\r\n") // which Go passes over
 }
 
 // accepts reports whether a password is the user's. It knows the schemes of FusionAuth.
@@ -55,8 +66,8 @@ func (c credential) accepts(password string) bool {
 		whole := fmt.Sprintf("$2a$%02d$%s%s", c.factor, c.salt, c.password)
 		return bcrypt.CompareHashAndPassword([]byte(whole), []byte(password)) == nil
 	}
-	salt, err := base64.StdEncoding.DecodeString(c.salt)
-	if err != nil {
+	salt, ok := c.saltBytes()
+	if !ok {
 		return false
 	}
 	text := base64.StdEncoding.EncodeToString(c.hash([]byte(password), salt))

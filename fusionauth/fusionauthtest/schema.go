@@ -275,9 +275,12 @@ func pastOver(request object) {
 	for _, name := range since159 {
 		delete(request, name)
 	}
-	user, _ := request["user"].(object)
-	for _, name := range userSince159 {
-		delete(user, name)
+	users, _ := request["users"].([]any)
+	for _, user := range append(users, request["user"]) {
+		in, _ := user.(object)
+		for _, name := range userSince159 {
+			delete(in, name)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/enlist-go/enlist/internal/transport"
 	"github.com/enlist-go/enlist/userapi"
@@ -44,6 +45,13 @@ func (m Meta) Warn(text string) { m.warnings = append(m.warnings, text) }
 
 // Raw returns the reply byte for byte.
 func (m Meta) Raw() json.RawMessage { return m.get().raw }
+
+// Of returns the same of a part of the reply, which is about one user of several.
+func (m Meta) Of(part []byte) Meta {
+	own := m.get()
+	own.raw, own.warnings = part, slices.Clip(own.warnings)
+	return Meta{&own}
+}
 
 // NewUser begins the user that a reply shows. native is the vendor's own form of it.
 func (m Meta) NewUser(provider, id string, native any) *userapi.User {
