@@ -56,9 +56,9 @@ func (c *core) makeUser(ctx context.Context, m mapped, strict bool) (*userapi.Us
 	return user, nil
 }
 
-// identified is the error of a visitor who is a user already: one with a user_id, or with another
-// e-mail address than the request's. It is nil for one who is none. An update would give somebody's
-// user to somebody else.
+// identified is the error of a visitor who is a user already: one with a user_id, with another e-mail
+// address than the request's, or with a phone number that the request's would take the place of. It is
+// nil for one who is none. An update would give somebody's user to somebody else.
 func (c *core) identified(sent *CreateUserRequest, shown *userapi.User) error {
 	var faults []userapi.FieldError
 	fault := func(field, vendorField, code, message string) {
@@ -76,6 +76,11 @@ func (c *core) identified(sent *CreateUserRequest, shown *userapi.User) error {
 	if email != "" && provider.CompareText(strings.TrimSpace(provider.Value(sent.Email)), email) != provider.Same {
 		ours = false
 		fault("Email", "email", userapi.CodeDifferent, "differs from that of the visitor with the key")
+	}
+	phone := provider.Value(sent.PhoneNumber)
+	if has := strings.TrimSpace(shown.Phone); phone != "" && has != "" && provider.ComparePhone(phone, has) != provider.Same {
+		ours = false
+		fault("Phone", "phone_number", userapi.CodeDifferent, "differs from that of the visitor with the key")
 	}
 	if faults == nil {
 		return nil

@@ -143,6 +143,23 @@ func TestVisitorWhoIsAUser(t *testing.T) {
 	}
 }
 
+// TestTwoPersonsAtOneBrowser: the second does not write over the first, who has a phone number alone.
+func TestTwoPersonsAtOneBrowser(t *testing.T) {
+	t.Parallel()
+	srv, c := newFake(t, nil)
+	srv.AddVisitor(browserKey)
+	req := userapi.CreateUserRequest{Phone: "+48 500 100 200", GivenName: "Ada", Extensions: []userapi.Extension{usercom.Extra{Key: browserKey}}}
+	ada, err := c.CreateUser(t.Context(), req)
+	require.NoError(t, err)
+	req.Phone, req.Email, req.GivenName = "+48 500 100 201", "bob@example.org", "Bob"
+	_, err = c.CreateUser(t.Context(), req)
+	e := asError(t, err)
+	assert.Equal(t, []any{userapi.KindConflict, userapi.OutcomeRejected, []string{ada.ID}}, []any{e.Kind, e.Outcome, e.Candidates})
+	assert.Equal(t, []any{"Phone", "phone_number", userapi.CodeDifferent}, []any{e.FieldErrors[0].Field, e.FieldErrors[0].VendorField, e.FieldErrors[0].Code})
+	assert.Equal(t, "Ada", srv.Users()[0].FirstName)
+	assert.NotContains(t, printed(t, e), "500")
+}
+
 // TestKeyIsNeededFirst: a look that fails says nothing of the visitor, and nothing is created.
 func TestKeyIsNeededFirst(t *testing.T) {
 	t.Parallel()
