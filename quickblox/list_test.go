@@ -125,6 +125,7 @@ func TestListPages(t *testing.T) {
 		{"fewer a page than asked for", []answer{page(`"per_page":1,"total_entries":2,`, 1), page(`"per_page":1,"total_entries":2,`, 2)}, []int64{1, 2}, 2, ""},
 		{"no total", []answer{page(``, 1, 2), page(``, 3)}, []int64{1, 2, 3}, 2, ""},
 		{"no total, a full last page", []answer{page(``, 1, 2), page(``)}, []int64{1, 2}, 2, ""},
+		{"fewer a page than it says", []answer{page(`"per_page":2,"total_entries":3,`, 1), page(`"per_page":2,"total_entries":3,`, 2), page(`"per_page":2,"total_entries":3,`, 3)}, []int64{1, 2, 3}, 3, ""},
 		{"fewer than the total", []answer{page(`"total_entries":9,`, 1, 2), page(`"total_entries":9,`)}, []int64{1, 2}, 2, ""},
 		{"a page that does not exist", []answer{page(``, 1, 2), missing}, []int64{1, 2}, 2, ""},
 		{"the page before again", []answer{page(``, 1, 2), page(``, 1, 2)}, []int64{1, 2}, 2, protocol},
