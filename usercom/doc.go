@@ -53,7 +53,7 @@
 // of [Extra] looks for the visitor, and makes the user of it by PUT /users/{id}/:
 //
 //	no visitor has the key                           a new user, with a warning; Strict: Invalid
-//	the look fails                                   OutcomeNotSent
+//	the look fails, or shows no key                  OutcomeNotSent
 //	it has a user_id, another e-mail, another phone  Conflict, and nothing is written
 //	the update is refused                            OutcomeRejected
 //	the reply to the update is lost                  OutcomeUnknown; it is not sent again

@@ -15,7 +15,10 @@ import (
 // noVisitor is the warning of a user who was created though the request has a key.
 const noVisitor = "usercom: no visitor has the request's key, so the user was created beside the browser's history"
 
-var errIdentified = errors.New("usercom: the visitor with the key is a user already")
+var (
+	errIdentified = errors.New("usercom: the visitor with the key is a user already")
+	errKeyless    = errors.New("usercom: the look-up by key holds a visitor without one, who may be anybody: nobody is written over")
+)
 
 // createVisitor makes the visitor with the request's key the request's user, by an update. It returns
 // neither a user nor an error where no visitor has the key. A look that failed has sent nothing that
@@ -42,6 +45,11 @@ func (c *core) makeUser(ctx context.Context, m mapped, strict bool) (*userapi.Us
 		return nil, nil
 	}
 	shown := visitor.Neutral()
+	if provider.Value(visitor.Key) == "" {
+		return nil, &userapi.Error{
+			Provider: Name, Op: provider.OpCreate, Kind: userapi.KindProtocol, Outcome: userapi.OutcomeNotSent, Err: errKeyless,
+		}
+	}
 	if e := c.identified(m.native, shown); e != nil {
 		return nil, e
 	}

@@ -171,6 +171,7 @@ func TestKeyIsNeededFirst(t *testing.T) {
 		"unavailable": {userapitest.Fault{Status: 503, Times: -1}, userapi.KindUnavailable},
 		"a page":      {userapitest.Fault{Status: 404, Body: []byte(fixtureHTML)}, userapi.KindProtocol},
 		"another":     {userapitest.Fault{Status: 200, Body: []byte(`{"id":7,"key":"somebodyElse"}`)}, userapi.KindProtocol},
+		"anybody":     {userapitest.Fault{Status: 200, Body: []byte(`{"id":310455021}`)}, userapi.KindProtocol},
 		"lost":        {userapitest.Fault{Do: userapitest.Reset, Times: -1}, userapi.KindUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
