@@ -153,7 +153,8 @@ func (r *pageReply) Receive(from *transport.Reply, _ provider.Meta) error {
 	if in.Items == nil {
 		return errNoItems
 	}
-	if page, ok := provider.Value(in.CurrentPage).Int64(); ok && page != int64(r.asked.page) {
+	page, isNumbered := provider.Value(in.CurrentPage).Int64()
+	if isNumbered && page != int64(r.asked.page) {
 		return errOtherPage
 	}
 	for _, item := range in.Items {
@@ -164,7 +165,7 @@ func (r *pageReply) Receive(from *transport.Reply, _ provider.Meta) error {
 		r.users = append(r.users, &one.User)
 	}
 	r.last = isLast(r.asked, len(r.users), provider.Value(in.PerPage), provider.Value(in.TotalEntries))
-	if !r.last && in.CurrentPage == nil && r.users[0].ID == r.asked.before {
+	if !r.last && !isNumbered && r.users[0].ID == r.asked.before {
 		return errOtherPage // the server passes the page's number over
 	}
 	return nil

@@ -129,6 +129,7 @@ func TestListPages(t *testing.T) {
 		{"fewer than the total", []answer{page(`"total_entries":9,`, 1, 2), page(`"total_entries":9,`)}, []int64{1, 2}, 2, ""},
 		{"a page that does not exist", []answer{page(``, 1, 2), missing}, []int64{1, 2}, 2, ""},
 		{"the page before again", []answer{page(``, 1, 2), page(``, 1, 2)}, []int64{1, 2}, 2, protocol},
+		{"the page before again, of no number", []answer{page(`"current_page":"",`, 1, 2), page(`"current_page":"",`, 1, 2), missing}, []int64{1, 2}, 2, protocol},
 		{"another page", []answer{page(`"current_page":2,`, 1)}, nil, 1, protocol},
 		{"an item without an id", []answer{{200, `{"items":[{"user":{"id":1}},{"user":{"login":"a"}}]}`}}, nil, 1, protocol},
 		{"an item of two ids", []answer{{200, `{"items":[{"user":{"id":1,"id":2}}]}`}}, nil, 1, protocol},
