@@ -82,12 +82,18 @@ func TestNoVisitor(t *testing.T) {
 	assert.Equal(t, []string{"GET /users/search/", "POST /users/", "POST /users/" + u.ID + "/set_multiple_attributes/"}, sentTo(srv))
 
 	req := ofVisitor()
+	req.ExternalID = "crm-2"
+	u, err = c.RepeatUser(t.Context(), req)
+	require.NoError(t, err)
+	assert.Len(t, u.Warnings, 1)
+
+	req = ofVisitor()
 	req.Strict = true
 	_, err = c.CreateUser(t.Context(), req)
 	e := asError(t, err)
 	assert.Equal(t, []any{userapi.KindInvalid, userapi.OutcomeNotSent}, []any{e.Kind, e.Outcome})
 	assert.Equal(t, []userapi.FieldError{{Field: "Extensions", VendorField: "key", Code: userapi.CodeNotFound, Message: "no visitor has this key"}}, e.FieldErrors)
-	assert.Equal(t, 1, srv.UserCount())
+	assert.Equal(t, 2, srv.UserCount())
 
 	req.Extensions = []userapi.Extension{usercom.Extra{Key: " "}}
 	assert.Equal(t, []string{"key"}, vendorFields(c.PreflightUser(req)))
