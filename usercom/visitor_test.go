@@ -348,6 +348,26 @@ func TestEnsuredVisitor(t *testing.T) {
 	}
 }
 
+// TestUndoLeavesAVisitorShownInPart: a reply without a date, and a second step that fails, do not make
+// the visitor one that the create made.
+func TestUndoLeavesAVisitorShownInPart(t *testing.T) {
+	t.Parallel()
+	srv, c := newFake(t, nil)
+	visitor := srv.AddVisitor(browserKey)
+	part := fmt.Appendf(nil, `{"id":%d,"key":%q,"user_id":"crm-1"}`, visitor.ID, browserKey)
+	srv.Inject(userapitest.Fault{On: userapitest.Attributes, When: userapitest.AfterCommit, Status: http.StatusOK, Body: part})
+	srv.Inject(userapitest.Fault{On: userapitest.Attributes, Status: http.StatusForbidden})
+	p, err := provision.New(new(provision.Memory), []provision.Target{{Name: "crm", Creator: c}}, provision.Patience(time.Millisecond))
+	require.NoError(t, err)
+	results, _ := p.CreateUser(t.Context(), ofVisitor())
+	require.Len(t, results, 1)
+	require.NotNil(t, results[0].User)
+	assert.Equal(t, userapi.ProofEarlier, results[0].User.Proof)
+	_, err = p.Undo(t.Context(), "signup-1")
+	require.Error(t, err)
+	assert.Equal(t, 1, srv.UserCount(), "the visitor and the history are kept")
+}
+
 // respond is a success with a body, of the time at which the users of testdata were created.
 func respond(body string) *http.Response {
 	resp := httpmock.NewStringResponse(http.StatusOK, body)
