@@ -126,11 +126,14 @@ func (c *Client) lookByKey(ctx context.Context, req *userapi.CreateUserRequest, 
 	found.AnyAge = true
 	c.compare(found, &resp.User, req)
 	if req.ExternalID == "" && !since.IsZero() {
+		since = since.Add(ahead(from))
 		switch updated := resp.UpdatedAt.Time; {
 		case updated.Unix() <= 0:
 			found.MarkUncertain()
-		case updated.Before(since.Add(ahead(from) - provider.AgeSlack)):
+		case updated.Before(since.Add(-provider.AgeSlack)):
 			return nil, nil
+		case updated.Before(since): // perhaps by the visitor, who left the address a moment before
+			found.MarkUncertain()
 		}
 	}
 	return []*provider.Candidate{found}, nil

@@ -297,6 +297,7 @@ func TestResolvedByAddressAndKey(t *testing.T) {
 	}{
 		"updated since":  {`"email":"ada@example.org","updated_at":"2026-03-02T08:15:31Z"`, userapi.OutcomeCreated},
 		"updated before": {`"email":"ada@example.org","updated_at":"2026-03-02T08:10:00Z"`, userapi.OutcomeUnknown},
+		"a moment ago":   {`"email":"ada@example.org","updated_at":"2026-03-02T08:15:26Z"`, userapi.OutcomeUnknown},
 		"not said when":  {`"email":"ada@example.org"`, userapi.OutcomeUnknown},
 		"no address":     {`"updated_at":"2026-03-02T08:15:31Z"`, userapi.OutcomeRejected},
 	} {
