@@ -139,6 +139,17 @@ func (c *Client) lookByKey(ctx context.Context, req *userapi.CreateUserRequest, 
 	return []*provider.Candidate{found}, nil
 }
 
+// markVisitor marks the user who has the request's key all the same, though the look-up by it missed
+// him: he was there before the create, and his ExternalID is the create's.
+func markVisitor(found []*provider.Candidate, key string) {
+	for _, f := range found {
+		shown, _ := userapi.As[*CreateUserResponse](f.User)
+		if f.User.Proof == userapi.ProofKey && shown != nil && provider.Value(shown.Key) == key {
+			f.User.Proof, f.AnyAge = userapi.ProofEarlier, true
+		}
+	}
+}
+
 // ahead is how far the vendor's clock is ahead of ours, by a reply's Date.
 func ahead(r *transport.Reply) time.Duration {
 	date, err := http.ParseTime(r.Header.Get("Date"))

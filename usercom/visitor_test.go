@@ -239,6 +239,23 @@ func TestLostUpdateOfAVisitor(t *testing.T) {
 	}
 }
 
+// TestVisitorFoundByUserID: a search by key that misses it does not make it a user of ours to delete,
+// nor somebody else's.
+func TestVisitorFoundByUserID(t *testing.T) {
+	t.Parallel()
+	for _, age := range []time.Duration{0, time.Hour} {
+		srv, c := newFake(t, nil)
+		srv.AddVisitor(browserKey)
+		srv.Inject(userapitest.Fault{On: userapitest.Attributes, When: userapitest.AfterCommit, Do: userapitest.Hangup})
+		_, err := c.CreateUser(t.Context(), ofVisitor())
+		require.True(t, userapi.MayHaveCreated(err))
+		srv.Inject(userapitest.Fault{On: userapitest.Lookup, Status: http.StatusNotFound, Body: []byte(`{"detail":"Not found."}`)})
+		u, err := c.ResolveUser(t.Context(), ofVisitor(), time.Now().Add(age))
+		require.NoError(t, err)
+		assert.Equal(t, userapi.ProofEarlier, u.Proof)
+	}
+}
+
 // TestVisitorBeforeTheUpdate: what the visitor had before is no proof that the update was made.
 func TestVisitorBeforeTheUpdate(t *testing.T) {
 	t.Parallel()
