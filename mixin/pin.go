@@ -35,6 +35,7 @@ type PINCipher struct {
 	seal func(pin []byte, at time.Time, iterator uint64) []byte
 	now  func() time.Time
 	last *atomic.Uint64 // the last iterator
+	from *atomic.Uint64 // the lowest that StartAt allows
 }
 
 // NewPINCipher returns a cipher for the session of the user's keystore, whose PrivateKey
@@ -66,7 +67,7 @@ func newPINCipher(key []byte, now func() time.Time) (*PINCipher, error) {
 		_, _ = rand.Read(iv) // never fails: crypto/rand
 		return sealPIN(block, iv, pin, at, iterator)
 	}
-	return &PINCipher{seal: seal, now: now, last: new(atomic.Uint64)}, nil
+	return &PINCipher{seal: seal, now: now, last: new(atomic.Uint64), from: new(atomic.Uint64)}, nil
 }
 
 // maxIterator is the highest iterator to start at: a time of Go's in nanoseconds fits.
@@ -79,12 +80,12 @@ const maxIterator = math.MaxInt64
 // time.Now().Add(24*time.Hour).UnixNano() is ahead of a clock that was up to a day ahead. 0 changes
 // nothing. An n above math.MaxInt64 counts as that.
 func (c *PINCipher) StartAt(n uint64) {
-	if c == nil || c.last == nil || n == 0 {
+	if c == nil || c.from == nil {
 		return
 	}
-	n = min(n, maxIterator) - 1
-	for last := c.last.Load(); last < n && !c.last.CompareAndSwap(last, n); {
-		last = c.last.Load()
+	n = min(n, maxIterator)
+	for from := c.from.Load(); from < n && !c.from.CompareAndSwap(from, n); {
+		from = c.from.Load()
 	}
 }
 
@@ -92,7 +93,7 @@ func (c *PINCipher) StartAt(n uint64) {
 func (c *PINCipher) encrypt(pin []byte) []byte {
 	for {
 		last, at := c.last.Load(), c.now()
-		next := max(uint64(max(at.UnixNano(), 0)), last+1)
+		next := max(uint64(max(at.UnixNano(), 0)), last+1, c.from.Load())
 		if c.last.CompareAndSwap(last, next) {
 			return c.seal(pin, at, next)
 		}

@@ -703,3 +703,22 @@ func TestPINErrorsShowNothing(t *testing.T) {
 		requireNoLeak(t, vendor, quoted)
 	}
 }
+
+// TestStartAtDuringACall: a refused token takes the call's iterators back, and not what StartAt asked for.
+func TestStartAtDuringACall(t *testing.T) {
+	t.Parallel()
+	const n = uint64(3e18)
+	var c *Client
+	c, got := userClient(t, nil, func(_ int, r *http.Request) (*http.Response, error) {
+		if r.Method == http.MethodPost {
+			assert.NoError(t, c.PIN.StartAt(n)) // as another goroutine does
+		}
+		return httpmock.NewStringResponse(202, `{"error":{"status":202,"code":401}}`), nil
+	})
+	for range 2 {
+		_, err := c.PIN.Update(t.Context(), PIN{}, DigitsPIN(newDigits))
+		require.ErrorIs(t, err, userapi.ErrUnauthorized)
+	}
+	last := (*got)[len(*got)-1]
+	assert.GreaterOrEqual(t, decrypt(t, ed25519Vector(t).Shared, last.members["pin"].(string)).iterator, n)
+}

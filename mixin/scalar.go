@@ -18,9 +18,9 @@ import (
 )
 
 var (
-	errScalar     = errors.New("expected a scalar of 32 bytes, low end first, that is not 0 and below the order of the curve")
-	errScalarHash = errors.New("mixin: scalar key: expected a message that is not hashed: pass crypto.Hash(0)")
-	errScalarSign = errors.New("mixin: scalar key: no signature could be made")
+	errScalar        = errors.New("expected a scalar of 32 bytes, low end first, that is not 0 and below the order of the curve")
+	errScalarOptions = errors.New("mixin: scalar key: expected a message that is not hashed, and no context: pass crypto.Hash(0)")
+	errScalarSign    = errors.New("mixin: scalar key: no signature could be made")
 )
 
 // NewScalarKey returns an Ed25519 key whose private half is a scalar of the curve in place of a
@@ -69,8 +69,8 @@ func (k *scalarKey) Public() crypto.PublicKey { return slices.Clone(k.public) }
 
 // Sign signs a message as Ed25519 does.
 func (k *scalarKey) Sign(_ io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
-	if opts != nil && opts.HashFunc() != 0 {
-		return nil, errScalarHash
+	if o, ok := opts.(*ed25519.Options); opts != nil && opts.HashFunc() != 0 || ok && o.Context != "" {
+		return nil, errScalarOptions
 	}
 	return k.sign(message)
 }

@@ -81,7 +81,9 @@ func TestScalarKeys(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "58"+string(bytes.Repeat([]byte("66"), 30))+"e6", hex.EncodeToString(publicBytes(last)), "its negative")
 	_, err = one.Sign(nil, make([]byte, 64), crypto.SHA512)
-	require.ErrorIs(t, err, errScalarHash)
+	require.ErrorIs(t, err, errScalarOptions)
+	_, err = one.Sign(nil, nil, &ed25519.Options{Context: "x"})
+	require.ErrorIs(t, err, errScalarOptions, "a signature without the context would not be one with it")
 }
 
 func TestScalarArithmetic(t *testing.T) {

@@ -84,12 +84,14 @@ type list struct {
 	route         string
 	query, hidden []string
 	page, perPage int   // 0 for the default
+	first, read   int   // the page that was read first, and how many users have come since
 	before        int64 // the first user of the page before
 }
 
 // users goes through a list's pages.
 func (s *UsersService) users(ctx context.Context, l list, check provider.Check) iter.Seq2[*User, error] {
 	l.page, l.perPage = max(l.page, 1), cmp.Or(l.perPage, maxPerPage)
+	l.first = l.page
 	return func(yield func(*User, error) bool) {
 		for next := l; ; next.page++ {
 			got, err := s.readPage(ctx, &next, &check)
@@ -105,7 +107,7 @@ func (s *UsersService) users(ctx context.Context, l list, check provider.Check) 
 			if got.last {
 				return
 			}
-			next.before = got.users[0].ID
+			next.before, next.read = got.users[0].ID, next.read+len(got.users)
 		}
 	}
 }
@@ -151,7 +153,8 @@ func (r *pageReply) Receive(from *transport.Reply, _ provider.Meta) error {
 	if in.Items == nil {
 		return errNoItems
 	}
-	if page, ok := provider.Value(in.CurrentPage).Int64(); ok && page != int64(r.asked.page) {
+	page, isNumbered := provider.Value(in.CurrentPage).Int64()
+	if isNumbered && page != int64(r.asked.page) {
 		return errOtherPage
 	}
 	for _, item := range in.Items {
@@ -162,21 +165,22 @@ func (r *pageReply) Receive(from *transport.Reply, _ provider.Meta) error {
 		r.users = append(r.users, &one.User)
 	}
 	r.last = isLast(r.asked, len(r.users), provider.Value(in.PerPage), provider.Value(in.TotalEntries))
-	if !r.last && in.CurrentPage == nil && r.users[0].ID == r.asked.before {
+	if !r.last && !isNumbered && r.users[0].ID == r.asked.before {
 		return errOtherPage // the server passes the page's number over
 	}
 	return nil
 }
 
 // isLast reports whether a page with n users is the list's last. The server may give fewer users
-// a page than were asked for, and then says so.
+// a page than were asked for, and says so, or not. Those that came are counted where it says how
+// many there are.
 func isLast(asked *list, n int, perPage, total Number) bool {
 	per := int64(asked.perPage)
 	if shown, ok := perPage.Int64(); ok && shown > 0 {
 		per = shown
 	}
 	if all, ok := total.Int64(); ok {
-		return n == 0 || int64(asked.page)*per >= all
+		return n == 0 || int64(asked.first-1)*per+int64(asked.read+n) >= all
 	}
 	return n == 0 || int64(n) < per
 }

@@ -28,8 +28,8 @@ type Token struct {
 	UserID int64
 	// Token is opaque, of any length.
 	Token userapi.Secret
-	// ExpiresAt is when the session ends if the app does not use it. It is zero where
-	// QuickBlox does not say.
+	// ExpiresAt is when the session ends if the app does not use it. Where the reply does not
+	// say, it is zero from CreateToken, and QuickBlox's two hours from SignIn.
 	ExpiresAt time.Time
 
 	meta provider.Meta

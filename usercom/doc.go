@@ -53,17 +53,18 @@
 // of [Extra] looks for the visitor, and makes the user of it by PUT /users/{id}/:
 //
 //	no visitor has the key                           a new user, with a warning; Strict: Invalid
-//	the look fails                                   OutcomeNotSent
-//	the visitor has a user_id, or another e-mail     Conflict, and nothing is written
+//	the look fails, or shows no key                  OutcomeNotSent
+//	it has a user_id, another e-mail, another phone  Conflict, and nothing is written
 //	the update is refused                            OutcomeRejected
 //	the reply to the update is lost                  OutcomeUnknown; it is not sent again
 //
-// The user's Proof is ProofEarlier: it was there before, and Undo leaves it. ResolveUser looks at
-// the visitor first. One that has the ExternalID and the Email that were sent is the user. Where the
-// Email alone was sent it must have been updated since, too. RepeatUser sends the update again,
-// and needs an ExternalID here too. Between look and update somebody else may make a user of
-// the visitor: the later update wins. A new user has a key of its own, in [CreateUserResponse]:
-// set the cookie to it where the browser is to go on as that user.
+// A phone number is another's where the request has one that differs: a visitor may have left one
+// before it signs up by e-mail. The user's Proof is ProofEarlier: it was there before, and Undo
+// leaves it. ResolveUser looks at the visitor first. One that has the ExternalID and the Email that
+// were sent is the user. Where the Email alone was sent it must have been updated since, too.
+// RepeatUser sends the update again, and needs an ExternalID here too. Between look and update
+// somebody else may make a user of the visitor: the later update wins. A new user has a key of its
+// own, in [CreateUserResponse]: set the cookie to it where the browser is to go on as that user.
 //
 // Users.Update changes a user by the same PUT. It sends the members of [UpdateUserRequest] alone,
 // and JSON with other members, such as a reply has, is refused.

@@ -273,9 +273,17 @@ func TestGetByKey(t *testing.T) {
 			assert.Equal(t, int64(7), u.ID)
 		}
 	}
+	// In V2 a custom attribute may be called key, such as one that V1 made.
+	c, mock := newClient(t, func(cfg *usercom.Config) { cfg.Version = usercom.V2 })
+	answerAll(mock, reply{status: 200, body: `{"id":7,"key":"somebodyElse","user_key":"q7RtLm2XvB0d"}`})
+	u, err := c.Users.GetByKey(t.Context(), browserKey)
+	require.NoError(t, err)
+	assert.Equal(t, browserKey, *u.Key)
+	assert.JSONEq(t, `"somebodyElse"`, string(u.Extra["key"]))
+
 	srv, c := newFake(t, nil)
 	visitor := srv.AddVisitor(browserKey)
-	u, err := c.Users.GetByKey(t.Context(), browserKey)
+	u, err = c.Users.GetByKey(t.Context(), browserKey)
 	require.NoError(t, err)
 	assert.Equal(t, visitor.ID, u.ID)
 	_, err = c.Users.GetByKey(t.Context(), "nobody")

@@ -145,6 +145,9 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 		if user, err = c.updateOrCreate(ctx, m, &req); err != nil {
 			return nil, err
 		}
+		if m.key != "" {
+			user.Warnings = append(user.Warnings, noVisitor)
+		}
 	}
 	if err := c.finish(ctx, m, &req, user); err != nil {
 		return nil, err

@@ -140,7 +140,8 @@ func (u *User) UnmarshalJSON(data []byte) error { return provider.Broken(u.decod
 var path = wire.Path{Names: []string{"id", "user_id", "custom_id", "email"}}
 
 // decode reads a reply of a version, or says why it is not a success. Of a broken one it reads the
-// id. In V2 a member called error or errors beside an id is a custom attribute.
+// id. In V2 a member called error or errors beside an id is a custom attribute, and so is one with
+// V1's name beside V2's.
 func (u *User) decode(data []byte, v Version) error {
 	type members User
 	var in struct {
@@ -159,6 +160,11 @@ func (u *User) decode(data []byte, v Version) error {
 		attribute, _ := json.Marshal(*u.UserID)
 		u.keep("user_id", attribute)
 		u.UserID = nil
+	}
+	if v == V2 && provider.Value(in.UserKey) != "" && u.Key != nil {
+		attribute, _ := json.Marshal(*u.Key)
+		u.keep("key", attribute)
+		u.Key = nil
 	}
 	u.Key = cmp.Or(u.Key, in.UserKey)
 	if provider.Value(u.UserID) == "" {

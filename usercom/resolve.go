@@ -45,7 +45,9 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 			if found, err := c.lookByKey(ctx, &req, m.key, since); found != nil || err != nil {
 				return found, err
 			}
-			return look(ctx)
+			found, err := look(ctx)
+			markVisitor(found, m.key)
+			return found, err
 		}
 	}
 	return r.ResolveUser(ctx, &req, since, m.unmapped)

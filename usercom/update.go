@@ -17,8 +17,9 @@ const opUpdate = "update user"
 
 // UpdateUserRequest is the body of PUT /users/{id}/, with V1's names of its members. They are those
 // of a [CreateUserRequest]. Members that are nil or "" are not sent, and what is not sent stays as it
-// is; Tags are added. It has no members of a reply, such as name and attributes: User.com would make
-// custom attributes of these, for good. Source: User.com, "Update user".
+// is; Tags are added. A pointer to "" is sent, and clears nothing: User.com's framework refuses a
+// blank text. It has no members of a reply, such as name and attributes: User.com would make custom
+// attributes of these, for good. Source: User.com, "Update user".
 type UpdateUserRequest CreateUserRequest
 
 // UnmarshalJSON reads the names of either version, and refuses an object that has other members, as

@@ -15,7 +15,10 @@ import (
 // noVisitor is the warning of a user who was created though the request has a key.
 const noVisitor = "usercom: no visitor has the request's key, so the user was created beside the browser's history"
 
-var errIdentified = errors.New("usercom: the visitor with the key is a user already")
+var (
+	errIdentified = errors.New("usercom: the visitor with the key is a user already")
+	errKeyless    = errors.New("usercom: the look-up by key holds a visitor without one, who may be anybody: nobody is written over")
+)
 
 // createVisitor makes the visitor with the request's key the request's user, by an update. It returns
 // neither a user nor an error where no visitor has the key. A look that failed has sent nothing that
@@ -42,6 +45,11 @@ func (c *core) makeUser(ctx context.Context, m mapped, strict bool) (*userapi.Us
 		return nil, nil
 	}
 	shown := visitor.Neutral()
+	if provider.Value(visitor.Key) == "" {
+		return nil, &userapi.Error{
+			Provider: Name, Op: provider.OpCreate, Kind: userapi.KindProtocol, Outcome: userapi.OutcomeNotSent, Err: errKeyless,
+		}
+	}
 	if e := c.identified(m.native, shown); e != nil {
 		return nil, e
 	}
@@ -56,9 +64,9 @@ func (c *core) makeUser(ctx context.Context, m mapped, strict bool) (*userapi.Us
 	return user, nil
 }
 
-// identified is the error of a visitor who is a user already: one with a user_id, or with another
-// e-mail address than the request's. It is nil for one who is none. An update would give somebody's
-// user to somebody else.
+// identified is the error of a visitor who is a user already: one with a user_id, with another e-mail
+// address than the request's, or with a phone number that the request's would take the place of. It is
+// nil for one who is none. An update would give somebody's user to somebody else.
 func (c *core) identified(sent *CreateUserRequest, shown *userapi.User) error {
 	var faults []userapi.FieldError
 	fault := func(field, vendorField, code, message string) {
@@ -76,6 +84,11 @@ func (c *core) identified(sent *CreateUserRequest, shown *userapi.User) error {
 	if email != "" && provider.CompareText(strings.TrimSpace(provider.Value(sent.Email)), email) != provider.Same {
 		ours = false
 		fault("Email", "email", userapi.CodeDifferent, "differs from that of the visitor with the key")
+	}
+	phone := provider.Value(sent.PhoneNumber)
+	if has := strings.TrimSpace(shown.Phone); phone != "" && has != "" && provider.ComparePhone(phone, has) != provider.Same {
+		ours = false
+		fault("Phone", "phone_number", userapi.CodeDifferent, "differs from that of the visitor with the key")
 	}
 	if faults == nil {
 		return nil
@@ -113,14 +126,28 @@ func (c *Client) lookByKey(ctx context.Context, req *userapi.CreateUserRequest, 
 	found.AnyAge = true
 	c.compare(found, &resp.User, req)
 	if req.ExternalID == "" && !since.IsZero() {
+		since = since.Add(ahead(from))
 		switch updated := resp.UpdatedAt.Time; {
 		case updated.Unix() <= 0:
 			found.MarkUncertain()
-		case updated.Before(since.Add(ahead(from) - provider.AgeSlack)):
+		case updated.Before(since.Add(-provider.AgeSlack)):
 			return nil, nil
+		case updated.Before(since): // perhaps by the visitor, who left the address a moment before
+			found.MarkUncertain()
 		}
 	}
 	return []*provider.Candidate{found}, nil
+}
+
+// markVisitor marks the user who has the request's key all the same, though the look-up by it missed
+// him: he was there before the create, and his ExternalID is the create's.
+func markVisitor(found []*provider.Candidate, key string) {
+	for _, f := range found {
+		shown, _ := userapi.As[*CreateUserResponse](f.User)
+		if f.User.Proof == userapi.ProofKey && shown != nil && provider.Value(shown.Key) == key {
+			f.User.Proof, f.AnyAge = userapi.ProofEarlier, true
+		}
+	}
 }
 
 // ahead is how far the vendor's clock is ahead of ours, by a reply's Date.

@@ -82,12 +82,18 @@ func TestNoVisitor(t *testing.T) {
 	assert.Equal(t, []string{"GET /users/search/", "POST /users/", "POST /users/" + u.ID + "/set_multiple_attributes/"}, sentTo(srv))
 
 	req := ofVisitor()
+	req.ExternalID = "crm-2"
+	u, err = c.RepeatUser(t.Context(), req)
+	require.NoError(t, err)
+	assert.Len(t, u.Warnings, 1)
+
+	req = ofVisitor()
 	req.Strict = true
 	_, err = c.CreateUser(t.Context(), req)
 	e := asError(t, err)
 	assert.Equal(t, []any{userapi.KindInvalid, userapi.OutcomeNotSent}, []any{e.Kind, e.Outcome})
 	assert.Equal(t, []userapi.FieldError{{Field: "Extensions", VendorField: "key", Code: userapi.CodeNotFound, Message: "no visitor has this key"}}, e.FieldErrors)
-	assert.Equal(t, 1, srv.UserCount())
+	assert.Equal(t, 2, srv.UserCount())
 
 	req.Extensions = []userapi.Extension{usercom.Extra{Key: " "}}
 	assert.Equal(t, []string{"key"}, vendorFields(c.PreflightUser(req)))
@@ -143,6 +149,23 @@ func TestVisitorWhoIsAUser(t *testing.T) {
 	}
 }
 
+// TestTwoPersonsAtOneBrowser: the second does not write over the first, who has a phone number alone.
+func TestTwoPersonsAtOneBrowser(t *testing.T) {
+	t.Parallel()
+	srv, c := newFake(t, nil)
+	srv.AddVisitor(browserKey)
+	req := userapi.CreateUserRequest{Phone: "+48 500 100 200", GivenName: "Ada", Extensions: []userapi.Extension{usercom.Extra{Key: browserKey}}}
+	ada, err := c.CreateUser(t.Context(), req)
+	require.NoError(t, err)
+	req.Phone, req.Email, req.GivenName = "+48 500 100 201", "bob@example.org", "Bob"
+	_, err = c.CreateUser(t.Context(), req)
+	e := asError(t, err)
+	assert.Equal(t, []any{userapi.KindConflict, userapi.OutcomeRejected, []string{ada.ID}}, []any{e.Kind, e.Outcome, e.Candidates})
+	assert.Equal(t, []any{"Phone", "phone_number", userapi.CodeDifferent}, []any{e.FieldErrors[0].Field, e.FieldErrors[0].VendorField, e.FieldErrors[0].Code})
+	assert.Equal(t, "Ada", srv.Users()[0].FirstName)
+	assert.NotContains(t, printed(t, e), "500")
+}
+
 // TestKeyIsNeededFirst: a look that fails says nothing of the visitor, and nothing is created.
 func TestKeyIsNeededFirst(t *testing.T) {
 	t.Parallel()
@@ -154,6 +177,7 @@ func TestKeyIsNeededFirst(t *testing.T) {
 		"unavailable": {userapitest.Fault{Status: 503, Times: -1}, userapi.KindUnavailable},
 		"a page":      {userapitest.Fault{Status: 404, Body: []byte(fixtureHTML)}, userapi.KindProtocol},
 		"another":     {userapitest.Fault{Status: 200, Body: []byte(`{"id":7,"key":"somebodyElse"}`)}, userapi.KindProtocol},
+		"anybody":     {userapitest.Fault{Status: 200, Body: []byte(`{"id":310455021}`)}, userapi.KindProtocol},
 		"lost":        {userapitest.Fault{Do: userapitest.Reset, Times: -1}, userapi.KindUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -215,6 +239,23 @@ func TestLostUpdateOfAVisitor(t *testing.T) {
 	}
 }
 
+// TestVisitorFoundByUserID: a search by key that misses it does not make it a user of ours to delete,
+// nor somebody else's.
+func TestVisitorFoundByUserID(t *testing.T) {
+	t.Parallel()
+	for _, age := range []time.Duration{0, time.Hour} {
+		srv, c := newFake(t, nil)
+		srv.AddVisitor(browserKey)
+		srv.Inject(userapitest.Fault{On: userapitest.Attributes, When: userapitest.AfterCommit, Do: userapitest.Hangup})
+		_, err := c.CreateUser(t.Context(), ofVisitor())
+		require.True(t, userapi.MayHaveCreated(err))
+		srv.Inject(userapitest.Fault{On: userapitest.Lookup, Status: http.StatusNotFound, Body: []byte(`{"detail":"Not found."}`)})
+		u, err := c.ResolveUser(t.Context(), ofVisitor(), time.Now().Add(age))
+		require.NoError(t, err)
+		assert.Equal(t, userapi.ProofEarlier, u.Proof)
+	}
+}
+
 // TestVisitorBeforeTheUpdate: what the visitor had before is no proof that the update was made.
 func TestVisitorBeforeTheUpdate(t *testing.T) {
 	t.Parallel()
@@ -273,6 +314,7 @@ func TestResolvedByAddressAndKey(t *testing.T) {
 	}{
 		"updated since":  {`"email":"ada@example.org","updated_at":"2026-03-02T08:15:31Z"`, userapi.OutcomeCreated},
 		"updated before": {`"email":"ada@example.org","updated_at":"2026-03-02T08:10:00Z"`, userapi.OutcomeUnknown},
+		"a moment ago":   {`"email":"ada@example.org","updated_at":"2026-03-02T08:15:26Z"`, userapi.OutcomeUnknown},
 		"not said when":  {`"email":"ada@example.org"`, userapi.OutcomeUnknown},
 		"no address":     {`"updated_at":"2026-03-02T08:15:31Z"`, userapi.OutcomeRejected},
 	} {
@@ -322,6 +364,26 @@ func TestEnsuredVisitor(t *testing.T) {
 		require.Error(t, err)
 		assert.Equal(t, 1, srv.UserCount(), "the visitor and the history are kept")
 	}
+}
+
+// TestUndoLeavesAVisitorShownInPart: a reply without a date, and a second step that fails, do not make
+// the visitor one that the create made.
+func TestUndoLeavesAVisitorShownInPart(t *testing.T) {
+	t.Parallel()
+	srv, c := newFake(t, nil)
+	visitor := srv.AddVisitor(browserKey)
+	part := fmt.Appendf(nil, `{"id":%d,"key":%q,"user_id":"crm-1"}`, visitor.ID, browserKey)
+	srv.Inject(userapitest.Fault{On: userapitest.Attributes, When: userapitest.AfterCommit, Status: http.StatusOK, Body: part})
+	srv.Inject(userapitest.Fault{On: userapitest.Attributes, Status: http.StatusForbidden})
+	p, err := provision.New(new(provision.Memory), []provision.Target{{Name: "crm", Creator: c}}, provision.Patience(time.Millisecond))
+	require.NoError(t, err)
+	results, _ := p.CreateUser(t.Context(), ofVisitor())
+	require.Len(t, results, 1)
+	require.NotNil(t, results[0].User)
+	assert.Equal(t, userapi.ProofEarlier, results[0].User.Proof)
+	_, err = p.Undo(t.Context(), "signup-1")
+	require.Error(t, err)
+	assert.Equal(t, 1, srv.UserCount(), "the visitor and the history are kept")
 }
 
 // respond is a success with a body, of the time at which the users of testdata were created.

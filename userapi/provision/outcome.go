@@ -135,6 +135,9 @@ func (r *run) created(e *userapi.Error) *userapi.Error {
 		case found != nil && found.ID == user.ID:
 			read := *found
 			read.Proof = userapi.ProofReply // it named the id
+			if user.Proof == userapi.ProofEarlier {
+				read.Proof = user.Proof // of a user that the create did not make
+			}
 			user, broken = &read, false
 		case isAbsent(miss):
 			return r.endWith(unsettled(e, miss)) // one of the two answers is wrong
