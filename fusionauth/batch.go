@@ -139,12 +139,21 @@ type importing struct {
 	since time.Time
 	// looked: after a refusal it was asked who is there already. Nobody else is in the halves.
 	looked bool
+	// failed counts the imports since the last success that the server failed at.
+	failed int
 }
 
-func (im *importing) create(ctx context.Context, users []*newcomer) {
+// maxFailed is how many imports may fail at the server, one after the other, before no more
+// are sent: twice as many as it takes to find one user among maxImport.
+const maxFailed = 2 * 14
+
+// create imports users, and gives each its result. It returns the failure that no further
+// import is sent after; nil for none.
+func (im *importing) create(ctx context.Context, users []*newcomer) (last *userapi.Error) {
 	failure := im.send(ctx, users)
 	if failure == nil {
-		return
+		im.failed = 0
+		return nil
 	}
 	if failure.Outcome == userapi.OutcomeUnknown {
 		for _, n := range users {
@@ -158,18 +167,31 @@ func (im *importing) create(ctx context.Context, users []*newcomer) {
 			n.lost = false
 		}
 	}
+	if answered(failure) {
+		im.failed++
+	}
+	down := im.failed > maxFailed
 	switch {
 	case len(rest) == 0:
-	case len(rest) == 1 && len(users) == 1 || !refused && !(absent && answered(failure)):
+	case len(rest) == 1 && len(users) == 1 || down || !refused && !(absent && answered(failure)):
 		for _, n := range rest {
 			n.fail(failure)
 		}
 	case len(rest) < len(users):
-		im.create(ctx, rest)
+		return im.create(ctx, rest)
 	default:
-		im.create(ctx, rest[:len(rest)/2])
-		im.create(ctx, rest[len(rest)/2:])
+		if last = im.create(ctx, rest[:len(rest)/2]); last == nil {
+			return im.create(ctx, rest[len(rest)/2:])
+		}
+		for _, n := range rest[len(rest)/2:] {
+			n.fail(last)
+		}
+		return last
 	}
+	if down {
+		return failure
+	}
+	return nil
 }
 
 // send sends one import, and gives each of the users its result if it succeeds.
@@ -296,7 +318,7 @@ func (im *importing) settle(ctx context.Context, n *newcomer, c *provider.Candid
 	if !n.lost {
 		taken := *failure
 		taken.Kind, taken.Candidates = userapi.KindConflict, []string{c.User.ID}
-		taken.FieldErrors = n.takenBy(im.core, c.User)
+		taken.FieldErrors = append(n.takenBy(im.core, c.User), failure.FieldErrors...)
 		n.fail(&taken)
 		return
 	}

@@ -196,6 +196,19 @@ func TestCreateUsersLost(t *testing.T) {
 	}
 }
 
+// A server that fails at every import is not asked about each user of it.
+func TestCreateUsersAtAServerThatFails(t *testing.T) {
+	t.Parallel()
+	c, server := newPair(t)
+	server.Inject(userapitest.Fault{On: userapitest.Create, When: userapitest.BeforeCommit, Status: 500, Times: -1,
+		Body: []byte(`{"generalErrors":[{"code":"[Exception]","message":"m"}]}`)})
+	for _, word := range outcomes(t, c.CreateUsers(t.Context(), movedUsers(64))) {
+		assert.Equal(t, "unknown unavailable", word)
+	}
+	assert.Equal(t, 29, imports(server))
+	assert.Zero(t, server.UserCount())
+}
+
 // A user who may have been created by an import before is not said to be refused.
 func TestCreateUsersLostThenRefused(t *testing.T) {
 	t.Parallel()
