@@ -122,7 +122,7 @@ func (n *newcomer) sent(c *core) *userapi.User {
 // importUsers imports users of one tenant, and gives each its result.
 func (c *core) importUsers(ctx context.Context, users []*newcomer) {
 	im := importing{core: c, since: time.Now()}
-	im.create(ctx, users)
+	_ = im.create(ctx, users)
 }
 
 // importUser imports one user, and leaves it to ResolveUser to ask what became of it.
