@@ -41,6 +41,10 @@ var (
 		"another's reply, after processing", "a reply with another id", "a reply with another user name",
 		"a reply with another e-mail address", "a reply with another external id",
 	}
+	// shownAfter are what a vendor's reply shows of the user, and where that is missing.
+	shownAfter  = []string{"success cut off", "a user, and a body over the limit"}
+	hiddenAfter = []string{"success without id, after processing", "201, empty, after processing", "204, after processing"}
+
 	gaveUpBefore = append(gaveUp(", before processing"), "503 before processing, for good", "500, repeating what was sent")
 	gaveUpAfter  = gaveUp(", after processing")
 
@@ -82,7 +86,9 @@ var unknowns = []struct {
 }{
 	{byCreate, nil, slices.Concat(brokenBefore, brokenAfter), "the connection broke after the request had been written, and nothing tells how far it got", false},
 	{byCreate, nil, slices.Concat(lateBefore, lateAfter), "the caller stopped waiting for an answer to a request that had been written", false},
-	{byCreate, nil, slices.Concat(emptyBefore, emptyAfter), "the answer does not name the user that was sent, and does not refuse either", false},
+	{byCreate, showing, hiddenAfter, "the answer does not name the user that was sent, and does not refuse either", false},
+	{byCreate, readsBack, shownAfter, "the answer is not whole, and holds nothing of the user", false},
+	{byCreate, nil, slices.Concat(emptyBefore, without(emptyAfter, hiddenAfter)), "the answer does not name the user that was sent, and does not refuse either", false},
 	{byCreate, nil, slices.Concat(gaveUpBefore, gaveUpAfter), "a server or a proxy gave up: before the create or after it", false},
 	{byCreate, nil, slices.Concat(lookupsFail, lookupsMiss, lostDuplicate, late), "the connection broke after the request had been written", false},
 	{byCreate, nil, race, "the request may have been written before the client noticed that the connection was closed", true},
@@ -101,6 +107,15 @@ var unknowns = []struct {
 func mute(v *vendors.Vendor) bool { return v.Looks == 0 }
 
 func keyless(v *vendors.Vendor) bool { return !mute(v) && len(v.Unique) == 0 }
+
+// readsBack vendors' replies to a create do not show the user, who is read instead.
+func readsBack(v *vendors.Vendor) bool { return v.ReadsBack }
+
+func showing(v *vendors.Vendor) bool { return !v.ReadsBack }
+
+func without(names, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(others, name) })
+}
 
 // mayBeUnknown finds a cell in the table.
 func mayBeUnknown(m mode, v *vendors.Vendor, fault string) (why string, listed, sometimes bool) {

@@ -86,7 +86,18 @@ func fusionauthVendor() []*Vendor {
 		}}}
 		return req
 	}
-	return []*Vendor{&alone, &registered}
+	// The reply to an import shows nobody: the user is read.
+	imported := alone
+	imported.Name, imported.Benches, imported.Compared, imported.ReadsBack = "fusionauth-import", nil, nil, true
+	imported.Creates = regexp.MustCompile(`^/api/user/import$`)
+	imported.Request = func(n int) userapi.CreateUserRequest {
+		req := alone.Request(n)
+		req.Password, req.Extensions = "", []userapi.Extension{fusionauth.Extra{PasswordHash: fusionauth.PasswordHash{
+			Hash: Planted, Salt: Planted + "A", Scheme: "plug-in",
+		}}}
+		return req
+	}
+	return []*Vendor{&alone, &registered, &imported}
 }
 
 const fusionauthApplication = "9c1d6b0e-7a35-4f1c-8e55-2d0f6c1b4a77"

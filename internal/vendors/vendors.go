@@ -65,6 +65,9 @@ type Vendor struct {
 	// Unfinished returns a request that makes the user of Request without what Finished looks for; nil
 	// where there is nothing to look for.
 	Unfinished func(n int) userapi.CreateUserRequest
+	// ReadsBack says that the reply to a create does not show the user, and that the client
+	// reads it.
+	ReadsBack bool
 	// Sessions says that a create needs a session, Clock that it must tell the time.
 	Sessions, Clock bool
 	// Benches are what the benchmarks do; nil where they would do the same again.
