@@ -92,7 +92,11 @@ func (e *RowError) Error() string {
 		fmt.Fprintf(&b, "column %s: ", shorten(e.Column))
 	}
 	if e.Field != "" {
-		b.WriteString(shorten(e.Field) + ": ")
+		name := shorten(e.Field)
+		if name == `"`+e.Field+`"` {
+			name = e.Field
+		}
+		b.WriteString(name + ": ")
 	}
 	b.WriteString(e.Message)
 	return b.String()
@@ -111,6 +115,9 @@ var errReadTwice = errors.New("bulk: the input was read already")
 
 // maxName bounds what an error shows of a name: that of a column may be a file's first row.
 const maxName = 100
+
+// joined returns the columns of a RowError.
+func joined(columns []string) string { return strings.Join(columns, ", ") }
 
 // shorten quotes a name, and cuts one that is long.
 func shorten(name string) string {
