@@ -136,23 +136,35 @@ func (b *builder) extra(v *vendor) reflect.Value {
 	return s
 }
 
-// done returns the request with its extensions.
+// done returns the request with its extensions. Those that no row changed are shared.
 func (b *builder) done() (userapi.CreateUserRequest, error) {
 	if len(b.faults) > 0 {
 		return userapi.CreateUserRequest{}, errors.Join(b.faults...)
 	}
-	var own []userapi.Extension // of other vendors, given to WithUsers
-	for _, x := range b.req.Extensions {
-		p := reflect.Indirect(reflect.ValueOf(x))
-		if !slices.ContainsFunc(b.m.order, func(v *vendor) bool { return p.IsValid() && p.Type() == v.base.Type() }) {
-			own = append(own, x)
+	var all []userapi.Extension
+	for _, x := range b.req.Extensions { // given to WithUsers
+		if !b.replaces(x) {
+			all = append(all, x)
 		}
 	}
 	for _, v := range b.m.order {
-		if s := b.extra(v); !s.IsZero() {
-			own = append(own, v.extension(s))
+		if s, changed := b.extras[v.name]; changed && !s.IsZero() {
+			all = append(all, v.extension(s))
+		} else if !changed && b.users == nil && v.shared != nil {
+			all = append(all, v.shared)
 		}
 	}
-	b.req.Extensions = own
+	b.req.Extensions = all
 	return b.req, nil
+}
+
+// replaces reports whether the extension was changed.
+func (b *builder) replaces(x userapi.Extension) bool {
+	p := reflect.Indirect(reflect.ValueOf(x))
+	for _, s := range b.extras {
+		if p.IsValid() && p.Type() == s.Type() {
+			return true
+		}
+	}
+	return false
 }

@@ -97,7 +97,7 @@ func (s *csvSource) readHeader() *RowError {
 		switch {
 		case errors.Is(err, errUnclosed):
 			return s.faultOf(line, true)
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return fatal(line, ErrNoRows, "the file is empty: a header is expected")
 		case err != nil:
 			return broken(line, err)
@@ -159,7 +159,7 @@ func (s *csvSource) Rows(ctx context.Context) iter.Seq2[Row, error] {
 				return
 			}
 			line, err := s.csv.next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				if !some {
 					yield(Row{}, fatal(s.line, ErrNoRows, "the file has a header and no row"))
 				}

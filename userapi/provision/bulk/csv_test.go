@@ -233,17 +233,25 @@ func TestBrokenReader(t *testing.T) {
 		"CSV":        func(r io.Reader) bulk.Source { return bulk.CSV(r, bulk.CSVOptions{}) },
 		"JSON Lines": bulk.JSONLines,
 	} {
+		last := lastError(t, open(io.MultiReader(strings.NewReader(threeNumbers), failing{fmt.Errorf("hidden: %w", io.EOF)})))
+		require.ErrorIs(t, last, io.ErrUnexpectedEOF, "an error that wraps io.EOF is not the end")
 		for _, begin := range []string{"", "{", threeNumbers, "\xff\xfe", "\x1f\x8b"} {
-			var last error
-			for _, err := range open(io.MultiReader(strings.NewReader(begin), failing{boom})).Rows(t.Context()) {
-				last = err
-			}
+			last := lastError(t, open(io.MultiReader(strings.NewReader(begin), failing{boom})))
 			require.ErrorIs(t, last, boom, "%s %q", name, begin)
 			var bad *bulk.RowError
 			require.ErrorAs(t, last, &bad)
 			assert.True(t, bad.Fatal && bad.Line > 0, name)
 		}
 	}
+}
+
+// lastError returns what comes with the last row.
+func lastError(t *testing.T, s bulk.Source) (last error) {
+	t.Helper()
+	for _, err := range s.Rows(t.Context()) {
+		last = err
+	}
+	return last
 }
 
 type failing struct{ err error }

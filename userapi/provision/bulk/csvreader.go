@@ -128,7 +128,7 @@ func (c *csvReader) cell() (end ending, quoted bool, err error) {
 	for {
 		b, err := c.get()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return endOfInput, false, nil
 		case err != nil:
 			return 0, false, err
@@ -155,7 +155,7 @@ func (c *csvReader) quotedCell() (ending, error) {
 	for {
 		b, err := c.get()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return 0, c.unclosed()
 		case err != nil:
 			return 0, err
@@ -183,11 +183,11 @@ func (c *csvReader) afterQuote() (ending, error) {
 	for {
 		b, err := c.get()
 		switch {
-		case err != nil && err != io.EOF:
+		case err != nil && !errors.Is(err, io.EOF):
 			return 0, err
-		case odd && (err == io.EOF || b == '\n' || b == '\r'):
+		case odd && (err != nil || b == '\n' || b == '\r'):
 			return 0, c.unclosed()
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return endOfInput, nil
 		case b == c.comma && !stray:
 			return endOfCell, nil

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"errors"
+	"fmt"
 	"io"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -67,7 +69,8 @@ func openText(r io.Reader) (*bufio.Reader, error) {
 	return b, nil
 }
 
-// A lastingReader gives its first error again and again. bufio forgets one that Peek found.
+// A lastingReader gives its first error again and again: bufio forgets one that Peek found.
+// io.EOF is the end of an input only as it is, not inside of another error.
 type lastingReader struct {
 	r   io.Reader
 	err error
@@ -76,6 +79,9 @@ type lastingReader struct {
 func (l *lastingReader) Read(p []byte) (n int, err error) {
 	if l.err == nil {
 		n, l.err = l.r.Read(p)
+		if l.err != io.EOF && errors.Is(l.err, io.EOF) { //nolint:errorlint // see above
+			l.err = fmt.Errorf("%w: %v", io.ErrUnexpectedEOF, l.err) //nolint:errorlint // it is hidden on purpose
+		}
 	}
 	return n, l.err
 }
@@ -115,7 +121,7 @@ func (u *utf16Reader) fill() error {
 	}
 	if utf16.IsSurrogate(c) {
 		next, err := u.unit()
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 		pair := utf16.DecodeRune(c, next)

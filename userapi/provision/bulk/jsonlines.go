@@ -48,7 +48,7 @@ func (s *jsonSource) Rows(ctx context.Context) iter.Seq2[Row, error] {
 			}
 			line, err := lines.read()
 			switch {
-			case err == io.EOF:
+			case errors.Is(err, io.EOF):
 				if !some {
 					yield(Row{}, fatal(line, ErrNoRows, "the file has no row"))
 				}
@@ -86,7 +86,7 @@ func (l *lineReader) read() (line int64, err error) {
 	for line = l.next; ; {
 		b, err := l.r.ReadByte()
 		switch {
-		case err == io.EOF && l.size > 0:
+		case errors.Is(err, io.EOF) && l.size > 0:
 			return line, nil
 		case err != nil:
 			return line, err

@@ -15,8 +15,9 @@ import (
 // A vendor is what a Mapping knows of a vendor's Extension.
 type vendor struct {
 	name    string
-	base    reflect.Value // the struct that each row's begins as
-	pointer bool          // the Extension is a pointer to it
+	base    reflect.Value     // the struct that each row's begins as
+	pointer bool              // the Extension is a pointer to it
+	shared  userapi.Extension // of the base; nil if nothing is set in it
 	members map[string]member
 }
 
@@ -49,6 +50,9 @@ func vendorOf(prototype userapi.Extension) (*vendor, error) {
 	v.name = v.extension(v.base).UserExtension()
 	if v.name == "" || v.name == attributesName || strings.Contains(v.name, ".") || neutral[v.name] != nil {
 		return nil, fmt.Errorf("bulk: Mapping.Extensions: the name of a %T's vendor cannot stand before its members", prototype)
+	}
+	if !v.base.IsZero() {
+		v.shared = v.extension(v.base)
 	}
 	v.find(t, "", nil)
 	return v, nil

@@ -83,17 +83,17 @@ func TestMembersAtFault(t *testing.T) {
 	t.Parallel()
 	m := compile(t, bulk.Mapping{Extensions: []userapi.Extension{fusionauth.Extra{}, usercom.Extra{}}})
 	for name, values := range map[string][]any{
-		"fusionauth.expiry":                []any{"1.5", "2026-13-01", "2026-11-30 09:00:00", true, []any{"1"}},
-		"fusionauth.factor":                []any{"1.0", json.Number("1e3"), "0x10", "1_000", true},
-		"fusionauth.skip_verification":     []any{"ja", "2", []any{true}},
-		"fusionauth.preferred_languages":   []any{`["en"`, `{en,pl}`, map[string]any{"a": "b"}, []any{[]any{"a"}, nil}, []any{nil}},
-		"fusionauth.verification_ids":      []any{[]any{map[string]any{}}, map[string]any{}},
-		"fusionauth.memberships":           []any{"g-1", `[{"group":"g-1"}]`, `[{"groupId":"g","groupId":"h"}]`, `[{"groupId":"\ud800"}]`, `[] []`, json.Number("1")},
-		"fusionauth.password_hash":         []any{planted, `{"hash":1}`, []any{planted}},
-		"fusionauth.password_hash.hash":    []any{[]any{planted}, true, "\xff"},
-		"fusionauth.registration.verified": []any{"maybe"},
-		"usercom.lists":                    []any{"1;x", []any{"x"}, true},
-		"usercom.city":                     []any{true, []any{}},
+		"fusionauth.expiry":                {"1.5", "2026-13-01", "2026-11-30 09:00:00", true, []any{"1"}},
+		"fusionauth.factor":                {"1.0", json.Number("1e3"), "0x10", "1_000", true},
+		"fusionauth.skip_verification":     {"ja", "2", []any{true}},
+		"fusionauth.preferred_languages":   {`["en"`, `{en,pl}`, map[string]any{"a": "b"}, []any{[]any{"a"}, nil}, []any{nil}},
+		"fusionauth.verification_ids":      {[]any{map[string]any{}}, map[string]any{}},
+		"fusionauth.memberships":           {"g-1", `[{"group":"g-1"}]`, `[{"groupId":"g","groupId":"h"}]`, `[{"groupId":"\ud800"}]`, `[] []`, json.Number("1")},
+		"fusionauth.password_hash":         {planted, `{"hash":1}`, []any{planted}},
+		"fusionauth.password_hash.hash":    {[]any{planted}, true, "\xff"},
+		"fusionauth.registration.verified": {"maybe"},
+		"usercom.lists":                    {"1;x", []any{"x"}, true},
+		"usercom.city":                     {true, []any{}},
 	} {
 		for _, v := range values {
 			_, err := m.Request(rowOf(map[string]any{name: v}))

@@ -121,10 +121,7 @@ func TestQueryFaults(t *testing.T) {
 	} {
 		s := query(t, &test.data)
 		assert.Equal(t, test.want, read(t, s), name)
-		var last error
-		for _, err := range s.Rows(t.Context()) {
-			last = err
-		}
+		last := lastError(t, s)
 		if test.cause != nil {
 			require.ErrorIs(t, last, test.cause, name)
 		}
