@@ -2,6 +2,7 @@ package bulk_test
 
 import (
 	"fmt"
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,4 +39,32 @@ func BenchmarkRows(b *testing.B) {
 			}
 		})
 	}
+}
+
+// A generator is a file of many rows that nobody holds.
+type generator struct {
+	header string
+	row    func(int) string
+	rows   int
+	next   int
+	left   string
+}
+
+func (g *generator) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		if g.left == "" {
+			switch {
+			case g.next > g.rows:
+				return n, io.EOF
+			case g.next == 0:
+				g.left = g.header
+			default:
+				g.left = g.row(g.next)
+			}
+			g.next++
+		}
+		copied := copy(p[n:], g.left)
+		n, g.left = n+copied, g.left[copied:]
+	}
+	return n, nil
 }

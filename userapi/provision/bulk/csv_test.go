@@ -164,6 +164,17 @@ func TestCSVOptions(t *testing.T) {
 	assert.Equal(t, "CSVOptions.Header has no name END\n", read(t, bulk.CSV(strings.NewReader("a\n1\n"), bulk.CSVOptions{Header: []string{}})))
 }
 
+// What can be read of an uneven row is for a list of rejects.
+func TestUnevenRow(t *testing.T) {
+	t.Parallel()
+	var got []bulk.Row
+	for row, err := range bulk.CSV(strings.NewReader("a,b\n1\n1,2,3\n"), bulk.CSVOptions{}).Rows(t.Context()) {
+		require.Error(t, err)
+		got = append(got, row)
+	}
+	assert.Equal(t, []bulk.Row{{Line: 2, Values: map[string]any{"a": "1"}}, {Line: 3, Values: map[string]any{"a": "1", "b": "2"}}}, got)
+}
+
 func TestColumns(t *testing.T) {
 	t.Parallel()
 	s := bulk.CSV(strings.NewReader("id, email,\n1,2,3\n"), bulk.CSVOptions{})

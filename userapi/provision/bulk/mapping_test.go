@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -76,6 +77,19 @@ func TestColumnsMapThemselves(t *testing.T) {
 		FullName: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace", Timezone: "Europe/London", Language: "en",
 		Tags: []string{"a", "b", "c"}, Attributes: map[string]any{"plan": "pro", "score": json.Number("1.10"), "a.b": true},
 		Extensions: []userapi.Extension{fusionauth.Extra{BirthDate: "1815-12-10"}, &usercom.Extra{Score: new(int64(0))}},
+	}, req)
+}
+
+// A Source of a caller's own may have what its database gave.
+func TestValuesOfOtherSources(t *testing.T) {
+	t.Parallel()
+	type name string
+	req, err := compile(t, bulk.Mapping{}).Request(bulk.Row{Line: 17, Values: map[string]any{
+		"key": uint16(7), "email": []byte(" ada@example.com "), "username": name("ada"), "full_name": []byte(" "), "attributes.n": 1.5, "attributes.at": time.Unix(0, 0).UTC(),
+	}})
+	require.NoError(t, err)
+	assert.Equal(t, userapi.CreateUserRequest{
+		IdempotencyKey: "spring/7", Email: "ada@example.com", Username: "ada", Attributes: map[string]any{"n": json.Number("1.5"), "at": "1970-01-01T00:00:00Z"},
 	}, req)
 }
 

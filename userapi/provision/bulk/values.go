@@ -44,10 +44,14 @@ func tidy(v any) (value any, expected string) {
 		}
 		return text, ""
 	}
-	if value, wrong := plain(v, false); wrong == "" {
-		return value, ""
+	value, wrong := plain(v, false)
+	if text, ok := value.(string); ok {
+		return tidy(text)
 	}
-	return nil, wantText
+	if wrong != "" {
+		return nil, wantText
+	}
+	return value, ""
 }
 
 // sheetError is what a spreadsheet exports of a cell that it could not work out, such as a
