@@ -87,6 +87,7 @@ func TestCSV(t *testing.T) {
 		{"CR alone", "id,name\r1,\"a\rb\"\r\r2,b\r", `2 map["id":"1" "name":"a\rb"]` + "\n" + `5 map["id":"2" "name":"b"]` + "\n"},
 		{"bars", "id|name\n1|a,b\n", `2 map["id":"1" "name":"a,b"]` + "\n"},
 		{"a comma in a header of semicolons", "id;Name, first, second\n1;x\n2;y\n", `2 map["Name, first, second":"x" "id":"1"]` + "\n" + `3 map["Name, first, second":"y" "id":"2"]` + "\n"},
+		{"delimiters and a line break in the quotes of a header", "id;\"a, b,\nc, d\"\n1;x\n", "3 map[\"a, b,\\nc, d\":\"x\" \"id\":\"1\"]\n"},
 		{"delimiters that are level", "a,b;c\n", `line 1: two delimiters stand in the header as often: CSVOptions.Comma names the one that parts the cells END` + "\n"},
 		{"one column", "email\nada@example.com\n", `2 map["email":"ada@example.com"]` + "\n"},
 		{"blanks around cells", "id, name\n1, \"a, b\" \n2, c\n", `2 map["id":"1" "name":"a, b"]` + "\n" + `3 map["id":"2" "name":" c"]` + "\n"},
@@ -111,7 +112,7 @@ func TestCSV(t *testing.T) {
 		{"UTF-16 without its mark", utf16Of("id,name\n1,a\n", true)[2:], "line 1: column \"column 1\": a NUL stands in the text: a file in UTF-16 needs its byte order mark END\n"},
 		{"Latin-1", "id,name\n1,a\n2,Zo\xeb\n3,\xc3\n", `2 map["id":"1" "name":"a"]` + "\nline 3: column \"name\": the text is not UTF-8: a file in Windows-1252, Latin-1 or another encoding must be saved in UTF-8\nline 4: column \"name\": the text is not UTF-8: a file in Windows-1252, Latin-1 or another encoding must be saved in UTF-8\n"},
 		{"halves of a character in two cells", "a,b\n\xc3,\xa9\n", "line 2: column \"a\": the text is not UTF-8: a file in Windows-1252, Latin-1 or another encoding must be saved in UTF-8\n"},
-		{"half a pair in UTF-16", "\xff\xfei\x00d\x00\n\x00\x3d\xd8x\x00\n\x002\x00\n\x00", "line 2: column \"id\": the text is not UTF-8: a file in Windows-1252, Latin-1 or another encoding must be saved in UTF-8\n" + `3 map["id":"2"]` + "\n"},
+		{"half a pair in UTF-16", "\xff\xfei\x00d\x00\n\x00\x3d\xd8\n\x002\x00\n\x00", "line 2: column \"id\": the text is not UTF-8: a file in Windows-1252, Latin-1 or another encoding must be saved in UTF-8\n" + `3 map["id":"2"]` + "\n"},
 		{"half a unit of UTF-16", "\xff\xfei\x00d\x00\n\x001", "line 2: the input is cut off END\n"},
 		{"UTF-32", "\xff\xfe\x00\x00i\x00\x00\x00", "line 1: the file is in UTF-32: save it in UTF-8 END\n"},
 		{"a workbook", "PK\x03\x04\x14\x00", "line 1: the file is a ZIP archive or a spreadsheet's own: export the sheet as CSV END\n"},
@@ -126,6 +127,7 @@ func TestCSV(t *testing.T) {
 		{"no rows", "\nid,name\n,\n", "line 2: the file has a header and no row END\n"},
 		{"no header", planted + "@example.com,1\nb@example.com,2\n", "line 1: the first row has data in column 1 where the names of the columns are expected: CSVOptions.Header has the names for a file without END\n"},
 		{"a row of 2 MB", "id,name\n1,\"" + strings.Repeat("x\n", 1<<20) + "\"\n2," + strings.Repeat("x", 2<<20) + "\n3,c\n", "line 2: column \"name\": the row is longer than 1048576 bytes (MaxRowBytes)\nline 1048579: column \"name\": the row is longer than 1048576 bytes (MaxRowBytes)\n" + `1048580 map["id":"3" "name":"c"]` + "\n"},
+		{"20,000 cells", "id\n" + strings.Repeat(",", 20_000) + "\n1\n", "line 2: column \"column 16385\": the row has more than 16384 cells\n" + `3 map["id":"1"]` + "\n"},
 		{"an open quote of 2 MB", "id,name\n1,\"" + strings.Repeat("x\n", 1<<20), "line 2: column \"name\": a quote is opened and not closed: the rest of the file cannot be read END\n"},
 	}
 	for _, test := range tests {

@@ -37,6 +37,9 @@ type fault struct {
 	cell    int
 }
 
+// maxCells is how many cells a row may have: no spreadsheet has more columns.
+const maxCells = 16384
+
 // What ends a cell.
 type ending int
 
@@ -63,7 +66,11 @@ func (c *csvReader) next() (line int64, err error) {
 		if end == endOfInput && c.size == 0 {
 			return line, io.EOF
 		}
-		if c.size <= c.max {
+		switch {
+		case c.size > c.max:
+		case len(c.cells) == maxCells:
+			c.fail(fmt.Sprintf("the row has more than %d cells", maxCells))
+		default:
 			c.cells = append(c.cells, cell{len(c.text), quoted})
 		}
 		if end == endOfCell {

@@ -47,7 +47,8 @@
 //	other cells beyond it, or too few    an error of the row
 //	the header again, a mark inside      an error of the row: files were joined
 //	text that is not UTF-8, NUL          an error of the row
-//	a row over MaxRowBytes               an error of the row
+//	a row over MaxRowBytes, or over      an error of the row
+//	16,384 cells
 //	a quote inside of an unquoted cell   an error of the row
 //	text behind a closing quote          an error of the row; fatal where a quote may be open
 //	                                     at the end of the line

@@ -152,10 +152,10 @@ func TestTemplatesWithUsers(t *testing.T) {
 	m := compile(t, bulk.Mapping{
 		Extensions: []userapi.Extension{quickblox.Extra{Website: "https://example.com"}},
 		Columns: map[string]string{
-			"external_id": "{{ .users.identity.ID }}", "attributes.from": "{{ .users.identity.Provider }} {{ .first }}", "quickblox.facebook_id": `{{ index . "users" "identity" "ID" }}`,
+			"external_id": "{{ .users.identity.ID }}", "attributes.from": "{{ .users.identity.Provider }} {{ .first }}", "quickblox.facebook_id": `{{ index . "users" "identity" "ID" }}`, "tags": "{{ .users.identity.Provider }}",
 		},
 	})
-	assert.Equal(t, []string{"attributes.from", "external_id", "quickblox.facebook_id"}, m.NeedsUsers())
+	assert.Equal(t, []string{"attributes.from", "external_id", "quickblox.facebook_id", "tags"}, m.NeedsUsers())
 	unused, missing := m.Columns([]string{"key", "first", "users"})
 	assert.Equal(t, []string{"users"}, unused)
 	assert.Empty(t, missing)
@@ -168,10 +168,14 @@ func TestTemplatesWithUsers(t *testing.T) {
 	assert.Equal(t, plain, req)
 	given := usercom.Extra{City: "London"}
 	req.Extensions = append(req.Extensions, given)
-	full, err := m.WithUsers(req, row, map[string]*userapi.User{"identity": {Provider: "fusionauth", ID: "id-1", Email: planted}})
+	users := map[string]*userapi.User{"identity": {Provider: "fusionauth", ID: "id-1", Email: planted}}
+	full, err := m.WithUsers(req, row, users)
 	require.NoError(t, err)
+	again, err := m.WithUsers(full, row, users)
+	require.NoError(t, err)
+	assert.Equal(t, full, again)
 	assert.Equal(t, userapi.CreateUserRequest{
-		IdempotencyKey: "spring/7", Email: "ada@example.com", ExternalID: "id-1", Attributes: map[string]any{"plan": "pro", "from": "fusionauth Ada"},
+		IdempotencyKey: "spring/7", Email: "ada@example.com", ExternalID: "id-1", Tags: []string{"fusionauth"}, Attributes: map[string]any{"plan": "pro", "from": "fusionauth Ada"},
 		Extensions: []userapi.Extension{given, quickblox.Extra{Website: "https://example.com", FacebookID: "id-1"}},
 	}, full)
 	req.Extensions = req.Extensions[:1]
@@ -180,7 +184,7 @@ func TestTemplatesWithUsers(t *testing.T) {
 	for _, users := range []map[string]*userapi.User{nil, {"crm": {ID: "1"}}, {"identity": nil}} {
 		_, err = m.WithUsers(req, row, users)
 		assert.Equal(t, `column "first": attributes.from: the template cannot be evaluated for this row`+"\n"+
-			`external_id: the template cannot be evaluated for this row`+"\n"+`quickblox.facebook_id: the template cannot be evaluated for this row`, faults(t, err))
+			`external_id: the template cannot be evaluated for this row`+"\n"+`quickblox.facebook_id: the template cannot be evaluated for this row`+"\n"+`tags: the template cannot be evaluated for this row`, faults(t, err))
 	}
 }
 

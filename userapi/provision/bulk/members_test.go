@@ -114,3 +114,38 @@ func TestPrototypesAreDefaults(t *testing.T) {
 	require.NoError(t, err)
 	userapitest.Equal(t, []userapi.Extension{fusionauth.Extra{TenantID: "t-1", Registration: registration}}, req.Extensions)
 }
+
+// kinds has members that the vendors' Extras do not have.
+type kinds struct {
+	Ratio  float64
+	Age    uint8
+	At     time.Time
+	Raw    json.RawMessage
+	Bytes  []byte
+	Next   *kinds
+	hidden string
+}
+
+func (kinds) UserExtension() string { return "kinds" }
+
+func TestOtherKinds(t *testing.T) {
+	t.Parallel()
+	m := compile(t, bulk.Mapping{Extensions: []userapi.Extension{kinds{hidden: "kept"}}})
+	req, err := m.Request(rowOf(map[string]any{
+		"kinds.ratio": "-1.5e3", "kinds.age": "255", "kinds.at": "2026-11-30", "kinds.raw": "[1.0]", "kinds.next.next.age": "1", "kinds.hidden": "x", "kinds.bytes": "x",
+	}))
+	require.NoError(t, err)
+	at := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	assert.Equal(t, []userapi.Extension{kinds{Ratio: -1500, Age: 255, At: at, Raw: json.RawMessage("[1.0]"), Next: &kinds{Next: &kinds{Age: 1}}, hidden: "kept"}}, req.Extensions)
+	for name, values := range map[string][]any{
+		"kinds.ratio": {"0x1p4", "1_0", "NaN", "inf", "1e999", true}, "kinds.age": {"256", "-1", "+1", "1.0"}, "kinds.at": {"5", "noon"}, "kinds.raw": {"[1"}, "kinds.next.age": {"x"},
+	} {
+		for _, v := range values {
+			_, err := m.Request(rowOf(map[string]any{name: v}))
+			assert.Contains(t, faults(t, err), `column "`+name+`": `+name+": ", "%v", v)
+		}
+	}
+	_, err = bulk.Mapping{Extensions: []userapi.Extension{kinds{}}, Columns: map[string]string{"kinds.bytes": "b", "kinds.hidden": "h"}}.Compile("spring")
+	require.ErrorContains(t, err, "kinds.bytes cannot come from a column: it is a []uint8")
+	require.ErrorContains(t, err, `kinds has no member "hidden"`)
+}

@@ -7,6 +7,7 @@ package bulk_test
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -47,4 +48,37 @@ func inUse() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// TestLongRowIsNotHeld reads a row of 64 MB, in quotes and without, of which the bound is kept.
+func TestLongRowIsNotHeld(t *testing.T) { //nolint:paralleltest // it measures what the process allocates
+	part := strings.Repeat("x", 1<<20)
+	for name, s := range map[string]bulk.Source{
+		"quoted": bulk.CSV(&generator{header: "id\n\"", rows: 65, row: endAfter(part, "\"\n1\n")}, bulk.CSVOptions{}),
+		"cells":  bulk.CSV(&generator{header: "id\n", rows: 65, row: endAfter(strings.Repeat(",", 1<<20), "\n1\n")}, bulk.CSVOptions{}),
+		"plain":  bulk.CSV(&generator{header: "id\n", rows: 65, row: endAfter(part, "\n1\n")}, bulk.CSVOptions{}),
+		"JSON":   bulk.JSONLines(&generator{rows: 65, row: endAfter(part, "\n{}\n")}),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		rows, faults := 0, 0
+		for _, err := range s.Rows(t.Context()) {
+			if rows++; err != nil {
+				faults++
+			}
+		}
+		runtime.ReadMemStats(&after)
+		assert.Equal(t, []int{2, 1}, []int{rows, faults}, name)
+		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20), name)
+	}
+}
+
+// endAfter gives 64 parts, and then the end.
+func endAfter(part, end string) func(int) string {
+	return func(i int) string {
+		if i > 64 {
+			return end
+		}
+		return part
+	}
 }
