@@ -69,7 +69,7 @@ func (c *csvReader) next() (line int64, err error) {
 		switch {
 		case c.size > c.max:
 		case len(c.cells) == maxCells:
-			c.fail(fmt.Sprintf("the row has more than %d cells", maxCells))
+			c.fail("the row has more than 16384 cells")
 		default:
 			c.cells = append(c.cells, cell{len(c.text), quoted})
 		}
