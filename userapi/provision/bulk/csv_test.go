@@ -85,6 +85,8 @@ func TestCSV(t *testing.T) {
 		{"MySQL's quotes", "id,name\n1,\"say \\\"hi\\\" now\"\n2,b\n",
 			`line 2: column "name": text stands behind a closing quote: a quote inside of a quoted cell is doubled` + "\n" + `3 map["id":"2" "name":"b"]` + "\n"},
 		{"CR alone", "id,name\r1,\"a\rb\"\r\r2,b\r", `2 map["id":"1" "name":"a\rb"]` + "\n" + `5 map["id":"2" "name":"b"]` + "\n"},
+		{"CR alone, and LF in the quotes of the header", "id,\"na\nme\"\r1,a\r", "3 map[\"id\":\"1\" \"na\\nme\":\"a\"]\n"},
+		{"delimiters in the quotes of a header without rows", "id;\"a, b, c\"\n", "line 1: the file has a header and no row END\n"},
 		{"bars", "id|name\n1|a,b\n", `2 map["id":"1" "name":"a,b"]` + "\n"},
 		{"a comma in a header of semicolons", "id;Name, first, second\n1;x\n2;y\n", `2 map["Name, first, second":"x" "id":"1"]` + "\n" + `3 map["Name, first, second":"y" "id":"2"]` + "\n"},
 		{"delimiters and a line break in the quotes of a header", "id;\"a, b,\nc, d\"\n1;x\n", "3 map[\"a, b,\\nc, d\":\"x\" \"id\":\"1\"]\n"},
