@@ -2,6 +2,7 @@ package bulk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,10 @@ type CSVOptions struct {
 	// Header are the names of the columns of a file that has none: its first row is then
 	// data. nil takes the first row that is not empty for the names.
 	Header []string
+	// Null is the cell, without quotes, that stands for NULL; "" means \N, as MySQL writes it.
+	// Give "NULL" where the word stands for it. A cell of that word, in capitals and without
+	// quotes, is else a RowError.
+	Null string
 	// MaxRowBytes bounds a row; 0 means DefaultMaxRowBytes. A longer one is a RowError.
 	MaxRowBytes int
 }
@@ -202,8 +207,12 @@ func (s *csvSource) row(line int64, err error) (Row, *RowError) {
 			if strings.TrimSpace(text) != "" {
 				return row, &RowError{Line: line, Column: unnamed(i), Message: fmt.Sprintf("the row has more cells than the %d of the header", len(s.header))}
 			}
-		case text == `\N` && !s.csv.cells[i].quoted:
+		case s.csv.cells[i].quoted:
+			row.Values[s.header[i]] = text
+		case text == cmp.Or(s.o.Null, `\N`):
 			row.Values[s.header[i]] = nil
+		case text == "NULL":
+			return Row{Line: line}, &RowError{Line: line, Column: s.header[i], Message: `the word NULL stands without quotes: CSVOptions.Null says that it is no value, quotes say that it is a text`}
 		default:
 			row.Values[s.header[i]] = text
 		}

@@ -82,6 +82,8 @@ func TestCSV(t *testing.T) {
 		{"PostgreSQL, COPY TO WITH CSV HEADER", "id,email,active,note\n1,ada@example.com,t,\n2,b@example.com,f,\"\"\n3,c@example.com,t,\"a\"\"b\"\n",
 			`2 map["active":"t" "email":"ada@example.com" "id":"1" "note":""]` + "\n" + `3 map["active":"f" "email":"b@example.com" "id":"2" "note":""]` + "\n" + `4 map["active":"t" "email":"c@example.com" "id":"3" "note":"a\"b"]` + "\n"},
 		{"MySQL's NULL", "\"id\",\"phone\"\n\"1\",\\N\n\"2\",\"\\N\"\n", `2 map["id":"1" "phone":<nil>]` + "\n" + `3 map["id":"2" "phone":"\\N"]` + "\n"},
+		{"the word NULL", "id\tphone\tname\n1\tNULL\tAda\n2\t\"NULL\"\tNull\n",
+			"line 2: column \"phone\": the word NULL stands without quotes: CSVOptions.Null says that it is no value, quotes say that it is a text\n" + `3 map["id":"2" "name":"Null" "phone":"NULL"]` + "\n"},
 		{"MySQL's quotes", "id,name\n1,\"say \\\"hi\\\" now\"\n2,b\n",
 			`line 2: column "name": text stands behind a closing quote: a quote inside of a quoted cell is doubled` + "\n" + `3 map["id":"2" "name":"b"]` + "\n"},
 		{"CR alone", "id,name\r1,\"a\rb\"\r\r2,b\r", `2 map["id":"1" "name":"a\rb"]` + "\n" + `5 map["id":"2" "name":"b"]` + "\n"},
@@ -162,6 +164,7 @@ func TestCSVOptions(t *testing.T) {
 	o := bulk.CSVOptions{Comma: '^', Header: []string{"id", " email ", ""}, MaxRowBytes: 20}
 	assert.Equal(t, `1 map["column 3":"" "email":"a@example.com" "id":"1"]`+"\n"+"line 2: column \"email\": the row is longer than 20 bytes (MaxRowBytes)\n"+`3 map["column 3":"" "email":"email" "id":"id"]`+"\n",
 		read(t, bulk.CSV(strings.NewReader("1^a@example.com^\n2^"+planted+planted+"\nid^email^\n"), o)))
+	assert.Equal(t, `2 map["a":<nil> "b":"\\N" "c":"NULL"]`+"\n", read(t, bulk.CSV(strings.NewReader("a,b,c\nNULL,\\N,\"NULL\"\n"), bulk.CSVOptions{Null: "NULL"})))
 	for _, comma := range []rune{'"', '\n', ' ', 'é', -1} {
 		assert.Contains(t, read(t, bulk.CSV(strings.NewReader("a\n1\n"), bulk.CSVOptions{Comma: comma})), "CSVOptions.Comma must be", comma)
 	}

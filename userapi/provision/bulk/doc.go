@@ -41,7 +41,8 @@
 //	blanks around a quoted cell          left out; those of other cells stay
 //	a column without a name              called "column 3"
 //	line breaks in quotes                kept as they are
-//	\N without quotes, as of MySQL       nil
+//	\N without quotes, as of MySQL       nil; CSVOptions.Null has another word
+//	NULL without quotes                  an error of the row, unless CSVOptions.Null is "NULL"
 //	NULL of PostgreSQL's COPY            "", as its empty text
 //	empty cells beyond the header        left out
 //	other cells beyond it, or too few    an error of the row
@@ -61,7 +62,8 @@
 //	UTF-32, a spreadsheet's own file     fatal
 //
 // MySQL's SELECT INTO OUTFILE writes a quote in a value as \", which is an error of the row
-// here: export it with ESCAPED BY '"'.
+// here. Export with OPTIONALLY ENCLOSED BY '"' ESCAPED BY '"', and turn NULL into an empty text by
+// COALESCE. The output of mysql --batch has the word NULL, and backslashes in values.
 //
 // # JSON Lines
 //

@@ -70,7 +70,7 @@ func FuzzCSV(f *testing.F) {
 		lines := physical(text, true)
 		out := collect(t, bulk.CSV(strings.NewReader(text), bulk.CSVOptions{Comma: ','}), int64(len(lines)))
 		collect(t, bulk.CSV(strings.NewReader(text), bulk.CSVOptions{MaxRowBytes: 3}), int64(len(lines)))
-		if !utf8.ValidString(text) || strings.ContainsAny(text, "\x00\r\ufeff\\") || strings.HasPrefix(text, "PK\x03\x04") || strings.HasPrefix(strings.ToLower(text), "sep=") {
+		if !utf8.ValidString(text) || strings.ContainsAny(text, "\x00\r\ufeff\\") || strings.HasPrefix(text, "PK\x03\x04") || strings.HasPrefix(strings.ToLower(text), "sep=") || strings.Contains(text, "NULL") {
 			return
 		}
 		r := csv.NewReader(strings.NewReader(text))
