@@ -79,6 +79,22 @@ func TestMembers(t *testing.T) {
 	}
 }
 
+func TestHashIsTakenApart(t *testing.T) {
+	t.Parallel()
+	m := compile(t, bulk.Mapping{Extensions: []userapi.Extension{fusionauth.Extra{}}, Columns: map[string]string{
+		"fusionauth.password_hash.scheme": `{{ "bcrypt" }}`, "fusionauth.password_hash.factor": "{{ slice .hash 4 6 }}",
+		"fusionauth.password_hash.salt": "{{ slice .hash 7 29 }}", "fusionauth.password_hash.hash": "{{ slice .hash 29 }}",
+	}})
+	const hash = "$2y$10$wisIVhmjWjm/lkujDJVAXuuYDXiGU/c9HK3mMzqFbfk45PXA527ui"
+	want, err := fusionauth.ParseBcrypt(hash)
+	require.NoError(t, err)
+	req, err := m.Request(rowOf(map[string]any{"hash": hash}))
+	require.NoError(t, err)
+	userapitest.Equal(t, []userapi.Extension{fusionauth.Extra{PasswordHash: want}}, req.Extensions)
+	_, err = m.Request(rowOf(map[string]any{"hash": planted}))
+	assert.Contains(t, faults(t, err), `column "hash": fusionauth.password_hash.hash: the template cannot be evaluated for this row`)
+}
+
 func TestMembersAtFault(t *testing.T) {
 	t.Parallel()
 	m := compile(t, bulk.Mapping{Extensions: []userapi.Extension{fusionauth.Extra{}, usercom.Extra{}}})

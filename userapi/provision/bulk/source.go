@@ -102,6 +102,9 @@ func (e *RowError) Error() string {
 	return b.String()
 }
 
+// Format writes Error's text for every verb.
+func (e RowError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
+
 // Unwrap returns the error of the reader, of the database or of the context; nil where there
 // is none. The text of a database's error may hold values.
 func (e *RowError) Unwrap() error { return e.cause }
