@@ -84,8 +84,8 @@
 // values are texts: {{ .first }}, and {{ index . "First name" }} for a name that is not a word.
 // A column that the row does not have is an error. Beside the functions of text/template
 // there are trim, lower, upper and replace, as in {{ replace " " "" .phone }}.
-// A hash in one column is taken apart so: fusionauth.password_hash.salt is
-// {{ slice .hash 7 29 }} of a bcrypt hash. Templates that name .users are for a target that comes after others; see [Mapper.WithUsers].
+// {{ slice .hash 7 29 }} is the salt of a bcrypt hash, for fusionauth.password_hash.salt.
+// Templates that name .users are for a target that comes after others; see [Mapper.WithUsers].
 // A column of that name is not seen by a template.
 //
 // White space around values is left out, and what is then empty is not set, as NULL and a missing
