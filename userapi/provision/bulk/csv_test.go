@@ -102,6 +102,7 @@ func TestCSV(t *testing.T) {
 				`4 map["a":"x" "b":"y" "id":"3"]` + "\n" + `5 map["a":"x" "b":"y" "id":"4"]` + "\n"},
 		{"blank headers", "id,,name,\n1,x,a,y\n2,,b\n", `2 map["column 2":"x" "column 4":"y" "id":"1" "name":"a"]` + "\n" + `3 map["column 2":"" "column 4":"" "id":"2" "name":"b"]` + "\n"},
 		{"a header twice", "id,email, id\n1,2,3\n", "line 1: column \"id\": columns 1 and 3 have the same name END\n"},
+		{"a long header twice", "id," + strings.Repeat("ä", 90) + "," + strings.Repeat("ä", 90) + "\n", "line 1: column \"" + strings.Repeat("ä", 50) + "…\": columns 2 and 3 have the same name END\n"},
 		{"a header again", "\ufeffid,email\n1,a\n\ufeffid,email\n2,b\n", `2 map["email":"a" "id":"1"]` + "\nline 3: the row repeats the header: files were joined\n" + `4 map["email":"b" "id":"2"]` + "\n"},
 		{"a mark inside", "id\n1\n\ufeff2\n", `2 map["id":"1"]` + "\nline 3: column \"id\": a byte order mark stands inside of the file: files were joined\n"},
 		{"an open quote", "id,name\n1,a\n2,\"" + planted + "\n3,c\n4,d\n", `2 map["id":"1" "name":"a"]` + "\nline 3: column \"name\": a quote is opened and not closed: the rest of the file cannot be read END\n"},

@@ -18,8 +18,8 @@ import (
 // the query should have an ORDER BY. Numbers are kept to the digit, times become RFC 3339 and
 // those of a DATE their day. What is neither text, number, bool nor time is a fault of its row:
 // cast it in the query. The texts of a database's errors are not shown, since they may hold
-// values; errors.As and errors.Unwrap find them. The Source is a ColumnSource. A query without
-// rows is no error.
+// values; errors.As and errors.Unwrap find them. The Source is a ColumnSource. A query may have
+// no rows.
 func Query(db *sql.DB, query string, args ...any) Source {
 	return &querySource{db, query, args}
 }
