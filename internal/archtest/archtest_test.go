@@ -99,6 +99,7 @@ func TestRules(t *testing.T) {
 				"userapi/provision/ensure.go":            `import _ "example.com/m/userapi"`,
 				"userapi/provision/fileledger/ledger.go": `import ( _ "example.com/m/userapi/provision"; _ "example.com/m/internal/durable" )`,
 				"userapi/provision/sqlledger/ledger.go":  `import ( _ "example.com/m/userapi/provision"; _ "database/sql" )`,
+				"userapi/provision/bulk/query.go":        `import ( _ "example.com/m/userapi"; _ "example.com/m/userapi/provision"; _ "database/sql" )`,
 				"internal/wire/wire.go":                  `import _ "example.com/m/userapi"`,
 				"internal/transport/call.go":             `import ( _ "example.com/m/internal/wire"; r "github.com/go-resty/resty/v2" ); func Call(*r.Client) {}`,
 				"internal/transport/h2_test.go":          `import _ "golang.org/x/net/http2"`,
@@ -136,7 +137,7 @@ func TestRules(t *testing.T) {
 			want: []string{
 				"userapi/call.go:1: imports github.com/go-resty/resty/v2: it may stand in internal/transport alone",
 				"userapi/provision/sqlledger/lock.go:1: imports example.com/m/internal/durable: userapi/provision imports userapi and the standard library",
-				"userapi/provision/table.go:1: imports database/sql: it may stand in userapi/provision/sqlledger alone",
+				"userapi/provision/table.go:1: imports database/sql: it may stand in userapi/provision/bulk and userapi/provision/sqlledger alone",
 				"userapi/provision/token.go:1: imports github.com/golang-jwt/jwt/v5: it may stand in mixin and mixin/mixintest alone",
 				"userapi/user.go:1: imports example.com/m/internal/wire: userapi imports the standard library alone",
 				"userapi/userapitest/suite.go:1: imports example.com/m/userapi/provision: userapi/userapitest imports userapi and the standard library",

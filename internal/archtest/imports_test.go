@@ -106,9 +106,9 @@ var replaced = map[string]string{
 	"math/rand": "use math/rand/v2, or crypto/rand for what must not be guessed",
 }
 
-// kept are packages of the standard library that stand in one folder alone: a program that
-// does not use it is not to link them.
-var kept = map[string]string{"database/sql": "userapi/provision/sqlledger"}
+// kept are packages of the standard library that stand in some folders alone: a program that
+// does not use these is not to link them.
+var kept = map[string][]string{"database/sql": {"userapi/provision/bulk", "userapi/provision/sqlledger"}}
 
 func nothing(string) bool { return false }
 
@@ -146,8 +146,8 @@ func forbidden(t *tree, f *file, r role, spec *ast.ImportSpec) (why string) {
 		return "an import into the file's own names hides where a name comes from"
 	}
 	if standard(imported) {
-		if dir := kept[imported]; dir != "" && dir != f.dir && !f.test {
-			return "it may stand in " + dir + " alone"
+		if dirs := kept[imported]; dirs != nil && !slices.Contains(dirs, f.dir) && !f.test {
+			return "it may stand in " + strings.Join(dirs, " and ") + " alone"
 		}
 		return replaced[imported]
 	}

@@ -1,0 +1,170 @@
+package bulk
+
+import (
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A builder makes the request of one row.
+type builder struct {
+	m      *Mapper
+	row    Row
+	users  map[string]*userapi.User
+	data   map[string]any // for templates
+	req    userapi.CreateUserRequest
+	extras map[string]reflect.Value // the structs of extensions, by their vendors
+	faults []error
+}
+
+// Request makes the request of a row. Its IdempotencyKey is of the job and of the value of
+// key; the package's documentation has the form, under Keys. What the templates of NeedsUsers
+// give is not in it. The error joins a *RowError for each fault of the row, with the column, the
+// line and what is expected, and the request is then zero.
+func (m *Mapper) Request(row Row) (userapi.CreateUserRequest, error) {
+	b := &builder{m: m, row: row}
+	for _, e := range m.entriesOf(row) {
+		if e.template == nil || !e.template.needsUsers {
+			b.set(e)
+		}
+	}
+	if b.req.IdempotencyKey == "" && !slices.ContainsFunc(b.faults, isKeyFault) {
+		column := keyField
+		if e, ok := m.entries[keyField]; ok {
+			column = joined(e.columns())
+		}
+		b.fail(keyField, &RowError{Column: column, Message: "a value is expected: it names the row in the ledger"})
+	}
+	return b.done()
+}
+
+func isKeyFault(err error) bool {
+	var bad *RowError
+	return errors.As(err, &bad) && bad.Field == keyField
+}
+
+// WithUsers returns the request with the fields of NeedsUsers set, from the row that it was made
+// of and the users of earlier targets by the targets' names. A template has of a user what
+// provision.Target.Map may rely on: {{ .users.identity.ID }} and {{ .users.identity.Provider }}.
+// It does not change what req refers to. Errors are as those of Request.
+func (m *Mapper) WithUsers(req userapi.CreateUserRequest, row Row, users map[string]*userapi.User) (userapi.CreateUserRequest, error) {
+	if users == nil {
+		users = map[string]*userapi.User{}
+	}
+	req.Attributes = maps.Clone(req.Attributes)
+	b := &builder{m: m, row: row, users: users, req: req}
+	for _, name := range m.NeedsUsers() {
+		b.set(m.entries[name])
+	}
+	return b.done()
+}
+
+// entriesOf returns the entries of the mapping and of the columns that map themselves, sorted
+// by field, so that the faults of a row always come in one order.
+func (m *Mapper) entriesOf(row Row) []entry {
+	names := slices.AppendSeq(make([]string, 0, len(row.Values)+len(m.entries)), maps.Keys(m.entries))
+	for name := range row.Values {
+		if _, mapped := m.entries[name]; !mapped {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	entries := make([]entry, 0, len(names))
+	for _, name := range names {
+		if e, mapped := m.entries[name]; mapped {
+			entries = append(entries, e)
+		} else if f, ok := m.field(name); ok {
+			entries = append(entries, entry{field: f, column: name})
+		}
+	}
+	return entries
+}
+
+// set sets the field of an entry, if the row has a value for it.
+func (b *builder) set(e entry) {
+	var v any
+	switch {
+	case e.template != nil:
+		if b.data == nil {
+			b.data = templateData(b.row, b.users)
+		}
+		text, bad := e.template.text(b.data)
+		if bad != nil {
+			b.fail(e.name, bad)
+			return
+		}
+		v = text
+	case e.column != "":
+		v = b.row.Values[e.column]
+	}
+	var expected string
+	if !e.secret {
+		v, expected = tidy(v)
+	}
+	if expected == "" && v != nil && v != "" {
+		expected = e.set(b, v)
+	}
+	if expected != "" {
+		b.fail(e.name, &RowError{Column: joined(e.columns()), Message: expected})
+	}
+}
+
+func (b *builder) fail(field string, bad *RowError) {
+	bad.Line, bad.Field = b.row.Line, field
+	b.faults = append(b.faults, bad)
+}
+
+// extra returns the struct of a vendor's extension, to be changed.
+func (b *builder) extra(v *vendor) reflect.Value {
+	if s, ok := b.extras[v.name]; ok {
+		return s
+	}
+	if b.extras == nil {
+		b.extras = map[string]reflect.Value{}
+	}
+	s := reflect.New(v.base.Type()).Elem()
+	s.Set(v.base)
+	for _, x := range b.req.Extensions { // those that Request made
+		if p := reflect.Indirect(reflect.ValueOf(x)); p.IsValid() && p.Type() == s.Type() {
+			s.Set(p)
+		}
+	}
+	b.extras[v.name] = s
+	return s
+}
+
+// done returns the request with its extensions. Those that no row changed are shared.
+func (b *builder) done() (userapi.CreateUserRequest, error) {
+	if len(b.faults) > 0 {
+		return userapi.CreateUserRequest{}, errors.Join(b.faults...)
+	}
+	var all []userapi.Extension
+	for _, x := range b.req.Extensions { // given to WithUsers
+		if !b.replaces(x) {
+			all = append(all, x)
+		}
+	}
+	for _, v := range b.m.order {
+		if s, changed := b.extras[v.name]; changed && !s.IsZero() {
+			all = append(all, v.extension(s))
+		} else if !changed && b.users == nil && v.shared != nil {
+			all = append(all, v.shared)
+		}
+	}
+	b.req.Extensions = all
+	return b.req, nil
+}
+
+// replaces reports whether the extension was changed.
+func (b *builder) replaces(x userapi.Extension) bool {
+	p := reflect.Indirect(reflect.ValueOf(x))
+	for _, s := range b.extras {
+		if p.IsValid() && p.Type() == s.Type() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,113 @@
+// Package bulk reads many people from a file or a database, and makes a request of each.
+//
+//	source := bulk.CSV(file, bulk.CSVOptions{})
+//	mapper, err := bulk.Mapping{
+//		Columns:    map[string]string{"key": "id", "email": "E-mail", "full_name": "{{ .first }} {{ .last }}"},
+//		Extensions: []userapi.Extension{fusionauth.Extra{}}, // for fusionauth.birth_date and the like
+//	}.Compile("spring")
+//	for row, err := range source.Rows(ctx) {
+//		…
+//		req, err := mapper.Request(row)
+//
+// A source takes constant memory: one row is held at a time. All texts of errors name lines,
+// columns and fields, and hold no value of a row. Row and Mapper are redacted however they are
+// printed, logged or encoded.
+//
+// # Errors of rows
+//
+// Every error of Source.Rows is a *[RowError]. It is one of two kinds:
+//
+//   - Fatal is false: this row is at fault, and the next one is read. The Row beside the error
+//     has its Line, and in Values what could be read of a row with too few or too many cells, for
+//     a list of rejects. Create nothing of it.
+//   - Fatal is true: the rest of the input was not read, and the loop ends. Unwrap is the error
+//     of the reader, of the database or of the context, if there is one. [ErrNoRows] says that
+//     there was nothing to read.
+//
+// So an input was read to its end if no error was fatal. Reading goes on where the next row can
+// be told for certain. A row begins on its Line: the line of the file, as an editor counts it.
+//
+// # CSV
+//
+// An input that begins as gzip does is decompressed; one that is cut off is a fatal error.
+// Texts are UTF-8, or UTF-16 with its byte order mark. The delimiter is the one of comma,
+// semicolon, tab and bar that stands in the header, and as often in most of the first rows; a
+// first line sep=; names it too. Lines end in LF, CRLF or CR.
+//
+//	what is in the file                  what becomes of it
+//	a byte order mark, "sep=;"           left out
+//	an empty line, a row of empty cells  left out
+//	blanks around a name in the header   left out
+//	blanks around a quoted cell          left out; those of other cells stay
+//	a column without a name              called "column 3"
+//	line breaks in quotes                kept as they are
+//	\N without quotes, as of MySQL       nil; CSVOptions.Null has another word
+//	NULL without quotes                  an error of the row, unless CSVOptions.Null is "NULL"
+//	NULL of PostgreSQL's COPY            "", as its empty text
+//	empty cells beyond the header        left out
+//	other cells beyond it, or too few    an error of the row
+//	the header again, a mark inside      an error of the row: files were joined
+//	text that is not UTF-8, NUL          an error of the row
+//	a row over MaxRowBytes, or over      an error of the row
+//	16,384 cells
+//	a quote inside of an unquoted cell   an error of the row
+//	text behind a closing quote          an error of the row; fatal where a quote may be open
+//	                                     at the end of the line
+//	a line end of another kind           an error of the row
+//	a quote that is not closed           fatal
+//	two columns of one name              fatal
+//	an address, UUID or first number     fatal: the file has no header. CSVOptions.Header
+//	in the header                        has the names
+//	nothing, or a header alone           fatal, ErrNoRows
+//	UTF-32, a spreadsheet's own file     fatal
+//
+// MySQL's SELECT INTO OUTFILE writes a quote in a value as \", which is an error of the row
+// here. Export with OPTIONALLY ENCLOSED BY '"' ESCAPED BY '"', and turn NULL into an empty text by
+// COALESCE. The output of mysql --batch has the word NULL, and backslashes in values.
+//
+// # JSON Lines
+//
+// Each line that is not empty is one object, in the encodings of CSV and by gzip too. Numbers are
+// json.Number. A line that is not an object, a member that stands twice at any depth, half of a
+// surrogate pair, NUL, text that is not UTF-8, more than 100 levels and a line over
+// [DefaultMaxRowBytes] are errors of the row. It is fatal if the first line is not a whole object:
+// the file is then a list, or its objects have several lines.
+//
+// # Mapping
+//
+// The fields are key, external_id, username, email, phone, password, full_name, given_name,
+// family_name, timezone, language, tags and attributes.NAME. A member of a vendor's Extension
+// has the vendor's name before its own in snake case, also in the structs in it:
+// fusionauth.birth_date, quickblox.age_over16, fusionauth.password_hash.salt.
+//
+// A field comes from a column, or from a text/template over the columns. In a template all
+// values are texts: {{ .first }}, and {{ index . "First name" }} for a name that is not a word.
+// A column that the row does not have is an error. Beside the functions of text/template
+// there are trim, lower, upper and replace, as in {{ replace " " "" .phone }}.
+// {{ slice .hash 7 29 }} is the salt of a bcrypt hash, for fusionauth.password_hash.salt.
+// Templates that name .users are for a target that comes after others; see [Mapper.WithUsers].
+// A column of that name is not seen by a template.
+//
+// White space around values is left out, and what is then empty is not set, as NULL and a missing
+// member of JSON are not. Passwords, and members of the type userapi.Secret, are taken to the
+// byte. Lists are texts with commas or semicolons between them, or JSON. Truths are true, yes or
+// 1, and false, no or 0. Times are RFC 3339, a day, or the milliseconds of a member that counts
+// these. Other members of an Extension take JSON, by the names that encoding/json knows.
+// Attributes keep the types of JSON; those of CSV are texts. Two things that spreadsheets do to
+// values are errors: a number that was rounded, such as 4.81E+10, and an error such as #NAME?.
+//
+// # Keys
+//
+// key is required. A request's IdempotencyKey is the job's name, a slash, and
+//
+//   - the value of key as it is, if it is a whole number of at most 20 digits, with or without a
+//     minus: spring/7. "7" and "007" are two keys;
+//   - the value in lower case, if it is a UUID of 36 characters;
+//   - else "sha256:" and, in hex, the SHA-256 of the job's name, a NUL byte and the value. An
+//     e-mail address is a key too, and is not in the ledger. It is not secret there: who has the
+//     ledger and guesses an address can tell that it is the right one.
+//
+// White space around the value is left out, upper and lower case are told apart. A number is
+// readable in the ledger: do not take a telephone number or a national identity number for a key.
+// This form does not change, so that a job can be gone on with after an upgrade.
+package bulk

@@ -1,0 +1,172 @@
+package bulk
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"text/template"
+	"text/template/parse"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// usersName is what a template calls the users of earlier targets.
+const usersName = "users"
+
+// A rowTemplate is a template over the columns.
+type rowTemplate struct {
+	*template.Template
+	columns    []string // what it takes of the row
+	needsUsers bool
+}
+
+// functions are what a template may call beside those of text/template. None of them reads
+// anything but its arguments. index fails where text/template's gives nothing.
+var functions = template.FuncMap{
+	"trim":    strings.TrimSpace,
+	"lower":   strings.ToLower,
+	"upper":   strings.ToUpper,
+	"replace": func(old, with, s string) string { return strings.ReplaceAll(s, old, with) },
+	"index":   index,
+}
+
+var errNotThere = errors.New("there is none of that name")
+
+func index(of any, names ...string) (any, error) {
+	v := reflect.ValueOf(of)
+	for _, name := range names {
+		if v.Kind() == reflect.Interface {
+			v = v.Elem()
+		}
+		if v.Kind() != reflect.Map || v.Type().Key().Kind() != reflect.String {
+			return nil, errNotThere
+		}
+		if v = v.MapIndex(reflect.ValueOf(name)); !v.IsValid() {
+			return nil, errNotThere
+		}
+	}
+	return v.Interface(), nil
+}
+
+// isTemplate reports whether what a Mapping has for a field is a template, and not a column.
+func isTemplate(text string) bool { return strings.Contains(text, "{{") }
+
+func parseTemplate(name, text string) (*rowTemplate, error) {
+	parsed, err := template.New(name).Option("missingkey=error").Funcs(functions).Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	t := &rowTemplate{Template: parsed}
+	for _, part := range parsed.Templates() {
+		if part.Tree != nil {
+			t.find(reflect.ValueOf(part.Root))
+		}
+	}
+	slices.Sort(t.columns)
+	t.columns = slices.Compact(t.columns)
+	return t, nil
+}
+
+// find notes the columns that a template names, at any depth of its nodes.
+func (t *rowTemplate) find(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Interface, reflect.Pointer:
+		if v.IsNil() {
+			return
+		}
+		switch node := v.Interface().(type) {
+		case *parse.Tree: // which each node leads back to
+			return
+		case *parse.FieldNode:
+			t.note(node.Ident[0])
+		case *parse.VariableNode:
+			if node.Ident[0] == "$" && len(node.Ident) > 1 {
+				t.note(node.Ident[1])
+			}
+		case *parse.CommandNode:
+			t.noteIndex(node.Args)
+		}
+		t.find(v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				t.find(v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			t.find(v.Index(i))
+		}
+	default:
+	}
+}
+
+// noteIndex notes the column of {{ index . "First name" }}.
+func (t *rowTemplate) noteIndex(args []parse.Node) {
+	if len(args) < 3 || args[0].String() != "index" || args[1].String() != "." && args[1].String() != "$" {
+		return
+	}
+	if name, ok := args[2].(*parse.StringNode); ok {
+		t.note(name.Text)
+	}
+}
+
+func (t *rowTemplate) note(name string) {
+	if name == usersName {
+		t.needsUsers = true
+	} else {
+		t.columns = append(t.columns, name)
+	}
+}
+
+// text evaluates the template. What text/template says of a fault may hold a value: it is
+// only for Unwrap.
+func (t *rowTemplate) text(data map[string]any) (string, *RowError) {
+	var missing []string
+	for _, name := range t.columns {
+		if _, ok := data[name]; !ok {
+			missing = append(missing, name)
+		}
+	}
+	if missing != nil {
+		return "", &RowError{Column: joined(missing), Message: "the template needs what the row does not have"}
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, data); err != nil {
+		return "", &RowError{Column: joined(t.columns), Message: "the template cannot be evaluated for this row", cause: err}
+	}
+	return b.String(), nil
+}
+
+// templateData are the values of a row as texts. users is nil where there are none yet.
+func templateData(row Row, users map[string]*userapi.User) map[string]any {
+	data := make(map[string]any, len(row.Values)+1)
+	for name, v := range row.Values {
+		data[name] = asText(v)
+	}
+	if users != nil {
+		known := make(map[string]map[string]string, len(users))
+		for target, u := range users {
+			if u != nil { // what is missing is a fault of the template
+				known[target] = map[string]string{"ID": u.ID, "Provider": u.Provider}
+			}
+		}
+		data[usersName] = known
+	}
+	return data
+}
+
+// asText returns a value for a template: lists and objects as JSON, NULL as "".
+func asText(v any) string {
+	switch x := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return x
+	case []any, map[string]any:
+		return encode(x)
+	}
+	return fmt.Sprint(v)
+}
