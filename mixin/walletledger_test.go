@@ -91,6 +91,14 @@ func TestWalletInAProvisioner(t *testing.T) {
 		},
 	}
 	for what, setup := range setups {
+		t.Run(what+", Undo of what was queued alone", func(t *testing.T) {
+			t.Parallel()
+			srv, dir := withSetup(t)
+			p := provisioner(t, srv.Config(), dir)
+			require.NoError(t, p.Queue(t.Context(), nil, signup))
+			setup(t, srv, dir)
+			requireLeft(t, srv, dir, p)
+		})
 		for how, run := range runs {
 			t.Run(what+", "+how, func(t *testing.T) {
 				t.Parallel()

@@ -108,7 +108,8 @@ func (p *Provisioner) closeKey(ctx context.Context, key string) (records []Recor
 		var next []Record
 		begun := map[string]bool{}
 		for _, r := range records {
-			undone := undoing(r, p.deletable(r) == "")
+			known := p.asClientKnows(ctx, r)
+			undone := undoing(known, p.deletable(known) == "")
 			if undone == r {
 				continue
 			}
@@ -127,6 +128,24 @@ func (p *Provisioner) closeKey(ctx context.Context, key string) (records []Recor
 			return nil, nil, ledgerError(err, userapi.OutcomeUnknown)
 		}
 	}
+}
+
+// asClientKnows returns a record of which nothing was sent, as the client's own record has
+// it: a user that was created under the key, but not by a Provisioner, is not undone.
+func (p *Provisioner) asClientKnows(ctx context.Context, rec Record) Record {
+	t := p.byName[rec.Target]
+	if t == nil || rec.State != StateQueued && rec.State != StateNotSent && rec.State != StateRejected {
+		return rec
+	}
+	resolver, ok := userapi.Ability[userapi.Resolver](t.Creator)
+	if !ok {
+		return rec
+	}
+	user, known := askClient(ctx, resolver, rec, userapi.CreateUserRequest{IdempotencyKey: rec.Key})
+	if known != clientHasUser {
+		return rec
+	}
+	return recordOf(rec, Result{Disposition: DispositionRecovered, User: user})
 }
 
 // deletable says why the user of a record must not, or cannot, be deleted; "" where it is
