@@ -74,7 +74,7 @@ func TestTokenErrors(t *testing.T) {
 		{"two tokens", answer{201, `{"token":"a","token":"b","session":{"token":"a","token":"b","user_id":5}}`}, userapi.KindProtocol, userapi.KindProtocol, unknown, false, 1, "it may have been done"},
 		{"HTML", answer{200, "<html>"}, userapi.KindProtocol, userapi.KindProtocol, unknown, false, 1, "it may have been done"},
 		{"nothing", answer{204, ""}, userapi.KindProtocol, userapi.KindProtocol, unknown, false, 1, "it may have been done"},
-		{"cut off", answer{201, `{"token":"abc","session":{"token":"abc","user_id":5`}, userapi.KindProtocol, userapi.KindProtocol, unknown, false, 1, "it may have been done"},
+		{"cut off", answer{201, `{"token":"planted-Token-9","session":{"token":"planted-Token-9","user_id":5`}, userapi.KindProtocol, userapi.KindProtocol, unknown, false, 1, "it may have been done"},
 	} {
 		for name, call := range map[string]func(context.Context, *quickblox.Client) (*quickblox.Token, error){
 			"create token": func(ctx context.Context, c *quickblox.Client) (*quickblox.Token, error) {
@@ -86,10 +86,10 @@ func TestTokenErrors(t *testing.T) {
 		} {
 			t.Run(tc.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				cfg, kind, outcome, text, id, hidden := apiKeyConfig, tc.token, tc.outcome, tc.text, "77", []string{apiKey, "abc"}
+				cfg, kind, outcome, text, id, hidden := apiKeyConfig, tc.token, tc.outcome, tc.text, "77", []string{apiKey, "planted-Token-9"}
 				if name == "sign in user" {
 					cfg, kind, id = quickblox.Config{Session: &quickblox.SessionConfig{ApplicationID: 76730, AuthKey: "key", AuthSecret: "planted-Secret-2"}}, tc.signIn, ""
-					hidden = []string{"planted-Pass-1", "planted-Secret-2", "peter.smith", "abc"}
+					hidden = []string{"planted-Pass-1", "planted-Secret-2", "peter.smith", "planted-Token-9"}
 					if tc.signInIsUnknown {
 						outcome, text = unknown, "it may have been done"
 					}

@@ -238,7 +238,7 @@ func TestFindByPhone(t *testing.T) {
 			if test.bad {
 				require.ErrorIs(t, err, userapi.ErrProtocol)
 				assert.Nil(t, users)
-				assert.NotContains(t, printed(t, err), "500100")
+				assert.NotContains(t, printed(t, err), "+48500100")
 				return
 			}
 			require.NoError(t, err)
