@@ -40,14 +40,18 @@ type Fault struct {
 
 // String returns the fault in one line.
 func (f Fault) String() string {
-	text := placeOf(f.Line, f.Column)
+	var of []string
 	if f.Field != "" {
-		text += fieldText(f.Field)
+		of = append(of, fieldText(f.Field))
 	}
 	if f.Target != "" {
-		text += " at " + f.Target
+		of = append(of, "at "+fieldText(f.Target))
 	}
-	return strings.TrimSuffix(text, ": ") + ": " + f.Message + " (" + f.Code + ")"
+	text := placeOf(f.Line, f.Column)
+	if of != nil {
+		text += strings.Join(of, " ") + ": "
+	}
+	return text + f.Message + " (" + f.Code + ")"
 }
 
 // Format writes String for every verb.

@@ -48,7 +48,7 @@ func (d *digester) of(target, field, value string) digest {
 }
 
 // seen has the lines of the values that were read, in 16 bytes for each and the room that is
-// kept free, about an eighth of it. It is for one goroutine.
+// kept free, about a twelfth of it. It is for one goroutine.
 type seen struct{ shards [256]shard }
 
 // add returns the line that had the value first; 0, false if that is this one.
@@ -65,7 +65,7 @@ func (e sighting) before(other sighting) bool {
 }
 
 // A shard is a hash table with linear probing whose sightings are in the order of their digests: it
-// can be filled to nine tenths, and grows by an eighth. Each shard grows by itself, so that little
+// can be filled to 95 %, and grows by a sixteenth. Each shard grows by itself, so that little
 // is there twice.
 type shard struct {
 	slots []sighting // high is 0 in those that are free
@@ -80,7 +80,7 @@ func (s *shard) home(e sighting) int {
 }
 
 func (s *shard) add(e sighting) (line int64, twice bool) {
-	if s.n >= s.homes-s.homes/10 {
+	if s.n >= s.homes-s.homes/20 {
 		s.grow()
 	}
 	at := s.home(e)
@@ -108,7 +108,7 @@ func (s *shard) add(e sighting) (line int64, twice bool) {
 func (s *shard) grow() {
 	old := s.slots
 	for fits := false; !fits; {
-		s.homes += max(s.homes/8, 16)
+		s.homes += max(s.homes/16, 16)
 		s.slots = make([]sighting, s.homes+s.homes/64+16) // the last ones are for those that were pushed on
 		fits = s.fill(old)
 	}
