@@ -167,7 +167,11 @@ func (r Report) speed() string {
 	if r.Elapsed <= 0 {
 		return ""
 	}
-	return fmt.Sprintf(" in %s (%.0f a second)", r.Elapsed.Round(time.Millisecond), float64(r.Rows)/r.Elapsed.Seconds())
+	took := r.Elapsed.Round(time.Microsecond)
+	if r.Elapsed > time.Second {
+		took = r.Elapsed.Round(time.Millisecond)
+	}
+	return fmt.Sprintf(" in %s (%.0f a second)", took, float64(r.Rows)/r.Elapsed.Seconds())
 }
 
 func count(n int64, what string) string {
