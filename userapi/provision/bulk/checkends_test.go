@@ -124,6 +124,7 @@ func TestCheckManyColumns(t *testing.T) {
 	}}))
 	require.NoError(t, err)
 	assert.Len(t, report.Unused, 1000)
+	assert.Contains(t, report.Unused, "999"+strings.Repeat("n", 97)+"…")
 	for _, name := range report.Unused {
 		assert.LessOrEqual(t, len(name), 103)
 	}
@@ -229,9 +230,10 @@ func TestCheckUsers(t *testing.T) {
 		}},
 		provision.Target{Name: "after", Creator: planner(byMail), After: []string{"chat"}, Map: func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest { return req }},
 	)
-	m := bulk.Mapping{Columns: map[string]string{"external_id": "{{ .users.identity.ID }}", "username": "u-{{ .users.identity.ID }}"}}
-	report, got := check(t, provisionerOf(t, targets...), m, bulk.CSV(strings.NewReader("key,password,email\n1,pl4nted-s3cret,\n2,pl4nted-s3cret,\n3,pl4nted-s3cret,a@example.com\n4,pl4nted-s3cret,A@example.com\n5,,\n"), bulk.CSVOptions{}))
-	assert.Equal(t, `line 5: column "email": email at identity: line 4 has the same value (duplicate)
+	m := bulk.Mapping{Extensions: extras(), Columns: map[string]string{"quickblox.facebook_id": "fb", "external_id": "{{ .users.identity.ID }}", "username": "u-{{ .users.identity.ID }}"}}
+	report, got := check(t, provisionerOf(t, targets...), m, bulk.CSV(strings.NewReader("key,password,email,fb\n1,pl4nted-s3cret,,7\n2,pl4nted-s3cret,,7\n3,pl4nted-s3cret,a@example.com,\n4,pl4nted-s3cret,A@example.com,\n5,,,\n"), bulk.CSVOptions{}))
+	assert.Equal(t, `line 3: column "fb": quickblox.facebook_id at chat: line 2 has the same value (duplicate)
+line 5: column "email": email at identity: line 4 has the same value (duplicate)
 line 5: column "email": email at chat: line 4 has the same value (duplicate)
 line 5: column "email": email at after: line 4 has the same value (duplicate)
 line 6: column "password": password at chat: must be set (required)
@@ -251,6 +253,8 @@ func TestCheckOddCreators(t *testing.T) {
 		"no field":      {&userapi.Error{Provider: "acme", Outcome: userapi.OutcomeNotSent}, "line 2: at acme: the target refuses it, without saying what is expected (invalid)\n"},
 		"an odd code": {&userapi.Error{Provider: "acme", Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{{Field: "Email", Code: planted}}},
 			"line 2: column \"email\": email at acme: the target refuses it, without saying what is expected (invalid)\n"},
+		"no column": {&userapi.Error{Provider: "acme", Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{{Field: "Username", Code: userapi.CodeTooLong, Message: "must be short"}}},
+			"line 2: username at acme: must be short (too_long)\n"},
 		"a vendor's text": {&userapi.Error{Provider: "acme", StatusCode: 400, Outcome: userapi.OutcomeRejected, FieldErrors: []userapi.FieldError{{VendorField: "user.mail", Code: userapi.CodeTaken, Message: planted}}},
 			"line 2: user.mail at acme: the target refuses it, without saying what is expected (taken)\n"},
 	} {

@@ -2,7 +2,6 @@ package bulk
 
 import (
 	"errors"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -75,7 +74,6 @@ func (c *rowChecker) plan(req userapi.CreateUserRequest, row Row) []provision.Pl
 	if len(c.needs) == 0 || !slices.ContainsFunc(items, func(i provision.PlanItem) bool { return slices.ContainsFunc(faultsOf(i), isRequired) }) {
 		return items
 	}
-	req.Attributes = maps.Clone(req.Attributes)
 	b := &builder{m: c.mapper, row: row, users: map[string]*userapi.User{}, req: req}
 	for name := range c.needs {
 		e := c.mapper.entries[name]
@@ -178,13 +176,10 @@ var codes = []string{
 // place returns the mapping's name of a field of the request or of a vendor's, and the column that
 // it comes from; "" where that cannot be told.
 func (c *rowChecker) place(row Row, provider, field, vendorField string) (name, column string) {
-	own := vendorField
 	names := []string{snake(field)}
 	switch {
 	case field == "IdempotencyKey":
 		names = []string{keyField}
-	case field == "Attributes" && vendorField != "":
-		names = append(names, attributesName+"."+vendorField)
 	case field == "":
 		parts := strings.Split(vendorField, ".") // user.birthDate, Extra.PasswordHash.Salt
 		for i := range parts {
@@ -203,7 +198,7 @@ func (c *rowChecker) place(row Row, provider, field, vendorField string) (name, 
 		}
 	}
 	if field == "" {
-		return cut(own, maxName), ""
+		return cut(vendorField, maxName), ""
 	}
 	return names[0], ""
 }

@@ -29,9 +29,9 @@ func TestDocument(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "people.csv"), []byte(block("csv")), 0o600))
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", program, filepath.Join(dir, "main.go")).CombinedOutput() //nolint:gosec // a file of the test's own
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", program, filepath.Join(dir, "main.go")).CombinedOutput()
 	require.NoError(t, err, string(out))
-	run := exec.CommandContext(ctx, program) //nolint:gosec // built above
+	run := exec.CommandContext(ctx, program)
 	run.Dir = dir
 	out, err = run.CombinedOutput()
 	require.NoError(t, err, string(out))

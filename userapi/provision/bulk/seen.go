@@ -88,7 +88,7 @@ func (s *shard) add(e sighting) (line int64, twice bool) {
 		at++
 	}
 	if at < len(s.slots) && s.slots[at].high == e.high && !e.before(s.slots[at]) {
-		return int64(s.slots[at].low & lineMask), true //nolint:gosec // masked
+		return int64(s.slots[at].low & lineMask), true
 	}
 	free := at
 	for free < len(s.slots) && s.slots[free].high != 0 {
