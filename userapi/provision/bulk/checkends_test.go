@@ -2,6 +2,8 @@ package bulk_test
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"iter"
@@ -158,6 +160,7 @@ func TestCheckEnds(t *testing.T) {
 		"no line":           {ctx: t.Context(), p: p, job: job, src: bulk.JSONLines(strings.NewReader("\n")), is: bulk.ErrNoRows, text: "bulk: line 2: the file has no row"},
 		"an open quote":     {ctx: t.Context(), p: p, job: job, src: csv("key\n1\n2\n\"" + planted + "\n4\n"), text: `bulk: line 4: column "key": a quote is opened and not closed: the rest of the file cannot be read`, rows: 2},
 		"an odd error":      {ctx: t.Context(), p: p, job: job, src: rowsOf{rows: []bulk.Row{row(1)}, err: own}, is: own, text: "of a source", rows: 1},
+		"a database":        {ctx: t.Context(), p: p, job: job, src: bulk.Query(sql.OpenDB(&table{columns: []string{"key"}, dates: -1, rows: [][]driver.Value{{"1"}}, err: own}), "SELECT"), is: own, text: "bulk: the query failed (*errors.errorString)", rows: 1},
 		"over":              {ctx: canceled, p: p, job: job, src: csv("key\n1\n"), is: context.Canceled, text: "bulk: the check was stopped: context canceled"},
 		"a cause":           {ctx: live, p: p, job: job, src: rowsOf{rows: []bulk.Row{row(1), row(2)}, then: func() { stop(cause) }, err: &bulk.RowError{Line: 3}}, is: cause, text: "bulk: the check was stopped: context canceled: the operator went home", rows: 2},
 		"columns that fail": {ctx: t.Context(), p: p, job: job, src: csv("key,key\n1,2\n"), text: `bulk: line 1: column "key": columns 1 and 2 have the same name`},
@@ -170,6 +173,16 @@ func TestCheckEnds(t *testing.T) {
 		assert.Equal(t, test.rows, report.Rows, name)
 		assert.False(t, report.Complete, name)
 		assertNothingPlanted(t, report, err)
+	}
+}
+
+// A query may have no rows.
+func TestCheckQuery(t *testing.T) {
+	t.Parallel()
+	for _, rows := range [][][]driver.Value{nil, {{"1"}, {"2"}}} {
+		report, got := check(t, acme(t, byMail), bulk.Mapping{}, bulk.Query(sql.OpenDB(&table{columns: []string{"key"}, dates: -1, rows: rows}), "SELECT"))
+		assert.Empty(t, got)
+		assert.EqualValues(t, len(rows), report.Rows)
 	}
 }
 

@@ -83,9 +83,9 @@ type Report struct {
 	// Complete is set if the input was read to its end.
 	Complete bool `json:"complete"`
 	// Unused are the columns that nothing comes from, at most 1,000, and Missing those that
-	// the mapping needs and the input does not have, as Mapper.Columns returns them. Of a
-	// source that is not a ColumnSource they are what all rows have; Missing is then known at
-	// the end alone. Long names are cut in Unused.
+	// the mapping needs and the input does not have, as Mapper.Columns returns them. A source
+	// that is not a ColumnSource has the columns of all its rows; Missing is then set at the
+	// end of the input. Long names are cut in Unused.
 	Unused  []string `json:"unused,omitempty"`
 	Missing []string `json:"missing,omitempty"`
 	// NeedsUsers are the fields whose templates need users of earlier targets. They are not
