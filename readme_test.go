@@ -77,7 +77,7 @@ func TestDocuments(t *testing.T) {
 // TestLinks: what the documents point to is there.
 func TestLinks(t *testing.T) {
 	t.Parallel()
-	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/outcomes.md", "docs/sign-ups.md", "docs/benchmarks.md"} {
+	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/outcomes.md", "docs/sign-ups.md", "docs/bulk.md", "docs/benchmarks.md"} {
 		text, err := os.ReadFile(document)
 		require.NoError(t, err)
 		for _, to := range link.FindAllStringSubmatch(inCode.ReplaceAllString(string(text), ""), -1) {

@@ -3,7 +3,9 @@ package bulk_test
 import (
 	"fmt"
 	"io"
+	"runtime/metrics"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,7 +18,7 @@ func BenchmarkRows(b *testing.B) {
 	for name, open := range map[string]func(rows int) bulk.Source{
 		"CSV": func(rows int) bulk.Source {
 			return bulk.CSV(&generator{header: "id,email,first,last,attributes.plan,fusionauth.birth_date\n", rows: rows, row: func(i int) string {
-				return fmt.Sprintf("%d,p%d@example.com,\"Per\",son,pro,1990-01-01\n", i, i)
+				return fmt.Sprintf("%d,p%d@example.com,!Peter009,\"Per\",son,pro,1990-01-01\n", i, i)
 			}}, bulk.CSVOptions{})
 		},
 		"JSONLines": func(rows int) bulk.Source {
@@ -67,4 +69,54 @@ func (g *generator) Read(p []byte) (n int, err error) {
 		n, g.left = n+copied, g.left[copied:]
 	}
 	return n, nil
+}
+
+// BenchmarkCheck checks rows for three targets, with what is unique at each. One operation is a
+// row: -benchtime 1000000x says what a million takes.
+func BenchmarkCheck(b *testing.B) {
+	job := bulk.Job{Name: "spring", Mapping: bulk.Mapping{Extensions: extras(), Columns: map[string]string{"key": "id", "full_name": "{{ .first }} {{ .last }}"}}}
+	for _, rows := range []struct {
+		name, header string
+		row          func(i int) string
+	}{
+		{"Email", "id,email,password,first,last,attributes.plan,fusionauth.birth_date\n", func(i int) string {
+			return fmt.Sprintf("%d,p%d@example.com,!Peter009,\"Per\",son,pro,1990-01-01\n", i, i)
+		}},
+		{"AllThatIsUnique", "id,external_id,username,email,password,first,last,attributes.plan,fusionauth.birth_date\n", func(i int) string {
+			return fmt.Sprintf("%d,00000000-0000-4000-8000-%012d,user%d,p%d@example.com,!Peter009,\"Per\",son,pro,1990-01-01\n", i, i, i, i)
+		}},
+	} {
+		b.Run(rows.name, func(b *testing.B) {
+			p := provisionerOf(b, threeTargets(b)...)
+			most := watchMemory(b)
+			b.ReportAllocs()
+			b.ResetTimer()
+			report, err := bulk.Check(b.Context(), p, job, bulk.CSV(&generator{header: rows.header, rows: b.N, row: rows.row}, bulk.CSVOptions{}))
+			if err != nil || report.Rows != int64(b.N) || report.RowsAtFault > 0 {
+				b.Fatal(report, err)
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+			b.ReportMetric(most()/(1<<20), "MB")
+		})
+	}
+}
+
+// watchMemory returns what tells how many bytes the process had of the system at most.
+func watchMemory(b *testing.B) func() float64 {
+	b.Helper()
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	most, end, ended := 0.0, make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for tick := time.NewTicker(10 * time.Millisecond); ; {
+			metrics.Read(samples)
+			most = max(most, float64(samples[0].Value.Uint64()-samples[1].Value.Uint64()))
+			select {
+			case <-tick.C:
+			case <-end:
+				return
+			}
+		}
+	}()
+	return func() float64 { close(end); <-ended; return most }
 }

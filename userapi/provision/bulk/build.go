@@ -24,7 +24,10 @@ type builder struct {
 // key; the package's documentation has the form, under Keys. What the templates of NeedsUsers
 // give is not in it. The error joins a *RowError for each fault of the row, with the column, the
 // line and what is expected, and the request is then zero.
-func (m *Mapper) Request(row Row) (userapi.CreateUserRequest, error) {
+func (m *Mapper) Request(row Row) (userapi.CreateUserRequest, error) { return m.build(row).done() }
+
+// build sets what a row has for a request, and notes its faults.
+func (m *Mapper) build(row Row) *builder {
 	b := &builder{m: m, row: row}
 	for _, e := range m.entriesOf(row) {
 		if e.template == nil || !e.template.needsUsers {
@@ -36,9 +39,9 @@ func (m *Mapper) Request(row Row) (userapi.CreateUserRequest, error) {
 		if e, ok := m.entries[keyField]; ok {
 			column = joined(e.columns())
 		}
-		b.fail(keyField, &RowError{Column: column, Message: "a value is expected: it names the row in the ledger"})
+		b.fail(keyField, &RowError{Column: column, Message: "a value is expected: it names the row in the ledger", code: userapi.CodeRequired})
 	}
-	return b.done()
+	return b
 }
 
 func isKeyFault(err error) bool {

@@ -1,4 +1,5 @@
-// Package bulk reads many people from a file or a database, and makes a request of each.
+// Package bulk reads many people from a file or a database, makes a request of each, and checks
+// them all before anything is sent.
 //
 //	source := bulk.CSV(file, bulk.CSVOptions{})
 //	mapper, err := bulk.Mapping{
@@ -110,4 +111,26 @@
 // White space around the value is left out, upper and lower case are told apart. A number is
 // readable in the ledger: do not take a telephone number or a national identity number for a key.
 // This form does not change, so that a job can be gone on with after an upgrade.
+//
+// # Check
+//
+//	report, err := bulk.Check(ctx, provisioner, bulk.Job{Name: "spring", Mapping: mapping}, source)
+//	fmt.Print(report)
+//
+// [Check] sends nothing. It finds what a row has wrong, what a value has wrong, what
+// provision.Provisioner.Plan finds at each target, and which rows have the same key, or the same
+// value of what is unique at a target: the vendors' packages say what is, and how it is compared.
+// Each [Fault] has its line, the column and field, the target, a code and what is expected. A
+// [Report] has the numbers of all faults, and the first [MaxReportFaults] of them; Job.OnFault is
+// given all. Neither holds a value of a row.
+//
+//	code         what it means
+//	unreadable   the row itself: see Errors of rows
+//	duplicate    an earlier row has the key, or a value that is unique at the target
+//	required     the field must be set, or a template's column is not in the row
+//	invalid      the value does not fit the field
+//	the others   as those of userapi.FieldError
+//
+// Two values are compared by 96 bits of a SHA-256 whose key is random in each run. Of 10,000,000
+// values two different ones count as the same with a chance below 1 in 10^15.
 package bulk

@@ -7,6 +7,7 @@ import (
 
 	"github.com/enlist-go/enlist/fusionauth"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
@@ -39,4 +40,39 @@ func Example() {
 	// spring/1 create user request{IdempotencyKey Email FullName Extensions}
 	// bulk: line 3: column "first": the row has 2 cells and the header 5
 	// bulk: line 4: column "id": key: a value is expected: it names the row in the ledger
+}
+
+func ExampleCheck() {
+	const file = "id;E-mail;login;password;note\n" +
+		"1;ada@example.com;ada;s3cret-of-ada;\n" +
+		"2;Ada@Example.com;grace;s3cret-of-grace;\n" +
+		"3;joan@example.com;joan;;\n"
+	identity, err := fusionauth.New(fusionauth.Config{APIKey: "a-key", HTTP: userapi.HTTPOptions{BaseURL: "https://login.example.com"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	p, err := provision.New(new(provision.Memory), []provision.Target{{Name: "identity", Creator: identity}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	report, err := bulk.Check(context.Background(), p, bulk.Job{
+		Name:    "spring",
+		Mapping: bulk.Mapping{Columns: map[string]string{"key": "id", "email": "E-mail", "username": "login"}},
+	}, bulk.CSV(strings.NewReader(file), bulk.CSVOptions{}))
+	if err != nil {
+		fmt.Println(err) // the report says how far it came
+	}
+	report.Elapsed = 0
+	fmt.Print(report)
+	// Output:
+	// job spring: 3 rows read, 1 at fault
+	// columns that nothing comes from: "note"
+	//
+	//   faults  code         target
+	//        1  duplicate    identity
+	//
+	// line 3: column "E-mail": email at identity: line 2 has the same value
+	//     (duplicate)
 }

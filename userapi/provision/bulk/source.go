@@ -18,8 +18,8 @@ import (
 type Source interface {
 	// Rows yields a row, or a row at fault with a *RowError; the package's documentation
 	// says, under Errors of rows, what such an error means. The context is looked at
-	// before each row: a read that does not return is not interrupted. Each call begins
-	// with the first row. A Source that reads an io.Reader can be read once: a second call
+	// before each row: a read that does not return is not interrupted. A row's Values are
+	// its own: they do not change when the next row is read. Each call begins with the first row. A Source that reads an io.Reader can be read once: a second call
 	// yields an error. It is for one goroutine at a time.
 	Rows(ctx context.Context) iter.Seq2[Row, error]
 }
@@ -79,27 +79,35 @@ type RowError struct {
 	Fatal bool
 
 	cause error
+	code  string // of its Fault, where that does not follow from Field
 }
 
 // Error returns the line, the column, the field and the message.
 func (e *RowError) Error() string {
-	var b strings.Builder
-	b.WriteString("bulk: ")
-	if e.Line > 0 {
-		fmt.Fprintf(&b, "line %d: ", e.Line)
-	}
-	if e.Column != "" {
-		fmt.Fprintf(&b, "column %s: ", shorten(e.Column))
-	}
+	text := "bulk: " + placeOf(e.Line, e.Column)
 	if e.Field != "" {
-		name := shorten(e.Field)
-		if name == `"`+e.Field+`"` {
-			name = e.Field
-		}
-		b.WriteString(name + ": ")
+		text += fieldText(e.Field) + ": "
 	}
-	b.WriteString(e.Message)
-	return b.String()
+	return text + e.Message
+}
+
+// placeOf returns the line and the column as texts of errors begin.
+func placeOf(line int64, column string) (text string) {
+	if line > 0 {
+		text = fmt.Sprintf("line %d: ", line)
+	}
+	if column != "" {
+		text += "column " + shorten(column) + ": "
+	}
+	return text
+}
+
+// fieldText returns the name of a field, in quotes where it is not plain.
+func fieldText(field string) string {
+	if name := shorten(field); name != `"`+field+`"` {
+		return name
+	}
+	return field
 }
 
 // Format writes Error's text for every verb.
@@ -124,14 +132,18 @@ func joined(columns []string) string { return strings.Join(columns, ", ") }
 
 // shorten quotes a name, and cuts one that is long.
 func shorten(name string) string {
-	if len(name) > maxName {
-		cut := maxName
-		for !utf8.RuneStart(name[cut]) {
-			cut--
-		}
-		name = name[:cut] + "…"
+	return strconv.Quote(cut(name, maxName))
+}
+
+// cut returns at most n bytes of a text, and a mark where it was longer.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
 	}
-	return strconv.Quote(name)
+	for !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n] + "…"
 }
 
 // fatal ends the reading at a line.

@@ -131,7 +131,7 @@ func (t *rowTemplate) text(data map[string]any) (string, *RowError) {
 		}
 	}
 	if missing != nil {
-		return "", &RowError{Column: joined(missing), Message: "the template needs what the row does not have"}
+		return "", &RowError{Column: joined(missing), Message: "the template needs what the row does not have", code: userapi.CodeRequired}
 	}
 	var b strings.Builder
 	if err := t.Execute(&b, data); err != nil {

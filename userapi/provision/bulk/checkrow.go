@@ -1,0 +1,220 @@
+package bulk
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+)
+
+// A checkedRow is a row on its way through Check.
+type checkedRow struct {
+	row    Row
+	bad    *RowError // of the source
+	done   chan struct{}
+	faults []Fault
+	unique []uniqueValue
+}
+
+// A uniqueValue is one that no other row may have.
+type uniqueValue struct {
+	digest                digest
+	target, field, column string
+}
+
+// A rowChecker finds the faults of one row. It is safe for concurrent use.
+type rowChecker struct {
+	provisioner *provision.Provisioner
+	mapper      *Mapper
+	needs       map[string]bool // Mapper.NeedsUsers
+	key         [32]byte        // of digests
+}
+
+func newRowChecker(p *provision.Provisioner, m *Mapper) *rowChecker {
+	c := &rowChecker{provisioner: p, mapper: m, needs: map[string]bool{}, key: newKey()}
+	for _, name := range m.NeedsUsers() {
+		c.needs[name] = true
+	}
+	return c
+}
+
+// check finds the faults of a row, and what is unique of it.
+func (c *rowChecker) check(r *checkedRow, d *digester) {
+	if r.bad != nil {
+		r.faults = append(r.faults, faultOf(r.bad))
+		return
+	}
+	b := c.mapper.build(r.row)
+	if key := b.req.IdempotencyKey; key != "" {
+		_, column := c.place(r.row, "", "IdempotencyKey", "")
+		r.unique = append(r.unique, uniqueValue{d.of("", keyField, key), "", keyField, column})
+	}
+	for _, err := range b.faults {
+		var bad *RowError
+		if errors.As(err, &bad) {
+			r.faults = append(r.faults, faultOf(bad))
+		}
+	}
+	if len(b.faults) > 0 {
+		return
+	}
+	req, _ := b.done() // it has no fault
+	for _, item := range c.plan(req, r.row) {
+		c.add(r, d, req, item)
+	}
+}
+
+// plan plans a request. What a vendor requires may come from users that there are not yet: such a
+// fault is left out if it is not there with something in these fields.
+func (c *rowChecker) plan(req userapi.CreateUserRequest, row Row) []provision.PlanItem {
+	items := c.provisioner.Plan(req)
+	if len(c.needs) == 0 || !slices.ContainsFunc(items, func(i provision.PlanItem) bool { return slices.ContainsFunc(faultsOf(i), isRequired) }) {
+		return items
+	}
+	b := &builder{m: c.mapper, row: row, users: map[string]*userapi.User{}, req: req}
+	for name := range c.needs {
+		e := c.mapper.entries[name]
+		_ = e.set(b, "{users}") // a number stays unset
+	}
+	filled, _ := b.done()
+	for i, other := range c.provisioner.Plan(filled) {
+		var known *userapi.Error
+		if !errors.As(items[i].Err, &known) {
+			continue
+		}
+		left := slices.DeleteFunc(slices.Clone(known.FieldErrors), func(f userapi.FieldError) bool {
+			return isRequired(f) && !slices.Contains(faultsOf(other), f)
+		})
+		if len(left) == 0 {
+			items[i].Err, items[i].Plan = nil, other.Plan
+			continue
+		}
+		e := *known
+		e.FieldErrors = left
+		items[i].Err = &e
+	}
+	return items
+}
+
+func isRequired(f userapi.FieldError) bool { return f.Code == userapi.CodeRequired }
+
+// faultsOf returns what is wrong at a target.
+func faultsOf(item provision.PlanItem) []userapi.FieldError {
+	var e *userapi.Error
+	if errors.As(item.Err, &e) {
+		return e.FieldErrors
+	}
+	return nil
+}
+
+// add notes the faults at a target, and what is unique there.
+func (c *rowChecker) add(r *checkedRow, d *digester, req userapi.CreateUserRequest, item provision.PlanItem) {
+	if item.Err != nil {
+		r.faults = append(r.faults, c.faultsAt(r.row, item)...)
+		return
+	}
+	for _, u := range item.Plan.Unique {
+		field, vendorField := u.Field, ""
+		if neutral[snake(field)] == nil {
+			field, vendorField = "", field
+		}
+		name, column := c.place(r.row, item.Plan.Provider, field, vendorField)
+		if !c.needs[name] && (len(item.Waits) == 0 || isOwn(u, req, item.Waits)) {
+			r.unique = append(r.unique, uniqueValue{d.of(item.Target, u.Field, u.Value), item.Target, name, column})
+		}
+	}
+}
+
+// isOwn reports whether a value is the request's own. Of a target that waits it may be made of the
+// names that stand for the users' ids, and so be the same for all rows.
+func isOwn(u userapi.UniqueValue, req userapi.CreateUserRequest, waits []string) bool {
+	f := reflect.ValueOf(req).FieldByName(u.Field)
+	if !f.IsValid() || f.Kind() != reflect.String {
+		return false
+	}
+	value, given := strings.ToLower(u.Value), strings.ToLower(strings.TrimSpace(f.String()))
+	return given != "" && strings.Contains(value, given) && !slices.ContainsFunc(waits, func(target string) bool {
+		return strings.Contains(value, "{"+strings.ToLower(target)+"}")
+	})
+}
+
+// faultsAt returns the faults at a target.
+func (c *rowChecker) faultsAt(row Row, item provision.PlanItem) (all []Fault) {
+	var e *userapi.Error
+	if !errors.As(item.Err, &e) {
+		return []Fault{{Line: row.Line, Target: item.Target, Code: userapi.CodeInvalid, Message: notPlanned}}
+	}
+	for _, f := range e.FieldErrors {
+		fault := Fault{Line: row.Line, Target: item.Target, Code: f.Code, Message: f.Message}
+		fault.Field, fault.Column = c.place(row, e.Provider, f.Field, f.VendorField)
+		if !slices.Contains(codes, f.Code) {
+			fault.Code = userapi.CodeInvalid
+		}
+		if fault.Message == "" || e.Outcome != userapi.OutcomeNotSent || e.StatusCode != 0 { // it may hold a value
+			fault.Message = notPlanned
+		}
+		all = append(all, fault)
+	}
+	if all == nil {
+		all = []Fault{{Line: row.Line, Target: item.Target, Code: userapi.CodeInvalid, Message: notPlanned}}
+	}
+	return all
+}
+
+// notPlanned is what is told of a creator that says no more.
+const notPlanned = "the target refuses it, without saying what is expected"
+
+// codes are those that a Fault at a target has.
+var codes = []string{
+	userapi.CodeRequired, userapi.CodeInvalid, userapi.CodeTaken, userapi.CodeTooShort, userapi.CodeTooLong, userapi.CodeTooMany, userapi.CodeWeak,
+	userapi.CodeBlocked, userapi.CodeUnsupported, userapi.CodeNotFound, userapi.CodeDifferent, userapi.CodeOlder,
+}
+
+// place returns the mapping's name of a field of the request or of a vendor's, and the column that
+// it comes from; "" where that cannot be told.
+func (c *rowChecker) place(row Row, provider, field, vendorField string) (name, column string) {
+	names := []string{snake(field)}
+	switch {
+	case field == "IdempotencyKey":
+		names = []string{keyField}
+	case field == "":
+		parts := strings.Split(vendorField, ".") // user.birthDate, Extra.PasswordHash.Salt
+		for i := range parts {
+			parts[i] = snake(parts[i])
+		}
+		names = []string{provider + "." + strings.Join(parts, "."), provider + "." + strings.Join(parts[1:], ".")}
+	}
+	for _, name := range slices.Backward(names) {
+		if e, mapped := c.mapper.entries[name]; mapped {
+			return name, cut(joined(e.columns()), maxColumns)
+		}
+		if _, there := row.Values[name]; there {
+			if _, ok := c.mapper.field(name); ok {
+				return name, name
+			}
+		}
+	}
+	if field == "" {
+		return cut(vendorField, maxName), ""
+	}
+	return names[0], ""
+}
+
+// maxColumns bounds what a Fault has of the names of its columns, in bytes.
+const maxColumns = 1000
+
+// faultOf returns a RowError as a Fault.
+func faultOf(e *RowError) Fault {
+	f := Fault{Line: e.Line, Column: cut(e.Column, maxColumns), Field: cut(e.Field, maxColumns), Code: e.code, Message: e.Message}
+	switch {
+	case f.Code != "":
+	case f.Field == "":
+		f.Code = CodeUnreadable
+	default:
+		f.Code = userapi.CodeInvalid
+	}
+	return f
+}

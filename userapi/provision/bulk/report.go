@@ -1,0 +1,226 @@
+package bulk
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Codes of a Fault beside those of userapi.FieldError.
+const (
+	// CodeUnreadable: the row itself is at fault, as Source.Rows says of it.
+	CodeUnreadable = "unreadable"
+	// CodeDuplicate: an earlier row has the key, or a value that is unique at the target.
+	CodeDuplicate = "duplicate"
+)
+
+// MaxReportFaults is how many faults a Report has, the first ones. Job.OnFault is given all.
+const MaxReportFaults = 1000
+
+// A Fault is one fault of a row. It holds no value of the row.
+type Fault struct {
+	// Line is the line on which the row begins, as Row.Line has it.
+	Line int64 `json:"line"`
+	// Column is the name of the column, the names with commas between them where a template
+	// needs several, and "" where the fault is not of a column, or none is there for the field.
+	Column string `json:"column,omitempty"`
+	// Field is the field as a Mapping has it, such as "email", or the vendor's own name of it
+	// where a Mapping has none; "" for a row that cannot be read.
+	Field string `json:"field,omitempty"`
+	// Target is the target's name; "" for a fault that is not of a target.
+	Target string `json:"target,omitempty"`
+	// Code is CodeUnreadable, CodeDuplicate, or one of those of userapi.FieldError.
+	Code string `json:"code"`
+	// Message says what is wrong, or what is expected.
+	Message string `json:"message"`
+}
+
+// String returns the fault in one line.
+func (f Fault) String() string {
+	var of []string
+	if f.Field != "" {
+		of = append(of, fieldText(f.Field))
+	}
+	if f.Target != "" {
+		of = append(of, "at "+fieldText(f.Target))
+	}
+	text := placeOf(f.Line, f.Column)
+	if of != nil {
+		text += strings.Join(of, " ") + ": "
+	}
+	return text + f.Message + " (" + f.Code + ")"
+}
+
+// Format writes String for every verb.
+func (f Fault) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, f.String()) }
+
+// LogValue returns String.
+func (f Fault) LogValue() slog.Value { return slog.StringValue(f.String()) }
+
+// A Count is how many faults have one code at one target.
+type Count struct {
+	// Target is the target's name; "" for the faults that are not of a target.
+	Target string `json:"target,omitempty"`
+	// Code is as in Fault.
+	Code string `json:"code"`
+	// Faults is how many there are. A row may have several.
+	Faults int64 `json:"faults"`
+}
+
+// A Report is what came of the rows. It has names of columns, fields and targets, and no value
+// of a row. The zero Report is of a job that did not begin.
+type Report struct {
+	// Job is the name of the job.
+	Job string `json:"job"`
+	// Rows is how many rows were read, and RowsAtFault how many of them have a fault.
+	Rows        int64 `json:"rows"`
+	RowsAtFault int64 `json:"rows_at_fault"`
+	// LastLine is the line of the last row that was read; 0 if there was none.
+	LastLine int64 `json:"last_line"`
+	// Complete is set if the input was read to its end.
+	Complete bool `json:"complete"`
+	// Unused are the columns that nothing comes from, at most 1,000, and Missing those that
+	// the mapping needs and the input does not have, as Mapper.Columns returns them. A source
+	// that is not a ColumnSource has the columns of all its rows; Missing is then set at the
+	// end of the input. Long names are cut in Unused.
+	Unused  []string `json:"unused,omitempty"`
+	Missing []string `json:"missing,omitempty"`
+	// NeedsUsers are the fields whose templates need users of earlier targets. They are not
+	// checked.
+	NeedsUsers []string `json:"needs_users,omitempty"`
+	// Counts are the numbers of all faults, by target and code.
+	Counts []Count `json:"counts,omitempty"`
+	// Faults are the first MaxReportFaults, in the order of the rows.
+	Faults []Fault `json:"faults,omitempty"`
+	// Elapsed is how long it took, in JSON in nanoseconds.
+	Elapsed time.Duration `json:"elapsed_ns"`
+}
+
+// String returns the report as text of at most 80 columns, with a line end after each line.
+func (r Report) String() string {
+	var b strings.Builder
+	line := func(text string) { wrap(&b, "", 4, text) }
+	line(fmt.Sprintf("job %s: %s read%s, %d at fault", fieldText(r.Job), count(r.Rows, "row"), r.speed(), r.RowsAtFault))
+	switch {
+	case r.Complete:
+	case r.Rows == 0:
+		line("not complete: no row was read")
+	default:
+		line(fmt.Sprintf("not complete: the last row that was read begins on line %d", r.LastLine))
+	}
+	for _, list := range []struct {
+		what  string
+		names []string
+	}{
+		{"columns that the mapping needs and the input does not have", r.Missing},
+		{"columns that nothing comes from", r.Unused},
+		{"not checked, since users of earlier targets are needed", r.NeedsUsers},
+	} {
+		if len(list.names) > 0 {
+			names := make([]string, len(list.names))
+			for i, name := range list.names {
+				names[i] = shorten(name)
+			}
+			line(list.what + ": " + strings.Join(names, ", "))
+		}
+	}
+	total := int64(0)
+	for i, c := range r.Counts {
+		if i == 0 {
+			b.WriteString("\n  faults  code         target\n")
+		}
+		total += c.Faults
+		target := "the row"
+		if c.Target != "" {
+			target = fieldText(c.Target)
+		}
+		wrap(&b, fmt.Sprintf("%8d  %-11s  ", c.Faults, c.Code), 23, target)
+	}
+	for i, f := range r.Faults {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		line(f.String())
+	}
+	if more := total - int64(len(r.Faults)); more > 0 {
+		line(fmt.Sprintf("and %s more", count(more, "fault")))
+	}
+	return b.String()
+}
+
+// Format writes String for every verb.
+func (r Report) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String()) }
+
+// LogValue returns the numbers, as a group.
+func (r Report) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("job", r.Job), slog.Int64("rows", r.Rows), slog.Int64("rows_at_fault", r.RowsAtFault), slog.Int64("last_line", r.LastLine),
+		slog.Bool("complete", r.Complete), slog.Duration("elapsed", r.Elapsed),
+	)
+}
+
+// speed says how long it took; nothing of what took no time.
+func (r Report) speed() string {
+	if r.Elapsed <= 0 {
+		return ""
+	}
+	took := r.Elapsed.Round(time.Microsecond)
+	if r.Elapsed > time.Second {
+		took = r.Elapsed.Round(time.Millisecond)
+	}
+	return fmt.Sprintf(" in %s (%.0f a second)", took, float64(r.Rows)/r.Elapsed.Seconds())
+}
+
+func count(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// lineWidth is how wide a text is, in columns of a terminal.
+const lineWidth = 80
+
+// wrap writes a text in lines of lineWidth, which are broken at blanks if there are any. The first
+// line begins with a prefix, the others are indented.
+func wrap(b *strings.Builder, prefix string, indent int, text string) {
+	b.WriteString(prefix)
+	at := width(prefix) // the column
+	for i, word := range strings.Split(text, " ") {
+		switch {
+		case i == 0:
+		case at+1+width(word) > lineWidth:
+			at = newLine(b, indent)
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		for _, r := range word {
+			if at+width(string(r)) > lineWidth {
+				at = newLine(b, indent)
+			}
+			b.WriteRune(r)
+			at += width(string(r))
+		}
+	}
+	b.WriteByte('\n')
+}
+
+func newLine(b *strings.Builder, indent int) int {
+	b.WriteString("\n" + strings.Repeat(" ", indent))
+	return indent
+}
+
+// width is how many columns a text takes: two for a character of East Asia.
+func width(text string) (n int) {
+	for _, r := range text {
+		n++
+		if unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana) || r >= 0xff01 && r <= 0xff60 || r >= 0x1f300 && r <= 0x1faff {
+			n++
+		}
+	}
+	return n
+}
