@@ -122,11 +122,11 @@ func (r *running) readAll(ctx context.Context, src Source) error {
 			r.do(ctx, row)
 		})
 	}
+	atWork.Wait()
 	if ctx.Err() != nil {
 		return fmt.Errorf("bulk: the run was stopped: %w", context.Cause(ctx))
 	}
-	atWork.Wait()
-	r.report.Complete = ctx.Err() == nil
+	r.report.Complete = true
 	return nil
 }
 

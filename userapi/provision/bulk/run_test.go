@@ -25,7 +25,8 @@ import (
 
 const runKeys = "0123456789abcdef0123456789abcdef"
 
-// people is a file of n people. Row 5 has no key, and rows 7 and 8 have one e-mail address.
+// people is a file of n people. Row 5 has no key, rows 7 and 8 have one e-mail address, and a row
+// behind them is cut short.
 func people(n int) string {
 	var b strings.Builder
 	b.WriteString("key,username,email,password\n")
@@ -38,6 +39,9 @@ func people(n int) string {
 			email = "person7@example.org"
 		}
 		fmt.Fprintf(&b, "%s,person%d,%s,planted-Secret-%d\n", key, i, email, i)
+		if i == 8 {
+			b.WriteString("900,person900,person900@example.org\n")
+		}
 	}
 	return b.String()
 }
@@ -85,9 +89,9 @@ func TestRun(t *testing.T) {
 		{Target: "chat", State: "created", Rows: 38}, {Target: "chat", State: "open", Rows: 1},
 		{Target: "identity", State: "created", Rows: 38}, {Target: "identity", State: "rejected", Rows: 1},
 	}, report.States)
-	assert.Equal(t, []any{int64(40), int64(1), int64(41), true}, []any{report.Rows, report.RowsAtFault, report.LastLine, report.Complete})
-	require.Len(t, faults, 1)
-	assert.Equal(t, int64(6), faults[0].Line)
+	assert.Equal(t, []any{int64(41), int64(2), int64(42), true}, []any{report.Rows, report.RowsAtFault, report.LastLine, report.Complete})
+	require.Len(t, faults, 2)
+	assert.ElementsMatch(t, []int64{6, 10}, []int64{faults[0].Line, faults[1].Line})
 	assert.Equal(t, faults, report.Faults)
 	assert.Len(t, lines, 39)
 	assert.Equal(t, []int{38, 38}, []int{r.identity.UserCount(), r.chat.UserCount()})
