@@ -22,6 +22,14 @@ type Job struct {
 	// OnFault is given each fault, in the order of the rows, while Check reads on. It is called
 	// by the goroutine that called Check. nil leaves the first faults, which are in the Report.
 	OnFault func(Fault)
+
+	// The rest is for Run.
+
+	// InFlight is how many rows are at work at most; 0 means 64.
+	InFlight int
+	// OnResult is given what became of each row that has no fault, in the order in which they
+	// end. It is called by one goroutine at a time, as OnFault is then.
+	OnResult func(RowResult)
 }
 
 // ErrMissingColumns is in the chain of Check's error where a column that the mapping needs is not

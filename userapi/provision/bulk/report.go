@@ -70,6 +70,14 @@ type Count struct {
 	Faults int64 `json:"faults"`
 }
 
+// A StateCount is how many rows have one state at one target.
+type StateCount struct {
+	Target string `json:"target"`
+	// State is the text of a provision.Disposition, such as "created", or StateOpen.
+	State string `json:"state"`
+	Rows  int64  `json:"rows"`
+}
+
 // A Report is what came of the rows. It has names of columns, fields and targets, and no value
 // of a row. The zero Report is of a job that did not begin.
 type Report struct {
@@ -95,6 +103,8 @@ type Report struct {
 	Counts []Count `json:"counts,omitempty"`
 	// Faults are the first MaxReportFaults, in the order of the rows.
 	Faults []Fault `json:"faults,omitempty"`
+	// States are how many rows have what state at a target, of a Run.
+	States []StateCount `json:"states,omitempty"`
 	// Elapsed is how long it took, in JSON in nanoseconds.
 	Elapsed time.Duration `json:"elapsed_ns"`
 }
@@ -126,6 +136,12 @@ func (r Report) String() string {
 			}
 			line(list.what + ": " + strings.Join(names, ", "))
 		}
+	}
+	for i, c := range r.States {
+		if i == 0 {
+			b.WriteString("\n    rows  state        target\n")
+		}
+		wrap(&b, fmt.Sprintf("%8d  %-11s  ", c.Rows, c.State), 23, fieldText(c.Target))
 	}
 	total := int64(0)
 	for i, c := range r.Counts {
