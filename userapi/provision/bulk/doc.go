@@ -1,5 +1,5 @@
-// Package bulk reads many people from a file or a database, makes a request of each, and checks
-// them all before anything is sent.
+// Package bulk reads many people from a file or a database, makes a request of each, checks them
+// all before anything is sent, and creates the users.
 //
 //	source := bulk.CSV(file, bulk.CSVOptions{})
 //	mapper, err := bulk.Mapping{
@@ -133,4 +133,21 @@
 //
 // Two values are compared by 96 bits of a SHA-256 whose key is random in each run. Of 10,000,000
 // values two different ones count as the same with a chance below 1 in 10^15.
+//
+// # Run
+//
+//	report, err := bulk.Run(ctx, provisioner, bulk.Job{Name: "spring", Mapping: mapping}, source)
+//
+// [Run] creates the users of each row. It may be stopped, or killed, and called again: the
+// Provisioner's ledger knows what is done. A row at fault is told and not sent. The [Report] has the number
+// of rows in each state at each target, and Job.OnResult is given what became of each row.
+//
+//	state       what it means                                   what to do
+//	created     the user was created                            nothing
+//	recovered   a create before had made the user               nothing
+//	existing    the user was there before                       nothing
+//	rejected    the vendor refused, and there is no user        mend the row, under the same key
+//	not_sent    nothing was sent: see the result's error        mend the row, or run again
+//	open        the target was left for later                   run again
+//	unknown     nobody knows whether there is a user            run again; then a person decides
 package bulk

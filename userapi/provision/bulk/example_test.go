@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/enlist-go/enlist/fusionauth"
+	"github.com/enlist-go/enlist/quickblox"
+	"github.com/enlist-go/enlist/quickblox/quickbloxtest"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
@@ -75,4 +77,42 @@ func ExampleCheck() {
 	//
 	// line 3: column "E-mail": email at identity: line 2 has the same value
 	//     (duplicate)
+}
+
+// A run that is started again does what is left: here nothing.
+func ExampleRun() {
+	const file = "key,username,password\n1,ada,s3cret-of-ada\n2,grace,s3cret-of-grace\n3,ada,s3cret-of-another\n"
+	srv, err := quickbloxtest.Start() // in place of QuickBlox itself
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer srv.Close()
+	chat, err := quickblox.New(srv.Config())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// A ledger that lasts, such as one of sqlledger, takes the place of Memory.
+	p, err := provision.New(new(provision.Memory), []provision.Target{{Name: "chat", Creator: chat}}, provision.RequestKeys("0123456789abcdef0123456789abcdef"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 2 {
+		report, err := bulk.Run(context.Background(), p, bulk.Job{Name: "spring", InFlight: 1}, bulk.CSV(strings.NewReader(file), bulk.CSVOptions{}))
+		if err != nil {
+			fmt.Println(err) // the report says how far it came
+		}
+		for _, s := range report.States {
+			fmt.Println(s.Target, s.State, s.Rows)
+		}
+	}
+	fmt.Println(srv.UserCount(), "users")
+	// Output:
+	// chat created 2
+	// chat rejected 1
+	// chat created 2
+	// chat rejected 1
+	// 2 users
 }

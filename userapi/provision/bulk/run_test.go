@@ -2,7 +2,6 @@ package bulk_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -208,7 +207,7 @@ func TestRunIsRefused(t *testing.T) {
 		assert.Contains(t, err.Error(), tt.want, name)
 		assert.False(t, report.Complete, name)
 		if tt.is != nil {
-			assert.True(t, errors.Is(err, tt.is), name)
+			assert.ErrorIs(t, err, tt.is, name)
 		}
 	}
 	assert.Zero(t, r.identity.UserCount()+r.chat.UserCount())
