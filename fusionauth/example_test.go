@@ -286,3 +286,28 @@ func ExampleClient_FinishUser() {
 	// 1
 	// 1
 }
+
+// An import is FusionAuth's own call: it creates all of its users, or none.
+func ExampleUsersService_Import() {
+	c, srv := exampleClient()
+	defer srv.Close()
+	req := fusionauth.ImportRequest{
+		Users: []fusionauth.NewUser{
+			{Email: new("ada@example.com"), Active: new(true), Password: "!Ada00009"}, // in plain text: slow
+			{Email: new("grace@example.com"), Active: new(true), Password: "!Grace009"},
+		},
+		ValidateDBConstraints: new(true),
+	}
+	resp, err := c.Users.Import(context.Background(), req)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(resp.UserIDs), srv.UserCount())
+
+	req.Users[0].Email = new("mary@example.com") // and grace again
+	_, err = c.Users.Import(context.Background(), req)
+	fmt.Println(errors.Is(err, userapi.ErrConflict), srv.UserCount())
+	// Output:
+	// 2 2
+	// true 2
+}

@@ -129,3 +129,39 @@ func ExampleParsePrivateKey() {
 	// ed25519.PrivateKey <nil>
 	// ed25519.PrivateKey <nil>
 }
+
+// A user changes its name, and is read by its id, among others.
+func ExampleUsersService_Update() {
+	srv, err := mixintest.Start() // in place of Mixin itself
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	cfg, err := exampleUser(srv)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	user, err := mixin.New(cfg)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	ctx := context.Background()
+
+	me, err := user.Users.Update(ctx, mixin.UpdateUserRequest{FullName: new("Ada Lovelace")})
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	users, err := user.Users.Fetch(ctx, []string{me.UserID, "00000000-0000-4000-8000-000000000000"})
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	for _, u := range users { // who does not exist is left out
+		fmt.Println(*u.FullName)
+	}
+	// Output:
+	// Ada Lovelace
+}
