@@ -52,13 +52,7 @@ func (c *rowChecker) check(r *checkedRow, d *digester) {
 		_, column := c.place(r.row, "", "IdempotencyKey", "")
 		r.unique = append(r.unique, uniqueValue{d.of("", keyField, key), "", keyField, column})
 	}
-	for _, err := range b.faults {
-		var bad *RowError
-		if errors.As(err, &bad) {
-			r.faults = append(r.faults, faultOf(bad))
-		}
-	}
-	if len(b.faults) > 0 {
+	if r.faults = b.told(); len(r.faults) > 0 {
 		return
 	}
 	req, _ := b.done() // it has no fault
@@ -205,6 +199,17 @@ func (c *rowChecker) place(row Row, provider, field, vendorField string) (name, 
 
 // maxColumns bounds what a Fault has of the names of its columns, in bytes.
 const maxColumns = 1000
+
+// told returns what is wrong with the row.
+func (b *builder) told() (faults []Fault) {
+	for _, err := range b.faults {
+		var bad *RowError
+		if errors.As(err, &bad) {
+			faults = append(faults, faultOf(bad))
+		}
+	}
+	return faults
+}
 
 // faultOf returns a RowError as a Fault.
 func faultOf(e *RowError) Fault {

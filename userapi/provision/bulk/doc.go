@@ -149,5 +149,7 @@
 //	rejected    the vendor refused, and there is no user        mend the row, under the same key
 //	not_sent    nothing was sent: see the result's error        mend the row, or run again
 //	open        the target was left for later                   run again
+//	different   the key was used before with another request    give a row of its own another key
+//	undone      provision.Provisioner.Undo has undone it        nothing
 //	unknown     nobody knows whether there is a user            run again; then a person decides
 package bulk
