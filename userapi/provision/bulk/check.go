@@ -85,8 +85,7 @@ func (c *check) readAll(ctx context.Context, rows *rowChecker, src Source, names
 		running.Go(func() {
 			d := digester{key: rows.key}
 			for r := range work {
-				rows.check(r, &d)
-				close(r.done)
+				rows.checkSafely(r, &d)
 			}
 		})
 	}
@@ -110,6 +109,9 @@ func (c *check) readAll(ctx context.Context, rows *rowChecker, src Source, names
 // take adds a row to the Report.
 func (c *check) take(r *checkedRow) {
 	<-r.done
+	if r.panicked != nil {
+		panic(r.panicked)
+	}
 	for _, u := range r.unique {
 		if first, twice := c.seen.add(u.digest, r.row.Line); twice {
 			r.faults = append(r.faults, Fault{

@@ -17,6 +17,8 @@ type checkedRow struct {
 	done   chan struct{}
 	faults []Fault
 	unique []uniqueValue
+	// panicked is the panic of a creator's or a Map.
+	panicked any
 }
 
 // A uniqueValue is one that no other row may have.
@@ -39,6 +41,13 @@ func newRowChecker(p *provision.Provisioner, m *Mapper) *rowChecker {
 		c.needs[name] = true
 	}
 	return c
+}
+
+// checkSafely does what check does, and keeps a panic for the caller of Check.
+func (c *rowChecker) checkSafely(r *checkedRow, d *digester) {
+	defer close(r.done)
+	defer func() { r.panicked = recover() }()
+	c.check(r, d)
 }
 
 // check finds the faults of a row, and what is unique of it.

@@ -139,8 +139,9 @@
 //	report, err := bulk.Run(ctx, provisioner, bulk.Job{Name: "spring", Mapping: mapping}, source)
 //
 // [Run] creates the users of each row. It may be stopped, or killed, and called again: the
-// Provisioner's ledger knows what is done. A row at fault is told and not sent. The [Report] has the number
-// of rows in each state at each target, and Job.OnResult is given what became of each row.
+// Provisioner's ledger knows what is done. A row of which no request can be made is told and not
+// sent. The [Report] has the number of rows in each state at each target, and Job.OnResult is given
+// what became of each row. A user with an error in its result is there, and not finished: run again.
 //
 //	state       what it means                                   what to do
 //	created     the user was created                            nothing

@@ -37,8 +37,10 @@ type RowResult struct {
 
 // Run creates the users of all rows, by p.Continue under each row's key. It may end at any
 // moment, also by a crash, and be called again with the same job and rows: the ledger knows
-// what is done, and Run does what is left. A row at fault is told as by Check, and nothing of
-// it is sent.
+// what is done, and Run does what is left. A row of which no
+// request can be made is at fault: it is told as by Check, and nothing of it is sent. What Check
+// finds of a row at a target is in the row's results, as not_sent, and what it finds of two rows
+// is told by the ledger and the vendors.
 //
 // Rows are read as they are needed: at most Job.InFlight are at work. A row whose failure may
 // pass is tried again after a wait, and a row for a vendor that is paused waits for it: a vendor
@@ -193,12 +195,13 @@ func (r *running) pause(results []provision.Result) (wait time.Duration) {
 	return wait
 }
 
-// The codes of results of a target that is left as it was; docs/outcomes.md has them all.
+// The codes of results that need more than their Disposition; docs/outcomes.md has them all.
 const (
 	codePaused     = "paused"
 	codeWaits      = "waits"
 	codeInProgress = "in_progress"
 	codeChanged    = "request_changed"
+	codeNotStored  = "record"
 )
 
 func codeOf(res provision.Result) string {
@@ -209,10 +212,12 @@ func codeOf(res provision.Result) string {
 	return ""
 }
 
-// isPassing reports whether a target has no user, or nobody knows, because its vendor was not
-// available. Where the ledger repeats that nobody knows there is nobody to ask.
+// isPassing reports whether a target has no finished user, or nobody knows, because its vendor was
+// not available. Where the ledger repeats that nobody knows there is nobody to ask, and a user that
+// it could not store is held by this run until the lease is over.
 func isPassing(res provision.Result) bool {
-	return res.User == nil && !res.Recorded && stateOf(res) != StateOpen && (errors.Is(res.Err, userapi.ErrUnavailable) || errors.Is(res.Err, userapi.ErrRateLimited) || errors.Is(res.Err, userapi.ErrTimeout))
+	notStored := res.User != nil && codeOf(res) == codeNotStored
+	return !notStored && !res.Recorded && stateOf(res) != StateOpen && (errors.Is(res.Err, userapi.ErrUnavailable) || errors.Is(res.Err, userapi.ErrRateLimited) || errors.Is(res.Err, userapi.ErrTimeout))
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -158,3 +158,46 @@ func (panicking) Rows(context.Context) iter.Seq2[bulk.Row, error] {
 		panic("planted")
 	}
 }
+
+// A finishing creator makes users whose second step fails a few times.
+type finishing struct {
+	userapi.CreatorFunc
+	left *atomic.Int32
+}
+
+func (f finishing) FinishUser(_ context.Context, _ userapi.CreateUserRequest, u *userapi.User) error {
+	if f.left.Add(-1) < 0 {
+		return nil
+	}
+	return &userapi.Error{Provider: "acme", Op: "finish user", Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeCreated, User: u, UserID: u.ID}
+}
+
+// TestRunFinishes: a user whose second step failed for a while is finished by the same run.
+func TestRunFinishes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		made, left := new(atomic.Int32), new(atomic.Int32)
+		left.Store(2)
+		c := finishing{func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			u := &userapi.User{Provider: "acme", ID: fmt.Sprint(made.Add(1)), Proof: userapi.ProofReply, Raw: []byte("{}"), CreatedAt: time.Now()}
+			return u, &userapi.Error{Provider: "acme", Op: "create user", Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeCreated, User: u, UserID: u.ID}
+		}, left}
+		p, err := provision.New(new(provision.Memory), []provision.Target{{Name: "acme", Creator: c}}, provision.RequestKeys(runKeys))
+		require.NoError(t, err)
+		var last error
+		report, err := bulk.Run(t.Context(), p, bulk.Job{Name: "spring", OnResult: func(r bulk.RowResult) { last = r.Results[0].Err }}, csvOf("key,username\n1,ada\n"))
+		require.NoError(t, err)
+		require.NoError(t, last)
+		assert.Equal(t, []bulk.StateCount{{Target: "acme", State: "created", Rows: 1}}, report.States)
+		assert.EqualValues(t, 1, made.Load())
+	})
+}
+
+// TestCheckPanics: a panic of a target's Map reaches the caller of Check.
+func TestCheckPanics(t *testing.T) {
+	t.Parallel()
+	p := acme(t, func(userapi.CreateUserRequest) (userapi.Plan, error) { panic("planted") })
+	assert.PanicsWithValue(t, "planted", func() {
+		_, _ = bulk.Check(t.Context(), p, bulk.Job{Name: "spring"}, csvOf("key,username\n1,ada\n2,grace\n"))
+	})
+}
