@@ -147,7 +147,7 @@
 //	created     the user was created                            nothing
 //	recovered   a create before had made the user               nothing
 //	existing    the user was there before                       nothing
-//	rejected    the vendor refused, and there is no user        mend the row, under the same key
+//	rejected    there is no user: see the result's error        mend the row, under the same key, or run again
 //	not_sent    nothing was sent: see the result's error        mend the row, or run again
 //	open        the target was left for later                   run again
 //	different   the key was used before with another request    give a row of its own another key

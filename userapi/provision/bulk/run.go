@@ -19,7 +19,8 @@ const (
 	// tries is how often a row is tried whose failure may pass, beside the waits for vendors
 	// that are paused.
 	tries = 6
-	// firstWait is waited for before the second try, and doubled for each one after.
+	// firstWait is waited for before the second try, and doubled for each one after. A vendor's
+	// Retry-After is longer, perhaps.
 	firstWait = time.Second
 	// pausedWait is the least wait for a vendor that is paused.
 	pausedWait = 250 * time.Millisecond
@@ -37,14 +38,17 @@ type RowResult struct {
 
 // Run creates the users of all rows, by p.Continue under each row's key. It may end at any
 // moment, also by a crash, and be called again with the same job and rows: the ledger knows
-// what is done, and Run does what is left. A row of which no
-// request can be made is at fault: it is told as by Check, and nothing of it is sent. What Check
-// finds of a row at a target is in the row's results, as not_sent, and what it finds of two rows
-// is told by the ledger and the vendors.
+// what is done, and Run does what is left.
+//
+// A row of which no request can be made is at fault: it is told as by Check, and nothing of it is
+// sent. What Check finds of a row at a target is in the row's results, as not_sent, and what it
+// finds of two rows the ledger and the vendors tell, each in its results too.
 //
 // Rows are read as they are needed: at most Job.InFlight are at work. A row whose failure may
-// pass is tried again after a wait, and a row for a vendor that is paused waits for it: a vendor
-// that is down holds the reading, and does not use up the rows. Run then goes on by itself.
+// pass is tried again, five times at most, after a wait, and a row for a vendor that is paused waits
+// for it: a vendor that is down holds the reading. Run then goes on by itself. After each pause one
+// row tries the vendor, and that counts as one of its tries: a vendor that is down for an hour uses
+// up about twenty rows, which the next run tries again.
 //
 // When the context ends Run reads no more, and returns when the rows at work are settled, as
 // provision.Grace allows. The error is then the context's. Other errors are those of Check. That
@@ -175,7 +179,7 @@ func (r *running) do(ctx context.Context, line int64, req userapi.CreateUserRequ
 		results, _ = r.p.Continue(ctx, req)
 		wait := r.pause(results)
 		if wait == 0 && try < tries && slices.ContainsFunc(results, isPassing) {
-			wait = firstWait << (try - 1)
+			wait = max(firstWait<<(try-1), askedWait(results))
 			try++
 		}
 		if wait == 0 || !sleep(ctx, wait) {
@@ -190,6 +194,17 @@ func (r *running) pause(results []provision.Result) (wait time.Duration) {
 	for _, res := range results {
 		if codeOf(res) == codePaused {
 			wait = max(wait, pausedWait, time.Until(r.p.PausedUntil(res.Target)))
+		}
+	}
+	return wait
+}
+
+// askedWait returns for how long the vendors of a row want to be left alone; 0 if none said so.
+func askedWait(results []provision.Result) (wait time.Duration) {
+	for _, res := range results {
+		var e *userapi.Error
+		if isPassing(res) && errors.As(res.Err, &e) {
+			wait = max(wait, e.RetryAfter)
 		}
 	}
 	return wait

@@ -201,3 +201,26 @@ func TestCheckPanics(t *testing.T) {
 		_, _ = bulk.Check(t.Context(), p, bulk.Job{Name: "spring"}, csvOf("key,username\n1,ada\n2,grace\n"))
 	})
 }
+
+// TestRunWaitsAsAsked: a row is not tried again before the vendor takes it.
+func TestRunWaitsAsAsked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const rows = 200
+		opens := time.Now().Add(2 * time.Minute)
+		var calls atomic.Int32
+		p := provisionerWith(t, func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			calls.Add(1)
+			if left := time.Until(opens); left > 0 {
+				return nil, &userapi.Error{Provider: "acme", Op: "create user", Kind: userapi.KindRateLimited, StatusCode: 429, RetryAfter: left, Outcome: userapi.OutcomeRejected}
+			}
+			return &userapi.User{Provider: "acme", ID: "1", Proof: userapi.ProofReply}, nil
+		})
+		report, err := bulk.Run(t.Context(), p, bulk.Job{Name: "spring", InFlight: 8}, bulk.CSV(&generator{
+			header: "key,username\n", rows: rows, row: func(i int) string { return fmt.Sprintf("%d,u%d\n", i, i) },
+		}, bulk.CSVOptions{}))
+		require.NoError(t, err)
+		assert.Equal(t, []bulk.StateCount{{Target: "acme", State: "created", Rows: rows}}, report.States)
+		assert.EqualValues(t, rows+8, calls.Load())
+	})
+}
