@@ -84,7 +84,8 @@ type StateCount struct {
 type Report struct {
 	// Job is the name of the job.
 	Job string `json:"job"`
-	// Rows is how many rows were read, and RowsAtFault how many of them have a fault.
+	// Rows is how many rows were read, and RowsAtFault how many of them have a fault. A row that
+	// Run read and did not begin, since the context ended, is not counted.
 	Rows        int64 `json:"rows"`
 	RowsAtFault int64 `json:"rows_at_fault"`
 	// LastLine is the line of the last row that was read; 0 if there was none.

@@ -224,3 +224,30 @@ func TestRunWaitsAsAsked(t *testing.T) {
 		assert.EqualValues(t, rows+8, calls.Load())
 	})
 }
+
+// A forgetful ledger stores what is to be sent, and no result.
+type forgetful struct{ provision.Memory }
+
+func (l *forgetful) Store(ctx context.Context, records ...provision.Record) error {
+	for _, r := range records {
+		if r.State.HasUser() {
+			return errors.New("the disk is full")
+		}
+	}
+	return l.Memory.Store(ctx, records...)
+}
+
+// TestRunTellsWhatIsNotStored: a user that the ledger could not store counts as created.
+func TestRunTellsWhatIsNotStored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := userapi.CreatorFunc(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			return &userapi.User{Provider: "acme", ID: "1", Proof: userapi.ProofReply}, nil
+		})
+		p, err := provision.New(new(forgetful), []provision.Target{{Name: "acme", Creator: c}}, provision.RequestKeys(runKeys))
+		require.NoError(t, err)
+		report, err := bulk.Run(t.Context(), p, bulk.Job{Name: "spring"}, csvOf("key,username\n1,ada\n"))
+		require.NoError(t, err)
+		assert.Equal(t, []bulk.StateCount{{Target: "acme", State: "created", Rows: 1}}, report.States)
+	})
+}
