@@ -17,6 +17,8 @@ type checkedRow struct {
 	done   chan struct{}
 	faults []Fault
 	unique []uniqueValue
+	// panicked is the panic of a creator's or a Map.
+	panicked any
 }
 
 // A uniqueValue is one that no other row may have.
@@ -41,6 +43,13 @@ func newRowChecker(p *provision.Provisioner, m *Mapper) *rowChecker {
 	return c
 }
 
+// checkSafely does what check does, and keeps a panic for the caller of Check.
+func (c *rowChecker) checkSafely(r *checkedRow, d *digester) {
+	defer close(r.done)
+	defer func() { r.panicked = recover() }()
+	c.check(r, d)
+}
+
 // check finds the faults of a row, and what is unique of it.
 func (c *rowChecker) check(r *checkedRow, d *digester) {
 	if r.bad != nil {
@@ -52,13 +61,7 @@ func (c *rowChecker) check(r *checkedRow, d *digester) {
 		_, column := c.place(r.row, "", "IdempotencyKey", "")
 		r.unique = append(r.unique, uniqueValue{d.of("", keyField, key), "", keyField, column})
 	}
-	for _, err := range b.faults {
-		var bad *RowError
-		if errors.As(err, &bad) {
-			r.faults = append(r.faults, faultOf(bad))
-		}
-	}
-	if len(b.faults) > 0 {
+	if r.faults = b.told(); len(r.faults) > 0 {
 		return
 	}
 	req, _ := b.done() // it has no fault
@@ -205,6 +208,17 @@ func (c *rowChecker) place(row Row, provider, field, vendorField string) (name, 
 
 // maxColumns bounds what a Fault has of the names of its columns, in bytes.
 const maxColumns = 1000
+
+// told returns what is wrong with the row.
+func (b *builder) told() (faults []Fault) {
+	for _, err := range b.faults {
+		var bad *RowError
+		if errors.As(err, &bad) {
+			faults = append(faults, faultOf(bad))
+		}
+	}
+	return faults
+}
 
 // faultOf returns a RowError as a Fault.
 func faultOf(e *RowError) Fault {

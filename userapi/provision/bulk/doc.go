@@ -139,15 +139,18 @@
 //	report, err := bulk.Run(ctx, provisioner, bulk.Job{Name: "spring", Mapping: mapping}, source)
 //
 // [Run] creates the users of each row. It may be stopped, or killed, and called again: the
-// Provisioner's ledger knows what is done. A row at fault is told and not sent. The [Report] has the number
-// of rows in each state at each target, and Job.OnResult is given what became of each row.
+// Provisioner's ledger knows what is done. A row of which no request can be made is told and not
+// sent. The [Report] has the number of rows in each state at each target, and Job.OnResult is given
+// what became of each row. A user with an error in its result is there, and not finished: run again.
 //
 //	state       what it means                                   what to do
 //	created     the user was created                            nothing
 //	recovered   a create before had made the user               nothing
 //	existing    the user was there before                       nothing
-//	rejected    the vendor refused, and there is no user        mend the row, under the same key
+//	rejected    there is no user: see the result's error        mend the row, under the same key, or run again
 //	not_sent    nothing was sent: see the result's error        mend the row, or run again
 //	open        the target was left for later                   run again
+//	different   the key was used before with another request    give a row of its own another key
+//	undone      provision.Provisioner.Undo has undone it        nothing
 //	unknown     nobody knows whether there is a user            run again; then a person decides
 package bulk

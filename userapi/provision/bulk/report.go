@@ -73,7 +73,8 @@ type Count struct {
 // A StateCount is how many rows have one state at one target.
 type StateCount struct {
 	Target string `json:"target"`
-	// State is the text of a provision.Disposition, such as "created", or StateOpen.
+	// State is the text of a provision.Disposition, such as "created", StateOpen or
+	// StateDifferent.
 	State string `json:"state"`
 	Rows  int64  `json:"rows"`
 }
@@ -83,12 +84,14 @@ type StateCount struct {
 type Report struct {
 	// Job is the name of the job.
 	Job string `json:"job"`
-	// Rows is how many rows were read, and RowsAtFault how many of them have a fault.
+	// Rows is how many rows were read, and RowsAtFault how many of them have a fault. A row that
+	// Run read and did not begin, since the context ended, is not counted.
 	Rows        int64 `json:"rows"`
 	RowsAtFault int64 `json:"rows_at_fault"`
 	// LastLine is the line of the last row that was read; 0 if there was none.
 	LastLine int64 `json:"last_line"`
-	// Complete is set if the input was read to its end.
+	// Complete is set if the input was read to its end, and not if the context ended before the
+	// last rows of a Run were settled.
 	Complete bool `json:"complete"`
 	// Unused are the columns that nothing comes from, at most 1,000, and Missing those that
 	// the mapping needs and the input does not have, as Mapper.Columns returns them. A source

@@ -19,7 +19,8 @@ const (
 	// tries is how often a row is tried whose failure may pass, beside the waits for vendors
 	// that are paused.
 	tries = 6
-	// firstWait is waited for before the second try, and doubled for each one after.
+	// firstWait is waited for before the second try, and doubled for each one after. A vendor's
+	// Retry-After is longer, perhaps.
 	firstWait = time.Second
 	// pausedWait is the least wait for a vendor that is paused.
 	pausedWait = 250 * time.Millisecond
@@ -37,154 +38,155 @@ type RowResult struct {
 
 // Run creates the users of all rows, by p.Continue under each row's key. It may end at any
 // moment, also by a crash, and be called again with the same job and rows: the ledger knows
-// what is done, and Run does what is left. A row at fault is told as by Check, and nothing of
-// it is sent.
+// what is done, and Run does what is left.
+//
+// A row of which no request can be made is at fault: it is told as by Check, and nothing of it is
+// sent. What Check finds of a row at a target is in the row's results, as not_sent, and what it
+// finds of two rows the ledger and the vendors tell, each in its results too.
 //
 // Rows are read as they are needed: at most Job.InFlight are at work. A row whose failure may
-// pass is tried again after a wait, and a row for a vendor that is paused waits for it: a vendor
-// that is down holds the reading, and does not use up the rows. Run then goes on by itself.
+// pass is tried again, five times at most, after a wait, and a row for a vendor that is paused waits
+// for it: a vendor that is down holds the reading. Run then goes on by itself. After each pause one
+// row tries the vendor, and that counts as one of its tries: a vendor that is down for an hour uses
+// up about twenty rows, which the next run tries again.
 //
 // When the context ends Run reads no more, and returns when the rows at work are settled, as
 // provision.Grace allows. The error is then the context's. Other errors are those of Check. That
 // users could not be created is no error: the Report counts them, and Job.OnResult is given each.
+// A panic of Job.OnResult, or one that provision.Provisioner.Continue lets go on, ends the run as
+// the context's end does, and goes on here.
 //
 // Fields whose templates need the users of earlier targets are not supported yet: Run refuses
 // them. Write them by provision.Target.Map.
 func Run(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Report, error) {
-	begun := time.Now()
-	r := &running{p: p, job: job, report: Report{Job: job.Name}, states: map[stateKey]int64{}}
-	err := r.run(ctx, src)
+	r := &running{tally: newTally("run", job), p: p, onResult: job.OnResult, states: map[stateKey]int64{}}
+	err := r.run(ctx, job, src)
 	r.report.States = r.sortedStates()
-	r.report.Elapsed = time.Since(begun)
-	return r.report, err
+	return r.done(err)
 }
 
 // A running is one call of Run.
 type running struct {
-	p      *provision.Provisioner
-	job    Job
-	mapper *Mapper
+	tally
 
-	mu     sync.Mutex
-	report Report
-	states map[stateKey]int64
+	p        *provision.Provisioner
+	onResult func(RowResult)
+	stop     context.CancelFunc
+
+	mu       sync.Mutex // of the tally, and of the rest
+	states   map[stateKey]int64
+	panicked any // the first panic beside the reading
 }
 
 type stateKey struct{ target, state string }
 
-func (r *running) run(ctx context.Context, src Source) (err error) {
+func (r *running) run(ctx context.Context, job Job, src Source) error {
 	if r.p == nil || src == nil {
 		return errors.New("bulk: Run needs a Provisioner and a Source")
 	}
-	if r.job.InFlight < 0 {
+	if job.InFlight < 0 {
 		return errors.New("bulk: Job.InFlight must not be negative")
 	}
-	if r.mapper, err = r.job.Mapping.Compile(r.job.Name); err != nil {
+	mapper, err := job.Mapping.Compile(job.Name)
+	if err != nil {
 		return err
 	}
-	if fields := r.mapper.NeedsUsers(); len(fields) > 0 {
+	if fields := mapper.NeedsUsers(); len(fields) > 0 {
 		return fmt.Errorf("bulk: Run cannot give a row the users of earlier targets, which these fields need: %s", strings.Join(fields, ", "))
 	}
-	if columns, ok := src.(ColumnSource); ok {
-		header, err := columns.Columns(ctx)
-		if err != nil {
-			return err
-		}
-		if r.report.Unused, r.report.Missing = r.mapper.Columns(header); len(r.report.Missing) > 0 {
-			return fmt.Errorf("%w: %s", ErrMissingColumns, strings.Join(r.report.Missing, ", "))
-		}
-	}
-	return r.readAll(ctx, src)
+	return r.tally.run(ctx, mapper, src, func(names *columnNames) error {
+		return r.readAll(ctx, mapper, src, names, make(chan struct{}, cmp.Or(job.InFlight, defaultInFlight)))
+	})
 }
 
-// readAll reads the rows, and has each done when there is a place for it.
-func (r *running) readAll(ctx context.Context, src Source) error {
-	places := make(chan struct{}, cmp.Or(r.job.InFlight, defaultInFlight))
+// readAll reads the rows, and has each done when there is a place for it. A panic beside the
+// reading ends it, and comes out here once the rows at work are settled.
+func (r *running) readAll(ctx context.Context, mapper *Mapper, src Source, names *columnNames, places chan struct{}) error {
+	ctx, r.stop = context.WithCancel(ctx)
+	defer r.stop()
 	var atWork sync.WaitGroup
-	defer atWork.Wait()
-	for row, err := range src.Rows(ctx) {
-		var bad *RowError
-		if err != nil && (!errors.As(err, &bad) || bad.Fatal) {
-			return err
+	defer func() {
+		atWork.Wait()
+		if r.panicked != nil {
+			panic(r.panicked)
+		}
+	}()
+	err := r.read(ctx, src, names, func(row Row, bad *RowError) error {
+		req, faults := requestOf(mapper, row, bad)
+		if len(faults) > 0 {
+			r.begin(row.Line, faults)
+			return nil
 		}
 		select {
 		case places <- struct{}{}:
 		case <-ctx.Done():
-			return fmt.Errorf("bulk: the run was stopped before line %d: %w", row.Line, context.Cause(ctx))
 		}
-		r.begin(row)
+		if ctx.Err() != nil {
+			return r.contextError(ctx, row.Line)
+		}
+		r.begin(row.Line, nil)
 		atWork.Go(func() {
-			defer func() { <-places }()
-			if bad != nil {
-				r.refuse(bad)
-				return
-			}
-			r.do(ctx, row)
+			defer func() {
+				if v := recover(); v != nil {
+					r.panics(v)
+				}
+				<-places
+			}()
+			r.do(ctx, row.Line, req)
 		})
-	}
+		return nil
+	})
 	atWork.Wait()
-	if ctx.Err() != nil {
-		return fmt.Errorf("bulk: the run was stopped: %w", context.Cause(ctx))
+	if err == nil && ctx.Err() != nil {
+		return r.contextError(ctx, 0)
 	}
-	r.report.Complete = true
-	return nil
+	return err
 }
 
-func (r *running) begin(row Row) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.report.Rows++
-	r.report.LastLine = row.Line
+// requestOf makes the request of a row, or says what is wrong with it.
+func requestOf(mapper *Mapper, row Row, bad *RowError) (req userapi.CreateUserRequest, faults []Fault) {
+	if bad != nil {
+		return req, []Fault{faultOf(bad)}
+	}
+	b := mapper.build(row)
+	if faults = b.told(); len(faults) == 0 {
+		req, _ = b.done() // it has no fault
+	}
+	return req, faults
 }
 
-// refuse tells the faults of a row of which nothing is sent.
-func (r *running) refuse(faults ...*RowError) {
+// begin counts a row that was read, and tells its faults.
+func (r *running) begin(line int64, faults []Fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.report.RowsAtFault++
-	for _, bad := range faults {
-		f := faultOf(bad)
-		if len(r.report.Faults) < MaxReportFaults {
-			r.report.Faults = append(r.report.Faults, f)
-		}
-		if r.job.OnFault != nil {
-			r.job.OnFault(f)
-		}
+	r.add(line, faults)
+}
+
+// panics keeps the first panic, and ends the run.
+func (r *running) panics(v any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.panicked == nil {
+		r.panicked = v
 	}
+	r.stop()
 }
 
 // do creates the users of a row.
-func (r *running) do(ctx context.Context, row Row) {
-	b := r.mapper.build(row)
-	if len(b.faults) > 0 {
-		var faults []*RowError
-		for _, err := range b.faults {
-			var bad *RowError
-			if errors.As(err, &bad) {
-				faults = append(faults, bad)
-			}
-		}
-		r.refuse(faults...)
-		return
-	}
-	req, err := b.done()
-	if err != nil {
-		r.refuse(&RowError{Line: row.Line, Message: "cannot be made a request"})
-		return
-	}
+func (r *running) do(ctx context.Context, line int64, req userapi.CreateUserRequest) {
 	var results []provision.Result
 	for try := 1; ; {
 		results, _ = r.p.Continue(ctx, req)
 		wait := r.pause(results)
 		if wait == 0 && try < tries && slices.ContainsFunc(results, isPassing) {
-			wait = firstWait << (try - 1)
+			wait = max(firstWait<<(try-1), askedWait(results))
 			try++
 		}
 		if wait == 0 || !sleep(ctx, wait) {
 			break
 		}
 	}
-	r.tell(RowResult{Line: row.Line, Key: req.IdempotencyKey, Results: results})
+	r.tell(RowResult{Line: line, Key: req.IdempotencyKey, Results: results})
 }
 
 // pause returns how long to wait for vendors that are left alone; 0 if none of the row's is.
@@ -197,11 +199,24 @@ func (r *running) pause(results []provision.Result) (wait time.Duration) {
 	return wait
 }
 
-// The codes of results of a target that is left for later; docs/outcomes.md has them all.
+// askedWait returns for how long the vendors of a row want to be left alone; 0 if none said so.
+func askedWait(results []provision.Result) (wait time.Duration) {
+	for _, res := range results {
+		var e *userapi.Error
+		if isPassing(res) && errors.As(res.Err, &e) {
+			wait = max(wait, e.RetryAfter)
+		}
+	}
+	return wait
+}
+
+// The codes of results that need more than their Disposition; docs/outcomes.md has them all.
 const (
 	codePaused     = "paused"
 	codeWaits      = "waits"
 	codeInProgress = "in_progress"
+	codeChanged    = "request_changed"
+	codeNotStored  = "record"
 )
 
 func codeOf(res provision.Result) string {
@@ -212,10 +227,12 @@ func codeOf(res provision.Result) string {
 	return ""
 }
 
-// isPassing reports whether a target has no user, or nobody knows, because its vendor was not
-// available.
+// isPassing reports whether a target has no finished user, or nobody knows, because its vendor was
+// not available. Where the ledger repeats that nobody knows there is nobody to ask, and a user that
+// it could not store is held by this run until the lease is over.
 func isPassing(res provision.Result) bool {
-	return res.User == nil && stateOf(res) != StateOpen && (errors.Is(res.Err, userapi.ErrUnavailable) || errors.Is(res.Err, userapi.ErrRateLimited) || errors.Is(res.Err, userapi.ErrTimeout))
+	notStored := res.User != nil && codeOf(res) == codeNotStored
+	return !notStored && !res.Recorded && stateOf(res) != StateOpen && (errors.Is(res.Err, userapi.ErrUnavailable) || errors.Is(res.Err, userapi.ErrRateLimited) || errors.Is(res.Err, userapi.ErrTimeout))
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -236,25 +253,33 @@ func (r *running) tell(done RowResult) {
 	for _, res := range done.Results {
 		r.states[stateKey{res.Target, stateOf(res)}]++
 	}
-	if r.job.OnResult != nil {
-		r.job.OnResult(done)
+	if r.onResult != nil {
+		r.onResult(done)
 	}
 }
 
-// StateOpen is the state of a target that was left for a later run.
-const StateOpen = "open"
+// The states of a target that is left as it was, beside those of a provision.Disposition.
+const (
+	// StateOpen is that of a target that was left for a later run.
+	StateOpen = "open"
+	// StateDifferent is that of a target for which the key was used before with another
+	// request, as of an earlier row with the same key. Nothing of this one was sent.
+	StateDifferent = "different"
+)
 
-// stateOf names what became of a target: as its Disposition, or StateOpen.
+// stateOf names what became of a target.
 func stateOf(res provision.Result) string {
 	switch codeOf(res) {
 	case codePaused, codeWaits, codeInProgress:
 		return StateOpen
+	case codeChanged:
+		return StateDifferent
 	}
 	return res.Disposition.String()
 }
 
 func (r *running) sortedStates() []StateCount {
-	counts := make([]StateCount, 0, len(r.states))
+	var counts []StateCount
 	for key, n := range r.states {
 		counts = append(counts, StateCount{key.target, key.state, n})
 	}
