@@ -122,7 +122,7 @@ func (n *newcomer) sent(c *core) *userapi.User {
 // importUsers imports users of one tenant, and gives each its result.
 func (c *core) importUsers(ctx context.Context, users []*newcomer) {
 	im := importing{core: c, since: time.Now()}
-	_ = im.create(ctx, users)
+	im.create(ctx, users)
 }
 
 // importUser imports one user, and leaves it to ResolveUser to ask what became of it.
@@ -139,21 +139,26 @@ type importing struct {
 	since time.Time
 	// looked: after a refusal it was asked who is there already. Nobody else is in the halves.
 	looked bool
-	// failed counts the imports since the last success that the server failed at.
+	// failed counts the imports since the last success that the server failed at, and down is
+	// the failure after which no more are sent.
 	failed int
+	down   *userapi.Error
 }
 
 // maxFailed is how many imports may fail at the server, one after the other, before no more
 // are sent: twice as many as it takes to find one user among maxImport.
 const maxFailed = 2 * 14
 
-// create imports users, and gives each its result. It returns the failure that no further
-// import is sent after; nil for none.
-func (im *importing) create(ctx context.Context, users []*newcomer) (last *userapi.Error) {
+// create imports users, and gives each its result.
+func (im *importing) create(ctx context.Context, users []*newcomer) {
+	if im.down != nil {
+		failAll(users, im.down)
+		return
+	}
 	failure := im.send(ctx, users)
 	if failure == nil {
 		im.failed = 0
-		return nil
+		return
 	}
 	if failure.Outcome == userapi.OutcomeUnknown {
 		for _, n := range users {
@@ -167,31 +172,28 @@ func (im *importing) create(ctx context.Context, users []*newcomer) (last *usera
 			n.lost = false
 		}
 	}
+	again := refused || absent && answered(failure)
 	if answered(failure) {
-		im.failed++
+		if im.failed++; im.failed > maxFailed {
+			im.down, again = failure, false
+		}
 	}
-	down := im.failed > maxFailed
 	switch {
+	case !again || len(users) == 1:
+		failAll(rest, failure)
 	case len(rest) == 0:
-	case len(rest) == 1 && len(users) == 1 || down || !refused && !(absent && answered(failure)):
-		for _, n := range rest {
-			n.fail(failure)
-		}
 	case len(rest) < len(users):
-		return im.create(ctx, rest)
+		im.create(ctx, rest)
 	default:
-		if last = im.create(ctx, rest[:len(rest)/2]); last == nil {
-			return im.create(ctx, rest[len(rest)/2:])
-		}
-		for _, n := range rest[len(rest)/2:] {
-			n.fail(last)
-		}
-		return last
+		im.create(ctx, rest[:len(rest)/2])
+		im.create(ctx, rest[len(rest)/2:])
 	}
-	if down {
-		return failure
+}
+
+func failAll(users []*newcomer, e *userapi.Error) {
+	for _, n := range users {
+		n.fail(e)
 	}
-	return nil
 }
 
 // send sends one import, and gives each of the users its result if it succeeds.
@@ -225,27 +227,15 @@ func (im *importing) confirm(ctx context.Context, users []*newcomer, reply *prov
 	s := last.search(im.core)
 	r := provider.Resolution{Vendor: im.Vendor, CreatedAt: createdAt, UserID: last.to.userID, Look: s.look}
 	shown, err := r.Resolve(ctx, im.since)
-	failure, _ := err.(*userapi.Error)
 	var warnings []string
-	switch {
+	switch failure, _ := err.(*userapi.Error); {
 	case failure == nil && shown.Proof == userapi.ProofID:
-	case failure == nil:
-		failure = &userapi.Error{Candidates: []string{shown.ID}}
-		fallthrough
+	case failure != nil && (failure.Kind == userapi.KindUnauthorized || failure.Kind == userapi.KindForbidden):
+		warnings = []string{notReadBack}
 	default:
-		if failure.Kind == userapi.KindUnauthorized || failure.Kind == userapi.KindForbidden {
-			warnings = []string{notReadBack}
-			break
-		}
-		e := &userapi.Error{
-			Provider: Name, Op: provider.OpCreate, Subject: userapi.SubjectCreate, Kind: userapi.KindProtocol,
-			StatusCode: reply.StatusCode(), Attempts: 1, Err: errNotImported,
-		}
-		if len(users) == 1 {
-			e.Candidates = failure.Candidates
-		}
-		if failure.Kind != userapi.KindNotFound && failure.Kind != userapi.KindConflict && failure.Kind != userapi.KindUnknown {
-			e.Kind, e.Err = failure.Kind, failure.Err
+		e := notConfirmed(reply.StatusCode(), shown, failure)
+		if len(users) > 1 {
+			e.Candidates = nil // of one of them
 		}
 		return e
 	}
@@ -263,6 +253,26 @@ func (im *importing) confirm(ctx context.Context, users []*newcomer, reply *prov
 		n.made(u)
 	}
 	return nil
+}
+
+// notConfirmed is the error of an import that is not believed: the user that was read is
+// another one, or could not be read.
+func notConfirmed(status int, shown *userapi.User, failure *userapi.Error) *userapi.Error {
+	e := &userapi.Error{
+		Provider: Name, Op: provider.OpCreate, Subject: userapi.SubjectCreate, Kind: userapi.KindProtocol,
+		StatusCode: status, Attempts: 1, Err: errNotImported,
+	}
+	if failure == nil {
+		e.Candidates = []string{shown.ID}
+		return e
+	}
+	e.Candidates = failure.Candidates
+	switch failure.Kind {
+	case userapi.KindNotFound, userapi.KindConflict, userapi.KindUnknown: // it was read
+	default:
+		e.Kind, e.Err = failure.Kind, failure.Err
+	}
+	return e
 }
 
 const notReadBack = "the import was not confirmed: the API key may not read users"

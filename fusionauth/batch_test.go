@@ -299,7 +299,7 @@ func TestCreateUsersShareNoCandidates(t *testing.T) {
 	assert.Equal(t, []string{plan.UserID}, asError(t, results[1].Err).Candidates)
 }
 
-// Where there is no search each id is asked for by itself.
+// A server without the search is asked for each user by id.
 func TestCreateUsersWithoutSearch(t *testing.T) {
 	t.Parallel()
 	c, mock := newClient(t)

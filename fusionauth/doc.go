@@ -86,7 +86,7 @@
 //   - Its reply shows nobody. After a success one of its users is read.
 //   - The server stores the hash, and compares it when the user logs in. The forms of hash, salt and factor are
 //     checked before anything is sent, for the schemes that FusionAuth brings along.
-//   - Nobody gets a message, and there is no token.
+//   - FusionAuth sends these users no message, and returns no token.
 //   - One import at a time is sent by a client.
 //
 // [UsersService.Import] is FusionAuth's own call.

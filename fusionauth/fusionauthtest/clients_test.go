@@ -246,7 +246,7 @@ func TestReactivate(t *testing.T) {
 	for _, method := range []string{"PUT", "PATCH"} {
 		status, body, _ := c.do(method, "/api/user/"+userID2, jane)
 		assert.Equal(t, 404, status)
-		assert.Empty(t, body, "it says that there is no such user")
+		assert.Empty(t, body, "an empty 404 means that the user does not exist")
 	}
 }
 

@@ -125,7 +125,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotServed: the answer is no vendor's, unless it has one that is not an absence, and the log names it.
+// TestWhatIsNotServed: the fake answers with its own text, or with the vendor's page if it has one. The log names
+// the path.
 func TestWhatIsNotServed(t *testing.T) {
 	t.Parallel()
 	for _, own := range []fakehttp.Reply{{}, {Status: http.StatusNotFound, Body: []byte("<html>")}} {

@@ -35,7 +35,7 @@ type Config struct {
 	// redacted in records. Names are compared without case.
 	SecretHeaders, SecretFields []string
 	// NotFound answers what the fake does not serve, where the vendor has an answer to unknown paths that
-	// no client can read as the absence of a user. The zero Reply is a text that is no vendor's.
+	// no client can read as the absence of a user. The zero Reply is a plain text of the fake's own.
 	NotFound Reply
 	// Header is put on every reply of a handler.
 	Header http.Header

@@ -19,7 +19,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// batchFaults befall the first import of a batch, or look-ups after it.
+// batchFaults apply to the first import of a batch, or to look-ups after it.
 var batchFaults = map[string][]userapitest.Fault{
 	"none":                  nil,
 	"request lost":          {{On: userapitest.Create, When: userapitest.BeforeRead, Do: userapitest.Reset}},

@@ -16,7 +16,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// stepFaults befall the step that gives a user who exists what its create did not.
+// stepFaults apply to the second step for a user who exists already.
 func stepFaults() map[string]userapitest.Fault {
 	html := http.Header{"Content-Type": {"text/html"}}
 	faults := map[string]userapitest.Fault{"none": {On: userapitest.Delete}}
