@@ -11,30 +11,31 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// exampleUser creates a user at a fake, and returns the configuration of a client that acts as it.
-func exampleUser(srv *mixintest.Server) (mixin.Config, error) {
+// exampleUser creates a user at a fake, and returns a client that acts as it, with its configuration.
+func exampleUser(srv *mixintest.Server) (*mixin.Client, mixin.Config, error) {
 	cfg := srv.Config()
 	key, err := mixin.GenerateSessionKey()
 	if err != nil {
-		return cfg, err
+		return nil, cfg, err
 	}
 	app, err := mixin.New(cfg)
 	if err != nil {
-		return cfg, err
+		return nil, cfg, err
 	}
 	user, err := app.CreateUser(context.Background(), userapi.CreateUserRequest{
 		FullName: "Ada", Extensions: []userapi.Extension{mixin.Extra{SessionKey: key}},
 	})
 	if err != nil {
-		return cfg, err
+		return nil, cfg, err
 	}
 	resp, _ := userapi.As[*mixin.CreateUserResponse](user)
 	creds, err := resp.Credentials(key)
 	if err != nil {
-		return cfg, err
+		return nil, cfg, err
 	}
 	cfg.Keystore = creds.Keystore()
-	return cfg, nil
+	c, err := mixin.New(cfg)
+	return c, cfg, err
 }
 
 // A keystore's PIN is a text: six digits, or a TIP key in one of several forms. A wrong TIP key would
@@ -45,12 +46,7 @@ func ExampleParsePIN() {
 		log.Fatal(err)
 	}
 	defer srv.Close()
-	cfg, err := exampleUser(srv)
-	if err != nil {
-		log.Print(err)
-		return
-	}
-	user, err := mixin.New(cfg)
+	user, _, err := exampleUser(srv)
 	if err != nil {
 		log.Print(err)
 		return
@@ -78,12 +74,7 @@ func ExampleUsersService_RotateSession() {
 		log.Fatal(err)
 	}
 	defer srv.Close()
-	cfg, err := exampleUser(srv)
-	if err != nil {
-		log.Print(err)
-		return
-	}
-	user, err := mixin.New(cfg)
+	user, cfg, err := exampleUser(srv)
 	if err != nil {
 		log.Print(err)
 		return
@@ -137,12 +128,7 @@ func ExampleUsersService_Update() {
 		log.Fatal(err)
 	}
 	defer srv.Close()
-	cfg, err := exampleUser(srv)
-	if err != nil {
-		log.Print(err)
-		return
-	}
-	user, err := mixin.New(cfg)
+	user, _, err := exampleUser(srv)
 	if err != nil {
 		log.Print(err)
 		return
