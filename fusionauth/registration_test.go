@@ -165,3 +165,37 @@ func TestEnsureRegisters(t *testing.T) {
 	assert.Equal(t, provision.DispositionRecovered, res.Disposition)
 	assert.Empty(t, server.Users()[2].Registrations)
 }
+
+// TestAnImportWithARegistration: whose password is hashed elsewhere is registered by the import.
+func TestAnImportWithARegistration(t *testing.T) {
+	t.Parallel()
+	for name, skip := range map[string]bool{"to be verified": false, "verified": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, server := newPair(t, fusionauthtest.WithApplications(fusionauthtest.Application{
+				ID: applicationID, Roles: []string{"user"}, VerifyRegistrations: true,
+			}))
+			reqs := movedUsers(3)
+			for i := range reqs {
+				x := reqs[i].Extensions[0].(fusionauth.Extra)
+				x.Registration = &fusionauth.Registration{ApplicationID: new(applicationID), Roles: []string{"user"}}
+				x.SkipRegistrationVerification = &skip
+				reqs[i].Extensions[0] = x
+			}
+			_, err := c.CreateUser(t.Context(), reqs[0])
+			require.NoError(t, err)
+			results := c.CreateUsers(t.Context(), reqs[1:])
+			assert.Equal(t, []string{"created", "created"}, outcomes(t, results))
+
+			require.Equal(t, 2, imports(server))
+			require.Len(t, server.Users(), 3)
+			for _, u := range server.Users() {
+				require.Len(t, u.Registrations, 1)
+				r := u.Registrations[0]
+				assert.NotEmpty(t, r.ID)
+				r.ID = ""
+				assert.Equal(t, fusionauthtest.Registration{ApplicationID: applicationID, Roles: []string{"user"}, Verified: skip}, r)
+			}
+		})
+	}
+}

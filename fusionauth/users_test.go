@@ -384,6 +384,28 @@ func TestVendorsSampleRequest(t *testing.T) {
 	assert.Equal(t, 13, strings.Count(string(shown), userapi.Redacted))
 }
 
+// TestIdentitiesOfABody: a body that shows a user's identities is read and sent as it is.
+func TestIdentitiesOfABody(t *testing.T) {
+	t.Parallel()
+	const user = `"email":"jane@example.com","password":"correct horse battery"`
+	for identities, want := range map[string]string{
+		`[]`: `{"user":{` + user + `}}`,
+		`[{"displayValue":"jane@example.com","insertInstant":1700000000000,"primary":true,"type":"email","value":"jane@example.com","verified":false}]`: "",
+	} {
+		body := `{"user":{` + user + `,"identities":` + identities + `}}`
+		if want == "" {
+			want = body
+		}
+		var req fusionauth.CreateUserRequest
+		require.NoError(t, json.Unmarshal([]byte(body), &req))
+		c, mock := newClient(t)
+		got := reply(mock, 200, `{"user":{"id":"{id}"}}`)
+		_, err := c.Users.Create(t.Context(), req)
+		require.NoError(t, err)
+		assert.JSONEq(t, want, string(got.body))
+	}
+}
+
 func sampleRequest(t *testing.T) fusionauth.CreateUserRequest {
 	t.Helper()
 	sample, err := os.ReadFile("testdata/create_user_request.json")

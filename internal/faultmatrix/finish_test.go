@@ -17,7 +17,7 @@ import (
 )
 
 // stepFaults apply to the second step for a user who exists already.
-func stepFaults() map[string]userapitest.Fault {
+func stepFaults(unproven string) map[string]userapitest.Fault {
 	html := http.Header{"Content-Type": {"text/html"}}
 	faults := map[string]userapitest.Fault{"none": {On: userapitest.Delete}}
 	for name, f := range map[string]userapitest.Fault{
@@ -33,7 +33,7 @@ func stepFaults() map[string]userapitest.Fault {
 		"409":       {Status: 409},
 		"429":       {Status: 429},
 		"200 HTML":  {Status: 200, Header: html, Body: []byte(vendors.Page)},
-		"200":       {Status: 200, Header: jsonHeader(), Body: []byte(`{}`)},
+		"200":       {Status: 200, Header: jsonHeader(), Body: []byte(unproven)},
 		"cut off":   {Do: userapitest.Truncate, Status: 200, Header: jsonHeader(), Body: []byte(`{"registration":{"applicationId":"x"}}`)},
 	} {
 		f.On = userapitest.Attributes
@@ -56,7 +56,7 @@ func TestSecondStepOfAnExistingUser(t *testing.T) {
 		if v.Unfinished == nil {
 			continue
 		}
-		for name, f := range stepFaults() {
+		for name, f := range stepFaults(v.Unproven) {
 			for _, m := range []mode{byCreate, byEnsure} {
 				cells++
 				t.Run(v.Name+", "+name+", "+string(m), func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestSecondStepOfAnExistingUser(t *testing.T) {
 			}
 		}
 	}
-	assert.Equal(t, 2*(1+14*4), cells)
+	assert.Equal(t, 3*2*(1+14*4), cells)
 }
 
 func finishes(t *testing.T, v *vendors.Vendor, f userapitest.Fault, m mode, o userapitest.ServerOptions) {

@@ -79,6 +79,7 @@ func fusionauthVendor() []*Vendor {
 	// FinishUser POSTs to the path of the create too, and counts as one that arrives.
 	registered := alone
 	registered.Name, registered.Benches, registered.Unfinished = "fusionauth-registration", nil, alone.Request
+	registered.Unproven = "{}"
 	registered.Request = func(n int) userapi.CreateUserRequest {
 		req := alone.Request(n)
 		req.Extensions = []userapi.Extension{fusionauth.Extra{Registration: &fusionauth.Registration{

@@ -64,6 +64,8 @@ func usercomVendor() []*Vendor {
 		req.ExternalID = fmt.Sprintf("crm/%s/%d", Planted, n)
 		return req
 	}
+	byMail.Unfinished, byID.Unfinished = byMail.OneStep, byID.OneStep
+	byMail.Unproven, byID.Unproven = "{}", `{"errors":["No such attribute."]}` // the reply to attributes may be empty
 	native := func() (request, reply any) { return new(usercom.CreateUserRequest), new(usercom.CreateUserResponse) }
 	john := userapi.CreateUserRequest{Email: "myemail@example.org", GivenName: "John", FamilyName: "Doe"}
 	byID.Benches = []Bench{

@@ -60,11 +60,13 @@ type Vendor struct {
 	Lists []int64
 	// Finished reports whether a user has all that a request gives it, where a create gives it in one
 	// step and the client is a userapi.Finisher all the same. nil: the second step of a create sets the
-	// request's Attributes.
+	// request's Attributes, and the Lists.
 	Finished func(u User, req userapi.CreateUserRequest) bool
 	// Unfinished returns a request that makes the user of Request without what Finished looks for; nil
 	// where there is nothing to look for.
 	Unfinished func(n int) userapi.CreateUserRequest
+	// Unproven is the body of a 200 that does not say that the user of Unfinished has the rest now.
+	Unproven string
 	// ReadsBack says that the reply to a create does not show the user, and that the client
 	// reads it.
 	ReadsBack bool
@@ -184,7 +186,7 @@ func (v *Vendor) IsFinished(u User, req userapi.CreateUserRequest) bool {
 			return false
 		}
 	}
-	return true
+	return !slices.ContainsFunc(v.Lists, func(list int64) bool { return !slices.Contains(u.Lists, list) })
 }
 
 // Made returns the users that have all the keys of a request.
