@@ -5,6 +5,7 @@ package sqltest
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -78,4 +79,38 @@ func TestSignUps(t *testing.T) {
 			assert.Equal(t, 2, n, "%s at two targets", key)
 		}
 	})
+}
+
+// TestALockedRow: a sign-up whose row another client holds locked waits no longer than its context, and sends nothing.
+// What that context's bound is where the caller gives none, TestStuckLedger of package provision holds.
+func TestALockedRow(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t, newPostgres(t))
+	var created atomic.Int32
+	p, err := provision.New(a.Ledger, []provision.Target{{Name: "a", Creator: userapi.CreatorFunc(
+		func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			created.Add(1)
+			return &userapi.User{Provider: "acme", ID: "1", Proof: userapi.ProofReply}, nil
+		},
+	)}}, provision.RequestKeys("sixteen bytes ok"))
+	require.NoError(t, err)
+	req := userapi.CreateUserRequest{IdempotencyKey: "key", Email: "ann@example.com"}
+	require.NoError(t, p.Queue(t.Context(), a.Ledger, req))
+
+	lock := a.begin(t, nil)
+	must(t, lock, "UPDATE "+a.name()+" SET owner = 'another'")
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error, 1)
+	go func() {
+		_, err := p.CreateUser(ctx, req)
+		failed <- err
+	}()
+	a.waits(t)
+	cancel()
+	require.ErrorIs(t, <-failed, context.Canceled)
+	assert.Zero(t, created.Load())
+	require.NoError(t, lock.Rollback())
+	_, err = p.CreateUser(t.Context(), req)
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, created.Load())
 }
