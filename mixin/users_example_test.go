@@ -2,6 +2,9 @@ package mixin_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"log"
@@ -13,11 +16,16 @@ import (
 
 // exampleUser creates a user at a fake, and returns a client that acts as it, with its configuration.
 func exampleUser(srv *mixintest.Server) (*mixin.Client, mixin.Config, error) {
-	cfg := srv.Config()
 	key, err := mixin.GenerateSessionKey()
 	if err != nil {
-		return nil, cfg, err
+		return nil, mixin.Config{}, err
 	}
+	return exampleUserOf(srv, key)
+}
+
+// exampleUserOf is exampleUser with a session key that is there already.
+func exampleUserOf(srv *mixintest.Server, key crypto.Signer) (*mixin.Client, mixin.Config, error) {
+	cfg := srv.Config()
 	app, err := mixin.New(cfg)
 	if err != nil {
 		return nil, cfg, err
@@ -150,4 +158,60 @@ func ExampleUsersService_Update() {
 	}
 	// Output:
 	// Ada Lovelace
+}
+
+// A user of 2018 has an RSA key and six digits. The Ed25519 key follows from the RSA key: nothing is lost with the reply.
+func ExampleUsersService_Upgrade() {
+	srv, err := mixintest.Start() // in place of Mixin itself
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	legacy, cfg, err := exampleUserOf(srv, rsaKey)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	ctx := context.Background()
+	digits := mixin.DigitsPIN("730518")
+	if _, err = legacy.PIN.Update(ctx, mixin.PIN{}, digits); err != nil {
+		log.Print(err)
+		return
+	}
+
+	key, err := mixin.UpgradeKey(rsaKey)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	resp, err := legacy.Users.Upgrade(ctx, digits)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	creds, err := resp.Credentials(key)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	cfg.Keystore = creds.Keystore()
+	upgraded, err := mixin.New(cfg)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	me, err := upgraded.Users.Me(ctx)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	_, err = legacy.Users.Me(ctx)
+	fmt.Println(*me.FullName, errors.Is(err, userapi.ErrUnauthorized))
+	// Output:
+	// Ada true
 }
