@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// An environment is what a run of the command has of the system: tests give it another one.
+type environment struct {
+	args     []string
+	in       io.Reader
+	out, err io.Writer
+	getenv   func(string) string
+}
+
+// The exit codes. Where several apply it is the highest.
+const (
+	exitDone    = 0 // all have users
+	exitFailed  = 1 // the command could not run
+	exitUsage   = 2 // wrong use
+	exitRefused = 3 // rows, or the user, were refused
+	exitOpen    = 4 // something is left: run again
+	exitUnknown = 5 // a person decides
+)
+
+// An exitError ends the command with a code.
+type exitError struct {
+	code int
+	err  error // told on standard error; nil where all is told
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprint("exit code ", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// usageError is the error of wrong use.
+func usageError(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// run carries the command out, and returns the exit code.
+func run(ctx context.Context, env environment) int {
+	root := newRoot(&env)
+	root.SetArgs(env.args)
+	root.SetIn(env.in)
+	root.SetOut(env.out)
+	root.SetErr(env.err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	var known *exitError
+	if !errors.As(err, &known) {
+		known = &exitError{exitFailed, err}
+	}
+	if known.err != nil {
+		fmt.Fprintln(env.err, "enlist:", known.err)
+	}
+	return known.code
+}
+
+func newRoot(env *environment) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "enlist",
+		Short:         "Creates users at Mixin, QuickBlox, FusionAuth and User.com",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError("there is no command %q; see enlist --help", args[0])
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError("%w; see %s --help", err, c.CommandPath())
+	})
+	root.AddCommand(newVersion(env))
+	return root
+}
