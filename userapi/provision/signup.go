@@ -84,7 +84,7 @@ type signup struct {
 }
 
 func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
-	s.owner = rand.Text()
+	s.owner = s.p.options.alone + rand.Text()
 	s.records, s.users, s.fresh = map[string]Record{}, map[string]*userapi.User{}, map[string]int64{}
 	failure := checkKey(s.req.IdempotencyKey)
 	var records []Record
