@@ -35,7 +35,8 @@ type Target struct {
 	// run made the ledger has no more, and a Plan has a name in braces for an ID that is
 	// not known yet. Map must return the same for the same request
 	// and ids each time, or a create whose outcome is unknown stays so; it must not change
-	// what req refers to. The IdempotencyKey is kept if Map returns none.
+	// what req refers to. The IdempotencyKey is kept if Map returns none. A Map that cannot
+	// make a request returns what Refuse does.
 	Map func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest
 }
 

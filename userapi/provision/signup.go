@@ -154,8 +154,11 @@ func joined(results []Result) error {
 	return errors.Join(all...)
 }
 
-// sent returns the fingerprint of what a target is sent.
+// sent returns the fingerprint of what a target is sent, or why that cannot be.
 func (s *signup) sent(t *target, req userapi.CreateUserRequest) (string, error) {
+	if failure := refusalIn(req); failure != nil {
+		return "", failure
+	}
 	return s.p.keys().of(req, s.key, t.Name)
 }
 
