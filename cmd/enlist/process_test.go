@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -87,7 +89,8 @@ func TestFakesEndBySignal(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := process(ctx, t, nil, "fakes")
+	report := filepath.Join(t.TempDir(), "report.json")
+	cmd := process(ctx, t, nil, "fakes", "--report", report)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -95,7 +98,8 @@ func TestFakesEndBySignal(t *testing.T) {
 	one := make([]byte, 1)
 	_, err = out.Read(one) // they serve
 	require.NoError(t, err)
-	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	_ = cmd.Wait()
 	assert.Equal(t, exitDone, cmd.ProcessState.ExitCode())
+	assert.FileExists(t, report)
 }
