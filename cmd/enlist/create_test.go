@@ -239,6 +239,17 @@ func TestRunAgain(t *testing.T) {
 	}
 }
 
+// TestRunAgainInCapitals: an e-mail address is the same user's in capitals.
+func TestRunAgainInCapitals(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	for _, address := range []string{"ada@example.com", "Ada@Example.com"} {
+		r := b.run(t, "--email", address, "--name", "Ada", "--to", "mixin,fusionauth")
+		assert.Equal(t, exitDone, r.code, r.stderr)
+	}
+	assert.Equal(t, [4]int{1, 0, 1, 0}, b.counts())
+}
+
 // TestFailureThenAgain: after one vendor's failure a second run creates there, and nowhere else.
 func TestFailureThenAgain(t *testing.T) {
 	t.Parallel()

@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -175,6 +176,18 @@ func TestReport(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	}
+}
+
+// TestLatency: no answer comes before it. Of those that are left out the variables do not count.
+func TestLatency(t *testing.T) {
+	t.Parallel()
+	a, _ := startFakes(t, "--latency", "40ms", "--mixin", "", "--fusionauth", "", "--quickblox", "")
+	variables := map[string]string{"FUSIONAUTH_URL": "https://fusionauth.invalid", "FUSIONAUTH_API_KEY": plantedKey}
+	began := time.Now()
+	r := runIn(t.Context(), variables, "", "create", "--vendors", writeFile(t, a.line), "--external-id", "1")
+	assert.GreaterOrEqual(t, time.Since(began), 80*time.Millisecond, "a look and a create")
+	assert.Equal(t, exitDone, r.code, r.stderr)
+	assert.NotContains(t, r.stdout, "fusionauth")
 }
 
 // TestRate: each fake refuses what is too much for it, and the report counts it.
