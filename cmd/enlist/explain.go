@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -243,8 +244,11 @@ func (r *created) note() string {
 	if r.Disposition == provision.DispositionExisting {
 		return "was there already, with all that tells this user from others; not created again"
 	}
-	if r.Disposition == provision.DispositionRecovered {
+	if r.Disposition != provision.DispositionRecovered {
+		return ""
+	}
+	if len(r.Steps) > 0 && errors.Is(r.Steps[0].Err, userapi.ErrConflict) {
 		return "was there already, from a create of the same key"
 	}
-	return ""
+	return "the reply to the create was lost, and the user found"
 }

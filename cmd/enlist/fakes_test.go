@@ -149,7 +149,7 @@ func TestFaultsOnPurpose(t *testing.T) {
 	r := runIn(t.Context(), map[string]string{"ENLIST_PASSWORD": plantedPassword}, "", args...)
 	assert.Equal(t, exitRefused, r.code)
 	has(t, r.stderr, "usercom: forbidden (status 403)")
-	has(t, r.stdout, "recovered")
+	has(t, r.stdout, "quickblox: the reply to the create was lost, and the user found")
 }
 
 // TestReport: at the end a file says what was asked for, and what was refused.
