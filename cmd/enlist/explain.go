@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -247,7 +246,7 @@ func (r *created) note() string {
 	if r.Disposition != provision.DispositionRecovered {
 		return ""
 	}
-	if len(r.Steps) > 0 && errors.Is(r.Steps[0].Err, userapi.ErrConflict) {
+	if len(r.Steps) > 0 && r.Steps[0].Err != nil && r.Steps[0].Err.Kind == userapi.KindConflict {
 		return "was there already, from a create of the same key"
 	}
 	return "the reply to the create was lost, and the user found"
