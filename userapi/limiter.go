@@ -51,8 +51,12 @@ func LimiterOf(ctx context.Context) Limiter {
 const (
 	// slowest is the share of its rate that an Adaptive never goes below.
 	slowest = 1.0 / 32
-	// recovery is how long an Adaptive takes from nothing back to its whole rate.
+	// recovery is how long an Adaptive takes from nothing back to its whole rate, where it does not
+	// know what the vendor allows; below the share known of the rate that was refused last it
+	// is so many times as fast.
 	recovery = time.Minute
+	known    = 0.85
+	faster   = 10
 	// longestPause bounds what a reply can ask for.
 	longestPause = time.Minute
 )
@@ -65,10 +69,10 @@ const (
 // requests that were sent before the last halving do not count again: they answer the
 // rate before it. A Retry-After, of any failed attempt, also stops all requests for as
 // long as it says, but for one minute at most. Each success raises the rate by 1/60 of the
-// given one, and by less in proportion when the last rise is less than a second ago. The
-// way back from half takes 30 s when successes come at least once a second, and about 30
-// successes when they are rarer. A rise shortens the waits that have begun. At the given
-// rate, an Adaptive is a token bucket, as RateLimit is.
+// given one, and by less in proportion when the last rise is less than a second ago. Up to 85 %
+// of the rate that was refused last it rises ten times as fast: what the vendor allows is
+// near there, and a rate far below loses time. The way back from half takes about 11 s when successes
+// come at least once a second. A rise shortens the waits that have begun. At the given rate, an Adaptive is a token bucket, as RateLimit is.
 //
 // Requests pass in the order in which they called Wait; one whose Wait fails takes
 // nothing. An Adaptive is safe for concurrent use.
@@ -85,6 +89,7 @@ type Adaptive struct {
 	tokens float64   // how many may pass at at
 	at     time.Time // nothing passes before it
 	slowed time.Time // the last halving
+	halved float64   // the rate before it
 	raised time.Time // the last time that the rate rose
 }
 
@@ -238,8 +243,8 @@ func (a *Adaptive) Observe(t Attempt) {
 	if t.OK {
 		if a.rate < a.limit && !begun.Before(a.slowed) {
 			a.wait(now, 0)
-			passed := min(now.Sub(a.raised), time.Second)
-			a.rate = min(a.limit, a.rate+a.limit*float64(passed)/float64(recovery))
+			rise := a.limit * float64(min(now.Sub(a.raised), time.Second)) / float64(recovery)
+			a.rate = min(a.limit, max(a.rate+rise, min(known*a.halved, a.rate+faster*rise)))
 			a.raised = now
 			a.wake()
 		}
@@ -247,7 +252,7 @@ func (a *Adaptive) Observe(t Attempt) {
 	}
 	if t.Kind == KindRateLimited && !begun.Before(a.slowed) {
 		a.wait(now, 0)
-		a.rate = max(a.rate/2, a.limit*slowest)
+		a.halved, a.rate = a.rate, max(a.rate/2, a.limit*slowest)
 		a.tokens = 0
 		a.slowed, a.raised = now, now
 	}
