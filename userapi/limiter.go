@@ -28,6 +28,26 @@ type Limiter interface {
 	Observe(a Attempt)
 }
 
+// ErrLimited is in the chain of the error of a call that ended because a Limiter let no
+// request through: the vendor has not refused it, as it has with ErrRateLimited.
+var ErrLimited = errors.New("userapi: a limiter let no request through")
+
+type limiterKey struct{}
+
+// WithLimiter returns a context with a Limiter that the requests of calls with it pass too,
+// after the client's own. It is for a program that bounds a part of its calls, whatever
+// clients carry these out. The vendors' clients heed it; another Creator may not.
+func WithLimiter(ctx context.Context, l Limiter) context.Context {
+	return context.WithValue(ctx, limiterKey{}, l)
+}
+
+// LimiterOf returns the Limiter that WithLimiter has set, nil for none. It is for those who
+// implement a Creator.
+func LimiterOf(ctx context.Context) Limiter {
+	l, _ := ctx.Value(limiterKey{}).(Limiter)
+	return l
+}
+
 const (
 	// slowest is the share of its rate that an Adaptive never goes below.
 	slowest = 1.0 / 32

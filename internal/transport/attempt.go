@@ -30,11 +30,13 @@ const staleAfter = time.Second
 
 func (s *state) prepare(r *http.Request) error {
 	stale := s.attempts > 0
-	if l := s.client.limiter; l != nil {
+	if len(s.limiters) > 0 {
 		begun := time.Now()
-		if err := l.Wait(s.Context); err != nil {
-			s.limited = s.Context.Err() == nil
-			return err
+		for _, l := range s.limiters {
+			if err := l.Wait(s.Context); err != nil {
+				s.limited = s.Context.Err() == nil
+				return err
+			}
 		}
 		stale = stale || time.Since(begun) > staleAfter
 	}
@@ -253,7 +255,7 @@ func readLimited(from io.Reader, length, limit int64) (body []byte, err error) {
 
 // report logs and counts one attempt.
 func (c *Client) report(s *state, took time.Duration) {
-	if c.logger == nil && c.onAttempt == nil && c.limiter == nil {
+	if c.logger == nil && c.onAttempt == nil && len(s.limiters) == 0 {
 		return
 	}
 	a := userapi.Attempt{
@@ -266,8 +268,8 @@ func (c *Client) report(s *state, took time.Duration) {
 	if !a.OK {
 		a.Kind, a.Outcome, a.RetryAfter = s.verdict.Kind, s.verdict.Outcome, s.after
 	}
-	if c.limiter != nil {
-		c.limiter.Observe(a)
+	for _, l := range s.limiters {
+		l.Observe(a)
 	}
 	if c.onAttempt != nil {
 		c.onAttempt(s.Context, a)

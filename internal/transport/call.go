@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -119,7 +120,8 @@ type state struct {
 	rejected  bool  // an earlier attempt was refused
 	unsettled bool  // an earlier attempt may have been carried out
 	hookErr   error // what prepare failed with
-	limited   bool  // that is the limiter's
+	limited   bool  // that is a limiter's
+	limiters  []userapi.Limiter
 }
 
 type stateKey struct{}
@@ -139,7 +141,10 @@ func stateOf(ctx context.Context) *state {
 
 // Do sends the call and returns what became of it.
 func (c *Client) Do(ctx context.Context, call *Call) *Result {
-	s := &state{Context: ctx, client: c, call: call}
+	s := &state{Context: ctx, client: c, call: call, limiters: c.limiters}
+	if l := userapi.LimiterOf(ctx); l != nil {
+		s.limiters = append(slices.Clip(s.limiters), l)
+	}
 	if err := ctx.Err(); err != nil {
 		return &Result{Classification: Classification{Kind: contextKind(err), Outcome: userapi.OutcomeNotSent, Err: contextError(ctx)}, NotPrepared: true}
 	}
@@ -153,6 +158,13 @@ func (c *Client) Do(ctx context.Context, call *Call) *Result {
 	_, err := req.Execute(call.Method, call.Path)
 	return s.result(err)
 }
+
+// A limitedError is the error of a limiter that let no request through.
+type limitedError struct{ error }
+
+func (limitedError) Is(target error) bool { return target == userapi.ErrLimited }
+
+func (e limitedError) Unwrap() error { return e.error }
 
 func (s *state) result(err error) *Result {
 	res := &s.res
@@ -176,9 +188,9 @@ func (s *state) result(err error) *Result {
 		res.Reply, res.NotPrepared = nil, true
 		switch ctxErr := s.Context.Err(); {
 		case s.limited && errors.Is(s.hookErr, context.DeadlineExceeded):
-			res.Kind, res.Err = userapi.KindTimeout, newFailure("the limiter allows no request before the deadline", s.hookErr)
+			res.Kind, res.Err = userapi.KindTimeout, newFailure("the limiter allows no request before the deadline", limitedError{s.hookErr})
 		case s.limited:
-			res.Kind, res.Err = userapi.KindUnavailable, newFailure("the limiter failed", s.hookErr)
+			res.Kind, res.Err = userapi.KindUnavailable, newFailure("the limiter failed", limitedError{s.hookErr})
 		case ctxErr != nil:
 			res.Kind, res.Err = contextKind(ctxErr), contextError(s.Context)
 		}

@@ -46,7 +46,7 @@ type Client struct {
 	rest      *resty.Client
 	http      *http.Client
 	retry     userapi.RetryPolicy
-	limiter   userapi.Limiter
+	limiters  []userapi.Limiter // at most one
 	logger    *slog.Logger
 	onAttempt func(context.Context, userapi.Attempt)
 	requestID string
@@ -100,10 +100,12 @@ func New(cfg Config) (*Client, []userapi.FieldError) {
 		provider:  cfg.Provider,
 		http:      hc,
 		retry:     retry,
-		limiter:   limiter,
 		logger:    opts.Logger,
 		onAttempt: opts.OnAttempt,
 		requestID: cfg.RequestIDHeader,
+	}
+	if limiter != nil {
+		c.limiters = []userapi.Limiter{limiter}
 	}
 	hc.Transport = &roundTripper{
 		base: hc.Transport, client: c, limit: limit, timeout: timeout,

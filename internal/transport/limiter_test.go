@@ -101,10 +101,34 @@ func TestLimiterRefuses(t *testing.T) {
 					assertHidden(t, res.Err)
 					assert.Equal(t, tt.text, res.Err.Error())
 					assert.ErrorIs(t, res.Err, tt.err)
+					assert.ErrorIs(t, res.Err, userapi.ErrLimited)
 				}
 			})
 		})
 	}
+}
+
+// TestLimiterOfTheContext: a call's own limiter is passed too, after the client's, and is told.
+func TestLimiterOfTheContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		mem, base := tooMany(t)
+		client, own, other := &gate{}, &gate{}, &gate{err: errors.New(planted), failFrom: 1}
+		c := newClient(t, base, userapi.HTTPOptions{HTTPClient: mem, Limiter: client, Retry: userapi.RetryPolicy{MaxAttempts: 2}})
+		c.Do(userapi.WithLimiter(t.Context(), own), create())
+		assert.Equal(t, []int{2, 2}, []int{client.waits, own.waits})
+		assert.Equal(t, client.seen, own.seen)
+
+		res := c.Do(userapi.WithLimiter(t.Context(), other), create())
+		require.ErrorIs(t, res.Err, userapi.ErrLimited)
+		assertHidden(t, res.Err)
+		assert.Equal(t, []int{3, 2}, []int{client.waits, own.waits}, "one call's limiter is not another's")
+
+		alone := newClient(t, base, userapi.HTTPOptions{HTTPClient: mem, Retry: userapi.RetryPolicy{MaxAttempts: 1}})
+		alone.Do(userapi.WithLimiter(t.Context(), own), create())
+		assert.Equal(t, 3, own.waits)
+		assert.Nil(t, userapi.LimiterOf(t.Context()))
+	})
 }
 
 // An Adaptive slows at a 429; RateLimit does not.

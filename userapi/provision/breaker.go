@@ -69,6 +69,7 @@ func (c *permit) ended(ctx context.Context, res Result) {
 	switch {
 	case e == nil:
 		c.recordAnswer()
+	case errors.Is(e, userapi.ErrLimited): // the vendor was not asked
 	case e.Kind == userapi.KindUnavailable || e.Kind == userapi.KindTimeout:
 		if ctx.Err() == nil || errors.Is(context.Cause(ctx), errBudget) && c.b.hadItsTime(res.Steps) {
 			c.recordFailure()

@@ -57,6 +57,11 @@ func TestBreaker(t *testing.T) {
 		time.Sleep(time.Minute)
 		let().recordAnswer()
 		assert.Zero(t, b.pausedUntil())
+		for range b.limit { // which has asked no vendor
+			e := &userapi.Error{Kind: userapi.KindTimeout, Outcome: userapi.OutcomeNotSent, Err: userapi.ErrLimited}
+			let().ended(t.Context(), Result{Err: e, Steps: []Step{{Err: e}}})
+		}
+		assert.Zero(t, b.pausedUntil())
 		both := []*permit{let(), let()}
 		both[0].recordFailure()
 		both[1].recordFailure()

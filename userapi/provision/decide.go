@@ -74,7 +74,7 @@ func (p *Provisioner) decide(ctx context.Context, key, target string, d Decision
 			VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has nothing of it under that key",
 		})
 	}
-	rec, code := decided(rec, d, t != nil, time.Now())
+	rec, code := decided(rec, d, t != nil, rec.isHeld(p.options.alone, time.Now()))
 	switch code {
 	case codeInProgress:
 		return Record{}, &userapi.Error{Kind: userapi.KindConflict, Code: code}

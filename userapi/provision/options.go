@@ -2,7 +2,9 @@ package provision
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
@@ -24,6 +26,7 @@ type options struct {
 	pause       time.Duration
 	parallel    int
 	onRecord    func(Record)
+	alone       string // what owners begin with: the name, and what this Provisioner alone has
 }
 
 // defaults are told by the options' own comments.
@@ -150,6 +153,19 @@ func Pause(failures int, d time.Duration) Option {
 // Parallel is how many sign-ups a Provisioner's Resume works on at once. The default
 // is 8, and less than 1 counts as 1.
 func Parallel(n int) Option { return option(func(o *options) { o.parallel = max(n, 1) }) }
+
+// Alone says that the caller holds a lock which nobody holds beside it, such as one on a file,
+// and that whoever gives this name holds that lock: what another run under the name has in
+// flight is then of a process that ended, perhaps by a crash, and is taken over at once, not
+// only when its Lease is over. The name is 1 to 64 letters, digits, dots, hyphens and
+// underscores of ASCII. Make one Provisioner for each time that the lock is taken; those of
+// Provisioner.Wrap count as the same. The lock is the caller's to take and to release.
+func Alone(name string) Option {
+	return option(func(o *options) { o.alone = name + "/" + rand.Text() + "/" })
+}
+
+// ownerName is the form of options.alone.
+var ownerName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}/[A-Z0-9]+/$`)
 
 // OnRecord has a Provisioner call f with each record that it has stored, for progress
 // and metrics; also with what Queue stored in a transaction that may be rolled back. f is

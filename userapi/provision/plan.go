@@ -68,10 +68,14 @@ func (p *Provisioner) plan(req userapi.CreateUserRequest, planOf func(*target, u
 			}
 		}
 		own := t.request(req, known)
-		var failure *userapi.Error
-		item.Plan, failure = planOf(t, own)
+		failure := refusalIn(own)
+		if failure == nil {
+			item.Plan, failure = planOf(t, own)
+			if len(item.Waits) > 0 {
+				failure = ofUntouched(failure, req, own)
+			}
+		}
 		if len(item.Waits) > 0 {
-			failure = ofUntouched(failure, req, own)
 			if item.Plan.UserID != "" {
 				item.Plan = userapi.Plan{}
 			}

@@ -26,13 +26,17 @@ type Target struct {
 	// After names the targets that must have a user before this one is created; empty,
 	// the target does not wait.
 	After []string
+	// Adopt has a user who is there already, and whose identity keys all match, count as the
+	// target's, as AdoptMatching does for every target. Undo leaves such a user.
+	Adopt bool
 	// Map returns the request for this target; nil sends the sign-up's own. users holds,
 	// by their targets' names, copies of the users of the targets that this one comes
 	// after, directly or not. Rely on Provider and ID alone: of a user that an earlier
 	// run made the ledger has no more, and a Plan has a name in braces for an ID that is
 	// not known yet. Map must return the same for the same request
 	// and ids each time, or a create whose outcome is unknown stays so; it must not change
-	// what req refers to. The IdempotencyKey is kept if Map returns none.
+	// what req refers to. The IdempotencyKey is kept if Map returns none. A Map that cannot
+	// make a request returns what Refuse does.
 	Map func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest
 }
 
@@ -90,6 +94,9 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 	if len(keys) == 0 {
 		fault("RequestKeys is required with a ledger that is not in memory")
 	}
+	if name := p.options.alone; name != "" && !ownerName.MatchString(name) {
+		fault("the name of Alone must be 1 to 64 letters, digits, dots, hyphens and underscores of ASCII")
+	}
 	for i, key := range keys {
 		if len(key) < minRequestKey {
 			fault("key %d of RequestKeys must have %d bytes or more", i+1, minRequestKey)
@@ -112,9 +119,7 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 			fault("Creator of target %q must not be nil", t.Name)
 		}
 		t.After = slices.Clone(t.After)
-		own := &target{Target: t, index: i, breaker: &breaker{limit: p.options.failures, pause: p.options.pause, budget: p.options.budget}}
-		p.targets = append(p.targets, own)
-		p.byName[t.Name] = own
+		p.add(t, &breaker{limit: p.options.failures, pause: p.options.pause, budget: p.options.budget})
 	}
 	for _, t := range p.targets {
 		for _, name := range t.After {
@@ -122,10 +127,44 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 				fault("target %q comes after %q, which is no target", t.Name, name)
 			}
 		}
+	}
+	for _, t := range p.link() {
+		fault("target %q comes after itself", t.Name)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Wrap returns a Provisioner whose targets are as wrap returns them, and which is else p:
+// it has p's ledger and options, and a target that is paused at one is so at the other. wrap
+// is called for each target; it may give another Creator, such as one that bounds how many
+// creates are under way, and another Map. What it does to Name and After has no effect.
+func (p *Provisioner) Wrap(wrap func(Target) Target) *Provisioner {
+	w := &Provisioner{ledger: p.ledger, byName: map[string]*target{}, keys: p.keys, options: p.options}
+	for _, t := range p.targets {
+		own := wrap(t.Target)
+		own.Name, own.After = t.Name, t.After
+		w.add(own, t.breaker)
+	}
+	w.link()
+	return w
+}
+
+func (p *Provisioner) add(t Target, b *breaker) {
+	own := &target{Target: t, index: len(p.targets), breaker: b}
+	p.targets = append(p.targets, own)
+	p.byName[t.Name] = own
+}
+
+// link notes which targets each comes after, and returns those that come after themselves.
+func (p *Provisioner) link() (circular []*target) {
+	for _, t := range p.targets {
 		before := map[string]bool{}
 		p.precede(t, before)
 		if before[t.Name] {
-			fault("target %q comes after itself", t.Name)
+			circular = append(circular, t)
 		}
 		for _, name := range slices.Sorted(maps.Keys(before)) {
 			b := p.byName[name]
@@ -133,10 +172,7 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 			b.named = b.named || t.Map != nil
 		}
 	}
-	if err := errors.Join(faults...); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return circular
 }
 
 // minRequestKey is what keeps a key of fingerprints from being guessed.

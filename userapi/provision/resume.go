@@ -182,7 +182,7 @@ func (p *Provisioner) resume(ctx context.Context, key string, loadRequest func(c
 	for _, rec := range records {
 		undoes = undoes || rec.Closed
 		switch {
-		case rec.State == StateInFlight && now.Before(rec.Until):
+		case rec.isHeld(p.options.alone, now):
 			return nil, nil
 		case !rec.Open():
 			continue

@@ -258,7 +258,9 @@ func (s *signup) carryOut(ctx context.Context, j *task, do step, from start) Res
 		ctx, cancel = context.WithDeadline(ctx, j.rec.Until.Add(-from.grace-s.p.options.lease/10))
 		defer cancel()
 	}
-	res, _ := newRun(ctx, j.Creator, j.req, s.p.options, from).result(act)
+	o := s.p.options
+	o.adopt = o.adopt || j.Adopt
+	res, _ := newRun(ctx, j.Creator, j.req, o, from).result(act)
 	res.Target, res.IdempotencyKey = j.Name, s.key
 	if !j.rec.Started.IsZero() {
 		res.Started = j.rec.Started

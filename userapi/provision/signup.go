@@ -84,7 +84,7 @@ type signup struct {
 }
 
 func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
-	s.owner = rand.Text()
+	s.owner = s.p.options.alone + rand.Text()
 	s.records, s.users, s.fresh = map[string]Record{}, map[string]*userapi.User{}, map[string]int64{}
 	failure := checkKey(s.req.IdempotencyKey)
 	var records []Record
@@ -154,8 +154,11 @@ func joined(results []Result) error {
 	return errors.Join(all...)
 }
 
-// sent returns the fingerprint of what a target is sent.
+// sent returns the fingerprint of what a target is sent, or why that cannot be.
 func (s *signup) sent(t *target, req userapi.CreateUserRequest) (string, error) {
+	if failure := refusalIn(req); failure != nil {
+		return "", failure
+	}
 	return s.p.keys().of(req, s.key, t.Name)
 }
 

@@ -3,6 +3,7 @@ package provision
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -121,9 +122,21 @@ func next(rec Record, f facts) (do step, code string) {
 	return stepCreate, ""
 }
 
-// heldByAnother reports whether another run is at work on a record.
+// heldByAnother reports whether another run than the owner's is at work on a record.
 func (r Record) heldByAnother(owner string, now time.Time) bool {
-	return r.State == StateInFlight && r.Owner != owner && now.Before(r.Until)
+	return r.Owner != owner && r.isHeld(owner, now)
+}
+
+// isHeld reports whether a run is at work on a record. alone is what owners begin with that
+// this process has, as options.alone, or one of them.
+func (r Record) isHeld(alone string, now time.Time) bool {
+	return r.State == StateInFlight && now.Before(r.Until) && !isDead(r.Owner, alone)
+}
+
+// isDead reports whether a run has ended, since another one is alone under its name.
+func isDead(run, other string) bool {
+	name, _, alone := strings.Cut(other, "/")
+	return alone && strings.HasPrefix(run, name+"/") && !strings.HasPrefix(run, other[:strings.LastIndexByte(other, '/')+1])
 }
 
 // lost reports whether a create was sent, perhaps, and nobody knows what became of it, or
@@ -318,11 +331,11 @@ func undoing(rec Record, deletes bool) Record {
 }
 
 // decided returns a record after a person's decision, or says by a code why it is not
-// theirs to take.
-func decided(rec Record, d Decision, isTarget bool, now time.Time) (_ Record, code string) {
+// theirs to take. held says that a run is at work on it.
+func decided(rec Record, d Decision, isTarget, held bool) (_ Record, code string) {
 	refused := rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected
 	switch {
-	case rec.State == StateInFlight && now.Before(rec.Until):
+	case held:
 		return rec, codeInProgress
 	case d.absent && rec.State == StateDeleting:
 		rec.State = StateUndone

@@ -511,7 +511,7 @@ func TestDecided(t *testing.T) {
 		"created at no target":    {Record{State: StateCreated}, absent, false, StateCreated, 0, codeKnown},
 		"undone":                  {Record{State: StateUndone}, exists, true, StateUndone, 0, codeKnown},
 	} {
-		got, code := decided(tt.rec, tt.d, tt.isTarget, now)
+		got, code := decided(tt.rec, tt.d, tt.isTarget, tt.rec.isHeld("", now))
 		assert.Equal(t, tt.code, code, name)
 		if code != "" {
 			assert.Equal(t, tt.rec, got, name)

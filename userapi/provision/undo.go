@@ -233,7 +233,7 @@ func (p *Provisioner) resultIfKept(rec Record) Result {
 	switch {
 	case rec.State == StateUndone, rec.State == StateExisting:
 		res.Err = nil
-	case rec.State == StateInFlight && time.Now().Before(rec.Until):
+	case rec.isHeld(p.options.alone, time.Now()):
 		res.Err = undoError(rec, codeInProgress)
 	default:
 		res.Err = undoError(rec, p.deletable(rec))

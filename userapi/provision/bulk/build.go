@@ -21,8 +21,8 @@ type builder struct {
 }
 
 // Request makes the request of a row. Its IdempotencyKey is of the job and of the value of
-// key; the package's documentation has the form, under Keys. What the templates of NeedsUsers
-// give is not in it. The error joins a *RowError for each fault of the row, with the column, the
+// key; the package's documentation has the form, under Keys. With Mapping.Targets it has an
+// Extension that Map takes the columns of targets from. The error joins a *RowError for each fault of the row, with the column, the
 // line and what is expected, and the request is then zero.
 func (m *Mapper) Request(row Row) (userapi.CreateUserRequest, error) { return m.build(row).done() }
 
@@ -30,9 +30,7 @@ func (m *Mapper) Request(row Row) (userapi.CreateUserRequest, error) { return m.
 func (m *Mapper) build(row Row) *builder {
 	b := &builder{m: m, row: row}
 	for _, e := range m.entriesOf(row) {
-		if e.template == nil || !e.template.needsUsers {
-			b.set(e)
-		}
+		b.set(e)
 	}
 	if b.req.IdempotencyKey == "" && !slices.ContainsFunc(b.faults, isKeyFault) {
 		column := keyField
@@ -47,22 +45,6 @@ func (m *Mapper) build(row Row) *builder {
 func isKeyFault(err error) bool {
 	var bad *RowError
 	return errors.As(err, &bad) && bad.Field == keyField
-}
-
-// WithUsers returns the request with the fields of NeedsUsers set, from the row that it was made
-// of and the users of earlier targets by the targets' names. A template has of a user what
-// provision.Target.Map may rely on: {{ .users.identity.ID }} and {{ .users.identity.Provider }}.
-// It does not change what req refers to. Errors are as those of Request.
-func (m *Mapper) WithUsers(req userapi.CreateUserRequest, row Row, users map[string]*userapi.User) (userapi.CreateUserRequest, error) {
-	if users == nil {
-		users = map[string]*userapi.User{}
-	}
-	req.Attributes = maps.Clone(req.Attributes)
-	b := &builder{m: m, row: row, users: users, req: req}
-	for _, name := range m.NeedsUsers() {
-		b.set(m.entries[name])
-	}
-	return b.done()
 }
 
 // entriesOf returns the entries of the mapping and of the columns that map themselves, sorted
@@ -96,7 +78,9 @@ func (b *builder) set(e entry) {
 		}
 		text, bad := e.template.text(b.data)
 		if bad != nil {
-			b.fail(e.name, bad)
+			if !b.isPlanned(e.template) {
+				b.fail(e.name, bad)
+			}
 			return
 		}
 		v = text
@@ -113,6 +97,15 @@ func (b *builder) set(e entry) {
 	if expected != "" {
 		b.fail(e.name, &RowError{Column: joined(e.columns()), Message: expected})
 	}
+}
+
+// isPlanned reports whether a template has a name in braces in place of a user's id, as
+// provision.PlanItem.Waits says: what it makes of that proves nothing.
+func (b *builder) isPlanned(t *rowTemplate) bool {
+	return slices.ContainsFunc(t.users, func(target string) bool {
+		u := b.users[target]
+		return u != nil && u.ID == "{"+target+"}"
+	})
 }
 
 func (b *builder) fail(field string, bad *RowError) {
@@ -145,7 +138,7 @@ func (b *builder) done() (userapi.CreateUserRequest, error) {
 		return userapi.CreateUserRequest{}, errors.Join(b.faults...)
 	}
 	var all []userapi.Extension
-	for _, x := range b.req.Extensions { // given to WithUsers
+	for _, x := range b.req.Extensions { // given to Map
 		if !b.replaces(x) {
 			all = append(all, x)
 		}
@@ -156,6 +149,9 @@ func (b *builder) done() (userapi.CreateUserRequest, error) {
 		} else if !changed && b.users == nil && v.shared != nil {
 			all = append(all, v.shared)
 		}
+	}
+	if b.users == nil && len(b.m.carried) > 0 {
+		all = append(all, b.m.carrierOf(b.row))
 	}
 	b.req.Extensions = all
 	return b.req, nil

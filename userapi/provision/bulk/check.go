@@ -58,7 +58,9 @@ func Check(ctx context.Context, p *provision.Provisioner, job Job, src Source) (
 	if err != nil {
 		return c.done(err)
 	}
-	c.report.NeedsUsers = mapper.NeedsUsers()
+	if p, err = mapper.withTargets(p); err != nil {
+		return c.done(err)
+	}
 	return c.done(c.run(ctx, mapper, src, func(names *columnNames) error {
 		return c.readAll(ctx, newRowChecker(p, mapper), src, names)
 	}))

@@ -229,6 +229,7 @@ func TestCheckUsers(t *testing.T) {
 	t.Parallel()
 	targets := threeTargets(t)
 	crm := targets[2].Creator
+	targets[1].After = []string{"identity"}
 	ofChat := func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
 		req.ExternalID = users["chat"].ID
 		return req
@@ -243,16 +244,18 @@ func TestCheckUsers(t *testing.T) {
 		}},
 		provision.Target{Name: "after", Creator: planner(byMail), After: []string{"chat"}, Map: func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest { return req }},
 	)
-	m := bulk.Mapping{Extensions: extras(), Columns: map[string]string{"quickblox.facebook_id": "fb", "external_id": "{{ .users.identity.ID }}", "username": "u-{{ .users.identity.ID }}"}}
-	report, got := check(t, provisionerOf(t, targets...), m, bulk.CSV(strings.NewReader("key,password,email,fb\n1,pl4nted-s3cret,,7\n2,pl4nted-s3cret,,7\n3,pl4nted-s3cret,a@example.com,\n4,pl4nted-s3cret,A@example.com,\n5,,,\n"), bulk.CSVOptions{}))
+	m := bulk.Mapping{Extensions: extras(), Columns: map[string]string{"quickblox.facebook_id": "fb"}, Targets: map[string]map[string]string{
+		"waiting": {"phone": "{{ slice .users.chat.ID 20 }}"}, "chat": {"username": "u-{{ .users.identity.ID }}", "tags": "tag"},
+	}}
+	_, got := check(t, provisionerOf(t, targets...), m, bulk.CSV(strings.NewReader("key,username,full_name,password,email,fb,tag\n"+
+		"1,n1,N,pl4nted-s3cret,,7,\n2,n2,N,pl4nted-s3cret,,7,\n3,n3,N,pl4nted-s3cret,a@example.com,,\n4,n4,N,pl4nted-s3cret,A@example.com,,\n5,n5,N,,,,\n6,n6,N,pl4nted-s3cret,,,{"+plantedMail+"}\n"), bulk.CSVOptions{}))
 	assert.Equal(t, `line 3: column "fb": quickblox.facebook_id at chat: line 2 has the same value (duplicate)
 line 5: column "email": email at identity: line 4 has the same value (duplicate)
 line 5: column "email": email at chat: line 4 has the same value (duplicate)
 line 5: column "email": email at after: line 4 has the same value (duplicate)
 line 6: column "password": password at chat: must be set (required)
+line 7: column "tag": tags at chat: texts with commas between them, or a JSON list, are expected (invalid)
 `, got, "a user name will be there, and a password will not")
-	assert.Equal(t, []string{"external_id", "username"}, report.NeedsUsers)
-	assert.Contains(t, report.String(), "\nnot checked, since users of earlier targets are needed: \"external_id\",\n    \"username\"\n")
 }
 
 // TestCheckOddCreators: what a creator of somebody's own says is not believed to hold no values.

@@ -31,16 +31,11 @@ type uniqueValue struct {
 type rowChecker struct {
 	provisioner *provision.Provisioner
 	mapper      *Mapper
-	needs       map[string]bool // Mapper.NeedsUsers
-	key         [32]byte        // of digests
+	key         [32]byte // of digests
 }
 
 func newRowChecker(p *provision.Provisioner, m *Mapper) *rowChecker {
-	c := &rowChecker{provisioner: p, mapper: m, needs: map[string]bool{}, key: newKey()}
-	for _, name := range m.NeedsUsers() {
-		c.needs[name] = true
-	}
-	return c
+	return &rowChecker{provisioner: p, mapper: m, key: newKey()}
 }
 
 // checkSafely does what check does, and keeps a panic for the caller of Check.
@@ -58,59 +53,16 @@ func (c *rowChecker) check(r *checkedRow, d *digester) {
 	}
 	b := c.mapper.build(r.row)
 	if key := b.req.IdempotencyKey; key != "" {
-		_, column := c.place(r.row, "", "IdempotencyKey", "")
+		_, column := c.place(r.row, "", "", "IdempotencyKey", "")
 		r.unique = append(r.unique, uniqueValue{d.of("", keyField, key), "", keyField, column})
 	}
 	if r.faults = b.told(); len(r.faults) > 0 {
 		return
 	}
 	req, _ := b.done() // it has no fault
-	for _, item := range c.plan(req, r.row) {
+	for _, item := range c.provisioner.Plan(req) {
 		c.add(r, d, req, item)
 	}
-}
-
-// plan plans a request. What a vendor requires may come from users that there are not yet: such a
-// fault is left out if it is not there with something in these fields.
-func (c *rowChecker) plan(req userapi.CreateUserRequest, row Row) []provision.PlanItem {
-	items := c.provisioner.Plan(req)
-	if len(c.needs) == 0 || !slices.ContainsFunc(items, func(i provision.PlanItem) bool { return slices.ContainsFunc(faultsOf(i), isRequired) }) {
-		return items
-	}
-	b := &builder{m: c.mapper, row: row, users: map[string]*userapi.User{}, req: req}
-	for name := range c.needs {
-		e := c.mapper.entries[name]
-		_ = e.set(b, "{users}") // a number stays unset
-	}
-	filled, _ := b.done()
-	for i, other := range c.provisioner.Plan(filled) {
-		var known *userapi.Error
-		if !errors.As(items[i].Err, &known) {
-			continue
-		}
-		left := slices.DeleteFunc(slices.Clone(known.FieldErrors), func(f userapi.FieldError) bool {
-			return isRequired(f) && !slices.Contains(faultsOf(other), f)
-		})
-		if len(left) == 0 {
-			items[i].Err, items[i].Plan = nil, other.Plan
-			continue
-		}
-		e := *known
-		e.FieldErrors = left
-		items[i].Err = &e
-	}
-	return items
-}
-
-func isRequired(f userapi.FieldError) bool { return f.Code == userapi.CodeRequired }
-
-// faultsOf returns what is wrong at a target.
-func faultsOf(item provision.PlanItem) []userapi.FieldError {
-	var e *userapi.Error
-	if errors.As(item.Err, &e) {
-		return e.FieldErrors
-	}
-	return nil
 }
 
 // add notes the faults at a target, and what is unique there.
@@ -124,8 +76,8 @@ func (c *rowChecker) add(r *checkedRow, d *digester, req userapi.CreateUserReque
 		if neutral[snake(field)] == nil {
 			field, vendorField = "", field
 		}
-		name, column := c.place(r.row, item.Plan.Provider, field, vendorField)
-		if !c.needs[name] && (len(item.Waits) == 0 || isOwn(u, req, item.Waits)) {
+		name, column := c.place(r.row, item.Target, item.Plan.Provider, field, vendorField)
+		if len(item.Waits) == 0 || isOwn(u, req, item.Waits) {
 			r.unique = append(r.unique, uniqueValue{d.of(item.Target, u.Field, u.Value), item.Target, name, column})
 		}
 	}
@@ -152,7 +104,7 @@ func (c *rowChecker) faultsAt(row Row, item provision.PlanItem) (all []Fault) {
 	}
 	for _, f := range e.FieldErrors {
 		fault := Fault{Line: row.Line, Target: item.Target, Code: f.Code, Message: f.Message}
-		fault.Field, fault.Column = c.place(row, e.Provider, f.Field, f.VendorField)
+		fault.Field, fault.Column = c.place(row, item.Target, e.Provider, f.Field, f.VendorField)
 		if !slices.Contains(codes, f.Code) {
 			fault.Code = userapi.CodeInvalid
 		}
@@ -178,11 +130,13 @@ var codes = []string{
 
 // place returns the mapping's name of a field of the request or of a vendor's, and the column that
 // it comes from; "" where that cannot be told.
-func (c *rowChecker) place(row Row, provider, field, vendorField string) (name, column string) {
+func (c *rowChecker) place(row Row, target, provider, field, vendorField string) (name, column string) {
 	names := []string{snake(field)}
 	switch {
 	case field == "IdempotencyKey":
 		names = []string{keyField}
+	case field == "" && provider == "": // of Mapper.Map
+		names = []string{vendorField}
 	case field == "":
 		parts := strings.Split(vendorField, ".") // user.birthDate, Extra.PasswordHash.Salt
 		for i := range parts {
@@ -191,6 +145,11 @@ func (c *rowChecker) place(row Row, provider, field, vendorField string) (name, 
 		names = []string{provider + "." + strings.Join(parts, "."), provider + "." + strings.Join(parts[1:], ".")}
 	}
 	for _, name := range slices.Backward(names) {
+		for _, e := range c.mapper.targets[target] {
+			if e.name == name {
+				return name, cut(joined(e.columns()), maxColumns)
+			}
+		}
 		if e, mapped := c.mapper.entries[name]; mapped {
 			return name, cut(joined(e.columns()), maxColumns)
 		}

@@ -86,8 +86,9 @@
 // A column that the row does not have is an error. Beside the functions of text/template
 // there are trim, lower, upper and replace, as in {{ replace " " "" .phone }}.
 // {{ slice .hash 7 29 }} is the salt of a bcrypt hash, for fusionauth.password_hash.salt.
-// Templates that name .users are for a target that comes after others; see [Mapper.WithUsers].
-// A column of that name is not seen by a template.
+// Mapping.Targets has columns for one target alone. Their templates may use the users of the
+// targets that it comes after: {{ .users.identity.ID }} and {{ .users.identity.Provider }}. A
+// column named users is not seen by a template.
 //
 // White space around values is left out, and what is then empty is not set, as NULL and a missing
 // member of JSON are not. Passwords, and members of the type userapi.Secret, are taken to the

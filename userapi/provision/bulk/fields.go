@@ -58,12 +58,13 @@ type field struct {
 	name   string
 	secret bool // its value is taken to the byte
 	set    func(b *builder, v any) (expected string)
+	clear  func(b *builder)
 }
 
 // field finds the field of a name.
 func (m *Mapper) field(name string) (field, bool) {
 	if set := neutral[name]; set != nil {
-		return field{name, name == passwordField, set}, true
+		return field{name, name == passwordField, set, func(b *builder) { _ = set(b, "") }}, true
 	}
 	first, rest, _ := strings.Cut(name, ".")
 	if first == attributesName && rest != "" {
@@ -73,7 +74,7 @@ func (m *Mapper) field(name string) (field, bool) {
 			}
 			b.req.Attributes[rest] = v
 			return ""
-		}}, true
+		}, func(b *builder) { delete(b.req.Attributes, rest) }}, true
 	}
 	v := m.vendors[first]
 	if v == nil {
@@ -85,5 +86,5 @@ func (m *Mapper) field(name string) (field, bool) {
 	}
 	return field{name, holdsSecret(at.kind), func(b *builder, value any) string {
 		return assign(at.place(b.extra(v)), value)
-	}}, true
+	}, func(b *builder) { at.place(b.extra(v)).SetZero() }}, true
 }

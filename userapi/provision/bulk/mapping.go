@@ -20,6 +20,11 @@ type Mapping struct {
 	// lists the fields, under Mapping. A field that is not there comes from the column of its
 	// own name, if there is one; with "" it comes from none.
 	Columns map[string]string
+	// Targets has, by the name of a target, columns for that one alone: what is there takes the
+	// place of what Columns has for the field. Their templates may use the users of the targets
+	// that this one comes after, as in {{ .users.identity.ID }}, which are there then. The key is
+	// of the row, and cannot be set here.
+	Targets map[string]map[string]string
 	// Extensions are prototypes of the vendors' own parts of a request, such as
 	// fusionauth.Extra{} for the fields that begin with "fusionauth.": one for each vendor,
 	// as a value or a pointer. What is set in one is so for each row, unless the row sets it.
@@ -31,7 +36,9 @@ type Mapping struct {
 // the names of its fields.
 type Mapper struct {
 	job     string
-	entries map[string]entry // by the fields' names
+	entries map[string]entry   // by the fields' names
+	targets map[string][]entry // sorted by field
+	carried map[string]bool    // the columns that these need; true for those with a secret
 	vendors map[string]*vendor
 	order   []*vendor
 }
@@ -58,7 +65,7 @@ func (e entry) columns() []string {
 // letters, digits, dots, hyphens and underscores of ASCII, of which the first is a letter or
 // digit. The error has every fault.
 func (m Mapping) Compile(job string) (*Mapper, error) {
-	c := &Mapper{job: job, entries: map[string]entry{}, vendors: map[string]*vendor{}}
+	c := &Mapper{job: job, entries: map[string]entry{}, targets: map[string][]entry{}, carried: map[string]bool{}, vendors: map[string]*vendor{}}
 	var faults []error
 	if !jobName.MatchString(job) {
 		faults = append(faults, errors.New("bulk: the name of a job has 1 to 100 letters, digits, dots, hyphens and underscores, and begins with a letter or digit"))
@@ -75,24 +82,47 @@ func (m Mapping) Compile(job string) (*Mapper, error) {
 			c.order = append(c.order, v)
 		}
 	}
-	names := slices.Sorted(maps.Keys(m.Columns))
-	for _, name := range names {
-		e, err := c.entry(name, m.Columns[name])
-		if err != nil {
-			faults = append(faults, fmt.Errorf("bulk: Mapping.Columns: %w", err))
-			continue
-		}
-		c.entries[name] = e
-		for _, other := range names {
-			if strings.HasPrefix(other, name+".") && c.vendors[strings.SplitN(name, ".", 2)[0]] != nil {
-				faults = append(faults, fmt.Errorf("bulk: Mapping.Columns: %s is a part of %s: both cannot be set", other, name))
-			}
-		}
+	entries, bad := c.entriesFrom("Mapping.Columns", m.Columns, "")
+	faults = append(faults, bad...)
+	for _, e := range entries {
+		c.entries[e.name] = e
+	}
+	for _, target := range slices.Sorted(maps.Keys(m.Targets)) {
+		entries, bad := c.entriesFrom(fmt.Sprintf("Mapping.Targets[%q]", target), m.Targets[target], target)
+		faults = append(faults, bad...)
+		c.targets[target] = entries
+		c.carries(entries)
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
 	return c, nil
+}
+
+// entriesFrom compiles columns, sorted by field. target is theirs, "" for those of all.
+func (m *Mapper) entriesFrom(of string, columns map[string]string, target string) (entries []entry, faults []error) {
+	names := slices.Sorted(maps.Keys(columns))
+	for _, name := range names {
+		e, err := m.entry(name, columns[name])
+		switch {
+		case err != nil:
+		case target != "" && name == keyField:
+			err = errors.New("key: it is the row's, and the same at every target")
+		case target == "" && e.template != nil && e.template.users != nil:
+			err = fmt.Errorf("%s: users are of earlier targets: the template must stand in Mapping.Targets", name)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("bulk: %s: %w", of, err))
+			continue
+		}
+		entries = append(entries, e)
+		for _, other := range names {
+			if strings.HasPrefix(other, name+".") && m.vendors[strings.SplitN(name, ".", 2)[0]] != nil {
+				faults = append(faults, fmt.Errorf("bulk: %s: %s is a part of %s: both cannot be set", of, other, name))
+			}
+		}
+	}
+	return entries, faults
 }
 
 func (m *Mapper) entry(name, from string) (entry, error) {
@@ -114,11 +144,8 @@ func (m *Mapper) entry(name, from string) (entry, error) {
 	if name != keyField {
 		return e, nil
 	}
-	switch {
-	case len(e.columns()) == 0:
+	if len(e.columns()) == 0 {
 		return entry{}, errors.New("key: a column is required, or a template with one: it names each row for good")
-	case e.template != nil && e.template.needsUsers:
-		return entry{}, errors.New("key: it cannot come from users")
 	}
 	return e, nil
 }
@@ -148,13 +175,19 @@ var rejectColumns = []string{"_row", "_target", "_outcome", "_kind", "_code", "_
 // the mapping needs and the input does not have, sorted; "key" if no column gives the key.
 func (m *Mapper) Columns(header []string) (unused, missing []string) {
 	used := map[string]bool{}
+	need := func(name string) {
+		used[name] = true
+		if !slices.Contains(header, name) {
+			missing = append(missing, name)
+		}
+	}
 	for _, e := range m.entries {
 		for _, name := range e.columns() {
-			used[name] = true
-			if !slices.Contains(header, name) {
-				missing = append(missing, name)
-			}
+			need(name)
 		}
+	}
+	for name := range m.carried {
+		need(name)
 	}
 	for _, name := range header {
 		_, mapped := m.entries[name]
@@ -168,19 +201,6 @@ func (m *Mapper) Columns(header []string) (unused, missing []string) {
 	}
 	slices.Sort(missing)
 	return unused, slices.Compact(missing)
-}
-
-// NeedsUsers names the fields, sorted, whose templates need the users of earlier targets.
-// Request leaves these out, and WithUsers sets them.
-func (m *Mapper) NeedsUsers() []string {
-	var names []string
-	for name, e := range m.entries {
-		if e.template != nil && e.template.needsUsers {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
 }
 
 func (m *Mapper) summary() string {

@@ -1,6 +1,7 @@
 package bulk_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"github.com/enlist-go/enlist/mixin"
 	"github.com/enlist-go/enlist/quickblox"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 	"github.com/enlist-go/enlist/usercom"
 )
@@ -147,45 +149,102 @@ func TestTemplates(t *testing.T) {
 	assert.True(t, req.Password.Reveal() == " "+planted+" ", "a secret is taken to the byte")
 }
 
-func TestTemplatesWithUsers(t *testing.T) {
+func TestMap(t *testing.T) {
 	t.Parallel()
 	m := compile(t, bulk.Mapping{
 		Extensions: []userapi.Extension{quickblox.Extra{Website: "https://example.com"}},
-		Columns: map[string]string{
-			"external_id": "{{ .users.identity.ID }}", "attributes.from": "{{ .users.identity.Provider }} {{ .first }}", "quickblox.facebook_id": `{{ index . "users" "identity" "ID" }}`, "tags": "{{ .users.identity.Provider }}",
-		},
+		Columns:    map[string]string{"phone": "mobile"},
+		Targets: map[string]map[string]string{"crm": {
+			"external_id": "{{ .users.identity.ID }}", "attributes.from": "{{ .users.identity.Provider }} {{ .first }}",
+			"quickblox.facebook_id": `{{ index . "users" "identity" "ID" }}`, "quickblox.website": "", "tags": "groups", "phone": "", "attributes.plan": "", "password": "pin",
+		}},
 	})
-	assert.Equal(t, []string{"attributes.from", "external_id", "quickblox.facebook_id", "tags"}, m.NeedsUsers())
-	unused, missing := m.Columns([]string{"key", "first", "users"})
+	unused, missing := m.Columns([]string{"key", "first", "mobile", "users", "pin"})
 	assert.Equal(t, []string{"users"}, unused)
-	assert.Empty(t, missing)
-	row := rowOf(map[string]any{"first": "Ada", "attributes.plan": "pro", "email": "ada@example.com"})
+	assert.Equal(t, []string{"groups"}, missing)
+	row := rowOf(map[string]any{"first": "Ada", "attributes.plan": "pro", "email": "ada@example.com", "mobile": "+491701234567", "groups": "a, b", "pin": planted})
 	req, err := m.Request(row)
 	require.NoError(t, err)
+	require.Len(t, req.Extensions, 2)
 	plain := userapi.CreateUserRequest{
-		IdempotencyKey: "spring/7", Email: "ada@example.com", Attributes: map[string]any{"plan": "pro"}, Extensions: []userapi.Extension{quickblox.Extra{Website: "https://example.com"}},
+		IdempotencyKey: "spring/7", Email: "ada@example.com", Phone: "+491701234567", Attributes: map[string]any{"plan": "pro"},
+		Extensions: []userapi.Extension{quickblox.Extra{Website: "https://example.com"}, req.Extensions[1]},
 	}
 	assert.Equal(t, plain, req)
+	for _, shown := range []string{fmt.Sprintf("%+v %#v %s", req.Extensions[1], req.Extensions[1], req.Extensions[1]), string(must(json.Marshal(req)))} {
+		assert.NotContains(t, shown, planted)
+		assert.NotContains(t, shown, "Ada")
+	}
 	given := usercom.Extra{City: "London"}
 	req.Extensions = append(req.Extensions, given)
 	users := map[string]*userapi.User{"identity": {Provider: "fusionauth", ID: "id-1", Email: planted}}
-	full, err := m.WithUsers(req, row, users)
-	require.NoError(t, err)
-	again, err := m.WithUsers(full, row, users)
-	require.NoError(t, err)
-	assert.Equal(t, full, again)
+	crm := m.Map("crm")
+	full := crm(req, users)
+	assert.Equal(t, full, crm(full, users))
+	assert.True(t, full.Password == planted, "it is taken from the row")
+	full.Password = ""
 	assert.Equal(t, userapi.CreateUserRequest{
-		IdempotencyKey: "spring/7", Email: "ada@example.com", ExternalID: "id-1", Tags: []string{"fusionauth"}, Attributes: map[string]any{"plan": "pro", "from": "fusionauth Ada"},
-		Extensions: []userapi.Extension{given, quickblox.Extra{Website: "https://example.com", FacebookID: "id-1"}},
+		IdempotencyKey: "spring/7", Email: "ada@example.com", ExternalID: "id-1", Tags: []string{"a", "b"}, Attributes: map[string]any{"from": "fusionauth Ada"},
+		Extensions: []userapi.Extension{req.Extensions[1], given, quickblox.Extra{FacebookID: "id-1"}},
 	}, full)
-	req.Extensions = req.Extensions[:1]
+	req.Extensions = req.Extensions[:2]
 	assert.Equal(t, plain, req, "the request is not changed")
+	assert.Nil(t, m.Map("identity"))
 
-	for _, users := range []map[string]*userapi.User{nil, {"crm": {ID: "1"}}, {"identity": nil}} {
-		_, err = m.WithUsers(req, row, users)
-		assert.Equal(t, `column "first": attributes.from: the template cannot be evaluated for this row`+"\n"+
-			`external_id: the template cannot be evaluated for this row`+"\n"+`quickblox.facebook_id: the template cannot be evaluated for this row`+"\n"+`tags: the template cannot be evaluated for this row`, faults(t, err))
+	p, err := provision.New(new(provision.Memory), []provision.Target{{Name: "crm", Creator: new(usercom.Client), Map: func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest {
+		return crm(req, users)
+	}}})
+	require.NoError(t, err)
+	refused := func(req userapi.CreateUserRequest) string {
+		var e *userapi.Error
+		require.ErrorAs(t, p.Plan(req)[0].Err, &e)
+		texts := make([]string, len(e.FieldErrors))
+		for i, f := range e.FieldErrors {
+			texts[i] = f.VendorField + ": " + f.Message + " (" + f.Code + ")"
+		}
+		return strings.Join(texts, "\n")
 	}
+	req.Extensions = nil
+	assert.Contains(t, refused(req), "the request must have the columns of its row")
+	for _, bad := range []map[string]*userapi.User{nil, {"crm": {ID: "1"}}, {"identity": nil}} {
+		users = bad
+		assert.Equal(t, "attributes.from: the template cannot be evaluated for this row (invalid)\nexternal_id: the template cannot be evaluated for this row (invalid)\n"+
+			"quickblox.facebook_id: the template cannot be evaluated for this row (invalid)", refused(plain))
+	}
+}
+
+// TestTargetsOfAMapping: what cannot be at a target is told before anything is read.
+func TestTargetsOfAMapping(t *testing.T) {
+	t.Parallel()
+	_, err := bulk.Mapping{
+		Columns: map[string]string{"username": "{{ .users.identity.ID }}"},
+		Targets: map[string]map[string]string{"crm": {"key": "id", "nickname": "x"}},
+	}.Compile("spring")
+	assert.EqualError(t, err, "bulk: Mapping.Columns: username: users are of earlier targets: the template must stand in Mapping.Targets\n"+
+		"bulk: Mapping.Targets[\"crm\"]: key: it is the row's, and the same at every target\n"+
+		`bulk: Mapping.Targets["crm"]: "nickname" is not a field: the fields are email, external_id, family_name, full_name, given_name, key, language, password, phone, tags, timezone, username, attributes.NAME and vendor.member`)
+
+	creator := userapi.CreatorFunc(nil)
+	p, err := provision.New(new(provision.Memory), []provision.Target{
+		{Name: "identity", Creator: creator}, {Name: "chat", Creator: creator, After: []string{"identity"}}, {Name: "crm", Creator: creator, After: []string{"chat"}},
+	})
+	require.NoError(t, err)
+	job := bulk.Job{Name: "spring", Mapping: bulk.Mapping{Targets: map[string]map[string]string{
+		"crn": {"phone": "mobile"}, "identity": {"external_id": "{{ .users.chat.ID }}"}, "chat": {"tags": "{{ range .users }}x{{ end }}"}, "crm": {"external_id": "{{ .users.identity.ID }}"},
+	}}}
+	for _, do := range []func(context.Context, *provision.Provisioner, bulk.Job, bulk.Source) (bulk.Report, error){bulk.Check, bulk.Run} {
+		_, err = do(t.Context(), p, job, bulk.CSV(strings.NewReader("key\n1\n"), bulk.CSVOptions{}))
+		assert.EqualError(t, err, `bulk: Mapping.Targets["chat"]: tags: the template needs the user of "", which this target does not come after`+"\n"+
+			`bulk: Mapping.Targets: "crn" is not a target: the targets are chat, crm, identity`+"\n"+
+			`bulk: Mapping.Targets["identity"]: external_id: the template needs the user of "chat", which this target does not come after`)
+	}
+}
+
+func must(text []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return text
 }
 
 func TestFaultsOfARow(t *testing.T) {

@@ -99,9 +99,6 @@ type Report struct {
 	// end of the input. Long names are cut in Unused.
 	Unused  []string `json:"unused,omitempty"`
 	Missing []string `json:"missing,omitempty"`
-	// NeedsUsers are the fields whose templates need users of earlier targets. They are not
-	// checked.
-	NeedsUsers []string `json:"needs_users,omitempty"`
 	// Counts are the numbers of all faults, by target and code.
 	Counts []Count `json:"counts,omitempty"`
 	// Faults are the first MaxReportFaults, in the order of the rows.
@@ -130,7 +127,6 @@ func (r Report) String() string {
 	}{
 		{"columns that the mapping needs and the input does not have", r.Missing},
 		{"columns that nothing comes from", r.Unused},
-		{"not checked, since users of earlier targets are needed", r.NeedsUsers},
 	} {
 		if len(list.names) > 0 {
 			names := make([]string, len(list.names))

@@ -20,7 +20,7 @@ func odd() bulk.Report {
 	long := strings.Repeat("long ", 30)
 	return bulk.Report{
 		Job: "spring", Rows: 50_000, RowsAtFault: 3, LastLine: 50_003, Complete: true,
-		Unused: []string{"a\x1b[31m", strings.Repeat("ä", 120), "a  b", long}, NeedsUsers: []string{"external_id"}, Elapsed: 2500 * time.Millisecond,
+		Unused: []string{"a\x1b[31m", strings.Repeat("ä", 120), "a  b", long}, Elapsed: 2500 * time.Millisecond,
 		Counts: []bulk.Count{{"", bulk.CodeUnreadable, 1}, {strings.Repeat("t", 100), bulk.CodeDuplicate, 1_000_000}},
 		Faults: []bulk.Fault{
 			{Line: 2, Column: long, Code: bulk.CodeUnreadable, Message: strings.Repeat("m", 200)},
@@ -36,7 +36,6 @@ columns that nothing comes from: "a\x1b[31m",
     "ääääääääääääääääääääääääääääääääääääääääääääääääää…", "a  b", "long long
     long long long long long long long long long long long long long long long
     long long long …"
-not checked, since users of earlier targets are needed: "external_id"
 
   faults  code         target
        1  unreadable   the row
@@ -66,10 +65,10 @@ and 999999 faults more
 func TestReportJSON(t *testing.T) {
 	t.Parallel()
 	r := bulk.Report{
-		Job: "spring", Rows: 3, RowsAtFault: 1, LastLine: 4, Complete: true, Unused: []string{"a"}, Missing: []string{"b"}, NeedsUsers: []string{"external_id"},
+		Job: "spring", Rows: 3, RowsAtFault: 1, LastLine: 4, Complete: true, Unused: []string{"a"}, Missing: []string{"b"},
 		Counts: []bulk.Count{{"crm", "duplicate", 1}}, Faults: []bulk.Fault{{4, "E-mail", "email", "crm", "duplicate", "line 2 has the same value"}}, Elapsed: time.Second,
 	}
-	const full = `{"job":"spring","rows":3,"rows_at_fault":1,"last_line":4,"complete":true,"unused":["a"],"missing":["b"],"needs_users":["external_id"],` +
+	const full = `{"job":"spring","rows":3,"rows_at_fault":1,"last_line":4,"complete":true,"unused":["a"],"missing":["b"],` +
 		`"counts":[{"target":"crm","code":"duplicate","faults":1}],` +
 		`"faults":[{"line":4,"column":"E-mail","field":"email","target":"crm","code":"duplicate","message":"line 2 has the same value"}],"elapsed_ns":1000000000}`
 	got, err := json.Marshal(r)

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -55,9 +53,6 @@ type RowResult struct {
 // users could not be created is no error: the Report counts them, and Job.OnResult is given each.
 // A panic of Job.OnResult, or one that provision.Provisioner.Continue lets go on, ends the run as
 // the context's end does, and goes on here.
-//
-// Fields whose templates need the users of earlier targets are not supported yet: Run refuses
-// them. Write them by provision.Target.Map.
 func Run(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Report, error) {
 	r := &running{tally: newTally("run", job), p: p, onResult: job.OnResult, states: map[stateKey]int64{}}
 	err := r.run(ctx, job, src)
@@ -91,8 +86,8 @@ func (r *running) run(ctx context.Context, job Job, src Source) error {
 	if err != nil {
 		return err
 	}
-	if fields := mapper.NeedsUsers(); len(fields) > 0 {
-		return fmt.Errorf("bulk: Run cannot give a row the users of earlier targets, which these fields need: %s", strings.Join(fields, ", "))
+	if r.p, err = mapper.withTargets(r.p); err != nil {
+		return err
 	}
 	return r.tally.run(ctx, mapper, src, func(names *columnNames) error {
 		return r.readAll(ctx, mapper, src, names, make(chan struct{}, cmp.Or(job.InFlight, defaultInFlight)))

@@ -18,8 +18,8 @@ const usersName = "users"
 // A rowTemplate is a template over the columns.
 type rowTemplate struct {
 	*template.Template
-	columns    []string // what it takes of the row
-	needsUsers bool
+	columns []string // what it takes of the row
+	users   []string // the targets whose users it takes; "" for one that cannot be told
 }
 
 // functions are what a template may call beside those of text/template. None of them reads
@@ -66,6 +66,8 @@ func parseTemplate(name, text string) (*rowTemplate, error) {
 	}
 	slices.Sort(t.columns)
 	t.columns = slices.Compact(t.columns)
+	slices.Sort(t.users)
+	t.users = slices.Compact(t.users)
 	return t, nil
 }
 
@@ -80,10 +82,10 @@ func (t *rowTemplate) find(v reflect.Value) {
 		case *parse.Tree: // which each node leads back to
 			return
 		case *parse.FieldNode:
-			t.note(node.Ident[0])
+			t.note(node.Ident)
 		case *parse.VariableNode:
 			if node.Ident[0] == "$" && len(node.Ident) > 1 {
-				t.note(node.Ident[1])
+				t.note(node.Ident[1:])
 			}
 		case *parse.CommandNode:
 			t.noteIndex(node.Args)
@@ -108,16 +110,28 @@ func (t *rowTemplate) noteIndex(args []parse.Node) {
 	if len(args) < 3 || args[0].String() != "index" || args[1].String() != "." && args[1].String() != "$" {
 		return
 	}
-	if name, ok := args[2].(*parse.StringNode); ok {
-		t.note(name.Text)
+	var names []string
+	for _, arg := range args[2:] {
+		name, ok := arg.(*parse.StringNode)
+		if !ok {
+			break
+		}
+		names = append(names, name.Text)
+	}
+	if names != nil {
+		t.note(names)
 	}
 }
 
-func (t *rowTemplate) note(name string) {
-	if name == usersName {
-		t.needsUsers = true
-	} else {
-		t.columns = append(t.columns, name)
+// note notes what a template takes, by the names that lead to it.
+func (t *rowTemplate) note(names []string) {
+	switch {
+	case names[0] != usersName:
+		t.columns = append(t.columns, names[0])
+	case len(names) == 1:
+		t.users = append(t.users, "")
+	default:
+		t.users = append(t.users, names[1])
 	}
 }
 

@@ -1,0 +1,49 @@
+package provision_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+)
+
+// TestRefuse: a Map that cannot make a request has nothing sent anywhere where that is seen
+// before, and nothing to its target where it is seen later.
+func TestRefuse(t *testing.T) {
+	t.Parallel()
+	field := userapi.FieldError{Field: "Phone", Code: userapi.CodeInvalid, Message: "all digits are expected"}
+	for name, tt := range map[string]struct {
+		after []string
+		at    string // the id that cannot be made a request of
+		want  string
+		sent  int
+	}{
+		"at once":         {nil, "", "idp not_sent, crm not_sent", 0},
+		"of what waits":   {[]string{"idp"}, "{idp}", "idp not_sent, crm not_sent", 0},
+		"of the known id": {[]string{"idp"}, "idp-1", "idp created, crm not_sent", 1},
+	} {
+		idp, crm := newVendor("idp"), newVendor("crm")
+		targets := append(beside(idp), provision.Target{Name: "crm", Creator: full{crm}, After: tt.after, Map: func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
+			if u := users["idp"]; u == nil || u.ID == tt.at {
+				return provision.Refuse(field)
+			}
+			return req
+		}})
+		p := provisioner(t, new(provision.Memory), targets)
+		results, err := p.CreateUser(t.Context(), ann)
+		require.ErrorIs(t, err, userapi.ErrInvalid, name)
+		assert.Equal(t, tt.want, dispositions(results), name)
+		var e *userapi.Error
+		require.ErrorAs(t, results[1].Err, &e, name)
+		assert.Equal(t, []userapi.FieldError{field}, e.FieldErrors, name)
+		assert.Len(t, idp.calls(), tt.sent, name)
+		assert.Empty(t, crm.calls(), name)
+		if tt.sent == 0 {
+			require.ErrorAs(t, p.Plan(ann)[1].Err, &e, name)
+			assert.Equal(t, []userapi.FieldError{field}, e.FieldErrors, name)
+		}
+	}
+}
