@@ -1,0 +1,199 @@
+// Package fakes serves fakes of the four vendors on this machine, and tells where they are and with
+// which credentials.
+package fakes
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/enlist-go/enlist/fusionauth"
+	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
+	"github.com/enlist-go/enlist/mixin"
+	"github.com/enlist-go/enlist/mixin/mixintest"
+	"github.com/enlist-go/enlist/quickblox"
+	"github.com/enlist-go/enlist/quickblox/quickbloxtest"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+	"github.com/enlist-go/enlist/usercom"
+	"github.com/enlist-go/enlist/usercom/usercomtest"
+)
+
+// Options say how the fakes serve. The zero value serves all four on free ports, by HTTP.
+type Options struct {
+	// Addresses are a host and port on loopback by vendor; "" leaves the fake out, and one that is
+	// missing takes a free port of 127.0.0.1.
+	Addresses map[string]string
+	// TLS serves HTTPS, with a certificate for 127.0.0.1, ::1 and localhost that is made at the start.
+	TLS bool
+	// Latency is waited before every answer.
+	Latency time.Duration
+	// Faults are used up in their order.
+	Faults []Fault
+}
+
+// Fakes are fakes that serve. Close ends them.
+type Fakes struct {
+	servers   map[string]server
+	announced map[string]any
+	closers   []func()
+}
+
+// A server is what each vendor's fake has.
+type server interface {
+	userapitest.Backend
+	Close()
+}
+
+// all are the vendors, in the order of the flags.
+var all = [...]struct {
+	name  string
+	start func(userapitest.ServerOptions) (server, func(url string) any, error)
+}{
+	{mixin.Name, startMixin},
+	{quickblox.Name, startQuickBlox},
+	{fusionauth.Name, startFusionAuth},
+	{usercom.Name, startUserCom},
+}
+
+func startMixin(o userapitest.ServerOptions) (server, func(string) any, error) {
+	s, err := mixintest.Start(mixintest.WithHTTP(o))
+	return s, func(url string) any {
+		return struct {
+			URL      string          `json:"url"`
+			Keystore json.RawMessage `json:"keystore"`
+		}{url, s.KeystoreJSON()}
+	}, err
+}
+
+func startQuickBlox(o userapitest.ServerOptions) (server, func(string) any, error) {
+	s, err := quickbloxtest.Start(quickbloxtest.WithHTTP(o))
+	return s, func(url string) any {
+		return struct {
+			URL           string `json:"url"`
+			ApplicationID int64  `json:"application_id"`
+			AuthKey       string `json:"auth_key"`
+			AuthSecret    string `json:"auth_secret"`
+			APIKey        string `json:"api_key"`
+		}{url, s.ApplicationID(), s.AuthKey(), s.AuthSecret().Reveal(), s.APIKey().Reveal()}
+	}, err
+}
+
+func startFusionAuth(o userapitest.ServerOptions) (server, func(string) any, error) {
+	s, err := fusionauthtest.Start(fusionauthtest.WithHTTP(o))
+	return s, func(url string) any {
+		return struct {
+			URL      string `json:"url"`
+			APIKey   string `json:"api_key"`
+			TenantID string `json:"tenant_id"`
+		}{url, s.APIKey().Reveal(), s.TenantIDs()[0]}
+	}, err
+}
+
+func startUserCom(o userapitest.ServerOptions) (server, func(string) any, error) {
+	s, err := usercomtest.Start(usercomtest.WithHTTP(o))
+	return s, func(url string) any {
+		return struct {
+			URL    string `json:"url"`
+			APIKey string `json:"api_key"`
+		}{url, s.Config().APIKey.Reveal()}
+	}, err
+}
+
+// Start starts the fakes. The error names the vendor whose fake could not serve; then none does.
+func Start(o Options) (_ *Fakes, err error) {
+	f := &Fakes{servers: map[string]server{}, announced: map[string]any{}}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	var secure *authority
+	if o.TLS {
+		if secure, err = newAuthority(time.Now()); err != nil {
+			return nil, err
+		}
+		file, remove, err := secure.writeFile()
+		if err != nil {
+			return nil, err
+		}
+		f.closers = append(f.closers, remove)
+		f.announced["ca_file"] = file
+	}
+	for _, v := range all {
+		addr, given := o.Addresses[v.name]
+		if !given {
+			addr = "127.0.0.1:0"
+		}
+		if addr == "" {
+			continue
+		}
+		listener, url, err := listen(addr, secure)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", v.name, err)
+		}
+		s, about, err := v.start(userapitest.ServerOptions{Listener: listener, Latency: o.Latency})
+		if err != nil {
+			_ = listener.Close()
+			return nil, fmt.Errorf("%s: %w", v.name, err)
+		}
+		f.closers = append(f.closers, s.Close)
+		f.servers[v.name], f.announced[v.name] = s, about(url)
+	}
+	for _, fault := range o.Faults {
+		s, ok := f.servers[fault.Vendor]
+		if !ok {
+			return nil, fmt.Errorf("a fault is for %s, whose fake is left out", fault.Vendor)
+		}
+		s.Inject(fault.Fault)
+	}
+	return f, nil
+}
+
+// Announcement is one JSON object on one line: where each vendor is, and the credentials that it takes.
+func (f *Fakes) Announcement() []byte {
+	text, err := json.Marshal(f.announced)
+	if err != nil {
+		panic(err) // of texts and numbers
+	}
+	return append(text, '\n')
+}
+
+// Close ends the fakes, and removes the certificate's file. It may be called twice.
+func (f *Fakes) Close() {
+	for i := len(f.closers) - 1; i >= 0; i-- {
+		f.closers[i]()
+	}
+	f.closers = nil
+}
+
+// CheckLoopback refuses an address at which other machines could reach a fake, whose credentials
+// everybody knows.
+func CheckLoopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return errors.New(`must be a host and port, such as 127.0.0.1:7001, or ""`)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return errors.New("must be on loopback, such as 127.0.0.1:7001: fakes serve this machine alone")
+	}
+	return nil
+}
+
+// listen takes an address, for HTTPS if there is an authority.
+func listen(addr string, secure *authority) (l net.Listener, url string, err error) {
+	if l, err = net.Listen("tcp", addr); err != nil {
+		return nil, "", err
+	}
+	// What localhost means is this machine's to say.
+	if tcp, ok := l.Addr().(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
+		_ = l.Close()
+		return nil, "", fmt.Errorf("%s is not on loopback here", addr)
+	}
+	if secure == nil {
+		return l, "http://" + l.Addr().String(), nil
+	}
+	return tls.NewListener(l, secure.server), "https://" + l.Addr().String(), nil
+}

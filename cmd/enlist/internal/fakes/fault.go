@@ -1,0 +1,90 @@
+package fakes
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+// A Fault is what goes wrong at one vendor's fake.
+type Fault struct {
+	Vendor string
+	userapitest.Fault
+}
+
+// FaultForm is how ParseFault wants its text.
+const FaultForm = "VENDOR:OPERATION:MOMENT:ACTION[:TIMES]"
+
+// ParseFault reads a fault, such as "fusionauth:create:after-commit:reset:3": three replies to creates are
+// lost. The words are those of userapitest.Fault; the action respond has its status behind a "=", as
+// respond=503. TIMES is 1 if it is left out, and -1 for all that follow. The error of an unknown word lists
+// those that there are.
+func ParseFault(text string) (f Fault, err error) {
+	parts := strings.Split(text, ":")
+	if len(parts) < 4 || len(parts) > 5 {
+		return f, errors.New("must be " + FaultForm + ", such as fusionauth:create:after-commit:reset:3")
+	}
+	var names []string
+	for _, v := range all {
+		names = append(names, v.name)
+	}
+	vendor, err := word("vendor", parts[0], names)
+	if err != nil {
+		return f, err
+	}
+	f.Vendor = names[vendor]
+	on, err := word("operation", parts[1], words[userapitest.Operation]())
+	if err != nil {
+		return f, err
+	}
+	when, err := word("moment", parts[2], words[userapitest.Moment]())
+	if err != nil {
+		return f, err
+	}
+	action, status, hasStatus := strings.Cut(parts[3], "=")
+	do, err := word("action", action, words[userapitest.Action]())
+	if err != nil {
+		return f, err
+	}
+	f.On, f.When, f.Do, f.Times = userapitest.Operation(on), userapitest.Moment(when), userapitest.Action(do), 1
+	if hasStatus != (f.Do == userapitest.Respond) {
+		return f, errors.New("the action respond, and no other, has a status, as respond=503")
+	}
+	if hasStatus {
+		if f.Status, err = strconv.Atoi(status); err != nil || f.Status < 200 || f.Status > 599 {
+			return f, fmt.Errorf("the status %q must be a number from 200 to 599", status)
+		}
+		f.Body = []byte(http.StatusText(f.Status))
+	}
+	if len(parts) == 5 {
+		if f.Times, err = strconv.Atoi(parts[4]); err != nil || f.Times == 0 || f.Times < -1 {
+			return f, fmt.Errorf("the times %q must be a positive number, or -1 for all", parts[4])
+		}
+	}
+	return f, nil
+}
+
+// words lists the names of a type's constants, which begin at 0.
+func words[T interface {
+	~int
+	String() string
+}]() (names []string) {
+	for i := T(0); i.String() != "?"; i++ {
+		names = append(names, strings.ReplaceAll(i.String(), "_", "-"))
+	}
+	return names
+}
+
+// word finds a word's place, with "-" or "_" between its parts.
+func word(what, text string, names []string) (int, error) {
+	for i, name := range names {
+		if strings.ReplaceAll(text, "_", "-") == name {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("there is no %s %q; there are %s", what, text, strings.Join(names, ", "))
+}
