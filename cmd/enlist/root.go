@@ -85,6 +85,6 @@ func newRoot(env *environment) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError("%w; see %s --help", err, c.CommandPath())
 	})
-	root.AddCommand(newVersion(env))
+	root.AddCommand(newVersion(env), newCheck(env))
 	return root
 }

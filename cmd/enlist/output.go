@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/pflag"
+)
+
+// width is how wide what people read may be.
+const width = 80
+
+// formatFlag is -o.
+type formatFlag string
+
+func (f *formatFlag) add(fs *pflag.FlagSet) {
+	*f = "table"
+	fs.VarP(f, "output", "o", "`table` or json")
+}
+
+func (f *formatFlag) Set(text string) error {
+	if text != "table" && text != "json" {
+		return fmt.Errorf("must be table or json")
+	}
+	*f = formatFlag(text)
+	return nil
+}
+
+func (f *formatFlag) String() string { return string(*f) }
+
+// Type is what pflag calls the value.
+func (*formatFlag) Type() string { return "format" }
+
+// print writes a result to standard output. Where that fails it is not lost: it goes to standard
+// error, and the code is 1 unless the result's is another than 0.
+func (env *environment) print(text []byte, code int) int {
+	_, err := env.out.Write(text)
+	if err == nil {
+		return code
+	}
+	fmt.Fprintf(env.err, "enlist: standard output cannot be written (%v); this was to be there:\n%s", err, text)
+	if code == exitDone {
+		return exitFailed
+	}
+	return code
+}
+
+// ended is the error that ends a command whose messages are written.
+func ended(code int) error {
+	if code == exitDone {
+		return nil
+	}
+	return &exitError{code: code}
+}
+
+// jsonText is a value in JSON, indented.
+func jsonText(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return []byte(strconv.Quote("cannot be written as JSON: "+err.Error()) + "\n")
+	}
+	return b.Bytes()
+}
+
+// tableText is a table whose first row is its head or, where that does not fit the width, one field
+// a line.
+func tableText(rows [][]string) []byte {
+	var b bytes.Buffer
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	_ = t.Flush() // into memory
+	var table bytes.Buffer
+	fits := true
+	for line := range strings.Lines(b.String()) {
+		line = strings.TrimRight(line, " \n")
+		fits = fits && utf8.RuneCountInString(line) <= width
+		table.WriteString(line + "\n")
+	}
+	if fits {
+		return table.Bytes()
+	}
+	table.Reset()
+	for i, row := range rows[1:] {
+		if i > 0 {
+			table.WriteString("\n")
+		}
+		for column, value := range row {
+			table.WriteString(wrapped(rows[0][column]+": "+value, "  "))
+		}
+	}
+	return table.Bytes()
+}
+
+// wrapped breaks a text into lines that fit the width, at blanks; what follows the first begins
+// with an indent.
+func wrapped(text, indent string) string {
+	var b strings.Builder
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
+			line += " " + word
+		default:
+			b.WriteString(line + "\n")
+			line = indent + word
+		}
+	}
+	return b.String() + line + "\n"
+}
+
+// printable keeps what a vendor sent from moving the cursor about.
+func printable(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		text = strconv.Quote(text)
+	}
+	return text
+}
