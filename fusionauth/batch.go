@@ -393,3 +393,17 @@ func (im *importing) look(ctx context.Context, users []*newcomer) (map[string]*p
 	}
 	return found, nil
 }
+
+// BatchesUser reports whether CreateUsers imports a user together with others: one with an
+// Extra.PasswordHash.
+func (c *Client) BatchesUser(req userapi.CreateUserRequest) bool {
+	return slices.ContainsFunc(req.Extensions, func(x userapi.Extension) bool {
+		switch own := x.(type) {
+		case Extra:
+			return !own.PasswordHash.IsZero()
+		case *Extra:
+			return own != nil && !own.PasswordHash.IsZero()
+		}
+		return false
+	})
+}

@@ -15,6 +15,7 @@ import (
 var (
 	_ userapi.Creator       = (*Client)(nil)
 	_ userapi.BatchCreator  = (*Client)(nil)
+	_ userapi.BatchChooser  = (*Client)(nil)
 	_ userapi.Preflighter   = (*Client)(nil)
 	_ userapi.Planner       = (*Client)(nil)
 	_ userapi.Finisher      = (*Client)(nil)

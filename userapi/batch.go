@@ -14,6 +14,13 @@ type BatchCreator interface {
 	CreateUsers(ctx context.Context, reqs []CreateUserRequest) []BatchResult
 }
 
+// A BatchChooser is a BatchCreator that creates some users by one request with others, and
+// some by a request of their own. BatchesUser reports which. It sends nothing, and is safe for
+// concurrent use. A BatchCreator that is none creates all users together.
+type BatchChooser interface {
+	BatchesUser(req CreateUserRequest) bool
+}
+
 // A BatchResult says what became of one request of a BatchCreator. Either User or Err is
 // set. Err follows the contract of Creator: it is a *Error.
 type BatchResult struct {

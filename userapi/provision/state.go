@@ -42,6 +42,8 @@ type facts struct {
 	kept bool
 	// asks says that the creator can look a user up.
 	asks bool
+	// adopts says that a user who was there before counts as the target's.
+	adopts bool
 
 	// The rest is known once the step was stepPrepare.
 	prepared bool
@@ -74,7 +76,7 @@ func next(rec Record, f facts) (do step, code string) {
 		return stepReport, codeUndone
 	case f.kept:
 		return stepReport, codeRequestChanged
-	case rec.State.HasUser() && !rec.Unfinished, f.resuming && !rec.Open():
+	case rec.State.HasUser() && !rec.Unfinished, f.resuming && !rec.Open() && !(f.adopts && refused && rec.Kind == userapi.KindConflict):
 		return stepReport, ""
 	case rec.heldByAnother(f.owner, f.now) && (f.resuming || f.over):
 		return stepReport, codeInProgress

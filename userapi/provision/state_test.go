@@ -129,6 +129,8 @@ func TestNext(t *testing.T) {
 		"refused, resumed":        {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol`", of(StateRejected, kind(userapi.KindForbidden)), resuming(ready), stepCreate, ""},
 		"refused as invalid":      {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol`", of(StateRejected, kind(userapi.KindInvalid)), resuming(first), stepReport, ""},
 		"refused as a conflict":   {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol`", of(StateRejected, kind(userapi.KindConflict)), resuming(first), stepReport, ""},
+		"a conflict, adopting":    {"a target that adopts tries a `conflict` again", of(StateRejected, kind(userapi.KindConflict)), with(resuming(ready), func(f *facts) { f.adopts = true }), stepCreate, ""},
+		"invalid, adopting":       {"a target that adopts tries a `conflict` again", of(StateRejected, kind(userapi.KindInvalid)), with(resuming(first), func(f *facts) { f.adopts = true }), stepReport, ""},
 		"refused after a lost":    {first2, of(StateRejected, lost), client(clientAsks), stepResolve, ""},
 		"not sent after a lost":   {first2, of(StateNotSent, lost), ready, stepAskClient, ""},
 		"nobody to ask of a lost": {first2, of(StateRejected, lost), mute, stepCreate, ""},

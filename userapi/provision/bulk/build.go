@@ -15,6 +15,7 @@ type builder struct {
 	row    Row
 	users  map[string]*userapi.User
 	data   map[string]any // for templates
+	key    string         // as the row has it
 	req    userapi.CreateUserRequest
 	extras map[string]reflect.Value // the structs of extensions, by their vendors
 	faults []error

@@ -10,26 +10,6 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// A Job is what is to be done with the rows of a source.
-type Job struct {
-	// Name is a part of each key, as Mapping.Compile takes it. It is required.
-	Name string
-	// Mapping says which field comes from what of a row.
-	Mapping Mapping
-	// OnFault is given each fault, in the order of the rows, while Check or Run reads on. It is
-	// called by the goroutine that called Check or Run. nil leaves the first faults, which are
-	// in the Report.
-	OnFault func(Fault)
-
-	// The rest is for Run.
-
-	// InFlight is how many rows are at work at most; 0 means 64.
-	InFlight int
-	// OnResult is given what became of each row that has no fault, in the order in which they
-	// end. It is called by one goroutine at a time, and not while OnFault is called.
-	OnResult func(RowResult)
-}
-
 // ErrMissingColumns is in the chain of Check's error where a column that the mapping needs is not
 // in the input. Report.Missing has the names.
 var ErrMissingColumns = errors.New("bulk: the mapping needs columns that the input does not have")

@@ -30,7 +30,7 @@ var neutral = map[string]func(b *builder, v any) (expected string){
 func (b *builder) setKey(v any) string {
 	value, expected := digitsOf(v)
 	if expected == "" {
-		b.req.IdempotencyKey = keyOf(b.m.job, value)
+		b.key, b.req.IdempotencyKey = value, keyOf(b.m.job, value)
 	}
 	return expected
 }
@@ -63,6 +63,9 @@ type field struct {
 
 // field finds the field of a name.
 func (m *Mapper) field(name string) (field, bool) {
+	if m.onlyKey && name != keyField {
+		return field{}, false
+	}
 	if set := neutral[name]; set != nil {
 		return field{name, name == passwordField, set, func(b *builder) { _ = set(b, "") }}, true
 	}

@@ -39,6 +39,7 @@ type Mapper struct {
 	entries map[string]entry   // by the fields' names
 	targets map[string][]entry // sorted by field
 	carried map[string]bool    // the columns that these need; true for those with a secret
+	onlyKey bool               // nothing but the key is set
 	vendors map[string]*vendor
 	order   []*vendor
 }
@@ -167,8 +168,14 @@ func (m *Mapper) unknown(name string) error {
 	return fmt.Errorf("%q is not a field: the fields are %s, attributes.NAME and vendor.member", name, strings.Join(slices.Sorted(maps.Keys(neutral)), ", "))
 }
 
-// rejectColumns are those that a file of rejects has beside the input's own.
-var rejectColumns = []string{"_row", "_target", "_outcome", "_kind", "_code", "_field", "_retry"}
+// keyAlone returns a mapper of the key and of nothing else.
+func (m *Mapper) keyAlone() *Mapper {
+	own := &Mapper{job: m.job, entries: map[string]entry{}, onlyKey: true}
+	if e, mapped := m.entries[keyField]; mapped {
+		own.entries[keyField] = e
+	}
+	return own
+}
 
 // Columns compares the mapping with the columns of an input. Unused are those that nothing
 // comes from, in their order, but for those that a file of rejects adds. Missing are those that

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/enlist-go/enlist/userapi"
 )
 
 // Codes of a Fault beside those of userapi.FieldError.
@@ -73,10 +75,27 @@ type Count struct {
 // A StateCount is how many rows have one state at one target.
 type StateCount struct {
 	Target string `json:"target"`
-	// State is the text of a provision.Disposition, such as "created", StateOpen or
-	// StateDifferent.
+	// State is the text of a provision.Disposition, such as "created", or one of the States of
+	// this package.
 	State string `json:"state"`
 	Rows  int64  `json:"rows"`
+}
+
+// A RefusedCount is how many rows were refused at one target in one way.
+type RefusedCount struct {
+	Target string       `json:"target"`
+	Kind   userapi.Kind `json:"kind"`
+	// Code has the codes of the error and of its fields, with commas between them.
+	Code string `json:"code"`
+	Rows int64  `json:"rows"`
+}
+
+// A RequestCount is how many requests were sent to one target.
+type RequestCount struct {
+	Target   string `json:"target"`
+	Requests int64  `json:"requests"`
+	// RateLimited is how many of them the vendor refused because they were too many.
+	RateLimited int64 `json:"rate_limited"`
 }
 
 // A Report is what came of the rows. It has names of columns, fields and targets, and no value
@@ -103,8 +122,21 @@ type Report struct {
 	Counts []Count `json:"counts,omitempty"`
 	// Faults are the first MaxReportFaults, in the order of the rows.
 	Faults []Fault `json:"faults,omitempty"`
-	// States are how many rows have what state at a target, of a Run.
+	// Of the rows that were done, RowsDone have a finished user at every target; after an Undo
+	// they have none that Run has made. The others count in one or more of these: RowsRefused are
+	// to be mended, RowsOpen are left for a further run, and of RowsUnknown a person
+	// decides what a further run does not find out. Rows at fault count in none.
+	RowsDone    int64 `json:"rows_done"`
+	RowsRefused int64 `json:"rows_refused"`
+	RowsOpen    int64 `json:"rows_open"`
+	RowsUnknown int64 `json:"rows_unknown"`
+	// States are how many rows have what state at a target.
 	States []StateCount `json:"states,omitempty"`
+	// Refused are how many rows were refused at a target, by what they were refused for.
+	Refused []RefusedCount `json:"refused,omitempty"`
+	// Requests are how many requests were sent to the targets. Those of a Creator that is no
+	// vendor's client of this module count as one a call.
+	Requests []RequestCount `json:"requests,omitempty"`
 	// Elapsed is how long it took, in JSON in nanoseconds.
 	Elapsed time.Duration `json:"elapsed_ns"`
 }
@@ -136,11 +168,30 @@ func (r Report) String() string {
 			line(list.what + ": " + strings.Join(names, ", "))
 		}
 	}
+	if done := r.RowsDone + r.RowsRefused + r.RowsOpen + r.RowsUnknown; done > 0 {
+		line(fmt.Sprintf("%d done, %d refused, %d left open, %d unknown", r.RowsDone, r.RowsRefused, r.RowsOpen, r.RowsUnknown))
+	}
 	for i, c := range r.States {
 		if i == 0 {
 			b.WriteString("\n    rows  state        target\n")
 		}
 		wrap(&b, fmt.Sprintf("%8d  %-11s  ", c.Rows, c.State), 23, fieldText(c.Target))
+	}
+	for i, c := range r.Refused {
+		if i == 0 {
+			b.WriteString("\n refused  kind          target, code\n")
+		}
+		what := fieldText(c.Target)
+		if c.Code != "" {
+			what += ": " + shorten(c.Code)
+		}
+		wrap(&b, fmt.Sprintf("%8d  %-12s  ", c.Rows, c.Kind), 24, what)
+	}
+	for i, c := range r.Requests {
+		if i == 0 {
+			b.WriteString("\nrequests  refused by 429  target\n")
+		}
+		wrap(&b, fmt.Sprintf("%8d  %14d  ", c.Requests, c.RateLimited), 26, fieldText(c.Target))
 	}
 	total := int64(0)
 	for i, c := range r.Counts {

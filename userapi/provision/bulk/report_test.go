@@ -70,13 +70,13 @@ func TestReportJSON(t *testing.T) {
 	}
 	const full = `{"job":"spring","rows":3,"rows_at_fault":1,"last_line":4,"complete":true,"unused":["a"],"missing":["b"],` +
 		`"counts":[{"target":"crm","code":"duplicate","faults":1}],` +
-		`"faults":[{"line":4,"column":"E-mail","field":"email","target":"crm","code":"duplicate","message":"line 2 has the same value"}],"elapsed_ns":1000000000}`
+		`"faults":[{"line":4,"column":"E-mail","field":"email","target":"crm","code":"duplicate","message":"line 2 has the same value"}],"rows_done":0,"rows_refused":0,"rows_open":0,"rows_unknown":0,"elapsed_ns":1000000000}`
 	got, err := json.Marshal(r)
 	require.NoError(t, err)
 	assert.Equal(t, full, string(got))
 	got, err = json.Marshal(bulk.Report{Faults: []bulk.Fault{{Line: 1, Code: bulk.CodeUnreadable, Message: "m"}}})
 	require.NoError(t, err)
-	assert.Equal(t, `{"job":"","rows":0,"rows_at_fault":0,"last_line":0,"complete":false,"faults":[{"line":1,"code":"unreadable","message":"m"}],"elapsed_ns":0}`, string(got))
+	assert.Equal(t, `{"job":"","rows":0,"rows_at_fault":0,"last_line":0,"complete":false,"faults":[{"line":1,"code":"unreadable","message":"m"}],"rows_done":0,"rows_refused":0,"rows_open":0,"rows_unknown":0,"elapsed_ns":0}`, string(got))
 
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("checked", "report", r, "fault", r.Faults[0])

@@ -1,7 +1,6 @@
 package bulk
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -13,7 +12,6 @@ import (
 )
 
 const (
-	defaultInFlight = 64
 	// tries is how often a row is tried whose failure may pass, beside the waits for vendors
 	// that are paused.
 	tries = 6
@@ -24,16 +22,6 @@ const (
 	pausedWait = 250 * time.Millisecond
 )
 
-// A RowResult is what became of a row. It holds no value of the row but the users' ids.
-type RowResult struct {
-	// Line is the line on which the row begins.
-	Line int64
-	// Key is the request's IdempotencyKey, under which the ledger has the row.
-	Key string
-	// Results are the results of provision.Provisioner.Continue, in the order of the targets.
-	Results []provision.Result
-}
-
 // Run creates the users of all rows, by p.Continue under each row's key. It may end at any
 // moment, also by a crash, and be called again with the same job and rows: the ledger knows
 // what is done, and Run does what is left.
@@ -42,63 +30,129 @@ type RowResult struct {
 // sent. What Check finds of a row at a target is in the row's results, as not_sent, and what it
 // finds of two rows the ledger and the vendors tell, each in its results too.
 //
-// Rows are read as they are needed: at most Job.InFlight are at work. A row whose failure may
-// pass is tried again, five times at most, after a wait, and a row for a vendor that is paused waits
-// for it: a vendor that is down holds the reading. Run then goes on by itself. After each pause one
-// row tries the vendor, and that counts as one of its tries: a vendor that is down for an hour uses
-// up about twenty rows, which the next run tries again.
+// Rows are read as they are needed: at most Job.InFlight are at work, one after another where they
+// have one key. A row whose failure may pass is tried again, five times at most, after a wait, and a
+// row for a vendor that is paused waits for it: a vendor that is down holds the reading. Run then
+// goes on by itself. After each pause one row tries the vendor, and that counts as one of its
+// tries: a vendor that is down for an hour uses up about twenty rows, which the next run tries
+// again. Where a target's Creator is a userapi.BatchCreator, creates that come at once are sent
+// together; a large InFlight then makes large batches.
 //
 // When the context ends Run reads no more, and returns when the rows at work are settled, as
-// provision.Grace allows. The error is then the context's. Other errors are those of Check. That
+// provision.Grace allows. The error is then the context's. A ledger that fails, whatever is tried,
+// a vendor that refuses the credentials of 20 requests in a row, and a file that cannot be written
+// end the run likewise, with an error that says so; other errors are those of Check. That
 // users could not be created is no error: the Report counts them, and Job.OnResult is given each.
-// A panic of Job.OnResult, or one that provision.Provisioner.Continue lets go on, ends the run as
-// the context's end does, and goes on here.
+// A panic of one of the Job's functions, or one that provision.Provisioner.Continue lets go on,
+// ends the run as the context's end does, and goes on here.
 func Run(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Report, error) {
-	r := &running{tally: newTally("run", job), p: p, onResult: job.OnResult, states: map[stateKey]int64{}}
-	err := r.run(ctx, job, src)
-	r.report.States = r.sortedStates()
-	return r.done(err)
-}
-
-// A running is one call of Run.
-type running struct {
-	tally
-
-	p        *provision.Provisioner
-	onResult func(RowResult)
-	stop     context.CancelFunc
-
-	mu       sync.Mutex // of the tally, and of the rest
-	states   map[stateKey]int64
-	panicked any // the first panic beside the reading
-}
-
-type stateKey struct{ target, state string }
-
-func (r *running) run(ctx context.Context, job Job, src Source) error {
-	if r.p == nil || src == nil {
-		return errors.New("bulk: Run needs a Provisioner and a Source")
-	}
-	if job.InFlight < 0 {
-		return errors.New("bulk: Job.InFlight must not be negative")
+	r := newRunning("run", job)
+	if p == nil || src == nil {
+		return r.done(errors.New("bulk: Run needs a Provisioner and a Source"))
 	}
 	mapper, err := job.Mapping.Compile(job.Name)
 	if err != nil {
-		return err
+		return r.done(err)
 	}
-	if r.p, err = mapper.withTargets(r.p); err != nil {
-		return err
+	if p, err = mapper.withTargets(p); err != nil {
+		return r.done(err)
 	}
-	return r.tally.run(ctx, mapper, src, func(names *columnNames) error {
-		return r.readAll(ctx, mapper, src, names, make(chan struct{}, cmp.Or(job.InFlight, defaultInFlight)))
+	if err = r.prepare(mapper, p); err != nil {
+		return r.done(err)
+	}
+	r.act = func(ctx context.Context, req userapi.CreateUserRequest) []provision.Result {
+		results, _ := r.p.Continue(ctx, req)
+		return results
+	}
+	return r.run(ctx, src)
+}
+
+// A running is one call of Run or of Undo.
+type running struct {
+	tally
+
+	job    Job
+	p      *provision.Provisioner
+	mapper *Mapper
+	names  []string // of the targets
+	lanes  map[string]*lane
+	// act does what is to be done for one row.
+	act func(context.Context, userapi.CreateUserRequest) []provision.Result
+
+	places chan struct{}
+	stop   context.CancelFunc
+	keys   turns
+	files  files
+
+	mu       sync.Mutex // of the tally, the files, and the rest
+	atWork   int
+	outcomes outcomes
+	held     []heldRow
+	err      error // what ended the run, beside the reading
+	panicked any   // the first panic beside the reading
+}
+
+// A task is a row on its way through a run.
+type task struct {
+	row Row
+	key string // as the row has it
+	req userapi.CreateUserRequest
+	// counted is set once the row counts as read.
+	counted bool
+}
+
+// A heldRow is one that another run has, with what was last seen of it.
+type heldRow struct {
+	task
+	results []provision.Result
+}
+
+func newRunning(what string, job Job) *running {
+	return &running{tally: newTally(what, job), job: job, outcomes: newOutcomes(), stop: func() {}}
+}
+
+// prepare puts the targets into their lanes.
+func (r *running) prepare(mapper *Mapper, p *provision.Provisioner) error {
+	r.mapper, r.lanes = mapper, map[string]*lane{}
+	r.p = p.Wrap(func(t provision.Target) provision.Target {
+		own := newLane(r.job.Lanes[t.Name])
+		r.names, r.lanes[t.Name] = append(r.names, t.Name), own
+		t.Creator = own.in(t.Creator)
+		return t
 	})
+	if err := r.job.check(r.names); err != nil {
+		return err
+	}
+	r.places = make(chan struct{}, r.job.inFlight())
+	return nil
+}
+
+// run reads the rows and has each done, and tells the Report.
+func (r *running) run(ctx context.Context, src Source) (Report, error) {
+	r.files = newFiles(r.job, r.mapper)
+	ended := r.tellProgress()
+	err := r.tally.run(ctx, r.mapper, src, func(names *columnNames) error {
+		if err := r.files.begin(ctx, src); err != nil {
+			return err
+		}
+		return r.readAll(ctx, src, names)
+	})
+	ended()
+	if failed := r.files.flush(); err == nil {
+		err = failed
+	}
+	r.outcomes.addTo(&r.report, r.names, r.lanes)
+	return r.done(err)
 }
 
 // readAll reads the rows, and has each done when there is a place for it. A panic beside the
 // reading ends it, and comes out here once the rows at work are settled.
-func (r *running) readAll(ctx context.Context, mapper *Mapper, src Source, names *columnNames, places chan struct{}) error {
-	ctx, r.stop = context.WithCancel(ctx)
-	defer r.stop()
+func (r *running) readAll(outer context.Context, src Source, names *columnNames) error {
+	ctx, stop := context.WithCancel(outer)
+	defer stop()
+	r.mu.Lock()
+	r.stop = stop
+	r.mu.Unlock()
 	var atWork sync.WaitGroup
 	defer func() {
 		atWork.Wait()
@@ -107,81 +161,140 @@ func (r *running) readAll(ctx context.Context, mapper *Mapper, src Source, names
 		}
 	}()
 	err := r.read(ctx, src, names, func(row Row, bad *RowError) error {
-		req, faults := requestOf(mapper, row, bad)
+		t, faults := r.taskOf(row, bad)
 		if len(faults) > 0 {
-			r.begin(row.Line, faults)
-			return nil
+			return r.reject(row, faults)
 		}
-		select {
-		case places <- struct{}{}:
-		case <-ctx.Done():
-		}
-		if ctx.Err() != nil {
-			return r.contextError(ctx, row.Line)
-		}
-		r.begin(row.Line, nil)
-		atWork.Go(func() {
-			defer func() {
-				if v := recover(); v != nil {
-					r.panics(v)
-				}
-				<-places
-			}()
-			r.do(ctx, row.Line, req)
-		})
-		return nil
+		return r.start(ctx, &atWork, t, r.job.Wait > 0)
 	})
 	atWork.Wait()
+	r.continueHeld(ctx, &atWork)
+	if r.err != nil {
+		return r.err
+	}
 	if err == nil && ctx.Err() != nil {
 		return r.contextError(ctx, 0)
 	}
 	return err
 }
 
-// requestOf makes the request of a row, or says what is wrong with it.
-func requestOf(mapper *Mapper, row Row, bad *RowError) (req userapi.CreateUserRequest, faults []Fault) {
+// taskOf makes the request of a row, or says what is wrong with it.
+func (r *running) taskOf(row Row, bad *RowError) (t task, faults []Fault) {
 	if bad != nil {
-		return req, []Fault{faultOf(bad)}
+		return t, []Fault{faultOf(bad)}
 	}
-	b := mapper.build(row)
+	b := r.mapper.build(row)
 	if faults = b.told(); len(faults) == 0 {
-		req, _ = b.done() // it has no fault
+		t.row, t.key = row, b.key
+		t.req, _ = b.done() // it has no fault
 	}
-	return req, faults
+	return t, faults
 }
 
-// begin counts a row that was read, and tells its faults.
-func (r *running) begin(line int64, faults []Fault) {
+// reject tells a row that is at fault.
+func (r *running) reject(row Row, faults []Fault) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.add(line, faults)
+	r.add(row.Line, faults)
+	return r.files.fault(row, faults)
 }
 
-// panics keeps the first panic, and ends the run.
-func (r *running) panics(v any) {
+// start has a row done once there is a place for it. Where another run holds it, and waits is
+// set, it is kept for the end of the input.
+func (r *running) start(ctx context.Context, atWork *sync.WaitGroup, t task, waits bool) error {
+	select {
+	case r.places <- struct{}{}:
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		return r.contextError(ctx, t.row.Line)
+	}
+	r.mu.Lock()
+	r.atWork++
+	if !t.counted {
+		t.counted = true
+		r.add(t.row.Line, nil)
+	}
+	r.mu.Unlock()
+	atWork.Go(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				r.end(nil, v)
+			}
+			r.mu.Lock()
+			r.atWork--
+			r.mu.Unlock()
+			<-r.places
+		}()
+		results := r.do(ctx, t)
+		if !waits || !slices.ContainsFunc(results, isHeld) || !r.hold(heldRow{t, results}) {
+			r.tell(t, results)
+		}
+	})
+	return nil
+}
+
+// end ends the run, for the first error or panic.
+func (r *running) end(err error, panicked any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.panicked == nil {
-		r.panicked = v
+	r.endLocked(err, panicked)
+}
+
+func (r *running) endLocked(err error, panicked any) {
+	if r.err == nil && r.panicked == nil {
+		r.err, r.panicked = err, panicked
 	}
 	r.stop()
 }
 
-// do creates the users of a row.
-func (r *running) do(ctx context.Context, line int64, req userapi.CreateUserRequest) {
-	var results []provision.Result
+// do does what is to be done for a row.
+func (r *running) do(ctx context.Context, t task) (results []provision.Result) {
+	done := r.keys.take(t.req.IdempotencyKey)
+	defer done()
 	for try := 1; ; {
-		results, _ = r.p.Continue(ctx, req)
+		results = r.act(ctx, t.req)
 		wait := r.pause(results)
 		if wait == 0 && try < tries && slices.ContainsFunc(results, isPassing) {
 			wait = max(firstWait<<(try-1), askedWait(results))
 			try++
 		}
-		if wait == 0 || !sleep(ctx, wait) {
-			break
+		if wait == 0 || ctx.Err() != nil || !sleep(ctx, wait) {
+			return results
 		}
 	}
-	r.tell(RowResult{Line: line, Key: req.IdempotencyKey, Results: results})
+}
+
+const (
+	// maxHeld is how many rows are kept for the end of the input.
+	maxHeld = 10000
+	// heldPoll is how often they are looked at.
+	heldPoll = 2 * time.Second
+)
+
+func (r *running) hold(h heldRow) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.held) == maxHeld {
+		return false
+	}
+	r.held = append(r.held, h)
+	return true
+}
+
+// continueHeld goes on with what another run held, until it holds nothing or Job.Wait is over.
+func (r *running) continueHeld(ctx context.Context, atWork *sync.WaitGroup) {
+	for end := time.Now().Add(r.job.Wait); len(r.held) > 0; {
+		sleep(ctx, min(heldPoll, time.Until(end)))
+		held := r.held
+		r.held = nil
+		for _, h := range held {
+			if r.start(ctx, atWork, h.task, time.Now().Before(end)) != nil {
+				r.tell(h.task, h.results)
+			}
+		}
+		atWork.Wait()
+	}
 }
 
 // pause returns how long to wait for vendors that are left alone; 0 if none of the row's is.
@@ -205,31 +318,6 @@ func askedWait(results []provision.Result) (wait time.Duration) {
 	return wait
 }
 
-// The codes of results that need more than their Disposition; docs/outcomes.md has them all.
-const (
-	codePaused     = "paused"
-	codeWaits      = "waits"
-	codeInProgress = "in_progress"
-	codeChanged    = "request_changed"
-	codeNotStored  = "record"
-)
-
-func codeOf(res provision.Result) string {
-	var e *userapi.Error
-	if errors.As(res.Err, &e) {
-		return e.Code
-	}
-	return ""
-}
-
-// isPassing reports whether a target has no finished user, or nobody knows, because its vendor was
-// not available. Where the ledger repeats that nobody knows there is nobody to ask, and a user that
-// it could not store is held by this run until the lease is over.
-func isPassing(res provision.Result) bool {
-	notStored := res.User != nil && codeOf(res) == codeNotStored
-	return !notStored && !res.Recorded && stateOf(res) != StateOpen && (errors.Is(res.Err, userapi.ErrUnavailable) || errors.Is(res.Err, userapi.ErrRateLimited) || errors.Is(res.Err, userapi.ErrTimeout))
-}
-
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -242,44 +330,65 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // tell counts what became of a row, and hands it out.
-func (r *running) tell(done RowResult) {
+func (r *running) tell(t task, results []provision.Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, res := range done.Results {
-		r.states[stateKey{res.Target, stateOf(res)}]++
+	r.outcomes.add(results)
+	if err := r.files.result(t, results); err != nil {
+		r.endLocked(err, nil)
 	}
-	if r.onResult != nil {
-		r.onResult(done)
+	if err := r.outcomes.hopeless(t.row.Line, results); err != nil {
+		r.endLocked(err, nil)
+	}
+	if r.job.OnResult != nil {
+		r.job.OnResult(RowResult{Line: t.row.Line, Key: t.req.IdempotencyKey, Results: results})
 	}
 }
 
-// The states of a target that is left as it was, beside those of a provision.Disposition.
-const (
-	// StateOpen is that of a target that was left for a later run.
-	StateOpen = "open"
-	// StateDifferent is that of a target for which the key was used before with another
-	// request, as of an earlier row with the same key. Nothing of this one was sent.
-	StateDifferent = "different"
-)
+// progressEvery is how often OnProgress is called.
+const progressEvery = time.Second
 
-// stateOf names what became of a target.
-func stateOf(res provision.Result) string {
-	switch codeOf(res) {
-	case codePaused, codeWaits, codeInProgress:
-		return StateOpen
-	case codeChanged:
-		return StateDifferent
+// tellProgress calls OnProgress now and then, and once more when it is ended.
+func (r *running) tellProgress() (end func()) {
+	if r.job.OnProgress == nil {
+		return func() {}
 	}
-	return res.Disposition.String()
-}
-
-func (r *running) sortedStates() []StateCount {
-	var counts []StateCount
-	for key, n := range r.states {
-		counts = append(counts, StateCount{key.target, key.state, n})
-	}
-	slices.SortFunc(counts, func(a, b StateCount) int {
-		return cmp.Or(cmp.Compare(a.Target, b.Target), cmp.Compare(a.State, b.State))
+	var teller sync.WaitGroup
+	ended := make(chan struct{})
+	teller.Go(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				r.end(nil, v)
+			}
+		}()
+		ticker := time.NewTicker(progressEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				r.job.OnProgress(r.progress())
+			case <-ended:
+				return
+			}
+		}
 	})
-	return counts
+	return func() {
+		close(ended)
+		teller.Wait()
+		r.job.OnProgress(r.progress())
+	}
+}
+
+func (r *running) progress() Progress {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := Progress{Rows: r.report.Rows, AtWork: r.atWork, Elapsed: time.Since(r.begun)}
+	for _, name := range r.names {
+		l := r.lanes[name]
+		p.Targets = append(p.Targets, TargetProgress{
+			Target: name, States: r.outcomes.statesOf(name), Requests: l.requests.Load(), RateLimited: l.rateLimited.Load(),
+			PausedUntil: r.p.PausedUntil(name),
+		})
+	}
+	return p
 }

@@ -1,0 +1,221 @@
+package bulk
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A lane is a Lane at work, with what it counts. It is safe for concurrent use.
+type lane struct {
+	slots   chan struct{}     // nil for no bound
+	limiter *userapi.Adaptive // nil for no bound
+	adapts  bool
+
+	requests, rateLimited atomic.Int64
+}
+
+func newLane(l Lane) *lane {
+	own := &lane{adapts: l.Adaptive}
+	if l.Concurrency > 0 {
+		own.slots = make(chan struct{}, l.Concurrency)
+	}
+	if l.PerSecond > 0 {
+		own.limiter = userapi.NewAdaptive(userapi.RateLimit{PerSecond: l.PerSecond})
+	}
+	return own
+}
+
+// begin waits for a place in the lane, and returns the context of the call. Where there is no
+// place before the context ends, or none that is in time, the call's context is over: the
+// creator then says what that means.
+func (l *lane) begin(ctx context.Context) (context.Context, *laneCall) {
+	c := &laneCall{lane: l}
+	if ctx.Err() != nil {
+		return ctx, c // it may have an answer without the vendor
+	}
+	if l.slots != nil {
+		select {
+		case l.slots <- struct{}{}:
+			c.slot = true
+		case <-ctx.Done():
+			return ctx, c
+		}
+	}
+	c.begun = time.Now()
+	if l.limiter != nil {
+		if err := l.limiter.Wait(ctx); err != nil {
+			over, cancel := context.WithCancelCause(ctx)
+			cancel(errors.Join(userapi.ErrLimited, err))
+			return over, c
+		}
+		c.begun = time.Now()
+	}
+	c.ticket.Store(true)
+	return userapi.WithLimiter(ctx, c), c
+}
+
+// observe takes note of a request.
+func (l *lane) observe(a userapi.Attempt) {
+	l.requests.Add(1)
+	if !a.OK && a.Kind == userapi.KindRateLimited {
+		l.rateLimited.Add(1)
+	}
+	if l.limiter != nil && l.adapts {
+		l.limiter.Observe(a)
+	}
+}
+
+// A laneCall is one call of a creator in a lane, and the Limiter of its requests.
+type laneCall struct {
+	lane     *lane
+	slot     bool
+	begun    time.Time
+	ticket   atomic.Bool // the first request has waited already
+	observed atomic.Bool
+}
+
+// Wait lets the first request through, for which begin has waited.
+func (c *laneCall) Wait(ctx context.Context) error {
+	if c.ticket.CompareAndSwap(true, false) || c.lane.limiter == nil {
+		return nil
+	}
+	return c.lane.limiter.Wait(ctx)
+}
+
+// Observe takes note of a request.
+func (c *laneCall) Observe(a userapi.Attempt) {
+	c.observed.Store(true)
+	c.lane.observe(a)
+}
+
+// end leaves the lane. Of a creator that does not know of Limiters the call counts as one request.
+func (c *laneCall) end(err error) {
+	if c.slot {
+		<-c.lane.slots
+	}
+	if c.observed.Load() || !c.ticket.Load() {
+		return
+	}
+	a := userapi.Attempt{Number: 1, OK: err == nil, Duration: time.Since(c.begun)}
+	var e *userapi.Error
+	if errors.As(err, &e) {
+		if e.Outcome == userapi.OutcomeNotSent {
+			return
+		}
+		a.Kind, a.Outcome, a.StatusCode, a.RetryAfter = e.Kind, e.Outcome, e.StatusCode, e.RetryAfter
+	}
+	c.lane.observe(a)
+}
+
+// in returns a creator with the abilities of c, each of which passes the lane. Those that send
+// nothing are found by Unwrap.
+func (l *lane) in(c userapi.Creator) userapi.Creator {
+	in := userapi.Creator(laneCreator{c, l})
+	if a, ok := userapi.Ability[userapi.Resolver](c); ok {
+		in = laneResolver{in, a, l}
+	}
+	if a, ok := userapi.Ability[userapi.Repeater](c); ok {
+		in = laneRepeater{in, a, l}
+	}
+	if a, ok := userapi.Ability[userapi.Finisher](c); ok {
+		in = laneFinisher{in, a, l}
+	}
+	if a, ok := userapi.Ability[userapi.Deleter](c); ok {
+		in = laneDeleter{in, a, l}
+	}
+	if a, ok := userapi.Ability[userapi.BatchCreator](c); ok {
+		in = newBatches(in, laneBatches{a, l})
+	}
+	return in
+}
+
+type laneCreator struct {
+	userapi.Creator
+	lane *lane
+}
+
+func (l laneCreator) Unwrap() userapi.Creator { return l.Creator }
+
+func (l laneCreator) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (u *userapi.User, err error) {
+	ctx, c := l.lane.begin(ctx)
+	defer func() { c.end(err) }()
+	return l.Creator.CreateUser(ctx, req)
+}
+
+type laneResolver struct {
+	userapi.Creator
+	resolver userapi.Resolver
+	lane     *lane
+}
+
+func (l laneResolver) Unwrap() userapi.Creator { return l.Creator }
+
+func (l laneResolver) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (u *userapi.User, err error) {
+	ctx, c := l.lane.begin(ctx)
+	defer func() { c.end(err) }()
+	return l.resolver.ResolveUser(ctx, req, since)
+}
+
+type laneRepeater struct {
+	userapi.Creator
+	repeater userapi.Repeater
+	lane     *lane
+}
+
+func (l laneRepeater) Unwrap() userapi.Creator { return l.Creator }
+
+func (l laneRepeater) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) (u *userapi.User, err error) {
+	ctx, c := l.lane.begin(ctx)
+	defer func() { c.end(err) }()
+	return l.repeater.RepeatUser(ctx, req)
+}
+
+type laneFinisher struct {
+	userapi.Creator
+	finisher userapi.Finisher
+	lane     *lane
+}
+
+func (l laneFinisher) Unwrap() userapi.Creator { return l.Creator }
+
+func (l laneFinisher) FinishUser(ctx context.Context, req userapi.CreateUserRequest, u *userapi.User) (err error) {
+	ctx, c := l.lane.begin(ctx)
+	defer func() { c.end(err) }()
+	return l.finisher.FinishUser(ctx, req, u)
+}
+
+type laneDeleter struct {
+	userapi.Creator
+	deleter userapi.Deleter
+	lane    *lane
+}
+
+func (l laneDeleter) Unwrap() userapi.Creator { return l.Creator }
+
+func (l laneDeleter) DeleteUser(ctx context.Context, id string) (err error) {
+	ctx, c := l.lane.begin(ctx)
+	defer func() { c.end(err) }()
+	return l.deleter.DeleteUser(ctx, id)
+}
+
+// laneBatches is no Creator: a batch is formed before it waits for the lane.
+type laneBatches struct {
+	creator userapi.BatchCreator
+	lane    *lane
+}
+
+func (l laneBatches) CreateUsers(ctx context.Context, reqs []userapi.CreateUserRequest) (results []userapi.BatchResult) {
+	ctx, c := l.lane.begin(ctx)
+	defer func() {
+		var err error
+		if len(results) > 0 {
+			err = results[0].Err
+		}
+		c.end(err)
+	}()
+	return l.creator.CreateUsers(ctx, reqs)
+}

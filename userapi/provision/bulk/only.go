@@ -1,0 +1,131 @@
+package bulk
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strconv"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// Only returns the rows of a file of rejects, mended perhaps, with the secrets that were left out of
+// it. These are taken from the row of the original that has the same key; where several have
+// it, from the one on the line that the reject's _row names. A reject without such a row is an
+// error if a secret is left out of it. Rows and errors are in the order of the original, and those
+// without a row there come last; their lines are those of the rejects.
+//
+// All rejects are held in memory. The mapping is the job's. The Source is a ColumnSource if
+// rejects is one, and can be read once.
+func Only(original, rejects Source, mapping Mapping) Source {
+	o := &only{original: original, rejects: rejects, mapping: mapping}
+	if columns, ok := rejects.(ColumnSource); ok {
+		return onlyColumns{o, columns}
+	}
+	return o
+}
+
+type only struct {
+	original, rejects Source
+	mapping           Mapping
+}
+
+type onlyColumns struct {
+	*only
+	columns ColumnSource
+}
+
+// Columns returns the columns of the rejects.
+func (o onlyColumns) Columns(ctx context.Context) ([]string, error) { return o.columns.Columns(ctx) }
+
+// A reject is one row of the rejects.
+type reject struct {
+	row  Row
+	bad  error
+	from Row  // whose secrets it gets; without Values if there is none yet
+	many bool // other rows have the key too
+	told bool
+}
+
+// Rows yields the rejects.
+func (o *only) Rows(ctx context.Context) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		if o.original == nil || o.rejects == nil {
+			yield(Row{}, &RowError{Message: "Only needs the original and the rejects", Fatal: true})
+			return
+		}
+		m, err := o.mapping.Compile("only") // the name is no part of what is compared
+		if err != nil {
+			yield(Row{}, &RowError{Message: "the mapping is at fault", Fatal: true, cause: err})
+			return
+		}
+		keys := m.keyAlone()
+		var all []*reject
+		byKey := map[string][]*reject{}
+		for row, err := range o.rejects.Rows(ctx) {
+			var bad *RowError
+			if err != nil && (!errors.As(err, &bad) || bad.Fatal) {
+				yield(row, err)
+				return
+			}
+			r := &reject{row: row, bad: err}
+			all = append(all, r)
+			if key := keys.build(row).req.IdempotencyKey; err == nil && key != "" {
+				byKey[key] = append(byKey[key], r)
+			}
+		}
+		for row, err := range o.original.Rows(ctx) {
+			var bad *RowError
+			if err != nil {
+				if !errors.As(err, &bad) || bad.Fatal {
+					yield(row, err)
+					return
+				}
+				continue // a row that cannot be read has nothing to give
+			}
+			for _, r := range byKey[keys.build(row).req.IdempotencyKey] {
+				exact := r.names(row.Line)
+				r.many = !exact && (r.many || r.from.Values != nil)
+				r.from = row
+				if exact && !r.told && !r.tell(m, yield) {
+					return
+				}
+			}
+		}
+		for _, r := range all {
+			if !r.told && !r.tell(m, yield) {
+				return
+			}
+		}
+	}
+}
+
+// names reports whether a reject was made of the row on a line.
+func (r *reject) names(line int64) bool {
+	text, _ := textOf(r.row.Values[rejectColumns[0]])
+	return text == strconv.FormatInt(line, 10)
+}
+
+// tell yields a reject with its secrets.
+func (r *reject) tell(m *Mapper, yield func(Row, error) bool) bool {
+	r.told = true
+	if r.bad != nil {
+		return yield(r.row, r.bad)
+	}
+	for name, v := range r.row.Values {
+		if v != userapi.Redacted || !m.isSecret(name) {
+			continue
+		}
+		secret, there := r.from.Values[name]
+		if !there || r.many {
+			message := "the secret is left out, and the original has no row of this key to take it from"
+			if there {
+				message = "the secret is left out, and the original has several rows of this key: which one is not known without _row"
+			}
+			return yield(r.row, &RowError{Line: r.row.Line, Column: name, Message: message, code: userapi.CodeRequired})
+		}
+		r.row.Values[name] = secret
+	}
+	r.from = Row{}
+	return yield(r.row, nil)
+}

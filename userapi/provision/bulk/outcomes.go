@@ -1,0 +1,212 @@
+package bulk
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+)
+
+// The codes of results that need more than their Disposition; docs/outcomes.md has them all.
+const (
+	codePaused     = "paused"
+	codeWaits      = "waits"
+	codeInProgress = "in_progress"
+	codeChanged    = "request_changed"
+	codeUndone     = "undone"
+	codeLedger     = "ledger"
+	codeNotStored  = "record"
+)
+
+// opUndo is the Op of what provision.Provisioner.Undo finds without asking a vendor.
+const opUndo = "undo sign-up"
+
+// deletes reports whether a result is of an Undo that asked the vendor.
+func deletes(res provision.Result) bool {
+	return slices.ContainsFunc(res.Steps, func(s provision.Step) bool { return s.Action == provision.ActionDelete })
+}
+
+// The states of a target beside those of a provision.Disposition.
+const (
+	// StateOpen is that of a target that was left for a later run.
+	StateOpen = "open"
+	// StateUnfinished is that of a target whose user exists, and of whose create something
+	// is left to do.
+	StateUnfinished = "unfinished"
+	// StateDifferent is that of a target for which the key was used before with another
+	// request, as of an earlier row with the same key. Nothing of this one was sent.
+	StateDifferent = "different"
+	// StateFault is that of a row of which no request can be made, in Job.Results.
+	StateFault = "fault"
+	// StateUnknownKey is that of a row whose key the ledger does not have, of an Undo.
+	StateUnknownKey = "no_record"
+)
+
+func errorOf(res provision.Result) (e *userapi.Error) {
+	if errors.As(res.Err, &e) {
+		return e
+	}
+	return new(userapi.Error)
+}
+
+func codeOf(res provision.Result) string { return errorOf(res).Code }
+
+// stateOf names what became of a target.
+func stateOf(res provision.Result) string {
+	switch code := codeOf(res); {
+	case code == codePaused, code == codeWaits, code == codeInProgress:
+		return StateOpen
+	case code == codeChanged:
+		return StateDifferent
+	case res.Target == "":
+		return StateUnknownKey
+	case res.User != nil && res.Err != nil && code != codeNotStored && code != codeUndone && errorOf(res).Op != opUndo && !deletes(res):
+		return StateUnfinished
+	}
+	return res.Disposition.String()
+}
+
+// A class says what is to be done about a target.
+type class int
+
+const (
+	classDone    class = iota // nothing
+	classRefused              // mend the row, or what the vendor has
+	classOpen                 // run again
+	classUnknown              // a person decides, if a further run does not find it out
+	classes
+)
+
+// classOf returns the class of a result.
+func classOf(res provision.Result) class {
+	state := stateOf(res)
+	switch {
+	case res.Err == nil:
+		return classDone
+	case state == StateOpen, codeOf(res) == codeNotStored, codeOf(res) == codeLedger:
+		return classOpen
+	case state == StateDifferent:
+		return classRefused
+	case res.Disposition == provision.DispositionUnknown:
+		return classUnknown
+	case slices.Contains(passing, errorOf(res).Kind):
+		return classOpen
+	}
+	return classRefused
+}
+
+// passing are the kinds of failures that have nothing to do with the row.
+var passing = []userapi.Kind{userapi.KindUnavailable, userapi.KindRateLimited, userapi.KindTimeout, userapi.KindCanceled}
+
+// isHeld reports whether another run is at work on a target.
+func isHeld(res provision.Result) bool { return codeOf(res) == codeInProgress }
+
+// isPassing reports whether a target has no finished user, or nobody knows, because its vendor was
+// not available, or its lane had no place in time. Where the ledger repeats that nobody knows
+// there is nobody to ask, and a user that it could not store is held by this run until the lease
+// is over.
+func isPassing(res provision.Result) bool {
+	notStored := res.User != nil && codeOf(res) == codeNotStored
+	return res.Err != nil && !notStored && !res.Recorded && stateOf(res) != StateOpen && slices.Contains(passing, errorOf(res).Kind)
+}
+
+// mayPassUnchanged reports whether a refused row may be taken as it is, once something else is mended.
+func mayPassUnchanged(res provision.Result) bool {
+	e := errorOf(res)
+	return e.Kind != userapi.KindInvalid && e.Kind != userapi.KindConflict && e.Kind != userapi.KindProtocol
+}
+
+// outcomes counts what became of the rows.
+type outcomes struct {
+	states  map[stateKey]int64
+	refused map[RefusedCount]int64 // whose Rows is 0
+	rows    [classes]int64
+	// unauthorized is how many requests in a row a target has refused for their credentials.
+	unauthorized map[string]int
+}
+
+type stateKey struct{ target, state string }
+
+func newOutcomes() outcomes {
+	return outcomes{states: map[stateKey]int64{}, refused: map[RefusedCount]int64{}, unauthorized: map[string]int{}}
+}
+
+// add counts a row.
+func (o *outcomes) add(results []provision.Result) {
+	var has [classes]bool
+	for _, res := range results {
+		o.states[stateKey{res.Target, stateOf(res)}]++
+		c := classOf(res)
+		has[c] = true
+		if c == classRefused {
+			e := errorOf(res)
+			o.refused[RefusedCount{Target: res.Target, Kind: e.Kind, Code: codesOf(e)}]++
+		}
+	}
+	has[classDone] = !has[classRefused] && !has[classOpen] && !has[classUnknown]
+	for c, is := range has {
+		if is {
+			o.rows[c]++
+		}
+	}
+}
+
+// maxUnauthorized is how many requests in a row a vendor may refuse for their credentials.
+const maxUnauthorized = 20
+
+// hopeless says why no further row can be done, given the last one's results; nil if one may.
+func (o *outcomes) hopeless(line int64, results []provision.Result) error {
+	for _, res := range results {
+		e := errorOf(res)
+		switch {
+		case (e.Code == codeLedger || e.Code == codeNotStored) && e.Kind != userapi.KindCanceled && e.Kind != userapi.KindConflict:
+			return fmt.Errorf("bulk: line %d: the ledger failed, and without it nothing can be done: %w", line, res.Err)
+		case res.Recorded:
+		case res.Err == nil, e.StatusCode != 0 && e.Kind != userapi.KindUnauthorized:
+			o.unauthorized[res.Target] = 0
+		case e.Kind == userapi.KindUnauthorized:
+			if o.unauthorized[res.Target]++; o.unauthorized[res.Target] == maxUnauthorized {
+				return fmt.Errorf("bulk: line %d: %s refuses the credentials, of %d requests in a row: %w", line, res.Target, maxUnauthorized, res.Err)
+			}
+		}
+	}
+	return nil
+}
+
+// statesOf returns the numbers of one target.
+func (o *outcomes) statesOf(target string) map[string]int64 {
+	own := map[string]int64{}
+	for key, n := range o.states {
+		if key.target == target {
+			own[key.state] = n
+		}
+	}
+	return own
+}
+
+// addTo completes a Report.
+func (o *outcomes) addTo(r *Report, targets []string, lanes map[string]*lane) {
+	r.RowsDone, r.RowsRefused, r.RowsOpen, r.RowsUnknown = o.rows[classDone], o.rows[classRefused], o.rows[classOpen], o.rows[classUnknown]
+	for key, n := range o.states {
+		r.States = append(r.States, StateCount{key.target, key.state, n})
+	}
+	slices.SortFunc(r.States, func(a, b StateCount) int {
+		return cmp.Or(cmp.Compare(a.Target, b.Target), cmp.Compare(a.State, b.State))
+	})
+	for c, n := range maps.All(o.refused) {
+		c.Rows = n
+		r.Refused = append(r.Refused, c)
+	}
+	slices.SortFunc(r.Refused, func(a, b RefusedCount) int {
+		return cmp.Or(cmp.Compare(a.Target, b.Target), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Code, b.Code))
+	})
+	for _, name := range targets {
+		if n := lanes[name].requests.Load(); n > 0 {
+			r.Requests = append(r.Requests, RequestCount{name, n, lanes[name].rateLimited.Load()})
+		}
+	}
+}
