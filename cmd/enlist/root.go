@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -85,6 +86,8 @@ func newRoot(env *environment) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError("%w; see %s --help", err, c.CommandPath())
 	})
-	root.AddCommand(newVersion(env), newCheck(env))
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
+	root.AddCommand(newCreate(env), newGet(env), newDelete(env), newPlan(env), newFakes(env))
+	root.AddCommand(newCheck(env), newVersion(env))
 	return root
 }

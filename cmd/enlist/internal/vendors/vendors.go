@@ -145,7 +145,7 @@ func (l *lookup) refused(err error) {
 		name := f.VendorField
 		if suffixes := l.vendor.variable[name]; suffixes != "" {
 			name = l.variables(suffixes)
-			if member := l.vendor.member[f.VendorField]; member != "" {
+			if member := l.vendor.member[f.VendorField]; member != "" && l.env.Target != "" {
 				name = member + " in the settings, or " + name + ","
 			}
 		}

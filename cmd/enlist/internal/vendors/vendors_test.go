@@ -80,7 +80,7 @@ func TestFaults(t *testing.T) {
 	}{
 		"no vendor":            {"crm", vendors.Settings{}, nil, []string{"crm: vendor must be set: mixin, quickblox, fusionauth, usercom"}},
 		"another vendor":       {"crm", vendors.Settings{Vendor: "acme"}, nil, []string{`crm: there is no vendor "acme"`}},
-		"everything, vendor":   {"", vendors.Settings{Vendor: "fusionauth"}, nil, []string{"fusionauth: ", "FUSIONAUTH_API_KEY or FUSIONAUTH_API_KEY_FILE must be set", "url in the settings, or FUSIONAUTH_URL, "}},
+		"everything, vendor":   {"", vendors.Settings{Vendor: "fusionauth"}, nil, []string{"fusionauth: ", "FUSIONAUTH_API_KEY or FUSIONAUTH_API_KEY_FILE must be set", "FUSIONAUTH_URL is required"}},
 		"everything, target":   {"my.id", vendors.Settings{Vendor: "fusionauth", Tenant: "x"}, nil, []string{"my.id: MY_ID_API_KEY or MY_ID_API_KEY_FILE or FUSIONAUTH_API_KEY or ", "tenant in the settings, or MY_ID_TENANT_ID or ", "url in the settings, or MY_ID_URL or FUSIONAUTH_URL, "}},
 		"both forms":           {"crm", vendors.Settings{Vendor: "usercom"}, map[string]string{"CRM_API_KEY": planted, "CRM_API_KEY_FILE": planted}, []string{"only one of CRM_API_KEY and CRM_API_KEY_FILE", "app in the settings"}},
 		"no such file":         {"crm", vendors.Settings{Vendor: "usercom", App: "acme"}, map[string]string{"USERCOM_API_KEY_FILE": planted}, []string{"the file for USERCOM_API_KEY cannot be read: "}},
@@ -90,7 +90,7 @@ func TestFaults(t *testing.T) {
 		"half a keystore":      {"wallet", vendors.Settings{Vendor: "mixin"}, map[string]string{"MIXIN_KEYSTORE": `{"client_id":"` + planted + `"}`}, []string{"MIXIN_KEYSTORE: session_id: missing", "private_key: missing"}},
 		"keystore's path":      {"wallet", vendors.Settings{Vendor: "mixin"}, map[string]string{"WALLET_KEYSTORE": planted}, []string{"the file for WALLET_KEYSTORE cannot be read: "}},
 		"no QuickBlox key":     {"", vendors.Settings{Vendor: "quickblox"}, nil, []string{"quickblox: QUICKBLOX_API_KEY or QUICKBLOX_API_KEY_FILE must be set, or SESSION_TOKEN, or APPLICATION_ID with AUTH_KEY and AUTH_SECRET"}},
-		"half a session":       {"", vendors.Settings{Vendor: "quickblox"}, map[string]string{"QUICKBLOX_APPLICATION_ID": planted, "QUICKBLOX_AUTH_KEY": planted}, []string{"application_id in the settings, or QUICKBLOX_APPLICATION_ID, must be a positive number", "QUICKBLOX_AUTH_SECRET must be set"}},
+		"half a session":       {"", vendors.Settings{Vendor: "quickblox"}, map[string]string{"QUICKBLOX_APPLICATION_ID": planted, "QUICKBLOX_AUTH_KEY": planted}, []string{"QUICKBLOX_APPLICATION_ID must be a positive number", "QUICKBLOX_AUTH_SECRET must be set"}},
 		"two credentials":      {"", vendors.Settings{Vendor: "quickblox"}, map[string]string{"QUICKBLOX_API_KEY": planted, "QUICKBLOX_SESSION_TOKEN": planted}, []string{"QUICKBLOX_API_KEY or QUICKBLOX_SESSION_TOKEN or QUICKBLOX_AUTH_SECRET exactly one"}},
 		"plain http":           {"crm", vendors.Settings{Vendor: "usercom", URL: "http://example.com"}, map[string]string{"USERCOM_API_KEY": planted}, []string{"url in the settings, or CRM_URL or USERCOM_URL, must be https"}},
 		"a key with a newline": {"", vendors.Settings{Vendor: "fusionauth", URL: "https://example.com"}, map[string]string{"FUSIONAUTH_API_KEY": planted + "\nx"}, []string{"FUSIONAUTH_API_KEY or "}},

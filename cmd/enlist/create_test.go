@@ -1,0 +1,752 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
+	"github.com/enlist-go/enlist/mixin"
+	"github.com/enlist-go/enlist/mixin/mixintest"
+	"github.com/enlist-go/enlist/quickblox/quickbloxtest"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+	"github.com/enlist-go/enlist/usercom/usercomtest"
+)
+
+// A ran is what a run printed and returned.
+type ran struct {
+	code           int
+	stdout, stderr string
+}
+
+func runIn(ctx context.Context, variables map[string]string, stdin string, args ...string) ran {
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, environment{
+		args: args, in: strings.NewReader(stdin), out: &stdout, err: &stderr, getenv: func(name string) string { return variables[name] },
+	})
+	return ran{code, stdout.String(), stderr.String()}
+}
+
+// has checks a text that might hold a secret without printing it.
+func has(t *testing.T, text, want string) {
+	t.Helper()
+	assert.Truef(t, strings.Contains(text, want), "expected %q", want)
+}
+
+func hasNot(t *testing.T, r ran, what, secret string) {
+	t.Helper()
+	assert.Falsef(t, strings.Contains(r.stdout+r.stderr, secret), "%s was printed", what)
+}
+
+func decode(t *testing.T, r ran) createDocument {
+	t.Helper()
+	var doc createDocument
+	dec := json.NewDecoder(strings.NewReader(r.stdout))
+	require.NoError(t, dec.Decode(&doc))
+	assert.False(t, dec.More(), "one document")
+	return doc
+}
+
+// statuses are those of a document, without those that were not tried.
+func (d createDocument) statuses() (all []string) {
+	for _, r := range d.Results {
+		all = append(all, r.Status)
+	}
+	return all
+}
+
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// someone is a user that all four vendors take.
+var someone = []string{"--email", "ada@example.com", "--username", "ada.lovelace", "--name", "Ada Lovelace", "--external-id", "4711"}
+
+// planted are secrets that must not be seen.
+const (
+	plantedPassword = "planted-password-1"
+	plantedKey      = "plantedApiKey2"
+	plantedSecret   = "planted-auth-secret-3"
+	plantedUserKey  = "plantedUserComKey4"
+)
+
+// A backend is the four fakes, and the environment that configures them.
+type backend struct {
+	env        map[string]string
+	mixin      *mixintest.Server
+	quickblox  *quickbloxtest.Server
+	fusionauth *fusionauthtest.Server
+	usercom    *usercomtest.Server
+	keys       string
+	privateKey string
+}
+
+func newBackend(t *testing.T) *backend {
+	t.Helper()
+	b := &backend{
+		mixin:      mixintest.NewServer(t),
+		quickblox:  quickbloxtest.NewServer(t),
+		fusionauth: fusionauthtest.NewServer(t, fusionauthtest.WithAPIKey(plantedKey)),
+		usercom:    usercomtest.NewServer(t, usercomtest.WithAPIKey(plantedUserKey)),
+		keys:       filepath.Join(t.TempDir(), "keys"),
+	}
+	key, ok := b.mixin.Config().Keystore.PrivateKey.(ed25519.PrivateKey)
+	require.True(t, ok)
+	b.privateKey = hex.EncodeToString(key.Seed())
+	b.env = map[string]string{
+		"ENLIST_PASSWORD":   plantedPassword,
+		"MIXIN_KEYSTORE":    string(b.mixin.KeystoreJSON()),
+		"MIXIN_URL":         b.mixin.URL(),
+		"QUICKBLOX_API_KEY": b.quickblox.APIKey().Reveal(),
+		"QUICKBLOX_URL":     b.quickblox.URL(),
+		"FUSIONAUTH_URL":    b.fusionauth.URL(), "FUSIONAUTH_API_KEY": plantedKey,
+		"FUSIONAUTH_TENANT_ID": b.fusionauth.TenantIDs()[0],
+		"USERCOM_URL":          b.usercom.URL(), "USERCOM_API_KEY": plantedUserKey,
+		"MIXIN_SESSION_KEYS": b.keys,
+	}
+	return b
+}
+
+// run creates with every vendor configured, and looks for secrets.
+func (b *backend) run(t *testing.T, args ...string) ran {
+	t.Helper()
+	return b.runIn(t.Context(), t, append([]string{"create"}, args...)...)
+}
+
+// create is run, for someone.
+func (b *backend) create(t *testing.T, args ...string) ran {
+	t.Helper()
+	return b.run(t, append(append([]string{}, someone...), args...)...)
+}
+
+func (b *backend) runIn(ctx context.Context, t *testing.T, args ...string) ran {
+	t.Helper()
+	r := runIn(ctx, b.env, "", args...)
+	b.noSecrets(t, r)
+	return r
+}
+
+func (b *backend) noSecrets(t *testing.T, r ran) {
+	t.Helper()
+	for what, secret := range map[string]string{
+		"the password": plantedPassword, "FusionAuth's key": plantedKey, "QuickBlox's key": b.env["QUICKBLOX_API_KEY"],
+		"User.com's key": plantedUserKey, "Mixin's key": b.privateKey,
+	} {
+		if secret != "" {
+			hasNot(t, r, what, secret)
+		}
+	}
+}
+
+func (b *backend) counts() [4]int {
+	return [4]int{b.mixin.UserCount(), b.quickblox.UserCount(), b.fusionauth.UserCount(), b.usercom.UserCount()}
+}
+
+func TestCreateAtFakes(t *testing.T) {
+	t.Parallel()
+	r := runIn(t.Context(), map[string]string{"ENLIST_PASSWORD": plantedPassword}, "", append([]string{"create", "--fakes"}, someone...)...)
+	assert.Equal(t, exitDone, r.code)
+	assert.Empty(t, r.stderr)
+	hasNot(t, r, "the password", plantedPassword)
+	for _, want := range []string{"These are fakes", "mixin ", "quickblox ", "fusionauth ", "usercom ", "created", "96752798", "usercom: cannot store Username, Password"} {
+		has(t, r.stdout, want)
+	}
+	for line := range strings.Lines(r.stdout) {
+		assert.LessOrEqual(t, utf8.RuneCountInString(line), width+1, line)
+	}
+}
+
+func TestConfiguredVendorsAreCalled(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	r := b.create(t, "-o", "json", "--tag", "vip", "--attr", "plan=team")
+	require.Equal(t, exitDone, r.code, r.stderr)
+	assert.Empty(t, r.stderr)
+	assert.Equal(t, [4]int{1, 1, 1, 1}, b.counts())
+	doc := decode(t, r)
+	assert.Equal(t, "vendors", doc.Mode)
+	for i, want := range [][]string{
+		{"ExternalID", "Username", "Email", "Password", "Tags", "Attributes"}, {}, {"Tags"}, {"Username", "Password"},
+	} {
+		assert.ElementsMatch(t, want, doc.Results[i].Unmapped, doc.Results[i].Provider)
+		assert.Equal(t, doc.Results[i].User.ID, doc.Results[i].ID)
+	}
+	u := b.quickblox.Users()[0]
+	assert.Equal(t, "ada.lovelace", u.Login)
+	assert.Equal(t, int64(4711), u.ExternalUserID)
+	assert.JSONEq(t, `{"plan":"team"}`, u.CustomData)
+	assert.JSONEq(t, `"team"`, string(b.usercom.Users()[0].Attributes["plan"]))
+
+	// The keys of Mixin's user are in the file that is told, and they are the user's.
+	text, err := os.ReadFile(doc.Results[0].KeyFile)
+	require.NoError(t, err)
+	keystore, err := mixin.ParseKeystore(text)
+	require.NoError(t, err)
+	public, err := mixin.SessionSecret(keystore.PrivateKey)
+	require.NoError(t, err)
+	assert.Equal(t, public, b.mixin.Users()[0].SessionSecret)
+	assert.Equal(t, doc.Results[0].ID, keystore.UserID)
+}
+
+// TestRunAgain: whatever identifies the user, a second run creates nobody.
+func TestRunAgain(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args     []string
+		statuses []string
+		code     int
+	}{
+		"external id": {someone, []string{"recovered", "existing", "existing", "existing"}, exitDone},
+		"e-mail":      {[]string{"--email", "Ada@example.com", "--name", "Ada"}, []string{"recovered", "existing", "recovered", "found"}, exitRefused},
+		"key":         {[]string{"--email", "ada@example.com", "--name", "Ada", "--key", "sign-up-1"}, []string{"recovered", "existing", "recovered", "found"}, exitRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBackend(t)
+			args := append([]string{"-o", "json", "--attr", "plan=team"}, c.args...)
+			first := b.run(t, args...)
+			require.Equal(t, exitDone, first.code, first.stderr)
+			again := b.run(t, args...)
+			assert.Equal(t, c.code, again.code, again.stderr)
+			assert.Equal(t, [4]int{1, 1, 1, 1}, b.counts())
+			created, found := decode(t, first), decode(t, again)
+			assert.Equal(t, c.statuses, found.statuses())
+			for i := range created.Results {
+				assert.Equal(t, created.Results[i].ID, found.Results[i].ID, created.Results[i].Provider)
+			}
+			if c.code == exitRefused {
+				has(t, again.stderr, "usercom: Email is that of a user who is there already. That user exists with the id 310455021. "+
+					"No user was created, and nothing was changed. Next: if that is this user there is nothing to do; "+
+					"to create another with the same e-mail address run this again with --new.")
+			}
+		})
+	}
+}
+
+// TestFailureThenAgain: after one vendor's failure a second run creates there, and nowhere else.
+func TestFailureThenAgain(t *testing.T) {
+	t.Parallel()
+	for name, inject := range map[string]func(*backend){
+		"fusionauth": func(b *backend) { b.fusionauth.Inject(userapitest.Fault{Status: 403}) },
+		"quickblox": func(b *backend) {
+			b.quickblox.Inject(userapitest.Fault{Status: 422, Body: []byte(`{"errors":{"password":["is weak"]}}`)})
+		},
+		"mixin": func(b *backend) {
+			b.mixin.Inject(userapitest.Fault{Status: 202, Body: []byte(`{"error":{"status":202,"code":20117,"description":"Insufficient balance."}}`)})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBackend(t)
+			inject(b)
+			args := []string{"--email", "ada@example.com", "--name", "Ada"}
+			r := b.run(t, args...)
+			assert.Equal(t, exitRefused, r.code)
+			assert.Equal(t, 3, sum(b.counts()))
+			r = b.run(t, args...)
+			assert.Equal(t, exitRefused, r.code, "User.com has one with that address")
+			assert.Equal(t, [4]int{1, 1, 1, 1}, b.counts())
+			assert.Equal(t, 1, strings.Count(r.stderr, "\n"), "one failure")
+		})
+	}
+}
+
+func sum(counts [4]int) int { return counts[0] + counts[1] + counts[2] + counts[3] }
+
+// TestNew: one more is created where the vendor allows it.
+func TestNew(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	args := []string{"--email", "ada@example.com", "--name", "Ada", "--new"}
+	require.Equal(t, exitDone, b.run(t, args...).code)
+	r := b.run(t, args...)
+	assert.Equal(t, exitRefused, r.code)
+	assert.Equal(t, [4]int{2, 1, 1, 2}, b.counts())
+	has(t, r.stderr, "quickblox: conflict")
+	has(t, r.stderr, "fusionauth: conflict")
+	has(t, b.run(t, args[:4]...).stderr, "usercom: Email is that of a user who is there already, and of 1 more. That user exists with the id 310455021.")
+}
+
+// TestSomebodyElse: a user who shares one thing alone is not taken for this one, and not changed.
+func TestSomebodyElse(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	require.Equal(t, exitDone, b.run(t, "--email", "ada@example.com", "--username", "ada", "--external-id", "4711", "--to", "quickblox,usercom").code)
+	before := b.usercom.Users()[0]
+	r := b.run(t, "--email", "bob@example.com", "--username", "ada", "--external-id", "4711", "--to", "quickblox,usercom", "--name", "Bob")
+	assert.Equal(t, exitRefused, r.code)
+	assert.Equal(t, before, b.usercom.Users()[0])
+	assert.Equal(t, 1, b.quickblox.UserCount())
+	has(t, r.stderr, "usercom: conflict: already taken")
+	has(t, r.stderr, "The create was not sent: no user was created. Next: the user 310455021 has it; choose another value.")
+	has(t, r.stderr, "quickblox: conflict: already taken (status 422)")
+}
+
+// TestByPhone: without an e-mail address User.com is asked by the phone number.
+func TestByPhone(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	args := []string{"--phone", "+442079460123", "--to", "usercom"}
+	require.Equal(t, exitDone, b.run(t, args...).code)
+	r := b.run(t, args...)
+	assert.Equal(t, exitRefused, r.code)
+	assert.Equal(t, 1, b.usercom.UserCount())
+	has(t, r.stderr, "Phone is that of a user who is there already")
+	has(t, r.stderr, "another with the same phone number")
+}
+
+// TestLookFails: where User.com cannot be asked first, nothing is sent to it.
+func TestLookFails(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"--email", "--external-id"} {
+		b := newBackend(t)
+		b.usercom.Inject(userapitest.Fault{On: userapitest.Lookup, Status: 403, Times: -1})
+		r := b.run(t, id, "ada@example.com", "--name", "Ada", "--to", "usercom")
+		assert.Equal(t, exitRefused, r.code)
+		assert.Zero(t, b.usercom.UserCount())
+		has(t, r.stderr, "usercom: forbidden (status 403)")
+		has(t, r.stderr, "The create was not sent: no user was created.")
+	}
+}
+
+func TestSecretsMayComeFromFiles(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	keystore := writeFile(t, b.env["MIXIN_KEYSTORE"])
+	key := writeFile(t, plantedKey+"\n")
+	password := writeFile(t, plantedPassword+"\r\n")
+	at := map[string]string{"MIXIN_URL": b.mixin.URL()}
+	with := func(name, value string) map[string]string {
+		return map[string]string{"MIXIN_URL": b.mixin.URL(), name: value}
+	}
+	for name, c := range map[string]struct {
+		env  map[string]string
+		args []string
+	}{
+		"keystore flag":      {at, []string{"--key", "1", "--keystore", keystore, "--session-keys", b.keys}},
+		"flag over variable": {with("MIXIN_KEYSTORE", "{}"), []string{"--key", "2", "--keystore", keystore, "--session-keys", b.keys}},
+		"keystore path":      {with("MIXIN_KEYSTORE", keystore), []string{"--key", "3", "--session-keys", b.keys}},
+		"keystore file":      {with("MIXIN_KEYSTORE_FILE", keystore), []string{"--key", "4", "--session-keys", b.keys}},
+		"api key file":       {map[string]string{"FUSIONAUTH_URL": b.fusionauth.URL(), "FUSIONAUTH_API_KEY_FILE": key}, []string{"--email", "one@example.com", "--password-file", password}},
+		"api key file flag":  {map[string]string{"FUSIONAUTH_URL": b.fusionauth.URL()}, []string{"--email", "two@example.com", "--password-file", password, "--to", "fusionauth", "--api-key-file", key}},
+		"password variable":  {map[string]string{"FUSIONAUTH_URL": b.fusionauth.URL(), "FUSIONAUTH_API_KEY": plantedKey, "ENLIST_PASSWORD_FILE": password}, []string{"--email", "three@example.com"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := runIn(t.Context(), c.env, "", append([]string{"create", "--name", "Ada Lovelace"}, c.args...)...)
+			assert.Equal(t, exitDone, r.code, r.stderr)
+			b.noSecrets(t, r)
+			assert.Equal(t, 1, strings.Count(r.stdout, " created "), "one row")
+		})
+	}
+}
+
+func TestExitCodesAndExplanations(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		inject func(*backend)
+		code   int
+		users  [4]int
+		stderr []string
+	}{
+		"unauthorized": {func(b *backend) { b.env["FUSIONAUTH_API_KEY"] = "wrongKey" }, exitFailed, [4]int{1, 1, 0, 1}, []string{
+			"fusionauth: unauthorized (status 401). No user was created. Next: check the credentials.",
+		}},
+		"rate limited": {func(b *backend) {
+			b.usercom.Inject(userapitest.Fault{Status: 429, Header: map[string][]string{"Retry-After": {"3600"}}})
+		}, exitOpen, [4]int{1, 1, 1, 0}, []string{"usercom: rate limited (status 429)", "No user was created. Next: run this again in 1h0m0s."}},
+		"refused by Mixin": {func(b *backend) {
+			b.mixin.Inject(userapitest.Fault{Status: 202, Body: []byte(`{"error":{"status":202,"code":20117,"description":"Insufficient balance."}}`)})
+		}, exitRefused, [4]int{0, 1, 1, 1}, []string{"mixin: forbidden (status 202), code 20117; Insufficient balance."}},
+		"session refused": {func(b *backend) {
+			delete(b.env, "QUICKBLOX_API_KEY")
+			b.env["QUICKBLOX_APPLICATION_ID"], b.env["QUICKBLOX_AUTH_KEY"], b.env["QUICKBLOX_AUTH_SECRET"] = "7", "planted-auth-key", "wrong-"+plantedSecret
+		}, exitFailed, [4]int{1, 0, 1, 1}, []string{"quickblox: ", "The create was not sent: no user was created."}},
+		"reply lost, and found": {func(b *backend) {
+			b.fusionauth.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup})
+		}, exitDone, [4]int{1, 1, 1, 1}, nil},
+		"reply lost, and nothing answers": {func(b *backend) {
+			b.fusionauth.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup})
+			b.fusionauth.Inject(userapitest.Fault{On: userapitest.Lookup, Status: 403, Times: -1})
+		}, exitOpen, [4]int{1, 1, 1, 1}, []string{
+			"fusionauth: ", "The user MAY EXIST", "Next: run this again with the same flags, which looks for the user and makes no second one.",
+		}},
+		"reply lost at Mixin": {func(b *backend) {
+			b.mixin.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset})
+		}, exitUnknown, [4]int{1, 1, 1, 1}, []string{
+			"mixin: unavailable; ", "The user MAY EXIST. Next: do not run this again before you know; look at what Mixin has billed",
+		}},
+		"attributes refused": {func(b *backend) {
+			b.usercom.Inject(userapitest.Fault{On: userapitest.Attributes, Status: 403})
+			b.usercom.Inject(userapitest.Fault{On: userapitest.Attributes, Status: 403})
+		}, exitOpen, [4]int{1, 1, 1, 1}, []string{
+			"usercom: forbidden (status 403)", "The user EXISTS with the id 310455021. Next: run this again with the same flags, which finishes the user",
+		}},
+		"the highest": {func(b *backend) {
+			b.quickblox.Inject(userapitest.Fault{Status: 422, Body: []byte(`{"errors":{"login":["is invalid"]}}`)})
+			b.mixin.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Truncate, Status: 200, Body: []byte(`{"data":{}}`)})
+		}, exitUnknown, [4]int{1, 0, 1, 1}, []string{"quickblox: invalid user", "mixin: "}},
+		"secrets echoed": {func(b *backend) {
+			b.quickblox.Inject(userapitest.Fault{Status: 422, Body: []byte(
+				`{"errors":{"password":["` + plantedPassword + ` is weak","` + `\u001b[31m` + `"]}}`)})
+		}, exitRefused, [4]int{1, 0, 1, 1}, []string{"quickblox: invalid user (status 422); Password "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBackend(t)
+			c.inject(b)
+			r := b.create(t, "--attr", "plan=team")
+			assert.Equal(t, c.code, r.code, r.stderr)
+			assert.Equal(t, c.users, b.counts())
+			for _, want := range c.stderr {
+				has(t, r.stderr, want)
+			}
+			assert.NotContains(t, r.stdout+r.stderr, "\x1b")
+			for line := range strings.Lines(r.stderr) {
+				assert.Regexp(t, `^(mixin|quickblox|fusionauth|usercom): .*\. Next: .*\.\n$`, line)
+			}
+			if c.code == exitOpen && name != "rate limited" {
+				again := b.create(t, "--attr", "plan=team", "--to", "fusionauth,usercom")
+				if name == "attributes refused" {
+					assert.Equal(t, exitDone, again.code, again.stderr)
+					assert.JSONEq(t, `"team"`, string(b.usercom.Users()[0].Attributes["plan"]))
+				}
+				assert.Equal(t, c.users, b.counts())
+			}
+		})
+	}
+}
+
+// TestMixinInDoubt: a create whose reply was lost is never sent again, whoever asks.
+func TestMixinInDoubt(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	b.mixin.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset})
+	r := b.create(t, "--to", "mixin", "-o", "json")
+	assert.Equal(t, exitUnknown, r.code)
+	assert.FileExists(t, decode(t, r).Results[0].KeyFile)
+	r = b.create(t, "--to", "mixin")
+	assert.Equal(t, exitUnknown, r.code, r.stderr)
+	has(t, r.stderr, "MAY EXIST")
+	assert.Equal(t, 1, b.mixin.UserCount())
+}
+
+// TestUnfinishedWithoutExternalID: a second run could not find the user, so that a person is asked.
+func TestUnfinishedWithoutExternalID(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	b.usercom.Inject(userapitest.Fault{On: userapitest.Attributes, Status: 403, Times: -1})
+	r := b.run(t, "--email", "ada@example.com", "--attr", "plan=team", "--to", "usercom")
+	assert.Equal(t, exitUnknown, r.code)
+	has(t, r.stderr, "The user EXISTS with the id 310455021. Next: do not create the user again; see at the vendor what is missing.")
+	has(t, r.stdout, "unfinished")
+}
+
+func TestJSONTellsOfFailures(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	b.usercom.Inject(userapitest.Fault{On: userapitest.Attributes, Status: 403, Times: -1})
+	b.mixin.Inject(userapitest.Fault{Status: 202, Body: []byte(`{"error":{"status":202,"code":403,"description":"Forbidden."}}`)})
+	r := b.create(t, "-o", "json", "--attr", "plan=team")
+	assert.Equal(t, exitOpen, r.code)
+	doc := decode(t, r)
+	assert.Equal(t, []string{"rejected", "created", "created", "unfinished"}, doc.statuses())
+	assert.Equal(t, userapi.KindForbidden, doc.Results[0].Error.Kind)
+	assert.False(t, doc.Results[0].Error.MayExist)
+	assert.Equal(t, "310455021", doc.Results[3].ID)
+	assert.Equal(t, userapi.OutcomeCreated, doc.Results[3].Error.Outcome)
+	assert.Contains(t, doc.Results[3].Error.Next, "finishes the user")
+}
+
+func TestAUserThatOneVendorCannotTakeIsCreatedNowhere(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args   []string
+		stderr []string
+	}{
+		"strict":  {[]string{"--strict"}, []string{"mixin: invalid user; ExternalID cannot be stored by mixin; Username ", "fusionauth: not tried", "usercom: invalid user; Username cannot be stored by usercom"}},
+		"invalid": {[]string{"--tag", "a,b"}, []string{"quickblox: invalid user; Tags (tag_list) must hold no comma", "mixin: not tried", "usercom: not tried"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBackend(t)
+			r := b.create(t, c.args...)
+			assert.Equal(t, exitRefused, r.code)
+			assert.Equal(t, [4]int{}, b.counts())
+			assert.Empty(t, b.quickblox.Requests())
+			assert.Empty(t, b.usercom.Requests())
+			assert.NoDirExists(t, b.keys)
+			for _, want := range c.stderr {
+				has(t, r.stderr, want)
+			}
+			assert.Equal(t, "not_tried", decode(t, b.create(t, append(c.args, "-o", "json")...)).Results[2].Status)
+		})
+	}
+}
+
+// overdue is a context whose deadline passes when its channel is closed.
+type overdue struct {
+	context.Context
+	done chan struct{}
+}
+
+func (c *overdue) Done() <-chan struct{} { return c.done }
+
+func (c *overdue) Err() error {
+	select {
+	case <-c.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+func TestTimeoutAndInterrupt(t *testing.T) {
+	t.Parallel()
+	t.Run("timeout", func(t *testing.T) {
+		t.Parallel()
+		b := newBackend(t)
+		b.usercom.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Stall})
+		ctx := &overdue{t.Context(), make(chan struct{})}
+		go func() {
+			defer close(ctx.done)
+			tick := time.NewTicker(time.Millisecond)
+			defer tick.Stop()
+			for b.usercom.UserCount() == 0 && t.Context().Err() == nil {
+				<-tick.C
+			}
+		}()
+		r := b.runIn(ctx, t, append([]string{"create", "--to", "usercom"}, someone...)...)
+		assert.Equal(t, exitDone, r.code, "it was looked for, and found")
+		has(t, r.stdout, "recovered")
+	})
+	t.Run("timeout before", func(t *testing.T) {
+		t.Parallel()
+		b := newBackend(t)
+		r := b.create(t, "--timeout", "1ns", "--to", "usercom")
+		assert.Equal(t, exitOpen, r.code)
+		assert.Equal(t, [4]int{}, b.counts())
+		has(t, r.stderr, "usercom: timed out")
+		has(t, r.stderr, "with a longer --timeout")
+	})
+	t.Run("interrupted before", func(t *testing.T) {
+		t.Parallel()
+		b := newBackend(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		r := b.runIn(ctx, t, append([]string{"create"}, someone...)...)
+		assert.Equal(t, exitOpen, r.code)
+		assert.Equal(t, [4]int{}, b.counts())
+		has(t, r.stderr, "fusionauth: canceled")
+	})
+}
+
+func TestSessionKeys(t *testing.T) {
+	t.Parallel()
+	t.Run("required", func(t *testing.T) {
+		t.Parallel()
+		b := newBackend(t)
+		delete(b.env, "MIXIN_SESSION_KEYS")
+		r := b.create(t)
+		assert.Equal(t, exitUsage, r.code)
+		has(t, r.stderr, "--session-keys or MIXIN_SESSION_KEYS must be set")
+		assert.Equal(t, [4]int{}, b.counts())
+	})
+	t.Run("open to others", func(t *testing.T) {
+		t.Parallel()
+		b := newBackend(t)
+		require.NoError(t, os.Mkdir(b.keys, 0o755))
+		require.NoError(t, os.Chmod(b.keys, 0o755))
+		r := b.create(t)
+		assert.NotEqual(t, exitDone, r.code)
+		assert.Zero(t, b.mixin.UserCount())
+		has(t, r.stderr, "mixin: ")
+	})
+	t.Run("nothing but a name", func(t *testing.T) {
+		t.Parallel()
+		b := newBackend(t)
+		r := b.run(t, "--name", "Bot User")
+		assert.Equal(t, exitUsage, r.code)
+		has(t, r.stderr, "mixin: nothing tells this user from another one, who costs money: set --key")
+		has(t, r.stderr, "usercom: cannot be asked whether this user is there")
+		for _, more := range []string{"--key=bot-1", "--key=bot-1", "--new", "--new"} {
+			require.Equal(t, exitDone, b.run(t, "--to", "mixin", "--name", "Bot User", more).code)
+		}
+		assert.Equal(t, 3, b.mixin.UserCount())
+	})
+}
+
+func TestUserFile(t *testing.T) {
+	t.Parallel()
+	const secret = "password-in-the-file"
+	for name, c := range map[string]struct {
+		in, stderr string
+		code       int
+	}{
+		"good":           {`{"username":"ada.lovelace","email":"ada@example.com","password":"` + secret + `","full_name":"Ada Lovelace","tags":["vip"],"attributes":{"seats":12345678901234567890}}`, "", exitDone},
+		"empty":          {``, "expected a JSON object, got none", exitUsage},
+		"cut off":        {`{"password":"` + secret + `"`, "got none or the beginning of one", exitUsage},
+		"not JSON":       {`{"password":` + secret + `}`, "is not JSON, at byte 13", exitUsage},
+		"unknown member": {`{"password":"` + secret + `","emial":"` + secret + `"}`, `unknown member "emial"`, exitUsage},
+		"extensions":     {`{"Extensions":[]}`, `unknown member "Extensions"`, exitUsage},
+		"wrong type":     {`{"email":["` + secret + `"]}`, `member "email" is a JSON array`, exitUsage},
+		"number":         {`{"password":12345678}`, `member "password" is a JSON number`, exitUsage},
+		"list":           {`[]`, "expected a JSON object, got JSON array", exitUsage},
+		"null":           {`null`, "expected a JSON object", exitUsage},
+		"two":            {`{} {}`, "one JSON object and nothing after it", exitUsage},
+		"nobody":         {`{"strict":true}`, "no user is described", exitUsage},
+		"invalid fields": {`{"email":"ada@example.com","full_name":"Ada","password":"[REDACTED]"}`, "quickblox: invalid user; Password must be the secret itself, not its redacted form", exitRefused},
+		"missing fields": {`{"email":"ada@example.com","full_name":"Ada"}`, "quickblox: invalid user; Password must be set", exitRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, source := range []string{"-", writeFile(t, c.in)} {
+				r := runIn(t.Context(), nil, c.in, "create", "--fakes", "--in", source, "-o", "json")
+				assert.Equal(t, c.code, r.code, r.stderr)
+				if c.stderr != "" {
+					has(t, r.stderr, c.stderr)
+				}
+				hasNot(t, r, "the file's password", secret)
+				hasNot(t, r, "the file's password", "12345678}")
+				if c.code == exitUsage {
+					assert.Empty(t, r.stdout)
+				}
+			}
+		})
+	}
+	r := runIn(t.Context(), nil, "", "create", "--in", filepath.Join(t.TempDir(), "none"))
+	assert.Equal(t, exitUsage, r.code)
+	has(t, r.stderr, "--in: ")
+}
+
+func TestFlagsWinOverTheFile(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	in := writeFile(t, `{"email":"file@example.com","full_name":"From File","tags":["a"],"attributes":{"k":1,"l":2},"password":"from-the-file"}`)
+	r := b.run(t, "--in", in, "--email", "flag@example.com", "--tag", "b", "--attr", "k=2", "--to", "quickblox")
+	require.Equal(t, exitDone, r.code)
+	u := b.quickblox.Users()[0]
+	assert.Equal(t, "flag@example.com", u.Email)
+	assert.Equal(t, "From File", u.FullName)
+	assert.Equal(t, []string{"a", "b"}, u.Tags)
+	assert.JSONEq(t, `{"k":"2","l":2}`, u.CustomData)
+}
+
+func TestWrongFlagsAndSettings(t *testing.T) {
+	t.Parallel()
+	user := []string{"--email", "ada@example.com"}
+	usercomAlone := map[string]string{"USERCOM_APP": "acme", "USERCOM_API_KEY": "hunter2"}
+	for name, c := range map[string]struct {
+		env    map[string]string
+		args   []string
+		stderr []string
+	}{
+		"argument":           {nil, []string{"hunter2"}, []string{"expected flags only"}},
+		"vendor":             {nil, append([]string{"--to", "mixin,acme"}, user...), []string{`there is no vendor "acme"; there are mixin, quickblox, fusionauth, usercom`}},
+		"vendor twice":       {nil, append([]string{"--to", "mixin,mixin"}, user...), []string{"--to names mixin twice"}},
+		"timeout":            {nil, append([]string{"--timeout", "0"}, user...), []string{"--timeout must be positive"}},
+		"format":             {nil, append([]string{"-o", "xml"}, user...), []string{"must be table or json"}},
+		"attribute":          {nil, append([]string{"--attr", "hunter2"}, user...), []string{"--attr number 1 must be name=text"}},
+		"attribute twice":    {nil, append([]string{"--attr", "a=1", "--attr", "a=hunter2"}, user...), []string{"--attr a was given before"}},
+		"empty":              {nil, []string{"--email", ""}, []string{"--email must not be empty"}},
+		"nobody":             {usercomAlone, nil, []string{"no user is described"}},
+		"api key of whom":    {nil, append([]string{"--api-key-file", "f"}, user...), []string{"--api-key-file needs --to"}},
+		"fakes and vendors":  {nil, append([]string{"--fakes", "--vendors", "f"}, user...), []string{"--fakes and --vendors exclude each other"}},
+		"no vendors file":    {nil, append([]string{"--vendors", filepath.Join(t.TempDir(), "none")}, user...), []string{"--vendors: "}},
+		"vendors has not":    {nil, append([]string{"--vendors", writeFile(t, `{"usercom":{"url":"http://127.0.0.1:1","api_key":"hunter2"}}`), "--to", "quickblox"}, user...), []string{"quickblox: --vendors does not have it"}},
+		"no password file":   {nil, append([]string{"--password-file", "hunter2"}, user...), []string{"the file for the password cannot be read: "}},
+		"empty file":         {nil, append([]string{"--password-file", os.DevNull}, user...), []string{"the file for the password is empty"}},
+		"both passwords":     {map[string]string{"ENLIST_PASSWORD": "hunter2", "ENLIST_PASSWORD_FILE": "f"}, user, []string{"only one of ENLIST_PASSWORD and ENLIST_PASSWORD_FILE"}},
+		"nothing configured": {nil, user, []string{"no vendor is configured", "usercom: USERCOM_APP and USERCOM_API_KEY or USERCOM_API_KEY_FILE", "--fakes"}},
+		"one not configured": {usercomAlone, append([]string{"--to", "usercom,quickblox"}, user...), []string{"quickblox: QUICKBLOX_API_KEY or QUICKBLOX_API_KEY_FILE must be set"}},
+		"everything at once": {map[string]string{
+			"QUICKBLOX_APPLICATION_ID": "x", "QUICKBLOX_AUTH_KEY": "k", "USERCOM_APP": "acme",
+			"FUSIONAUTH_TENANT_ID": "hunter2", "MIXIN_KEYSTORE": `{"client_id":"hunter2"}`,
+		}, user, []string{
+			"QUICKBLOX_APPLICATION_ID must be a positive number", "QUICKBLOX_AUTH_SECRET must be set",
+			"usercom: USERCOM_API_KEY or USERCOM_API_KEY_FILE must be set",
+			"FUSIONAUTH_API_KEY or FUSIONAUTH_API_KEY_FILE must be set", "FUSIONAUTH_TENANT_ID must be", "FUSIONAUTH_URL is required",
+			"MIXIN_KEYSTORE: session_id: missing",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := runIn(t.Context(), c.env, "", append([]string{"create"}, c.args...)...)
+			assert.Equal(t, exitUsage, r.code)
+			assert.Empty(t, r.stdout)
+			for _, want := range c.stderr {
+				has(t, r.stderr, want)
+			}
+			hasNot(t, r, "a secret", "hunter2")
+		})
+	}
+}
+
+// TestHelp: the help names every member that a user's file may have, and fits the width.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	r := runIn(t.Context(), nil, "", "create", "--help")
+	assert.Equal(t, exitDone, r.code)
+	request := reflect.TypeFor[userapi.CreateUserRequest]()
+	for i := range request.NumField() {
+		if name, _, _ := strings.Cut(request.Field(i).Tag.Get("json"), ","); name != "-" {
+			has(t, r.stdout, name)
+		}
+	}
+	for _, command := range []string{"create", "get", "delete", "plan", "fakes"} {
+		for line := range strings.Lines(runIn(t.Context(), nil, "", command, "--help").stdout) {
+			assert.LessOrEqual(t, utf8.RuneCountInString(line), width+1, line)
+		}
+	}
+}
+
+// TestAnUnknownErrorIsAnUnknownOutcome: a Creator from elsewhere may return any error; it tells nothing.
+func TestAnUnknownErrorIsAnUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	e := asError("usercom", os.ErrClosed)
+	assert.True(t, userapi.MayHaveCreated(e))
+	assert.ErrorIs(t, e, os.ErrClosed)
+}
+
+// full is a standard output that takes nothing.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+// TestReportThatCannotBeWritten: what was created is told all the same.
+func TestReportThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"table", "json"} {
+		for fault, code := range map[string]int{"": exitFailed, "lost": exitUnknown} {
+			b := newBackend(t)
+			if fault != "" {
+				b.mixin.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset})
+			}
+			var stderr bytes.Buffer
+			got := run(t.Context(), environment{
+				args: append([]string{"create", "-o", format}, someone...), in: strings.NewReader(""), out: full{}, err: &stderr,
+				getenv: func(name string) string { return b.env[name] },
+			})
+			assert.Equal(t, code, got)
+			has(t, stderr.String(), "standard output cannot be written")
+			has(t, stderr.String(), "310455021")
+			b.noSecrets(t, ran{stderr: stderr.String()})
+		}
+	}
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/enlist-go/enlist/mixin"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/usercom"
+)
+
+// explain tells of a create that failed on one line: what went wrong, whether the user exists, and
+// what to do next.
+func (r *created) explain() string {
+	e := r.failure
+	text := r.Vendor + ": " + r.causeText()
+	if e.RequestID != "" {
+		text += "; request " + e.RequestID
+	}
+	return oneLine(strings.TrimSuffix(text, ".") + ". " + r.existence() + " Next: " + r.next() + ".")
+}
+
+// causeText says what went wrong.
+func (r *created) causeText() string {
+	e := r.failure
+	if e.Code == codeFound {
+		text := fieldText(e.FieldErrors[0])
+		if others := len(e.Candidates) - 1; others > 0 {
+			text += ", and of " + strconv.Itoa(others) + " more"
+		}
+		return text
+	}
+	text := kindText(e.Kind)
+	if e.StatusCode != 0 {
+		text += " (status " + strconv.Itoa(e.StatusCode) + ")"
+	}
+	if e.Code != "" && e.Code != strconv.Itoa(e.StatusCode) {
+		text += ", code " + e.Code
+	}
+	for _, f := range e.FieldErrors {
+		text += "; " + fieldText(f)
+	}
+	switch {
+	case len(e.FieldErrors) > 0:
+	case e.Message != "":
+		text += "; " + e.Message
+	case e.StatusCode == 0 && e.Err != nil:
+		text += "; " + e.Err.Error()
+	}
+	return text
+}
+
+func fieldText(f userapi.FieldError) string {
+	name, what := f.Field, f.Message
+	if name == "" {
+		name = f.VendorField
+	} else if f.VendorField != "" && !strings.EqualFold(f.VendorField, name) {
+		name += " (" + f.VendorField + ")"
+	}
+	if what == "" {
+		what = f.Code
+	}
+	return name + " " + what
+}
+
+// oneLine keeps what a vendor said on the line.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+func kindText(k userapi.Kind) string {
+	switch k {
+	case userapi.KindInvalid:
+		return "invalid user"
+	case userapi.KindConflict:
+		return "conflict: already taken"
+	case userapi.KindRateLimited:
+		return "rate limited"
+	case userapi.KindNotFound:
+		return "not found"
+	case userapi.KindProtocol:
+		return "unexpected reply"
+	case userapi.KindTimeout:
+		return "timed out"
+	case userapi.KindUnknown:
+		return "failed"
+	default:
+		return k.String()
+	}
+}
+
+// existence says whether the user exists.
+func (r *created) existence() string {
+	e := r.failure
+	id := r.id()
+	if id != "" {
+		id = " with the id " + id
+	}
+	switch {
+	case e.Code == codeFound:
+		return "That user exists" + id + ". No user was created, and nothing was changed."
+	case e.Outcome == userapi.OutcomeNotSent:
+		return "The create was not sent: no user was created."
+	case e.Outcome == userapi.OutcomeRejected:
+		return "No user was created."
+	case e.Outcome == userapi.OutcomeCreated:
+		return "The user EXISTS" + id + "."
+	default:
+		return "The user MAY EXIST" + id + "."
+	}
+}
+
+// finds says how a user is found whose create is in doubt.
+var finds = map[string]string{
+	"fusionauth": "read the user with that id",
+	"quickblox":  "look the user up by login, e-mail or external id, for example in QuickBlox's dashboard",
+	"usercom":    "look the user up by user_id, e-mail or phone number",
+	"mixin":      "look at what Mixin has billed: it cannot be asked for a user whose id is not known",
+}
+
+// next says what to do about a failure.
+func (r *created) next() string {
+	e := r.failure
+	switch {
+	case e.Code == codeFound:
+		return "if that is this user there is nothing to do; to create another with the same " + fieldName(e.FieldErrors[0].Field) + " run this again with --new"
+	case e.Outcome == userapi.OutcomeCreated && r.code() == exitOpen:
+		return "run this again with the same flags, which finishes the user and creates none"
+	case e.Outcome == userapi.OutcomeCreated:
+		return "do not create the user again; see at the vendor what is missing"
+	case userapi.MayHaveCreated(e) && r.code() == exitOpen:
+		return "run this again with the same flags, which looks for the user and makes no second one"
+	case userapi.MayHaveCreated(e):
+		return "do not run this again before you know; " + finds[r.Vendor]
+	}
+	return r.remedy()
+}
+
+// fieldName is a field in a sentence.
+func fieldName(field string) string {
+	if field == "Phone" {
+		return "phone number"
+	}
+	return "e-mail address"
+}
+
+// remedy says how a create that made no user may succeed.
+func (r *created) remedy() string {
+	e := r.failure
+	switch e.Kind {
+	case userapi.KindInvalid:
+		return "correct that and run this again"
+	case userapi.KindConflict:
+		if r.Vendor == mixin.Name {
+			return "look at that file: it says whether its user was sent"
+		}
+		if e.User != nil {
+			return "the user " + e.User.ID + " has it; choose another value"
+		}
+		if r.Vendor == usercom.Name && e.UserID != "" {
+			return "the user " + e.UserID + " has it; choose another value"
+		}
+		return "choose another value, or find the user that has it"
+	case userapi.KindUnauthorized:
+		return "check the credentials"
+	case userapi.KindForbidden:
+		return "have the vendor allow these credentials to create users"
+	case userapi.KindRateLimited:
+		if e.RetryAfter > 0 {
+			return "run this again in " + e.RetryAfter.Round(time.Second).String()
+		}
+		return "run this again later"
+	case userapi.KindNotFound, userapi.KindProtocol:
+		return "check that the address is the vendor's"
+	case userapi.KindCanceled:
+		return "run this again when you want to"
+	case userapi.KindTimeout:
+		return "run this again, with a longer --timeout"
+	default:
+		return "check the network and the address, and run this again"
+	}
+}
+
+// code is the exit code of one vendor's result.
+func (r *created) code() int {
+	switch e := r.failure; {
+	case r.untried:
+		return exitDone // another's result has the code
+	case e == nil:
+		return exitDone
+	case e.Outcome == userapi.OutcomeCreated, userapi.MayHaveCreated(e):
+		if r.repeats() {
+			return exitOpen
+		}
+		return exitUnknown
+	case e.Kind == userapi.KindInvalid, e.Kind == userapi.KindConflict, e.Kind == userapi.KindForbidden:
+		return exitRefused
+	case e.Kind == userapi.KindUnauthorized, e.Kind == userapi.KindNotFound, e.Kind == userapi.KindProtocol:
+		return exitFailed
+	default:
+		return exitOpen
+	}
+}
+
+// repeats reports whether a second run settles what the first has left, and makes no second user.
+func (r *created) repeats() bool {
+	switch {
+	case r.anew, r.Vendor == mixin.Name:
+		return false
+	case r.failure.Outcome == userapi.OutcomeCreated:
+		return r.Vendor != usercom.Name || r.request.ExternalID != ""
+	}
+	return true
+}
+
+// state says in a word what became of one vendor's create.
+func (r *created) state() string {
+	switch {
+	case r.untried:
+		return "not_tried"
+	case r.failure == nil:
+		return r.Disposition.String()
+	case r.failure.Code == codeFound:
+		return codeFound
+	case r.User != nil, r.failure.Outcome == userapi.OutcomeCreated:
+		return "unfinished"
+	}
+	return r.Disposition.String()
+}
+
+// note says how a user that was not created now is known; "" for nothing.
+func (r *created) note() string {
+	if r.failure != nil || r.untried {
+		return ""
+	}
+	if r.Disposition == provision.DispositionExisting {
+		return "was there already, with all that tells this user from others; not created again"
+	}
+	if r.Disposition == provision.DispositionRecovered {
+		return "was there already, from a create of the same key"
+	}
+	return ""
+}

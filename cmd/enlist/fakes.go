@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/enlist-go/enlist/cmd/enlist/internal/fakes"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
+)
+
+const fakesHelp = `Serves fakes of Mixin, QuickBlox, FusionAuth and User.com on loopback until it
+is interrupted (SIGINT or SIGTERM). They keep their users in memory and enforce
+what the vendors enforce: signatures, tokens, required members, unique ones.
+
+One JSON object is printed on one line once all fakes serve:
+
+  {"mixin":      {"url", "keystore"},
+   "quickblox":  {"url", "application_id", "auth_key", "auth_secret",
+                  "api_key"},
+   "fusionauth": {"url", "api_key", "tenant_id"},
+   "usercom":    {"url", "api_key"},
+   "ca_file":    the PEM file to trust, with --tls; it is removed at the end}
+
+The credentials are good at these fakes alone. Other commands take the line by
+--vendors FILE. Node.js trusts the PEM file by NODE_EXTRA_CA_CERTS, Python's
+requests by REQUESTS_CA_BUNDLE, curl by --cacert, Go on Linux by SSL_CERT_FILE.
+
+--fault ` + fakes.FaultForm + ` has a fake fail on purpose:
+fusionauth:create:after-commit:reset:3 loses the replies to three creates. The
+operation is create, session, lookup, attributes or delete; the moment
+before-read, before-commit or after-commit; the action reset, hangup, stall,
+truncate, or respond with a status, as respond=503. TIMES is 1 if it is left
+out, and -1 for all that follow.
+
+Exit codes: 0 stopped by a signal or by --for; 1 could not serve; 2 wrong flags.
+`
+
+func newFakes(env *environment) *cobra.Command {
+	options := fakes.Options{Addresses: map[string]string{}}
+	addresses := map[string]*string{}
+	var lasts time.Duration
+	var faults []string
+	c := &cobra.Command{
+		Use:     "fakes",
+		Short:   "Serves fakes of the four vendors on this machine",
+		Long:    fakesHelp,
+		Example: "  enlist fakes > vendors.json &\n  enlist create --vendors vendors.json --email ada@example.com --to usercom",
+		Args:    noArgs,
+	}
+	flags := c.Flags()
+	for _, name := range vendors.Names() {
+		addresses[name] = flags.String(name, "127.0.0.1:0", "where to serve this fake: an `address` on loopback, such as 127.0.0.1:7001; port 0 takes a free one, and \"\" leaves it out")
+	}
+	flags.BoolVar(&options.TLS, "tls", false, "serve HTTPS, with a certificate for 127.0.0.1, ::1 and localhost that is made at the start")
+	flags.DurationVar(&lasts, "for", 0, "stop after that time, such as 10m; 0 is never")
+	flags.DurationVar(&options.Latency, "latency", 0, "wait for that time before every answer")
+	flags.StringArrayVar(&faults, "fault", nil, "fail on purpose: see above for the `text`; may be repeated")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		left := 0
+		for _, name := range vendors.Names() {
+			address := *addresses[name]
+			options.Addresses[name] = address
+			if address == "" {
+				left++
+			} else if err := fakes.CheckLoopback(address); err != nil {
+				return usageError("--%s: %w", name, err)
+			}
+		}
+		for _, text := range faults {
+			fault, err := fakes.ParseFault(text)
+			if err == nil && options.Addresses[fault.Vendor] == "" {
+				err = fmt.Errorf("the fake of %s is left out", fault.Vendor)
+			}
+			if err != nil {
+				return usageError("--fault %s: %w", text, err)
+			}
+			options.Faults = append(options.Faults, fault)
+		}
+		switch {
+		case left == len(addresses):
+			return usageError("every fake is left out: nothing to serve")
+		case lasts < 0:
+			return usageError("--for must not be negative")
+		case options.Latency < 0:
+			return usageError("--latency must not be negative")
+		}
+		return env.serveFakes(c.Context(), options, lasts)
+	}
+	return c
+}
+
+// serveFakes starts the fakes, tells where they are, and waits.
+func (env *environment) serveFakes(ctx context.Context, options fakes.Options, lasts time.Duration) error {
+	f, err := fakes.Start(options)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := env.out.Write(f.Announcement()); err != nil {
+		return fmt.Errorf("cannot tell where the fakes are: %w", err)
+	}
+	if lasts > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, lasts)
+		defer cancel()
+	}
+	<-ctx.Done()
+	return nil
+}

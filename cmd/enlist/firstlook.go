@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/usercom"
+)
+
+// codeFound is the code of an error that tells of users whom a look before the create has found.
+const codeFound = "found"
+
+// lookFirst asks User.com for the user before it is created, since nothing there but the external id
+// is unique, and a create with a taken one may change the user that has it. Without a result there is
+// none, and nothing keeps the create from being sent.
+func lookFirst(ctx context.Context, c *usercom.Client, req userapi.CreateUserRequest) (res provision.Result, found bool) {
+	if req.ExternalID != "" {
+		return lookByExternalID(ctx, c, req)
+	}
+	var users []*usercom.GetUserResponse
+	var err error
+	field := "Email"
+	if req.Email != "" {
+		users, err = c.Users.FindByEmail(ctx, req.Email)
+	} else {
+		field = "Phone"
+		users, err = c.Users.FindByPhone(ctx, req.Phone)
+	}
+	switch {
+	case err != nil:
+		return notSent(err), true
+	case len(users) == 0:
+		return res, false
+	}
+	failure := &userapi.Error{
+		Provider: usercom.Name, Op: "look for the user", Kind: userapi.KindConflict, Outcome: userapi.OutcomeNotSent, Code: codeFound,
+		UserID:      strconv.FormatInt(users[0].ID, 10),
+		FieldErrors: []userapi.FieldError{{Field: field, Code: userapi.CodeTaken, Message: "is that of a user who is there already"}},
+	}
+	for _, u := range users {
+		failure.Candidates = append(failure.Candidates, strconv.FormatInt(u.ID, 10))
+	}
+	return provision.Result{Target: usercom.Name, Disposition: provision.DispositionNotSent, Err: failure}, true
+}
+
+func lookByExternalID(ctx context.Context, c *usercom.Client, req userapi.CreateUserRequest) (res provision.Result, found bool) {
+	taken, err := c.Users.GetByUserID(ctx, req.ExternalID)
+	if errors.Is(err, userapi.ErrNotFound) {
+		return res, false
+	}
+	if err != nil {
+		return notSent(err), true
+	}
+	u, err := c.ResolveUser(ctx, req, time.Time{}) // which compares what was asked for
+	if err != nil {
+		res = notSent(err)
+		asError(usercom.Name, res.Err).UserID = strconv.FormatInt(taken.ID, 10)
+		return res, true
+	}
+	res = provision.Result{Target: usercom.Name, Disposition: provision.DispositionExisting, User: u}
+	if err := c.FinishUser(ctx, req, u); err != nil {
+		res.Err = err
+	}
+	return res, true
+}
+
+// notSent is the result of a look that failed, or found somebody else: no create was sent.
+func notSent(err error) provision.Result {
+	failure := asError(usercom.Name, err)
+	own := *failure
+	own.Subject, own.Outcome = userapi.SubjectUser, userapi.OutcomeNotSent
+	return provision.Result{Target: usercom.Name, Disposition: provision.DispositionNotSent, Err: &own}
+}
+
+// asError is what every client returns. An error of another type would tell nothing, so that the
+// user may exist.
+func asError(vendor string, err error) *userapi.Error {
+	var e *userapi.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &userapi.Error{Provider: vendor, Op: "create user", Err: err}
+}
