@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
-	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
@@ -59,10 +58,14 @@ func (f *checkFlags) run(ctx context.Context, env *environment, path string) err
 	if err != nil {
 		return err
 	}
-	p, closeAll, err := offlineProvisioner(c)
+	clients, closeAll, err := offlineClients(c)
 	defer closeAll()
 	if err != nil {
 		return err
+	}
+	p, err := provision.New(new(provision.Memory), targetsOf(c, clients))
+	if err != nil {
+		return &exitError{exitUsage, err}
 	}
 	src, err := openPeople(env, path, c.CSV)
 	if err != nil {
@@ -138,41 +141,4 @@ func checkMapping(c *config.Config) error {
 		return &exitError{exitUsage, errors.New(ofConfig.Replace(err.Error()))}
 	}
 	return nil
-}
-
-// offlineProvisioner plans and checks for the targets of a config, and can send nothing. What is
-// returned is to be called, also with an error.
-func offlineProvisioner(c *config.Config) (*provision.Provisioner, func(), error) {
-	var clients []vendors.Client
-	closeAll := func() {
-		for _, client := range clients {
-			client.Close()
-		}
-	}
-	var faults []error
-	for _, t := range c.Targets {
-		client, err := vendors.Offline(t.Settings)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("targets.%s: %w", t.Name, err))
-			continue
-		}
-		clients = append(clients, client)
-	}
-	if len(faults) > 0 {
-		return nil, closeAll, &exitError{exitUsage, errors.Join(faults...)}
-	}
-	p, err := provision.New(new(provision.Memory), targetsOf(c, clients))
-	if err != nil {
-		return nil, closeAll, &exitError{exitUsage, err}
-	}
-	return p, closeAll, nil
-}
-
-// targetsOf are the targets of a config, with their clients.
-func targetsOf(c *config.Config, clients []vendors.Client) []provision.Target {
-	var targets []provision.Target
-	for i, t := range c.Targets {
-		targets = append(targets, provision.Target{Name: t.Name, Creator: clients[i], After: t.After, Adopt: t.Adopt})
-	}
-	return targets
 }

@@ -163,7 +163,7 @@ func TestCheckEnds(t *testing.T) {
 		{"an unknown field", strings.Replace(springConfig, "email:", "e_mail:", 1), good, nil, exitUsage, `columns in the config: "e_mail" is not a field`},
 		{"a bad config", springConfig + "x: 1\n", good, nil, exitUsage, `enlist.yaml:7: the config: unknown member "x"`},
 		{"a circle", strings.Replace(springConfig, "quickblox", "quickblox, after: [chat]", 1), good, nil, exitUsage, `target "chat" comes after itself`},
-		{"a bad setting", strings.Replace(springConfig, "https://login.example.com", "ftp://x", 1), good, nil, exitUsage, "targets.identity: "},
+		{"a bad setting", strings.Replace(springConfig, "https://login.example.com", "ftp://x", 1), good, nil, exitUsage, "target identity: "},
 		{"an open quote", springConfig, good + `3;"`, nil, exitRefused, "line 4: "},
 		{"no row", springConfig, "id;E-mail\n", nil, exitFailed, "the file has a header and no row. Nothing was sent"},
 		{"an empty file", springConfig, "", nil, exitFailed, "the file is empty"},

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,8 +36,8 @@ func (f *peopleFlags) add(c *cobra.Command) {
 	fs := c.Flags()
 	fs.StringVarP(&f.config, "config", "c", "", "the `file` that says what is to be done; enlist.yaml unless set")
 	fs.StringVar(&f.job, "job", "", "the `name` of the job, over the config's")
-	fs.StringVar(&f.ledger, "ledger", "", "`where` the ledger is, over the config's: sqlite:PATH, file:PATH or\npostgres://HOST/DATABASE")
-	fs.StringSliceVar(&f.to, "to", nil, "the `vendors`, with commas, in place of a config: "+strings.Join(vendors.Names(), ",")+".\nThe file's columns then have the names of fields")
+	fs.StringVar(&f.ledger, "ledger", "", "`where` the ledger is, over the config's: sqlite:PATH, file:PATH or postgres://HOST/DATABASE; sqlite:<job>.db beside the config unless set")
+	fs.StringSliceVar(&f.to, "to", nil, "the `vendors`, with commas, in place of a config: "+strings.Join(vendors.Names(), ", ")+". The file's columns then have the names of fields")
 	f.format.add(fs)
 }
 
@@ -95,16 +94,21 @@ func (f *peopleFlags) read(env *environment) (*config.Config, error) {
 		return nil, usageError("--to is for an import without a config, which has its own targets")
 	}
 	c := &config.Config{Dir: ".", Job: defaultJob}
+	if err := checkVendors(f.to); err != nil {
+		return nil, err
+	}
 	for _, name := range f.to {
-		if !slices.Contains(vendors.Names(), name) {
-			return nil, usageError("--to: there is no vendor %q; there are %s", name, strings.Join(vendors.Names(), ", "))
-		}
-		if slices.ContainsFunc(c.Targets, func(t config.Target) bool { return t.Name == name }) {
-			return nil, usageError("--to names %s twice", name)
-		}
 		c.Targets = append(c.Targets, config.Target{Name: name, Settings: vendors.Settings{Vendor: name}})
 	}
 	return c, nil
+}
+
+// checkVendors refuses what --to cannot name.
+func checkVendors(to []string) error {
+	if err := checkTo(to); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	return nil
 }
 
 // placeOf says where the ledger of a config is.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ type people struct {
 	size int64
 	read atomic.Int64
 	file *os.File
+	also *people // is closed with it
 }
 
 // openPeople opens a file: CSV, or JSON Lines where its name says so, and of standard input where
@@ -31,7 +33,7 @@ type people struct {
 func openPeople(env *environment, path string, csv config.CSV) (*people, error) {
 	p := &people{}
 	var in io.Reader
-	lines := false
+	var lines bool
 	if path == standardInput {
 		b := bufio.NewReader(env.in)
 		first, _ := b.Peek(1) // what is wrong with it the Source says
@@ -66,10 +68,14 @@ func isLines(path string) bool {
 
 // Close closes the file.
 func (p *people) Close() error {
-	if p.file == nil {
-		return nil
+	var err error
+	if p.also != nil {
+		err = p.also.Close()
 	}
-	return p.file.Close()
+	if p.file == nil {
+		return err
+	}
+	return errors.Join(err, p.file.Close())
 }
 
 // done is how much of the file was read, from 0 to 1; 0 where that is not known.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,21 @@ type Place struct {
 	At string
 	// Dir is the directory that paths are relative to. Job names the files.
 	Dir, Job string
+	// For is where the users are.
+	For Use
 }
+
+// A Use says where the users of a ledger are.
+type Use int
+
+// The uses.
+const (
+	ForVendors Use = iota
+	// ForFakes: what the ledger says is done is not.
+	ForFakes
+	// ForEither is for those who ask no vendor.
+	ForEither
+)
 
 // String says where the ledger is, for people. It has no password.
 func (p Place) String() string {
@@ -57,6 +72,14 @@ func (p Place) beside(path string) string {
 	return filepath.Join(p.Dir, path)
 }
 
+// File is the path of the ledger's file, "" where it has none.
+func (p Place) File() string {
+	if p.isPostgres() {
+		return ""
+	}
+	return p.path()
+}
+
 // KeyFile is the path of the file with the request key.
 func (p Place) KeyFile() string { return p.file(".key") }
 
@@ -73,10 +96,21 @@ func (p Place) file(ext string) string {
 // exists reports whether a ledger in a file is there.
 func (p Place) exists() (bool, error) {
 	_, err := os.Stat(p.path())
-	if errors.Is(err, os.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("the ledger cannot be looked for: %w", err)
 	}
-	return err == nil, err
+	return true, nil
+}
+
+func (p Place) mustExist() error {
+	there, err := p.exists()
+	if err == nil && !there {
+		err = fmt.Errorf("%w (%s)", ErrNone, p)
+	}
+	return err
 }
 
 // A Ledger is an open ledger. Close it.
@@ -105,13 +139,19 @@ func (l *Ledger) Close() error {
 }
 
 // ErrNone says that there is no ledger.
-var ErrNone = errors.New("there is no ledger yet: nothing was imported")
+var ErrNone = errors.New("there is no ledger: nothing was imported")
 
 // Open opens a ledger to change it, and makes it, and its key, where there is none. made is called
-// with the path of a key that was made. Nobody else on this machine can have it open at the same time.
+// with the path of a key that was made; with nil the ledger must be there, or the error matches
+// ErrNone. Nobody else on this machine can have it open at the same time.
 func Open(ctx context.Context, p Place, made func(path string)) (*Ledger, error) {
 	if err := config.CheckLedger(p.at()); err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	if made == nil && !p.isPostgres() {
+		if err := p.mustExist(); err != nil {
+			return nil, err
+		}
 	}
 	lock, err := durable.LockFile(p.lockFile())
 	switch {
@@ -129,30 +169,65 @@ func Open(ctx context.Context, p Place, made func(path string)) (*Ledger, error)
 }
 
 func (l *Ledger) open(ctx context.Context, p Place, made func(string)) (err error) {
-	if !p.isPostgres() {
-		there, err := p.exists()
-		if err != nil {
-			return fmt.Errorf("the ledger cannot be looked for: %w", err)
-		}
-		// The key comes first: a ledger that is there had one.
-		if l.Key, err = readKey(p, !there, made); err != nil {
-			return err
-		}
-		l.Alone = "enlist" // whoever writes in the file holds the lock
-		return l.connect(ctx, p, true)
+	if p.isPostgres() {
+		return l.openShared(ctx, p, made)
 	}
+	there, err := p.exists()
+	if err != nil {
+		return err
+	}
+	if err := p.mark(there); err != nil {
+		return err
+	}
+	// The key comes first: a ledger that is there had one.
+	if l.Key, err = readKey(p, !there, made); err != nil {
+		return err
+	}
+	l.Alone = "enlist" // whoever writes in the file holds the lock
+	return l.connect(ctx, p, true)
+}
+
+// openShared opens a ledger that other machines share.
+func (l *Ledger) openShared(ctx context.Context, p Place, made func(string)) (err error) {
 	if l.Alone, err = machineName(p.lockFile()); err != nil {
 		return err
 	}
-	if err := l.connect(ctx, p, true); err != nil {
+	if err := l.connect(ctx, p, made != nil); err != nil {
 		return err
 	}
 	counts, err := l.Counts(ctx)
 	if err != nil {
 		return err
 	}
+	if len(counts) == 0 && made == nil {
+		return fmt.Errorf("%w (%s)", ErrNone, p)
+	}
+	if err := p.mark(len(counts) > 0); err != nil {
+		return err
+	}
 	l.Key, err = readKey(p, len(counts) == 0, made)
 	return err
+}
+
+// mark keeps a ledger of runs against fakes apart from others: what it says is done is not. A new
+// one gets a file beside it.
+func (p Place) mark(there bool) error {
+	path := p.file(".fakes")
+	_, err := os.Stat(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	switch marked := err == nil; {
+	case there && marked && p.For == ForVendors:
+		return fmt.Errorf("%s is of an import into fakes: what it says is done is not. Name another by --ledger, or delete it with the files beside it", p)
+	case there && !marked && p.For == ForFakes:
+		return fmt.Errorf("%s is of an import into vendors, and not into fakes: name another by --ledger", p)
+	case !there && marked && p.For == ForVendors:
+		return os.Remove(path)
+	case !there && !marked && p.For == ForFakes:
+		return os.WriteFile(path, nil, fileMode)
+	}
+	return nil
 }
 
 // Read opens a ledger to look at it, also while another process changes it. The error matches ErrNone
@@ -162,8 +237,8 @@ func Read(ctx context.Context, p Place) (*Ledger, error) {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	if !p.isPostgres() {
-		if there, err := p.exists(); err != nil || !there {
-			return nil, errors.Join(fmt.Errorf("%w (%s)", ErrNone, p), err)
+		if err := p.mustExist(); err != nil {
+			return nil, err
 		}
 	}
 	l := &Ledger{job: p.Job}

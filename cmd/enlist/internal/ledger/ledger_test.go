@@ -195,3 +195,29 @@ func TestMachineName(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(a, "spring.lock.id")))
 	assert.NotEqual(t, first, name(a))
 }
+
+// TestOfFakes: a ledger of users at fakes is not taken for one of users at vendors.
+func TestOfFakes(t *testing.T) {
+	t.Parallel()
+	p := ledger.Place{Dir: t.TempDir(), Job: "spring"}
+	fake := p
+	fake.For = ledger.ForFakes
+	_, err := ledger.Open(t.Context(), p, nil)
+	require.ErrorIs(t, err, ledger.ErrNone)
+	for range 2 {
+		l, _ := open(t, fake)
+		require.NoError(t, l.Close())
+		assert.Contains(t, fails(t, p), "is of an import into fakes: what it says is done is not")
+	}
+	for _, name := range []string{"spring.db", "spring.key"} {
+		require.NoError(t, os.Remove(filepath.Join(p.Dir, name)))
+	}
+	for range 2 {
+		l, _ := open(t, p)
+		require.NoError(t, l.Close())
+		assert.Contains(t, fails(t, fake), "is of an import into vendors, and not into fakes")
+	}
+	l, err := ledger.Open(t.Context(), p, nil)
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+}
