@@ -25,6 +25,9 @@
 // What it does not serve it answers with a 404 that has a text in it, and names on the log of
 // [userapitest.ServerOptions]. FusionAuth's own 404, of a user who does not exist, is empty.
 //
+// Over the rate of [userapitest.ServerOptions], which FusionAuth itself does not have, it answers with an
+// empty 429. [Server.Stats] counts.
+//
 // # What it holds
 //
 // Members are those of FusionAuth 1.67. Others are passed over, as current servers do;

@@ -49,7 +49,9 @@ func (s *Server) importUsers(r *fakehttp.Request, tenantID string) fakehttp.Repl
 	added := make([]*user, 0, len(list))
 	for _, item := range list {
 		in, _ := item.(object)
-		added = append(added, s.importedUser(in, tenantID, now, &f))
+		u := s.importedUser(in, tenantID, now, &f)
+		s.countCreate(u)
+		added = append(added, u)
 	}
 	if f.any() {
 		return f.reply()
@@ -60,7 +62,9 @@ func (s *Server) importUsers(r *fakehttp.Request, tenantID string) fakehttp.Repl
 		}
 		return importFailed()
 	}
-	s.users = append(s.users, added...)
+	for _, u := range added {
+		s.put(u)
+	}
 	return fakehttp.Reply{Status: http.StatusOK}
 }
 
@@ -101,7 +105,7 @@ func (s *Server) importedUser(in object, tenantID string, now time.Time, f *fail
 		f.field("user.salt", "invalid", fmt.Sprintf("The [user.salt] is expected to be a Base64 encoded string. Invalid salt(s) [%s].", salt))
 	}
 	u.hasPassword = u.credential.password != ""
-	u.show(in, object{"skipVerification": in["verified"]})
+	u.pack(u.show(in, object{"skipVerification": in["verified"]}))
 	u.verifications = nil // an import sends no messages
 	registrations, _ := in["registrations"].([]any)
 	for _, item := range registrations {
@@ -121,45 +125,27 @@ func (s *Server) importedUser(in object, tenantID string, now time.Time, f *fail
 // reports what is there already.
 func (s *Server) checkImport(added []*user, f *failure) bool {
 	twice, taken := map[string][]string{}, map[string][]string{}
-	seen := map[string]bool{}
-	existing := map[string]bool{}
-	for _, u := range s.users {
-		for _, has := range u.unique() {
-			existing[has.key] = true
-		}
+	type key struct {
+		slot
+		key string
 	}
+	seen := map[key]bool{}
 	for _, u := range added {
-		for _, has := range u.unique() {
-			if seen[has.key] {
-				twice[has.path] = append(twice[has.path], has.value)
+		for _, v := range u.unique() {
+			if seen[key{v.slot, v.key}] {
+				twice[v.name] = append(twice[v.name], v.value)
 			}
-			if existing[has.key] {
-				taken[has.path] = append(taken[has.path], has.value)
+			if s.taken[v.slot][v.key] != nil {
+				taken[v.name] = append(taken[v.name], v.value)
 			}
-			seen[has.key] = true
+			seen[key{v.slot, v.key}] = true
 		}
 	}
-	for path, values := range twice {
-		f.field(path, "invalid", fmt.Sprintf("Duplicate %s(s) were supplied: [%s].", strings.Replace(path, ".", " ", 1), strings.Join(values, ", ")))
+	for name, values := range twice {
+		f.field("user."+name, "invalid", fmt.Sprintf("Duplicate user %s(s) were supplied: [%s].", name, strings.Join(values, ", ")))
 	}
-	for path, values := range taken {
-		f.field(path, "duplicate", fmt.Sprintf("One or more users already exist with the %s(s): [%s].", strings.Replace(path, ".", " ", 1), strings.Join(values, ", ")))
+	for name, values := range taken {
+		f.field("user."+name, "duplicate", fmt.Sprintf("One or more users already exist with the user %s(s): [%s].", name, strings.Join(values, ", ")))
 	}
 	return !f.any()
-}
-
-// A uniqueValue is something that no two users may share: an id in the whole server, the
-// rest in a tenant.
-type uniqueValue struct{ path, value, key string }
-
-func (u *user) unique() (values []uniqueValue) {
-	values = append(values, uniqueValue{"user.id", u.id, "id " + u.id})
-	for _, has := range [...]struct{ name, value string }{
-		{"email", u.email}, {"username", u.username}, {"phoneNumber", u.phoneNumber},
-	} {
-		if has.value != "" {
-			values = append(values, uniqueValue{"user." + has.name, has.value, strings.Join([]string{has.name, u.tenantID, strings.ToLower(has.value)}, " ")})
-		}
-	}
-	return values
 }

@@ -138,14 +138,20 @@ func (s *Server) login(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	password, _ := request["password"].(string)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, u := range s.users {
-		named := u.holds("email", loginID) || u.holds("username", loginID) || u.holds("phoneNumber", loginID)
-		if !named || tenantID != "" && u.tenantID != tenantID || !u.active || !u.credential.accepts(password) {
-			continue
+	tenants := s.settings.tenants
+	if tenantID != "" {
+		tenants = []string{tenantID}
+	}
+	for _, tenant := range tenants {
+		for _, name := range [...]string{"email", "username", "phoneNumber"} {
+			u := s.holder(name, tenant, loginID)
+			if u == nil || !u.active || !u.credential.accepts(password) {
+				continue
+			}
+			return jsonReply(http.StatusOK, object{
+				"token": token(u), "tokenExpirationInstant": s.http.Now().Add(tokenLife).UnixMilli(), "user": s.reply(u)["user"],
+			})
 		}
-		return jsonReply(http.StatusOK, object{
-			"token": token(u), "tokenExpirationInstant": s.http.Now().Add(tokenLife).UnixMilli(), "user": s.reply(u)["user"],
-		})
 	}
 	return notFound
 }

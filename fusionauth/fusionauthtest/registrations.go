@@ -3,7 +3,6 @@ package fusionauthtest
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -43,7 +42,7 @@ type registration struct {
 	id, applicationID string
 	verified          bool
 	// shown is the registration as replies show it.
-	shown object
+	shown packed
 	// verificationID verifies the registration; "" where it is verified.
 	verificationID string
 }
@@ -58,15 +57,16 @@ func (u *user) shownRegistrations() []object {
 
 // withoutToken is the registration as look-ups show it.
 func (r *registration) withoutToken() object {
-	shown := maps.Clone(r.shown)
+	shown := r.shown.object()
 	delete(shown, "authenticationToken")
 	return shown
 }
 
 func (r *registration) public() Registration {
-	out := Registration{ID: r.id, ApplicationID: r.applicationID, Verified: r.verified, AuthenticationToken: r.shown["authenticationToken"] != nil}
-	out.Username, _ = r.shown["username"].(string)
-	out.Roles = texts(r.shown["roles"])
+	shown := r.shown.object()
+	out := Registration{ID: r.id, ApplicationID: r.applicationID, Verified: r.verified, AuthenticationToken: shown["authenticationToken"] != nil}
+	out.Username, _ = shown["username"].(string)
+	out.Roles = texts(shown["roles"])
 	return out
 }
 
@@ -115,21 +115,15 @@ func (s *Server) register(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 			return tenantRequired()
 		}
 		u = s.newUser(request, id, tenantID, &f)
-	} else {
-		i := s.find(id, tenantID)
-		if i < 0 {
-			return notFound
-		}
-		u = s.users[i]
+	} else if u = s.find(id, tenantID); u == nil {
+		return notFound
 	}
 	made := s.newRegistration(u, request, nil, &f)
 	if f.any() {
 		return f.reply() // and there is neither of them
 	}
-	if combined {
-		s.users = append(s.users, u)
-	}
 	u.registrations = append(u.registrations, made)
+	s.put(u)
 
 	reply := object{}
 	if combined {
@@ -189,7 +183,7 @@ func (s *Server) newRegistration(u *user, request object, old *registration, f *
 		f.field("registration.preferredLanguages", "tooMany", "You have specified too many [registration.preferredLanguages].")
 	}
 	id, _ := in["id"].(string)
-	if id = strings.ToLower(id); id != "" && old == nil && s.hasRegistration(id) {
+	if id = strings.ToLower(id); id != "" && old == nil && s.registrations[id] {
 		f.field("registration.id", "duplicate", fmt.Sprintf("A Registration with Id [%s] already exists.", id))
 	}
 	if f.any() {
@@ -205,12 +199,6 @@ func (s *Server) newRegistration(u *user, request object, old *registration, f *
 	}
 	r.show(in, s.http.Now().UnixMilli(), request["generateAuthenticationToken"] == true)
 	return r
-}
-
-func (s *Server) hasRegistration(id string) bool {
-	return slices.ContainsFunc(s.users, func(u *user) bool {
-		return slices.ContainsFunc(u.registrations, func(r *registration) bool { return r.id == id })
-	})
 }
 
 // show builds what replies show. An identity provider's tokens are not stored.
@@ -230,16 +218,16 @@ func (r *registration) show(in object, now int64, generateToken bool) {
 	if generateToken {
 		o["authenticationToken"] = randomText(43)
 	}
-	r.shown = o
+	r.shown = pack(o)
 }
 
 // registered returns a user's registration for an application in the path; nil for none.
 func (s *Server) registered(r *fakehttp.Request, tenantID string) (*user, *registration) {
-	i := s.find(r.PathValue("userId"), tenantID)
-	if i < 0 {
+	u := s.find(r.PathValue("userId"), tenantID)
+	if u == nil {
 		return nil, nil
 	}
-	return s.users[i], s.users[i].registrationFor(r.PathValue("applicationId"))
+	return u, u.registrationFor(r.PathValue("applicationId"))
 }
 
 func (s *Server) retrieveRegistration(r *fakehttp.Request, tenantID string) fakehttp.Reply {
@@ -259,6 +247,7 @@ func (s *Server) removeRegistration(r *fakehttp.Request, tenantID string) fakeht
 	if has == nil {
 		return notFound
 	}
+	delete(s.registrations, has.id)
 	u.registrations = slices.DeleteFunc(u.registrations, func(other *registration) bool { return other == has })
 	return fakehttp.Reply{Status: http.StatusOK}
 }

@@ -24,6 +24,23 @@ func encode(v any) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
+// packed is an object in its JSON, which takes less memory.
+type packed []byte
+
+func pack(o object) packed { return bytes.Clone(encode(o)) }
+
+// object returns a copy of the object.
+func (p packed) object() object {
+	var o object
+	if err := decodeNumbers(p, &o); err != nil {
+		panic(err) // it was encoded here
+	}
+	return o
+}
+
+// MarshalJSON returns the JSON.
+func (p packed) MarshalJSON() ([]byte, error) { return p, nil }
+
 func jsonReply(status int, v any) fakehttp.Reply {
 	return fakehttp.Reply{
 		Status: status,

@@ -2,8 +2,8 @@ package fusionauthtest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
-	"strings"
 
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
@@ -23,15 +23,15 @@ func (s *Server) searchByIDs(r *fakehttp.Request, tenantID string) fakehttp.Repl
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wanted := map[string]bool{}
+	found := map[*user]bool{}
 	for _, id := range ids {
-		wanted[strings.ToLower(id)] = true
+		if u := s.find(id, tenantID); u != nil {
+			found[u] = true
+		}
 	}
 	users := []any{}
-	for _, u := range s.users {
-		if wanted[u.id] && (tenantID == "" || u.tenantID == tenantID) {
-			users = append(users, s.reply(u)["user"])
-		}
+	for _, u := range sorted(maps.Keys(found)) {
+		users = append(users, s.reply(u)["user"])
 	}
 	return jsonReply(http.StatusOK, object{"total": len(users), "users": users})
 }

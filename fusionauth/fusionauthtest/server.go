@@ -84,8 +84,10 @@ type Server struct {
 	http     *fakehttp.Server
 	settings settings
 
-	mu    sync.Mutex
-	users []*user // oldest first
+	mu            sync.Mutex
+	taken         map[slot]map[string]*user // who has a unique value; by byID all users
+	registrations map[string]bool           // the ids that are taken
+	lastUser      int64
 }
 
 // NewServer starts a server that is closed when the test ends. It fails the test
@@ -115,7 +117,7 @@ func Start(opts ...Option) (*Server, error) {
 	if err := set.checkApplications(); err != nil {
 		return nil, err
 	}
-	s := &Server{settings: set}
+	s := &Server{settings: set, taken: map[slot]map[string]*user{}, registrations: map[string]bool{}}
 	s.http = fakehttp.New(fakehttp.Config{
 		ServerOptions: set.http,
 		SecretHeaders: []string{"Authorization"},
@@ -123,6 +125,7 @@ func Start(opts ...Option) (*Server, error) {
 			"password", "currentPassword", "salt", "secret", "recoveryCodes",
 			"authenticationToken", "tokens", "verificationIds",
 		},
+		TooMany: s.tooMany,
 	})
 	handle := func(op userapitest.Operation, pattern string, h handler) {
 		s.http.Handle(op, pattern, s.dated(s.admitted(h)))
@@ -217,13 +220,16 @@ type User struct {
 func (s *Server) Users() []User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	users := make([]User, len(s.users))
-	for i, u := range s.users {
+	all := sorted(maps.Values(s.taken[byID]))
+	users := make([]User, len(all))
+	for i, u := range all {
+		shown := u.shown()
+		text := func(member string) string { s, _ := shown[member].(string); return s }
 		users[i] = User{
 			ID: u.id, TenantID: u.tenantID,
 			Email: u.email, Username: u.username,
-			PhoneNumber: u.phoneNumber, MobilePhone: u.text("mobilePhone"),
-			FullName: u.text("fullName"), FirstName: u.text("firstName"), LastName: u.text("lastName"),
+			PhoneNumber: u.phoneNumber, MobilePhone: text("mobilePhone"),
+			FullName: text("fullName"), FirstName: text("firstName"), LastName: text("lastName"),
 			HasPassword: u.hasPassword, Active: u.active, CreatedAt: u.created,
 		}
 		for _, r := range u.registrations {
@@ -237,8 +243,12 @@ func (s *Server) Users() []User {
 func (s *Server) UserCount() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.users)
+	return len(s.taken[byID])
 }
+
+// Stats returns what was counted so far. A duplicate is a create, or a user of an import, whose id a user of any tenant
+// has already, or whose email, username or phoneNumber one of the same tenant.
+func (s *Server) Stats() userapitest.Stats { return s.http.Stats(s.UserCount()) }
 
 // A handler carries out a request in a tenant, which is "" where the request names
 // none of several.
@@ -253,6 +263,12 @@ func (s *Server) dated(h fakehttp.Handler) fakehttp.Handler {
 		reply.Header = header
 		return reply
 	}
+}
+
+// tooMany answers a request that is over the rate. FusionAuth has no such rate itself, and so no such answer: the body is
+// empty, as that of each of its statuses that no error of the request explains, and there is no Retry-After.
+func (s *Server) tooMany(r *fakehttp.Request, _ time.Duration) fakehttp.Reply {
+	return s.dated(func(*fakehttp.Request) fakehttp.Reply { return fakehttp.Reply{Status: http.StatusTooManyRequests} })(r)
 }
 
 // admitted checks the API key and the tenant.

@@ -64,6 +64,20 @@ func (c *caller) do(method, path, body string) (int, string, http.Header) {
 
 const jane = `{"user":{"email":" Jane@Example.com ","username":"Jane","phoneNumber":"303-555-1212","password":"correct horse"}}`
 
+// TestVerified: an e-mail address is verified where that was skipped, also after an update that leaves it.
+func TestVerified(t *testing.T) {
+	t.Parallel()
+	for _, skip := range []bool{false, true} {
+		c := newCaller(t)
+		c.do("POST", "/api/user/"+userID, fmt.Sprintf(`{"skipVerification":%t,%s`, skip, jane[1:]))
+		for _, change := range []string{`{}`, `{"user":{"fullName":"Jane"}}`} {
+			c.do("PATCH", "/api/user/"+userID, change)
+			_, body, _ := c.do("GET", "/api/user/"+userID, "")
+			assert.Contains(t, body, fmt.Sprintf(`"usernameStatus":"ACTIVE","verified":%t}`, skip), change)
+		}
+	}
+}
+
 func TestCreateReply(t *testing.T) {
 	t.Parallel()
 	at := time.UnixMilli(1594755001001)

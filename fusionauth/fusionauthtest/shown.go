@@ -1,6 +1,10 @@
 package fusionauthtest
 
-import "slices"
+import (
+	"bytes"
+	"maps"
+	"slices"
+)
 
 // copied are the members of a request that a reply shows as they were sent.
 var copied = [...]string{
@@ -8,37 +12,31 @@ var copied = [...]string{
 	"middleName", "mobilePhone", "timezone",
 }
 
-// show builds what replies show. What is secret does not get in.
-func (u *user) show(in, request object) {
+// A verification is one that is under way.
+type verification struct {
+	ID          string `json:"id"`
+	OneTimeCode string `json:"oneTimeCode"`
+	Type        string `json:"type"`
+	Value       string `json:"value"`
+}
+
+// of reports whether the verification is that of an identity.
+func (v verification) of(identity object) bool {
+	return v.Type == identity["type"] && v.Value == identity["value"]
+}
+
+// usual is what replies show of every user.
+func (u *user) usual() object {
 	now := u.created.UnixMilli()
 	o := object{
 		"active": true, "connectorId": fusionAuthConnector, "data": object{}, "id": u.id, "insertInstant": now,
-		"lastUpdateInstant": now, "memberships": []any{}, "passwordChangeRequired": in["passwordChangeRequired"] == true,
-		"tenantId": u.tenantID, "twoFactor": object{}, "usernameStatus": "ACTIVE",
-		"verified": request["skipVerification"] == true && u.email != "",
+		"lastUpdateInstant": now, "memberships": []any{}, "passwordChangeRequired": false,
+		"preferredLanguages": readLocales(nil), "tenantId": u.tenantID, "twoFactor": object{}, "usernameStatus": "ACTIVE",
+		"verified": u.skipped && u.email != "",
 	}
-	if u.hasPassword || sendsSetPassword(request) { // which gives it a random one
+	if u.hasPassword {
 		o["passwordLastUpdateInstant"] = now
 	}
-	for _, name := range copied {
-		if in[name] != nil {
-			o[name] = in[name]
-		}
-	}
-	o["preferredLanguages"] = readLocales(in["preferredLanguages"])
-	if status, ok := in["usernameStatus"].(string); ok {
-		o["usernameStatus"] = status
-	}
-	if in["passwordChangeRequired"] == true {
-		o["passwordChangeReason"] = "Administrative"
-	}
-	if methods := shownMethods(in); methods != nil {
-		o["twoFactor"] = object{"methods": methods}
-	}
-	if list := u.shownMemberships(in); list != nil {
-		o["memberships"] = list
-	}
-
 	var identities []object
 	for _, has := range [...]struct{ name, value string }{
 		{"email", u.email}, {"phoneNumber", u.phoneNumber}, {"username", u.username},
@@ -56,46 +54,106 @@ func (u *user) show(in, request object) {
 			identity["displayValue"] = has.value
 			identity["moderationStatus"] = o["usernameStatus"]
 			identity["verifiedReason"] = "Unverifiable"
-		case request["skipVerification"] == true:
+		case u.skipped:
 			identity["verifiedReason"] = "Skipped"
-		default:
-			u.verifications = append(u.verifications, object{
-				"id": randomText(24), "oneTimeCode": randomText(6), "type": has.name, "value": has.value,
-			})
 		}
 		identities = append(identities, identity)
 	}
 	o["identities"] = identities
-	u.shown = o
+	return o
 }
 
-// keep takes over what an update does not change: the identities that are still the same, and their verifications.
-func (u *user) keep(old *user, password bool, now int64) {
-	u.shown["lastUpdateInstant"] = now
+// show builds what replies show. What is secret does not get in.
+func (u *user) show(in, request object) object {
+	u.skipped = request["skipVerification"] == true
+	o := u.usual()
+	if sendsSetPassword(request) { // which gives it a random one
+		o["passwordLastUpdateInstant"] = u.created.UnixMilli()
+	}
+	for _, name := range copied {
+		if in[name] != nil {
+			o[name] = in[name]
+		}
+	}
+	o["preferredLanguages"] = readLocales(in["preferredLanguages"])
+	if status, ok := in["usernameStatus"].(string); ok {
+		o["usernameStatus"] = status
+	}
+	if in["passwordChangeRequired"] == true {
+		o["passwordChangeRequired"], o["passwordChangeReason"] = true, "Administrative"
+	}
+	if methods := shownMethods(in); methods != nil {
+		o["twoFactor"] = object{"methods": methods}
+	}
+	if list := u.shownMemberships(in); list != nil {
+		o["memberships"] = list
+	}
+	identities, _ := o["identities"].([]object)
+	for _, identity := range identities {
+		kind, _ := identity["type"].(string)
+		value, _ := identity["value"].(string)
+		switch {
+		case kind == "username":
+			identity["moderationStatus"] = o["usernameStatus"]
+		case !u.skipped:
+			u.verifications = append(u.verifications, verification{randomText(24), randomText(6), kind, value})
+		}
+	}
+	return o
+}
+
+// pack keeps of what replies show that which is not usual.
+func (u *user) pack(shown object) {
+	more, usual := object{}, u.usual()
+	for name, value := range shown {
+		if !bytes.Equal(encode(value), encode(usual[name])) {
+			more[name] = value
+		}
+	}
+	u.more = nil
+	if len(more) > 0 {
+		u.more = pack(more)
+	}
+}
+
+// shown returns what replies show of the user.
+func (u *user) shown() object {
+	o := u.usual()
+	if u.more == nil {
+		return o
+	}
+	maps.Copy(o, u.more.object())
+	return o
+}
+
+// keep takes over into what is shown what an update does not change: the identities that are still the same, and
+// their verifications.
+func (u *user) keep(shown object, old *user, password bool, now int64) {
+	oldShown := clone(old.shown())
+	shown["lastUpdateInstant"] = now
 	if password {
-		delete(u.shown, "passwordLastUpdateInstant")
-		if at, has := old.shown["passwordLastUpdateInstant"]; has {
-			u.shown["passwordLastUpdateInstant"] = at
+		delete(shown, "passwordLastUpdateInstant")
+		if at, has := oldShown["passwordLastUpdateInstant"]; has {
+			shown["passwordLastUpdateInstant"] = at
 		}
 	}
-	same := func(of object) func(object) bool {
-		return func(other object) bool { return other["type"] == of["type"] && other["value"] == of["value"] }
-	}
-	was, _ := old.shown["identities"].([]object)
-	is, _ := u.shown["identities"].([]object)
+	was, _ := oldShown["identities"].([]any)
+	is, _ := shown["identities"].([]object)
 	for i, identity := range is {
-		j := slices.IndexFunc(was, same(identity))
-		if j < 0 {
-			continue
-		}
-		is[i] = was[j]
-		u.verifications = slices.DeleteFunc(u.verifications, same(identity))
-		if k := slices.IndexFunc(old.verifications, same(identity)); k >= 0 {
-			u.verifications = append(u.verifications, old.verifications[k])
+		for _, item := range was {
+			before, _ := item.(object)
+			if before["type"] != identity["type"] || before["value"] != identity["value"] {
+				continue
+			}
+			is[i] = before
+			u.verifications = slices.DeleteFunc(u.verifications, func(v verification) bool { return v.of(before) })
+			if k := slices.IndexFunc(old.verifications, func(v verification) bool { return v.of(before) }); k >= 0 {
+				u.verifications = append(u.verifications, old.verifications[k])
+			}
 		}
 	}
 	if u.email == old.email {
-		u.shown["verified"] = old.shown["verified"]
+		shown["verified"] = oldShown["verified"]
 	}
 }
 
@@ -148,16 +206,13 @@ func (u *user) shownMemberships(in object) []object {
 
 // reply is the reply that shows a user.
 func (s *Server) reply(u *user) object {
-	shown := object{}
-	for name, value := range u.shown {
-		shown[name] = value
-	}
+	shown := u.shown()
 	shown["active"] = u.active
 	shown["registrations"] = u.shownRegistrations()
 	o := object{"user": shown}
 	for _, v := range u.verifications {
-		if v["type"] == "email" {
-			o["emailVerificationId"], o["emailVerificationOneTimeCode"] = v["id"], v["oneTimeCode"]
+		if v.Type == "email" {
+			o["emailVerificationId"], o["emailVerificationOneTimeCode"] = v.ID, v.OneTimeCode
 		}
 	}
 	if s.settings.before159 {

@@ -16,11 +16,10 @@ import (
 func (s *Server) update(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := s.find(r.PathValue("userId"), tenantID)
-	if i < 0 {
+	old := s.find(r.PathValue("userId"), tenantID)
+	if old == nil {
 		return notFound
 	}
-	old := s.users[i]
 	if r.Method == http.MethodPut && r.URL.Query().Get("reactivate") == "true" {
 		old.active = true
 		return jsonReply(http.StatusOK, s.reply(old))
@@ -30,12 +29,15 @@ func (s *Server) update(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 		return *refused
 	}
 	var f failure
-	u := s.describe(request, &user{id: old.id, tenantID: old.tenantID, active: old.active, created: old.created}, old, &f)
-	if f.any() {
+	u := &user{
+		id: old.id, tenantID: old.tenantID, active: old.active, created: old.created,
+		registrations: old.registrations, number: old.number,
+	}
+	if s.describe(request, u, old, &f); f.any() {
 		return f.reply()
 	}
-	u.registrations = old.registrations
-	s.users[i] = u
+	s.drop(old)
+	s.put(u)
 	return jsonReply(http.StatusOK, s.reply(u))
 }
 
@@ -69,7 +71,7 @@ func (s *Server) updateRegistration(r *fakehttp.Request, tenantID string) fakeht
 	}
 	in["applicationId"], in["id"] = old.applicationID, old.id
 	if in["authenticationToken"] == nil {
-		in["authenticationToken"] = old.shown["authenticationToken"]
+		in["authenticationToken"] = old.shown.object()["authenticationToken"]
 	}
 	var f failure
 	made := s.newRegistration(u, object{
@@ -78,7 +80,9 @@ func (s *Server) updateRegistration(r *fakehttp.Request, tenantID string) fakeht
 	if f.any() {
 		return f.reply()
 	}
-	made.shown["insertInstant"] = old.shown["insertInstant"]
+	shown := made.shown.object()
+	shown["insertInstant"] = old.shown.object()["insertInstant"]
+	made.shown = pack(shown)
 	made.verificationID = old.verificationID
 	u.registrations[slices.Index(u.registrations, old)] = made
 	return jsonReply(http.StatusOK, object{"registration": made.shown})

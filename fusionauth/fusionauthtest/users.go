@@ -29,29 +29,14 @@ type user struct {
 	hasPassword, active          bool
 	created                      time.Time
 	credential                   credential
-	// shown is the user as replies show it.
-	shown object
+	// skipped: nobody had to verify anything.
+	skipped bool
+	// more is what replies show beside, or in the place of, what they show of every user.
+	more packed
 	// verifications are under way; emailVerificationID is the first's id.
-	verifications []object
+	verifications []verification
 	registrations []*registration
-}
-
-func (u *user) text(member string) string { s, _ := u.shown[member].(string); return s }
-
-// holds reports whether the user's login identity of the given type has a value. The
-// value is brought into the form in which the server compares it.
-func (u *user) holds(identity, value string) bool {
-	value = strings.TrimSpace(value)
-	switch identity {
-	case "email":
-		return u.email != "" && u.email == strings.ToLower(value)
-	case "username":
-		return u.username != "" && strings.EqualFold(u.username, value)
-	case "phoneNumber":
-		number, ok := e164(value)
-		return ok && u.phoneNumber == number
-	}
-	return false
+	number        int64 // of an older user it is less; 0 for one that is not kept yet
 }
 
 // e164 brings a phone number into E.164 form, with the United States as the default.
@@ -86,7 +71,7 @@ func (s *Server) create(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	if f.any() {
 		return f.reply()
 	}
-	s.users = append(s.users, u)
+	s.put(u)
 	reply := s.reply(u)
 	if u.hasPassword {
 		u.logIn(reply)
@@ -129,12 +114,14 @@ func (u *user) logIn(reply object) {
 // newUser makes a user of a request, or reports every fault of it.
 func (s *Server) newUser(request object, id, tenantID string, f *failure) *user {
 	u := &user{id: id, tenantID: tenantID, active: true, created: time.UnixMilli(s.http.Now().UnixMilli()).UTC()}
-	return s.describe(request, u, nil, f)
+	s.describe(request, u, nil, f)
+	s.countCreate(u)
+	return u
 }
 
 // describe fills a user in from a request, or reports every fault of it. old is the user in whose place it comes, nil
 // for a new one.
-func (s *Server) describe(request object, u, old *user, f *failure) *user {
+func (s *Server) describe(request object, u, old *user, f *failure) {
 	in, _ := request["user"].(object)
 	member := func(name string) string { v, _ := in[name].(string); return strings.TrimSpace(v) }
 	u.email, u.username = strings.ToLower(member("email")), member("username")
@@ -164,11 +151,11 @@ func (s *Server) describe(request object, u, old *user, f *failure) *user {
 	if u.id == "" {
 		u.id = newUUID()
 	}
-	u.show(in, request)
+	shown := u.show(in, request)
 	if old != nil {
-		u.keep(old, in["password"] == nil, s.http.Now().UnixMilli())
+		u.keep(shown, old, in["password"] == nil, s.http.Now().UnixMilli())
 	}
-	return u
+	u.pack(shown)
 }
 
 func sendsSetPassword(request object) bool {
@@ -192,34 +179,17 @@ func (s *Server) checkPassword(in object, f *failure) (given bool) {
 	return true
 }
 
-// checkUnique compares a new user with all others: ids are unique over all tenants,
-// the rest in each.
+// checkUnique compares a user with all others.
 func (s *Server) checkUnique(u, old *user, f *failure) {
-	for _, other := range s.users {
-		if other == old {
-			continue
-		}
-		if u.id != "" && other.id == u.id {
+	for _, v := range u.unique() {
+		switch other := s.taken[v.slot][v.key]; {
+		case other == nil || other == old:
+		case v.slot == byID:
 			f.field("userId", "duplicate", fmt.Sprintf("A User with Id [%s] already exists.", u.id))
-		}
-		if other.tenantID != u.tenantID {
-			continue
-		}
-		for _, has := range [...]struct{ name, value string }{
-			{"email", u.email}, {"username", u.username}, {"phoneNumber", u.phoneNumber},
-		} {
-			if other.holds(has.name, has.value) {
-				f.field("user."+has.name, "duplicate", fmt.Sprintf("A User with %s = [%s] already exists.", has.name, has.value))
-			}
+		default:
+			f.field("user."+v.name, "duplicate", fmt.Sprintf("A User with %s = [%s] already exists.", v.name, v.value))
 		}
 	}
-}
-
-// find returns the index of the user with an id, in a tenant or, with "", in any.
-func (s *Server) find(id, tenantID string) int {
-	return slices.IndexFunc(s.users, func(u *user) bool {
-		return u.id == strings.ToLower(id) && (tenantID == "" || u.tenantID == tenantID)
-	})
 }
 
 var notFound = fakehttp.Reply{Status: http.StatusNotFound}
@@ -227,11 +197,11 @@ var notFound = fakehttp.Reply{Status: http.StatusNotFound}
 func (s *Server) retrieve(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := s.find(r.PathValue("userId"), tenantID)
-	if i < 0 {
+	u := s.find(r.PathValue("userId"), tenantID)
+	if u == nil {
 		return notFound
 	}
-	return jsonReply(http.StatusOK, s.reply(s.users[i]))
+	return jsonReply(http.StatusOK, s.reply(u))
 }
 
 // search finds a user by what it logs in with.
@@ -244,21 +214,16 @@ func (s *Server) search(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	if types == nil {
 		types = []string{"email", "username"}
 	}
-	matches := func(u *user) bool {
-		switch {
-		case query.Has("email"):
-			return u.holds("email", query.Get("email"))
-		case query.Has("username"):
-			return u.holds("username", query.Get("username"))
-		case query.Has("loginId"):
-			return slices.ContainsFunc(types, func(t string) bool { return u.holds(t, query.Get("loginId")) })
+	value := query.Get("loginId")
+	for _, name := range [...]string{"username", "email"} {
+		if query.Has(name) {
+			types, value = []string{name}, query.Get(name)
 		}
-		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, u := range s.users {
-		if u.tenantID == tenantID && matches(u) {
+	for _, name := range types {
+		if u := s.holder(name, tenantID, value); u != nil {
 			return jsonReply(http.StatusOK, s.reply(u))
 		}
 	}
@@ -268,14 +233,14 @@ func (s *Server) search(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 func (s *Server) remove(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := s.find(r.PathValue("userId"), tenantID)
-	if i < 0 {
+	u := s.find(r.PathValue("userId"), tenantID)
+	if u == nil {
 		return notFound
 	}
 	if r.URL.Query().Get("hardDelete") == "true" {
-		s.users = slices.Delete(s.users, i, i+1)
+		s.drop(u)
 	} else {
-		s.users[i].active = false
+		u.active = false
 	}
 	return fakehttp.Reply{Status: http.StatusOK}
 }

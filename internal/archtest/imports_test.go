@@ -23,6 +23,7 @@ var dependencies = []dependency{
 	{"github.com/stretchr/testify", nil},
 	{"golang.org/x/crypto", []string{"fusionauth/fusionauthtest"}},
 	{"golang.org/x/net", nil},
+	{"golang.org/x/time", []string{"internal/fakehttp"}},
 }
 
 // A role says what the packages of a folder may import of this module.

@@ -27,6 +27,9 @@ func start(t *testing.T, opts userapitest.ServerOptions) (srv *fakehttp.Server, 
 		ServerOptions: opts,
 		SecretHeaders: []string{"authorization"}, SecretFields: []string{"password"},
 		Header: http.Header{"X-Fake": {"1"}},
+		TooMany: func(r *fakehttp.Request, wait time.Duration) fakehttp.Reply {
+			return fakehttp.Reply{Status: http.StatusTooManyRequests, Body: []byte(r.Method + " " + wait.String())}
+		},
 	})
 	srv.Handle(userapitest.Create, "POST /users", func(r *fakehttp.Request) fakehttp.Reply {
 		committed.Add(1)

@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
@@ -39,6 +41,9 @@ type Config struct {
 	NotFound Reply
 	// Header is put on every reply of a handler.
 	Header http.Header
+	// TooMany answers a request that is over ServerOptions.Rate; wait is how long it is until the next may come.
+	// It is called by many goroutines at once.
+	TooMany func(r *Request, wait time.Duration) Reply
 }
 
 // A Request is a request whose body was read.
@@ -65,10 +70,13 @@ type Server struct {
 	closed chan struct{}
 	once   sync.Once
 
+	redactor redactor
+
 	mu       sync.Mutex
+	limiter  *rate.Limiter // nil for no limit
 	faults   []userapitest.Fault
 	requests []userapitest.Request
-	redactor redactor
+	stats    userapitest.Stats // without Users
 }
 
 // New makes a server; Handle and then Start follow.
@@ -83,7 +91,8 @@ func New(cfg Config) *Server {
 			return
 		}
 		s.record(userapitest.Lookup, r, body)
-		s.write(w, s.Unserved(r))
+		h, _ := s.limited(func(r *Request) Reply { return s.Unserved(r.Request) })
+		s.write(w, h(&Request{Request: r, Body: body}))
 	})
 	return s
 }
@@ -135,6 +144,9 @@ func (u unreadable) Read([]byte) (int, error) { return 0, cmp.Or(u.err, io.EOF) 
 
 // Start begins to serve.
 func (s *Server) Start() error {
+	if err := s.startLimit(); err != nil {
+		return err
+	}
 	listener := s.cfg.Listener
 	if listener == nil {
 		addr := s.cfg.Addr
@@ -236,6 +248,9 @@ func (s *Server) Requests() []userapitest.Request {
 
 // record notes a request.
 func (s *Server) record(op userapitest.Operation, r *http.Request, body []byte) {
+	if s.cfg.Unrecorded {
+		return
+	}
 	rec := userapitest.Request{
 		Operation: op, Method: r.Method, URI: s.redactor.uri(r.URL),
 		Header: s.redactor.headers(r.Header), Body: s.redactor.body(r.Header.Get("Content-Type"), body),
@@ -265,7 +280,12 @@ func (s *Server) take(op userapitest.Operation) (userapitest.Fault, bool) {
 }
 
 func (s *Server) serve(op userapitest.Operation, h Handler, w http.ResponseWriter, r *http.Request) {
-	fault, faulty := s.take(op)
+	h, over := s.limited(h)
+	var fault userapitest.Fault
+	var faulty bool
+	if !over {
+		fault, faulty = s.take(op)
+	}
 	if faulty && fault.When == userapitest.BeforeRead {
 		s.record(op, r, nil)
 		s.applyFault(fault, nil, w, r)

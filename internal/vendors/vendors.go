@@ -145,6 +145,7 @@ type Fake struct {
 type Server interface {
 	userapitest.Backend
 	Requests() []userapitest.Request
+	Stats() userapitest.Stats
 	Close()
 }
 

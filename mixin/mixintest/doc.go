@@ -34,6 +34,9 @@
 // for the answer that a user does not exist. The log of userapitest.ServerOptions names it. It
 // has no faults.
 //
+// Over the rate of userapitest.ServerOptions it answers with the code 429, and without a Retry-After. Server.Stats
+// counts.
+//
 // # Sessions
 //
 // POST /session/secret and POST /legacy/users give a session another key, under the same id. The

@@ -1,6 +1,7 @@
 package mixintest
 
 import (
+	"bytes"
 	"cmp"
 	"crypto"
 	"crypto/ed25519"
@@ -63,31 +64,35 @@ func isKey(own *rsa.PublicKey, der []byte) bool {
 // pinKeySize is that of the AES-256 key that encrypts a session's PINs.
 const pinKeySize = 32
 
-// setPinToken makes what a user shares its PIN key with the server by, and returns
-// that key, in a closure, so that printing shows nothing.
-func (a *account) setPinToken(key crypto.PublicKey) (pinKey func() []byte, err error) {
+// A pinToken is what a user shares its PIN key with the server by. server is the server's public key, nil beside an RSA
+// key.
+type pinToken struct{ token, server []byte }
+
+// newPinToken makes a session's, and returns the PIN key in a closure, so that printing shows nothing.
+func newPinToken(key crypto.PublicKey, sessionID string) (t pinToken, pinKey func() []byte, err error) {
 	secret := make([]byte, pinKeySize)
 	_, _ = rand.Read(secret) // never fails: crypto/rand
-	var token, shared []byte
+	var shared []byte
 	switch user := key.(type) {
 	case *rsa.PublicKey:
 		shared = secret
-		token, err = rsa.EncryptOAEP(sha256.New(), rand.Reader, user, secret, []byte(a.SessionID))
+		t.token, err = rsa.EncryptOAEP(sha256.New(), rand.Reader, user, secret, []byte(sessionID))
 	case ed25519.PublicKey:
 		server := ed25519.NewKeyFromSeed(secret)
-		a.ServerPublicKey = hex.EncodeToString(server[ed25519.SeedSize:])
-		token, shared, err = exchange(server, user)
+		t.server = bytes.Clone(server[ed25519.SeedSize:])
+		t.token, shared, err = exchange(server, user)
 	}
 	if err != nil {
-		return nil, err
+		return pinToken{}, nil, err
 	}
-	if _, isRSA := key.(*rsa.PublicKey); isRSA {
-		a.ServerPublicKey = ""
-	}
-	a.PinToken = base64.StdEncoding.EncodeToString(token)
-	a.PinTokenBase64 = base64.RawURLEncoding.EncodeToString(token)
-	return func() []byte { return shared }, nil
+	return t, func() []byte { return shared }, nil
 }
+
+// text is the token as it has always been written.
+func (t pinToken) text() string { return base64.StdEncoding.EncodeToString(t.token) }
+
+// serverKey is the server's public key in hex, "" for none.
+func (t pinToken) serverKey() string { return hex.EncodeToString(t.server) }
 
 // exchange returns the server's X25519 public key, and what it shares with the user.
 func exchange(server ed25519.PrivateKey, user ed25519.PublicKey) (public, shared []byte, err error) {
@@ -124,12 +129,12 @@ func completeKeystore(ks mixin.Keystore, useRSA bool) (mixin.Keystore, error) {
 	if _, err := mixin.SessionSecret(ks.PrivateKey); err != nil {
 		return mixin.Keystore{}, err
 	}
-	a := account{SessionID: ks.SessionID}
+	var token pinToken
 	switch key := ks.PrivateKey.(type) {
 	case ed25519.PrivateKey:
-		_, err = a.setPinToken(key.Public())
+		token, _, err = newPinToken(key.Public(), ks.SessionID)
 	case *rsa.PrivateKey:
-		_, err = a.setPinToken(key.Public())
+		token, _, err = newPinToken(key.Public(), ks.SessionID)
 	default:
 		err = errors.New("the keystore's PrivateKey must be an ed25519.PrivateKey or an *rsa.PrivateKey")
 	}
@@ -137,7 +142,7 @@ func completeKeystore(ks mixin.Keystore, useRSA bool) (mixin.Keystore, error) {
 		return mixin.Keystore{}, err
 	}
 	if ks.PinToken == "" && ks.ServerPublicKey == "" {
-		ks.PinToken, ks.ServerPublicKey = userapi.Secret(a.PinToken), a.ServerPublicKey
+		ks.PinToken, ks.ServerPublicKey = userapi.Secret(token.text()), token.serverKey()
 	}
 	return ks, nil
 }

@@ -308,12 +308,10 @@ func TestPrices(t *testing.T) {
 // the store is printed.
 func TestNothingShowsAPIN(t *testing.T) {
 	t.Parallel()
-	var a account
-	a.SessionID = newID()
 	user := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-	pinKey, err := a.setPinToken(user.Public())
+	token, pinKey, err := newPinToken(user.Public(), newID())
 	require.NoError(t, err)
-	u := person{account: a}
+	u := person{token: token}
 	require.Nil(t, u.setPIN([]byte("271828")))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%x", "%s"} {
 		text := fmt.Sprintf(verb+" "+verb, session{pinKey: pinKey, key: user.Public()}, &u)

@@ -218,9 +218,7 @@ func (p *person) setPIN(next []byte) *apiError {
 			return errPINFormat.because("the TIP key is no public key of Ed25519")
 		}
 		p.pin.digits, p.pin.tip = nil, key
-		p.account.TipKeyBase64, p.account.TipCounter = base64.RawURLEncoding.EncodeToString(key), tipCounter
 	}
-	p.account.HasPin = true
 	return nil
 }
 

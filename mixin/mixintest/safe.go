@@ -38,7 +38,7 @@ func (s *Server) registerSafe(r *fakehttp.Request, by session) (any, *apiError) 
 		switch {
 		case p.pin.tip == nil:
 			return errPIN.because("the user has no TIP key")
-		case p.account.HasSafe:
+		case p.spendKey != "":
 			return errForbidden.because("the user is registered")
 		}
 		if refused := s.checkTIP(&p.pin, by, text, registerMessage(by.userID, body.PublicKey)); refused != nil {
@@ -48,7 +48,7 @@ func (s *Server) registerSafe(r *fakehttp.Request, by session) (any, *apiError) 
 			p.registrations--
 			return errPIN.because("the TIP key is too new: WithTIPDelay")
 		}
-		p.account.HasSafe, p.account.SpendPublicKey = true, body.PublicKey
+		p.spendKey = body.PublicKey
 		return nil
 	})
 }

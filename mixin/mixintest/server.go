@@ -120,6 +120,7 @@ func Start(opts ...Option) (*Server, error) {
 		SecretHeaders: []string{"Authorization"},
 		SecretFields:  []string{"pin", "old_pin", "pin_base64", "old_pin_base64"},
 		Header:        http.Header{"Content-Type": {"application/json; charset=utf-8"}},
+		TooMany:       s.tooMany,
 	})
 	s.store.register(newApplication(ks.UserID, ks.SessionID, s.http.Now()), session{
 		userID: ks.UserID, sessionID: ks.SessionID, key: ks.PrivateKey.Public(), application: true,
@@ -152,6 +153,9 @@ func (s *Server) Users() []User { return s.store.all() }
 
 // UserCount returns how many users were created.
 func (s *Server) UserCount() int { return s.store.count() }
+
+// Stats returns what was counted so far. There are no duplicates: nothing that a create sends is unique at Mixin.
+func (s *Server) Stats() userapitest.Stats { return s.http.Stats(s.UserCount()) }
 
 // Requests returns what was received so far, with the tokens redacted.
 func (s *Server) Requests() []userapitest.Request { return s.http.Requests() }
@@ -221,6 +225,11 @@ func (s *Server) stamp(r *fakehttp.Request, reply fakehttp.Reply) fakehttp.Reply
 	reply.Header[requestIDHeader] = []string{id}
 	reply.Header[serverTimeHeader] = []string{strconv.FormatInt(s.http.Now().UnixNano(), 10)}
 	return reply
+}
+
+// tooMany answers a request that is over the rate, as Mixin answers every error. It sends no Retry-After.
+func (s *Server) tooMany(r *fakehttp.Request, _ time.Duration) fakehttp.Reply {
+	return s.stamp(r, errTooMany.reply())
 }
 
 // newID returns a random UUID.

@@ -41,11 +41,15 @@ type session struct {
 	limited bool
 }
 
-// A person is a user with all that is kept of it.
+// A person is a user, or the application, with all that is kept of it.
 type person struct {
-	user    User
-	account account
-	pin     pin
+	user      User // what is told of its PIN and of Safe stands below
+	app       *app // nil for a user
+	codeID    string
+	avatarURL string
+	token     pinToken
+	pin       pin
+	spendKey  string // its own at Safe, in hex; "" without
 	// registrations is how many more registrations come too early.
 	registrations int
 }
@@ -60,6 +64,7 @@ type store struct {
 	used     map[[2]string]bool // the tokens that were seen, by session and id
 	people   map[string]*person
 	order    []*person // in which they were created
+	numbers  map[string]*person
 }
 
 func (s *store) init(set settings, price *big.Rat) {
@@ -69,14 +74,15 @@ func (s *store) init(set settings, price *big.Rat) {
 	}
 	s.sessions = map[string]session{}
 	s.used = map[[2]string]bool{}
-	s.people = map[string]*person{}
+	s.people, s.numbers = map[string]*person{}, map[string]*person{}
 }
 
 // register keeps the application and its session. It is not among the users.
-func (s *store) register(a account, n session) {
+func (s *store) register(p *person, n session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.people[n.userID] = &person{account: a}
+	s.people[n.userID] = p
+	s.numbers[p.app.AppNumber] = p
 	s.sessions[n.sessionID] = n
 }
 
@@ -87,11 +93,11 @@ func (s *store) rekey(by session, key crypto.PublicKey) (account, *apiError) {
 
 // rekeyed is rekey for one who holds the lock.
 func (s *store) rekeyed(p *person, by session, key crypto.PublicKey) *apiError {
-	pinKey, err := p.account.setPinToken(key)
+	token, pinKey, err := newPinToken(key, by.sessionID)
 	if err != nil {
 		return invalidField("session_secret", "no PIN key can be shared with this key")
 	}
-	by.key, by.pinKey = key, pinKey
+	p.token, by.key, by.pinKey = token, key, pinKey
 	s.sessions[by.sessionID] = by
 	return nil
 }
@@ -115,18 +121,18 @@ func (s *store) use(sessionID, tokenID string) bool {
 	return true
 }
 
-// add keeps a new user, if it can be paid for.
-func (s *store) add(u User, a account, n session) bool {
+// add keeps a new user, if it can be paid for, and returns its account.
+func (s *store) add(p *person, n session) (a account, paid bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.credit != nil && len(s.order) >= *s.credit {
-		return false
+		return account{}, false
 	}
-	p := &person{user: u, account: a, registrations: s.delay}
+	p.registrations = s.delay
 	s.order = append(s.order, p)
-	s.people[u.UserID] = p
-	s.sessions[u.SessionID] = n
-	return true
+	s.people[n.userID] = p
+	s.sessions[n.sessionID] = n
+	return p.account(), true
 }
 
 // change does something to a user, alone, and returns what its account is then.
@@ -137,26 +143,19 @@ func (s *store) change(id string, do func(*person) *apiError) (account, *apiErro
 	if refused := do(p); refused != nil {
 		return account{}, refused
 	}
-	return p.account, nil
+	return p.account(), nil
 }
 
-func (s *store) account(id string) (account, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p, ok := s.people[id]; ok {
-		return p.account, true
-	}
-	return account{}, false
-}
+func (s *store) account(id string) (account, bool) { return s.accountIn(s.people, id) }
 
 // numbered returns who has an identity number. Users have none of their own.
-func (s *store) numbered(number string) (account, bool) {
+func (s *store) numbered(number string) (account, bool) { return s.accountIn(s.numbers, number) }
+
+func (s *store) accountIn(people map[string]*person, key string) (account, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, p := range s.people {
-		if number != noNumber && p.account.IdentityNumber == number {
-			return p.account, true
-		}
+	if p, ok := people[key]; ok {
+		return p.account(), true
 	}
 	return account{}, false
 }
@@ -167,7 +166,7 @@ func (s *store) all() []User {
 	users := make([]User, 0, len(s.order))
 	for _, p := range s.order {
 		u := p.user
-		u.HasPIN, u.HasSafe, u.WrongPINs = p.account.HasPin, p.account.HasSafe, p.pin.wrong
+		u.HasPIN, u.HasSafe, u.WrongPINs = p.pin.isSet(), p.spendKey != "", p.pin.wrong
 		u.TIPKey = p.pin.tipHex()
 		users = append(users, u)
 	}

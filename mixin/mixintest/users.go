@@ -1,6 +1,7 @@
 package mixintest
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -24,6 +25,7 @@ func (s *Server) create(r *fakehttp.Request, by session) (any, *apiError) {
 	if json.Unmarshal(r.Body, &body) != nil {
 		return nil, errBadRequest
 	}
+	s.http.CountCreate(false)
 	key, err := parseSessionSecret(body.SessionSecret)
 	if err != nil {
 		return nil, invalidField("session_secret", err.Error())
@@ -33,12 +35,15 @@ func (s *Server) create(r *fakehttp.Request, by session) (any, *apiError) {
 		FullName: body.FullName, SessionSecret: body.SessionSecret,
 		CreatedAt: s.http.Now().UTC(),
 	}
-	a := newAccount(u)
-	pinKey, err := a.setPinToken(key)
+	token, pinKey, err := newPinToken(key, u.SessionID)
 	if err != nil {
 		return nil, invalidField("session_secret", "no PIN key can be shared with this key")
 	}
-	if !s.store.add(u, a, session{userID: u.UserID, sessionID: u.SessionID, key: key, pinKey: pinKey}) {
+	a, paid := s.store.add(
+		&person{user: u, codeID: newID(), token: token},
+		session{userID: u.UserID, sessionID: u.SessionID, key: key, pinKey: pinKey},
+	)
+	if !paid {
 		return nil, errNoBalance
 	}
 	return a, nil
@@ -47,18 +52,30 @@ func (s *Server) create(r *fakehttp.Request, by session) (any, *apiError) {
 // noNumber is the identity number of a user, who has none.
 const noNumber = "0"
 
-func newAccount(u User) account {
-	code := newID()
-	return account{
+// account is the person as replies show it.
+func (p *person) account() account {
+	u := &p.user
+	a := account{
 		profile: profile{
-			Type: "user", UserID: u.UserID, IdentityNumber: noNumber, FullName: u.FullName,
-			MuteUntil: "0001-01-01T00:00:00Z", CreatedAt: u.CreatedAt.Format(timeLayout),
+			Type: "user", UserID: u.UserID, IdentityNumber: noNumber, FullName: u.FullName, AvatarURL: p.avatarURL,
+			MuteUntil: "0001-01-01T00:00:00Z", CreatedAt: u.CreatedAt.Format(timeLayout), App: p.app,
 		},
 		SessionID: u.SessionID,
-		CodeID:    code, CodeURL: "https://mixin.one/codes/" + code,
+		PinToken:  p.token.text(), PinTokenBase64: base64.RawURLEncoding.EncodeToString(p.token.token),
+		ServerPublicKey: p.token.serverKey(),
+		CodeID:          p.codeID, CodeURL: "https://mixin.one/codes/" + p.codeID,
+		HasPin: p.pin.isSet(), HasSafe: p.spendKey != "", SpendPublicKey: p.spendKey,
+		TipKeyBase64:         base64.RawURLEncoding.EncodeToString(p.pin.tip),
 		ReceiveMessageSource: "EVERYBODY", AcceptConversationSource: "EVERYBODY", AcceptSearchSource: "EVERYBODY",
 		FiatCurrency: "USD", Features: []string{},
 	}
+	if p.pin.tip != nil {
+		a.TipCounter = tipCounter
+	}
+	if p.app != nil {
+		a.IdentityNumber = p.app.AppNumber
+	}
+	return a
 }
 
 // The application, as it is shown.
@@ -67,11 +84,12 @@ const (
 	appNumber = "7000100000"
 )
 
-func newApplication(userID, sessionID string, now time.Time) account {
-	a := newAccount(User{UserID: userID, SessionID: sessionID, FullName: appName, CreatedAt: now.UTC()})
-	a.IdentityNumber = appNumber
-	a.App = &app{Type: "app", AppID: userID, AppNumber: appNumber, Name: appName}
-	return a
+func newApplication(userID, sessionID string, now time.Time) *person {
+	return &person{
+		user:   User{UserID: userID, SessionID: sessionID, FullName: appName, CreatedAt: now.UTC()},
+		app:    &app{Type: "app", AppID: userID, AppNumber: appNumber, Name: appName},
+		codeID: newID(),
+	}
 }
 
 // me shows the session's own user.
@@ -139,10 +157,10 @@ func (s *Server) updateProfile(r *fakehttp.Request, by session) (any, *apiError)
 	}
 	return s.changed(by, func(p *person) *apiError {
 		if body.FullName != "" {
-			p.user.FullName, p.account.FullName = body.FullName, body.FullName
+			p.user.FullName = body.FullName
 		}
 		if body.AvatarBase64 != "" {
-			p.account.AvatarURL = "https://mixin-images.zeromesh.net/" + newID() + "=s256"
+			p.avatarURL = "https://mixin-images.zeromesh.net/" + newID() + "=s256"
 		}
 		return nil
 	})

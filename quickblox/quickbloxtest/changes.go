@@ -16,7 +16,9 @@ func (c *call) createUser() (status int, body any) {
 		return http.StatusBadRequest, notice{Message: "No data was provided"}
 	}
 	u := &user{created: c.now, updated: c.now, CreatedAt: stamp(c.now), UpdatedAt: stamp(c.now)}
-	if f := c.assign(u, &p); f.any() {
+	f := c.assign(u, &p)
+	c.http.CountCreate(len(c.takenOf(u)) > 0)
+	if f.any() {
 		return http.StatusUnprocessableEntity, refusal{f}
 	}
 	c.lastUser++
@@ -85,11 +87,6 @@ func (c *call) delete(u *user, served bool) (status int, body any) {
 		return status, body
 	}
 	c.remove(u.ID)
-	for token, s := range c.sessions {
-		if s.userID == u.ID {
-			delete(c.sessions, token)
-		}
-	}
 	return http.StatusOK, nil
 }
 

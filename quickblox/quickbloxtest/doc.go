@@ -26,7 +26,10 @@
 // QuickBlox's way to say that a user does not exist. The log of [userapitest.ServerOptions]
 // names it.
 //
-// QuickBlox does not say what it answers to a nonce that was used before, to a
+// Over the rate of [userapitest.ServerOptions] it answers with status 429, and without a Retry-After.
+// [Server.Stats] counts.
+//
+// QuickBlox does not say what it answers to too many requests, to a nonce that was used before, to a
 // wrong API key, to a wrong old password, to a list's filter or order that it does
 // not know and to somebody else's session: there the fake has the likely status and
 // a text of its own. Nor does it say these, where the fake has a rule of its own:

@@ -142,10 +142,7 @@ func (c *call) assign(u *user, p *parameters) (f faults) {
 	if phone := value(u.Phone); phone != "" && !phoneForm.MatchString(phone) {
 		f.Phone = append(f.Phone, textNumber)
 	}
-	for name, claim := range u.claims() {
-		if owner, taken := c.taken[claim]; !taken || owner == u.ID {
-			continue
-		}
+	for _, name := range c.takenOf(u) {
 		switch name {
 		case "login":
 			f.Login = append(f.Login, textTaken)
@@ -158,4 +155,14 @@ func (c *call) assign(u *user, p *parameters) (f faults) {
 		}
 	}
 	return f
+}
+
+// takenOf returns the members whose unique values another user has.
+func (s *Server) takenOf(u *user) (members []string) {
+	for member, value := range u.claims() {
+		if owner, taken := s.taken[member][value]; taken && owner != u.ID {
+			members = append(members, member)
+		}
+	}
+	return members
 }

@@ -77,7 +77,7 @@ type Server struct {
 
 	mu          sync.Mutex
 	users       map[int64]*user
-	taken       map[string]int64 // who has a unique value
+	taken       map[string]map[string]int64 // who has a unique value, by member
 	sessions    map[string]*session
 	nonces      map[string]bool
 	lastUser    int64
@@ -107,7 +107,7 @@ func Start(opts ...Option) (*Server, error) {
 	}
 	s := &Server{
 		settings: set,
-		users:    map[int64]*user{}, taken: map[string]int64{},
+		users:    map[int64]*user{}, taken: map[string]map[string]int64{},
 		sessions: map[string]*session{}, nonces: map[string]bool{},
 		lastUser: 96752797, lastSession: 1151827622,
 	}
@@ -115,6 +115,7 @@ func Start(opts ...Option) (*Server, error) {
 		ServerOptions: set.http,
 		SecretHeaders: []string{"Authorization", tokenHeader},
 		SecretFields:  []string{"password", "old_password", "signature", "token", "secret", "access_token"},
+		TooMany:       s.tooMany,
 	})
 	s.handle(userapitest.Session, "POST /session.json", (*call).createSession)
 	s.handle(userapitest.Session, "GET /session.json", (*call).readSession)
@@ -204,6 +205,10 @@ func (s *Server) UserCount() int {
 	return len(s.users)
 }
 
+// Stats returns what was counted so far. A duplicate is a create whose login, email, external_user_id or
+// facebook_id a user has already.
+func (s *Server) Stats() userapitest.Stats { return s.http.Stats(s.UserCount()) }
+
 // Requests returns what was received so far, secrets redacted.
 func (s *Server) Requests() []userapitest.Request { return s.http.Requests() }
 
@@ -238,21 +243,31 @@ func (s *Server) handle(op userapitest.Operation, pattern string, answer func(*c
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		c := &call{Server: s, request: r, now: s.http.Now()}
-		status, body := answer(c)
-		if reply, whole := body.(fakehttp.Reply); whole {
-			return reply
-		}
-		header := http.Header{}
-		header.Set("Content-Type", contentType)
-		header.Set("Date", c.now.UTC().Format(http.TimeFormat))
-		header.Set("QuickBlox-REST-API-Version", apiVersion)
-		header.Set("Status", fmt.Sprintf("%d %s", status, http.StatusText(status)))
-		header.Set("X-Request-Id", newUUID())
-		if c.session != nil {
-			header.Set(expirationHeader, c.session.end().UTC().Format("2006-01-02 15:04:05 -0700"))
-		}
-		return fakehttp.Reply{Status: status, Header: header, Body: encode(body)}
+		return c.reply(answer(c))
 	})
+}
+
+func (c *call) reply(status int, body any) fakehttp.Reply {
+	if reply, whole := body.(fakehttp.Reply); whole {
+		return reply
+	}
+	header := http.Header{}
+	header.Set("Content-Type", contentType)
+	header.Set("Date", c.now.UTC().Format(http.TimeFormat))
+	header.Set("QuickBlox-REST-API-Version", apiVersion)
+	header.Set("Status", fmt.Sprintf("%d %s", status, http.StatusText(status)))
+	header.Set("X-Request-Id", newUUID())
+	if c.session != nil {
+		header.Set(expirationHeader, c.session.end().UTC().Format("2006-01-02 15:04:05 -0700"))
+	}
+	return fakehttp.Reply{Status: status, Header: header, Body: encode(body)}
+}
+
+// tooMany answers a request that is over the plan's rate. QuickBlox shows no body of this status and sends no
+// Retry-After: the form is that of its other refusals.
+func (s *Server) tooMany(r *fakehttp.Request, _ time.Duration) fakehttp.Reply {
+	c := &call{Server: s, request: r, now: s.http.Now()}
+	return c.reply(http.StatusTooManyRequests, listError("Too many requests"))
 }
 
 // unserved answers a request to a path whose pattern takes more than QuickBlox does.

@@ -96,7 +96,7 @@ func (c *call) needSession() (status int, body any) {
 		return http.StatusUnauthorized, errNoToken
 	}
 	s := c.sessions[token]
-	if s == nil || !c.now.Before(s.end()) {
+	if s == nil || !c.now.Before(s.end()) || s.userID != 0 && c.users[s.userID] == nil {
 		delete(c.sessions, token)
 		return http.StatusUnauthorized, errSignedOut
 	}

@@ -89,15 +89,15 @@ func value[T any](p *T) T {
 	return *p
 }
 
-// unique is the key under which a unique value is taken.
+// unique is the form in which a unique value is compared.
 func unique(member, value string) string {
 	if member == "email" {
-		value = strings.ToLower(value)
+		return strings.ToLower(value)
 	}
-	return member + " " + value
+	return value
 }
 
-// claims returns the keys that a user takes, by member.
+// claims returns the unique values that a user takes, by member.
 func (u *user) claims() map[string]string {
 	claims := map[string]string{}
 	for member, v := range map[string]*string{"login": u.Login, "email": u.Email, "facebook_id": u.FacebookID} {
@@ -106,7 +106,7 @@ func (u *user) claims() map[string]string {
 		}
 	}
 	if id := u.externalID(); id != "" {
-		claims["external_user_id"] = unique("external_user_id", id)
+		claims["external_user_id"] = id
 	}
 	return claims
 }
@@ -121,22 +121,25 @@ func (u *user) externalID() string {
 
 // find returns the user who has a unique value, nil for none.
 func (s *Server) find(member, value string) *user {
-	return s.users[s.taken[unique(member, trimmed(value))]]
+	return s.users[s.taken[member][unique(member, trimmed(value))]]
 }
 
 // put stores a user, a new one or one that was changed.
 func (s *Server) put(u *user) {
 	s.remove(u.ID)
 	s.users[u.ID] = u
-	for _, key := range u.claims() {
-		s.taken[key] = u.ID
+	for member, value := range u.claims() {
+		if s.taken[member] == nil {
+			s.taken[member] = map[string]int64{}
+		}
+		s.taken[member][value] = u.ID
 	}
 }
 
 func (s *Server) remove(id int64) {
 	if old := s.users[id]; old != nil {
-		for _, key := range old.claims() {
-			delete(s.taken, key)
+		for member, value := range old.claims() {
+			delete(s.taken[member], value)
 		}
 		delete(s.users, id)
 	}

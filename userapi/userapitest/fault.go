@@ -120,6 +120,13 @@ type ServerOptions struct {
 	Now func() time.Time
 	// Latency is waited before every answer, to measure against.
 	Latency time.Duration
+	// Rate, when not 0, is how many requests a second the fake takes, as a token bucket that holds one
+	// second's worth, and one request at least. Each request counts, whatever its path; time is that of Now.
+	// One too many gets the vendor's answer to too many requests. Nothing is carried out, and no fault applies
+	// to it. A negative number, NaN or an infinity is an error of the fake's Start.
+	Rate float64
+	// Unrecorded keeps no requests, for so many that they would fill the memory: the fake's Requests are none.
+	Unrecorded bool
 	// Logger gets a line for each request that the fake does not serve, with its method and path; nil
 	// logs nothing.
 	Logger *slog.Logger

@@ -3,7 +3,11 @@ package usercomtest
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"math"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
@@ -21,6 +25,20 @@ func notFound() fakehttp.Reply { return detail(http.StatusNotFound, "Not found."
 // refuse is the answer to fields that are wrong.
 func refuse(faults map[string][]string) fakehttp.Reply {
 	return body(http.StatusBadRequest, encode(map[string]any{"errors": faults}))
+}
+
+// tooMany is the answer to a request that comes too early. Source: Django REST framework, exceptions.Throttled.
+func (s *Server) tooMany(r *fakehttp.Request, wait time.Duration) fakehttp.Reply {
+	return s.stamped(func(*fakehttp.Request) fakehttp.Reply {
+		seconds := int64(math.Ceil(wait.Seconds()))
+		unit := "seconds"
+		if seconds == 1 {
+			unit = "second"
+		}
+		reply := detail(http.StatusTooManyRequests, fmt.Sprintf("%s Expected available in %d %s.", throttled, seconds, unit))
+		reply.Header.Set("Retry-After", strconv.FormatInt(seconds, 10))
+		return s.translated(r, reply)
+	})(r)
 }
 
 // pageNotFound is the vendor's page for what is none of its paths.

@@ -19,5 +19,8 @@
 // absence, and is named on the log of [userapitest.ServerOptions]. Errors are in English;
 // see [WithPolish].
 //
+// Over the rate of [userapitest.ServerOptions] it answers as its framework does: status 429, with a Retry-After in
+// whole seconds. [Server.Stats] counts.
+//
 // [userapitest.ServerOptions]: https://pkg.go.dev/github.com/enlist-go/enlist/userapi/userapitest#ServerOptions
 package usercomtest

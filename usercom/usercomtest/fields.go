@@ -66,6 +66,7 @@ const (
 	isMissing  = "This field is required."
 	tooLong    = "Ensure this field has no more than %d characters."
 	noChoice   = "%q is not a valid choice."
+	throttled  = "Request was throttled."
 	noSuchList = "Invalid pk \"%d\" - object does not exist."
 )
 

@@ -31,6 +31,7 @@ var inPolish = []struct{ english, englishEnd, polish, polishEnd string }{
 	{"Ensure this field has no more than ", " characters.", "Upewnij się, że to pole ma nie więcej niż ", " znaków."},
 	{`"`, `" is not a valid choice.`, `"`, `" nie jest poprawnym wyborem.`},
 	{`Invalid pk "`, `" - object does not exist.`, `Nieprawidłowy klucz "`, `" – obiekt nie istnieje.`},
+	{throttled, ".", "Żądanie zostało zdławione.", "."}, // the second sentence has no translation
 	{"Not found.", "", "Nie znaleziono.", ""},
 	{"Invalid token.", "", "Niepoprawny token.", ""},
 	{"Authentication credentials were not provided.", "", "Nie podano danych uwierzytelniających.", ""},

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
-	"slices"
 
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
@@ -34,18 +33,17 @@ func (s *Server) shown(r *request, users []User) []json.RawMessage {
 // bare list with many=true, and in V2 a page for a phone number.
 func (s *Server) search(r *request) fakehttp.Reply {
 	query := r.URL.Query()
-	var matches func(User) bool
+	var users []User
 	switch {
 	case query.Has("email"):
-		matches = func(u User) bool { return u.Email == query.Get("email") }
+		users = s.store.having(s.store.emails, query.Get("email"))
 	case query.Has("key"):
-		matches = func(u User) bool { return u.Key == query.Get("key") }
+		users = s.store.having(s.store.keys, query.Get("key"))
 	case query.Has("phone_number"):
-		matches = func(u User) bool { return u.PhoneNumber == query.Get("phone_number") }
+		users = s.store.having(s.store.phones, query.Get("phone_number"))
 	default:
 		return s.unserved(r.Request)
 	}
-	users := slices.DeleteFunc(s.store.all(), func(u User) bool { return !matches(u) })
 	switch {
 	case query.Get("many") == "true":
 		return body(http.StatusOK, encode(s.shown(r, users)))

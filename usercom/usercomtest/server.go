@@ -58,8 +58,9 @@ func Start(opts ...Option) (*Server, error) {
 		SecretHeaders: []string{"Authorization"},
 		Header:        http.Header{"Server": {"cloudflare"}, "Cf-Ray": {"7a1b2c3d4e5f6071-WAW"}},
 		NotFound:      pageNotFound(),
+		TooMany:       s.tooMany,
 	})
-	s.store.init(s.http.Now, set.lists)
+	s.store.init(s.http.Now, s.http.CountCreate, set.lists)
 	s.handle()
 	if err := s.http.Start(); err != nil {
 		return nil, err
@@ -87,6 +88,10 @@ func (s *Server) AddVisitor(key string) User { return s.store.addVisitor(key) }
 
 // UserCount returns how many users there are.
 func (s *Server) UserCount() int { return s.store.count() }
+
+// Stats returns what was counted so far. A duplicate is a create, or an update_or_create, whose user_id or e-mail
+// address a user has already.
+func (s *Server) Stats() userapitest.Stats { return s.http.Stats(s.UserCount()) }
 
 // Requests returns what was received so far, with the token redacted.
 func (s *Server) Requests() []userapitest.Request { return s.http.Requests() }

@@ -54,10 +54,15 @@ func (u *User) name() string {
 
 // A store holds the users. Its zero value needs init.
 type store struct {
-	now func() time.Time
+	now     func() time.Time
+	created func(duplicate bool) // called for each create
 
 	mu         sync.Mutex
-	users      map[int64]User
+	users      map[int64]*User // what they point to is never changed
+	userIDs    index
+	emails     index
+	phones     index
+	keys       index
 	lastID     int64
 	tags       ids
 	companies  ids
@@ -77,9 +82,29 @@ func (i ids) of(name string, first int64) int64 {
 	return id
 }
 
-func (s *store) init(now func() time.Time, lists []int64) {
-	s.now, s.lastID, s.lists = now, firstID-1, lists
-	s.users = map[int64]User{}
+// An index has the ids of the users that have a value, in order.
+type index map[string][]int64
+
+// move takes an id from one value to another. "" is no value.
+func (x index) move(id int64, from, to string) {
+	if from == to {
+		return
+	}
+	if i, has := slices.BinarySearch(x[from], id); has {
+		if x[from] = slices.Delete(x[from], i, i+1); len(x[from]) == 0 {
+			delete(x, from)
+		}
+	}
+	if to != "" {
+		i, _ := slices.BinarySearch(x[to], id)
+		x[to] = slices.Insert(x[to], i, id)
+	}
+}
+
+func (s *store) init(now func() time.Time, created func(duplicate bool), lists []int64) {
+	s.now, s.created, s.lastID, s.lists = now, created, firstID-1, lists
+	s.users = map[int64]*User{}
+	s.userIDs, s.emails, s.phones, s.keys = index{}, index{}, index{}, index{}
 	s.tags, s.companies, s.attributes = ids{}, ids{}, ids{}
 }
 
@@ -103,7 +128,38 @@ func (s *store) get(id int64) (User, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u, has := s.users[id]
-	return u.copied(), has
+	if !has {
+		return User{}, false
+	}
+	return u.copied(), true
+}
+
+// having returns the users that have a value in one of the store's indexes, by id.
+func (s *store) having(of index, value string) []User {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]User, len(of[value]))
+	for i, id := range of[value] {
+		list[i] = s.users[id].copied()
+	}
+	return list
+}
+
+// put keeps a user, a new one or one that was changed.
+func (s *store) put(u User) {
+	old := s.users[u.ID]
+	if old == nil {
+		old = &User{}
+	}
+	s.reindex(u.ID, old, &u)
+	s.users[u.ID] = &u
+}
+
+func (s *store) reindex(id int64, from, to *User) {
+	s.userIDs.move(id, from.UserID, to.UserID)
+	s.emails.move(id, from.Email, to.Email)
+	s.phones.move(id, from.PhoneNumber, to.PhoneNumber)
+	s.keys.move(id, from.Key, to.Key)
 }
 
 // byUserID returns the id of the user that has a user_id, 0 for none.
@@ -115,10 +171,8 @@ func (s *store) byUserID(userID string) int64 {
 
 // holder is byUserID for those who hold the lock.
 func (s *store) holder(userID string) int64 {
-	for id, u := range s.users {
-		if userID != "" && u.UserID == userID {
-			return id
-		}
+	if ids := s.userIDs[userID]; len(ids) > 0 {
+		return ids[0] // the only one
 	}
 	return 0
 }
@@ -131,7 +185,9 @@ func (s *store) create(values map[string]json.RawMessage, v2, update bool) (u Us
 	now := s.now().UTC()
 	created = true
 	u = newUser(now)
-	if holder := s.holder(memberText(values, userIDName(v2))); update && holder != 0 {
+	holder := s.holder(memberText(values, userIDName(v2)))
+	s.created(holder != 0 || len(s.emails[memberText(values, "email")]) > 0)
+	if update && holder != 0 {
 		u, created = s.users[holder].copied(), false
 	}
 	if faults = s.assign(&u, values, v2); faults != nil {
@@ -142,7 +198,7 @@ func (s *store) create(values map[string]json.RawMessage, v2, update bool) (u Us
 		u.ID, u.Key = s.lastID, keyOf(s.lastID)
 	}
 	u.UpdatedAt = now
-	s.users[u.ID] = u
+	s.put(u)
 	return u.copied(), created, nil
 }
 
@@ -156,7 +212,7 @@ func (s *store) addVisitor(key string) User {
 	u := newUser(s.now().UTC())
 	s.lastID++
 	u.ID, u.Key = s.lastID, key
-	s.users[u.ID] = u
+	s.put(u)
 	return u
 }
 
@@ -167,10 +223,10 @@ func (s *store) addToList(id, list int64) (has, known bool) {
 	u, has := s.users[id]
 	known = s.lists == nil || slices.Contains(s.lists, list)
 	if has && known && !slices.Contains(u.Lists, list) {
-		u = u.copied()
-		u.Lists = append(u.Lists, list)
-		u.UpdatedAt = s.now().UTC()
-		s.users[id] = u
+		changed := u.copied()
+		changed.Lists = append(changed.Lists, list)
+		changed.UpdatedAt = s.now().UTC()
+		s.put(changed)
 	}
 	return has, known
 }
@@ -179,11 +235,11 @@ func (s *store) addToList(id, list int64) (has, known bool) {
 func (s *store) update(id int64, values map[string]json.RawMessage, v2 bool) (u User, has bool, faults map[string][]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u, has = s.users[id]
+	old, has := s.users[id]
 	if !has {
 		return User{}, false, nil
 	}
-	u = u.copied()
+	u = old.copied()
 	if !v2 {
 		values = pollute(&u, values)
 	}
@@ -191,7 +247,7 @@ func (s *store) update(id int64, values map[string]json.RawMessage, v2 bool) (u 
 		return User{}, true, faults
 	}
 	u.UpdatedAt = s.now().UTC()
-	s.users[id] = u
+	s.put(u)
 	return u.copied(), true, nil
 }
 
@@ -235,8 +291,11 @@ func (s *store) assign(u *User, values map[string]json.RawMessage, v2 bool) map[
 func (s *store) delete(id int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, has := s.users[id]
-	delete(s.users, id)
+	u, has := s.users[id]
+	if has {
+		s.reindex(id, u, &User{})
+		delete(s.users, id)
+	}
 	return has
 }
 
@@ -244,11 +303,11 @@ func (s *store) delete(id int64) bool {
 func (s *store) set(id int64, values map[string]json.RawMessage) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u, has := s.users[id]
+	old, has := s.users[id]
 	if !has {
 		return false
 	}
-	u = u.copied()
+	u := old.copied()
 	if u.Attributes == nil {
 		u.Attributes = map[string]json.RawMessage{}
 	}
@@ -256,7 +315,7 @@ func (s *store) set(id int64, values map[string]json.RawMessage) bool {
 		u.Attributes[name] = slices.Clone(value)
 	}
 	u.UpdatedAt = s.now().UTC()
-	s.users[id] = u
+	s.put(u)
 	return true
 }
 
