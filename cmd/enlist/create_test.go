@@ -231,12 +231,26 @@ func TestRunAgain(t *testing.T) {
 				assert.Equal(t, created.Results[i].ID, found.Results[i].ID, created.Results[i].Provider)
 			}
 			if c.code == exitRefused {
+				table := b.run(t, c.args...)
+				has(t, table.stdout, "quickblox: was there already, with all that tells this user from others;")
+				has(t, table.stdout, "fusionauth: was there already, from a create of the same key")
 				has(t, again.stderr, "usercom: Email is that of a user who is there already. That user exists with the id 310455021. "+
 					"No user was created, and nothing was changed. Next: if that is this user there is nothing to do; "+
 					"to create another with the same e-mail address run this again with --new.")
 			}
 		})
 	}
+}
+
+// TestRunAgainInCapitals: an e-mail address is the same user's in capitals.
+func TestRunAgainInCapitals(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	for _, address := range []string{"ada@example.com", "Ada@Example.com"} {
+		r := b.run(t, "--email", address, "--name", "Ada", "--to", "mixin,fusionauth")
+		assert.Equal(t, exitDone, r.code, r.stderr)
+	}
+	assert.Equal(t, [4]int{1, 0, 1, 0}, b.counts())
 }
 
 // TestFailureThenAgain: after one vendor's failure a second run creates there, and nowhere else.

@@ -243,8 +243,11 @@ func (r *created) note() string {
 	if r.Disposition == provision.DispositionExisting {
 		return "was there already, with all that tells this user from others; not created again"
 	}
-	if r.Disposition == provision.DispositionRecovered {
+	if r.Disposition != provision.DispositionRecovered {
+		return ""
+	}
+	if len(r.Steps) > 0 && r.Steps[0].Err != nil && r.Steps[0].Err.Kind == userapi.KindConflict {
 		return "was there already, from a create of the same key"
 	}
-	return ""
+	return "the reply to the create was lost, and the user found"
 }

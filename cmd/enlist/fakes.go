@@ -2,13 +2,18 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"math"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/fakes"
 	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
+	"github.com/enlist-go/enlist/internal/durable"
 )
 
 const fakesHelp = `Serves fakes of Mixin, QuickBlox, FusionAuth and User.com on loopback until it
@@ -35,7 +40,14 @@ before-read, before-commit or after-commit; the action reset, hangup, stall,
 truncate, or respond with a status, as respond=503. TIMES is 1 if it is left
 out, and -1 for all that follow.
 
-Exit codes: 0 stopped by a signal or by --for; 1 could not serve; 2 wrong flags.
+--report FILE is written at the end, whole, also after SIGTERM: for each vendor
+how many users there are, how many were asked for, how many of those were there
+already, and how many requests --rate has refused.
+
+  {"quickblox": {"users", "creates", "duplicates", "rate_limited"}, ...}
+
+Exit codes: 0 stopped by a signal or by --for; 1 could not serve, or could not
+write the report; 2 wrong flags.
 `
 
 func newFakes(env *environment) *cobra.Command {
@@ -43,6 +55,7 @@ func newFakes(env *environment) *cobra.Command {
 	addresses := map[string]*string{}
 	var lasts time.Duration
 	var faults []string
+	var report string
 	c := &cobra.Command{
 		Use:     "fakes",
 		Short:   "Serves fakes of the four vendors on this machine",
@@ -57,6 +70,8 @@ func newFakes(env *environment) *cobra.Command {
 	flags.BoolVar(&options.TLS, "tls", false, "serve HTTPS, with a certificate for 127.0.0.1, ::1 and localhost that is made at the start")
 	flags.DurationVar(&lasts, "for", 0, "stop after that time, such as 10m; 0 is never")
 	flags.DurationVar(&options.Latency, "latency", 0, "wait for that time before every answer")
+	flags.Float64Var(&options.Rate, "rate", 0, "how many requests a second each fake takes before it answers with 429, with a second's worth at once; 0 is no limit")
+	flags.StringVar(&report, "report", "", "the `file` to write at the end, for scripts")
 	flags.StringArrayVar(&faults, "fault", nil, "fail on purpose: see above for the `text`; may be repeated")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		left := 0
@@ -86,14 +101,24 @@ func newFakes(env *environment) *cobra.Command {
 			return usageError("--for must not be negative")
 		case options.Latency < 0:
 			return usageError("--latency must not be negative")
+		case !(options.Rate >= 0) || math.IsInf(options.Rate, 0):
+			return usageError("--rate must be a number of requests a second, or 0")
 		}
-		return env.serveFakes(c.Context(), options, lasts)
+		if report != "" {
+			if dir, err := os.Stat(filepath.Dir(report)); err != nil || !dir.IsDir() {
+				return usageError("--report: there is no such folder")
+			}
+			if at, err := os.Stat(report); err == nil && !at.Mode().IsRegular() {
+				return usageError("--report: must be a regular file, or none yet")
+			}
+		}
+		return env.serveFakes(c.Context(), options, lasts, report)
 	}
 	return c
 }
 
 // serveFakes starts the fakes, tells where they are, and waits.
-func (env *environment) serveFakes(ctx context.Context, options fakes.Options, lasts time.Duration) error {
+func (env *environment) serveFakes(ctx context.Context, options fakes.Options, lasts time.Duration, report string) error {
 	f, err := fakes.Start(options)
 	if err != nil {
 		return err
@@ -108,5 +133,17 @@ func (env *environment) serveFakes(ctx context.Context, options fakes.Options, l
 		defer cancel()
 	}
 	<-ctx.Done()
+	f.Close()
+	if report == "" {
+		return nil
+	}
+	text, err := json.Marshal(f.Stats())
+	if err != nil {
+		return err
+	}
+	text = append(text, '\n')
+	if err := durable.Replace(report, text, func(string) {}); err != nil {
+		return fmt.Errorf("the report cannot be written (%w); this was to be there:\n%s", err, text)
+	}
 	return nil
 }

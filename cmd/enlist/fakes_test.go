@@ -12,8 +12,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -147,7 +149,79 @@ func TestFaultsOnPurpose(t *testing.T) {
 	r := runIn(t.Context(), map[string]string{"ENLIST_PASSWORD": plantedPassword}, "", args...)
 	assert.Equal(t, exitRefused, r.code)
 	has(t, r.stderr, "usercom: forbidden (status 403)")
-	has(t, r.stdout, "recovered")
+	has(t, r.stdout, "quickblox: the reply to the create was lost, and the user found")
+}
+
+// TestReport: at the end a file says what was asked for, and what was refused.
+func TestReport(t *testing.T) {
+	t.Parallel()
+	report := filepath.Join(t.TempDir(), "report.json")
+	a, stop := startFakes(t, "--report", report)
+	vendorsFile := writeFile(t, a.line)
+	variables := map[string]string{"ENLIST_PASSWORD": plantedPassword}
+	for range 2 { // the second one is taken
+		runIn(t.Context(), variables, "", "create", "--vendors", vendorsFile, "--to", "quickblox", "--email", "ada@example.com", "--new")
+	}
+	assert.NoFileExists(t, report)
+	assert.Equal(t, exitDone, stop())
+	text, err := os.ReadFile(report)
+	require.NoError(t, err)
+	var stats map[string]map[string]int
+	require.NoError(t, json.Unmarshal(text, &stats))
+	assert.Len(t, stats, 4)
+	assert.Equal(t, map[string]int{"users": 1, "creates": 2, "duplicates": 1, "rate_limited": 0}, stats["quickblox"])
+	assert.Equal(t, map[string]int{"users": 0, "creates": 0, "duplicates": 0, "rate_limited": 0}, stats["mixin"])
+	if runtime.GOOS != "windows" { // which has no such modes
+		info, err := os.Stat(report)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	}
+}
+
+// TestLatency: no answer comes before it. Of those that are left out the variables do not count.
+func TestLatency(t *testing.T) {
+	t.Parallel()
+	a, _ := startFakes(t, "--latency", "40ms", "--mixin", "", "--fusionauth", "", "--quickblox", "")
+	variables := map[string]string{"FUSIONAUTH_URL": "https://fusionauth.invalid", "FUSIONAUTH_API_KEY": plantedKey}
+	began := time.Now()
+	r := runIn(t.Context(), variables, "", "create", "--vendors", writeFile(t, a.line), "--external-id", "1")
+	assert.GreaterOrEqual(t, time.Since(began), 80*time.Millisecond, "a look and a create")
+	assert.Equal(t, exitDone, r.code, r.stderr)
+	assert.NotContains(t, r.stdout, "fusionauth")
+}
+
+// TestRate: each fake refuses what is too much for it, and the report counts it.
+func TestRate(t *testing.T) {
+	t.Parallel()
+	report := filepath.Join(t.TempDir(), "report.json")
+	a, stop := startFakes(t, "--report", report, "--rate", "0.001")
+	r := runIn(t.Context(), nil, "", "create", "--vendors", writeFile(t, a.line), "--to", "usercom", "--email", "ada@example.com")
+	assert.Equal(t, exitOpen, r.code, "the look took all that there was")
+	has(t, r.stderr, "usercom: rate limited (status 429)")
+	has(t, r.stderr, "No user was created. Next: run this again in ")
+	assert.Equal(t, exitDone, stop())
+	text, err := os.ReadFile(report)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `"usercom":{"users":0,"creates":0,"duplicates":0,"rate_limited":1}`)
+}
+
+// TestReportThatIsLost: it is told on standard error.
+func TestReportThatIsLost(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "folder")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	ctx, cancel := context.WithCancel(t.Context())
+	r, w := io.Pipe()
+	var stderr bytes.Buffer
+	go func() {
+		_, _ = bufio.NewReader(r).ReadString('\n')
+		assert.NoError(t, os.Remove(dir))
+		cancel()
+	}()
+	code := run(ctx, environment{args: []string{"fakes", "--report", filepath.Join(dir, "report")}, in: strings.NewReader(""), out: w, err: &stderr, getenv: os.Getenv})
+	assert.Equal(t, exitFailed, code)
+	assert.Contains(t, stderr.String(), "the report cannot be written")
+	assert.Contains(t, stderr.String(), `"usercom":{"users":0`)
 }
 
 func TestWrongFakes(t *testing.T) {
@@ -164,6 +238,10 @@ func TestWrongFakes(t *testing.T) {
 		"nothing":       {[]string{"--mixin", "", "--quickblox", "", "--fusionauth", "", "--usercom", ""}, "nothing to serve"},
 		"negative":      {[]string{"--for", "-1s"}, "--for must not be negative"},
 		"latency":       {[]string{"--latency", "-1s"}, "--latency must not be negative"},
+		"rate":          {[]string{"--rate", "-1"}, "--rate must be a number"},
+		"no rate":       {[]string{"--rate", "NaN"}, "--rate must be a number"},
+		"report":        {[]string{"--report", filepath.Join(t.TempDir(), "none", "report")}, "--report: there is no such folder"},
+		"report folder": {[]string{"--report", t.TempDir()}, "--report: must be a regular file"},
 		"argument":      {[]string{"tls"}, "expected flags only"},
 		"unknown":       {[]string{"--acme", "127.0.0.1:0"}, "unknown flag: --acme"},
 		"fault":         {[]string{"--fault", "mixin:create:after-commit:explode"}, `there is no action "explode"; there are respond, reset, hangup, stall, truncate`},

@@ -109,7 +109,7 @@ func planText(all []planned) []byte {
 			}
 		}
 		if len(p.Plan.Unmapped) > 0 {
-			b.WriteString(wrapped("  would not be stored: "+strings.Join(p.Plan.Unmapped, ", "), "    "))
+			b.WriteString("  " + wrapped("would not be stored: "+strings.Join(p.Plan.Unmapped, ", "), "    "))
 		}
 	}
 	return b.Bytes()

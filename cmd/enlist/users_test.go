@@ -65,9 +65,11 @@ func TestGetNobody(t *testing.T) {
 		assert.Equal(t, exitRefused, r.code, r.stderr)
 		has(t, r.stderr, vendor+": there is no such user")
 		assert.Empty(t, r.stdout)
-		r = b.runIn(t.Context(), t, "get", vendor, "not/an id")
-		assert.Equal(t, exitUsage, r.code, r.stderr)
-		has(t, r.stderr, "Nothing was sent")
+		for _, id := range []string{"not/an id", "99999999999999999999"} {
+			r = b.runIn(t.Context(), t, "get", vendor, id)
+			assert.Equal(t, exitUsage, r.code, r.stderr)
+			has(t, r.stderr, "Nothing was sent")
+		}
 		if vendor != "mixin" {
 			r = b.runIn(t.Context(), t, "get", vendor, "--email", "nobody@example.com")
 			assert.Equal(t, exitRefused, r.code, r.stderr)

@@ -30,6 +30,9 @@ type Options struct {
 	TLS bool
 	// Latency is waited before every answer.
 	Latency time.Duration
+	// Rate is how many requests a second each fake takes, with a second's worth at once; 0 is no limit. One too
+	// many gets the vendor's own 429.
+	Rate float64
 	// Faults are used up in their order.
 	Faults []Fault
 }
@@ -44,6 +47,7 @@ type Fakes struct {
 // A server is what each vendor's fake has.
 type server interface {
 	userapitest.Backend
+	Stats() userapitest.Stats
 	Close()
 }
 
@@ -134,7 +138,9 @@ func Start(o Options) (_ *Fakes, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", v.name, err)
 		}
-		s, about, err := v.start(userapitest.ServerOptions{Listener: listener, Latency: o.Latency})
+		s, about, err := v.start(userapitest.ServerOptions{
+			Listener: listener, Latency: o.Latency, Rate: o.Rate, Unrecorded: true, // nobody looks at the requests
+		})
 		if err != nil {
 			_ = listener.Close()
 			return nil, fmt.Errorf("%s: %w", v.name, err)
@@ -159,6 +165,15 @@ func (f *Fakes) Announcement() []byte {
 		panic(err) // of texts and numbers
 	}
 	return append(text, '\n')
+}
+
+// Stats are what each fake has counted, by the vendor's name. They may be asked for after Close.
+func (f *Fakes) Stats() map[string]userapitest.Stats {
+	all := map[string]userapitest.Stats{}
+	for name, s := range f.servers {
+		all[name] = s.Stats()
+	}
+	return all
 }
 
 // Close ends the fakes, and removes the certificate's file. It may be called twice.
