@@ -185,7 +185,7 @@ func (f *importFlags) openLedger(ctx context.Context, env *environment, c *confi
 	}
 	l, err := ledger.Open(ctx, place, func(path string) {
 		if !f.fakes {
-			fmt.Fprintf(env.err, "enlist: the key %s was made: keep it with the ledger, which is of no use without it\n", path)
+			_, _ = io.WriteString(env.err, wrapped("enlist: the key "+path+" was made: keep it with the ledger, which is of no use without it", "    "))
 		}
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,8 +24,9 @@ It can be called while an import is at work, but not on a ledger of file:.
 KEY tells of one row. It is the value of the file's key column, or the whole key as
 the results have it.
 
-Exit codes: 0 nothing is left; 1 the ledger could not be read; 2 wrong flags or
-config; 4 something is left: run the import again; 5 a person decides: enlist decide.
+Exit codes, the highest that applies: 0 all that the ledger has is done; 1 the ledger
+could not be read; 2 wrong flags or config; 3 rows were refused; 4 something is left:
+run the import again; 5 a person decides: enlist decide.
 `
 
 type statusFlags struct {
@@ -47,7 +49,7 @@ func newStatus(env *environment) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c.Context(), env, args) },
 	}
 	f.add(c)
-	c.Flags().IntVar(&f.max, "max", 50, "how `many` of the rows that are left are listed; all of them are counted")
+	c.Flags().IntVar(&f.max, "max", 20, "how `many` of the rows that are unknown, and that are left, are listed; all of them are counted")
 	return c
 }
 
@@ -80,15 +82,22 @@ func (f *statusFlags) run(ctx context.Context, env *environment, args []string) 
 	return ended(env.print(text, s.code()))
 }
 
-// A status is what a ledger says of a job.
+// A status is what a ledger says of a job. A row counts once for each target.
 type status struct {
 	Job string `json:"job"`
-	// All is set where Counts has what is done too, and not only what is left.
-	All     bool           `json:"counts_done"`
-	Counts  []ledger.Count `json:"counts,omitempty"`
-	Open    int64          `json:"open"`
-	Unknown int64          `json:"unknown"`
-	Rows    []statusRow    `json:"rows"`
+	// All is set where Counts, and Refused, have what is done or over too, and not only what is left.
+	All     bool          `json:"counts_done"`
+	Counts  []statusCount `json:"counts,omitempty"`
+	Open    int64         `json:"open"`
+	Unknown int64         `json:"unknown"`
+	Refused int64         `json:"refused"`
+	Rows    []statusRow   `json:"rows"`
+}
+
+type statusCount struct {
+	Target string `json:"target"`
+	State  string `json:"state"`
+	Rows   int64  `json:"rows"`
 }
 
 // A statusRow is a row at a target.
@@ -103,30 +112,61 @@ type statusRow struct {
 	Next    string    `json:"next,omitempty"`
 }
 
-func (s *status) read(ctx context.Context, l *ledger.Ledger, most int) (err error) {
-	if s.Counts, err = l.Counts(ctx); err != nil {
+func (s *status) read(ctx context.Context, l *ledger.Ledger, most int) error {
+	counts, err := l.Counts(ctx)
+	if err != nil {
 		return err
 	}
-	return l.EachOpen(ctx, func(_ string, records []provision.Record) error {
+	for _, c := range counts {
+		if !c.Open && !c.State.HasUser() && c.State != provision.StateUndone {
+			s.Refused += c.Rows
+		}
+		own := statusCount{c.Target, stateName(provision.Record{State: c.State}), c.Rows}
+		if n := len(s.Counts) - 1; n >= 0 && s.Counts[n].Target == own.Target && s.Counts[n].State == own.State {
+			s.Counts[n].Rows += own.Rows
+			continue
+		}
+		s.Counts = append(s.Counts, own)
+	}
+	var left []statusRow
+	err = l.EachOpen(ctx, func(_ string, records []provision.Record) error {
 		for _, r := range records {
-			if !r.Open() {
-				continue
-			}
-			s.count(r)
-			if len(s.Rows) < most {
-				s.Rows = append(s.Rows, rowOf(r))
+			switch row := rowOf(r, records); {
+			case !s.count(r, records):
+			case r.State == provision.StateUnknown:
+				if len(s.Rows) < most {
+					s.Rows = append(s.Rows, row)
+				}
+			case len(left) < most:
+				left = append(left, row)
 			}
 		}
 		return nil
 	})
+	s.Rows = append(s.Rows, left...)
+	return err
 }
 
-func (s *status) count(r provision.Record) {
-	if r.State == provision.StateUnknown {
+// count counts a record that is open, and reports whether it did.
+func (s *status) count(r provision.Record, records []provision.Record) bool {
+	switch {
+	case !r.Open() || isBlocked(r, records):
+		return false
+	case r.State == provision.StateUnknown:
 		s.Unknown++
-	} else if r.Open() {
+	default:
 		s.Open++
 	}
+	return true
+}
+
+// isBlocked reports whether a target waits for one that has refused the row.
+func isBlocked(r provision.Record, records []provision.Record) bool {
+	return r.State == provision.StateQueued && slices.ContainsFunc(records, isRefused)
+}
+
+func isRefused(r provision.Record) bool {
+	return !r.Open() && (r.State == provision.StateRejected || r.State == provision.StateNotSent)
 }
 
 func (s *status) readKey(ctx context.Context, l *ledger.Ledger, c *config.Config, text string) error {
@@ -135,8 +175,11 @@ func (s *status) readKey(ctx context.Context, l *ledger.Ledger, c *config.Config
 		return err
 	}
 	for _, r := range records {
-		s.count(r)
-		s.Rows = append(s.Rows, rowOf(r))
+		s.count(r, records)
+		if isRefused(r) {
+			s.Refused++
+		}
+		s.Rows = append(s.Rows, rowOf(r, records))
 	}
 	return nil
 }
@@ -165,8 +208,11 @@ func findKey(ctx context.Context, l provision.Ledger, job, text string) (key str
 	return req.IdempotencyKey, records, err
 }
 
-func rowOf(r provision.Record) statusRow {
+func rowOf(r provision.Record, records []provision.Record) statusRow {
 	row := statusRow{Key: r.Key, Target: r.Target, State: stateName(r), UserID: r.UserID, Changed: r.Changed, Next: nextOf(r)}
+	if isBlocked(r, records) {
+		row.Next = "there is no user: another target has refused the row; mend it"
+	}
 	if r.State.HasUser() {
 		row.Proof = r.Proof.String()
 	}
@@ -215,59 +261,59 @@ func (s *status) code() int {
 		return exitUnknown
 	case s.Open > 0:
 		return exitOpen
+	case s.Refused > 0:
+		return exitRefused
 	}
 	return exitDone
 }
 
-// text is the status for people.
+// text is the status for people: of one key what is known of it, else the numbers and a list.
 func (s *status) text(ofKey bool) []byte {
 	var b strings.Builder
-	if !ofKey {
-		fmt.Fprintf(&b, "job %s: %d open, %d unknown", s.Job, s.Open, s.Unknown)
-		if !s.All {
-			b.WriteString("; a ledger of file: does not count what is done")
-		}
-		b.WriteString("\n")
-		for i, c := range s.counts() {
-			if i == 0 {
-				b.WriteString("\n    rows  state        target\n")
+	if ofKey {
+		for _, r := range s.Rows {
+			b.WriteString(wrapped(r.text(), "    "))
+			if r.Next != "" {
+				b.WriteString(wrapped("- "+r.Next, "  "))
 			}
-			fmt.Fprintf(&b, "%8d  %-11s  %s\n", c.Rows, c.State, c.Target)
 		}
+		return []byte(b.String())
+	}
+	fmt.Fprintf(&b, "job %s: %d refused, %d open, %d unknown", s.Job, s.Refused, s.Open, s.Unknown)
+	if !s.All {
+		b.WriteString("; a ledger of file: lists only what is left")
+	}
+	b.WriteString("\n")
+	for i, c := range s.Counts {
+		if i == 0 {
+			b.WriteString("\n    rows  state        target\n")
+		}
+		fmt.Fprintf(&b, "%8d  %-11s  %s\n", c.Rows, c.State, c.Target)
 	}
 	for i, r := range s.Rows {
-		if i > 0 || !ofKey {
+		if i == 0 || s.Rows[i-1].Next != r.Next {
 			b.WriteString("\n")
+			b.WriteString(wrapped(r.Next+":", "  "))
 		}
-		head := fmt.Sprintf("%s at %s: %s", r.Key, r.Target, r.State)
-		if r.UserID != "" {
-			head += ", user " + printable(r.UserID)
-		}
-		if r.Proof != "" {
-			head += " (" + r.Proof + ")"
-		}
-		if r.Kind != "" {
-			head += ", " + r.Kind
-		}
-		b.WriteString(wrapped(head+", "+r.Changed.Format(time.RFC3339), "    "))
-		if r.Next != "" {
-			b.WriteString(wrapped("- "+r.Next, "  "))
-		}
+		b.WriteString("  " + wrapped(r.text(), "    "))
 	}
-	if more := s.Open + s.Unknown - int64(len(s.Rows)); more > 0 && !ofKey {
+	if more := s.Open + s.Unknown - int64(len(s.Rows)); more > 0 {
 		fmt.Fprintf(&b, "\nand %d more: --max lists them\n", more)
 	}
 	return []byte(b.String())
 }
 
-// counts adds up what differs in its kind alone.
-func (s *status) counts() (all []ledger.Count) {
-	for _, c := range s.Counts {
-		if n := len(all) - 1; n >= 0 && all[n].Target == c.Target && all[n].State == c.State {
-			all[n].Rows += c.Rows
-			continue
-		}
-		all = append(all, c)
+// text is what is known of a row, without what to do.
+func (r statusRow) text() string {
+	text := fmt.Sprintf("%s at %s: %s", r.Key, r.Target, r.State)
+	if r.UserID != "" {
+		text += ", user " + printable(r.UserID)
 	}
-	return all
+	if r.Proof != "" {
+		text += " (" + r.Proof + ")"
+	}
+	if r.Kind != "" {
+		text += ", " + r.Kind
+	}
+	return text + ", " + r.Changed.Format(time.RFC3339)
 }

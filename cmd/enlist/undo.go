@@ -276,6 +276,9 @@ func (u *undoing) next(stopped bool, failure error) (lines []string) {
 	if n := u.report.RowsOpen; n > 0 {
 		line("%s left open: their users exist. Run the same command again.", were(n))
 	}
+	if n := u.report.RowsAtFault; n > 0 {
+		line("of %s the key could not be read, and nothing was undone. If they were imported from another file, such as mended rejects, undo that one too.", rowsText(n))
+	}
 	if n := u.report.RowsRefused; n > 0 {
 		line("%s left: their users exist, and are not the import's to delete, or the vendor deletes nobody. The results say which.", were(n))
 	}

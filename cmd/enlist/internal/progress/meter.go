@@ -50,6 +50,7 @@ type Meter struct {
 	Done func() float64
 
 	samples []sample
+	total   int64 // of the rows, about
 }
 
 type sample struct {
@@ -60,8 +61,14 @@ type sample struct {
 // Read returns what a run tells, with what follows from it. now is the time.
 func (m *Meter) Read(p bulk.Progress, now time.Time) Now {
 	n := Now{Rows: p.Rows, AtWork: p.AtWork, Elapsed: p.Elapsed}
-	if done := m.Done(); done > 0 {
-		n.Total = max(p.Rows, int64(float64(p.Rows)/min(done, 1)))
+	switch done := m.Done(); {
+	case done > 0 && done < 1:
+		m.total = int64(float64(p.Rows) / done)
+	case done >= 1 && p.AtWork == 0:
+		m.total = p.Rows
+	}
+	if m.total > 0 { // of a short file nothing is known: it was read at once
+		n.Total = max(p.Rows, m.total)
 	}
 	s := sample{p.Elapsed, map[string]int64{}}
 	first := s

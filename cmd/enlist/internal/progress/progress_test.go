@@ -56,6 +56,14 @@ func TestMeter(t *testing.T) {
 	assert.Zero(t, n.Targets[0].ETA)
 	assert.Zero(t, n.Targets[1].Paused, "it is over")
 
+	whole := &progress.Meter{Done: func() float64 { return 1 }}
+	n = whole.Read(at(1), start)
+	assert.Zero(t, n.Total, "the file is read, and its rows are not")
+	ended := at(2)
+	ended.AtWork = 0
+	n = whole.Read(ended, start)
+	assert.Equal(t, int64(200), n.Total)
+
 	unknown := &progress.Meter{Done: func() float64 { return 0 }}
 	unknown.Read(at(1), start)
 	n = unknown.Read(at(2), start)
