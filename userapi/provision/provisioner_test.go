@@ -545,6 +545,22 @@ func TestAnotherRequestMends(t *testing.T) {
 	assert.Len(t, crm.calls(), 2)
 }
 
+// TestAnotherRequestMendsAConflict: whose user name is taken gets another one.
+func TestAnotherRequestMendsAConflict(t *testing.T) {
+	t.Parallel()
+	idp, crm := newVendor("idp"), newVendor("crm")
+	crm.before = func(_ context.Context, req userapi.CreateUserRequest) error {
+		if req.FullName == "" {
+			return crm.fail(userapi.KindConflict, userapi.OutcomeRejected, 409)
+		}
+		return nil
+	}
+	p := provisioner(t, new(provision.Memory), chain(idp, crm))
+	left(t, "idp created, crm rejected", userapi.ErrConflict)(p.CreateUser(t.Context(), ann))
+	left(t, "idp created, crm created", "request_changed")(p.CreateUser(t.Context(), mended))
+	assert.Len(t, idp.calls(), 1)
+}
+
 // TestMendedRequestIsNotForAll: a target that keeps its user does not get the mended request,
 // and what it would refuse of it keeps it from nobody.
 func TestMendedRequestIsNotForAll(t *testing.T) {

@@ -154,7 +154,7 @@ type requestChange int
 const (
 	sameRequest     requestChange = iota
 	requestReplaces               // there is no user: it takes the place of the one before
-	requestMends                  // it goes to the targets that refused the one before as invalid
+	requestMends                  // it goes to the targets that refused the one before for what is in it
 	requestRefused                // something is open of the one before
 )
 
@@ -174,9 +174,9 @@ func changeOf(records map[string]Record, keepsRequest bool) requestChange {
 	return change
 }
 
-// isMendable reports whether a target refused the request as invalid.
+// isMendable reports whether a target refused the request for what is in it.
 func isMendable(r Record) bool {
-	return (r.State == StateRejected || r.State == StateNotSent) && r.Kind == userapi.KindInvalid
+	return (r.State == StateRejected || r.State == StateNotSent) && (r.Kind == userapi.KindInvalid || r.Kind == userapi.KindConflict)
 }
 
 // retaken returns a record once another request is its key's. Where it goes on with that one,

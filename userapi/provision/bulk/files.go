@@ -152,10 +152,12 @@ func (f *files) reject(row Row, why []string) error {
 	}
 	cells := make([]string, 0, len(f.header)+len(why))
 	for _, name := range f.header {
-		v, there := values[name]
-		if there && v == nil {
+		switch v, there := values[name]; {
+		case !there: // of a row that was cut off: as it is it must not be taken for a whole one
+			cells = append(cells, userapi.Redacted)
+		case v == nil:
 			cells = append(cells, null)
-		} else {
+		default:
 			cells = append(cells, asText(v))
 		}
 	}

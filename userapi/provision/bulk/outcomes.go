@@ -102,6 +102,13 @@ func classOf(res provision.Result) class {
 // passing are the kinds of failures that have nothing to do with the row.
 var passing = []userapi.Kind{userapi.KindUnavailable, userapi.KindRateLimited, userapi.KindTimeout, userapi.KindCanceled}
 
+// isMended reports whether a row took the place of one that a target had refused. Other targets
+// keep what they have of that one, or wait for it.
+func isMended(results []provision.Result) bool {
+	changed := func(res provision.Result) bool { return codeOf(res) == codeChanged }
+	return slices.ContainsFunc(results, changed) && slices.ContainsFunc(results, func(res provision.Result) bool { return !changed(res) && !res.Recorded })
+}
+
 // isHeld reports whether another run is at work on a target.
 func isHeld(res provision.Result) bool { return codeOf(res) == codeInProgress }
 

@@ -254,6 +254,9 @@ func (r *running) do(ctx context.Context, t task) (results []provision.Result) {
 	defer done()
 	for try := 1; ; {
 		results = r.act(ctx, t.req)
+		if isMended(results) { // the request is the key's from now on
+			results = r.act(ctx, t.req)
+		}
 		wait := r.pause(results)
 		if wait == 0 && try < tries && slices.ContainsFunc(results, isPassing) {
 			wait = max(firstWait<<(try-1), askedWait(results))

@@ -23,6 +23,7 @@ const (
 	wantSheet  = "the spreadsheet's error is expected to be mended"
 	wantDigits = "all digits are expected: the spreadsheet rounded the number; format the column as text and export it again"
 	wantUTF8   = "text in UTF-8 without NUL is expected"
+	wantValue  = "a value is expected in the place of " + userapi.Redacted + ", which stands for one that was left out"
 )
 
 // tidy brings a value of any Source into the forms that a Row has, without white space around
@@ -38,6 +39,8 @@ func tidy(v any) (value any, expected string) {
 			return nil, ""
 		case sheetError.MatchString(text):
 			return nil, wantSheet
+		case text == userapi.Redacted:
+			return nil, wantValue
 		}
 		if _, wrong := checked(text); wrong != "" {
 			return nil, wantUTF8
@@ -84,8 +87,11 @@ func digitsOf(v any) (text, expected string) {
 // secretOf returns a value to the byte: white space may be part of a password.
 func secretOf(v any) (userapi.Secret, string) {
 	text, expected := textOf(v)
-	if _, wrong := checked(text); wrong != "" {
+	switch _, wrong := checked(text); {
+	case wrong != "":
 		return "", wantUTF8
+	case text == userapi.Redacted:
+		return "", wantValue
 	}
 	return userapi.Secret(text), expected
 }
