@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
 	"github.com/enlist-go/enlist/cmd/enlist/internal/ledger"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/mixin"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
@@ -101,7 +103,7 @@ func (f *decideFlags) run(ctx context.Context, env *environment, text string, fo
 	said := fmt.Sprintf("%s at %s: decided: the user exists, %s. The next import does what is left of it.", key, f.target, f.found)
 	if f.absent {
 		said = fmt.Sprintf("%s at %s: decided: there is no user. The next import creates it.", key, f.target)
-		if err := discardKey(c, c.Targets[target], key); err != nil {
+		if err := discardKey(keysOf(env, c, c.Targets[target], l.OfFakes), key); err != nil {
 			return &exitError{exitFailed, fmt.Errorf("%s But its session key could not be put aside: %w. Run this again", said, err)}
 		}
 	}
@@ -140,16 +142,32 @@ func undecided(err error, key, target string) error {
 	return &exitError{code, fmt.Errorf("%s at %s: nothing was decided: %s", key, target, strings.Join(why, "; "))}
 }
 
-// discardKey tells the directory of Mixin's session keys that a key is nobody's.
-func discardKey(c *config.Config, t config.Target, key string) error {
-	if t.Vendor != mixin.Name || t.SessionKeys == "" {
+// discardKey tells the directory of Mixin's session keys, if there is one, that a key is nobody's.
+func discardKey(dir, key string) error {
+	if dir == "" {
 		return nil
 	}
-	err := mixin.KeyDir(besideConfig(c, t.SessionKeys)).Discard(key)
+	err := mixin.KeyDir(dir).Discard(key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
+}
+
+// keysOf is the directory of the session keys of a target of Mixin's; "" where it has none.
+func keysOf(env *environment, c *config.Config, t config.Target, ofFakes bool) string {
+	switch {
+	case t.Vendor != mixin.Name:
+		return ""
+	case ofFakes:
+		return fakeKeys(c, t)
+	}
+	return cmp.Or(env.getenv(vendors.Prefix(t.Name)+"SESSION_KEYS"), besideConfig(c, t.SessionKeys), env.getenv("MIXIN_SESSION_KEYS"))
+}
+
+// fakeKeys is the directory for users at fakes: Mixin knows none of them.
+func fakeKeys(c *config.Config, t config.Target) string {
+	return besideConfig(c, cmp.Or(t.SessionKeys, c.Job+".session-keys")) + ".fakes"
 }
 
 // besideConfig is a path as the config means it.

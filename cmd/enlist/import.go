@@ -118,6 +118,12 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 		return err
 	}
 	defer func() { _ = original.Close() }() // it was read
+	r := &importing{env: env, c: c, rehearsal: f.fakes}
+	_, isCSV := src.(bulk.ColumnSource)
+	results, rejects, err := f.outputs(c, path, isCSV)
+	if err != nil {
+		return err
+	}
 	l, closeLedger, err := f.openLedger(ctx, env, c)
 	if err != nil {
 		return err
@@ -127,9 +133,7 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	r := &importing{env: env, c: c, file: path, rehearsal: f.fakes}
-	_, isCSV := src.(bulk.ColumnSource)
-	if err := r.begin(f, isCSV); err != nil {
+	if err := r.begin(results, rejects); err != nil {
 		return err
 	}
 	if f.maxRows > 0 {
@@ -142,7 +146,7 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	}
 	r.report, r.err = bulk.Run(ctx, p, job, src)
 	display.End()
-	r.stopped = ctx.Err() != nil
+	r.stopped = ctx.Err() != nil && errors.Is(r.err, ctx.Err())
 	return r.end(string(f.format))
 }
 
@@ -209,9 +213,8 @@ const defaultConcurrency = 16
 
 // An importing is one import on its way.
 type importing struct {
-	env  *environment
-	c    *config.Config
-	file string
+	env *environment
+	c   *config.Config
 
 	results, rejects *part
 	rehearsal        bool  // at fakes
@@ -223,9 +226,9 @@ type importing struct {
 	stopped bool
 }
 
-// begin begins the files.
-func (r *importing) begin(f *importFlags, isCSV bool) (err error) {
-	name := r.c.Job
+// outputs names the files that are written, which must be no others.
+func (f *importFlags) outputs(c *config.Config, path string, isCSV bool) (results, rejects string, err error) {
+	name := c.Job
 	switch {
 	case f.fakes:
 		name += ".fakes"
@@ -236,17 +239,21 @@ func (r *importing) begin(f *importFlags, isCSV bool) (err error) {
 	if !isCSV {
 		ext = ".jsonl"
 	}
-	results := namedFile{"--results", cmp.Or(f.results, besideConfig(r.c, name+".results.csv"))}
-	rejects := namedFile{"--rejects", cmp.Or(f.rejects, besideConfig(r.c, name+".rejects"+ext))}
-	place := placeOf(r.c)
-	read := []namedFile{{"the input", r.file}, {"--only", f.only}, {"--vendors", f.vendors}, {"the config", f.config}, {"the key", place.KeyFile()}, {"the ledger", place.File()}}
-	if err := apart([]namedFile{results, rejects}, read); err != nil {
+	results = cmp.Or(f.results, besideConfig(c, name+".results.csv"))
+	rejects = cmp.Or(f.rejects, besideConfig(c, name+".rejects"+ext))
+	place := placeOf(c)
+	return results, rejects, apart([]namedFile{{"--results", results}, {"--rejects", rejects}}, []namedFile{
+		{"the input", path}, {"--only", f.only}, {"--vendors", f.vendors}, {"the config", f.config},
+		{"the key", place.KeyFile()}, {"the ledger", place.File()},
+	})
+}
+
+// begin begins the files.
+func (r *importing) begin(results, rejects string) (err error) {
+	if r.results, err = createPart(results); err != nil {
 		return err
 	}
-	if r.results, err = createPart(results.path); err != nil {
-		return err
-	}
-	if r.rejects, err = createPart(rejects.path); err != nil {
+	if r.rejects, err = createPart(rejects); err != nil {
 		r.results.discard()
 	}
 	return err

@@ -161,7 +161,7 @@ func TestRejects(t *testing.T) {
 	r := o.run(t, "", "import", file, "--in-flight", "1")
 	assert.Equal(t, exitRefused, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "rejects: "+o.at("spring.rejects.csv"))
-	assert.Contains(t, flat(r.stderr), "2 rows were refused: no user was created where they were.")
+	assert.Contains(t, flat(r.stderr), "2 rows were refused, and have no user there.")
 	rejects := o.desk.read(t, "spring.rejects.csv")
 	assert.Contains(t, rejects, "id,E-mail,login,first,last,password,_row,_target,_outcome,_kind,_code,_field,_retry\n")
 	assert.Contains(t, rejects, `4,row1@pLanTed.example,row.4,Ada,Lovelace,"[REDACTED]",5,`)
@@ -313,6 +313,9 @@ func TestUnknown(t *testing.T) {
 	assert.Contains(t, d.stdout, `"state": "rejected"`)
 	s = o.run(t, "", "status")
 	assert.Equal(t, exitOpen, s.code, s.stdout)
+	r = o.run(t, "", "import", file)
+	assert.Equal(t, exitDone, r.code, r.stderr)
+	assert.Equal(t, 3, o.mixin.UserCount(), "the one that was decided not to be there is created again")
 }
 
 // TestStopped: a signal ends the reading, and the rows that are under way are settled.
@@ -335,7 +338,7 @@ func TestStopped(t *testing.T) {
 	})
 	r := ran{code, out.String(), errs.String()}
 	assert.Equal(t, exitOpen, code, r.stderr)
-	assert.Contains(t, flat(r.stderr), "it was stopped: users that were created stay, and the ledger has them. Run the same command again for the rest.")
+	assert.Contains(t, flat(r.stderr), "it was stopped: users that were created stay, and are not created again. Run the same command again for the rest.")
 	assert.Contains(t, r.stdout, "not complete: the last row that was read begins on line")
 	assert.Contains(t, o.names(t), "spring.results.csv", "it ended")
 	done := o.fusionauth.UserCount()
@@ -380,7 +383,7 @@ func TestFileAtFault(t *testing.T) {
 	r := o.run(t, "", "import", file)
 	assert.Equal(t, exitRefused, r.code)
 	assert.Contains(t, flat(r.stderr), "line 4: ")
-	assert.Contains(t, flat(r.stderr), "Users that were created stay, and the ledger has them. Mend that, and run the same command again.")
+	assert.Contains(t, flat(r.stderr), "Users that were created stay, and are not created again. Mend that, and run the same command again.")
 	assert.Equal(t, 2, o.fusionauth.UserCount())
 	results := o.desk.read(t, "spring.results.csv")
 	assert.NotEmpty(t, results)
@@ -514,15 +517,18 @@ func TestUndo(t *testing.T) {
 	missing := o.run(t, "yes\n", "undo", file)
 	assert.Equal(t, exitFailed, missing.code)
 	assert.Contains(t, missing.stderr, "there is no ledger: nothing was imported")
+	before := runIn(t.Context(), o.env, "", "create", "--to", "fusionauth", "--email", "row2@planted.example", "--username", "row.2", "--new")
+	require.Equal(t, exitDone, before.code)
 	require.Equal(t, exitDone, o.run(t, "", "import", file).code)
+	assert.Contains(t, o.desk.read(t, "spring.results.csv"), "2,identity,existing,")
 	r := o.run(t, "no\n", "undo", file)
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.stderr, "This deletes users, for good:\n       3 at identity\n       3 at chat\n       3 at crm\n")
+	assert.Contains(t, r.stderr, "This deletes users, for good:\n       2 at identity, where 1 are left\n       3 at chat\n       3 at crm\n")
 	assert.Contains(t, r.stderr, "nothing was deleted: the answer was not yes; --yes does not ask")
 	assert.Equal(t, [4]int{0, 3, 3, 3}, o.counts())
 	r = o.run(t, "yes", "undo", file)
 	assert.Equal(t, exitDone, r.code, r.stderr)
-	assert.Equal(t, [4]int{}, o.counts())
+	assert.Equal(t, [4]int{0, 0, 1, 0}, o.counts(), "the one that was there before")
 	assert.Contains(t, r.stdout, "results: "+o.at("spring.undo.csv"))
 	r = o.run(t, "", "undo", file, "--yes", "-o", "json")
 	assert.Equal(t, exitDone, r.code, r.stderr)
@@ -542,4 +548,19 @@ func TestUndo(t *testing.T) {
 		assert.NotEqual(t, exitDone, r.code)
 		assert.Contains(t, r.stderr, says)
 	}
+}
+
+// TestWithoutConfig: columns that are fields, vendors by their names and their variables suffice.
+func TestWithoutConfig(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, "")
+	o.write(t, "people.jsonl", `{"key":1,"email":"ada@example.com","full_name":"Ada"}`+"\n"+`{"key":2,"email":"Ada@example.com"}`+"\n")
+	args := []string{"import", o.at("people.jsonl"), "--to", "fusionauth,usercom", "--ledger", "file:" + o.at("x.ledger"), "--results", o.at("r.csv"), "--rejects", o.at("j.jsonl"), "--in-flight", "1"}
+	r := runIn(t.Context(), o.env, "", args...)
+	assert.Equal(t, exitRefused, r.code, r.stderr)
+	assert.Equal(t, [4]int{0, 0, 1, 2}, o.counts())
+	assert.Contains(t, o.desk.read(t, "j.jsonl"), `"email":"Ada@example.com"`)
+	s := runIn(t.Context(), o.env, "", "status", "--to", "fusionauth,usercom", "--ledger", "file:"+o.at("x.ledger"))
+	assert.Equal(t, exitDone, s.code, s.stderr)
+	assert.Contains(t, flat(s.stdout), "job import: 0 refused, 0 open, 0 unknown; a ledger of file: lists only what is left")
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,7 +45,7 @@ func (r *importing) rowsCode() int {
 
 // errCode is the exit code of what ended the import.
 func (r *importing) errCode() int {
-	if r.stopped && (errors.Is(r.err, context.Canceled) || errors.Is(r.err, context.DeadlineExceeded)) {
+	if r.stopped {
 		return exitOpen
 	}
 	return sourceCode(r.err)
@@ -58,11 +56,11 @@ func (r *importing) next(kept map[string]string, failure error) (lines []string)
 	line := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	switch {
 	case r.stopped:
-		line("it was stopped: users that were created stay, and the ledger has them. Run the same command again for the rest.")
+		line("it was stopped: users that were created stay, and are not created again. Run the same command again for the rest.")
 	case r.err != nil && r.report.Rows == 0:
 		line("%s. Nothing was sent.", told(r.err))
 	case r.err != nil:
-		line("%s. Users that were created stay, and the ledger has them. Mend that, and run the same command again.", told(r.err))
+		line("%s. Users that were created stay, and are not created again. Mend that, and run the same command again.", told(r.err))
 	case r.cut:
 		line("it stopped after %s, as --max-rows says. Run it without for the rest.", rowsText(r.report.Rows))
 	}
@@ -70,7 +68,7 @@ func (r *importing) next(kept map[string]string, failure error) (lines []string)
 		line("it was a rehearsal: no vendor was called, and no ledger is left.")
 	}
 	if failure != nil {
-		line("%v. Users that were created stay, and the ledger has them. Run the same command again to have the files whole.", failure)
+		line("%v. Users that were created stay. Run the same command again to have the files whole: it creates nobody twice.", failure)
 	}
 	if n := r.report.RowsUnknown; n > 0 {
 		line("of %s nobody knows whether there is a user. Run the same command again: it asks the vendors that can be asked. What stays unknown a person decides: enlist status lists it, enlist decide settles it.", rowsText(n))
@@ -89,7 +87,11 @@ func (r *importing) next(kept map[string]string, failure error) (lines []string)
 		if path := kept["rejects"]; path != "" {
 			where = path
 		}
-		line("%s refused: no user was created where they were. Mend them in a copy of %s, and run the same command with --only and the copy.", were(n), where)
+		has := "have"
+		if n == 1 {
+			has = "has"
+		}
+		line("%s refused, and %s no user there. Mend a copy of %s, and run the same command with --only and the copy.", were(n), has, where)
 	}
 	return lines
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -85,8 +84,7 @@ func (f *whereFlags) check() error {
 // connect makes the clients of the targets.
 func (f *whereFlags) connect(env *environment, c *config.Config) (clients []vendors.Client, closeAll func(), err error) {
 	var announcement []byte
-	// The keys of users at fakes are kept apart: Mixin knows none of them.
-	fakeKeys := func(of string) string { return cmp.Or(of, besideConfig(c, c.Job+".session-keys")) + ".fakes" }
+	keys := func(t config.Target) string { return fakeKeys(c, t) }
 	stop := func() {}
 	switch {
 	case f.fakes:
@@ -100,7 +98,7 @@ func (f *whereFlags) connect(env *environment, c *config.Config) (clients []vend
 			return nil, stop, err
 		}
 		stop = func() { served.Close(); _ = os.RemoveAll(dir) }
-		fakeKeys = func(string) string { return filepath.Join(dir, "keys") }
+		keys = func(config.Target) string { return filepath.Join(dir, "keys") }
 	case f.vendors != "":
 		text, err := vendors.ReadSecret(f.vendors)
 		if err != nil {
@@ -123,7 +121,7 @@ func (f *whereFlags) connect(env *environment, c *config.Config) (clients []vend
 			return vendors.Client{}, &vendors.Error{Target: t.Name, Faults: []string{"--vendors does not have " + t.Vendor}}
 		}
 		if t.Vendor == mixin.Name {
-			t.SessionKeys = fakeKeys(t.SessionKeys)
+			t.SessionKeys = keys(t)
 		}
 		return a.New(t.Name, t.Settings, userapi.HTTPOptions{})
 	})

@@ -218,7 +218,7 @@ type undoing struct {
 }
 
 func (u *undoing) end(env *environment, format string, out *part) error {
-	stopped := u.ctx.Err() != nil
+	stopped := u.ctx.Err() != nil && errors.Is(u.err, u.ctx.Err())
 	code := exitDone
 	switch {
 	case u.report.RowsUnknown > 0:

@@ -176,3 +176,24 @@ func uncommented(text string) string {
 	targets, rest, _ := strings.Cut(after, "\n\n")
 	return before + "targets:\n" + strings.ReplaceAll("\n"+targets, "\n  # ", "\n  ") + "\n\n" + rest
 }
+
+// TestDocument: the config of docs/bulk.md is one, and the document has every member.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "docs", "bulk.md"))
+	require.NoError(t, err)
+	_, block, found := strings.Cut(string(text), "```yaml\n")
+	require.True(t, found)
+	block, _, _ = strings.Cut(block, "```")
+	c, err := config.Parse("enlist.yaml", []byte(block))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"identity"}, c.Targets[1].After)
+	_, err = config.Parse("enlist.yaml", []byte("x: 1\ntargets: {y: {vendor: mixin, x: 1}}\ncsv: {x: 1}\n"))
+	require.Error(t, err)
+	for line := range strings.Lines(err.Error()) {
+		_, members, _ := strings.Cut(strings.TrimSpace(line), "expected are ")
+		for member := range strings.SplitSeq(members, ", ") {
+			assert.Contains(t, string(text), "`"+member+"`", line)
+		}
+	}
+}

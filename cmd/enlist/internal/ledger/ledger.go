@@ -122,6 +122,8 @@ type Ledger struct {
 	// Alone is for provision.Alone: the name of whoever holds the lock. "" of a ledger that is
 	// only read.
 	Alone string
+	// OfFakes is set for one whose users are at fakes.
+	OfFakes bool
 
 	job    string
 	counts func(ctx context.Context, job string) ([]Count, error) // nil where it cannot count
@@ -176,7 +178,7 @@ func (l *Ledger) open(ctx context.Context, p Place, made func(string)) (err erro
 	if err != nil {
 		return err
 	}
-	if err := p.mark(there); err != nil {
+	if l.OfFakes, err = p.mark(there); err != nil {
 		return err
 	}
 	// The key comes first: a ledger that is there had one.
@@ -202,7 +204,7 @@ func (l *Ledger) openShared(ctx context.Context, p Place, made func(string)) (er
 	if len(counts) == 0 && made == nil {
 		return fmt.Errorf("%w (%s)", ErrNone, p)
 	}
-	if err := p.mark(len(counts) > 0); err != nil {
+	if l.OfFakes, err = p.mark(len(counts) > 0); err != nil {
 		return err
 	}
 	l.Key, err = readKey(p, len(counts) == 0, made)
@@ -211,23 +213,24 @@ func (l *Ledger) openShared(ctx context.Context, p Place, made func(string)) (er
 
 // mark keeps a ledger of runs against fakes apart from others: what it says is done is not. A new
 // one gets a file beside it.
-func (p Place) mark(there bool) error {
+func (p Place) mark(there bool) (ofFakes bool, err error) {
 	path := p.file(".fakes")
-	_, err := os.Stat(path)
+	_, err = os.Stat(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return false, err
 	}
-	switch marked := err == nil; {
+	marked := err == nil
+	switch {
 	case there && marked && p.For == ForVendors:
-		return fmt.Errorf("%s is of an import into fakes: what it says is done is not. Name another by --ledger, or delete it with the files beside it", p)
+		return true, fmt.Errorf("%s is of an import into fakes: what it says is done is not. Name another by --ledger, or delete it with the files beside it", p)
 	case there && !marked && p.For == ForFakes:
-		return fmt.Errorf("%s is of an import into vendors, and not into fakes: name another by --ledger", p)
+		return false, fmt.Errorf("%s is of an import into vendors, and not into fakes: name another by --ledger", p)
 	case !there && marked && p.For == ForVendors:
-		return os.Remove(path)
+		return false, os.Remove(path)
 	case !there && !marked && p.For == ForFakes:
-		return os.WriteFile(path, nil, fileMode)
+		return true, os.WriteFile(path, nil, fileMode)
 	}
-	return nil
+	return marked, nil
 }
 
 // Read opens a ledger to look at it, also while another process changes it. The error matches ErrNone
