@@ -189,6 +189,21 @@ func TestRejects(t *testing.T) {
 	assert.Contains(t, o.names(t), "spring.results.csv", "that of the whole file stays")
 }
 
+// TestRejectsHaveCommas: what the config says of the file's form is not for the rejects.
+func TestRejectsHaveCommas(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, "job: spring\ntargets:\n  crm: {vendor: usercom}\ncolumns: {key: id, email: mail, tags: tags}\ncsv: {comma: \";\", header: [id, mail, tags]}\n")
+	o.write(t, "people.csv", "1;ada@example.com;a,b\n2;#NAME?;c,d\n")
+	r := o.run(t, "", "import", o.at("people.csv"))
+	assert.Equal(t, exitRefused, r.code, r.stderr)
+	rejects := o.desk.read(t, "spring.rejects.csv")
+	assert.Contains(t, rejects, "id,mail,tags,_row")
+	o.write(t, "mended.csv", strings.Replace(rejects, "#NAME?", "grace@example.com", 1))
+	r = o.run(t, "", "import", o.at("people.csv"), "--only", o.at("mended.csv"))
+	assert.Equal(t, exitDone, r.code, r.stderr)
+	assert.Equal(t, 2, o.usercom.UserCount())
+}
+
 // TestFilesApart: what is written is nothing that is read.
 func TestFilesApart(t *testing.T) {
 	t.Parallel()

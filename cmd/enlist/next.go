@@ -35,7 +35,7 @@ func (r *importing) rowsCode() int {
 	switch {
 	case r.report.RowsUnknown > 0:
 		return exitUnknown
-	case r.open() > 0 || r.stopped:
+	case r.open() > 0:
 		return exitOpen
 	case r.report.RowsRefused+r.report.RowsAtFault > 0:
 		return exitRefused
