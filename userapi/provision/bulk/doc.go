@@ -142,16 +142,57 @@
 // [Run] creates the users of each row. It may be stopped, or killed, and called again: the
 // Provisioner's ledger knows what is done. A row of which no request can be made is told and not
 // sent. The [Report] has the number of rows in each state at each target, and Job.OnResult is given
-// what became of each row. A user with an error in its result is there, and not finished: run again.
+// what became of each row.
 //
 //	state       what it means                                   what to do
 //	created     the user was created                            nothing
 //	recovered   a create before had made the user               nothing
 //	existing    the user was there before                       nothing
+//	unfinished  the user exists, its second step is left        run again
 //	rejected    there is no user: see the result's error        mend the row, under the same key, or run again
 //	not_sent    nothing was sent: see the result's error        mend the row, or run again
 //	open        the target was left for later                   run again
 //	different   the key was used before with another request    give a row of its own another key
 //	undone      provision.Provisioner.Undo has undone it        nothing
 //	unknown     nobody knows whether there is a user            run again; then a person decides
+//
+// A row that was refused may be mended and run again under the same key. It then goes to the
+// targets that refused it, as provision.Provisioner says of another request.
+//
+// # Lanes
+//
+// Each target has a lane: how many calls are under way at once, and how many requests are
+// sent a second. An adaptive lane slows down when the vendor refuses requests because they are too
+// many, and finds its way back. Lanes do not slow each other, until a slow one has all the
+// rows that are at work: then the reading waits for it. Where a Creator is a
+// userapi.BatchCreator, creates that come at once are one request.
+//
+// # Files
+//
+// Job.Results has a line for each row and target, and Job.Rejects the rows that a target refused, or
+// that are at fault. Rows stand in the order in which they end, and a run that is repeated
+// writes all of them again.
+//
+//	results    key,target,state,user_id,proof,line
+//	rejects    the input's own columns, and behind them
+//	  _row       the line of the input
+//	  _target    the targets where the row has no finished user
+//	  _outcome   of each: whether there is a user, as userapi.Outcome has it
+//	  _kind      of each: userapi.Kind
+//	  _code      of each: the codes of its error, or those of the faults
+//	  _field     of each: the fields at fault
+//	  _retry     "yes" if the row may be taken as it is, once something else is mended
+//
+// In results, key is the row's own value, and state is one of the list above, or "fault" for a row
+// of which no request can be made. user_id of what is unknown is the id that the user would have.
+//
+// Rejects are CSV where the source is a [ColumnSource], and JSON Lines else. They can be mended and
+// run: the columns that begin with an underscore are ignored. A secret in them is [REDACTED], and
+// so is a cell that the row did not have. What is [REDACTED] when it is read is a fault of the row.
+// [Only] fills the secrets in from the original.
+//
+// # Undo
+//
+// [Undo] deletes what a Run of the same job has created, and closes the keys of the rows. It leaves
+// users that were there before, and those that are not proven to be the row's.
 package bulk

@@ -56,8 +56,8 @@ type Job struct {
 type Lane struct {
 	// Concurrency is how many calls are under way at most; 0 is no bound.
 	Concurrency int
-	// PerSecond is how many requests are sent a second at most, one at a time; 0 is no bound. The
-	// vendors' clients count each request; of another Creator each call counts as one.
+	// PerSecond is how many requests are sent a second at most; 0 is no bound. Those of a tenth of
+	// a second may come at once. The vendors' clients count each request; of another Creator each call counts as one.
 	PerSecond float64
 	// Adaptive slows the lane down when the vendor refuses requests because they are too many, as
 	// userapi.Adaptive does, and finds the way back up to PerSecond, which is then required.

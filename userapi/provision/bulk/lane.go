@@ -3,6 +3,7 @@ package bulk
 import (
 	"context"
 	"errors"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -24,7 +25,8 @@ func newLane(l Lane) *lane {
 		own.slots = make(chan struct{}, l.Concurrency)
 	}
 	if l.PerSecond > 0 {
-		own.limiter = userapi.NewAdaptive(userapi.RateLimit{PerSecond: l.PerSecond})
+		// A tenth of a second's worth may come at once: else the rate is lost that timers are late by.
+		own.limiter = userapi.NewAdaptive(userapi.RateLimit{PerSecond: l.PerSecond, Burst: int(math.Ceil(l.PerSecond / 10))})
 	}
 	return own
 }

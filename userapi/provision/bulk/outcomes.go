@@ -93,10 +93,18 @@ func classOf(res provision.Result) class {
 		return classRefused
 	case res.Disposition == provision.DispositionUnknown:
 		return classUnknown
-	case slices.Contains(passing, errorOf(res).Kind):
+	case slices.Contains(passing, errorOf(res).Kind), isAbsent(res):
 		return classOpen
 	}
 	return classRefused
+}
+
+// isAbsent reports whether an earlier create was lost, and its user is not there: a further try
+// creates it.
+func isAbsent(res provision.Result) bool {
+	last := len(res.Steps) - 1
+	return errorOf(res).Kind == userapi.KindNotFound && res.Disposition == provision.DispositionRejected &&
+		last >= 0 && res.Steps[last].Action == provision.ActionResolve
 }
 
 // passing are the kinds of failures that have nothing to do with the row.
@@ -118,7 +126,7 @@ func isHeld(res provision.Result) bool { return codeOf(res) == codeInProgress }
 // is over.
 func isPassing(res provision.Result) bool {
 	notStored := res.User != nil && codeOf(res) == codeNotStored
-	return res.Err != nil && !notStored && !res.Recorded && stateOf(res) != StateOpen && slices.Contains(passing, errorOf(res).Kind)
+	return res.Err != nil && !notStored && !res.Recorded && stateOf(res) != StateOpen && (slices.Contains(passing, errorOf(res).Kind) || isAbsent(res))
 }
 
 // mayPassUnchanged reports whether a refused row may be taken as it is, once something else is mended.
@@ -142,6 +150,9 @@ func newOutcomes() outcomes {
 	return outcomes{states: map[stateKey]int64{}, refused: map[RefusedCount]int64{}, unauthorized: map[string]int{}}
 }
 
+// maxRefusals bounds the kinds and codes that are told apart.
+const maxRefusals = 1000
+
 // add counts a row.
 func (o *outcomes) add(results []provision.Result) {
 	var has [classes]bool
@@ -151,7 +162,11 @@ func (o *outcomes) add(results []provision.Result) {
 		has[c] = true
 		if c == classRefused {
 			e := errorOf(res)
-			o.refused[RefusedCount{Target: res.Target, Kind: e.Kind, Code: codesOf(e)}]++
+			key := RefusedCount{Target: res.Target, Kind: e.Kind, Code: codesOf(e)}
+			if len(o.refused) >= maxRefusals && o.refused[key] == 0 {
+				key.Code = "" // a vendor has a code for each row
+			}
+			o.refused[key]++
 		}
 	}
 	has[classDone] = !has[classRefused] && !has[classOpen] && !has[classUnknown]

@@ -216,7 +216,9 @@ func (r *running) start(ctx context.Context, atWork *sync.WaitGroup, t task, wai
 		r.add(t.row.Line, nil)
 	}
 	r.mu.Unlock()
+	turn := r.keys.queue(t.req.IdempotencyKey)
 	atWork.Go(func() {
+		defer turn.end()
 		defer func() {
 			if v := recover(); v != nil {
 				r.end(nil, v)
@@ -226,6 +228,7 @@ func (r *running) start(ctx context.Context, atWork *sync.WaitGroup, t task, wai
 			r.mu.Unlock()
 			<-r.places
 		}()
+		turn.wait()
 		results := r.do(ctx, t)
 		if !waits || !slices.ContainsFunc(results, isHeld) || !r.hold(heldRow{t, results}) {
 			r.tell(t, results)
@@ -250,8 +253,6 @@ func (r *running) endLocked(err error, panicked any) {
 
 // do does what is to be done for a row.
 func (r *running) do(ctx context.Context, t task) (results []provision.Result) {
-	done := r.keys.take(t.req.IdempotencyKey)
-	defer done()
 	for try := 1; ; {
 		results = r.act(ctx, t.req)
 		if isMended(results) { // the request is the key's from now on

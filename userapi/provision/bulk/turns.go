@@ -2,33 +2,44 @@ package bulk
 
 import "sync"
 
-// turns has what has one name done one after another. The zero value is ready for use.
+// turns has what has one name done one after another, in the order in which they were queued. The
+// zero value is ready for use.
 type turns struct {
-	mu    sync.Mutex
-	taken map[string]chan struct{} // closed when the turn is over
+	mu   sync.Mutex
+	last map[string]chan struct{} // closed when the last turn of a name is over
 }
 
-// take waits for the name's turn.
-func (t *turns) take(name string) (done func()) {
-	for {
-		t.mu.Lock()
-		before := t.taken[name]
-		if before == nil {
-			break
-		}
-		t.mu.Unlock()
-		<-before
-	}
+// A turn is to be waited for, and then to be ended.
+type turn struct {
+	of          *turns
+	name        string
+	before, own chan struct{}
+}
+
+// queue queues a turn.
+func (t *turns) queue(name string) *turn {
+	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.taken == nil {
-		t.taken = map[string]chan struct{}{}
+	if t.last == nil {
+		t.last = map[string]chan struct{}{}
 	}
-	own := make(chan struct{})
-	t.taken[name] = own
-	return func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		delete(t.taken, name)
-		close(own)
+	own := &turn{t, name, t.last[name], make(chan struct{})}
+	t.last[name] = own.own
+	return own
+}
+
+// wait waits until it is the turn's time.
+func (t *turn) wait() {
+	if t.before != nil {
+		<-t.before
 	}
+}
+
+func (t *turn) end() {
+	t.of.mu.Lock()
+	defer t.of.mu.Unlock()
+	if t.of.last[t.name] == t.own {
+		delete(t.of.last, t.name)
+	}
+	close(t.own)
 }

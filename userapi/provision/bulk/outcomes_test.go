@@ -1,0 +1,69 @@
+package bulk
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+)
+
+// TestOutcomes: what each result counts as.
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	user := &userapi.User{Provider: "acme", ID: "7"}
+	failed := func(d provision.Disposition, u *userapi.User, e userapi.Error, steps ...provision.Action) provision.Result {
+		res := provision.Result{Target: "crm", Disposition: d, User: u, Err: &e}
+		for _, a := range steps {
+			res.Steps = append(res.Steps, provision.Step{Action: a})
+		}
+		return res
+	}
+	const created, rejected, notSent, unknown = provision.DispositionCreated, provision.DispositionRejected, provision.DispositionNotSent, provision.DispositionUnknown
+	for name, tt := range map[string]struct {
+		res   provision.Result
+		state string
+		class class
+	}{
+		"a user":                {provision.Result{Target: "crm", Disposition: created, User: user}, "created", classDone},
+		"undone":                {provision.Result{Target: "crm", Disposition: provision.DispositionUndone}, "undone", classDone},
+		"no record":             {provision.Result{Disposition: provision.DispositionUndone}, StateUnknownKey, classDone},
+		"invalid":               {failed(rejected, nil, userapi.Error{Kind: userapi.KindInvalid}), "rejected", classRefused},
+		"taken":                 {failed(rejected, nil, userapi.Error{Kind: userapi.KindConflict}), "rejected", classRefused},
+		"another request":       {failed(created, user, userapi.Error{Kind: userapi.KindInvalid, Code: codeChanged}), StateDifferent, classRefused},
+		"of an undone key":      {failed(created, user, userapi.Error{Kind: userapi.KindInvalid, Code: codeUndone}), "created", classRefused},
+		"too many requests":     {failed(rejected, nil, userapi.Error{Kind: userapi.KindRateLimited}), "rejected", classOpen},
+		"the vendor is down":    {failed(notSent, nil, userapi.Error{Kind: userapi.KindUnavailable}), "not_sent", classOpen},
+		"stopped":               {failed(notSent, nil, userapi.Error{Kind: userapi.KindCanceled}), "not_sent", classOpen},
+		"paused":                {failed(notSent, nil, userapi.Error{Kind: userapi.KindUnavailable, Code: codePaused}), StateOpen, classOpen},
+		"waits":                 {failed(notSent, nil, userapi.Error{Kind: userapi.KindUnavailable, Code: codeWaits}), StateOpen, classOpen},
+		"in flight":             {failed(unknown, nil, userapi.Error{Kind: userapi.KindUnavailable, Code: codeInProgress}), StateOpen, classOpen},
+		"a lost one, not there": {failed(rejected, nil, userapi.Error{Kind: userapi.KindNotFound}, provision.ActionResolve), "rejected", classOpen},
+		"not found":             {failed(rejected, nil, userapi.Error{Kind: userapi.KindNotFound}, provision.ActionCreate), "rejected", classRefused},
+		"nobody knows":          {failed(unknown, nil, userapi.Error{Kind: userapi.KindTimeout}), "unknown", classUnknown},
+		"unfinished":            {failed(created, user, userapi.Error{Kind: userapi.KindUnavailable}), StateUnfinished, classOpen},
+		"not to be finished":    {failed(created, user, userapi.Error{Kind: userapi.KindInvalid}), StateUnfinished, classRefused},
+		"not stored":            {failed(created, user, userapi.Error{Kind: userapi.KindUnknown, Code: codeNotStored}), "created", classOpen},
+		"no ledger":             {failed(unknown, nil, userapi.Error{Kind: userapi.KindUnknown, Code: codeLedger}), "unknown", classOpen},
+		"not to be deleted":     {failed(created, user, userapi.Error{Op: opUndo, Code: "no_deleter"}), "created", classRefused},
+		"not deleted yet":       {failed(created, user, userapi.Error{Op: "delete user", Kind: userapi.KindRateLimited}, provision.ActionDelete), "created", classOpen},
+		"an error of no kind":   {provision.Result{Target: "crm", Disposition: rejected, Err: assert.AnError}, "rejected", classRefused},
+	} {
+		assert.Equal(t, tt.state, stateOf(tt.res), name)
+		assert.Equal(t, tt.class, classOf(tt.res), name)
+	}
+}
+
+// TestHopeless: what the ledger knows from before says nothing of the credentials.
+func TestHopeless(t *testing.T) {
+	t.Parallel()
+	o := newOutcomes()
+	refused := []provision.Result{{Target: "crm", Err: &userapi.Error{Kind: userapi.KindUnauthorized, StatusCode: 401}}}
+	known := []provision.Result{{Target: "crm", Recorded: true}}
+	for range maxUnauthorized - 1 {
+		assert.NoError(t, o.hopeless(1, refused))
+		assert.NoError(t, o.hopeless(1, known))
+	}
+	assert.ErrorContains(t, o.hopeless(1, refused), "crm refuses the credentials")
+}
