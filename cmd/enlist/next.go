@@ -10,20 +10,17 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// isRefusal reports whether a target has no user because the row, or what the vendor has, must be
-// mended.
+// isRefusal reports whether a target has no user, and a further run will make none, because the row
+// or what the vendor has must be mended first.
 func isRefusal(res provision.Result, e *userapi.Error) bool {
-	switch e.Code {
-	case "paused", "in_progress", "ledger", "record":
-		return false
-	case "request_changed":
+	if e.Code == "request_changed" {
 		return true
 	}
 	switch e.Kind {
-	case userapi.KindUnavailable, userapi.KindRateLimited, userapi.KindTimeout, userapi.KindCanceled:
-		return false
+	case userapi.KindInvalid, userapi.KindConflict, userapi.KindProtocol, userapi.KindUnauthorized, userapi.KindForbidden:
+		return e.Code != "in_progress" && res.User == nil && res.Disposition != provision.DispositionUnknown
 	default:
-		return res.User == nil && res.Disposition != provision.DispositionUnknown
+		return false
 	}
 }
 
