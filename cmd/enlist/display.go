@@ -1,0 +1,56 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/pflag"
+
+	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/progress"
+	"github.com/enlist-go/enlist/userapi/provision/bulk"
+)
+
+var progressModes = []string{"auto", "bars", "lines", "json", "none"}
+
+func addProgress(fs *pflag.FlagSet, to *string) {
+	fs.StringVar(to, "progress", "auto", "how far it is is told on standard error by bars, lines (one every 10 s), json (one object a second) or none; auto is bars on a terminal and else lines")
+}
+
+func checkProgress(mode string) error {
+	if !slices.Contains(progressModes, mode) {
+		return usageError("--progress: one of %s is expected", strings.Join(progressModes, ", "))
+	}
+	return nil
+}
+
+// newDisplay returns what shows how far a run is, and what is to be told.
+func newDisplay(env *environment, mode string, c *config.Config, p *people) (progress.Display, func(bulk.Progress)) {
+	f, isFile := env.err.(*os.File)
+	if mode == "auto" {
+		mode = "lines"
+		if isFile && isatty.IsTerminal(f.Fd()) && env.getenv("TERM") != "dumb" {
+			mode = "bars"
+		}
+	}
+	var d progress.Display
+	switch mode {
+	case "bars":
+		var names []string
+		for _, t := range c.Targets {
+			names = append(names, t.Name)
+		}
+		d = progress.Bars(env.err, names)
+	case "lines":
+		d = progress.Lines(env.err)
+	case "json":
+		d = progress.JSON(env.err)
+	default:
+		d = progress.None()
+	}
+	meter := &progress.Meter{Done: p.done}
+	return d, func(now bulk.Progress) { d.Show(meter.Read(now, time.Now())) }
+}

@@ -1,0 +1,294 @@
+// Package ledger opens the ledger that an import stands on, with what belongs to it: the key of its
+// fingerprints, and the lock that lets one process of this machine change it.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
+	"github.com/enlist-go/enlist/internal/durable"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+)
+
+// A Place says where a ledger is.
+type Place struct {
+	// At is where, as the config has it; "" is sqlite:<Job>.db.
+	At string
+	// Dir is the directory that paths are relative to. Job names the files.
+	Dir, Job string
+	// For is where the users are.
+	For Use
+}
+
+// A Use says where the users of a ledger are.
+type Use int
+
+// The uses.
+const (
+	ForVendors Use = iota
+	// ForFakes: what the ledger says is done is not.
+	ForFakes
+	// ForEither is for those who ask no vendor.
+	ForEither
+)
+
+// String says where the ledger is, for people. It has no password.
+func (p Place) String() string {
+	if p.isPostgres() {
+		return "the PostgreSQL database"
+	}
+	return p.path()
+}
+
+func (p Place) at() string {
+	if p.At == "" {
+		return config.SQLite + p.Job + ".db"
+	}
+	return p.At
+}
+
+func (p Place) isPostgres() bool {
+	return strings.HasPrefix(p.at(), config.Postgres) || strings.HasPrefix(p.at(), config.Postgresql)
+}
+
+// path is that of the ledger's file.
+func (p Place) path() string {
+	_, path, _ := strings.Cut(p.at(), ":")
+	return p.beside(path)
+}
+
+func (p Place) beside(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(p.Dir, path)
+}
+
+// File is the path of the ledger's file, "" where it has none.
+func (p Place) File() string {
+	if p.isPostgres() {
+		return ""
+	}
+	return p.path()
+}
+
+// KeyFile is the path of the file with the request key.
+func (p Place) KeyFile() string { return p.file(".key") }
+
+func (p Place) lockFile() string { return p.file(".lock") }
+
+// file is beside the ledger's file and has its name: two jobs on one ledger share it.
+func (p Place) file(ext string) string {
+	if p.isPostgres() {
+		return p.beside(p.Job + ext)
+	}
+	return strings.TrimSuffix(p.path(), filepath.Ext(p.path())) + ext
+}
+
+// exists reports whether a ledger in a file is there.
+func (p Place) exists() (bool, error) {
+	_, err := os.Stat(p.path())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("the ledger cannot be looked for: %w", err)
+	}
+	return true, nil
+}
+
+func (p Place) mustExist() error {
+	there, err := p.exists()
+	if err == nil && !there {
+		err = fmt.Errorf("%w (%s)", ErrNone, p)
+	}
+	return err
+}
+
+// A Ledger is an open ledger. Close it.
+type Ledger struct {
+	provision.Ledger
+
+	// Key is the request key, "" of a ledger that is only read.
+	Key userapi.Secret
+	// Alone is for provision.Alone: the name of whoever holds the lock. "" of a ledger that is
+	// only read.
+	Alone string
+	// OfFakes is set for one whose users are at fakes.
+	OfFakes bool
+
+	job    string
+	counts func(ctx context.Context, job string) ([]Count, error) // nil where it cannot count
+	close  []io.Closer
+}
+
+// Close closes the ledger, and then releases the lock.
+func (l *Ledger) Close() error {
+	var all []error
+	for i := len(l.close) - 1; i >= 0; i-- {
+		all = append(all, l.close[i].Close())
+	}
+	l.close = nil
+	return errors.Join(all...)
+}
+
+// ErrNone says that there is no ledger.
+var ErrNone = errors.New("there is no ledger: nothing was imported")
+
+// Open opens a ledger to change it, and makes it, and its key, where there is none. made is called
+// with the path of a key that was made; with nil the ledger must be there, or the error matches
+// ErrNone. Nobody else on this machine can have it open at the same time.
+func Open(ctx context.Context, p Place, made func(path string)) (*Ledger, error) {
+	if err := config.CheckLedger(p.at()); err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	if made == nil && !p.isPostgres() {
+		if err := p.mustExist(); err != nil {
+			return nil, err
+		}
+	}
+	lock, err := durable.LockFile(p.lockFile())
+	switch {
+	case errors.Is(err, durable.ErrLocked):
+		return nil, fmt.Errorf("another enlist is at work on %s: wait until it has ended, or stop it", p)
+	case err != nil:
+		return nil, fmt.Errorf("the lock beside the ledger cannot be taken: %w", err)
+	}
+	l := &Ledger{job: p.Job, close: []io.Closer{lock}}
+	if err := l.open(ctx, p, made); err != nil {
+		_ = l.Close() // nothing was written
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *Ledger) open(ctx context.Context, p Place, made func(string)) (err error) {
+	if p.isPostgres() {
+		return l.openShared(ctx, p, made)
+	}
+	there, err := p.exists()
+	if err != nil {
+		return err
+	}
+	if l.OfFakes, err = p.mark(there); err != nil {
+		return err
+	}
+	// The key comes first: a ledger that is there had one.
+	if l.Key, err = readKey(p, !there, made); err != nil {
+		return err
+	}
+	l.Alone = "enlist" // whoever writes in the file holds the lock
+	return l.connect(ctx, p, true)
+}
+
+// openShared opens a ledger that other machines share.
+func (l *Ledger) openShared(ctx context.Context, p Place, made func(string)) (err error) {
+	if l.Alone, err = machineName(p.lockFile()); err != nil {
+		return err
+	}
+	if err := l.connect(ctx, p, made != nil); err != nil {
+		return err
+	}
+	counts, err := l.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	if len(counts) == 0 && made == nil {
+		return fmt.Errorf("%w (%s)", ErrNone, p)
+	}
+	if l.OfFakes, err = p.mark(len(counts) > 0); err != nil {
+		return err
+	}
+	l.Key, err = readKey(p, len(counts) == 0, made)
+	return err
+}
+
+// mark keeps a ledger of runs against fakes apart from others: what it says is done is not. A new
+// one gets a file beside it.
+func (p Place) mark(there bool) (ofFakes bool, err error) {
+	path := p.file(".fakes")
+	_, err = os.Stat(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	marked := err == nil
+	switch {
+	case there && marked && p.For == ForVendors:
+		return true, fmt.Errorf("%s is of an import into fakes: what it says is done is not. Name another by --ledger, or delete it with the files beside it", p)
+	case there && !marked && p.For == ForFakes:
+		return false, fmt.Errorf("%s is of an import into vendors, and not into fakes: name another by --ledger", p)
+	case !there && marked && p.For == ForVendors:
+		return false, os.Remove(path)
+	case !there && !marked && p.For == ForFakes:
+		return true, os.WriteFile(path, nil, fileMode)
+	}
+	return marked, nil
+}
+
+// Read opens a ledger to look at it, also while another process changes it. The error matches ErrNone
+// where there is none.
+func Read(ctx context.Context, p Place) (*Ledger, error) {
+	if err := config.CheckLedger(p.at()); err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	if !p.isPostgres() {
+		if err := p.mustExist(); err != nil {
+			return nil, err
+		}
+	}
+	l := &Ledger{job: p.Job}
+	if err := l.connect(ctx, p, false); err != nil {
+		_ = l.Close() // nothing was written
+		return nil, err
+	}
+	return l, nil
+}
+
+// connect opens what holds the records.
+func (l *Ledger) connect(ctx context.Context, p Place, create bool) error {
+	switch at := p.at(); {
+	case p.isPostgres():
+		return l.openPostgres(ctx, at, create)
+	case strings.HasPrefix(at, config.File):
+		return l.openFile(p.path())
+	}
+	return l.openSQLite(ctx, p.path(), create)
+}
+
+// EachOpen visits the keys of the job that have a record which is open, with their records, in the
+// order of the keys.
+func (l *Ledger) EachOpen(ctx context.Context, visit func(key string, records []provision.Record) error) error {
+	prefix := l.job + "/"
+	for after := prefix; ; {
+		keys, err := l.ListOpen(ctx, after, pageSize)
+		if err != nil {
+			return fmt.Errorf("the ledger cannot be read: %w", err)
+		}
+		for _, key := range keys {
+			if !strings.HasPrefix(key, prefix) {
+				return nil
+			}
+			records, err := l.Load(ctx, key)
+			if err == nil {
+				err = visit(key, records)
+			}
+			if err != nil {
+				return err
+			}
+			after = key
+		}
+		if len(keys) == 0 {
+			return nil
+		}
+	}
+}
+
+const pageSize = 500

@@ -1,0 +1,191 @@
+package progress
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+// A Display shows how far an import is. It is for one goroutine at a time.
+type Display interface {
+	// Show is called about once a second.
+	Show(n Now)
+	// End shows the last state, and leaves the terminal as it was.
+	End()
+}
+
+// None shows nothing.
+func None() Display { return none{} }
+
+type none struct{}
+
+func (none) Show(Now) {}
+func (none) End()     {}
+
+// JSON writes an object a line.
+func JSON(w io.Writer) Display { return jsonLines{json.NewEncoder(w)} }
+
+type jsonLines struct{ *json.Encoder }
+
+func (j jsonLines) Show(n Now) { _ = j.Encode(n) } // nobody is there to see it
+func (jsonLines) End()         {}
+
+// every is how far lines are apart.
+const every = 10 * time.Second
+
+// Lines writes a line every 10 s, by the import's own clock. It may be wrapped: no line is wider
+// than 80 columns.
+func Lines(w io.Writer) Display { return &lines{w: w} }
+
+type lines struct {
+	w    io.Writer
+	next time.Duration
+}
+
+func (l *lines) Show(n Now) {
+	if l.next == 0 {
+		l.next = every
+	}
+	if n.Elapsed < l.next {
+		return
+	}
+	l.next = n.Elapsed.Truncate(every) + every
+	_, _ = io.WriteString(l.w, n.String()) // nobody is there to see it
+}
+
+func (*lines) End() {}
+
+// String returns what Lines writes.
+func (n Now) String() string {
+	parts := []string{fmt.Sprintf("%s: %d rows read", short(n.Elapsed), n.Rows)}
+	if n.Total > 0 {
+		parts[0] += fmt.Sprintf(" of about %d", n.Total)
+	}
+	for _, t := range n.Targets {
+		parts = append(parts, fmt.Sprintf("%s %d, %s", t.Name, t.Rows, t.text()))
+	}
+	if left := n.left(); left > 0 {
+		parts = append(parts, "ready in about "+short(left))
+	}
+	var b strings.Builder
+	at := 0
+	for i, part := range parts {
+		if i < len(parts)-1 {
+			part += ";"
+		}
+		switch {
+		case i == 0:
+		case at+1+len(part) > width:
+			b.WriteString("\n ")
+			at = 1
+			fallthrough
+		default:
+			b.WriteByte(' ')
+			at++
+		}
+		b.WriteString(part)
+		at += len(part)
+	}
+	return b.String() + "\n"
+}
+
+// width is how wide what people read may be.
+const width = 80
+
+// text tells the rate, and what holds the target up.
+func (t Target) text() string {
+	text := fmt.Sprintf("%.0f/s", t.Rate)
+	if t.RateLimited > 0 {
+		text += fmt.Sprintf(", %dx 429", t.RateLimited)
+	}
+	if t.Paused > 0 {
+		text += ", paused " + short(t.Paused)
+	}
+	return text
+}
+
+// short is a time in whole seconds.
+func short(d time.Duration) string {
+	text := d.Round(time.Second).String()
+	if d > time.Minute {
+		text = strings.TrimSuffix(text, "m0s") + strings.Repeat("m", strings.Count(text, "m0s"))
+	}
+	return text
+}
+
+// Bars draws a bar for each target, without colours. w must be a terminal.
+func Bars(w io.Writer, targets []string, options ...mpb.ContainerOption) Display {
+	b := &bars{
+		container: mpb.New(append([]mpb.ContainerOption{mpb.WithOutput(w)}, options...)...),
+		texts:     make([]string, len(targets)),
+	}
+	style := mpb.BarStyle().Lbound("[").Filler("#").Tip("").Padding(".").Rbound("]")
+	for i, name := range targets {
+		b.bars = append(b.bars, b.container.New(0, style, mpb.BarWidth(barWidth),
+			mpb.PrependDecorators(decor.Name(cut(name, nameWidth), decor.WC{W: nameWidth, C: decor.DindentRight})),
+			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return b.text(i) })),
+		))
+	}
+	return b
+}
+
+const (
+	nameWidth = 12
+	barWidth  = 14
+	textWidth = width - 1 - nameWidth - barWidth - 2 // the terminal's last column stays free
+)
+
+type bars struct {
+	container *mpb.Progress
+	bars      []*mpb.Bar
+
+	mu    sync.Mutex
+	texts []string
+}
+
+func (b *bars) text(i int) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.texts[i]
+}
+
+func (b *bars) Show(n Now) {
+	for i, t := range n.Targets[:min(len(n.Targets), len(b.bars))] {
+		text := fmt.Sprintf("%d", t.Rows)
+		if n.Total > 0 {
+			text += fmt.Sprintf(" of %d", n.Total)
+		}
+		text += ", " + t.text()
+		if t.ETA > 0 {
+			text += ", " + short(t.ETA) + " left"
+		}
+		b.mu.Lock()
+		b.texts[i] = cut(text, textWidth)
+		b.mu.Unlock()
+		b.bars[i].SetTotal(n.Total, false)
+		b.bars[i].SetCurrent(t.Rows)
+	}
+}
+
+// End leaves the bars as they are.
+func (b *bars) End() {
+	for _, bar := range b.bars {
+		bar.Abort(false)
+	}
+	b.container.Wait()
+}
+
+// cut keeps a text within so many columns.
+func cut(text string, n int) string {
+	if utf8.RuneCountInString(text) <= n {
+		return text
+	}
+	return string([]rune(text)[:n-1]) + "~"
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/ledger"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
+	"github.com/enlist-go/enlist/fusionauth"
+	"github.com/enlist-go/enlist/mixin"
+	"github.com/enlist-go/enlist/quickblox"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision/bulk"
+	"github.com/enlist-go/enlist/usercom"
+)
+
+// peopleFlags are those of every command that works on a file of people or on its ledger.
+type peopleFlags struct {
+	config, job, ledger string
+	to                  []string
+	format              formatFlag
+}
+
+const (
+	defaultConfig = "enlist.yaml"
+	// defaultJob is the job's name without a config. It does not follow from the file's name:
+	// under another name every row would count as new.
+	defaultJob = "import"
+)
+
+func (f *peopleFlags) add(c *cobra.Command) {
+	fs := c.Flags()
+	fs.StringVarP(&f.config, "config", "c", "", "the `file` that says what is to be done; enlist.yaml unless set")
+	fs.StringVar(&f.job, "job", "", "the `name` of the job, over the config's")
+	fs.StringVar(&f.ledger, "ledger", "", "`where` the ledger is, over the config's: sqlite:PATH, file:PATH or postgres://HOST/DATABASE; sqlite:<job>.db beside the config unless set")
+	fs.StringSliceVar(&f.to, "to", nil, "the `vendors`, with commas, in place of a config: "+strings.Join(vendors.Names(), ", ")+". The file's columns then have the names of fields")
+	f.format.add(fs)
+}
+
+// load returns the config, with the flags over the variables over the file.
+func (f *peopleFlags) load(env *environment) (*config.Config, error) {
+	c, err := f.read(env)
+	if err != nil {
+		return nil, err
+	}
+	for _, over := range []struct {
+		to         *string
+		flag, name string
+	}{{&c.Job, f.job, "ENLIST_JOB"}, {&c.Ledger, f.ledger, "ENLIST_LEDGER"}} {
+		if text := env.getenv(over.name); text != "" {
+			*over.to = text
+		}
+		if over.flag != "" {
+			*over.to = over.flag
+		}
+	}
+	if c.Job == "" {
+		return nil, usageError("the config has no job: write job: NAME in it, or give --job")
+	}
+	if err := config.CheckJob(c.Job); err != nil {
+		return nil, usageError("job: %w", err)
+	}
+	if c.Ledger != "" {
+		if err := config.CheckLedger(c.Ledger); err != nil {
+			return nil, usageError("ledger: %w", err)
+		}
+	}
+	return c, nil
+}
+
+func (f *peopleFlags) read(env *environment) (*config.Config, error) {
+	path := f.config
+	if path == "" && len(f.to) == 0 {
+		path = env.getenv("ENLIST_CONFIG")
+	}
+	if len(f.to) == 0 {
+		if path == "" {
+			if _, err := os.Stat(defaultConfig); errors.Is(err, os.ErrNotExist) {
+				return nil, usageError("there is no %s here: name a config by -c, or the vendors by --to; enlist import --init FILE writes a config", defaultConfig)
+			}
+			path = defaultConfig
+		}
+		c, err := config.Read(path)
+		if err != nil {
+			return nil, &exitError{exitUsage, err}
+		}
+		return c, nil
+	}
+	if path != "" {
+		return nil, usageError("--to is for an import without a config, which has its own targets")
+	}
+	c := &config.Config{Dir: ".", Job: defaultJob}
+	if err := checkVendors(f.to); err != nil {
+		return nil, err
+	}
+	for _, name := range f.to {
+		c.Targets = append(c.Targets, config.Target{Name: name, Settings: vendors.Settings{Vendor: name}})
+	}
+	return c, nil
+}
+
+// checkVendors refuses what --to cannot name.
+func checkVendors(to []string) error {
+	if err := checkTo(to); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	return nil
+}
+
+// placeOf says where the ledger of a config is.
+func placeOf(c *config.Config) ledger.Place {
+	return ledger.Place{At: c.Ledger, Dir: c.Dir, Job: c.Job}
+}
+
+// prototypes are the vendors' own parts of a request.
+var prototypes = map[string]userapi.Extension{
+	fusionauth.Name: fusionauth.Extra{}, mixin.Name: mixin.Extra{}, quickblox.Name: quickblox.Extra{}, usercom.Name: usercom.Extra{},
+}
+
+// mappingOf returns the mapping of a config.
+func mappingOf(c *config.Config) bulk.Mapping {
+	m := bulk.Mapping{Columns: c.Columns}
+	has := map[string]bool{}
+	for _, t := range c.Targets {
+		if !has[t.Vendor] {
+			has[t.Vendor] = true
+			m.Extensions = append(m.Extensions, prototypes[t.Vendor])
+		}
+		if len(t.Columns) > 0 {
+			if m.Targets == nil {
+				m.Targets = map[string]map[string]string{}
+			}
+			m.Targets[t.Name] = t.Columns
+		}
+	}
+	return m
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
+	"github.com/enlist-go/enlist/userapi/provision/bulk"
+)
+
+// standardInput is the name of a file that is none.
+const standardInput = "-"
+
+// A people is a file of people that is open.
+type people struct {
+	bulk.Source
+
+	// size is that of the file, 0 where it has none, and read how much of it was.
+	size int64
+	read atomic.Int64
+	file *os.File
+	also *people // is closed with it
+}
+
+// openPeople opens a file: CSV, or JSON Lines where its name says so, and of standard input where
+// it begins as an object does.
+func openPeople(env *environment, path string, csv config.CSV) (*people, error) {
+	p := &people{}
+	var in io.Reader
+	var lines bool
+	if path == standardInput {
+		b := bufio.NewReader(env.in)
+		first, _ := b.Peek(1) // what is wrong with it the Source says
+		in, lines = b, string(first) == "{"
+	} else {
+		f, err := os.Open(path) //nolint:gosec // the caller names the file
+		if err != nil {
+			return nil, err
+		}
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			p.size = info.Size()
+		}
+		p.file, in, lines = f, f, isLines(path)
+	}
+	counted := &countingReader{in, &p.read}
+	if lines {
+		p.Source = bulk.JSONLines(counted)
+		return p, nil
+	}
+	p.Source = bulk.CSV(counted, bulk.CSVOptions{Comma: csv.Comma, Null: csv.Null, Header: csv.Header})
+	return p, nil
+}
+
+// isLines reports whether the name of a file is one of JSON Lines, compressed or not.
+func isLines(path string) bool {
+	switch ext := strings.ToLower(filepath.Ext(strings.TrimSuffix(path, ".gz"))); ext {
+	case ".jsonl", ".ndjson", ".json":
+		return true
+	}
+	return false
+}
+
+// Close closes the file.
+func (p *people) Close() error {
+	var err error
+	if p.also != nil {
+		err = p.also.Close()
+	}
+	if p.file == nil {
+		return err
+	}
+	return errors.Join(err, p.file.Close())
+}
+
+// done is how much of the file was read, from 0 to 1; 0 where that is not known.
+func (p *people) done() float64 {
+	return float64(p.read.Load()) / float64(cmp.Or(p.size, 1<<62))
+}
+
+// A countingReader counts what is read.
+type countingReader struct {
+	io.Reader
+
+	n *atomic.Int64
+}
+
+func (r *countingReader) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	r.n.Add(int64(n))
+	return n, err
+}
+
+// ofConfig replaces the names of the library's options by those of the config.
+var ofConfig = strings.NewReplacer(
+	"CSVOptions.Comma names", "csv.comma in the config names", "CSVOptions.Comma", "csv.comma",
+	"CSVOptions.Header has", "csv.header in the config has", "CSVOptions.Header", "csv.header",
+	"CSVOptions.Null says", "csv.null in the config says", "CSVOptions.Null", "csv.null",
+	"Mapping.Columns", "columns in the config", "Mapping.Targets", "columns of a target in the config",
+	"bulk: ", "",
+)

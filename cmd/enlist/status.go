@@ -1,0 +1,319 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/ledger"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/bulk"
+)
+
+const statusHelp = `Tells from the ledger alone what became of an import: how many rows have which
+state at each target, and which are left. It needs no credentials and asks nobody.
+It can be called while an import is at work, but not on a ledger of file:.
+
+KEY tells of one row. It is the value of the file's key column, or the whole key as
+the results have it.
+
+Exit codes, the highest that applies: 0 all that the ledger has is done; 1 the ledger
+could not be read; 2 wrong flags or config; 3 rows were refused; 4 something is left:
+run the import again; 5 a person decides: enlist decide.
+`
+
+type statusFlags struct {
+	peopleFlags
+	max int
+}
+
+func newStatus(env *environment) *cobra.Command {
+	f := &statusFlags{}
+	c := &cobra.Command{
+		Use:   "status [KEY]",
+		Short: "Tells from the ledger what became of an import, or of a row",
+		Long:  statusHelp,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError("expected is one key, or none")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error { return f.run(c.Context(), env, args) },
+	}
+	f.add(c)
+	c.Flags().IntVar(&f.max, "max", 20, "how `many` of the rows that are unknown, and that are left, are listed; all of them are counted")
+	return c
+}
+
+func (f *statusFlags) run(ctx context.Context, env *environment, args []string) error {
+	if f.max < 0 {
+		return usageError("--max must not be negative")
+	}
+	c, err := f.load(env)
+	if err != nil {
+		return err
+	}
+	l, err := ledger.Read(ctx, placeOf(c))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }() // nothing was written
+	s := &status{Job: c.Job, All: l.CountsAll()}
+	if len(args) == 1 {
+		err = s.readKey(ctx, l, c, args[0])
+	} else {
+		err = s.read(ctx, l, f.max)
+	}
+	if err != nil {
+		return err
+	}
+	text := s.text(len(args) == 1)
+	if f.format == "json" {
+		text = jsonText(s)
+	}
+	return ended(env.print(text, s.code()))
+}
+
+// A status is what a ledger says of a job. A row counts once for each target.
+type status struct {
+	Job string `json:"job"`
+	// All is set where Counts, and Refused, have what is done or over too, and not only what is left.
+	All     bool          `json:"counts_done"`
+	Counts  []statusCount `json:"counts,omitempty"`
+	Open    int64         `json:"open"`
+	Unknown int64         `json:"unknown"`
+	Refused int64         `json:"refused"`
+	Rows    []statusRow   `json:"rows"`
+}
+
+type statusCount struct {
+	Target string `json:"target"`
+	State  string `json:"state"`
+	Rows   int64  `json:"rows"`
+}
+
+// A statusRow is a row at a target.
+type statusRow struct {
+	Key     string    `json:"key"`
+	Target  string    `json:"target"`
+	State   string    `json:"state"`
+	UserID  string    `json:"user_id,omitempty"`
+	Proof   string    `json:"proof,omitempty"`
+	Kind    string    `json:"kind,omitempty"`
+	Changed time.Time `json:"changed"`
+	Next    string    `json:"next,omitempty"`
+}
+
+func (s *status) read(ctx context.Context, l *ledger.Ledger, most int) error {
+	counts, err := l.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range counts {
+		if !c.Open && !c.State.HasUser() && c.State != provision.StateUndone {
+			s.Refused += c.Rows
+		}
+		own := statusCount{c.Target, stateName(provision.Record{State: c.State}), c.Rows}
+		if n := len(s.Counts) - 1; n >= 0 && s.Counts[n].Target == own.Target && s.Counts[n].State == own.State {
+			s.Counts[n].Rows += own.Rows
+			continue
+		}
+		s.Counts = append(s.Counts, own)
+	}
+	var left []statusRow
+	err = l.EachOpen(ctx, func(_ string, records []provision.Record) error {
+		for _, r := range records {
+			switch row := rowOf(r, records); {
+			case !s.count(r, records):
+			case r.State == provision.StateUnknown:
+				if len(s.Rows) < most {
+					s.Rows = append(s.Rows, row)
+				}
+			case len(left) < most:
+				left = append(left, row)
+			}
+		}
+		return nil
+	})
+	s.Rows = append(s.Rows, left...)
+	return err
+}
+
+// count counts a record that is open, and reports whether it did.
+func (s *status) count(r provision.Record, records []provision.Record) bool {
+	switch {
+	case !r.Open() || isBlocked(r, records):
+		return false
+	case r.State == provision.StateUnknown:
+		s.Unknown++
+	default:
+		s.Open++
+	}
+	return true
+}
+
+// isBlocked reports whether a target waits for one that has refused the row.
+func isBlocked(r provision.Record, records []provision.Record) bool {
+	return r.State == provision.StateQueued && slices.ContainsFunc(records, isRefused)
+}
+
+func isRefused(r provision.Record) bool {
+	return !r.Open() && (r.State == provision.StateRejected || r.State == provision.StateNotSent)
+}
+
+func (s *status) readKey(ctx context.Context, l *ledger.Ledger, c *config.Config, text string) error {
+	_, records, err := findKey(ctx, l, c.Job, text)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		s.count(r, records)
+		if isRefused(r) {
+			s.Refused++
+		}
+		s.Rows = append(s.Rows, rowOf(r, records))
+	}
+	return nil
+}
+
+// errNoKey says that the ledger does not have a key.
+var errNoKey = errors.New("the ledger has nothing of that key: no import has come to the row, or its job has another name")
+
+// findKey returns the key that a text stands for, and its records.
+func findKey(ctx context.Context, l provision.Ledger, job, text string) (key string, records []provision.Record, err error) {
+	if strings.HasPrefix(text, job+"/") {
+		if records, err = l.Load(ctx, text); err != nil || len(records) > 0 {
+			return text, records, err
+		}
+	}
+	mapper, err := bulk.Mapping{}.Compile(job)
+	if err != nil {
+		return "", nil, err
+	}
+	req, err := mapper.Request(bulk.Row{Line: 1, Values: map[string]any{"key": text}})
+	if err != nil {
+		return "", nil, usageError("KEY: the value of a row's key is expected")
+	}
+	if records, err = l.Load(ctx, req.IdempotencyKey); err == nil && len(records) == 0 {
+		err = errNoKey
+	}
+	return req.IdempotencyKey, records, err
+}
+
+func rowOf(r provision.Record, records []provision.Record) statusRow {
+	row := statusRow{Key: r.Key, Target: r.Target, State: stateName(r), UserID: r.UserID, Changed: r.Changed, Next: nextOf(r)}
+	if isBlocked(r, records) {
+		row.Next = "there is no user: another target has refused the row; mend it"
+	}
+	if r.State.HasUser() {
+		row.Proof = r.Proof.String()
+	}
+	if r.Kind != userapi.KindUnknown {
+		row.Kind = r.Kind.String()
+	}
+	return row
+}
+
+func stateName(r provision.Record) string {
+	switch {
+	case r.Unfinished:
+		return bulk.StateUnfinished
+	case r.State == provision.StateInFlight:
+		return "in_flight"
+	}
+	return string(r.State)
+}
+
+// nextOf says whether there is a user, and what to do.
+func nextOf(r provision.Record) string {
+	switch {
+	case r.State.HasUser() && r.Unfinished:
+		return "the user exists, and a second step is left: run the import again"
+	case r.State.HasUser():
+		return ""
+	case r.State == provision.StateUnknown:
+		return "the user may exist: run the import again, which asks the vendor if it can; else look at the vendor, and enlist decide"
+	case r.State == provision.StateInFlight && time.Now().Before(r.Until):
+		return "an import is at work on it, or was killed: run the import again"
+	case r.State == provision.StateInFlight:
+		return "an import was killed at it, and the user may exist: run the import again"
+	case r.State == provision.StateDeleting:
+		return "it is being deleted, or an undo was killed at it: run enlist undo again"
+	case r.State == provision.StateUndone:
+		return "there is no user: the row was undone"
+	case r.Open():
+		return "there is no user: run the import again"
+	}
+	return "there is no user: the row was refused; mend it"
+}
+
+func (s *status) code() int {
+	switch {
+	case s.Unknown > 0:
+		return exitUnknown
+	case s.Open > 0:
+		return exitOpen
+	case s.Refused > 0:
+		return exitRefused
+	}
+	return exitDone
+}
+
+// text is the status for people: of one key what is known of it, else the numbers and a list.
+func (s *status) text(ofKey bool) []byte {
+	var b strings.Builder
+	if ofKey {
+		for _, r := range s.Rows {
+			b.WriteString(wrapped(r.text(), "    "))
+			if r.Next != "" {
+				b.WriteString(wrapped("- "+r.Next, "  "))
+			}
+		}
+		return []byte(b.String())
+	}
+	fmt.Fprintf(&b, "job %s: %d refused, %d open, %d unknown", s.Job, s.Refused, s.Open, s.Unknown)
+	if !s.All {
+		b.WriteString("; a ledger of file: lists only what is left")
+	}
+	b.WriteString("\n")
+	for i, c := range s.Counts {
+		if i == 0 {
+			b.WriteString("\n    rows  state        target\n")
+		}
+		fmt.Fprintf(&b, "%8d  %-11s  %s\n", c.Rows, c.State, c.Target)
+	}
+	for i, r := range s.Rows {
+		if i == 0 || s.Rows[i-1].Next != r.Next {
+			b.WriteString("\n")
+			b.WriteString(wrapped(r.Next+":", "  "))
+		}
+		b.WriteString("  " + wrapped(r.text(), "    "))
+	}
+	if more := s.Open + s.Unknown - int64(len(s.Rows)); more > 0 {
+		fmt.Fprintf(&b, "\nand %d more: --max lists them\n", more)
+	}
+	return []byte(b.String())
+}
+
+// text is what is known of a row, without what to do.
+func (r statusRow) text() string {
+	text := fmt.Sprintf("%s at %s: %s", r.Key, r.Target, r.State)
+	if r.UserID != "" {
+		text += ", user " + printable(r.UserID)
+	}
+	if r.Proof != "" {
+		text += " (" + r.Proof + ")"
+	}
+	if r.Kind != "" {
+		text += ", " + r.Kind
+	}
+	return text + ", " + r.Changed.Format(time.RFC3339)
+}

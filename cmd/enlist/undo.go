@@ -1,0 +1,286 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/ledger"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/bulk"
+)
+
+const undoHelp = `Deletes the users that imports of FILE have created, and closes the rows' keys: a
+later import creates nothing for them. It first tells from the ledger how many it
+would delete, and asks. Users that were there before are left, and so are those that
+the ledger cannot prove to be the import's, and those at Mixin, which deletes nobody.
+
+FILE is the file that was imported: its keys count, and nothing else of it. It can
+be killed at any moment and run again.
+
+Exit codes, the highest that applies: 0 nothing is left of the import; 1 it could not
+run; 2 wrong flags, config or credentials; 3 users were left; 4 something is open:
+run it again; 5 it is unknown whether a user exists, and a person decides.
+`
+
+type undoFlags struct {
+	peopleFlags
+	whereFlags
+
+	yes      bool
+	results  string
+	progress string
+}
+
+func newUndo(env *environment) *cobra.Command {
+	f := &undoFlags{}
+	c := &cobra.Command{
+		Use:   "undo FILE",
+		Short: "Deletes the users that an import has created",
+		Long:  undoHelp,
+		Args:  oneFile,
+		RunE:  func(c *cobra.Command, args []string) error { return f.run(c.Context(), env, args[0]) },
+	}
+	f.peopleFlags.add(c)
+	f.whereFlags.addVendors(c)
+	fs := c.Flags()
+	fs.BoolVar(&f.yes, "yes", false, "do not ask")
+	fs.StringVar(&f.results, "results", "", "the `file` for what became of each row; <job>.undo.csv beside the config unless set")
+	addProgress(fs, &f.progress)
+	return c
+}
+
+func (f *undoFlags) run(ctx context.Context, env *environment, path string) error {
+	if err := checkProgress(f.progress); err != nil {
+		return err
+	}
+	if path == standardInput {
+		return usageError("FILE is read twice, so that it cannot be standard input")
+	}
+	c, err := f.load(env)
+	if err != nil {
+		return err
+	}
+	if err := checkMapping(c); err != nil {
+		return err
+	}
+	clients, closeAll, err := f.connect(env, c)
+	defer closeAll()
+	if err != nil {
+		return err
+	}
+	place := placeOf(c)
+	if f.vendors != "" {
+		place.For = ledger.ForFakes
+	}
+	l, err := ledger.Open(ctx, place, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }() // what was stored is durable
+	p, err := provision.New(l, targetsOf(c, clients), provision.RequestKeys(l.Key), provision.Alone(l.Alone))
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	if err := f.ask(ctx, env, c, clients, l, path); err != nil {
+		return err
+	}
+	results := namedFile{"--results", cmp.Or(f.results, besideConfig(c, c.Job+".undo.csv"))}
+	if err := apart([]namedFile{results}, []namedFile{{"the input", path}, {"--vendors", f.vendors}, {"the config", f.config}, {"the key", place.KeyFile()}, {"the ledger", place.File()}}); err != nil {
+		return err
+	}
+	src, err := openPeople(env, path, c.CSV)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = src.Close() }() // it was read
+	out, err := createPart(results.path)
+	if err != nil {
+		return err
+	}
+	display, show := newDisplay(env, f.progress, c, src)
+	u := undoing{c: c, results: results.path, ctx: ctx}
+	u.report, u.err = bulk.Undo(ctx, p, bulk.Job{
+		Name: c.Job, Mapping: mappingOf(c), InFlight: c.InFlight, Lanes: lanesOf(c), OnProgress: show, Results: out,
+	}, src)
+	display.End()
+	return u.end(env, string(f.format), out)
+}
+
+// ask tells what would be deleted, and asks whether it is to be.
+func (f *undoFlags) ask(ctx context.Context, env *environment, c *config.Config, clients []vendors.Client, l *ledger.Ledger, path string) error {
+	if f.yes {
+		return nil
+	}
+	src, err := openPeople(env, path, c.CSV)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = src.Close() }() // it was read
+	deletes, left, err := f.count(ctx, c, clients, l, src)
+	if err != nil {
+		return &exitError{max(sourceCode(err), exitFailed), fmt.Errorf("%s. Nothing was deleted", told(err))}
+	}
+	say := func(format string, args ...any) { fmt.Fprintf(env.err, format, args...) }
+	say("This deletes users, for good:\n")
+	total := int64(0)
+	for _, t := range c.Targets {
+		say("%8d at %s", deletes[t.Name], t.Name)
+		if n := left[t.Name]; n > 0 {
+			say(", where %d are left", n)
+		}
+		say("\n")
+		total += deletes[t.Name]
+	}
+	say("and closes the keys of the rows: a later import creates nothing for them.\nType yes to go on: ")
+	answer, err := bufio.NewReader(env.in).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) || strings.TrimSpace(answer) != "yes" {
+		say("\n")
+		return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes; --yes does not ask")}
+	}
+	return nil
+}
+
+// count counts the users that an undo of the rows would delete, and those that it would leave.
+func (f *undoFlags) count(ctx context.Context, c *config.Config, clients []vendors.Client, l *ledger.Ledger, src bulk.Source) (deletes, left map[string]int64, err error) {
+	deletes, left = map[string]int64{}, map[string]int64{}
+	able := map[string]bool{}
+	for i, t := range c.Targets {
+		_, able[t.Name] = userapi.Ability[userapi.Deleter](clients[i])
+	}
+	m := mappingOf(c)
+	keys, err := bulk.Mapping{Columns: map[string]string{"key": cmp.Or(m.Columns["key"], "key")}}.Compile(c.Job)
+	if err != nil {
+		return nil, nil, err
+	}
+	for row, err := range src.Rows(ctx) {
+		var bad *bulk.RowError
+		if errors.As(err, &bad) && !bad.Fatal {
+			continue // it was not imported
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		key := bulk.Row{Line: row.Line, Values: row.Values}
+		req, err := keys.Request(key)
+		if err != nil {
+			continue // likewise
+		}
+		records, err := l.Load(ctx, req.IdempotencyKey)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, r := range records {
+			switch {
+			case able[r.Target] && isOurs(r):
+				deletes[r.Target]++
+			case r.State.HasUser() || r.State == provision.StateUnknown || r.State == provision.StateInFlight:
+				left[r.Target]++
+			}
+		}
+	}
+	return deletes, left, nil
+}
+
+// isOurs reports whether the user of a record is proven to be the import's, as
+// provision.Provisioner.Undo says.
+func isOurs(r provision.Record) bool {
+	proven := []userapi.Proof{userapi.ProofReply, userapi.ProofID, userapi.ProofKey}
+	switch r.State {
+	case provision.StateDeleting:
+		return true
+	case provision.StateCreated:
+		return r.Proof != userapi.ProofEarlier && !r.Decided
+	case provision.StateRecovered:
+		return slices.Contains(proven, r.Proof) && !r.Decided
+	default:
+		return false
+	}
+}
+
+// An undoing is an undo on its way.
+type undoing struct {
+	c       *config.Config
+	results string
+	ctx     context.Context
+	report  bulk.Report
+	err     error
+}
+
+func (u *undoing) end(env *environment, format string, out *part) error {
+	stopped := u.ctx.Err() != nil && errors.Is(u.err, u.ctx.Err())
+	code := exitDone
+	switch {
+	case u.report.RowsUnknown > 0:
+		code = exitUnknown
+	case u.report.RowsOpen > 0 || stopped:
+		code = exitOpen
+	case u.report.RowsRefused+u.report.RowsAtFault > 0:
+		code = exitRefused
+	}
+	if !stopped {
+		code = max(code, sourceCode(u.err))
+	}
+	var failure error
+	kept := ""
+	if u.report.Rows == 0 {
+		out.discard()
+	} else if failure = out.keep(); failure != nil {
+		code = max(code, exitFailed)
+	} else {
+		kept = u.results
+	}
+	next := u.next(stopped, failure)
+	text := []byte(u.report.String())
+	if format == "json" {
+		text = jsonText(struct {
+			bulk.Report
+			Results  string   `json:"results,omitempty"`
+			Next     []string `json:"next,omitempty"`
+			ExitCode int      `json:"exit_code"`
+		}{u.report, kept, next, code})
+	} else if kept != "" {
+		text = append(text, ("\nresults: " + kept + "\n")...)
+	}
+	code = env.print(text, code)
+	for _, line := range next {
+		_, _ = io.WriteString(env.err, wrapped("enlist: "+line, "    ")) // nobody is there to read it
+	}
+	return ended(code)
+}
+
+func (u *undoing) next(stopped bool, failure error) (lines []string) {
+	line := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	switch {
+	case stopped:
+		line("it was stopped: what was deleted is, and the ledger knows. Run the same command again for the rest.")
+	case u.err != nil:
+		line("%s. What was deleted is, and the ledger knows. Mend that, and run the same command again.", told(u.err))
+	}
+	if failure != nil {
+		line("%v. What was deleted is, and the ledger knows.", failure)
+	}
+	if n := u.report.RowsUnknown; n > 0 {
+		line("of %s nobody knows whether there is a user. Look at the vendor, write down what you find with enlist decide, and run the same command again.", rowsText(n))
+	}
+	if n := u.report.RowsOpen; n > 0 {
+		line("%s left open: their users exist. Run the same command again.", were(n))
+	}
+	if n := u.report.RowsAtFault; n > 0 {
+		line("of %s the key could not be read, and nothing was undone. If they were imported from another file, such as mended rejects, undo that one too.", rowsText(n))
+	}
+	if n := u.report.RowsRefused; n > 0 {
+		line("%s left: their users exist, and are not the import's to delete, or the vendor deletes nobody. The results say which.", were(n))
+	}
+	return lines
+}
