@@ -181,15 +181,15 @@ func TestAdaptiveShortensWaits(t *testing.T) {
 		o := &order{begun: time.Now()}
 		o.start(t, a, 1)
 		o.start(t, a, 2)
-		for range 9 { // the rate goes from 1/32 by 1/60 a second
+		for range 9 { // the rate goes from 1/32 to 85 % of 1/16, and from there by 1/60 a second
 			time.Sleep(time.Second)
 			a.Observe(accepted)
 		}
 		o.wg.Wait()
 		assert.Equal(t, []int{1, 2}, o.passed)
-		// 9/32 and 36/60 of a token after 9 s, when the rate is 1/32 and 9/60.
-		rate := 1.0/32 + 9.0/60
-		assert.InDelta(t, 9+(1-9.0/32-36.0/60)/rate, o.at[0].Seconds(), 1e-6)
+		known := 0.85 / 16
+		rate := known + 8.0/60
+		assert.InDelta(t, 9+(1-1.0/32-8*known-28.0/60)/rate, o.at[0].Seconds(), 1e-6)
 		assert.InDelta(t, 1/rate, (o.at[1] - o.at[0]).Seconds(), 1e-6)
 	})
 }
@@ -214,13 +214,13 @@ func TestAdaptiveLetsNobodyOvertake(t *testing.T) {
 	})
 }
 
-// A limit of less than one request a second comes back by successes, 1/60 each.
+// A limit of less than one request a second comes back by successes: three to 85 %, then 1/60 each.
 func TestAdaptiveFindsItsWayBackBySuccesses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 0.1})
 		a.Observe(refused)
-		for range 29 {
+		for range 11 {
 			passes(t, a, 1)
 			a.Observe(accepted)
 		}
