@@ -15,7 +15,6 @@ import (
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
 	"github.com/enlist-go/enlist/cmd/enlist/internal/ledger"
-	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
@@ -142,7 +141,7 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	display, show := newDisplay(env, f.progress, c, original)
 	job := bulk.Job{
 		Name: c.Job, Mapping: mappingOf(c), InFlight: cmp.Or(f.inFlight, c.InFlight), Lanes: lanesOf(c), Wait: f.wait,
-		OnResult: r.add, OnProgress: show, Results: r.results, Rejects: r.rejects, RejectSecrets: f.secrets,
+		OnProgress: show, Results: r.results, Rejects: r.rejects, RejectSecrets: f.secrets,
 	}
 	r.report, r.err = bulk.Run(ctx, p, job, src)
 	display.End()
@@ -217,9 +216,8 @@ type importing struct {
 	c   *config.Config
 
 	results, rejects *part
-	rehearsal        bool  // at fakes
-	cut              bool  // by --max-rows
-	blocked          int64 // rows that are open only because a target before was refused
+	rehearsal        bool // at fakes
+	cut              bool // by --max-rows
 
 	report  bulk.Report
 	err     error
@@ -299,29 +297,6 @@ type firstColumns struct {
 
 // Columns returns those of the source.
 func (s firstColumns) Columns(ctx context.Context) ([]string, error) { return s.columns.Columns(ctx) }
-
-// add counts the rows that no further run can do anything for: a target waits for one that
-// refused the row.
-func (r *importing) add(row bulk.RowResult) {
-	waits, refused := false, false
-	for _, res := range row.Results {
-		var e *userapi.Error
-		if !errors.As(res.Err, &e) {
-			continue
-		}
-		switch {
-		case e.Code == "waits":
-			waits = true
-		case isRefusal(res, e):
-			refused = true
-		default:
-			return
-		}
-	}
-	if waits && refused {
-		r.blocked++
-	}
-}
 
 // end puts the files in their place, and tells what came of the import.
 func (r *importing) end(format string) error {

@@ -6,33 +6,15 @@ import (
 	"strings"
 
 	"github.com/enlist-go/enlist/userapi"
-	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
-
-// isRefusal reports whether a target has no user, and a further run will make none, because the row
-// or what the vendor has must be mended first.
-func isRefusal(res provision.Result, e *userapi.Error) bool {
-	if e.Code == "request_changed" {
-		return true
-	}
-	switch e.Kind {
-	case userapi.KindInvalid, userapi.KindConflict, userapi.KindProtocol, userapi.KindUnauthorized, userapi.KindForbidden:
-		return e.Code != "in_progress" && res.User == nil && res.Disposition != provision.DispositionUnknown
-	default:
-		return false
-	}
-}
-
-// open is how many rows a further run may do something for.
-func (r *importing) open() int64 { return r.report.RowsOpen - r.blocked }
 
 // rowsCode is the exit code of what became of the rows.
 func (r *importing) rowsCode() int {
 	switch {
 	case r.report.RowsUnknown > 0:
 		return exitUnknown
-	case r.open() > 0:
+	case r.report.RowsOpen > 0:
 		return exitOpen
 	case r.report.RowsRefused+r.report.RowsAtFault > 0:
 		return exitRefused
@@ -70,7 +52,7 @@ func (r *importing) next(kept map[string]string, failure error) (lines []string)
 	if n := r.report.RowsUnknown; n > 0 {
 		line("of %s nobody knows whether there is a user. Run the same command again: it asks the vendors that can be asked. What stays unknown a person decides: enlist status lists it, enlist decide settles it.", rowsText(n))
 	}
-	if n := r.open(); n > 0 {
+	if n := r.report.RowsOpen; n > 0 {
 		line("%s left open: users that are missing were not created, or are not finished. Run the same command again.", were(n))
 	}
 	for _, t := range r.denied() {

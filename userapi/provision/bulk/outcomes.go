@@ -156,8 +156,13 @@ const maxRefusals = 1000
 // add counts a row.
 func (o *outcomes) add(results []provision.Result) {
 	var has [classes]bool
+	waits := false
 	for _, res := range results {
 		o.states[stateKey{res.Target, stateOf(res)}]++
+		if codeOf(res) == codeWaits {
+			waits = true // for what another target of the row needs
+			continue
+		}
 		c := classOf(res)
 		has[c] = true
 		if c == classRefused {
@@ -169,6 +174,7 @@ func (o *outcomes) add(results []provision.Result) {
 			o.refused[key]++
 		}
 	}
+	has[classOpen] = has[classOpen] || waits && !has[classRefused] && !has[classUnknown]
 	has[classDone] = !has[classRefused] && !has[classOpen] && !has[classUnknown]
 	for c, is := range has {
 		if is {

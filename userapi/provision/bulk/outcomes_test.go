@@ -55,6 +55,31 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+// TestRowsThatWait: a target that waits for one which refused the row is not left for a further run.
+func TestRowsThatWait(t *testing.T) {
+	t.Parallel()
+	of := func(d provision.Disposition, k userapi.Kind, code string) provision.Result {
+		return provision.Result{Target: "crm", Disposition: d, Err: &userapi.Error{Kind: k, Code: code}}
+	}
+	waits := of(provision.DispositionNotSent, userapi.KindUnavailable, codeWaits)
+	created := provision.Result{Target: "identity", Disposition: provision.DispositionCreated}
+	for name, tt := range map[string]struct {
+		results []provision.Result
+		want    [classes]int64
+	}{
+		"refused":          {[]provision.Result{of(provision.DispositionRejected, userapi.KindConflict, ""), waits, created}, [classes]int64{classRefused: 1}},
+		"refused, others":  {[]provision.Result{of(provision.DispositionNotSent, userapi.KindInvalid, ""), waits, of(provision.DispositionNotSent, userapi.KindUnavailable, codePaused)}, [classes]int64{classRefused: 1, classOpen: 1}},
+		"unknown":          {[]provision.Result{of(provision.DispositionUnknown, userapi.KindTimeout, ""), waits}, [classes]int64{classUnknown: 1}},
+		"paused":           {[]provision.Result{of(provision.DispositionNotSent, userapi.KindUnavailable, codePaused), waits}, [classes]int64{classOpen: 1}},
+		"nothing but that": {[]provision.Result{created, waits}, [classes]int64{classOpen: 1}},
+		"all are there":    {[]provision.Result{created, created}, [classes]int64{classDone: 1}},
+	} {
+		o := newOutcomes()
+		o.add(tt.results)
+		assert.Equal(t, tt.want, o.rows, name)
+	}
+}
+
 // TestHopeless: what the ledger knows from before says nothing of the credentials.
 func TestHopeless(t *testing.T) {
 	t.Parallel()
