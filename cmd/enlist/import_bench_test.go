@@ -17,6 +17,8 @@ import (
 	"github.com/enlist-go/enlist/cmd/enlist/internal/fakes"
 )
 
+const twoTargets = "  identity: {vendor: fusionauth}\n  chat: {vendor: quickblox, after: [identity]}\n"
+
 // kills is how often an import is killed in BenchmarkImport.
 const kills = 20
 
@@ -25,7 +27,7 @@ const kills = 20
 // it imports the same again.
 func BenchmarkImport(b *testing.B) {
 	f := fakesOf(b, fakes.Options{})
-	dir := job(b, f, "", b.N)
+	dir := job(b, f, twoTargets, b.N)
 	b.ResetTimer()
 	for i := range kills {
 		cmd := command(b, dir, "import", "people.csv", "--vendors", "vendors.json", "--progress", "none")
@@ -60,7 +62,7 @@ func BenchmarkImport(b *testing.B) {
 
 // BenchmarkCheck checks b.N rows at two vendors.
 func BenchmarkCheck(b *testing.B) {
-	dir := job(b, fakesOf(b, fakes.Options{}), "", b.N)
+	dir := job(b, fakesOf(b, fakes.Options{}), twoTargets, b.N)
 	b.ResetTimer()
 	ran := measure(b, dir, "check", "people.csv")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
@@ -73,8 +75,8 @@ func BenchmarkLimit(b *testing.B) {
 	for _, perSecond := range []int{100, 130, 400} {
 		b.Run(fmt.Sprint("per_second=", perSecond), func(b *testing.B) {
 			f := fakesOf(b, fakes.Options{Rate: 100, Latency: 20 * time.Millisecond})
-			dir := job(b, f, fmt.Sprintf(", per_second: %d", perSecond), b.N)
-			cmd := command(b, dir, "import", "people.csv", "--vendors", "vendors.json", "--progress", "none", "--to", "identity")
+			dir := job(b, f, fmt.Sprintf("  identity: {vendor: fusionauth, per_second: %d}\n", perSecond), b.N)
+			cmd := command(b, dir, "import", "people.csv", "--vendors", "vendors.json", "--progress", "none")
 			b.ResetTimer()
 			require.NoError(b, cmd.Start())
 			time.Sleep(10 * time.Second)
@@ -98,7 +100,7 @@ func fakesOf(b *testing.B, o fakes.Options) *fakes.Fakes {
 }
 
 // job writes what an import of n people needs.
-func job(b *testing.B, f *fakes.Fakes, lane string, n int) (dir string) {
+func job(b *testing.B, f *fakes.Fakes, targets string, n int) (dir string) {
 	b.Helper()
 	dir = b.TempDir()
 	var people strings.Builder
@@ -108,7 +110,7 @@ func job(b *testing.B, f *fakes.Fakes, lane string, n int) (dir string) {
 	}
 	for name, text := range map[string]string{
 		"vendors.json": string(f.Announcement()), "people.csv": people.String(),
-		"enlist.yaml": "job: spring\ntargets:\n  identity: {vendor: fusionauth" + lane + "}\n  chat: {vendor: quickblox, after: [identity]}\n",
+		"enlist.yaml": "job: spring\ntargets:\n" + targets,
 	} {
 		require.NoError(b, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
