@@ -101,7 +101,11 @@ func (s *signup) advance(ctx context.Context, t *target) (res Result, final bool
 	case stepReport:
 		return s.reportTask(ctx, j, code), true
 	case stepRefuse:
-		return s.resultFor(t, asError(j.err)), true
+		res := s.resultFor(t, asError(j.err))
+		if j.rec.State == StateQueued { // so that another request may mend it
+			return s.recordResult(ctx, t, j.rec, res)
+		}
+		return res, true
 	case stepGiveUp:
 		return s.giveUp(ctx, j.rec)
 	case stepKeep:

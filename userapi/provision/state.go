@@ -76,7 +76,9 @@ func next(rec Record, f facts) (do step, code string) {
 		return stepReport, codeUndone
 	case f.kept:
 		return stepReport, codeRequestChanged
-	case rec.State.HasUser() && !rec.Unfinished, f.resuming && !rec.Open() && !(f.adopts && refused && rec.Kind == userapi.KindConflict):
+	case rec.State.HasUser() && !rec.Unfinished:
+		return stepReport, ""
+	case f.resuming && !rec.Open() && f.prepared && f.same && !(f.adopts && rec.Kind == userapi.KindConflict):
 		return stepReport, ""
 	case rec.heldByAnother(f.owner, f.now) && (f.resuming || f.over):
 		return stepReport, codeInProgress
@@ -154,7 +156,7 @@ type requestChange int
 const (
 	sameRequest     requestChange = iota
 	requestReplaces               // there is no user: it takes the place of the one before
-	requestMends                  // it goes to the targets that refused the one before for what is in it
+	requestMends                  // it goes to the targets that refused the one before
 	requestRefused                // something is open of the one before
 )
 
@@ -174,9 +176,9 @@ func changeOf(records map[string]Record, keepsRequest bool) requestChange {
 	return change
 }
 
-// isMendable reports whether a target refused the request for what is in it.
+// isMendable reports whether a target refused the request, so that there is no user.
 func isMendable(r Record) bool {
-	return (r.State == StateRejected || r.State == StateNotSent) && (r.Kind == userapi.KindInvalid || r.Kind == userapi.KindConflict)
+	return (r.State == StateRejected || r.State == StateNotSent) && !r.Lost
 }
 
 // retaken returns a record once another request is its key's. Where it goes on with that one,
@@ -325,6 +327,8 @@ func undoing(rec Record, deletes bool) Record {
 		rec.State, rec.Kind, rec.UserID = StateUndone, userapi.KindUnknown, ""
 	case deletes:
 		rec.State, rec.Kind = StateDeleting, userapi.KindUnknown
+	case rec.State == StateDeleting:
+		rec.Kind = userapi.KindUnknown // else no delete of it was carried out
 	case rec.Closed:
 		return rec
 	}

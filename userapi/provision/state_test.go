@@ -126,11 +126,13 @@ func TestNext(t *testing.T) {
 		"not sent":                {retries, of(StateNotSent), ready, stepCreate, ""},
 		"refused":                 {retries, of(StateRejected), ready, stepCreate, ""},
 		"refused, unfit now":      {retries, of(StateRejected), with(ready, func(f *facts) { f.unfit = true }), stepRefuse, ""},
-		"refused, resumed":        {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol`", of(StateRejected, kind(userapi.KindForbidden)), resuming(ready), stepCreate, ""},
-		"refused as invalid":      {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol`", of(StateRejected, kind(userapi.KindInvalid)), resuming(first), stepReport, ""},
-		"refused as a conflict":   {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol`", of(StateRejected, kind(userapi.KindConflict)), resuming(first), stepReport, ""},
+		"refused, resumed":        {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol` and the target would be sent the same again", of(StateRejected, kind(userapi.KindForbidden)), resuming(ready), stepCreate, ""},
+		"refused as invalid":      {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol` and the target would be sent the same again", of(StateRejected, kind(userapi.KindInvalid)), resuming(ready), stepReport, ""},
+		"refused, first":          {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol` and the target would be sent the same again", of(StateRejected, kind(userapi.KindInvalid)), resuming(first), stepPrepare, ""},
+		"refused, now different":  {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol` and the target would be sent the same again", of(StateRejected, kind(userapi.KindInvalid)), resuming(other(ready)), stepCreate, ""},
+		"refused as a conflict":   {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol` and the target would be sent the same again", of(StateRejected, kind(userapi.KindConflict)), resuming(ready), stepReport, ""},
 		"a conflict, adopting":    {"a target that adopts tries a `conflict` again", of(StateRejected, kind(userapi.KindConflict)), with(resuming(ready), func(f *facts) { f.adopts = true }), stepCreate, ""},
-		"invalid, adopting":       {"a target that adopts tries a `conflict` again", of(StateRejected, kind(userapi.KindInvalid)), with(resuming(first), func(f *facts) { f.adopts = true }), stepReport, ""},
+		"invalid, adopting":       {"a target that adopts tries a `conflict` again", of(StateRejected, kind(userapi.KindInvalid)), with(resuming(ready), func(f *facts) { f.adopts = true }), stepReport, ""},
 		"refused after a lost":    {first2, of(StateRejected, lost), client(clientAsks), stepResolve, ""},
 		"not sent after a lost":   {first2, of(StateNotSent, lost), ready, stepAskClient, ""},
 		"nobody to ask of a lost": {first2, of(StateRejected, lost), mute, stepCreate, ""},
@@ -312,8 +314,8 @@ func TestChangeOf(t *testing.T) {
 		}
 	}
 	for _, state := range []State{StateRejected, StateNotSent, StateUnknown, StateCreated} {
-		assert.Equal(t, state == StateRejected || state == StateNotSent, isMendable(Record{State: state, Kind: userapi.KindInvalid}), state)
-		assert.False(t, isMendable(Record{State: state, Kind: userapi.KindRateLimited}), state)
+		assert.Equal(t, state == StateRejected || state == StateNotSent, isMendable(Record{State: state, Kind: userapi.KindForbidden}), state)
+		assert.False(t, isMendable(Record{State: state, Kind: userapi.KindInvalid, Lost: true}), state)
 	}
 }
 
@@ -479,6 +481,7 @@ func TestUndoing(t *testing.T) {
 		"closed already":  {Record{State: StateUnknown, Closed: true}, false, Record{State: StateUnknown, Closed: true}},
 		"being deleted":   {Record{State: StateDeleting, UserID: "7", Closed: true}, false, Record{State: StateDeleting, UserID: "7", Closed: true}},
 		"found meanwhile": {Record{State: StateRecovered, UserID: "7", Closed: true}, true, Record{State: StateDeleting, UserID: "7", Closed: true}},
+		"not deleted yet": {Record{State: StateDeleting, UserID: "7", Kind: userapi.KindTimeout, Closed: true}, false, Record{State: StateDeleting, UserID: "7", Closed: true}},
 		"undone":          {Record{State: StateUndone, Closed: true}, false, Record{State: StateUndone, Closed: true}},
 	} {
 		assert.Equal(t, tt.want, undoing(tt.rec, tt.deletes), name)

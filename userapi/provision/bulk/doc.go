@@ -42,7 +42,7 @@
 //	blanks around a quoted cell          left out; those of other cells stay
 //	a column without a name              called "column 3"
 //	line breaks in quotes                kept as they are
-//	\N without quotes, as of MySQL       nil; CSVOptions.Null has another word
+//	\N without quotes, as of MySQL       nil; CSVOptions.Null has a further word
 //	NULL without quotes                  an error of the row, unless CSVOptions.Null is "NULL"
 //	NULL of PostgreSQL's COPY            "", as its empty text
 //	empty cells beyond the header        left out
@@ -187,9 +187,10 @@
 // of which no request can be made. user_id of what is unknown is the id that the user would have.
 //
 // Rejects are CSV where the source is a [ColumnSource], and JSON Lines else. They can be mended and
-// run: the columns that begin with an underscore are ignored. A secret in them is [REDACTED], and
-// so is a cell that the row did not have. What is [REDACTED] when it is read is a fault of the row.
-// [Only] fills the secrets in from the original.
+// run: the columns that begin with an underscore are ignored. A secret in them is [REDACTED]. So is
+// what was not read of a row whose cells are too few or too many: all of it, where the file has
+// secrets, since these may stand under another name. What is [REDACTED] when it is read is a fault
+// of the row. [Only] fills the secrets in from the original.
 //
 // # Undo
 //

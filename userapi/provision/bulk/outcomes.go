@@ -20,6 +20,7 @@ const (
 	codeUndone     = "undone"
 	codeLedger     = "ledger"
 	codeNotStored  = "record"
+	codeNoPlace    = "no_place" // in a lane, in time
 )
 
 // opUndo is the Op of what provision.Provisioner.Undo finds without asking a vendor.
@@ -153,8 +154,8 @@ func newOutcomes() outcomes {
 // maxRefusals bounds the kinds and codes that are told apart.
 const maxRefusals = 1000
 
-// add counts a row.
-func (o *outcomes) add(results []provision.Result) {
+// add counts a row, and reports whether a target refused it.
+func (o *outcomes) add(results []provision.Result) (refused bool) {
 	var has [classes]bool
 	waits := false
 	for _, res := range results {
@@ -181,6 +182,7 @@ func (o *outcomes) add(results []provision.Result) {
 			o.rows[c]++
 		}
 	}
+	return has[classRefused]
 }
 
 // maxUnauthorized is how many requests in a row a vendor may refuse for their credentials.

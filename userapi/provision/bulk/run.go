@@ -20,6 +20,8 @@ const (
 	firstWait = time.Second
 	// pausedWait is the least wait for a vendor that is paused.
 	pausedWait = 250 * time.Millisecond
+	// laneWait is waited for before a row queues again in a lane that had no place for it in time.
+	laneWait = 10 * time.Second
 )
 
 // Run creates the users of all rows, by p.Continue under each row's key. It may end at any
@@ -87,6 +89,7 @@ type running struct {
 	mu       sync.Mutex // of the tally, the files, and the rest
 	atWork   int
 	outcomes outcomes
+	refused  refusedRows
 	held     []heldRow
 	err      error // what ended the run, beside the reading
 	panicked any   // the first panic beside the reading
@@ -108,7 +111,7 @@ type heldRow struct {
 }
 
 func newRunning(what string, job Job) *running {
-	return &running{tally: newTally(what, job), job: job, outcomes: newOutcomes(), stop: func() {}}
+	return &running{tally: newTally(what, job), job: job, outcomes: newOutcomes(), refused: refusedRows{}, stop: func() {}}
 }
 
 // prepare puts the targets into their lanes.
@@ -131,6 +134,8 @@ func (r *running) prepare(mapper *Mapper, p *provision.Provisioner) error {
 func (r *running) run(ctx context.Context, src Source) (Report, error) {
 	r.files = newFiles(r.job, r.mapper)
 	ended := r.tellProgress()
+	defer ended()             // once more where a panic goes on
+	defer r.files.flushLast() // likewise
 	err := r.tally.run(ctx, r.mapper, src, func(names *columnNames) error {
 		if err := r.files.begin(ctx, src); err != nil {
 			return err
@@ -155,9 +160,10 @@ func (r *running) readAll(outer context.Context, src Source, names *columnNames)
 	r.mu.Unlock()
 	var atWork sync.WaitGroup
 	defer func() {
+		stop() // where the reading panics, too
 		atWork.Wait()
-		if r.panicked != nil {
-			panic(r.panicked)
+		if panicked, _ := r.ending(); panicked != nil {
+			panic(panicked)
 		}
 	}()
 	err := r.read(ctx, src, names, func(row Row, bad *RowError) error {
@@ -169,8 +175,8 @@ func (r *running) readAll(outer context.Context, src Source, names *columnNames)
 	})
 	atWork.Wait()
 	r.continueHeld(ctx, &atWork)
-	if r.err != nil {
-		return r.err
+	if _, ended := r.ending(); ended != nil {
+		return ended
 	}
 	if err == nil && ctx.Err() != nil {
 		return r.contextError(ctx, 0)
@@ -196,7 +202,11 @@ func (r *running) reject(row Row, faults []Fault) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.add(row.Line, faults)
-	return r.files.fault(row, faults)
+	err := r.files.fault(row, faults)
+	if err != nil {
+		r.endLocked(err, nil)
+	}
+	return err
 }
 
 // start has a row done once there is a place for it. Where another run holds it, and waits is
@@ -229,12 +239,23 @@ func (r *running) start(ctx context.Context, atWork *sync.WaitGroup, t task, wai
 			<-r.places
 		}()
 		turn.wait()
+		if r.isOther(t) {
+			r.tell(t, different(t, r.names))
+			return
+		}
 		results := r.do(ctx, t)
 		if !waits || !slices.ContainsFunc(results, isHeld) || !r.hold(heldRow{t, results}) {
 			r.tell(t, results)
 		}
 	})
 	return nil
+}
+
+// isOther reports whether an earlier row of this run has the key, and was refused.
+func (r *running) isOther(t task) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refused.hasOther(t)
 }
 
 // end ends the run, for the first error or panic.
@@ -249,6 +270,13 @@ func (r *running) endLocked(err error, panicked any) {
 		r.err, r.panicked = err, panicked
 	}
 	r.stop()
+}
+
+// ending returns what ended the run, beside the reading.
+func (r *running) ending() (panicked any, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.panicked, r.err
 }
 
 // do does what is to be done for a row.
@@ -301,11 +329,15 @@ func (r *running) continueHeld(ctx context.Context, atWork *sync.WaitGroup) {
 	}
 }
 
-// pause returns how long to wait for vendors that are left alone; 0 if none of the row's is.
+// pause returns how long to wait for vendors that are left alone, and for a place in a lane; 0 if
+// nothing is to be waited for. That uses up no try.
 func (r *running) pause(results []provision.Result) (wait time.Duration) {
 	for _, res := range results {
-		if codeOf(res) == codePaused {
+		switch {
+		case codeOf(res) == codePaused:
 			wait = max(wait, pausedWait, time.Until(r.p.PausedUntil(res.Target)))
+		case errors.Is(res.Err, userapi.ErrLimited) && isPassing(res):
+			wait = max(wait, laneWait)
 		}
 	}
 	return wait
@@ -337,7 +369,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (r *running) tell(t task, results []provision.Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.outcomes.add(results)
+	if r.outcomes.add(results) {
+		r.refused.add(t)
+	}
 	if err := r.files.result(t, results); err != nil {
 		r.endLocked(err, nil)
 	}
@@ -376,11 +410,11 @@ func (r *running) tellProgress() (end func()) {
 			}
 		}
 	})
-	return func() {
+	return sync.OnceFunc(func() {
 		close(ended)
 		teller.Wait()
 		r.job.OnProgress(r.progress())
-	}
+	})
 }
 
 func (r *running) progress() Progress {
