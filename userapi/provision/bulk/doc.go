@@ -152,12 +152,14 @@
 //	rejected    there is no user: see the result's error        mend the row, under the same key, or run again
 //	not_sent    nothing was sent: see the result's error        mend the row, or run again
 //	open        the target was left for later                   run again
-//	different   the key was used before with another request    give a row of its own another key
+//	different   the key was used before with another request    if it is another person's, give it a key of its own
 //	undone      provision.Provisioner.Undo has undone it        nothing
 //	unknown     nobody knows whether there is a user            run again; then a person decides
 //
 // A row that was refused may be mended and run again under the same key. It then goes to the
-// targets that refused it, as provision.Provisioner says of another request.
+// targets that refused it, as provision.Provisioner says of another request. That takes a run of its own:
+// a second row with the key of one that this run has seen refused is different, and nothing of it is
+// sent. Two rows that are alike but for their passwords are one: [Check] finds them, Run does not.
 //
 // # Lanes
 //
