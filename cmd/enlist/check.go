@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
@@ -63,6 +65,9 @@ func (f *checkFlags) run(ctx context.Context, env *environment, path string) err
 	if err != nil {
 		return err
 	}
+	if err := checkConfig(ctx, c, clients, nil); err != nil {
+		return err
+	}
 	p, err := provision.New(new(provision.Memory), targetsOf(c, clients))
 	if err != nil {
 		return &exitError{exitUsage, err}
@@ -72,9 +77,6 @@ func (f *checkFlags) run(ctx context.Context, env *environment, path string) err
 		return err
 	}
 	defer src.Close()
-	if err := checkMapping(c); err != nil {
-		return err
-	}
 	var faults []bulk.Fault
 	job := bulk.Job{Name: c.Job, Mapping: mappingOf(c), OnFault: func(fault bulk.Fault) {
 		if len(faults) < f.maxFaults {
@@ -135,10 +137,48 @@ func sourceCode(err error) int {
 	return exitFailed
 }
 
-// checkMapping finds what is wrong with the columns of a config.
-func checkMapping(c *config.Config) error {
-	if _, err := mappingOf(c).Compile(c.Job); err != nil {
-		return &exitError{exitUsage, errors.New(ofConfig.Replace(err.Error()))}
+// checkConfig finds what is wrong with the targets and the columns of a config, before anything is made
+// or sent; with a source also the columns that it does not have.
+func checkConfig(ctx context.Context, c *config.Config, clients []vendors.Client, src bulk.Source) error {
+	p, err := provision.New(new(provision.Memory), targetsOf(c, clients))
+	if err != nil {
+		return &exitError{exitUsage, err}
 	}
-	return nil
+	mapper, err := mappingOf(c).Compile(c.Job)
+	if err != nil {
+		return &exitError{exitUsage, errors.New(told(err))}
+	}
+	columns, ok := src.(bulk.ColumnSource)
+	if !ok {
+		_, needed := mapper.Columns(nil)
+		columns = noSource(needed)
+	}
+	_, err = bulk.Check(ctx, p, bulk.Job{Name: c.Job, Mapping: mappingOf(c)}, noRows{columns})
+	var bad *bulk.RowError
+	switch {
+	case err == nil, ctx.Err() != nil: // who is called next says so
+		return nil
+	case errors.As(err, &bad), errors.Is(err, bulk.ErrMissingColumns):
+		return &exitError{sourceCode(err), fmt.Errorf("%s. Nothing was sent", told(err))}
+	}
+	return &exitError{exitUsage, errors.New(told(err))}
+}
+
+// noRows is a source without its rows.
+type noRows struct{ bulk.ColumnSource }
+
+// Rows yields nothing.
+func (noRows) Rows(context.Context) iter.Seq2[bulk.Row, error] {
+	return func(func(bulk.Row, error) bool) {}
+}
+
+// noSource has the columns that are needed.
+type noSource []string
+
+// Columns returns them.
+func (s noSource) Columns(context.Context) ([]string, error) { return s, nil }
+
+// Rows yields nothing.
+func (noSource) Rows(context.Context) iter.Seq2[bulk.Row, error] {
+	return func(func(bulk.Row, error) bool) {}
 }

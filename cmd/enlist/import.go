@@ -25,11 +25,12 @@ enlist check finds faults before anything is sent.
 
 FILE is CSV, or JSON Lines if its name ends in .jsonl, both by gzip too; - is
 standard input. What became of each row is in the results, and the rows that were
-refused are in the rejects: mend them there, and import them with --only. Both
-files are written whole beside their place, as .part, and put there when the import
-ends, also by a signal or an error. One that is killed leaves the .part, and one
-that reads no row leaves the files of the import before. Without rejects there is no
-file of them.
+refused are in the rejects: mend a copy of them, and import it with --only. Both
+files are written beside their place, as .part, and put there at the end. Without
+rejects there is no file of them. An import that does not come to the end of FILE, by
+a signal, an error or --max-rows, leaves the files of the one before, and puts its
+own beside them: people.results.partial.csv. The next whole one removes these. One
+that is killed leaves the .part.
 
 The first SIGINT or SIGTERM ends the reading, and what is under way is settled; a
 second one ends the command at once. Both are safe.
@@ -71,7 +72,7 @@ func newImport(env *environment) *cobra.Command {
 	fs.StringVar(&f.rejects, "rejects", "", "the `file` for the rows that were refused; <job>.rejects.csv beside the config unless set")
 	fs.StringVar(&f.only, "only", "", "import only the rows of this `file` of rejects, mended, with the secrets of FILE; the results and rejects are then <job>.only.results.csv and <job>.only.rejects.csv unless set")
 	fs.BoolVar(&f.secrets, "rejects-with-secrets", false, "write passwords into the rejects too")
-	fs.Int64Var(&f.maxRows, "max-rows", 0, "stop after so many `rows`; 0 does all")
+	fs.Int64Var(&f.maxRows, "max-rows", 0, "stop after so many `rows`, with exit code 4 if there are more; 0 does all")
 	fs.DurationVar(&f.wait, "wait", 150*time.Second, "how long to wait at the end for rows that an import on another machine holds")
 	fs.IntVar(&f.inFlight, "in-flight", 0, "how many `rows` are at work at most, over the config's; 0 fits the targets")
 	addProgress(fs, &f.progress)
@@ -104,9 +105,6 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	if err != nil {
 		return err
 	}
-	if err := checkMapping(c); err != nil {
-		return err
-	}
 	clients, closeAll, err := f.connect(env, c)
 	defer closeAll()
 	if err != nil {
@@ -117,6 +115,9 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 		return err
 	}
 	defer func() { _ = original.Close() }() // it was read
+	if err := checkConfig(ctx, c, clients, src); err != nil {
+		return err
+	}
 	r := &importing{env: env, c: c, rehearsal: f.fakes}
 	_, isCSV := src.(bulk.ColumnSource)
 	results, rejects, err := f.outputs(c, path, isCSV)
@@ -125,7 +126,7 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	}
 	l, closeLedger, err := f.openLedger(ctx, env, c)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w. Nothing was sent", err)
 	}
 	defer closeLedger()
 	p, err := provision.New(l, targetsOf(c, clients), provision.RequestKeys(l.Key), provision.Alone(l.Alone))
@@ -133,7 +134,7 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 		return &exitError{exitUsage, err}
 	}
 	if err := r.begin(results, rejects); err != nil {
-		return err
+		return fmt.Errorf("%w. Nothing was sent", err)
 	}
 	if f.maxRows > 0 {
 		src = r.limit(src, f.maxRows)
@@ -239,11 +240,8 @@ func (f *importFlags) outputs(c *config.Config, path string, isCSV bool) (result
 	}
 	results = cmp.Or(f.results, besideConfig(c, name+".results.csv"))
 	rejects = cmp.Or(f.rejects, besideConfig(c, name+".rejects"+ext))
-	place := placeOf(c)
-	return results, rejects, apart([]namedFile{{"--results", results}, {"--rejects", rejects}}, []namedFile{
-		{"the input", path}, {"--only", f.only}, {"--vendors", f.vendors}, {"the config", f.config},
-		{"the key", place.KeyFile()}, {"the ledger", place.File()},
-	})
+	read := []namedFile{{"the input", path}, {"--only", f.only}, {"--vendors", f.vendors}, {"the config", c.Path}}
+	return results, rejects, apart([]namedFile{{"--results", results}, {"--rejects", rejects}}, append(read, ledgerFiles(placeOf(c))...))
 }
 
 // begin begins the files.
@@ -298,28 +296,31 @@ type firstColumns struct {
 // Columns returns those of the source.
 func (s firstColumns) Columns(ctx context.Context) ([]string, error) { return s.columns.Columns(ctx) }
 
+// isWhole reports whether the import came to the end of its rows.
+func (r *importing) isWhole() bool { return r.report.Complete && !r.cut && r.err == nil }
+
 // end puts the files in their place, and tells what came of the import.
 func (r *importing) end(format string) error {
 	code := max(r.rowsCode(), r.errCode())
 	var failed []error
 	kept := map[string]string{}
+	keep := func(name string, p *part) {
+		place, err := p.keep(r.isWhole())
+		if err == nil {
+			kept[name] = place
+		}
+		failed = append(failed, err)
+	}
 	switch {
 	case r.report.Rows == 0:
 		r.results.discard()
 		r.rejects.discard()
+	case r.report.RowsAtFault+r.report.RowsRefused == 0 && r.rejects.err == nil:
+		keep("results", r.results)
+		failed = append(failed, r.rejects.remove(r.isWhole()))
 	default:
-		if err := r.results.keep(); err != nil {
-			failed = append(failed, err)
-		} else {
-			kept["results"] = r.results.path
-		}
-		if r.report.RowsAtFault+r.report.RowsRefused == 0 && r.rejects.err == nil {
-			failed = append(failed, r.rejects.remove())
-		} else if err := r.rejects.keep(); err != nil {
-			failed = append(failed, err)
-		} else {
-			kept["rejects"] = r.rejects.path
-		}
+		keep("results", r.results)
+		keep("rejects", r.rejects)
 	}
 	failure := errors.Join(failed...)
 	if failure != nil {

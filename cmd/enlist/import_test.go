@@ -164,7 +164,7 @@ func TestRejects(t *testing.T) {
 	assert.Contains(t, flat(r.stderr), "2 rows were refused, and have no user there.")
 	rejects := o.desk.read(t, "spring.rejects.csv")
 	assert.Contains(t, rejects, "id,E-mail,login,first,last,password,_row,_target,_outcome,_kind,_code,_field,_retry\n")
-	assert.Contains(t, rejects, `4,row1@pLanTed.example,row.4,Ada,Lovelace,"[REDACTED]",5,`)
+	assert.Contains(t, rejects, `"4","row1@pLanTed.example","row.4","Ada","Lovelace","[REDACTED]",5,`)
 	o.noPlanted(t, r)
 	s := o.run(t, "", "status")
 	assert.Equal(t, exitRefused, s.code, s.stderr)
@@ -178,7 +178,7 @@ func TestRejects(t *testing.T) {
 	assert.Equal(t, exitRefused, again.code)
 	has(t, o.desk.read(t, "spring.rejects.csv"), plantedPassword)
 
-	o.write(t, "mended.csv", strings.NewReplacer("4,row1@", "4,row4@", "#NAME?", "row.5").Replace(rejects))
+	o.write(t, "mended.csv", strings.NewReplacer(`"4","row1@`, `"4","row4@`, "#NAME?", "row.5").Replace(rejects))
 	r = o.run(t, "", "import", file, "--only", o.at("mended.csv"))
 	require.Equal(t, exitDone, r.code, r.stderr)
 	assert.Equal(t, 5, o.fusionauth.UserCount())
@@ -226,6 +226,13 @@ func TestFilesApart(t *testing.T) {
 		{"--results would be written over the config", []string{file, "--results", o.at("enlist.yaml")}},
 		{"--results would be written over the key", []string{file, "--results", o.at("spring.key")}},
 		{"--results would be written over the ledger", []string{file, "--results", o.at("spring.db")}},
+		{"--rejects would be written over --results", []string{file, "--results", o.at("x.csv"), "--rejects", o.at("x.csv.part")}},
+		{"--rejects would be written over --results", []string{file, "--results", o.at("x.csv.part"), "--rejects", o.at("x.csv")}},
+		{"--rejects would be written over --results", []string{file, "--results", o.at("x.csv"), "--rejects", o.at("x.partial.csv")}},
+		{"--results would be written over a file of the ledger", []string{file, "--results", o.at("spring.db-wal")}},
+		{"--rejects would be written over a file of the ledger", []string{file, "--rejects", o.at("spring.db-shm")}},
+		{"--results would be written over a file of the ledger", []string{file, "--results", o.at("spring.lock")}},
+		{"--results would be written over a file of the ledger", []string{file, "--results", o.at("spring.fakes")}},
 		{"is not a file that can be replaced", []string{file, "--results", o.at("directory")}},
 		{"FILE and --only cannot both be standard input", []string{"-", "--only", "-"}},
 		{"--fakes and --vendors exclude each other", []string{file, "--fakes", "--vendors", "x"}},
@@ -355,7 +362,7 @@ func TestStopped(t *testing.T) {
 	assert.Equal(t, exitOpen, code, r.stderr)
 	assert.Contains(t, flat(r.stderr), "it was stopped: users that were created stay, and are not created again. Run the same command again for the rest.")
 	assert.Contains(t, r.stdout, "not complete: the last row that was read begins on line")
-	assert.Contains(t, o.names(t), "spring.results.csv", "it ended")
+	assert.Contains(t, o.names(t), "spring.results.partial.csv", "it ended")
 	done := o.fusionauth.UserCount()
 	assert.Positive(t, done)
 	assert.Less(t, done, 12)
@@ -379,7 +386,7 @@ func TestSomeRows(t *testing.T) {
 	o := newOffice(t, officeConfig)
 	file := o.people(t, 5)
 	r := o.run(t, "", "import", file, "--max-rows", "2")
-	assert.Equal(t, exitDone, r.code, r.stderr)
+	assert.Equal(t, exitOpen, r.code, r.stderr)
 	assert.Contains(t, flat(r.stderr), "it stopped after 2 rows, as --max-rows says. Run it without for the rest.")
 	assert.Equal(t, 2, o.fusionauth.UserCount())
 	r = o.run(t, "", "import", file, "--max-rows", "5", "--in-flight", "1", "--progress", "json")
@@ -400,16 +407,16 @@ func TestFileAtFault(t *testing.T) {
 	assert.Contains(t, flat(r.stderr), "line 4: ")
 	assert.Contains(t, flat(r.stderr), "Users that were created stay, and are not created again. Mend that, and run the same command again.")
 	assert.Equal(t, 2, o.fusionauth.UserCount())
-	results := o.desk.read(t, "spring.results.csv")
+	results := o.desk.read(t, "spring.results.partial.csv")
 	assert.NotEmpty(t, results)
 
 	o.write(t, "people.csv", "")
 	r = o.run(t, "", "import", file)
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, flat(r.stderr), "Nothing was sent.")
-	assert.Equal(t, results, o.desk.read(t, "spring.results.csv"), "a run that read no row leaves the files")
+	assert.Contains(t, flat(r.stderr), "Nothing was sent")
+	assert.Equal(t, results, o.desk.read(t, "spring.results.partial.csv"), "a run that read no row leaves the files")
 	for _, name := range o.names(t) {
-		assert.NotContains(t, name, ".part")
+		assert.NotEqual(t, ".part", filepath.Ext(name))
 	}
 }
 
@@ -420,7 +427,7 @@ func TestFakes(t *testing.T) {
 	file := o.people(t, 3)
 	o.write(t, "people.csv", o.desk.read(t, "people.csv")+"4,row1@pLanTed.example,row.4,Ada,Lovelace,"+plantedPassword+"\n")
 	o.env = map[string]string{}
-	r := o.run(t, "", "import", file, "--fakes")
+	r := o.run(t, "", "import", file, "--fakes", "--in-flight", "1")
 	assert.Equal(t, exitRefused, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "3 done, 1 refused")
 	assert.Contains(t, flat(r.stderr), "it was a rehearsal: no vendor was called")
@@ -483,7 +490,8 @@ func TestParts(t *testing.T) {
 	require.NoError(t, err)
 	_, err = p.Write([]byte("x"))
 	require.Error(t, err)
-	require.ErrorContains(t, p.keep(), "results.csv.part is not whole and was not put in its place, ")
+	_, err = p.keep(true)
+	require.ErrorContains(t, err, "results.csv.part is not whole and was not put in its place, ")
 	assert.Equal(t, "old", d.read(t, "results.csv"))
 	assert.Empty(t, d.read(t, "results.csv.part"))
 
@@ -492,8 +500,103 @@ func TestParts(t *testing.T) {
 	_, err = p.Write([]byte("new"))
 	require.NoError(t, err)
 	assert.Equal(t, "old", d.read(t, "results.csv"))
-	require.NoError(t, p.keep())
+	place, err := p.keep(true)
+	require.NoError(t, err)
+	assert.Equal(t, d.at("results.csv"), place)
 	assert.Equal(t, "new", d.read(t, "results.csv"))
+}
+
+// TestPartsOfOthers: what another process writes in the place of a part is neither taken for it nor
+// removed.
+func TestPartsOfOthers(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "")
+	d.write(t, "results.csv", "old")
+	first, err := createPart(d.at("results.csv"))
+	require.NoError(t, err)
+	second, err := createPart(d.at("results.csv")) // of a process that knows nothing of the first
+	require.NoError(t, err)
+	_, err = second.Write([]byte("second"))
+	require.NoError(t, err)
+	_, err = first.keep(true)
+	require.ErrorContains(t, err, "was not put in its place, "+d.at("results.csv")+": another process has written there")
+	assert.Equal(t, "old", d.read(t, "results.csv"))
+	first, err = createPart(d.at("results.csv"))
+	require.NoError(t, err)
+	second.discard()
+	_, err = first.Write([]byte("first"))
+	require.NoError(t, err)
+	_, err = first.keep(true)
+	require.NoError(t, err)
+	assert.Equal(t, "first", d.read(t, "results.csv"))
+}
+
+// TestPartial: a run that does not come to the end of its rows leaves the files of one that did, and
+// the next one that does takes its files away.
+func TestPartial(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, officeConfig)
+	file := o.people(t, 4)
+	o.write(t, "people.csv", o.desk.read(t, "people.csv")+"5,row5@pLanTed.example,#NAME?,Ada,Lovelace,"+plantedPassword+"\n")
+	r := o.run(t, "", "import", file)
+	require.Equal(t, exitRefused, r.code, r.stderr)
+	results, rejects := o.desk.read(t, "spring.results.csv"), o.desk.read(t, "spring.rejects.csv")
+	require.NotEmpty(t, rejects)
+
+	r = o.run(t, "", "import", file, "--max-rows", "2")
+	assert.Equal(t, exitOpen, r.code, r.stderr)
+	assert.Contains(t, r.stdout, "results: "+o.at("spring.results.partial.csv"))
+	assert.Equal(t, results, o.desk.read(t, "spring.results.csv"))
+	assert.Equal(t, rejects, o.desk.read(t, "spring.rejects.csv"))
+	assert.Equal(t, 1+2*3, strings.Count(o.desk.read(t, "spring.results.partial.csv"), "\n"))
+	assert.NotContains(t, o.names(t), "spring.rejects.partial.csv")
+
+	o.write(t, "people.csv", "id,E-mail,login,first,last,password\n5,row5@pLanTed.example,#NAME?,Ada,Lovelace,"+plantedPassword+"\n6,\"row6\n")
+	r = o.run(t, "", "import", file)
+	assert.Equal(t, exitRefused, r.code, r.stderr)
+	assert.Contains(t, r.stdout, "rejects: "+o.at("spring.rejects.partial.csv"))
+	assert.Contains(t, flat(r.stderr), "Mend a copy of "+o.at("spring.rejects.partial.csv"))
+	assert.Equal(t, rejects, o.desk.read(t, "spring.rejects.csv"), "the input ended in an open quote")
+
+	file = o.people(t, 5)
+	r = o.run(t, "", "import", file)
+	assert.Equal(t, exitDone, r.code, r.stderr)
+	assert.Equal(t, []string{"enlist.yaml", "people.csv", "spring.key", "spring.lock", "spring.results.csv"}, o.names(t))
+}
+
+// TestNothingMade: where the config is wrong, or a file cannot be written, nothing is made and sent.
+func TestNothingMade(t *testing.T) {
+	t.Parallel()
+	bad := func(from, to string) string {
+		require.Contains(t, officeConfig, from)
+		return strings.Replace(officeConfig, from, to, 1)
+	}
+	for _, c := range []struct {
+		config, says string
+		code         int
+		args         []string
+	}{
+		{bad("after: [identity], ", ""), `the template needs the user of "identity", which this target does not come after`, exitUsage, nil},
+		{bad(".users.identity.ID", ".users.nobody.ID"), `the template needs the user of "nobody", which this target does not come after`, exitUsage, nil},
+		{bad("email:", "e_mail:"), `columns in the config: "e_mail" is not a field`, exitUsage, nil},
+		{bad("E-mail", "Mail"), `the mapping needs columns that the input does not have: "Mail". Nothing was sent`, exitUsage, nil},
+		{officeConfig, "cannot be written: no such file or directory. Nothing was sent. Name a file elsewhere by --results and --rejects", exitFailed, []string{"--results", filepath.Join("missing", "r.csv")}},
+		{officeConfig, "j.csv cannot be written: no such file or directory. Nothing was sent.", exitFailed, []string{"--rejects", filepath.Join("missing", "j.csv")}},
+		{officeConfig, "Nothing was sent", exitFailed, []string{"--ledger", "sqlite:missing/x.db"}},
+	} {
+		o := newOffice(t, c.config)
+		file := o.people(t, 1)
+		for _, command := range []string{"import", "undo", "check"} {
+			if command != "import" && (c.args != nil || command == "undo" && strings.Contains(c.says, "does not have")) {
+				continue
+			}
+			r := o.run(t, "", append([]string{command, file}, c.args...)...)
+			assert.Equal(t, c.code, r.code, "%s: %s", command, r.stderr)
+			assert.Contains(t, flat(r.stderr), c.says, command)
+			assert.Equal(t, []string{"enlist.yaml", "people.csv"}, o.names(t), c.says)
+			assert.Equal(t, [4]int{}, o.counts())
+		}
+	}
 }
 
 // TestInit: a config is written once, and never over another one.

@@ -24,7 +24,7 @@ func (r *importing) rowsCode() int {
 
 // errCode is the exit code of what ended the import.
 func (r *importing) errCode() int {
-	if r.stopped {
+	if r.stopped || r.cut {
 		return exitOpen
 	}
 	return sourceCode(r.err)

@@ -41,7 +41,7 @@ func TestSignals(t *testing.T) {
 	assert.Contains(t, flat(stderr.String()), "it was stopped: users that were created stay")
 	assert.Less(t, report.RowsDone, int64(rows))
 	assert.Equal(t, int64(o.fusionauth.UserCount()), report.RowsDone)
-	assert.Contains(t, o.names(t), "spring.results.csv", "it ended")
+	assert.Contains(t, o.names(t), "spring.results.partial.csv", "it ended")
 	cmd = o.errand(t, "import", file)
 	require.NoError(t, cmd.Run())
 	assert.Equal(t, rows, o.fusionauth.UserCount())

@@ -71,15 +71,20 @@ func (f *undoFlags) run(ctx context.Context, env *environment, path string) erro
 	if err != nil {
 		return err
 	}
-	if err := checkMapping(c); err != nil {
-		return err
-	}
 	clients, closeAll, err := f.connect(env, c)
 	defer closeAll()
 	if err != nil {
 		return err
 	}
+	if err := checkConfig(ctx, c, clients, nil); err != nil {
+		return err
+	}
 	place := placeOf(c)
+	results := namedFile{"--results", cmp.Or(f.results, besideConfig(c, c.Job+".undo.csv"))}
+	read := []namedFile{{"the input", path}, {"--vendors", f.vendors}, {"the config", c.Path}}
+	if err := apart([]namedFile{results}, append(read, ledgerFiles(place)...)); err != nil {
+		return err
+	}
 	if f.vendors != "" {
 		place.For = ledger.ForFakes
 	}
@@ -95,10 +100,6 @@ func (f *undoFlags) run(ctx context.Context, env *environment, path string) erro
 	if err := f.ask(ctx, env, c, clients, l, path); err != nil {
 		return err
 	}
-	results := namedFile{"--results", cmp.Or(f.results, besideConfig(c, c.Job+".undo.csv"))}
-	if err := apart([]namedFile{results}, []namedFile{{"the input", path}, {"--vendors", f.vendors}, {"the config", f.config}, {"the key", place.KeyFile()}, {"the ledger", place.File()}}); err != nil {
-		return err
-	}
 	src, err := openPeople(env, path, c.CSV)
 	if err != nil {
 		return err
@@ -109,7 +110,7 @@ func (f *undoFlags) run(ctx context.Context, env *environment, path string) erro
 		return err
 	}
 	display, show := newDisplay(env, f.progress, c, src)
-	u := undoing{c: c, results: results.path, ctx: ctx}
+	u := undoing{c: c, ctx: ctx}
 	u.report, u.err = bulk.Undo(ctx, p, bulk.Job{
 		Name: c.Job, Mapping: mappingOf(c), InFlight: c.InFlight, Lanes: lanesOf(c), OnProgress: show, Results: out,
 	}, src)
@@ -210,11 +211,10 @@ func isOurs(r provision.Record) bool {
 
 // An undoing is an undo on its way.
 type undoing struct {
-	c       *config.Config
-	results string
-	ctx     context.Context
-	report  bulk.Report
-	err     error
+	c      *config.Config
+	ctx    context.Context
+	report bulk.Report
+	err    error
 }
 
 func (u *undoing) end(env *environment, format string, out *part) error {
@@ -235,10 +235,8 @@ func (u *undoing) end(env *environment, format string, out *part) error {
 	kept := ""
 	if u.report.Rows == 0 {
 		out.discard()
-	} else if failure = out.keep(); failure != nil {
+	} else if kept, failure = out.keep(u.report.Complete && u.err == nil); failure != nil {
 		code = max(code, exitFailed)
-	} else {
-		kept = u.results
 	}
 	next := u.next(stopped, failure)
 	text := []byte(u.report.String())

@@ -23,8 +23,8 @@ import (
 
 // A Config says what an import is to do. Nothing in it is secret.
 type Config struct {
-	// Dir is the directory of the file. Paths are relative to it.
-	Dir string
+	// Path is that of the file, and Dir its directory. Paths are relative to it.
+	Path, Dir string
 	// Job is the name of the job.
 	Job string
 	// Targets are the targets, in the order of the file.
@@ -83,7 +83,7 @@ func Read(path string) (*Config, error) {
 // Parse is Read of a text. path is where it is from.
 func Parse(path string, text []byte) (*Config, error) {
 	r := &reader{name: filepath.Base(path)}
-	c := &Config{Dir: filepath.Dir(path)}
+	c := &Config{Path: path, Dir: filepath.Dir(path)}
 	if n := r.parse(text); n != nil {
 		r.config(n, c)
 	}

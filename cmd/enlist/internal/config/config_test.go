@@ -39,7 +39,7 @@ func TestRead(t *testing.T) {
 	c, err := config.Read(path)
 	require.NoError(t, err)
 	assert.Equal(t, &config.Config{
-		Dir: filepath.Dir(path),
+		Path: path, Dir: filepath.Dir(path),
 		Job: "spring",
 		Targets: []config.Target{
 			{

@@ -83,6 +83,19 @@ func (p Place) File() string {
 // KeyFile is the path of the file with the request key.
 func (p Place) KeyFile() string { return p.file(".key") }
 
+// Beside are the paths of what else belongs to the ledger, where it is there.
+func (p Place) Beside() []string {
+	paths := []string{p.lockFile(), p.machineFile(), p.fakesFile()}
+	if path := p.File(); path != "" {
+		paths = append(paths, path+"-wal", path+"-shm", path+"-journal", path+".lock")
+	}
+	return paths
+}
+
+func (p Place) machineFile() string { return p.file(".lock.id") }
+
+func (p Place) fakesFile() string { return p.file(".fakes") }
+
 func (p Place) lockFile() string { return p.file(".lock") }
 
 // file is beside the ledger's file and has its name: two jobs on one ledger share it.
@@ -214,7 +227,7 @@ func (l *Ledger) openShared(ctx context.Context, p Place, made func(string)) (er
 // mark keeps a ledger of runs against fakes apart from others: what it says is done is not. A new
 // one gets a file beside it.
 func (p Place) mark(there bool) (ofFakes bool, err error) {
-	path := p.file(".fakes")
+	path := p.fakesFile()
 	_, err = os.Stat(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
