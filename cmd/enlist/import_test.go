@@ -164,7 +164,7 @@ func TestRejects(t *testing.T) {
 	assert.Contains(t, flat(r.stderr), "2 rows were refused, and have no user there.")
 	rejects := o.desk.read(t, "spring.rejects.csv")
 	assert.Contains(t, rejects, "id,E-mail,login,first,last,password,_row,_target,_outcome,_kind,_code,_field,_retry\n")
-	assert.Contains(t, rejects, `4,row1@pLanTed.example,row.4,Ada,Lovelace,"[REDACTED]",5,`)
+	assert.Contains(t, rejects, `"4","row1@pLanTed.example","row.4","Ada","Lovelace","[REDACTED]",5,`)
 	o.noPlanted(t, r)
 	s := o.run(t, "", "status")
 	assert.Equal(t, exitRefused, s.code, s.stderr)
@@ -178,7 +178,7 @@ func TestRejects(t *testing.T) {
 	assert.Equal(t, exitRefused, again.code)
 	has(t, o.desk.read(t, "spring.rejects.csv"), plantedPassword)
 
-	o.write(t, "mended.csv", strings.NewReplacer("4,row1@", "4,row4@", "#NAME?", "row.5").Replace(rejects))
+	o.write(t, "mended.csv", strings.NewReplacer(`"4","row1@`, `"4","row4@`, "#NAME?", "row.5").Replace(rejects))
 	r = o.run(t, "", "import", file, "--only", o.at("mended.csv"))
 	require.Equal(t, exitDone, r.code, r.stderr)
 	assert.Equal(t, 5, o.fusionauth.UserCount())
