@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -38,8 +39,6 @@ type vendorFlags struct {
 	keystore, apiKeyFile string
 	sessionKeys          string
 	timeout              time.Duration
-	// keysEnd is whether the session keys end with the command.
-	keysEnd bool
 }
 
 func (v *vendorFlags) add(fs *pflag.FlagSet) {
@@ -53,7 +52,7 @@ func (v *vendorFlags) addCreate(fs *pflag.FlagSet) {
 	addTo(fs, &v.to)
 	fs.BoolVar(&v.fakes, "fakes", false, "create at fakes of the vendors that last as long as the command")
 	fs.StringVar(&v.apiKeyFile, "api-key-file", "", "the `file` with the API key of the one vendor that --to names")
-	fs.StringVar(&v.sessionKeys, "session-keys", "", "the `directory` that keeps the session keys of Mixin's new users; without its key a user at Mixin is lost")
+	fs.StringVar(&v.sessionKeys, "session-keys", "", "the `directory` that keeps the session keys of Mixin's new users; without its key a user at Mixin is lost. With --vendors the keys are in that name and .fakes")
 }
 
 func addTo(fs *pflag.FlagSet, to *[]string) {
@@ -83,6 +82,8 @@ func (v *vendorFlags) check() error {
 		return errors.New("--timeout must be positive, such as 90s")
 	case v.fakes && v.vendors != "":
 		return errors.New("--fakes and --vendors exclude each other")
+	case v.fakes && v.sessionKeys != "":
+		return errors.New("--session-keys is not for --fakes, whose users end with the command")
 	case v.apiKeyFile != "" && (len(v.to) != 1 || v.to[0] == mixin.Name):
 		return errors.New("--api-key-file needs --to with one of quickblox, fusionauth, usercom, whose key it is")
 	case v.apiKeyFile+v.keystore != "" && (v.fakes || v.vendors != ""):
@@ -127,14 +128,15 @@ func (v *vendorFlags) connect(env *environment, creates bool) (clients []vendors
 			_ = os.RemoveAll(made)
 		}
 	}
-	if v.sessionKeys == "" {
-		v.sessionKeys = env.getenv("MIXIN_SESSION_KEYS")
-	}
-	if v.fakes && v.sessionKeys == "" { // for users who end with the command
+	v.sessionKeys = cmp.Or(v.sessionKeys, env.getenv("MIXIN_SESSION_KEYS"))
+	switch {
+	case v.fakes: // whose users end with the command: no directory may know them
 		if made, err = os.MkdirTemp("", "enlist-"); err != nil {
 			return nil, closeAll, &exitError{exitFailed, err}
 		}
-		v.sessionKeys, v.keysEnd = made, true
+		v.sessionKeys = made
+	case v.vendors != "" && v.sessionKeys != "":
+		v.sessionKeys = ofFakes(v.sessionKeys)
 	}
 	var announcement []byte
 	switch {

@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/fusionauth"
+	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/mixin"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
@@ -89,7 +91,7 @@ func (f *createFlags) run(c *cobra.Command, env *environment) error {
 	if err != nil {
 		return nothingSent(err)
 	}
-	job, err := f.job(clients, req, env.getenv)
+	job, err := f.job(clients, req)
 	if err != nil {
 		return nothingSent(err)
 	}
@@ -131,19 +133,28 @@ type created struct {
 type createJob []*created
 
 // job prepares a create at each client.
-func (f *createFlags) job(clients []vendors.Client, req userapi.CreateUserRequest, getenv func(string) string) (job createJob, err error) {
+func (f *createFlags) job(clients []vendors.Client, req userapi.CreateUserRequest) (job createJob, err error) {
 	var faults []error
 	for _, c := range clients {
 		r := &created{Client: c, request: req, anew: f.new || f.fakes}
 		where := c.Vendor + " " + c.At
-		if c.Vendor == fusionauth.Name { // where an id is one user's, in whatever tenant
-			where += " " + getenv("FUSIONAUTH_TENANT_ID")
+		switch c.Vendor {
+		case fusionauth.Name: // where an id is one user's, in whatever tenant
+			where += " " + c.Owner
+		case mixin.Name: // whose service has several addresses, and one directory may serve several applications
+			where = c.Vendor + " " + strings.ToLower(c.Owner)
 		}
 		switch {
 		case f.new, f.fakes && req.IdempotencyKey == "":
 			r.request.IdempotencyKey = rand.Text()
 		case req.IdempotencyKey == "":
 			r.request.IdempotencyKey = defaultKey(req, where)
+		case c.Vendor == mixin.Name: // where the key alone is what a directory knows a user by
+			key := req.IdempotencyKey
+			if canonical, isUUID := uuid.Canonical(key); isUUID {
+				key = canonical
+			}
+			r.request.IdempotencyKey = keyOf(where, "key", key)
 		}
 		switch {
 		case c.Vendor == mixin.Name && r.request.IdempotencyKey == "":
@@ -151,7 +162,7 @@ func (f *createFlags) job(clients []vendors.Client, req userapi.CreateUserReques
 		case c.Vendor == usercom.Name && !r.anew && req.ExternalID+req.Email+req.Phone == "":
 			faults = append(faults, errors.New("usercom: cannot be asked whether this user is there: set --email or --external-id, or --new for one more"))
 		}
-		if c.Vendor == mixin.Name && !f.keysEnd {
+		if c.Vendor == mixin.Name && !f.fakes {
 			r.keyFile = mixin.KeyDir(f.sessionKeys).Path(r.request.IdempotencyKey)
 		}
 		job = append(job, r)

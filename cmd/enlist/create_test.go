@@ -606,6 +606,51 @@ func TestSessionKeys(t *testing.T) {
 	})
 }
 
+// TestKeysOfFakes: the session keys of users at fakes say nothing of users at Mixin.
+func TestKeysOfFakes(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	args := []string{"--to", "mixin", "--name", "Bot User", "--key", "k1"}
+	r := b.run(t, append(args, "--fakes")...)
+	require.Equal(t, exitDone, r.code, r.stderr)
+	assert.NotContains(t, r.stdout, "session key is in", "it ends with the command")
+	assert.NoDirExists(t, b.keys)
+	a, _ := startFakes(t)
+	r = b.run(t, append(args, "--vendors", writeFile(t, a.line))...)
+	require.Equal(t, exitDone, r.code, r.stderr)
+	assert.NoDirExists(t, b.keys)
+	assert.DirExists(t, b.keys+".fakes")
+	r = b.run(t, args...)
+	require.Equal(t, exitDone, r.code, r.stderr)
+	assert.Equal(t, 1, b.mixin.UserCount())
+}
+
+// TestApplicationsShareAKeyDirectory: what one application has created is not the other's.
+func TestApplicationsShareAKeyDirectory(t *testing.T) {
+	t.Parallel()
+	one, other := newBackend(t), newBackend(t)
+	other.env["MIXIN_SESSION_KEYS"] = one.keys
+	for _, user := range [][]string{{"--email", "ada@example.com"}, {"--key", "k1"}, {"--key", "4C5F9E0A-6d5f-4b8e-9d5c-1f0f7a0f0001"}, {"--key", "4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001"}} {
+		for _, b := range []*backend{one, other, one, other} {
+			r := b.run(t, append(user, "--to", "mixin", "--name", "Bot User")...)
+			require.Equal(t, exitDone, r.code, r.stderr)
+		}
+	}
+	assert.Equal(t, 3, one.mixin.UserCount(), "a UUID is the same in capitals")
+	assert.Equal(t, 3, other.mixin.UserCount())
+}
+
+// TestAnnouncedTenant: the tenant of the environment is not that of the fakes.
+func TestAnnouncedTenant(t *testing.T) {
+	t.Parallel()
+	a, _ := startFakes(t)
+	vendorsFile := writeFile(t, a.line)
+	for _, tenant := range []string{"", "4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001"} {
+		r := runIn(t.Context(), map[string]string{"FUSIONAUTH_TENANT_ID": tenant, "ENLIST_PASSWORD": plantedPassword}, "", "create", "--vendors", vendorsFile, "--to", "fusionauth", "--email", "ada@example.com")
+		assert.Equal(t, exitDone, r.code, r.stderr)
+	}
+}
+
 func TestUserFile(t *testing.T) {
 	t.Parallel()
 	const secret = "password-in-the-file"
@@ -682,6 +727,7 @@ func TestWrongFlagsAndSettings(t *testing.T) {
 		"nobody":             {usercomAlone, nil, []string{"no user is described"}},
 		"api key of whom":    {nil, append([]string{"--api-key-file", "f"}, user...), []string{"--api-key-file needs --to"}},
 		"fakes and vendors":  {nil, append([]string{"--fakes", "--vendors", "f"}, user...), []string{"--fakes and --vendors exclude each other"}},
+		"keys of fakes":      {nil, append([]string{"--fakes", "--session-keys", "d"}, user...), []string{"--session-keys is not for --fakes"}},
 		"no vendors file":    {nil, append([]string{"--vendors", filepath.Join(t.TempDir(), "none")}, user...), []string{"--vendors: "}},
 		"vendors has not":    {nil, append([]string{"--vendors", writeFile(t, `{"usercom":{"url":"http://127.0.0.1:1","api_key":"hunter2"}}`), "--to", "quickblox"}, user...), []string{"quickblox: --vendors does not have it"}},
 		"no password file":   {nil, append([]string{"--password-file", "hunter2"}, user...), []string{"the file for the password cannot be read: "}},

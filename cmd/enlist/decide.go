@@ -167,8 +167,11 @@ func keysOf(env *environment, c *config.Config, t config.Target, ofFakes bool) s
 
 // fakeKeys is the directory for users at fakes: Mixin knows none of them.
 func fakeKeys(c *config.Config, t config.Target) string {
-	return besideConfig(c, cmp.Or(t.SessionKeys, c.Job+".session-keys")) + ".fakes"
+	return ofFakes(besideConfig(c, cmp.Or(t.SessionKeys, c.Job+".session-keys")))
 }
+
+// ofFakes is the directory that keeps the session keys of users at fakes, beside that of Mixin's.
+func ofFakes(dir string) string { return filepath.Clean(dir) + ".fakes" }
 
 // besideConfig is a path as the config means it.
 func besideConfig(c *config.Config, path string) string {

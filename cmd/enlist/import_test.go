@@ -420,7 +420,7 @@ func TestFakes(t *testing.T) {
 	file := o.people(t, 3)
 	o.write(t, "people.csv", o.desk.read(t, "people.csv")+"4,row1@pLanTed.example,row.4,Ada,Lovelace,"+plantedPassword+"\n")
 	o.env = map[string]string{}
-	r := o.run(t, "", "import", file, "--fakes")
+	r := o.run(t, "", "import", file, "--fakes", "--in-flight", "1") // for the first of two with one address to have it
 	assert.Equal(t, exitRefused, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "3 done, 1 refused")
 	assert.Contains(t, flat(r.stderr), "it was a rehearsal: no vendor was called")

@@ -131,11 +131,16 @@ func defaultKey(req userapi.CreateUserRequest, where string) string {
 		{"email", strings.ToLower(req.Email)}, {"username", req.Username}, {"phone", req.Phone}, {"external_id", req.ExternalID},
 	} {
 		if identity.value != "" {
-			sum := sha256.Sum256([]byte("enlist create\x00" + where + "\x00" + identity.name + "\x00" + identity.value))
-			return hex.EncodeToString(sum[:])
+			return keyOf(where, identity.name, identity.value)
 		}
 	}
 	return ""
+}
+
+// keyOf is the key of a create, made of what names it and of where it is.
+func keyOf(where, name, value string) string {
+	sum := sha256.Sum256([]byte("enlist create\x00" + where + "\x00" + name + "\x00" + value))
+	return hex.EncodeToString(sum[:])
 }
 
 // maxUser bounds what is read of a user's file.
