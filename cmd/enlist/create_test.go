@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -397,9 +398,15 @@ func TestExitCodesAndExplanations(t *testing.T) {
 		}, exitDone, [4]int{1, 1, 1, 1}, nil},
 		"reply lost, and nothing answers": {func(b *backend) {
 			b.fusionauth.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup})
-			b.fusionauth.Inject(userapitest.Fault{On: userapitest.Lookup, Status: 403, Times: -1})
+			b.fusionauth.Inject(userapitest.Fault{On: userapitest.Lookup, Status: 401, Times: -1})
 		}, exitOpen, [4]int{1, 1, 1, 1}, []string{
 			"fusionauth: ", "The user MAY EXIST", "Next: run this again with the same flags, which looks for the user and makes no second one.",
+		}},
+		"reply lost, and nobody may look": {func(b *backend) {
+			b.fusionauth.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup})
+			b.fusionauth.Inject(userapitest.Fault{On: userapitest.Lookup, Status: 403, Times: -1})
+		}, exitUnknown, [4]int{1, 1, 1, 1}, []string{
+			"fusionauth: ", "The user MAY EXIST", "Next: read the user with that id: these credentials cannot.",
 		}},
 		"reply lost at Mixin": {func(b *backend) {
 			b.mixin.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset})
@@ -446,6 +453,67 @@ func TestExitCodesAndExplanations(t *testing.T) {
 		})
 	}
 }
+
+// TestWhoHasItCannotBeAsked: a run after one whose reply was lost does not take the user for
+// somebody else's because nobody answers.
+func TestWhoHasItCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	session := func(b *backend) {
+		delete(b.env, "QUICKBLOX_API_KEY")
+		b.env["QUICKBLOX_APPLICATION_ID"] = strconv.FormatInt(b.quickblox.ApplicationID(), 10)
+		b.env["QUICKBLOX_AUTH_KEY"], b.env["QUICKBLOX_AUTH_SECRET"] = b.quickblox.AuthKey(), b.quickblox.AuthSecret().Reveal()
+	}
+	for name, c := range map[string]struct {
+		args         []string
+		of           func(*backend) userapitest.Backend
+		prepare      func(*backend)
+		lookups      int
+		code         int
+		first, again []string
+	}{
+		"a session that may not look": {[]string{"--to", "quickblox", "--username", "ada"}, quickbloxOf, session, 0, exitUnknown,
+			[]string{"The user MAY EXIST. Next: look the user up by login, e-mail or external id, with an API key or in QuickBlox's dashboard: these credentials cannot."},
+			[]string{"quickblox: conflict: already taken", "It may be this user: these credentials cannot ask who has it. Next: look the user up ", "; if it is another's, choose another value."}},
+		"QuickBlox is out of order": {[]string{"--to", "quickblox", "--username", "ada"}, quickbloxOf, nil, 503, exitOpen,
+			[]string{"The user MAY EXIST. Next: run this again with the same flags"},
+			[]string{"It may be this user: who has it could not be asked (unavailable). Next: run this again with the same flags"}},
+		"a key that has ended": {[]string{"--to", "fusionauth", "--username", "ada", "--external-id", "4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001"}, fusionauthOf, nil, 401, exitOpen,
+			[]string{"The user MAY EXIST with the id 4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001. Next: run this again with the same flags"},
+			[]string{"could not be asked (unauthorized). Next: run this again with the same flags"}},
+		"a key that may not look": {[]string{"--to", "fusionauth", "--username", "ada", "--external-id", "4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001"}, fusionauthOf, nil, 403, exitUnknown,
+			[]string{"The user MAY EXIST with the id 4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001. Next: read the user with that id: these credentials cannot."},
+			[]string{"these credentials cannot ask who has it. Next: "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBackend(t)
+			if c.prepare != nil {
+				c.prepare(b)
+			}
+			fake := c.of(b)
+			fake.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset})
+			if c.lookups != 0 {
+				fake.Inject(userapitest.Fault{On: userapitest.Lookup, Status: c.lookups, Times: -1})
+			}
+			for run, says := range [][]string{c.first, c.again} {
+				r := b.run(t, c.args...)
+				assert.Equal(t, c.code, r.code, "run %d: %s", run, r.stderr)
+				for _, want := range says {
+					has(t, r.stderr, want)
+				}
+				assert.NotContains(t, r.stdout+r.stderr, "rejected")
+				assert.NotContains(t, r.stderr, "No user was created")
+				assert.Equal(t, 1, b.quickblox.UserCount()+b.fusionauth.UserCount())
+			}
+			doc := decode(t, b.run(t, append(c.args, "-o", "json")...))
+			assert.Equal(t, []string{"unknown"}, doc.statuses())
+			assert.True(t, doc.Results[0].Error.MayExist)
+		})
+	}
+}
+
+func quickbloxOf(b *backend) userapitest.Backend  { return b.quickblox }
+func fusionauthOf(b *backend) userapitest.Backend { return b.fusionauth }
 
 // TestMixinInDoubt: a create whose reply was lost is never sent again, whoever asks.
 func TestMixinInDoubt(t *testing.T) {

@@ -128,7 +128,7 @@ func documentOf(job createJob, atFakes bool) createDocument {
 		}
 		if err := r.failure; err != nil {
 			e.Error = &createFailure{
-				Kind: err.Kind, Outcome: err.Outcome, MayExist: userapi.MayHaveCreated(err),
+				Kind: err.Kind, Outcome: err.Outcome, MayExist: r.inDoubt(),
 				StatusCode: err.StatusCode, Code: err.Code, Message: err.Message, Fields: err.FieldErrors,
 				UserID: err.UserID, Candidates: err.Candidates, RequestID: err.RequestID,
 				RetryAfter: err.RetryAfter.Round(time.Millisecond).Seconds(), Attempts: err.Attempts, Next: r.next(),

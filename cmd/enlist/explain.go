@@ -96,6 +96,36 @@ func kindText(k userapi.Kind) string {
 	}
 }
 
+// unasked is the error of the look that was to tell whose user stands in the way of the create, where
+// it got no answer; nil otherwise. The conflict is what r.failure tells of.
+func (r *created) unasked() *userapi.Error {
+	if len(r.Steps) == 0 {
+		return nil
+	}
+	last := r.Steps[len(r.Steps)-1]
+	if last.Action != provision.ActionAdopt || last.Err == nil || len(last.Err.Candidates) > 0 ||
+		last.Err.Kind == userapi.KindNotFound || last.Err.Kind == userapi.KindConflict {
+		return nil
+	}
+	return last.Err
+}
+
+// mayNotLook reports whether these credentials cannot find out what became of the create, now or in
+// another run.
+func (r *created) mayNotLook() bool {
+	if len(r.Steps) == 0 {
+		return false
+	}
+	last := r.Steps[len(r.Steps)-1]
+	return (last.Action == provision.ActionResolve || last.Action == provision.ActionAdopt) &&
+		last.Err != nil && last.Err.Kind == userapi.KindForbidden
+}
+
+// inDoubt reports whether the user may exist.
+func (r *created) inDoubt() bool {
+	return r.failure != nil && (userapi.MayHaveCreated(r.failure) || r.unasked() != nil)
+}
+
 // existence says whether the user exists.
 func (r *created) existence() string {
 	e := r.failure
@@ -106,6 +136,10 @@ func (r *created) existence() string {
 	switch {
 	case e.Code == codeFound:
 		return "That user exists" + id + ". No user was created, and nothing was changed."
+	case r.unasked() != nil && r.mayNotLook():
+		return "It may be this user: these credentials cannot ask who has it."
+	case r.unasked() != nil:
+		return "It may be this user: who has it could not be asked (" + kindText(r.unasked().Kind) + ")."
 	case e.Outcome == userapi.OutcomeNotSent:
 		return "The create was not sent: no user was created."
 	case e.Outcome == userapi.OutcomeRejected:
@@ -120,7 +154,7 @@ func (r *created) existence() string {
 // finds says how a user is found whose create is in doubt.
 var finds = map[string]string{
 	"fusionauth": "read the user with that id",
-	"quickblox":  "look the user up by login, e-mail or external id, for example in QuickBlox's dashboard",
+	"quickblox":  "look the user up by login, e-mail or external id, with an API key or in QuickBlox's dashboard",
 	"usercom":    "look the user up by user_id, e-mail or phone number",
 	"mixin":      "look at what Mixin has billed: it cannot be asked for a user whose id is not known",
 }
@@ -135,8 +169,12 @@ func (r *created) next() string {
 		return "run this again with the same flags, which finishes the user and creates none"
 	case e.Outcome == userapi.OutcomeCreated:
 		return "do not create the user again; see at the vendor what is missing"
-	case userapi.MayHaveCreated(e) && r.code() == exitOpen:
+	case r.inDoubt() && r.code() == exitOpen:
 		return "run this again with the same flags, which looks for the user and makes no second one"
+	case r.unasked() != nil:
+		return finds[r.Vendor] + "; if it is another's, choose another value"
+	case userapi.MayHaveCreated(e) && r.mayNotLook():
+		return finds[r.Vendor] + ": these credentials cannot"
 	case userapi.MayHaveCreated(e):
 		return "do not run this again before you know; " + finds[r.Vendor]
 	}
@@ -195,7 +233,7 @@ func (r *created) code() int {
 		return exitDone // another's result has the code
 	case e == nil:
 		return exitDone
-	case e.Outcome == userapi.OutcomeCreated, userapi.MayHaveCreated(e):
+	case e.Outcome == userapi.OutcomeCreated, r.inDoubt():
 		if r.repeats() {
 			return exitOpen
 		}
@@ -212,7 +250,7 @@ func (r *created) code() int {
 // repeats reports whether a second run settles what the first has left, and makes no second user.
 func (r *created) repeats() bool {
 	switch {
-	case r.anew, r.Vendor == mixin.Name:
+	case r.anew, r.Vendor == mixin.Name, r.mayNotLook():
 		return false
 	case r.failure.Outcome == userapi.OutcomeCreated:
 		return r.Vendor != usercom.Name || r.request.ExternalID != ""
@@ -231,6 +269,8 @@ func (r *created) state() string {
 		return codeFound
 	case r.User != nil, r.failure.Outcome == userapi.OutcomeCreated:
 		return "unfinished"
+	case r.unasked() != nil:
+		return provision.DispositionUnknown.String()
 	}
 	return r.Disposition.String()
 }
