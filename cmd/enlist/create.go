@@ -83,6 +83,9 @@ func noArgs(c *cobra.Command, args []string) error {
 
 func (f *createFlags) run(c *cobra.Command, env *environment) error {
 	req, err := f.request(env, c.Flags())
+	if f.new && req.IdempotencyKey != "" {
+		err = errors.Join(err, errors.New("--new takes a key of its own: leave out --key, and idempotency_key in --in"))
+	}
 	if err = errors.Join(err, f.check()); err != nil {
 		return usageError("%w\nNothing was sent; see enlist create --help", err)
 	}

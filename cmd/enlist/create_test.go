@@ -237,7 +237,7 @@ func TestRunAgain(t *testing.T) {
 				has(t, table.stdout, "fusionauth: was there already, from a create of the same key")
 				has(t, again.stderr, "usercom: Email is that of a user who is there already. That user exists with the id 310455021. "+
 					"No user was created, and nothing was changed. Next: if that is this user there is nothing to do; "+
-					"to create another with the same e-mail address run this again with --new.")
+					"to create another with the same e-mail address run this again with --new --to usercom.")
 			}
 		})
 	}
@@ -526,7 +526,11 @@ func TestMixinInDoubt(t *testing.T) {
 	r = b.create(t, "--to", "mixin")
 	assert.Equal(t, exitUnknown, r.code, r.stderr)
 	has(t, r.stderr, "MAY EXIST")
+	has(t, r.stderr, "look at what Mixin has billed")
+	has(t, r.stderr, "Once the bill shows that there is no user, run this again with --new --to mixin.")
 	assert.Equal(t, 1, b.mixin.UserCount())
+	assert.Equal(t, exitDone, b.create(t, "--to", "mixin", "--new").code)
+	assert.Equal(t, 2, b.mixin.UserCount())
 }
 
 // TestUnfinishedWithoutExternalID: a second run could not find the user, so that a person is asked.
@@ -538,6 +542,20 @@ func TestUnfinishedWithoutExternalID(t *testing.T) {
 	assert.Equal(t, exitUnknown, r.code)
 	has(t, r.stderr, "The user EXISTS with the id 310455021. Next: do not create the user again; see at the vendor what is missing.")
 	has(t, r.stdout, "unfinished")
+}
+
+// TestUnfinishedForGood: what the vendor refuses in a second step another run does not mend.
+func TestUnfinishedForGood(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	b.usercom.Inject(userapitest.Fault{On: userapitest.Attributes, Status: 400, Body: []byte(`{"plan":["is unknown"]}`), Times: 3})
+	for range 2 {
+		r := b.create(t, "--attr", "plan=team", "--to", "usercom")
+		assert.Equal(t, exitUnknown, r.code, r.stderr)
+		has(t, r.stderr, "The user EXISTS with the id 310455021. Next: correct the attributes and run this again, which finishes the user and creates none.")
+	}
+	assert.Equal(t, exitDone, b.create(t, "--attr", "plan=team", "--to", "usercom").code)
+	assert.Equal(t, 1, b.usercom.UserCount())
 }
 
 func TestJSONTellsOfFailures(t *testing.T) {
@@ -795,6 +813,7 @@ func TestWrongFlagsAndSettings(t *testing.T) {
 		"nobody":             {usercomAlone, nil, []string{"no user is described"}},
 		"api key of whom":    {nil, append([]string{"--api-key-file", "f"}, user...), []string{"--api-key-file needs --to"}},
 		"fakes and vendors":  {nil, append([]string{"--fakes", "--vendors", "f"}, user...), []string{"--fakes and --vendors exclude each other"}},
+		"new, and a key":     {nil, append([]string{"--new", "--key", "k"}, user...), []string{"--new takes a key of its own: leave out --key"}},
 		"keys of fakes":      {nil, append([]string{"--fakes", "--session-keys", "d"}, user...), []string{"--session-keys is not for --fakes"}},
 		"no vendors file":    {nil, append([]string{"--vendors", filepath.Join(t.TempDir(), "none")}, user...), []string{"--vendors: "}},
 		"vendors has not":    {nil, append([]string{"--vendors", writeFile(t, `{"usercom":{"url":"http://127.0.0.1:1","api_key":"hunter2"}}`), "--to", "quickblox"}, user...), []string{"quickblox: --vendors does not have it"}},

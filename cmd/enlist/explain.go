@@ -156,7 +156,7 @@ var finds = map[string]string{
 	"fusionauth": "read the user with that id",
 	"quickblox":  "look the user up by login, e-mail or external id, with an API key or in QuickBlox's dashboard",
 	"usercom":    "look the user up by user_id, e-mail or phone number",
-	"mixin":      "look at what Mixin has billed: it cannot be asked for a user whose id is not known",
+	"mixin":      "look at what Mixin has billed: it cannot be asked for a user whose id is not known. Once the bill shows that there is no user, run this again with --new --to mixin",
 }
 
 // next says what to do about a failure.
@@ -164,9 +164,11 @@ func (r *created) next() string {
 	e := r.failure
 	switch {
 	case e.Code == codeFound:
-		return "if that is this user there is nothing to do; to create another with the same " + fieldName(e.FieldErrors[0].Field) + " run this again with --new"
+		return "if that is this user there is nothing to do; to create another with the same " + fieldName(e.FieldErrors[0].Field) + " run this again with --new --to " + r.Vendor
 	case e.Outcome == userapi.OutcomeCreated && r.code() == exitOpen:
 		return "run this again with the same flags, which finishes the user and creates none"
+	case e.Outcome == userapi.OutcomeCreated && e.Kind == userapi.KindInvalid && r.findsAgain():
+		return "correct the attributes and run this again, which finishes the user and creates none"
 	case e.Outcome == userapi.OutcomeCreated:
 		return "do not create the user again; see at the vendor what is missing"
 	case r.inDoubt() && r.code() == exitOpen:
@@ -209,7 +211,7 @@ func (r *created) remedy() string {
 	case userapi.KindUnauthorized:
 		return "check the credentials"
 	case userapi.KindForbidden:
-		return "have the vendor allow these credentials to create users"
+		return "have the vendor allow that to these credentials"
 	case userapi.KindRateLimited:
 		if e.RetryAfter > 0 {
 			return "run this again in " + e.RetryAfter.Round(time.Second).String()
@@ -253,9 +255,14 @@ func (r *created) repeats() bool {
 	case r.anew, r.Vendor == mixin.Name, r.mayNotLook():
 		return false
 	case r.failure.Outcome == userapi.OutcomeCreated:
-		return r.Vendor != usercom.Name || r.request.ExternalID != ""
+		return r.failure.Kind != userapi.KindInvalid && r.findsAgain()
 	}
 	return true
+}
+
+// findsAgain reports whether a second run takes a user who exists for this one.
+func (r *created) findsAgain() bool {
+	return !r.anew && (r.Vendor != usercom.Name || r.request.ExternalID != "")
 }
 
 // state says in a word what became of one vendor's create.
