@@ -60,7 +60,7 @@ func newFakes(env *environment) *cobra.Command {
 		Use:     "fakes",
 		Short:   "Serves fakes of the four vendors on this machine",
 		Long:    fakesHelp,
-		Example: "  enlist fakes > vendors.json &\n  enlist create --vendors vendors.json --email ada@example.com --to usercom",
+		Example: "  enlist fakes > vendors.json &\n  until [ -s vendors.json ]; do sleep 0.1; done\n  enlist create --vendors vendors.json --email ada@example.com --to usercom",
 		Args:    noArgs,
 	}
 	flags := c.Flags()
