@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -114,7 +115,7 @@ func (v *vendorFlags) getenv(env *environment) func(string) string {
 
 // connect makes the clients, in the order of vendors.Names. The error has all that is wrong. What
 // is returned is to be closed, also with an error. creates is whether users are to be created.
-func (v *vendorFlags) connect(env *environment, creates bool) (clients []vendors.Client, closeAll func(), err error) {
+func (v *vendorFlags) connect(ctx context.Context, env *environment, creates bool) (clients []vendors.Client, closeAll func(), err error) {
 	var served *fakes.Fakes
 	var made string
 	closeAll = func() {
@@ -146,8 +147,8 @@ func (v *vendorFlags) connect(env *environment, creates bool) (clients []vendors
 		}
 		announcement = served.Announcement()
 	case v.vendors != "":
-		if announcement, err = readInput(v.vendors, env.in); err != nil {
-			return nil, closeAll, usageError("--vendors: %w", err)
+		if announcement, err = readInput(ctx, v.vendors, env.in); err != nil {
+			return nil, closeAll, &exitError{inputCode(err), fmt.Errorf("--vendors: %w", err)}
 		}
 	}
 	var announced map[string]vendors.Announced

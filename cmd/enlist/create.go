@@ -82,14 +82,14 @@ func noArgs(c *cobra.Command, args []string) error {
 }
 
 func (f *createFlags) run(c *cobra.Command, env *environment) error {
-	req, err := f.request(env, c.Flags())
+	req, err := f.request(c.Context(), env, c.Flags())
 	if f.new && req.IdempotencyKey != "" {
 		err = errors.Join(err, errors.New("--new takes a key of its own: leave out --key, and idempotency_key in --in"))
 	}
 	if err = errors.Join(err, f.check()); err != nil {
-		return usageError("%w\nNothing was sent; see enlist create --help", err)
+		return &exitError{inputCode(err), fmt.Errorf("%w\nNothing was sent; see enlist create --help", err)}
 	}
-	clients, closeAll, err := f.connect(env, true)
+	clients, closeAll, err := f.connect(c.Context(), env, true)
 	defer closeAll()
 	if err != nil {
 		return nothingSent(err)
@@ -108,11 +108,15 @@ func (f *createFlags) run(c *cobra.Command, env *environment) error {
 
 // nothingSent adds to an error that nothing was sent.
 func nothingSent(err error) error {
-	code := exitUsage
+	return &exitError{inputCode(err), fmt.Errorf("%w\nNothing was sent; no user was created", err)}
+}
+
+// inputCode is the exit code of an error of flags and of what they name: 2 unless it has its own.
+func inputCode(err error) int {
 	if known, ok := errors.AsType[*exitError](err); ok {
-		code = known.code
+		return known.code
 	}
-	return &exitError{code, fmt.Errorf("%w\nNothing was sent; no user was created", err)}
+	return exitUsage
 }
 
 // A created is one vendor's part of a create: what is asked for and, once it was tried, what became

@@ -34,9 +34,9 @@ take it.
 	c.Flags().Lookup("to").Usage = "the `vendors`, with commas; otherwise all: " + strings.Join(vendors.Names(), ", ")
 	format.add(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		req, err := user.request(env, c.Flags())
+		req, err := user.request(c.Context(), env, c.Flags())
 		if err = errors.Join(err, checkTo(to)); err != nil {
-			return usageError("%w\nNothing is ever sent by plan; see enlist plan --help", err)
+			return &exitError{inputCode(err), fmt.Errorf("%w\nNothing is ever sent by plan; see enlist plan --help", err)}
 		}
 		var job createJob
 		for _, name := range vendors.Names() {

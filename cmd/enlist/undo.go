@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -143,8 +141,8 @@ func (f *undoFlags) ask(ctx context.Context, env *environment, c *config.Config,
 		total += deletes[t.Name]
 	}
 	say("and closes the keys of the rows: a later import creates nothing for them.\nType yes to go on: ")
-	answer, err := bufio.NewReader(env.in).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) || strings.TrimSpace(answer) != "yes" {
+	answer, err := env.answer(ctx)
+	if err != nil && !errors.Is(err, io.EOF) || answer != "yes" {
 		say("\n")
 		return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes; --yes does not ask")}
 	}

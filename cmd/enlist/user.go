@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -45,7 +46,7 @@ func (u *userFlags) add(fs *pflag.FlagSet) {
 }
 
 // request returns the user that the flags, the file and the password's settings describe.
-func (u *userFlags) request(env *environment, fs *pflag.FlagSet) (req userapi.CreateUserRequest, err error) {
+func (u *userFlags) request(ctx context.Context, env *environment, fs *pflag.FlagSet) (req userapi.CreateUserRequest, err error) {
 	var faults []error
 	fs.Visit(func(f *pflag.Flag) {
 		switch f.Name {
@@ -56,7 +57,7 @@ func (u *userFlags) request(env *environment, fs *pflag.FlagSet) (req userapi.Cr
 		}
 	})
 	if u.in != "" {
-		if req, err = readUser(u.in, env.in); err != nil {
+		if req, err = readUser(ctx, u.in, env.in); err != nil {
 			faults = append(faults, fmt.Errorf("--in: %w", err))
 		}
 	}
@@ -148,8 +149,8 @@ const maxUser = 1 << 20
 
 // readUser reads a request in JSON. Its errors show names and kinds of members, and no value: one
 // of them is a password.
-func readUser(path string, stdin io.Reader) (req userapi.CreateUserRequest, err error) {
-	text, err := readInput(path, stdin)
+func readUser(ctx context.Context, path string, stdin io.Reader) (req userapi.CreateUserRequest, err error) {
+	text, err := readInput(ctx, path, stdin)
 	if err != nil {
 		return req, err
 	}
@@ -194,7 +195,35 @@ func jsonFault(err error) error {
 }
 
 // readInput reads a file, or standard input for "-".
-func readInput(path string, stdin io.Reader) ([]byte, error) {
+func readInput(ctx context.Context, path string, stdin io.Reader) ([]byte, error) {
+	text, err := awaited(ctx, func() ([]byte, error) { return readAll(path, stdin) })
+	if ctx.Err() != nil {
+		return nil, &exitError{exitFailed, errors.New("interrupted")}
+	}
+	return text, err
+}
+
+// awaited calls read, and goes on without it when ctx ends: what nobody writes to holds up no signal.
+func awaited[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		value, err := read()
+		answers <- answer{value, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
+func readAll(path string, stdin io.Reader) ([]byte, error) {
 	in := stdin
 	if path != "-" {
 		f, err := os.Open(path) //nolint:gosec // the caller names the file

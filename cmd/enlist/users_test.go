@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 
@@ -113,6 +116,50 @@ func TestDelete(t *testing.T) {
 	r = b.runIn(t.Context(), t, "delete", "mixin", all["mixin"], "--yes")
 	assert.Equal(t, exitUsage, r.code)
 	has(t, r.stderr, "mixin has no way to delete a user. Nothing was sent, and the user is as it was")
+}
+
+// stuck is a standard input that nobody writes to, with a signal once it is read.
+type stuck struct {
+	signal context.CancelFunc
+	end    <-chan struct{}
+}
+
+func (s stuck) Read([]byte) (int, error) {
+	s.signal()
+	<-s.end
+	return 0, io.EOF
+}
+
+// TestSignalAtInput: a signal ends what waits for standard input.
+func TestSignalAtInput(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	id := ids(t, b)["usercom"]
+	o := newOffice(t, officeConfig)
+	file := o.people(t, 1)
+	require.Equal(t, exitDone, o.run(t, "", "import", file).code)
+	for _, c := range []struct {
+		env  map[string]string
+		says string
+		args []string
+	}{
+		{b.env, "interrupted: nothing was deleted", []string{"delete", "usercom", id}},
+		{o.env, "nothing was deleted: the answer was not yes", []string{"undo", file, "-c", o.at("enlist.yaml")}},
+		{b.env, "--in: interrupted\nNothing was sent", []string{"create", "--in", "-"}},
+		{b.env, "--in: interrupted\nNothing is ever sent by plan", []string{"plan", "--in", "-"}},
+		{b.env, "--vendors: interrupted", []string{"get", "usercom", id, "--vendors", "-"}},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var out, errs bytes.Buffer
+		code := run(ctx, environment{
+			args: c.args, in: stuck{cancel, t.Context().Done()}, out: &out, err: &errs, getenv: func(name string) string { return c.env[name] },
+		})
+		assert.Equal(t, exitFailed, code, c.args)
+		has(t, errs.String(), c.says)
+		assert.Empty(t, out.String())
+	}
+	assert.Equal(t, 1, b.usercom.UserCount())
+	assert.Equal(t, 1, o.usercom.UserCount())
 }
 
 func TestDeleteFails(t *testing.T) {
