@@ -25,14 +25,17 @@ none of them.
 
 Run again with the same flags it creates nobody twice, and creates the user
 where the first run did not:
-  FusionAuth  The user's id follows from --external-id, or else from the key.
-  QuickBlox   A login, e-mail address or external id that is taken is refused. A
-              user who has all of those that were given is told as existing.
-  User.com    Of these only the external id is unique. The vendor is asked
-              first: by the external id or, without one, by the e-mail address
-              or the phone number. A user with the same address or number is
-              left alone, and its id told with exit code 3. --new creates
-              another.
+  FusionAuth  The user's id follows from --external-id, or else from the key. An
+              id, username, e-mail address or phone number to log in with that
+              is taken is refused. A user who has all of those that were given
+              is told as existing, and left as it is.
+  QuickBlox   So it is with a login, e-mail address or external id.
+  User.com    Only the external id is unique, so that the vendor is asked first.
+              A user with the external id, and with the e-mail address and the
+              phone number that were given, is told as existing, and its custom
+              values are written. Without an external id a user with the
+              address, or else the number, is left alone, and its id told with
+              exit code 3; --new creates another.
   Mixin       Each create is a new user who costs money. --session-keys keeps
               the user's keys, by the key of the create, and knows what was
               created. A user with nothing but a name needs --key, or --new for

@@ -252,6 +252,11 @@ func TestRunAgainInCapitals(t *testing.T) {
 		assert.Equal(t, exitDone, r.code, r.stderr)
 	}
 	assert.Equal(t, [4]int{1, 0, 1, 0}, b.counts())
+	require.Equal(t, exitDone, b.run(t, "--email", "ada@example.com", "--to", "usercom").code)
+	r := b.run(t, "--email", "Ada@Example.com", "--to", "usercom")
+	assert.Equal(t, exitRefused, r.code)
+	has(t, r.stderr, "usercom: Email is that of a user who is there already. That user exists")
+	assert.Equal(t, 1, b.usercom.UserCount())
 }
 
 // TestFailureThenAgain: after one vendor's failure a second run creates there, and nowhere else.
@@ -283,6 +288,17 @@ func TestFailureThenAgain(t *testing.T) {
 }
 
 func sum(counts [4]int) int { return counts[0] + counts[1] + counts[2] + counts[3] }
+
+// TestExistingIsWrittenTo: a second step for a user who was there is told.
+func TestExistingIsWrittenTo(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	const told = "usercom: was there already, with all that tells this user from others; not created again; its custom values were written"
+	require.Equal(t, exitDone, b.create(t, "--to", "usercom", "--attr", "plan=free").code)
+	assert.Contains(t, flat(b.create(t, "--to", "usercom", "--attr", "plan=team").stdout), told)
+	assert.JSONEq(t, `"team"`, string(b.usercom.Users()[0].Attributes["plan"]))
+	assert.NotContains(t, b.create(t, "--to", "usercom").stdout, "written")
+}
 
 // TestNew: one more is created where the vendor allows it.
 func TestNew(t *testing.T) {
@@ -753,6 +769,9 @@ func TestUserFile(t *testing.T) {
 		"wrong type":     {`{"email":["` + secret + `"]}`, `member "email" is a JSON array`, exitUsage},
 		"number":         {`{"password":12345678}`, `member "password" is a JSON number`, exitUsage},
 		"list":           {`[]`, "expected a JSON object, got JSON array", exitUsage},
+		"a member twice": {`{"email":"` + secret + `","full_name":"Ada","email":"` + secret + `"}`, `member "email" stands there twice`, exitUsage},
+		"in capitals":    {`{"email":"` + secret + `","Email":"` + secret + `"}`, `member "Email" stands there twice`, exitUsage},
+		"a value twice":  {`{"email":"ada@example.com","attributes":{"A":1,"a":2,"b":[{"a":1}],"a":2}}`, `member "a" stands there twice`, exitUsage},
 		"null":           {`null`, "expected a JSON object", exitUsage},
 		"two":            {`{} {}`, "one JSON object and nothing after it", exitUsage},
 		"nobody":         {`{"strict":true}`, "no user is described", exitUsage},

@@ -288,7 +288,11 @@ func (r *created) note() string {
 		return ""
 	}
 	if r.Disposition == provision.DispositionExisting {
-		return "was there already, with all that tells this user from others; not created again"
+		text := "was there already, with all that tells this user from others; not created again"
+		if len(r.Steps) > 0 && r.Steps[len(r.Steps)-1].Action == provision.ActionFinish && len(r.request.Attributes) > 0 {
+			text += "; its custom values were written"
+		}
+		return text
 	}
 	if r.Disposition != provision.DispositionRecovered {
 		return ""

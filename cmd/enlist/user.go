@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -154,6 +155,9 @@ func readUser(ctx context.Context, path string, stdin io.Reader) (req userapi.Cr
 	if err != nil {
 		return req, err
 	}
+	if name := doubled(text, strings.ToLower); name != "" && json.Valid(text) {
+		return req, fmt.Errorf("member %q stands there twice", name)
+	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	dec.UseNumber() // custom values keep every digit
@@ -170,6 +174,23 @@ func readUser(ctx context.Context, path string, stdin io.Reader) (req userapi.Cr
 		return userapi.CreateUserRequest{}, jsonFault(err)
 	}
 	return req, nil
+}
+
+// doubled names a member that stands twice in one object, "" for none: encoding/json takes the last. It
+// also takes a member of a request in another case, of which form makes the same name.
+func doubled(text []byte, form func(string) string) (found string) {
+	seen := map[string]bool{}
+	wire.Each(text, func(quoted, value []byte) bool {
+		name := wire.Unquote(quoted)
+		if quoted != nil && seen[form(name)] {
+			found = name
+			return false
+		}
+		seen[form(name)] = true
+		found = doubled(value, func(name string) string { return name })
+		return found == ""
+	})
+	return found
 }
 
 // jsonFault says what is wrong with a JSON object, without its values.

@@ -108,9 +108,12 @@ func TestDelete(t *testing.T) {
 	r := runIn(t.Context(), b.env, "yes\n", "delete", "quickblox", all["quickblox"])
 	assert.Equal(t, exitDone, r.code, r.stderr)
 	assert.Equal(t, "quickblox: deleted "+all["quickblox"]+"\n", r.stdout)
-	for _, vendor := range []string{"fusionauth", "usercom"} {
-		assert.Equal(t, exitDone, b.runIn(t.Context(), t, "delete", vendor, all[vendor], "--yes").code)
-	}
+	var stderr bytes.Buffer
+	assert.Equal(t, exitDone, run(t.Context(), environment{
+		args: []string{"delete", "fusionauth", all["fusionauth"], "--yes"}, out: full{}, err: &stderr, getenv: func(name string) string { return b.env[name] },
+	}), "it was deleted")
+	has(t, stderr.String(), "fusionauth: deleted "+all["fusionauth"])
+	assert.Equal(t, exitDone, b.runIn(t.Context(), t, "delete", "usercom", all["usercom"], "--yes").code)
 	assert.Equal(t, [4]int{1, 0, 0, 0}, b.counts())
 
 	r = b.runIn(t.Context(), t, "delete", "mixin", all["mixin"], "--yes")
