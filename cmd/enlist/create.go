@@ -60,7 +60,7 @@ func newCreate(env *environment) *cobra.Command {
 	f := &createFlags{}
 	c := &cobra.Command{
 		Use:   "create",
-		Short: "Creates one user at the vendors, and not twice when it is run again",
+		Short: "Creates one user at the vendors, once however often it is run",
 		Long:  createHelp + variablesHelp,
 		Example: `  enlist create --fakes --email ada@example.com --name "Ada Lovelace" \
     --password-file password.txt

@@ -875,8 +875,13 @@ func TestHelp(t *testing.T) {
 			has(t, r.stdout, name)
 		}
 	}
-	for _, command := range []string{"create", "get", "delete", "plan", "fakes"} {
-		for line := range strings.Lines(runIn(t.Context(), nil, "", command, "--help").stdout) {
+	commands := [][]string{{}}
+	for _, c := range newRoot(&environment{}).Commands() {
+		commands = append(commands, []string{c.Name()})
+	}
+	require.Greater(t, len(commands), 10)
+	for _, command := range commands {
+		for line := range strings.Lines(runIn(t.Context(), nil, "", append(command, "--help")...).stdout) {
 			assert.LessOrEqual(t, utf8.RuneCountInString(line), width+1, line)
 		}
 	}

@@ -21,10 +21,11 @@ import (
 )
 
 const decideHelp = `Writes down in the ledger what a person has found out about a user of which the
-vendor cannot be asked. Only what is unknown can be decided; enlist status lists it.
-It needs no credentials and asks nobody.
+vendor cannot be asked. Only what is unknown can be decided; enlist status lists
+it. It needs no credentials and asks nobody.
 
-KEY is the value of the file's key column, or the whole key as the results have it.
+KEY is the value of the file's key column, or the whole key as the results have
+it.
 
 Exit codes: 0 decided; 1 the ledger could not be used; 2 wrong flags or config;
 3 it cannot be decided so.

@@ -19,7 +19,7 @@ func newDelete(env *environment) *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
 		Use:   "delete VENDOR ID",
-		Short: "Deletes a user at one vendor, once it was shown and you have said yes",
+		Short: "Shows a user at one vendor, asks, and deletes it",
 		Long: `Shows a user at one vendor, asks, and deletes it for good. Mixin has no way to
 delete a user. What enlist import has created is deleted by enlist undo, which
 knows what is proven to be of the import.

@@ -19,27 +19,27 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-const importHelp = `Creates a user at every target for each row of a file of people. It can be killed
-at any moment and run again: a ledger says what is done. Check the file first:
-enlist check finds faults before anything is sent.
+const importHelp = `Creates a user at every target for each row of a file of people. It can be
+killed at any moment and run again: a ledger says what is done. Check the file
+first: enlist check finds faults before anything is sent.
 
 FILE is CSV, or JSON Lines if its name ends in .jsonl, both by gzip too; - is
-standard input. What became of each row is in the results, and the rows that were
-refused are in the rejects: mend them there, and import them with --only. Both
-files are written whole beside their place, as .part, and put there when the import
-ends, also by a signal or an error. One that is killed leaves the .part, and one
-that reads no row leaves the files of the import before. Without rejects there is no
-file of them.
+standard input. What became of each row is in the results, and the rows that
+were refused are in the rejects: mend them there, and import them with --only.
+Both files are written whole beside their place, as .part, and put there when
+the import ends, also by a signal or an error. One that is killed leaves the
+.part, and one that reads no row leaves the files of the import before. Without
+rejects there is no file of them.
 
-The first SIGINT or SIGTERM ends the reading, and what is under way is settled; a
-second one ends the command at once. Both are safe.
+The first SIGINT or SIGTERM ends the reading, and what is under way is settled;
+a second one ends the command at once. Both are safe.
 
-Credentials are variables: of the target crm CRM_API_KEY, or CRM_API_KEY_FILE with
-the path of a file; or its vendor's, such as USERCOM_API_KEY.
+Credentials are variables: of the target crm CRM_API_KEY, or CRM_API_KEY_FILE
+with the path of a file; or its vendor's, such as USERCOM_API_KEY.
 
 Exit codes, the highest that applies: 0 all rows have users; 1 it could not run;
-2 wrong flags, config or credentials; 3 rows were refused; 4 something is left: run
-it again; 5 it is unknown whether a user exists, and a person decides.
+2 wrong flags, config or credentials; 3 rows were refused; 4 something is left:
+run it again; 5 it is unknown whether a user exists, and a person decides.
 `
 
 type importFlags struct {

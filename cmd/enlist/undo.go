@@ -18,17 +18,19 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-const undoHelp = `Deletes the users that imports of FILE have created, and closes the rows' keys: a
-later import creates nothing for them. It first tells from the ledger how many it
-would delete, and asks. Users that were there before are left, and so are those that
-the ledger cannot prove to be the import's, and those at Mixin, which deletes nobody.
+const undoHelp = `Deletes the users that imports of FILE have created, and closes the rows' keys:
+a later import creates nothing for them. It first tells from the ledger how many
+it would delete, and asks. Users that were there before are left, and so are
+those that the ledger cannot prove to be the import's, and those at Mixin, which
+deletes nobody.
 
-FILE is the file that was imported: its keys count, and nothing else of it. It can
-be killed at any moment and run again.
+FILE is the file that was imported: its keys count, and nothing else of it. It
+can be killed at any moment and run again.
 
-Exit codes, the highest that applies: 0 nothing is left of the import; 1 it could not
-run; 2 wrong flags, config or credentials; 3 users were left; 4 something is open:
-run it again; 5 it is unknown whether a user exists, and a person decides.
+Exit codes, the highest that applies: 0 nothing is left of the import; 1 it
+could not run; 2 wrong flags, config or credentials; 3 users were left; 4
+something is open: run it again; 5 it is unknown whether a user exists, and a
+person decides.
 `
 
 type undoFlags struct {
