@@ -64,7 +64,7 @@ func newImport(env *environment) *cobra.Command {
 		RunE:  func(c *cobra.Command, args []string) error { return f.run(c.Context(), env, args[0]) },
 	}
 	f.peopleFlags.add(c)
-	f.whereFlags.add(c)
+	f.whereFlags.add(c.Flags())
 	fs := c.Flags()
 	fs.BoolVar(&f.init, "init", false, "write a config from the header of FILE, and do no more")
 	fs.StringVar(&f.results, "results", "", "the `file` for what became of each row; <job>.results.csv beside the config unless set")
@@ -97,6 +97,15 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	if err := f.check(); err != nil {
 		return err
 	}
+	read := 0
+	for _, from := range []string{path, f.only, f.vendors} {
+		if from == standardInput {
+			read++
+		}
+	}
+	if read > 1 {
+		return usageError("only one of FILE, --only and --vendors can be standard input")
+	}
 	if f.init {
 		return f.writeConfig(ctx, env, path)
 	}
@@ -107,7 +116,7 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	if err := checkMapping(c); err != nil {
 		return err
 	}
-	clients, closeAll, err := f.connect(env, c)
+	clients, closeAll, err := f.connect(ctx, env, c)
 	defer closeAll()
 	if err != nil {
 		return err
@@ -151,9 +160,6 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 
 // open opens the file, and with it the one of rejects.
 func (f *importFlags) open(env *environment, c *config.Config, path string) (original *people, src bulk.Source, err error) {
-	if path == standardInput && f.only == standardInput {
-		return nil, nil, usageError("FILE and --only cannot both be standard input")
-	}
 	if original, err = openPeople(env, path, c.CSV); err != nil {
 		return nil, nil, err
 	}

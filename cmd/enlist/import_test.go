@@ -227,7 +227,8 @@ func TestFilesApart(t *testing.T) {
 		{"--results would be written over the key", []string{file, "--results", o.at("spring.key")}},
 		{"--results would be written over the ledger", []string{file, "--results", o.at("spring.db")}},
 		{"is not a file that can be replaced", []string{file, "--results", o.at("directory")}},
-		{"FILE and --only cannot both be standard input", []string{"-", "--only", "-"}},
+		{"only one of FILE, --only and --vendors can be standard input", []string{"-", "--only", "-"}},
+		{"only one of FILE, --only and --vendors can be standard input", []string{"-", "--vendors", "-"}},
 		{"--fakes and --vendors exclude each other", []string{file, "--fakes", "--vendors", "x"}},
 		{"--fakes has a ledger of its own", []string{file, "--fakes", "--ledger", "sqlite:x.db"}},
 		{"--max-rows must not be negative", []string{file, "--max-rows", "-1"}},
@@ -445,7 +446,11 @@ func TestVendorsFile(t *testing.T) {
 	assert.Equal(t, exitDone, r.code, r.stderr)
 	r = o.run(t, "", "import", file, "--vendors", o.at("nothing.json"))
 	assert.Equal(t, exitUsage, r.code)
-	assert.Contains(t, r.stderr, "--vendors: the file cannot be read")
+	assert.Contains(t, r.stderr, "--vendors: open "+o.at("nothing.json"))
+	o.write(t, "other.yaml", strings.Replace(officeConfig, "job: spring", "job: autumn", 1))
+	r = runIn(t.Context(), o.env, a.line, "import", file, "-c", o.at("other.yaml"), "--vendors", "-")
+	assert.Equal(t, exitDone, r.code, r.stderr)
+	assert.Equal(t, [4]int{}, o.counts())
 }
 
 // TestOutputLost: what cannot be told on standard output is told on standard error, and nothing that

@@ -52,7 +52,7 @@ func newUndo(env *environment) *cobra.Command {
 		RunE:  func(c *cobra.Command, args []string) error { return f.run(c.Context(), env, args[0]) },
 	}
 	f.peopleFlags.add(c)
-	f.whereFlags.addVendors(c)
+	f.whereFlags.addVendors(c.Flags())
 	fs := c.Flags()
 	fs.BoolVar(&f.yes, "yes", false, "do not ask")
 	fs.StringVar(&f.results, "results", "", "the `file` for what became of each row; <job>.undo.csv beside the config unless set")
@@ -74,7 +74,7 @@ func (f *undoFlags) run(ctx context.Context, env *environment, path string) erro
 	if err := checkMapping(c); err != nil {
 		return err
 	}
-	clients, closeAll, err := f.connect(env, c)
+	clients, closeAll, err := f.connect(ctx, env, c)
 	defer closeAll()
 	if err != nil {
 		return err
