@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/enlist-go/enlist/cmd/enlist/internal/fakes"
 	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
+	"github.com/enlist-go/enlist/internal/fakes"
 )
 
 // whereFlags say where the vendors are.

@@ -14,10 +14,8 @@ import (
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
-	"github.com/enlist-go/enlist/mixin/mixintest"
-	"github.com/enlist-go/enlist/quickblox/quickbloxtest"
+	"github.com/enlist-go/enlist/internal/fakes"
 	"github.com/enlist-go/enlist/userapi"
-	"github.com/enlist-go/enlist/usercom/usercomtest"
 )
 
 // planted is a secret that must not be seen.
@@ -142,19 +140,12 @@ func TestAbilities(t *testing.T) {
 	assert.ErrorContains(t, err, "there is no vendor")
 }
 
-// announcement is what enlist fakes prints.
-func announcement(t *testing.T) string {
-	t.Helper()
-	mx, qb, fa, uc := mixintest.NewServer(t), quickbloxtest.NewServer(t), fusionauthtest.NewServer(t), usercomtest.NewServer(t)
-	return `{"mixin":{"url":"` + mx.URL() + `","keystore":` + string(mx.KeystoreJSON()) + `},
-		"quickblox":{"url":"` + qb.URL() + `","application_id":7,"auth_key":"k","auth_secret":"s","api_key":"` + qb.APIKey().Reveal() + `"},
-		"fusionauth":{"url":"` + fa.URL() + `","api_key":"` + fa.APIKey().Reveal() + `","tenant_id":"` + fa.TenantIDs()[0] + `"},
-		"usercom":{"url":"` + uc.URL() + `","api_key":"` + uc.Config().APIKey.Reveal() + `"}}`
-}
-
 func TestAnnounced(t *testing.T) {
 	t.Parallel()
-	all, err := vendors.FromAnnouncement([]byte(announcement(t)))
+	f, err := fakes.Start(fakes.Options{})
+	require.NoError(t, err)
+	t.Cleanup(f.Close)
+	all, err := vendors.FromAnnouncement(f.Announcement())
 	require.NoError(t, err)
 	require.Len(t, all, 4)
 	for name, a := range all {
