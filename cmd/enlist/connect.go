@@ -114,6 +114,23 @@ func (v *vendorFlags) getenv(env *environment) func(string) string {
 	}
 }
 
+// byFlags has an error name a flag for a file in place of the variable that stands behind it.
+func (v *vendorFlags) byFlags(err error) error {
+	var bad *vendors.Error
+	if errors.As(err, &bad) {
+		for i, fault := range bad.Faults {
+			if v.keystore != "" {
+				fault = strings.ReplaceAll(fault, "MIXIN_KEYSTORE", "--keystore")
+			}
+			if v.apiKeyFile != "" {
+				fault = strings.ReplaceAll(fault, vendors.Prefix(v.to[0])+"API_KEY", "--api-key-file")
+			}
+			bad.Faults[i] = fault
+		}
+	}
+	return err
+}
+
 // connect makes the clients, in the order of vendors.Names. The error has all that is wrong. What
 // is returned is to be closed, also with an error. creates is whether users are to be created.
 func (v *vendorFlags) connect(ctx context.Context, env *environment, creates bool) (clients []vendors.Client, closeAll func(), err error) {
@@ -153,7 +170,7 @@ func (v *vendorFlags) connect(ctx context.Context, env *environment, creates boo
 			c, err = vendors.New(settings, variables, userapi.HTTPOptions{})
 		}
 		if err != nil {
-			faults = append(faults, err)
+			faults = append(faults, v.byFlags(err))
 			continue
 		}
 		if name == mixin.Name && creates && v.sessionKeys == "" {

@@ -324,7 +324,7 @@ func TestSomebodyElse(t *testing.T) {
 	assert.Equal(t, exitRefused, r.code)
 	assert.Equal(t, before, b.usercom.Users()[0])
 	assert.Equal(t, 1, b.quickblox.UserCount())
-	has(t, r.stderr, "usercom: conflict: already taken")
+	has(t, r.stderr, "usercom: conflict: already taken; ExternalID is that of a user who is there already; Email differs from the request's.")
 	has(t, r.stderr, "The create was not sent: no user was created. Next: the user 310455021 has it; choose another value.")
 	has(t, r.stderr, "quickblox: conflict: already taken (status 422)")
 }
@@ -692,7 +692,16 @@ func TestSessionKeys(t *testing.T) {
 		r := b.create(t)
 		assert.NotEqual(t, exitDone, r.code)
 		assert.Zero(t, b.mixin.UserCount())
-		has(t, r.stderr, "mixin: ")
+		has(t, r.stderr, "mixin: invalid user; --session-keys: the directory must be its owner's alone")
+	})
+	t.Run("cannot be written", func(t *testing.T) {
+		t.Parallel()
+		b := newBackend(t)
+		b.env["MIXIN_SESSION_KEYS"] = filepath.Join(writeFile(t, ""), "keys")
+		r := b.create(t, "--to", "mixin")
+		assert.Equal(t, exitOpen, r.code)
+		has(t, r.stderr, "mixin: unavailable; the session key could not be stored in "+b.env["MIXIN_SESSION_KEYS"])
+		has(t, r.stderr, "Next: see that files can be written there, and run this again.")
 	})
 	t.Run("nothing but a name", func(t *testing.T) {
 		t.Parallel()
@@ -838,6 +847,12 @@ func TestWrongFlagsAndSettings(t *testing.T) {
 		"vendors has not":    {nil, append([]string{"--vendors", writeFile(t, `{"usercom":{"url":"http://127.0.0.1:1","api_key":"hunter2"}}`), "--to", "quickblox"}, user...), []string{"quickblox: --vendors does not have it"}},
 		"no password file":   {nil, append([]string{"--password-file", "hunter2"}, user...), []string{"the file for the password cannot be read: "}},
 		"empty file":         {nil, append([]string{"--password-file", os.DevNull}, user...), []string{"the file for the password is empty"}},
+		"no keystore file":   {nil, append([]string{"--to", "mixin", "--keystore", "hunter2"}, user...), []string{"mixin: the file for --keystore cannot be read: "}},
+		"no keystore":        {nil, append([]string{"--to", "mixin", "--keystore", writeFile(t, `{"client_id":"hunter2"}`)}, user...), []string{"mixin: --keystore: session_id: missing"}},
+		"no api key file":    {map[string]string{"USERCOM_APP": "acme"}, append([]string{"--to", "usercom", "--api-key-file", "hunter2"}, user...), []string{"usercom: the file for --api-key-file cannot be read: "}},
+		"no key announced":   {nil, append([]string{"--vendors", writeFile(t, `{"usercom":{"url":"http://127.0.0.1:1"}}`)}, user...), []string{"--vendors: the api_key of usercom must be set"}},
+		"no app":             {map[string]string{"USERCOM_API_KEY": "hunter2"}, user, []string{"usercom: USERCOM_APP must be set, or USERCOM_URL\n"}},
+		"not secure":         {map[string]string{"USERCOM_API_KEY": "hunter2", "USERCOM_URL": "http://example.com"}, user, []string{"usercom: USERCOM_URL must be https beyond loopback\n"}},
 		"both passwords":     {map[string]string{"ENLIST_PASSWORD": "hunter2", "ENLIST_PASSWORD_FILE": "f"}, user, []string{"only one of ENLIST_PASSWORD and ENLIST_PASSWORD_FILE"}},
 		"nothing configured": {nil, user, []string{"no vendor is configured", "usercom: USERCOM_APP and USERCOM_API_KEY or USERCOM_API_KEY_FILE", "--fakes"}},
 		"one not configured": {usercomAlone, append([]string{"--to", "usercom,quickblox"}, user...), []string{"quickblox: QUICKBLOX_API_KEY or QUICKBLOX_API_KEY_FILE must be set"}},
@@ -893,6 +908,13 @@ func TestAnUnknownErrorIsAnUnknownOutcome(t *testing.T) {
 	e := asError("usercom", os.ErrClosed)
 	assert.True(t, userapi.MayHaveCreated(e))
 	assert.ErrorIs(t, e, os.ErrClosed)
+}
+
+// TestOneLine: two errors stay two.
+func TestOneLine(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "connection reset; quickblox: no answer", oneLine("connection reset\nquickblox: no answer\n"))
+	assert.Equal(t, "a b", oneLine("a\tb"))
 }
 
 // full is a standard output that takes nothing.

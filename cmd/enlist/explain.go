@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -62,11 +63,15 @@ func fieldText(f userapi.FieldError) string {
 	if what == "" {
 		what = f.Code
 	}
+	if name == "Config.SessionKeys" {
+		name = "--session-keys:"
+	}
 	return name + " " + what
 }
 
-// oneLine keeps what a vendor said on the line.
+// oneLine keeps what a vendor said on the line, and two errors apart.
 func oneLine(text string) string {
+	text = strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "; ")
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f && r < 0xa0 {
 			return ' '
@@ -194,6 +199,9 @@ func fieldName(field string) string {
 // remedy says how a create that made no user may succeed.
 func (r *created) remedy() string {
 	e := r.failure
+	if file := (*mixin.KeyFileError)(nil); e.Kind != userapi.KindConflict && errors.As(e, &file) {
+		return "see that files can be written there, and run this again"
+	}
 	switch e.Kind {
 	case userapi.KindInvalid:
 		return "correct that and run this again"

@@ -76,7 +76,13 @@ func lookByExternalID(ctx context.Context, c *usercom.Client, req userapi.Create
 	u, err := c.ResolveUser(ctx, req, time.Time{}) // which compares what was asked for
 	if err != nil {
 		res = notSent(err)
-		asError(usercom.Name, res.Err).UserID = strconv.FormatInt(taken.ID, 10)
+		failure := asError(usercom.Name, res.Err)
+		failure.UserID = strconv.FormatInt(taken.ID, 10)
+		if failure.Kind == userapi.KindConflict {
+			failure.FieldErrors = append([]userapi.FieldError{
+				{Field: "ExternalID", Code: userapi.CodeTaken, Message: "is that of a user who is there already"},
+			}, failure.FieldErrors...)
+		}
 		return res, true
 	}
 	res = provision.Result{Target: usercom.Name, Disposition: provision.DispositionExisting, User: u}

@@ -152,7 +152,9 @@ func (l *lookup) refused(err error) {
 				name = member + " in the settings, or " + name + ","
 			}
 		}
-		l.fault("%s %s", name, f.Message)
+		l.fault("%s %s", name, strings.NewReplacer(
+			"or HTTP.BaseURL", "or "+l.variables("URL"), ", unless AllowInsecure is set", "",
+		).Replace(f.Message))
 	}
 }
 

@@ -168,6 +168,8 @@ func TestAnnouncementsThatAreNone(t *testing.T) {
 		`hunter2`:                           "expected the JSON object that enlist fakes prints",
 		`{}`:                                "has none of mixin",
 		`{"usercom":{"api_key":"hunter2"}}`: "the url of usercom must be set",
+		`{"usercom":{"url":"http://127.0.0.1:1"}}`:                                     "the api_key of usercom must be set",
+		`{"mixin":{"url":"http://127.0.0.1:1"}}`:                                       "the keystore of mixin must be set",
 		`{"ca_file":"/nowhere","usercom":{"url":"https://127.0.0.1:1","api_key":"k"}}`: "ca_file: ",
 		`{"ca_file":"` + os.DevNull + `","usercom":{"url":"https://127.0.0.1:1"}}`:     "ca_file: holds no certificate",
 		`{"usercom":{"url":17,"api_key":"hunter2"}}`:                                   "expected the JSON object",
@@ -175,6 +177,24 @@ func TestAnnouncementsThatAreNone(t *testing.T) {
 		_, err := vendors.FromAnnouncement([]byte(text))
 		assert.ErrorContains(t, err, want)
 		assert.NotContains(t, err.Error(), planted)
+	}
+}
+
+// TestAnnouncedWrongly: what a client refuses is named as it was announced.
+func TestAnnouncedWrongly(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"fusionauth":{"url":"http://127.0.0.1:1","api_key":"k","tenant_id":"x"}}`: "its tenant_id in what is announced must be a UUID",
+		`{"fusionauth":{"url":"127.0.0.1:1","api_key":"k"}}`:                        "its url in what is announced must be an absolute URL",
+		`{"mixin":{"url":"http://127.0.0.1:1","keystore":{"client_id":"x"}}}`:       "its keystore in what is announced: session_id: missing",
+	} {
+		all, err := vendors.FromAnnouncement([]byte(text))
+		require.NoError(t, err)
+		for name, a := range all {
+			_, err = a.New(name, vendors.Settings{}, userapi.HTTPOptions{})
+			assert.ErrorContains(t, err, want)
+			assert.NotRegexp(t, "MIXIN|FUSIONAUTH", err.Error())
+		}
 	}
 }
 
