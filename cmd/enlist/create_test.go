@@ -724,7 +724,7 @@ func TestKeysOfFakes(t *testing.T) {
 	args := []string{"--to", "mixin", "--name", "Bot User", "--key", "k1"}
 	r := b.run(t, append(args, "--fakes")...)
 	require.Equal(t, exitDone, r.code, r.stderr)
-	assert.NotContains(t, r.stdout, "session key is in", "it ends with the command")
+	assert.NotContains(t, r.stdout, "session key", "it ends with the command")
 	assert.NoDirExists(t, b.keys)
 	a, _ := startFakes(t)
 	r = b.run(t, append(args, "--vendors", writeFile(t, a.line))...)
@@ -908,6 +908,37 @@ func TestAnUnknownErrorIsAnUnknownOutcome(t *testing.T) {
 	e := asError("usercom", os.ErrClosed)
 	assert.True(t, userapi.MayHaveCreated(e))
 	assert.ErrorIs(t, e, os.ErrClosed)
+}
+
+// TestWrapped: a value's blanks stay, also at the width.
+func TestWrapped(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", width-2)
+	for text, want := range map[string]string{
+		"name: Ada  Lovelace ":  "name: Ada  Lovelace \n",
+		"  two":                 "  two\n",
+		"":                      "\n",
+		long + " a":             long + " a\n",
+		long + " ab c":          long + "\n> ab c\n",
+		long + "  ab":           long + " \n> ab\n",
+		"two\nlines":            "two lines\n",
+		long + long + " and on": long + long + "\n> and on\n",
+	} {
+		assert.Equal(t, want, wrapped(text, "> "))
+	}
+}
+
+// TestKeyFileIsTold: the path stands on a line of its own, as it is.
+func TestKeyFileIsTold(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	b.env["MIXIN_SESSION_KEYS"] = filepath.Join(b.keys, strings.Repeat("two  blanks ", 8)+"x")
+	require.NoError(t, os.MkdirAll(b.keys, 0o700))
+	r := b.run(t, "--to", "mixin", "--email", "ada@example.com", "--name", "Ada")
+	require.Equal(t, exitDone, r.code, r.stderr)
+	path := decode(t, b.run(t, "--to", "mixin", "--email", "ada@example.com", "--name", "Ada", "-o", "json")).Results[0].KeyFile
+	assert.FileExists(t, path)
+	has(t, r.stdout, "\n  "+path+"\n")
 }
 
 // TestOneLine: two errors stay two.

@@ -58,6 +58,14 @@ func TestGet(t *testing.T) {
 	has(t, r.stdout, "310455022")
 }
 
+// TestGetShowsValuesAsTheyAre: two blanks are not one.
+func TestGetShowsValuesAsTheyAre(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	require.Equal(t, exitDone, b.run(t, "--to", "usercom", "--email", "ada@example.com", "--name", "Ada  van   Lovelace").code)
+	has(t, b.runIn(t.Context(), t, "get", "usercom", "--email", "ada@example.com").stdout, "van   Lovelace")
+}
+
 func TestGetNobody(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
