@@ -204,7 +204,7 @@ func TestAnnouncedTLS(t *testing.T) {
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
 	t.Cleanup(srv.Close)
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
-	all, err := vendors.FromAnnouncement([]byte(`{"ca_file":"` + file(t, string(certificate)) + `","usercom":{"url":"` + srv.URL + `","api_key":"k"}}`))
+	all, err := vendors.FromAnnouncement([]byte(`{"ca_file":"` + filepath.ToSlash(file(t, string(certificate))) + `","usercom":{"url":"` + srv.URL + `","api_key":"k"}}`))
 	require.NoError(t, err)
 	own := &http.Client{Transport: &http.Transport{}}
 	for _, client := range []*http.Client{nil, {}, own} {
