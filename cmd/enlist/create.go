@@ -33,9 +33,9 @@ where the first run did not:
   User.com    Only the external id is unique, so that the vendor is asked first.
               A user with the external id, and with the e-mail address and the
               phone number that were given, is told as existing, and its custom
-              values are written. Without an external id a user with the
-              address, or else the number, is left alone, and its id told with
-              exit code 3; --new creates another.
+              values and lists are written. Without an external id a user with
+              the address, or else the number, is left alone, and its id told
+              with exit code 3; --new creates another.
   Mixin       Each create is a new user who costs money. --session-keys keeps
               the user's keys, by the key of the create, and knows what was
               created. A user with nothing but a name needs --key, or --new for
@@ -145,7 +145,9 @@ type createJob []*created
 // job prepares a create at each client.
 func (f *createFlags) job(clients []vendors.Client, req userapi.CreateUserRequest) (job createJob, err error) {
 	var faults []error
+	var called []string
 	for _, c := range clients {
+		called = append(called, c.Vendor)
 		r := &created{Client: c, request: req, anew: f.new || f.fakes}
 		where := c.Vendor + " " + c.At
 		switch c.Vendor {
@@ -177,7 +179,7 @@ func (f *createFlags) job(clients []vendors.Client, req userapi.CreateUserReques
 		}
 		job = append(job, r)
 	}
-	return job, errors.Join(faults...)
+	return job, errors.Join(append(faults, checkCalled(req, called))...)
 }
 
 // create checks the user for every vendor and then, if each would take it, creates it at all of them

@@ -294,7 +294,7 @@ func sum(counts [4]int) int { return counts[0] + counts[1] + counts[2] + counts[
 func TestExistingIsWrittenTo(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
-	const told = "usercom: was there already, with all that tells this user from others; not created again; its custom values were written"
+	const told = "usercom: was there already, with all that tells this user from others; not created again; its custom values and lists were written"
 	require.Equal(t, exitDone, b.create(t, "--to", "usercom", "--attr", "plan=free").code)
 	assert.Contains(t, flat(b.create(t, "--to", "usercom", "--attr", "plan=team").stdout), told)
 	assert.JSONEq(t, `"team"`, string(b.usercom.Users()[0].Attributes["plan"]))
@@ -823,6 +823,47 @@ func TestFlagsWinOverTheFile(t *testing.T) {
 	assert.Equal(t, "From File", u.FullName)
 	assert.Equal(t, []string{"a", "b"}, u.Tags)
 	assert.JSONEq(t, `{"k":"2","l":2}`, u.CustomData)
+}
+
+// TestSet: a member that one vendor alone knows is sent to that one.
+func TestSet(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	sets := []string{
+		"--set", "fusionauth.birth_date=1990-05-17", "--set", "quickblox.facebook_id=8887366", "--set", "quickblox.age_over16=yes",
+		"--set", "usercom.company_id=c=17",
+	}
+	r := b.create(t, sets...)
+	require.Equal(t, exitDone, r.code, r.stderr)
+	assert.Equal(t, "8887366", b.quickblox.Users()[0].FacebookID)
+	has(t, b.runIn(t.Context(), t, "get", "fusionauth", "--email", "ada@example.com").stdout, "birthDate: 1990-05-17")
+	plan := runIn(t.Context(), b.env, "", append(append([]string{"plan", "--email", "ada@example.com", "--username", "ada"}, sets...), "--to", "usercom,quickblox,fusionauth")...)
+	require.Equal(t, exitDone, plan.code, plan.stderr)
+	for _, want := range []string{`"birthDate": "1990-05-17"`, `"facebook_id": "8887366"`, `"age_over16": true`, `"company_id": "c=17"`} {
+		has(t, plan.stdout, want)
+	}
+	for says, args := range map[string][]string{
+		"--set number 1 must be vendor.member=VALUE, of mixin,":     {"hunter2"},
+		"--set number 2 must be vendor.member=VALUE":                {"usercom.city=x", "email=hunter2"},
+		"--set usercom.city was given before":                       {"usercom.city=x", "usercom.city=hunter2"},
+		"--set usercom.city must not be empty":                      {"usercom.city="},
+		`--set usercom has no member "town": it has assigned_to,`:   {"usercom.town=hunter2"},
+		"--set usercom.score: ":                                     {"usercom.score=hunter2"},
+		"a member of fusionauth is a secret, which no flag takes":   {"fusionauth.password_hash.hash=hunter2"},
+		"mixin.session_key cannot be a text: it is a":               {"mixin.session_key=hunter2"},
+		"--set: fusionauth is not one of the vendors that are call": {"fusionauth.birth_date=1990-05-17"},
+	} {
+		for _, command := range []string{"create", "plan"} {
+			line := []string{command, "--to", "usercom", "--email", "ada@example.com"}
+			for _, set := range args {
+				line = append(line, "--set", set)
+			}
+			r := runIn(t.Context(), b.env, "", line...)
+			assert.Equal(t, exitUsage, r.code, says)
+			has(t, r.stderr, says)
+			hasNot(t, r, "a value", "hunter2")
+		}
+	}
 }
 
 func TestWrongFlagsAndSettings(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -290,6 +291,14 @@ func (r *created) state() string {
 	return r.Disposition.String()
 }
 
+// hasSteps reports whether User.com is sent more than the create.
+func (r *created) hasSteps() bool {
+	return len(r.request.Attributes) > 0 || slices.ContainsFunc(r.request.Extensions, func(x userapi.Extension) bool {
+		own, ok := x.(usercom.Extra)
+		return ok && len(own.Lists) > 0
+	})
+}
+
 // note says how a user that was not created now is known; "" for nothing.
 func (r *created) note() string {
 	if r.failure != nil || r.untried {
@@ -297,8 +306,8 @@ func (r *created) note() string {
 	}
 	if r.Disposition == provision.DispositionExisting {
 		text := "was there already, with all that tells this user from others; not created again"
-		if len(r.Steps) > 0 && r.Steps[len(r.Steps)-1].Action == provision.ActionFinish && len(r.request.Attributes) > 0 {
-			text += "; its custom values were written"
+		if len(r.Steps) > 0 && r.Steps[len(r.Steps)-1].Action == provision.ActionFinish && r.hasSteps() {
+			text += "; its custom values and lists were written"
 		}
 		return text
 	}

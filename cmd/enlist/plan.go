@@ -35,12 +35,16 @@ take it.
 	format.add(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		req, err := user.request(c.Context(), env, c.Flags())
-		if err = errors.Join(err, checkTo(to)); err != nil {
+		called := to
+		if len(to) == 0 {
+			called = vendors.Names()
+		}
+		if err = errors.Join(err, checkTo(to), checkCalled(req, called)); err != nil {
 			return &exitError{inputCode(err), fmt.Errorf("%w\nNothing is ever sent by plan; see enlist plan --help", err)}
 		}
 		var job createJob
 		for _, name := range vendors.Names() {
-			if len(to) > 0 && !slices.Contains(to, name) {
+			if !slices.Contains(called, name) {
 				continue
 			}
 			client, err := vendors.Offline(vendors.Settings{Vendor: name})

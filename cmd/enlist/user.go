@@ -28,6 +28,7 @@ const passwordVariable = "ENLIST_PASSWORD"
 type userFlags struct {
 	user         userapi.CreateUserRequest
 	tags, attrs  []string
+	sets         []string
 	in           string
 	passwordFile string
 }
@@ -40,6 +41,7 @@ func (u *userFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&u.user.FullName, "name", "", "the full name")
 	fs.StringArrayVar(&u.tags, "tag", nil, "a `tag`; may be repeated")
 	fs.StringArrayVar(&u.attrs, "attr", nil, "a custom value, `name=text`; may be repeated")
+	fs.StringArrayVar(&u.sets, "set", nil, setHelp)
 	fs.StringVar(&u.user.IdempotencyKey, "key", "", "your own `name` of this create: a second run with it is the same create. By default it is made of the e-mail address, the username, the phone number or the external id, whichever is given first")
 	fs.StringVarP(&u.in, "in", "i", "", "a `file` with a JSON object, \"-\" for standard input, with any of idempotency_key, external_id, username, email, phone, password, full_name, given_name, family_name, timezone, language, tags, attributes, strict. Flags win over it; tags and custom values are added to it")
 	fs.StringVar(&u.passwordFile, "password-file", "", "a `file` with the password, without its last line end; or set "+passwordVariable+" or "+passwordVariable+"_FILE. No flag takes the password itself")
@@ -78,6 +80,9 @@ func (u *userFlags) request(ctx context.Context, env *environment, fs *pflag.Fla
 		req.Attributes = attributes
 	} else {
 		maps.Copy(req.Attributes, attributes)
+	}
+	if req.Extensions, err = extensionsOf(u.sets); err != nil {
+		faults = append(faults, err)
 	}
 	password, err := u.password(env)
 	if err != nil {
