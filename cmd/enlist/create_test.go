@@ -423,7 +423,7 @@ func TestExitCodesAndExplanations(t *testing.T) {
 			b.fusionauth.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup})
 			b.fusionauth.Inject(userapitest.Fault{On: userapitest.Lookup, Status: 403, Times: -1})
 		}, exitUnknown, [4]int{1, 1, 1, 1}, []string{
-			"fusionauth: ", "The user MAY EXIST", "Next: read the user with that id: these credentials cannot.",
+			"fusionauth: ", "The user MAY EXIST", "Next: look the user up by id, e-mail address or username, with another API key or in FusionAuth itself: these credentials cannot.",
 		}},
 		"reply lost at Mixin": {func(b *backend) {
 			b.mixin.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset})
@@ -498,7 +498,7 @@ func TestWhoHasItCannotBeAsked(t *testing.T) {
 			[]string{"The user MAY EXIST with the id 4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001. Next: run this again with the same flags"},
 			[]string{"could not be asked (unauthorized). Next: run this again with the same flags"}},
 		"a key that may not look": {[]string{"--to", "fusionauth", "--username", "ada", "--external-id", "4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001"}, fusionauthOf, nil, 403, exitUnknown,
-			[]string{"The user MAY EXIST with the id 4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001. Next: read the user with that id: these credentials cannot."},
+			[]string{"The user MAY EXIST with the id 4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001. Next: look the user up by id, e-mail address or username, with another API key or in FusionAuth itself: these credentials cannot."},
 			[]string{"these credentials cannot ask who has it. Next: "}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -159,7 +159,7 @@ func (r *created) existence() string {
 
 // finds says how a user is found whose create is in doubt.
 var finds = map[string]string{
-	"fusionauth": "read the user with that id",
+	"fusionauth": "look the user up by id, e-mail address or username, with another API key or in FusionAuth itself",
 	"quickblox":  "look the user up by login, e-mail or external id, with an API key or in QuickBlox's dashboard",
 	"usercom":    "look the user up by user_id, e-mail or phone number",
 	"mixin":      "look at what Mixin has billed: it cannot be asked for a user whose id is not known. Once the bill shows that there is no user, run this again with --new --to mixin",
