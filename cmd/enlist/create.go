@@ -37,9 +37,9 @@ where the first run did not:
               the address, or else the number, is left alone, and its id told
               with exit code 3; --new creates another.
   Mixin       Each create is a new user who costs money. --session-keys keeps
-              the user's keys, by the key of the create, and knows what was
-              created. A user with nothing but a name needs --key, or --new for
-              one more.
+              the user's keys, by the application and the key of the create, and
+              knows what was created. A user with nothing but a name needs
+              --key, or --new for one more.
 --new asks nobody first and takes a key of its own: it is for one more user.
 
 Exit codes: 0 all have users; 1 could not run, or the credentials or the address
