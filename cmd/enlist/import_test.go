@@ -234,7 +234,8 @@ func TestFilesApart(t *testing.T) {
 		{"--results would be written over a file of the ledger", []string{file, "--results", o.at("spring.lock")}},
 		{"--results would be written over a file of the ledger", []string{file, "--results", o.at("spring.fakes")}},
 		{"is not a file that can be replaced", []string{file, "--results", o.at("directory")}},
-		{"FILE and --only cannot both be standard input", []string{"-", "--only", "-"}},
+		{"only one of FILE, --only and --vendors can be standard input", []string{"-", "--only", "-"}},
+		{"only one of FILE, --only and --vendors can be standard input", []string{"-", "--vendors", "-"}},
 		{"--fakes and --vendors exclude each other", []string{file, "--fakes", "--vendors", "x"}},
 		{"--fakes has a ledger of its own", []string{file, "--fakes", "--ledger", "sqlite:x.db"}},
 		{"--max-rows must not be negative", []string{file, "--max-rows", "-1"}},
@@ -427,7 +428,7 @@ func TestFakes(t *testing.T) {
 	file := o.people(t, 3)
 	o.write(t, "people.csv", o.desk.read(t, "people.csv")+"4,row1@pLanTed.example,row.4,Ada,Lovelace,"+plantedPassword+"\n")
 	o.env = map[string]string{}
-	r := o.run(t, "", "import", file, "--fakes", "--in-flight", "1")
+	r := o.run(t, "", "import", file, "--fakes", "--in-flight", "1") // for the first of two with one address to have it
 	assert.Equal(t, exitRefused, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "3 done, 1 refused")
 	assert.Contains(t, flat(r.stderr), "it was a rehearsal: no vendor was called")
@@ -452,7 +453,11 @@ func TestVendorsFile(t *testing.T) {
 	assert.Equal(t, exitDone, r.code, r.stderr)
 	r = o.run(t, "", "import", file, "--vendors", o.at("nothing.json"))
 	assert.Equal(t, exitUsage, r.code)
-	assert.Contains(t, r.stderr, "--vendors: the file cannot be read")
+	assert.Contains(t, r.stderr, "--vendors: open "+o.at("nothing.json"))
+	o.write(t, "other.yaml", strings.Replace(officeConfig, "job: spring", "job: autumn", 1))
+	r = runIn(t.Context(), o.env, a.line, "import", file, "-c", o.at("other.yaml"), "--vendors", "-")
+	assert.Equal(t, exitDone, r.code, r.stderr)
+	assert.Equal(t, [4]int{}, o.counts())
 }
 
 // TestOutputLost: what cannot be told on standard output is told on standard error, and nothing that

@@ -83,7 +83,7 @@ func (s *signup) advance(ctx context.Context, t *target) (res Result, final bool
 	j := &task{target: t, rec: s.record(t)}
 	resolver, asks := userapi.Ability[userapi.Resolver](t.Creator)
 	f := facts{
-		now: time.Now(), owner: s.owner, fresh: s.isFresh(j.rec), resuming: s.resumes, over: ctx.Err() != nil, asks: asks, adopts: t.Adopt || s.p.options.adopt,
+		now: time.Now(), owner: s.owner, fresh: s.isFresh(j.rec), resuming: s.resumes, over: ctx.Err() != nil, asks: asks, retries: s.retries,
 		closed: s.closed, kept: s.kept[t.Name],
 	}
 	do, code := next(j.rec, f)

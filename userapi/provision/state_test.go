@@ -126,13 +126,10 @@ func TestNext(t *testing.T) {
 		"not sent":                {retries, of(StateNotSent), ready, stepCreate, ""},
 		"refused":                 {retries, of(StateRejected), ready, stepCreate, ""},
 		"refused, unfit now":      {retries, of(StateRejected), with(ready, func(f *facts) { f.unfit = true }), stepRefuse, ""},
-		"refused, resumed":        {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol` and the target would be sent the same again", of(StateRejected, kind(userapi.KindForbidden)), resuming(ready), stepCreate, ""},
-		"refused as invalid":      {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol` and the target would be sent the same again", of(StateRejected, kind(userapi.KindInvalid)), resuming(ready), stepReport, ""},
-		"refused, first":          {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol` and the target would be sent the same again", of(StateRejected, kind(userapi.KindInvalid)), resuming(first), stepPrepare, ""},
-		"refused, now different":  {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol` and the target would be sent the same again", of(StateRejected, kind(userapi.KindInvalid)), resuming(other(ready)), stepCreate, ""},
-		"refused as a conflict":   {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol` and the target would be sent the same again", of(StateRejected, kind(userapi.KindConflict)), resuming(ready), stepReport, ""},
-		"a conflict, adopting":    {"a target that adopts tries a `conflict` again", of(StateRejected, kind(userapi.KindConflict)), with(resuming(ready), func(f *facts) { f.adopts = true }), stepCreate, ""},
-		"invalid, adopting":       {"a target that adopts tries a `conflict` again", of(StateRejected, kind(userapi.KindInvalid)), with(resuming(ready), func(f *facts) { f.adopts = true }), stepReport, ""},
+		"refused, resumed":        {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol`", of(StateRejected, kind(userapi.KindForbidden)), resuming(ready), stepCreate, ""},
+		"refused as invalid":      {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol`", of(StateRejected, kind(userapi.KindInvalid)), resuming(first), stepReport, ""},
+		"refused as a conflict":   {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol`", of(StateRejected, kind(userapi.KindConflict)), resuming(first), stepReport, ""},
+		"refused, retrying":       {retries, of(StateRejected, kind(userapi.KindInvalid)), with(resuming(ready), func(f *facts) { f.retries = true }), stepCreate, ""},
 		"refused after a lost":    {first2, of(StateRejected, lost), client(clientAsks), stepResolve, ""},
 		"not sent after a lost":   {first2, of(StateNotSent, lost), ready, stepAskClient, ""},
 		"nobody to ask of a lost": {first2, of(StateRejected, lost), mute, stepCreate, ""},
@@ -299,6 +296,7 @@ func TestChangeOf(t *testing.T) {
 		"a user":              {list(user, refused), requestMends},
 		"a user, found":       {list(Record{State: StateRecovered}), requestMends},
 		"a user, unfinished":  {list(Record{State: StateCreated, Unfinished: true}, refused), requestRefused},
+		"a step, refused":     {list(Record{State: StateCreated, Unfinished: true, Kind: userapi.KindInvalid}), requestMends},
 		"a user, made late":   {list(Record{State: StateCreated, Lost: true}), requestMends},
 		"a user goes":         {list(Record{State: StateDeleting}), requestRefused},
 		"undone":              {list(Record{State: StateUndone, Closed: true}, user), sameRequest},
@@ -316,6 +314,7 @@ func TestChangeOf(t *testing.T) {
 	for _, state := range []State{StateRejected, StateNotSent, StateUnknown, StateCreated} {
 		assert.Equal(t, state == StateRejected || state == StateNotSent, isMendable(Record{State: state, Kind: userapi.KindForbidden}), state)
 		assert.False(t, isMendable(Record{State: state, Kind: userapi.KindInvalid, Lost: true}), state)
+		assert.Equal(t, state == StateCreated, isMendable(Record{State: state, Kind: userapi.KindInvalid, Unfinished: true, Lost: true}), state)
 	}
 }
 

@@ -291,7 +291,97 @@ func TestMendedForOneTarget(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, i > 1, report.RowsDone == 1, "%s", report)
 	}
-	assert.EqualValues(t, 2, sent.Load(), "the same is not sent again")
+	assert.EqualValues(t, 3, sent.Load(), "what was refused is tried again, and what was created is not")
+}
+
+// TestRefusedForItsPassword: what no fingerprint is of is mended like everything else, in the file or at
+// the vendor.
+func TestRefusedForItsPassword(t *testing.T) {
+	t.Parallel()
+	p := provisionerWith(t, func(_ context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
+		if len(req.Password) < 12 {
+			return nil, &userapi.Error{Provider: "acme", Op: "create user", Kind: userapi.KindInvalid, Outcome: userapi.OutcomeRejected, StatusCode: 400}
+		}
+		return &userapi.User{Provider: "acme", ID: "1", Proof: userapi.ProofReply}, nil
+	})
+	for i, password := range []string{"short", "planted-and-long", "short"} {
+		report, err := bulk.Run(t.Context(), p, bulk.Job{Name: "spring"}, csvOf("key,username,password\n7,ada,"+password+"\n"))
+		require.NoError(t, err)
+		assert.Equal(t, i > 0, report.RowsDone == 1, "%s", report)
+	}
+}
+
+// TestKept: a target that keeps its user of the row before it was mended is told, and counts as done.
+func TestKept(t *testing.T) {
+	t.Parallel()
+	p, refuse := refusing(t)
+	refuse["ada"] = &userapi.Error{Provider: "acme", Kind: userapi.KindConflict, Outcome: userapi.OutcomeRejected, StatusCode: 409}
+	for i, login := range []string{"ada", "ada2", "ada2"} {
+		var results bytes.Buffer
+		report, err := bulk.Run(t.Context(), p, bulk.Job{Name: "spring", Results: &results}, csvOf("key,username\n7,"+login+"\n"))
+		require.NoError(t, err)
+		assert.Equal(t, i > 0, report.RowsDone == 1, "%s", report)
+		state := map[int]string{0: "created", 1: "kept", 2: "created"}[i]
+		assert.Contains(t, results.String(), "7,identity,"+state+",i-ada,reply,2\n")
+	}
+}
+
+// TestStoppedWhileCreating: what is under way is settled, nothing new is sent, and nothing is
+// unknown that has an answer.
+func TestStoppedWhileCreating(t *testing.T) {
+	t.Parallel()
+	for name, lane := range map[string]bulk.Lane{"no lane": {}, "places": {Concurrency: 3}, "a rate": {PerSecond: 5}} {
+		for _, takes := range []time.Duration{time.Second, time.Minute} {
+			synctest.Test(t, func(t *testing.T) {
+				var asked, made atomic.Int32
+				c := userapi.CreatorFunc(func(ctx context.Context, _ userapi.CreateUserRequest) (*userapi.User, error) {
+					asked.Add(1)
+					select {
+					case <-time.After(takes):
+						return &userapi.User{Provider: "acme", ID: fmt.Sprint(made.Add(1)), Proof: userapi.ProofReply}, nil
+					case <-ctx.Done():
+						return nil, &userapi.Error{Provider: "acme", Op: "create user", Kind: userapi.KindCanceled, Outcome: userapi.OutcomeUnknown}
+					}
+				})
+				p, err := provision.New(new(provision.Memory), []provision.Target{{Name: "acme", Creator: c}, {Name: "late", Creator: c, After: []string{"acme"}}}, provision.Grace(0))
+				require.NoError(t, err)
+				ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+				defer cancel()
+				begun := time.Now()
+				report, err := bulk.Run(ctx, p, bulk.Job{Name: "spring", InFlight: 8, Lanes: map[string]bulk.Lane{"acme": lane}}, logins(100))
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.LessOrEqual(t, asked.Load(), int32(8), name)
+				if takes == time.Second {
+					assert.Zero(t, report.RowsUnknown, "%s: %s", name, report)
+					assert.Equal(t, asked.Load(), made.Load(), name)
+					assert.Less(t, time.Since(begun), 2*time.Second)
+				} else {
+					assert.EqualValues(t, asked.Load(), report.RowsUnknown, "%s: %s", name, report)
+					assert.Less(t, time.Since(begun), 16*time.Second)
+				}
+			})
+		}
+	}
+}
+
+// TestStoppedWithAllDone: a stop makes nothing unknown that the ledger knows.
+func TestStoppedWithAllDone(t *testing.T) {
+	t.Parallel()
+	p, _ := making(t)
+	_, err := bulk.Run(t.Context(), p, bulk.Job{Name: "spring"}, logins(500))
+	require.NoError(t, err)
+	for range 20 {
+		ctx, stop := context.WithCancel(t.Context())
+		n := 0
+		report, err := bulk.Run(ctx, p, bulk.Job{Name: "spring", OnResult: func(bulk.RowResult) {
+			if n++; n == 50 {
+				stop()
+			}
+		}}, logins(500))
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Equal(t, []bulk.StateCount{{"acme", "created", report.Rows}}, report.States)
+		stop()
+	}
 }
 
 // TestAPlannedNumber: a member that is a number may come from a user's id, whose name in braces is

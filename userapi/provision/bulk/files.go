@@ -96,13 +96,16 @@ func (f *files) result(t task, results []provision.Result) error {
 			}
 		}
 	}
-	if f.rejects == nil || !slices.ContainsFunc(results, func(res provision.Result) bool { return classOf(res) == classRefused }) {
+	refused := func(res provision.Result) bool {
+		return classOf(res) == classRefused || stateOf(res) == StateUnfinished && !slices.Contains(passing, errorOf(res).Kind)
+	}
+	if f.rejects == nil || !slices.ContainsFunc(results, refused) {
 		return nil
 	}
 	var why [len("tokcfr")][]string
 	retry := "yes"
 	for _, res := range results {
-		if res.Err == nil {
+		if classOf(res) == classDone {
 			continue
 		}
 		e := errorOf(res)

@@ -15,12 +15,13 @@ type lane struct {
 	slots   chan struct{}     // nil for no bound
 	limiter *userapi.Adaptive // nil for no bound
 	adapts  bool
+	closing context.Context //nolint:containedctx // over when nothing new is to be sent
 
 	requests, rateLimited atomic.Int64
 }
 
 func newLane(l Lane) *lane {
-	own := &lane{adapts: l.Adaptive}
+	own := &lane{adapts: l.Adaptive, closing: context.Background()}
 	if l.Concurrency > 0 {
 		own.slots = make(chan struct{}, l.Concurrency)
 	}
@@ -42,22 +43,36 @@ func (l *lane) begin(ctx context.Context, op string) (context.Context, *laneCall
 		return ctx, c, nil
 	default:
 	}
+	if err := l.closing.Err(); err != nil {
+		return ctx, c, noPlace(op, err)
+	}
 	if l.slots != nil {
 		select {
 		case l.slots <- struct{}{}:
 			c.slot = true
+		case <-l.closing.Done():
+			return ctx, c, noPlace(op, l.closing.Err())
 		case <-ctx.Done():
 			return ctx, c, noPlace(op, ctx.Err())
 		}
 	}
-	if l.limiter != nil {
-		if err := l.limiter.Wait(ctx); err != nil {
-			return ctx, c, noPlace(op, err)
-		}
+	if err := l.wait(ctx); err != nil {
+		return ctx, c, noPlace(op, err)
 	}
 	c.begun = time.Now()
 	c.ticket.Store(true)
 	return userapi.WithLimiter(ctx, c), c, nil
+}
+
+// wait waits until a request may be sent.
+func (l *lane) wait(ctx context.Context) error {
+	if l.limiter == nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(l.closing, cancel)()
+	return l.limiter.Wait(ctx)
 }
 
 // noPlace is the error of a call for which there was no place in its lane.
@@ -94,7 +109,7 @@ func (c *laneCall) Wait(ctx context.Context) error {
 	if c.ticket.CompareAndSwap(true, false) || c.lane.limiter == nil {
 		return nil
 	}
-	return c.lane.limiter.Wait(ctx)
+	return c.lane.limiter.Wait(ctx) // what has begun goes on
 }
 
 // Observe takes note of a request.

@@ -20,11 +20,13 @@ const (
 	firstWait = time.Second
 	// pausedWait is the least wait for a vendor that is paused.
 	pausedWait = 250 * time.Millisecond
+	// settleTime is how long what is under way may take once the run is to end.
+	settleTime = 15 * time.Second
 	// laneWait is waited for before a row queues again in a lane that had no place for it in time.
 	laneWait = 10 * time.Second
 )
 
-// Run creates the users of all rows, by p.Continue under each row's key. It may end at any
+// Run creates the users of all rows, by p.Retry under each row's key. It may end at any
 // moment, also by a crash, and be called again with the same job and rows: the ledger knows
 // what is done, and Run does what is left.
 //
@@ -40,12 +42,13 @@ const (
 // again. Where a target's Creator is a userapi.BatchCreator, creates that come at once are sent
 // together; a large InFlight then makes large batches.
 //
-// When the context ends Run reads no more, and returns when the rows at work are settled, as
-// provision.Grace allows. The error is then the context's. A ledger that fails, whatever is tried,
+// When the context ends Run reads no more, sends nothing new, and returns when what is under way is
+// settled: it has 15 s for that, and then what provision.Grace allows. The error is then the
+// context's. A ledger that fails, whatever is tried,
 // a vendor that refuses the credentials of 20 requests in a row, and a file that cannot be written
 // end the run likewise, with an error that says so; other errors are those of Check. That
 // users could not be created is no error: the Report counts them, and Job.OnResult is given each.
-// A panic of one of the Job's functions, or one that provision.Provisioner.Continue lets go on,
+// A panic of one of the Job's functions, or one that provision.Provisioner.Retry lets go on,
 // ends the run as the context's end does, and goes on here.
 func Run(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Report, error) {
 	r := newRunning("run", job)
@@ -63,7 +66,7 @@ func Run(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Re
 		return r.done(err)
 	}
 	r.act = func(ctx context.Context, req userapi.CreateUserRequest) []provision.Result {
-		results, _ := r.p.Continue(ctx, req)
+		results, _ := r.p.Retry(ctx, req)
 		return results
 	}
 	return r.run(ctx, src)
@@ -83,8 +86,10 @@ type running struct {
 
 	places chan struct{}
 	stop   context.CancelFunc
-	keys   turns
-	files  files
+	// settling is the context of what is done for rows. It outlasts the one that stop ends.
+	settling context.Context //nolint:containedctx // of one call
+	keys     turns
+	files    files
 
 	mu       sync.Mutex // of the tally, the files, and the rest
 	atWork   int
@@ -158,6 +163,12 @@ func (r *running) readAll(outer context.Context, src Source, names *columnNames)
 	r.mu.Lock()
 	r.stop = stop
 	r.mu.Unlock()
+	var settled context.CancelFunc
+	r.settling, settled = settlingAfter(ctx)
+	defer settled()
+	for _, l := range r.lanes {
+		l.closing = ctx
+	}
 	var atWork sync.WaitGroup
 	defer func() {
 		stop() // where the reading panics, too
@@ -182,6 +193,16 @@ func (r *running) readAll(outer context.Context, src Source, names *columnNames)
 		return r.contextError(ctx, 0)
 	}
 	return err
+}
+
+// settlingAfter returns a context that ends settleTime after another one.
+func settlingAfter(ctx context.Context) (context.Context, context.CancelFunc) {
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		sleep(own, settleTime)
+		cancel()
+	})
+	return own, func() { stop(); cancel() }
 }
 
 // taskOf makes the request of a row, or says what is wrong with it.
@@ -282,9 +303,9 @@ func (r *running) ending() (panicked any, err error) {
 // do does what is to be done for a row.
 func (r *running) do(ctx context.Context, t task) (results []provision.Result) {
 	for try := 1; ; {
-		results = r.act(ctx, t.req)
+		results = r.act(r.settling, t.req)
 		if isMended(results) { // the request is the key's from now on
-			results = r.act(ctx, t.req)
+			results = withKept(results, r.act(r.settling, t.req))
 		}
 		wait := r.pause(results)
 		if wait == 0 && try < tries && slices.ContainsFunc(results, isPassing) {
