@@ -21,8 +21,10 @@ import (
 )
 
 const decideHelp = `Writes down in the ledger what a person has found out about a user of which the
-vendor cannot be asked. Only what is unknown can be decided; enlist status lists
-it. It needs no credentials and asks nobody.
+vendor cannot be asked: of what is unknown, which enlist status lists, or what
+an import was killed at, whether the user exists; and of what an undo was killed
+at, that the user is gone. Whatever the ledger knows cannot be decided
+otherwise. It needs no credentials and asks nobody.
 
 KEY is the value of the file's key column, or the whole key as the results have
 it.
@@ -57,13 +59,16 @@ func newDecide(env *environment) *cobra.Command {
 	fs := c.Flags()
 	fs.StringVar(&f.target, "target", "", "the `target` at which it is decided")
 	fs.StringVar(&f.found, "found", "", "the user exists under this `id`; an undo will not delete it")
-	fs.BoolVar(&f.absent, "absent", false, "there is no user: the next import creates it")
+	fs.BoolVar(&f.absent, "absent", false, "there is no user: the next import creates it, unless it was undone")
 	return c
 }
 
 func (f *decideFlags) run(ctx context.Context, env *environment, text string, found bool) error {
-	if found == f.absent {
+	switch {
+	case found == f.absent:
 		return usageError("expected is either --found ID or --absent")
+	case found && f.found == "":
+		return usageError("--found: the id that the user has at the vendor is expected")
 	}
 	c, err := f.load(env)
 	if err != nil {
@@ -89,7 +94,7 @@ func (f *decideFlags) run(ctx context.Context, env *environment, text string, fo
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	key, _, err := findKey(ctx, l, c.Job, text)
+	key, records, err := findKey(ctx, l, c.Job, text)
 	if err != nil {
 		return err
 	}
@@ -101,9 +106,8 @@ func (f *decideFlags) run(ctx context.Context, env *environment, text string, fo
 	if err != nil {
 		return undecided(err, key, f.target)
 	}
-	said := fmt.Sprintf("%s at %s: decided: the user exists, %s. The next import does what is left of it.", key, f.target, f.found)
+	said := fmt.Sprintf("%s at %s: decided: %s", key, f.target, decidedText(res, slices.ContainsFunc(records, func(r provision.Record) bool { return r.Closed })))
 	if f.absent {
-		said = fmt.Sprintf("%s at %s: decided: there is no user. The next import creates it.", key, f.target)
 		if err := discardKey(keysOf(env, c, c.Targets[target], l.OfFakes), key); err != nil {
 			return &exitError{exitFailed, fmt.Errorf("%s But its session key could not be put aside: %w. Run this again", said, err)}
 		}
@@ -120,6 +124,19 @@ func (f *decideFlags) run(ctx context.Context, env *environment, text string, fo
 	return ended(env.print(out, exitDone))
 }
 
+// decidedText says what was decided, and what comes of it. closed is whether the row was undone.
+func decidedText(res provision.Result, closed bool) string {
+	switch {
+	case res.Disposition == provision.DispositionUndone:
+		return "there is no user. The row was undone: no import creates it."
+	case res.User == nil:
+		return "there is no user. The next import creates it."
+	case closed:
+		return "the user exists, " + printable(res.User.ID) + ". The row was undone, and this user is left: undo deletes none that a person has found."
+	}
+	return "the user exists, " + printable(res.User.ID) + ". The next import does what is left of it."
+}
+
 // undecided is the error of a decision that was not taken.
 func undecided(err error, key, target string) error {
 	code := exitFailed
@@ -130,10 +147,13 @@ func undecided(err error, key, target string) error {
 	var why []string
 	for _, f := range e.FieldErrors {
 		why = append(why, f.Message)
+		if f.VendorField == "Decision" && f.Code == userapi.CodeRequired {
+			return usageError("--found: an id of at most 1024 bytes of UTF-8 is expected")
+		}
 	}
 	switch {
 	case e.Code == "in_progress":
-		why = []string{"an import is at work on it: decide when that has ended"}
+		why = []string{"an import or an undo is at work on it: decide when that has ended"}
 	case e.Kind == userapi.KindInvalid, e.Kind == userapi.KindNotFound:
 		code = exitRefused
 	}

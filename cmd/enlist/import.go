@@ -129,6 +129,9 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	}
 	r := &importing{env: env, c: c, rehearsal: f.fakes}
 	_, isCSV := src.(bulk.ColumnSource)
+	if isCSV {
+		r.head = 1
+	}
 	results, rejects, err := f.outputs(c, path, isCSV)
 	if err != nil {
 		return err
@@ -151,7 +154,7 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	display, show := newDisplay(env, f.progress, c, original)
 	job := bulk.Job{
 		Name: c.Job, Mapping: mappingOf(c), InFlight: cmp.Or(f.inFlight, c.InFlight), Lanes: lanesOf(c), Wait: f.wait,
-		OnProgress: show, Results: r.results, Rejects: r.rejects, RejectSecrets: f.secrets,
+		OnProgress: show, OnResult: r.note, Results: r.results, Rejects: r.rejects, RejectSecrets: f.secrets,
 	}
 	r.report, r.err = bulk.Run(ctx, p, job, src)
 	display.End()
@@ -225,10 +228,13 @@ type importing struct {
 	results, rejects *part
 	rehearsal        bool // at fakes
 	cut              bool // by --max-rows
+	head             int  // how many lines the rejects have beside the rows
 
-	report  bulk.Report
-	err     error
-	stopped bool
+	report bulk.Report
+	// deleting is how many rows an undo was killed at.
+	deleting int64
+	err      error
+	stopped  bool
 }
 
 // outputs names the files that are written, which must be no others.
@@ -321,7 +327,7 @@ func (r *importing) end(format string) error {
 	case r.report.Rows == 0:
 		r.results.discard()
 		r.rejects.discard()
-	case r.report.RowsAtFault+r.report.RowsRefused == 0 && r.rejects.err == nil:
+	case r.rejects.lines <= r.head && r.rejects.err == nil:
 		keep("results", r.results)
 		failed = append(failed, r.rejects.remove(r.isWhole()))
 	default:

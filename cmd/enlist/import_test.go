@@ -161,7 +161,7 @@ func TestRejects(t *testing.T) {
 	r := o.run(t, "", "import", file, "--in-flight", "1")
 	assert.Equal(t, exitRefused, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "rejects: "+o.at("spring.rejects.csv"))
-	assert.Contains(t, flat(r.stderr), "2 rows were refused, and have no user there.")
+	assert.Contains(t, flat(r.stderr), "2 rows were refused. Mend a copy of "+o.at("spring.rejects.csv")+", and run the same command with --only and the copy.")
 	rejects := o.desk.read(t, "spring.rejects.csv")
 	assert.Contains(t, rejects, "id,E-mail,login,first,last,password,_row,_target,_outcome,_kind,_code,_field,_retry\n")
 	assert.Contains(t, rejects, `"4","row1@pLanTed.example","row.4","Ada","Lovelace","[REDACTED]",5,`)
@@ -279,7 +279,15 @@ func TestCredentials(t *testing.T) {
 	o.env["IDENTITY_API_KEY"] = "another-key-that-is-wrong"
 	r = o.run(t, "", "import", file)
 	assert.Equal(t, exitRefused, r.code, r.stderr)
-	assert.Contains(t, flat(r.stderr), "identity refuses the credentials, or what they are for: no user was created there.")
+	assert.Contains(t, flat(r.stderr), "identity refuses the credentials, or what they are for: the rows that it refused so have no user there.")
+	assert.NotContains(t, r.stderr, "Mend a copy")
+	s := o.run(t, "", "status")
+	assert.Equal(t, r.code, s.code, s.stdout)
+	assert.Contains(t, s.stdout, "job spring: 2 refused, 0 open, 0 unknown, of rows at a target")
+	assert.Contains(t, s.stdout, "       2  unauthorized  identity\n")
+	s = o.run(t, "", "status", "1")
+	assert.Equal(t, r.code, s.code, s.stdout)
+	assert.Contains(t, flat(s.stdout), "the target refuses the credentials, or what they are for; mend these and run the import again")
 	assert.Equal(t, 0, o.fusionauth.UserCount())
 	o.write(t, "key", key+"\n")
 	o.env["IDENTITY_API_KEY"], o.env["IDENTITY_API_KEY_FILE"] = "", o.at("key")
@@ -318,7 +326,8 @@ func TestUnknown(t *testing.T) {
 		{"expected is either --found ID or --absent", exitUsage, []string{"1", "--target", "wallet", "--absent", "--found", id}},
 		{"--target: one of wallet is expected", exitUsage, []string{"1", "--target", "crm", "--absent"}},
 		{"nothing was decided: ", exitRefused, []string{"1", "--target", "wallet", "--found", "17"}},
-		{"nothing was decided: ", exitRefused, []string{"1", "--target", "wallet", "--found", ""}},
+		{"--found: the id that the user has at the vendor is expected", exitUsage, []string{"1", "--target", "wallet", "--found", ""}},
+		{"--found: an id of at most 1024 bytes of UTF-8 is expected", exitUsage, []string{"1", "--target", "wallet", "--found", strings.Repeat("1", 2000)}},
 		{"the ledger has nothing of that key", exitFailed, []string{"3", "--target", "wallet", "--absent"}},
 	} {
 		d := o.run(t, "", append([]string{"decide"}, c.args...)...)
@@ -685,5 +694,5 @@ func TestWithoutConfig(t *testing.T) {
 	assert.Contains(t, o.desk.read(t, "j.jsonl"), `"email":"Ada@example.com"`)
 	s := runIn(t.Context(), o.env, "", "status", "--to", "fusionauth,usercom", "--ledger", "file:"+o.at("x.ledger"))
 	assert.Equal(t, exitDone, s.code, s.stderr)
-	assert.Contains(t, flat(s.stdout), "job import: 0 refused, 0 open, 0 unknown; a ledger of file: lists only what is left")
+	assert.Contains(t, flat(s.stdout), "job import: 0 refused, 0 open, 0 unknown, of rows at a target; a ledger of file: lists only what is left")
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
@@ -49,38 +51,83 @@ func (r *importing) next(kept map[string]string, failure error) (lines []string)
 	if failure != nil {
 		line("%v. Users that were created stay. Run the same command again to have the files whole: it creates nobody twice.", failure)
 	}
-	if n := r.report.RowsUnknown; n > 0 {
+	if n := r.report.RowsUnknown - r.deleting; n > 0 {
 		line("of %s nobody knows whether there is a user. Run the same command again: it asks the vendors that can be asked. What stays unknown a person decides: enlist status lists it, enlist decide settles it.", rowsText(n))
+	}
+	if r.deleting > 0 {
+		line("of %s a user is being deleted, or an undo was killed at it: run enlist undo again.", rowsText(r.deleting))
 	}
 	if n := r.report.RowsOpen; n > 0 {
 		line("%s left open: users that are missing were not created, or are not finished. Run the same command again.", were(n))
 	}
-	for _, t := range r.denied() {
-		line("%s refuses the credentials, or what they are for: no user was created there. Set the right ones, and run the same command again: rejects need not be mended for that.", t)
+	if where := r.whereIs(bulk.StateUnfinished); where != "" {
+		line("unfinished, %s: the users exist, and a second step of their creates, such as attributes, is not done. If the vendor refuses the step, mend the row: it is among the rejects.", where)
 	}
-	if slices.ContainsFunc(r.report.Refused, func(c bulk.RefusedCount) bool { return slices.Contains(strings.Split(c.Code, ", "), "undone") }) {
+	if where := r.whereIs(bulk.StateKept); where != "" {
+		line("kept, %s: these users are as the rows were before they were mended. Nothing is left to do here; if it matters, change the users at the vendor.", where)
+	}
+	for _, t := range r.denied() {
+		line("%s refuses the credentials, or what they are for: the rows that it refused so have no user there. Set the right ones, and run the same command again: rejects need not be mended for that.", t)
+	}
+	if where := r.whereIs(bulk.StateDifferent); where != "" {
+		line("different, %s: the key was used before with another row. If the row was changed since, restore it: its users are as they were. If they are two people, give one of them another key. Nothing was changed at the vendor.", where)
+	}
+	if slices.ContainsFunc(r.report.Refused, isUndone) {
 		line("rows whose code is undone were deleted by enlist undo, and their keys are closed: to import them again give the job another name.")
 	}
-	if n := r.report.RowsRefused + r.report.RowsAtFault; n > 0 {
+	if r.canMend(kept) {
 		where := "the rejects"
 		if path := kept["rejects"]; path != "" {
 			where = path
 		}
-		has := "have"
-		if n == 1 {
-			has = "has"
+		refused := ""
+		if n := r.report.RowsRefused + r.report.RowsAtFault; n > 0 {
+			refused = were(n) + " refused. "
 		}
-		line("%s refused, and %s no user there. Mend a copy of %s, and run the same command with --only and the copy.", were(n), has, where)
+		line("%sMend a copy of %s, and run the same command with --only and the copy.", refused, where)
 	}
 	return lines
+}
+
+// whereIs tells how many rows have a state at which targets; "" if none has it.
+func (r *importing) whereIs(state string) string {
+	var all []string
+	for _, c := range r.report.States {
+		if c.State == state {
+			all = append(all, fmt.Sprintf("%d at %s", c.Rows, c.Target))
+		}
+	}
+	return strings.Join(all, " and ")
+}
+
+// canMend reports whether there are rejects that a mended row makes good, and not only ones that the
+// credentials or an undo are the reason of.
+func (r *importing) canMend(kept map[string]string) bool {
+	return r.report.RowsAtFault > 0 || kept["rejects"] != "" && r.whereIs(bulk.StateUnfinished) != "" ||
+		slices.ContainsFunc(r.report.Refused, func(c bulk.RefusedCount) bool { return !isDenied(c.Kind) && !isUndone(c) })
+}
+
+// codeUndone is that of a key which an undo has closed.
+const codeUndone = "undone"
+
+func isUndone(c bulk.RefusedCount) bool {
+	return slices.Contains(strings.Split(c.Code, ", "), codeUndone)
+}
+
+// note counts the rows at which an undo was killed: the Report has them among those that are unknown.
+func (r *importing) note(row bulk.RowResult) {
+	if slices.ContainsFunc(row.Results, func(res provision.Result) bool {
+		var e *userapi.Error
+		return res.Disposition == provision.DispositionUnknown && errors.As(res.Err, &e) && e.Code == codeUndone
+	}) {
+		r.deleting++
+	}
 }
 
 // denied are the targets that refuse the credentials.
 func (r *importing) denied() (names []string) {
 	for _, t := range r.c.Targets {
-		if slices.ContainsFunc(r.report.Refused, func(c bulk.RefusedCount) bool {
-			return c.Target == t.Name && (c.Kind == userapi.KindUnauthorized || c.Kind == userapi.KindForbidden)
-		}) {
+		if slices.ContainsFunc(r.report.Refused, func(c bulk.RefusedCount) bool { return c.Target == t.Name && isDenied(c.Kind) }) {
 			names = append(names, t.Name)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,6 +23,8 @@ type part struct {
 	path string
 	file *os.File
 	err  error // the first that a write had
+	// lines is how many were written.
+	lines int
 }
 
 // createPart begins a file, in the place of what another process has left.
@@ -39,6 +42,7 @@ func createPart(path string) (*part, error) {
 // Write writes on.
 func (p *part) Write(b []byte) (int, error) {
 	n, err := p.file.Write(b)
+	p.lines += bytes.Count(b[:n], []byte("\n"))
 	if err != nil && p.err == nil {
 		p.err = err
 	}

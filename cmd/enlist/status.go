@@ -27,7 +27,9 @@ as the results have it.
 
 Exit codes, the highest that applies: 0 all that the ledger has is done; 1 the
 ledger could not be read; 2 wrong flags or config; 3 rows were refused; 4
-something is left: run the import again; 5 a person decides: enlist decide.
+something is left: run the import again; 5 it is unknown whether a user exists:
+a person decides by enlist decide or, of what is being deleted, enlist undo is
+run again.
 `
 
 type statusFlags struct {
@@ -50,7 +52,7 @@ func newStatus(env *environment) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c.Context(), env, args) },
 	}
 	f.add(c)
-	c.Flags().IntVar(&f.max, "max", 20, "how `many` of the rows that are unknown, and that are left, are listed; all of them are counted")
+	c.Flags().IntVar(&f.max, "max", 20, "how `many` of the rows that are unknown, that are being deleted, and that are left are listed; all of them are counted")
 	return c
 }
 
@@ -67,7 +69,7 @@ func (f *statusFlags) run(ctx context.Context, env *environment, args []string) 
 		return err
 	}
 	defer func() { _ = l.Close() }() // nothing was written
-	s := &status{Job: c.Job, All: l.CountsAll()}
+	s := &status{Job: c.Job, All: l.CountsAll(), config: c}
 	if len(args) == 1 {
 		err = s.readKey(ctx, l, c, args[0])
 	} else {
@@ -83,16 +85,27 @@ func (f *statusFlags) run(ctx context.Context, env *environment, args []string) 
 	return ended(env.print(text, s.code()))
 }
 
-// A status is what a ledger says of a job. A row counts once for each target.
+// A status is what a ledger says of a job. What is counted are rows at a target.
 type status struct {
 	Job string `json:"job"`
 	// All is set where Counts, and Refused, have what is done or over too, and not only what is left.
-	All     bool          `json:"counts_done"`
-	Counts  []statusCount `json:"counts,omitempty"`
-	Open    int64         `json:"open"`
-	Unknown int64         `json:"unknown"`
-	Refused int64         `json:"refused"`
-	Rows    []statusRow   `json:"rows"`
+	All    bool          `json:"counts_done"`
+	Counts []statusCount `json:"counts,omitempty"`
+	// RefusedFor has for what rows were refused.
+	RefusedFor []refusedCount `json:"refused_for,omitempty"`
+	Open       int64          `json:"open"`
+	Unknown    int64          `json:"unknown"`
+	Deleting   int64          `json:"deleting"`
+	Refused    int64          `json:"refused"`
+	Rows       []statusRow    `json:"rows"`
+
+	config *config.Config
+}
+
+type refusedCount struct {
+	Target string       `json:"target"`
+	Kind   userapi.Kind `json:"kind"`
+	Rows   int64        `json:"rows"`
 }
 
 type statusCount struct {
@@ -119,55 +132,118 @@ func (s *status) read(ctx context.Context, l *ledger.Ledger, most int) error {
 		return err
 	}
 	for _, c := range counts {
-		if !c.Open && !c.State.HasUser() && c.State != provision.StateUndone {
+		s.countState(c.Record, c.Rows)
+		if fateOf(c.Record) == fateRefused {
 			s.Refused += c.Rows
+			s.RefusedFor = append(s.RefusedFor, refusedCount{c.Record.Target, c.Record.Kind, c.Rows})
 		}
-		own := statusCount{c.Target, stateName(provision.Record{State: c.State}), c.Rows}
-		if n := len(s.Counts) - 1; n >= 0 && s.Counts[n].Target == own.Target && s.Counts[n].State == own.State {
-			s.Counts[n].Rows += own.Rows
-			continue
-		}
-		s.Counts = append(s.Counts, own)
 	}
-	var left []statusRow
+	rows := map[fate][]statusRow{}
 	err = l.EachOpen(ctx, func(_ string, records []provision.Record) error {
 		for _, r := range records {
-			switch row := rowOf(r, records); {
-			case !s.count(r, records):
-			case r.State == provision.StateUnknown:
-				if len(s.Rows) < most {
-					s.Rows = append(s.Rows, row)
-				}
-			case len(left) < most:
-				left = append(left, row)
+			f := s.count(r, records)
+			if f != fateDone && f != fateRefused && len(rows[f]) < most {
+				rows[f] = append(rows[f], s.rowOf(r, records))
 			}
 		}
 		return nil
 	})
-	s.Rows = append(s.Rows, left...)
+	s.Rows = append(rows[fateUnknown], append(rows[fateDeleting], rows[fateOpen]...)...)
 	return err
 }
 
-// count counts a record that is open, and reports whether it did.
-func (s *status) count(r provision.Record, records []provision.Record) bool {
+// countState counts rows by what they are called.
+func (s *status) countState(r provision.Record, rows int64) {
+	own := statusCount{r.Target, stateName(r), rows}
+	i := slices.IndexFunc(s.Counts, func(c statusCount) bool { return c.Target == own.Target && c.State == own.State })
+	if i < 0 {
+		s.Counts = append(s.Counts, own)
+		return
+	}
+	s.Counts[i].Rows += rows
+}
+
+// count counts a record that is not refused, and returns what is to be done about it.
+func (s *status) count(r provision.Record, records []provision.Record) fate {
+	f := fateOf(r)
 	switch {
-	case !r.Open() || isBlocked(r, records):
-		return false
-	case r.State == provision.StateUnknown:
+	case f == fateOpen && s.waitsFor(r, records) != fateDone:
+		return fateDone // nothing beside that
+	case f == fateUnknown:
 		s.Unknown++
-	default:
+	case f == fateDeleting:
+		s.Deleting++
+	case f == fateOpen:
 		s.Open++
 	}
-	return true
+	return f
 }
 
-// isBlocked reports whether a target waits for one that has refused the row.
-func isBlocked(r provision.Record, records []provision.Record) bool {
-	return r.State == provision.StateQueued && slices.ContainsFunc(records, isRefused)
+// A fate says what is to be done about a record. An import says the same of it: bulk's Report has
+// the classes.
+type fate int
+
+const (
+	fateDone     fate = iota // nothing
+	fateRefused              // mend the row, or what the vendor has
+	fateOpen                 // run again
+	fateDeleting             // undo again
+	fateUnknown              // a person decides, if a further run does not find it out
+)
+
+func fateOf(r provision.Record) fate {
+	switch r.State {
+	case provision.StateUnknown:
+		return fateUnknown
+	case provision.StateDeleting:
+		return fateDeleting
+	case provision.StateUndone:
+		return fateDone
+	case provision.StateQueued, provision.StateInFlight:
+		return fateOpen
+	case provision.StateRejected, provision.StateNotSent:
+		switch r.Kind {
+		case userapi.KindUnavailable, userapi.KindRateLimited, userapi.KindTimeout, userapi.KindCanceled:
+			return fateOpen
+		case userapi.KindNotFound:
+			if r.Lost || r.Decided { // there is no user of a create that was lost
+				return fateOpen
+			}
+		default:
+		}
+		return fateRefused
+	default:
+	}
+	if r.Unfinished {
+		return fateOpen
+	}
+	return fateDone
 }
 
-func isRefused(r provision.Record) bool {
-	return !r.Open() && (r.State == provision.StateRejected || r.State == provision.StateNotSent)
+// waitsFor returns the fate of a target for which one waits, where a further import changes nothing
+// about that; done if there is none.
+func (s *status) waitsFor(r provision.Record, records []provision.Record) fate {
+	if r.State != provision.StateQueued {
+		return fateDone
+	}
+	for _, t := range s.config.Targets {
+		if t.Name != r.Target {
+			continue
+		}
+		for _, before := range records {
+			if !slices.Contains(t.After, before.Target) {
+				continue
+			}
+			f := fateOf(before)
+			if f == fateOpen {
+				f = s.waitsFor(before, records)
+			}
+			if f != fateDone {
+				return f
+			}
+		}
+	}
+	return fateDone
 }
 
 func (s *status) readKey(ctx context.Context, l *ledger.Ledger, c *config.Config, text string) error {
@@ -176,11 +252,10 @@ func (s *status) readKey(ctx context.Context, l *ledger.Ledger, c *config.Config
 		return err
 	}
 	for _, r := range records {
-		s.count(r, records)
-		if isRefused(r) {
+		if s.count(r, records) == fateRefused {
 			s.Refused++
 		}
-		s.Rows = append(s.Rows, rowOf(r, records))
+		s.Rows = append(s.Rows, s.rowOf(r, records))
 	}
 	return nil
 }
@@ -209,10 +284,14 @@ func findKey(ctx context.Context, l provision.Ledger, job, text string) (key str
 	return req.IdempotencyKey, records, err
 }
 
-func rowOf(r provision.Record, records []provision.Record) statusRow {
+func (s *status) rowOf(r provision.Record, records []provision.Record) statusRow {
 	row := statusRow{Key: r.Key, Target: r.Target, State: stateName(r), UserID: r.UserID, Changed: r.Changed, Next: nextOf(r)}
-	if isBlocked(r, records) {
+	switch s.waitsFor(r, records) {
+	case fateDone:
+	case fateRefused:
 		row.Next = "there is no user: another target has refused the row; mend it"
+	default:
+		row.Next = "there is no user: it waits for another target, of which nobody knows whether it has one"
 	}
 	if r.State.HasUser() {
 		row.Proof = r.Proof.String()
@@ -235,30 +314,42 @@ func stateName(r provision.Record) string {
 
 // nextOf says whether there is a user, and what to do.
 func nextOf(r provision.Record) string {
-	switch {
-	case r.State.HasUser() && r.Unfinished:
-		return "the user exists, and a second step is left: run the import again"
-	case r.State.HasUser():
+	switch fateOf(r) {
+	case fateDone:
+		if r.State == provision.StateUndone {
+			return "there is no user: the row was undone"
+		}
 		return ""
-	case r.State == provision.StateUnknown:
+	case fateUnknown:
 		return "the user may exist: run the import again, which asks the vendor if it can; else look at the vendor, and enlist decide"
+	case fateDeleting:
+		return "the user may exist: it is being deleted, or an undo was killed at it; run enlist undo again"
+	case fateRefused:
+		if isDenied(r.Kind) {
+			return "there is no user: the target refuses the credentials, or what they are for; mend these and run the import again"
+		}
+		return "there is no user: the row was refused; mend it, or run the import again once the reason is mended elsewhere"
+	case fateOpen:
+	}
+	switch {
+	case r.State.HasUser():
+		return "the user exists, and a second step is left: run the import again; if the vendor refuses the step, mend the row"
 	case r.State == provision.StateInFlight && time.Now().Before(r.Until):
 		return "an import is at work on it, or was killed: run the import again"
 	case r.State == provision.StateInFlight:
 		return "an import was killed at it, and the user may exist: run the import again"
-	case r.State == provision.StateDeleting:
-		return "it is being deleted, or an undo was killed at it: run enlist undo again"
-	case r.State == provision.StateUndone:
-		return "there is no user: the row was undone"
-	case r.Open():
-		return "there is no user: run the import again"
 	}
-	return "there is no user: the row was refused; mend it"
+	return "there is no user: run the import again"
+}
+
+// isDenied reports whether a vendor refused the credentials, and not the row.
+func isDenied(kind userapi.Kind) bool {
+	return kind == userapi.KindUnauthorized || kind == userapi.KindForbidden
 }
 
 func (s *status) code() int {
 	switch {
-	case s.Unknown > 0:
+	case s.Unknown+s.Deleting > 0:
 		return exitUnknown
 	case s.Open > 0:
 		return exitOpen
@@ -280,16 +371,26 @@ func (s *status) text(ofKey bool) []byte {
 		}
 		return []byte(b.String())
 	}
-	fmt.Fprintf(&b, "job %s: %d refused, %d open, %d unknown", s.Job, s.Refused, s.Open, s.Unknown)
-	if !s.All {
-		b.WriteString("; a ledger of file: lists only what is left")
+	head := fmt.Sprintf("job %s: %d refused, %d open, %d unknown", s.Job, s.Refused, s.Open, s.Unknown)
+	if s.Deleting > 0 {
+		head += fmt.Sprintf(", %d being deleted", s.Deleting)
 	}
-	b.WriteString("\n")
+	head += ", of rows at a target"
+	if !s.All {
+		head += "; a ledger of file: lists only what is left"
+	}
+	b.WriteString(wrapped(head, "    "))
 	for i, c := range s.Counts {
 		if i == 0 {
 			b.WriteString("\n    rows  state        target\n")
 		}
 		fmt.Fprintf(&b, "%8d  %-11s  %s\n", c.Rows, c.State, c.Target)
+	}
+	for i, c := range s.RefusedFor {
+		if i == 0 {
+			b.WriteString("\n refused  kind          target\n")
+		}
+		fmt.Fprintf(&b, "%8d  %-12s  %s\n", c.Rows, c.Kind, c.Target)
 	}
 	for i, r := range s.Rows {
 		if i == 0 || s.Rows[i-1].Next != r.Next {
@@ -298,7 +399,7 @@ func (s *status) text(ofKey bool) []byte {
 		}
 		b.WriteString("  " + wrapped(r.text(), "    "))
 	}
-	if more := s.Open + s.Unknown - int64(len(s.Rows)); more > 0 {
+	if more := s.Open + s.Unknown + s.Deleting - int64(len(s.Rows)); more > 0 {
 		fmt.Fprintf(&b, "\nand %d more: --max lists them\n", more)
 	}
 	return []byte(b.String())

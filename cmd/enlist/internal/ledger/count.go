@@ -5,23 +5,22 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"maps"
 	"slices"
 
-	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
 // A Count is how many records of a job are alike at a target.
 type Count struct {
-	Target string          `json:"target"`
-	State  provision.State `json:"state"`
-	// Kind is of the error that came with the state.
-	Kind userapi.Kind `json:"kind"`
-	// Open is set where something is left to do.
-	Open bool  `json:"open"`
-	Rows int64 `json:"rows"`
+	// Record has in what they are alike: Target, State, Kind, Unfinished, Lost and Decided.
+	Record provision.Record
+	Rows   int64
+}
+
+// alike is what a record has that counts.
+func alike(r provision.Record) provision.Record {
+	return provision.Record{Target: r.Target, State: r.State, Kind: r.Kind, Unfinished: r.Unfinished, Lost: r.Lost, Decided: r.Decided}
 }
 
 // CountsAll reports whether Counts has what is done too.
@@ -33,22 +32,23 @@ func (l *Ledger) Counts(ctx context.Context) ([]Count, error) {
 	if l.counts != nil {
 		return l.counts(ctx, l.job)
 	}
-	rows := map[Count]int64{}
+	rows := map[provision.Record]int64{}
 	err := l.EachOpen(ctx, func(_ string, records []provision.Record) error {
 		for _, r := range records {
 			if r.Open() {
-				rows[Count{Target: r.Target, State: r.State, Kind: r.Kind, Open: true}]++
+				rows[alike(r)]++
 			}
 		}
 		return nil
 	})
 	var all []Count
-	for c := range maps.Keys(rows) {
-		c.Rows = rows[Count{Target: c.Target, State: c.State, Kind: c.Kind, Open: true}]
-		all = append(all, c)
+	for r, n := range rows {
+		all = append(all, Count{r, n})
 	}
 	slices.SortFunc(all, func(a, b Count) int {
-		return cmp.Or(cmp.Compare(a.Target, b.Target), cmp.Compare(a.State, b.State), cmp.Compare(a.Kind, b.Kind))
+		return cmp.Or(
+			cmp.Compare(a.Record.Target, b.Record.Target), cmp.Compare(a.Record.State, b.Record.State), cmp.Compare(a.Record.Kind, b.Record.Kind),
+		)
 	})
 	return all, err
 }
@@ -57,8 +57,9 @@ func (l *Ledger) Counts(ctx context.Context) ([]Count, error) {
 // slash and its name with what comes after the slash.
 func countSQL(ctx context.Context, db *sql.DB, dialect sqlledger.Dialect, job string) ([]Count, error) {
 	const (
-		counts = "SELECT target, state, kind, open, COUNT(*) FROM " + sqlledger.DefaultTable + " WHERE "
-		groups = " GROUP BY target, state, kind, open ORDER BY target, state, kind, open"
+		columns = "target, state, kind, unfinished, lost, decided"
+		counts  = "SELECT " + columns + ", COUNT(*) FROM " + sqlledger.DefaultTable + " WHERE "
+		groups  = " GROUP BY " + columns + " ORDER BY " + columns
 	)
 	statement := counts + "key >= $1 AND key < $2" + groups
 	if dialect == sqlledger.SQLite {
@@ -72,11 +73,11 @@ func countSQL(ctx context.Context, db *sql.DB, dialect sqlledger.Dialect, job st
 	var all []Count
 	for rows.Next() {
 		var c Count
-		var open int64
-		if err := rows.Scan(&c.Target, &c.State, &c.Kind, &open, &c.Rows); err != nil {
+		var unfinished, lost, decided int64
+		if err := rows.Scan(&c.Record.Target, &c.Record.State, &c.Record.Kind, &unfinished, &lost, &decided, &c.Rows); err != nil {
 			return nil, fmt.Errorf("the ledger cannot be counted: %w", err)
 		}
-		c.Open = open != 0
+		c.Record.Unfinished, c.Record.Lost, c.Record.Decided = unfinished != 0, lost != 0, decided != 0
 		all = append(all, c)
 	}
 	if err := rows.Err(); err != nil {

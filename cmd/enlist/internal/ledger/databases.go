@@ -26,32 +26,60 @@ const (
 	postgresConns = 16
 )
 
-func (l *Ledger) openSQLite(ctx context.Context, path string, create bool) error {
-	if create {
-		// SQLite gives the files beside it the same mode.
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode) //nolint:gosec // the caller names the file
-		if err == nil {
-			err = f.Close()
-		}
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("the ledger cannot be made: %w", err)
-		}
+// makeSQLite opens a ledger, and makes it where there is none.
+func (l *Ledger) makeSQLite(ctx context.Context, path string) error {
+	// SQLite gives the files beside it the same mode.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode) //nolint:gosec // the caller names the file
+	if err == nil {
+		err = f.Close()
 	}
-	pragmas := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)"}}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()+"?"+pragmas.Encode())
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("the ledger cannot be made: %w", err)
+	}
+	db, err := l.openSQLite(ctx, path, true, url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)"}})
 	if err != nil {
 		return err
-	}
-	l.close = append(l.close, db)
-	// One connection puts the file into journal mode WAL before there are others.
-	db.SetMaxOpenConns(1)
-	if err := l.openSQL(ctx, db, sqlledger.SQLite, create); err != nil {
-		return fmt.Errorf("the ledger %s cannot be opened: %w", path, err)
 	}
 	db.SetMaxOpenConns(sqliteConns)
 	db.SetMaxIdleConns(sqliteConns)
 	l.Ledger = provision.Group(l.Ledger)
 	return nil
+}
+
+// readSQLite opens a ledger to look at it. SQLite takes part in the locks beside the file for that,
+// and removes them. Where nothing can be written there, nobody else writes either.
+func (l *Ledger) readSQLite(ctx context.Context, path string) error {
+	query := url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(10000)"}}
+	_, err := l.openSQLite(ctx, path, false, query)
+	if err == nil || hasLog(path) {
+		return err
+	}
+	query.Set("mode", "ro")
+	query.Set("immutable", "1")
+	if _, e := l.openSQLite(ctx, path, false, query); e == nil {
+		return nil
+	}
+	return err
+}
+
+// hasLog reports whether what was stored last stands beside a ledger.
+func hasLog(path string) bool {
+	info, err := os.Stat(path + "-wal")
+	return !errors.Is(err, fs.ErrNotExist) && (err != nil || info.Size() > 0)
+}
+
+func (l *Ledger) openSQLite(ctx context.Context, path string, create bool, query url.Values) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()+"?"+query.Encode())
+	if err != nil {
+		return nil, err
+	}
+	l.close = append(l.close, db)
+	// One connection puts the file into journal mode WAL before there are others.
+	db.SetMaxOpenConns(1)
+	if err := l.openSQL(ctx, db, sqlledger.SQLite, create); err != nil {
+		return nil, fmt.Errorf("the ledger %s cannot be opened: %w", path, err)
+	}
+	return db, nil
 }
 
 // openPostgres has the password of PGPASSWORD, or of the file that PGPASSFILE names.

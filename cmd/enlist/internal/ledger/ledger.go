@@ -273,7 +273,10 @@ func (l *Ledger) connect(ctx context.Context, p Place, create bool) error {
 	case strings.HasPrefix(at, config.File):
 		return l.openFile(p.path())
 	}
-	return l.openSQLite(ctx, p.path(), create)
+	if create {
+		return l.makeSQLite(ctx, p.path())
+	}
+	return l.readSQLite(ctx, p.path())
 }
 
 // EachOpen visits the keys of the job that have a record which is open, with their records, in the

@@ -97,6 +97,28 @@ func TestReadBeside(t *testing.T) {
 	assert.Len(t, records, 1)
 }
 
+// TestReadOnly: a ledger is read where nothing can be written.
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := ledger.Place{Dir: dir, Job: "spring"}
+	l, _ := open(t, p)
+	require.NoError(t, l.Store(t.Context(), provision.Record{Key: "spring/1", Target: "crm", State: provision.StateQueued}))
+	require.NoError(t, l.Close())
+	require.NoError(t, os.Chmod(filepath.Join(dir, "spring.db"), 0o400))
+	require.NoError(t, os.Chmod(dir, 0o500))
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
+	r, err := ledger.Read(t.Context(), p)
+	require.NoError(t, err)
+	defer r.Close()
+	records, err := r.Load(t.Context(), "spring/1")
+	require.NoError(t, err)
+	assert.Len(t, records, 1)
+	counts, err := r.Counts(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, counts, 1)
+}
+
 // TestCounts: only records of the job count, and a ledger in a file lists what is open.
 func TestCounts(t *testing.T) {
 	t.Parallel()
@@ -109,6 +131,8 @@ func TestCounts(t *testing.T) {
 				{Key: "spring/1", Target: "crm", State: provision.StateCreated},
 				{Key: "spring/2", Target: "crm", State: provision.StateCreated},
 				{Key: "spring/2", Target: "chat", State: provision.StateUnknown, Kind: userapi.KindTimeout},
+				{Key: "spring/3", Target: "crm", State: provision.StateCreated, Unfinished: true, UserID: "3"},
+				{Key: "spring/4", Target: "crm", State: provision.StateRejected, Kind: userapi.KindNotFound, Lost: true, Decided: true},
 				{Key: "spring/sha256:f", Target: "crm", State: provision.StateRejected, Kind: userapi.KindInvalid},
 				{Key: "spring/sha256:ff", Target: "crm", State: provision.StateQueued},
 				{Key: "spring0/1", Target: "crm", State: provision.StateQueued},
@@ -117,13 +141,15 @@ func TestCounts(t *testing.T) {
 				require.NoError(t, l.Store(t.Context(), r))
 			}
 			want := []ledger.Count{
-				{Target: "chat", State: provision.StateUnknown, Kind: userapi.KindTimeout, Open: true, Rows: 1},
-				{Target: "crm", State: provision.StateCreated, Rows: 2},
-				{Target: "crm", State: provision.StateQueued, Open: true, Rows: 1},
-				{Target: "crm", State: provision.StateRejected, Kind: userapi.KindInvalid, Rows: 1},
+				{Record: provision.Record{Target: "chat", State: provision.StateUnknown, Kind: userapi.KindTimeout}, Rows: 1},
+				{Record: provision.Record{Target: "crm", State: provision.StateCreated}, Rows: 2},
+				{Record: provision.Record{Target: "crm", State: provision.StateCreated, Unfinished: true}, Rows: 1},
+				{Record: provision.Record{Target: "crm", State: provision.StateQueued}, Rows: 1},
+				{Record: provision.Record{Target: "crm", State: provision.StateRejected, Kind: userapi.KindInvalid}, Rows: 1},
+				{Record: provision.Record{Target: "crm", State: provision.StateRejected, Kind: userapi.KindNotFound, Lost: true, Decided: true}, Rows: 1},
 			}
 			if !l.CountsAll() {
-				want = []ledger.Count{want[0], want[2]}
+				want = []ledger.Count{want[0], want[2], want[3], want[5]}
 			}
 			counts, err := l.Counts(t.Context())
 			require.NoError(t, err)
@@ -134,7 +160,7 @@ func TestCounts(t *testing.T) {
 				assert.NotEmpty(t, records)
 				return nil
 			}))
-			assert.Equal(t, []string{"spring/2", "spring/sha256:ff"}, keys)
+			assert.Equal(t, []string{"spring/2", "spring/3", "spring/4", "spring/sha256:ff"}, keys)
 		})
 	}
 }
