@@ -153,11 +153,12 @@ func checkConfig(ctx context.Context, c *config.Config, clients []vendors.Client
 		_, needed := mapper.Columns(nil)
 		columns = noSource(needed)
 	}
-	_, err = bulk.Check(ctx, p, bulk.Job{Name: c.Job, Mapping: mappingOf(c)}, noRows{columns})
 	var bad *bulk.RowError
-	switch {
-	case err == nil, ctx.Err() != nil: // who is called next says so
+	switch _, err = bulk.Check(ctx, p, bulk.Job{Name: c.Job, Mapping: mappingOf(c)}, noRows{columns}); {
+	case err == nil:
 		return nil
+	case ctx.Err() != nil:
+		return &exitError{exitOpen, fmt.Errorf("it was stopped: %w. Nothing was sent", ctx.Err())}
 	case errors.As(err, &bad), errors.Is(err, bulk.ErrMissingColumns):
 		return &exitError{sourceCode(err), fmt.Errorf("%s. Nothing was sent", told(err))}
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -139,10 +140,20 @@ func TestCheckOfAnyInput(t *testing.T) {
 		assert.Equal(t, exitDone, code, "%s: %s%s", name, out, err)
 	}
 	d := newDesk(t, springConfig)
-	for _, text := range []string{good, object, zipped(good)} {
+	wide := func(text string) string {
+		b := []byte{0xff, 0xfe}
+		for _, c := range []byte(text) {
+			b = append(b, c, 0)
+		}
+		return string(b)
+	}
+	for _, text := range []string{
+		good, object, zipped(good), zipped(object), "\ufeff" + object, "\ufeff" + good, "\r\n \t\n" + object, zipped("\ufeff\n" + object),
+		wide(object), wide(good), zipped(strings.Repeat("\n", 3000) + object),
+	} {
 		var out, errs bytes.Buffer
 		code := run(t.Context(), environment{
-			args: []string{"check", "-", "-c", d.at("enlist.yaml")}, in: strings.NewReader(text), out: &out, err: &errs, getenv: func(string) string { return "" },
+			args: []string{"check", "-", "-c", d.at("enlist.yaml")}, in: iotest.OneByteReader(strings.NewReader(text)), out: &out, err: &errs, getenv: func(string) string { return "" },
 		})
 		assert.Equal(t, exitDone, code, "%s%s", out.String(), errs.String())
 	}

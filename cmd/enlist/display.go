@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/pflag"
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
@@ -17,7 +16,7 @@ import (
 var progressModes = []string{"auto", "bars", "lines", "json", "none"}
 
 func addProgress(fs *pflag.FlagSet, to *string) {
-	fs.StringVar(to, "progress", "auto", "how far it is is told on standard error by bars, lines (one every 10 s), json (one object a second) or none; auto is bars on a terminal and else lines")
+	fs.StringVar(to, "progress", "auto", "how far it is is told on standard error by bars, lines (one every 10 s), json (one object a second) or none; auto is bars; where standard error is no terminal bars are lines")
 }
 
 func checkProgress(mode string) error {
@@ -27,14 +26,15 @@ func checkProgress(mode string) error {
 	return nil
 }
 
-// newDisplay returns what shows how far a run is, and what is to be told.
+// newDisplay returns what shows how far a run is, and what is to be told. Bars need a terminal.
 func newDisplay(env *environment, mode string, c *config.Config, p *people) (progress.Display, func(bulk.Progress)) {
 	f, isFile := env.err.(*os.File)
-	if mode == "auto" {
+	draws := isFile && progress.Draws(f)
+	switch {
+	case mode == "bars" && !draws, mode == "auto" && (!draws || env.getenv("TERM") == "dumb"):
 		mode = "lines"
-		if isFile && isatty.IsTerminal(f.Fd()) && env.getenv("TERM") != "dumb" {
-			mode = "bars"
-		}
+	case mode == "auto":
+		mode = "bars"
 	}
 	var d progress.Display
 	switch mode {

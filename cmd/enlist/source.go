@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
+	"compress/gzip"
 	"errors"
 	"io"
 	"os"
@@ -35,9 +37,8 @@ func openPeople(env *environment, path string, csv config.CSV) (*people, error) 
 	var in io.Reader
 	var lines bool
 	if path == standardInput {
-		b := bufio.NewReader(env.in)
-		first, _ := b.Peek(1) // what is wrong with it the Source says
-		in, lines = b, string(first) == "{"
+		b := bufio.NewReaderSize(env.in, peeked)
+		in, lines = b, beginsAsLines(b)
 	} else {
 		f, err := os.Open(path) //nolint:gosec // the caller names the file
 		if err != nil {
@@ -56,6 +57,43 @@ func openPeople(env *environment, path string, csv config.CSV) (*people, error) 
 	p.Source = bulk.CSV(counted, bulk.CSVOptions{Comma: csv.Comma, Null: csv.Null, Header: csv.Header})
 	return p, nil
 }
+
+// peeked is how much of standard input is looked at, at most.
+const peeked = 4 << 10
+
+// beginsAsLines reports whether an input begins as JSON Lines do, by gzip perhaps. What is wrong with it
+// the Source says. No more is waited for than is needed.
+func beginsAsLines(b *bufio.Reader) bool {
+	if head, _ := b.Peek(2); string(head) == "\x1f\x8b" {
+		head, _ = b.Peek(peeked)
+		z, err := gzip.NewReader(bytes.NewReader(head))
+		if err != nil {
+			return false
+		}
+		b = bufio.NewReaderSize(z, peeked)
+	}
+	for n := 1; n <= peeked; n++ {
+		head, err := b.Peek(n)
+		if err != nil {
+			return false
+		}
+		switch c := head[n-1]; {
+		case c == '{':
+			return true
+		case strings.IndexByte(blanks, c) >= 0, n <= 3 && strings.IndexByte(marks, c) >= 0:
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+const (
+	// blanks may stand before the first object. In UTF-16 a NUL stands beside each.
+	blanks = " \t\r\n\x00"
+	// marks are the bytes of the byte order marks.
+	marks = "\xef\xbb\xbf\xff\xfe"
+)
 
 // isLines reports whether the name of a file is one of JSON Lines, compressed or not.
 func isLines(path string) bool {

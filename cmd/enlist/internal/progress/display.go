@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
 
+	"github.com/vbauerster/cupwriter"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 )
@@ -118,6 +120,16 @@ func short(d time.Duration) string {
 		text = strings.TrimSuffix(text, "m0s") + strings.Repeat("m", strings.Count(text, "m0s"))
 	}
 	return text
+}
+
+// Draws reports whether bars can be drawn: on a terminal that has rows and columns.
+func Draws(f *os.File) bool {
+	w := cupwriter.New(f, false)
+	if !w.IsTerminal() {
+		return false
+	}
+	columns, rows, err := w.GetTermSize()
+	return err == nil && columns > 0 && rows > 0
 }
 
 // Bars draws a bar for each target, without colours. w must be a terminal.
