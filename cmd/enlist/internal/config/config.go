@@ -132,6 +132,7 @@ var targetName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]{0,63}$`)
 
 func (r *reader) targets(n *yaml.Node, c *Config) {
 	byPrefix := map[string]string{}
+	afters := map[string]*yaml.Node{}
 	r.each(n, "targets", func(name string, key, value *yaml.Node) {
 		what := "targets" + dotted(name)
 		if !targetName.MatchString(name) {
@@ -139,7 +140,7 @@ func (r *reader) targets(n *yaml.Node, c *Config) {
 			return
 		}
 		t := Target{Name: name}
-		r.target(value, what, &t)
+		afters[name] = r.target(value, what, &t)
 		prefix := vendors.Prefix(name)
 		if other, taken := byPrefix[prefix]; taken {
 			r.fault(key.Line, "%s: the variables of %s begin with %s too: another name is expected", what, other, prefix)
@@ -152,18 +153,44 @@ func (r *reader) targets(n *yaml.Node, c *Config) {
 		}
 		c.Targets = append(c.Targets, t)
 	})
+	before := map[string][]string{}
+	for _, t := range c.Targets {
+		before[t.Name] = t.After
+	}
 	for _, t := range c.Targets {
 		for _, name := range t.After {
-			if !slices.ContainsFunc(c.Targets, func(other Target) bool { return other.Name == name }) {
-				r.fault(n.Line, "targets.%s.after: the name of another target is expected", t.Name)
+			if _, there := before[name]; !there {
+				r.fault(afters[t.Name].Line, "targets.%s.after: the name of another target is expected", t.Name)
 			}
+		}
+		if way := wayBack(before, t.Name, t.Name, nil); way != nil {
+			r.fault(afters[t.Name].Line, "targets.%s.after: a target cannot come after itself: %s", t.Name, strings.Join(way, " after "))
 		}
 	}
 }
 
-func (r *reader) target(n *yaml.Node, what string, t *Target) {
+// wayBack returns the targets from one, by those that it comes after, to another; nil if there is no way.
+func wayBack(before map[string][]string, from, to string, way []string) []string {
+	way = append(way[:len(way):len(way)], from)
+	for _, name := range before[from] {
+		if name == to {
+			return append(way, to)
+		}
+		if slices.Contains(way, name) {
+			continue
+		}
+		if found := wayBack(before, name, to, way); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// target reads a target, and returns where it says after which others it comes.
+func (r *reader) target(n *yaml.Node, what string, t *Target) (after *yaml.Node) {
 	at := func(name string) string { return what + "." + name }
-	vendor := n
+	vendor, address := n, n
+	after = n
 	var application int
 	lines := map[string]int{}
 	r.each(n, what, func(name string, key, value *yaml.Node) {
@@ -173,7 +200,7 @@ func (r *reader) target(n *yaml.Node, what string, t *Target) {
 		}
 		read := map[string]func(*yaml.Node){
 			"vendor":         func(v *yaml.Node) { vendor = v; r.text(at("vendor"), &t.Vendor)(v) },
-			"url":            r.address(at("url"), &t.URL),
+			"url":            func(v *yaml.Node) { address = v; r.address(at("url"), &t.URL)(v) },
 			"tenant":         r.text(at("tenant"), &t.Tenant),
 			"phone_login":    r.truth(at("phone_login"), &t.PhoneLogin),
 			"app":            r.text(at("app"), &t.App),
@@ -184,7 +211,7 @@ func (r *reader) target(n *yaml.Node, what string, t *Target) {
 			"session_keys":   r.text(at("session_keys"), &t.SessionKeys),
 			"per_second":     r.number(at("per_second"), &t.PerSecond),
 			"concurrency":    r.count(at("concurrency"), &t.Concurrency),
-			"after":          r.texts(at("after"), &t.After),
+			"after":          func(v *yaml.Node) { after = v; r.texts(at("after"), &t.After)(v) },
 			"adopt":          r.truth(at("adopt"), &t.Adopt),
 			"columns":        r.columns(at("columns"), &t.Columns),
 		}
@@ -198,13 +225,17 @@ func (r *reader) target(n *yaml.Node, what string, t *Target) {
 	t.ApplicationID = int64(application)
 	if !slices.Contains(vendors.Names(), t.Vendor) {
 		r.fault(vendor.Line, "%s: one of %s is expected", at("vendor"), strings.Join(vendors.Names(), ", "))
-		return
+		return after
+	}
+	if why := vendors.AddressFault(t.Settings); why != "" && !hasPassword(t.URL) {
+		r.fault(address.Line, "%s: it %s", at("url"), why)
 	}
 	for _, member := range slices.Sorted(maps.Keys(lines)) {
 		if of := vendorOf[member]; of != "" && of != t.Vendor {
 			r.fault(lines[member], "%s: it is for %s alone", at(member), of)
 		}
 	}
+	return after
 }
 
 // vendorOf has the members that are for one vendor alone.

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/enlist-go/enlist/fusionauth"
 	"github.com/enlist-go/enlist/mixin"
@@ -50,6 +51,24 @@ func Offline(s Settings) (Client, error) {
 	case fusionauth.Name, usercom.Name:
 	}
 	return New(s, Env{Getenv: getenv}, options)
+}
+
+// AddressFault says what is wrong with the URL of settings, "" if nothing is or none is set: the
+// address "must be …". It has no part of the address.
+func AddressFault(s Settings) string {
+	if s.URL == "" {
+		return ""
+	}
+	// Every vendor's client takes the same addresses, and User.com's needs the least beside it.
+	_, err := usercom.New(usercom.Config{App: "offline", APIKey: "offline", HTTP: userapi.HTTPOptions{BaseURL: s.URL}})
+	var e *userapi.Error
+	if errors.As(err, &e) {
+		for _, f := range e.FieldErrors {
+			message, _, _ := strings.Cut(f.Message, ", unless ") // what a program may set
+			return message
+		}
+	}
+	return ""
 }
 
 var errOffline = errors.New("this client sends nothing")
