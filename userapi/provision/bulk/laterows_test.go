@@ -180,7 +180,8 @@ func TestAfterALongBatch(t *testing.T) {
 		defer cancel()
 		report, err := bulk.Run(ctx, p, bulk.Job{Name: "spring", InFlight: 5}, logins(20))
 		require.NoError(t, err)
-		assert.Equal(t, []int64{19, 1}, []int64{report.RowsDone, report.RowsUnknown}, "that of the long one")
+		assert.EqualValues(t, 20, report.RowsDone+report.RowsUnknown)
+		assert.LessOrEqual(t, report.RowsUnknown, int64(5), "those of the long one")
 	})
 }
 
