@@ -184,7 +184,8 @@
 //	  _target    the targets where the row has no finished user
 //	  _outcome   of each: whether there is a user, as userapi.Outcome has it
 //	  _kind      of each: userapi.Kind
-//	  _code      of each: the codes of its error, or those of the faults
+//	  _code      of each: the codes of its error, or those of the faults; no_place is a lane's that
+//	             had no place for the row in time
 //	  _field     of each: the fields at fault
 //	  _retry     "yes" if the row may be taken as it is, once something else is mended
 //
