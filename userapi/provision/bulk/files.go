@@ -93,9 +93,14 @@ func (f *files) result(t task, results []provision.Result) error {
 			}
 		}
 	}
-	if f.rejects == nil || !slices.ContainsFunc(results, func(res provision.Result) bool { return classOf(res) == classRefused }) {
+	if f.rejects == nil || !slices.ContainsFunc(results, func(res provision.Result) bool { return classOf(res) == ClassRefused }) {
 		return nil
 	}
+	return f.reject(t.row, rejectCells(t.row.Line, results))
+}
+
+// rejectCells returns the cells of rejectColumns for a row that was refused.
+func rejectCells(line int64, results []provision.Result) []string {
 	var why [len("tokcfr")][]string
 	retry := "yes"
 	for _, res := range results {
@@ -103,18 +108,18 @@ func (f *files) result(t task, results []provision.Result) error {
 			continue
 		}
 		e := errorOf(res)
-		if classOf(res) == classRefused && !mayPassUnchanged(res) {
+		if classOf(res) == ClassRefused && !mayPassUnchanged(res) {
 			retry = "no"
 		}
 		for i, text := range []string{res.Target, e.Outcome.String(), e.Kind.String(), codesOf(e), fieldsOf(e)} {
 			why[i] = append(why[i], text)
 		}
 	}
-	cells := []string{strconv.FormatInt(t.row.Line, 10)}
+	cells := []string{strconv.FormatInt(line, 10)}
 	for _, texts := range why[:5] {
 		cells = append(cells, strings.Join(texts, "; "))
 	}
-	return f.reject(t.row, append(cells, retry))
+	return append(cells, retry)
 }
 
 // fault writes a row of which no request can be made.
@@ -128,14 +133,19 @@ func (f *files) fault(row Row, faults []Fault) error {
 	if f.rejects == nil {
 		return nil
 	}
+	return f.reject(row, faultCells(row.Line, faults))
+}
+
+// faultCells returns the cells of rejectColumns for a row of which no request can be made.
+func faultCells(line int64, faults []Fault) []string {
 	var codes, fields []string
 	for _, fault := range faults {
 		codes = append(codes, fault.Code)
 		fields = append(fields, fault.Field)
 	}
-	return f.reject(row, []string{
-		line, "", userapi.OutcomeNotSent.String(), userapi.KindInvalid.String(), strings.Join(codes, ", "), strings.Join(fields, ", "), "no",
-	})
+	return []string{
+		strconv.FormatInt(line, 10), "", userapi.OutcomeNotSent.String(), userapi.KindInvalid.String(), strings.Join(codes, ", "), strings.Join(fields, ", "), "no",
+	}
 }
 
 // reject writes a row with why it is one.

@@ -50,14 +50,8 @@ func Run(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Re
 	if p == nil || src == nil {
 		return r.done(errors.New("bulk: Run needs a Provisioner and a Source"))
 	}
-	mapper, err := job.Mapping.Compile(job.Name)
-	if err != nil {
-		return r.done(err)
-	}
-	if p, err = mapper.withTargets(p); err != nil {
-		return r.done(err)
-	}
-	if err = r.prepare(mapper, p); err != nil {
+	var err error
+	if r.Processor, err = NewProcessor(p, job); err != nil {
 		return r.done(err)
 	}
 	r.act = func(ctx context.Context, req userapi.CreateUserRequest) []provision.Result {
@@ -70,12 +64,8 @@ func Run(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Re
 // A running is one call of Run or of Undo.
 type running struct {
 	tally
+	*Processor
 
-	job    Job
-	p      *provision.Provisioner
-	mapper *Mapper
-	names  []string // of the targets
-	lanes  map[string]*lane
 	// act does what is to be done for one row.
 	act func(context.Context, userapi.CreateUserRequest) []provision.Result
 
@@ -108,28 +98,13 @@ type heldRow struct {
 }
 
 func newRunning(what string, job Job) *running {
-	return &running{tally: newTally(what, job), job: job, outcomes: newOutcomes(), stop: func() {}}
-}
-
-// prepare puts the targets into their lanes.
-func (r *running) prepare(mapper *Mapper, p *provision.Provisioner) error {
-	r.mapper, r.lanes = mapper, map[string]*lane{}
-	r.p = p.Wrap(func(t provision.Target) provision.Target {
-		own := newLane(r.job.Lanes[t.Name])
-		r.names, r.lanes[t.Name] = append(r.names, t.Name), own
-		t.Creator = own.in(t.Creator)
-		return t
-	})
-	if err := r.job.check(r.names); err != nil {
-		return err
-	}
-	r.places = make(chan struct{}, r.job.inFlight())
-	return nil
+	return &running{tally: newTally(what, job), outcomes: newOutcomes(), stop: func() {}}
 }
 
 // run reads the rows and has each done, and tells the Report.
 func (r *running) run(ctx context.Context, src Source) (Report, error) {
 	r.files = newFiles(r.job, r.mapper)
+	r.places = make(chan struct{}, r.job.inFlight())
 	ended := r.tellProgress()
 	err := r.tally.run(ctx, r.mapper, src, func(names *columnNames) error {
 		if err := r.files.begin(ctx, src); err != nil {
@@ -299,27 +274,6 @@ func (r *running) continueHeld(ctx context.Context, atWork *sync.WaitGroup) {
 		}
 		atWork.Wait()
 	}
-}
-
-// pause returns how long to wait for vendors that are left alone; 0 if none of the row's is.
-func (r *running) pause(results []provision.Result) (wait time.Duration) {
-	for _, res := range results {
-		if codeOf(res) == codePaused {
-			wait = max(wait, pausedWait, time.Until(r.p.PausedUntil(res.Target)))
-		}
-	}
-	return wait
-}
-
-// askedWait returns for how long the vendors of a row want to be left alone; 0 if none said so.
-func askedWait(results []provision.Result) (wait time.Duration) {
-	for _, res := range results {
-		var e *userapi.Error
-		if isPassing(res) && errors.As(res.Err, &e) {
-			wait = max(wait, e.RetryAfter)
-		}
-	}
-	return wait
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

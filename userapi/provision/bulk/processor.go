@@ -1,0 +1,145 @@
+package bulk
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+)
+
+// A Processor does single rows of a job as Run does, for a program that has a queue of its own in
+// place of a Source. NewProcessor makes one; it is safe for concurrent use. Of the Job it needs the
+// Name, the Mapping and the Lanes; RejectSecrets is for Reject.
+type Processor struct {
+	job    Job
+	p      *provision.Provisioner
+	mapper *Mapper
+	names  []string // of the targets
+	lanes  map[string]*lane
+}
+
+// NewProcessor puts p's targets into the job's lanes, with what the mapping has for them. The
+// error says what is wrong with the job.
+func NewProcessor(p *provision.Provisioner, job Job) (*Processor, error) {
+	if p == nil {
+		return nil, errors.New("bulk: NewProcessor needs a Provisioner")
+	}
+	mapper, err := job.Mapping.Compile(job.Name)
+	if err != nil {
+		return nil, err
+	}
+	if p, err = mapper.withTargets(p); err != nil {
+		return nil, err
+	}
+	return inLanes(p, job, mapper)
+}
+
+// inLanes puts the targets into the job's lanes.
+func inLanes(p *provision.Provisioner, job Job, mapper *Mapper) (*Processor, error) {
+	own := &Processor{job: job, mapper: mapper, lanes: map[string]*lane{}}
+	own.p = p.Wrap(func(t provision.Target) provision.Target {
+		l := newLane(job.Lanes[t.Name])
+		own.names, own.lanes[t.Name] = append(own.names, t.Name), l
+		t.Creator = l.in(t.Creator)
+		return t
+	})
+	if err := job.check(own.names); err != nil {
+		return nil, err
+	}
+	return own, nil
+}
+
+// Provisioner returns the Provisioner by which rows are done.
+func (p *Processor) Provisioner() *provision.Provisioner { return p.p }
+
+// Request makes the request of a row, as Mapper.Request does, or says what is wrong with the row
+// as Check does.
+func (p *Processor) Request(row Row) (userapi.CreateUserRequest, []Fault) {
+	b := p.mapper.build(row)
+	if faults := b.told(); len(faults) > 0 {
+		return userapi.CreateUserRequest{}, faults
+	}
+	req, _ := b.done() // it has no fault
+	return req, nil
+}
+
+// A Try is what one try at a row came to.
+type Try struct {
+	// Results are those of provision.Provisioner.Continue, in the order of the targets.
+	Results []provision.Result
+	// Class says what is to be done about the row. A row with several is of the last of them in
+	// the order of the constants.
+	Class Class
+	// Wait is for how long the row is to be left before it is tried again, as vendors that are
+	// paused or that said so want it; 0 where none does.
+	Wait time.Duration
+	// Held is set where another run is at work on the row.
+	Held bool
+}
+
+// Try does for a request of Request what is left to do, once. It waits for no other run, and for no
+// vendor but in the lanes.
+func (p *Processor) Try(ctx context.Context, req userapi.CreateUserRequest) Try {
+	act := func() []provision.Result {
+		results, _ := p.p.Continue(ctx, req)
+		return results
+	}
+	results := act()
+	if isMended(results) { // the request is the key's from now on
+		results = act()
+	}
+	t := Try{Results: results, Wait: max(p.pause(results), askedWait(results)), Held: slices.ContainsFunc(results, isHeld)}
+	has := classesOf(results)
+	switch {
+	case has[ClassOpen], slices.ContainsFunc(results, isPassing):
+		t.Class = ClassOpen
+	case has[ClassUnknown]:
+		t.Class = ClassUnknown
+	case has[ClassRefused]:
+		t.Class = ClassRefused
+	}
+	return t
+}
+
+// Reject returns a row that was refused as a line of Job.Rejects has it: its values, and why. A
+// secret is left out, unless Job.RejectSecrets is set.
+func (p *Processor) Reject(row Row, t Try) Row {
+	return p.rejected(row, rejectCells(row.Line, t.Results))
+}
+
+// RejectFault does for a row with faults, of Request, what Reject does for one that was refused.
+func (p *Processor) RejectFault(row Row, faults []Fault) Row {
+	return p.rejected(row, faultCells(row.Line, faults))
+}
+
+func (p *Processor) rejected(row Row, why []string) Row {
+	f := files{mapper: p.mapper, secrets: p.job.RejectSecrets}
+	values := f.withoutSecrets(row)
+	for i, name := range rejectColumns {
+		values[name] = why[i]
+	}
+	return Row{Line: row.Line, Values: values}
+}
+
+// pause returns how long to wait for vendors that are left alone; 0 if none of the row's is.
+func (p *Processor) pause(results []provision.Result) (wait time.Duration) {
+	for _, res := range results {
+		if codeOf(res) == codePaused {
+			wait = max(wait, pausedWait, time.Until(p.p.PausedUntil(res.Target)))
+		}
+	}
+	return wait
+}
+
+// askedWait returns for how long the vendors of a row want to be left alone; 0 if none said so.
+func askedWait(results []provision.Result) (wait time.Duration) {
+	for _, res := range results {
+		if isPassing(res) {
+			wait = max(wait, errorOf(res).RetryAfter)
+		}
+	}
+	return wait
+}
