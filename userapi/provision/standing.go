@@ -1,0 +1,116 @@
+package provision
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A Standing is how far the key of a request has come, by the ledger.
+type Standing int
+
+// The standings. Their numbers never change.
+const (
+	// StandingNew: the ledger does not have the key.
+	StandingNew Standing = iota
+	// StandingOpen: something is left to do, which Provisioner.Continue does.
+	StandingOpen
+	// StandingDone: nothing is left. Each target has a finished user, has refused this request for
+	// what is in it, or was undone.
+	StandingDone
+	// StandingChanged: the key is of another request, which Continue puts this one in the place of,
+	// at some targets or all.
+	StandingChanged
+	// StandingDifferent: the key is of another request, and Continue refuses this one.
+	StandingDifferent
+)
+
+var standings = [...]string{"new", "open", "done", "changed", "different"}
+
+// String returns the lower-case name.
+func (s Standing) String() string {
+	if s < 0 || int(s) >= len(standings) {
+		return "standing(" + strconv.Itoa(int(s)) + ")"
+	}
+	return standings[s]
+}
+
+// Standings says of each request how far its key has come. It reads the ledger, where that is a
+// ManyLoader at once for all, and stores and sends nothing. What it says may be over by the time
+// that it returns, as long as another run is at work. The error is a ledger's that failed, or a
+// *userapi.Error of a request that no ledger takes.
+func (p *Provisioner) Standings(ctx context.Context, reqs []userapi.CreateUserRequest) ([]Standing, error) {
+	var keys []string
+	for _, req := range reqs {
+		if failure := checkKey(req.IdempotencyKey); failure != nil {
+			return nil, failure
+		}
+		keys = append(keys, spellingsOf(req.IdempotencyKey)...)
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	records, err := loadMany(ctx, p.ledger, keys)
+	if err != nil {
+		return nil, ledgerError(err, userapi.OutcomeUnknown)
+	}
+	byKey := map[string][]Record{}
+	for _, r := range records {
+		byKey[r.Key] = append(byKey[r.Key], r)
+	}
+	all := make([]Standing, len(reqs))
+	for i, req := range reqs {
+		for _, key := range spellingsOf(req.IdempotencyKey) {
+			if of := byKey[key]; len(of) > 0 {
+				if all[i], err = p.standing(req, key, of); err != nil {
+					return nil, err
+				}
+				break
+			}
+		}
+	}
+	return all, nil
+}
+
+// standing returns that of a key which the ledger has.
+func (p *Provisioner) standing(req userapi.CreateUserRequest, key string, records []Record) (Standing, error) {
+	s := &signup{p: p, req: req, records: map[string]Record{}}
+	if failure := s.take(key); failure != nil {
+		return 0, failure
+	}
+	if s.see(records) {
+		switch what := changeOf(s.records, false); {
+		case what == requestReplaces,
+			what == requestMends && slices.ContainsFunc(p.targets, func(t *target) bool { return isMendable(s.records[t.Name]) }):
+			return StandingChanged, nil
+		case what != sameRequest: // else it was undone
+			return StandingDifferent, nil
+		}
+	}
+	closed := slices.ContainsFunc(records, func(r Record) bool { return r.Closed })
+	for _, t := range p.targets {
+		if r := s.records[t.Name]; !closed && (r.Revision == 0 || r.Open()) {
+			return StandingOpen, nil
+		}
+	}
+	return StandingDone, nil
+}
+
+// loadMany reads the records of many keys, one by one where the ledger cannot do so at once.
+func loadMany(ctx context.Context, l Ledger, keys []string) (records []Record, err error) {
+	if many, ok := l.(ManyLoader); ok {
+		return many.LoadMany(ctx, keys)
+	}
+	sorted := slices.Clone(keys)
+	slices.SortFunc(sorted, strings.Compare)
+	for _, key := range slices.Compact(sorted) {
+		of, err := l.Load(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, of...)
+	}
+	return records, nil
+}
