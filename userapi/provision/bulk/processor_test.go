@@ -1,6 +1,7 @@
 package bulk_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -76,4 +77,40 @@ func TestProcessorOfBadJob(t *testing.T) {
 		_, runErr := bulk.Run(t.Context(), r.Provisioner, job, bulk.CSV(strings.NewReader("key\n1\n"), bulk.CSVOptions{}))
 		assert.EqualError(t, runErr, err.Error())
 	}
+}
+
+// TestProcessorReads: rows are given with their requests, and those at fault are told as Check
+// tells them.
+func TestProcessorReads(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, new(provision.Memory))
+	var told []bulk.Fault
+	job := bulk.Job{Name: "spring", OnFault: func(f bulk.Fault) { told = append(told, f) }}
+	p, err := bulk.NewProcessor(r.Provisioner, job)
+	require.NoError(t, err)
+	input := "key,username,note\n1,ann,x\n,bob,x\n1,cat,x\n2,dan\n3,eve,x\n"
+	var keys []string
+	report, err := p.Read(t.Context(), bulk.CSV(strings.NewReader(input), bulk.CSVOptions{}), func(row bulk.Row, req userapi.CreateUserRequest) error {
+		keys = append(keys, fmt.Sprint(row.Line, " ", req.IdempotencyKey, " ", req.Username))
+		return nil
+	})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"2 spring/1 ann", "6 spring/3 eve"}, keys)
+	assert.EqualValues(t, 5, report.Rows)
+	assert.EqualValues(t, 3, report.RowsAtFault)
+	assert.True(t, report.Complete)
+	assert.Equal(t, []string{"note"}, report.Unused)
+
+	checked, err := bulk.Check(t.Context(), r.Provisioner, bulk.Job{Name: "spring"}, bulk.CSV(strings.NewReader(input), bulk.CSVOptions{}))
+	require.NoError(t, err)
+	assert.Subset(t, checked.Faults, told)
+	assert.Equal(t, told, report.Faults)
+	assert.Equal(t, bulk.Fault{Line: 4, Column: "key", Field: "key", Code: bulk.CodeDuplicate, Message: "line 2 has the same value"}, told[1])
+
+	full := errors.New("full")
+	report, err = p.Read(t.Context(), bulk.CSV(strings.NewReader(input), bulk.CSVOptions{}), func(bulk.Row, userapi.CreateUserRequest) error { return full })
+	require.ErrorIs(t, err, full)
+	assert.False(t, report.Complete)
+	_, err = p.Read(t.Context(), nil, nil)
+	require.Error(t, err)
 }
