@@ -1,0 +1,2 @@
+// Package bulkriver does a bulk import by many processes.
+package bulkriver
