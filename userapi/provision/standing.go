@@ -19,7 +19,7 @@ const (
 	// StandingOpen: something is left to do, which Provisioner.Continue does.
 	StandingOpen
 	// StandingDone: nothing is left. Each target has a finished user, has refused this request for
-	// what is in it, or was undone.
+	// what is in it, comes after one that has, or was undone.
 	StandingDone
 	// StandingChanged: the key is of another request, which Continue puts this one in the place of,
 	// at some targets or all.
@@ -91,11 +91,18 @@ func (p *Provisioner) standing(req userapi.CreateUserRequest, key string, record
 	}
 	closed := slices.ContainsFunc(records, func(r Record) bool { return r.Closed })
 	for _, t := range p.targets {
-		if r := s.records[t.Name]; !closed && (r.Revision == 0 || r.Open()) {
+		if r := s.records[t.Name]; !closed && (r.Revision == 0 || r.Open()) && !s.waitsForNothing(t) {
 			return StandingOpen, nil
 		}
 	}
 	return StandingDone, nil
+}
+
+// waitsForNothing reports whether nothing was sent to a target, and nothing will be, since one that it
+// comes after has refused the request for what is in it.
+func (s *signup) waitsForNothing(t *target) bool {
+	return (s.records[t.Name].Revision == 0 || s.records[t.Name].State == StateQueued) &&
+		slices.ContainsFunc(t.before, func(b *target) bool { return isMendable(s.records[b.Name]) })
 }
 
 // loadMany reads the records of many keys, one by one where the ledger cannot do so at once.

@@ -82,6 +82,31 @@ func TestStandingOfNewTarget(t *testing.T) {
 	assert.Equal(t, []provision.Standing{provision.StandingOpen}, got)
 }
 
+// TestStandingOfTargetThatWaits: a target that comes after one which refused the request is left for
+// nothing, until another request takes the place of that one.
+func TestStandingOfTargetThatWaits(t *testing.T) {
+	t.Parallel()
+	idp, chat := newVendor("idp"), newVendor("chat")
+	targets := beside(idp, chat)
+	targets[1].After = []string{"idp"}
+	p := provisioner(t, new(provision.Memory), targets)
+	other := ann
+	other.Email = "other@example.org"
+	for _, want := range []struct {
+		kind        userapi.Kind
+		same, other provision.Standing
+	}{
+		{userapi.KindUnavailable, provision.StandingOpen, provision.StandingChanged},
+		{userapi.KindInvalid, provision.StandingDone, provision.StandingChanged},
+	} {
+		idp.before = idp.fails(want.kind, userapi.OutcomeRejected, 400)
+		_, _ = p.Continue(t.Context(), ann)
+		got, err := p.Standings(t.Context(), []userapi.CreateUserRequest{ann, other})
+		require.NoError(t, err)
+		assert.Equal(t, []provision.Standing{want.same, want.other}, got)
+	}
+}
+
 // TestStandingsOfBrokenLedger: without the ledger nothing is known.
 func TestStandingsOfBrokenLedger(t *testing.T) {
 	t.Parallel()

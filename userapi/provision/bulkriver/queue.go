@@ -141,7 +141,11 @@ func (q *Queue) createTables(ctx context.Context) error {
 
 // inTx does something in a transaction. what says what it is for.
 func (q *Queue) inTx(ctx context.Context, what string, do func(*sql.Tx) error) error {
-	tx, err := q.db.BeginTx(ctx, nil)
+	var level *sql.TxOptions
+	if q.dialect == sqlledger.PostgreSQL { // the database may have another one by default
+		level = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	tx, err := q.db.BeginTx(ctx, level)
 	if err != nil {
 		return dbError(what, err)
 	}
