@@ -81,8 +81,7 @@ func (f *finisher) store(ctx context.Context, all []ending) error {
 	q := f.q
 	return q.inTx(ctx, "finish rows", func(tx *sql.Tx) error {
 		jobs := listOf(all, func(e ending) string { return fmt.Sprintf(`{"id":%d,"attempt":%d}`, e.id, e.attempt) })
-		_, err := execIn(ctx, tx, "delete jobs", "DELETE FROM "+q.jobs()+" WHERE state = 'running' AND "+q.among("id", q.element(1, "id"))+
-			" AND (id, attempt) IN (SELECT "+q.element(1, "id", "attempt")+")", jobs)
+		_, err := execIn(ctx, tx, "delete jobs", q.finishStatement(), jobs)
 		if err != nil {
 			return err
 		}
@@ -108,4 +107,10 @@ func (f *finisher) store(ctx context.Context, all []ending) error {
 		}
 		return nil
 	})
+}
+
+// finishStatement deletes the jobs of a JSON list.
+func (q *Queue) finishStatement() string {
+	return "DELETE FROM " + q.jobs() + " WHERE " + q.state() + " = 'running' AND " + q.among("id", q.element(1, "id")) +
+		" AND (id, attempt) IN (SELECT " + q.element(1, "id", "attempt") + ")"
 }

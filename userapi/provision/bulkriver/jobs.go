@@ -94,7 +94,7 @@ func (q *Queue) replace(ctx context.Context, id int64, args Args) (replaced bool
 	if q.dialect == sqlledger.SQLite {
 		set = "args = jsonb(" + q.p(2) + ")"
 	}
-	n, err := q.exec(ctx, "put a row into its job", "UPDATE "+q.jobs()+" SET "+set+" WHERE id = "+q.p(1)+" AND state IN "+waiting, id, string(text))
+	n, err := q.exec(ctx, "put a row into its job", "UPDATE "+q.jobs()+" SET "+set+" WHERE id = "+q.p(1)+" AND "+q.state()+" IN "+waiting, id, string(text))
 	return n == 1, err
 }
 
@@ -103,7 +103,16 @@ func (q *Queue) drop(ctx context.Context, states string, ids ...int64) (int64, e
 	if len(ids) == 0 {
 		return 0, nil
 	}
-	return q.exec(ctx, "delete jobs", "DELETE FROM "+q.jobs()+" WHERE kind = '"+Kind+"' AND state IN "+states+" AND "+q.among("id", q.element(1, "id")), listOf(ids, func(id int64) string { return `{"id":` + strconv.FormatInt(id, 10) + "}" }))
+	return q.exec(ctx, "delete jobs", "DELETE FROM "+q.jobs()+" WHERE "+q.state()+" IN "+states+" AND "+q.among("id", q.element(1, "id")), listOf(ids, func(id int64) string { return `{"id":` + strconv.FormatInt(id, 10) + "}" }))
+}
+
+// state is the state of a job that is found by its id, in a form that no index is used for: a
+// database might else look through all jobs of the state.
+func (q *Queue) state() string {
+	if q.dialect == sqlledger.SQLite {
+		return "+state"
+	}
+	return "state::text"
 }
 
 // element returns what selects members of each object of a JSON list, which is the n-th parameter,

@@ -13,6 +13,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
 // An Inserter inserts jobs. A *river.Client of whatever driver is one.
@@ -277,28 +278,11 @@ func (l *load) add(ctx context.Context, jobs []newJob, s *stored) error {
 	for i, j := range jobs {
 		params[i] = river.InsertManyParams{Args: j.args, InsertOpts: &river.InsertOpts{Queue: l.q.name}}
 	}
-	// The fast way fails as a whole where one is there already.
-	n, err := l.client.InsertManyFast(ctx, params)
-	added := make([]loadRow, 0, len(jobs))
-	if err == nil && n == len(jobs) {
-		for _, j := range jobs {
-			added = append(added, j.loadRow)
-		}
-	} else if ctx.Err() != nil {
-		return dbError("insert jobs", errors.Join(ctx.Err(), err))
-	} else {
-		results, err := l.client.InsertMany(ctx, params)
-		if err != nil {
-			return dbError("insert jobs", err)
-		}
-		for i, r := range results {
-			if !r.UniqueSkippedAsDuplicate {
-				added = append(added, jobs[i].loadRow)
-			} else {
-				s.report.Present++ // another load was faster
-			}
-		}
+	added, err := l.insert(ctx, params, jobs)
+	if err != nil {
+		return dbError("insert jobs", err)
 	}
+	s.report.Present += int64(len(jobs) - len(added)) // another load was faster
 	if len(added) == 0 {
 		return nil
 	}
@@ -315,6 +299,31 @@ func (l *load) add(ctx context.Context, jobs []newJob, s *stored) error {
 	s.report.Queued += int64(len(added) - len(done))
 	s.report.Done += int64(len(done))
 	return l.takeOut(ctx, done)
+}
+
+// insert inserts jobs, and returns the rows of those that were not there.
+func (l *load) insert(ctx context.Context, params []river.InsertManyParams, jobs []newJob) (added []loadRow, err error) {
+	// The fast way is a COPY, and fails as a whole where one is there. SQLite has no such way.
+	fast := false
+	if l.q.dialect == sqlledger.PostgreSQL {
+		_, err = l.client.InsertManyFast(ctx, params)
+		fast = err == nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	var results []*rivertype.JobInsertResult
+	if !fast {
+		if results, err = l.client.InsertMany(ctx, params); err != nil {
+			return nil, err
+		}
+	}
+	for i, j := range jobs {
+		if fast || !results[i].UniqueSkippedAsDuplicate {
+			added = append(added, j.loadRow)
+		}
+	}
+	return added, nil
 }
 
 // takeOut takes rows out of the queue of which nothing is left to do. A worker that was faster finds

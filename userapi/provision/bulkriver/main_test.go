@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
@@ -50,6 +51,8 @@ type place struct {
 	queue   *bulkriver.Queue
 	// client makes one of River's clients.
 	client func(*river.Config) (client, error)
+	// migrate makes River's tables in a schema.
+	migrate func(schema string) error
 }
 
 const planted = "planted-Secret"
@@ -115,7 +118,6 @@ func newSQLite(t testing.TB) *place {
 func openPlace(t testing.TB, dialect sqlledger.Dialect, dsn string, makes bool) *place {
 	t.Helper()
 	at := &place{dialect: dialect, dsn: dsn}
-	var migrate func() error
 	if dialect == sqlledger.SQLite {
 		db, err := sql.Open("sqlite", dsn)
 		require.NoError(t, err)
@@ -124,13 +126,7 @@ func openPlace(t testing.TB, dialect sqlledger.Dialect, dsn string, makes bool) 
 		at.db = db
 		driver := riversqlite.New(db)
 		at.client = func(c *river.Config) (client, error) { return river.NewClient(driver, c) }
-		migrate = func() error {
-			m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet})
-			if err == nil {
-				_, err = m.Migrate(t.Context(), rivermigrate.DirectionUp, nil)
-			}
-			return err
-		}
+		at.migrate = func(schema string) error { return migrate(t, driver, schema) }
 	} else {
 		config, err := pgxpool.ParseConfig(dsn)
 		require.NoError(t, err)
@@ -142,17 +138,11 @@ func openPlace(t testing.TB, dialect sqlledger.Dialect, dsn string, makes bool) 
 		t.Cleanup(func() { _ = at.db.Close() })
 		driver := riverpgxv5.New(pool)
 		at.client = func(c *river.Config) (client, error) { return river.NewClient(driver, c) }
-		migrate = func() error {
-			m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet})
-			if err == nil {
-				_, err = m.Migrate(t.Context(), rivermigrate.DirectionUp, nil)
-			}
-			return err
-		}
+		at.migrate = func(schema string) error { return migrate(t, driver, schema) }
 	}
 	var opts []sqlledger.Option
 	if makes {
-		require.NoError(t, migrate())
+		require.NoError(t, at.migrate(""))
 		opts = append(opts, sqlledger.CreateTable())
 	}
 	var err error
@@ -161,6 +151,16 @@ func openPlace(t testing.TB, dialect sqlledger.Dialect, dsn string, makes bool) 
 	at.queue, err = bulkriver.Open(t.Context(), bulkriver.Config{DB: at.db, Dialect: dialect, Sealer: keys(t), Ledger: at.ledger, CreateTables: makes})
 	require.NoError(t, err)
 	return at
+}
+
+// migrate makes River's tables.
+func migrate[TTx any](t testing.TB, driver riverdriver.Driver[TTx], schema string) error {
+	t.Helper()
+	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: quiet, Schema: schema})
+	if err == nil {
+		_, err = m.Migrate(t.Context(), rivermigrate.DirectionUp, nil)
+	}
+	return err
 }
 
 var quiet = slog.New(slog.DiscardHandler)

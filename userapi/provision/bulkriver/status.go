@@ -81,7 +81,7 @@ func (q *Queue) Status(ctx context.Context, job string) (Status, error) {
 
 // backlog counts the jobs.
 func (q *Queue) backlog(ctx context.Context, job string, s *Status) error {
-	of, oldest := "args ->> 'job'", "EXTRACT(EPOCH FROM MIN(created_at))::bigint"
+	of, oldest := "args ->> 'job'", "FLOOR(EXTRACT(EPOCH FROM MIN(created_at)))::bigint"
 	if q.dialect == sqlledger.SQLite {
 		of, oldest = "json_extract(args, '$.job')", "CAST(strftime('%s', MIN(created_at)) AS INTEGER)"
 	}
