@@ -167,7 +167,9 @@ func (l *Limiter) renewOrRelease(ctx context.Context) time.Duration {
 	switch {
 	case !idle:
 		fair, err := l.renew(ctx)
-		l.tell(err)
+		if ctx.Err() == nil {
+			l.tell(err)
+		}
 		if err != nil || l.Share() < 0.99*fair {
 			return growEvery
 		}
@@ -222,7 +224,7 @@ func (l *Limiter) renew(ctx context.Context) (fair float64, err error) {
 		}
 		_, err := tx.ExecContext(ctx, "INSERT INTO "+shares+" (name, member, share, rate, until) VALUES ("+q.p(1)+", "+q.p(2)+", "+q.p(3)+", "+q.p(4)+", "+q.p(5)+")"+
 			" ON CONFLICT (name, member) DO UPDATE SET share = EXCLUDED.share, rate = EXCLUDED.rate, until = EXCLUDED.until",
-			l.config.Name, l.member, share, min(share, l.adaptive.Rate()), now+shareLease.Microseconds())
+			l.config.Name, l.member, share, share*l.speed(), now+shareLease.Microseconds())
 		return err
 	})
 	if err != nil {
@@ -230,6 +232,16 @@ func (l *Limiter) renew(ctx context.Context) (fair float64, err error) {
 	}
 	l.set(share, begun)
 	return fair, nil
+}
+
+// speed returns what part of the share is let through, as the vendor has it.
+func (l *Limiter) speed() float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.share == 0 {
+		return 1
+	}
+	return min(l.adaptive.Rate()/l.share, 1)
 }
 
 // release gives the share back.

@@ -23,6 +23,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
 // TestLoadAndWork: each row goes through the queue once and has its users, and nothing of it is left.
@@ -64,7 +65,10 @@ func TestLoadWhileWorkersRun(t *testing.T) {
 	onEach(t, func(t *testing.T, at *place) {
 		v := newVendors(t)
 		p := at.provisioner(t, v.targets())
-		const n = 300
+		n := 300
+		if at.dialect == sqlledger.SQLite {
+			n = 60 // with the race detector it is slow
+		}
 		at.start(t, at.worker(t, p, nil), 4)
 		client := at.inserter(t)
 		var loading sync.WaitGroup

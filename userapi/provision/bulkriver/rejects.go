@@ -35,7 +35,7 @@ func (q *Queue) Rejects(ctx context.Context, job string) iter.Seq2[bulk.Row, err
 }
 
 // rejectsAtOnce is how many rows are read at once.
-const rejectsAtOnce = 500
+const rejectsAtOnce = 200
 
 type sealedReject struct {
 	key    string
