@@ -80,7 +80,7 @@ func Start() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{process: exec.Command(self)}
+	s := &Server{process: exec.CommandContext(context.Background(), self)} //nolint:gosec // it is this program
 	s.process.Env = append(os.Environ(), keeperVariable+"=1")
 	// What ends the tests' process group, such as the terminal's interrupt, is not for it.
 	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -239,7 +239,7 @@ func (k *keeper) make() (string, error) {
 
 // command is one of PostgreSQL's programs, in a process group of its own.
 func (k *keeper) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(k.bin, name), args...)
+	cmd := exec.CommandContext(context.Background(), filepath.Join(k.bin, name), args...) //nolint:gosec // a program of PostgreSQL
 	cmd.Dir = k.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: k.as, Setpgid: true}
 	// Nothing of the caller's own set-up is to be taken for this server's.
@@ -316,7 +316,7 @@ func (k *keeper) kill() error {
 	if err := k.postgres.Process.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
-	out, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output()
+	out, err := exec.CommandContext(context.Background(), "ps", "-A", "-o", "pid=,ppid=").Output()
 	if err != nil {
 		return fmt.Errorf("ps: %w", err)
 	}
@@ -362,7 +362,7 @@ func findPostgres() (string, error) {
 			}
 		}
 	}
-	if out, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
+	if out, err := exec.CommandContext(context.Background(), "pg_config", "--bindir").Output(); err == nil {
 		dirs = append(dirs, strings.TrimSpace(string(out)))
 	}
 	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/opt/postgresql*/bin"} {
@@ -380,7 +380,7 @@ func findPostgres() (string, error) {
 }
 
 func executable(path string) bool {
-	info, err := os.Stat(path)
+	info, err := os.Stat(path) //nolint:gosec // it is looked for where the person who runs the tests says
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 

@@ -4,12 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/base64"
-	"encoding/json"
-	"fmt"
 	"sync"
 	"time"
-
-	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
 // An ending is a row that leaves the queue.
@@ -20,6 +16,12 @@ type ending struct {
 	reject   []byte // sealed; nil for none
 
 	done chan error
+}
+
+// A begun is a job, and how often it was begun.
+type begun struct {
+	ID      int64 `json:"id"`
+	Attempt int   `json:"attempt"`
 }
 
 // A finisher takes rows out of the queue: those that come while a transaction is under way share
@@ -80,37 +82,24 @@ func (f *finisher) store(ctx context.Context, all []ending) error {
 	defer cancel()
 	q := f.q
 	return q.inTx(ctx, "finish rows", func(tx *sql.Tx) error {
-		jobs := listOf(all, func(e ending) string { return fmt.Sprintf(`{"id":%d,"attempt":%d}`, e.id, e.attempt) })
-		_, err := execIn(ctx, tx, "delete jobs", q.finishStatement(), jobs)
-		if err != nil {
+		jobs, keys := make([]begun, len(all)), make([]string, len(all))
+		for i, e := range all {
+			jobs[i], keys[i] = begun{e.id, e.attempt}, e.key
+		}
+		if _, err := exec(ctx, tx, "delete jobs", q.sql.finish, listOf(jobs)); err != nil {
 			return err
 		}
-		texts := "value FROM json_array_elements_text($1::text::json)"
-		if q.dialect == sqlledger.SQLite {
-			texts = "value FROM json_each(?1)"
-		}
-		keys := listOf(all, func(e ending) string {
-			key, _ := json.Marshal(e.key) // never fails: a text
-			return string(key)
-		})
-		if _, err := execIn(ctx, tx, "delete rejects", "DELETE FROM "+rejects+" WHERE "+q.among("key", texts), keys); err != nil {
+		if _, err := exec(ctx, tx, "delete rejects", q.sql.unreject, listOf(keys)); err != nil {
 			return err
 		}
 		for _, e := range all {
 			if e.reject == nil {
 				continue
 			}
-			statement := "INSERT INTO " + rejects + " (job, key, row) VALUES (" + q.p(1) + ", " + q.p(2) + ", " + q.p(3) + ") ON CONFLICT (key) DO UPDATE SET row = EXCLUDED.row"
-			if _, err := execIn(ctx, tx, "store a reject", statement, e.job, e.key, base64.StdEncoding.EncodeToString(e.reject)); err != nil {
+			if _, err := exec(ctx, tx, "store a reject", q.sql.reject, e.job, e.key, base64.StdEncoding.EncodeToString(e.reject)); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-}
-
-// finishStatement deletes the jobs of a JSON list.
-func (q *Queue) finishStatement() string {
-	return "DELETE FROM " + q.jobs() + " WHERE " + q.state() + " = 'running' AND " + q.among("id", q.element(1, "id")) +
-		" AND (id, attempt) IN (SELECT " + q.element(1, "id", "attempt") + ")"
 }

@@ -93,3 +93,27 @@ func TestJobsByIndex(t *testing.T) {
 		}
 	})
 }
+
+// TestLateWorker: a worker from which River has taken a job does not delete it, since it may have
+// another row by now.
+func TestLateWorker(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, newVendors(t).targets())
+		at.load(t, p, people(1, 1))
+		id := int64(at.count(t, "SELECT id FROM river_job"))
+		for _, tt := range []struct {
+			set  string
+			left int
+		}{
+			{"state = 'retryable', attempt = 1", 1}, // taken back
+			{"state = 'running', attempt = 2", 1},   // and given to another
+			{"state = 'running', attempt = 1", 0},   // its own
+		} {
+			_, err := at.db.ExecContext(t.Context(), "UPDATE river_job SET "+tt.set)
+			require.NoError(t, err)
+			require.NoError(t, bulkriver.Finish(t.Context(), at.queue, id, 1))
+			assert.Equal(t, tt.left, at.jobs(t), tt.set)
+		}
+	})
+}

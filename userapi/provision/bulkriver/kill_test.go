@@ -147,8 +147,8 @@ func TestWorkersAreKilled(t *testing.T) {
 		}
 		require.NoError(t, last.cmd.Wait())
 		for name, s := range map[string]userapitest.Stats{"identity": v.identity.Stats(), "chat": v.chat.Stats()} {
-			assert.Equal(t, rows, int(s.Users), name)
-			assert.EqualValues(t, rows, s.Creates, name)
+			assert.Equal(t, rows, s.Users, name)
+			assert.Equal(t, rows, s.Creates, name)
 		}
 		assert.EqualValues(t, rows, at.load(t, p, people(1, rows)).Done)
 		s := at.status(t)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/enlist-go/enlist/userapi"
-	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
 // A LimiterConfig says what the processes on one database may send together.
@@ -210,8 +209,7 @@ func (l *Limiter) renew(ctx context.Context) (fair float64, err error) {
 		q := l.q
 		var others int
 		var taken float64
-		statement := "SELECT COUNT(*), COALESCE(SUM(share), 0) FROM " + shares + " WHERE name = " + q.p(1) + " AND member <> " + q.p(2)
-		if err := tx.QueryRowContext(ctx, statement, l.config.Name, l.member).Scan(&others, &taken); err != nil {
+		if err := tx.QueryRowContext(ctx, q.sql.others, l.config.Name, l.member).Scan(&others, &taken); err != nil {
 			return err
 		}
 		fair = l.config.Limit.PerSecond / float64(others+1)
@@ -222,9 +220,7 @@ func (l *Limiter) renew(ctx context.Context) (fair float64, err error) {
 		if before := l.Share(); share < before {
 			l.set(share, begun) // before anybody else can have the rest
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO "+shares+" (name, member, share, rate, until) VALUES ("+q.p(1)+", "+q.p(2)+", "+q.p(3)+", "+q.p(4)+", "+q.p(5)+")"+
-			" ON CONFLICT (name, member) DO UPDATE SET share = EXCLUDED.share, rate = EXCLUDED.rate, until = EXCLUDED.until",
-			l.config.Name, l.member, share, share*l.speed(), now+shareLease.Microseconds())
+		_, err := tx.ExecContext(ctx, q.sql.lease, l.config.Name, l.member, share, share*l.speed(), now+shareLease.Microseconds())
 		return err
 	})
 	if err != nil {
@@ -246,7 +242,7 @@ func (l *Limiter) speed() float64 {
 
 // release gives the share back.
 func (l *Limiter) release(ctx context.Context) error {
-	_, err := l.q.exec(ctx, "give a share back", "DELETE FROM "+shares+" WHERE name = "+l.q.p(1)+" AND member = "+l.q.p(2), l.config.Name, l.member)
+	_, err := exec(ctx, l.q.db, "give a share back", l.q.sql.release, l.config.Name, l.member)
 	return err
 }
 
@@ -255,19 +251,17 @@ func (l *Limiter) release(ctx context.Context) error {
 func (l *Limiter) inTx(ctx context.Context, what string, do func(tx *sql.Tx, now int64) error) error {
 	q := l.q
 	return q.inTx(ctx, what, func(tx *sql.Tx) error {
-		clock := "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
-		if q.dialect == sqlledger.PostgreSQL {
-			clock = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint"
-			if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", shares+"/"+l.config.Name); err != nil {
+		if q.sql.lockShare != "" {
+			if _, err := tx.ExecContext(ctx, q.sql.lockShare, shares+"/"+l.config.Name); err != nil {
 				return err
 			}
 		}
 		// In SQLite the first statement is to be one that writes: it waits for the lock.
-		if _, err := tx.ExecContext(ctx, "DELETE FROM "+shares+" WHERE name = "+q.p(1)+" AND until <= "+clock, l.config.Name); err != nil {
+		if _, err := tx.ExecContext(ctx, q.sql.expire, l.config.Name); err != nil {
 			return err
 		}
 		var now int64
-		if err := tx.QueryRowContext(ctx, "SELECT "+clock).Scan(&now); err != nil {
+		if err := tx.QueryRowContext(ctx, q.sql.clock).Scan(&now); err != nil {
 			return err
 		}
 		return do(tx, now)

@@ -340,6 +340,5 @@ func (l *load) takeOut(ctx context.Context, rows []loadRow) error {
 	for _, j := range found {
 		ids = append(ids, j.id)
 	}
-	_, err = l.q.drop(ctx, waiting, ids...)
-	return err
+	return l.q.drop(ctx, ids)
 }

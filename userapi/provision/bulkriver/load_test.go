@@ -49,8 +49,8 @@ func TestLoadAndWork(t *testing.T) {
 		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
 		assert.Equal(t, n, v.identity.UserCount())
 		assert.Equal(t, n, v.chat.UserCount())
-		assert.EqualValues(t, n, v.identity.Stats().Creates)
-		assert.EqualValues(t, n, v.chat.Stats().Creates)
+		assert.Equal(t, n, v.identity.Stats().Creates)
+		assert.Equal(t, n, v.chat.Stats().Creates)
 
 		report = at.load(t, p, people(1, n))
 		assert.EqualValues(t, n, report.Done, report)
@@ -83,8 +83,8 @@ func TestLoadWhileWorkersRun(t *testing.T) {
 		}
 		loading.Wait()
 		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
-		assert.EqualValues(t, n, v.identity.Stats().Creates)
-		assert.EqualValues(t, n, v.chat.Stats().Creates)
+		assert.Equal(t, n, v.identity.Stats().Creates)
+		assert.Equal(t, n, v.chat.Stats().Creates)
 		assert.EqualValues(t, n, at.load(t, p, people(1, n)).Done)
 		assert.Zero(t, at.jobs(t))
 	})

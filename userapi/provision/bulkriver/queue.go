@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
@@ -46,7 +45,7 @@ type Queue struct {
 	sealer  Sealer
 	ledger  *sqlledger.Ledger
 	name    string
-	prefix  string // of River's tables and functions
+	sql     statements
 }
 
 // schemaName is what River takes for a schema.
@@ -72,19 +71,24 @@ func Open(ctx context.Context, c Config) (*Queue, error) {
 		return nil, err
 	}
 	q := &Queue{db: c.DB, dialect: c.Dialect, sealer: c.Sealer, ledger: c.Ledger, name: cmp.Or(c.Name, DefaultQueue)}
+	prefix := ""
 	if c.Schema != "" {
-		q.prefix = `"` + c.Schema + `".`
+		prefix = `"` + c.Schema + `".`
 	}
+	q.sql = newStatements(c.Dialect, prefix)
 	if c.CreateTables {
 		if err := q.createTables(ctx); err != nil {
 			return nil, err
 		}
 	}
-	for table, columns := range map[string]string{
-		q.jobs(): "id", rejects: "job, key, row", shares: "name, member, share, rate, until",
+	for what, look := range map[string]func() error{
+		"River's jobs":   func() error { _, err := q.find(ctx, []string{""}); return err },
+		"the rejects":    func() error { _, err := q.rejectPage(ctx, "", ""); return err },
+		"the shares":     func() error { _, err := q.limits(ctx); return err },
+		"River's queues": func() error { _, err := q.isPaused(ctx); return err },
 	} {
-		if _, err := q.db.ExecContext(ctx, "SELECT "+columns+" FROM "+table+" WHERE 1 = 0"); err != nil {
-			return nil, fmt.Errorf("bulkriver: look at the table %s: %w", table, err)
+		if err := look(); err != nil {
+			return nil, fmt.Errorf("bulkriver: look at the tables of %s: %w", what, err)
 		}
 	}
 	return q, nil
@@ -92,9 +96,6 @@ func Open(ctx context.Context, c Config) (*Queue, error) {
 
 // Name returns the name of River's queue.
 func (q *Queue) Name() string { return q.name }
-
-// jobs is River's table of jobs.
-func (q *Queue) jobs() string { return q.prefix + "river_job" }
 
 // The tables of this package.
 const (
@@ -160,11 +161,3 @@ func (q *Queue) inTx(ctx context.Context, what string, do func(*sql.Tx) error) e
 }
 
 func dbError(what string, err error) error { return fmt.Errorf("bulkriver: %s: %w", what, err) }
-
-// p returns the n-th parameter of a statement.
-func (q *Queue) p(n int) string {
-	if q.dialect == sqlledger.SQLite {
-		return "?" + strconv.Itoa(n)
-	}
-	return "$" + strconv.Itoa(n)
-}

@@ -33,7 +33,7 @@ func TestOpenOfBadConfig(t *testing.T) {
 		_, err = at.db.ExecContext(t.Context(), "DROP TABLE enlist_share")
 		require.NoError(t, err)
 		_, err = bulkriver.Open(t.Context(), c)
-		require.ErrorContains(t, err, "look at the table enlist_share")
+		require.ErrorContains(t, err, "look at the tables of the shares")
 		for statement := range strings.SplitSeq(bulkriver.Schema(at.dialect), ";") {
 			if strings.TrimSpace(statement) != "" {
 				_, err := at.db.ExecContext(t.Context(), statement)

@@ -43,7 +43,7 @@ type sealedReject struct {
 }
 
 func (q *Queue) rejectPage(ctx context.Context, job, after string) (page []sealedReject, err error) {
-	rows, err := q.db.QueryContext(ctx, "SELECT key, row FROM "+rejects+" WHERE job = "+q.p(1)+" AND key > "+q.p(2)+" ORDER BY key LIMIT "+q.p(3), job, after, rejectsAtOnce)
+	rows, err := q.db.QueryContext(ctx, q.sql.rejects, job, after, rejectsAtOnce)
 	if err != nil {
 		return nil, dbError("read rejects", err)
 	}
@@ -67,5 +67,5 @@ func (q *Queue) rejectPage(ctx context.Context, job, after string) (page []seale
 
 // DropRejects deletes the rejects of a job, and returns how many there were.
 func (q *Queue) DropRejects(ctx context.Context, job string) (int64, error) {
-	return q.exec(ctx, "delete rejects", "DELETE FROM "+rejects+" WHERE job = "+q.p(1), job)
+	return exec(ctx, q.db, "delete rejects", q.sql.dropRejects, job)
 }

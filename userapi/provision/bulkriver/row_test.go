@@ -23,7 +23,7 @@ func TestRowComesBack(t *testing.T) {
 		require.NoError(t, err)
 		back, err := decodeRow(text)
 		require.NoError(t, err)
-		assert.Equal(t, map[string]any(row.Values), back.Values)
+		assert.Equal(t, row.Values, back.Values)
 		assert.Equal(t, row.Line, back.Line)
 		row.Line = 99
 		moved, err := encodeRow(row)

@@ -94,7 +94,7 @@ func (sealer) LogValue() slog.Value { return slog.StringValue("sealer") }
 func (s sealer) Seal(_ context.Context, row, about []byte) ([]byte, error) {
 	k := s.keys()[0]
 	header := append([]byte{sealVersion}, k.id[:]...)
-	return k.aead.Seal(header, nil, row, slices.Concat(header, about)), nil
+	return k.aead.Seal(header, nil, row, slices.Concat(header, about)), nil //nolint:gosec // the nonce is random: NewGCMWithRandomNonce makes one
 }
 
 // Open implements Sealer.

@@ -47,15 +47,10 @@ func dump(t testing.TB, at *place) string {
 	require.NoError(t, rows.Err())
 	require.Greater(t, len(tables), 4)
 	for _, name := range tables {
-		rows, err := at.db.QueryContext(t.Context(), "SELECT t::text FROM "+name+" AS t")
-		require.NoError(t, err)
-		for rows.Next() {
-			var text string
-			require.NoError(t, rows.Scan(&text))
-			b.WriteString(name + ": " + text + "\n")
-		}
-		require.NoError(t, rows.Err())
-		require.NoError(t, rows.Close())
+		var text string
+		statement := "SELECT COALESCE(string_agg(t::text, chr(10)), '') FROM " + name + " AS t"
+		require.NoError(t, at.db.QueryRowContext(t.Context(), statement).Scan(&text))
+		b.WriteString(name + ": " + text + "\n")
 	}
 	return b.String()
 }

@@ -57,12 +57,11 @@ func (q *Queue) Status(ctx context.Context, job string) (Status, error) {
 	if err := q.backlog(ctx, job, &s); err != nil {
 		return Status{}, dbError("count jobs", err)
 	}
-	err := q.db.QueryRowContext(ctx, "SELECT COUNT(*) > 0 FROM "+q.prefix+"river_queue WHERE name = "+q.p(1)+" AND paused_at IS NOT NULL", q.name).Scan(&s.Paused)
-	if err != nil {
+	var err error
+	if s.Paused, err = q.isPaused(ctx); err != nil {
 		return Status{}, dbError("look at the queue", err)
 	}
-	err = q.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+rejects+" WHERE "+q.p(1)+" IN ('', job)", job).Scan(&s.Rejects)
-	if err != nil {
+	if err := q.db.QueryRowContext(ctx, q.sql.countRejects, job).Scan(&s.Rejects); err != nil {
 		return Status{}, dbError("count rejects", err)
 	}
 	if s.Limits, err = q.limits(ctx); err != nil {
@@ -79,13 +78,15 @@ func (q *Queue) Status(ctx context.Context, job string) (Status, error) {
 	return s, err
 }
 
+// isPaused reports whether River takes nothing from the queue.
+func (q *Queue) isPaused(ctx context.Context) (paused bool, err error) {
+	err = q.db.QueryRowContext(ctx, q.sql.paused, q.name).Scan(&paused)
+	return paused, err
+}
+
 // backlog counts the jobs.
 func (q *Queue) backlog(ctx context.Context, job string, s *Status) error {
-	of, oldest := "args ->> 'job'", "FLOOR(EXTRACT(EPOCH FROM MIN(created_at)))::bigint"
-	if q.dialect == sqlledger.SQLite {
-		of, oldest = "json_extract(args, '$.job')", "CAST(strftime('%s', MIN(created_at)) AS INTEGER)"
-	}
-	rows, err := q.db.QueryContext(ctx, "SELECT state, COUNT(*), "+oldest+" FROM "+q.jobs()+" WHERE kind = '"+Kind+"' AND "+q.p(1)+" IN ('', "+of+") GROUP BY state", job)
+	rows, err := q.db.QueryContext(ctx, q.sql.backlog, job)
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (q *Queue) backlog(ctx context.Context, job string, s *Status) error {
 
 // limits reads the shares.
 func (q *Queue) limits(ctx context.Context) (all []LimitStatus, err error) {
-	rows, err := q.db.QueryContext(ctx, "SELECT name, COUNT(*), SUM(share), SUM(rate) FROM "+shares+" GROUP BY name ORDER BY name")
+	rows, err := q.db.QueryContext(ctx, q.sql.limits)
 	if err != nil {
 		return nil, err
 	}

@@ -230,8 +230,10 @@ func (w *Worker) waitFor(job *river.Job[Args], t bulk.Try) time.Duration {
 		Snoozes int `json:"snoozes"`
 	}
 	_ = json.Unmarshal(job.Metadata, &metadata)
-	return max(spread(min(firstWait<<min(metadata.Snoozes, 10), longestWait)), t.Wait+rand.N(firstWait))
+	return max(spread(min(firstWait<<min(metadata.Snoozes, 10), longestWait)), t.Wait+spread(firstWait)/2)
 }
 
 // spread makes a wait up to a quarter longer or shorter.
-func spread(d time.Duration) time.Duration { return d - d/4 + rand.N(d/2+1) }
+func spread(d time.Duration) time.Duration {
+	return d - d/4 + rand.N(d/2+1) //nolint:gosec // nobody gains by guessing it
+}

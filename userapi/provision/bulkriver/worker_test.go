@@ -432,6 +432,6 @@ func TestDatabaseThatFails(t *testing.T) {
 		_, err = at.db.ExecContext(t.Context(), "ALTER TABLE away RENAME TO enlist_reject")
 		require.NoError(t, err)
 		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
-		assert.EqualValues(t, 1, v.identity.Stats().Creates)
+		assert.Equal(t, 1, v.identity.Stats().Creates)
 	})
 }
