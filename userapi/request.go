@@ -51,7 +51,9 @@ type CreateUserRequest struct {
 // An Extension is a vendor's part of a CreateUserRequest, such as
 // quickblox.Extra.
 type Extension interface {
-	// UserExtension returns the name of the vendor that the extension is for.
+	// UserExtension returns the name of the vendor that the extension is for. One for "" is for
+	// no vendor: a program carries something of its own by it, such as what a
+	// provision.Target's Map needs, and it counts as no part of the request.
 	UserExtension() (provider string)
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-const checkHelp = `Checks every row of a file of people for every vendor, and sends nothing. It needs
-no credentials.
+const checkHelp = `Checks every row of a file of people for every vendor, and sends nothing. It
+needs no credentials.
 
 FILE is CSV, or JSON Lines if its name ends in .jsonl, both by gzip too; - is
 standard input. Each fault is told with its line, column, field and target, and

@@ -1,16 +1,16 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
-	"github.com/enlist-go/enlist/cmd/enlist/internal/fakes"
 	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/mixin"
 	"github.com/enlist-go/enlist/userapi"
@@ -32,28 +32,31 @@ same name with _FILE, such as USERCOM_API_KEY_FILE.
 
 // vendorFlags say which vendors are called, and where they are.
 type vendorFlags struct {
+	whereFlags
+
 	to                   []string
-	fakes                bool
-	vendors              string
 	keystore, apiKeyFile string
 	sessionKeys          string
 	timeout              time.Duration
-	// keysEnd is whether the session keys end with the command.
-	keysEnd bool
 }
 
 func (v *vendorFlags) add(fs *pflag.FlagSet) {
-	fs.StringVar(&v.vendors, "vendors", "", "the `file` with what enlist fakes prints, \"-\" for standard input, in place of the variables")
+	v.addVendors(fs)
+	v.addOwn(fs)
+}
+
+// addOwn adds what the commands for one user have.
+func (v *vendorFlags) addOwn(fs *pflag.FlagSet) {
 	fs.StringVar(&v.keystore, "keystore", "", "the `file` with Mixin's keystore, as the dashboard hands it out")
 	fs.DurationVar(&v.timeout, "timeout", time.Minute, "bound on the whole run, such as 90s")
 }
 
 func (v *vendorFlags) addCreate(fs *pflag.FlagSet) {
-	v.add(fs)
+	v.whereFlags.add(fs)
+	v.addOwn(fs)
 	addTo(fs, &v.to)
-	fs.BoolVar(&v.fakes, "fakes", false, "create at fakes of the vendors that last as long as the command")
 	fs.StringVar(&v.apiKeyFile, "api-key-file", "", "the `file` with the API key of the one vendor that --to names")
-	fs.StringVar(&v.sessionKeys, "session-keys", "", "the `directory` that keeps the session keys of Mixin's new users; without its key a user at Mixin is lost")
+	fs.StringVar(&v.sessionKeys, "session-keys", "", "the `directory` that keeps the session keys of Mixin's new users; without its key a user at Mixin is lost. With --vendors the keys are in that name and .fakes")
 }
 
 func addTo(fs *pflag.FlagSet, to *[]string) {
@@ -75,14 +78,14 @@ func checkTo(to []string) error {
 
 // check finds flags that do not go together.
 func (v *vendorFlags) check() error {
-	if err := checkTo(v.to); err != nil {
+	if err := errors.Join(checkTo(v.to), v.whereFlags.check()); err != nil {
 		return err
 	}
 	switch {
 	case v.timeout <= 0:
 		return errors.New("--timeout must be positive, such as 90s")
-	case v.fakes && v.vendors != "":
-		return errors.New("--fakes and --vendors exclude each other")
+	case v.fakes && v.sessionKeys != "":
+		return errors.New("--session-keys is not for --fakes, whose users end with the command")
 	case v.apiKeyFile != "" && (len(v.to) != 1 || v.to[0] == mixin.Name):
 		return errors.New("--api-key-file needs --to with one of quickblox, fusionauth, usercom, whose key it is")
 	case v.apiKeyFile+v.keystore != "" && (v.fakes || v.vendors != ""):
@@ -111,57 +114,51 @@ func (v *vendorFlags) getenv(env *environment) func(string) string {
 	}
 }
 
+// byFlags has an error name a flag for a file in place of the variable that stands behind it.
+func (v *vendorFlags) byFlags(err error) error {
+	var bad *vendors.Error
+	if errors.As(err, &bad) {
+		for i, fault := range bad.Faults {
+			if v.keystore != "" {
+				fault = strings.ReplaceAll(fault, "MIXIN_KEYSTORE", "--keystore")
+			}
+			if v.apiKeyFile != "" {
+				fault = strings.ReplaceAll(fault, vendors.Prefix(v.to[0])+"API_KEY", "--api-key-file")
+			}
+			bad.Faults[i] = fault
+		}
+	}
+	return err
+}
+
 // connect makes the clients, in the order of vendors.Names. The error has all that is wrong. What
 // is returned is to be closed, also with an error. creates is whether users are to be created.
-func (v *vendorFlags) connect(env *environment, creates bool) (clients []vendors.Client, closeAll func(), err error) {
-	var served *fakes.Fakes
-	var made string
+func (v *vendorFlags) connect(ctx context.Context, env *environment, creates bool) (clients []vendors.Client, closeAll func(), err error) {
+	at, err := v.open(ctx, env, nil)
 	closeAll = func() {
 		for _, c := range clients {
 			c.Close()
 		}
-		if served != nil {
-			served.Close()
-		}
-		if made != "" {
-			_ = os.RemoveAll(made)
-		}
+		at.close()
 	}
-	if v.sessionKeys == "" {
-		v.sessionKeys = env.getenv("MIXIN_SESSION_KEYS")
+	if err != nil {
+		return nil, closeAll, err
 	}
-	if v.fakes && v.sessionKeys == "" { // for users who end with the command
-		if made, err = os.MkdirTemp("", "enlist-"); err != nil {
-			return nil, closeAll, &exitError{exitFailed, err}
-		}
-		v.sessionKeys, v.keysEnd = made, true
-	}
-	var announcement []byte
+	v.sessionKeys = cmp.Or(v.sessionKeys, env.getenv("MIXIN_SESSION_KEYS"))
 	switch {
-	case v.fakes:
-		if served, err = fakes.Start(fakes.Options{}); err != nil {
-			return nil, closeAll, &exitError{exitFailed, fmt.Errorf("cannot start the fakes: %w", err)}
-		}
-		announcement = served.Announcement()
-	case v.vendors != "":
-		if announcement, err = readInput(v.vendors, env.in); err != nil {
-			return nil, closeAll, usageError("--vendors: %w", err)
-		}
-	}
-	var announced map[string]vendors.Announced
-	if announcement != nil {
-		if announced, err = vendors.FromAnnouncement(announcement); err != nil {
-			return nil, closeAll, usageError("--vendors: %w", err)
-		}
+	case v.fakes: // whose users end with the command: no directory may know them
+		v.sessionKeys = at.keys
+	case v.vendors != "" && v.sessionKeys != "":
+		v.sessionKeys = ofFakes(v.sessionKeys)
 	}
 	variables := vendors.Env{Getenv: v.getenv(env)}
 	var faults []error
 	for _, name := range vendors.Names() {
-		from, isAnnounced := announced[name]
-		if len(v.to) > 0 && !slices.Contains(v.to, name) || len(v.to) == 0 && !isAnnounced && (announced != nil || !variables.Configured(name)) {
+		from, isAnnounced := at.announced[name]
+		if len(v.to) > 0 && !slices.Contains(v.to, name) || len(v.to) == 0 && !isAnnounced && (at.announced != nil || !variables.Configured(name)) {
 			continue
 		}
-		if announced != nil && !isAnnounced {
+		if at.announced != nil && !isAnnounced {
 			faults = append(faults, fmt.Errorf("%s: --vendors does not have it", name))
 			continue
 		}
@@ -173,7 +170,7 @@ func (v *vendorFlags) connect(env *environment, creates bool) (clients []vendors
 			c, err = vendors.New(settings, variables, userapi.HTTPOptions{})
 		}
 		if err != nil {
-			faults = append(faults, err)
+			faults = append(faults, v.byFlags(err))
 			continue
 		}
 		if name == mixin.Name && creates && v.sessionKeys == "" {

@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/fusionauth"
+	"github.com/enlist-go/enlist/internal/uuid"
 	"github.com/enlist-go/enlist/mixin"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
@@ -23,18 +25,21 @@ none of them.
 
 Run again with the same flags it creates nobody twice, and creates the user
 where the first run did not:
-  FusionAuth  The user's id follows from --external-id, or else from the key.
-  QuickBlox   A login, e-mail address or external id that is taken is refused. A
-              user who has all of those that were given is told as existing.
-  User.com    Of these only the external id is unique. The vendor is asked
-              first: by the external id or, without one, by the e-mail address
-              or the phone number. A user with the same address or number is
-              left alone, and its id told with exit code 3. --new creates
-              another.
+  FusionAuth  The user's id follows from --external-id, or else from the key. An
+              id, username, e-mail address or phone number to log in with that
+              is taken is refused. A user who has all of those that were given
+              is told as existing, and left as it is.
+  QuickBlox   So it is with a login, e-mail address or external id.
+  User.com    Only the external id is unique, so that the vendor is asked first.
+              A user with the external id, and with the e-mail address and the
+              phone number that were given, is told as existing, and its custom
+              values and lists are written. Without an external id a user with
+              the address, or else the number, is left alone, and its id told
+              with exit code 3; --new creates another.
   Mixin       Each create is a new user who costs money. --session-keys keeps
-              the user's keys, by the key of the create, and knows what was
-              created. A user with nothing but a name needs --key, or --new for
-              one more.
+              the user's keys, by the application and the key of the create, and
+              knows what was created. A user with nothing but a name needs
+              --key, or --new for one more.
 --new asks nobody first and takes a key of its own: it is for one more user.
 
 Exit codes: 0 all have users; 1 could not run, or the credentials or the address
@@ -55,7 +60,7 @@ func newCreate(env *environment) *cobra.Command {
 	f := &createFlags{}
 	c := &cobra.Command{
 		Use:   "create",
-		Short: "Creates one user at the vendors, and not twice when it is run again",
+		Short: "Creates one user at the vendors, once however often it is run",
 		Long:  createHelp + variablesHelp,
 		Example: `  enlist create --fakes --email ada@example.com --name "Ada Lovelace" \
     --password-file password.txt
@@ -80,16 +85,19 @@ func noArgs(c *cobra.Command, args []string) error {
 }
 
 func (f *createFlags) run(c *cobra.Command, env *environment) error {
-	req, err := f.request(env, c.Flags())
-	if err = errors.Join(err, f.check()); err != nil {
-		return usageError("%w\nNothing was sent; see enlist create --help", err)
+	req, err := f.request(c.Context(), env, c.Flags())
+	if f.new && req.IdempotencyKey != "" {
+		err = errors.Join(err, errors.New("--new takes a key of its own: leave out --key, and idempotency_key in --in"))
 	}
-	clients, closeAll, err := f.connect(env, true)
+	if err = errors.Join(err, f.check()); err != nil {
+		return &exitError{inputCode(err), fmt.Errorf("%w\nNothing was sent; see enlist create --help", err)}
+	}
+	clients, closeAll, err := f.connect(c.Context(), env, true)
 	defer closeAll()
 	if err != nil {
 		return nothingSent(err)
 	}
-	job, err := f.job(clients, req, env.getenv)
+	job, err := f.job(clients, req)
 	if err != nil {
 		return nothingSent(err)
 	}
@@ -103,11 +111,15 @@ func (f *createFlags) run(c *cobra.Command, env *environment) error {
 
 // nothingSent adds to an error that nothing was sent.
 func nothingSent(err error) error {
-	code := exitUsage
+	return &exitError{inputCode(err), fmt.Errorf("%w\nNothing was sent; no user was created", err)}
+}
+
+// inputCode is the exit code of an error of flags and of what they name: 2 unless it has its own.
+func inputCode(err error) int {
 	if known, ok := errors.AsType[*exitError](err); ok {
-		code = known.code
+		return known.code
 	}
-	return &exitError{code, fmt.Errorf("%w\nNothing was sent; no user was created", err)}
+	return exitUsage
 }
 
 // A created is one vendor's part of a create: what is asked for and, once it was tried, what became
@@ -131,19 +143,30 @@ type created struct {
 type createJob []*created
 
 // job prepares a create at each client.
-func (f *createFlags) job(clients []vendors.Client, req userapi.CreateUserRequest, getenv func(string) string) (job createJob, err error) {
+func (f *createFlags) job(clients []vendors.Client, req userapi.CreateUserRequest) (job createJob, err error) {
 	var faults []error
+	var called []string
 	for _, c := range clients {
+		called = append(called, c.Vendor)
 		r := &created{Client: c, request: req, anew: f.new || f.fakes}
 		where := c.Vendor + " " + c.At
-		if c.Vendor == fusionauth.Name { // where an id is one user's, in whatever tenant
-			where += " " + getenv("FUSIONAUTH_TENANT_ID")
+		switch c.Vendor {
+		case fusionauth.Name: // where an id is one user's, in whatever tenant
+			where += " " + c.Owner
+		case mixin.Name: // whose service has several addresses, and one directory may serve several applications
+			where = c.Vendor + " " + strings.ToLower(c.Owner)
 		}
 		switch {
 		case f.new, f.fakes && req.IdempotencyKey == "":
 			r.request.IdempotencyKey = rand.Text()
 		case req.IdempotencyKey == "":
 			r.request.IdempotencyKey = defaultKey(req, where)
+		case c.Vendor == mixin.Name: // where the key alone is what a directory knows a user by
+			key := req.IdempotencyKey
+			if canonical, isUUID := uuid.Canonical(key); isUUID {
+				key = canonical
+			}
+			r.request.IdempotencyKey = keyOf(where, "key", key)
 		}
 		switch {
 		case c.Vendor == mixin.Name && r.request.IdempotencyKey == "":
@@ -151,12 +174,12 @@ func (f *createFlags) job(clients []vendors.Client, req userapi.CreateUserReques
 		case c.Vendor == usercom.Name && !r.anew && req.ExternalID+req.Email+req.Phone == "":
 			faults = append(faults, errors.New("usercom: cannot be asked whether this user is there: set --email or --external-id, or --new for one more"))
 		}
-		if c.Vendor == mixin.Name && !f.keysEnd {
+		if c.Vendor == mixin.Name && !f.fakes {
 			r.keyFile = mixin.KeyDir(f.sessionKeys).Path(r.request.IdempotencyKey)
 		}
 		job = append(job, r)
 	}
-	return job, errors.Join(faults...)
+	return job, errors.Join(append(faults, checkCalled(req, called))...)
 }
 
 // create checks the user for every vendor and then, if each would take it, creates it at all of them

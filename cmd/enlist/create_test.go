@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -236,7 +238,7 @@ func TestRunAgain(t *testing.T) {
 				has(t, table.stdout, "fusionauth: was there already, from a create of the same key")
 				has(t, again.stderr, "usercom: Email is that of a user who is there already. That user exists with the id 310455021. "+
 					"No user was created, and nothing was changed. Next: if that is this user there is nothing to do; "+
-					"to create another with the same e-mail address run this again with --new.")
+					"to create another with the same e-mail address run this again with --new --to usercom.")
 			}
 		})
 	}
@@ -251,6 +253,11 @@ func TestRunAgainInCapitals(t *testing.T) {
 		assert.Equal(t, exitDone, r.code, r.stderr)
 	}
 	assert.Equal(t, [4]int{1, 0, 1, 0}, b.counts())
+	require.Equal(t, exitDone, b.run(t, "--email", "ada@example.com", "--to", "usercom").code)
+	r := b.run(t, "--email", "Ada@Example.com", "--to", "usercom")
+	assert.Equal(t, exitRefused, r.code)
+	has(t, r.stderr, "usercom: Email is that of a user who is there already. That user exists")
+	assert.Equal(t, 1, b.usercom.UserCount())
 }
 
 // TestFailureThenAgain: after one vendor's failure a second run creates there, and nowhere else.
@@ -283,6 +290,17 @@ func TestFailureThenAgain(t *testing.T) {
 
 func sum(counts [4]int) int { return counts[0] + counts[1] + counts[2] + counts[3] }
 
+// TestExistingIsWrittenTo: a second step for a user who was there is told.
+func TestExistingIsWrittenTo(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	const told = "usercom: was there already, with all that tells this user from others; not created again; its custom values and lists were written"
+	require.Equal(t, exitDone, b.create(t, "--to", "usercom", "--attr", "plan=free").code)
+	assert.Contains(t, flat(b.create(t, "--to", "usercom", "--attr", "plan=team").stdout), told)
+	assert.JSONEq(t, `"team"`, string(b.usercom.Users()[0].Attributes["plan"]))
+	assert.NotContains(t, b.create(t, "--to", "usercom").stdout, "written")
+}
+
 // TestNew: one more is created where the vendor allows it.
 func TestNew(t *testing.T) {
 	t.Parallel()
@@ -307,7 +325,7 @@ func TestSomebodyElse(t *testing.T) {
 	assert.Equal(t, exitRefused, r.code)
 	assert.Equal(t, before, b.usercom.Users()[0])
 	assert.Equal(t, 1, b.quickblox.UserCount())
-	has(t, r.stderr, "usercom: conflict: already taken")
+	has(t, r.stderr, "usercom: conflict: already taken; ExternalID is that of a user who is there already; Email differs from the request's.")
 	has(t, r.stderr, "The create was not sent: no user was created. Next: the user 310455021 has it; choose another value.")
 	has(t, r.stderr, "quickblox: conflict: already taken (status 422)")
 }
@@ -397,9 +415,15 @@ func TestExitCodesAndExplanations(t *testing.T) {
 		}, exitDone, [4]int{1, 1, 1, 1}, nil},
 		"reply lost, and nothing answers": {func(b *backend) {
 			b.fusionauth.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup})
-			b.fusionauth.Inject(userapitest.Fault{On: userapitest.Lookup, Status: 403, Times: -1})
+			b.fusionauth.Inject(userapitest.Fault{On: userapitest.Lookup, Status: 401, Times: -1})
 		}, exitOpen, [4]int{1, 1, 1, 1}, []string{
 			"fusionauth: ", "The user MAY EXIST", "Next: run this again with the same flags, which looks for the user and makes no second one.",
+		}},
+		"reply lost, and nobody may look": {func(b *backend) {
+			b.fusionauth.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup})
+			b.fusionauth.Inject(userapitest.Fault{On: userapitest.Lookup, Status: 403, Times: -1})
+		}, exitUnknown, [4]int{1, 1, 1, 1}, []string{
+			"fusionauth: ", "The user MAY EXIST", "Next: look the user up by id, e-mail address or username, with another API key or in FusionAuth itself: these credentials cannot.",
 		}},
 		"reply lost at Mixin": {func(b *backend) {
 			b.mixin.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset})
@@ -447,6 +471,67 @@ func TestExitCodesAndExplanations(t *testing.T) {
 	}
 }
 
+// TestWhoHasItCannotBeAsked: a run after one whose reply was lost does not take the user for
+// somebody else's because nobody answers.
+func TestWhoHasItCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	session := func(b *backend) {
+		delete(b.env, "QUICKBLOX_API_KEY")
+		b.env["QUICKBLOX_APPLICATION_ID"] = strconv.FormatInt(b.quickblox.ApplicationID(), 10)
+		b.env["QUICKBLOX_AUTH_KEY"], b.env["QUICKBLOX_AUTH_SECRET"] = b.quickblox.AuthKey(), b.quickblox.AuthSecret().Reveal()
+	}
+	for name, c := range map[string]struct {
+		args         []string
+		of           func(*backend) userapitest.Backend
+		prepare      func(*backend)
+		lookups      int
+		code         int
+		first, again []string
+	}{
+		"a session that may not look": {[]string{"--to", "quickblox", "--username", "ada"}, quickbloxOf, session, 0, exitUnknown,
+			[]string{"The user MAY EXIST. Next: look the user up by login, e-mail or external id, with an API key or in QuickBlox's dashboard: these credentials cannot."},
+			[]string{"quickblox: conflict: already taken", "It may be this user: these credentials cannot ask who has it. Next: look the user up ", "; if it is another's, choose another value."}},
+		"QuickBlox is out of order": {[]string{"--to", "quickblox", "--username", "ada"}, quickbloxOf, nil, 503, exitOpen,
+			[]string{"The user MAY EXIST. Next: run this again with the same flags"},
+			[]string{"It may be this user: who has it could not be asked (unavailable). Next: run this again with the same flags"}},
+		"a key that has ended": {[]string{"--to", "fusionauth", "--username", "ada", "--external-id", "4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001"}, fusionauthOf, nil, 401, exitOpen,
+			[]string{"The user MAY EXIST with the id 4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001. Next: run this again with the same flags"},
+			[]string{"could not be asked (unauthorized). Next: run this again with the same flags"}},
+		"a key that may not look": {[]string{"--to", "fusionauth", "--username", "ada", "--external-id", "4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001"}, fusionauthOf, nil, 403, exitUnknown,
+			[]string{"The user MAY EXIST with the id 4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001. Next: look the user up by id, e-mail address or username, with another API key or in FusionAuth itself: these credentials cannot."},
+			[]string{"these credentials cannot ask who has it. Next: "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBackend(t)
+			if c.prepare != nil {
+				c.prepare(b)
+			}
+			fake := c.of(b)
+			fake.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset})
+			if c.lookups != 0 {
+				fake.Inject(userapitest.Fault{On: userapitest.Lookup, Status: c.lookups, Times: -1})
+			}
+			for run, says := range [][]string{c.first, c.again} {
+				r := b.run(t, c.args...)
+				assert.Equal(t, c.code, r.code, "run %d: %s", run, r.stderr)
+				for _, want := range says {
+					has(t, r.stderr, want)
+				}
+				assert.NotContains(t, r.stdout+r.stderr, "rejected")
+				assert.NotContains(t, r.stderr, "No user was created")
+				assert.Equal(t, 1, b.quickblox.UserCount()+b.fusionauth.UserCount())
+			}
+			doc := decode(t, b.run(t, append(c.args, "-o", "json")...))
+			assert.Equal(t, []string{"unknown"}, doc.statuses())
+			assert.True(t, doc.Results[0].Error.MayExist)
+		})
+	}
+}
+
+func quickbloxOf(b *backend) userapitest.Backend  { return b.quickblox }
+func fusionauthOf(b *backend) userapitest.Backend { return b.fusionauth }
+
 // TestMixinInDoubt: a create whose reply was lost is never sent again, whoever asks.
 func TestMixinInDoubt(t *testing.T) {
 	t.Parallel()
@@ -458,7 +543,11 @@ func TestMixinInDoubt(t *testing.T) {
 	r = b.create(t, "--to", "mixin")
 	assert.Equal(t, exitUnknown, r.code, r.stderr)
 	has(t, r.stderr, "MAY EXIST")
+	has(t, r.stderr, "look at what Mixin has billed")
+	has(t, r.stderr, "Once the bill shows that there is no user, run this again with --new --to mixin.")
 	assert.Equal(t, 1, b.mixin.UserCount())
+	assert.Equal(t, exitDone, b.create(t, "--to", "mixin", "--new").code)
+	assert.Equal(t, 2, b.mixin.UserCount())
 }
 
 // TestUnfinishedWithoutExternalID: a second run could not find the user, so that a person is asked.
@@ -470,6 +559,20 @@ func TestUnfinishedWithoutExternalID(t *testing.T) {
 	assert.Equal(t, exitUnknown, r.code)
 	has(t, r.stderr, "The user EXISTS with the id 310455021. Next: do not create the user again; see at the vendor what is missing.")
 	has(t, r.stdout, "unfinished")
+}
+
+// TestUnfinishedForGood: what the vendor refuses in a second step another run does not mend.
+func TestUnfinishedForGood(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	b.usercom.Inject(userapitest.Fault{On: userapitest.Attributes, Status: 400, Body: []byte(`{"plan":["is unknown"]}`), Times: 3})
+	for range 2 {
+		r := b.create(t, "--attr", "plan=team", "--to", "usercom")
+		assert.Equal(t, exitUnknown, r.code, r.stderr)
+		has(t, r.stderr, "The user EXISTS with the id 310455021. Next: correct the attributes and run this again, which finishes the user and creates none.")
+	}
+	assert.Equal(t, exitDone, b.create(t, "--attr", "plan=team", "--to", "usercom").code)
+	assert.Equal(t, 1, b.usercom.UserCount())
 }
 
 func TestJSONTellsOfFailures(t *testing.T) {
@@ -584,13 +687,25 @@ func TestSessionKeys(t *testing.T) {
 	})
 	t.Run("open to others", func(t *testing.T) {
 		t.Parallel()
+		if runtime.GOOS == "windows" { // which has no such modes
+			return
+		}
 		b := newBackend(t)
 		require.NoError(t, os.Mkdir(b.keys, 0o755))
 		require.NoError(t, os.Chmod(b.keys, 0o755))
 		r := b.create(t)
 		assert.NotEqual(t, exitDone, r.code)
 		assert.Zero(t, b.mixin.UserCount())
-		has(t, r.stderr, "mixin: ")
+		has(t, r.stderr, "mixin: invalid user; --session-keys: the directory must be its owner's alone")
+	})
+	t.Run("cannot be written", func(t *testing.T) {
+		t.Parallel()
+		b := newBackend(t)
+		b.env["MIXIN_SESSION_KEYS"] = filepath.Join(writeFile(t, ""), "keys")
+		r := b.create(t, "--to", "mixin")
+		assert.Equal(t, exitOpen, r.code)
+		has(t, r.stderr, "mixin: unavailable; the session key could not be stored in "+b.env["MIXIN_SESSION_KEYS"])
+		has(t, r.stderr, "Next: see that files can be written there, and run this again.")
 	})
 	t.Run("nothing but a name", func(t *testing.T) {
 		t.Parallel()
@@ -604,6 +719,51 @@ func TestSessionKeys(t *testing.T) {
 		}
 		assert.Equal(t, 3, b.mixin.UserCount())
 	})
+}
+
+// TestKeysOfFakes: the session keys of users at fakes say nothing of users at Mixin.
+func TestKeysOfFakes(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	args := []string{"--to", "mixin", "--name", "Bot User", "--key", "k1"}
+	r := b.run(t, append(args, "--fakes")...)
+	require.Equal(t, exitDone, r.code, r.stderr)
+	assert.NotContains(t, r.stdout, "session key", "it ends with the command")
+	assert.NoDirExists(t, b.keys)
+	a, _ := startFakes(t)
+	r = b.run(t, append(args, "--vendors", writeFile(t, a.line))...)
+	require.Equal(t, exitDone, r.code, r.stderr)
+	assert.NoDirExists(t, b.keys)
+	assert.DirExists(t, b.keys+".fakes")
+	r = b.run(t, args...)
+	require.Equal(t, exitDone, r.code, r.stderr)
+	assert.Equal(t, 1, b.mixin.UserCount())
+}
+
+// TestApplicationsShareAKeyDirectory: what one application has created is not the other's.
+func TestApplicationsShareAKeyDirectory(t *testing.T) {
+	t.Parallel()
+	one, other := newBackend(t), newBackend(t)
+	other.env["MIXIN_SESSION_KEYS"] = one.keys
+	for _, user := range [][]string{{"--email", "ada@example.com"}, {"--key", "k1"}, {"--key", "4C5F9E0A-6d5f-4b8e-9d5c-1f0f7a0f0001"}, {"--key", "4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001"}} {
+		for _, b := range []*backend{one, other, one, other} {
+			r := b.run(t, append(user, "--to", "mixin", "--name", "Bot User")...)
+			require.Equal(t, exitDone, r.code, r.stderr)
+		}
+	}
+	assert.Equal(t, 3, one.mixin.UserCount(), "a UUID is the same in capitals")
+	assert.Equal(t, 3, other.mixin.UserCount())
+}
+
+// TestAnnouncedTenant: the tenant of the environment is not that of the fakes.
+func TestAnnouncedTenant(t *testing.T) {
+	t.Parallel()
+	a, _ := startFakes(t)
+	vendorsFile := writeFile(t, a.line)
+	for _, tenant := range []string{"", "4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001"} {
+		r := runIn(t.Context(), map[string]string{"FUSIONAUTH_TENANT_ID": tenant, "ENLIST_PASSWORD": plantedPassword}, "", "create", "--vendors", vendorsFile, "--to", "fusionauth", "--email", "ada@example.com")
+		assert.Equal(t, exitDone, r.code, r.stderr)
+	}
 }
 
 func TestUserFile(t *testing.T) {
@@ -622,6 +782,9 @@ func TestUserFile(t *testing.T) {
 		"wrong type":     {`{"email":["` + secret + `"]}`, `member "email" is a JSON array`, exitUsage},
 		"number":         {`{"password":12345678}`, `member "password" is a JSON number`, exitUsage},
 		"list":           {`[]`, "expected a JSON object, got JSON array", exitUsage},
+		"a member twice": {`{"email":"` + secret + `","full_name":"Ada","email":"` + secret + `"}`, `member "email" stands there twice`, exitUsage},
+		"in capitals":    {`{"email":"` + secret + `","Email":"` + secret + `"}`, `member "Email" stands there twice`, exitUsage},
+		"a value twice":  {`{"email":"ada@example.com","attributes":{"A":1,"a":2,"b":[{"a":1}],"a":2}}`, `member "a" stands there twice`, exitUsage},
 		"null":           {`null`, "expected a JSON object", exitUsage},
 		"two":            {`{} {}`, "one JSON object and nothing after it", exitUsage},
 		"nobody":         {`{"strict":true}`, "no user is described", exitUsage},
@@ -662,6 +825,47 @@ func TestFlagsWinOverTheFile(t *testing.T) {
 	assert.JSONEq(t, `{"k":"2","l":2}`, u.CustomData)
 }
 
+// TestSet: a member that one vendor alone knows is sent to that one.
+func TestSet(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	sets := []string{
+		"--set", "fusionauth.birth_date=1990-05-17", "--set", "quickblox.facebook_id=8887366", "--set", "quickblox.age_over16=yes",
+		"--set", "usercom.company_id=c=17",
+	}
+	r := b.create(t, sets...)
+	require.Equal(t, exitDone, r.code, r.stderr)
+	assert.Equal(t, "8887366", b.quickblox.Users()[0].FacebookID)
+	has(t, b.runIn(t.Context(), t, "get", "fusionauth", "--email", "ada@example.com").stdout, "birthDate: 1990-05-17")
+	plan := runIn(t.Context(), b.env, "", append(append([]string{"plan", "--email", "ada@example.com", "--username", "ada"}, sets...), "--to", "usercom,quickblox,fusionauth")...)
+	require.Equal(t, exitDone, plan.code, plan.stderr)
+	for _, want := range []string{`"birthDate": "1990-05-17"`, `"facebook_id": "8887366"`, `"age_over16": true`, `"company_id": "c=17"`} {
+		has(t, plan.stdout, want)
+	}
+	for says, args := range map[string][]string{
+		"--set number 1 must be vendor.member=VALUE, of mixin,":     {"hunter2"},
+		"--set number 2 must be vendor.member=VALUE":                {"usercom.city=x", "email=hunter2"},
+		"--set usercom.city was given before":                       {"usercom.city=x", "usercom.city=hunter2"},
+		"--set usercom.city must not be empty":                      {"usercom.city="},
+		`--set usercom has no member "town": it has assigned_to,`:   {"usercom.town=hunter2"},
+		"--set usercom.score: ":                                     {"usercom.score=hunter2"},
+		"a member of fusionauth is a secret, which no flag takes":   {"fusionauth.password_hash.hash=hunter2"},
+		"mixin.session_key cannot be a text: it is a":               {"mixin.session_key=hunter2"},
+		"--set: fusionauth is not one of the vendors that are call": {"fusionauth.birth_date=1990-05-17"},
+	} {
+		for _, command := range []string{"create", "plan"} {
+			line := []string{command, "--to", "usercom", "--email", "ada@example.com"}
+			for _, set := range args {
+				line = append(line, "--set", set)
+			}
+			r := runIn(t.Context(), b.env, "", line...)
+			assert.Equal(t, exitUsage, r.code, says)
+			has(t, r.stderr, says)
+			hasNot(t, r, "a value", "hunter2")
+		}
+	}
+}
+
 func TestWrongFlagsAndSettings(t *testing.T) {
 	t.Parallel()
 	user := []string{"--email", "ada@example.com"}
@@ -682,10 +886,18 @@ func TestWrongFlagsAndSettings(t *testing.T) {
 		"nobody":             {usercomAlone, nil, []string{"no user is described"}},
 		"api key of whom":    {nil, append([]string{"--api-key-file", "f"}, user...), []string{"--api-key-file needs --to"}},
 		"fakes and vendors":  {nil, append([]string{"--fakes", "--vendors", "f"}, user...), []string{"--fakes and --vendors exclude each other"}},
+		"new, and a key":     {nil, append([]string{"--new", "--key", "k"}, user...), []string{"--new takes a key of its own: leave out --key"}},
+		"keys of fakes":      {nil, append([]string{"--fakes", "--session-keys", "d"}, user...), []string{"--session-keys is not for --fakes"}},
 		"no vendors file":    {nil, append([]string{"--vendors", filepath.Join(t.TempDir(), "none")}, user...), []string{"--vendors: "}},
 		"vendors has not":    {nil, append([]string{"--vendors", writeFile(t, `{"usercom":{"url":"http://127.0.0.1:1","api_key":"hunter2"}}`), "--to", "quickblox"}, user...), []string{"quickblox: --vendors does not have it"}},
 		"no password file":   {nil, append([]string{"--password-file", "hunter2"}, user...), []string{"the file for the password cannot be read: "}},
 		"empty file":         {nil, append([]string{"--password-file", os.DevNull}, user...), []string{"the file for the password is empty"}},
+		"no keystore file":   {nil, append([]string{"--to", "mixin", "--keystore", "hunter2"}, user...), []string{"mixin: the file for --keystore cannot be read: "}},
+		"no keystore":        {nil, append([]string{"--to", "mixin", "--keystore", writeFile(t, `{"client_id":"hunter2"}`)}, user...), []string{"mixin: --keystore: session_id: missing"}},
+		"no api key file":    {map[string]string{"USERCOM_APP": "acme"}, append([]string{"--to", "usercom", "--api-key-file", "hunter2"}, user...), []string{"usercom: the file for --api-key-file cannot be read: "}},
+		"no key announced":   {nil, append([]string{"--vendors", writeFile(t, `{"usercom":{"url":"http://127.0.0.1:1"}}`)}, user...), []string{"--vendors: the api_key of usercom must be set"}},
+		"no app":             {map[string]string{"USERCOM_API_KEY": "hunter2"}, user, []string{"usercom: USERCOM_APP must be set, or USERCOM_URL\n"}},
+		"not secure":         {map[string]string{"USERCOM_API_KEY": "hunter2", "USERCOM_URL": "http://example.com"}, user, []string{"usercom: USERCOM_URL must be https beyond loopback\n"}},
 		"both passwords":     {map[string]string{"ENLIST_PASSWORD": "hunter2", "ENLIST_PASSWORD_FILE": "f"}, user, []string{"only one of ENLIST_PASSWORD and ENLIST_PASSWORD_FILE"}},
 		"nothing configured": {nil, user, []string{"no vendor is configured", "usercom: USERCOM_APP and USERCOM_API_KEY or USERCOM_API_KEY_FILE", "--fakes"}},
 		"one not configured": {usercomAlone, append([]string{"--to", "usercom,quickblox"}, user...), []string{"quickblox: QUICKBLOX_API_KEY or QUICKBLOX_API_KEY_FILE must be set"}},
@@ -723,8 +935,13 @@ func TestHelp(t *testing.T) {
 			has(t, r.stdout, name)
 		}
 	}
-	for _, command := range []string{"create", "get", "delete", "plan", "fakes"} {
-		for line := range strings.Lines(runIn(t.Context(), nil, "", command, "--help").stdout) {
+	commands := [][]string{{}}
+	for _, c := range newRoot(&environment{}).Commands() {
+		commands = append(commands, []string{c.Name()})
+	}
+	require.Greater(t, len(commands), 10)
+	for _, command := range commands {
+		for line := range strings.Lines(runIn(t.Context(), nil, "", append(command, "--help")...).stdout) {
 			assert.LessOrEqual(t, utf8.RuneCountInString(line), width+1, line)
 		}
 	}
@@ -736,6 +953,44 @@ func TestAnUnknownErrorIsAnUnknownOutcome(t *testing.T) {
 	e := asError("usercom", os.ErrClosed)
 	assert.True(t, userapi.MayHaveCreated(e))
 	assert.ErrorIs(t, e, os.ErrClosed)
+}
+
+// TestWrapped: a value's blanks stay, also at the width.
+func TestWrapped(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", width-2)
+	for text, want := range map[string]string{
+		"name: Ada  Lovelace ":  "name: Ada  Lovelace \n",
+		"  two":                 "  two\n",
+		"":                      "\n",
+		long + " a":             long + " a\n",
+		long + " ab c":          long + "\n> ab c\n",
+		long + "  ab":           long + " \n> ab\n",
+		"two\nlines":            "two lines\n",
+		long + long + " and on": long + long + "\n> and on\n",
+	} {
+		assert.Equal(t, want, wrapped(text, "> "))
+	}
+}
+
+// TestKeyFileIsTold: the path stands on a line of its own, as it is.
+func TestKeyFileIsTold(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	b.env["MIXIN_SESSION_KEYS"] = filepath.Join(b.keys, strings.Repeat("two  blanks ", 8)+"x")
+	require.NoError(t, os.MkdirAll(b.keys, 0o700))
+	r := b.run(t, "--to", "mixin", "--email", "ada@example.com", "--name", "Ada")
+	require.Equal(t, exitDone, r.code, r.stderr)
+	path := decode(t, b.run(t, "--to", "mixin", "--email", "ada@example.com", "--name", "Ada", "-o", "json")).Results[0].KeyFile
+	assert.FileExists(t, path)
+	has(t, r.stdout, "\n  "+path+"\n")
+}
+
+// TestOneLine: two errors stay two.
+func TestOneLine(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "connection reset; quickblox: no answer", oneLine("connection reset\nquickblox: no answer\n"))
+	assert.Equal(t, "a b", oneLine("a\tb"))
 }
 
 // full is a standard output that takes nothing.

@@ -53,6 +53,9 @@ func createTable(job createJob, atFakes bool) []byte {
 		for _, note := range r.notes() {
 			b.WriteString(wrapped(r.Vendor+": "+note, "  "))
 		}
+		if path := r.keptIn(); path != "" { // on a line of its own, for a path is not to be broken
+			b.WriteString(wrapped(r.Vendor+": whoever reads this file owns the user; it has the session key:", "  ") + "  " + path + "\n")
+		}
 	}
 	return b.Bytes()
 }
@@ -65,15 +68,20 @@ func (r *created) notes() (notes []string) {
 	if len(r.unmapped) > 0 && !r.untried {
 		notes = append(notes, "cannot store "+strings.Join(r.unmapped, ", "))
 	}
-	if r.keyFile != "" && !r.untried && (r.failure == nil || userapi.MayHaveCreated(r.failure)) {
-		notes = append(notes, "the user's session key is in "+r.keyFile+"; whoever reads the file owns the user")
-	}
 	if r.User != nil {
 		for _, warning := range r.User.Warnings {
 			notes = append(notes, printable(warning))
 		}
 	}
 	return notes
+}
+
+// keptIn is the file with the session key of a user who exists or may exist; "" for none.
+func (r *created) keptIn() string {
+	if r.untried || r.failure != nil && !userapi.MayHaveCreated(r.failure) {
+		return ""
+	}
+	return r.keyFile
 }
 
 // A createDocument is the report in JSON.
@@ -122,13 +130,11 @@ func documentOf(job createJob, atFakes bool) createDocument {
 	for _, r := range job {
 		e := createEntry{
 			Provider: r.Vendor, At: r.At, Status: r.state(), ID: r.id(), User: r.User, Unmapped: append([]string{}, r.unmapped...),
-		}
-		if r.keyFile != "" && !r.untried && (r.failure == nil || userapi.MayHaveCreated(r.failure)) {
-			e.KeyFile = r.keyFile
+			KeyFile: r.keptIn(),
 		}
 		if err := r.failure; err != nil {
 			e.Error = &createFailure{
-				Kind: err.Kind, Outcome: err.Outcome, MayExist: userapi.MayHaveCreated(err),
+				Kind: err.Kind, Outcome: err.Outcome, MayExist: r.inDoubt(),
 				StatusCode: err.StatusCode, Code: err.Code, Message: err.Message, Fields: err.FieldErrors,
 				UserID: err.UserID, Candidates: err.Candidates, RequestID: err.RequestID,
 				RetryAfter: err.RetryAfter.Round(time.Millisecond).Seconds(), Attempts: err.Attempts, Next: r.next(),

@@ -21,10 +21,11 @@ import (
 )
 
 const decideHelp = `Writes down in the ledger what a person has found out about a user of which the
-vendor cannot be asked. Only what is unknown can be decided; enlist status lists it.
-It needs no credentials and asks nobody.
+vendor cannot be asked. Only what is unknown can be decided; enlist status lists
+it. It needs no credentials and asks nobody.
 
-KEY is the value of the file's key column, or the whole key as the results have it.
+KEY is the value of the file's key column, or the whole key as the results have
+it.
 
 Exit codes: 0 decided; 1 the ledger could not be used; 2 wrong flags or config;
 3 it cannot be decided so.
@@ -167,8 +168,11 @@ func keysOf(env *environment, c *config.Config, t config.Target, ofFakes bool) s
 
 // fakeKeys is the directory for users at fakes: Mixin knows none of them.
 func fakeKeys(c *config.Config, t config.Target) string {
-	return besideConfig(c, cmp.Or(t.SessionKeys, c.Job+".session-keys")) + ".fakes"
+	return ofFakes(besideConfig(c, cmp.Or(t.SessionKeys, c.Job+".session-keys")))
 }
+
+// ofFakes is the directory that keeps the session keys of users at fakes, beside that of Mixin's.
+func ofFakes(dir string) string { return filepath.Clean(dir) + ".fakes" }
 
 // besideConfig is a path as the config means it.
 func besideConfig(c *config.Config, path string) string {

@@ -19,7 +19,7 @@ func newDelete(env *environment) *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
 		Use:   "delete VENDOR ID",
-		Short: "Deletes a user at one vendor, once it was shown and you have said yes",
+		Short: "Shows a user at one vendor, asks, and deletes it",
 		Long: `Shows a user at one vendor, asks, and deletes it for good. Mixin has no way to
 delete a user. What enlist import has created is deleted by enlist undo, which
 knows what is proven to be of the import.
@@ -35,7 +35,7 @@ Exit codes: 0 it was deleted; 1 it was not; 2 wrong use, and nothing was sent;
 		if len(args) != 2 {
 			return usageError("expected a vendor and an id; see enlist delete --help")
 		}
-		client, closeAll, err := v.oneVendor(env, args[0])
+		client, closeAll, err := v.oneVendor(c.Context(), env, args[0])
 		defer closeAll()
 		if err != nil {
 			return err
@@ -52,7 +52,7 @@ Exit codes: 0 it was deleted; 1 it was not; 2 wrong use, and nothing was sent;
 		}
 		fmt.Fprintf(env.err, "This user at %s (%s) is to be deleted for good:\n%s", client.Vendor, client.At, usersText(users, "table"))
 		if !yes {
-			if err := env.ask("Delete it?"); err != nil {
+			if err := env.ask(c.Context(), "Delete it?"); err != nil {
 				return err
 			}
 			// The answer took its time.
@@ -63,23 +63,33 @@ Exit codes: 0 it was deleted; 1 it was not; 2 wrong use, and nothing was sent;
 		if err := deleter.DeleteUser(ctx, args[1]); err != nil {
 			return deleteFailed(client, err)
 		}
-		return ended(env.print([]byte(client.Vendor+": deleted "+args[1]+"\n"), exitDone))
+		env.print([]byte(client.Vendor+": deleted "+args[1]+"\n"), exitDone)
+		return nil // also where nobody reads that: code 1 would say that it was not deleted
 	}
 	return c
 }
 
 // ask asks a person for a yes. The error says that nothing was deleted.
-func (env *environment) ask(question string) error {
+func (env *environment) ask(ctx context.Context, question string) error {
 	fmt.Fprint(env.err, question+" yes or no: ")
-	answer, err := bufio.NewReader(env.in).ReadString('\n')
-	answer = strings.ToLower(strings.TrimSpace(answer))
+	answer, err := env.answer(ctx)
+	answer = strings.ToLower(answer)
 	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintln(env.err)
+		return &exitError{exitFailed, errors.New("interrupted: nothing was deleted")}
 	case answer == "yes" || answer == "y":
 		return nil
 	case answer == "" && errors.Is(err, io.EOF):
 		return usageError("nobody answered. Nothing was deleted; a script gives --yes")
 	}
 	return &exitError{exitFailed, errors.New("nothing was deleted, since the answer was not yes")}
+}
+
+// answer reads a line of standard input, without the blanks around it.
+func (env *environment) answer(ctx context.Context) (string, error) {
+	line, err := awaited(ctx, func() (string, error) { return bufio.NewReader(env.in).ReadString('\n') })
+	return strings.TrimSpace(line), err
 }
 
 // deleteFailed says what is known of a user whose deleting failed.

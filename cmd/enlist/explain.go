@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,11 +64,15 @@ func fieldText(f userapi.FieldError) string {
 	if what == "" {
 		what = f.Code
 	}
+	if name == "Config.SessionKeys" {
+		name = "--session-keys:"
+	}
 	return name + " " + what
 }
 
-// oneLine keeps what a vendor said on the line.
+// oneLine keeps what a vendor said on the line, and two errors apart.
 func oneLine(text string) string {
+	text = strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "; ")
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f && r < 0xa0 {
 			return ' '
@@ -96,6 +102,36 @@ func kindText(k userapi.Kind) string {
 	}
 }
 
+// unasked is the error of the look that was to tell whose user stands in the way of the create, where
+// it got no answer; nil otherwise. The conflict is what r.failure tells of.
+func (r *created) unasked() *userapi.Error {
+	if len(r.Steps) == 0 {
+		return nil
+	}
+	last := r.Steps[len(r.Steps)-1]
+	if last.Action != provision.ActionAdopt || last.Err == nil || len(last.Err.Candidates) > 0 ||
+		last.Err.Kind == userapi.KindNotFound || last.Err.Kind == userapi.KindConflict {
+		return nil
+	}
+	return last.Err
+}
+
+// mayNotLook reports whether these credentials cannot find out what became of the create, now or in
+// another run.
+func (r *created) mayNotLook() bool {
+	if len(r.Steps) == 0 {
+		return false
+	}
+	last := r.Steps[len(r.Steps)-1]
+	return (last.Action == provision.ActionResolve || last.Action == provision.ActionAdopt) &&
+		last.Err != nil && last.Err.Kind == userapi.KindForbidden
+}
+
+// inDoubt reports whether the user may exist.
+func (r *created) inDoubt() bool {
+	return r.failure != nil && (userapi.MayHaveCreated(r.failure) || r.unasked() != nil)
+}
+
 // existence says whether the user exists.
 func (r *created) existence() string {
 	e := r.failure
@@ -106,6 +142,10 @@ func (r *created) existence() string {
 	switch {
 	case e.Code == codeFound:
 		return "That user exists" + id + ". No user was created, and nothing was changed."
+	case r.unasked() != nil && r.mayNotLook():
+		return "It may be this user: these credentials cannot ask who has it."
+	case r.unasked() != nil:
+		return "It may be this user: who has it could not be asked (" + kindText(r.unasked().Kind) + ")."
 	case e.Outcome == userapi.OutcomeNotSent:
 		return "The create was not sent: no user was created."
 	case e.Outcome == userapi.OutcomeRejected:
@@ -119,10 +159,10 @@ func (r *created) existence() string {
 
 // finds says how a user is found whose create is in doubt.
 var finds = map[string]string{
-	"fusionauth": "read the user with that id",
-	"quickblox":  "look the user up by login, e-mail or external id, for example in QuickBlox's dashboard",
+	"fusionauth": "look the user up by id, e-mail address or username, with another API key or in FusionAuth itself",
+	"quickblox":  "look the user up by login, e-mail or external id, with an API key or in QuickBlox's dashboard",
 	"usercom":    "look the user up by user_id, e-mail or phone number",
-	"mixin":      "look at what Mixin has billed: it cannot be asked for a user whose id is not known",
+	"mixin":      "look at what Mixin has billed: it cannot be asked for a user whose id is not known. Once the bill shows that there is no user, run this again with --new --to mixin",
 }
 
 // next says what to do about a failure.
@@ -130,13 +170,19 @@ func (r *created) next() string {
 	e := r.failure
 	switch {
 	case e.Code == codeFound:
-		return "if that is this user there is nothing to do; to create another with the same " + fieldName(e.FieldErrors[0].Field) + " run this again with --new"
+		return "if that is this user there is nothing to do; to create another with the same " + fieldName(e.FieldErrors[0].Field) + " run this again with --new --to " + r.Vendor
 	case e.Outcome == userapi.OutcomeCreated && r.code() == exitOpen:
 		return "run this again with the same flags, which finishes the user and creates none"
+	case e.Outcome == userapi.OutcomeCreated && e.Kind == userapi.KindInvalid && r.findsAgain():
+		return "correct the attributes and run this again, which finishes the user and creates none"
 	case e.Outcome == userapi.OutcomeCreated:
 		return "do not create the user again; see at the vendor what is missing"
-	case userapi.MayHaveCreated(e) && r.code() == exitOpen:
+	case r.inDoubt() && r.code() == exitOpen:
 		return "run this again with the same flags, which looks for the user and makes no second one"
+	case r.unasked() != nil:
+		return finds[r.Vendor] + "; if it is another's, choose another value"
+	case userapi.MayHaveCreated(e) && r.mayNotLook():
+		return finds[r.Vendor] + ": these credentials cannot"
 	case userapi.MayHaveCreated(e):
 		return "do not run this again before you know; " + finds[r.Vendor]
 	}
@@ -154,6 +200,9 @@ func fieldName(field string) string {
 // remedy says how a create that made no user may succeed.
 func (r *created) remedy() string {
 	e := r.failure
+	if file := (*mixin.KeyFileError)(nil); e.Kind != userapi.KindConflict && errors.As(e, &file) {
+		return "see that files can be written there, and run this again"
+	}
 	switch e.Kind {
 	case userapi.KindInvalid:
 		return "correct that and run this again"
@@ -171,7 +220,7 @@ func (r *created) remedy() string {
 	case userapi.KindUnauthorized:
 		return "check the credentials"
 	case userapi.KindForbidden:
-		return "have the vendor allow these credentials to create users"
+		return "have the vendor allow that to these credentials"
 	case userapi.KindRateLimited:
 		if e.RetryAfter > 0 {
 			return "run this again in " + e.RetryAfter.Round(time.Second).String()
@@ -195,7 +244,7 @@ func (r *created) code() int {
 		return exitDone // another's result has the code
 	case e == nil:
 		return exitDone
-	case e.Outcome == userapi.OutcomeCreated, userapi.MayHaveCreated(e):
+	case e.Outcome == userapi.OutcomeCreated, r.inDoubt():
 		if r.repeats() {
 			return exitOpen
 		}
@@ -212,12 +261,17 @@ func (r *created) code() int {
 // repeats reports whether a second run settles what the first has left, and makes no second user.
 func (r *created) repeats() bool {
 	switch {
-	case r.anew, r.Vendor == mixin.Name:
+	case r.anew, r.Vendor == mixin.Name, r.mayNotLook():
 		return false
 	case r.failure.Outcome == userapi.OutcomeCreated:
-		return r.Vendor != usercom.Name || r.request.ExternalID != ""
+		return r.failure.Kind != userapi.KindInvalid && r.findsAgain()
 	}
 	return true
+}
+
+// findsAgain reports whether a second run takes a user who exists for this one.
+func (r *created) findsAgain() bool {
+	return !r.anew && (r.Vendor != usercom.Name || r.request.ExternalID != "")
 }
 
 // state says in a word what became of one vendor's create.
@@ -231,8 +285,18 @@ func (r *created) state() string {
 		return codeFound
 	case r.User != nil, r.failure.Outcome == userapi.OutcomeCreated:
 		return "unfinished"
+	case r.unasked() != nil:
+		return provision.DispositionUnknown.String()
 	}
 	return r.Disposition.String()
+}
+
+// hasSteps reports whether User.com is sent more than the create.
+func (r *created) hasSteps() bool {
+	return len(r.request.Attributes) > 0 || slices.ContainsFunc(r.request.Extensions, func(x userapi.Extension) bool {
+		own, ok := x.(usercom.Extra)
+		return ok && len(own.Lists) > 0
+	})
 }
 
 // note says how a user that was not created now is known; "" for nothing.
@@ -241,7 +305,11 @@ func (r *created) note() string {
 		return ""
 	}
 	if r.Disposition == provision.DispositionExisting {
-		return "was there already, with all that tells this user from others; not created again"
+		text := "was there already, with all that tells this user from others; not created again"
+		if len(r.Steps) > 0 && r.Steps[len(r.Steps)-1].Action == provision.ActionFinish && r.hasSteps() {
+			text += "; its custom values and lists were written"
+		}
+		return text
 	}
 	if r.Disposition != provision.DispositionRecovered {
 		return ""

@@ -11,9 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/enlist-go/enlist/cmd/enlist/internal/fakes"
-	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/internal/durable"
+	"github.com/enlist-go/enlist/internal/fakes"
 )
 
 const fakesHelp = `Serves fakes of Mixin, QuickBlox, FusionAuth and User.com on loopback until it
@@ -60,11 +59,11 @@ func newFakes(env *environment) *cobra.Command {
 		Use:     "fakes",
 		Short:   "Serves fakes of the four vendors on this machine",
 		Long:    fakesHelp,
-		Example: "  enlist fakes > vendors.json &\n  enlist create --vendors vendors.json --email ada@example.com --to usercom",
+		Example: "  enlist fakes > vendors.json &\n  until [ -s vendors.json ]; do sleep 0.1; done\n  enlist create --vendors vendors.json --email ada@example.com --to usercom",
 		Args:    noArgs,
 	}
 	flags := c.Flags()
-	for _, name := range vendors.Names() {
+	for _, name := range fakes.Names() {
 		addresses[name] = flags.String(name, "127.0.0.1:0", "where to serve this fake: an `address` on loopback, such as 127.0.0.1:7001; port 0 takes a free one, and \"\" leaves it out")
 	}
 	flags.BoolVar(&options.TLS, "tls", false, "serve HTTPS, with a certificate for 127.0.0.1, ::1 and localhost that is made at the start")
@@ -74,15 +73,11 @@ func newFakes(env *environment) *cobra.Command {
 	flags.StringVar(&report, "report", "", "the `file` to write at the end, for scripts")
 	flags.StringArrayVar(&faults, "fault", nil, "fail on purpose: see above for the `text`; may be repeated")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		left := 0
-		for _, name := range vendors.Names() {
-			address := *addresses[name]
-			options.Addresses[name] = address
-			if address == "" {
-				left++
-			} else if err := fakes.CheckLoopback(address); err != nil {
-				return usageError("--%s: %w", name, err)
-			}
+		for name, address := range addresses {
+			options.Addresses[name] = *address
+		}
+		if err := options.Check("--"); err != nil {
+			return usageError("%w", err)
 		}
 		for _, text := range faults {
 			fault, err := fakes.ParseFault(text)
@@ -95,8 +90,6 @@ func newFakes(env *environment) *cobra.Command {
 			options.Faults = append(options.Faults, fault)
 		}
 		switch {
-		case left == len(addresses):
-			return usageError("every fake is left out: nothing to serve")
 		case lasts < 0:
 			return usageError("--for must not be negative")
 		case options.Latency < 0:

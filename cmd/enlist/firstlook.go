@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi"
@@ -25,7 +27,7 @@ func lookFirst(ctx context.Context, c *usercom.Client, req userapi.CreateUserReq
 	var err error
 	field := "Email"
 	if req.Email != "" {
-		users, err = c.Users.FindByEmail(ctx, req.Email)
+		users, err = findByEmail(ctx, c, req.Email)
 	} else {
 		field = "Phone"
 		users, err = c.Users.FindByPhone(ctx, req.Phone)
@@ -47,6 +49,22 @@ func lookFirst(ctx context.Context, c *usercom.Client, req userapi.CreateUserReq
 	return provision.Result{Target: usercom.Name, Disposition: provision.DispositionNotSent, Err: failure}, true
 }
 
+// findByEmail looks for an address also in lower case, in which a key has it.
+func findByEmail(ctx context.Context, c *usercom.Client, address string) (all []*usercom.GetUserResponse, err error) {
+	for _, form := range slices.Compact([]string{address, strings.ToLower(address)}) {
+		users, err := c.Users.FindByEmail(ctx, form)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range users {
+			if !slices.ContainsFunc(all, func(known *usercom.GetUserResponse) bool { return known.ID == u.ID }) {
+				all = append(all, u)
+			}
+		}
+	}
+	return all, nil
+}
+
 func lookByExternalID(ctx context.Context, c *usercom.Client, req userapi.CreateUserRequest) (res provision.Result, found bool) {
 	taken, err := c.Users.GetByUserID(ctx, req.ExternalID)
 	if errors.Is(err, userapi.ErrNotFound) {
@@ -58,13 +76,23 @@ func lookByExternalID(ctx context.Context, c *usercom.Client, req userapi.Create
 	u, err := c.ResolveUser(ctx, req, time.Time{}) // which compares what was asked for
 	if err != nil {
 		res = notSent(err)
-		asError(usercom.Name, res.Err).UserID = strconv.FormatInt(taken.ID, 10)
+		failure := asError(usercom.Name, res.Err)
+		failure.UserID = strconv.FormatInt(taken.ID, 10)
+		if failure.Kind == userapi.KindConflict {
+			failure.FieldErrors = append([]userapi.FieldError{
+				{Field: "ExternalID", Code: userapi.CodeTaken, Message: "is that of a user who is there already"},
+			}, failure.FieldErrors...)
+		}
 		return res, true
 	}
 	res = provision.Result{Target: usercom.Name, Disposition: provision.DispositionExisting, User: u}
+	begun := time.Now()
+	step := provision.Step{Action: provision.ActionFinish, Started: begun, UserID: u.ID}
 	if err := c.FinishUser(ctx, req, u); err != nil {
-		res.Err = err
+		res.Err, step.Err = err, asError(usercom.Name, err)
 	}
+	step.Duration = time.Since(begun)
+	res.Steps = []provision.Step{step}
 	return res, true
 }
 

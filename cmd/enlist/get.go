@@ -21,7 +21,7 @@ import (
 )
 
 // oneVendor is the vendor of a command that is for one.
-func (v *vendorFlags) oneVendor(env *environment, name string) (c vendors.Client, closeAll func(), err error) {
+func (v *vendorFlags) oneVendor(ctx context.Context, env *environment, name string) (c vendors.Client, closeAll func(), err error) {
 	v.to = []string{name}
 	if !slices.Contains(vendors.Names(), name) {
 		return c, func() {}, usageError("there is no vendor %q; there are %s", name, strings.Join(vendors.Names(), ", "))
@@ -29,7 +29,7 @@ func (v *vendorFlags) oneVendor(env *environment, name string) (c vendors.Client
 	if err := v.check(); err != nil {
 		return c, func() {}, usageError("%w", err)
 	}
-	clients, closeAll, err := v.connect(env, false)
+	clients, closeAll, err := v.connect(ctx, env, false)
 	if err != nil {
 		return c, closeAll, err
 	}
@@ -58,7 +58,7 @@ use; 3 there is no such user.
 		if len(args) == 0 || len(args) > 2 || (len(args) == 2) == (email != "") {
 			return usageError("expected a vendor, and an id or --email; see enlist get --help")
 		}
-		client, closeAll, err := v.oneVendor(env, args[0])
+		client, closeAll, err := v.oneVendor(c.Context(), env, args[0])
 		defer closeAll()
 		if err != nil {
 			return err

@@ -19,27 +19,27 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-const importHelp = `Creates a user at every target for each row of a file of people. It can be killed
-at any moment and run again: a ledger says what is done. Check the file first:
-enlist check finds faults before anything is sent.
+const importHelp = `Creates a user at every target for each row of a file of people. It can be
+killed at any moment and run again: a ledger says what is done. Check the file
+first: enlist check finds faults before anything is sent.
 
 FILE is CSV, or JSON Lines if its name ends in .jsonl, both by gzip too; - is
-standard input. What became of each row is in the results, and the rows that were
-refused are in the rejects: mend them there, and import them with --only. Both
-files are written whole beside their place, as .part, and put there when the import
-ends, also by a signal or an error. One that is killed leaves the .part, and one
-that reads no row leaves the files of the import before. Without rejects there is no
-file of them.
+standard input. What became of each row is in the results, and the rows that
+were refused are in the rejects: mend them there, and import them with --only.
+Both files are written whole beside their place, as .part, and put there when
+the import ends, also by a signal or an error. One that is killed leaves the
+.part, and one that reads no row leaves the files of the import before. Without
+rejects there is no file of them.
 
-The first SIGINT or SIGTERM ends the reading, and what is under way is settled; a
-second one ends the command at once. Both are safe.
+The first SIGINT or SIGTERM ends the reading, and what is under way is settled;
+a second one ends the command at once. Both are safe.
 
-Credentials are variables: of the target crm CRM_API_KEY, or CRM_API_KEY_FILE with
-the path of a file; or its vendor's, such as USERCOM_API_KEY.
+Credentials are variables: of the target crm CRM_API_KEY, or CRM_API_KEY_FILE
+with the path of a file; or its vendor's, such as USERCOM_API_KEY.
 
 Exit codes, the highest that applies: 0 all rows have users; 1 it could not run;
-2 wrong flags, config or credentials; 3 rows were refused; 4 something is left: run
-it again; 5 it is unknown whether a user exists, and a person decides.
+2 wrong flags, config or credentials; 3 rows were refused; 4 something is left:
+run it again; 5 it is unknown whether a user exists, and a person decides.
 `
 
 type importFlags struct {
@@ -64,7 +64,7 @@ func newImport(env *environment) *cobra.Command {
 		RunE:  func(c *cobra.Command, args []string) error { return f.run(c.Context(), env, args[0]) },
 	}
 	f.peopleFlags.add(c)
-	f.whereFlags.add(c)
+	f.whereFlags.add(c.Flags())
 	fs := c.Flags()
 	fs.BoolVar(&f.init, "init", false, "write a config from the header of FILE, and do no more")
 	fs.StringVar(&f.results, "results", "", "the `file` for what became of each row; <job>.results.csv beside the config unless set")
@@ -97,6 +97,15 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	if err := f.check(); err != nil {
 		return err
 	}
+	read := 0
+	for _, from := range []string{path, f.only, f.vendors} {
+		if from == standardInput {
+			read++
+		}
+	}
+	if read > 1 {
+		return usageError("only one of FILE, --only and --vendors can be standard input")
+	}
 	if f.init {
 		return f.writeConfig(ctx, env, path)
 	}
@@ -107,7 +116,7 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	if err := checkMapping(c); err != nil {
 		return err
 	}
-	clients, closeAll, err := f.connect(env, c)
+	clients, closeAll, err := f.connect(ctx, env, c)
 	defer closeAll()
 	if err != nil {
 		return err
@@ -151,9 +160,6 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 
 // open opens the file, and with it the one of rejects.
 func (f *importFlags) open(env *environment, c *config.Config, path string) (original *people, src bulk.Source, err error) {
-	if path == standardInput && f.only == standardInput {
-		return nil, nil, usageError("FILE and --only cannot both be standard input")
-	}
 	if original, err = openPeople(env, path, c.CSV); err != nil {
 		return nil, nil, err
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/enlist-go/enlist/cmd/enlist/internal/fakes"
+	"github.com/enlist-go/enlist/internal/fakes"
 )
 
 const twoTargets = "  identity: {vendor: fusionauth}\n  chat: {vendor: quickblox, after: [identity]}\n"

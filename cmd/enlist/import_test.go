@@ -164,7 +164,7 @@ func TestRejects(t *testing.T) {
 	assert.Contains(t, flat(r.stderr), "2 rows were refused, and have no user there.")
 	rejects := o.desk.read(t, "spring.rejects.csv")
 	assert.Contains(t, rejects, "id,E-mail,login,first,last,password,_row,_target,_outcome,_kind,_code,_field,_retry\n")
-	assert.Contains(t, rejects, `4,row1@pLanTed.example,row.4,Ada,Lovelace,"[REDACTED]",5,`)
+	assert.Contains(t, rejects, `"4","row1@pLanTed.example","row.4","Ada","Lovelace","[REDACTED]",5,`)
 	o.noPlanted(t, r)
 	s := o.run(t, "", "status")
 	assert.Equal(t, exitRefused, s.code, s.stderr)
@@ -178,7 +178,7 @@ func TestRejects(t *testing.T) {
 	assert.Equal(t, exitRefused, again.code)
 	has(t, o.desk.read(t, "spring.rejects.csv"), plantedPassword)
 
-	o.write(t, "mended.csv", strings.NewReplacer("4,row1@", "4,row4@", "#NAME?", "row.5").Replace(rejects))
+	o.write(t, "mended.csv", strings.NewReplacer(`"4","row1@`, `"4","row4@`, "#NAME?", "row.5").Replace(rejects))
 	r = o.run(t, "", "import", file, "--only", o.at("mended.csv"))
 	require.Equal(t, exitDone, r.code, r.stderr)
 	assert.Equal(t, 5, o.fusionauth.UserCount())
@@ -227,7 +227,8 @@ func TestFilesApart(t *testing.T) {
 		{"--results would be written over the key", []string{file, "--results", o.at("spring.key")}},
 		{"--results would be written over the ledger", []string{file, "--results", o.at("spring.db")}},
 		{"is not a file that can be replaced", []string{file, "--results", o.at("directory")}},
-		{"FILE and --only cannot both be standard input", []string{"-", "--only", "-"}},
+		{"only one of FILE, --only and --vendors can be standard input", []string{"-", "--only", "-"}},
+		{"only one of FILE, --only and --vendors can be standard input", []string{"-", "--vendors", "-"}},
 		{"--fakes and --vendors exclude each other", []string{file, "--fakes", "--vendors", "x"}},
 		{"--fakes has a ledger of its own", []string{file, "--fakes", "--ledger", "sqlite:x.db"}},
 		{"--max-rows must not be negative", []string{file, "--max-rows", "-1"}},
@@ -420,7 +421,7 @@ func TestFakes(t *testing.T) {
 	file := o.people(t, 3)
 	o.write(t, "people.csv", o.desk.read(t, "people.csv")+"4,row1@pLanTed.example,row.4,Ada,Lovelace,"+plantedPassword+"\n")
 	o.env = map[string]string{}
-	r := o.run(t, "", "import", file, "--fakes")
+	r := o.run(t, "", "import", file, "--fakes", "--in-flight", "1") // for the first of two with one address to have it
 	assert.Equal(t, exitRefused, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "3 done, 1 refused")
 	assert.Contains(t, flat(r.stderr), "it was a rehearsal: no vendor was called")
@@ -445,7 +446,11 @@ func TestVendorsFile(t *testing.T) {
 	assert.Equal(t, exitDone, r.code, r.stderr)
 	r = o.run(t, "", "import", file, "--vendors", o.at("nothing.json"))
 	assert.Equal(t, exitUsage, r.code)
-	assert.Contains(t, r.stderr, "--vendors: the file cannot be read")
+	assert.Contains(t, r.stderr, "--vendors: open "+o.at("nothing.json"))
+	o.write(t, "other.yaml", strings.Replace(officeConfig, "job: spring", "job: autumn", 1))
+	r = runIn(t.Context(), o.env, a.line, "import", file, "-c", o.at("other.yaml"), "--vendors", "-")
+	assert.Equal(t, exitDone, r.code, r.stderr)
+	assert.Equal(t, [4]int{}, o.counts())
 }
 
 // TestOutputLost: what cannot be told on standard output is told on standard error, and nothing that

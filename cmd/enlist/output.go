@@ -103,14 +103,14 @@ func tableText(rows [][]string) []byte {
 }
 
 // wrapped breaks a text into lines that fit the width, at blanks; what follows the first begins
-// with an indent.
+// with an indent. Where it does not break, blanks stay as they are: they may be a value's.
 func wrapped(text, indent string) string {
 	var b strings.Builder
-	line := ""
-	for _, word := range strings.Fields(text) {
+	line, begun := "", false
+	for word := range strings.SplitSeq(strings.ReplaceAll(text, "\n", " "), " ") {
 		switch {
-		case line == "":
-			line = word
+		case !begun:
+			line, begun = word, true
 		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
 			line += " " + word
 		default:

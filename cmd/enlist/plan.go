@@ -34,13 +34,17 @@ take it.
 	c.Flags().Lookup("to").Usage = "the `vendors`, with commas; otherwise all: " + strings.Join(vendors.Names(), ", ")
 	format.add(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		req, err := user.request(env, c.Flags())
-		if err = errors.Join(err, checkTo(to)); err != nil {
-			return usageError("%w\nNothing is ever sent by plan; see enlist plan --help", err)
+		req, err := user.request(c.Context(), env, c.Flags())
+		called := to
+		if len(to) == 0 {
+			called = vendors.Names()
+		}
+		if err = errors.Join(err, checkTo(to), checkCalled(req, called)); err != nil {
+			return &exitError{inputCode(err), fmt.Errorf("%w\nNothing is ever sent by plan; see enlist plan --help", err)}
 		}
 		var job createJob
 		for _, name := range vendors.Names() {
-			if len(to) > 0 && !slices.Contains(to, name) {
+			if !slices.Contains(called, name) {
 				continue
 			}
 			client, err := vendors.Offline(vendors.Settings{Vendor: name})

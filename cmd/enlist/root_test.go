@@ -28,10 +28,30 @@ func TestWrongUse(t *testing.T) {
 		{[]string{"creat"}, `there is no command "creat"`},
 		{[]string{"--colour"}, "unknown flag: --colour"},
 		{[]string{"version", "--colour"}, "unknown flag: --colour; see enlist version --help"},
+		{[]string{"version", "x"}, "expected flags only, got another argument; see enlist version --help"},
+		{[]string{"completion"}, "expected is one shell: bash, zsh, fish, powershell"},
+		{[]string{"completion", "nosuch"}, "expected is one shell"},
+		{[]string{"completion", "bash", "x"}, "expected is one shell"},
+		{[]string{"help", "nosuch"}, `there is no command "nosuch"`},
+		{[]string{"help", "create", "x"}, `there is no command "create x"`},
 	} {
 		code, out, err := runs(t, nil, c.args...)
 		assert.Equal(t, exitUsage, code, c.args)
 		assert.Empty(t, out)
 		assert.Contains(t, err, c.says)
 	}
+}
+
+// TestHelpAndCompletion: they are written for each command and shell.
+func TestHelpAndCompletion(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"help"}, {"help", "create"}, {"help", "help"}, {"completion", "bash"}, {"completion", "zsh"}, {"completion", "fish"}, {"completion", "powershell"}} {
+		code, out, err := runs(t, nil, args...)
+		assert.Equal(t, exitDone, code, err)
+		assert.Contains(t, out, "enlist")
+		assert.Empty(t, err)
+	}
+	_, asked, _ := runs(t, nil, "help", "create")
+	_, flag, _ := runs(t, nil, "create", "--help")
+	assert.Equal(t, flag, asked)
 }

@@ -18,15 +18,16 @@ import (
 )
 
 const statusHelp = `Tells from the ledger alone what became of an import: how many rows have which
-state at each target, and which are left. It needs no credentials and asks nobody.
-It can be called while an import is at work, but not on a ledger of file:.
+state at each target, and which are left. It needs no credentials and asks
+nobody. It can be called while an import is at work, but not on a ledger of
+file:.
 
-KEY tells of one row. It is the value of the file's key column, or the whole key as
-the results have it.
+KEY tells of one row. It is the value of the file's key column, or the whole key
+as the results have it.
 
-Exit codes, the highest that applies: 0 all that the ledger has is done; 1 the ledger
-could not be read; 2 wrong flags or config; 3 rows were refused; 4 something is left:
-run the import again; 5 a person decides: enlist decide.
+Exit codes, the highest that applies: 0 all that the ledger has is done; 1 the
+ledger could not be read; 2 wrong flags or config; 3 rows were refused; 4
+something is left: run the import again; 5 a person decides: enlist decide.
 `
 
 type statusFlags struct {

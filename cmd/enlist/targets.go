@@ -1,16 +1,12 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
-	"github.com/spf13/cobra"
-
 	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
-	"github.com/enlist-go/enlist/cmd/enlist/internal/fakes"
 	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/mixin"
 	"github.com/enlist-go/enlist/userapi"
@@ -59,73 +55,26 @@ func offlineClients(c *config.Config) ([]vendors.Client, func(), error) {
 	return clientsOf(c, func(t config.Target) (vendors.Client, error) { return vendors.Offline(t.Settings) })
 }
 
-// whereFlags say where the vendors are.
-type whereFlags struct {
-	vendors string
-	fakes   bool
-}
-
-func (f *whereFlags) addVendors(c *cobra.Command) {
-	c.Flags().StringVar(&f.vendors, "vendors", "", "the `file` with what enlist fakes prints, in place of the variables; url, tenant and app may then be left out of the config")
-}
-
-func (f *whereFlags) add(c *cobra.Command) {
-	f.addVendors(c)
-	c.Flags().BoolVar(&f.fakes, "fakes", false, "import into fakes of the vendors that end with the command, with a ledger that does too")
-}
-
-func (f *whereFlags) check() error {
-	if f.fakes && f.vendors != "" {
-		return usageError("--fakes and --vendors exclude each other")
-	}
-	return nil
-}
-
 // connect makes the clients of the targets.
-func (f *whereFlags) connect(env *environment, c *config.Config) (clients []vendors.Client, closeAll func(), err error) {
-	var announcement []byte
-	keys := func(t config.Target) string { return fakeKeys(c, t) }
-	stop := func() {}
-	switch {
-	case f.fakes:
-		served, err := fakes.Start(fakes.Options{Addresses: onlyOf(c)})
-		if err != nil {
-			return nil, stop, fmt.Errorf("the fakes cannot be started: %w", err)
-		}
-		stop, announcement = served.Close, served.Announcement()
-		dir, err := os.MkdirTemp("", "enlist-keys-")
-		if err != nil {
-			return nil, stop, err
-		}
-		stop = func() { served.Close(); _ = os.RemoveAll(dir) }
-		keys = func(config.Target) string { return filepath.Join(dir, "keys") }
-	case f.vendors != "":
-		text, err := vendors.ReadSecret(f.vendors)
-		if err != nil {
-			return nil, stop, usageError("--vendors: the file %w", err)
-		}
-		announcement = []byte(text.Reveal())
-	}
-	var announced map[string]vendors.Announced
-	if announcement != nil {
-		if announced, err = vendors.FromAnnouncement(announcement); err != nil {
-			return nil, stop, usageError("--vendors: %w", err)
-		}
+func (f *whereFlags) connect(ctx context.Context, env *environment, c *config.Config) (clients []vendors.Client, closeAll func(), err error) {
+	at, err := f.open(ctx, env, onlyOf(c))
+	if err != nil {
+		return nil, at.close, err
 	}
 	clients, closeClients, err := clientsOf(c, func(t config.Target) (vendors.Client, error) {
-		if announced == nil {
+		if at.announced == nil {
 			return vendors.New(t.Settings, vendors.Env{Target: t.Name, Getenv: env.getenv}, userapi.HTTPOptions{})
 		}
-		a, ok := announced[t.Vendor]
+		a, ok := at.announced[t.Vendor]
 		if !ok {
 			return vendors.Client{}, &vendors.Error{Target: t.Name, Faults: []string{"--vendors does not have " + t.Vendor}}
 		}
 		if t.Vendor == mixin.Name {
-			t.SessionKeys = keys(t)
+			t.SessionKeys = cmp.Or(at.keys, fakeKeys(c, t))
 		}
 		return a.New(t.Name, t.Settings, userapi.HTTPOptions{})
 	})
-	return clients, func() { closeClients(); stop() }, err
+	return clients, func() { closeClients(); at.close() }, err
 }
 
 // onlyOf leaves out the fakes that no target needs.

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,17 +18,19 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-const undoHelp = `Deletes the users that imports of FILE have created, and closes the rows' keys: a
-later import creates nothing for them. It first tells from the ledger how many it
-would delete, and asks. Users that were there before are left, and so are those that
-the ledger cannot prove to be the import's, and those at Mixin, which deletes nobody.
+const undoHelp = `Deletes the users that imports of FILE have created, and closes the rows' keys:
+a later import creates nothing for them. It first tells from the ledger how many
+it would delete, and asks. Users that were there before are left, and so are
+those that the ledger cannot prove to be the import's, and those at Mixin, which
+deletes nobody.
 
-FILE is the file that was imported: its keys count, and nothing else of it. It can
-be killed at any moment and run again.
+FILE is the file that was imported: its keys count, and nothing else of it. It
+can be killed at any moment and run again.
 
-Exit codes, the highest that applies: 0 nothing is left of the import; 1 it could not
-run; 2 wrong flags, config or credentials; 3 users were left; 4 something is open:
-run it again; 5 it is unknown whether a user exists, and a person decides.
+Exit codes, the highest that applies: 0 nothing is left of the import; 1 it
+could not run; 2 wrong flags, config or credentials; 3 users were left; 4
+something is open: run it again; 5 it is unknown whether a user exists, and a
+person decides.
 `
 
 type undoFlags struct {
@@ -52,7 +52,7 @@ func newUndo(env *environment) *cobra.Command {
 		RunE:  func(c *cobra.Command, args []string) error { return f.run(c.Context(), env, args[0]) },
 	}
 	f.peopleFlags.add(c)
-	f.whereFlags.addVendors(c)
+	f.whereFlags.addVendors(c.Flags())
 	fs := c.Flags()
 	fs.BoolVar(&f.yes, "yes", false, "do not ask")
 	fs.StringVar(&f.results, "results", "", "the `file` for what became of each row; <job>.undo.csv beside the config unless set")
@@ -74,7 +74,7 @@ func (f *undoFlags) run(ctx context.Context, env *environment, path string) erro
 	if err := checkMapping(c); err != nil {
 		return err
 	}
-	clients, closeAll, err := f.connect(env, c)
+	clients, closeAll, err := f.connect(ctx, env, c)
 	defer closeAll()
 	if err != nil {
 		return err
@@ -143,8 +143,8 @@ func (f *undoFlags) ask(ctx context.Context, env *environment, c *config.Config,
 		total += deletes[t.Name]
 	}
 	say("and closes the keys of the rows: a later import creates nothing for them.\nType yes to go on: ")
-	answer, err := bufio.NewReader(env.in).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) || strings.TrimSpace(answer) != "yes" {
+	answer, err := env.answer(ctx)
+	if err != nil && !errors.Is(err, io.EOF) || answer != "yes" {
 		say("\n")
 		return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes; --yes does not ask")}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
+	"github.com/enlist-go/enlist/internal/wire"
 	"github.com/enlist-go/enlist/userapi"
 )
 
@@ -26,6 +28,7 @@ const passwordVariable = "ENLIST_PASSWORD"
 type userFlags struct {
 	user         userapi.CreateUserRequest
 	tags, attrs  []string
+	sets         []string
 	in           string
 	passwordFile string
 }
@@ -38,6 +41,7 @@ func (u *userFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&u.user.FullName, "name", "", "the full name")
 	fs.StringArrayVar(&u.tags, "tag", nil, "a `tag`; may be repeated")
 	fs.StringArrayVar(&u.attrs, "attr", nil, "a custom value, `name=text`; may be repeated")
+	fs.StringArrayVar(&u.sets, "set", nil, setHelp)
 	fs.StringVar(&u.user.IdempotencyKey, "key", "", "your own `name` of this create: a second run with it is the same create. By default it is made of the e-mail address, the username, the phone number or the external id, whichever is given first")
 	fs.StringVarP(&u.in, "in", "i", "", "a `file` with a JSON object, \"-\" for standard input, with any of idempotency_key, external_id, username, email, phone, password, full_name, given_name, family_name, timezone, language, tags, attributes, strict. Flags win over it; tags and custom values are added to it")
 	fs.StringVar(&u.passwordFile, "password-file", "", "a `file` with the password, without its last line end; or set "+passwordVariable+" or "+passwordVariable+"_FILE. No flag takes the password itself")
@@ -45,7 +49,7 @@ func (u *userFlags) add(fs *pflag.FlagSet) {
 }
 
 // request returns the user that the flags, the file and the password's settings describe.
-func (u *userFlags) request(env *environment, fs *pflag.FlagSet) (req userapi.CreateUserRequest, err error) {
+func (u *userFlags) request(ctx context.Context, env *environment, fs *pflag.FlagSet) (req userapi.CreateUserRequest, err error) {
 	var faults []error
 	fs.Visit(func(f *pflag.Flag) {
 		switch f.Name {
@@ -56,7 +60,7 @@ func (u *userFlags) request(env *environment, fs *pflag.FlagSet) (req userapi.Cr
 		}
 	})
 	if u.in != "" {
-		if req, err = readUser(u.in, env.in); err != nil {
+		if req, err = readUser(ctx, u.in, env.in); err != nil {
 			faults = append(faults, fmt.Errorf("--in: %w", err))
 		}
 	}
@@ -76,6 +80,9 @@ func (u *userFlags) request(env *environment, fs *pflag.FlagSet) (req userapi.Cr
 		req.Attributes = attributes
 	} else {
 		maps.Copy(req.Attributes, attributes)
+	}
+	if req.Extensions, err = extensionsOf(u.sets); err != nil {
+		faults = append(faults, err)
 	}
 	password, err := u.password(env)
 	if err != nil {
@@ -131,11 +138,16 @@ func defaultKey(req userapi.CreateUserRequest, where string) string {
 		{"email", strings.ToLower(req.Email)}, {"username", req.Username}, {"phone", req.Phone}, {"external_id", req.ExternalID},
 	} {
 		if identity.value != "" {
-			sum := sha256.Sum256([]byte("enlist create\x00" + where + "\x00" + identity.name + "\x00" + identity.value))
-			return hex.EncodeToString(sum[:])
+			return keyOf(where, identity.name, identity.value)
 		}
 	}
 	return ""
+}
+
+// keyOf is the key of a create, made of what names it and of where it is.
+func keyOf(where, name, value string) string {
+	sum := sha256.Sum256([]byte("enlist create\x00" + where + "\x00" + name + "\x00" + value))
+	return hex.EncodeToString(sum[:])
 }
 
 // maxUser bounds what is read of a user's file.
@@ -143,10 +155,13 @@ const maxUser = 1 << 20
 
 // readUser reads a request in JSON. Its errors show names and kinds of members, and no value: one
 // of them is a password.
-func readUser(path string, stdin io.Reader) (req userapi.CreateUserRequest, err error) {
-	text, err := readInput(path, stdin)
+func readUser(ctx context.Context, path string, stdin io.Reader) (req userapi.CreateUserRequest, err error) {
+	text, err := readInput(ctx, path, stdin)
 	if err != nil {
 		return req, err
+	}
+	if name := doubled(text, strings.ToLower); name != "" && json.Valid(text) {
+		return req, fmt.Errorf("member %q stands there twice", name)
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
@@ -164,6 +179,23 @@ func readUser(path string, stdin io.Reader) (req userapi.CreateUserRequest, err 
 		return userapi.CreateUserRequest{}, jsonFault(err)
 	}
 	return req, nil
+}
+
+// doubled names a member that stands twice in one object, "" for none: encoding/json takes the last. It
+// also takes a member of a request in another case, of which form makes the same name.
+func doubled(text []byte, form func(string) string) (found string) {
+	seen := map[string]bool{}
+	wire.Each(text, func(quoted, value []byte) bool {
+		name := wire.Unquote(quoted)
+		if quoted != nil && seen[form(name)] {
+			found = name
+			return false
+		}
+		seen[form(name)] = true
+		found = doubled(value, func(name string) string { return name })
+		return found == ""
+	})
+	return found
 }
 
 // jsonFault says what is wrong with a JSON object, without its values.
@@ -189,7 +221,35 @@ func jsonFault(err error) error {
 }
 
 // readInput reads a file, or standard input for "-".
-func readInput(path string, stdin io.Reader) ([]byte, error) {
+func readInput(ctx context.Context, path string, stdin io.Reader) ([]byte, error) {
+	text, err := awaited(ctx, func() ([]byte, error) { return readAll(path, stdin) })
+	if ctx.Err() != nil {
+		return nil, &exitError{exitFailed, errors.New("interrupted")}
+	}
+	return text, err
+}
+
+// awaited calls read, and goes on without it when ctx ends: what nobody writes to holds up no signal.
+func awaited[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		value, err := read()
+		answers <- answer{value, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
+func readAll(path string, stdin io.Reader) ([]byte, error) {
 	in := stdin
 	if path != "-" {
 		f, err := os.Open(path) //nolint:gosec // the caller names the file

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 
@@ -55,6 +58,14 @@ func TestGet(t *testing.T) {
 	has(t, r.stdout, "310455022")
 }
 
+// TestGetShowsValuesAsTheyAre: two blanks are not one.
+func TestGetShowsValuesAsTheyAre(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	require.Equal(t, exitDone, b.run(t, "--to", "usercom", "--email", "ada@example.com", "--name", "Ada  van   Lovelace").code)
+	has(t, b.runIn(t.Context(), t, "get", "usercom", "--email", "ada@example.com").stdout, "van   Lovelace")
+}
+
 func TestGetNobody(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
@@ -105,14 +116,61 @@ func TestDelete(t *testing.T) {
 	r := runIn(t.Context(), b.env, "yes\n", "delete", "quickblox", all["quickblox"])
 	assert.Equal(t, exitDone, r.code, r.stderr)
 	assert.Equal(t, "quickblox: deleted "+all["quickblox"]+"\n", r.stdout)
-	for _, vendor := range []string{"fusionauth", "usercom"} {
-		assert.Equal(t, exitDone, b.runIn(t.Context(), t, "delete", vendor, all[vendor], "--yes").code)
-	}
+	var stderr bytes.Buffer
+	assert.Equal(t, exitDone, run(t.Context(), environment{
+		args: []string{"delete", "fusionauth", all["fusionauth"], "--yes"}, out: full{}, err: &stderr, getenv: func(name string) string { return b.env[name] },
+	}), "it was deleted")
+	has(t, stderr.String(), "fusionauth: deleted "+all["fusionauth"])
+	assert.Equal(t, exitDone, b.runIn(t.Context(), t, "delete", "usercom", all["usercom"], "--yes").code)
 	assert.Equal(t, [4]int{1, 0, 0, 0}, b.counts())
 
 	r = b.runIn(t.Context(), t, "delete", "mixin", all["mixin"], "--yes")
 	assert.Equal(t, exitUsage, r.code)
 	has(t, r.stderr, "mixin has no way to delete a user. Nothing was sent, and the user is as it was")
+}
+
+// stuck is a standard input that nobody writes to, with a signal once it is read.
+type stuck struct {
+	signal context.CancelFunc
+	end    <-chan struct{}
+}
+
+func (s stuck) Read([]byte) (int, error) {
+	s.signal()
+	<-s.end
+	return 0, io.EOF
+}
+
+// TestSignalAtInput: a signal ends what waits for standard input.
+func TestSignalAtInput(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t)
+	id := ids(t, b)["usercom"]
+	o := newOffice(t, officeConfig)
+	file := o.people(t, 1)
+	require.Equal(t, exitDone, o.run(t, "", "import", file).code)
+	for _, c := range []struct {
+		env  map[string]string
+		says string
+		args []string
+	}{
+		{b.env, "interrupted: nothing was deleted", []string{"delete", "usercom", id}},
+		{o.env, "nothing was deleted: the answer was not yes", []string{"undo", file, "-c", o.at("enlist.yaml")}},
+		{b.env, "--in: interrupted\nNothing was sent", []string{"create", "--in", "-"}},
+		{b.env, "--in: interrupted\nNothing is ever sent by plan", []string{"plan", "--in", "-"}},
+		{b.env, "--vendors: interrupted", []string{"get", "usercom", id, "--vendors", "-"}},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var out, errs bytes.Buffer
+		code := run(ctx, environment{
+			args: c.args, in: stuck{cancel, t.Context().Done()}, out: &out, err: &errs, getenv: func(name string) string { return c.env[name] },
+		})
+		assert.Equal(t, exitFailed, code, c.args)
+		has(t, errs.String(), c.says)
+		assert.Empty(t, out.String())
+	}
+	assert.Equal(t, 1, b.usercom.UserCount())
+	assert.Equal(t, 1, o.usercom.UserCount())
 }
 
 func TestDeleteFails(t *testing.T) {

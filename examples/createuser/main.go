@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -88,10 +89,10 @@ func run(ctx context.Context, w io.Writer, asJSON bool) error {
 	if asJSON {
 		out := json.NewEncoder(w)
 		out.SetIndent("", "  ")
-		return out.Encode(struct {
+		return errors.Join(out.Encode(struct {
 			Mode    string   `json:"mode"`
 			Results []result `json:"results"`
-		}{"fakes", results})
+		}{"fakes", results}), failed)
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "VENDOR\tSTATUS\tID\tNAME")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -42,4 +43,16 @@ func TestJSON(t *testing.T) {
 		assert.NotEmpty(t, report.Results[i].ID)
 	}
 	assert.NotContains(t, out.String(), "!Peter009")
+}
+
+// TestFailure: the error of a create is that of the program, in either form.
+func TestFailure(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, asJSON := range []bool{false, true} {
+		var out bytes.Buffer
+		require.ErrorIs(t, run(ctx, &out, asJSON), context.Canceled)
+		assert.Contains(t, out.String(), "failed")
+	}
 }

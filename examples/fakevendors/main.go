@@ -3,12 +3,12 @@
 // own client library, curl or a test suite at them.
 //
 // As soon as all of them serve it prints one JSON object, with each fake's address
-// and the credentials that it accepts. Run it with -h for the flags.
+// and the credentials that it accepts. Run it with -h for the flags; enlist fakes has more. A Go
+// program starts a fake by itself: see quickbloxtest and its siblings.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,6 +17,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/enlist-go/enlist/internal/fakes"
 )
 
 const usage = `Usage: fakevendors [flags]
@@ -54,16 +56,9 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-type options struct {
-	addr   map[string]*string // by vendor
-	tls    bool
-	lasts  time.Duration
-	served []fake
-}
-
 // run serves until ctx is done, and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	opts, err := parse(args)
+	opts, lasts, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		_, _ = io.WriteString(stdout, usage)
@@ -72,6 +67,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "fakevendors: %v; see fakevendors -h\n", err)
 		return 2
 	}
+	if lasts > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, lasts)
+		defer cancel()
+	}
 	if err := serve(ctx, opts, stdout); err != nil {
 		fmt.Fprintln(stderr, "fakevendors:", err)
 		return 1
@@ -79,76 +79,40 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-func parse(args []string) (*options, error) {
-	opts := &options{addr: map[string]*string{}}
+func parse(args []string) (opts fakes.Options, lasts time.Duration, err error) {
 	fs := flag.NewFlagSet("fakevendors", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	for _, f := range fakes {
-		opts.addr[f.name] = fs.String(f.name, "127.0.0.1:0", "")
+	addresses := map[string]*string{}
+	for _, name := range fakes.Names() {
+		addresses[name] = fs.String(name, "127.0.0.1:0", "")
 	}
-	fs.BoolVar(&opts.tls, "tls", false, "")
-	fs.DurationVar(&opts.lasts, "for", 0, "")
-	if err := fs.Parse(args); err != nil {
-		return nil, err
+	fs.BoolVar(&opts.TLS, "tls", false, "")
+	fs.DurationVar(&lasts, "for", 0, "")
+	err = fs.Parse(args)
+	switch {
+	case err != nil:
+		return opts, lasts, err
+	case fs.NArg() > 0:
+		return opts, lasts, fmt.Errorf("expected flags only, got the argument %q", fs.Arg(0))
+	case lasts < 0:
+		return opts, lasts, errors.New("-for must not be negative")
 	}
-	if fs.NArg() > 0 {
-		return nil, fmt.Errorf("expected flags only, got the argument %q", fs.Arg(0))
+	opts.Addresses = map[string]string{}
+	for name, address := range addresses {
+		opts.Addresses[name] = *address
 	}
-	if opts.lasts < 0 {
-		return nil, errors.New("-for must not be negative")
-	}
-	for _, f := range fakes {
-		addr := *opts.addr[f.name]
-		if addr == "" {
-			continue
-		}
-		if err := checkLoopback(addr); err != nil {
-			return nil, fmt.Errorf("-%s: %w", f.name, err)
-		}
-		opts.served = append(opts.served, f)
-	}
-	if len(opts.served) == 0 {
-		return nil, errors.New("every fake is left out: nothing to serve")
-	}
-	return opts, nil
+	return opts, lasts, opts.Check("-")
 }
 
 // serve starts the fakes, tells where they are, and waits.
-func serve(ctx context.Context, opts *options, stdout io.Writer) error {
-	var secure *authority
-	announced := map[string]any{}
-	if opts.tls {
-		var err error
-		if secure, err = newAuthority(time.Now()); err != nil {
-			return err
-		}
-		file, remove, err := secure.writeFile()
-		if err != nil {
-			return err
-		}
-		defer remove()
-		announced["ca_file"] = file
+func serve(ctx context.Context, opts fakes.Options, stdout io.Writer) error {
+	f, err := fakes.Start(opts)
+	if err != nil {
+		return err
 	}
-	for _, f := range opts.served {
-		listener, url, err := listen(*opts.addr[f.name], secure)
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.name, err)
-		}
-		about, stop, err := f.start(listener, url)
-		if err != nil {
-			_ = listener.Close()
-			return fmt.Errorf("%s: %w", f.name, err)
-		}
-		defer stop()
-		announced[f.name] = about
-	}
-	if err := json.NewEncoder(stdout).Encode(announced); err != nil {
+	defer f.Close()
+	if _, err := stdout.Write(f.Announcement()); err != nil {
 		return fmt.Errorf("cannot tell where the fakes are: %w", err)
-	}
-	if opts.lasts > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, opts.lasts)
-		defer cancel()
 	}
 	<-ctx.Done()
 	return nil

@@ -64,9 +64,9 @@ func roleOf(dir string) (role, bool) {
 		}, true
 	case dir == "internal/archtest":
 		return role{"internal/archtest imports nothing of this module", nothing}, true
-	case dir == "internal/vendors":
+	case dir == "internal/vendors" || dir == "internal/fakes":
 		return role{
-			"internal/vendors imports the vendors, their fakes, userapi, userapi/userapitest and internal/*",
+			dir + " imports the vendors, their fakes, userapi, userapi/userapitest and internal/*",
 			func(imported string) bool {
 				_, vendor := vendorOf(imported)
 				return vendor || imported == "userapi" || imported == "userapi/userapitest" || within(imported, "internal")
@@ -74,22 +74,25 @@ func roleOf(dir string) (role, bool) {
 		}, true
 	case dir == "internal/fakehttp":
 		return role{
-			"internal/fakehttp imports userapi, userapi/userapitest and internal/* without internal/vendors",
+			"internal/fakehttp imports userapi, userapi/userapitest and internal/* without internal/fakes and internal/vendors",
 			func(imported string) bool {
-				return imported == "userapi" || imported == "userapi/userapitest" || within(imported, "internal") && imported != "internal/vendors"
+				return imported == "userapi" || imported == "userapi/userapitest" ||
+					within(imported, "internal") && !within(imported, "internal/fakes", "internal/vendors")
 			},
 		}, true
 	case within(dir, "internal"):
-		return role{"internal/* imports userapi and internal/* without internal/fakehttp and internal/vendors", shared}, true
+		return role{"internal/* imports userapi and internal/* without internal/fakehttp, internal/fakes and internal/vendors", shared}, true
 	case within(dir, "examples"):
 		return role{
-			"an example imports what its reader can import, so nothing of internal",
-			func(imported string) bool { return !within(imported, "internal") },
+			"an example imports what its reader can import, so nothing of internal; fakevendors, which is for use and not for reading, internal/fakes",
+			func(imported string) bool {
+				return !within(imported, "internal") || dir == "examples/fakevendors" && imported == "internal/fakes"
+			},
 		}, true
 	case !isVendor:
 		return role{}, false
 	case dir == vendor:
-		return role{"a vendor imports userapi and internal/* without internal/fakehttp and internal/vendors, and no other vendor", shared}, true
+		return role{"a vendor imports userapi and internal/* without internal/fakehttp, internal/fakes and internal/vendors, and no other vendor", shared}, true
 	}
 	return role{
 		"a vendor's fake imports its vendor, userapi, userapi/userapitest, internal/fakehttp, internal/uuid and internal/wire",
@@ -115,7 +118,7 @@ func nothing(string) bool { return false }
 
 func shared(imported string) bool {
 	return imported == "userapi" || imported == "userapi/lenient" ||
-		within(imported, "internal") && !within(imported, "internal/fakehttp", "internal/vendors")
+		within(imported, "internal") && !within(imported, "internal/fakehttp", "internal/fakes", "internal/vendors")
 }
 
 // checkImports finds what imports against the roles, third-party code where it may

@@ -94,7 +94,7 @@
 // A key is of one request, which is known by fingerprints that hold nothing of it
 // ([RequestKeys]). Another one takes its place while no target has a user and nothing is
 // open. Where some have users, and nothing is open, it goes to the targets that refused the
-// one before as invalid, or as a conflict. Else it is refused, and each result says what the ledger knows. The
+// one before. Else it is refused, and each result says what the ledger knows. The
 // password may differ, since a program that gives
 // the request back to Resume need not have it. A user that is yet to be created then gets
 // the password of that request.

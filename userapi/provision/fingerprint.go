@@ -79,6 +79,9 @@ func canonical(req userapi.CreateUserRequest, place []string) ([]byte, error) {
 	e.fields(reflect.ValueOf(req), "")
 	slices.SortStableFunc(extensions, func(a, b userapi.Extension) int { return strings.Compare(providerOf(a), providerOf(b)) })
 	for _, x := range extensions {
+		if isNoVendors(x) {
+			continue
+		}
 		e.text(isText, providerOf(x))
 		e.value(reflect.ValueOf(x), "Extensions")
 	}
@@ -95,6 +98,12 @@ func providerOf(x userapi.Extension) string {
 		return ""
 	}
 	return x.UserExtension()
+}
+
+// isNoVendors reports whether an extension is for no vendor: the program's own.
+func isNoVendors(x userapi.Extension) bool {
+	v := reflect.ValueOf(x)
+	return v.IsValid() && (v.Kind() != reflect.Pointer || !v.IsNil()) && x.UserExtension() == ""
 }
 
 // maxDepth ends values that contain themselves.

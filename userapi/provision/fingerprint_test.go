@@ -46,6 +46,11 @@ type (
 func (odd) UserExtension() string  { return "odd" }
 func (twin) UserExtension() string { return "twin" }
 
+// own is an extension for no vendor.
+type own struct{ Carried string }
+
+func (own) UserExtension() string { return "" }
+
 // TestFingerprint: a request is known again, whoever wrote its values, and by no secret: it
 // may have been read back from JSON in between. Values that are only written alike are not
 // one request, or the second person would be given the first one's users.
@@ -89,6 +94,7 @@ func TestFingerprint(t *testing.T) {
 		"a nil one":            {extended((*odd)(nil)), extended((*twin)(nil))},
 		"another secret":       {extended(odd{Pin: "planted-pin"}), extended(odd{Pin: "other"})},
 		"another private key":  {extended(odd{Key: key("a")}), extended(odd{Key: key("b")})},
+		"the program's own":    {extended(odd{Second: "x"}, own{"a"}), extended(own{"b"}, odd{Second: "x"})},
 		"order of vendors":     {extended(odd{Second: "x"}, twin{Second: "y"}), extended(twin{Second: "y"}, odd{Second: "x"})},
 		"time zone":            {expires(when.In(time.FixedZone("", 7200))), expires(when.UTC())},
 		// time.Time has no JSON of its own for it, while the vendor's type has.

@@ -561,6 +561,51 @@ func TestAnotherRequestMendsAConflict(t *testing.T) {
 	assert.Len(t, idp.calls(), 1)
 }
 
+// TestMendedSecondStep: where the second step of a create was refused, a mended request finishes the
+// user.
+func TestMendedSecondStep(t *testing.T) {
+	t.Parallel()
+	idp, crm := newVendor("idp"), newVendor("crm")
+	crm.after = func(_ context.Context, req userapi.CreateUserRequest) error {
+		e := crm.fail(userapi.KindInvalid, userapi.OutcomeCreated, 400)
+		e.User = crm.users[req.Email]
+		return e
+	}
+	crm.second = func() error { return crm.fail(userapi.KindInvalid, userapi.OutcomeCreated, 400) }
+	p := provisioner(t, new(provision.Memory), chain(idp, crm))
+	left(t, "idp created, crm created", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
+	crm.second = nil
+	left(t, "idp created, crm created", "request_changed")(p.CreateUser(t.Context(), mended))
+	done(t, "idp created, crm created")(p.CreateUser(t.Context(), mended))
+	assert.Len(t, idp.calls(), 1)
+	assert.Equal(t, 1, crm.count())
+}
+
+// TestRetry: what a vendor refused is tried again, and what another run holds is left to it.
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		idp, ledger, p := single(t)
+		idp.before = idp.fails(userapi.KindConflict, userapi.OutcomeRejected, 409)
+		left(t, "idp rejected", userapi.ErrConflict)(p.Retry(t.Context(), ann))
+		left(t, "idp rejected", "recorded")(p.Continue(t.Context(), ann))
+		assert.Len(t, idp.calls(), 1)
+		idp.before = nil
+		done(t, "idp created")(p.Retry(t.Context(), ann))
+		done(t, "idp created")(p.Retry(t.Context(), ann))
+		assert.Len(t, idp.calls(), 2)
+
+		idp.before = kill
+		assert.Panics(t, func() { _, _ = p.CreateUser(t.Context(), person("2")) })
+		begun := time.Now()
+		results, err := p.Retry(t.Context(), person("2"))
+		require.NoError(t, err)
+		assert.Equal(t, "idp unknown", dispositions(results))
+		assert.Less(t, time.Since(begun), time.Second)
+		assert.Equal(t, "idp intent", states(t, ledger, "2"))
+	})
+}
+
 // TestMendedRequestIsNotForAll: a target that keeps its user does not get the mended request,
 // and what it would refuse of it keeps it from nobody.
 func TestMendedRequestIsNotForAll(t *testing.T) {

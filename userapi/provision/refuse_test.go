@@ -32,13 +32,17 @@ func TestRefuse(t *testing.T) {
 			}
 			return req
 		}})
-		p := provisioner(t, new(provision.Memory), targets)
+		ledger := new(provision.Memory)
+		p := provisioner(t, ledger, targets)
 		results, err := p.CreateUser(t.Context(), ann)
 		require.ErrorIs(t, err, userapi.ErrInvalid, name)
 		assert.Equal(t, tt.want, dispositions(results), name)
 		var e *userapi.Error
 		require.ErrorAs(t, results[1].Err, &e, name)
 		assert.Equal(t, []userapi.FieldError{field}, e.FieldErrors, name)
+		if tt.sent > 0 { // it is known as refused, and may be mended
+			assert.Equal(t, "crm not_sent, idp created", states(t, ledger, ann.IdempotencyKey))
+		}
 		assert.Len(t, idp.calls(), tt.sent, name)
 		assert.Empty(t, crm.calls(), name)
 		if tt.sent == 0 {

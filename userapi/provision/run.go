@@ -83,7 +83,7 @@ func (s *signup) advance(ctx context.Context, t *target) (res Result, final bool
 	j := &task{target: t, rec: s.record(t)}
 	resolver, asks := userapi.Ability[userapi.Resolver](t.Creator)
 	f := facts{
-		now: time.Now(), owner: s.owner, fresh: s.isFresh(j.rec), resuming: s.resumes, over: ctx.Err() != nil, asks: asks, adopts: t.Adopt || s.p.options.adopt,
+		now: time.Now(), owner: s.owner, fresh: s.isFresh(j.rec), resuming: s.resumes, over: ctx.Err() != nil, asks: asks, retries: s.retries,
 		closed: s.closed, kept: s.kept[t.Name],
 	}
 	do, code := next(j.rec, f)
@@ -101,7 +101,11 @@ func (s *signup) advance(ctx context.Context, t *target) (res Result, final bool
 	case stepReport:
 		return s.reportTask(ctx, j, code), true
 	case stepRefuse:
-		return s.resultFor(t, asError(j.err)), true
+		res := s.resultFor(t, asError(j.err))
+		if j.rec.State == StateQueued { // so that another request may mend it
+			return s.recordResult(ctx, t, j.rec, res)
+		}
+		return res, true
 	case stepGiveUp:
 		return s.giveUp(ctx, j.rec)
 	case stepKeep:

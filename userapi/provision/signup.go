@@ -41,6 +41,12 @@ func (p *Provisioner) Continue(ctx context.Context, req userapi.CreateUserReques
 	return p.run(ctx, &signup{p: p, req: req, grace: p.options.grace, resumes: true})
 }
 
+// Retry is Continue that tries again what a vendor refused, too: the reason may have been mended at
+// the vendor, or be a password, which no fingerprint is of.
+func (p *Provisioner) Retry(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
+	return p.run(ctx, &signup{p: p, req: req, grace: p.options.grace, resumes: true, retries: true})
+}
+
 // PausedUntil returns until when a target is left alone because its vendor failed too
 // often, as [Pause] says; the zero time for one that is not, and for what is not a target.
 // A time that has passed says that one sign-up is to try the vendor.
@@ -58,8 +64,9 @@ type signup struct {
 	// key is what the ledger has the sign-up by, "" until it was looked for: the request's
 	// IdempotencyKey or, of a UUID in capitals, mostly its canonical form.
 	key string
-	// resumes leaves alone what other runs hold and what is closed.
-	resumes bool
+	// resumes leaves alone what other runs hold and what is closed; retries tries again what was
+	// refused, all the same.
+	resumes, retries bool
 	// grace is how long a target's run may go on after the caller's context.
 	grace time.Duration
 	// keepsRequest has another request for the key refused.

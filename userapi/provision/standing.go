@@ -18,17 +18,20 @@ const (
 	StandingNew Standing = iota
 	// StandingOpen: something is left to do, which Provisioner.Continue does.
 	StandingOpen
-	// StandingDone: nothing is left. Each target has a finished user, has refused this request for
-	// what is in it, comes after one that has, or was undone.
+	// StandingDone: nothing is left. Each target has a finished user, or the sign-up was undone.
 	StandingDone
 	// StandingChanged: the key is of another request, which Continue puts this one in the place of,
 	// at some targets or all.
 	StandingChanged
 	// StandingDifferent: the key is of another request, and Continue refuses this one.
 	StandingDifferent
+	// StandingRefused: a target has refused this request for what is in it, and nothing is left but that
+	// Provisioner.Retry may try it again: the reason may have been mended at the vendor, or be a
+	// password.
+	StandingRefused
 )
 
-var standings = [...]string{"new", "open", "done", "changed", "different"}
+var standings = [...]string{"new", "open", "done", "changed", "different", "refused"}
 
 // String returns the lower-case name.
 func (s Standing) String() string {
@@ -89,20 +92,32 @@ func (p *Provisioner) standing(req userapi.CreateUserRequest, key string, record
 			return StandingDifferent, nil
 		}
 	}
+	standing := StandingDone
 	closed := slices.ContainsFunc(records, func(r Record) bool { return r.Closed })
 	for _, t := range p.targets {
-		if r := s.records[t.Name]; !closed && (r.Revision == 0 || r.Open()) && !s.waitsForNothing(t) {
+		switch r := s.records[t.Name]; {
+		case closed:
+		case isFinal(r) && !r.State.HasUser():
+			standing = StandingRefused
+		case !isFinal(r) && !s.waitsForNothing(t):
 			return StandingOpen, nil
 		}
 	}
-	return StandingDone, nil
+	return standing, nil
 }
+
+// isFinal reports whether nothing is left to do at a target.
+func isFinal(r Record) bool { return r.Revision != 0 && !r.Open() }
 
 // waitsForNothing reports whether nothing was sent to a target, and nothing will be, since one that it
 // comes after has refused the request for what is in it.
 func (s *signup) waitsForNothing(t *target) bool {
-	return (s.records[t.Name].Revision == 0 || s.records[t.Name].State == StateQueued) &&
-		slices.ContainsFunc(t.before, func(b *target) bool { return isMendable(s.records[b.Name]) })
+	refused := func(b *target) bool {
+		r := s.records[b.Name]
+		return isFinal(r) && !r.State.HasUser()
+	}
+	r := s.records[t.Name]
+	return (r.Revision == 0 || r.State == StateQueued) && slices.ContainsFunc(t.before, refused)
 }
 
 // loadMany reads the records of many keys, one by one where the ledger cannot do so at once.

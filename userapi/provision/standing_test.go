@@ -59,7 +59,7 @@ func TestStandings(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, []provision.Standing{
 				provision.StandingNew, provision.StandingDone, provision.StandingDifferent,
-				provision.StandingDone, provision.StandingChanged, provision.StandingOpen, provision.StandingDifferent,
+				provision.StandingRefused, provision.StandingChanged, provision.StandingOpen, provision.StandingChanged,
 				provision.StandingDone, provision.StandingDone, provision.StandingDone, provision.StandingChanged, provision.StandingDone,
 			}, got)
 			assert.Equal(t, sent, len(idp.calls())+len(chat.calls()))
@@ -97,7 +97,7 @@ func TestStandingOfTargetThatWaits(t *testing.T) {
 		same, other provision.Standing
 	}{
 		{userapi.KindUnavailable, provision.StandingOpen, provision.StandingChanged},
-		{userapi.KindInvalid, provision.StandingDone, provision.StandingChanged},
+		{userapi.KindInvalid, provision.StandingRefused, provision.StandingChanged},
 	} {
 		idp.before = idp.fails(want.kind, userapi.OutcomeRejected, 400)
 		_, _ = p.Continue(t.Context(), ann)
@@ -115,6 +115,7 @@ func TestStandingsOfBrokenLedger(t *testing.T) {
 	require.ErrorIs(t, err, userapi.ErrUnavailable)
 	assert.Equal(t, 2*time.Minute, p.Lease())
 	assert.Equal(t, "different", provision.StandingDifferent.String())
+	assert.Equal(t, "refused", provision.StandingRefused.String())
 	assert.Equal(t, "standing(9)", provision.Standing(9).String())
 }
 

@@ -32,8 +32,9 @@ type facts struct {
 	owner string // of this run
 	// fresh says that the record is a claim of this run's, by which nothing was sent before.
 	fresh bool
-	// resuming says that what other runs hold, and what is closed, is left alone.
-	resuming bool
+	// resuming says that what other runs hold, and what is closed, is left alone; retries that
+	// what was refused is tried again all the same.
+	resuming, retries bool
 	// over says that the caller's context is over.
 	over bool
 	// closed says that the key is undone, if not the record.
@@ -42,8 +43,6 @@ type facts struct {
 	kept bool
 	// asks says that the creator can look a user up.
 	asks bool
-	// adopts says that a user who was there before counts as the target's.
-	adopts bool
 
 	// The rest is known once the step was stepPrepare.
 	prepared bool
@@ -76,7 +75,7 @@ func next(rec Record, f facts) (do step, code string) {
 		return stepReport, codeUndone
 	case f.kept:
 		return stepReport, codeRequestChanged
-	case rec.State.HasUser() && !rec.Unfinished, f.resuming && !rec.Open() && !(f.adopts && refused && rec.Kind == userapi.KindConflict):
+	case rec.State.HasUser() && !rec.Unfinished, f.resuming && !f.retries && !rec.Open():
 		return stepReport, ""
 	case rec.heldByAnother(f.owner, f.now) && (f.resuming || f.over):
 		return stepReport, codeInProgress
@@ -154,7 +153,7 @@ type requestChange int
 const (
 	sameRequest     requestChange = iota
 	requestReplaces               // there is no user: it takes the place of the one before
-	requestMends                  // it goes to the targets that refused the one before for what is in it
+	requestMends                  // it goes to the targets that refused the one before
 	requestRefused                // something is open of the one before
 )
 
@@ -165,7 +164,7 @@ func changeOf(records map[string]Record, keepsRequest bool) requestChange {
 		switch {
 		case r.Closed:
 			return sameRequest
-		case keepsRequest, r.lost(), r.State == StateDeleting, r.Unfinished:
+		case keepsRequest, r.lost(), r.State == StateDeleting, r.Unfinished && !isMendable(r):
 			change = requestRefused
 		case r.State.HasUser() && change == requestReplaces:
 			change = requestMends
@@ -174,9 +173,10 @@ func changeOf(records map[string]Record, keepsRequest bool) requestChange {
 	return change
 }
 
-// isMendable reports whether a target refused the request for what is in it.
+// isMendable reports whether a target refused the request, or the second step of its create.
 func isMendable(r Record) bool {
-	return (r.State == StateRejected || r.State == StateNotSent) && (r.Kind == userapi.KindInvalid || r.Kind == userapi.KindConflict)
+	refused := r.State == StateRejected || r.State == StateNotSent
+	return refused && !r.Lost || r.State.HasUser() && r.Unfinished && (r.Kind == userapi.KindInvalid || r.Kind == userapi.KindConflict)
 }
 
 // retaken returns a record once another request is its key's. Where it goes on with that one,
@@ -325,6 +325,8 @@ func undoing(rec Record, deletes bool) Record {
 		rec.State, rec.Kind, rec.UserID = StateUndone, userapi.KindUnknown, ""
 	case deletes:
 		rec.State, rec.Kind = StateDeleting, userapi.KindUnknown
+	case rec.State == StateDeleting:
+		rec.Kind = userapi.KindUnknown // else no delete of it was carried out
 	case rec.Closed:
 		return rec
 	}

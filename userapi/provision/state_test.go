@@ -129,8 +129,7 @@ func TestNext(t *testing.T) {
 		"refused, resumed":        {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol`", of(StateRejected, kind(userapi.KindForbidden)), resuming(ready), stepCreate, ""},
 		"refused as invalid":      {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol`", of(StateRejected, kind(userapi.KindInvalid)), resuming(first), stepReport, ""},
 		"refused as a conflict":   {"`Resume` does too, unless the Kind is `invalid`, `conflict` or `protocol`", of(StateRejected, kind(userapi.KindConflict)), resuming(first), stepReport, ""},
-		"a conflict, adopting":    {"a target that adopts tries a `conflict` again", of(StateRejected, kind(userapi.KindConflict)), with(resuming(ready), func(f *facts) { f.adopts = true }), stepCreate, ""},
-		"invalid, adopting":       {"a target that adopts tries a `conflict` again", of(StateRejected, kind(userapi.KindInvalid)), with(resuming(first), func(f *facts) { f.adopts = true }), stepReport, ""},
+		"refused, retrying":       {retries, of(StateRejected, kind(userapi.KindInvalid)), with(resuming(ready), func(f *facts) { f.retries = true }), stepCreate, ""},
 		"refused after a lost":    {first2, of(StateRejected, lost), client(clientAsks), stepResolve, ""},
 		"not sent after a lost":   {first2, of(StateNotSent, lost), ready, stepAskClient, ""},
 		"nobody to ask of a lost": {first2, of(StateRejected, lost), mute, stepCreate, ""},
@@ -297,6 +296,7 @@ func TestChangeOf(t *testing.T) {
 		"a user":              {list(user, refused), requestMends},
 		"a user, found":       {list(Record{State: StateRecovered}), requestMends},
 		"a user, unfinished":  {list(Record{State: StateCreated, Unfinished: true}, refused), requestRefused},
+		"a step, refused":     {list(Record{State: StateCreated, Unfinished: true, Kind: userapi.KindInvalid}), requestMends},
 		"a user, made late":   {list(Record{State: StateCreated, Lost: true}), requestMends},
 		"a user goes":         {list(Record{State: StateDeleting}), requestRefused},
 		"undone":              {list(Record{State: StateUndone, Closed: true}, user), sameRequest},
@@ -312,8 +312,9 @@ func TestChangeOf(t *testing.T) {
 		}
 	}
 	for _, state := range []State{StateRejected, StateNotSent, StateUnknown, StateCreated} {
-		assert.Equal(t, state == StateRejected || state == StateNotSent, isMendable(Record{State: state, Kind: userapi.KindInvalid}), state)
-		assert.False(t, isMendable(Record{State: state, Kind: userapi.KindRateLimited}), state)
+		assert.Equal(t, state == StateRejected || state == StateNotSent, isMendable(Record{State: state, Kind: userapi.KindForbidden}), state)
+		assert.False(t, isMendable(Record{State: state, Kind: userapi.KindInvalid, Lost: true}), state)
+		assert.Equal(t, state == StateCreated, isMendable(Record{State: state, Kind: userapi.KindInvalid, Unfinished: true, Lost: true}), state)
 	}
 }
 
@@ -479,6 +480,7 @@ func TestUndoing(t *testing.T) {
 		"closed already":  {Record{State: StateUnknown, Closed: true}, false, Record{State: StateUnknown, Closed: true}},
 		"being deleted":   {Record{State: StateDeleting, UserID: "7", Closed: true}, false, Record{State: StateDeleting, UserID: "7", Closed: true}},
 		"found meanwhile": {Record{State: StateRecovered, UserID: "7", Closed: true}, true, Record{State: StateDeleting, UserID: "7", Closed: true}},
+		"not deleted yet": {Record{State: StateDeleting, UserID: "7", Kind: userapi.KindTimeout, Closed: true}, false, Record{State: StateDeleting, UserID: "7", Closed: true}},
 		"undone":          {Record{State: StateUndone, Closed: true}, false, Record{State: StateUndone, Closed: true}},
 	} {
 		assert.Equal(t, tt.want, undoing(tt.rec, tt.deletes), name)

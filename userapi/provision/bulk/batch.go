@@ -2,9 +2,11 @@ package bulk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/enlist-go/enlist/userapi"
 )
@@ -23,6 +25,7 @@ type batches struct {
 	mu     sync.Mutex
 	flying bool
 	queue  []*batched
+	took   time.Duration // by the last batch
 }
 
 // A batched create is one of a batch.
@@ -50,6 +53,7 @@ func (b *batches) CreateUser(ctx context.Context, req userapi.CreateUserRequest)
 		return b.Creator.CreateUser(ctx, req)
 	}
 	own := &batched{ctx: ctx, req: req, done: make(chan struct{})}
+	own.result.Err = errNoResult
 	b.mu.Lock()
 	b.queue = append(b.queue, own)
 	begins := !b.flying
@@ -65,27 +69,57 @@ func (b *batches) CreateUser(ctx context.Context, req userapi.CreateUserRequest)
 	return own.result.User, own.result.Err
 }
 
+// errNoResult is that of a create whose CreateUsers ended its goroutine.
+var errNoResult = errors.New("bulk: CreateUsers did not return")
+
 // fly creates what is in the queue until nothing is.
 func (b *batches) fly() {
+	landed := false
+	defer func() {
+		if !landed { // CreateUsers has ended the goroutine
+			go b.fly()
+		}
+	}()
 	for {
-		b.mu.Lock()
-		n := min(len(b.queue), maxBatch)
-		next := slices.Clone(b.queue[:n])
-		b.queue = slices.Delete(b.queue, 0, n)
-		b.flying = n > 0
-		b.mu.Unlock()
-		if n == 0 {
+		next := b.next()
+		if next == nil {
+			landed = true
 			return
 		}
 		b.create(next)
 	}
 }
 
+// next takes a batch from the queue; nil if there is nothing in it. Whose context ends before a batch
+// as long as the last one would is left out, so as not to cut the others' short.
+func (b *batches) next() (next []*batched) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for len(b.queue) > 0 && next == nil {
+		n := min(len(b.queue), maxBatch)
+		for _, one := range b.queue[:n] {
+			if end, ok := one.ctx.Deadline(); one.ctx.Err() != nil || ok && time.Until(end) < b.took {
+				one.result.Err = noPlace("create user", context.DeadlineExceeded)
+				close(one.done)
+				continue
+			}
+			next = append(next, one)
+		}
+		b.queue = slices.Delete(b.queue, 0, n)
+	}
+	b.flying = next != nil
+	return next
+}
+
 // create creates users together. None is begun after the context of any of them has ended: another
 // run may take the user over then.
 func (b *batches) create(all []*batched) {
+	begun := time.Now()
 	defer func() {
 		v := recover()
+		b.mu.Lock()
+		b.took = time.Since(begun)
+		b.mu.Unlock()
 		for _, one := range all {
 			one.panicked = v
 			close(one.done)
@@ -102,7 +136,8 @@ func (b *batches) create(all []*batched) {
 		}
 	}
 	if len(all) == 1 {
-		all[0].result.User, all[0].result.Err = b.Creator.CreateUser(ctx, reqs[0])
+		u, err := b.Creator.CreateUser(ctx, reqs[0])
+		all[0].result = userapi.BatchResult{User: u, Err: err}
 		return
 	}
 	results := b.batch.CreateUsers(ctx, reqs)

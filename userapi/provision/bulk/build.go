@@ -99,7 +99,7 @@ func (b *builder) set(e entry) {
 	if expected == "" && v != nil && v != "" {
 		expected = e.set(b, v)
 	}
-	if expected != "" {
+	if expected != "" && (e.template == nil || !b.isPlanned(e.template)) {
 		b.fail(e.name, &RowError{Column: joined(e.columns()), Message: expected})
 	}
 }

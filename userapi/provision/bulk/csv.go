@@ -2,7 +2,6 @@ package bulk
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,13 +23,15 @@ type CSVOptions struct {
 	// Header are the names of the columns of a file that has none: its first row is then
 	// data. nil takes the first row that is not empty for the names.
 	Header []string
-	// Null is the cell, without quotes, that stands for NULL; "" means \N, as MySQL writes it.
-	// Give "NULL" where the word stands for it. A cell of that word, in capitals and without
+	// Null is a cell, without quotes, that stands for NULL beside \N, as MySQL writes it. Give "NULL" where the word stands for it. A cell of that word, in capitals and without
 	// quotes, is else a RowError.
 	Null string
 	// MaxRowBytes bounds a row; 0 means DefaultMaxRowBytes. A longer one is a RowError.
 	MaxRowBytes int
 }
+
+// null is the cell of a CSV file that stands for NULL, whatever CSVOptions.Null is beside it.
+const null = `\N`
 
 // CSV reads CSV as people have it, in UTF-8 or in UTF-16 with its mark, as it is or by gzip.
 // The package's documentation says, under CSV, what is read in which way. The Source is a
@@ -209,7 +210,7 @@ func (s *csvSource) row(line int64, err error) (Row, *RowError) {
 			}
 		case s.csv.cells[i].quoted:
 			row.Values[s.header[i]] = text
-		case text == cmp.Or(s.o.Null, `\N`):
+		case text == null, s.o.Null != "" && text == s.o.Null:
 			row.Values[s.header[i]] = nil
 		case text == "NULL":
 			return Row{Line: line}, &RowError{Line: line, Column: s.header[i], Message: `the word NULL stands without quotes: CSVOptions.Null says that it is no value, quotes say that it is a text`}

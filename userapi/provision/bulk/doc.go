@@ -42,7 +42,7 @@
 //	blanks around a quoted cell          left out; those of other cells stay
 //	a column without a name              called "column 3"
 //	line breaks in quotes                kept as they are
-//	\N without quotes, as of MySQL       nil; CSVOptions.Null has another word
+//	\N without quotes, as of MySQL       nil; CSVOptions.Null has a further word
 //	NULL without quotes                  an error of the row, unless CSVOptions.Null is "NULL"
 //	NULL of PostgreSQL's COPY            "", as its empty text
 //	empty cells beyond the header        left out
@@ -148,16 +148,19 @@
 //	created     the user was created                            nothing
 //	recovered   a create before had made the user               nothing
 //	existing    the user was there before                       nothing
-//	unfinished  the user exists, its second step is left        run again
+//	kept        the user is of the row before it was mended     change it at the vendor, if that matters
+//	unfinished  the user exists, its second step is left        run again, or mend the row
 //	rejected    there is no user: see the result's error        mend the row, under the same key, or run again
 //	not_sent    nothing was sent: see the result's error        mend the row, or run again
 //	open        the target was left for later                   run again
-//	different   the key was used before with another request    give a row of its own another key
+//	different   the key was used before with another request    if it is another person's, give it a key of its own
 //	undone      provision.Provisioner.Undo has undone it        nothing
 //	unknown     nobody knows whether there is a user            run again; then a person decides
 //
 // A row that was refused may be mended and run again under the same key. It then goes to the
-// targets that refused it, as provision.Provisioner says of another request.
+// targets that refused it, as provision.Provisioner says of another request. That takes a run of its own:
+// a second row with the key of one that this run has seen refused is different, and nothing of it is
+// sent. Two rows that are alike but for their passwords are one: [Check] finds them, Run does not.
 //
 // # Lanes
 //
@@ -187,9 +190,10 @@
 // of which no request can be made. user_id of what is unknown is the id that the user would have.
 //
 // Rejects are CSV where the source is a [ColumnSource], and JSON Lines else. They can be mended and
-// run: the columns that begin with an underscore are ignored. A secret in them is [REDACTED], and
-// so is a cell that the row did not have. What is [REDACTED] when it is read is a fault of the row.
-// [Only] fills the secrets in from the original.
+// run: the columns that begin with an underscore are ignored. A secret in them is [REDACTED]. So is
+// what was not read of a row whose cells are too few or too many: all of it, where the file has
+// secrets, since these may stand under another name. What is [REDACTED] when it is read is a fault
+// of the row. [Only] fills the secrets in from the original.
 //
 // # Undo
 //

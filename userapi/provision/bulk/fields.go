@@ -57,6 +57,7 @@ func (b *builder) setTags(v any) string {
 type field struct {
 	name   string
 	secret bool // its value is taken to the byte
+	hidden bool // there is a secret in its value
 	set    func(b *builder, v any) (expected string)
 	clear  func(b *builder)
 }
@@ -67,11 +68,11 @@ func (m *Mapper) field(name string) (field, bool) {
 		return field{}, false
 	}
 	if set := neutral[name]; set != nil {
-		return field{name, name == passwordField, set, func(b *builder) { _ = set(b, "") }}, true
+		return field{name, name == passwordField, name == passwordField, set, func(b *builder) { _ = set(b, "") }}, true
 	}
 	first, rest, _ := strings.Cut(name, ".")
 	if first == attributesName && rest != "" {
-		return field{name, false, func(b *builder, v any) string {
+		return field{name, false, false, func(b *builder, v any) string {
 			if b.req.Attributes == nil {
 				b.req.Attributes = map[string]any{}
 			}
@@ -87,7 +88,7 @@ func (m *Mapper) field(name string) (field, bool) {
 	if !ok || !assignable(at.kind) {
 		return field{}, false
 	}
-	return field{name, holdsSecret(at.kind), func(b *builder, value any) string {
+	return field{name, isSecret(at.kind), holdsSecret(at.kind, 2*maxPath), func(b *builder, value any) string {
 		return assign(at.place(b.extra(v)), value)
 	}, func(b *builder) { at.place(b.extra(v)).SetZero() }}, true
 }

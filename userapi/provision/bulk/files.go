@@ -73,6 +73,9 @@ func (f *files) flush() error {
 	return nil
 }
 
+// flushLast is flush where an error is told already, or cannot be.
+func (f *files) flushLast() { _ = f.flush() }
+
 func writeError(err error) error {
 	return fmt.Errorf("bulk: what became of the rows cannot be written: %w", err)
 }
@@ -93,18 +96,18 @@ func (f *files) result(t task, results []provision.Result) error {
 			}
 		}
 	}
-	if f.rejects == nil || !slices.ContainsFunc(results, func(res provision.Result) bool { return classOf(res) == ClassRefused }) {
+	if f.rejects == nil || !slices.ContainsFunc(results, isReject) {
 		return nil
 	}
-	return f.reject(t.row, rejectCells(t.row.Line, results))
+	return f.reject(t.row, rejectCells(t.row, results))
 }
 
 // rejectCells returns the cells of rejectColumns for a row that was refused.
-func rejectCells(line int64, results []provision.Result) []string {
+func rejectCells(row Row, results []provision.Result) []string {
 	var why [len("tokcfr")][]string
 	retry := "yes"
 	for _, res := range results {
-		if res.Err == nil {
+		if classOf(res) == ClassDone {
 			continue
 		}
 		e := errorOf(res)
@@ -115,7 +118,7 @@ func rejectCells(line int64, results []provision.Result) []string {
 			why[i] = append(why[i], text)
 		}
 	}
-	cells := []string{strconv.FormatInt(line, 10)}
+	cells := []string{lineOf(row)}
 	for _, texts := range why[:5] {
 		cells = append(cells, strings.Join(texts, "; "))
 	}
@@ -133,19 +136,45 @@ func (f *files) fault(row Row, faults []Fault) error {
 	if f.rejects == nil {
 		return nil
 	}
-	return f.reject(row, faultCells(row.Line, faults))
+	if slices.ContainsFunc(faults, func(fault Fault) bool { return fault.Code == CodeUnreadable }) {
+		row = f.uneven(row)
+	}
+	return f.reject(row, faultCells(row, faults))
 }
 
 // faultCells returns the cells of rejectColumns for a row of which no request can be made.
-func faultCells(line int64, faults []Fault) []string {
+func faultCells(row Row, faults []Fault) []string {
 	var codes, fields []string
 	for _, fault := range faults {
 		codes = append(codes, fault.Code)
 		fields = append(fields, fault.Field)
 	}
 	return []string{
-		strconv.FormatInt(line, 10), "", userapi.OutcomeNotSent.String(), userapi.KindInvalid.String(), strings.Join(codes, ", "), strings.Join(fields, ", "), "no",
+		lineOf(row), "", userapi.OutcomeNotSent.String(), userapi.KindInvalid.String(), strings.Join(codes, ", "), strings.Join(fields, ", "), "no",
 	}
+}
+
+// lineOf returns the line of a row in the file that it first came from, as a file of rejects has it.
+func lineOf(row Row) string {
+	if text, _ := textOf(row.Values[rejectColumns[0]]); keyNumber.MatchString(text) {
+		return text
+	}
+	return strconv.FormatInt(row.Line, 10)
+}
+
+// uneven returns a row that could not be read as it may be among the rejects. Its cells may stand
+// under other names than theirs, a secret among them, and a cell that it has too many is lost: as it
+// is it must not be taken for a whole row.
+func (f *files) uneven(row Row) Row {
+	if f.header == nil || row.Values == nil {
+		return row
+	}
+	if !f.secrets && slices.ContainsFunc(f.header, f.mapper.isSecret) {
+		return Row{Line: row.Line}
+	}
+	row.Values = maps.Clone(row.Values)
+	delete(row.Values, f.header[len(f.header)-1])
+	return row
 }
 
 // reject writes a row with why it is one.
@@ -163,15 +192,18 @@ func (f *files) reject(row Row, why []string) error {
 	cells := make([]string, 0, len(f.header)+len(why))
 	for _, name := range f.header {
 		switch v, there := values[name]; {
-		case !there: // of a row that was cut off: as it is it must not be taken for a whole one
-			cells = append(cells, userapi.Redacted)
+		case !there:
+			cells = append(cells, quote(userapi.Redacted))
 		case v == nil:
 			cells = append(cells, null)
 		default:
-			cells = append(cells, asText(v))
+			cells = append(cells, quote(asText(v)))
 		}
 	}
-	return writeCells(f.rejects, append(cells, why...))
+	for _, text := range why {
+		cells = append(cells, cellOf(text))
+	}
+	return writeRow(f.rejects, cells)
 }
 
 // withoutSecrets returns the values of a row, secrets redacted.
@@ -192,46 +224,47 @@ func (f *files) withoutSecrets(row Row) map[string]any {
 
 // isSecret reports whether a secret comes from a column.
 func (m *Mapper) isSecret(column string) bool {
-	if m.carried[column] {
+	if f, ok := m.field(column); m.carried[column] || ok && f.hidden { // also where it is not taken
 		return true
 	}
-	if e, mapped := m.entries[column]; !mapped {
-		if f, ok := m.field(column); ok && f.secret {
-			return true
-		}
-	} else if e.secret && len(e.columns()) == 0 {
-		return true // a field of that name, which nothing is to come from
-	}
 	for _, e := range m.entries {
-		if e.secret && slices.Contains(e.columns(), column) {
+		if e.hidden && slices.Contains(e.columns(), column) {
 			return true
 		}
 	}
 	return false
 }
 
-// null is the cell of a CSV file that stands for NULL, as CSVOptions.Null has it by default.
-const null = `\N`
+// plainCell is what needs no quotes.
+var plainCell = regexp.MustCompile(`^[A-Za-z0-9@._:/+-]*$`)
 
-// plainCell is what needs no quotes, whatever reads it.
-var plainCell = regexp.MustCompile(`^[A-Za-z0-9@._:/+-]+$`)
-
-// writeCells writes a row of CSV. A cell is in quotes unless it is plain, or null.
-func writeCells(w io.StringWriter, cells []string) error {
-	var b strings.Builder
-	for i, cell := range cells {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		switch {
-		case cell == "", cell == null, cell != "NULL" && plainCell.MatchString(cell):
-			b.WriteString(cell)
-		default:
-			b.WriteString(`"` + strings.ReplaceAll(cell, `"`, `""`) + `"`)
-		}
+// cellOf returns a cell of CSV, in quotes unless it is plain.
+func cellOf(text string) string {
+	if plainCell.MatchString(text) {
+		return text
 	}
-	b.WriteString("\n")
-	if _, err := w.WriteString(b.String()); err != nil {
+	return quote(text)
+}
+
+// quote returns a cell of CSV in quotes: whatever CSVOptions.Null is, it is a text.
+func quote(text string) string {
+	if text == "" {
+		return ""
+	}
+	return `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
+}
+
+// writeCells writes a row of CSV.
+func writeCells(w io.StringWriter, texts []string) error {
+	cells := make([]string, len(texts))
+	for i, text := range texts {
+		cells[i] = cellOf(text)
+	}
+	return writeRow(w, cells)
+}
+
+func writeRow(w io.StringWriter, cells []string) error {
+	if _, err := w.WriteString(strings.Join(cells, ",") + "\n"); err != nil {
 		return writeError(err)
 	}
 	return nil

@@ -88,11 +88,11 @@ joan@example.org,identity,created,i-tim,reply,7
 `, sorted(results.String()))
 	assert.NotContains(t, results.String()+rejects.String(), "planted")
 	assert.Equal(t, `id,username,E-mail,password,note,_row,_target,_outcome,_kind,_code,_field,_retry
-,kay,kay@example.org,"[REDACTED]",x,6,,not_sent,invalid,required,key,no
-2,grace,grace@example.org,"[REDACTED]"," blanks, a comma ",4,crm,rejected,invalid,"bad, too_long","email, user.x",no
-3,joan,joan@example.org,"[REDACTED]",\N,5,crm,rejected,forbidden,,,yes
-6,eve,"[REDACTED]","[REDACTED]","[REDACTED]",8,,not_sent,invalid,unreadable,,no
-joan@example.org,tim,tim@example.org,,"NULL",7,crm,rejected,conflict,,,no
+"2","grace","grace@example.org","[REDACTED]"," blanks, a comma ",4,crm,rejected,invalid,"bad, too_long","email, user.x",no
+"3","joan","joan@example.org","[REDACTED]",\N,5,crm,rejected,forbidden,,,yes
+"[REDACTED]","[REDACTED]","[REDACTED]","[REDACTED]","[REDACTED]",8,,not_sent,invalid,unreadable,,no
+"joan@example.org","tim","tim@example.org",,"NULL",7,crm,rejected,conflict,,,no
+,"kay","kay@example.org","[REDACTED]","x",6,,not_sent,invalid,required,key,no
 `, sorted(rejects.String()))
 	assert.Contains(t, report.String(), " refused  kind          target, code\n       1  invalid       crm: \"bad, too_long\"\n")
 
@@ -102,7 +102,10 @@ joan@example.org,tim,tim@example.org,,"NULL",7,crm,rejected,conflict,,,no
 	assert.Equal(t, []int64{0, 1, 4}, []int64{redacted.RowsDone, redacted.RowsRefused, redacted.RowsAtFault}, "%s", redacted)
 
 	// Mended they are, with the secrets of the original.
-	mended := strings.NewReplacer("grace@example.org", "g@example.org", "\n,kay", "\n4,kay", "\njoan@example.org,tim", "\njoan@example.org,timothy", "\n6,eve,\"[REDACTED]\",\"[REDACTED]\"", "\n6,eve,eve@example.org,planted-Secret-6").Replace(rejects.String())
+	mended := strings.NewReplacer(
+		"grace@example.org", "g@example.org", "\n,\"kay", "\n4,\"kay", `"tim"`, `"timothy"`,
+		`"[REDACTED]","[REDACTED]","[REDACTED]","[REDACTED]","[REDACTED]",8`, `6,eve,eve@example.org,planted-Secret-6,,8`,
+	).Replace(rejects.String())
 	clear(refuse)
 	results.Reset()
 	seen := map[string]string{}

@@ -15,12 +15,13 @@ type lane struct {
 	slots   chan struct{}     // nil for no bound
 	limiter *userapi.Adaptive // nil for no bound
 	adapts  bool
+	closing context.Context //nolint:containedctx // over when nothing new is to be sent
 
 	requests, rateLimited atomic.Int64
 }
 
 func newLane(l Lane) *lane {
-	own := &lane{adapts: l.Adaptive}
+	own := &lane{adapts: l.Adaptive, closing: context.Background()}
 	if l.Concurrency > 0 {
 		own.slots = make(chan struct{}, l.Concurrency)
 	}
@@ -31,33 +32,56 @@ func newLane(l Lane) *lane {
 	return own
 }
 
-// begin waits for a place in the lane, and returns the context of the call. Where there is no
-// place before the context ends, or none that is in time, the call's context is over: the
-// creator then says what that means.
-func (l *lane) begin(ctx context.Context) (context.Context, *laneCall) {
+// begin waits for a place in the lane, and returns the context of the call. The error says that
+// there is none before the context ends, or none that is in time: the call is then not to be made.
+// A context that is over already is left to the creator, which may have an answer without the
+// vendor.
+func (l *lane) begin(ctx context.Context, op string) (context.Context, *laneCall, *userapi.Error) {
 	c := &laneCall{lane: l}
-	if ctx.Err() != nil {
-		return ctx, c // it may have an answer without the vendor
+	select {
+	case <-ctx.Done():
+		return ctx, c, nil
+	default:
+	}
+	if err := l.closing.Err(); err != nil {
+		return ctx, c, noPlace(op, err)
 	}
 	if l.slots != nil {
 		select {
 		case l.slots <- struct{}{}:
 			c.slot = true
+		case <-l.closing.Done():
+			return ctx, c, noPlace(op, l.closing.Err())
 		case <-ctx.Done():
-			return ctx, c
+			return ctx, c, noPlace(op, ctx.Err())
 		}
+	}
+	if err := l.wait(ctx); err != nil {
+		return ctx, c, noPlace(op, err)
 	}
 	c.begun = time.Now()
-	if l.limiter != nil {
-		if err := l.limiter.Wait(ctx); err != nil {
-			over, cancel := context.WithCancelCause(ctx)
-			cancel(errors.Join(userapi.ErrLimited, err))
-			return over, c
-		}
-		c.begun = time.Now()
-	}
 	c.ticket.Store(true)
-	return userapi.WithLimiter(ctx, c), c
+	return userapi.WithLimiter(ctx, c), c, nil
+}
+
+// wait waits until a request may be sent.
+func (l *lane) wait(ctx context.Context) error {
+	if l.limiter == nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(l.closing, cancel)()
+	return l.limiter.Wait(ctx)
+}
+
+// noPlace is the error of a call for which there was no place in its lane.
+func noPlace(op string, err error) *userapi.Error {
+	kind := userapi.KindTimeout
+	if errors.Is(err, context.Canceled) {
+		kind = userapi.KindCanceled
+	}
+	return &userapi.Error{Op: op, Subject: userapi.SubjectUser, Kind: kind, Outcome: userapi.OutcomeNotSent, Code: codeNoPlace, Err: errors.Join(userapi.ErrLimited, err)}
 }
 
 // observe takes note of a request.
@@ -85,7 +109,7 @@ func (c *laneCall) Wait(ctx context.Context) error {
 	if c.ticket.CompareAndSwap(true, false) || c.lane.limiter == nil {
 		return nil
 	}
-	return c.lane.limiter.Wait(ctx)
+	return c.lane.limiter.Wait(ctx) // what has begun goes on
 }
 
 // Observe takes note of a request.
@@ -143,8 +167,11 @@ type laneCreator struct {
 func (l laneCreator) Unwrap() userapi.Creator { return l.Creator }
 
 func (l laneCreator) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (u *userapi.User, err error) {
-	ctx, c := l.lane.begin(ctx)
+	ctx, c, none := l.lane.begin(ctx, "create user")
 	defer func() { c.end(err) }()
+	if none != nil {
+		return nil, none
+	}
 	return l.Creator.CreateUser(ctx, req)
 }
 
@@ -157,8 +184,12 @@ type laneResolver struct {
 func (l laneResolver) Unwrap() userapi.Creator { return l.Creator }
 
 func (l laneResolver) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (u *userapi.User, err error) {
-	ctx, c := l.lane.begin(ctx)
+	ctx, c, none := l.lane.begin(ctx, "resolve user")
 	defer func() { c.end(err) }()
+	if none != nil {
+		none.Outcome = userapi.OutcomeUnknown // of the create that is asked for
+		return nil, none
+	}
 	return l.resolver.ResolveUser(ctx, req, since)
 }
 
@@ -171,8 +202,11 @@ type laneRepeater struct {
 func (l laneRepeater) Unwrap() userapi.Creator { return l.Creator }
 
 func (l laneRepeater) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) (u *userapi.User, err error) {
-	ctx, c := l.lane.begin(ctx)
+	ctx, c, none := l.lane.begin(ctx, "create user")
 	defer func() { c.end(err) }()
+	if none != nil {
+		return nil, none
+	}
 	return l.repeater.RepeatUser(ctx, req)
 }
 
@@ -185,8 +219,15 @@ type laneFinisher struct {
 func (l laneFinisher) Unwrap() userapi.Creator { return l.Creator }
 
 func (l laneFinisher) FinishUser(ctx context.Context, req userapi.CreateUserRequest, u *userapi.User) (err error) {
-	ctx, c := l.lane.begin(ctx)
+	ctx, c, none := l.lane.begin(ctx, "finish user")
 	defer func() { c.end(err) }()
+	if none != nil {
+		none.Outcome, none.User = userapi.OutcomeCreated, u
+		if u != nil {
+			none.UserID = u.ID
+		}
+		return none
+	}
 	return l.finisher.FinishUser(ctx, req, u)
 }
 
@@ -199,8 +240,11 @@ type laneDeleter struct {
 func (l laneDeleter) Unwrap() userapi.Creator { return l.Creator }
 
 func (l laneDeleter) DeleteUser(ctx context.Context, id string) (err error) {
-	ctx, c := l.lane.begin(ctx)
+	ctx, c, none := l.lane.begin(ctx, "delete user")
 	defer func() { c.end(err) }()
+	if none != nil {
+		return none
+	}
 	return l.deleter.DeleteUser(ctx, id)
 }
 
@@ -211,7 +255,7 @@ type laneBatches struct {
 }
 
 func (l laneBatches) CreateUsers(ctx context.Context, reqs []userapi.CreateUserRequest) (results []userapi.BatchResult) {
-	ctx, c := l.lane.begin(ctx)
+	ctx, c, none := l.lane.begin(ctx, "create user")
 	defer func() {
 		var err error
 		if len(results) > 0 {
@@ -219,5 +263,12 @@ func (l laneBatches) CreateUsers(ctx context.Context, reqs []userapi.CreateUserR
 		}
 		c.end(err)
 	}()
+	if none != nil {
+		for range reqs {
+			own := *none
+			results = append(results, userapi.BatchResult{Err: &own})
+		}
+		return results
+	}
 	return l.creator.CreateUsers(ctx, reqs)
 }

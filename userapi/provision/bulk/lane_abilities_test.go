@@ -12,10 +12,14 @@ import (
 )
 
 // A whole creator has every ability that sends something, and one that does not.
-type whole struct{ said []error }
+type whole struct {
+	said  []error
+	calls int
+}
 
 // call notes whether the call is in a lane.
 func (w *whole) call(ctx context.Context) error {
+	w.calls++
 	if userapi.LimiterOf(ctx) == nil {
 		w.said = append(w.said, ctx.Err())
 	}
@@ -101,8 +105,18 @@ func TestLaneHasTheAbilities(t *testing.T) {
 	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for name, call := range calls {
-		w.said = nil
-		require.ErrorIs(t, call(soon), context.Canceled, name+": there is no place in time")
+		w.said, w.calls = nil, 0
+		err := call(soon)
+		require.ErrorIs(t, err, userapi.ErrLimited, name+": there is no place in time")
+		require.ErrorIs(t, err, userapi.ErrTimeout, name)
+		assert.Zero(t, w.calls, name)
+		want, is := map[string]userapi.Outcome{"resolve": userapi.OutcomeUnknown, "finish": userapi.OutcomeCreated}[name]
+		if !is {
+			want = userapi.OutcomeNotSent
+		}
+		var e *userapi.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, want, e.Outcome, name)
 	}
 	assert.Empty(t, l.slots, "every place is free again")
 

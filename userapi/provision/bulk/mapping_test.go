@@ -129,7 +129,6 @@ func TestTemplates(t *testing.T) {
 		`{{ if eq .n "1" }}one{{ else }}more{{ end }}`:              "more",
 
 		`{{ .gone }}{{ .first }}{{ index . "Lost it" }}`: `! column "Lost it, gone": full_name: the template needs what the row does not have`,
-		`{{ index . .first }}`:                           `! column "first": full_name: the template cannot be evaluated for this row`,
 		`{{ slice .first 100 }}`:                         `! column "first": full_name: the template cannot be evaluated for this row`,
 		`{{ .first.second }}`:                            `! column "first": full_name: the template cannot be evaluated for this row`,
 		`{{ define "x" }}{{ .gone }}{{ end }}`:           `! column "gone": full_name: the template needs what the row does not have`,
@@ -147,6 +146,19 @@ func TestTemplates(t *testing.T) {
 	req, err := m.Request(rowOf(map[string]any{"pin": planted, "first": ""}))
 	require.NoError(t, err)
 	assert.True(t, req.Password.Reveal() == " "+planted+" ", "a secret is taken to the byte")
+}
+
+// TestOpaqueTemplates: a template whose columns cannot be told is refused: a secret might be one.
+func TestOpaqueTemplates(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		`{{ index . .first }}`, `{{ (.).pw }}`, `{{ $x := . }}{{ $x.pw }}`, `{{ range $k, $v := . }}{{ $v }}{{ end }}`, `{{ "pw" | index . }}`,
+		`{{ index . (lower "PW") }}`, `{{ $c := "pw" }}{{ index . $c }}`, `{{ . | printf "%s" }}`, `{{ with $ }}{{ .pw }}{{ end }}`, `{{ template "x" $ }}{{ define "x" }}{{ end }}`,
+		`{{ with .first }}{{ index $ . }}{{ end }}`, `{{ if true }}{{ printf "%v" . }}{{ end }}`, `{{ with .first }}x{{ else }}{{ . }}{{ end }}`,
+	} {
+		_, err := bulk.Mapping{Columns: map[string]string{"password": text}}.Compile("spring")
+		assert.ErrorContains(t, err, "a template takes columns by their names alone", text)
+	}
 }
 
 func TestMap(t *testing.T) {

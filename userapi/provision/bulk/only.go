@@ -11,8 +11,9 @@ import (
 
 // Only returns the rows of a file of rejects, mended perhaps, with the secrets that were left out of
 // it. These are taken from the row of the original that has the same key; where several have
-// it, from the one on the line that the reject's _row names. A reject without such a row is an
-// error if a secret is left out of it. Rows and errors are in the order of the original, and those
+// it, from the one on the line that the reject's _row names. It is an error of a reject that lacks a
+// secret if there is no such row, or if the one on the line that _row names cannot be read. Values that
+// were not changed keep the original's types. Rows and errors are in the order of the original, and those
 // without a row there come last; their lines are those of the rejects.
 //
 // All rejects are held in memory. The mapping is the job's. The Source is a ColumnSource if
@@ -42,8 +43,10 @@ func (o onlyColumns) Columns(ctx context.Context) ([]string, error) { return o.c
 type reject struct {
 	row  Row
 	bad  error
+	key  string
 	from Row  // whose secrets it gets; without Values if there is none yet
 	many bool // other rows have the key too
+	lost bool // the row that it was made of cannot be read
 	told bool
 }
 
@@ -61,7 +64,7 @@ func (o *only) Rows(ctx context.Context) iter.Seq2[Row, error] {
 		}
 		keys := m.keyAlone()
 		var all []*reject
-		byKey := map[string][]*reject{}
+		byKey, byLine := map[string][]*reject{}, map[string][]*reject{}
 		for row, err := range o.rejects.Rows(ctx) {
 			var bad *RowError
 			if err != nil && (!errors.As(err, &bad) || bad.Fatal) {
@@ -70,21 +73,30 @@ func (o *only) Rows(ctx context.Context) iter.Seq2[Row, error] {
 			}
 			r := &reject{row: row, bad: err}
 			all = append(all, r)
-			if key := keys.build(row).req.IdempotencyKey; err == nil && key != "" {
-				byKey[key] = append(byKey[key], r)
+			if err == nil {
+				r.key = keys.build(row).req.IdempotencyKey
+				byKey[r.key] = append(byKey[r.key], r)
+				byLine[lineOf(row)] = append(byLine[lineOf(row)], r)
 			}
 		}
 		for row, err := range o.original.Rows(ctx) {
 			var bad *RowError
-			if err != nil {
-				if !errors.As(err, &bad) || bad.Fatal {
-					yield(row, err)
-					return
-				}
-				continue // a row that cannot be read has nothing to give
+			if err != nil && (!errors.As(err, &bad) || bad.Fatal) {
+				yield(row, err)
+				return
 			}
-			for _, r := range byKey[keys.build(row).req.IdempotencyKey] {
-				exact := r.names(row.Line)
+			key, line := "", strconv.FormatInt(row.Line, 10)
+			if err == nil {
+				key = keys.build(row).req.IdempotencyKey
+			}
+			for _, r := range byLine[line] {
+				r.lost = r.lost || err != nil && hasOwnLine(r.row)
+			}
+			for _, r := range byKey[key] {
+				if key == "" {
+					continue
+				}
+				exact := hasOwnLine(r.row) && lineOf(r.row) == line
 				r.many = !exact && (r.many || r.from.Values != nil)
 				r.from = row
 				if exact && !r.told && !r.tell(m, yield) {
@@ -100,10 +112,10 @@ func (o *only) Rows(ctx context.Context) iter.Seq2[Row, error] {
 	}
 }
 
-// names reports whether a reject was made of the row on a line.
-func (r *reject) names(line int64) bool {
-	text, _ := textOf(r.row.Values[rejectColumns[0]])
-	return text == strconv.FormatInt(line, 10)
+// hasOwnLine reports whether a reject says which line it was made of.
+func hasOwnLine(row Row) bool {
+	_, there := row.Values[rejectColumns[0]]
+	return there
 }
 
 // tell yields a reject with its secrets.
@@ -113,13 +125,19 @@ func (r *reject) tell(m *Mapper, yield func(Row, error) bool) bool {
 		return yield(r.row, r.bad)
 	}
 	for name, v := range r.row.Values {
+		secret, there := r.from.Values[name]
 		if v != userapi.Redacted || !m.isSecret(name) {
+			if there && !r.many && !r.lost && v != nil && asText(secret) == v {
+				r.row.Values[name] = secret // with its type
+			}
 			continue
 		}
-		secret, there := r.from.Values[name]
-		if !there || r.many {
+		if !there || r.many || r.lost {
 			message := "the secret is left out, and the original has no row of this key to take it from"
-			if there {
+			switch {
+			case r.lost:
+				message = "the secret is left out, and the row of the original on the line of _row cannot be read"
+			case there:
 				message = "the secret is left out, and the original has several rows of this key: which one is not known without _row"
 			}
 			return yield(r.row, &RowError{Line: r.row.Line, Column: name, Message: message, code: userapi.CodeRequired})

@@ -20,6 +20,8 @@ const (
 	codeUndone     = "undone"
 	codeLedger     = "ledger"
 	codeNotStored  = "record"
+	codeNoPlace    = "no_place" // in a lane, in time
+	codeKept       = "kept"     // this package's own
 )
 
 // opUndo is the Op of what provision.Provisioner.Undo finds without asking a vendor.
@@ -34,6 +36,9 @@ func deletes(res provision.Result) bool {
 const (
 	// StateOpen is that of a target that was left for a later run.
 	StateOpen = "open"
+	// StateKept is that of a target that keeps the user which it has of the row as it was before it
+	// was mended. The user has none of what was mended.
+	StateKept = "kept"
 	// StateUnfinished is that of a target whose user exists, and of whose create something
 	// is left to do.
 	StateUnfinished = "unfinished"
@@ -58,10 +63,12 @@ func codeOf(res provision.Result) string { return errorOf(res).Code }
 // stateOf names what became of a target.
 func stateOf(res provision.Result) string {
 	switch code := codeOf(res); {
-	case code == codePaused, code == codeWaits, code == codeInProgress:
+	case code == codePaused, code == codeWaits, code == codeInProgress, code == codeLedger && res.User == nil:
 		return StateOpen
 	case code == codeChanged:
 		return StateDifferent
+	case code == codeKept:
+		return StateKept
 	case res.Target == "":
 		return StateUnknownKey
 	case res.User != nil && res.Err != nil && code != codeNotStored && code != codeUndone && errorOf(res).Op != opUndo && !deletes(res):
@@ -90,9 +97,9 @@ const (
 func classOf(res provision.Result) Class {
 	state := stateOf(res)
 	switch {
-	case res.Err == nil:
+	case res.Err == nil, state == StateKept:
 		return ClassDone
-	case state == StateOpen, codeOf(res) == codeNotStored, codeOf(res) == codeLedger:
+	case state == StateOpen, state == StateUnfinished, codeOf(res) == codeNotStored, codeOf(res) == codeLedger:
 		return ClassOpen
 	case state == StateDifferent:
 		return ClassRefused
@@ -137,6 +144,25 @@ func isMended(results []provision.Result) bool {
 	return slices.ContainsFunc(results, changed) && slices.ContainsFunc(results, func(res provision.Result) bool { return !changed(res) && !res.Recorded })
 }
 
+// withKept returns the results of a row that was mended. Those of targets that keep what they have of
+// the row before say so.
+func withKept(before, now []provision.Result) []provision.Result {
+	for i := range now {
+		if i < len(before) && codeOf(before[i]) == codeChanged && before[i].User != nil && now[i].Err == nil {
+			kept := *errorOf(before[i])
+			kept.Code = codeKept
+			now[i].Err = &kept
+		}
+	}
+	return now
+}
+
+// isReject reports whether a row is to be mended because of a target: it refused the row, or the second
+// step of its user.
+func isReject(res provision.Result) bool {
+	return classOf(res) == ClassRefused || stateOf(res) == StateUnfinished && !slices.Contains(passing, errorOf(res).Kind)
+}
+
 // isHeld reports whether another run is at work on a target.
 func isHeld(res provision.Result) bool { return codeOf(res) == codeInProgress }
 
@@ -173,8 +199,8 @@ func newOutcomes() outcomes {
 // maxRefusals bounds the kinds and codes that are told apart.
 const maxRefusals = 1000
 
-// add counts a row.
-func (o *outcomes) add(results []provision.Result) {
+// add counts a row, and reports whether a target refused it.
+func (o *outcomes) add(results []provision.Result) (refused bool) {
 	for _, res := range results {
 		o.states[stateKey{res.Target, stateOf(res)}]++
 		if codeOf(res) != codeWaits && classOf(res) == ClassRefused {
@@ -192,6 +218,7 @@ func (o *outcomes) add(results []provision.Result) {
 			o.rows[c]++
 		}
 	}
+	return has[ClassRefused]
 }
 
 // maxUnauthorized is how many requests in a row a vendor may refuse for their credentials.
@@ -203,7 +230,7 @@ func (o *outcomes) hopeless(line int64, results []provision.Result) error {
 		e := errorOf(res)
 		switch {
 		case (e.Code == codeLedger || e.Code == codeNotStored) && e.Kind != userapi.KindCanceled && e.Kind != userapi.KindConflict:
-			return fmt.Errorf("bulk: line %d: the ledger failed, and without it nothing can be done: %w", line, res.Err)
+			return fmt.Errorf("bulk: line %d: the ledger failed, and without it nothing can be done: %w: %w", line, res.Err, cmp.Or(e.Err, errNoCause))
 		case res.Recorded:
 		case res.Err == nil, e.StatusCode != 0 && e.Kind != userapi.KindUnauthorized:
 			o.unauthorized[res.Target] = 0
@@ -215,6 +242,8 @@ func (o *outcomes) hopeless(line int64, results []provision.Result) error {
 	}
 	return nil
 }
+
+var errNoCause = errors.New("it does not say why")
 
 // statesOf returns the numbers of one target.
 func (o *outcomes) statesOf(target string) map[string]int64 {

@@ -111,39 +111,58 @@ type Try struct {
 	Held bool
 }
 
-// Try does for a request of Request what is left to do, once. It waits for no other run, and for no
-// vendor but in the lanes.
+// Try does for a request of Request what is left to do, once, by provision.Provisioner.Continue. It
+// waits for no other run, and for no vendor but in the lanes.
 func (p *Processor) Try(ctx context.Context, req userapi.CreateUserRequest) Try {
-	act := func() []provision.Result {
-		results, _ := p.p.Continue(ctx, req)
-		return results
-	}
-	results := act()
+	return p.try(ctx, req, p.p.Continue)
+}
+
+// Retry is Try by provision.Provisioner.Retry: what a target has refused is tried again.
+func (p *Processor) Retry(ctx context.Context, req userapi.CreateUserRequest) Try {
+	return p.try(ctx, req, p.p.Retry)
+}
+
+func (p *Processor) try(ctx context.Context, req userapi.CreateUserRequest, do func(context.Context, userapi.CreateUserRequest) ([]provision.Result, error)) Try {
+	results, _ := do(ctx, req)
 	if isMended(results) { // the request is the key's from now on
-		results = act()
+		now, _ := do(ctx, req)
+		results = withKept(results, now)
 	}
-	t := Try{Results: results, Wait: max(p.pause(results), askedWait(results)), Held: slices.ContainsFunc(results, isHeld)}
+	return Try{
+		Results: results, Class: triedClass(results),
+		Wait: max(p.pause(results), askedWait(results)), Held: slices.ContainsFunc(results, isHeld),
+	}
+}
+
+// triedClass returns the class of a row that was tried. Unlike in a Report, a second step that was
+// refused is not open: another try would be refused as well.
+func triedClass(results []provision.Result) Class {
 	has := classesOf(results)
-	switch {
-	case has[ClassOpen], slices.ContainsFunc(results, isPassing):
-		t.Class = ClassOpen
-	case has[ClassUnknown]:
-		t.Class = ClassUnknown
-	case has[ClassRefused]:
-		t.Class = ClassRefused
+	isOpen := func(res provision.Result) bool {
+		return isPassing(res) || classOf(res) == ClassOpen && codeOf(res) != codeWaits && !isReject(res)
 	}
-	return t
+	switch {
+	case slices.ContainsFunc(results, isOpen):
+		return ClassOpen
+	case has[ClassUnknown]:
+		return ClassUnknown
+	case slices.ContainsFunc(results, isReject):
+		return ClassRefused
+	case has[ClassOpen]:
+		return ClassOpen // it waits for what another target needs
+	}
+	return ClassDone
 }
 
 // Reject returns a row that was refused as a line of Job.Rejects has it: its values, and why. A
 // secret is left out, unless Job.RejectSecrets is set.
 func (p *Processor) Reject(row Row, t Try) Row {
-	return p.rejected(row, rejectCells(row.Line, t.Results))
+	return p.rejected(row, rejectCells(row, t.Results))
 }
 
 // RejectFault does for a row with faults, of Request, what Reject does for one that was refused.
 func (p *Processor) RejectFault(row Row, faults []Fault) Row {
-	return p.rejected(row, faultCells(row.Line, faults))
+	return p.rejected(row, faultCells(row, faults))
 }
 
 func (p *Processor) rejected(row Row, why []string) Row {
@@ -155,11 +174,15 @@ func (p *Processor) rejected(row Row, why []string) Row {
 	return Row{Line: row.Line, Values: values}
 }
 
-// pause returns how long to wait for vendors that are left alone; 0 if none of the row's is.
+// pause returns how long to wait for vendors that are left alone, and for a place in a lane; 0 if
+// nothing is to be waited for. That uses up no try.
 func (p *Processor) pause(results []provision.Result) (wait time.Duration) {
 	for _, res := range results {
-		if codeOf(res) == codePaused {
+		switch {
+		case codeOf(res) == codePaused:
 			wait = max(wait, pausedWait, time.Until(p.p.PausedUntil(res.Target)))
+		case errors.Is(res.Err, userapi.ErrLimited) && isPassing(res):
+			wait = max(wait, laneWait)
 		}
 	}
 	return wait

@@ -20,9 +20,13 @@ const (
 	firstWait = time.Second
 	// pausedWait is the least wait for a vendor that is paused.
 	pausedWait = 250 * time.Millisecond
+	// settleTime is how long what is under way may take once the run is to end.
+	settleTime = 15 * time.Second
+	// laneWait is waited for before a row queues again in a lane that had no place for it in time.
+	laneWait = 10 * time.Second
 )
 
-// Run creates the users of all rows, by p.Continue under each row's key. It may end at any
+// Run creates the users of all rows, by p.Retry under each row's key. It may end at any
 // moment, also by a crash, and be called again with the same job and rows: the ledger knows
 // what is done, and Run does what is left.
 //
@@ -38,12 +42,13 @@ const (
 // again. Where a target's Creator is a userapi.BatchCreator, creates that come at once are sent
 // together; a large InFlight then makes large batches.
 //
-// When the context ends Run reads no more, and returns when the rows at work are settled, as
-// provision.Grace allows. The error is then the context's. A ledger that fails, whatever is tried,
+// When the context ends Run reads no more, sends nothing new, and returns when what is under way is
+// settled: it has 15 s for that, and then what provision.Grace allows. The error is then the
+// context's. A ledger that fails, whatever is tried,
 // a vendor that refuses the credentials of 20 requests in a row, and a file that cannot be written
 // end the run likewise, with an error that says so; other errors are those of Check. That
 // users could not be created is no error: the Report counts them, and Job.OnResult is given each.
-// A panic of one of the Job's functions, or one that provision.Provisioner.Continue lets go on,
+// A panic of one of the Job's functions, or one that provision.Provisioner.Retry lets go on,
 // ends the run as the context's end does, and goes on here.
 func Run(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Report, error) {
 	r := newRunning("run", job)
@@ -55,7 +60,7 @@ func Run(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Re
 		return r.done(err)
 	}
 	r.act = func(ctx context.Context, req userapi.CreateUserRequest) []provision.Result {
-		results, _ := r.p.Continue(ctx, req)
+		results, _ := r.p.Retry(ctx, req)
 		return results
 	}
 	return r.run(ctx, src)
@@ -71,12 +76,15 @@ type running struct {
 
 	places chan struct{}
 	stop   context.CancelFunc
-	keys   turns
-	files  files
+	// settling is the context of what is done for rows. It outlasts the one that stop ends.
+	settling context.Context //nolint:containedctx // of one call
+	keys     turns
+	files    files
 
 	mu       sync.Mutex // of the tally, the files, and the rest
 	atWork   int
 	outcomes outcomes
+	refused  refusedRows
 	held     []heldRow
 	err      error // what ended the run, beside the reading
 	panicked any   // the first panic beside the reading
@@ -98,7 +106,7 @@ type heldRow struct {
 }
 
 func newRunning(what string, job Job) *running {
-	return &running{tally: newTally(what, job), outcomes: newOutcomes(), stop: func() {}}
+	return &running{tally: newTally(what, job), outcomes: newOutcomes(), refused: refusedRows{}, stop: func() {}}
 }
 
 // run reads the rows and has each done, and tells the Report.
@@ -106,6 +114,8 @@ func (r *running) run(ctx context.Context, src Source) (Report, error) {
 	r.files = newFiles(r.job, r.mapper)
 	r.places = make(chan struct{}, r.job.inFlight())
 	ended := r.tellProgress()
+	defer ended()             // once more where a panic goes on
+	defer r.files.flushLast() // likewise
 	err := r.tally.run(ctx, r.mapper, src, func(names *columnNames) error {
 		if err := r.files.begin(ctx, src); err != nil {
 			return err
@@ -128,11 +138,18 @@ func (r *running) readAll(outer context.Context, src Source, names *columnNames)
 	r.mu.Lock()
 	r.stop = stop
 	r.mu.Unlock()
+	var settled context.CancelFunc
+	r.settling, settled = settlingAfter(ctx)
+	defer settled()
+	for _, l := range r.lanes {
+		l.closing = ctx
+	}
 	var atWork sync.WaitGroup
 	defer func() {
+		stop() // where the reading panics, too
 		atWork.Wait()
-		if r.panicked != nil {
-			panic(r.panicked)
+		if panicked, _ := r.ending(); panicked != nil {
+			panic(panicked)
 		}
 	}()
 	err := r.read(ctx, src, names, func(row Row, bad *RowError) error {
@@ -144,13 +161,23 @@ func (r *running) readAll(outer context.Context, src Source, names *columnNames)
 	})
 	atWork.Wait()
 	r.continueHeld(ctx, &atWork)
-	if r.err != nil {
-		return r.err
+	if _, ended := r.ending(); ended != nil {
+		return ended
 	}
 	if err == nil && ctx.Err() != nil {
 		return r.contextError(ctx, 0)
 	}
 	return err
+}
+
+// settlingAfter returns a context that ends settleTime after another one.
+func settlingAfter(ctx context.Context) (context.Context, context.CancelFunc) {
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		sleep(own, settleTime)
+		cancel()
+	})
+	return own, func() { stop(); cancel() }
 }
 
 // taskOf makes the request of a row, or says what is wrong with it.
@@ -171,7 +198,11 @@ func (r *running) reject(row Row, faults []Fault) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.add(row.Line, faults)
-	return r.files.fault(row, faults)
+	err := r.files.fault(row, faults)
+	if err != nil {
+		r.endLocked(err, nil)
+	}
+	return err
 }
 
 // start has a row done once there is a place for it. Where another run holds it, and waits is
@@ -204,12 +235,23 @@ func (r *running) start(ctx context.Context, atWork *sync.WaitGroup, t task, wai
 			<-r.places
 		}()
 		turn.wait()
+		if r.isOther(t) {
+			r.tell(t, different(t, r.names))
+			return
+		}
 		results := r.do(ctx, t)
 		if !waits || !slices.ContainsFunc(results, isHeld) || !r.hold(heldRow{t, results}) {
 			r.tell(t, results)
 		}
 	})
 	return nil
+}
+
+// isOther reports whether an earlier row of this run has the key, and was refused.
+func (r *running) isOther(t task) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refused.hasOther(t)
 }
 
 // end ends the run, for the first error or panic.
@@ -226,12 +268,19 @@ func (r *running) endLocked(err error, panicked any) {
 	r.stop()
 }
 
+// ending returns what ended the run, beside the reading.
+func (r *running) ending() (panicked any, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.panicked, r.err
+}
+
 // do does what is to be done for a row.
 func (r *running) do(ctx context.Context, t task) (results []provision.Result) {
 	for try := 1; ; {
-		results = r.act(ctx, t.req)
+		results = r.act(r.settling, t.req)
 		if isMended(results) { // the request is the key's from now on
-			results = r.act(ctx, t.req)
+			results = withKept(results, r.act(r.settling, t.req))
 		}
 		wait := r.pause(results)
 		if wait == 0 && try < tries && slices.ContainsFunc(results, isPassing) {
@@ -291,7 +340,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (r *running) tell(t task, results []provision.Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.outcomes.add(results)
+	if r.outcomes.add(results) {
+		r.refused.add(t)
+	}
 	if err := r.files.result(t, results); err != nil {
 		r.endLocked(err, nil)
 	}
@@ -330,11 +381,11 @@ func (r *running) tellProgress() (end func()) {
 			}
 		}
 	})
-	return func() {
+	return sync.OnceFunc(func() {
 		close(ended)
 		teller.Wait()
 		r.job.OnProgress(r.progress())
-	}
+	})
 }
 
 func (r *running) progress() Progress {

@@ -13,19 +13,15 @@ import (
 )
 
 // A carrier is the Extension by which a request brings Mapper.Map the columns of its row that
-// targets have for themselves. What is in it counts in a fingerprint of the request, but for
-// secrets. No vendor takes it.
-type carrier struct {
-	Values map[string]any
-	line   int64
-}
+// targets have for themselves. No vendor takes it.
+type carrier struct{ row Row }
 
-// UserExtension names no vendor.
-func (*carrier) UserExtension() string { return "bulk" }
+// UserExtension names no vendor: what is carried is no part of the request.
+func (*carrier) UserExtension() string { return "" }
 
 // Format writes the names of the columns, for every verb: the values are personal data.
 func (c *carrier) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "columns{"+strings.Join(slices.Sorted(maps.Keys(c.Values)), " ")+"}")
+	_, _ = io.WriteString(f, "columns{"+strings.Join(slices.Sorted(maps.Keys(c.row.Values)), " ")+"}")
 }
 
 // MarshalJSON encodes nothing.
@@ -35,35 +31,20 @@ func (c *carrier) MarshalJSON() ([]byte, error) { return []byte("{}"), nil }
 func (m *Mapper) carries(entries []entry) {
 	for _, e := range entries {
 		for _, name := range e.columns() {
-			m.carried[name] = m.carried[name] || e.secret
+			m.carried[name] = m.carried[name] || e.hidden
 		}
 	}
 }
 
 // carrierOf returns what a row's request carries.
 func (m *Mapper) carrierOf(row Row) *carrier {
-	c := &carrier{Values: make(map[string]any, len(m.carried)), line: row.Line}
-	for name, secret := range m.carried {
-		v, ok := row.Values[name]
-		if text, isText := v.(string); isText && secret {
-			v = userapi.Secret(text)
-		}
-		if ok {
-			c.Values[name] = v
+	c := &carrier{Row{Line: row.Line, Values: make(map[string]any, len(m.carried))}}
+	for name := range m.carried {
+		if v, ok := row.Values[name]; ok {
+			c.row.Values[name] = v
 		}
 	}
 	return c
-}
-
-// row returns the part of the row that is carried.
-func (c *carrier) row() Row {
-	row := Row{Line: c.line, Values: maps.Clone(c.Values)}
-	for name, v := range row.Values {
-		if secret, ok := v.(userapi.Secret); ok {
-			row.Values[name] = secret.Reveal()
-		}
-	}
-	return row
 }
 
 // Map returns a function for provision.Target.Map, which sets what Mapping.Targets has for the
@@ -84,7 +65,7 @@ func (m *Mapper) Map(target string) func(userapi.CreateUserRequest, map[string]*
 		b.req.Attributes = maps.Clone(req.Attributes)
 		for _, x := range req.Extensions {
 			if c, ok := x.(*carrier); ok {
-				b.row = c.row()
+				b.row = c.row
 			}
 		}
 		if b.row.Values == nil && len(m.carried) > 0 {

@@ -20,6 +20,8 @@ type rowTemplate struct {
 	*template.Template
 	columns []string // what it takes of the row
 	users   []string // the targets whose users it takes; "" for one that cannot be told
+	opaque  bool     // it takes what cannot be told
+	inside  int      // how many with and range are around the node
 }
 
 // functions are what a template may call beside those of text/template. None of them reads
@@ -31,6 +33,8 @@ var functions = template.FuncMap{
 	"replace": func(old, with, s string) string { return strings.ReplaceAll(s, old, with) },
 	"index":   index,
 }
+
+var errOpaque = errors.New(`a template takes columns by their names alone, as in {{ .first }} and {{ index . "First name" }}: which ones it needs must be known`)
 
 var errNotThere = errors.New("there is none of that name")
 
@@ -64,6 +68,9 @@ func parseTemplate(name, text string) (*rowTemplate, error) {
 			t.find(reflect.ValueOf(part.Root))
 		}
 	}
+	if t.opaque {
+		return nil, errOpaque
+	}
 	slices.Sort(t.columns)
 	t.columns = slices.Compact(t.columns)
 	slices.Sort(t.users)
@@ -87,8 +94,23 @@ func (t *rowTemplate) find(v reflect.Value) {
 			if node.Ident[0] == "$" && len(node.Ident) > 1 {
 				t.note(node.Ident[1:])
 			}
+			t.opaque = t.opaque || node.Ident[0] == "$" && len(node.Ident) == 1
+		case *parse.DotNode:
+			t.opaque = t.opaque || t.inside == 0
 		case *parse.CommandNode:
-			t.noteIndex(node.Args)
+			if t.noteIndex(node.Args) {
+				return
+			}
+		case *parse.TemplateNode:
+			if node.Pipe != nil && node.Pipe.String() == "." {
+				return // what the other template takes is noted there
+			}
+		case *parse.WithNode:
+			t.findBranch(&node.BranchNode)
+			return
+		case *parse.RangeNode:
+			t.findBranch(&node.BranchNode)
+			return
 		}
 		t.find(v.Elem())
 	case reflect.Struct:
@@ -105,22 +127,31 @@ func (t *rowTemplate) find(v reflect.Value) {
 	}
 }
 
-// noteIndex notes the column of {{ index . "First name" }}.
-func (t *rowTemplate) noteIndex(args []parse.Node) {
-	if len(args) < 3 || args[0].String() != "index" || args[1].String() != "." && args[1].String() != "$" {
-		return
+// findBranch notes what with and range take. The dot is another one in what is done with it.
+func (t *rowTemplate) findBranch(b *parse.BranchNode) {
+	t.find(reflect.ValueOf(b.Pipe))
+	t.inside++
+	t.find(reflect.ValueOf(b.List))
+	t.inside--
+	t.find(reflect.ValueOf(b.ElseList))
+}
+
+// noteIndex notes the column of {{ index . "First name" }}, and reports whether that is all.
+func (t *rowTemplate) noteIndex(args []parse.Node) bool {
+	ofRow := len(args) >= 3 && args[0].String() == "index" && (args[1].String() == "$" || args[1].String() == "." && t.inside == 0)
+	if !ofRow {
+		return false
 	}
 	var names []string
 	for _, arg := range args[2:] {
 		name, ok := arg.(*parse.StringNode)
 		if !ok {
-			break
+			return false
 		}
 		names = append(names, name.Text)
 	}
-	if names != nil {
-		t.note(names)
-	}
+	t.note(names)
+	return true
 }
 
 // note notes what a template takes, by the names that lead to it.

@@ -190,9 +190,31 @@ func timeIn(t reflect.Type) (index []int, ok bool) {
 	return nil, false
 }
 
-// holdsSecret reports whether the value of a member is taken to the byte.
-func holdsSecret(t reflect.Type) bool {
-	return t == secretType || (t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer) && holdsSecret(t.Elem())
+// isSecret reports whether the value of a member is taken to the byte.
+func isSecret(t reflect.Type) bool {
+	return t == secretType || (t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer) && isSecret(t.Elem())
+}
+
+// holdsSecret reports whether there is a secret anywhere in the value of a member.
+func holdsSecret(t reflect.Type, depth int) bool {
+	switch {
+	case isSecret(t):
+		return true
+	case depth == 0:
+		return false
+	}
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return holdsSecret(t.Elem(), depth-1)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if f := t.Field(i); f.IsExported() && holdsSecret(f.Type, depth-1) {
+				return true
+			}
+		}
+	default:
+	}
+	return false
 }
 
 // assignable reports whether assign knows a type.
@@ -310,8 +332,10 @@ func assignJSON(dst reflect.Value, v any) string {
 	d := json.NewDecoder(strings.NewReader(encode(v)))
 	d.UseNumber()
 	d.DisallowUnknownFields()
-	if d.Decode(dst.Addr().Interface()) != nil {
+	fresh := reflect.New(dst.Type()) // what is there is a prototype's, which all rows share
+	if d.Decode(fresh.Interface()) != nil {
 		return wantJSON
 	}
+	dst.Set(fresh.Elem())
 	return ""
 }

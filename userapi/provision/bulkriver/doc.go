@@ -46,7 +46,8 @@
 // version in the queue. Of one that a worker has begun the rule of provision.Provisioner holds: another
 // request takes the place of one that every target has refused, goes to those targets that
 // refused it where others have a user, and is refused where something is open. Such a row, and one that
-// a worker is at, is told and left out.
+// a worker is at, is told and left out. A row that was refused and is what it was is left out too,
+// also where its password is another: [RetryRefused] adds it.
 //
 // # What is in the database
 //

@@ -34,6 +34,8 @@ type Report struct {
 	Present int64 `json:"present"`
 	// were left out, since nothing is left to do,
 	Done int64 `json:"done"`
+	// were left out, since a target has refused them as they are: see RetryRefused,
+	Refused int64 `json:"refused"`
 	// were left out, since their keys were used before with another request, of which users exist
 	// or something is open: Job.OnFault is told each,
 	Different int64 `json:"different"`
@@ -44,8 +46,8 @@ type Report struct {
 
 // String returns the report as text, with a line end after each line.
 func (r Report) String() string {
-	return r.Rows.String() + fmt.Sprintf("%d queued, %d replaced, %d there already, %d done before, %d different, %d at work in an older version\n",
-		r.Queued, r.Replaced, r.Present, r.Done, r.Different, r.AtWork)
+	return r.Rows.String() + fmt.Sprintf("%d queued, %d replaced, %d there already, %d done before, %d refused before, %d different, %d at work in an older version\n",
+		r.Queued, r.Replaced, r.Present, r.Done, r.Refused, r.Different, r.AtWork)
 }
 
 // Format writes String for every verb.
@@ -55,9 +57,17 @@ func (r Report) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String(
 func (r Report) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.Any("rows", r.Rows), slog.Int64("queued", r.Queued), slog.Int64("replaced", r.Replaced), slog.Int64("present", r.Present),
-		slog.Int64("done", r.Done), slog.Int64("different", r.Different), slog.Int64("at_work", r.AtWork),
+		slog.Int64("done", r.Done), slog.Int64("refused", r.Refused), slog.Int64("different", r.Different), slog.Int64("at_work", r.AtWork),
 	)
 }
+
+// A LoadOption changes what a Load adds.
+type LoadOption func(*load)
+
+// RetryRefused has rows added that a target has refused, also where they are what they were: the reason
+// was mended at the vendor, or is a password, by which the ledger does not know a request. Each Load with it
+// adds them again.
+func RetryRefused() LoadOption { return func(l *load) { l.retries = true } }
 
 // CodeAtWork is the code of the fault of a row at an older version of which a worker is.
 const CodeAtWork = "at_work"
@@ -77,8 +87,13 @@ const batch = 1000
 // Rows at fault are told as by bulk.Check, as far as bulk.Processor.Read finds them, and are not
 // queued. What a target finds of a row is told when it is done. Of the job, its Name, Mapping and
 // OnFault are used. Load takes constant memory, but for about 18 bytes for each key.
-func (q *Queue) Load(ctx context.Context, client Inserter, p *provision.Provisioner, job bulk.Job, src bulk.Source) (Report, error) {
+func (q *Queue) Load(ctx context.Context, client Inserter, p *provision.Provisioner, job bulk.Job, src bulk.Source, opts ...LoadOption) (Report, error) {
 	l := &load{q: q, client: client, onFault: job.OnFault}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(l)
+		}
+	}
 	if client == nil || p == nil || src == nil {
 		return l.report, errors.New("bulkriver: Load needs a client of River, a Provisioner and a Source")
 	}
@@ -111,6 +126,7 @@ type load struct {
 	client    Inserter
 	processor *bulk.Processor
 	job       string
+	retries   bool
 	onFault   func(bulk.Fault)
 	report    Report
 	rows      []loadRow
@@ -158,6 +174,7 @@ func (l *load) settle() error {
 	l.report.Replaced += s.report.Replaced
 	l.report.Present += s.report.Present
 	l.report.Done += s.report.Done
+	l.report.Refused += s.report.Refused
 	l.report.Different += s.report.Different
 	l.report.AtWork += s.report.AtWork
 	for _, f := range s.faults {
@@ -188,7 +205,7 @@ func (l *load) store(ctx context.Context, rows []loadRow, s *stored) error {
 	}
 	var add []newJob
 	for _, row := range rows {
-		j := newJob{loadRow: row, args: Args{Job: l.job, Key: row.req.IdempotencyKey}}
+		j := newJob{loadRow: row, args: Args{Job: l.job, Key: row.req.IdempotencyKey, Retry: l.retries}}
 		if j.text, j.args.Row, err = l.q.seal(ctx, row.row, aboutRow, j.args.Job, j.args.Key); err != nil {
 			return err
 		}
@@ -230,6 +247,12 @@ func (l *load) leftToDo(ctx context.Context, rows []loadRow, s *stored) (left []
 		switch standings[i] {
 		case provision.StandingDone:
 			s.report.Done++
+		case provision.StandingRefused:
+			if l.retries {
+				left = append(left, row)
+			} else {
+				s.report.Refused++
+			}
 		case provision.StandingDifferent:
 			s.report.Different++
 			s.faults = append(s.faults, bulk.Fault{
@@ -292,12 +315,20 @@ func (l *load) add(ctx context.Context, jobs []newJob, s *stored) error {
 	}
 	var done []loadRow
 	for i, row := range added {
-		if standings[i] == provision.StandingDone {
-			done = append(done, row)
+		switch standings[i] {
+		case provision.StandingDone:
+			s.report.Done++
+		case provision.StandingRefused:
+			if l.retries {
+				continue
+			}
+			s.report.Refused++
+		default:
+			continue
 		}
+		done = append(done, row)
 	}
 	s.report.Queued += int64(len(added) - len(done))
-	s.report.Done += int64(len(done))
 	return l.takeOut(ctx, done)
 }
 

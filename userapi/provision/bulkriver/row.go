@@ -31,6 +31,8 @@ type Args struct {
 	Key string `json:"key" river:"unique"`
 	// Row is the sealed row.
 	Row []byte `json:"row"`
+	// Retry is set where what a target has refused is tried again.
+	Retry bool `json:"retry,omitempty"`
 }
 
 // Kind implements river.JobArgs.

@@ -171,7 +171,11 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 		rejected := p.RejectFault(row, faults)
 		return w.finish(ctx, job, &rejected)
 	}
-	t := p.Try(ctx, req)
+	try := p.Try
+	if job.Args.Retry {
+		try = p.Retry
+	}
+	t := try(ctx, req)
 	if wait := w.breaker.observe(t.Results); wait > 0 {
 		return river.JobSnooze(spread(wait))
 	}

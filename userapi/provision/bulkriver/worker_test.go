@@ -181,16 +181,45 @@ func TestRefusedRow(t *testing.T) {
 		assert.Equal(t, userapi.Redacted, rejected.Values["password"])
 		assert.EqualValues(t, 1, at.status(t).Rejects)
 
-		assert.EqualValues(t, 2, at.load(t, p, rows).Done, "nothing is left to do as long as the row is what it was")
+		report := at.load(t, p, rows)
+		assert.EqualValues(t, 1, report.Done, report)
+		assert.EqualValues(t, 1, report.Refused, report)
 		sent := v.identity.Stats().Creates
 		key := fmt.Sprint(rejected.Values["key"])
-		report := at.load(t, p, "key,username,email,password\n"+key+",bob,bob@planted.example,planted-Secret-2\n")
+		report = at.load(t, p, "key,username,email,password\n"+key+",bob,bob@planted.example,planted-Secret-2\n")
 		assert.EqualValues(t, 1, report.Queued, report)
 		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
 		assert.Equal(t, sent+1, v.identity.Stats().Creates)
 		assert.Equal(t, 2, v.chat.UserCount())
 		assert.Empty(t, at.rejects(t))
 		assert.Zero(t, at.status(t).Rejects)
+	})
+}
+
+// TestRetryRefused: a row that is what it was, and whose reason was mended elsewhere, is tried again
+// where that is asked for.
+func TestRetryRefused(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		var sent atomic.Int64
+		p := at.provisioner(t, creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			if sent.Add(1) == 1 {
+				return nil, failure(userapi.KindInvalid, userapi.OutcomeRejected, 422)
+			}
+			return &userapi.User{Provider: "crm", ID: "7"}, nil
+		}))
+		at.load(t, p, people(1, 1))
+		at.start(t, at.worker(t, p, nil), 2)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.EqualValues(t, 1, at.load(t, p, people(1, 1)).Refused)
+		assert.Zero(t, at.jobs(t))
+		report, err := at.queue.Load(t.Context(), at.inserter(t), p, spring, csv(people(1, 1)), bulkriver.RetryRefused())
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, report.Queued, report)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.EqualValues(t, 2, sent.Load())
+		assert.Empty(t, at.rejects(t))
+		assert.EqualValues(t, 1, at.load(t, p, people(1, 1)).Done)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/enlist-go/enlist/fusionauth"
 	"github.com/enlist-go/enlist/mixin"
@@ -52,6 +53,13 @@ func (a Announced) New(target string, s Settings, options userapi.HTTPOptions) (
 	var e *Error
 	if errors.As(err, &e) {
 		e.Target = target
+		prefix := Prefix(a.vendor)
+		for i, fault := range e.Faults {
+			e.Faults[i] = strings.NewReplacer(
+				prefix+"URL", "its url in what is announced", prefix+"TENANT_ID", "its tenant_id in what is announced",
+				prefix+"KEYSTORE", "its keystore in what is announced",
+			).Replace(fault)
+		}
 	}
 	return c, err
 }
@@ -111,6 +119,11 @@ func FromAnnouncement(text []byte) (map[string]Announced, error) {
 	for name, v := range found {
 		if v.url == "" {
 			return nil, fmt.Errorf("the url of %s must be set", name)
+		}
+		for _, member := range []string{"api_key", "keystore"} {
+			if value, has := v.variables[Prefix(name)+strings.ToUpper(member)]; has && value == "" {
+				return nil, fmt.Errorf("the %s of %s must be set", member, name)
+			}
 		}
 	}
 	if len(found) == 0 {

@@ -61,6 +61,8 @@ type lookup struct {
 	// ours is whether one of the target's own credentials is set: then all are of those.
 	ours   bool
 	faults []string
+	// owner is for Client.
+	owner string
 }
 
 func (e Env) lookup(v *vendor) *lookup {

@@ -20,7 +20,8 @@ var fusionauthVendor = vendor{
 }
 
 func makeFusionAuth(s Settings, l *lookup, http userapi.HTTPOptions) (userapi.Creator, error) {
+	l.owner = l.setting("TENANT_ID", s.Tenant)
 	return fusionauth.New(fusionauth.Config{
-		APIKey: l.secret("API_KEY"), TenantID: l.setting("TENANT_ID", s.Tenant), PhoneLogin: s.PhoneLogin, HTTP: http,
+		APIKey: l.secret("API_KEY"), TenantID: l.owner, PhoneLogin: s.PhoneLogin, HTTP: http,
 	})
 }

@@ -49,5 +49,6 @@ func makeMixin(s Settings, l *lookup, http userapi.HTTPOptions) (userapi.Creator
 		}
 		return nil, nil
 	}
+	l.owner = cfg.Keystore.UserID
 	return mixin.New(cfg)
 }

@@ -46,7 +46,7 @@ func Offline(s Settings) (Client, error) {
 			l.refused(err)
 			return Client{}, &Error{mixin.Name, l.faults}
 		}
-		return Client{c, mixin.Name, mixinVendor.host}, nil
+		return Client{c, mixin.Name, mixinVendor.host, uuid}, nil
 	case fusionauth.Name, usercom.Name:
 	}
 	return New(s, Env{Getenv: getenv}, options)

@@ -45,6 +45,9 @@ type Client struct {
 	Vendor string
 	// At tells people where the client sends to: a host, or the vendor's application.
 	At string
+	// Owner is whose the users are, wherever they are asked for: the id of Mixin's application, or of
+	// FusionAuth's tenant, if one is set; "" at the others.
+	Owner string
 }
 
 // Unwrap returns the vendor's own client, such as a *mixin.Client.
@@ -131,7 +134,7 @@ func New(s Settings, env Env, http userapi.HTTPOptions) (Client, error) {
 	} else if at == "" {
 		at = "application " + l.setting("APP", s.App)
 	}
-	return Client{c, v.name, at}, nil
+	return Client{c, v.name, at, l.owner}, nil
 }
 
 // refused notes what a vendor's New finds wrong, by the names of the variables and members.
@@ -149,7 +152,9 @@ func (l *lookup) refused(err error) {
 				name = member + " in the settings, or " + name + ","
 			}
 		}
-		l.fault("%s %s", name, f.Message)
+		l.fault("%s %s", name, strings.NewReplacer(
+			"or HTTP.BaseURL", "or "+l.variables("URL"), ", unless AllowInsecure is set", "",
+		).Replace(f.Message))
 	}
 }
 

@@ -14,10 +14,8 @@ import (
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
-	"github.com/enlist-go/enlist/mixin/mixintest"
-	"github.com/enlist-go/enlist/quickblox/quickbloxtest"
+	"github.com/enlist-go/enlist/internal/fakes"
 	"github.com/enlist-go/enlist/userapi"
-	"github.com/enlist-go/enlist/usercom/usercomtest"
 )
 
 // planted is a secret that must not be seen.
@@ -142,19 +140,12 @@ func TestAbilities(t *testing.T) {
 	assert.ErrorContains(t, err, "there is no vendor")
 }
 
-// announcement is what enlist fakes prints.
-func announcement(t *testing.T) string {
-	t.Helper()
-	mx, qb, fa, uc := mixintest.NewServer(t), quickbloxtest.NewServer(t), fusionauthtest.NewServer(t), usercomtest.NewServer(t)
-	return `{"mixin":{"url":"` + mx.URL() + `","keystore":` + string(mx.KeystoreJSON()) + `},
-		"quickblox":{"url":"` + qb.URL() + `","application_id":7,"auth_key":"k","auth_secret":"s","api_key":"` + qb.APIKey().Reveal() + `"},
-		"fusionauth":{"url":"` + fa.URL() + `","api_key":"` + fa.APIKey().Reveal() + `","tenant_id":"` + fa.TenantIDs()[0] + `"},
-		"usercom":{"url":"` + uc.URL() + `","api_key":"` + uc.Config().APIKey.Reveal() + `"}}`
-}
-
 func TestAnnounced(t *testing.T) {
 	t.Parallel()
-	all, err := vendors.FromAnnouncement([]byte(announcement(t)))
+	f, err := fakes.Start(fakes.Options{})
+	require.NoError(t, err)
+	t.Cleanup(f.Close)
+	all, err := vendors.FromAnnouncement(f.Announcement())
 	require.NoError(t, err)
 	require.Len(t, all, 4)
 	for name, a := range all {
@@ -177,6 +168,8 @@ func TestAnnouncementsThatAreNone(t *testing.T) {
 		`hunter2`:                           "expected the JSON object that enlist fakes prints",
 		`{}`:                                "has none of mixin",
 		`{"usercom":{"api_key":"hunter2"}}`: "the url of usercom must be set",
+		`{"usercom":{"url":"http://127.0.0.1:1"}}`:                                     "the api_key of usercom must be set",
+		`{"mixin":{"url":"http://127.0.0.1:1"}}`:                                       "the keystore of mixin must be set",
 		`{"ca_file":"/nowhere","usercom":{"url":"https://127.0.0.1:1","api_key":"k"}}`: "ca_file: ",
 		`{"ca_file":"` + os.DevNull + `","usercom":{"url":"https://127.0.0.1:1"}}`:     "ca_file: holds no certificate",
 		`{"usercom":{"url":17,"api_key":"hunter2"}}`:                                   "expected the JSON object",
@@ -187,13 +180,31 @@ func TestAnnouncementsThatAreNone(t *testing.T) {
 	}
 }
 
+// TestAnnouncedWrongly: what a client refuses is named as it was announced.
+func TestAnnouncedWrongly(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"fusionauth":{"url":"http://127.0.0.1:1","api_key":"k","tenant_id":"x"}}`: "its tenant_id in what is announced must be a UUID",
+		`{"fusionauth":{"url":"127.0.0.1:1","api_key":"k"}}`:                        "its url in what is announced must be an absolute URL",
+		`{"mixin":{"url":"http://127.0.0.1:1","keystore":{"client_id":"x"}}}`:       "its keystore in what is announced: session_id: missing",
+	} {
+		all, err := vendors.FromAnnouncement([]byte(text))
+		require.NoError(t, err)
+		for name, a := range all {
+			_, err = a.New(name, vendors.Settings{}, userapi.HTTPOptions{})
+			assert.ErrorContains(t, err, want)
+			assert.NotRegexp(t, "MIXIN|FUSIONAUTH", err.Error())
+		}
+	}
+}
+
 // TestAnnouncedTLS: the announced certificate is trusted, and the caller's own client does not change.
 func TestAnnouncedTLS(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
 	t.Cleanup(srv.Close)
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
-	all, err := vendors.FromAnnouncement([]byte(`{"ca_file":"` + file(t, string(certificate)) + `","usercom":{"url":"` + srv.URL + `","api_key":"k"}}`))
+	all, err := vendors.FromAnnouncement([]byte(`{"ca_file":"` + filepath.ToSlash(file(t, string(certificate))) + `","usercom":{"url":"` + srv.URL + `","api_key":"k"}}`))
 	require.NoError(t, err)
 	own := &http.Client{Transport: &http.Transport{}}
 	for _, client := range []*http.Client{nil, {}, own} {

@@ -51,7 +51,7 @@ type server interface {
 	Close()
 }
 
-// all are the vendors, in the order of the flags.
+// all are the vendors.
 var all = [...]struct {
 	name  string
 	start func(userapitest.ServerOptions) (server, func(url string) any, error)
@@ -60,6 +60,37 @@ var all = [...]struct {
 	{quickblox.Name, startQuickBlox},
 	{fusionauth.Name, startFusionAuth},
 	{usercom.Name, startUserCom},
+}
+
+// Names are the names of the vendors, in the order in which their fakes start.
+func Names() []string {
+	var names []string
+	for _, v := range all {
+		names = append(names, v.name)
+	}
+	return names
+}
+
+// Check finds an address at which other machines could reach a fake, whose credentials everybody knows,
+// and that every fake is left out. flags is what stands before the name of a vendor in an error.
+func (o Options) Check(flags string) error {
+	left := 0
+	for _, name := range Names() {
+		address, given := o.Addresses[name]
+		switch {
+		case !given:
+		case address == "":
+			left++
+		default:
+			if err := checkLoopback(address); err != nil {
+				return fmt.Errorf("%s%s: %w", flags, name, err)
+			}
+		}
+	}
+	if left == len(all) {
+		return errors.New("every fake is left out: nothing to serve")
+	}
+	return nil
 }
 
 func startMixin(o userapitest.ServerOptions) (server, func(string) any, error) {
@@ -184,9 +215,7 @@ func (f *Fakes) Close() {
 	f.closers = nil
 }
 
-// CheckLoopback refuses an address at which other machines could reach a fake, whose credentials
-// everybody knows.
-func CheckLoopback(addr string) error {
+func checkLoopback(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return errors.New(`must be a host and port, such as 127.0.0.1:7001, or ""`)

@@ -28,10 +28,7 @@ func ParseFault(text string) (f Fault, err error) {
 	if len(parts) < 4 || len(parts) > 5 {
 		return f, errors.New("must be " + FaultForm + ", such as fusionauth:create:after-commit:reset:3")
 	}
-	var names []string
-	for _, v := range all {
-		names = append(names, v.name)
-	}
+	names := Names()
 	vendor, err := word("vendor", parts[0], names)
 	if err != nil {
 		return f, err

@@ -6,31 +6,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/enlist-go/enlist/cmd/enlist/internal/fakes"
-	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
-	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/internal/fakes"
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
-
-// TestAnnouncement: a client can be made of what is announced, over TLS too.
-func TestAnnouncement(t *testing.T) {
-	t.Parallel()
-	for _, secure := range []bool{false, true} {
-		f, err := fakes.Start(fakes.Options{TLS: secure})
-		require.NoError(t, err)
-		defer f.Close()
-		all, err := vendors.FromAnnouncement(f.Announcement())
-		require.NoError(t, err)
-		require.Len(t, all, 4)
-		for name, a := range all {
-			c, err := a.New(name, vendors.Settings{SessionKeys: t.TempDir() + "/keys"}, userapi.HTTPOptions{})
-			require.NoError(t, err)
-			defer c.Close()
-			_, err = c.CreateUser(t.Context(), userapi.CreateUserRequest{IdempotencyKey: "1", Email: "ada@example.org", FullName: "Ada", Password: "secret-password"})
-			assert.NoError(t, err, name)
-		}
-	}
-}
 
 func TestFaults(t *testing.T) {
 	t.Parallel()
@@ -57,17 +35,6 @@ func TestFaults(t *testing.T) {
 		_, err := fakes.ParseFault(text)
 		assert.ErrorContains(t, err, want, text)
 	}
-
-	f, err := fakes.Start(fakes.Options{Faults: []fakes.Fault{{Vendor: "usercom", Fault: userapitest.Fault{Status: 403}}}})
-	require.NoError(t, err)
-	defer f.Close()
-	all, err := vendors.FromAnnouncement(f.Announcement())
-	require.NoError(t, err)
-	c, err := all["usercom"].New("crm", vendors.Settings{}, userapi.HTTPOptions{})
-	require.NoError(t, err)
-	defer c.Close()
-	_, err = c.CreateUser(t.Context(), userapi.CreateUserRequest{Email: "ada@example.org"})
-	assert.ErrorIs(t, err, userapi.ErrForbidden)
 
 	_, err = fakes.Start(fakes.Options{Addresses: map[string]string{"mixin": ""}, Faults: []fakes.Fault{{Vendor: "mixin"}}})
 	assert.ErrorContains(t, err, "mixin, whose fake is left out")

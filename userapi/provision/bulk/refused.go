@@ -1,0 +1,57 @@
+package bulk
+
+import (
+	"crypto/sha256"
+	"maps"
+	"strings"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+)
+
+// refusedRows are the rows that a run has seen refused, by their keys. Another row with such a key is not
+// taken for the first one, mended: that comes with a run of its own. It is 32 bytes a row.
+type refusedRows map[[16]byte][16]byte
+
+func short(sum [sha256.Size]byte) (half [16]byte) {
+	copy(half[:], sum[:])
+	return half
+}
+
+// sumOf returns a digest of what the input has of a row.
+func sumOf(row Row) [16]byte {
+	values := maps.Clone(row.Values)
+	maps.DeleteFunc(values, func(name string, _ any) bool { return strings.HasPrefix(name, "_") })
+	return short(sha256.Sum256([]byte(encode(values))))
+}
+
+// add notes a row, the first one of its key.
+func (r refusedRows) add(t task) {
+	key := short(sha256.Sum256([]byte(t.req.IdempotencyKey)))
+	if _, there := r[key]; !there {
+		r[key] = sumOf(t.row)
+	}
+}
+
+// hasOther reports whether another row with the key was refused.
+func (r refusedRows) hasOther(t task) bool {
+	if len(r) == 0 {
+		return false
+	}
+	sum, there := r[short(sha256.Sum256([]byte(t.req.IdempotencyKey)))]
+	return there && sum != sumOf(t.row)
+}
+
+// different are the results of a row whose key another one has.
+func different(t task, targets []string) (results []provision.Result) {
+	for _, name := range targets {
+		results = append(results, provision.Result{
+			Target: name, Disposition: provision.DispositionNotSent, IdempotencyKey: t.req.IdempotencyKey,
+			Err: &userapi.Error{
+				Op: "sign up user", Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, Code: codeChanged,
+				FieldErrors: []userapi.FieldError{{Field: "IdempotencyKey", Code: userapi.CodeDifferent, Message: "is that of an earlier row"}},
+			},
+		})
+	}
+	return results
+}
