@@ -18,10 +18,11 @@ type ending struct {
 	done chan error
 }
 
-// A begun is a job, and how often it was begun.
+// A begun is a job, how often it was begun, and the row's key.
 type begun struct {
-	ID      int64 `json:"id"`
-	Attempt int   `json:"attempt"`
+	ID      int64  `json:"id"`
+	Attempt int    `json:"attempt"`
+	Key     string `json:"key"`
 }
 
 // A finisher takes rows out of the queue: those that come while a transaction is under way share
@@ -81,21 +82,29 @@ func (f *finisher) store(ctx context.Context, all []ending) error {
 	ctx, cancel := context.WithTimeout(ctx, finishTime)
 	defer cancel()
 	q := f.q
+	jobs := make([]begun, len(all))
+	var refused []ending
+	for i, e := range all {
+		jobs[i] = begun{e.id, e.attempt, e.key}
+		if e.reject != nil {
+			refused = append(refused, e)
+		}
+	}
+	list := listOf(jobs)
+	if len(refused) == 0 && q.sql.unreject == "" {
+		_, err := exec(ctx, q.db, "finish rows", q.sql.finish, list)
+		return err
+	}
 	return q.inTx(ctx, "finish rows", func(tx *sql.Tx) error {
-		jobs, keys := make([]begun, len(all)), make([]string, len(all))
-		for i, e := range all {
-			jobs[i], keys[i] = begun{e.id, e.attempt}, e.key
-		}
-		if _, err := exec(ctx, tx, "delete jobs", q.sql.finish, listOf(jobs)); err != nil {
+		if _, err := exec(ctx, tx, "delete jobs", q.sql.finish, list); err != nil {
 			return err
 		}
-		if _, err := exec(ctx, tx, "delete rejects", q.sql.unreject, listOf(keys)); err != nil {
-			return err
-		}
-		for _, e := range all {
-			if e.reject == nil {
-				continue
+		if q.sql.unreject != "" {
+			if _, err := exec(ctx, tx, "delete rejects", q.sql.unreject, list); err != nil {
+				return err
 			}
+		}
+		for _, e := range refused {
 			if _, err := exec(ctx, tx, "store a reject", q.sql.reject, e.job, e.key, base64.StdEncoding.EncodeToString(e.reject)); err != nil {
 				return err
 			}

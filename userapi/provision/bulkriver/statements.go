@@ -11,7 +11,8 @@ import (
 type statements struct {
 	// Of River's jobs. A job is found by its unique key: in PostgreSQL many by a list of keys in
 	// hex, in SQLite one. replace and drop leave alone what a worker is at; finish deletes the
-	// jobs of a list that are running for the attempt which the list has.
+	// jobs of a list that are running for the attempt which the list has and, where unreject is "", the
+	// rejects of its keys.
 	find, replace, drop, finish string
 	backlog, paused             string
 	// Of this package's rejects.
@@ -49,7 +50,7 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 		s.drop = "DELETE FROM " + jobs + " WHERE +state IN " + waiting + " AND id IN (SELECT value FROM json_each($1))"
 		s.finish = "DELETE FROM " + jobs + " WHERE +state = 'running' AND (id, attempt) IN" +
 			" (SELECT json_extract(value, '$.id'), json_extract(value, '$.attempt') FROM json_each($1))"
-		s.unreject = "DELETE FROM " + rejects + " WHERE key IN (SELECT value FROM json_each($1))"
+		s.unreject = "DELETE FROM " + rejects + " WHERE key IN (SELECT json_extract(value, '$.key') FROM json_each($1))"
 		s.backlog = backlog("json_extract(args, '$.job')", "CAST(strftime('%s', MIN(created_at)) AS INTEGER)")
 		clock = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
 	} else {
@@ -61,10 +62,11 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 		s.replace = "UPDATE " + jobs + " SET args = $2::text::jsonb WHERE id = $1 AND state::text IN " + waiting
 		s.drop = "DELETE FROM " + jobs + " WHERE state::text IN " + waiting +
 			" AND id = ANY(ARRAY(SELECT value::text::bigint FROM json_array_elements($1::text::json)))"
-		s.finish = "DELETE FROM " + jobs + " WHERE state::text = 'running'" +
+		// One statement is one round trip.
+		s.finish = "WITH mended AS (DELETE FROM " + rejects + " WHERE key = ANY(ARRAY(SELECT value ->> 'key' FROM json_array_elements($1::text::json))))" +
+			" DELETE FROM " + jobs + " WHERE state::text = 'running'" +
 			" AND id = ANY(ARRAY(SELECT (value ->> 'id')::bigint FROM json_array_elements($1::text::json)))" +
 			" AND (id, attempt) IN (SELECT (value ->> 'id')::bigint, (value ->> 'attempt')::bigint FROM json_array_elements($1::text::json))"
-		s.unreject = "DELETE FROM " + rejects + " WHERE key = ANY(ARRAY(SELECT value FROM json_array_elements_text($1::text::json)))"
 		s.backlog = backlog("args ->> 'job'", "FLOOR(EXTRACT(EPOCH FROM MIN(created_at)))::bigint")
 		s.lockShare = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 		clock = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint"
