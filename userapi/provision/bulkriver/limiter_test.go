@@ -164,7 +164,7 @@ func TestLimiterOfBrokenDatabase(t *testing.T) {
 	t.Parallel()
 	at := newSQLite(t)
 	told := make(chan error, 1000)
-	l, err := at.queue.Limiter(bulkriver.LimiterConfig{Name: "crm", Limit: userapi.RateLimit{PerSecond: 10}, OnError: func(err error) { told <- err }})
+	l, err := at.queue.Limiter(bulkriver.LimiterConfig{Name: "crm", Limit: userapi.RateLimit{PerSecond: 1000}, OnError: func(err error) { told <- err }})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup

@@ -22,6 +22,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
@@ -313,6 +314,28 @@ func TestRowThatCannotBeOpened(t *testing.T) {
 		at.snoozed(t)
 
 		assert.EqualValues(t, 1, at.load(t, p, people(1, 1)).Replaced, "a load puts in what can be opened")
+	})
+}
+
+// TestRowInAnothersPlace: a row that was put into another's job is not opened there.
+func TestRowInAnothersPlace(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		p := at.provisioner(t, v.targets())
+		at.load(t, p, people(1, 2))
+		swap := "UPDATE river_job AS j SET args = jsonb_set(j.args, '{row}', o.args -> 'row') FROM river_job AS o WHERE o.id <> j.id"
+		if at.dialect == sqlledger.SQLite {
+			swap = "UPDATE river_job AS j SET args = jsonb_set(j.args, '$.row', o.text) FROM (SELECT id, json_extract(args, '$.row') AS text FROM river_job) AS o WHERE o.id <> j.id"
+		}
+		_, err := at.db.ExecContext(t.Context(), swap)
+		require.NoError(t, err)
+		told := make(chan error, 100)
+		at.start(t, at.worker(t, p, func(_ string, err error) { told <- err }), 4)
+		for range 2 {
+			require.ErrorIs(t, <-told, bulkriver.ErrSealed)
+		}
+		assert.Zero(t, v.identity.UserCount())
 	})
 }
 
