@@ -197,9 +197,13 @@ func (m *model) act(actor string) {
 	p, key := m.provisioner(actor), modelKeys[m.roll(actor, len(modelKeys))]
 	switch die := m.roll(actor, 24); {
 	case die < 12:
-		m.say("%s: CreateUser %s", actor, key)
-		results, err := p.CreateUser(ctx, modelRequest(key))
-		m.check("CreateUser", key, results, err)
+		call, do := "CreateUser", p.CreateUser
+		if die >= 8 {
+			call, do = "Retry", p.Retry
+		}
+		m.say("%s: %s %s", actor, call, key)
+		results, err := do(ctx, modelRequest(key))
+		m.check(call, key, results, err)
 		if m.happens(actor, 20) {
 			m.say("%s: Undo %s at once", actor, key)
 			m.undo(ctx, p, key)

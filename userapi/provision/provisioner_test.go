@@ -561,26 +561,6 @@ func TestAnotherRequestMendsAConflict(t *testing.T) {
 	assert.Len(t, idp.calls(), 1)
 }
 
-// TestMendedSecondStep: where the second step of a create was refused, a mended request finishes the
-// user.
-func TestMendedSecondStep(t *testing.T) {
-	t.Parallel()
-	idp, crm := newVendor("idp"), newVendor("crm")
-	crm.after = func(_ context.Context, req userapi.CreateUserRequest) error {
-		e := crm.fail(userapi.KindInvalid, userapi.OutcomeCreated, 400)
-		e.User = crm.users[req.Email]
-		return e
-	}
-	crm.second = func() error { return crm.fail(userapi.KindInvalid, userapi.OutcomeCreated, 400) }
-	p := provisioner(t, new(provision.Memory), chain(idp, crm))
-	left(t, "idp created, crm created", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
-	crm.second = nil
-	left(t, "idp created, crm created", "request_changed")(p.CreateUser(t.Context(), mended))
-	done(t, "idp created, crm created")(p.CreateUser(t.Context(), mended))
-	assert.Len(t, idp.calls(), 1)
-	assert.Equal(t, 1, crm.count())
-}
-
 // TestRetry: what a vendor refused is tried again, and what another run holds is left to it.
 func TestRetry(t *testing.T) {
 	t.Parallel()

@@ -164,7 +164,7 @@ func changeOf(records map[string]Record, keepsRequest bool) requestChange {
 		switch {
 		case r.Closed:
 			return sameRequest
-		case keepsRequest, r.lost(), r.State == StateDeleting, r.Unfinished && !isMendable(r):
+		case keepsRequest, r.lost(), r.State == StateDeleting, r.Unfinished:
 			change = requestRefused
 		case r.State.HasUser() && change == requestReplaces:
 			change = requestMends
@@ -173,10 +173,9 @@ func changeOf(records map[string]Record, keepsRequest bool) requestChange {
 	return change
 }
 
-// isMendable reports whether a target refused the request, or the second step of its create.
+// isMendable reports whether a target refused the request, so that there is no user.
 func isMendable(r Record) bool {
-	refused := r.State == StateRejected || r.State == StateNotSent
-	return refused && !r.Lost || r.State.HasUser() && r.Unfinished && (r.Kind == userapi.KindInvalid || r.Kind == userapi.KindConflict)
+	return (r.State == StateRejected || r.State == StateNotSent) && !r.Lost
 }
 
 // retaken returns a record once another request is its key's. Where it goes on with that one,
@@ -325,8 +324,6 @@ func undoing(rec Record, deletes bool) Record {
 		rec.State, rec.Kind, rec.UserID = StateUndone, userapi.KindUnknown, ""
 	case deletes:
 		rec.State, rec.Kind = StateDeleting, userapi.KindUnknown
-	case rec.State == StateDeleting:
-		rec.Kind = userapi.KindUnknown // else no delete of it was carried out
 	case rec.Closed:
 		return rec
 	}

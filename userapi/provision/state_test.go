@@ -296,7 +296,6 @@ func TestChangeOf(t *testing.T) {
 		"a user":              {list(user, refused), requestMends},
 		"a user, found":       {list(Record{State: StateRecovered}), requestMends},
 		"a user, unfinished":  {list(Record{State: StateCreated, Unfinished: true}, refused), requestRefused},
-		"a step, refused":     {list(Record{State: StateCreated, Unfinished: true, Kind: userapi.KindInvalid}), requestMends},
 		"a user, made late":   {list(Record{State: StateCreated, Lost: true}), requestMends},
 		"a user goes":         {list(Record{State: StateDeleting}), requestRefused},
 		"undone":              {list(Record{State: StateUndone, Closed: true}, user), sameRequest},
@@ -314,7 +313,6 @@ func TestChangeOf(t *testing.T) {
 	for _, state := range []State{StateRejected, StateNotSent, StateUnknown, StateCreated} {
 		assert.Equal(t, state == StateRejected || state == StateNotSent, isMendable(Record{State: state, Kind: userapi.KindForbidden}), state)
 		assert.False(t, isMendable(Record{State: state, Kind: userapi.KindInvalid, Lost: true}), state)
-		assert.Equal(t, state == StateCreated, isMendable(Record{State: state, Kind: userapi.KindInvalid, Unfinished: true, Lost: true}), state)
 	}
 }
 
@@ -480,7 +478,6 @@ func TestUndoing(t *testing.T) {
 		"closed already":  {Record{State: StateUnknown, Closed: true}, false, Record{State: StateUnknown, Closed: true}},
 		"being deleted":   {Record{State: StateDeleting, UserID: "7", Closed: true}, false, Record{State: StateDeleting, UserID: "7", Closed: true}},
 		"found meanwhile": {Record{State: StateRecovered, UserID: "7", Closed: true}, true, Record{State: StateDeleting, UserID: "7", Closed: true}},
-		"not deleted yet": {Record{State: StateDeleting, UserID: "7", Kind: userapi.KindTimeout, Closed: true}, false, Record{State: StateDeleting, UserID: "7", Closed: true}},
 		"undone":          {Record{State: StateUndone, Closed: true}, false, Record{State: StateUndone, Closed: true}},
 	} {
 		assert.Equal(t, tt.want, undoing(tt.rec, tt.deletes), name)

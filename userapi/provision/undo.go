@@ -209,10 +209,6 @@ func (p *Provisioner) delete(ctx context.Context, rec Record, begun bool) Result
 			if rec.Proof == userapi.ProofReply {
 				res.Disposition = DispositionCreated
 			}
-			rec.Kind = failure.Kind // no delete was carried out, which a further Undo is to know
-			stored, cancel := context.WithTimeout(ctx, storeTime)
-			defer cancel()
-			_, _ = p.storeWithRetry(stored, rec)
 		} else if failure.Outcome != userapi.OutcomeUnknown {
 			res.Err = revised(failure, userapi.OutcomeUnknown) // nothing is known of the delete before
 		}

@@ -107,6 +107,9 @@ func (b *batches) next() (next []*batched) {
 		}
 		b.queue = slices.Delete(b.queue, 0, n)
 	}
+	if next == nil {
+		b.took = 0 // by which nobody is in time: the next batch tells
+	}
 	b.flying = next != nil
 	return next
 }

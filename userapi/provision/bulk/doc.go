@@ -160,7 +160,9 @@
 // A row that was refused may be mended and run again under the same key. It then goes to the
 // targets that refused it, as provision.Provisioner says of another request. That takes a run of its own:
 // a second row with the key of one that this run has seen refused is different, and nothing of it is
-// sent. Two rows that are alike but for their passwords are one: [Check] finds them, Run does not.
+// sent. Two rows of one key that are alike but for passwords, and for what Mapping.Targets takes, are one
+// row to Run, and are both told what the first one got: [Check] finds them. So is a row of which, once
+// its user was there, nothing but that was changed.
 //
 // # Lanes
 //
@@ -182,7 +184,8 @@
 //	  _target    the targets where the row has no finished user
 //	  _outcome   of each: whether there is a user, as userapi.Outcome has it
 //	  _kind      of each: userapi.Kind
-//	  _code      of each: the codes of its error, or those of the faults
+//	  _code      of each: the codes of its error, or those of the faults; no_place is a lane's that
+//	             had no place for the row in time
 //	  _field     of each: the fields at fault
 //	  _retry     "yes" if the row may be taken as it is, once something else is mended
 //

@@ -136,21 +136,22 @@ func (f *files) fault(row Row, faults []Fault) error {
 	if f.rejects == nil {
 		return nil
 	}
+	from := lineOf(row)
 	if slices.ContainsFunc(faults, func(fault Fault) bool { return fault.Code == CodeUnreadable }) {
-		row = f.uneven(row)
+		row, from = f.uneven(row), line
 	}
-	return f.reject(row, faultCells(row, faults))
+	return f.reject(row, faultCells(from, faults))
 }
 
 // faultCells returns the cells of rejectColumns for a row of which no request can be made.
-func faultCells(row Row, faults []Fault) []string {
+func faultCells(line string, faults []Fault) []string {
 	var codes, fields []string
 	for _, fault := range faults {
 		codes = append(codes, fault.Code)
 		fields = append(fields, fault.Field)
 	}
 	return []string{
-		lineOf(row), "", userapi.OutcomeNotSent.String(), userapi.KindInvalid.String(), strings.Join(codes, ", "), strings.Join(fields, ", "), "no",
+		line, "", userapi.OutcomeNotSent.String(), userapi.KindInvalid.String(), strings.Join(codes, ", "), strings.Join(fields, ", "), "no",
 	}
 }
 
@@ -163,8 +164,8 @@ func lineOf(row Row) string {
 }
 
 // uneven returns a row that could not be read as it may be among the rejects. Its cells may stand
-// under other names than theirs, a secret among them, and a cell that it has too many is lost: as it
-// is it must not be taken for a whole row.
+// under other names than theirs, a secret among them, and a cell that it has too many is lost: it is
+// without its key, so that as it is it is not taken for a whole row.
 func (f *files) uneven(row Row) Row {
 	if f.header == nil || row.Values == nil {
 		return row
@@ -173,7 +174,13 @@ func (f *files) uneven(row Row) Row {
 		return Row{Line: row.Line}
 	}
 	row.Values = maps.Clone(row.Values)
-	delete(row.Values, f.header[len(f.header)-1])
+	columns := []string{keyField}
+	if e, mapped := f.mapper.entries[keyField]; mapped {
+		columns = e.columns()
+	}
+	for _, name := range columns {
+		delete(row.Values, name)
+	}
 	return row
 }
 

@@ -35,28 +35,29 @@ func newLane(l Lane) *lane {
 // begin waits for a place in the lane, and returns the context of the call. The error says that
 // there is none before the context ends, or none that is in time: the call is then not to be made.
 // A context that is over already is left to the creator, which may have an answer without the
-// vendor.
-func (l *lane) begin(ctx context.Context, op string) (context.Context, *laneCall, *userapi.Error) {
+// vendor. closing ends what has not begun: l.closing for what is new, and never for what settles
+// something.
+func (l *lane) begin(ctx, closing context.Context, op string) (context.Context, *laneCall, *userapi.Error) {
 	c := &laneCall{lane: l}
 	select {
 	case <-ctx.Done():
 		return ctx, c, nil
 	default:
 	}
-	if err := l.closing.Err(); err != nil {
+	if err := closing.Err(); err != nil {
 		return ctx, c, noPlace(op, err)
 	}
 	if l.slots != nil {
 		select {
 		case l.slots <- struct{}{}:
 			c.slot = true
-		case <-l.closing.Done():
-			return ctx, c, noPlace(op, l.closing.Err())
+		case <-closing.Done():
+			return ctx, c, noPlace(op, closing.Err())
 		case <-ctx.Done():
 			return ctx, c, noPlace(op, ctx.Err())
 		}
 	}
-	if err := l.wait(ctx); err != nil {
+	if err := l.wait(ctx, closing); err != nil {
 		return ctx, c, noPlace(op, err)
 	}
 	c.begun = time.Now()
@@ -65,13 +66,13 @@ func (l *lane) begin(ctx context.Context, op string) (context.Context, *laneCall
 }
 
 // wait waits until a request may be sent.
-func (l *lane) wait(ctx context.Context) error {
+func (l *lane) wait(ctx, closing context.Context) error {
 	if l.limiter == nil {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(l.closing, cancel)()
+	defer context.AfterFunc(closing, cancel)()
 	return l.limiter.Wait(ctx)
 }
 
@@ -167,7 +168,7 @@ type laneCreator struct {
 func (l laneCreator) Unwrap() userapi.Creator { return l.Creator }
 
 func (l laneCreator) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (u *userapi.User, err error) {
-	ctx, c, none := l.lane.begin(ctx, "create user")
+	ctx, c, none := l.lane.begin(ctx, l.lane.closing, "create user")
 	defer func() { c.end(err) }()
 	if none != nil {
 		return nil, none
@@ -184,7 +185,7 @@ type laneResolver struct {
 func (l laneResolver) Unwrap() userapi.Creator { return l.Creator }
 
 func (l laneResolver) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (u *userapi.User, err error) {
-	ctx, c, none := l.lane.begin(ctx, "resolve user")
+	ctx, c, none := l.lane.begin(ctx, context.Background(), "resolve user")
 	defer func() { c.end(err) }()
 	if none != nil {
 		none.Outcome = userapi.OutcomeUnknown // of the create that is asked for
@@ -202,7 +203,7 @@ type laneRepeater struct {
 func (l laneRepeater) Unwrap() userapi.Creator { return l.Creator }
 
 func (l laneRepeater) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) (u *userapi.User, err error) {
-	ctx, c, none := l.lane.begin(ctx, "create user")
+	ctx, c, none := l.lane.begin(ctx, l.lane.closing, "create user")
 	defer func() { c.end(err) }()
 	if none != nil {
 		return nil, none
@@ -219,7 +220,7 @@ type laneFinisher struct {
 func (l laneFinisher) Unwrap() userapi.Creator { return l.Creator }
 
 func (l laneFinisher) FinishUser(ctx context.Context, req userapi.CreateUserRequest, u *userapi.User) (err error) {
-	ctx, c, none := l.lane.begin(ctx, "finish user")
+	ctx, c, none := l.lane.begin(ctx, context.Background(), "finish user")
 	defer func() { c.end(err) }()
 	if none != nil {
 		none.Outcome, none.User = userapi.OutcomeCreated, u
@@ -240,7 +241,7 @@ type laneDeleter struct {
 func (l laneDeleter) Unwrap() userapi.Creator { return l.Creator }
 
 func (l laneDeleter) DeleteUser(ctx context.Context, id string) (err error) {
-	ctx, c, none := l.lane.begin(ctx, "delete user")
+	ctx, c, none := l.lane.begin(ctx, l.lane.closing, "delete user")
 	defer func() { c.end(err) }()
 	if none != nil {
 		return none
@@ -255,7 +256,7 @@ type laneBatches struct {
 }
 
 func (l laneBatches) CreateUsers(ctx context.Context, reqs []userapi.CreateUserRequest) (results []userapi.BatchResult) {
-	ctx, c, none := l.lane.begin(ctx, "create user")
+	ctx, c, none := l.lane.begin(ctx, l.lane.closing, "create user")
 	defer func() {
 		var err error
 		if len(results) > 0 {

@@ -11,7 +11,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// The codes of results that need more than their Disposition; docs/outcomes.md has them all.
+// The codes of results that need more than their Disposition. docs/outcomes.md has those of provision.
 const (
 	codePaused     = "paused"
 	codeWaits      = "waits"
@@ -141,7 +141,7 @@ var passing = []userapi.Kind{userapi.KindUnavailable, userapi.KindRateLimited, u
 // keep what they have of that one, or wait for it.
 func isMended(results []provision.Result) bool {
 	changed := func(res provision.Result) bool { return codeOf(res) == codeChanged }
-	return slices.ContainsFunc(results, changed) && slices.ContainsFunc(results, func(res provision.Result) bool { return !changed(res) && !res.Recorded })
+	return slices.ContainsFunc(results, changed) && slices.ContainsFunc(results, func(res provision.Result) bool { return !changed(res) })
 }
 
 // withKept returns the results of a row that was mended. Those of targets that keep what they have of
@@ -162,6 +162,20 @@ func withKept(before, now []provision.Result) []provision.Result {
 func isReject(res provision.Result) bool {
 	return classOf(res) == ClassRefused || stateOf(res) == StateUnfinished && !slices.Contains(passing, errorOf(res).Kind)
 }
+
+// withUsers returns the results of a further Undo of a row. A delete that was not carried out is none
+// that nobody knows of: what was known of the user before still is.
+func withUsers(before, now []provision.Result) []provision.Result {
+	for i := range now {
+		if i < len(before) && before[i].User != nil && deletes(before[i]) && now[i].Disposition == provision.DispositionUnknown &&
+			deletes(now[i]) && now[i].Steps[len(now[i].Steps)-1].Err != nil && notCarriedOut[now[i].Steps[len(now[i].Steps)-1].Err.Outcome] {
+			now[i] = before[i]
+		}
+	}
+	return now
+}
+
+var notCarriedOut = map[userapi.Outcome]bool{userapi.OutcomeNotSent: true, userapi.OutcomeRejected: true}
 
 // isHeld reports whether another run is at work on a target.
 func isHeld(res provision.Result) bool { return codeOf(res) == codeInProgress }
@@ -199,8 +213,8 @@ func newOutcomes() outcomes {
 // maxRefusals bounds the kinds and codes that are told apart.
 const maxRefusals = 1000
 
-// add counts a row, and reports whether a target refused it.
-func (o *outcomes) add(results []provision.Result) (refused bool) {
+// add counts a row, and reports whether it is done.
+func (o *outcomes) add(results []provision.Result) (done bool) {
 	for _, res := range results {
 		o.states[stateKey{res.Target, stateOf(res)}]++
 		if codeOf(res) != codeWaits && classOf(res) == ClassRefused {
@@ -218,7 +232,7 @@ func (o *outcomes) add(results []provision.Result) (refused bool) {
 			o.rows[c]++
 		}
 	}
-	return has[ClassRefused]
+	return has[ClassDone]
 }
 
 // maxUnauthorized is how many requests in a row a vendor may refuse for their credentials.

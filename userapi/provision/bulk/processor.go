@@ -162,7 +162,7 @@ func (p *Processor) Reject(row Row, t Try) Row {
 
 // RejectFault does for a row with faults, of Request, what Reject does for one that was refused.
 func (p *Processor) RejectFault(row Row, faults []Fault) Row {
-	return p.rejected(row, faultCells(row, faults))
+	return p.rejected(row, faultCells(lineOf(row), faults))
 }
 
 func (p *Processor) rejected(row Row, why []string) Row {

@@ -84,7 +84,7 @@ type running struct {
 	mu       sync.Mutex // of the tally, the files, and the rest
 	atWork   int
 	outcomes outcomes
-	refused  refusedRows
+	left     rowsLeft
 	held     []heldRow
 	err      error // what ended the run, beside the reading
 	panicked any   // the first panic beside the reading
@@ -106,7 +106,7 @@ type heldRow struct {
 }
 
 func newRunning(what string, job Job) *running {
-	return &running{tally: newTally(what, job), outcomes: newOutcomes(), refused: refusedRows{}, stop: func() {}}
+	return &running{tally: newTally(what, job), outcomes: newOutcomes(), left: rowsLeft{}, stop: func() {}}
 }
 
 // run reads the rows and has each done, and tells the Report.
@@ -142,7 +142,9 @@ func (r *running) readAll(outer context.Context, src Source, names *columnNames)
 	r.settling, settled = settlingAfter(ctx)
 	defer settled()
 	for _, l := range r.lanes {
-		l.closing = ctx
+		if r.what != undoing { // what is closed is deleted to the end
+			l.closing = ctx
+		}
 	}
 	var atWork sync.WaitGroup
 	defer func() {
@@ -247,11 +249,11 @@ func (r *running) start(ctx context.Context, atWork *sync.WaitGroup, t task, wai
 	return nil
 }
 
-// isOther reports whether an earlier row of this run has the key, and was refused.
+// isOther reports whether another row of this run had the key, and is not done.
 func (r *running) isOther(t task) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.refused.hasOther(t)
+	return r.left.hasOther(t)
 }
 
 // end ends the run, for the first error or panic.
@@ -277,11 +279,15 @@ func (r *running) ending() (panicked any, err error) {
 
 // do does what is to be done for a row.
 func (r *running) do(ctx context.Context, t task) (results []provision.Result) {
+	var changed []provision.Result // by targets that keep what they have of another request
 	for try := 1; ; {
+		before := results
 		results = r.act(r.settling, t.req)
 		if isMended(results) { // the request is the key's from now on
-			results = withKept(results, r.act(r.settling, t.req))
+			changed = results
+			results = r.act(r.settling, t.req)
 		}
+		results = withKept(changed, withUsers(before, results))
 		wait := r.pause(results)
 		if wait == 0 && try < tries && slices.ContainsFunc(results, isPassing) {
 			wait = max(firstWait<<(try-1), askedWait(results))
@@ -307,6 +313,7 @@ func (r *running) hold(h heldRow) bool {
 		return false
 	}
 	r.held = append(r.held, h)
+	r.left.add(h.task)
 	return true
 }
 
@@ -340,8 +347,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (r *running) tell(t task, results []provision.Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.outcomes.add(results) {
-		r.refused.add(t)
+	if !r.outcomes.add(results) {
+		r.left.add(t)
 	}
 	if err := r.files.result(t, results); err != nil {
 		r.endLocked(err, nil)

@@ -8,6 +8,9 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
+// undoing is what texts of errors call an Undo.
+const undoing = "undoing"
+
 // Undo has provision.Provisioner.Undo delete the users that a Run of the job has created, row by
 // row, and closes the rows' keys. It needs of a row its key alone. What it leaves, such as a user
 // that was there before, is in the results and in the Report, with the state that
@@ -18,7 +21,7 @@ import (
 // not for Undo.
 func Undo(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Report, error) {
 	job.Rejects, job.Wait = nil, 0
-	r := newRunning("undoing", job)
+	r := newRunning(undoing, job)
 	if p == nil || src == nil {
 		return r.done(errors.New("bulk: Undo needs a Provisioner and a Source"))
 	}

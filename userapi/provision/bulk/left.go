@@ -9,9 +9,9 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// refusedRows are the rows that a run has seen refused, by their keys. Another row with such a key is not
-// taken for the first one, mended: that comes with a run of its own. It is 32 bytes a row.
-type refusedRows map[[16]byte][16]byte
+// rowsLeft are the rows that a run has seen, and that are not done, by their keys. Another row with such a
+// key is not taken for the first one, mended: that comes with a run of its own. It is 32 bytes a row.
+type rowsLeft map[[16]byte][16]byte
 
 func short(sum [sha256.Size]byte) (half [16]byte) {
 	copy(half[:], sum[:])
@@ -26,15 +26,15 @@ func sumOf(row Row) [16]byte {
 }
 
 // add notes a row, the first one of its key.
-func (r refusedRows) add(t task) {
+func (r rowsLeft) add(t task) {
 	key := short(sha256.Sum256([]byte(t.req.IdempotencyKey)))
 	if _, there := r[key]; !there {
 		r[key] = sumOf(t.row)
 	}
 }
 
-// hasOther reports whether another row with the key was refused.
-func (r refusedRows) hasOther(t task) bool {
+// hasOther reports whether another row with the key is left.
+func (r rowsLeft) hasOther(t task) bool {
 	if len(r) == 0 {
 		return false
 	}
