@@ -77,11 +77,12 @@ const (
 // Requests pass in the order in which they called Wait; one whose Wait fails takes
 // nothing. An Adaptive is safe for concurrent use.
 type Adaptive struct {
-	err   error
+	made bool // by NewAdaptive
+	err  error
+
+	mu    sync.Mutex
 	limit float64 // what the rate comes back to, in requests a second
 	burst float64
-
-	mu sync.Mutex
 	// queue holds a chan struct{} for each request that waits, in their order. It has room
 	// for one value, which wakes the request when it is the first.
 	queue  list.List
@@ -110,25 +111,61 @@ func (waitError) Is(target error) bool { return target == context.DeadlineExceed
 // the HTTPOptions that it is for: a client's New reports it, as does Err, and Wait fails.
 func NewAdaptive(limit RateLimit) *Adaptive {
 	a := &Adaptive{
-		limit: limit.PerSecond, rate: limit.PerSecond, burst: float64(max(limit.Burst, 1)),
+		made: true, err: checkLimit(limit), limit: limit.PerSecond, rate: limit.PerSecond, burst: float64(max(limit.Burst, 1)),
 	}
 	a.tokens = a.burst
-	switch {
-	case math.IsNaN(a.limit) || math.IsInf(a.limit, 0) || a.limit < 0:
-		a.err = errNoRate
-	case limit.Burst < 0:
-		a.err = errors.New("the burst must not be negative")
-	case a.limit == 0 && limit.Burst > 0:
-		a.err = errors.New("a burst needs PerSecond")
-	case a.limit == 0:
-		a.err = errNoRate
-	}
 	return a
+}
+
+func checkLimit(limit RateLimit) error {
+	switch {
+	case math.IsNaN(limit.PerSecond) || math.IsInf(limit.PerSecond, 0) || limit.PerSecond < 0:
+		return errNoRate
+	case limit.Burst < 0:
+		return errors.New("the burst must not be negative")
+	case limit.PerSecond == 0 && limit.Burst > 0:
+		return errors.New("a burst needs PerSecond")
+	case limit.PerSecond == 0:
+		return errNoRate
+	}
+	return nil
+}
+
+// SetLimit changes the limit, as where it is a share of what several processes may send. What was
+// found out of the vendor stays in proportion, and a wait that has begun becomes shorter or longer.
+// An error says what is wrong with the limit, and changes nothing.
+func (a *Adaptive) SetLimit(limit RateLimit) error {
+	if err := a.Err(); err != nil {
+		return err
+	}
+	if err := checkLimit(limit); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.wait(time.Now(), 0)
+	share := limit.PerSecond / a.limit
+	a.limit, a.rate, a.halved = limit.PerSecond, min(limit.PerSecond, a.rate*share), a.halved*share
+	a.burst = float64(max(limit.Burst, 1))
+	a.tokens = min(a.tokens, a.burst)
+	a.wake()
+	return nil
+}
+
+// Rate returns how many requests a second the Adaptive lets through at present; 0 for one that lets
+// nothing pass.
+func (a *Adaptive) Rate() float64 {
+	if a.Err() != nil {
+		return 0
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.rate
 }
 
 // Err returns what is wrong with the limit, nil if nothing is.
 func (a *Adaptive) Err() error {
-	if a == nil || a.burst == 0 {
+	if a == nil || !a.made {
 		return errNoRate
 	}
 	return a.err

@@ -298,3 +298,47 @@ func TestAdaptiveOfAWrongLimit(t *testing.T) {
 	}
 	assert.NoError(t, userapi.NewAdaptive(userapi.RateLimit{PerSecond: 1e-300}).Err())
 }
+
+// TestAdaptiveSetLimit: the rate and what was found out stay in proportion, and waits change.
+func TestAdaptiveSetLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 8})
+		passes(t, a, 1)
+		require.NoError(t, a.SetLimit(userapi.RateLimit{PerSecond: 4, Burst: 2}))
+		assert.Equal(t, 250*time.Millisecond, interval(t, a))
+		a.Observe(refused)
+		assert.InDelta(t, 2, a.Rate(), 1e-9)
+		require.NoError(t, a.SetLimit(userapi.RateLimit{PerSecond: 8}))
+		assert.InDelta(t, 4, a.Rate(), 1e-9)
+		assert.Equal(t, 250*time.Millisecond, interval(t, a))
+		a.Observe(refused)
+		assert.InDelta(t, 2, a.Rate(), 1e-9)
+		for range 120 {
+			time.Sleep(time.Second)
+			a.Observe(accepted)
+		}
+		assert.InDelta(t, 8, a.Rate(), 1e-9, "it comes back to the new limit")
+
+		require.NoError(t, a.SetLimit(userapi.RateLimit{PerSecond: 0.1}))
+		begun := time.Now()
+		passed := make(chan time.Duration)
+		go func() {
+			for range 2 {
+				assert.NoError(t, a.Wait(t.Context()))
+			}
+			passed <- time.Since(begun)
+		}()
+		synctest.Wait()
+		time.Sleep(time.Second)
+		require.NoError(t, a.SetLimit(userapi.RateLimit{PerSecond: 9}))
+		assert.InDelta(t, 1.1, (<-passed).Seconds(), 0.01, "a wait that has begun is shortened")
+	})
+	a := userapi.NewAdaptive(userapi.RateLimit{PerSecond: 8})
+	for _, wrong := range []userapi.RateLimit{{}, {PerSecond: -1}, {PerSecond: math.NaN()}, {PerSecond: 1, Burst: -1}} {
+		require.Error(t, a.SetLimit(wrong))
+	}
+	assert.InDelta(t, 8, a.Rate(), 0)
+	require.Error(t, new(userapi.Adaptive).SetLimit(userapi.RateLimit{PerSecond: 1}))
+	assert.Zero(t, new(userapi.Adaptive).Rate())
+}

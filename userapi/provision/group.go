@@ -14,7 +14,7 @@ import (
 
 // Group returns a ledger that merges Stores: those that are called while another one is
 // under way become one Store of the ledger l, which pays once for what a Store costs, such
-// as a transaction and its wait for the disk. Load and ListOpen are l's own. It is for ledgers
+// as a transaction and its wait for the disk. Load, LoadMany and ListOpen are l's own. It is for ledgers
 // of sqlledger with many sign-ups at once; one of fileledger does the same by itself, Memory
 // has nothing to save, and a few connections to PostgreSQL share its wait for the disk anyway.
 // What is stored in a transaction of the caller's own, by the ledger's Tx, goes past it.
@@ -53,6 +53,11 @@ type group struct {
 	// then there is a queue.
 	flying bool
 	queue  []*groupStore
+}
+
+// LoadMany implements ManyLoader.
+func (g *group) LoadMany(ctx context.Context, keys []string) ([]Record, error) {
+	return loadMany(ctx, g.Ledger, keys)
 }
 
 // A groupStore is one caller's Store.

@@ -53,19 +53,23 @@ func canonicalKey(key string) string {
 // Before version 1 keys stood in a ledger as they were given: a UUID is looked for in the
 // caller's spelling, in lower case and in capitals.
 func find(ctx context.Context, l Ledger, key string) (stored string, records []Record, failure *userapi.Error) {
-	canonical := canonicalKey(key)
+	for _, spelling := range spellingsOf(key) {
+		if records, failure = load(ctx, l, spelling); failure != nil || len(records) > 0 {
+			return spelling, records, failure
+		}
+	}
+	return canonicalKey(key), nil, nil
+}
+
+// spellingsOf returns those that the ledger may have a key in.
+func spellingsOf(key string) []string {
 	spellings := []string{key}
 	if uuidForm.MatchString(key) {
-		for _, other := range [...]string{canonical, strings.ToUpper(key)} {
+		for _, other := range [...]string{canonicalKey(key), strings.ToUpper(key)} {
 			if !slices.Contains(spellings, other) {
 				spellings = append(spellings, other)
 			}
 		}
 	}
-	for _, spelling := range spellings {
-		if records, failure = load(ctx, l, spelling); failure != nil || len(records) > 0 {
-			return spelling, records, failure
-		}
-	}
-	return canonical, nil, nil
+	return spellings
 }

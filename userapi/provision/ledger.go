@@ -39,6 +39,13 @@ type Storer interface {
 	Store(ctx context.Context, records ...Record) error
 }
 
+// A ManyLoader is what a Ledger may be able to do beside: read many keys at once.
+type ManyLoader interface {
+	// LoadMany returns the records of the keys as Load does those of one: by key and by target,
+	// in byte order. A key that stands there twice counts once.
+	LoadMany(ctx context.Context, keys []string) ([]Record, error)
+}
+
 // ErrStale says that a record was changed since it was loaded.
 var ErrStale = errors.New("provision: the record was changed by another run")
 

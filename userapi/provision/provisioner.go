@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/enlist-go/enlist/userapi"
 )
@@ -151,6 +152,9 @@ func (p *Provisioner) Wrap(wrap func(Target) Target) *Provisioner {
 	w.link()
 	return w
 }
+
+// Lease returns for how long a run holds a target, as the option [Lease] has set it.
+func (p *Provisioner) Lease() time.Duration { return p.options.lease }
 
 func (p *Provisioner) add(t Target, b *breaker) {
 	own := &target{Target: t, index: len(p.targets), breaker: b}

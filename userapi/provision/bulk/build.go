@@ -34,13 +34,17 @@ func (m *Mapper) build(row Row) *builder {
 		b.set(e)
 	}
 	if b.req.IdempotencyKey == "" && !slices.ContainsFunc(b.faults, isKeyFault) {
-		column := keyField
-		if e, ok := m.entries[keyField]; ok {
-			column = joined(e.columns())
-		}
-		b.fail(keyField, &RowError{Column: column, Message: "a value is expected: it names the row in the ledger", code: userapi.CodeRequired})
+		b.fail(keyField, &RowError{Column: m.keyColumn(), Message: "a value is expected: it names the row in the ledger", code: userapi.CodeRequired})
 	}
 	return b
+}
+
+// keyColumn returns what the key comes from.
+func (m *Mapper) keyColumn() string {
+	if e, ok := m.entries[keyField]; ok {
+		return joined(e.columns())
+	}
+	return keyField
 }
 
 func isKeyFault(err error) bool {

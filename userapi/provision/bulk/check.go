@@ -96,11 +96,14 @@ func (c *check) take(r *checkedRow) {
 	}
 	for _, u := range r.unique {
 		if first, twice := c.seen.add(u.digest, r.row.Line); twice {
-			r.faults = append(r.faults, Fault{
-				Line: r.row.Line, Column: u.column, Field: u.field, Target: u.target, Code: CodeDuplicate,
-				Message: fmt.Sprintf("line %d has the same value", first),
-			})
+			r.faults = append(r.faults, duplicateOf(first, Fault{Line: r.row.Line, Column: u.column, Field: u.field, Target: u.target}))
 		}
 	}
 	c.add(r.row.Line, r.faults)
+}
+
+// duplicateOf returns a fault as that of a value which stands in an earlier line.
+func duplicateOf(first int64, f Fault) Fault {
+	f.Code, f.Message = CodeDuplicate, fmt.Sprintf("line %d has the same value", first)
+	return f
 }

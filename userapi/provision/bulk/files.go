@@ -96,31 +96,33 @@ func (f *files) result(t task, results []provision.Result) error {
 			}
 		}
 	}
-	refused := func(res provision.Result) bool {
-		return classOf(res) == classRefused || stateOf(res) == StateUnfinished && !slices.Contains(passing, errorOf(res).Kind)
-	}
-	if f.rejects == nil || !slices.ContainsFunc(results, refused) {
+	if f.rejects == nil || !slices.ContainsFunc(results, isReject) {
 		return nil
 	}
+	return f.reject(t.row, rejectCells(t.row, results))
+}
+
+// rejectCells returns the cells of rejectColumns for a row that was refused.
+func rejectCells(row Row, results []provision.Result) []string {
 	var why [len("tokcfr")][]string
 	retry := "yes"
 	for _, res := range results {
-		if classOf(res) == classDone {
+		if classOf(res) == ClassDone {
 			continue
 		}
 		e := errorOf(res)
-		if classOf(res) == classRefused && !mayPassUnchanged(res) {
+		if classOf(res) == ClassRefused && !mayPassUnchanged(res) {
 			retry = "no"
 		}
 		for i, text := range []string{res.Target, e.Outcome.String(), e.Kind.String(), codesOf(e), fieldsOf(e)} {
 			why[i] = append(why[i], text)
 		}
 	}
-	cells := []string{lineOf(t.row)}
+	cells := []string{lineOf(row)}
 	for _, texts := range why[:5] {
 		cells = append(cells, strings.Join(texts, "; "))
 	}
-	return f.reject(t.row, append(cells, retry))
+	return append(cells, retry)
 }
 
 // fault writes a row of which no request can be made.
@@ -135,17 +137,22 @@ func (f *files) fault(row Row, faults []Fault) error {
 		return nil
 	}
 	from := lineOf(row)
+	if slices.ContainsFunc(faults, func(fault Fault) bool { return fault.Code == CodeUnreadable }) {
+		row, from = f.uneven(row), line
+	}
+	return f.reject(row, faultCells(from, faults))
+}
+
+// faultCells returns the cells of rejectColumns for a row of which no request can be made.
+func faultCells(line string, faults []Fault) []string {
 	var codes, fields []string
 	for _, fault := range faults {
 		codes = append(codes, fault.Code)
 		fields = append(fields, fault.Field)
-		if fault.Code == CodeUnreadable {
-			row, from = f.uneven(row), line
-		}
 	}
-	return f.reject(row, []string{
-		from, "", userapi.OutcomeNotSent.String(), userapi.KindInvalid.String(), strings.Join(codes, ", "), strings.Join(fields, ", "), "no",
-	})
+	return []string{
+		line, "", userapi.OutcomeNotSent.String(), userapi.KindInvalid.String(), strings.Join(codes, ", "), strings.Join(fields, ", "), "no",
+	}
 }
 
 // lineOf returns the line of a row in the file that it first came from, as a file of rejects has it.

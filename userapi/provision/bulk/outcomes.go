@@ -77,33 +77,53 @@ func stateOf(res provision.Result) string {
 	return res.Disposition.String()
 }
 
-// A class says what is to be done about a target.
-type class int
+// A Class says what is to be done about a target, or a row.
+type Class int
 
 const (
-	classDone    class = iota // nothing
-	classRefused              // mend the row, or what the vendor has
-	classOpen                 // run again
-	classUnknown              // a person decides, if a further run does not find it out
+	// ClassDone is that of a finished user. Nothing is to be done.
+	ClassDone Class = iota
+	// ClassRefused is that of what is to be mended: the row, or what the vendor has.
+	ClassRefused
+	// ClassUnknown is that of a target of which nobody knows whether it has the user. A person
+	// decides, if a further run does not find it out.
+	ClassUnknown
+	// ClassOpen is that of what is left for a further run.
+	ClassOpen
 	classes
 )
 
 // classOf returns the class of a result.
-func classOf(res provision.Result) class {
+func classOf(res provision.Result) Class {
 	state := stateOf(res)
 	switch {
 	case res.Err == nil, state == StateKept:
-		return classDone
+		return ClassDone
 	case state == StateOpen, state == StateUnfinished, codeOf(res) == codeNotStored, codeOf(res) == codeLedger:
-		return classOpen
+		return ClassOpen
 	case state == StateDifferent:
-		return classRefused
+		return ClassRefused
 	case res.Disposition == provision.DispositionUnknown:
-		return classUnknown
+		return ClassUnknown
 	case slices.Contains(passing, errorOf(res).Kind), isAbsent(res):
-		return classOpen
+		return ClassOpen
 	}
-	return classRefused
+	return ClassRefused
+}
+
+// classesOf returns which classes a row's results have.
+func classesOf(results []provision.Result) (has [classes]bool) {
+	waits := false
+	for _, res := range results {
+		if codeOf(res) == codeWaits {
+			waits = true // for what another target of the row needs
+			continue
+		}
+		has[classOf(res)] = true
+	}
+	has[ClassOpen] = has[ClassOpen] || waits && !has[ClassRefused] && !has[ClassUnknown]
+	has[ClassDone] = !has[ClassRefused] && !has[ClassOpen] && !has[ClassUnknown]
+	return has
 }
 
 // isAbsent reports whether an earlier create was lost, and its user is not there: a further try
@@ -135,6 +155,12 @@ func withKept(before, now []provision.Result) []provision.Result {
 		}
 	}
 	return now
+}
+
+// isReject reports whether a row is to be mended because of a target: it refused the row, or the second
+// step of its user.
+func isReject(res provision.Result) bool {
+	return classOf(res) == ClassRefused || stateOf(res) == StateUnfinished && !slices.Contains(passing, errorOf(res).Kind)
 }
 
 // withUsers returns the results of a further Undo of a row. A delete that was not carried out is none
@@ -189,17 +215,9 @@ const maxRefusals = 1000
 
 // add counts a row, and reports whether it is done.
 func (o *outcomes) add(results []provision.Result) (done bool) {
-	var has [classes]bool
-	waits := false
 	for _, res := range results {
 		o.states[stateKey{res.Target, stateOf(res)}]++
-		if codeOf(res) == codeWaits {
-			waits = true // for what another target of the row needs
-			continue
-		}
-		c := classOf(res)
-		has[c] = true
-		if c == classRefused {
+		if codeOf(res) != codeWaits && classOf(res) == ClassRefused {
 			e := errorOf(res)
 			key := RefusedCount{Target: res.Target, Kind: e.Kind, Code: codesOf(e)}
 			if len(o.refused) >= maxRefusals && o.refused[key] == 0 {
@@ -208,14 +226,13 @@ func (o *outcomes) add(results []provision.Result) (done bool) {
 			o.refused[key]++
 		}
 	}
-	has[classOpen] = has[classOpen] || waits && !has[classRefused] && !has[classUnknown]
-	has[classDone] = !has[classRefused] && !has[classOpen] && !has[classUnknown]
+	has := classesOf(results)
 	for c, is := range has {
 		if is {
 			o.rows[c]++
 		}
 	}
-	return has[classDone]
+	return has[ClassDone]
 }
 
 // maxUnauthorized is how many requests in a row a vendor may refuse for their credentials.
@@ -255,7 +272,7 @@ func (o *outcomes) statesOf(target string) map[string]int64 {
 
 // addTo completes a Report.
 func (o *outcomes) addTo(r *Report, targets []string, lanes map[string]*lane) {
-	r.RowsDone, r.RowsRefused, r.RowsOpen, r.RowsUnknown = o.rows[classDone], o.rows[classRefused], o.rows[classOpen], o.rows[classUnknown]
+	r.RowsDone, r.RowsRefused, r.RowsOpen, r.RowsUnknown = o.rows[ClassDone], o.rows[ClassRefused], o.rows[ClassOpen], o.rows[ClassUnknown]
 	for key, n := range o.states {
 		r.States = append(r.States, StateCount{key.target, key.state, n})
 	}

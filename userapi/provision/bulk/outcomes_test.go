@@ -24,32 +24,32 @@ func TestOutcomes(t *testing.T) {
 	for name, tt := range map[string]struct {
 		res   provision.Result
 		state string
-		class class
+		class Class
 	}{
-		"a user":                {provision.Result{Target: "crm", Disposition: created, User: user}, "created", classDone},
-		"undone":                {provision.Result{Target: "crm", Disposition: provision.DispositionUndone}, "undone", classDone},
-		"no record":             {provision.Result{Disposition: provision.DispositionUndone}, StateUnknownKey, classDone},
-		"invalid":               {failed(rejected, nil, userapi.Error{Kind: userapi.KindInvalid}), "rejected", classRefused},
-		"taken":                 {failed(rejected, nil, userapi.Error{Kind: userapi.KindConflict}), "rejected", classRefused},
-		"another request":       {failed(created, user, userapi.Error{Kind: userapi.KindInvalid, Code: codeChanged}), StateDifferent, classRefused},
-		"of an undone key":      {failed(created, user, userapi.Error{Kind: userapi.KindInvalid, Code: codeUndone}), "created", classRefused},
-		"too many requests":     {failed(rejected, nil, userapi.Error{Kind: userapi.KindRateLimited}), "rejected", classOpen},
-		"the vendor is down":    {failed(notSent, nil, userapi.Error{Kind: userapi.KindUnavailable}), "not_sent", classOpen},
-		"stopped":               {failed(notSent, nil, userapi.Error{Kind: userapi.KindCanceled}), "not_sent", classOpen},
-		"paused":                {failed(notSent, nil, userapi.Error{Kind: userapi.KindUnavailable, Code: codePaused}), StateOpen, classOpen},
-		"waits":                 {failed(notSent, nil, userapi.Error{Kind: userapi.KindUnavailable, Code: codeWaits}), StateOpen, classOpen},
-		"in flight":             {failed(unknown, nil, userapi.Error{Kind: userapi.KindUnavailable, Code: codeInProgress}), StateOpen, classOpen},
-		"a lost one, not there": {failed(rejected, nil, userapi.Error{Kind: userapi.KindNotFound}, provision.ActionResolve), "rejected", classOpen},
-		"not found":             {failed(rejected, nil, userapi.Error{Kind: userapi.KindNotFound}, provision.ActionCreate), "rejected", classRefused},
-		"nobody knows":          {failed(unknown, nil, userapi.Error{Kind: userapi.KindTimeout}), "unknown", classUnknown},
-		"unfinished":            {failed(created, user, userapi.Error{Kind: userapi.KindUnavailable}), StateUnfinished, classOpen},
-		"not to be finished":    {failed(created, user, userapi.Error{Kind: userapi.KindInvalid}), StateUnfinished, classOpen},
-		"kept":                  {failed(created, user, userapi.Error{Kind: userapi.KindInvalid, Code: codeKept}), StateKept, classDone},
-		"not stored":            {failed(created, user, userapi.Error{Kind: userapi.KindUnknown, Code: codeNotStored}), "created", classOpen},
-		"no ledger":             {failed(unknown, nil, userapi.Error{Kind: userapi.KindUnknown, Code: codeLedger}), StateOpen, classOpen},
-		"not to be deleted":     {failed(created, user, userapi.Error{Op: opUndo, Code: "no_deleter"}), "created", classRefused},
-		"not deleted yet":       {failed(created, user, userapi.Error{Op: "delete user", Kind: userapi.KindRateLimited}, provision.ActionDelete), "created", classOpen},
-		"an error of no kind":   {provision.Result{Target: "crm", Disposition: rejected, Err: assert.AnError}, "rejected", classRefused},
+		"a user":                {provision.Result{Target: "crm", Disposition: created, User: user}, "created", ClassDone},
+		"undone":                {provision.Result{Target: "crm", Disposition: provision.DispositionUndone}, "undone", ClassDone},
+		"no record":             {provision.Result{Disposition: provision.DispositionUndone}, StateUnknownKey, ClassDone},
+		"invalid":               {failed(rejected, nil, userapi.Error{Kind: userapi.KindInvalid}), "rejected", ClassRefused},
+		"taken":                 {failed(rejected, nil, userapi.Error{Kind: userapi.KindConflict}), "rejected", ClassRefused},
+		"another request":       {failed(created, user, userapi.Error{Kind: userapi.KindInvalid, Code: codeChanged}), StateDifferent, ClassRefused},
+		"of an undone key":      {failed(created, user, userapi.Error{Kind: userapi.KindInvalid, Code: codeUndone}), "created", ClassRefused},
+		"too many requests":     {failed(rejected, nil, userapi.Error{Kind: userapi.KindRateLimited}), "rejected", ClassOpen},
+		"the vendor is down":    {failed(notSent, nil, userapi.Error{Kind: userapi.KindUnavailable}), "not_sent", ClassOpen},
+		"stopped":               {failed(notSent, nil, userapi.Error{Kind: userapi.KindCanceled}), "not_sent", ClassOpen},
+		"paused":                {failed(notSent, nil, userapi.Error{Kind: userapi.KindUnavailable, Code: codePaused}), StateOpen, ClassOpen},
+		"waits":                 {failed(notSent, nil, userapi.Error{Kind: userapi.KindUnavailable, Code: codeWaits}), StateOpen, ClassOpen},
+		"in flight":             {failed(unknown, nil, userapi.Error{Kind: userapi.KindUnavailable, Code: codeInProgress}), StateOpen, ClassOpen},
+		"a lost one, not there": {failed(rejected, nil, userapi.Error{Kind: userapi.KindNotFound}, provision.ActionResolve), "rejected", ClassOpen},
+		"not found":             {failed(rejected, nil, userapi.Error{Kind: userapi.KindNotFound}, provision.ActionCreate), "rejected", ClassRefused},
+		"nobody knows":          {failed(unknown, nil, userapi.Error{Kind: userapi.KindTimeout}), "unknown", ClassUnknown},
+		"unfinished":            {failed(created, user, userapi.Error{Kind: userapi.KindUnavailable}), StateUnfinished, ClassOpen},
+		"not to be finished":    {failed(created, user, userapi.Error{Kind: userapi.KindInvalid}), StateUnfinished, ClassOpen},
+		"kept":                  {failed(created, user, userapi.Error{Kind: userapi.KindInvalid, Code: codeKept}), StateKept, ClassDone},
+		"not stored":            {failed(created, user, userapi.Error{Kind: userapi.KindUnknown, Code: codeNotStored}), "created", ClassOpen},
+		"no ledger":             {failed(unknown, nil, userapi.Error{Kind: userapi.KindUnknown, Code: codeLedger}), StateOpen, ClassOpen},
+		"not to be deleted":     {failed(created, user, userapi.Error{Op: opUndo, Code: "no_deleter"}), "created", ClassRefused},
+		"not deleted yet":       {failed(created, user, userapi.Error{Op: "delete user", Kind: userapi.KindRateLimited}, provision.ActionDelete), "created", ClassOpen},
+		"an error of no kind":   {provision.Result{Target: "crm", Disposition: rejected, Err: assert.AnError}, "rejected", ClassRefused},
 	} {
 		assert.Equal(t, tt.state, stateOf(tt.res), name)
 		assert.Equal(t, tt.class, classOf(tt.res), name)
@@ -68,12 +68,12 @@ func TestRowsThatWait(t *testing.T) {
 		results []provision.Result
 		want    [classes]int64
 	}{
-		"refused":          {[]provision.Result{of(provision.DispositionRejected, userapi.KindConflict, ""), waits, created}, [classes]int64{classRefused: 1}},
-		"refused, others":  {[]provision.Result{of(provision.DispositionNotSent, userapi.KindInvalid, ""), waits, of(provision.DispositionNotSent, userapi.KindUnavailable, codePaused)}, [classes]int64{classRefused: 1, classOpen: 1}},
-		"unknown":          {[]provision.Result{of(provision.DispositionUnknown, userapi.KindTimeout, ""), waits}, [classes]int64{classUnknown: 1}},
-		"paused":           {[]provision.Result{of(provision.DispositionNotSent, userapi.KindUnavailable, codePaused), waits}, [classes]int64{classOpen: 1}},
-		"nothing but that": {[]provision.Result{created, waits}, [classes]int64{classOpen: 1}},
-		"all are there":    {[]provision.Result{created, created}, [classes]int64{classDone: 1}},
+		"refused":          {[]provision.Result{of(provision.DispositionRejected, userapi.KindConflict, ""), waits, created}, [classes]int64{ClassRefused: 1}},
+		"refused, others":  {[]provision.Result{of(provision.DispositionNotSent, userapi.KindInvalid, ""), waits, of(provision.DispositionNotSent, userapi.KindUnavailable, codePaused)}, [classes]int64{ClassRefused: 1, ClassOpen: 1}},
+		"unknown":          {[]provision.Result{of(provision.DispositionUnknown, userapi.KindTimeout, ""), waits}, [classes]int64{ClassUnknown: 1}},
+		"paused":           {[]provision.Result{of(provision.DispositionNotSent, userapi.KindUnavailable, codePaused), waits}, [classes]int64{ClassOpen: 1}},
+		"nothing but that": {[]provision.Result{created, waits}, [classes]int64{ClassOpen: 1}},
+		"all are there":    {[]provision.Result{created, created}, [classes]int64{ClassDone: 1}},
 	} {
 		o := newOutcomes()
 		o.add(tt.results)

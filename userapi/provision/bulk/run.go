@@ -55,14 +55,8 @@ func Run(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Re
 	if p == nil || src == nil {
 		return r.done(errors.New("bulk: Run needs a Provisioner and a Source"))
 	}
-	mapper, err := job.Mapping.Compile(job.Name)
-	if err != nil {
-		return r.done(err)
-	}
-	if p, err = mapper.withTargets(p); err != nil {
-		return r.done(err)
-	}
-	if err = r.prepare(mapper, p); err != nil {
+	var err error
+	if r.Processor, err = NewProcessor(p, job); err != nil {
 		return r.done(err)
 	}
 	r.act = func(ctx context.Context, req userapi.CreateUserRequest) []provision.Result {
@@ -75,12 +69,8 @@ func Run(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Re
 // A running is one call of Run or of Undo.
 type running struct {
 	tally
+	*Processor
 
-	job    Job
-	p      *provision.Provisioner
-	mapper *Mapper
-	names  []string // of the targets
-	lanes  map[string]*lane
 	// act does what is to be done for one row.
 	act func(context.Context, userapi.CreateUserRequest) []provision.Result
 
@@ -116,28 +106,13 @@ type heldRow struct {
 }
 
 func newRunning(what string, job Job) *running {
-	return &running{tally: newTally(what, job), job: job, outcomes: newOutcomes(), left: rowsLeft{}, stop: func() {}}
-}
-
-// prepare puts the targets into their lanes.
-func (r *running) prepare(mapper *Mapper, p *provision.Provisioner) error {
-	r.mapper, r.lanes = mapper, map[string]*lane{}
-	r.p = p.Wrap(func(t provision.Target) provision.Target {
-		own := newLane(r.job.Lanes[t.Name])
-		r.names, r.lanes[t.Name] = append(r.names, t.Name), own
-		t.Creator = own.in(t.Creator)
-		return t
-	})
-	if err := r.job.check(r.names); err != nil {
-		return err
-	}
-	r.places = make(chan struct{}, r.job.inFlight())
-	return nil
+	return &running{tally: newTally(what, job), outcomes: newOutcomes(), left: rowsLeft{}, stop: func() {}}
 }
 
 // run reads the rows and has each done, and tells the Report.
 func (r *running) run(ctx context.Context, src Source) (Report, error) {
 	r.files = newFiles(r.job, r.mapper)
+	r.places = make(chan struct{}, r.job.inFlight())
 	ended := r.tellProgress()
 	defer ended()             // once more where a panic goes on
 	defer r.files.flushLast() // likewise
@@ -355,31 +330,6 @@ func (r *running) continueHeld(ctx context.Context, atWork *sync.WaitGroup) {
 		}
 		atWork.Wait()
 	}
-}
-
-// pause returns how long to wait for vendors that are left alone, and for a place in a lane; 0 if
-// nothing is to be waited for. That uses up no try.
-func (r *running) pause(results []provision.Result) (wait time.Duration) {
-	for _, res := range results {
-		switch {
-		case codeOf(res) == codePaused:
-			wait = max(wait, pausedWait, time.Until(r.p.PausedUntil(res.Target)))
-		case errors.Is(res.Err, userapi.ErrLimited) && isPassing(res):
-			wait = max(wait, laneWait)
-		}
-	}
-	return wait
-}
-
-// askedWait returns for how long the vendors of a row want to be left alone; 0 if none said so.
-func askedWait(results []provision.Result) (wait time.Duration) {
-	for _, res := range results {
-		var e *userapi.Error
-		if isPassing(res) && errors.As(res.Err, &e) {
-			wait = max(wait, e.RetryAfter)
-		}
-	}
-	return wait
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -29,7 +29,7 @@ func Undo(ctx context.Context, p *provision.Provisioner, job Job, src Source) (R
 	if err != nil {
 		return r.done(err)
 	}
-	if err = r.prepare(whole.keyAlone(), p); err != nil {
+	if r.Processor, err = inLanes(p, job, whole.keyAlone()); err != nil {
 		return r.done(err)
 	}
 	r.act = func(ctx context.Context, req userapi.CreateUserRequest) []provision.Result {

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"errors"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/enlist-go/enlist/userapi/provision"
@@ -59,6 +60,16 @@ var compareChecks = []check{
 		// An update and an insert together.
 		want = b.store(t, owned(want[0], "again"), queued("one", "c"))
 		b.holds(t, "one", at(queued("one", "a"), 1), want[0], want[1])
+	}},
+	{"load/many", func(t *testing.T, b *bench) {
+		if got := b.loadMany(t); len(got) > 0 {
+			t.Errorf("LoadMany of no key returned %v", got)
+		}
+		want := b.store(t, queued("a", "2"), queued("a", "10"), queued("B", "1"), queued("ä", "1"), queued("z", "1"), queued(`it's "7"`, "1"))
+		got := b.loadMany(t, "z", "ä", "a", "none", "B", "a", `it's "7"`)
+		if sorted := []provision.Record{want[2], want[1], want[0], want[5], want[4], want[3]}; !slices.Equal(got, sorted) {
+			t.Errorf("LoadMany returned %v, want %v", got, sorted)
+		}
 	}},
 	{"store/all_or_none", func(t *testing.T, b *bench) {
 		kept := b.store(t, queued("m", "b"), queued("m", "d"))

@@ -110,7 +110,40 @@ func (b *bench) load(t *testing.T, key string) []provision.Record {
 	if err != nil {
 		t.Fatalf("Load failed: %v", err)
 	}
+	if got := b.loadMany(t, key, key); !slices.Equal(got, records) {
+		t.Errorf("LoadMany returned %v, and Load %v", got, records)
+	}
 	return records
+}
+
+// loadMany loads the records of several keys, at once where the ledger is able to.
+func (b *bench) loadMany(t *testing.T, keys ...string) (records []provision.Record) {
+	t.Helper()
+	many, ok := b.Ledger.(provision.ManyLoader)
+	if !ok {
+		many = oneByOne{b.Ledger}
+	}
+	records, err := many.LoadMany(t.Context(), keys)
+	if err != nil {
+		t.Fatalf("LoadMany failed: %v", err)
+	}
+	return records
+}
+
+// oneByOne has LoadMany for a ledger that does not.
+type oneByOne struct{ provision.Ledger }
+
+func (l oneByOne) LoadMany(ctx context.Context, keys []string) (all []provision.Record, err error) {
+	keys = slices.Clone(keys)
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
+		records, err := l.Load(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, records...)
+	}
+	return all, nil
 }
 
 // holds checks which records a key has, in their order.

@@ -5,10 +5,12 @@ package sqlledger
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/enlist-go/enlist/userapi/provision"
 )
@@ -47,10 +49,12 @@ type Ledger struct {
 	db      *sql.DB
 	dialect Dialect
 
-	check, load, count, open, insert, update string
+	check, load, count, counts, open, insert, update string
 	// storeAll is for several records at once; "" in SQLite, where a statement is no round
 	// trip.
 	storeAll string
+	// loadMany is for several keys at once, likewise.
+	loadMany string
 }
 
 // An Option changes what Open does.
@@ -119,6 +123,8 @@ func newLedger(db *sql.DB, dialect Dialect, name tableName) *Ledger {
 		// The order is asked for by name, for tables that were made without it.
 		load:  read + "key = " + p(1) + " ORDER BY target " + bytewise,
 		count: "SELECT COUNT(*) FROM " + table + " WHERE key = " + p(1),
+		counts: "SELECT target, state, open, COUNT(*) FROM " + table + " WHERE key " + bytewise + " >= " + p(1) + " AND key " + bytewise + " < " + p(2) +
+			" GROUP BY target, state, open ORDER BY target " + bytewise + ", state " + bytewise + ", open",
 		open: "SELECT DISTINCT key " + bytewise + " FROM " + table + " WHERE open = 1 AND key " + bytewise + " > " + p(1) +
 			" ORDER BY key " + bytewise + " LIMIT " + p(2),
 		insert: "INSERT INTO " + table + " (" + names + ", key, target) VALUES (" + values +
@@ -128,6 +134,7 @@ func newLedger(db *sql.DB, dialect Dialect, name tableName) *Ledger {
 	}
 	if dialect == PostgreSQL {
 		l.storeAll = storeAll(table)
+		l.loadMany = loadMany(table)
 	}
 	return l
 }
@@ -146,6 +153,34 @@ func storeAll(table string) string {
 		" ON CONFLICT (key, target) DO UPDATE SET " + set + " WHERE t.revision = EXCLUDED.revision - 1"
 }
 
+// loadMany returns PostgreSQL's statement that reads the records of the keys of a JSON list. It
+// finds each key by the index, as storeAll does: OFFSET 0 keeps it from becoming a join.
+func loadMany(table string) string {
+	return "SELECT key, target, " + list(columns, columnName) +
+		" FROM json_array_elements_text($1::text::json) AS k(value)" +
+		" CROSS JOIN LATERAL (SELECT * FROM " + table + " AS t WHERE t.key = k.value OFFSET 0) AS r" +
+		` ORDER BY key COLLATE "C", target COLLATE "C"`
+}
+
+// LoadMany implements provision.ManyLoader. In PostgreSQL it is one round trip.
+func (l *Ledger) LoadMany(ctx context.Context, keys []string) (records []provision.Record, err error) {
+	keys = slices.Clone(keys)
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	if l.loadMany != "" && len(keys) > 0 {
+		text, _ := json.Marshal(keys) // never fails: texts
+		return query(ctx, l.db, "load records", scan, l.loadMany, string(text))
+	}
+	for _, key := range keys {
+		of, err := l.Load(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, of...)
+	}
+	return records, nil
+}
+
 // Load implements Ledger.
 func (l *Ledger) Load(ctx context.Context, key string) ([]provision.Record, error) {
 	return query(ctx, l.db, "load records", scan, l.load, key)
@@ -158,6 +193,26 @@ func (l *Ledger) ListOpen(ctx context.Context, after string, limit int) ([]strin
 		return key, err
 	}
 	return query(ctx, l.db, "list open keys", scanKey, l.open, after, int64(max(limit, 1)))
+}
+
+// A Count is how many records of a target are in one state.
+type Count struct {
+	Target  string
+	State   provision.State
+	Open    bool // as provision.Record.Open has it
+	Records int64
+}
+
+// Count counts the records of the keys that begin with a prefix, by target, state and whether they
+// are open. It reads all of them, for a person who looks now and then.
+func (l *Ledger) Count(ctx context.Context, prefix string) ([]Count, error) {
+	scanCount := func(rows *sql.Rows) (c Count, err error) {
+		var open int64
+		err = rows.Scan(&c.Target, &c.State, &open, &c.Records)
+		c.Open = open != 0
+		return c, err
+	}
+	return query(ctx, l.db, "count records", scanCount, l.counts, prefix, prefix+string(utf8.MaxRune))
 }
 
 // query collects the rows of a statement; what says what it is for.

@@ -432,3 +432,24 @@ func TestDialectString(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, "PostgreSQL SQLite dialect(0)", sqlledger.PostgreSQL.String()+" "+sqlledger.SQLite.String()+" "+sqlledger.Dialect(0).String())
 }
+
+// TestLoadMany: PostgreSQL is asked once for many keys, and SQLite for each one once.
+func TestLoadMany(t *testing.T) {
+	t.Parallel()
+	for dialect, statements := range map[sqlledger.Dialect]int{sqlledger.PostgreSQL: 1, sqlledger.SQLite: 2} {
+		f := &fakeDB{}
+		l, err := sqlledger.Open(t.Context(), sql.OpenDB(f), dialect)
+		require.NoError(t, err)
+		f.done()
+		records, err := l.LoadMany(t.Context(), []string{"b", "a", "b"})
+		require.NoError(t, err)
+		assert.Empty(t, records)
+		assert.Len(t, f.done(), 2*statements, "each of its words, and its end")
+
+		f.fail = func(string) error { return errors.New("lost") }
+		_, err = l.LoadMany(t.Context(), []string{"a"})
+		require.ErrorContains(t, err, "load records: lost")
+		_, err = l.Count(t.Context(), "")
+		require.ErrorContains(t, err, "count records: lost")
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/enlist-go/enlist/internal/pgserver"
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
@@ -19,10 +20,10 @@ import (
 // starts it again, and looks for what was acknowledged.
 func TestKilledServer(t *testing.T) {
 	t.Parallel()
-	s, err := startServer()
+	s, err := pgserver.Start()
 	require.NoError(t, err)
-	t.Cleanup(s.end)
-	d := database{dialect: sqlledger.PostgreSQL, driver: "pgx", dsn: s.dsn}
+	t.Cleanup(s.End)
+	d := database{dialect: sqlledger.PostgreSQL, driver: "pgx", dsn: s.DSN()}
 	l, _ := d.ledger(t)
 
 	const rounds, writers = 5, 8
@@ -52,11 +53,9 @@ func TestKilledServer(t *testing.T) {
 			_, ok := <-acks
 			require.True(t, ok, "every writer failed before the server was killed")
 		}
-		_, err := s.ask("kill")
-		require.NoError(t, err)
+		require.NoError(t, s.Kill())
 		all.Wait()
-		_, err = s.ask("start")
-		require.NoError(t, err)
+		require.NoError(t, s.Again())
 
 		// A pool may still hold connections that are lost.
 		l, _ = d.ledger(t)

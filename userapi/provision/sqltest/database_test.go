@@ -130,28 +130,6 @@ func must(t testing.TB, db interface {
 	require.NoError(t, err, statement)
 }
 
-// reach waits until a server answers.
-func reach(ctx context.Context, dsn string) error {
-	db, err := sql.Open("pgx", dsn)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := db.PingContext(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("the server does not answer: %w", err)
-		}
-	}
-}
-
 // record returns a record that is open.
 func record(key, target string, revision int64) provision.Record {
 	return provision.Record{Key: key, Target: target, Revision: revision, State: provision.StateQueued}

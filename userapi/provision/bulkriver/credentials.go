@@ -1,0 +1,57 @@
+package bulkriver
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+)
+
+const (
+	// maxUnauthorized is how many rows in a row a vendor may refuse for the credentials. Then all are
+	// left for a while, but for a few that try it.
+	maxUnauthorized = 20
+	// unauthorizedWait is that while. The credentials are not the row's fault: it is no reject.
+	unauthorizedWait = time.Minute
+)
+
+// credentials leaves rows alone while a vendor refuses the program's own credentials. The zero value
+// is ready for use.
+type credentials struct {
+	mu    sync.Mutex
+	count int
+	until time.Time
+}
+
+// wait returns how long it is until rows may be tried.
+func (c *credentials) wait() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(time.Until(c.until), 0)
+}
+
+// observe returns for how long the row is to be left, 0 for one whose credentials were not refused.
+func (c *credentials) observe(results []provision.Result) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, res := range results {
+		var e *userapi.Error
+		switch errors.As(res.Err, &e); {
+		case res.Recorded:
+		case e == nil, e.StatusCode != 0 && e.Kind != userapi.KindUnauthorized:
+			c.count = 0
+		}
+	}
+	for _, res := range results {
+		var e *userapi.Error
+		if errors.As(res.Err, &e) && e.Kind == userapi.KindUnauthorized {
+			if c.count++; c.count >= maxUnauthorized {
+				c.until = time.Now().Add(unauthorizedWait)
+			}
+			return unauthorizedWait
+		}
+	}
+	return 0
+}

@@ -1,0 +1,18 @@
+package bulkriver
+
+import (
+	"context"
+	"encoding/hex"
+)
+
+// UniqueKey is uniqueKey in hex.
+func UniqueKey(key string) string { return hex.EncodeToString(uniqueKey(key)) }
+
+// Statements are those that find jobs and that delete them when they are done.
+func Statements(q *Queue) (find, finish string) { return q.sql.find, q.sql.finish }
+
+// Finish takes a job out of the queue, as a worker that has begun it so many times does.
+func Finish(ctx context.Context, q *Queue, id int64, attempt int) error {
+	f := finisher{q: q}
+	return f.finish(ctx, ending{id: id, attempt: attempt, job: "spring", key: "spring/1"})
+}

@@ -1,0 +1,99 @@
+package bulkriver
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
+)
+
+// A queued is a job of River that is there for a row.
+type queued struct {
+	id    int64
+	state string
+	args  Args
+}
+
+// find returns the jobs that are there for rows, by the rows' keys.
+func (q *Queue) find(ctx context.Context, keys []string) (map[string]queued, error) {
+	found := map[string]queued{}
+	var list []string
+	for _, key := range keys {
+		if q.dialect == sqlledger.SQLite {
+			if err := q.findInto(ctx, found, uniqueKey(key)); err != nil {
+				return nil, dbError("look for jobs", err)
+			}
+			continue
+		}
+		list = append(list, hex.EncodeToString(uniqueKey(key)))
+	}
+	if len(list) > 0 {
+		if err := q.findInto(ctx, found, listOf(list)); err != nil {
+			return nil, dbError("look for jobs", err)
+		}
+	}
+	return found, nil
+}
+
+func (q *Queue) findInto(ctx context.Context, found map[string]queued, arg any) error {
+	rows, err := q.db.QueryContext(ctx, q.sql.find, arg)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var j queued
+		var args []byte
+		if err := rows.Scan(&j.id, &j.state, &args); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(args, &j.args); err != nil {
+			return err
+		}
+		found[j.args.Key] = j
+	}
+	return rows.Err()
+}
+
+// replace puts another row into a job, unless a worker is at it.
+func (q *Queue) replace(ctx context.Context, id int64, args Args) (replaced bool, err error) {
+	text, err := json.Marshal(args)
+	if err != nil {
+		return false, err
+	}
+	n, err := exec(ctx, q.db, "put a row into its job", q.sql.replace, id, string(text))
+	return n == 1, err
+}
+
+// drop deletes jobs, unless a worker is at them.
+func (q *Queue) drop(ctx context.Context, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := exec(ctx, q.db, "delete jobs", q.sql.drop, listOf(ids))
+	return err
+}
+
+// listOf returns a JSON list.
+func listOf(all any) string {
+	text, _ := json.Marshal(all) // never fails: numbers, texts and structs of them
+	return string(text)
+}
+
+// exec carries out a statement, and returns how many rows it was about.
+func exec(ctx context.Context, in interface {
+	ExecContext(ctx context.Context, statement string, args ...any) (sql.Result, error)
+}, what, statement string, args ...any,
+) (int64, error) {
+	result, err := in.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return 0, dbError(what, err)
+	}
+	n, err := result.RowsAffected()
+	if err != nil {
+		return 0, dbError(what, err)
+	}
+	return n, nil
+}

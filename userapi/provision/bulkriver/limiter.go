@@ -1,0 +1,269 @@
+package bulkriver
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/enlist-go/enlist/userapi"
+)
+
+// A LimiterConfig says what the processes on one database may send together.
+type LimiterConfig struct {
+	// Name is what the limit is of, such as the vendor and the account. It is required. All that have
+	// one name share one limit.
+	Name string
+	// Limit is that of all processes together. PerSecond is required. A tenth of a second's worth of a
+	// share may come at once; Burst has no effect.
+	Limit userapi.RateLimit
+	// Adaptive has each share slow down when the vendor refuses requests, as userapi.Adaptive does.
+	Adaptive bool
+	// OnError is told that a share could not be renewed. Nothing passes when it is over.
+	OnError func(error)
+}
+
+// A Limiter is a process's share of a limit that several processes have together, as a
+// userapi.Limiter: for a client's HTTPOptions.Limiter. Queue.Limiter makes one, and Run has to run. A
+// request needs no call of the database: shares are leased, for three seconds, and renewed before.
+//
+// Each process gets an equal share, and the shares together are never more than the limit: a process
+// that is new gets what is free, and the others give up theirs when they renew them. Who sends
+// nothing for a while gives its share back, and gets one again with its next request. The share of
+// a process that died is free when its lease is over. It is safe for concurrent use.
+type Limiter struct {
+	q        *Queue
+	config   LimiterConfig
+	member   string
+	adaptive *userapi.Adaptive
+	need     chan struct{} // a request waits for a share
+
+	mu      sync.Mutex
+	share   float64
+	until   time.Time     // when the share is over, by this process's clock
+	changed chan struct{} // closed when there is another share
+	used    time.Time     // by the last request
+}
+
+const (
+	shareLease = 3 * time.Second
+	// shareMargin is for how long before its end a share is not used: clocks run differently fast.
+	shareMargin = shareLease / 10
+	// renewEvery is how often a share is renewed, and growEvery how often one that is to grow.
+	renewEvery = shareLease / 4
+	growEvery  = shareLease / 12
+)
+
+// Limiter returns a process's share of a limit. The error tells every bad setting at once.
+func (q *Queue) Limiter(c LimiterConfig) (*Limiter, error) {
+	var faults []error
+	if c.Name == "" {
+		faults = append(faults, errors.New("bulkriver: LimiterConfig.Name is required"))
+	}
+	c.Limit.Burst = 0
+	l := &Limiter{
+		q: q, config: c, member: rand.Text(), adaptive: userapi.NewAdaptive(c.Limit),
+		need: make(chan struct{}, 1), changed: make(chan struct{}),
+	}
+	if err := l.adaptive.Err(); err != nil {
+		faults = append(faults, errors.New("bulkriver: LimiterConfig.Limit: PerSecond must be a positive number"))
+	}
+	return l, errors.Join(faults...)
+}
+
+// Wait implements userapi.Limiter. Without a share it waits for one.
+func (l *Limiter) Wait(ctx context.Context) error {
+	for {
+		has, changed := l.hasShare()
+		if has {
+			if err := l.adaptive.Wait(ctx); err != nil {
+				return err
+			}
+			if has, _ = l.hasShare(); has {
+				return nil
+			}
+			continue
+		}
+		select {
+		case l.need <- struct{}{}:
+		default: // Run is told already
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Observe implements userapi.Limiter.
+func (l *Limiter) Observe(a userapi.Attempt) {
+	if l.config.Adaptive {
+		l.adaptive.Observe(a)
+	}
+}
+
+// Share returns how many requests a second this process may send at most; 0 while it has no share.
+func (l *Limiter) Share() float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !time.Now().Before(l.until) {
+		return 0
+	}
+	return l.share
+}
+
+// hasShare notes that a request is there, and reports whether it may be sent by the share.
+func (l *Limiter) hasShare() (has bool, changed <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.used = time.Now()
+	return l.share > 0 && l.used.Before(l.until), l.changed
+}
+
+// Run renews the share until the context ends, and then gives it back. It returns the context's
+// error.
+func (l *Limiter) Run(ctx context.Context) error {
+	for {
+		begun := time.Now()
+		wait := l.renewOrRelease(ctx)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-l.need:
+			timer.Stop()
+			// Those who wait all have the same need: once in growEvery is enough.
+			pause(ctx, time.Until(begun.Add(growEvery)))
+		case <-ctx.Done():
+			timer.Stop()
+			l.set(0, time.Time{})
+			over, cancel := context.WithTimeout(context.WithoutCancel(ctx), shareLease)
+			l.tell(l.release(over))
+			cancel()
+			return ctx.Err()
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// renewOrRelease renews the share, or gives it back where nobody needs it, and returns when to look
+// again.
+func (l *Limiter) renewOrRelease(ctx context.Context) time.Duration {
+	l.mu.Lock()
+	idle, has := time.Since(l.used) > shareLease, l.share > 0
+	l.mu.Unlock()
+	switch {
+	case !idle:
+		fair, err := l.renew(ctx)
+		if ctx.Err() == nil {
+			l.tell(err)
+		}
+		if err != nil || l.Share() < 0.99*fair {
+			return growEvery
+		}
+		return renewEvery
+	case has:
+		l.set(0, time.Time{})
+		l.tell(l.release(ctx))
+	}
+	return time.Hour // or until there is need
+}
+
+func (l *Limiter) tell(err error) {
+	if err != nil && l.config.OnError != nil {
+		l.config.OnError(err)
+	}
+}
+
+// set takes a share. The lease of one that is not 0 was begun at a time.
+func (l *Limiter) set(share float64, begun time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.share, l.until = share, time.Time{}
+	if share > 0 {
+		l.until = begun.Add(shareLease - shareMargin)
+		_ = l.adaptive.SetLimit(userapi.RateLimit{PerSecond: share, Burst: int(math.Ceil(share / 10))}) // it is positive
+	}
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// renew leases a share, and returns what it is to be once the others have given up theirs.
+func (l *Limiter) renew(ctx context.Context) (fair float64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, shareLease)
+	defer cancel()
+	begun := time.Now()
+	var share float64
+	err = l.inTx(ctx, "renew a share", func(tx *sql.Tx, now int64) error {
+		q := l.q
+		var others int
+		var taken float64
+		if err := tx.QueryRowContext(ctx, q.sql.others, l.config.Name, l.member).Scan(&others, &taken); err != nil {
+			return err
+		}
+		fair = l.config.Limit.PerSecond / float64(others+1)
+		share = max(min(fair, l.config.Limit.PerSecond-taken), 0)
+		if share < fair/100 {
+			share = 0 // what is left of rounding
+		}
+		if before := l.Share(); share < before {
+			l.set(share, begun) // before anybody else can have the rest
+		}
+		_, err := tx.ExecContext(ctx, q.sql.lease, l.config.Name, l.member, share, share*l.speed(), now+shareLease.Microseconds())
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	l.set(share, begun)
+	return fair, nil
+}
+
+// speed returns what part of the share is let through, as the vendor has it.
+func (l *Limiter) speed() float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.share == 0 {
+		return 1
+	}
+	return min(l.adaptive.Rate()/l.share, 1)
+}
+
+// release gives the share back.
+func (l *Limiter) release(ctx context.Context) error {
+	_, err := exec(ctx, l.q.db, "give a share back", l.q.sql.release, l.config.Name, l.member)
+	return err
+}
+
+// inTx does something while nobody else changes the shares of the limit, and after those were deleted
+// whose lease is over. now is the database's time, in microseconds since 1970.
+func (l *Limiter) inTx(ctx context.Context, what string, do func(tx *sql.Tx, now int64) error) error {
+	q := l.q
+	return q.inTx(ctx, what, func(tx *sql.Tx) error {
+		if q.sql.lockShare != "" {
+			if _, err := tx.ExecContext(ctx, q.sql.lockShare, shares+"/"+l.config.Name); err != nil {
+				return err
+			}
+		}
+		// In SQLite the first statement is to be one that writes: it waits for the lock.
+		if _, err := tx.ExecContext(ctx, q.sql.expire, l.config.Name); err != nil {
+			return err
+		}
+		var now int64
+		if err := tx.QueryRowContext(ctx, q.sql.clock).Scan(&now); err != nil {
+			return err
+		}
+		return do(tx, now)
+	})
+}

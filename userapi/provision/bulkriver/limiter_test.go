@@ -1,0 +1,198 @@
+//go:build unix
+
+package bulkriver_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
+)
+
+// A member is a limiter at work, and what it has let through.
+type member struct {
+	*bulkriver.Limiter
+
+	stop   context.CancelFunc // gives the share back
+	passed atomic.Int64
+}
+
+// joins starts a limiter that always has a request.
+func joins(t *testing.T, at *place, perSecond float64, adaptive bool) *member {
+	t.Helper()
+	l, err := at.queue.Limiter(bulkriver.LimiterConfig{
+		Name: "crm", Limit: userapi.RateLimit{PerSecond: perSecond}, Adaptive: adaptive, OnError: func(err error) { assert.NoError(t, err) },
+	})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	m := &member{Limiter: l, stop: stop}
+	var all sync.WaitGroup
+	all.Go(func() { assert.ErrorIs(t, l.Run(ctx), context.Canceled) })
+	for range 4 {
+		all.Go(func() {
+			for l.Wait(ctx) == nil {
+				m.passed.Add(1)
+				l.Observe(userapi.Attempt{OK: true})
+			}
+		})
+	}
+	m.stop = func() {
+		stop()
+		all.Wait()
+	}
+	t.Cleanup(m.stop)
+	return m
+}
+
+// TestShares: each of several processes gets its part of the limit, and never more than is free. One
+// that leaves gives it back at once, and one that dies when its lease is over.
+func TestShares(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		const limit = 300
+		members := []*member{joins(t, at, limit, false), joins(t, at, limit, false), joins(t, at, limit, false)}
+		fair := func(share float64, of ...*member) func() bool {
+			return func() bool {
+				sum := 0.0
+				for _, m := range members {
+					sum += m.Share()
+				}
+				assert.LessOrEqual(t, sum, limit+1e-6)
+				for _, m := range of {
+					if s := m.Share(); s < share-1e-6 || s > share+1e-6 {
+						return false
+					}
+				}
+				return true
+			}
+		}
+		until(t, "all have a third", fair(limit/3.0, members...))
+		s := at.status(t)
+		require.Len(t, s.Limits, 1)
+		assert.Equal(t, "crm", s.Limits[0].Name)
+		assert.EqualValues(t, 3, s.Limits[0].Members)
+		assert.InDelta(t, limit, s.Limits[0].Shares, 1e-6)
+		assert.InDelta(t, limit, s.Limits[0].Rate, 1)
+
+		members[0].stop()
+		assert.Zero(t, members[0].Share())
+		require.Error(t, members[0].Wait(canceled(t)))
+		assert.EqualValues(t, 2, at.status(t).Limits[0].Members)
+		until(t, "the others have a half", fair(limit/2.0, members[1], members[2]))
+
+		// A process that died has a share until its lease is over.
+		_, err := at.db.ExecContext(t.Context(), "INSERT INTO enlist_share (name, member, share, rate, until) SELECT name, 'dead', 100, 100, until FROM enlist_share WHERE member = (SELECT MIN(member) FROM enlist_share)")
+		require.NoError(t, err)
+		until(t, "the dead one has its part", fair(limit/3.0, members[1], members[2]))
+		until(t, "the others have its part", fair(limit/2.0, members[1], members[2]))
+	})
+}
+
+func canceled(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
+
+// TestIdleShare: who sends nothing leaves its share to the others, and has one again when it sends.
+func TestIdleShare(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		busy := joins(t, at, 100, false)
+		l, err := at.queue.Limiter(bulkriver.LimiterConfig{Name: "crm", Limit: userapi.RateLimit{PerSecond: 100}})
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = l.Run(ctx) })
+		defer func() {
+			stop()
+			running.Wait()
+		}()
+		until(t, "the other has all", func() bool { return busy.Share() == 100 })
+		assert.Zero(t, l.Share())
+		require.NoError(t, l.Wait(ctx))
+		assert.Positive(t, l.Share())
+		until(t, "both have a half", func() bool { return busy.Share() == 50 && (l.Share() == 50 || l.Wait(ctx) != nil) })
+		until(t, "the other has all", func() bool { return busy.Share() == 100 })
+	})
+}
+
+// TestSharedRate: what several members let through is the limit, and hardly less.
+func TestSharedRate(t *testing.T) {
+	t.Parallel()
+	at := newPostgres(t)
+	const limit = 200
+	members := []*member{joins(t, at, limit, true), joins(t, at, limit, true)}
+	until(t, "both have a half", func() bool { return members[0].Share() == limit/2 && members[1].Share() == limit/2 })
+	passed := func() int64 { return members[0].passed.Load() + members[1].passed.Load() }
+	begun, before := time.Now(), passed()
+	until(t, "some have passed", func() bool { return passed()-before >= 2*limit })
+	elapsed := time.Since(begun).Seconds()
+	assert.LessOrEqual(t, float64(passed()-before), limit*elapsed+2*limit/10+limit/10, "no more than the limit and its bursts")
+}
+
+// TestAdaptiveShare: a vendor that refuses slows the share down, if that is wanted.
+func TestAdaptiveShare(t *testing.T) {
+	t.Parallel()
+	at := newSQLite(t)
+	refused := userapi.Attempt{Kind: userapi.KindRateLimited, StatusCode: 429}
+	for _, adaptive := range []bool{true, false} {
+		m := joins(t, at, 1000, adaptive)
+		until(t, "it has a share", func() bool { return m.Share() == 1000 })
+		m.Observe(refused)
+		rate := func() float64 { return at.status(t).Limits[0].Rate }
+		if adaptive {
+			until(t, "it is slower", func() bool { return rate() < 999 })
+		} else {
+			until(t, "it has renewed", func() bool { return rate() == 1000 })
+		}
+		m.stop()
+	}
+}
+
+// TestLimiterOfBrokenDatabase: what cannot be renewed is told, and nothing passes when the lease is over.
+func TestLimiterOfBrokenDatabase(t *testing.T) {
+	t.Parallel()
+	at := newSQLite(t)
+	told := make(chan error, 1000)
+	l, err := at.queue.Limiter(bulkriver.LimiterConfig{Name: "crm", Limit: userapi.RateLimit{PerSecond: 1000}, OnError: func(err error) { told <- err }})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = l.Run(ctx) })
+	defer func() {
+		stop()
+		running.Wait()
+	}()
+	require.NoError(t, l.Wait(ctx))
+	_, err = at.db.ExecContext(t.Context(), "ALTER TABLE enlist_share RENAME TO away")
+	require.NoError(t, err)
+	until(t, "the share is over", func() bool {
+		soon, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+		defer cancel()
+		err := l.Wait(soon)
+		return errors.Is(err, context.DeadlineExceeded) && l.Share() == 0
+	})
+	require.ErrorContains(t, <-told, "renew a share")
+	_, err = at.db.ExecContext(t.Context(), "ALTER TABLE away RENAME TO enlist_share")
+	require.NoError(t, err)
+	require.NoError(t, l.Wait(ctx))
+}
+
+// TestLimiterOfBadConfig: every bad setting is told at once.
+func TestLimiterOfBadConfig(t *testing.T) {
+	t.Parallel()
+	at := newSQLite(t)
+	_, err := at.queue.Limiter(bulkriver.LimiterConfig{})
+	require.ErrorContains(t, err, "Name is required")
+	require.ErrorContains(t, err, "PerSecond must be a positive number")
+}

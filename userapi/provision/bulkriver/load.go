@@ -1,0 +1,375 @@
+package bulkriver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/bulk"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
+)
+
+// An Inserter inserts jobs. A *river.Client of whatever driver is one.
+type Inserter interface {
+	InsertMany(ctx context.Context, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
+	InsertManyFast(ctx context.Context, params []river.InsertManyParams) (int, error)
+}
+
+// A Report is what came of a load. It holds no value of a row.
+type Report struct {
+	// Rows is what came of the reading, with the rows at fault, which are not in the queue.
+	Rows bulk.Report `json:"rows"`
+	// Of the other rows, so many were added to the queue,
+	Queued int64 `json:"queued"`
+	// took the place of an older version of theirs there,
+	Replaced int64 `json:"replaced"`
+	// were there already,
+	Present int64 `json:"present"`
+	// were left out, since nothing is left to do,
+	Done int64 `json:"done"`
+	// were left out, since a target has refused them as they are: see RetryRefused,
+	Refused int64 `json:"refused"`
+	// were left out, since their keys were used before with another request, of which users exist
+	// or something is open: Job.OnFault is told each,
+	Different int64 `json:"different"`
+	// and were left out, since a worker was at an older version of theirs: load them again.
+	// Job.OnFault is told each.
+	AtWork int64 `json:"at_work"`
+}
+
+// String returns the report as text, with a line end after each line.
+func (r Report) String() string {
+	return r.Rows.String() + fmt.Sprintf("%d queued, %d replaced, %d there already, %d done before, %d refused before, %d different, %d at work in an older version\n",
+		r.Queued, r.Replaced, r.Present, r.Done, r.Refused, r.Different, r.AtWork)
+}
+
+// Format writes String for every verb.
+func (r Report) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String()) }
+
+// LogValue returns the numbers, as a group.
+func (r Report) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.Any("rows", r.Rows), slog.Int64("queued", r.Queued), slog.Int64("replaced", r.Replaced), slog.Int64("present", r.Present),
+		slog.Int64("done", r.Done), slog.Int64("refused", r.Refused), slog.Int64("different", r.Different), slog.Int64("at_work", r.AtWork),
+	)
+}
+
+// A LoadOption changes what a Load adds.
+type LoadOption func(*load)
+
+// RetryRefused has rows added that a target has refused, also where they are what they were: the reason
+// was mended at the vendor, or is a password, by which the ledger does not know a request. Each Load with it
+// adds them again.
+func RetryRefused() LoadOption { return func(l *load) { l.retries = true } }
+
+// CodeAtWork is the code of the fault of a row at an older version of which a worker is.
+const CodeAtWork = "at_work"
+
+// batch is how many rows are put into the queue at once.
+const batch = 1000
+
+// Load puts the rows of a source into the queue, each as one job of River, which a worker of the
+// same job's name does. It may end at any moment and be called again, also while workers run: a row
+// that is in the queue, or of which nothing is left to do, is not added.
+//
+// The ledger is asked first what is left to do. A row that was edited takes the place of its older
+// version in the queue, unless a worker is at that one. Where the ledger knows the key by now, the
+// rule of provision.Provisioner for another request holds: the row goes to the targets that refused
+// the one before; where something is open of that one, it is left out.
+//
+// Rows at fault are told as by bulk.Check, as far as bulk.Processor.Read finds them, and are not
+// queued. What a target finds of a row is told when it is done. Of the job, its Name, Mapping and
+// OnFault are used. Load takes constant memory, but for about 18 bytes for each key.
+func (q *Queue) Load(ctx context.Context, client Inserter, p *provision.Provisioner, job bulk.Job, src bulk.Source, opts ...LoadOption) (Report, error) {
+	l := &load{q: q, client: client, onFault: job.OnFault}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(l)
+		}
+	}
+	if client == nil || p == nil || src == nil {
+		return l.report, errors.New("bulkriver: Load needs a client of River, a Provisioner and a Source")
+	}
+	job.Lanes = nil // nothing is sent
+	var err error
+	if l.processor, err = bulk.NewProcessor(p, job); err != nil {
+		return l.report, err
+	}
+	l.job = job.Name
+	l.report.Rows, err = l.processor.Read(ctx, src, func(row bulk.Row, req userapi.CreateUserRequest) error {
+		l.rows = append(l.rows, loadRow{row, req})
+		if len(l.rows) < batch {
+			return nil
+		}
+		return l.hand(ctx)
+	})
+	// What was read is put there also where the reading ended early.
+	if failed := l.hand(ctx); err == nil {
+		err = failed
+	}
+	if failed := l.settle(); err == nil {
+		err = failed
+	}
+	return l.report, err
+}
+
+// A load is one call of Load. One batch is put into the queue while the next one is read.
+type load struct {
+	q         *Queue
+	client    Inserter
+	processor *bulk.Processor
+	job       string
+	retries   bool
+	onFault   func(bulk.Fault)
+	report    Report
+	rows      []loadRow
+	ahead     chan stored // the batch under way; nil for none
+}
+
+type loadRow struct {
+	row bulk.Row
+	req userapi.CreateUserRequest
+}
+
+// stored is what came of a batch.
+type stored struct {
+	report Report
+	faults []bulk.Fault
+	err    error
+}
+
+// hand begins to put the rows into the queue, once the batch before is there.
+func (l *load) hand(ctx context.Context) error {
+	if err := l.settle(); err != nil || len(l.rows) == 0 {
+		l.rows = nil
+		return err
+	}
+	rows := l.rows
+	l.rows = nil
+	ahead := make(chan stored, 1)
+	l.ahead = ahead
+	go func() {
+		var s stored
+		s.err = l.store(ctx, rows, &s)
+		ahead <- s
+	}()
+	return nil
+}
+
+// settle waits for the batch that is under way, and adds it to the report.
+func (l *load) settle() error {
+	if l.ahead == nil {
+		return nil
+	}
+	s := <-l.ahead
+	l.ahead = nil
+	l.report.Queued += s.report.Queued
+	l.report.Replaced += s.report.Replaced
+	l.report.Present += s.report.Present
+	l.report.Done += s.report.Done
+	l.report.Refused += s.report.Refused
+	l.report.Different += s.report.Different
+	l.report.AtWork += s.report.AtWork
+	for _, f := range s.faults {
+		if l.onFault != nil {
+			l.onFault(f)
+		}
+	}
+	return s.err
+}
+
+// A newJob is a row on its way into the queue.
+type newJob struct {
+	loadRow
+
+	text []byte // as it is sealed
+	args Args
+}
+
+// store puts rows into the queue.
+func (l *load) store(ctx context.Context, rows []loadRow, s *stored) error {
+	rows, err := l.leftToDo(ctx, rows, s)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	there, err := l.q.find(ctx, keysOf(rows))
+	if err != nil {
+		return err
+	}
+	var add []newJob
+	for _, row := range rows {
+		j := newJob{loadRow: row, args: Args{Job: l.job, Key: row.req.IdempotencyKey, Retry: l.retries}}
+		if j.text, j.args.Row, err = l.q.seal(ctx, row.row, aboutRow, j.args.Job, j.args.Key); err != nil {
+			return err
+		}
+		old, found := there[j.args.Key]
+		switch {
+		case !found:
+			add = append(add, j)
+		case l.isSame(ctx, old.args, j.text):
+			s.report.Present++
+		default:
+			replaced, err := l.q.replace(ctx, old.id, j.args)
+			switch {
+			case err != nil:
+				return err
+			case replaced:
+				s.report.Replaced++
+			default:
+				l.atWork(row, s)
+			}
+		}
+	}
+	return l.add(ctx, add, s)
+}
+
+func keysOf(rows []loadRow) (keys []string) {
+	for _, row := range rows {
+		keys = append(keys, row.req.IdempotencyKey)
+	}
+	return keys
+}
+
+// leftToDo returns the rows that a worker has something to do for, by the ledger.
+func (l *load) leftToDo(ctx context.Context, rows []loadRow, s *stored) (left []loadRow, err error) {
+	standings, err := l.standings(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	for i, row := range rows {
+		switch standings[i] {
+		case provision.StandingDone:
+			s.report.Done++
+		case provision.StandingRefused:
+			if l.retries {
+				left = append(left, row)
+			} else {
+				s.report.Refused++
+			}
+		case provision.StandingDifferent:
+			s.report.Different++
+			s.faults = append(s.faults, bulk.Fault{
+				Line: row.row.Line, Field: "key", Code: userapi.CodeDifferent,
+				Message: "the key was used before with another request, which is open or has users: the row needs a key of its own, or has to wait",
+			})
+		default:
+			left = append(left, row)
+		}
+	}
+	return left, nil
+}
+
+func (l *load) standings(ctx context.Context, rows []loadRow) ([]provision.Standing, error) {
+	reqs := make([]userapi.CreateUserRequest, len(rows))
+	for i, row := range rows {
+		reqs[i] = row.req
+	}
+	standings, err := l.processor.Provisioner().Standings(ctx, reqs)
+	if err != nil {
+		return nil, fmt.Errorf("bulkriver: lines %d to %d: ask the ledger: %w", rows[0].row.Line, rows[len(rows)-1].row.Line, err)
+	}
+	return standings, nil
+}
+
+// isSame reports whether a job has the values of a row. One that cannot be opened any more does not.
+func (l *load) isSame(ctx context.Context, old Args, text []byte) bool {
+	was, err := l.q.sealer.Open(ctx, old.Row, about(aboutRow, old.Job, old.Key))
+	return err == nil && sameRow(was, text)
+}
+
+func (l *load) atWork(row loadRow, s *stored) {
+	s.report.AtWork++
+	s.faults = append(s.faults, bulk.Fault{
+		Line: row.row.Line, Field: "key", Code: CodeAtWork, Message: "a worker is at an older version of the row: load the row again when that one is done",
+	})
+}
+
+// add adds jobs to the queue. Those that became done between the look into the ledger and now are
+// taken out again.
+func (l *load) add(ctx context.Context, jobs []newJob, s *stored) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	params := make([]river.InsertManyParams, len(jobs))
+	for i, j := range jobs {
+		params[i] = river.InsertManyParams{Args: j.args, InsertOpts: &river.InsertOpts{Queue: l.q.name}}
+	}
+	added, err := l.insert(ctx, params, jobs)
+	if err != nil {
+		return dbError("insert jobs", err)
+	}
+	s.report.Present += int64(len(jobs) - len(added)) // another load was faster
+	if len(added) == 0 {
+		return nil
+	}
+	standings, err := l.standings(ctx, added)
+	if err != nil {
+		return err
+	}
+	var done []loadRow
+	for i, row := range added {
+		switch standings[i] {
+		case provision.StandingDone:
+			s.report.Done++
+		case provision.StandingRefused:
+			if l.retries {
+				continue
+			}
+			s.report.Refused++
+		default:
+			continue
+		}
+		done = append(done, row)
+	}
+	s.report.Queued += int64(len(added) - len(done))
+	return l.takeOut(ctx, done)
+}
+
+// insert inserts jobs, and returns the rows of those that were not there.
+func (l *load) insert(ctx context.Context, params []river.InsertManyParams, jobs []newJob) (added []loadRow, err error) {
+	// The fast way is a COPY, and fails as a whole where one is there. SQLite has no such way.
+	fast := false
+	if l.q.dialect == sqlledger.PostgreSQL {
+		_, err = l.client.InsertManyFast(ctx, params)
+		fast = err == nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	var results []*rivertype.JobInsertResult
+	if !fast {
+		if results, err = l.client.InsertMany(ctx, params); err != nil {
+			return nil, err
+		}
+	}
+	for i, j := range jobs {
+		if fast || !results[i].UniqueSkippedAsDuplicate {
+			added = append(added, j.loadRow)
+		}
+	}
+	return added, nil
+}
+
+// takeOut takes rows out of the queue of which nothing is left to do. A worker that was faster finds
+// the same.
+func (l *load) takeOut(ctx context.Context, rows []loadRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	found, err := l.q.find(ctx, keysOf(rows))
+	if err != nil {
+		return err
+	}
+	var ids []int64
+	for _, j := range found {
+		ids = append(ids, j.id)
+	}
+	return l.q.drop(ctx, ids)
+}

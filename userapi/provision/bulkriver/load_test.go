@@ -1,0 +1,291 @@
+//go:build unix
+
+package bulkriver_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/riverqueue/river/rivertype"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/quickblox/quickbloxtest"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/bulk"
+	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
+)
+
+// TestLoadAndWork: each row goes through the queue once and has its users, and nothing of it is left.
+// Loaded again, it is not added: neither while it waits nor when it is done.
+func TestLoadAndWork(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		p := at.provisioner(t, v.targets())
+		const n = 50
+		report := at.load(t, p, people(1, n))
+		assert.EqualValues(t, n, report.Queued, report)
+		assert.EqualValues(t, n, report.Rows.Rows)
+		assert.True(t, report.Rows.Complete)
+		assert.Equal(t, n, at.jobs(t))
+
+		report = at.load(t, p, people(1, n))
+		assert.EqualValues(t, n, report.Present, report)
+		assert.Zero(t, report.Queued)
+		assert.Equal(t, n, at.jobs(t))
+
+		at.start(t, at.worker(t, p, nil), 10)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.Equal(t, n, v.identity.UserCount())
+		assert.Equal(t, n, v.chat.UserCount())
+		assert.Equal(t, n, v.identity.Stats().Creates)
+		assert.Equal(t, n, v.chat.Stats().Creates)
+
+		report = at.load(t, p, people(1, n))
+		assert.EqualValues(t, n, report.Done, report)
+		assert.Zero(t, at.jobs(t))
+	})
+}
+
+// TestLoadWhileWorkersRun: however often rows are loaded while workers run, by several at once, each
+// is sent once, and in the end none is left.
+func TestLoadWhileWorkersRun(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		p := at.provisioner(t, v.targets())
+		n := 300
+		if at.dialect == sqlledger.SQLite {
+			n = 60 // with the race detector it is slow
+		}
+		at.start(t, at.worker(t, p, nil), 4)
+		client := at.inserter(t)
+		var loading sync.WaitGroup
+		for range 3 {
+			loading.Go(func() {
+				for range 5 {
+					report, err := at.queue.Load(t.Context(), client, p, spring, bulk.CSV(strings.NewReader(people(1, n)), bulk.CSVOptions{}))
+					assert.NoError(t, err)
+					assert.EqualValues(t, n, report.Queued+report.Present+report.Done, report)
+				}
+			})
+		}
+		loading.Wait()
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.Equal(t, n, v.identity.Stats().Creates)
+		assert.Equal(t, n, v.chat.Stats().Creates)
+		assert.EqualValues(t, n, at.load(t, p, people(1, n)).Done)
+		assert.Zero(t, at.jobs(t))
+	})
+}
+
+// A lateInserter has something happen between the looks of a load and its insert.
+type lateInserter struct {
+	client
+
+	before func()
+}
+
+func (l lateInserter) InsertMany(ctx context.Context, params []insertParams) ([]*rivertype.JobInsertResult, error) {
+	l.before()
+	return l.client.InsertMany(ctx, params)
+}
+
+func (l lateInserter) InsertManyFast(ctx context.Context, params []insertParams) (int, error) {
+	l.before()
+	return l.client.InsertManyFast(ctx, params)
+}
+
+// TestRowThatIsDoneMeanwhile: a row that another process does between the look into the ledger and
+// the insert is taken out of the queue again, and one that another load inserts is there already.
+func TestRowThatIsDoneMeanwhile(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		p := at.provisioner(t, v.targets())
+		var once sync.Once
+		late := lateInserter{at.inserter(t), func() {
+			once.Do(func() {
+				_, err := bulk.Run(t.Context(), p, spring, bulk.CSV(strings.NewReader(people(1, 2)), bulk.CSVOptions{}))
+				assert.NoError(t, err)
+				at.load(t, p, people(3, 3))
+			})
+		}}
+		report, err := at.queue.Load(t.Context(), late, p, spring, bulk.CSV(strings.NewReader(people(1, 5)), bulk.CSVOptions{}))
+		require.NoError(t, err)
+		assert.EqualValues(t, 2, report.Done, report)
+		assert.EqualValues(t, 1, report.Present, report)
+		assert.EqualValues(t, 2, report.Queued, report)
+		assert.Equal(t, 3, at.jobs(t))
+	})
+}
+
+// TestEditedRow: an edited row takes the place of the older version in the queue; of one that is done, or
+// that a worker is at, it is told and left out. A row that only moved is the same.
+func TestEditedRow(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		begun, left := make(chan struct{}), make(chan struct{})
+		var once sync.Once
+		slow := provision.Target{Name: "crm", Creator: userapi.CreatorFunc(func(_ context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
+			if req.Username == "slow" {
+				once.Do(func() { close(begun) })
+				<-left
+			}
+			return &userapi.User{Provider: "crm", ID: "7"}, nil
+		})}
+		p := at.provisioner(t, append(v.targets(), slow))
+		const header = "key,username,email,password,note\n"
+		at.load(t, p, header+"1,ann,ann@planted.example,planted-Secret,x\n2,slow,slow@planted.example,planted-Secret,x\n")
+		report := at.load(t, p, header+"\n\n2,slow,slow@planted.example,planted-Secret,x\n1,anna,ann@planted.example,planted-Secret,x\n")
+		assert.EqualValues(t, 1, report.Replaced, report)
+		assert.EqualValues(t, 1, report.Present, report)
+		assert.Equal(t, 2, at.jobs(t))
+
+		at.start(t, at.worker(t, p, nil), 4)
+		<-begun
+		until(t, "the other is done", func() bool { return at.jobs(t) == 1 })
+		assert.True(t, slices.ContainsFunc(v.chat.Users(), func(u quickbloxtest.User) bool { return u.Login == "anna" }))
+		var faults []bulk.Fault
+		job := spring
+		job.OnFault = func(f bulk.Fault) { faults = append(faults, f) }
+		load := func(text string) bulkriver.Report {
+			faults = nil
+			report, err := at.queue.Load(t.Context(), at.inserter(t), p, job, bulk.CSV(strings.NewReader(header+text), bulk.CSVOptions{}))
+			require.NoError(t, err)
+			return report
+		}
+		// The ledger has it by now, and the note is not of the request.
+		report = load("2,slow,slow@planted.example,planted-Secret,other\n1,ann,ann@planted.example,planted-Secret,x\n")
+		assert.EqualValues(t, 1, report.AtWork, report)
+		assert.EqualValues(t, 1, report.Different, report)
+		require.Len(t, faults, 2)
+		assert.Equal(t, []string{userapi.CodeDifferent, bulkriver.CodeAtWork}, []string{faults[0].Code, faults[1].Code})
+		assert.Equal(t, []int64{3, 2}, []int64{faults[0].Line, faults[1].Line})
+		assert.EqualValues(t, 1, load("2,slower,slow@planted.example,planted-Secret,x\n").Different)
+		close(left)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.Equal(t, 2, v.identity.UserCount())
+	})
+}
+
+// TestLoadOfFaults: rows at fault are told as by bulk.Check, and are not in the queue.
+func TestLoadOfFaults(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, newVendors(t).targets())
+		var faults []bulk.Fault
+		job := spring
+		job.OnFault = func(f bulk.Fault) { faults = append(faults, f) }
+		text := "key,email\n1,a@planted.example\n,b@planted.example\n1,c@planted.example\n2\n3,d@planted.example\n"
+		report, err := at.queue.Load(t.Context(), at.inserter(t), p, job, bulk.CSV(strings.NewReader(text), bulk.CSVOptions{}))
+		require.NoError(t, err)
+		assert.EqualValues(t, 2, report.Queued, report)
+		assert.EqualValues(t, 3, report.Rows.RowsAtFault)
+		assert.Equal(t, faults, report.Rows.Faults)
+		require.Len(t, faults, 3)
+		assert.Equal(t, []string{userapi.CodeRequired, bulk.CodeDuplicate, bulk.CodeUnreadable}, []string{faults[0].Code, faults[1].Code, faults[2].Code})
+		assert.Equal(t, 2, at.jobs(t))
+		assertNothingPlantedIn(t, fmt.Sprint(report, faults))
+	})
+}
+
+// A brokenSource has rows, and then an error.
+type brokenSource struct {
+	rows int
+	err  error
+}
+
+func (s brokenSource) Rows(context.Context) iter.Seq2[bulk.Row, error] {
+	return func(yield func(bulk.Row, error) bool) {
+		for i := range s.rows {
+			if !yield(bulk.Row{Line: int64(i + 1), Values: map[string]any{"key": fmt.Sprint(i), "email": "a@planted.example"}}, nil) {
+				return
+			}
+		}
+		if s.err != nil {
+			yield(bulk.Row{}, s.err)
+		}
+	}
+}
+
+// TestLoadThatEnds: what was read before an end is in the queue, and a later load adds the rest.
+func TestLoadThatEnds(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, newVendors(t).targets())
+		torn := errors.New("torn")
+		report, err := at.queue.Load(t.Context(), at.inserter(t), p, spring, brokenSource{1100, torn})
+		require.ErrorIs(t, err, torn)
+		assert.EqualValues(t, 1100, report.Queued, report)
+		assert.False(t, report.Rows.Complete)
+		report, err = at.queue.Load(t.Context(), at.inserter(t), p, spring, brokenSource{1200, nil})
+		require.NoError(t, err)
+		assert.EqualValues(t, 100, report.Queued, report)
+		assert.Equal(t, 1200, at.jobs(t))
+
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err = at.queue.Load(over, at.inserter(t), p, spring, brokenSource{5, torn})
+		require.ErrorIs(t, err, context.Canceled)
+	})
+}
+
+// TestLoadOfBrokenLedger: without the ledger nothing is known, and nothing is added.
+func TestLoadOfBrokenLedger(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, newVendors(t).targets())
+		_, err := at.db.ExecContext(t.Context(), "ALTER TABLE enlist_ledger RENAME TO away")
+		require.NoError(t, err)
+		report, err := at.queue.Load(t.Context(), at.inserter(t), p, spring, bulk.CSV(strings.NewReader(people(1, 3)), bulk.CSVOptions{}))
+		require.ErrorContains(t, err, "lines 2 to 4: ask the ledger")
+		assert.Zero(t, report.Queued)
+		assert.Zero(t, at.jobs(t))
+	})
+}
+
+// TestLoadOfBadArguments: what is missing is told before anything is read.
+func TestLoadOfBadArguments(t *testing.T) {
+	t.Parallel()
+	at := newSQLite(t)
+	p := at.provisioner(t, newVendors(t).targets())
+	_, err := at.queue.Load(t.Context(), nil, p, spring, brokenSource{})
+	require.ErrorContains(t, err, "Load needs a client of River")
+	_, err = at.queue.Load(t.Context(), at.inserter(t), p, bulk.Job{}, brokenSource{})
+	require.ErrorContains(t, err, "name of a job")
+	_, err = at.queue.Load(t.Context(), at.inserter(t), p, spring, oddSource{})
+	require.ErrorContains(t, err, `line 1: column "odd"`)
+	assert.Zero(t, at.jobs(t))
+}
+
+// An oddSource has a value that a Row has not.
+type oddSource struct{}
+
+func (oddSource) Rows(context.Context) iter.Seq2[bulk.Row, error] {
+	return func(yield func(bulk.Row, error) bool) {
+		yield(bulk.Row{Line: 1, Values: map[string]any{"key": "1", "odd": time.Now()}}, nil)
+	}
+}
+
+// TestReport prints and logs the numbers.
+func TestReport(t *testing.T) {
+	t.Parallel()
+	r := bulkriver.Report{Rows: bulk.Report{Job: "spring", Rows: 21, Complete: true}, Queued: 1, Replaced: 2, Present: 3, Done: 4, Different: 5, AtWork: 6, Refused: 7}
+	assert.Equal(t, "job spring: 21 rows read, 0 at fault\n1 queued, 2 replaced, 3 there already, 4 done before, 7 refused before, 5 different, 6 at work in an older version\n", fmt.Sprint(r))
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("loaded", "report", r)
+	assert.Contains(t, log.String(), "report.queued=1 report.replaced=2 report.present=3 report.done=4 report.refused=7 report.different=5 report.at_work=6")
+}

@@ -1,0 +1,163 @@
+package bulkriver
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
+)
+
+// A Config says where a Queue is.
+type Config struct {
+	// DB is the database that River's tables are in, by whatever driver of database/sql: for
+	// PostgreSQL stdlib.OpenDBFromPool makes one of River's own pool. It is required, and not
+	// closed.
+	DB *sql.DB
+	// Dialect is the database's. It is required.
+	Dialect sqlledger.Dialect
+	// Sealer seals the rows. It is required.
+	Sealer Sealer
+	// Ledger is the ledger of the Provisioner, for Status; nil leaves it out there.
+	Ledger *sqlledger.Ledger
+	// Name is the name of River's queue. "" is DefaultQueue.
+	Name string
+	// Schema is the schema that River's tables are in, as river.Config.Schema. The tables of this
+	// package, enlist_reject and enlist_share, are in the schema of the connection.
+	Schema string
+	// CreateTables has Open make the tables of this package where there are none. Several processes
+	// may do so at once. Without it they are the caller's to make, of [Schema].
+	CreateTables bool
+}
+
+// DefaultQueue is River's queue of a Queue that has no name.
+const DefaultQueue = "enlist"
+
+// A Queue is what a load, the workers and a person who looks have in common. [Open] returns one. It is
+// safe for concurrent use, and holds nothing that must be closed.
+type Queue struct {
+	db      *sql.DB
+	dialect sqlledger.Dialect
+	sealer  Sealer
+	ledger  *sqlledger.Ledger
+	name    string
+	sql     statements
+}
+
+// schemaName is what River takes for a schema.
+var schemaName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// Open returns a Queue once it has seen that the tables are there: those of this package, and
+// River's, which rivermigrate makes. The error tells every bad setting at once.
+func Open(ctx context.Context, c Config) (*Queue, error) {
+	var faults []error
+	if c.DB == nil {
+		faults = append(faults, errors.New("bulkriver: Config.DB is required"))
+	}
+	if c.Dialect != sqlledger.PostgreSQL && c.Dialect != sqlledger.SQLite {
+		faults = append(faults, errors.New("bulkriver: Config.Dialect must be sqlledger.PostgreSQL or sqlledger.SQLite"))
+	}
+	if c.Sealer == nil {
+		faults = append(faults, errors.New("bulkriver: Config.Sealer is required: Keys makes one"))
+	}
+	if c.Schema != "" && !schemaName.MatchString(c.Schema) {
+		faults = append(faults, errors.New("bulkriver: Config.Schema must be letters, digits and underscores of ASCII"))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	q := &Queue{db: c.DB, dialect: c.Dialect, sealer: c.Sealer, ledger: c.Ledger, name: cmp.Or(c.Name, DefaultQueue)}
+	prefix := ""
+	if c.Schema != "" {
+		prefix = `"` + c.Schema + `".`
+	}
+	q.sql = newStatements(c.Dialect, prefix)
+	if c.CreateTables {
+		if err := q.createTables(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for what, look := range map[string]func() error{
+		"River's jobs":   func() error { _, err := q.find(ctx, []string{""}); return err },
+		"the rejects":    func() error { _, err := q.rejectPage(ctx, "", ""); return err },
+		"the shares":     func() error { _, err := q.limits(ctx); return err },
+		"River's queues": func() error { _, err := q.isPaused(ctx); return err },
+	} {
+		if err := look(); err != nil {
+			return nil, fmt.Errorf("bulkriver: look at the tables of %s: %w", what, err)
+		}
+	}
+	return q, nil
+}
+
+// Name returns the name of River's queue.
+func (q *Queue) Name() string { return q.name }
+
+// The tables of this package.
+const (
+	rejects = "enlist_reject"
+	shares  = "enlist_share"
+)
+
+// Schema returns the statements that make the tables of this package, each with a semicolon behind
+// it, for a program that has migrations of its own. Those of River are rivermigrate's.
+func Schema(dialect sqlledger.Dialect) string { return strings.Join(schema(dialect), ";\n\n") + ";\n" }
+
+func schema(dialect sqlledger.Dialect) []string {
+	bytewise, float, end := ` COLLATE "C"`, "DOUBLE PRECISION", ""
+	if dialect == sqlledger.SQLite {
+		bytewise, float, end = "", "REAL", " WITHOUT ROWID"
+	}
+	return []string{
+		"CREATE TABLE IF NOT EXISTS " + rejects + " (\n" +
+			"\tjob TEXT" + bytewise + " NOT NULL,\n\tkey TEXT" + bytewise + " NOT NULL,\n\trow TEXT NOT NULL,\n\tPRIMARY KEY (key)\n)",
+		"CREATE TABLE IF NOT EXISTS " + shares + " (\n" +
+			"\tname TEXT NOT NULL,\n\tmember TEXT NOT NULL,\n\tshare " + float + " NOT NULL,\n\trate " + float + " NOT NULL,\n\tuntil BIGINT NOT NULL,\n" +
+			"\tPRIMARY KEY (name, member)\n)" + end,
+	}
+}
+
+// createLock is held while tables are made: PostgreSQL may fail two CREATE TABLE IF NOT EXISTS at
+// once.
+const createLock = 0x656e6c697175 // "enliqu"
+
+func (q *Queue) createTables(ctx context.Context) error {
+	statements := schema(q.dialect)
+	if q.dialect == sqlledger.PostgreSQL {
+		statements = append([]string{fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", createLock)}, statements...)
+	}
+	return q.inTx(ctx, "make the tables", func(tx *sql.Tx) error {
+		for _, statement := range statements {
+			if _, err := tx.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// inTx does something in a transaction. what says what it is for.
+func (q *Queue) inTx(ctx context.Context, what string, do func(*sql.Tx) error) error {
+	var level *sql.TxOptions
+	if q.dialect == sqlledger.PostgreSQL { // the database may have another one by default
+		level = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	tx, err := q.db.BeginTx(ctx, level)
+	if err != nil {
+		return dbError(what, err)
+	}
+	defer func() { _ = tx.Rollback() }() // behind a Commit it does nothing
+	if err := do(tx); err != nil {
+		return dbError(what, err)
+	}
+	if err := tx.Commit(); err != nil {
+		return dbError(what, err)
+	}
+	return nil
+}
+
+func dbError(what string, err error) error { return fmt.Errorf("bulkriver: %s: %w", what, err) }

@@ -1,0 +1,107 @@
+//go:build unix
+
+package bulkriver_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
+)
+
+type insertParams = river.InsertManyParams
+
+// TestOpenOfBadConfig: every bad setting is told at once, and so is a table that is missing.
+func TestOpenOfBadConfig(t *testing.T) {
+	t.Parallel()
+	_, err := bulkriver.Open(t.Context(), bulkriver.Config{Schema: `"; DROP`})
+	for _, want := range []string{"DB is required", "Dialect must be", "Sealer is required", "Schema must be"} {
+		require.ErrorContains(t, err, want)
+	}
+	onEach(t, func(t *testing.T, at *place) {
+		c := bulkriver.Config{DB: at.db, Dialect: at.dialect, Sealer: keys(t)}
+		q, err := bulkriver.Open(t.Context(), c)
+		require.NoError(t, err)
+		assert.Equal(t, bulkriver.DefaultQueue, q.Name())
+		_, err = at.db.ExecContext(t.Context(), "DROP TABLE enlist_share")
+		require.NoError(t, err)
+		_, err = bulkriver.Open(t.Context(), c)
+		require.ErrorContains(t, err, "look at the tables of the shares")
+		for statement := range strings.SplitSeq(bulkriver.Schema(at.dialect), ";") {
+			if strings.TrimSpace(statement) != "" {
+				_, err := at.db.ExecContext(t.Context(), statement)
+				require.NoError(t, err)
+			}
+		}
+		_, err = bulkriver.Open(t.Context(), c)
+		require.NoError(t, err)
+	})
+}
+
+// TestStatus: what is in the queue, since when, whether it is paused, and what the ledger has.
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, newVendors(t).targets())
+		s := at.status(t)
+		assert.Empty(t, s.States)
+		assert.Zero(t, s.Oldest)
+		begun := time.Now()
+		at.load(t, p, people(1, 3))
+		c := at.start(t, at.worker(t, p, nil), 4, func(c *river.Config) { c.FetchPollInterval, c.FetchCooldown = time.Hour, time.Hour })
+		require.NoError(t, c.QueuePause(t.Context(), at.queue.Name(), nil))
+		s = at.status(t)
+		assert.True(t, s.Paused)
+		require.NoError(t, c.QueueResume(t.Context(), at.queue.Name(), nil))
+		assert.False(t, at.status(t).Paused)
+
+		at.load(t, p, people(4, 5))
+		s = at.status(t)
+		total := int64(0)
+		for _, n := range s.States {
+			total += n
+		}
+		if total > 0 { // it may have been faster
+			assert.WithinRange(t, s.Oldest, begun.Add(-2*time.Second), time.Now())
+		}
+		other, err := at.queue.Status(t.Context(), "autumn")
+		require.NoError(t, err)
+		assert.Empty(t, other.States)
+		all, err := at.queue.Status(t.Context(), "")
+		require.NoError(t, err)
+		assert.NotNil(t, all.States)
+		assertNothingPlantedIn(t, fmt.Sprintf("%+v", s))
+	})
+}
+
+// TestSchemaOfItsOwn: River's tables may be in a schema of their own.
+func TestSchemaOfItsOwn(t *testing.T) {
+	t.Parallel()
+	at := newPostgres(t)
+	p := at.provisioner(t, newVendors(t).targets())
+	for _, statement := range []string{"DROP TABLE river_job, river_queue, river_leader CASCADE", "DROP TYPE river_job_state CASCADE", "CREATE SCHEMA jobs"} {
+		_, err := at.db.ExecContext(t.Context(), statement)
+		require.NoError(t, err, statement)
+	}
+	require.NoError(t, at.migrate("jobs"))
+	var err error
+	at.queue, err = bulkriver.Open(t.Context(), bulkriver.Config{DB: at.db, Dialect: sqlledger.PostgreSQL, Sealer: keys(t), Schema: "jobs", Name: "people"})
+	require.NoError(t, err)
+	inJobs := func(c *river.Config) { c.Schema = "jobs" }
+	w := at.worker(t, p, nil)
+	c := at.start(t, w, 4, inJobs)
+	report, err := at.queue.Load(t.Context(), c, p, spring, csv(people(1, 3)))
+	require.NoError(t, err)
+	assert.EqualValues(t, 3, report.Queued)
+	until(t, "the queue is empty", func() bool { return at.count(t, "SELECT COUNT(*) FROM jobs.river_job") == 0 })
+	report, err = at.queue.Load(t.Context(), c, p, spring, csv(people(1, 3)))
+	require.NoError(t, err)
+	assert.EqualValues(t, 3, report.Done)
+}

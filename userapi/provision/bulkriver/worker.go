@@ -1,0 +1,243 @@
+package bulkriver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/bulk"
+)
+
+// A WorkerConfig says what a Worker does.
+type WorkerConfig struct {
+	// Provisioner creates the users. It is required. Its ledger is the one that keeps two workers
+	// apart, so it is one for several processes, such as that of package sqlledger.
+	Provisioner *provision.Provisioner
+	// Jobs are those whose rows the worker does, by their names, at least one. A row of another job is left
+	// in the queue. Of each, the Name, Mapping, Lanes, OnResult and RejectSecrets are used. The
+	// lanes are this worker's own: a Limiter of [Queue.Limiter] bounds what all workers send.
+	Jobs []bulk.Job
+	// JobTimeout is how long a row may be at work at most. It must be longer than the
+	// Provisioner's Lease; 0 is twice the Lease.
+	JobTimeout time.Duration
+	// OnError is told what kept a row from being tried: a row that cannot be opened, a panic of
+	// a Creator or a Map, a database that failed. River is told nothing of its text, which may hold
+	// values of the row. It is called from many goroutines at once.
+	OnError func(key string, err error)
+}
+
+// A Worker does the rows of the queue, as a river.Worker. Queue.Worker makes one.
+type Worker struct {
+	river.WorkerDefaults[Args]
+
+	q          *Queue
+	processors map[string]*bulk.Processor
+	onResult   map[string]func(bulk.RowResult)
+	lease      time.Duration
+	timeout    time.Duration
+	onError    func(string, error)
+	finisher   finisher
+	breaker    credentials
+	telling    sync.Mutex // one goroutine at a time calls an OnResult
+}
+
+// Worker makes a Worker, to be registered with a client of River by Configure. The error tells
+// every bad setting at once.
+func (q *Queue) Worker(c WorkerConfig) (*Worker, error) {
+	if c.Provisioner == nil {
+		return nil, errors.New("bulkriver: WorkerConfig.Provisioner is required")
+	}
+	w := &Worker{
+		q: q, processors: map[string]*bulk.Processor{}, onResult: map[string]func(bulk.RowResult){},
+		lease: c.Provisioner.Lease(), timeout: c.JobTimeout, onError: c.OnError, finisher: finisher{q: q},
+	}
+	if w.timeout == 0 {
+		w.timeout = 2 * w.lease
+	}
+	var faults []error
+	if w.timeout <= w.lease {
+		faults = append(faults, fmt.Errorf("bulkriver: WorkerConfig.JobTimeout is %v: it must be longer than the Lease of the Provisioner, %v", w.timeout, w.lease))
+	}
+	if len(c.Jobs) == 0 {
+		faults = append(faults, errors.New("bulkriver: WorkerConfig.Jobs needs at least one job"))
+	}
+	for _, job := range c.Jobs {
+		p, err := bulk.NewProcessor(c.Provisioner, job)
+		switch {
+		case err != nil:
+			faults = append(faults, err)
+		case w.processors[job.Name] != nil:
+			faults = append(faults, fmt.Errorf("bulkriver: WorkerConfig.Jobs: job %s is there twice", job.Name))
+		default:
+			w.processors[job.Name], w.onResult[job.Name] = p, job.OnResult
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// rescueMargin is how much longer than a job's time-out River waits for a worker by default.
+const rescueMargin = 30 * time.Second
+
+// Configure registers the worker in a client's configuration, which may have workers and queues of
+// the program's own, and has it do so many rows at once. River takes a row from a worker after
+// RescueStuckJobsAfter: where that is not set Configure sets it, and refuses one that is shorter
+// than the worker's JobTimeout. A smaller one brings the rows of a process that was killed back
+// sooner.
+func (w *Worker) Configure(c *river.Config, rows int) error {
+	switch {
+	case rows < 1 || rows > river.QueueNumWorkersMax:
+		return fmt.Errorf("bulkriver: Configure takes 1 to %d rows at once", river.QueueNumWorkersMax)
+	case c.RescueStuckJobsAfter != 0 && c.RescueStuckJobsAfter < w.timeout:
+		return fmt.Errorf("bulkriver: RescueStuckJobsAfter is %v: it must not be shorter than the JobTimeout of the worker, %v", c.RescueStuckJobsAfter, w.timeout)
+	}
+	if _, there := c.Queues[w.q.name]; there {
+		return fmt.Errorf("bulkriver: the configuration has a queue %s already", w.q.name)
+	}
+	if c.Workers == nil {
+		c.Workers = river.NewWorkers()
+	}
+	if err := river.AddWorkerSafely(c.Workers, w); err != nil {
+		return fmt.Errorf("bulkriver: %w", err)
+	}
+	if c.RescueStuckJobsAfter == 0 {
+		c.RescueStuckJobsAfter = max(w.timeout, c.JobTimeout, river.JobTimeoutDefault) + rescueMargin
+	}
+	if c.Queues == nil {
+		c.Queues = map[string]river.QueueConfig{}
+	}
+	c.Queues[w.q.name] = river.QueueConfig{MaxWorkers: rows}
+	return nil
+}
+
+// Timeout implements river.Worker.
+func (w *Worker) Timeout(*river.Job[Args]) time.Duration { return w.timeout }
+
+// NextRetry implements river.Worker, for a row whose worker was killed, or panicked.
+func (w *Worker) NextRetry(job *river.Job[Args]) time.Time {
+	return time.Now().Add(min(time.Second<<min(job.Attempt, 10), longestRetry))
+}
+
+const (
+	// firstWait is waited for before the second try, and doubled for each one after, up to
+	// longestWait. Each is made a little longer or shorter, so that rows do not come back all at once.
+	firstWait   = time.Second
+	longestWait = 5 * time.Minute
+	// longestRetry bounds the wait after a panic, or a kill.
+	longestRetry = 10 * time.Minute
+	// elsewhere is for how long a row is left that is another worker's: of a job that this one
+	// does not have, or that cannot be opened here.
+	elsewhere = time.Minute
+	// heldLeast and heldMost bound for how long a row is left that another run holds.
+	heldLeast, heldMost = 250 * time.Millisecond, 15 * time.Second
+)
+
+// Work implements river.Worker.
+func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
+	defer func() {
+		// River would store the value, and log it.
+		if v := recover(); v != nil {
+			w.tellError(job.Args.Key, fmt.Errorf("bulkriver: a panic: %v", v))
+			err = errPanic
+		}
+	}()
+	p := w.processors[job.Args.Job]
+	if p == nil {
+		return river.JobSnooze(spread(elsewhere))
+	}
+	if wait := w.breaker.wait(); wait > 0 {
+		return river.JobSnooze(spread(wait))
+	}
+	row, err := w.q.open(ctx, job.Args.Row, aboutRow, job.Args.Job, job.Args.Key)
+	if err != nil {
+		w.tellError(job.Args.Key, err)
+		return river.JobSnooze(spread(elsewhere))
+	}
+	req, faults := p.Request(row)
+	if len(faults) == 0 && req.IdempotencyKey != job.Args.Key {
+		faults = []bulk.Fault{{Line: row.Line, Field: "key", Code: userapi.CodeDifferent, Message: "the mapping makes another key of the row than when it was loaded"}}
+	}
+	if len(faults) > 0 {
+		rejected := p.RejectFault(row, faults)
+		return w.finish(ctx, job, &rejected)
+	}
+	try := p.Try
+	if job.Args.Retry {
+		try = p.Retry
+	}
+	t := try(ctx, req)
+	if wait := w.breaker.observe(t.Results); wait > 0 {
+		return river.JobSnooze(spread(wait))
+	}
+	if t.Class == bulk.ClassOpen {
+		return river.JobSnooze(w.waitFor(job, t))
+	}
+	var rejected *bulk.Row
+	if t.Class == bulk.ClassRefused {
+		r := p.Reject(row, t)
+		rejected = &r
+	}
+	if err := w.finish(ctx, job, rejected); err != nil {
+		return err
+	}
+	if tell := w.onResult[job.Args.Job]; tell != nil {
+		w.telling.Lock()
+		defer w.telling.Unlock()
+		tell(bulk.RowResult{Line: row.Line, Key: job.Args.Key, Results: t.Results})
+	}
+	return nil
+}
+
+// errPanic is what River is told of a panic.
+var errPanic = errors.New("bulkriver: a Creator, a Map or OnResult panicked: WorkerConfig.OnError is told how")
+
+func (w *Worker) tellError(key string, err error) {
+	if w.onError != nil {
+		w.onError(key, err)
+	}
+}
+
+// finish takes the row out of the queue. Where the database fails it is tried once more, and found
+// to be done.
+func (w *Worker) finish(ctx context.Context, job *river.Job[Args], rejected *bulk.Row) error {
+	end := ending{id: job.ID, attempt: job.Attempt, job: job.Args.Job, key: job.Args.Key}
+	if rejected != nil {
+		var err error
+		if _, end.reject, err = w.q.seal(ctx, *rejected, aboutReject, end.job, end.key); err != nil {
+			w.tellError(end.key, err)
+			return river.JobSnooze(spread(elsewhere))
+		}
+	}
+	if err := w.finisher.finish(ctx, end); err != nil {
+		w.tellError(end.key, err)
+		return river.JobSnooze(spread(firstWait))
+	}
+	return nil
+}
+
+// waitFor returns for how long a row is left that is to be tried again.
+func (w *Worker) waitFor(job *river.Job[Args], t bulk.Try) time.Duration {
+	if t.Held {
+		return spread(min(max(w.lease/8, heldLeast), heldMost))
+	}
+	var metadata struct {
+		Snoozes int `json:"snoozes"`
+	}
+	_ = json.Unmarshal(job.Metadata, &metadata)
+	return max(spread(min(firstWait<<min(metadata.Snoozes, 10), longestWait)), t.Wait+spread(firstWait)/2)
+}
+
+// spread makes a wait up to a quarter longer or shorter.
+func spread(d time.Duration) time.Duration {
+	return d - d/4 + rand.N(d/2+1) //nolint:gosec // nobody gains by guessing it
+}

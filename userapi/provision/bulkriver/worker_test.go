@@ -1,0 +1,489 @@
+//go:build unix
+
+package bulkriver_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/bulk"
+	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
+	"github.com/enlist-go/enlist/userapi/userapitest"
+)
+
+var spring = bulk.Job{Name: "spring"}
+
+// load loads a text, which must succeed.
+func (at *place) load(t testing.TB, p *provision.Provisioner, text string) bulkriver.Report {
+	t.Helper()
+	report, err := at.queue.Load(t.Context(), at.inserter(t), p, spring, bulk.CSV(strings.NewReader(text), bulk.CSVOptions{}))
+	require.NoError(t, err)
+	return report
+}
+
+// worker returns one of the job, whose errors are told to onError.
+func (at *place) worker(t testing.TB, p *provision.Provisioner, onError func(string, error)) *bulkriver.Worker {
+	t.Helper()
+	if onError == nil {
+		onError = func(key string, err error) { assert.NoError(t, err, key) }
+	}
+	w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{spring}, OnError: onError})
+	require.NoError(t, err)
+	return w
+}
+
+func (at *place) status(t testing.TB) bulkriver.Status {
+	t.Helper()
+	s, err := at.queue.Status(t.Context(), "spring")
+	require.NoError(t, err)
+	return s
+}
+
+// rejects returns the rows that were refused, by their keys.
+func (at *place) rejects(t testing.TB) map[string]bulk.Row {
+	t.Helper()
+	all := map[string]bulk.Row{}
+	for row, err := range at.queue.Rejects(t.Context(), "spring") {
+		require.NoError(t, err)
+		all[fmt.Sprint(row.Values["key"])] = row
+	}
+	return all
+}
+
+// snoozed waits until the only job is left for later.
+func (at *place) snoozed(t testing.TB) {
+	t.Helper()
+	until(t, "the job is snoozed", func() bool { return at.count(t, "SELECT COUNT(*) FROM river_job WHERE state = 'scheduled'") == 1 })
+	assert.Zero(t, at.count(t, "SELECT MAX(attempt) FROM river_job"), "an attempt was used up")
+	assert.Equal(t, 1, at.count(t, "SELECT COUNT(*) FROM river_job WHERE errors IS NULL"))
+}
+
+// creator is a vendor that cannot be asked for its users.
+func creator(create func(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error)) []provision.Target {
+	return []provision.Target{{Name: "crm", Creator: userapi.CreatorFunc(create)}}
+}
+
+func failure(kind userapi.Kind, outcome userapi.Outcome, status int) *userapi.Error {
+	return &userapi.Error{Provider: "crm", Op: "create user", Kind: kind, Outcome: outcome, StatusCode: status}
+}
+
+// TestSnooze: a row whose vendor wants to be left alone is left for as long, and uses up no attempt.
+func TestSnooze(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		p := at.provisioner(t, v.targets())
+		v.chat.Inject(userapitest.Fault{When: userapitest.BeforeCommit, Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3600"}}, Times: -1})
+		at.load(t, p, people(1, 1))
+		begun := time.Now()
+		at.start(t, at.worker(t, p, nil), 4)
+		at.snoozed(t)
+		var until time.Time
+		require.NoError(t, at.db.QueryRowContext(t.Context(), "SELECT scheduled_at FROM river_job").Scan(&until))
+		assert.WithinRange(t, until, begun.Add(time.Hour-time.Minute), begun.Add(time.Hour+time.Minute))
+		assert.Equal(t, 1, v.identity.UserCount())
+		assert.Empty(t, at.rejects(t))
+	})
+}
+
+// TestPausedVendor: a row for a vendor that is paused is left until the pause is over, and is then done.
+func TestPausedVendor(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		var down atomic.Bool
+		var sent atomic.Int64
+		down.Store(true)
+		p := at.provisioner(t, creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			sent.Add(1)
+			if down.Load() {
+				return nil, failure(userapi.KindUnavailable, userapi.OutcomeNotSent, 0)
+			}
+			return &userapi.User{Provider: "crm", ID: "7"}, nil
+		}), provision.Pause(1, 2*time.Second))
+		const n = 10
+		at.load(t, p, people(1, n))
+		at.start(t, at.worker(t, p, nil), 1)
+		until(t, "all rows are left", func() bool {
+			return at.count(t, "SELECT COUNT(*) FROM river_job WHERE metadata <> '{}' OR state = 'scheduled'") > 0 && sent.Load() > 0
+		})
+		down.Store(false)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.Less(t, sent.Load(), int64(2*n), "no row was sent to a vendor that is paused")
+	})
+}
+
+// TestHeldRow: what another run holds is left to it, and done once it does not any more.
+func TestHeldRow(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		begun, left := make(chan struct{}), make(chan struct{})
+		hangs := provision.Target{Name: "identity", Creator: userapi.CreatorFunc(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			close(begun)
+			<-left
+			return nil, failure(userapi.KindTimeout, userapi.OutcomeNotSent, 0)
+		})}
+		p := at.provisioner(t, v.targets(), provision.Lease(8*time.Second), provision.Grace(time.Second))
+		at.load(t, p, people(1, 1))
+		processor, err := bulk.NewProcessor(p, spring)
+		require.NoError(t, err)
+		var ended sync.WaitGroup
+		for row, err := range bulk.CSV(strings.NewReader(people(1, 1)), bulk.CSVOptions{}).Rows(t.Context()) {
+			require.NoError(t, err)
+			req, _ := processor.Request(row)
+			ended.Go(func() { _, _ = at.provisioner(t, []provision.Target{hangs}).Continue(t.Context(), req) })
+		}
+		<-begun
+		at.start(t, at.worker(t, p, nil), 4)
+		until(t, "the row is left", func() bool {
+			return at.count(t, "SELECT COUNT(*) FROM river_job WHERE attempted_at IS NOT NULL AND attempt = 0 AND state <> 'running'") == 1
+		})
+		assert.Zero(t, v.identity.UserCount())
+		close(left)
+		ended.Wait()
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.Equal(t, 1, v.chat.UserCount())
+	})
+}
+
+// TestRefusedRow: a row that a target refuses leaves the queue, and is told with the reason. Mended and
+// loaded again it is done, and is told no more.
+func TestRefusedRow(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		p := at.provisioner(t, v.targets())
+		rows := "key,username,email,password\n1,ann,ann@planted.example,planted-Secret-1\n2,ann,bob@planted.example,planted-Secret-2\n"
+		at.load(t, p, rows)
+		at.start(t, at.worker(t, p, nil), 1)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		rejects := at.rejects(t)
+		require.Len(t, rejects, 1)
+		rejected := slices.Collect(maps.Values(rejects))[0]
+		assert.Contains(t, rejected.Values["_target"], "identity")
+		assert.Contains(t, rejected.Values["_code"], userapi.CodeTaken)
+		assert.Equal(t, "no", rejected.Values["_retry"])
+		assert.Equal(t, "ann", rejected.Values["username"])
+		assert.Equal(t, userapi.Redacted, rejected.Values["password"])
+		assert.EqualValues(t, 1, at.status(t).Rejects)
+
+		report := at.load(t, p, rows)
+		assert.EqualValues(t, 1, report.Done, report)
+		assert.EqualValues(t, 1, report.Refused, report)
+		sent := v.identity.Stats().Creates
+		key := fmt.Sprint(rejected.Values["key"])
+		report = at.load(t, p, "key,username,email,password\n"+key+",bob,bob@planted.example,planted-Secret-2\n")
+		assert.EqualValues(t, 1, report.Queued, report)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.Equal(t, sent+1, v.identity.Stats().Creates)
+		assert.Equal(t, 2, v.chat.UserCount())
+		assert.Empty(t, at.rejects(t))
+		assert.Zero(t, at.status(t).Rejects)
+	})
+}
+
+// TestRetryRefused: a row that is what it was, and whose reason was mended elsewhere, is tried again
+// where that is asked for.
+func TestRetryRefused(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		var sent atomic.Int64
+		p := at.provisioner(t, creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			if sent.Add(1) == 1 {
+				return nil, failure(userapi.KindInvalid, userapi.OutcomeRejected, 422)
+			}
+			return &userapi.User{Provider: "crm", ID: "7"}, nil
+		}))
+		at.load(t, p, people(1, 1))
+		at.start(t, at.worker(t, p, nil), 2)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.EqualValues(t, 1, at.load(t, p, people(1, 1)).Refused)
+		assert.Zero(t, at.jobs(t))
+		report, err := at.queue.Load(t.Context(), at.inserter(t), p, spring, csv(people(1, 1)), bulkriver.RetryRefused())
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, report.Queued, report)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.EqualValues(t, 2, sent.Load())
+		assert.Empty(t, at.rejects(t))
+		assert.EqualValues(t, 1, at.load(t, p, people(1, 1)).Done)
+	})
+}
+
+// TestDropRejects deletes the rejects of one job.
+func TestDropRejects(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			return nil, failure(userapi.KindInvalid, userapi.OutcomeRejected, 422)
+		}))
+		const n = 220 // more than are read at once
+		at.load(t, p, people(1, n))
+		at.start(t, at.worker(t, p, nil), 50)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.Len(t, at.rejects(t), n)
+		dropped, err := at.queue.DropRejects(t.Context(), "autumn")
+		require.NoError(t, err)
+		assert.Zero(t, dropped)
+		dropped, err = at.queue.DropRejects(t.Context(), "spring")
+		require.NoError(t, err)
+		assert.EqualValues(t, n, dropped)
+		assert.Empty(t, at.rejects(t))
+	})
+}
+
+// TestUnknownRow: a row of which nobody knows whether there is a user leaves the queue, is listed,
+// and is never sent again.
+func TestUnknownRow(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		var sent atomic.Int64
+		p := at.provisioner(t, creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			sent.Add(1)
+			return nil, failure(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
+		}))
+		at.load(t, p, people(1, 1))
+		at.start(t, at.worker(t, p, nil), 4)
+		for range 2 {
+			until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+			s := at.status(t)
+			assert.EqualValues(t, 1, s.Unknown())
+			require.Len(t, s.Ledger, 1)
+			assert.True(t, s.Ledger[0].Open)
+			assert.Equal(t, "crm", s.Ledger[0].Target)
+			assert.EqualValues(t, 1, sent.Load())
+			assert.Empty(t, at.rejects(t))
+			at.load(t, p, people(1, 1))
+		}
+	})
+}
+
+// TestPanic: a panic is told to the program, River stores nothing of it, and the row is tried again.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		var calls atomic.Int64
+		p := at.provisioner(t, creator(func(_ context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
+			if calls.Add(1) == 1 {
+				panic("planted: " + req.Email)
+			}
+			return &userapi.User{Provider: "crm", ID: "7"}, nil
+		}), provision.Lease(time.Second), provision.Grace(100*time.Millisecond))
+		at.load(t, p, people(1, 1))
+		told := make(chan error, 100)
+		at.start(t, at.worker(t, p, func(key string, err error) {
+			assert.Equal(t, "spring/1", key)
+			told <- err
+		}), 4)
+		require.ErrorContains(t, <-told, "person1@planted.example")
+		until(t, "River has the error", func() bool {
+			return at.jobs(t) == 0 || at.count(t, "SELECT COUNT(*) FROM river_job WHERE errors IS NOT NULL") == 1
+		})
+		assertNothingPlanted(t, at)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+	})
+}
+
+// TestRowThatCannotBeOpened: the row is left, as for a worker that has the key.
+func TestRowThatCannotBeOpened(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, newVendors(t).targets())
+		at.load(t, p, people(1, 1))
+		other, err := bulkriver.Keys(newKey)
+		require.NoError(t, err)
+		at.queue, err = bulkriver.Open(t.Context(), bulkriver.Config{DB: at.db, Dialect: at.dialect, Sealer: other})
+		require.NoError(t, err)
+		told := make(chan error, 100)
+		at.start(t, at.worker(t, p, func(_ string, err error) { told <- err }), 4)
+		require.ErrorIs(t, <-told, bulkriver.ErrSealed)
+		at.snoozed(t)
+
+		assert.EqualValues(t, 1, at.load(t, p, people(1, 1)).Replaced, "a load puts in what can be opened")
+	})
+}
+
+// TestRowInAnothersPlace: a row that was put into another's job is not opened there.
+func TestRowInAnothersPlace(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		p := at.provisioner(t, v.targets())
+		at.load(t, p, people(1, 2))
+		swap := "UPDATE river_job AS j SET args = jsonb_set(j.args, '{row}', o.args -> 'row') FROM river_job AS o WHERE o.id <> j.id"
+		if at.dialect == sqlledger.SQLite {
+			swap = "UPDATE river_job AS j SET args = jsonb_set(j.args, '$.row', o.text) FROM (SELECT id, json_extract(args, '$.row') AS text FROM river_job) AS o WHERE o.id <> j.id"
+		}
+		_, err := at.db.ExecContext(t.Context(), swap)
+		require.NoError(t, err)
+		told := make(chan error, 100)
+		at.start(t, at.worker(t, p, func(_ string, err error) { told <- err }), 4)
+		for range 2 {
+			require.ErrorIs(t, <-told, bulkriver.ErrSealed)
+		}
+		assert.Zero(t, v.identity.UserCount())
+	})
+}
+
+// TestRowOfAnotherJob: the row is left for a worker that has its job.
+func TestRowOfAnotherJob(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		p := at.provisioner(t, v.targets())
+		at.load(t, p, people(1, 1))
+		w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{{Name: "autumn"}}})
+		require.NoError(t, err)
+		at.start(t, w, 4)
+		at.snoozed(t)
+		assert.Zero(t, v.identity.UserCount())
+	})
+}
+
+// TestMappingThatChanged: a row of which the worker's mapping makes no request, or one with another
+// key, is a reject.
+func TestMappingThatChanged(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		p := at.provisioner(t, v.targets())
+		at.load(t, p, people(1, 1))
+		w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{{Name: "spring", Mapping: bulk.Mapping{Columns: map[string]string{"key": "email"}}}}})
+		require.NoError(t, err)
+		at.start(t, w, 4)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.Equal(t, userapi.CodeDifferent, at.rejects(t)["1"].Values["_code"])
+		assert.Zero(t, v.identity.UserCount())
+	})
+}
+
+// TestRefusedCredentials: they are not the rows' fault. The rows are left, and a vendor that refuses
+// them again and again is left alone.
+func TestRefusedCredentials(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		var sent atomic.Int64
+		p := at.provisioner(t, creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			sent.Add(1)
+			return nil, failure(userapi.KindUnauthorized, userapi.OutcomeRejected, 401)
+		}))
+		const n = 100
+		at.load(t, p, people(1, n))
+		at.start(t, at.worker(t, p, nil), 2)
+		until(t, "all rows are left", func() bool { return at.status(t).States["scheduled"] == n })
+		assert.Less(t, sent.Load(), int64(30))
+		assert.Empty(t, at.rejects(t))
+	})
+}
+
+// TestOnResult: the program is given what became of each row.
+func TestOnResult(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, newVendors(t).targets())
+		at.load(t, p, people(1, 20))
+		var lines []int64 // without a lock: it is called by one goroutine at a time
+		job := spring
+		job.OnResult = func(r bulk.RowResult) {
+			assert.Len(t, r.Results, 2)
+			assert.Equal(t, fmt.Sprintf("spring/%d", r.Line-1), r.Key)
+			lines = append(lines, r.Line)
+		}
+		w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{job}})
+		require.NoError(t, err)
+		c := at.start(t, w, 8)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		require.NoError(t, c.Stop(t.Context()))
+		assert.Len(t, lines, 20)
+	})
+}
+
+// TestWorkerOfBadConfig: what is wrong is told when the worker is made, or configured.
+func TestWorkerOfBadConfig(t *testing.T) {
+	t.Parallel()
+	at := newSQLite(t)
+	p := at.provisioner(t, newVendors(t).targets(), provision.Lease(time.Minute))
+	_, err := at.queue.Worker(bulkriver.WorkerConfig{})
+	require.ErrorContains(t, err, "Provisioner is required")
+	_, err = at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, JobTimeout: time.Minute, Jobs: []bulk.Job{spring, spring, {Name: "a b"}}})
+	require.ErrorContains(t, err, "JobTimeout is 1m0s: it must be longer than the Lease of the Provisioner, 1m0s")
+	require.ErrorContains(t, err, "job spring is there twice")
+	require.ErrorContains(t, err, "name of a job")
+	_, err = at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p})
+	require.ErrorContains(t, err, "at least one job")
+
+	w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{spring}})
+	require.NoError(t, err)
+	assert.Equal(t, 2*time.Minute, w.Timeout(nil))
+	require.ErrorContains(t, w.Configure(&river.Config{RescueStuckJobsAfter: 119 * time.Second}, 1), "must not be shorter than the JobTimeout of the worker, 2m0s")
+	require.ErrorContains(t, w.Configure(&river.Config{}, 0), "1 to 10000 rows")
+	require.ErrorContains(t, w.Configure(&river.Config{Queues: map[string]river.QueueConfig{"enlist": {MaxWorkers: 1}}}, 1), "has a queue enlist already")
+
+	c := &river.Config{JobTimeout: 10 * time.Minute}
+	require.NoError(t, w.Configure(c, 7))
+	assert.Greater(t, c.RescueStuckJobsAfter, 10*time.Minute)
+	assert.Equal(t, 7, c.Queues["enlist"].MaxWorkers)
+	require.ErrorContains(t, w.Configure(&river.Config{Workers: c.Workers}, 1), "already registered")
+	c = &river.Config{RescueStuckJobsAfter: 2 * time.Minute}
+	require.NoError(t, w.Configure(c, 7))
+	assert.Equal(t, 2*time.Minute, c.RescueStuckJobsAfter)
+}
+
+// TestBesideOtherJobs: a program's own jobs and queues go on in the same client.
+func TestBesideOtherJobs(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, newVendors(t).targets())
+		at.load(t, p, people(1, 1))
+		done := make(chan struct{})
+		own := river.NewWorkers()
+		river.AddWorker(own, river.WorkFunc(func(context.Context, *river.Job[ownArgs]) error {
+			close(done)
+			return nil
+		}))
+		c := at.start(t, at.worker(t, p, nil), 2, func(c *river.Config) {
+			c.Workers, c.Queues = own, map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 1}}
+		})
+		_, err := c.InsertMany(t.Context(), []river.InsertManyParams{{Args: ownArgs{}}})
+		require.NoError(t, err)
+		<-done
+		until(t, "the row is done", func() bool { return at.count(t, "SELECT COUNT(*) FROM river_job WHERE kind = 'enlist_row'") == 0 })
+	})
+}
+
+type ownArgs struct{}
+
+func (ownArgs) Kind() string { return "own" }
+
+// TestDatabaseThatFails: a row that cannot be taken out of the queue is found to be done by the next try.
+func TestDatabaseThatFails(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		p := at.provisioner(t, v.targets())
+		at.load(t, p, people(1, 1))
+		_, err := at.db.ExecContext(t.Context(), "ALTER TABLE enlist_reject RENAME TO away")
+		require.NoError(t, err)
+		told := make(chan error, 100)
+		at.start(t, at.worker(t, p, func(_ string, err error) { told <- err }), 4)
+		require.ErrorContains(t, <-told, "finish rows")
+		_, err = at.db.ExecContext(t.Context(), "ALTER TABLE away RENAME TO enlist_reject")
+		require.NoError(t, err)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.Equal(t, 1, v.identity.Stats().Creates)
+	})
+}
