@@ -61,7 +61,7 @@ func (r *importing) next(kept map[string]string, failure error) (lines []string)
 		line("%s left open: users that are missing were not created, or are not finished. Run the same command again.", were(n))
 	}
 	if where := r.whereIs(bulk.StateUnfinished); where != "" {
-		line("unfinished, %s: the users exist, and a second step of their creates, such as attributes, is not done. If the vendor refuses the step, mend the row: it is among the rejects.", where)
+		line("unfinished, %s: the users exist, and a second step of their creates, such as attributes, is not done. If the vendor refuses the step for good, finish these users there: a row that is changed is another request. The rejects say why.", where)
 	}
 	if where := r.whereIs(bulk.StateKept); where != "" {
 		line("kept, %s: these users are as the rows were before they were mended. Nothing is left to do here; if it matters, change the users at the vendor.", where)
@@ -75,7 +75,7 @@ func (r *importing) next(kept map[string]string, failure error) (lines []string)
 	if slices.ContainsFunc(r.report.Refused, isUndone) {
 		line("rows whose code is undone were deleted by enlist undo, and their keys are closed: to import them again give the job another name.")
 	}
-	if r.canMend(kept) {
+	if r.canMend() {
 		where := "the rejects"
 		if path := kept["rejects"]; path != "" {
 			where = path
@@ -102,8 +102,8 @@ func (r *importing) whereIs(state string) string {
 
 // canMend reports whether there are rejects that a mended row makes good, and not only ones that the
 // credentials or an undo are the reason of.
-func (r *importing) canMend(kept map[string]string) bool {
-	return r.report.RowsAtFault > 0 || kept["rejects"] != "" && r.whereIs(bulk.StateUnfinished) != "" ||
+func (r *importing) canMend() bool {
+	return r.report.RowsAtFault > 0 ||
 		slices.ContainsFunc(r.report.Refused, func(c bulk.RefusedCount) bool { return !isDenied(c.Kind) && !isUndone(c) })
 }
 

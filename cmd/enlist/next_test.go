@@ -53,7 +53,7 @@ func TestNext(t *testing.T) {
 		"kept": {importing{report: bulk.Report{RowsDone: 2, States: []bulk.StateCount{{Target: "identity", State: bulk.StateKept, Rows: 2}}}},
 			[]string{"kept, 2 at identity: these users are as the rows were before they were mended. Nothing is left to do here"}, []string{"Mend a copy", "refused"}},
 		"unfinished": {importing{report: bulk.Report{RowsOpen: 1, States: []bulk.StateCount{{Target: "crm", State: bulk.StateUnfinished, Rows: 1}}}},
-			[]string{"1 row was left open", "unfinished, 1 at crm: the users exist", "Mend a copy of x.csv, and run"}, []string{"refused. ", "no user there"}},
+			[]string{"1 row was left open", "unfinished, 1 at crm: the users exist"}, []string{"refused. ", "no user there", "Mend a copy"}},
 		"credentials": {importing{report: bulk.Report{RowsRefused: 2, Refused: []bulk.RefusedCount{refused(userapi.KindForbidden, "")}}},
 			[]string{"crm refuses the credentials"}, []string{"Mend a copy", "identity refuses"}},
 		"credentials and a row": {importing{report: bulk.Report{RowsRefused: 2, Refused: []bulk.RefusedCount{refused(userapi.KindForbidden, ""), refused(userapi.KindConflict, "taken")}}},

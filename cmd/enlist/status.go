@@ -333,7 +333,7 @@ func nextOf(r provision.Record) string {
 	}
 	switch {
 	case r.State.HasUser():
-		return "the user exists, and a second step is left: run the import again; if the vendor refuses the step, mend the row"
+		return "the user exists, and a second step is left: run the import again; if the vendor refuses the step for good, finish the user there"
 	case r.State == provision.StateInFlight && time.Now().Before(r.Until):
 		return "an import is at work on it, or was killed: run the import again"
 	case r.State == provision.StateInFlight:

@@ -149,7 +149,7 @@
 //	recovered   a create before had made the user               nothing
 //	existing    the user was there before                       nothing
 //	kept        the user is of the row before it was mended     change it at the vendor, if that matters
-//	unfinished  the user exists, its second step is left        run again, or mend the row
+//	unfinished  the user exists, its second step is left        run again, or finish the user at the vendor
 //	rejected    there is no user: see the result's error        mend the row, under the same key, or run again
 //	not_sent    nothing was sent: see the result's error        mend the row, or run again
 //	open        the target was left for later                   run again
