@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/enlist-go/enlist/cmd/enlist/internal/progress"
 	"github.com/enlist-go/enlist/internal/fakes"
 )
 
@@ -76,16 +78,26 @@ func BenchmarkLimit(b *testing.B) {
 		b.Run(fmt.Sprint("per_second=", perSecond), func(b *testing.B) {
 			f := fakesOf(b, fakes.Options{Rate: 100, Latency: 20 * time.Millisecond})
 			dir := job(b, f, fmt.Sprintf("  identity: {vendor: fusionauth, per_second: %d}\n", perSecond), b.N)
-			cmd := command(b, dir, "import", "people.csv", "--vendors", "vendors.json", "--progress", "none")
+			cmd := command(b, dir, "import", "people.csv", "--vendors", "vendors.json", "--progress", "json")
+			told, err := cmd.StderrPipe()
+			require.NoError(b, err)
 			b.ResetTimer()
 			require.NoError(b, cmd.Start())
-			time.Sleep(10 * time.Second)
-			before, begun := f.Stats()["fusionauth"], time.Now()
+			var first, last progress.Now
+			for lines := bufio.NewScanner(told); lines.Scan(); {
+				var now progress.Now
+				if json.Unmarshal(lines.Bytes(), &now) != nil {
+					continue // words for people
+				}
+				if last = now; first.Elapsed < 10*time.Second {
+					first = now
+				}
+			}
 			require.NoError(b, cmd.Wait())
-			after := f.Stats()["fusionauth"]
-			b.ReportMetric(float64(after.Users-before.Users)/time.Since(begun).Seconds(), "users/s")
-			refused := after.RateLimited - before.RateLimited
-			b.ReportMetric(100*float64(refused)/float64(refused+after.Creates-before.Creates), "%429")
+			from, to := first.Targets[0], last.Targets[0]
+			users, refused := float64(to.Rows-from.Rows), float64(to.RateLimited-from.RateLimited)
+			b.ReportMetric(users/(last.Elapsed-first.Elapsed).Seconds(), "users/s")
+			b.ReportMetric(100*refused/(users+refused), "%429")
 		})
 	}
 }
