@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -51,6 +52,23 @@ func TestModule(t *testing.T) {
 		listed = append(listed, d.module)
 	}
 	assert.ElementsMatch(t, listed, module.direct, "the list of dependencies and go.mod's direct requirements")
+}
+
+// TestOtherModules holds what is banned over the other modules of the workspace.
+func TestOtherModules(t *testing.T) {
+	t.Parallel()
+	workspace, err := os.ReadFile("../../go.work")
+	require.NoError(t, err)
+	modules := regexp.MustCompile(`(?m)^\t\./(\S+)$`).FindAllStringSubmatch(string(workspace), -1)
+	require.NotEmpty(t, modules)
+	for _, m := range modules {
+		module, err := load(os.DirFS(path.Join("../..", m[1])))
+		require.NoError(t, err)
+		require.NotEmpty(t, module.files, m[1])
+		for _, finding := range checkCalls(module) {
+			t.Error(m[1] + "/" + finding)
+		}
+	}
 }
 
 // runs reports whether a file calls the conformance suite.
