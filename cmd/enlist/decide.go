@@ -83,7 +83,7 @@ func (f *decideFlags) run(ctx context.Context, env *environment, text string, fo
 	if err != nil {
 		return err
 	}
-	place := placeOf(c)
+	place := placeOf(env, c)
 	place.For = ledger.ForEither
 	l, err := ledger.Open(ctx, place, nil)
 	if err != nil {

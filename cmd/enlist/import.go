@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"os"
 	"strings"
@@ -114,12 +113,12 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	if err != nil {
 		return err
 	}
-	clients, closeAll, err := f.connect(ctx, env, c)
+	clients, closeAll, err := f.connect(ctx, env, c, nil)
 	defer closeAll()
 	if err != nil {
 		return err
 	}
-	original, src, err := f.open(env, c, path)
+	original, src, err := openOnly(env, c, path, f.only)
 	if err != nil {
 		return err
 	}
@@ -132,7 +131,7 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	if isCSV {
 		r.head = 1
 	}
-	results, rejects, err := f.outputs(c, path, isCSV)
+	results, rejects, err := f.outputs(env, c, path, isCSV)
 	if err != nil {
 		return err
 	}
@@ -162,16 +161,16 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	return r.end(string(f.format))
 }
 
-// open opens the file, and with it the one of rejects.
-func (f *importFlags) open(env *environment, c *config.Config, path string) (original *people, src bulk.Source, err error) {
+// openOnly opens a file, and with it the one of rejects if only names it.
+func openOnly(env *environment, c *config.Config, path, only string) (original *people, src bulk.Source, err error) {
 	if original, err = openPeople(env, path, c.CSV); err != nil {
 		return nil, nil, err
 	}
-	if f.only == "" {
+	if only == "" {
 		return original, original.Source, nil
 	}
 	// A file of rejects has a header of its own, and commas.
-	rejects, err := openPeople(env, f.only, config.CSV{})
+	rejects, err := openPeople(env, only, config.CSV{})
 	if err != nil {
 		_ = original.Close() // nothing was read
 		return nil, nil, fmt.Errorf("--only: %w", err)
@@ -182,7 +181,7 @@ func (f *importFlags) open(env *environment, c *config.Config, path string) (ori
 
 // openLedger opens the ledger. That of fakes in this process ends with them.
 func (f *importFlags) openLedger(ctx context.Context, env *environment, c *config.Config) (*ledger.Ledger, func(), error) {
-	place := placeOf(c)
+	place := placeOf(env, c)
 	remove := func() {}
 	if f.fakes {
 		if f.ledger != "" {
@@ -198,7 +197,7 @@ func (f *importFlags) openLedger(ctx context.Context, env *environment, c *confi
 	}
 	l, err := ledger.Open(ctx, place, func(path string) {
 		if !f.fakes {
-			_, _ = io.WriteString(env.err, wrapped("enlist: the key "+path+" was made: keep it with the ledger, which is of no use without it", "    "))
+			env.tell("the key " + path + " was made: keep it with the ledger, which is of no use without it")
 		}
 	})
 	if err != nil {
@@ -238,7 +237,7 @@ type importing struct {
 }
 
 // outputs names the files that are written, which must be no others.
-func (f *importFlags) outputs(c *config.Config, path string, isCSV bool) (results, rejects string, err error) {
+func (f *importFlags) outputs(env *environment, c *config.Config, path string, isCSV bool) (results, rejects string, err error) {
 	name := c.Job
 	switch {
 	case f.fakes:
@@ -253,7 +252,7 @@ func (f *importFlags) outputs(c *config.Config, path string, isCSV bool) (result
 	results = cmp.Or(f.results, besideConfig(c, name+".results.csv"))
 	rejects = cmp.Or(f.rejects, besideConfig(c, name+".rejects"+ext))
 	read := []namedFile{{"the input", path}, {"--only", f.only}, {"--vendors", f.vendors}, {"the config", c.Path}}
-	return results, rejects, apart([]namedFile{{"--results", results}, {"--rejects", rejects}}, append(read, ledgerFiles(placeOf(c))...))
+	return results, rejects, apart([]namedFile{{"--results", results}, {"--rejects", rejects}}, append(read, ledgerFiles(placeOf(env, c))...))
 }
 
 // begin begins the files.
@@ -353,7 +352,7 @@ func (r *importing) end(format string) error {
 	}
 	code = r.env.print(text, code)
 	for _, line := range next {
-		_, _ = io.WriteString(r.env.err, wrapped("enlist: "+line, "    ")) // nobody is there to read it
+		r.env.tell(line)
 	}
 	return ended(code)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -49,6 +50,11 @@ func (env *environment) print(text []byte, code int) int {
 		return exitFailed
 	}
 	return code
+}
+
+// tell tells a line on standard error. Nobody may be there to read it.
+func (env *environment) tell(line string) {
+	_, _ = io.WriteString(env.err, wrapped("enlist: "+line, "    "))
 }
 
 // ended is the error that ends a command whose messages are written.

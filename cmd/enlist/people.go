@@ -20,9 +20,9 @@ import (
 
 // peopleFlags are those of every command that works on a file of people or on its ledger.
 type peopleFlags struct {
-	config, job, ledger string
-	to                  []string
-	format              formatFlag
+	config, job, ledger, queue string
+	to                         []string
+	format                     formatFlag
 }
 
 const (
@@ -50,7 +50,7 @@ func (f *peopleFlags) load(env *environment) (*config.Config, error) {
 	for _, over := range []struct {
 		to         *string
 		flag, name string
-	}{{&c.Job, f.job, "ENLIST_JOB"}, {&c.Ledger, f.ledger, "ENLIST_LEDGER"}} {
+	}{{&c.Job, f.job, "ENLIST_JOB"}, {&c.Ledger, f.ledger, "ENLIST_LEDGER"}, {&c.Queue, f.queue, "ENLIST_QUEUE"}} {
 		if text := env.getenv(over.name); text != "" {
 			*over.to = text
 		}
@@ -68,6 +68,19 @@ func (f *peopleFlags) load(env *environment) (*config.Config, error) {
 		if err := config.CheckLedger(c.Ledger); err != nil {
 			return nil, usageError("ledger: %w", err)
 		}
+	}
+	if c.Queue == "" {
+		return c, nil
+	}
+	if err := config.CheckQueue(c.Queue); err != nil {
+		return nil, usageError("queue: %w", err)
+	}
+	// One database has both: the rows and what was created.
+	if c.Ledger == "" {
+		c.Ledger = c.Queue
+	}
+	if c.Ledger != c.Queue {
+		return nil, usageError("ledger and queue are in two databases: the ledger of a queue is beside it. Leave the ledger out, or the queue")
 	}
 	return c, nil
 }
@@ -112,8 +125,8 @@ func checkVendors(to []string) error {
 }
 
 // placeOf says where the ledger of a config is.
-func placeOf(c *config.Config) ledger.Place {
-	return ledger.Place{At: c.Ledger, Dir: c.Dir, Job: c.Job}
+func placeOf(env *environment, c *config.Config) ledger.Place {
+	return ledger.Place{At: c.Ledger, Dir: c.Dir, Job: c.Job, Getenv: env.getenv}
 }
 
 // prototypes are the vendors' own parts of a request.

@@ -89,6 +89,7 @@ func newRoot(env *environment) *cobra.Command {
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.AddCommand(newCreate(env), newGet(env), newDelete(env), newPlan(env), newFakes(env))
 	root.AddCommand(newCheck(env), newImport(env), newStatus(env), newDecide(env), newUndo(env))
+	root.AddCommand(newMigrate(env), newLoad(env), newWork(env), newRejects(env), newPause(env), newResume(env), newCancel(env))
 	root.AddCommand(newCompletion(env), newVersion(env))
 	root.SetHelpCommand(newHelp())
 	return root

@@ -32,6 +32,9 @@ a person decides by enlist decide or, of what is being deleted, enlist undo is
 run again.
 `
 
+// statusRows is how many rows of each kind are listed.
+const statusRows = 20
+
 type statusFlags struct {
 	peopleFlags
 	max int
@@ -52,7 +55,8 @@ func newStatus(env *environment) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c.Context(), env, args) },
 	}
 	f.add(c)
-	c.Flags().IntVar(&f.max, "max", 20, "how `many` of the rows that are unknown, that are being deleted, and that are left are listed; all of them are counted")
+	c.Flags().StringVar(&f.queue, "queue", "", "`where` the queue is, over the config's: postgres://HOST/DATABASE or sqlite:PATH. It is told of too, and the ledger is there")
+	c.Flags().IntVar(&f.max, "max", statusRows, "how `many` of the rows that are unknown, that are being deleted, and that are left are listed; all of them are counted")
 	return c
 }
 
@@ -64,16 +68,11 @@ func (f *statusFlags) run(ctx context.Context, env *environment, args []string) 
 	if err != nil {
 		return err
 	}
-	l, err := ledger.Read(ctx, placeOf(c))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = l.Close() }() // nothing was written
-	s := &status{Job: c.Job, All: l.CountsAll(), config: c}
+	var s *status
 	if len(args) == 1 {
-		err = s.readKey(ctx, l, c, args[0])
+		s, err = readStatusOf(ctx, env, c, args[0])
 	} else {
-		err = s.read(ctx, l, f.max)
+		s, err = readStatus(ctx, env, c, f.max)
 	}
 	if err != nil {
 		return err
@@ -83,6 +82,33 @@ func (f *statusFlags) run(ctx context.Context, env *environment, args []string) 
 		text = jsonText(s)
 	}
 	return ended(env.print(text, s.code()))
+}
+
+// readStatus reads how a job stands, with at most so many rows of each kind.
+func readStatus(ctx context.Context, env *environment, c *config.Config, most int) (*status, error) {
+	l, err := ledger.Read(ctx, placeOf(env, c))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = l.Close() }() // nothing was written
+	s := &status{Job: c.Job, All: l.CountsAll(), config: c}
+	if c.Queue != "" {
+		if s.Queue, err = readQueue(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.read(ctx, l, most)
+}
+
+// readStatusOf reads how one row stands.
+func readStatusOf(ctx context.Context, env *environment, c *config.Config, text string) (*status, error) {
+	l, err := ledger.Read(ctx, placeOf(env, c))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = l.Close() }() // nothing was written
+	s := &status{Job: c.Job, All: l.CountsAll(), config: c}
+	return s, s.readKey(ctx, l, c, text)
 }
 
 // A status is what a ledger says of a job. What is counted are rows at a target.
@@ -98,6 +124,8 @@ type status struct {
 	Deleting   int64          `json:"deleting"`
 	Refused    int64          `json:"refused"`
 	Rows       []statusRow    `json:"rows"`
+	// Queue is how the queue stands, where the config names one.
+	Queue *queueStatus `json:"queue,omitempty"`
 
 	config *config.Config
 }
@@ -351,9 +379,9 @@ func (s *status) code() int {
 	switch {
 	case s.Unknown+s.Deleting > 0:
 		return exitUnknown
-	case s.Open > 0:
+	case s.Open > 0 || s.Queue.left() > 0:
 		return exitOpen
-	case s.Refused > 0:
+	case s.Refused > 0 || s.Queue.refused() > 0:
 		return exitRefused
 	}
 	return exitDone
@@ -371,6 +399,7 @@ func (s *status) text(ofKey bool) []byte {
 		}
 		return []byte(b.String())
 	}
+	s.Queue.writeTo(&b)
 	head := fmt.Sprintf("job %s: %d refused, %d open, %d unknown", s.Job, s.Refused, s.Open, s.Unknown)
 	if s.Deleting > 0 {
 		head += fmt.Sprintf(", %d being deleted", s.Deleting)

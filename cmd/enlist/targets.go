@@ -55,15 +55,19 @@ func offlineClients(c *config.Config) ([]vendors.Client, func(), error) {
 	return clientsOf(c, func(t config.Target) (vendors.Client, error) { return vendors.Offline(t.Settings) })
 }
 
-// connect makes the clients of the targets.
-func (f *whereFlags) connect(ctx context.Context, env *environment, c *config.Config) (clients []vendors.Client, closeAll func(), err error) {
+// connect makes the clients of the targets. options are those of a target's client; nil has none.
+func (f *whereFlags) connect(ctx context.Context, env *environment, c *config.Config, options func(config.Target) userapi.HTTPOptions) (clients []vendors.Client, closeAll func(), err error) {
 	at, err := f.open(ctx, env, onlyOf(c))
 	if err != nil {
 		return nil, at.close, err
 	}
 	clients, closeClients, err := clientsOf(c, func(t config.Target) (vendors.Client, error) {
+		var http userapi.HTTPOptions
+		if options != nil {
+			http = options(t)
+		}
 		if at.announced == nil {
-			return vendors.New(t.Settings, vendors.Env{Target: t.Name, Getenv: env.getenv}, userapi.HTTPOptions{})
+			return vendors.New(t.Settings, vendors.Env{Target: t.Name, Getenv: env.getenv}, http)
 		}
 		a, ok := at.announced[t.Vendor]
 		if !ok {
@@ -72,7 +76,7 @@ func (f *whereFlags) connect(ctx context.Context, env *environment, c *config.Co
 		if t.Vendor == mixin.Name {
 			t.SessionKeys = cmp.Or(at.keys, fakeKeys(c, t))
 		}
-		return a.New(t.Name, t.Settings, userapi.HTTPOptions{})
+		return a.New(t.Name, t.Settings, http)
 	})
 	return clients, func() { closeClients(); at.close() }, err
 }

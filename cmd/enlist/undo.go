@@ -71,7 +71,7 @@ func (f *undoFlags) run(ctx context.Context, env *environment, path string) erro
 	if err != nil {
 		return err
 	}
-	clients, closeAll, err := f.connect(ctx, env, c)
+	clients, closeAll, err := f.connect(ctx, env, c, nil)
 	defer closeAll()
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (f *undoFlags) run(ctx context.Context, env *environment, path string) erro
 	if err := checkConfig(ctx, c, clients, nil); err != nil {
 		return err
 	}
-	place := placeOf(c)
+	place := placeOf(env, c)
 	results := namedFile{"--results", cmp.Or(f.results, besideConfig(c, c.Job+".undo.csv"))}
 	read := []namedFile{{"the input", path}, {"--vendors", f.vendors}, {"the config", c.Path}}
 	if err := apart([]namedFile{results}, append(read, ledgerFiles(place)...)); err != nil {
@@ -252,7 +252,7 @@ func (u *undoing) end(env *environment, format string, out *part) error {
 	}
 	code = env.print(text, code)
 	for _, line := range next {
-		_, _ = io.WriteString(env.err, wrapped("enlist: "+line, "    ")) // nobody is there to read it
+		env.tell(line)
 	}
 	return ended(code)
 }

@@ -96,16 +96,10 @@ func (u *userFlags) request(ctx context.Context, env *environment, fs *pflag.Fla
 }
 
 func (u *userFlags) password(env *environment) (userapi.Secret, error) {
-	value, path := env.getenv(passwordVariable), env.getenv(passwordVariable+"_FILE")
-	switch {
-	case u.passwordFile != "":
-		path = u.passwordFile
-	case value != "" && path != "":
-		return "", fmt.Errorf("only one of %s and %[1]s_FILE may be set", passwordVariable)
-	case path == "":
-		return userapi.Secret(value), nil
+	if u.passwordFile == "" {
+		return vendors.Secret(env.getenv, passwordVariable)
 	}
-	secret, err := vendors.ReadSecret(path)
+	secret, err := vendors.ReadSecret(u.passwordFile)
 	if err != nil {
 		return "", fmt.Errorf("the file for the password %w", err)
 	}

@@ -147,7 +147,7 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 	defer func() {
 		// River would store the value, and log it.
 		if v := recover(); v != nil {
-			w.tellError(job.Args.Key, fmt.Errorf("bulkriver: a panic: %v", v))
+			w.tellError(job.Args.Key, fmt.Errorf("%w: %v", ErrPanic, v))
 			err = errPanic
 		}
 	}()
@@ -197,6 +197,10 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 	}
 	return nil
 }
+
+// ErrPanic is in the chain of what WorkerConfig.OnError is told of a panic. The text behind it is the
+// program's own, and may hold values of the row.
+var ErrPanic = errors.New("bulkriver: a panic")
 
 // errPanic is what River is told of a panic.
 var errPanic = errors.New("bulkriver: a Creator, a Map or OnResult panicked: WorkerConfig.OnError is told how")

@@ -35,6 +35,8 @@ type Config struct {
 	CSV CSV
 	// Ledger is sqlite:PATH, file:PATH or the URL of a PostgreSQL database.
 	Ledger string
+	// Queue is where the rows wait that are loaded: sqlite:PATH or the URL of a PostgreSQL database. "" is none.
+	Queue string
 	// InFlight is how many rows are at work at most; 0 fits the targets.
 	InFlight int
 }
@@ -100,7 +102,8 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 		"targets":   func(v *yaml.Node) { targets = v; r.targets(v, c) },
 		"columns":   r.columns("columns", &c.Columns),
 		"csv":       func(v *yaml.Node) { r.csv(v, &c.CSV) },
-		"ledger":    r.ledger(&c.Ledger),
+		"ledger":    r.place("ledger", CheckLedger, &c.Ledger),
+		"queue":     r.place("queue", CheckQueue, &c.Queue),
 		"in_flight": r.count("in_flight", &c.InFlight),
 	})
 	if len(r.faults) > 0 {
@@ -274,16 +277,16 @@ func (r *reader) csv(n *yaml.Node, c *CSV) {
 	c.Comma = rune(comma[0])
 }
 
-// ledger returns a reader of where the ledger is.
-func (r *reader) ledger(to *string) func(*yaml.Node) {
+// place returns a reader of where the ledger or the queue is.
+func (r *reader) place(what string, check func(string) error, to *string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
 		before := len(r.faults)
-		r.text("ledger", to)(n)
+		r.text(what, to)(n)
 		if len(r.faults) > before {
 			return
 		}
-		if err := CheckLedger(*to); err != nil {
-			r.fault(n.Line, "ledger: %v", err)
+		if err := check(*to); err != nil {
+			r.fault(n.Line, "%s: %v", what, err)
 		}
 	}
 }

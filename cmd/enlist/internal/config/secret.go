@@ -55,6 +55,15 @@ func CheckLedger(at string) error {
 	return errors.New("sqlite:PATH, file:PATH or postgres://HOST/DATABASE is expected")
 }
 
+// CheckQueue says what is wrong with where a queue is to be. A password is refused, as in a ledger's place.
+func CheckQueue(at string) error {
+	err := CheckLedger(at)
+	if strings.HasPrefix(at, File) || err != nil && !strings.HasPrefix(at, Postgres) && !strings.HasPrefix(at, Postgresql) {
+		return errors.New("postgres://HOST/DATABASE or sqlite:PATH is expected")
+	}
+	return err
+}
+
 // hasPassword reports whether an address has a password, or cannot be looked at.
 func hasPassword(address string) bool {
 	u, err := url.Parse(address)

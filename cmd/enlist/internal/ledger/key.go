@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/internal/durable"
 	"github.com/enlist-go/enlist/userapi"
 )
@@ -23,15 +24,23 @@ const (
 	minKey, maxKey = 32, 4096
 )
 
-// readKey reads the request key, or makes one where there is none and may be made.
-func readKey(p Place, create bool, made func(string)) (userapi.Secret, error) {
+// KeyVariable has the request key, in place of the file. The same name with _FILE has the path of another
+// file.
+const KeyVariable = "ENLIST_REQUEST_KEY"
+
+// RequestKey returns the request key: that of the variable, else that of the file, which is made
+// where it is not there and may be. made is called with its path then.
+func RequestKey(p Place, create bool, made func(path string)) (userapi.Secret, error) {
+	if key, err := keyOfVariable(p.Getenv); key != "" || err != nil {
+		return key, err
+	}
 	path := p.KeyFile()
 	key, err := keyOf(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
 	if !create {
-		return "", fmt.Errorf("the key %s is missing, and %s was made with it: without it enlist cannot tell whether a row was changed; put the file back from where the ledger was first made", path, p)
+		return "", fmt.Errorf("the key %s is missing, and %s was made with it: without it enlist cannot tell whether a row was changed; put the file back from where the ledger was first made, or set %s", path, p, KeyVariable)
 	}
 	random := make([]byte, keyBytes)
 	if _, err := rand.Read(random); err != nil {
@@ -45,6 +54,19 @@ func readKey(p Place, create bool, made func(string)) (userapi.Secret, error) {
 		return "", fmt.Errorf("the key cannot be stored: %w", err)
 	}
 	return keyOf(path)
+}
+
+// keyOfVariable returns the key of the variable, "" where it is not set.
+func keyOfVariable(getenv func(string) string) (userapi.Secret, error) {
+	if getenv == nil {
+		return "", nil
+	}
+	text, err := vendors.Secret(getenv, KeyVariable)
+	key := strings.TrimSpace(text.Reveal())
+	if err == nil && text != "" && (len(key) < minKey || len(key) > maxKey) {
+		err = fmt.Errorf("%s must have %d to %d characters, as openssl rand -hex 32 makes them", KeyVariable, minKey, maxKey)
+	}
+	return userapi.Secret(key), err
 }
 
 // keyOf reads the file of a key. No text of an error has the key.

@@ -26,6 +26,8 @@ type Place struct {
 	Dir, Job string
 	// For is where the users are.
 	For Use
+	// Getenv reads a variable, for the request key; nil reads none.
+	Getenv func(string) string
 }
 
 // A Use says where the users of a ledger are.
@@ -195,7 +197,7 @@ func (l *Ledger) open(ctx context.Context, p Place, made func(string)) (err erro
 		return err
 	}
 	// The key comes first: a ledger that is there had one.
-	if l.Key, err = readKey(p, !there, made); err != nil {
+	if l.Key, err = RequestKey(p, !there, made); err != nil {
 		return err
 	}
 	l.Alone = "enlist" // whoever writes in the file holds the lock
@@ -220,7 +222,7 @@ func (l *Ledger) openShared(ctx context.Context, p Place, made func(string)) (er
 	if l.OfFakes, err = p.mark(len(counts) > 0); err != nil {
 		return err
 	}
-	l.Key, err = readKey(p, len(counts) == 0, made)
+	l.Key, err = RequestKey(p, len(counts) == 0, made)
 	return err
 }
 

@@ -174,7 +174,7 @@ func TestFirstRunsAgree(t *testing.T) {
 	for i := range keys {
 		running.Go(func() {
 			var err error
-			keys[i], err = ledger.ReadKey(ledger.Place{Dir: dir, Job: "spring"}, func(string) { made[i]++ })
+			keys[i], err = ledger.RequestKey(ledger.Place{Dir: dir, Job: "spring"}, true, func(string) { made[i]++ })
 			assert.NoError(t, err)
 		})
 	}

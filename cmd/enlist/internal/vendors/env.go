@@ -135,20 +135,28 @@ func (l *lookup) secret(suffix string) userapi.Secret {
 	if l.ours {
 		prefix = Prefix(l.env.Target)
 	}
-	name := prefix + suffix
-	value, path := l.env.Getenv(name), l.env.Getenv(name+"_FILE")
-	if path == "" {
-		return userapi.Secret(value)
+	text, err := Secret(l.env.Getenv, prefix+suffix)
+	if err != nil {
+		l.fault("%v", err)
 	}
-	if value != "" {
-		l.fault("only one of %s and %s_FILE may be set", name, name)
-		return ""
+	return text
+}
+
+// Secret returns the secret of a variable, or of the file that the variable with _FILE names; "" where
+// neither is set. The error names the variable, and shows neither the secret nor the path.
+func Secret(getenv func(string) string, name string) (userapi.Secret, error) {
+	value, path := getenv(name), getenv(name+"_FILE")
+	switch {
+	case path == "":
+		return userapi.Secret(value), nil
+	case value != "":
+		return "", fmt.Errorf("only one of %s and %s_FILE may be set", name, name)
 	}
 	text, err := ReadSecret(path)
 	if err != nil {
-		l.fault("the file for %s %v", name, err)
+		return "", fmt.Errorf("the file for %s %w", name, err)
 	}
-	return text
+	return text, nil
 }
 
 // maxSecret bounds what is read of a secret's file.

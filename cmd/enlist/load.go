@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/riverqueue/river"
+	"github.com/spf13/cobra"
+
+	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/ledger"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/queue"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/bulk"
+	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
+)
+
+const loadHelp = `Puts each row of a file of people into a queue, from which enlist work takes it.
+It sends nothing and needs no vendor's credentials. It can be run again at any
+time, also while workers run: a row that is in the queue, or of which nothing is
+left to do, is not added. A row that was edited takes the place of the older one.
+
+FILE is as that of enlist import. Make the queue first: enlist migrate.
+
+` + queueKeysHelp + `
+Exit codes, the highest that applies: 0 all rows are in the queue or done; 1 it
+could not run; 2 wrong flags, config or keys; 3 rows are at fault, or were
+refused before; 4 rows are left out for now: load them again.
+`
+
+const queueKeysHelp = `ENLIST_QUEUE_KEY seals the rows in the queue: 32 bytes in hex or base64, as
+openssl rand -hex 32 makes them. To rotate it write the new key before the old
+ones, with commas. ENLIST_REQUEST_KEY tells whether a row was changed: every
+process has the same one. Unset, it is a file beside the config, or beside the
+queue's file, which the first load makes. Both may be given as _FILE.
+`
+
+type loadFlags struct {
+	peopleFlags
+
+	only      string
+	retry     bool
+	maxFaults int
+}
+
+func newLoad(env *environment) *cobra.Command {
+	f := &loadFlags{}
+	c := &cobra.Command{
+		Use:   "load FILE",
+		Short: "Puts the rows of a file of people into a queue",
+		Long:  loadHelp,
+		Args:  oneFile,
+		RunE:  func(c *cobra.Command, args []string) error { return f.run(c.Context(), env, args[0]) },
+	}
+	f.add(c)
+	f.addQueue(c)
+	fs := c.Flags()
+	fs.StringVar(&f.only, "only", "", "load only the rows of this `file` of rejects, mended, with the secrets of FILE")
+	fs.BoolVar(&f.retry, "retry-refused", false, "load rows too that a target has refused and that are as they were: the reason was mended at the vendor, or is a password")
+	fs.IntVar(&f.maxFaults, "max-faults", 50, "how `many` faults are listed; all of them are counted")
+	return c
+}
+
+func (f *loadFlags) run(ctx context.Context, env *environment, path string) error {
+	switch {
+	case f.maxFaults < 0:
+		return usageError("--max-faults must not be negative")
+	case path == standardInput && f.only == standardInput:
+		return usageError("only one of FILE and --only can be standard input")
+	}
+	c, err := f.loadQueue(env)
+	if err != nil {
+		return err
+	}
+	clients, closeAll, err := offlineClients(c)
+	defer closeAll()
+	if err != nil {
+		return err
+	}
+	file, src, err := openOnly(env, c, path, f.only)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // it was read
+	if err := checkConfig(ctx, c, clients, src); err != nil {
+		return err
+	}
+	q, key, err := openWithKeys(ctx, env, c, true)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	p, err := provision.New(q.Ledger, targetsOf(c, clients), provision.RequestKeys(key))
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	client, err := q.NewClient(&river.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	l := loading{}
+	job := bulk.Job{Name: c.Job, Mapping: mappingOf(c), OnFault: func(fault bulk.Fault) {
+		if len(l.faults) < f.maxFaults {
+			fault.Message = ofConfig.Replace(fault.Message)
+			l.faults = append(l.faults, fault)
+		}
+	}}
+	var options []bulkriver.LoadOption
+	if f.retry {
+		options = append(options, bulkriver.RetryRefused())
+	}
+	l.report, l.err = q.Load(ctx, client, p, job, src, options...)
+	l.stopped = ctx.Err() != nil && errors.Is(l.err, ctx.Err())
+	return l.end(env, string(f.format))
+}
+
+// openWithKeys opens the queue of a config, with the keys that every process of the job has. create is
+// whether a request key may be made.
+func openWithKeys(ctx context.Context, env *environment, c *config.Config, create bool) (*queue.Queue, userapi.Secret, error) {
+	sealer, err := queue.Sealer(env.getenv)
+	if err != nil {
+		return nil, "", &exitError{exitUsage, err}
+	}
+	q, err := queue.Open(ctx, queuePlace(c), sealer)
+	if err != nil {
+		return nil, "", err
+	}
+	key, err := requestKey(ctx, env, c, q, create)
+	if err != nil {
+		q.Close()
+		return nil, "", err
+	}
+	return q, key, nil
+}
+
+func requestKey(ctx context.Context, env *environment, c *config.Config, q *queue.Queue, create bool) (userapi.Secret, error) {
+	has, err := q.HasRecords(ctx)
+	if err != nil {
+		return "", err
+	}
+	key, err := ledger.RequestKey(placeOf(env, c), create && !has, func(path string) {
+		env.tell("the key " + path + " was made: keep it, and give every worker the same one")
+	})
+	if err != nil {
+		return "", &exitError{exitUsage, err}
+	}
+	if err := q.CheckRequestKey(ctx, key); err != nil {
+		return "", &exitError{exitUsage, err}
+	}
+	return key, nil
+}
+
+// A loading is what came of a load.
+type loading struct {
+	report  bulkriver.Report
+	faults  []bulk.Fault // the first ones
+	err     error
+	stopped bool
+}
+
+func (l *loading) code() int {
+	r := l.report
+	code := exitDone
+	if r.Rows.RowsAtFault+r.Refused+r.Different > 0 {
+		code = exitRefused
+	}
+	if r.AtWork > 0 || l.stopped {
+		return exitOpen
+	}
+	return max(code, sourceCode(l.err))
+}
+
+func (l *loading) end(env *environment, format string) error {
+	l.report.Rows.Faults = l.faults
+	code, next := l.code(), l.next()
+	text := []byte(l.report.String())
+	if format == "json" {
+		text = jsonText(struct {
+			bulkriver.Report
+			Next     []string `json:"next,omitempty"`
+			ExitCode int      `json:"exit_code"`
+		}{l.report, next, code})
+	}
+	code = env.print(text, code)
+	for _, line := range next {
+		env.tell(line)
+	}
+	return ended(code)
+}
+
+// next says what to do.
+func (l *loading) next() (lines []string) {
+	line := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	r := l.report
+	switch {
+	case l.stopped:
+		line("it was stopped: the rows that were added stay in the queue. Run the same command again for the rest.")
+	case l.err != nil:
+		line("%s. The rows that were added stay in the queue. Mend that, and run the same command again.", told(l.err))
+	}
+	if n := r.AtWork; n > 0 {
+		line("a worker has an older version of %s: run the same command again when it is done.", rowsText(n))
+	}
+	if n := r.Rows.RowsAtFault; n > 0 {
+		line("%s not added: each has a fault. Mend them, and run the same command again.", were(n))
+	}
+	if n := r.Refused; n > 0 {
+		line("%s refused before, and not changed since. Mend them: enlist rejects writes them to a file. If the reason was mended at the vendor, load with --retry-refused.", were(n))
+	}
+	if n := r.Different; n > 0 {
+		line("the key of %s was used before with another row, which has users or is open. Restore the row, or give it a key of its own.", rowsText(n))
+	}
+	if r.Queued+r.Replaced+r.Present > 0 {
+		line("enlist work creates the users of the rows in the queue.")
+	}
+	return lines
+}

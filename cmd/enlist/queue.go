@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+	"github.com/spf13/cobra"
+
+	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/queue"
+)
+
+// addQueue adds the flag of the commands that need a queue.
+func (f *peopleFlags) addQueue(c *cobra.Command) {
+	c.Flags().StringVar(&f.queue, "queue", "", "`where` the queue is, over the config's: postgres://HOST/DATABASE or sqlite:PATH. The ledger is there too")
+	_ = c.Flags().MarkHidden("ledger") // add has made it
+}
+
+// loadQueue returns the config of a command that needs a queue.
+func (f *peopleFlags) loadQueue(env *environment) (*config.Config, error) {
+	c, err := f.load(env)
+	if err != nil {
+		return nil, err
+	}
+	if c.Queue == "" {
+		return nil, usageError("no queue is named: give --queue, ENLIST_QUEUE, or queue in the config")
+	}
+	return c, nil
+}
+
+func queuePlace(c *config.Config) queue.Place {
+	return queue.Place{At: c.Queue, Dir: c.Dir, Job: c.Job}
+}
+
+// openClient opens a queue for what reads no row.
+func openClient(ctx context.Context, c *config.Config) (*queue.Queue, queue.Client, error) {
+	q, err := queue.Open(ctx, queuePlace(c), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := q.NewClient(&river.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		q.Close()
+		return nil, nil, err
+	}
+	return q, client, nil
+}
+
+// noArguments is the argument of a command that has none.
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError("no argument is expected, and there is %q", args[0])
+	}
+	return nil
+}
+
+const migrateHelp = `Makes the tables of a queue and its ledger, or brings those of an older enlist up
+to date. It can be run at any time, by several machines at once. Users of the
+database who may not make tables can then load and work.
+
+Exit codes: 0 the tables are there; 1 they could not be made; 2 wrong flags or
+config.
+`
+
+func newMigrate(env *environment) *cobra.Command {
+	f := &peopleFlags{}
+	c := &cobra.Command{
+		Use: "migrate", Short: "Makes the tables of a queue, or brings them up to date", Long: migrateHelp, Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := f.loadQueue(env)
+			if err != nil {
+				return err
+			}
+			made, err := queue.Migrate(cmd.Context(), queuePlace(c))
+			if err != nil {
+				return err
+			}
+			text := []byte(fmt.Sprintf("the tables of the queue are there (%s)\n", queuePlace(c)))
+			for _, what := range made {
+				text = append(text, "  made "+what+"\n"...)
+			}
+			if f.format == "json" {
+				text = jsonText(struct {
+					Made []string `json:"made"`
+				}{append([]string{}, made...)})
+			}
+			return ended(env.print(text, exitDone))
+		},
+	}
+	f.add(c)
+	f.addQueue(c)
+	return c
+}
+
+const pauseHelp = `Has every worker of the job take no further row from the queue, until enlist
+resume. Rows that are at work are finished. Rows can still be loaded.
+
+Exit codes: 0 it is paused; 1 the queue could not be used; 2 wrong flags or
+config.
+`
+
+const resumeHelp = `Has the workers of the job take rows again after enlist pause.
+
+Exit codes: 0 it goes on; 1 the queue could not be used; 2 wrong flags or config.
+`
+
+func newPause(env *environment) *cobra.Command {
+	return newSwitch(env, "pause", "Has the workers take no further row", pauseHelp, "paused", queue.Client.QueuePause)
+}
+
+func newResume(env *environment) *cobra.Command {
+	return newSwitch(env, "resume", "Has the workers take rows again", resumeHelp, "resumed", queue.Client.QueueResume)
+}
+
+func newSwitch(env *environment, name, short, long, state string, do func(queue.Client, context.Context, string, *river.QueuePauseOpts) error) *cobra.Command {
+	f := &peopleFlags{}
+	c := &cobra.Command{
+		Use: name, Short: short, Long: long, Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := f.loadQueue(env)
+			if err != nil {
+				return err
+			}
+			q, client, err := openClient(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			defer q.Close()
+			switch err := do(client, cmd.Context(), q.Name(), nil); {
+			case errors.Is(err, rivertype.ErrNotFound):
+				return fmt.Errorf("no worker has worked on job %s yet: nothing was %s", c.Job, state)
+			case err != nil:
+				return fmt.Errorf("the queue could not be %s: %w", state, err)
+			}
+			text := []byte("job " + c.Job + ": " + state + "\n")
+			if f.format == "json" {
+				text = jsonText(map[string]string{"job": c.Job, "state": state})
+			}
+			return ended(env.print(text, exitDone))
+		},
+	}
+	f.add(c)
+	f.addQueue(c)
+	return c
+}
+
+const cancelHelp = `Deletes the rows of the job from the queue that no worker is at. Users that exist
+stay, and so does what the ledger knows: the rows can be loaded again. It first
+says how many rows wait, and asks.
+
+Exit codes: 0 no row waits any more; 1 the queue could not be used, or the answer
+was not yes; 2 wrong flags or config; 4 rows are at work still.
+`
+
+func newCancel(env *environment) *cobra.Command {
+	f := &peopleFlags{}
+	yes := false
+	c := &cobra.Command{
+		Use: "cancel", Short: "Deletes the waiting rows from a queue", Long: cancelHelp, Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.cancel(cmd.Context(), env, yes) },
+	}
+	f.add(c)
+	f.addQueue(c)
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return c
+}
+
+// waitingStates are River's states of a row that no worker is at.
+var waitingStates = []rivertype.JobState{
+	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateScheduled,
+	rivertype.JobStateDiscarded, rivertype.JobStateCancelled,
+}
+
+// deletedAtOnce is how many rows are deleted in one transaction.
+const deletedAtOnce = 1000
+
+func (f *peopleFlags) cancel(ctx context.Context, env *environment, yes bool) error {
+	c, err := f.loadQueue(env)
+	if err != nil {
+		return err
+	}
+	q, client, err := openClient(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	s, err := q.Status(ctx, c.Job)
+	if err != nil {
+		return err
+	}
+	waiting := int64(0)
+	for _, state := range waitingStates {
+		waiting += s.States[string(state)]
+	}
+	if waiting > 0 && !yes {
+		fmt.Fprintf(env.err, "This deletes %s of job %s from the queue. Users that exist stay.\nType yes to go on: ", rowsText(waiting), c.Job)
+		answer, err := env.answer(ctx)
+		if err != nil && !errors.Is(err, io.EOF) || answer != "yes" {
+			fmt.Fprintln(env.err)
+			return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes; --yes does not ask")}
+		}
+	}
+	deleted := int64(0)
+	for {
+		params := river.NewJobDeleteManyParams().Queues(q.Name()).States(waitingStates...).First(deletedAtOnce)
+		result, err := client.JobDeleteMany(ctx, params)
+		if err != nil {
+			return fmt.Errorf("%s deleted, and then the queue could not be used: %w. Run the same command again", were(deleted), err)
+		}
+		deleted += int64(len(result.Jobs))
+		if len(result.Jobs) == 0 {
+			break
+		}
+	}
+	if s, err = q.Status(ctx, c.Job); err != nil {
+		return err
+	}
+	running := s.States[string(rivertype.JobStateRunning)]
+	code := exitDone
+	if running > 0 {
+		code = exitOpen
+	}
+	text := []byte(strings.TrimSpace(fmt.Sprintf("job %s: %s deleted from the queue, %d at work still", c.Job, were(deleted), running)) + "\n")
+	if f.format == "json" {
+		text = jsonText(struct {
+			Job     string `json:"job"`
+			Deleted int64  `json:"deleted"`
+			AtWork  int64  `json:"at_work"`
+		}{c.Job, deleted, running})
+	}
+	return ended(env.print(text, code))
+}

@@ -1,0 +1,355 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/spf13/cobra"
+
+	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/queue"
+	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
+	"github.com/enlist-go/enlist/userapi/provision/bulk"
+	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
+)
+
+const workHelp = `Takes rows from a queue and creates their users at every target. Any number of
+workers can run, on any machines. Each can be killed at any moment: its rows come
+back to the others after --lease and up to a minute more.
+
+It works until SIGINT or SIGTERM, or with --until-done until no row of the job is
+left. The signal ends the taking of rows, and those at work are finished, for
+--drain at most. A second signal ends the command at once. Both are safe.
+
+per_second of a target bounds all workers together. A row that a vendor refuses
+leaves the queue: enlist rejects writes it to a file. So does one of which it is
+unknown whether the user exists: enlist status --queue lists it.
+
+--listen serves /healthz, /readyz and, for Prometheus, /metrics.
+
+Credentials are variables: see enlist import --help.
+` + queueKeysHelp + `
+Exit codes, the highest that applies: 0 it ended as it was told, with
+--until-done with no row left; 1 it could not run; 2 wrong flags, config, keys or
+credentials; and with --until-done 3 rows were refused; 4 rows are left; 5 it is
+unknown whether a user exists.
+`
+
+type workFlags struct {
+	peopleFlags
+	whereFlags
+
+	rows         int
+	untilDone    bool
+	listen       string
+	lease, drain time.Duration
+	log          logFlag
+}
+
+const (
+	defaultRows  = 64
+	defaultLease = 2 * time.Minute
+	// shortestLease leaves a fake that answers at once its time; see provision.Lease.
+	shortestLease = time.Second
+)
+
+func newWork(env *environment) *cobra.Command {
+	f := &workFlags{}
+	c := &cobra.Command{
+		Use: "work", Short: "Creates the users of the rows in a queue", Long: workHelp, Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), env) },
+	}
+	f.peopleFlags.add(c)
+	f.addQueue(c)
+	fs := c.Flags()
+	f.addVendors(fs)
+	fs.IntVar(&f.rows, "rows", 0, fmt.Sprintf("how many `rows` are at work at once, over in_flight of the config; %d unless set", defaultRows))
+	fs.BoolVar(&f.untilDone, "until-done", false, "end when no row of the job is left in the queue")
+	fs.StringVar(&f.listen, "listen", "", "the `address` that serves health and metrics, such as 127.0.0.1:8080")
+	fs.DurationVar(&f.lease, "lease", defaultLease, "for how long a row is a worker's at most, and so when the rows of one that was killed are free; all workers have the same")
+	fs.DurationVar(&f.drain, "drain", 30*time.Second, "how long rows that are at work have to finish after a signal")
+	f.log.add(fs)
+	return c
+}
+
+func (f *workFlags) check() error {
+	switch {
+	case f.rows < 0 || f.rows > river.QueueNumWorkersMax:
+		return usageError("--rows: 1 to %d are expected, or 0 for the config's", river.QueueNumWorkersMax)
+	case f.lease < shortestLease:
+		return usageError("--lease: at least %v is expected", shortestLease)
+	case f.drain < 0:
+		return usageError("--drain must not be negative")
+	}
+	return f.whereFlags.check()
+}
+
+// run does all that can fail before the first row is taken, and works then.
+func (f *workFlags) run(ctx context.Context, env *environment) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	c, err := f.loadQueue(env)
+	if err != nil {
+		return err
+	}
+	w := &working{env: env, c: c, counts: newCounts(c), name: workerName(), since: time.Now()}
+	w.log, w.riverLog = f.log.loggers(env.err)
+	var key userapi.Secret
+	if w.q, key, err = openWithKeys(ctx, env, c, false); err != nil {
+		return err
+	}
+	defer w.q.Close()
+	limits, stopLimits, err := w.limits(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopLimits()
+	clients, closeAll, err := f.connect(ctx, env, c, func(t config.Target) userapi.HTTPOptions {
+		return userapi.HTTPOptions{Limiter: limits[t.Name], OnAttempt: w.counts.attempt(t.Name)}
+	})
+	defer closeAll()
+	if err != nil {
+		return err
+	}
+	if err := checkConfig(ctx, c, clients, nil); err != nil {
+		return err
+	}
+	if err := w.q.CheckUsers(ctx, f.vendors != ""); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	if w.p, err = provision.New(w.q.Ledger, targetsOf(c, clients), provision.RequestKeys(key), provision.Lease(f.lease),
+		provision.Grace(min(f.lease/4, 15*time.Second)), provision.Patience(min(f.lease/4, 5*time.Second))); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	rows := cmp.Or(f.rows, c.InFlight, defaultRows)
+	if w.client, err = w.newClient(f.lease, f.drain, rows); err != nil {
+		return err
+	}
+	stopServing, err := w.serve(ctx, f.listen)
+	if err != nil {
+		return err
+	}
+	defer stopServing()
+	return w.work(ctx, f, rows)
+}
+
+// workerName is a name for this process.
+func workerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "worker"
+	}
+	return host + "/" + rand.Text()[:8]
+}
+
+// A working is a worker on its way.
+type working struct {
+	env    *environment
+	c      *config.Config
+	q      *queue.Queue
+	p      *provision.Provisioner
+	client queue.Client
+	log    *slog.Logger
+	counts *counts
+	name   string
+	since  time.Time
+
+	riverLog *slog.Logger
+}
+
+// limits makes the limiters of the targets that have a limit, and has them run.
+func (w *working) limits(ctx context.Context) (map[string]userapi.Limiter, func(), error) {
+	limits := map[string]userapi.Limiter{}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // rows that are finished need them too
+	var ended []<-chan struct{}
+	stop := func() {
+		cancel()
+		for _, end := range ended {
+			<-end
+		}
+	}
+	for _, t := range w.c.Targets {
+		if t.PerSecond == 0 {
+			continue
+		}
+		l, err := w.q.Limiter(bulkriver.LimiterConfig{
+			Name: t.Name, Limit: userapi.RateLimit{PerSecond: t.PerSecond}, Adaptive: true,
+			OnError: func(err error) { w.log.Warn("share of a limit not renewed", "target", t.Name, "error", err.Error()) },
+		})
+		if err != nil {
+			return nil, stop, err
+		}
+		limits[t.Name] = l
+		w.counts.limiters[t.Name] = l
+		end := make(chan struct{})
+		ended = append(ended, end)
+		go func() {
+			defer close(end)
+			_ = l.Run(ctx) // it is the context's error
+		}()
+	}
+	return limits, stop, nil
+}
+
+// newClient makes River's client with the worker in it.
+func (w *working) newClient(lease, drain time.Duration, rows int) (queue.Client, error) {
+	lanes := map[string]bulk.Lane{}
+	for _, t := range w.c.Targets {
+		lanes[t.Name] = bulk.Lane{Concurrency: cmp.Or(t.Concurrency, defaultConcurrency)}
+	}
+	timeout := lease + lease/8
+	worker, err := w.q.Worker(bulkriver.WorkerConfig{
+		Provisioner: w.p, JobTimeout: timeout, OnError: w.onError,
+		Jobs: []bulk.Job{{Name: w.c.Job, Mapping: mappingOf(w.c), Lanes: lanes, OnResult: w.onResult}},
+	})
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	// River looks at queues that are not its own, and jobs of other programs: it needs no time-out of theirs.
+	c := &river.Config{Logger: w.riverLog, JobTimeout: timeout, RescueStuckJobsAfter: timeout + lease/8, SoftStopTimeout: max(drain, time.Millisecond)}
+	if err := worker.Configure(c, rows); err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	return w.q.NewClient(c)
+}
+
+// work takes rows until the context ends or, with --until-done, until none is left.
+func (w *working) work(ctx context.Context, f *workFlags, rows int) error {
+	running := context.WithoutCancel(ctx)
+	if err := w.client.Start(running); err != nil {
+		return fmt.Errorf("the worker could not start: %w", err)
+	}
+	w.log.Info("worker started", "worker", w.name, "job", w.c.Job, "queue", queuePlace(w.c).String(), "rows_at_once", rows)
+	beats, stopBeats := context.WithCancel(running)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.beat(beats)
+	}()
+	stopped, err := w.wait(ctx, f.untilDone)
+	w.counts.draining.Store(true)
+	w.log.Info("worker drains", "worker", w.name)
+	if e := w.client.Stop(running); e != nil && err == nil {
+		err = fmt.Errorf("the worker could not be stopped: %w", e)
+	}
+	stopBeats()
+	<-ended
+	if e := w.q.Leave(running, w.name); e != nil {
+		w.log.Warn("queue not told that the worker has ended", "error", e.Error())
+	}
+	done, refused, unknown := w.counts.rows()
+	w.log.Info("worker ended", "worker", w.name, "rows_done", done, "rows_refused", refused, "rows_unknown", unknown)
+	if err != nil {
+		return err
+	}
+	return w.end(running, f, stopped)
+}
+
+const (
+	// lookEvery is how often a worker that had nothing to do looks whether rows are left, at most.
+	lookEvery = time.Second
+	// lookShare is what part of the time it looks.
+	lookShare = 20
+)
+
+// wait returns when there is no more to do, or the context has ended.
+func (w *working) wait(ctx context.Context, untilDone bool) (stopped bool, err error) {
+	next := time.NewTimer(lookEvery)
+	defer next.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return true, nil
+		case <-w.client.Stopped():
+			return true, errors.New("the queue's client ended: run the same command again")
+		case <-next.C:
+		}
+		pause := lookEvery
+		if untilDone && w.counts.isIdle(lookEvery) {
+			begun := time.Now()
+			s, err := w.q.Status(ctx, w.c.Job)
+			switch {
+			case err == nil && countQueue(s).toDo() == 0:
+				return false, nil
+			case err != nil && ctx.Err() == nil:
+				w.log.Warn("queue not read", "error", err.Error())
+			}
+			pause = max(pause, lookShare*time.Since(begun))
+		}
+		next.Reset(pause)
+	}
+}
+
+// beat says what the worker does, again and again.
+func (w *working) beat(ctx context.Context) {
+	tick := time.NewTicker(queue.BeatEvery)
+	defer tick.Stop()
+	logged := time.Now()
+	for {
+		b := w.counts.beat(w.p)
+		b.Worker, b.Since = w.name, w.since
+		if err := w.q.Beat(ctx, b); err != nil && ctx.Err() == nil {
+			w.log.Warn("queue not told what the worker does", "error", err.Error())
+		}
+		if time.Since(logged) >= time.Minute {
+			logged = time.Now()
+			done, refused, unknown := w.counts.rows()
+			w.log.Info("rows", "worker", w.name, "rows_done", done, "rows_refused", refused, "rows_unknown", unknown, "rows_per_second", b.RowsPerSecond)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// onResult counts a row that has left the queue, and logs one that has not all its users.
+func (w *working) onResult(row bulk.RowResult) {
+	w.counts.row(row)
+	for _, res := range row.Results {
+		var e *userapi.Error
+		if res.Err == nil || !errors.As(res.Err, &e) {
+			continue
+		}
+		w.log.Warn("row not done", "key", row.Key, "target", res.Target, "state", res.Disposition.String(), "kind", e.Kind.String(), "code", e.Code)
+	}
+}
+
+// onError logs that a row was not tried. The text of a panic may hold values of the row.
+func (w *working) onError(key string, err error) {
+	text := err.Error()
+	if errors.Is(err, bulkriver.ErrPanic) {
+		text = "a panic"
+	}
+	w.log.Warn("row not tried", "key", key, "error", text)
+}
+
+// end says how the queue stands, and with which code the command ends.
+func (w *working) end(ctx context.Context, f *workFlags, stopped bool) error {
+	if !f.untilDone {
+		return nil
+	}
+	s, err := readStatus(ctx, w.env, w.c, statusRows)
+	if err != nil {
+		return err
+	}
+	code := s.code()
+	if stopped {
+		code = max(code, exitOpen)
+	}
+	text := s.text(false)
+	if f.format == "json" {
+		text = jsonText(s)
+	}
+	return ended(w.env.print(text, code))
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+
+	"github.com/spf13/pflag"
+)
+
+// logFlag is --log.
+type logFlag string
+
+func (f *logFlag) add(fs *pflag.FlagSet) {
+	*f = "text"
+	fs.Var(f, "log", "how a worker logs on standard error: `text`, json or none")
+}
+
+func (f *logFlag) Set(text string) error {
+	switch text {
+	case "text", "json", "none":
+		*f = logFlag(text)
+		return nil
+	}
+	return fmt.Errorf("must be text, json or none")
+}
+
+func (f *logFlag) String() string { return string(*f) }
+
+// Type is what pflag calls the value.
+func (*logFlag) Type() string { return "format" }
+
+// handler writes lines of at least a level.
+func (f *logFlag) handler(to io.Writer, level slog.Level) slog.Handler {
+	options := &slog.HandlerOptions{Level: level}
+	switch *f {
+	case "json":
+		return slog.NewJSONHandler(to, options)
+	case "none":
+		return slog.DiscardHandler
+	}
+	return slog.NewTextHandler(to, options)
+}
+
+// loggers returns the worker's logger, and one for River's own warnings.
+func (f *logFlag) loggers(to io.Writer) (own, river *slog.Logger) {
+	to = &lines{to: to}
+	return slog.New(f.handler(to, slog.LevelInfo)), slog.New(f.handler(to, slog.LevelWarn)).With("by", "river")
+}
+
+// lines lets several handlers write to one place, a line at a time.
+type lines struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (l *lines) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.to.Write(line)
+}
