@@ -21,7 +21,8 @@ import (
 const loadHelp = `Puts each row of a file of people into a queue, from which enlist work takes it.
 It sends nothing and needs no vendor's credentials. It can be run again at any
 time, also while workers run: a row that is in the queue, or of which nothing is
-left to do, is not added. A row that was edited takes the place of the older one.
+left to do, is not added. A row that was edited takes the place of the older
+one.
 
 FILE is as that of enlist import. Make the queue first: enlist migrate.
 

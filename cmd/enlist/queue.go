@@ -60,8 +60,8 @@ func noArguments(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-const migrateHelp = `Makes the tables of a queue and its ledger, or brings those of an older enlist up
-to date. It can be run at any time, by several machines at once. Users of the
+const migrateHelp = `Makes the tables of a queue and its ledger, or brings those of an older enlist
+up to date. It can be run at any time, by several machines at once. Users of the
 database who may not make tables can then load and work.
 
 Exit codes: 0 the tables are there; 1 they could not be made; 2 wrong flags or
@@ -107,7 +107,8 @@ config.
 
 const resumeHelp = `Has the workers of the job take rows again after enlist pause.
 
-Exit codes: 0 it goes on; 1 the queue could not be used; 2 wrong flags or config.
+Exit codes: 0 it goes on; 1 the queue could not be used; 2 wrong flags or
+config.
 `
 
 func newPause(env *environment) *cobra.Command {
@@ -150,12 +151,12 @@ func newSwitch(env *environment, name, short, long, state string, do func(queue.
 	return c
 }
 
-const cancelHelp = `Deletes the rows of the job from the queue that no worker is at. Users that exist
-stay, and so does what the ledger knows: the rows can be loaded again. It first
-says how many rows wait, and asks.
+const cancelHelp = `Deletes the rows of the job from the queue that no worker is at. Users that
+exist stay, and so does what the ledger knows: the rows can be loaded again. It
+first says how many rows wait, and asks.
 
-Exit codes: 0 no row waits any more; 1 the queue could not be used, or the answer
-was not yes; 2 wrong flags or config; 4 rows are at work still.
+Exit codes: 0 no row waits any more; 1 the queue could not be used, or the
+answer was not yes; 2 wrong flags or config; 4 rows are at work still.
 `
 
 func newCancel(env *environment) *cobra.Command {

@@ -17,12 +17,13 @@ import (
 	"github.com/enlist-go/enlist/cmd/enlist/internal/queue"
 )
 
-const rejectsHelp = `Writes the rows that workers have found refused to a file, with why: mend a copy,
-and give it to enlist load --only. A row leaves the rejects when it was mended,
-loaded and is done.
+const rejectsHelp = `Writes the rows that workers have found refused to a file, with why: mend a
+copy, and give it to enlist load --only. A row leaves the rejects when it was
+mended, loaded and is done.
 
-The file is CSV if its name ends in .csv, else JSON Lines. Passwords are left out.
-It needs ENLIST_QUEUE_KEY, as enlist work does, and no vendor's credentials.
+The file is CSV if its name ends in .csv, else JSON Lines. Passwords are left
+out. It needs ENLIST_QUEUE_KEY, as enlist work does, and no vendor's
+credentials.
 
 Exit codes: 0 no row was refused; 1 it could not run; 2 wrong flags, config or
 key; 3 rows were refused, and are in the file.

@@ -289,7 +289,7 @@ func (s *status) readKey(ctx context.Context, l *ledger.Ledger, c *config.Config
 }
 
 // errNoKey says that the ledger does not have a key.
-var errNoKey = errors.New("the ledger has nothing of that key: no import has come to the row, or its job has another name")
+var errNoKey = errors.New("the ledger has nothing of that key: no import or worker has come to the row, or its job has another name")
 
 // findKey returns the key that a text stands for, and its records.
 func findKey(ctx context.Context, l provision.Ledger, job, text string) (key string, records []provision.Record, err error) {
@@ -314,6 +314,9 @@ func findKey(ctx context.Context, l provision.Ledger, job, text string) (key str
 
 func (s *status) rowOf(r provision.Record, records []provision.Record) statusRow {
 	row := statusRow{Key: r.Key, Target: r.Target, State: stateName(r), UserID: r.UserID, Changed: r.Changed, Next: nextOf(r)}
+	if s.config.Queue != "" {
+		row.Next = ofQueue.Replace(row.Next)
+	}
 	switch s.waitsFor(r, records) {
 	case fateDone:
 	case fateRefused:
@@ -369,6 +372,14 @@ func nextOf(r provision.Record) string {
 	}
 	return "there is no user: run the import again"
 }
+
+// ofQueue says what to do where the rows are in a queue.
+var ofQueue = strings.NewReplacer(
+	"run the import again, which asks the vendor if it can", "load the row again: its worker asks the vendor if it can",
+	"an import is at work on it, or was killed: run the import again", "a worker is at it, or was killed: it goes on by itself",
+	"an import was killed at it, and the user may exist: run the import again", "a worker was killed at it, and the user may exist: it goes on by itself",
+	"run the import again", "if it is not in the queue, load it again",
+)
 
 // isDenied reports whether a vendor refused the credentials, and not the row.
 func isDenied(kind userapi.Kind) bool {

@@ -22,11 +22,11 @@ import (
 )
 
 const workHelp = `Takes rows from a queue and creates their users at every target. Any number of
-workers can run, on any machines. Each can be killed at any moment: its rows come
-back to the others after --lease and up to a minute more.
+workers can run, on any machines. Each can be killed at any moment: its rows
+come back to the others after --lease and up to a minute more.
 
-It works until SIGINT or SIGTERM, or with --until-done until no row of the job is
-left. The signal ends the taking of rows, and those at work are finished, for
+It works until SIGINT or SIGTERM, or with --until-done until no row of the job
+is left. The signal ends the taking of rows, and those at work are finished, for
 --drain at most. A second signal ends the command at once. Both are safe.
 
 per_second of a target bounds all workers together. A row that a vendor refuses
@@ -38,9 +38,9 @@ unknown whether the user exists: enlist status --queue lists it.
 Credentials are variables: see enlist import --help.
 ` + queueKeysHelp + `
 Exit codes, the highest that applies: 0 it ended as it was told, with
---until-done with no row left; 1 it could not run; 2 wrong flags, config, keys or
-credentials; and with --until-done 3 rows were refused; 4 rows are left; 5 it is
-unknown whether a user exists.
+--until-done with no row left; 1 it could not run; 2 wrong flags, config, keys
+or credentials; and with --until-done 3 rows were refused; 4 rows are left; 5 it
+is unknown whether a user exists.
 `
 
 type workFlags struct {

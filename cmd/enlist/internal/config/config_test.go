@@ -76,7 +76,7 @@ func TestFaults(t *testing.T) {
 		{planted, "enlist.yaml:1: the config: members are expected, such as name: value, not such a text"},
 		{"job: spring\n", "enlist.yaml:1: targets: at least one target is expected"},
 		{"job: spring\ntargets:\n", "enlist.yaml:2: targets: members are expected, such as name: value, not nothing"},
-		{minimal + "jbo: x\n", `enlist.yaml:4: the config: unknown member "jbo"; expected are columns, csv, in_flight, job, ledger, targets`},
+		{minimal + "jbo: x\n", `enlist.yaml:4: the config: unknown member "jbo"; expected are columns, csv, in_flight, job, ledger, queue, targets`},
 		{minimal + "\"" + planted + " !\": x\n", `enlist.yaml:4: the config: unknown member; expected are`},
 		{minimal + "job: " + planted + "\n", `enlist.yaml:4: the config: the member "job" is there twice, first on line 1`},
 		{minimal + "columns: {key: id, key: nr}\n", `enlist.yaml:4: columns: the member "key" is there twice, first on line 4`},

@@ -192,7 +192,7 @@ func (d *database) makeTables(ctx context.Context) (made []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		defer conn.Close() //nolint:errcheck // it ends with the database
+		defer func() { _ = conn.Close() }() // it ends with the database
 		if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", makeLock); err != nil {
 			return nil, err
 		}
