@@ -2,6 +2,7 @@ package bulkriver
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -210,16 +211,22 @@ func (w *Worker) tellError(key string, err error) {
 // finish takes the row out of the queue. Where the database fails it is tried once more, and found
 // to be done.
 func (w *Worker) finish(ctx context.Context, job *river.Job[Args], rejected *bulk.Row) error {
-	end := ending{id: job.ID, attempt: job.Attempt, job: job.Args.Job, key: job.Args.Key}
+	end := ending{ID: job.ID, Attempt: job.Attempt, Job: job.Args.Job, Key: job.Args.Key}
 	if rejected != nil {
-		var err error
-		if _, end.reject, err = w.q.seal(ctx, *rejected, aboutReject, end.job, end.key); err != nil {
-			w.tellError(end.key, err)
+		_, sealed, err := w.q.seal(ctx, *rejected, aboutReject, end.Job, end.Key)
+		if err != nil {
+			w.tellError(end.Key, err)
 			return river.JobSnooze(spread(elsewhere))
 		}
+		end.Reject = base64.StdEncoding.EncodeToString(sealed)
 	}
-	if err := w.finisher.finish(ctx, end); err != nil {
-		w.tellError(end.key, err)
+	own, err := w.finisher.finish(ctx, end)
+	if err != nil {
+		w.tellError(end.Key, err)
+	}
+	if !own {
+		// River may have given the job to another worker, and would complete it now, whatever
+		// that one has left to do. Snoozed, it is looked at once more.
 		return river.JobSnooze(spread(firstWait))
 	}
 	return nil
