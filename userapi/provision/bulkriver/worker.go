@@ -148,8 +148,9 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 	defer func() {
 		// River would store the value, and log it.
 		if v := recover(); v != nil {
-			w.tellError(job.Args.Key, fmt.Errorf("bulkriver: a panic: %v", v))
 			err = errPanic
+			defer func() { _ = recover() }() // OnError may panic too
+			w.tellError(job.Args.Key, fmt.Errorf("bulkriver: a panic: %v", v))
 		}
 	}()
 	p := w.processors[job.Args.Job]
@@ -200,7 +201,7 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 }
 
 // errPanic is what River is told of a panic.
-var errPanic = errors.New("bulkriver: a Creator, a Map or OnResult panicked: WorkerConfig.OnError is told how")
+var errPanic = errors.New("bulkriver: a panic of a Creator, a Map, a Sealer, OnResult or OnError: WorkerConfig.OnError is told how")
 
 func (w *Worker) tellError(key string, err error) {
 	if w.onError != nil {

@@ -298,6 +298,23 @@ func TestPanic(t *testing.T) {
 	})
 }
 
+// TestPanicOfOnError: a panic of OnError, and of OnResult with it, is not told to River either: OnError is given
+// what may hold values of the row, and may panic with it.
+func TestPanicOfOnError(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, creator(func(_ context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
+			panic("planted: " + req.Email)
+		}))
+		at.load(t, p, people(1, 1))
+		at.begin(t, "1")
+		w := at.worker(t, p, func(_ string, err error) { panic(err) })
+		err := w.Work(t.Context(), at.job(t)) // River would store a panic's value
+		require.ErrorContains(t, err, "a panic")
+		assertNothingPlantedIn(t, err.Error())
+	})
+}
+
 // TestRowThatCannotBeOpened: the row is left, as for a worker that has the key.
 func TestRowThatCannotBeOpened(t *testing.T) {
 	t.Parallel()
@@ -387,6 +404,28 @@ func TestRefusedCredentials(t *testing.T) {
 		until(t, "all rows are left", func() bool { return at.status(t).States["scheduled"] == n })
 		assert.Less(t, sent.Load(), int64(30))
 		assert.Empty(t, at.rejects(t))
+	})
+}
+
+// TestRefusedCredentialsOfOne: a vendor that refuses the credentials is left alone, whatever another one says to
+// the same rows.
+func TestRefusedCredentialsOfOne(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		var sent atomic.Int64
+		targets := creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			sent.Add(1)
+			return nil, failure(userapi.KindUnauthorized, userapi.OutcomeRejected, 401)
+		})
+		targets = append(targets, provision.Target{Name: "chat", Creator: userapi.CreatorFunc(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			return &userapi.User{Provider: "chat", ID: "7"}, nil
+		})})
+		p := at.provisioner(t, targets)
+		const n = 60
+		at.load(t, p, people(1, n))
+		at.start(t, at.worker(t, p, nil), 2)
+		until(t, "all rows are left", func() bool { return at.status(t).States["scheduled"] == n })
+		assert.Less(t, sent.Load(), int64(30))
 	})
 }
 
