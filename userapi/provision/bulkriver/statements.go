@@ -33,20 +33,21 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 	s.release = "DELETE FROM " + shares + " WHERE name = $1 AND member = $2"
 	s.limits = "SELECT name, COUNT(*), SUM(share), SUM(rate) FROM " + shares + " GROUP BY name ORDER BY name"
 	backlog := func(job, oldest string) string {
-		return "SELECT state, COUNT(*), " + oldest + " FROM " + jobs + " WHERE kind = '" + Kind + "' AND $1 IN ('', " + job + ") GROUP BY state"
+		return "SELECT state, COUNT(*), " + oldest + " FROM " + jobs + " WHERE kind = '" + Kind + "' AND $1 IN ('', " + job + ") AND queue = $2 GROUP BY state"
 	}
 	var clock string // microseconds since 1970
 	// The state of a job that is found by its id stands in a form that no index is used for: a
 	// database might else look through all jobs of the state.
 	if dialect == sqlledger.SQLite {
 		// The condition is that of River's unique index, without which it is not used.
-		s.find = "SELECT id, state, json(args) FROM " + jobs + " WHERE unique_key = $1 AND unique_key IS NOT NULL AND unique_states IS NOT NULL AND CASE state"
+		s.find = "SELECT id, queue, json(args) FROM " + jobs + " WHERE unique_key = $1 AND unique_key IS NOT NULL AND unique_states IS NOT NULL AND CASE state"
 		for i, state := range [...]string{"available", "cancelled", "completed", "discarded", "pending", "retryable", "running", "scheduled"} {
 			s.find += " WHEN '" + state + "' THEN unique_states & (1 << " + strconv.Itoa(i) + ")"
 		}
 		s.find += " ELSE 0 END >= 1"
-		s.replace = "UPDATE " + jobs + " SET args = jsonb($2) WHERE id = $1 AND +state IN " + waiting
-		s.drop = "DELETE FROM " + jobs + " WHERE +state IN " + waiting + " AND id IN (SELECT value FROM json_each($1))"
+		s.replace = "UPDATE " + jobs + " SET args = jsonb($2), queue = $3 WHERE id = $1 AND +state IN " + waiting
+		s.drop = "DELETE FROM " + jobs + " WHERE +state IN " + waiting + " AND (id, json_extract(args, '$.row')) IN" +
+			" (SELECT json_extract(value, '$.id'), json_extract(value, '$.row') FROM json_each($1))"
 		s.finish = "DELETE FROM " + jobs + " WHERE +state = 'running' AND (id, attempt) IN" +
 			" (SELECT json_extract(value, '$.id'), json_extract(value, '$.attempt') FROM json_each($1)) RETURNING id"
 		s.reject = "INSERT INTO " + rejects + " (job, key, row) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET row = EXCLUDED.row"
@@ -56,12 +57,12 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 	} else {
 		// OFFSET 0 keeps the SELECT from becoming a join, which might read all jobs, and so do the
 		// arrays: the index is used whatever plan was made while the table was small.
-		s.find = "SELECT id, state::text, args::text FROM json_array_elements_text($1::text::json) AS k(value)" +
-			" CROSS JOIN LATERAL (SELECT id, state, args FROM " + jobs + " WHERE unique_key = decode(k.value, 'hex')" +
+		s.find = "SELECT id, queue, args::text FROM json_array_elements_text($1::text::json) AS k(value)" +
+			" CROSS JOIN LATERAL (SELECT id, queue, args FROM " + jobs + " WHERE unique_key = decode(k.value, 'hex')" +
 			" AND unique_key IS NOT NULL AND unique_states IS NOT NULL AND " + prefix + "river_job_state_in_bitmask(unique_states, state) OFFSET 0) AS j"
-		s.replace = "UPDATE " + jobs + " SET args = $2::text::jsonb WHERE id = $1 AND state::text IN " + waiting
-		s.drop = "DELETE FROM " + jobs + " WHERE state::text IN " + waiting +
-			" AND id = ANY(ARRAY(SELECT value::text::bigint FROM json_array_elements($1::text::json)))"
+		s.replace = "UPDATE " + jobs + " SET args = $2::text::jsonb, queue = $3 WHERE id = $1 AND state::text IN " + waiting
+		s.drop = "WITH done AS (SELECT * FROM json_to_recordset($1::text::json) AS r(id bigint, row text)) DELETE FROM " + jobs +
+			" WHERE state::text IN " + waiting + " AND id = ANY(ARRAY(SELECT id FROM done)) AND (id, args ->> 'row') IN (SELECT id, row FROM done)"
 		// One statement is one round trip.
 		s.finish = "WITH ended AS (SELECT * FROM json_to_recordset($1::text::json) AS r(id bigint, attempt bigint, job text, key text, reject text))" +
 			", gone AS (DELETE FROM " + jobs + " WHERE state::text = 'running' AND id = ANY(ARRAY(SELECT id FROM ended))" +

@@ -102,6 +102,9 @@ func (w *Worker) Configure(c *river.Config, rows int) error {
 	case c.RescueStuckJobsAfter != 0 && c.RescueStuckJobsAfter < w.timeout:
 		return fmt.Errorf("bulkriver: RescueStuckJobsAfter is %v: it must not be shorter than the JobTimeout of the worker, %v", c.RescueStuckJobsAfter, w.timeout)
 	}
+	if c.Schema != "" && c.Schema != w.q.schema {
+		return fmt.Errorf("bulkriver: the configuration has the schema %q, and the Queue %q: they must be one", c.Schema, w.q.schema)
+	}
 	if _, there := c.Queues[w.q.name]; there {
 		return fmt.Errorf("bulkriver: the configuration has a queue %s already", w.q.name)
 	}
@@ -114,6 +117,7 @@ func (w *Worker) Configure(c *river.Config, rows int) error {
 	if c.RescueStuckJobsAfter == 0 {
 		c.RescueStuckJobsAfter = max(w.timeout, c.JobTimeout, river.JobTimeoutDefault) + rescueMargin
 	}
+	c.Schema = w.q.schema
 	if c.Queues == nil {
 		c.Queues = map[string]river.QueueConfig{}
 	}
