@@ -246,6 +246,37 @@ func TestDropRejects(t *testing.T) {
 	})
 }
 
+// TestRejectOfAnotherKey: a reject that cannot be opened is an error that names its row, and keeps the others
+// from nobody.
+func TestRejectOfAnotherKey(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			return nil, failure(userapi.KindInvalid, userapi.OutcomeRejected, 422)
+		}))
+		at.load(t, p, people(1, 2))
+		at.start(t, at.worker(t, p, nil), 2)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		for _, row := range []string{"AAAA", "not base64"} {
+			_, err := at.db.ExecContext(t.Context(), "UPDATE enlist_reject SET row = '"+row+"' WHERE key = 'spring/1'")
+			require.NoError(t, err)
+			var rows []any
+			var faults []error
+			for row, err := range at.queue.Rejects(t.Context(), "spring") {
+				if err != nil {
+					faults = append(faults, err)
+					continue
+				}
+				rows = append(rows, row.Values["key"])
+			}
+			require.Len(t, faults, 1)
+			require.ErrorIs(t, faults[0], bulkriver.ErrSealed)
+			require.ErrorContains(t, faults[0], "spring/1")
+			assert.Equal(t, []any{"2"}, rows)
+		}
+	})
+}
+
 // TestUnknownRow: a row of which nobody knows whether there is a user leaves the queue, is listed,
 // and is never sent again.
 func TestUnknownRow(t *testing.T) {
