@@ -29,9 +29,9 @@ type WorkerConfig struct {
 	// JobTimeout is how long a row may be at work at most. It must be longer than the
 	// Provisioner's Lease; 0 is twice the Lease.
 	JobTimeout time.Duration
-	// OnError is told what kept a row from being tried: a row that cannot be opened, a panic of
-	// a Creator or a Map, a database that failed. River is told nothing of its text, which may hold
-	// values of the row. It is called from many goroutines at once.
+	// OnError is told what kept a row from being tried, or its end from being kept: a row that cannot
+	// be opened, a panic of a Creator or a Map, a ledger or another database that failed. River is told
+	// nothing of its text, which may hold values of the row. It is called from many goroutines at once.
 	OnError func(key string, err error)
 }
 
@@ -186,6 +186,9 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 		return river.JobSnooze(spread(wait))
 	}
 	if t.Class == bulk.ClassOpen {
+		if err := ledgerFault(t.Results); err != nil {
+			w.tellError(job.Args.Key, err)
+		}
 		return river.JobSnooze(w.waitFor(job, t))
 	}
 	var rejected *bulk.Row
@@ -200,6 +203,25 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 		w.telling.Lock()
 		defer w.telling.Unlock()
 		tell(bulk.RowResult{Line: row.Line, Key: job.Args.Key, Results: t.Results})
+	}
+	return nil
+}
+
+// The codes of provision for a ledger that failed: it could not be read, or an outcome not be stored.
+const (
+	codeLedger = "ledger"
+	codeRecord = "record"
+)
+
+// ledgerFault returns the error of a ledger that failed, nil if it did not.
+func ledgerFault(results []provision.Result) error {
+	for _, res := range results {
+		var e *userapi.Error
+		if errors.As(res.Err, &e) && (e.Code == codeLedger || e.Code == codeRecord) &&
+			e.Kind != userapi.KindCanceled && e.Kind != userapi.KindConflict {
+			// The error keeps its cause out of its text.
+			return fmt.Errorf("bulkriver: the ledger failed at target %s, and the row is left for later: %w", res.Target, errors.Join(res.Err, e.Err))
+		}
 	}
 	return nil
 }

@@ -557,3 +557,27 @@ func TestDatabaseThatFails(t *testing.T) {
 		assert.Equal(t, 1, v.identity.Stats().Creates)
 	})
 }
+
+// TestLedgerThatFails: a row that waits for the ledger is told, since nothing else says why it waits.
+func TestLedgerThatFails(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		p := at.provisioner(t, v.targets())
+		at.load(t, p, people(1, 1))
+		_, err := at.db.ExecContext(t.Context(), "ALTER TABLE enlist_ledger RENAME TO away")
+		require.NoError(t, err)
+		at.begin(t, "1")
+		var told []error
+		w := at.worker(t, p, func(key string, err error) {
+			assert.Equal(t, "spring/1", key)
+			told = append(told, err)
+		})
+		var snooze *river.JobSnoozeError
+		require.ErrorAs(t, w.Work(t.Context(), at.job(t)), &snooze)
+		require.Len(t, told, 1)
+		require.ErrorContains(t, told[0], "enlist_ledger")
+		assertNothingPlantedIn(t, told[0].Error())
+		assert.Zero(t, v.identity.UserCount())
+	})
+}
