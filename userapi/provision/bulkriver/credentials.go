@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// maxUnauthorized is how many rows in a row a vendor may refuse for the credentials. Then all are
+	// maxUnauthorized is how many rows in a row one target may refuse for the credentials. Then all are
 	// left for a while, but for a few that try it.
 	maxUnauthorized = 20
 	// unauthorizedWait is that while. The credentials are not the row's fault: it is no reject.
@@ -21,7 +21,7 @@ const (
 // is ready for use.
 type credentials struct {
 	mu    sync.Mutex
-	count int
+	count map[string]int // by target, since it last had another answer
 	until time.Time
 }
 
@@ -33,25 +33,23 @@ func (c *credentials) wait() time.Duration {
 }
 
 // observe returns for how long the row is to be left, 0 for one whose credentials were not refused.
-func (c *credentials) observe(results []provision.Result) time.Duration {
+func (c *credentials) observe(results []provision.Result) (wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.count == nil {
+		c.count = map[string]int{}
+	}
 	for _, res := range results {
 		var e *userapi.Error
 		switch errors.As(res.Err, &e); {
-		case res.Recorded:
-		case e == nil, e.StatusCode != 0 && e.Kind != userapi.KindUnauthorized:
-			c.count = 0
-		}
-	}
-	for _, res := range results {
-		var e *userapi.Error
-		if errors.As(res.Err, &e) && e.Kind == userapi.KindUnauthorized {
-			if c.count++; c.count >= maxUnauthorized {
+		case e != nil && e.Kind == userapi.KindUnauthorized:
+			if c.count[res.Target]++; c.count[res.Target] >= maxUnauthorized {
 				c.until = time.Now().Add(unauthorizedWait)
 			}
-			return unauthorizedWait
+			wait = unauthorizedWait
+		case !res.Recorded && (e == nil || e.StatusCode != 0):
+			delete(c.count, res.Target)
 		}
 	}
-	return 0
+	return wait
 }

@@ -12,7 +12,7 @@ func UniqueKey(key string) string { return hex.EncodeToString(uniqueKey(key)) }
 func Statements(q *Queue) (find, finish string) { return q.sql.find, q.sql.finish }
 
 // Finish takes a job out of the queue, as a worker that has begun it so many times does.
-func Finish(ctx context.Context, q *Queue, id int64, attempt int) error {
+func Finish(ctx context.Context, q *Queue, id int64, attempt int) (own bool, err error) {
 	f := finisher{q: q}
-	return f.finish(ctx, ending{id: id, attempt: attempt, job: "spring", key: "spring/1"})
+	return f.finish(ctx, ending{ID: id, Attempt: attempt, Job: "spring", Key: "spring/1"})
 }

@@ -3,26 +3,30 @@ package bulkriver
 import (
 	"context"
 	"database/sql"
-	"encoding/base64"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
 // An ending is a row that leaves the queue.
 type ending struct {
-	id       int64
-	attempt  int
-	job, key string
-	reject   []byte // sealed; nil for none
-
-	done chan error
-}
-
-// A begun is a job, how often it was begun, and the row's key.
-type begun struct {
+	// ID and Attempt are those of its job.
 	ID      int64  `json:"id"`
 	Attempt int    `json:"attempt"`
+	Job     string `json:"job"`
 	Key     string `json:"key"`
+	// Reject is the sealed row in base64; "" for one that was not refused.
+	Reject string `json:"reject,omitempty"`
+
+	done chan finished
+}
+
+// finished is what came of an ending. own is false where River had taken the job back.
+type finished struct {
+	own bool
+	err error
 }
 
 // A finisher takes rows out of the queue: those that come while a transaction is under way share
@@ -43,8 +47,9 @@ const (
 )
 
 // finish returns once the row is out of the queue, whatever becomes of the context: the row is done.
-func (f *finisher) finish(ctx context.Context, e ending) error {
-	e.done = make(chan error, 1)
+// own is false where River had taken the job from this worker: nothing was changed then.
+func (f *finisher) finish(ctx context.Context, e ending) (own bool, err error) {
+	e.done = make(chan finished, 1)
 	f.mu.Lock()
 	f.waiting = append(f.waiting, e)
 	leads := !f.flying
@@ -53,7 +58,8 @@ func (f *finisher) finish(ctx context.Context, e ending) error {
 	if leads {
 		go f.fly(context.WithoutCancel(ctx))
 	}
-	return <-e.done
+	was := <-e.done
+	return was.own, was.err
 }
 
 // fly finishes what waits, until nothing does.
@@ -69,46 +75,67 @@ func (f *finisher) fly(ctx context.Context) {
 		now := f.waiting[:n:n]
 		f.waiting = f.waiting[n:]
 		f.mu.Unlock()
-		err := f.store(ctx, now)
+		gone, err := f.store(ctx, now)
 		for _, e := range now {
-			e.done <- err
+			e.done <- finished{gone[e.ID], err}
 		}
 	}
 }
 
-// store deletes the jobs, and with them what was rejected of the rows before. A job that River has
-// given to another worker meanwhile is left to that one, which finds that the row is done.
-func (f *finisher) store(ctx context.Context, all []ending) error {
+// store deletes the jobs and, with each, what was rejected of the row before. It returns the ids of
+// the jobs that it deleted. A job that River has given to another worker is left to that one.
+func (f *finisher) store(ctx context.Context, all []ending) (gone map[int64]bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, finishTime)
 	defer cancel()
 	q := f.q
-	jobs := make([]begun, len(all))
-	var refused []ending
-	for i, e := range all {
-		jobs[i] = begun{e.id, e.attempt, e.key}
-		if e.reject != nil {
-			refused = append(refused, e)
+	if q.dialect == sqlledger.PostgreSQL {
+		gone, err = deleted(ctx, q.db, q.sql.finish, listOf(all))
+		if err != nil {
+			return nil, dbError("finish rows", err)
 		}
+		return gone, nil
 	}
-	list := listOf(jobs)
-	if len(refused) == 0 && q.sql.unreject == "" {
-		_, err := exec(ctx, q.db, "finish rows", q.sql.finish, list)
-		return err
-	}
-	return q.inTx(ctx, "finish rows", func(tx *sql.Tx) error {
-		if _, err := exec(ctx, tx, "delete jobs", q.sql.finish, list); err != nil {
+	err = q.inTx(ctx, "finish rows", func(tx *sql.Tx) (err error) {
+		if gone, err = deleted(ctx, tx, q.sql.finish, listOf(all)); err != nil {
 			return err
 		}
-		if q.sql.unreject != "" {
-			if _, err := exec(ctx, tx, "delete rejects", q.sql.unreject, list); err != nil {
-				return err
-			}
+		all = slices.DeleteFunc(slices.Clone(all), func(e ending) bool { return !gone[e.ID] })
+		if _, err := exec(ctx, tx, "delete rejects", q.sql.unreject, listOf(all)); err != nil {
+			return err
 		}
-		for _, e := range refused {
-			if _, err := exec(ctx, tx, "store a reject", q.sql.reject, e.job, e.key, base64.StdEncoding.EncodeToString(e.reject)); err != nil {
+		for _, e := range all {
+			if e.Reject == "" {
+				continue
+			}
+			if _, err := exec(ctx, tx, "store a reject", q.sql.reject, e.Job, e.Key, e.Reject); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return gone, nil
+}
+
+// deleted carries out a statement that returns the ids of the jobs which it has deleted.
+func deleted(ctx context.Context, in interface {
+	QueryContext(ctx context.Context, statement string, args ...any) (*sql.Rows, error)
+}, statement, list string,
+) (map[int64]bool, error) {
+	rows, err := in.QueryContext(ctx, statement, list)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	gone := map[int64]bool{}
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		gone[id] = true
+	}
+	return gone, rows.Err()
 }

@@ -12,7 +12,7 @@ import (
 // A queued is a job of River that is there for a row.
 type queued struct {
 	id    int64
-	state string
+	queue string
 	args  Args
 }
 
@@ -46,7 +46,7 @@ func (q *Queue) findInto(ctx context.Context, found map[string]queued, arg any) 
 	for rows.Next() {
 		var j queued
 		var args []byte
-		if err := rows.Scan(&j.id, &j.state, &args); err != nil {
+		if err := rows.Scan(&j.id, &j.queue, &args); err != nil {
 			return err
 		}
 		if err := json.Unmarshal(args, &j.args); err != nil {
@@ -57,22 +57,35 @@ func (q *Queue) findInto(ctx context.Context, found map[string]queued, arg any) 
 	return rows.Err()
 }
 
-// replace puts another row into a job, unless a worker is at it.
+// replace puts another row into a job, and the job into this queue, unless a worker is at it.
 func (q *Queue) replace(ctx context.Context, id int64, args Args) (replaced bool, err error) {
 	text, err := json.Marshal(args)
 	if err != nil {
 		return false, err
 	}
-	n, err := exec(ctx, q.db, "put a row into its job", q.sql.replace, id, string(text))
+	n, err := exec(ctx, q.db, "put a row into its job", q.sql.replace, id, string(text), q.name)
 	return n == 1, err
 }
 
-// drop deletes jobs, unless a worker is at them.
-func (q *Queue) drop(ctx context.Context, ids []int64) error {
-	if len(ids) == 0 {
+// drop deletes jobs that have nothing left to do, unless another row is in them by now, or a worker is
+// at them: it finds the same.
+func (q *Queue) drop(ctx context.Context, jobs []newJob) error {
+	if len(jobs) == 0 {
 		return nil
 	}
-	_, err := exec(ctx, q.db, "delete jobs", q.sql.drop, listOf(ids))
+	found, err := q.find(ctx, keysOf(jobs))
+	if err != nil {
+		return err
+	}
+	type dropped struct {
+		ID  int64  `json:"id"`
+		Row []byte `json:"row"` // no two rows are sealed alike
+	}
+	list := make([]dropped, len(jobs))
+	for i, j := range jobs {
+		list[i] = dropped{found[j.args.Key].id, j.args.Row}
+	}
+	_, err = exec(ctx, q.db, "delete jobs", q.sql.drop, listOf(list))
 	return err
 }
 

@@ -112,7 +112,9 @@ func TestLateWorker(t *testing.T) {
 		} {
 			_, err := at.db.ExecContext(t.Context(), "UPDATE river_job SET "+tt.set)
 			require.NoError(t, err)
-			require.NoError(t, bulkriver.Finish(t.Context(), at.queue, id, 1))
+			own, err := bulkriver.Finish(t.Context(), at.queue, id, 1)
+			require.NoError(t, err)
+			assert.Equal(t, tt.left == 0, own, tt.set)
 			assert.Equal(t, tt.left, at.jobs(t), tt.set)
 		}
 	})

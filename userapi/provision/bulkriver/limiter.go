@@ -46,6 +46,7 @@ type Limiter struct {
 	until   time.Time     // when the share is over, by this process's clock
 	changed chan struct{} // closed when there is another share
 	used    time.Time     // by the last request
+	waiting int           // requests in Wait
 }
 
 const (
@@ -76,6 +77,8 @@ func (q *Queue) Limiter(c LimiterConfig) (*Limiter, error) {
 
 // Wait implements userapi.Limiter. Without a share it waits for one.
 func (l *Limiter) Wait(ctx context.Context) error {
+	l.wait(1)
+	defer l.wait(-1)
 	for {
 		has, changed := l.hasShare()
 		if has {
@@ -99,6 +102,14 @@ func (l *Limiter) Wait(ctx context.Context) error {
 	}
 }
 
+// wait notes how many requests more or less wait.
+func (l *Limiter) wait(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting += n
+	l.used = time.Now()
+}
+
 // Observe implements userapi.Limiter.
 func (l *Limiter) Observe(a userapi.Attempt) {
 	if l.config.Adaptive {
@@ -116,12 +127,11 @@ func (l *Limiter) Share() float64 {
 	return l.share
 }
 
-// hasShare notes that a request is there, and reports whether it may be sent by the share.
+// hasShare reports whether a request may be sent by the share.
 func (l *Limiter) hasShare() (has bool, changed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.used = time.Now()
-	return l.share > 0 && l.used.Before(l.until), l.changed
+	return l.share > 0 && time.Now().Before(l.until), l.changed
 }
 
 // Run renews the share until the context ends, and then gives it back. It returns the context's
@@ -161,7 +171,7 @@ func pause(ctx context.Context, d time.Duration) {
 // again.
 func (l *Limiter) renewOrRelease(ctx context.Context) time.Duration {
 	l.mu.Lock()
-	idle, has := time.Since(l.used) > shareLease, l.share > 0
+	idle, has := l.waiting == 0 && time.Since(l.used) > shareLease, l.share > 0
 	l.mu.Unlock()
 	switch {
 	case !idle:

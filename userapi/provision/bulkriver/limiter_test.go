@@ -126,6 +126,24 @@ func TestIdleShare(t *testing.T) {
 	})
 }
 
+// TestSlowShare: a request gets its turn also where that takes longer than an idle share is kept.
+func TestSlowShare(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		l, err := at.queue.Limiter(bulkriver.LimiterConfig{Name: "crm", Limit: userapi.RateLimit{PerSecond: 0.2}, OnError: func(err error) { assert.NoError(t, err) }})
+		require.NoError(t, err)
+		ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+		var running sync.WaitGroup
+		running.Go(func() { _ = l.Run(ctx) })
+		defer func() {
+			stop()
+			running.Wait()
+		}()
+		require.NoError(t, l.Wait(ctx))
+		require.NoError(t, l.Wait(ctx))
+	})
+}
+
 // TestSharedRate: what several members let through is the limit, and hardly less.
 func TestSharedRate(t *testing.T) {
 	t.Parallel()

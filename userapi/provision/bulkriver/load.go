@@ -97,6 +97,9 @@ func (q *Queue) Load(ctx context.Context, client Inserter, p *provision.Provisio
 	if client == nil || p == nil || src == nil {
 		return l.report, errors.New("bulkriver: Load needs a client of River, a Provisioner and a Source")
 	}
+	if c, ok := client.(interface{ Schema() string }); ok && c.Schema() != q.schema {
+		return l.report, fmt.Errorf("bulkriver: the client of River has the schema %q, and the Queue %q: they must be one", c.Schema(), q.schema)
+	}
 	job.Lanes = nil // nothing is sent
 	var err error
 	if l.processor, err = bulk.NewProcessor(p, job); err != nil {
@@ -137,6 +140,8 @@ type loadRow struct {
 	row bulk.Row
 	req userapi.CreateUserRequest
 }
+
+func (r loadRow) key() string { return r.req.IdempotencyKey }
 
 // stored is what came of a batch.
 type stored struct {
@@ -196,30 +201,36 @@ type newJob struct {
 // store puts rows into the queue.
 func (l *load) store(ctx context.Context, rows []loadRow, s *stored) error {
 	rows, err := l.leftToDo(ctx, rows, s)
-	if err != nil || len(rows) == 0 {
-		return err
+	for err == nil && len(rows) > 0 {
+		rows, err = l.put(ctx, rows, s)
 	}
+	return err
+}
+
+// put puts rows into the queue, and returns those for which another load had a job there just
+// before.
+func (l *load) put(ctx context.Context, rows []loadRow, s *stored) (again []loadRow, err error) {
 	there, err := l.q.find(ctx, keysOf(rows))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var add []newJob
 	for _, row := range rows {
 		j := newJob{loadRow: row, args: Args{Job: l.job, Key: row.req.IdempotencyKey, Retry: l.retries}}
 		if j.text, j.args.Row, err = l.q.seal(ctx, row.row, aboutRow, j.args.Job, j.args.Key); err != nil {
-			return err
+			return nil, err
 		}
 		old, found := there[j.args.Key]
 		switch {
 		case !found:
 			add = append(add, j)
-		case l.isSame(ctx, old.args, j.text):
+		case l.isSame(ctx, old, j):
 			s.report.Present++
 		default:
 			replaced, err := l.q.replace(ctx, old.id, j.args)
 			switch {
 			case err != nil:
-				return err
+				return nil, err
 			case replaced:
 				s.report.Replaced++
 			default:
@@ -230,9 +241,9 @@ func (l *load) store(ctx context.Context, rows []loadRow, s *stored) error {
 	return l.add(ctx, add, s)
 }
 
-func keysOf(rows []loadRow) (keys []string) {
+func keysOf[R interface{ key() string }](rows []R) (keys []string) {
 	for _, row := range rows {
-		keys = append(keys, row.req.IdempotencyKey)
+		keys = append(keys, row.key())
 	}
 	return keys
 }
@@ -278,10 +289,14 @@ func (l *load) standings(ctx context.Context, rows []loadRow) ([]provision.Stand
 	return standings, nil
 }
 
-// isSame reports whether a job has the values of a row. One that cannot be opened any more does not.
-func (l *load) isSame(ctx context.Context, old Args, text []byte) bool {
-	was, err := l.q.sealer.Open(ctx, old.Row, about(aboutRow, old.Job, old.Key))
-	return err == nil && sameRow(was, text)
+// isSame reports whether a job does what a new one would. One whose row cannot be opened any more
+// does not.
+func (l *load) isSame(ctx context.Context, old queued, j newJob) bool {
+	if old.queue != l.q.name || l.retries && !old.args.Retry {
+		return false
+	}
+	was, err := l.q.sealer.Open(ctx, old.args.Row, about(aboutRow, old.args.Job, old.args.Key))
+	return err == nil && sameRow(was, j.text)
 }
 
 func (l *load) atWork(row loadRow, s *stored) {
@@ -291,85 +306,62 @@ func (l *load) atWork(row loadRow, s *stored) {
 	})
 }
 
-// add adds jobs to the queue. Those that became done between the look into the ledger and now are
-// taken out again.
-func (l *load) add(ctx context.Context, jobs []newJob, s *stored) error {
+// add adds jobs to the queue, and returns the rows for which another load was faster. Those that
+// became done between the look into the ledger and now are taken out again.
+func (l *load) add(ctx context.Context, jobs []newJob, s *stored) (late []loadRow, err error) {
 	if len(jobs) == 0 {
-		return nil
+		return nil, nil
 	}
 	params := make([]river.InsertManyParams, len(jobs))
 	for i, j := range jobs {
 		params[i] = river.InsertManyParams{Args: j.args, InsertOpts: &river.InsertOpts{Queue: l.q.name}}
 	}
-	added, err := l.insert(ctx, params, jobs)
+	results, err := l.insert(ctx, params)
 	if err != nil {
-		return dbError("insert jobs", err)
+		return nil, dbError("insert jobs", err)
 	}
-	s.report.Present += int64(len(jobs) - len(added)) // another load was faster
-	if len(added) == 0 {
-		return nil
-	}
-	standings, err := l.standings(ctx, added)
-	if err != nil {
-		return err
-	}
-	var done []loadRow
-	for i, row := range added {
-		switch standings[i] {
-		case provision.StandingDone:
-			s.report.Done++
-		case provision.StandingRefused:
-			if l.retries {
-				continue
-			}
-			s.report.Refused++
-		default:
+	var added []newJob
+	var rows []loadRow
+	for i, j := range jobs {
+		if results != nil && results[i].UniqueSkippedAsDuplicate {
+			late = append(late, j.loadRow)
 			continue
 		}
-		done = append(done, row)
+		added, rows = append(added, j), append(rows, j.loadRow)
 	}
-	s.report.Queued += int64(len(added) - len(done))
-	return l.takeOut(ctx, done)
+	if len(added) == 0 {
+		return late, nil
+	}
+	standings, err := l.standings(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	var done []newJob
+	for i, j := range added {
+		switch {
+		case standings[i] == provision.StandingDone:
+			s.report.Done++
+		case standings[i] == provision.StandingRefused && !l.retries:
+			s.report.Refused++
+		default:
+			s.report.Queued++
+			continue
+		}
+		done = append(done, j)
+	}
+	return late, l.q.drop(ctx, done)
 }
 
-// insert inserts jobs, and returns the rows of those that were not there.
-func (l *load) insert(ctx context.Context, params []river.InsertManyParams, jobs []newJob) (added []loadRow, err error) {
+// insert inserts jobs. No results say that none of them was there.
+func (l *load) insert(ctx context.Context, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error) {
 	// The fast way is a COPY, and fails as a whole where one is there. SQLite has no such way.
-	fast := false
 	if l.q.dialect == sqlledger.PostgreSQL {
-		_, err = l.client.InsertManyFast(ctx, params)
-		fast = err == nil
+		if _, err := l.client.InsertManyFast(ctx, params); err == nil {
+			return nil, nil
+		}
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	var results []*rivertype.JobInsertResult
-	if !fast {
-		if results, err = l.client.InsertMany(ctx, params); err != nil {
-			return nil, err
-		}
-	}
-	for i, j := range jobs {
-		if fast || !results[i].UniqueSkippedAsDuplicate {
-			added = append(added, j.loadRow)
-		}
-	}
-	return added, nil
-}
-
-// takeOut takes rows out of the queue of which nothing is left to do. A worker that was faster finds
-// the same.
-func (l *load) takeOut(ctx context.Context, rows []loadRow) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	found, err := l.q.find(ctx, keysOf(rows))
-	if err != nil {
-		return err
-	}
-	var ids []int64
-	for _, j := range found {
-		ids = append(ids, j.id)
-	}
-	return l.q.drop(ctx, ids)
+	return l.client.InsertMany(ctx, params)
 }

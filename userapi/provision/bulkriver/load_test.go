@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -128,6 +130,151 @@ func TestRowThatIsDoneMeanwhile(t *testing.T) {
 		assert.EqualValues(t, 1, report.Present, report)
 		assert.EqualValues(t, 2, report.Queued, report)
 		assert.Equal(t, 3, at.jobs(t))
+	})
+}
+
+// TestLoadsOfTwoVersions: of two loads at once the later version is not left out because the older
+// one came to the queue first.
+func TestLoadsOfTwoVersions(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		p := at.provisioner(t, v.targets())
+		const header = "key,username,email,password\n"
+		var once sync.Once
+		late := lateInserter{at.inserter(t), func() {
+			once.Do(func() {
+				at.load(t, p, header+"1,ann,ann@planted.example,planted-Secret\n2,bob,bob@planted.example,planted-Secret\n")
+			})
+		}}
+		report, err := at.queue.Load(t.Context(), late, p, spring, csv(header+"1,anna,ann@planted.example,planted-Secret\n2,bob,bob@planted.example,planted-Secret\n"))
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, report.Replaced, report)
+		assert.EqualValues(t, 1, report.Present, report)
+		at.start(t, at.worker(t, p, nil), 4)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.True(t, slices.ContainsFunc(v.chat.Users(), func(u quickbloxtest.User) bool { return u.Login == "anna" }))
+	})
+}
+
+// TestTwoQueues: a row has one job in a database, whatever the queues. It is in the one that it was loaded
+// into last, with the row as that one's workers can open it, and is counted there.
+func TestTwoQueues(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, newVendors(t).targets())
+		at.load(t, p, people(1, 2))
+		first := at.queue
+		var err error
+		at.queue, err = bulkriver.Open(t.Context(), bulkriver.Config{DB: at.db, Dialect: at.dialect, Sealer: keys(t), Name: "second"})
+		require.NoError(t, err)
+		report := at.load(t, p, people(2, 3))
+		assert.EqualValues(t, 1, report.Replaced, report)
+		assert.EqualValues(t, 1, report.Queued, report)
+		s, err := first.Status(t.Context(), "spring")
+		require.NoError(t, err)
+		assert.Equal(t, map[string]int64{"available": 1}, s.States)
+		assert.Equal(t, map[string]int64{"available": 2}, at.status(t).States)
+		at.start(t, at.worker(t, p, nil), 4)
+		until(t, "the second queue is empty", func() bool { return at.jobs(t) == 1 })
+		assert.EqualValues(t, 2, at.load(t, p, people(2, 3)).Done)
+	})
+}
+
+// TestRetryOfAWaitingRow: RetryRefused is for a row too that waits in the queue for another target.
+func TestRetryOfAWaitingRow(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		var mended, down atomic.Bool
+		down.Store(true)
+		targets := creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			if !mended.Load() {
+				return nil, failure(userapi.KindInvalid, userapi.OutcomeRejected, 422)
+			}
+			return &userapi.User{Provider: "crm", ID: "7"}, nil
+		})
+		targets = append(targets, provision.Target{Name: "chat", Creator: userapi.CreatorFunc(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			if down.Load() {
+				return nil, failure(userapi.KindUnavailable, userapi.OutcomeNotSent, 0)
+			}
+			return &userapi.User{Provider: "chat", ID: "7"}, nil
+		})})
+		p := at.provisioner(t, targets, provision.Pause(0, time.Second))
+		at.load(t, p, people(1, 1))
+		at.begin(t, "1")
+		w := at.worker(t, p, nil)
+		var snooze *river.JobSnoozeError
+		require.ErrorAs(t, w.Work(t.Context(), at.job(t)), &snooze)
+		_, err := at.db.ExecContext(t.Context(), "UPDATE river_job SET state = 'available', attempt = 0")
+		require.NoError(t, err)
+		mended.Store(true)
+		down.Store(false)
+		for _, want := range []bulkriver.Report{{Replaced: 1}, {Present: 1}} {
+			report, err := at.queue.Load(t.Context(), at.inserter(t), p, spring, csv(people(1, 1)), bulkriver.RetryRefused())
+			require.NoError(t, err)
+			report.Rows = want.Rows
+			assert.Equal(t, want, report)
+		}
+		at.start(t, w, 4)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		assert.Empty(t, at.rejects(t))
+		assert.EqualValues(t, 1, at.load(t, p, people(1, 1)).Done)
+	})
+}
+
+// A lateLedger has something happen before it is asked for many keys.
+type lateLedger struct {
+	*sqlledger.Ledger
+
+	before func()
+}
+
+func (l lateLedger) LoadMany(ctx context.Context, keys []string) ([]provision.Record, error) {
+	l.before()
+	return l.Ledger.LoadMany(ctx, keys)
+}
+
+// TestEditedRowOfARefusedOne: a load that finds its row refused meanwhile takes that row out of the queue
+// again, and not the edited one that another load has put in its place.
+func TestEditedRowOfARefusedOne(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		targets := creator(func(_ context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
+			if req.Username == "ann" {
+				return nil, failure(userapi.KindInvalid, userapi.OutcomeRejected, 422)
+			}
+			return &userapi.User{Provider: "crm", ID: "7"}, nil
+		})
+		const header = "key,username,email,password\n"
+		const first, edited = header + "1,ann,ann@planted.example,planted-Secret\n", header + "1,anna,ann@planted.example,planted-Secret\n"
+		p := at.provisioner(t, targets)
+		late := lateInserter{at.inserter(t), func() {
+			_, err := bulk.Run(t.Context(), p, spring, csv(first))
+			assert.NoError(t, err)
+		}}
+		asked := 0
+		lp, err := provision.New(lateLedger{at.ledger, func() {
+			if asked++; asked == 2 {
+				report := at.load(t, p, edited)
+				assert.EqualValues(t, 1, report.Replaced, report)
+			}
+		}}, targets, provision.RequestKeys("0123456789abcdef0123456789abcdef"))
+		require.NoError(t, err)
+		report, err := at.queue.Load(t.Context(), late, lp, spring, csv(first))
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, report.Refused, report)
+		require.Equal(t, 1, at.jobs(t), "the edited row is not in the queue any more")
+		var users atomic.Int64
+		job := spring
+		job.OnResult = func(r bulk.RowResult) {
+			if r.Results[0].Err == nil {
+				users.Add(1)
+			}
+		}
+		w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{job}})
+		require.NoError(t, err)
+		at.start(t, w, 1)
+		until(t, "the row is done", func() bool { return at.jobs(t) == 0 && users.Load() == 1 })
 	})
 }
 

@@ -45,6 +45,7 @@ type Queue struct {
 	sealer  Sealer
 	ledger  *sqlledger.Ledger
 	name    string
+	schema  string
 	sql     statements
 }
 
@@ -70,7 +71,7 @@ func Open(ctx context.Context, c Config) (*Queue, error) {
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	q := &Queue{db: c.DB, dialect: c.Dialect, sealer: c.Sealer, ledger: c.Ledger, name: cmp.Or(c.Name, DefaultQueue)}
+	q := &Queue{db: c.DB, dialect: c.Dialect, sealer: c.Sealer, ledger: c.Ledger, name: cmp.Or(c.Name, DefaultQueue), schema: c.Schema}
 	prefix := ""
 	if c.Schema != "" {
 		prefix = `"` + c.Schema + `".`

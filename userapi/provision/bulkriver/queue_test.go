@@ -94,9 +94,12 @@ func TestSchemaOfItsOwn(t *testing.T) {
 	var err error
 	at.queue, err = bulkriver.Open(t.Context(), bulkriver.Config{DB: at.db, Dialect: sqlledger.PostgreSQL, Sealer: keys(t), Schema: "jobs", Name: "people"})
 	require.NoError(t, err)
-	inJobs := func(c *river.Config) { c.Schema = "jobs" }
+	// The ids of jobs in one schema are those of other jobs in another.
 	w := at.worker(t, p, nil)
-	c := at.start(t, w, 4, inJobs)
+	require.ErrorContains(t, w.Configure(&river.Config{Schema: "public"}, 4), `has the schema "public", and the Queue "jobs"`)
+	_, err = at.queue.Load(t.Context(), at.inserter(t), p, spring, csv(people(1, 3)))
+	require.ErrorContains(t, err, `has the schema "", and the Queue "jobs"`)
+	c := at.start(t, w, 4)
 	report, err := at.queue.Load(t.Context(), c, p, spring, csv(people(1, 3)))
 	require.NoError(t, err)
 	assert.EqualValues(t, 3, report.Queued)

@@ -3,6 +3,7 @@ package bulkriver
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"iter"
 
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
@@ -10,8 +11,11 @@ import (
 
 // Rejects yields the rows of a job that a target has refused, by their keys. Each has, beside its own
 // values, those columns that a file of bulk.Job.Rejects has, such as _target and _code; a secret is
-// left out, unless the worker's Job.RejectSecrets was set. An error ends them. A row leaves the list
-// when it was mended, loaded again and is done. Load takes them as they are: it does not read such columns.
+// left out, unless the worker's Job.RejectSecrets was set. A row leaves the list when it was mended,
+// loaded again and is done. Load takes them as they are: it does not read such columns.
+//
+// A reject that cannot be opened is yielded as an error with its key, and the others follow. An error of
+// the database is the last.
 func (q *Queue) Rejects(ctx context.Context, job string) iter.Seq2[bulk.Row, error] {
 	return func(yield func(bulk.Row, error) bool) {
 		for after := ""; ; {
@@ -22,8 +26,8 @@ func (q *Queue) Rejects(ctx context.Context, job string) iter.Seq2[bulk.Row, err
 			}
 			for _, r := range page {
 				after = r.key
-				row, err := q.open(ctx, r.sealed, aboutReject, job, r.key)
-				if !yield(row, err) || err != nil {
+				row, err := q.openReject(ctx, job, r)
+				if !yield(row, err) {
 					return
 				}
 			}
@@ -39,7 +43,21 @@ const rejectsAtOnce = 200
 
 type sealedReject struct {
 	key    string
-	sealed []byte
+	sealed string // in base64
+}
+
+func (q *Queue) openReject(ctx context.Context, job string, r sealedReject) (bulk.Row, error) {
+	var row bulk.Row
+	sealed, err := base64.StdEncoding.DecodeString(r.sealed)
+	if err != nil {
+		err = ErrSealed
+	} else {
+		row, err = q.open(ctx, sealed, aboutReject, job, r.key)
+	}
+	if err != nil {
+		return bulk.Row{}, fmt.Errorf("bulkriver: the reject of row %s: %w", r.key, err)
+	}
+	return row, nil
 }
 
 func (q *Queue) rejectPage(ctx context.Context, job, after string) (page []sealedReject, err error) {
@@ -50,12 +68,8 @@ func (q *Queue) rejectPage(ctx context.Context, job, after string) (page []seale
 	defer rows.Close()
 	for rows.Next() {
 		var r sealedReject
-		var text string
-		if err := rows.Scan(&r.key, &text); err != nil {
+		if err := rows.Scan(&r.key, &r.sealed); err != nil {
 			return nil, dbError("read rejects", err)
-		}
-		if r.sealed, err = base64.StdEncoding.DecodeString(text); err != nil {
-			return nil, ErrSealed
 		}
 		page = append(page, r)
 	}

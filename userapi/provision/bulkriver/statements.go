@@ -10,9 +10,9 @@ import (
 // driver takes.
 type statements struct {
 	// Of River's jobs. A job is found by its unique key: in PostgreSQL many by a list of keys in
-	// hex, in SQLite one. replace and drop leave alone what a worker is at; finish deletes the
-	// jobs of a list that are running for the attempt which the list has and, where unreject is "", the
-	// rejects of its keys.
+	// hex, in SQLite one. replace and drop leave alone what a worker is at. finish deletes the
+	// jobs of a list that are running for the attempt which the list has, and returns their ids; in
+	// PostgreSQL it also does for these what reject and unreject do.
 	find, replace, drop, finish string
 	backlog, paused             string
 	// Of this package's rejects.
@@ -24,7 +24,6 @@ type statements struct {
 func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 	jobs := prefix + "river_job"
 	s.paused = "SELECT COUNT(*) > 0 FROM " + prefix + "river_queue WHERE name = $1 AND paused_at IS NOT NULL"
-	s.reject = "INSERT INTO " + rejects + " (job, key, row) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET row = EXCLUDED.row"
 	s.rejects = "SELECT key, row FROM " + rejects + " WHERE job = $1 AND key > $2 ORDER BY key LIMIT $3"
 	s.dropRejects = "DELETE FROM " + rejects + " WHERE job = $1"
 	s.countRejects = "SELECT COUNT(*) FROM " + rejects + " WHERE $1 IN ('', job)"
@@ -34,39 +33,44 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 	s.release = "DELETE FROM " + shares + " WHERE name = $1 AND member = $2"
 	s.limits = "SELECT name, COUNT(*), SUM(share), SUM(rate) FROM " + shares + " GROUP BY name ORDER BY name"
 	backlog := func(job, oldest string) string {
-		return "SELECT state, COUNT(*), " + oldest + " FROM " + jobs + " WHERE kind = '" + Kind + "' AND $1 IN ('', " + job + ") GROUP BY state"
+		return "SELECT state, COUNT(*), " + oldest + " FROM " + jobs + " WHERE kind = '" + Kind + "' AND $1 IN ('', " + job + ") AND queue = $2 GROUP BY state"
 	}
 	var clock string // microseconds since 1970
 	// The state of a job that is found by its id stands in a form that no index is used for: a
 	// database might else look through all jobs of the state.
 	if dialect == sqlledger.SQLite {
 		// The condition is that of River's unique index, without which it is not used.
-		s.find = "SELECT id, state, json(args) FROM " + jobs + " WHERE unique_key = $1 AND unique_key IS NOT NULL AND unique_states IS NOT NULL AND CASE state"
+		s.find = "SELECT id, queue, json(args) FROM " + jobs + " WHERE unique_key = $1 AND unique_key IS NOT NULL AND unique_states IS NOT NULL AND CASE state"
 		for i, state := range [...]string{"available", "cancelled", "completed", "discarded", "pending", "retryable", "running", "scheduled"} {
 			s.find += " WHEN '" + state + "' THEN unique_states & (1 << " + strconv.Itoa(i) + ")"
 		}
 		s.find += " ELSE 0 END >= 1"
-		s.replace = "UPDATE " + jobs + " SET args = jsonb($2) WHERE id = $1 AND +state IN " + waiting
-		s.drop = "DELETE FROM " + jobs + " WHERE +state IN " + waiting + " AND id IN (SELECT value FROM json_each($1))"
+		s.replace = "UPDATE " + jobs + " SET args = jsonb($2), queue = $3 WHERE id = $1 AND +state IN " + waiting
+		s.drop = "DELETE FROM " + jobs + " WHERE +state IN " + waiting + " AND (id, json_extract(args, '$.row')) IN" +
+			" (SELECT json_extract(value, '$.id'), json_extract(value, '$.row') FROM json_each($1))"
 		s.finish = "DELETE FROM " + jobs + " WHERE +state = 'running' AND (id, attempt) IN" +
-			" (SELECT json_extract(value, '$.id'), json_extract(value, '$.attempt') FROM json_each($1))"
+			" (SELECT json_extract(value, '$.id'), json_extract(value, '$.attempt') FROM json_each($1)) RETURNING id"
+		s.reject = "INSERT INTO " + rejects + " (job, key, row) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET row = EXCLUDED.row"
 		s.unreject = "DELETE FROM " + rejects + " WHERE key IN (SELECT json_extract(value, '$.key') FROM json_each($1))"
 		s.backlog = backlog("json_extract(args, '$.job')", "CAST(strftime('%s', MIN(created_at)) AS INTEGER)")
 		clock = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
 	} else {
 		// OFFSET 0 keeps the SELECT from becoming a join, which might read all jobs, and so do the
 		// arrays: the index is used whatever plan was made while the table was small.
-		s.find = "SELECT id, state::text, args::text FROM json_array_elements_text($1::text::json) AS k(value)" +
-			" CROSS JOIN LATERAL (SELECT id, state, args FROM " + jobs + " WHERE unique_key = decode(k.value, 'hex')" +
+		s.find = "SELECT id, queue, args::text FROM json_array_elements_text($1::text::json) AS k(value)" +
+			" CROSS JOIN LATERAL (SELECT id, queue, args FROM " + jobs + " WHERE unique_key = decode(k.value, 'hex')" +
 			" AND unique_key IS NOT NULL AND unique_states IS NOT NULL AND " + prefix + "river_job_state_in_bitmask(unique_states, state) OFFSET 0) AS j"
-		s.replace = "UPDATE " + jobs + " SET args = $2::text::jsonb WHERE id = $1 AND state::text IN " + waiting
-		s.drop = "DELETE FROM " + jobs + " WHERE state::text IN " + waiting +
-			" AND id = ANY(ARRAY(SELECT value::text::bigint FROM json_array_elements($1::text::json)))"
+		s.replace = "UPDATE " + jobs + " SET args = $2::text::jsonb, queue = $3 WHERE id = $1 AND state::text IN " + waiting
+		s.drop = "WITH done AS (SELECT * FROM json_to_recordset($1::text::json) AS r(id bigint, row text)) DELETE FROM " + jobs +
+			" WHERE state::text IN " + waiting + " AND id = ANY(ARRAY(SELECT id FROM done)) AND (id, args ->> 'row') IN (SELECT id, row FROM done)"
 		// One statement is one round trip.
-		s.finish = "WITH mended AS (DELETE FROM " + rejects + " WHERE key = ANY(ARRAY(SELECT value ->> 'key' FROM json_array_elements($1::text::json))))" +
-			" DELETE FROM " + jobs + " WHERE state::text = 'running'" +
-			" AND id = ANY(ARRAY(SELECT (value ->> 'id')::bigint FROM json_array_elements($1::text::json)))" +
-			" AND (id, attempt) IN (SELECT (value ->> 'id')::bigint, (value ->> 'attempt')::bigint FROM json_array_elements($1::text::json))"
+		s.finish = "WITH ended AS (SELECT * FROM json_to_recordset($1::text::json) AS r(id bigint, attempt bigint, job text, key text, reject text))" +
+			", gone AS (DELETE FROM " + jobs + " WHERE state::text = 'running' AND id = ANY(ARRAY(SELECT id FROM ended))" +
+			" AND (id, attempt) IN (SELECT id, attempt FROM ended) RETURNING id)" +
+			", mended AS (DELETE FROM " + rejects + " WHERE key = ANY(ARRAY(SELECT key FROM ended JOIN gone USING (id) WHERE reject IS NULL)))" +
+			", refused AS (INSERT INTO " + rejects + " (job, key, row) SELECT job, key, reject FROM ended JOIN gone USING (id) WHERE reject IS NOT NULL" +
+			" ON CONFLICT (key) DO UPDATE SET row = EXCLUDED.row)" +
+			" SELECT id FROM gone"
 		s.backlog = backlog("args ->> 'job'", "FLOOR(EXTRACT(EPOCH FROM MIN(created_at)))::bigint")
 		s.lockShare = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 		clock = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint"

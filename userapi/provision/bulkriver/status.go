@@ -86,7 +86,7 @@ func (q *Queue) isPaused(ctx context.Context) (paused bool, err error) {
 
 // backlog counts the jobs.
 func (q *Queue) backlog(ctx context.Context, job string, s *Status) error {
-	rows, err := q.db.QueryContext(ctx, q.sql.backlog, job)
+	rows, err := q.db.QueryContext(ctx, q.sql.backlog, job, q.name)
 	if err != nil {
 		return err
 	}

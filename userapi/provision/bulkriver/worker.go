@@ -2,6 +2,7 @@ package bulkriver
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,9 +29,9 @@ type WorkerConfig struct {
 	// JobTimeout is how long a row may be at work at most. It must be longer than the
 	// Provisioner's Lease; 0 is twice the Lease.
 	JobTimeout time.Duration
-	// OnError is told what kept a row from being tried: a row that cannot be opened, a panic of
-	// a Creator or a Map, a database that failed. River is told nothing of its text, which may hold
-	// values of the row. It is called from many goroutines at once.
+	// OnError is told what kept a row from being tried, or its end from being kept: a row that cannot
+	// be opened, a panic of a Creator or a Map, a ledger or another database that failed. River is told
+	// nothing of its text, which may hold values of the row. It is called from many goroutines at once.
 	OnError func(key string, err error)
 }
 
@@ -101,6 +102,9 @@ func (w *Worker) Configure(c *river.Config, rows int) error {
 	case c.RescueStuckJobsAfter != 0 && c.RescueStuckJobsAfter < w.timeout:
 		return fmt.Errorf("bulkriver: RescueStuckJobsAfter is %v: it must not be shorter than the JobTimeout of the worker, %v", c.RescueStuckJobsAfter, w.timeout)
 	}
+	if c.Schema != "" && c.Schema != w.q.schema {
+		return fmt.Errorf("bulkriver: the configuration has the schema %q, and the Queue %q: they must be one", c.Schema, w.q.schema)
+	}
 	if _, there := c.Queues[w.q.name]; there {
 		return fmt.Errorf("bulkriver: the configuration has a queue %s already", w.q.name)
 	}
@@ -113,6 +117,7 @@ func (w *Worker) Configure(c *river.Config, rows int) error {
 	if c.RescueStuckJobsAfter == 0 {
 		c.RescueStuckJobsAfter = max(w.timeout, c.JobTimeout, river.JobTimeoutDefault) + rescueMargin
 	}
+	c.Schema = w.q.schema
 	if c.Queues == nil {
 		c.Queues = map[string]river.QueueConfig{}
 	}
@@ -147,8 +152,9 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 	defer func() {
 		// River would store the value, and log it.
 		if v := recover(); v != nil {
-			w.tellError(job.Args.Key, fmt.Errorf("%w: %v", ErrPanic, v))
 			err = errPanic
+			defer func() { _ = recover() }() // OnError may panic too
+			w.tellError(job.Args.Key, fmt.Errorf("%w: %v", ErrPanic, v))
 		}
 	}()
 	p := w.processors[job.Args.Job]
@@ -180,6 +186,9 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 		return river.JobSnooze(spread(wait))
 	}
 	if t.Class == bulk.ClassOpen {
+		if err := ledgerFault(t.Results); err != nil {
+			w.tellError(job.Args.Key, err)
+		}
 		return river.JobSnooze(w.waitFor(job, t))
 	}
 	var rejected *bulk.Row
@@ -202,8 +211,27 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 // program's own, and may hold values of the row.
 var ErrPanic = errors.New("bulkriver: a panic")
 
+// The codes of provision for a ledger that failed: it could not be read, or an outcome not be stored.
+const (
+	codeLedger = "ledger"
+	codeRecord = "record"
+)
+
+// ledgerFault returns the error of a ledger that failed, nil if it did not.
+func ledgerFault(results []provision.Result) error {
+	for _, res := range results {
+		var e *userapi.Error
+		if errors.As(res.Err, &e) && (e.Code == codeLedger || e.Code == codeRecord) &&
+			e.Kind != userapi.KindCanceled && e.Kind != userapi.KindConflict {
+			// The error keeps its cause out of its text.
+			return fmt.Errorf("bulkriver: the ledger failed at target %s, and the row is left for later: %w", res.Target, errors.Join(res.Err, e.Err))
+		}
+	}
+	return nil
+}
+
 // errPanic is what River is told of a panic.
-var errPanic = errors.New("bulkriver: a Creator, a Map or OnResult panicked: WorkerConfig.OnError is told how")
+var errPanic = errors.New("bulkriver: a panic of a Creator, a Map, a Sealer, OnResult or OnError: WorkerConfig.OnError is told how")
 
 func (w *Worker) tellError(key string, err error) {
 	if w.onError != nil {
@@ -214,16 +242,22 @@ func (w *Worker) tellError(key string, err error) {
 // finish takes the row out of the queue. Where the database fails it is tried once more, and found
 // to be done.
 func (w *Worker) finish(ctx context.Context, job *river.Job[Args], rejected *bulk.Row) error {
-	end := ending{id: job.ID, attempt: job.Attempt, job: job.Args.Job, key: job.Args.Key}
+	end := ending{ID: job.ID, Attempt: job.Attempt, Job: job.Args.Job, Key: job.Args.Key}
 	if rejected != nil {
-		var err error
-		if _, end.reject, err = w.q.seal(ctx, *rejected, aboutReject, end.job, end.key); err != nil {
-			w.tellError(end.key, err)
+		_, sealed, err := w.q.seal(ctx, *rejected, aboutReject, end.Job, end.Key)
+		if err != nil {
+			w.tellError(end.Key, err)
 			return river.JobSnooze(spread(elsewhere))
 		}
+		end.Reject = base64.StdEncoding.EncodeToString(sealed)
 	}
-	if err := w.finisher.finish(ctx, end); err != nil {
-		w.tellError(end.key, err)
+	own, err := w.finisher.finish(ctx, end)
+	if err != nil {
+		w.tellError(end.Key, err)
+	}
+	if !own {
+		// River may have given the job to another worker, and would complete it now, whatever
+		// that one has left to do. Snoozed, it is looked at once more.
 		return river.JobSnooze(spread(firstWait))
 	}
 	return nil

@@ -246,6 +246,37 @@ func TestDropRejects(t *testing.T) {
 	})
 }
 
+// TestRejectOfAnotherKey: a reject that cannot be opened is an error that names its row, and keeps the others
+// from nobody.
+func TestRejectOfAnotherKey(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			return nil, failure(userapi.KindInvalid, userapi.OutcomeRejected, 422)
+		}))
+		at.load(t, p, people(1, 2))
+		at.start(t, at.worker(t, p, nil), 2)
+		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+		for _, row := range []string{"AAAA", "not base64"} {
+			_, err := at.db.ExecContext(t.Context(), "UPDATE enlist_reject SET row = '"+row+"' WHERE key = 'spring/1'")
+			require.NoError(t, err)
+			var rows []any
+			var faults []error
+			for row, err := range at.queue.Rejects(t.Context(), "spring") {
+				if err != nil {
+					faults = append(faults, err)
+					continue
+				}
+				rows = append(rows, row.Values["key"])
+			}
+			require.Len(t, faults, 1)
+			require.ErrorIs(t, faults[0], bulkriver.ErrSealed)
+			require.ErrorContains(t, faults[0], "spring/1")
+			assert.Equal(t, []any{"2"}, rows)
+		}
+	})
+}
+
 // TestUnknownRow: a row of which nobody knows whether there is a user leaves the queue, is listed,
 // and is never sent again.
 func TestUnknownRow(t *testing.T) {
@@ -295,6 +326,23 @@ func TestPanic(t *testing.T) {
 		})
 		assertNothingPlanted(t, at)
 		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
+	})
+}
+
+// TestPanicOfOnError: a panic of OnError, and of OnResult with it, is not told to River either: OnError is given
+// what may hold values of the row, and may panic with it.
+func TestPanicOfOnError(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, creator(func(_ context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
+			panic("planted: " + req.Email)
+		}))
+		at.load(t, p, people(1, 1))
+		at.begin(t, "1")
+		w := at.worker(t, p, func(_ string, err error) { panic(err) })
+		err := w.Work(t.Context(), at.job(t)) // River would store a panic's value
+		require.ErrorContains(t, err, "a panic")
+		assertNothingPlantedIn(t, err.Error())
 	})
 }
 
@@ -387,6 +435,28 @@ func TestRefusedCredentials(t *testing.T) {
 		until(t, "all rows are left", func() bool { return at.status(t).States["scheduled"] == n })
 		assert.Less(t, sent.Load(), int64(30))
 		assert.Empty(t, at.rejects(t))
+	})
+}
+
+// TestRefusedCredentialsOfOne: a vendor that refuses the credentials is left alone, whatever another one says to
+// the same rows.
+func TestRefusedCredentialsOfOne(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		var sent atomic.Int64
+		targets := creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			sent.Add(1)
+			return nil, failure(userapi.KindUnauthorized, userapi.OutcomeRejected, 401)
+		})
+		targets = append(targets, provision.Target{Name: "chat", Creator: userapi.CreatorFunc(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			return &userapi.User{Provider: "chat", ID: "7"}, nil
+		})})
+		p := at.provisioner(t, targets)
+		const n = 60
+		at.load(t, p, people(1, n))
+		at.start(t, at.worker(t, p, nil), 2)
+		until(t, "all rows are left", func() bool { return at.status(t).States["scheduled"] == n })
+		assert.Less(t, sent.Load(), int64(30))
 	})
 }
 
@@ -485,5 +555,29 @@ func TestDatabaseThatFails(t *testing.T) {
 		require.NoError(t, err)
 		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
 		assert.Equal(t, 1, v.identity.Stats().Creates)
+	})
+}
+
+// TestLedgerThatFails: a row that waits for the ledger is told, since nothing else says why it waits.
+func TestLedgerThatFails(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		v := newVendors(t)
+		p := at.provisioner(t, v.targets())
+		at.load(t, p, people(1, 1))
+		_, err := at.db.ExecContext(t.Context(), "ALTER TABLE enlist_ledger RENAME TO away")
+		require.NoError(t, err)
+		at.begin(t, "1")
+		var told []error
+		w := at.worker(t, p, func(key string, err error) {
+			assert.Equal(t, "spring/1", key)
+			told = append(told, err)
+		})
+		var snooze *river.JobSnoozeError
+		require.ErrorAs(t, w.Work(t.Context(), at.job(t)), &snooze)
+		require.Len(t, told, 1)
+		require.ErrorContains(t, told[0], "enlist_ledger")
+		assertNothingPlantedIn(t, told[0].Error())
+		assert.Zero(t, v.identity.UserCount())
 	})
 }
