@@ -23,13 +23,14 @@ const looks = 3
 // Extra.PasswordHash are imported, up to 10,000 at once and one import after the other. The
 // others are created one by one, as by CreateUser.
 //
-// An import creates all of its users or none. One that is refused for its users is halved
-// until the users at fault are alone, so that the others are created. A user whose id exists
-// already is a KindConflict. After a reply that is lost each id is asked for, in the same
-// call: who is found was created, and who is not has OutcomeUnknown, since the server may be
-// at work still. (CreateUser leaves that to ResolveUser, as for any create.) No import is
-// sent twice unless the server has answered and the users are not there. The server answers
-// when it is done: Config.HTTP.Timeout must allow for the import.
+// An import creates all of its users or none. One that is refused for its users is
+// halved until the users at fault are alone, so that the others are created. A user
+// whose id exists already is a KindConflict. After a reply that is lost each id is
+// asked for, in the same call: who is found was created, and who is not has
+// OutcomeUnknown, since the server may still be working. (CreateUser leaves that to
+// ResolveUser, as for any create.) No import is sent twice unless the server has
+// answered and the users are not there. The server answers when it is done:
+// Config.HTTP.Timeout must allow for the import.
 //
 // The reply of an import shows no user. After a success one user is read, which stands for
 // all. The User of a larger import holds what was sent, without a time of creation, and has
@@ -125,7 +126,8 @@ func (c *core) importUsers(ctx context.Context, users []*newcomer) {
 	im.create(ctx, users)
 }
 
-// importUser imports one user, and leaves it to ResolveUser to ask what became of it.
+// importUser imports one user, and leaves it to ResolveUser to ask for the result of
+// it.
 func (c *core) importUser(ctx context.Context, n *newcomer) {
 	im := importing{core: c, since: time.Now()}
 	if failure := im.send(ctx, []*newcomer{n}); failure != nil {

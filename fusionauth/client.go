@@ -22,9 +22,10 @@ type Config struct {
 	// TenantID is the UUID of the tenant that users are created in, unless a request names another.
 	// "" is for servers with one tenant and for keys that are bound to one.
 	TenantID string
-	// PhoneLogin stores the neutral request's Phone as user.phoneNumber, which is unique and which
-	// the user can log in with, and not as user.mobilePhone, which is a mere attribute. It needs
-	// FusionAuth 1.59 or later. An older server passes over the member: the user's Warnings say so.
+	// PhoneLogin stores the neutral request's Phone as user.phoneNumber, which is
+	// unique and which the user can log in with, and not as user.mobilePhone, which is
+	// a mere attribute. It needs FusionAuth 1.59 or later. An older server ignores the
+	// member: the user's Warnings say so.
 	PhoneLogin bool
 	// HTTP says how to talk. Its BaseURL, such as "https://auth.example.com", has no
 	// default. A reply waits for the server's transactional webhooks: where there

@@ -141,7 +141,7 @@ func (c *core) sendImport(ctx context.Context, call *provider.Call) (*provider.E
 	}
 }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (r ImportRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.

@@ -96,7 +96,7 @@ func (s *UsersService) Deactivate(ctx context.Context, id string) error {
 	return s.remove(ctx, id, "")
 }
 
-// Delete deletes a user for good. It is sent again after a passing failure, so that a
+// Delete deletes a user permanently. It is sent again after a temporary failure, so that a
 // KindNotFound may be the work of an attempt whose reply was lost. Source:
 // FusionAuth, "Users API", "Delete a User", hardDelete.
 func (s *UsersService) Delete(ctx context.Context, id string) error {

@@ -26,8 +26,9 @@ var (
 	_ userapi.Extension     = Extra{}
 )
 
-// Extra is what only FusionAuth knows of a new user, for userapi.CreateUserRequest.Extensions. Its
-// members are those of [CreateUserRequest] and [NewUser]; nil, "" and zero are not sent.
+// Extra is what only FusionAuth has for a new user, for
+// userapi.CreateUserRequest.Extensions. Its members are those of [CreateUserRequest]
+// and [NewUser]; nil, "" and zero are not sent.
 type Extra struct {
 	// UserID is the new user's id, a UUID. It prevails over the request's ExternalID
 	// and IdempotencyKey.
@@ -80,7 +81,7 @@ type Extra struct {
 // UserExtension returns Name.
 func (Extra) UserExtension() string { return Name }
 
-// Format shows the type alone.
+// Format shows only the type.
 func (x Extra) Format(f fmt.State, verb rune) { provider.TypeOnly(x).Format(f, verb) }
 
 // LogValue is like Format.

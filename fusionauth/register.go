@@ -51,7 +51,7 @@ type RegisterRequest struct {
 	EventInfo EventInfo `json:"eventInfo,omitzero"`
 }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (r RegisterRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
@@ -64,7 +64,7 @@ func (r RegisterRequest) LogValue() slog.Value { return provider.TypeOnly(r).Log
 // for the application; where the reply shows no such registration the error has OutcomeCreated, and
 // Client.FinishUser registers. Other errors are those of Create.
 //
-// The second is a step with a user who exists. The Outcome of its error speaks of the registration. A user
+// The second is a step with a user who exists. The Outcome of its error is about the registration. A user
 // who is registered for the application already is a KindConflict that names registration; a user who does
 // not exist is a KindNotFound. A registration is sent again only when the one before provably did not
 // happen, as a create is.
@@ -156,7 +156,8 @@ func (c *core) register(ctx context.Context, call *provider.Call) (*registerRepl
 	})
 }
 
-// classifyRegister is classify, but for a 404 that is not FusionAuth's own: it says nothing of the user.
+// classifyRegister is classify, but for a 404 that is not FusionAuth's own: it says
+// nothing about the user.
 func classifyRegister(r *transport.Reply) transport.Classification {
 	c := classify(r)
 	if r.Status == http.StatusNotFound && (r.ReadErr != nil || !saysAbsent(r)) {

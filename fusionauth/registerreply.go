@@ -40,7 +40,7 @@ type RegisterResponse struct {
 	existing bool
 }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (r RegisterResponse) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.

@@ -16,8 +16,9 @@ const ServerAssigned = "server-assigned"
 // not sent. Marshalling it shows every secret redacted: it is for reading. Ids in it must be UUIDs,
 // of any version. Source: FusionAuth, "Users API", "Create a User".
 //
-// A server that is older than the version that a member is marked with passes over the member; the first
-// versions refused the request. Where the reply shows that a member was passed over, its Warnings say so.
+// A server that is older than the version that a member is marked with ignores the
+// member; the first versions refused the request. Where the reply shows that a member
+// was ignored, its Warnings say so.
 type CreateUserRequest struct {
 	// UserID is the new user's id, a UUID. "" means that of User.ID, or else a
 	// random one that the client chooses; ServerAssigned leaves it to the server.
@@ -160,14 +161,14 @@ type Location struct {
 	DisplayString *string `json:"displayString,omitempty"`
 }
 
-// Format shows the type alone. A secret's own Format is not asked where a verb does
+// Format shows only the type. A secret's own Format is not asked where a verb does
 // not fit what the secret stands in, as %s does not fit a pointer in a slice.
 func (r CreateUserRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
 func (r CreateUserRequest) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (u NewUser) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f, verb) }
 
 // LogValue is like Format.

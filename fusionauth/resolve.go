@@ -17,8 +17,9 @@ var errNoKey = errors.New("fusionauth: the request holds nothing to look for: no
 // createdAt is the member with the time of the user's creation.
 const createdAt = "user.insertInstant"
 
-// ResolveUser finds out what became of a create, as userapi.Resolver describes it and the package's
-// documentation says in detail. It needs an API key with the right to GET /api/user.
+// ResolveUser finds out the result of a create, as userapi.Resolver describes it and
+// the package's documentation says in detail. It needs an API key with the right to GET
+// /api/user.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
 	m, err := c.core.mapRequest(&req, false)
 	if err != nil {
@@ -47,7 +48,7 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 	return c.create(ctx, &req, m)
 }
 
-// DeleteUser deletes a user for good, as Users.Delete does.
+// DeleteUser deletes a user permanently, as Users.Delete does.
 func (c *Client) DeleteUser(ctx context.Context, id string) error { return c.Users.Delete(ctx, id) }
 
 // CheckUserID says whether a text can be a user's id, as userapi.UserIDChecker describes
@@ -125,7 +126,7 @@ func (s *search) look(ctx context.Context) ([]*provider.Candidate, error) {
 	return found, nil
 }
 
-// find reads one user and compares it with the request; both are nil where there is none.
+// find reads one user and compares it with the request; both are nil if there is none.
 func (s *search) find(ctx context.Context, call *provider.Call, proof userapi.Proof) (*User, *provider.Candidate, error) {
 	resp, c, err := provider.Find(ctx, s.core.Vendor, call, proof, s.core.newReply(s.to), found(call))
 	if c == nil {

@@ -69,7 +69,7 @@ func (u *NewUser) accept(to target) func(*reply, *transport.Result) error {
 	return func(r *reply, _ *transport.Result) error { return u.compare(to, &r.User, r.meta) }
 }
 
-// compare refuses another user than was sent, and warns of what the server has passed over.
+// compare refuses another user than was sent, and warns of what the server has ignored.
 func (u *NewUser) compare(to target, shown *User, meta provider.Meta) error {
 	if provider.Given(u.PhoneNumber) && !shown.hasPhoneNumber() {
 		meta.Warn(noPhoneNumber)

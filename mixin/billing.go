@@ -53,9 +53,10 @@ type BillingCost struct {
 	Resources Decimal `json:"resources"`
 }
 
-// Billing reads the application's bill, by GET /safe/apps/{app_id}/billing. The client is the
-// application's own. A reply in which an amount is missing, or not a plain decimal, is an error of
-// KindProtocol. An error's Outcome says nothing of any user. Passing failures are tried again.
+// Billing reads the application's bill, by GET /safe/apps/{app_id}/billing. The client
+// is the application's own. A reply in which an amount is missing, or not a plain
+// decimal, is an error of KindProtocol. An error's Outcome is not about a user.
+// Temporary failures are retried.
 func (c *Client) Billing(ctx context.Context) (*Billing, error) { return c.core.bill(ctx) }
 
 // codeNoCredit is the Error.Code, ours, of a create that RequireCredit refuses.
@@ -147,7 +148,7 @@ func (c *core) bill(ctx context.Context) (*Billing, error) {
 	return bill, nil
 }
 
-// read gets a reply whose data passes a check. An error says nothing of any user.
+// read gets a reply whose data passes a check. An error is not about a user.
 func read[T any](ctx context.Context, c *core, call *provider.Call, believed []string, check func(*T) error) (*dataReply[T], error) {
 	call.Repeatable = true
 	accept := func(r *dataReply[T], _ *transport.Result) error { return check(&r.data) }

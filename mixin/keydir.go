@@ -66,7 +66,7 @@ var (
 type SessionKeyDir struct {
 	path  string
 	files durable.Locks // by the name of a file, while it is looked at and changed
-	runs  durable.Locks // likewise, while Setup is at work on its user
+	runs  durable.Locks // likewise, while Setup is working on its user
 	open  sync.Map      // openCreate, by the name of the file: this process's creates under way
 
 	waits []time.Duration   // before Setup tries a step again
@@ -124,12 +124,13 @@ func (d *SessionKeyDir) Load(idempotencyKey string) (KeyFile, error) {
 	}, nil
 }
 
-// Discard frees an IdempotencyKey for a new key and another create. It is for a person to
-// decide, such as by what Mixin has billed. The file is renamed and stays in the directory: the
-// user whose key it holds may exist. Do not call it while Setup is at work on the user, or
-// while a create with the key is under way. The latter is an error on systems that lock files
-// (Linux, macOS, the BSDs). If the process ends in the middle, the key may stay a Conflict
-// without a file: call it again. Errors are as for Load.
+// Discard frees an IdempotencyKey for a new key and another create. It is for a person
+// to decide, such as by what Mixin has billed. The file is renamed and stays in the
+// directory: the user whose key it holds may exist. Do not call it while Setup is
+// working on the user, or while a create with the key is under way. The latter is an
+// error on systems that lock files (Linux, macOS, the BSDs). If the process ends in the
+// middle, the key may stay a Conflict without a file: call it again. Errors are as for
+// Load.
 func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	name := d.nameOf(idempotencyKey)
 	defer d.lock(name)()

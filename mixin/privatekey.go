@@ -49,8 +49,9 @@ func ParsePrivateKey[T ~string | ~[]byte](text T) (crypto.Signer, error) {
 	return key, nil
 }
 
-// parsePrivateKey reads a private key in any of the encodings that keystores have been seen
-// with. The key is usable. It is bare if it came as 32 bytes that say nothing of what they are.
+// parsePrivateKey reads a private key in any of the encodings that keystores have been
+// seen with. The key is usable. It is bare if it came as 32 bytes that say nothing
+// about what they are.
 func parsePrivateKey(text string) (key crypto.Signer, bare bool, err error) {
 	switch {
 	case text == userapi.Redacted:

@@ -73,11 +73,11 @@ func ParsePIN[T ~string | ~[]byte](text T) (PIN, error) {
 	return tipPIN(keys...), nil
 }
 
-// ParseTIPKey reads the TIP or spend key with the given public half, as ParsePIN reads a text: a
-// seed and a scalar of 32 bytes are told apart by it. The public half is in base64, such as
-// CreateUserResponse.TipKeyBase64, or in hex, such as its SpendPublicKey. The key is an
-// ed25519.PrivateKey, or one of NewScalarKey. The error says what was expected, and never holds a
-// part of the key.
+// ParseTIPKey reads the TIP or spend key with the given public half, as ParsePIN reads
+// a text: a seed and a scalar of 32 bytes are distinguished by it. The public half is
+// in base64, such as CreateUserResponse.TipKeyBase64, or in hex, such as its
+// SpendPublicKey. The key is an ed25519.PrivateKey, or one of NewScalarKey. The error
+// says what was expected, and never holds a part of the key.
 func ParseTIPKey[T ~string | ~[]byte](text T, public string) (crypto.Signer, error) {
 	raw, ok := decodeText(compact(public))
 	if !ok || len(raw) < ed25519.PublicKeySize {

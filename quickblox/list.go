@@ -21,8 +21,8 @@ import (
 
 const (
 	opList = "list users"
-	// minFullName is how long a full name that is looked for must be, in characters. Source:
-	// QuickBlox, "List Users by Full Name".
+	// minFullName is how long a full name that is looked up must be, in characters.
+	// Source: QuickBlox, "List Users by Full Name".
 	minFullName = 3
 )
 
@@ -31,11 +31,12 @@ const (
 // range over it begins again. Users who are created or deleted meanwhile may shift the pages, so
 // that one is seen twice or not at all.
 //
-// An error is a *userapi.Error. Its Outcome says nothing of any user. Passing failures are tried
-// again. A page must fit HTTPOptions.MaxResponseBytes: ask for fewer users where they have much
-// custom data. QuickBlox documents lists with an API key or a user session; with an application
-// session or a Config.SessionToken a list may lack users, and a list that QuickBlox says has none
-// is an error that matches userapi.ErrNotFound. Source: QuickBlox, "List Users".
+// An error is a *userapi.Error. Its Outcome is not about a user. Temporary failures are
+// retried. A page must fit HTTPOptions.MaxResponseBytes: ask for fewer users where they
+// have much custom data. QuickBlox documents lists with an API key or a user session;
+// with an application session or a Config.SessionToken a list may lack users, and a
+// list that QuickBlox says has none is an error that matches userapi.ErrNotFound.
+// Source: QuickBlox, "List Users".
 func (s *UsersService) List(ctx context.Context, req ListUsersRequest) iter.Seq2[*User, error] {
 	check := provider.NativeCheck(Name)
 	return s.users(ctx, req.list(&check), check)

@@ -79,7 +79,7 @@ func (s *UsersService) get(ctx context.Context, k key, value string) (*GetUserRe
 	return (*GetUserResponse)(resp), err
 }
 
-// Delete deletes a user for good, by DELETE /users/{id}.json, which takes an API key, the user's
+// Delete deletes a user permanently, by DELETE /users/{id}.json, which takes an API key, the user's
 // own session or that of the account's owner. A user that does not exist, or no longer does because the reply to an earlier
 // attempt got lost, is an error that matches userapi.ErrNotFound. After every other error the user
 // may or may not exist. Sources: QuickBlox, "Delete User by ID", and "Key Concepts", user

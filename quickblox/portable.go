@@ -24,8 +24,9 @@ var (
 	_ userapi.Extension     = Extra{}
 )
 
-// Extra is what only QuickBlox knows of a new user, for userapi.CreateUserRequest.Extensions. Its
-// members are those of [NewUser]; nil and "" are not sent.
+// Extra is what only QuickBlox has for a new user, for
+// userapi.CreateUserRequest.Extensions. Its members are those of [NewUser]; nil and ""
+// are not sent.
 type Extra struct {
 	BlobID     *int64
 	FacebookID string
@@ -43,7 +44,7 @@ type Extra struct {
 // UserExtension returns Name.
 func (Extra) UserExtension() string { return Name }
 
-// Format shows the type alone.
+// Format shows only the type.
 func (x Extra) Format(f fmt.State, verb rune) { provider.TypeOnly(x).Format(f, verb) }
 
 // LogValue is like Format.

@@ -37,7 +37,7 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 	return c.CreateUser(ctx, req)
 }
 
-// DeleteUser deletes a user for good, as UsersService.Delete does. The id is User.ID's text.
+// DeleteUser deletes a user permanently, as UsersService.Delete does. The id is User.ID's text.
 func (c *Client) DeleteUser(ctx context.Context, id string) error { return c.Users.delete(ctx, id) }
 
 // CheckUserID says whether a text can be a user's id, as userapi.UserIDChecker describes

@@ -61,7 +61,7 @@ func newSessions(cfg SessionConfig, client *transport.Client) *sessions {
 		Absent:  func(*transport.Reply) bool { return true },
 	}
 	signIns := *s.vendor
-	signIns.Absent = func(*transport.Reply) bool { return false } // a 404 says nothing of the user
+	signIns.Absent = func(*transport.Reply) bool { return false } // a 404 says nothing about the user
 	s.signIns = &signIns
 	return s
 }
@@ -250,7 +250,7 @@ var (
 // are wrong. Source: QuickBlox's issue trackers, Android SDK 139, 473 and 724.
 const textSignature = "Unexpected signature"
 
-// classifySession judges a session request, which may be repeated after any passing failure.
+// classifySession judges a session request, which may be repeated after any temporary failure.
 func classifySession(r *transport.Reply) transport.Classification {
 	v := classify(r)
 	if e, ok := v.Err.(*APIError); ok && v.Kind == userapi.KindInvalid && e.says(textSignature) {

@@ -55,9 +55,9 @@ func (t Token) MarshalJSON() ([]byte, error) { return t.summary().MarshalJSON() 
 // returns its token. The user's password is not needed. QuickBlox takes an API key alone for
 // this: with other credentials it is an error of KindInvalid, and nothing is sent.
 //
-// Passing failures are tried again: a session too many does no harm. The Outcome of an error
-// speaks of the session. An error that matches userapi.ErrNotFound means that the user does
-// not exist. Source: QuickBlox, "Create Token with API key".
+// Temporary failures are retried: a session too many does no harm. The Outcome of an
+// error is about the session. An error that matches userapi.ErrNotFound means that the
+// user does not exist. Source: QuickBlox, "Create Token with API key".
 func (s *UsersService) CreateToken(ctx context.Context, id int64) (*Token, error) {
 	check := provider.NativeCheck(Name)
 	user := strconv.FormatInt(id, 10)
@@ -113,7 +113,7 @@ type SignInRequest struct {
 	Password     userapi.Secret
 }
 
-// Format shows the type alone.
+// Format shows only the type.
 func (r SignInRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
@@ -140,9 +140,9 @@ func (r *SignInRequest) check(c *provider.Check) {
 // Config.Session: without it the call is an error of KindInvalid, and nothing is sent. The
 // client's own session stays as it is.
 //
-// Passing failures are tried again. A wrong login, e-mail address or password is an error
-// that matches userapi.ErrUnauthorized, as wrong credentials of the application are. The
-// Outcome of an error speaks of the session. Source: QuickBlox, "Create session".
+// Temporary failures are retried. A wrong login, e-mail address or password is an error
+// that matches userapi.ErrUnauthorized, as wrong credentials of the application are.
+// The Outcome of an error is about the session. Source: QuickBlox, "Create session".
 func (s *UsersService) SignIn(ctx context.Context, req SignInRequest) (*Token, error) {
 	check := provider.NativeCheck(Name)
 	req.check(&check)

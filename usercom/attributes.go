@@ -11,8 +11,8 @@ import (
 
 // SetAttribute sets one custom attribute of the user with the given id, by POST
 // /users/{id}/set_attribute/. name is the attribute's name_std; value is anything
-// that can be encoded as JSON. Doing it again does no harm, and passing failures are
-// tried again. The Outcome of its error speaks of the attribute: OutcomeUnknown
+// that can be encoded as JSON. Doing it again does no harm, and temporary failures are
+// tried again. The Outcome of its error is about the attribute: OutcomeUnknown
 // means that it may have been set. Source: User.com, "Set attribute".
 func (s *UsersService) SetAttribute(ctx context.Context, id int64, name string, value any) error {
 	check := provider.NativeCheck(Name)

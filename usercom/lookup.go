@@ -24,10 +24,10 @@ type GetUserResponse = CreateUserResponse
 
 var errPart = errors.New("usercom: the reply holds only a part of the users")
 
-// Get reads the user with the given id, by GET /users/{id}/. A user that does not exist is an error
-// that matches userapi.ErrNotFound. The Outcome of an error speaks of the user: OutcomeRejected
-// means that it does not exist, OutcomeUnknown that the call could not tell. Passing failures are
-// tried again. Source: User.com, "Find user by ID".
+// Get reads the user with the given id, by GET /users/{id}/. A user that does not exist
+// is an error that matches userapi.ErrNotFound. The Outcome of an error is about the
+// user: OutcomeRejected means that it does not exist, OutcomeUnknown that the call
+// could not tell. Temporary failures are retried. Source: User.com, "Find user by ID".
 func (s *UsersService) Get(ctx context.Context, id int64) (*GetUserResponse, error) {
 	resp, err := s.core.get(ctx, id)
 	return (*GetUserResponse)(resp), err
@@ -52,10 +52,10 @@ func searchCall(route, path, text string) *provider.Call {
 }
 
 // GetByUserID reads the user with the given user_id, custom_id in V2, by GET
-// /users-by-id/{user_id}/, and is otherwise as Get. A path cannot carry every user_id: one with a
-// slash, a backslash, a percent sign or a control character, and ".", ".." and "search", is looked
-// for by GET /users-by-id/search/?user_id= in V1, and refused in V2, for which no such call is
-// documented. Source: User.com, "Find user by custom ID".
+// /users-by-id/{user_id}/, and is otherwise as Get. A path cannot carry every user_id:
+// one with a slash, a backslash, a percent sign or a control character, and ".", ".."
+// and "search", is looked up by GET /users-by-id/search/?user_id= in V1, and refused in
+// V2, for which no such call is documented. Source: User.com, "Find user by custom ID".
 func (s *UsersService) GetByUserID(ctx context.Context, userID string) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	name := s.core.version.userID()
@@ -237,9 +237,9 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 	return users, nil
 }
 
-// Delete deletes the user with the given id for good, by DELETE /users/{id}/. A user that does not
+// Delete deletes the user with the given id permanently, by DELETE /users/{id}/. A user that does not
 // exist is an error that matches userapi.ErrNotFound, also where an earlier attempt of the same
-// call has deleted it and its reply was lost: passing failures are tried again. The Outcome of an
+// call has deleted it and its reply was lost: temporary failures are tried again. The Outcome of an
 // error is as for Get. Source: User.com, "Delete user".
 func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	return s.core.delete(ctx, strconv.FormatInt(id, 10))

@@ -66,15 +66,15 @@ func WithImporting(f func(users int)) Option {
 	return func(s *settings) { s.importing = f }
 }
 
-// WithServerBefore159 makes a server that is older than FusionAuth 1.59: a user must have a password, unless a
-// message to set one is asked for, and user.phoneNumber, user.identities, sendSetPasswordIdentityType and
-// verificationIds are passed over.
+// WithServerBefore159 makes a server that is older than FusionAuth 1.59: a user must
+// have a password, unless a message to set one is asked for, and user.phoneNumber,
+// user.identities, sendSetPasswordIdentityType and verificationIds are ignored.
 func WithServerBefore159() Option {
 	return func(s *settings) { s.before159 = true }
 }
 
-// WithUnknownMembersRefused makes a server that refuses a member of a request that it does not know, as FusionAuth's
-// first versions did. Others pass over it.
+// WithUnknownMembersRefused makes a server that refuses a member of a request that it
+// does not know, as FusionAuth's first versions did. Others ignore it.
 func WithUnknownMembersRefused() Option {
 	return func(s *settings) { s.refusesUnknown = true }
 }

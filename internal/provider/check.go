@@ -75,7 +75,7 @@ func (c *Check) Secret(field, vendorField string, s userapi.Secret) {
 	}
 }
 
-// Credential checks a secret that goes into a header. "" is passed over.
+// Credential checks a secret that goes into a header. "" is ignored.
 func (c *Check) Credential(setting string, s userapi.Secret) {
 	c.Secret("", setting, s)
 	if !IsWord(s.Reveal()) {
@@ -83,7 +83,7 @@ func (c *Check) Credential(setting string, s userapi.Secret) {
 	}
 }
 
-// Key checks a text that a user is looked for by.
+// Key checks a text that a user is looked up by.
 func (c *Check) Key(field, vendorField, value string) {
 	switch {
 	case strings.TrimSpace(value) == "":

@@ -159,7 +159,7 @@ func backoff(p userapi.RetryPolicy, attempts int, random float64) time.Duration 
 }
 
 // ParseRetryAfter reads a reply's Retry-After header, in seconds or as a date. A
-// value that is neither, or negative, is no value. A date is held against the
+// value that is neither, or negative, is no value. A date is compared with the
 // reply's own Date where it has one. What does not fit a Duration is the longest.
 func ParseRetryAfter(h http.Header, now time.Time) (d time.Duration, ok bool) {
 	text := strings.TrimSpace(h.Get("Retry-After"))

@@ -59,8 +59,8 @@ func (d *decoder) scan(path []string, read func() bool) (once bool) {
 	return once
 }
 
-// Once returns those members of an object, by name and as they are written, that stand once
-// in what can be read. Names are told apart exactly.
+// Once returns those members of an object, by name and as they are written, that stand
+// once in what can be read. Names are distinguished exactly.
 func Once(data []byte, names ...string) map[string]stdjson.RawMessage {
 	count := map[string]int{}
 	found := members(data, func(name string) bool {

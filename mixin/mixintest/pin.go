@@ -107,7 +107,7 @@ var errBase64 = errors.New("not base64")
 
 // decodeBase64 reads either alphabet, with padding or without.
 func decodeBase64(text string) ([]byte, error) {
-	if strings.ContainsAny(text, "\r\n") { // which package base64 passes over
+	if strings.ContainsAny(text, "\r\n") { // which package base64 ignores
 		return nil, errBase64
 	}
 	enc := base64.RawStdEncoding

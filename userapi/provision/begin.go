@@ -120,9 +120,9 @@ func (s *signup) everywhere(e *userapi.Error) map[string]*userapi.Error {
 	return faults
 }
 
-// anchorRecord returns a record of the key that is stored again with those that are added:
-// an Undo changes every one, so that the two cannot miss each other. One that a run is
-// at work on is taken only where there is no other.
+// anchorRecord returns a record of the key that is stored again with those that are
+// added: an Undo changes every one, so that the two cannot miss each other. One that a
+// run is working on is taken only where there is no other.
 func (s *signup) anchorRecord() (w Record) {
 	for _, r := range s.records {
 		if w.Revision == 0 || w.State == StateInFlight && r.State != StateInFlight {

@@ -22,12 +22,13 @@ func UserExists(id string) Decision { return Decision{exists: true, userID: id} 
 func UserAbsent() Decision { return Decision{absent: true} }
 
 // Decide records a person's decision about a target whose outcome is unknown, and
-// nobody is at work on. UserExists makes it DispositionRecovered, which Undo does not
-// delete; an id that cannot be one at the vendor is an ErrInvalid ([userapi.UserIDChecker]). Its second step is carried out by the next run. UserAbsent makes it
-// DispositionRejected with a KindNotFound, and the next run creates the user; at Mixin,
-// [mixin.KeyDir] must be told as well. Of a user whose deletion by Undo is open,
-// UserAbsent says that it is gone; and of what was never created at a target that is one
-// no more, that nothing is to be. Whatever the ledger knows cannot be decided
+// nobody is working on. UserExists makes it DispositionRecovered, which Undo does not
+// delete; an id that cannot be one at the vendor is an ErrInvalid
+// ([userapi.UserIDChecker]). Its second step is carried out by the next run. UserAbsent
+// makes it DispositionRejected with a KindNotFound, and the next run creates the user;
+// at Mixin, [mixin.KeyDir] must be told as well. Of a user whose deletion by Undo is
+// open, UserAbsent says that it is gone; and of what was never created at a target that
+// is one no more, that nothing is to be. Whatever the ledger knows cannot be decided
 // otherwise: that is an ErrInvalid.
 //
 // [mixin.KeyDir]: https://pkg.go.dev/github.com/enlist-go/enlist/mixin#KeyDir

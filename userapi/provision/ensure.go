@@ -190,8 +190,8 @@ func (r *run) ensure() *userapi.Error {
 	}
 }
 
-// repeat creates the user again. A probe sends nothing: its context is over, and a request
-// that must not be repeated is refused as such all the same.
+// repeat creates the user again. A probe sends nothing: its context is done, and a
+// request that must not be repeated is refused as such all the same.
 func (r *run) repeat(probe bool) (*userapi.User, *userapi.Error) {
 	if !probe {
 		return r.create(r.ctx, ActionRepeat, r.repeater.RepeatUser)
@@ -244,7 +244,7 @@ func (r *run) note(action Action, begun time.Time, user *userapi.User, failure *
 	r.res.Steps = append(r.res.Steps, s)
 }
 
-// resolve asks what became of the create. Both results are nil if there is nobody to
+// resolve asks for the result of the create. Both results are nil if there is nobody to
 // ask.
 func (r *run) resolve() (*userapi.User, *userapi.Error) {
 	return r.ask(ActionResolve, r.res.Started)

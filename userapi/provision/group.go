@@ -27,7 +27,7 @@ import (
 //
 // A caller whose context ends while its records wait for their turn is told so, and nothing
 // of them is stored. Once they are part of a merged Store the caller gets its result, which
-// is known in 2 s if l heeds its context. Where that failed otherwise than by ErrStale, and
+// is known in 2 s if l honours its context. Where that failed otherwise than by ErrStale, and
 // the records cannot be stored by themselves either, the error says that it is not known
 // whether they are stored, as a Storer may; it does not match ErrStale then. The context of
 // a merged Store has the values of one of its callers' contexts.

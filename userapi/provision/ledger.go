@@ -29,12 +29,12 @@ type Ledger interface {
 
 // A Storer is the half of a Ledger that writes.
 type Storer interface {
-	// Store stores the records, all or none of them, and returns once they are
-	// durable. Each is compared first: its Revision must be that of the stored record,
-	// 0 where there is none, or nothing is stored and the error matches ErrStale. What
-	// is stored has the next Revision. Nothing is stored either of a record that no
-	// ledger takes, of two with one name, and with a context that is over before. After
-	// any other error it is not known whether they are stored, then all of them. The
+	// Store stores the records, all or none of them, and returns once they are durable.
+	// Each is compared first: its Revision must be that of the stored record, 0 if
+	// there is none, or nothing is stored and the error matches ErrStale. What is
+	// stored has the next Revision. Nothing is stored either of a record that no ledger
+	// takes, of two with one name, and with a context that is done before. After any
+	// other error it is not known whether they are stored, then all of them. The
 	// caller's records are neither kept nor changed.
 	Store(ctx context.Context, records ...Record) error
 }
@@ -73,7 +73,7 @@ type Record struct {
 	// Decided is set when a person and no vendor said what became of the user.
 	Decided bool
 	// Lost is set when a create was sent, perhaps, of which no reply came, and which a
-	// vendor may yet be at work on: the user is asked for before it is created.
+	// vendor may yet be working on: the user is asked for before it is created.
 	Lost bool
 	// Closed is set when the sign-up was undone: what is open of it is settled, and
 	// nothing created.

@@ -94,8 +94,8 @@ func Grace(d time.Duration) CommonOption {
 }
 
 // Patience is for how long, since the last create ended without an answer, its user
-// must stay absent before Ensure says that there is none: the vendor may still be at
-// work on a create whose caller has left. The default is 5 s; give more where a
+// must stay absent before Ensure says that there is none: the vendor may still be
+// working on a create whose caller has left. The default is 5 s; give more where a
 // vendor takes longer, as FusionAuth does for its transactional webhooks. Where the
 // grace is shorter than what is left of it the outcome stays unknown. It is waited for
 // only at the end: while a create can be repeated it is, since the two would collide.

@@ -72,11 +72,11 @@ func (p *Provisioner) Resume(ctx context.Context, load func(ctx context.Context,
 // same, nor be there, where no user is to be created any more. load is called by several
 // goroutines at once.
 //
-// What is open is what Record.Open says. A sign-up that another run is at work on, or
-// began to be less than a Lease ago, is left to that one and does not come; what a vendor
-// refused because of the request is left as it is. A sign-up that was being undone is
-// undone. Targets at which an unknown outcome cannot be settled are told each time, until
-// Decide.
+// What is open is what Record.Open says. A sign-up that another run is working on, or
+// began to be less than a Lease ago, is left to that one and does not come; what a
+// vendor refused because of the request is left as it is. A sign-up that was being
+// undone is undone. Targets at which an unknown outcome cannot be settled are told each
+// time, until Decide.
 //
 // The sign-ups come as they are done, and nothing of them is kept. With an error, that of
 // the ledger or of the context, the Resumed is zero: not all were reached, and no more

@@ -23,7 +23,7 @@ import (
 // nothing is sent anywhere. Later, no target's failure keeps another from its user. A
 // target that comes after one without a user is not sent, and waits for the next run.
 // Targets that were refused, or where nothing was sent, are tried again by each call.
-// While another run with the same key is at work CreateUser waits for it.
+// While another run with the same key is working CreateUser waits for it.
 //
 // A panic of a creator or of Target.Map is let go on here, once the other targets are
 // done.

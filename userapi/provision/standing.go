@@ -41,10 +41,10 @@ func (s Standing) String() string {
 	return standings[s]
 }
 
-// Standings says of each request how far its key has come. It reads the ledger, where that is a
-// ManyLoader at once for all, and stores and sends nothing. What it says may be over by the time
-// that it returns, as long as another run is at work. The error is a ledger's that failed, or a
-// *userapi.Error of a request that no ledger takes.
+// Standings says of each request how far its key has come. It reads the ledger, where
+// that is a ManyLoader at once for all, and stores and sends nothing. What it says may
+// be over by the time that it returns, as long as another run is working. The error is
+// a ledger's that failed, or a *userapi.Error of a request that no ledger takes.
 func (p *Provisioner) Standings(ctx context.Context, reqs []userapi.CreateUserRequest) ([]Standing, error) {
 	var keys []string
 	for _, req := range reqs {

@@ -35,7 +35,7 @@ type facts struct {
 	// resuming says that what other runs hold, and what is closed, is left alone; retries that
 	// what was refused is tried again all the same.
 	resuming, retries bool
-	// over says that the caller's context is over.
+	// over says that the caller's context is done.
 	over bool
 	// closed says that the key is undone, if not the record.
 	closed bool
@@ -123,13 +123,13 @@ func next(rec Record, f facts) (do step, code string) {
 	return stepCreate, ""
 }
 
-// heldByAnother reports whether another run than the owner's is at work on a record.
+// heldByAnother reports whether another run than the owner's is working on a record.
 func (r Record) heldByAnother(owner string, now time.Time) bool {
 	return r.Owner != owner && r.isHeld(owner, now)
 }
 
-// isHeld reports whether a run is at work on a record. alone is what owners begin with that
-// this process has, as options.alone, or one of them.
+// isHeld reports whether a run is working on a record. alone is what owners begin with
+// that this process has, as options.alone, or one of them.
 func (r Record) isHeld(alone string, now time.Time) bool {
 	return r.State == StateInFlight && now.Before(r.Until) && !isDead(r.Owner, alone)
 }
@@ -332,7 +332,7 @@ func undoing(rec Record, deletes bool) Record {
 }
 
 // decided returns a record after a person's decision, or says by a code why it is not
-// theirs to take. held says that a run is at work on it.
+// theirs to take. held says that a run is working on it.
 func decided(rec Record, d Decision, isTarget, held bool) (_ Record, code string) {
 	refused := rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected
 	switch {
@@ -357,7 +357,7 @@ func decided(rec Record, d Decision, isTarget, held bool) (_ Record, code string
 
 // The codes of what a Provisioner finds of a target without asking the vendor.
 const (
-	codeInProgress     = "in_progress"     // another run is at work on it
+	codeInProgress     = "in_progress"     // another run is working on it
 	codeWaits          = "waits"           // a target before it has no user
 	codePaused         = "paused"          // the vendor failed too often
 	codeRemapped       = "remapped"        // Target.Map gives another request than the one that was sent

@@ -23,7 +23,7 @@ func Equal(t testing.TB, want, got any) bool {
 	return false
 }
 
-// maxPlace is how deep a difference is looked for.
+// maxPlace is how deep a difference is looked up.
 const maxPlace = 20
 
 // difference returns where two values that are not deeply equal differ, as far as

@@ -231,7 +231,7 @@ func (s *store) addToList(id, list int64) (has, known bool) {
 	return has, known
 }
 
-// update changes a user. has is false where there is none.
+// update changes a user. has is false if there is none.
 func (s *store) update(id int64, values map[string]json.RawMessage, v2 bool) (u User, has bool, faults map[string][]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,10 +17,11 @@ type storeBatch struct {
 	err      error // set when done is closed
 }
 
-// Store implements Storer. A context that is over is looked at before anything is done:
-// nothing is stored then, and the error is the context's. Later the Store goes on to its
-// end, so that what it returns is true. An ErrStale too is returned when the record that
-// stood in the way is durable, and can be loaded. All records of one Store may be 16 MiB.
+// Store implements Storer. A context that is done is looked at before anything is done:
+// nothing is stored then, and the error is the context's. Later the Store goes on to
+// its end, so that what it returns is true. An ErrStale too is returned when the record
+// that stood in the way is durable, and can be loaded. All records of one Store may be
+// 16 MiB.
 func (f *Ledger) Store(ctx context.Context, records ...provision.Record) error {
 	next, err := provision.NextRevisions(records)
 	if err != nil {

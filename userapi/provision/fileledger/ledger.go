@@ -84,9 +84,9 @@ const defaultCompactAbove = 4 << 20
 // [Ledger.Compact].
 func CompactAbove(n int64) Option { return func(f *Ledger) { f.above = n } }
 
-// Open opens a ledger, and makes it, mode 0600, where there is none. It belongs on a
-// local file system. A file that is a symbolic link, or that others than its owner can
-// write to, is refused; it must have no second hard link.
+// Open opens a ledger, and makes it, mode 0600, if there is none. It belongs on a local
+// file system. A file that is a symbolic link, or that others than its owner can write
+// to, is refused; it must have no second hard link.
 //
 // Until Close, or the end of the process, the Ledger holds a lock: a second Open, in
 // this process or any other, fails at once with an error that matches ErrLocked. The

@@ -227,7 +227,7 @@ func (l *logFile) replay(size int64, take func(payload []byte, at, whole int64) 
 }
 
 // readFrame reads the frame at an offset, where r stands, into buf or a larger one. ok
-// is false where there is none that is not broken.
+// is false if there is none that is not broken.
 func (l *logFile) readFrame(r io.Reader, at, size int64, buf []byte) (f frame, _ []byte, ok bool, err error) {
 	if size-at < frameHead {
 		return f, buf, false, nil

@@ -140,7 +140,7 @@ func atOnce(t *testing.T, n int, f func(ctx context.Context, n int) error) []err
 	select {
 	case <-done:
 	case <-ctx.Done():
-		// One that heeds its context gets to say so.
+		// One that honours its context gets to say so.
 		select {
 		case <-done:
 		case <-time.After(patience / 10):

@@ -252,7 +252,7 @@ func same(t *testing.T, got, want provision.Record) {
 	}
 }
 
-// over returns a context that is over, and the error that it is over with.
+// over returns a context that is done, and the error that it is over with.
 func over(t *testing.T, deadline bool) (context.Context, error) {
 	t.Helper()
 	if deadline {

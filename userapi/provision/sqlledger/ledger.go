@@ -21,7 +21,7 @@ import (
 // enough; a call made while the caller holds that one in a transaction waits for it.
 //
 // Nothing is tried again behind the caller's back: what the driver reports is returned,
-// wrapped, for errors.As. A connection that is lost, or a context that is over, while a
+// wrapped, for errors.As. A connection that is lost, or a context that is done, while a
 // Store commits leaves unknown whether the records are stored: load them to know.
 //
 // # PostgreSQL
@@ -71,8 +71,8 @@ type options struct {
 // lower-case where it is not.
 func TableName(table string) Option { return func(o *options) { o.table = table } }
 
-// CreateTable has Open make the table and its index where there is none. Several
-// processes may do so at once. Without it they are the caller's to make, of [Schema].
+// CreateTable has Open make the table and its index if there is none. Several processes
+// may do so at once. Without it they are the caller's to make, of [Schema].
 func CreateTable() Option { return func(o *options) { o.create = true } }
 
 // Open returns the ledger in a table of db, once it has seen that the table is there

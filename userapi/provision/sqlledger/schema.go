@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// A Dialect is the SQL of one database. Its zero value is none.
+// A Dialect is the SQL of one database. Its zero value means none.
 type Dialect int
 
 // The dialects.

@@ -49,10 +49,10 @@ const syncCommit = `SELECT set_config('synchronous_commit', 'on', true) ` +
 // that store the same records wait.
 //
 // A Store there is all or nothing too, by a savepoint: behind an error, ErrStale among
-// them, the caller may go on with the transaction, and commit it without the records. An
-// exception is what breaks the transaction itself, such as a lost connection or, in
-// SQLite, a context that is over in the middle of a statement: it is then rolled back as
-// a whole, and tx.Commit fails.
+// them, the caller may go on with the transaction, and commit it without the records.
+// An exception is what breaks the transaction itself, such as a lost connection or, in
+// SQLite, a context that is done in the middle of a statement: it is then rolled back
+// as a whole, and tx.Commit fails.
 //
 // How durable the commit is, and its isolation, are the caller's: with REPEATABLE READ or
 // SERIALIZABLE PostgreSQL reports a record that was changed meanwhile by an error of its
@@ -78,7 +78,7 @@ func (o outbox) WhereNew() provision.Storer {
 }
 
 // undoWithin is how long a rollback to the savepoint may take behind a context that is
-// over.
+// done.
 const undoWithin = 5 * time.Second
 
 // Store implements Storer.
