@@ -16,27 +16,33 @@ import (
 // its own. Source: FusionAuth's site, pull request 3484.
 const maxImport = 10_000
 
-// looks is how many looks must miss before a user is taken for absent.
+// looks is how many looks must miss before a user counts as absent.
 const looks = 3
 
-// CreateUsers creates many users, as userapi.BatchCreator describes it. Requests with an
-// Extra.PasswordHash are imported, up to 10,000 at once and one import after the other. The
-// others are created one by one, as by CreateUser.
+// CreateUsers creates many users, as userapi.BatchCreator describes. Requests with an
+// Extra.PasswordHash are imported, up to 10,000 at once and one import after the other.
+// The others are created one by one, as by CreateUser.
 //
-// An import creates all of its users or none. One that is refused for its users is
-// halved until the users at fault are alone, so that the others are created. A user
-// whose id exists already is a KindConflict. After a reply that is lost each id is
-// asked for, in the same call: who is found was created, and who is not has
-// OutcomeUnknown, since the server may still be working. (CreateUser leaves that to
-// ResolveUser, as for any create.) No import is sent twice unless the server has
-// answered and the users are not there. The server answers when it is done:
-// Config.HTTP.Timeout must allow for the import.
+// How it handles failures:
 //
-// The reply of an import shows no user. After a success one user is read, which stands for
-// all. The User of a larger import holds what was sent, without a time of creation, and has
-// no form of FusionAuth's own. The Raw of a user that a search found is that user's part of
-// the reply, as a look-up by id shows it. The API key needs the rights to POST to
-// /api/user/import and /api/user/search, and to GET from /api/user.
+//   - An import creates all of its users or none. If one is refused because of its
+//     users it is halved, until the users at fault are alone and the others are
+//     created.
+//   - A user whose id exists already is KindConflict.
+//   - After a lost reply CreateUsers looks up each id. A user that is found was
+//     created. One that is not found has OutcomeUnknown, because the server may still
+//     be working. (CreateUser leaves this to ResolveUser, as for any create.)
+//   - An import is sent again only if the server has answered and the users do not
+//     exist.
+//
+// The server answers when the import is done: Config.HTTP.Timeout must be long enough.
+//
+// The reply to an import shows no user. After a success CreateUsers reads one user to
+// confirm the import. In an import of several users the User has what was sent, without
+// a time of creation and without FusionAuth's own form. The Raw of a user that a search
+// found is that user's part of the reply, as a look-up by id shows it. The API key
+// needs the rights to POST to /api/user/import and /api/user/search, and to GET from
+// /api/user.
 func (c *Client) CreateUsers(ctx context.Context, reqs []userapi.CreateUserRequest) []userapi.BatchResult {
 	results := make([]userapi.BatchResult, len(reqs))
 	var plain []int

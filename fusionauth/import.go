@@ -43,14 +43,14 @@ type ImportResponse struct {
 	UserIDs []string
 }
 
-// Import creates many users by one request, and all of them or none. The error is about all
-// of the users. With OutcomeUnknown each may exist; only ids that the request gives can
-// tell.
+// Import creates many users by one request: all of them, or none. The error is about
+// all of the users. With OutcomeUnknown any of them may exist. They can be looked up
+// only by ids that the request gives.
 //
-// FusionAuth wants no two imports at once. A client, with those of WithTenant, sends one
-// after the other; a call that waits for its turn when its context ends is NotSent. The
-// server answers when it is done, so that Config.HTTP.Timeout must allow for a large import.
-// Source: FusionAuth, "Users API", "Import Users".
+// FusionAuth asks for one import at a time. A client and those of its WithTenant send
+// one after the other. If the context ends while a call waits for its turn, the outcome
+// is NotSent. The server answers when the import is done: Config.HTTP.Timeout must be
+// long enough. Source: FusionAuth, "Users API", "Import Users".
 func (s *UsersService) Import(ctx context.Context, req ImportRequest) (*ImportResponse, error) {
 	check := s.core.check()
 	tenant := cmp.Or(check.UUIDIfSet("ImportRequest.TenantID", req.TenantID), s.core.tenantID)

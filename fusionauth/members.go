@@ -36,7 +36,8 @@ type TwoFactorMethod struct {
 	MobilePhone *string `json:"mobilePhone,omitempty"`
 	// Name is of the user's choosing. Since 1.67.
 	Name *string `json:"name,omitempty"`
-	// Secret, in base64, is required for TwoFactorAuthenticator. Replies do not hold it.
+	// Secret, in base64, is required for TwoFactorAuthenticator. Replies do not have
+	// it.
 	Secret userapi.Secret `json:"secret,omitempty"`
 }
 

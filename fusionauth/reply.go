@@ -166,8 +166,9 @@ func (u User) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f, ve
 // LogValue is like Format.
 func (u User) LogValue() slog.Value { return provider.TypeOnly(u).LogValue() }
 
-// UnmarshalJSON decodes a reply, tolerating members of another type than documented: a number for a
-// text and the like are converted, the others are left unset.
+// UnmarshalJSON decodes a reply, and tolerates members of another type than documented:
+// it converts a number to a text, or a text to a number, and leaves other members
+// unset.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
 	return provider.Broken((*reply)(r).decode(data))
 }

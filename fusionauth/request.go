@@ -8,8 +8,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// ServerAssigned as CreateUserRequest.UserID leaves the id to the server: the request goes to
-// /api/user. A create whose outcome is unknown can then not be settled by reading the user back.
+// ServerAssigned as CreateUserRequest.UserID lets the server choose the id: the request
+// goes to /api/user. After an unknown outcome the user can then not be read by its id.
 const ServerAssigned = "server-assigned"
 
 // CreateUserRequest is a request to POST /api/user/{userId}. Members that are nil, "" or zero are
@@ -115,8 +115,9 @@ type NewUser struct {
 	VerifiedInstant Instant `json:"verifiedInstant,omitzero"`
 
 	TwoFactor TwoFactor `json:"twoFactor,omitzero"`
-	// Registrations are for imports. A create is documented to ignore them, and is sent with them all the
-	// same: the reply's Warnings say which call makes a registration, UsersService.Register.
+	// Registrations are for imports. A create is documented to ignore them, and is sent
+	// with them nevertheless: the reply's Warnings say which call makes a registration,
+	// UsersService.Register.
 	Registrations []Registration `json:"registrations,omitempty"`
 	// Password is in plain text. Servers before 1.59 refuse a user without one, unless a message to set
 	// one is asked for. Source: FusionAuth's issue tracker, 3147 and 3156.

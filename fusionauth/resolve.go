@@ -17,9 +17,8 @@ var errNoKey = errors.New("fusionauth: the request holds nothing to look for: no
 // createdAt is the member with the time of the user's creation.
 const createdAt = "user.insertInstant"
 
-// ResolveUser finds out the result of a create, as userapi.Resolver describes it and
-// the package's documentation says in detail. It needs an API key with the right to GET
-// /api/user.
+// ResolveUser finds out the result of a create, as userapi.Resolver and the package's
+// documentation describe. It needs an API key with the right to GET /api/user.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
 	m, err := c.core.mapRequest(&req, false)
 	if err != nil {
@@ -36,10 +35,10 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	return r.ResolveUser(ctx, &req, since, m.unmapped)
 }
 
-// RepeatUser creates once more a user that ResolveUser has proven absent. It is for
-// requests that give the user's id, by Extra.UserID, ExternalID or IdempotencyKey:
-// FusionAuth refuses a second user of that id, with a KindConflict that names userId (an
-// import names user.id), should the first create have arrived late. Any other request is KindInvalid.
+// RepeatUser creates again a user that ResolveUser has proven absent. The request must
+// give the user's id, by Extra.UserID, ExternalID or IdempotencyKey; any other request
+// is KindInvalid. If the first create arrived late, FusionAuth refuses the second with
+// a KindConflict that names userId (for an import user.id).
 func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	m, err := c.core.mapRequest(&req, true)
 	if err != nil {
@@ -51,8 +50,8 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 // DeleteUser deletes a user permanently, as Users.Delete does.
 func (c *Client) DeleteUser(ctx context.Context, id string) error { return c.Users.Delete(ctx, id) }
 
-// CheckUserID says whether a text can be a user's id, as userapi.UserIDChecker describes
-// it: a UUID.
+// CheckUserID checks that a text has the form of a user's id, as userapi.UserIDChecker
+// describes: a UUID.
 func (c *Client) CheckUserID(id string) error { return provider.CheckUUID(Name, "userId", id) }
 
 type search struct {

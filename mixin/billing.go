@@ -17,10 +17,10 @@ import (
 
 const opBilling = "read billing"
 
-// DefaultUserPrice is what a user costs in US dollars (Mixin's docs, "Create Network Users", of
-// 2025-09-30). Config.UserPrice takes its place. Mixin tells a price, by GET /apps/property, to
-// official applications alone, and that is of one more application (Mixin's Node SDK): it is not
-// asked.
+// DefaultUserPrice is what a user costs in US dollars (Mixin's docs, "Create Network
+// Users", of 2025-09-30). Config.UserPrice overrides it. GET /apps/property is not
+// used: it is for official applications, and returns the price of one more application
+// (Mixin's Node SDK).
 const DefaultUserPrice Decimal = "0.5"
 
 // Billing is an application's bill. Amounts are in US dollars, decimals as Mixin writes them,

@@ -43,10 +43,11 @@ var (
 // a SessionKeyStore, and safe for concurrent use; several processes may use one directory at
 // once. Make it with KeyDir.
 //
-// The key, and the fact that a create is sent, are stored durably before the create is sent.
-// Whenever the process ends, either nothing was sent or the key is on disk. In the second case
-// a later call for the same request sends no second create: it fails with userapi.KindConflict
-// and userapi.OutcomeNotSent, and names the file.
+// The key, and the fact that a create is sent, are stored durably before the create is
+// sent. So if the process ends at any moment, either nothing was sent, or the key is on
+// disk. In the second case a later call for the same request does not send a second
+// create. It fails with userapi.KindConflict and userapi.OutcomeNotSent, and names the
+// file.
 //
 // While a create is open, and after an unknown outcome, a second file with the ending .sent
 // stands beside the key file: keep or move the two together. It has its full size before the
@@ -291,9 +292,10 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 }
 
 // ResolveUser reads from the key file of a request what became of its create, as
-// userapi.Resolver describes it, and asks nobody. From the state KeyFileComplete on it returns
-// the user, with its id alone. If the file is prepared or missing, there is no user. A lost
-// directory looks like a missing file. The context and the time do not count.
+// userapi.Resolver describes, and asks nobody. From the state KeyFileComplete on it
+// returns the user, with its id alone. If the file is prepared or missing, there is no
+// user. A lost directory looks like a missing file. The context and the time do not
+// count.
 func (d *SessionKeyDir) ResolveUser(_ context.Context, req userapi.CreateUserRequest, _ time.Time) (*userapi.User, error) {
 	e := &userapi.Error{Provider: Name, Op: provider.OpResolve, Subject: userapi.SubjectUser, FromRecord: true}
 	if e.Err = d.PreflightSessionKey(req); e.Err != nil {

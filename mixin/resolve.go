@@ -14,7 +14,7 @@ var _ userapi.Resolver = (*Client)(nil)
 // recordTime is how long a store of session keys may take to answer.
 const recordTime = 10 * time.Second
 
-// ResolveUser says what became of a create, as userapi.Resolver describes it. Mixin
+// ResolveUser finds out the result of a create, as userapi.Resolver describes. Mixin
 // cannot be asked: the answer is what Config.SessionKeys has kept, such as a [KeyDir].
 // It sends nothing, and answers when the context is done too. Every answer is
 // FromRecord. Without a SessionKeyStore, and for a request with a key in Extra, the

@@ -51,11 +51,12 @@ func (t Token) LogValue() slog.Value { return t.summary().LogValue() }
 // MarshalJSON is like Format.
 func (t Token) MarshalJSON() ([]byte, error) { return t.summary().MarshalJSON() }
 
-// CreateToken opens a session of the user with the given id, by POST /users/{id}/tokens, and
-// returns its token. The user's password is not needed. QuickBlox takes an API key alone for
-// this: with other credentials it is an error of KindInvalid, and nothing is sent.
+// CreateToken opens a session of the user with the given id, by POST
+// /users/{id}/tokens, and returns its token. The user's password is not needed.
+// QuickBlox needs an API key for this: with other credentials the error is of
+// KindInvalid, and nothing is sent.
 //
-// Temporary failures are retried: a session too many does no harm. The Outcome of an
+// Temporary failures are retried: an additional session is harmless. The Outcome of an
 // error is about the session. An error that matches userapi.ErrNotFound means that the
 // user does not exist. Source: QuickBlox, "Create Token with API key".
 func (s *UsersService) CreateToken(ctx context.Context, id int64) (*Token, error) {
@@ -135,13 +136,13 @@ func (r *SignInRequest) check(c *provider.Check) {
 	c.Secret("", "password", r.Password)
 }
 
-// SignIn opens a session of the user with the given login or e-mail address and password, by
-// POST /session.json, and returns its token. The application's credentials are those of
-// Config.Session: without it the call is an error of KindInvalid, and nothing is sent. The
-// client's own session stays as it is.
+// SignIn opens a session of the user with the given login or e-mail address and
+// password, by POST /session.json, and returns its token. It uses the application's
+// credentials of Config.Session: without Config.Session the error is of KindInvalid,
+// and nothing is sent. The client's own session does not change.
 //
-// Temporary failures are retried. A wrong login, e-mail address or password is an error
-// that matches userapi.ErrUnauthorized, as wrong credentials of the application are.
+// Temporary failures are retried. After a wrong login, e-mail address or password the
+// error matches userapi.ErrUnauthorized, as after wrong credentials of the application.
 // The Outcome of an error is about the session. Source: QuickBlox, "Create session".
 func (s *UsersService) SignIn(ctx context.Context, req SignInRequest) (*Token, error) {
 	check := provider.NativeCheck(Name)

@@ -36,7 +36,7 @@ type UserUpdate struct {
 	Phone          *string `json:"phone,omitempty"`
 	Website        *string `json:"website,omitempty"`
 	CustomData     *string `json:"custom_data,omitempty"`
-	// TagList takes the place of all tags.
+	// TagList replaces all tags.
 	TagList *string `json:"tag_list,omitempty"`
 
 	// These are deprecated by QuickBlox.
@@ -85,10 +85,10 @@ func (u *UserUpdate) check(c *provider.Check) {
 // The Outcome of an error is about the change: after OutcomeRejected it was not made,
 // and after OutcomeUnknown it may have been. A taken login, e-mail address or id
 // matches userapi.ErrConflict. An error that matches userapi.ErrNotFound means that
-// QuickBlox shows these credentials no such user, as it does for Get. Temporary
-// failures are retried; a change of the password only if it was certainly not made,
-// since the old password is good once. Sources: QuickBlox, "Update User", and "Key
-// Concepts", user permissions.
+// QuickBlox shows no such user for these credentials, as it does for Get. Temporary
+// failures are retried. A change of the password is retried only if it provably was not
+// made, because the old password is valid only once. Sources: QuickBlox, "Update User",
+// and "Key Concepts", user permissions.
 func (s *UsersService) Update(ctx context.Context, id int64, req UpdateUserRequest) (*UpdateUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	user := strconv.FormatInt(id, 10)

@@ -87,9 +87,10 @@ func checkExternalID(c *provider.Check, id *int64) {
 	}
 }
 
-// Create creates a user. A success is a reply of status 2xx with a user that has an id and that
-// shows no other login, e-mail address or external id than was sent; everything else is an error.
-// CreateToken and SignIn give the token that the user's app signs in with.
+// Create creates a user. A success is a reply of status 2xx with a user that has an id
+// and that shows no other login, e-mail address or external id than was sent.
+// Everything else is an error. CreateToken and SignIn give the token that the user's
+// app signs in with.
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	req.User.check(&check)

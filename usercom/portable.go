@@ -65,9 +65,10 @@ func (x Extra) LogValue() slog.Value { return provider.TypeOnly(x).LogValue() }
 // MarshalJSON is like Format.
 func (x Extra) MarshalJSON() ([]byte, error) { return provider.TypeOnly(x).MarshalJSON() }
 
-// CreateUser creates a user as userapi.Creator describes it, with the mapping that
-// the package's documentation lists, then sets its attributes and puts it on its lists. If
-// only one of the latter fails the error has OutcomeCreated and the user, for FinishUser.
+// CreateUser creates a user as userapi.Creator describes, with the mapping that the
+// package's documentation lists, then sets its attributes and puts it on its lists. If
+// only one of the latter fails the error has OutcomeCreated and the user, for
+// FinishUser.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	m, err := c.mapRequest(&req)
 	if err != nil {
@@ -98,7 +99,7 @@ func (c *Client) create(ctx context.Context, m mapped, req *userapi.CreateUserRe
 	return user, err
 }
 
-// PreflightUser checks a request without sending anything.
+// PreflightUser checks a request. It sends nothing.
 func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 	_, err := c.mapRequest(&req)
 	return err
@@ -106,7 +107,7 @@ func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 
 // FinishUser sets the request's attributes on a user that CreateUser made, and puts it
 // on the lists of its [Extra]. It looks at nothing else in the request. It may be
-// repeated; without either nothing is sent. An error of what was sent has
+// repeated; without either nothing is sent. If something was sent, the error has
 // OutcomeCreated and the user.
 func (c *Client) FinishUser(ctx context.Context, req userapi.CreateUserRequest, u *userapi.User) error {
 	check := provider.NativeCheck(Name)
@@ -139,7 +140,7 @@ func (c *Client) finish(ctx context.Context, m mapped, req *userapi.CreateUserRe
 	return nil
 }
 
-// PlanUser says what CreateUser would send, as userapi.Planner describes it. Nothing in
+// PlanUser returns what CreateUser would send, as userapi.Planner describes. Nothing in
 // it is secret. With [Form] the Body of the create is the form's members as one JSON
 // object; a list in it is sent as one pair for each of its texts. Attributes are set by
 // a second request and each list takes one more: they are in Next. With a Key of

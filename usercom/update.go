@@ -54,14 +54,15 @@ var updatable = func() map[string]bool {
 	return names
 }()
 
-// Update changes the user with the given id, by PUT /users/{id}/, which User.com takes for a change
-// of what is sent alone. At least one member must be set. The body is JSON, whatever the Encoding. A
-// success is a 2xx with that user, who shows no other e-mail address or user id than was sent.
+// Update changes the user with the given id, by PUT /users/{id}/, which User.com takes
+// as a change of what is sent alone. At least one member must be set. The body is JSON,
+// whatever the Encoding. A success is a 2xx with that user, who shows no other e-mail
+// address or user id than was sent.
 //
-// The Outcome of an error is about the change: OutcomeRejected means that it was not made, and
-// OutcomeUnknown that it may have been. A UserID that another user has is a Conflict. Like a create
-// an update is sent again only after a failure to connect and after 429; doing it again does no harm.
-// Source: User.com, "Update user".
+// The Outcome of an error is about the change: OutcomeRejected means that it was not
+// made, and OutcomeUnknown that it may have been. A UserID that another user has is a
+// Conflict. Like a create an update is sent again only after a failure to connect and
+// after 429; you can repeat it. Source: User.com, "Update user".
 func (s *UsersService) Update(ctx context.Context, id int64, req UpdateUserRequest) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	user := checkID(&check, id)

@@ -138,7 +138,7 @@ func (r *CreateUserRequest) checkValues(c *provider.Check, firstName string) {
 
 // Create creates a user. A success is a reply of status 2xx with a user that has an id,
 // that shows no other e-mail address or user id than was sent and, where a UserID was
-// sent, is not older than the call; everything else is an error.
+// sent, is not older than the call. Everything else is an error.
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	req.check(&check, "GivenName")

@@ -242,7 +242,7 @@ func (k *keeper) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(context.Background(), filepath.Join(k.bin, name), args...) //nolint:gosec // a program of PostgreSQL
 	cmd.Dir = k.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: k.as, Setpgid: true}
-	// Nothing of the caller's own set-up is to be taken for this server's.
+	// Nothing of the caller's own set-up is to be taken as this server's.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "PG") })
 	return cmd
 }

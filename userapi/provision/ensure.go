@@ -191,7 +191,7 @@ func (r *run) ensure() *userapi.Error {
 }
 
 // repeat creates the user again. A probe sends nothing: its context is done, and a
-// request that must not be repeated is refused as such all the same.
+// request that must not be repeated is refused as such nevertheless.
 func (r *run) repeat(probe bool) (*userapi.User, *userapi.Error) {
 	if !probe {
 		return r.create(r.ctx, ActionRepeat, r.repeater.RepeatUser)

@@ -75,7 +75,7 @@ func afterRepeat(failure *userapi.Error, probe bool) move {
 		return moveUnknown
 	case notSent, probe && errors.Is(failure, context.Canceled):
 		return moveAbsent
-	case probe && failure != nil && failure.Outcome == userapi.OutcomeUnknown: // it was sent all the same
+	case probe && failure != nil && failure.Outcome == userapi.OutcomeUnknown: // it was sent nevertheless
 		return moveFail
 	default:
 		return moveLook

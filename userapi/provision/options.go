@@ -104,12 +104,12 @@ func Patience(d time.Duration) CommonOption {
 }
 
 // Budget bounds a whole call of Ensure or CreateUser, for a page that has to answer: it
-// returns within d or, if that is sooner, when the caller's context ends, and Grace does
-// not prolong it. What is unknown by then stays so, and a later Resume, which has no
-// budget, settles it; after Ensure, Resuming does. Give twice what the vendor takes for a
-// create: one that had half of the budget, and no answer, counts as failed for Pause. What
-// came of one is recorded all the same: a ledger that does not answer may hold the call up for
-// another half a minute. The default, and 0 or less, is no bound.
+// returns within d or, if that is sooner, when the caller's context ends, and Grace
+// does not prolong it. What is unknown by then stays so, and a later Resume, which has
+// no budget, settles it; after Ensure, Resuming does. Give twice what the vendor takes
+// as a create: one that had half of the budget, and no answer, counts as failed for
+// Pause. What came of one is recorded nevertheless: a ledger that does not answer may
+// hold the call up for another half a minute. The default, and 0 or less, is no bound.
 func Budget(d time.Duration) CommonOption {
 	return commonOption(func(o *options) { o.budget = max(d, 0) })
 }

@@ -64,8 +64,8 @@ type signup struct {
 	// key is what the ledger has the sign-up by, "" until it was looked for: the request's
 	// IdempotencyKey or, of a UUID in capitals, mostly its canonical form.
 	key string
-	// resumes leaves alone what other runs hold and what is closed; retries tries again what was
-	// refused, all the same.
+	// resumes leaves alone what other runs hold and what is closed; retries tries again
+	// what was refused, nevertheless.
 	resumes, retries bool
 	// grace is how long a target's run may go on after the caller's context.
 	grace time.Duration

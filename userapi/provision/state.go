@@ -32,8 +32,8 @@ type facts struct {
 	owner string // of this run
 	// fresh says that the record is a claim of this run's, by which nothing was sent before.
 	fresh bool
-	// resuming says that what other runs hold, and what is closed, is left alone; retries that
-	// what was refused is tried again all the same.
+	// resuming says that what other runs hold, and what is closed, is left alone;
+	// retries that what was refused is tried again nevertheless.
 	resuming, retries bool
 	// over says that the caller's context is done.
 	over bool

@@ -138,8 +138,8 @@ func (s *signup) claimAfter(d, t *target, u *userapi.User) (r Record, claimed bo
 	return r, true
 }
 
-// storeWithRetry stores a record and tries again when the ledger fails: an outcome that is
-// known is worth it. An earlier try may have been stored all the same.
+// storeWithRetry stores a record and tries again when the ledger fails: an outcome that
+// is known is worth it. An earlier try may have been stored nevertheless.
 func (p *Provisioner) storeWithRetry(ctx context.Context, next Record) (Record, *userapi.Error) {
 	var err error
 	for try, wait := 1, storeWait; ; try, wait = try+1, 3*wait {

@@ -106,7 +106,7 @@ func (b *bench) askedID(t *testing.T, req userapi.CreateUserRequest) string {
 	return plan.UserID
 }
 
-// agreed: a reply is not taken for somebody else's where it differs in what does not
+// agreed: a reply is not taken as somebody else's where it differs in what does not
 // count, or shows less.
 func agreed(t *testing.T, h *Harness, edit Edit) {
 	b, c := openChanger(t, h)
@@ -268,7 +268,7 @@ func otherSpelling(t *testing.T, h *Harness) {
 	}
 }
 
-// spellings returns names that package encoding/json takes for a name, and that are not.
+// spellings returns names that package encoding/json takes as a name, and that are not.
 func spellings(name string) []string {
 	var others []string
 	for _, other := range []string{strings.ToUpper(name), strings.ReplaceAll(name, "s", "ſ"), strings.ReplaceAll(name, "k", "\u212a")} {

@@ -55,8 +55,8 @@ type Harness struct {
 	// Recorded says that the creator's Resolver answers from its own record of what it
 	// sent, and asks no vendor. It then has the subtests record/… in place of resolve/….
 	Recorded bool
-	// BlankAbsence says that a 404 without a body is a way in which the vendor itself says
-	// that a user does not exist. Otherwise it must not be taken for one.
+	// BlankAbsence says that a 404 without a body is a way in which the vendor itself
+	// says that a user does not exist. Otherwise it must not be taken as one.
 	BlankAbsence bool
 	// Stranger returns the request of another person whose user has an identity key of
 	// the user of Full(n), by which a Resolver finds it, and differs in another. nil says

@@ -15,7 +15,7 @@ import (
 
 const (
 	competitors = 64
-	// patience is for how long a race may go on before it is taken for a deadlock.
+	// patience is for how long a race may go on before it counts as a deadlock.
 	patience = 2 * time.Minute
 )
 
