@@ -44,7 +44,7 @@ func (k key) path(value string) string {
 // Get looks a user up by the id that QuickBlox gave it, by GET /users/{id}.json.
 //
 // An error that matches userapi.ErrNotFound means that QuickBlox shows no such user for
-// these credentials: with an API key or a user's session the user does not exist:
+// these credentials. With an API key or a user's session the user does not exist:
 // OutcomeRejected. With other credentials, and after every other error, the user may
 // exist: OutcomeUnknown. All look-ups do the same.
 func (s *UsersService) Get(ctx context.Context, id int64) (*GetUserResponse, error) {

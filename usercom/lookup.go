@@ -116,8 +116,8 @@ func hasKey(key string) func(*reply, *transport.Result) error {
 }
 
 // FindByEmail returns every user that has the e-mail address, by GET
-// /users/search/?email=…&many=true: it is not unique at User.com. No user is an empty
-// slice and no error; everything else is as for Get. Raw is the whole reply for each
+// /users/search/?email=…&many=true: it is not unique at User.com. If nobody has the
+// address, it returns an empty slice and no error. Everything else is as for Get. Raw is the whole reply for each
 // of them. Source: User.com, "Find user by email".
 func (s *UsersService) FindByEmail(ctx context.Context, email string) ([]*GetUserResponse, error) {
 	found, _, err := s.core.findByEmail(ctx, email, func(u *User) error {
