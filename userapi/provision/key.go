@@ -40,8 +40,8 @@ func printable(s string) bool {
 
 var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$`)
 
-// canonicalKey returns a key as the ledger has it: one that is a UUID in lower case, since
-// vendors take its two spellings for one.
+// canonicalKey returns a key as the ledger has it. A UUID is in lower case, because
+// vendors do not distinguish its two spellings.
 func canonicalKey(key string) string {
 	if uuidForm.MatchString(key) {
 		return strings.ToLower(key)
