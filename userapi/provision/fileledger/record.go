@@ -16,8 +16,8 @@ import (
 )
 
 // A frameContent is what stands in a frame, as JSON: either what one Store set, or some
-// of what was live when the file was compacted. A member that is not known here is an
-// error and never dropped: an older program must not undo what a newer one wrote.
+// of what was live when the file was compacted. An unknown member is an error, and
+// never dropped: an older program must not undo what a newer one wrote.
 type frameContent struct {
 	Set  []storedRecord `json:"set,omitempty"`
 	Live []storedRecord `json:"live,omitempty"`
@@ -47,8 +47,9 @@ type storedRecord struct {
 	Changed *int64 `json:"changed,omitempty"`
 }
 
-// maxPayload bounds a frame, so that a broken length asks for no huge piece of memory.
-// It is room for some hundred records of the largest kind, and fifty thousand usual ones.
+// maxPayload bounds a frame, so that a broken length does not allocate a huge piece of
+// memory. It has room for about a hundred records of the largest kind, or fifty
+// thousand usual ones.
 const maxPayload = 16 << 20
 
 var (
