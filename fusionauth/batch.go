@@ -285,7 +285,7 @@ func notConfirmed(status int, shown *userapi.User, failure *userapi.Error) *user
 
 const notReadBack = "the import was not confirmed: the API key may not read users"
 
-var errNotImported = errors.New("the reply says that the import succeeded, and the user that was asked for is not there")
+var errNotImported = errors.New("the reply reports a success, but the user that was looked up does not exist")
 
 // find asks for users after an import that failed, gives those that are found their
 // results, and returns the others. absent says that every look told, and missed them.

@@ -88,10 +88,10 @@ func (r *ImportRequest) encode(c *provider.Check) []byte {
 		u.checkNew(&of, nil)
 		of.Secret("", "user.password", u.Password)
 		if u.Salt != "" && u.EncryptionScheme == "" {
-			of.Invalid("", "user.salt", "must not be set without the user's encryptionScheme: the password is taken for a plain text")
+			of.Invalid("", "user.salt", "must not be set without the user's encryptionScheme: the password counts as plain text")
 		}
 		if slices.ContainsFunc(u.ownValues(), Data.holdsSecret) {
-			of.Invalid("", "user.data", "must hold no Secret: it would be revealed")
+			of.Invalid("", "user.data", "must not have a Secret in it: it would be revealed")
 		}
 		for _, fault := range of.Faults() {
 			fault.Field = "" // of which user?

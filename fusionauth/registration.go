@@ -60,7 +60,7 @@ func (c *Client) FinishUser(ctx context.Context, req userapi.CreateUserRequest, 
 	check := c.core.check()
 	to := target{}
 	if u == nil || u.Provider != Name {
-		check.Invalid("", "User", "must be a user of FusionAuth's")
+		check.Invalid("", "User", "must be a user of FusionAuth")
 	} else {
 		to.userID = check.UUID("", "User.ID", u.ID)
 	}

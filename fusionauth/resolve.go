@@ -12,7 +12,7 @@ import (
 )
 
 // errNoKey: such a request names its user by the ids of completed verifications alone.
-var errNoKey = errors.New("fusionauth: the request holds nothing to look for: no id, e-mail address, user name or phone number to log in with")
+var errNoKey = errors.New("fusionauth: the request has nothing to look the user up by: no id, e-mail address, user name or phone number to log in with")
 
 // createdAt is the member with the time of the user's creation.
 const createdAt = "user.insertInstant"

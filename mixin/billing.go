@@ -115,8 +115,8 @@ func isPrice(d Decimal) bool {
 }
 
 var (
-	errNoBill   = errors.New("mixin: the reply holds no bill with each amount as a decimal")
-	errOtherApp = errors.New("mixin: the reply holds the bill of another application")
+	errNoBill   = errors.New("mixin: the reply has no bill with each amount as a decimal")
+	errOtherApp = errors.New("mixin: the reply has the bill of another application")
 )
 
 func (c *core) bill(ctx context.Context) (*Billing, error) {

@@ -34,8 +34,8 @@ var (
 	errCreated     = errors.New("the user exists")
 	errNoIDs       = errors.New("expected the user_id and session_id as Mixin writes them: UUIDs of 36 characters, in lower case")
 	errUnderWay    = errors.New("a create with this key is under way")
-	errForeign     = errors.New("the file holds the key of another user")
-	errNoSession   = fmt.Errorf("the reply to the create holds no session_id, without which the user is out of reach: %w", userapi.ErrProtocol)
+	errForeign     = errors.New("the file has the key of another user")
+	errNoSession   = fmt.Errorf("the reply to the create has no session_id: the user cannot be reached: %w", userapi.ErrProtocol)
 	errNothingSent = errors.New("no create was sent with the key")
 )
 

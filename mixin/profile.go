@@ -70,7 +70,7 @@ func postCall(op, path string, body []byte) *provider.Call {
 	}}
 }
 
-var errNoList = errors.New("the reply holds no list of users")
+var errNoList = errors.New("the reply has no list of users")
 
 // Fetch reads the users with the given ids, UUIDs, by POST /users/fetch. It returns
 // those that exist, as Get would, in the order of the reply: an id that is missing

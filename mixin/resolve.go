@@ -51,7 +51,7 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	return &found, nil
 }
 
-var errNotKept = errors.New("nothing is kept of the session keys that were sent")
+var errNotKept = errors.New("no record is kept of the session keys that were sent")
 
 // notKept returns the error for a create that nobody has kept a record of. It may have made a
 // user or not.

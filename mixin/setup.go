@@ -18,7 +18,7 @@ const opSetup = "set up user"
 
 var (
 	errForeignTIP = errors.New("mixin: the user has a TIP key that is not the one in its key file, and Mixin cannot change it")
-	errForeignPIN = errors.New("mixin: the user has a PIN that is no TIP key, and not of this package's making")
+	errForeignPIN = errors.New("mixin: the user has a PIN that is not a TIP key and was not set by this package")
 )
 
 // tipWaits are the waits before a refused PIN is tried again. Mixin takes a moment to know a new
@@ -244,7 +244,7 @@ func (s *setup) step(ctx context.Context, state KeyFileState, do func() (*GetUse
 		return nil
 	}
 	s.record.Intent = state
-	if err := s.store(); err != nil || s.record.State.atLeast(state) { // another process was at work
+	if err := s.store(); err != nil || s.record.State.atLeast(state) { // another process was working
 		return err
 	}
 	resp, err := s.try(ctx, state, do)

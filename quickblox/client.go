@@ -105,7 +105,7 @@ func New(cfg Config) (*Client, error) {
 }
 
 var (
-	errApplicationSession = errors.New("an application session may not be allowed to see the user: to find nobody with it proves nothing")
+	errApplicationSession = errors.New("an application session may not be allowed to see the user: finding nobody proves nothing")
 	errUnknownSession     = errors.New("the session token may be an application session's, which may not be allowed to see the user: " +
 		"to find nobody with it proves nothing")
 )

@@ -191,6 +191,6 @@ func isLast(asked *list, n int, perPage, total Number) bool {
 func (r *pageReply) Neutral() *userapi.User { return nil }
 
 var (
-	errNoItems   = errors.New("quickblox: the reply holds no list of users")
-	errOtherPage = errors.New("quickblox: the reply holds another page than was asked for")
+	errNoItems   = errors.New("quickblox: the reply has no list of users")
+	errOtherPage = errors.New("quickblox: the reply has another page than was asked for")
 )

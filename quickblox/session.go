@@ -242,8 +242,8 @@ func (r *sessionReply) Receive(from *transport.Reply, m provider.Meta) error {
 func (r *sessionReply) Neutral() *userapi.User { return nil }
 
 var (
-	errOtherApplication = errors.New("quickblox: the reply holds a session of another application")
-	errNoUser           = errors.New("quickblox: the reply holds a session that is not a user's")
+	errOtherApplication = errors.New("quickblox: the reply has a session of another application")
+	errNoUser           = errors.New("quickblox: the reply has a session that is not a user's")
 )
 
 // textSignature is the vendor's text, under 422, for a session request whose credentials

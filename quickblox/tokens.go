@@ -106,7 +106,7 @@ func (r *tokenReply) Neutral() *userapi.User { return nil }
 // isToken reports whether a text can be a token, which is forty hex digits, or a JWT of any length.
 func isToken(text string) bool { return text != "" && provider.IsWord(text) }
 
-var errNoToken = errors.New("quickblox: the reply holds no session token")
+var errNoToken = errors.New("quickblox: the reply has no session token")
 
 // A SignInRequest names a user by Login or Email, but not by both, with the password.
 type SignInRequest struct {

@@ -73,7 +73,7 @@ func (s *Secret) GobDecode(text []byte) error {
 	return nil
 }
 
-var errGob = errors.New("userapi: a Secret is not encoded by encoding/gob; encode what Reveal returns, where it may be stored")
+var errGob = errors.New("userapi: encoding/gob cannot encode a Secret: encode what Reveal returns, if it may be stored")
 
 // MarshalText encodes the redacted form.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

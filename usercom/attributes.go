@@ -75,7 +75,7 @@ func checkAttributes(c *provider.Check, attributes map[string]any) []byte {
 	checkNames(c, attributes)
 	for name := range attributes {
 		if standard[strings.ToLower(strings.TrimSpace(name))] {
-			c.Invalid("Attributes", "", "must not be named as a standard field of User.com is")
+			c.Invalid("Attributes", "", "must not have the name of a standard field of User.com")
 			break
 		}
 	}

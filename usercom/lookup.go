@@ -22,7 +22,7 @@ import (
 // so that userapi.As finds *CreateUserResponse in a user however it was obtained.
 type GetUserResponse = CreateUserResponse
 
-var errPart = errors.New("usercom: the reply holds only a part of the users")
+var errPart = errors.New("usercom: the reply has only a part of the users")
 
 // Get reads the user with the given id, by GET /users/{id}/. A user that does not exist
 // is an error that matches userapi.ErrNotFound. The Outcome of an error is about the
@@ -62,7 +62,7 @@ func (s *UsersService) GetByUserID(ctx context.Context, userID string) (*GetUser
 	name := s.core.version.userID()
 	check.Key("ExternalID", name, userID)
 	if !s.canFind(userID) {
-		check.Invalid("ExternalID", name, "must hold no slash, backslash, percent sign or control character, nor be one of ., .. and search: a path cannot carry it")
+		check.Invalid("ExternalID", name, "must not have a slash, backslash, percent sign or control character, and must not be ., .. or search: it does not fit into a path")
 	}
 	resp, err := provider.Read(ctx, s.core.Vendor, byUserID(userID).Checked(&check), s.core.newReply(), hasUserID(userID))
 	return (*GetUserResponse)(resp), err

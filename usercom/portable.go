@@ -112,7 +112,7 @@ func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 func (c *Client) FinishUser(ctx context.Context, req userapi.CreateUserRequest, u *userapi.User) error {
 	check := provider.NativeCheck(Name)
 	if u == nil || u.Provider != Name {
-		check.Invalid("", "User", "must be a user of User.com's")
+		check.Invalid("", "User", "must be a user of User.com")
 	} else {
 		check.NumberID("", "User.ID", u.ID)
 	}

@@ -38,7 +38,7 @@ func (r *UpdateOrCreateResponse) Warnings() []string { return r.meta.Warnings() 
 
 var (
 	errNoCreated = errors.New("usercom: the reply does not say whether the user was created")
-	errUpdated   = errors.New("usercom: the user was there before the call, and was updated")
+	errUpdated   = errors.New("usercom: the user existed before the call, and was updated")
 )
 
 // decode reads a reply, or says what is wrong with it. It reads the id of a broken one too.

@@ -222,7 +222,7 @@ func (r *reply) Neutral() *userapi.User {
 	return u
 }
 
-var errOlder = errors.New("usercom: the reply holds a user that was there before the call")
+var errOlder = errors.New("usercom: the reply has a user that existed before the call")
 
 // age says whether the reply's request may have made the user: Same if so, Different if
 // it was there before. It goes by the reply's Date, or by our clock if there is none

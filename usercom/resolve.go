@@ -37,7 +37,7 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	default:
 		return nil, &userapi.Error{
 			Provider: Name, Op: provider.OpResolve, Subject: userapi.SubjectUser, Code: provider.CodeAmbiguous,
-			Message: "nothing to look for the user by: an ExternalID that a look-up can carry, or an Email, is needed",
+			Message: "the user cannot be looked up: set an Email, or an ExternalID that fits into a path",
 		}
 	}
 	if look := r.Look; m.key != "" {

@@ -34,7 +34,7 @@ func (r *UpdateUserRequest) UnmarshalJSON(data []byte) error {
 		var texts []string
 		switch {
 		case !updatable[name]:
-			check.Invalid("", provider.Mask{}.Code(name), "is not a member of an update: User.com would make a custom attribute of it")
+			check.Invalid("", provider.Mask{}.Code(name), "is not a member of an update: User.com would make it a custom attribute")
 		case name == "tags" && json.Unmarshal(members[name], &texts) != nil:
 			check.Invalid("Tags", name, "must be a list of names: a reply has objects there")
 		}

@@ -201,7 +201,7 @@ func (c *core) taken(res *transport.Result, user *userapi.User, cause error) *us
 	e.Kind, e.Outcome, e.Err = userapi.KindConflict, userapi.OutcomeRejected, cause
 	e.FieldErrors = []userapi.FieldError{{
 		Field: "ExternalID", VendorField: c.version.userID(), Code: userapi.CodeTaken,
-		Message: "belongs to a user that was there before the call",
+		Message: "belongs to a user that existed before the call",
 	}}
 	user.Proof = userapi.ProofKey
 	e.User, e.UserID = user, user.ID

@@ -17,7 +17,7 @@ const noVisitor = "usercom: no visitor has the request's key, so the user was cr
 
 var (
 	errIdentified = errors.New("usercom: the visitor with the key is a user already")
-	errKeyless    = errors.New("usercom: the look-up by key holds a visitor without one, who may be anybody: nobody is written over")
+	errKeyless    = errors.New("usercom: the look-up by key returned a visitor without a key: nothing was written")
 )
 
 // createVisitor makes the visitor with the request's key the request's user, by an update. It returns

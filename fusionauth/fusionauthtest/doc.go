@@ -31,14 +31,16 @@
 //
 // # What it stores
 //
-// Members are those of FusionAuth 1.67. Others are passed over, as current servers do;
-// [WithUnknownMembersRefused] and [WithServerBefore159] make older servers. Ids are unique over all
-// tenants, everything else in each. A user and its registration are made together, or neither is.
-// [WithApplications] says for which applications.
+// Members are those of FusionAuth 1.67. Other members are ignored, as by current
+// servers; [WithUnknownMembersRefused] and [WithServerBefore159] make older servers.
+// Ids are unique over all tenants; other values are unique within a tenant. A user and
+// its registration are made together, or neither is. [WithApplications] sets the
+// applications.
 //
-// No message is sent: an e-mail address or a phone number stays unverified, and a create that does
-// not skip its verification is answered with the verification's id and code. Groups and the ids of
-// completed verifications are not looked up, and the registrations of a plain create are passed over.
+// It sends no messages: an e-mail address or a phone number stays unverified. The reply
+// to a create that does not skip verification has the verification's id and code.
+// Groups and the ids of completed verifications are not checked, and the registrations
+// of a plain create are ignored.
 //
 // A PATCH is a JSON patch, a merge patch or, as application/json, a merge that adds to lists.
 //

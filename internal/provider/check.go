@@ -130,7 +130,7 @@ func (c *Check) Attributes(attributes map[string]any) json.RawMessage {
 	case faults != nil:
 		c.Invalid("Attributes", "", strings.Replace(faults[0].Message, "the request ", "", 1))
 	case IsRedacted(body):
-		c.Invalid("Attributes", "", "must hold no Secret: it would be stored redacted")
+		c.Invalid("Attributes", "", "must not have a Secret in it: it would be stored redacted")
 	default:
 		return body
 	}

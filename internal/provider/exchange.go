@@ -98,7 +98,7 @@ type Reply interface {
 }
 
 // ErrOtherUser says that a reply shows another user than was sent or asked for.
-var ErrOtherUser = errors.New("the reply holds another user than the one that was sent or asked for")
+var ErrOtherUser = errors.New("the reply has another user than the one that was sent or asked for")
 
 // Create sends a call that creates a user. What accept returns fails the call: an ErrOtherUser as
 // somebody else's user, a *userapi.Error as it is. Errors are *userapi.Error, as those of Read.

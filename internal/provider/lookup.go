@@ -60,7 +60,7 @@ var (
 	// ErrErrorInSuccess is the fault of a success with an error in it.
 	ErrErrorInSuccess = errors.New("the reply has the status of a success and an error in it")
 	// ErrNoID is the fault of a success without a user's id.
-	ErrNoID = errors.New("the reply holds no user with an id")
+	ErrNoID = errors.New("the reply has no user with an id")
 )
 
 // Success judges a success. err says that it is not JSON; errorMembers may hold errors.

@@ -235,7 +235,7 @@ func (r *Resolution) taken(c *Candidate, since time.Time) *userapi.Error {
 	e.Candidates = []string{c.User.ID}
 	if c.age(since) == Different {
 		e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
-			VendorField: r.CreatedAt, Code: userapi.CodeOlder, Message: "lies before the first attempt",
+			VendorField: r.CreatedAt, Code: userapi.CodeOlder, Message: "is before the first attempt",
 		})
 	}
 	return e

@@ -31,9 +31,9 @@
 // gets the code 403. Config and KeystoreJSON have the application's first key, also
 // after it was rotated.
 //
-// Any other route is answered with HTTP status 404 and a plain text, which no client can take
-// for the answer that a user does not exist. The log of userapitest.ServerOptions names it. It
-// has no faults.
+// Any other route gets HTTP status 404 and a plain text, which does not look like the
+// answer for a user that does not exist. The Logger of userapitest.ServerOptions names
+// it. Faults do not apply to it.
 //
 // A request above the Rate of userapitest.ServerOptions gets the code 429, without a
 // Retry-After. Server.Stats has the counts.

@@ -58,7 +58,7 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 func (p *Provisioner) decide(ctx context.Context, key, target string, d Decision) (Record, *userapi.Error) {
 	if d.exists == d.absent || d.exists && (d.userID == "" || !takes(d.userID)) {
 		return Record{}, refused(userapi.KindInvalid, userapi.FieldError{
-			VendorField: "Decision", Code: userapi.CodeRequired, Message: "must be UserExists with an id that a ledger takes, or UserAbsent",
+			VendorField: "Decision", Code: userapi.CodeRequired, Message: "must be UserExists with an id of at most 1 KiB of UTF-8, or UserAbsent",
 		})
 	}
 	t := p.byName[target]
@@ -76,7 +76,7 @@ func (p *Provisioner) decide(ctx context.Context, key, target string, d Decision
 	rec, found := recordOfTarget(records, target)
 	if !found {
 		return Record{}, refused(userapi.KindNotFound, userapi.FieldError{
-			VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has nothing of it under that key",
+			VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has no record of it under that key",
 		})
 	}
 	rec, code := decided(rec, d, t != nil, rec.isHeld(p.options.alone, time.Now()))

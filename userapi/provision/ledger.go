@@ -157,7 +157,7 @@ func (r Record) Check() error {
 		}
 	}
 	if !r.State.Known() {
-		return errors.New("provision: State of a record is none of the states")
+		return errors.New("provision: State of a record is not one of the states")
 	}
 	if r.Revision < 0 {
 		return errors.New("provision: Revision of a record must not be negative")
@@ -193,7 +193,7 @@ func NextRevisions(records []Record) ([]Record, error) {
 			return nil, err
 		}
 		if i > 0 && byName(next[i-1], *r) == 0 {
-			return nil, errors.New("provision: two records of one name cannot be stored at once")
+			return nil, errors.New("provision: two records with one name cannot be stored at once")
 		}
 		r.Revision++
 		r.Until, r.Started, r.Changed = stamp(r.Until), stamp(r.Started), stamp(r.Changed)

@@ -129,7 +129,7 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 	for _, t := range p.targets {
 		for _, name := range t.After {
 			if p.byName[name] == nil {
-				fault("target %q comes after %q, which is no target", t.Name, name)
+				fault("target %q comes after %q, which is not a target", t.Name, name)
 			}
 		}
 	}

@@ -211,7 +211,7 @@ func (p *Provisioner) resume(ctx context.Context, key string, loadRequest func(c
 	}
 	if len(strangers) > 0 {
 		err = errors.Join(err, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Code: codeNoTarget, FieldErrors: []userapi.FieldError{
-			{VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has an open record of what is no target: " + strings.Join(strangers, ", ")},
+			{VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has an open record of an unknown target: " + strings.Join(strangers, ", ")},
 		}})
 	}
 	return results, err
@@ -228,7 +228,7 @@ func (p *Provisioner) reload(ctx context.Context, key string, load func(context.
 		req.IdempotencyKey = key
 	case canonicalKey(key):
 	default:
-		e := refused(userapi.KindInvalid, userapi.FieldError{Field: "IdempotencyKey", Code: userapi.CodeDifferent, Message: "of the request that was loaded is another one"})
+		e := refused(userapi.KindInvalid, userapi.FieldError{Field: "IdempotencyKey", Code: userapi.CodeDifferent, Message: "of the loaded request is another one"})
 		e.Outcome = userapi.OutcomeUnknown // an earlier run may have made users
 		return nil, e
 	}

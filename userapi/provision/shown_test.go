@@ -95,7 +95,7 @@ func TestErrorsSayWhatIsKnown(t *testing.T) {
 	_, err := p.CreateUser(t.Context(), other)
 	require.EqualError(t, err, "idp: idp: sign up user: invalid request (code request_changed): IdempotencyKey: different, but the user was created as idp-1")
 	_, err = p.Decide(t.Context(), ann.IdempotencyKey, "idp", provision.UserExists(""))
-	require.EqualError(t, err, "decide on user: invalid request: Decision: must be UserExists with an id that a ledger takes, or UserAbsent, "+
+	require.EqualError(t, err, "decide on user: invalid request: Decision: must be UserExists with an id of at most 1 KiB of UTF-8, or UserAbsent, "+
 		"the user may or may not exist")
 	err = p.Queue(t.Context(), nil, ann)
 	require.EqualError(t, err, "sign up user: already taken: IdempotencyKey: is in the ledger already, nothing was sent")

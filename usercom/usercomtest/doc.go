@@ -17,9 +17,9 @@
 // User.com's script does in a browser. For faults, updates and lists count as
 // userapitest.Attributes, and update_or_create as userapitest.Create.
 //
-// What it does not serve gets the page of HTML, which no client takes for a user's
-// absence, and is named on the log of [userapitest.ServerOptions]. Errors are in English;
-// see [WithPolish].
+// Any other request gets the page of HTML, which does not look like the answer for a user
+// that does not exist. The Logger of [userapitest.ServerOptions] names it. Errors are in
+// English; see [WithPolish].
 //
 // A request above the Rate of [userapitest.ServerOptions] gets what User.com's
 // framework answers: status 429, with a Retry-After in whole seconds. [Server.Stats]

@@ -243,6 +243,6 @@ func (f *Ledger) usable() error {
 func (f *Ledger) poison(cause error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.failed = fmt.Errorf("fileledger: the ledger's file failed, and takes nothing until it is opened again: %w", cause)
+	f.failed = fmt.Errorf("fileledger: the ledger's file failed, and must be opened again: %w", cause)
 	return f.failed
 }

@@ -53,9 +53,9 @@ type storedRecord struct {
 const maxPayload = 16 << 20
 
 var (
-	errTooLarge = fmt.Errorf("fileledger: more records than one Store in a file can hold, which is %d bytes", maxPayload)
+	errTooLarge = fmt.Errorf("fileledger: the records of one Store are larger than %d bytes", maxPayload)
 	errTime     = errors.New("fileledger: a time of a record is too far off to be stored")
-	errNewer    = errors.New("fileledger: the ledger's file holds what this version does not know: use the newer one that wrote it")
+	errNewer    = errors.New("fileledger: a newer version wrote the ledger's file: use that version")
 )
 
 // encode returns the payload for a Store of records or, live, one of a compacted file.

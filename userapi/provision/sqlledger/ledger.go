@@ -292,7 +292,7 @@ func keepable(records []provision.Record) error {
 	for _, r := range records {
 		for _, t := range [...]time.Time{r.Until, r.Started, r.Changed} {
 			if !fromMicros(micros(t)).Equal(t) {
-				return errors.New("sqlledger: a time of a record cannot be kept in a database")
+				return errors.New("sqlledger: a time of a record cannot be stored in a database")
 			}
 		}
 	}
@@ -314,7 +314,7 @@ func (l *Ledger) checkEncoding(ctx context.Context) error {
 func (l *Ledger) checkTable(ctx context.Context) error {
 	records, err := query(ctx, l.db, "look at the ledger's table", scan, l.check)
 	if err == nil && len(records) > 0 {
-		err = errors.New("sqlledger: the database selects rows where there are none")
+		err = errors.New("sqlledger: the database returns rows from an empty table")
 	}
 	return err
 }

@@ -117,14 +117,14 @@ var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,57}$`)
 
 func parseTable(dialect Dialect, name string) (tableName, error) {
 	if _, known := syntaxOf[dialect]; !known {
-		return tableName{}, fmt.Errorf("sqlledger: %v is no dialect of a ledger", dialect)
+		return tableName{}, fmt.Errorf("sqlledger: %v is not a Dialect: expected PostgreSQL or SQLite", dialect)
 	}
 	schema, table, found := strings.Cut(cmp.Or(name, DefaultTable), ".")
 	if !found {
 		schema, table = "", schema
 	}
 	if !identifier.MatchString(table) || found && !identifier.MatchString(schema) {
-		return tableName{}, errors.New("sqlledger: a table is named by at most 58 ASCII letters, digits and underscores, behind a schema and a dot where it is in one")
+		return tableName{}, errors.New("sqlledger: the table's name must be at most 58 ASCII letters, digits and underscores, with an optional schema and dot before it")
 	}
 	return tableName{schema, table}, nil
 }
