@@ -308,7 +308,7 @@ func (im *importing) find(ctx context.Context, users []*newcomer, failure *usera
 		rest = slices.DeleteFunc(slices.Clone(rest), func(n *newcomer) bool {
 			c := found[n.to.userID]
 			if c != nil {
-				im.settle(ctx, n, c, failure)
+				im.setResult(ctx, n, c, failure)
 			}
 			return c != nil
 		})
@@ -331,8 +331,8 @@ func answered(e *userapi.Error) bool {
 	return e.StatusCode/100 == 5 && errors.As(e.Err, &vendor) && vendor.documented
 }
 
-// settle gives a newcomer its result: the user that was found may be its own.
-func (im *importing) settle(ctx context.Context, n *newcomer, c *provider.Candidate, failure *userapi.Error) {
+// setResult gives a newcomer its result: the user that was found may be its own.
+func (im *importing) setResult(ctx context.Context, n *newcomer, c *provider.Candidate, failure *userapi.Error) {
 	if !n.lost {
 		taken := *failure
 		taken.Kind, taken.Candidates = userapi.KindConflict, []string{c.User.ID}
@@ -379,7 +379,8 @@ func isPassing(err error) bool {
 	return errors.Is(err, userapi.ErrUnavailable) || errors.Is(err, userapi.ErrRateLimited) || errors.Is(err, userapi.ErrTimeout) || errors.Is(err, userapi.ErrCanceled)
 }
 
-// look finds which users exist, by their ids. An error says that it could not be told of all.
+// look finds which users exist, by their ids. With an error it is not known for all of
+// them.
 func (im *importing) look(ctx context.Context, users []*newcomer) (map[string]*provider.Candidate, error) {
 	if len(users) > 1 {
 		found, err := im.lookMany(ctx, users)

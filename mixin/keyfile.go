@@ -272,5 +272,5 @@ func readKeyRecord(path string) (*keyRecord, error) {
 	return decodeKeyRecord(text)
 }
 
-// isMissing reports whether an error says that there is no such file.
+// isMissing reports whether an error says that the file does not exist.
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

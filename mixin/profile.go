@@ -103,7 +103,7 @@ func (s *UsersService) Fetch(ctx context.Context, userIDs []string) ([]*GetUserR
 	})
 	if err != nil {
 		if e, ok := err.(*userapi.Error); ok && e.Kind == userapi.KindNotFound {
-			e.Kind = userapi.KindProtocol // there is no such call, which says nothing about the users
+			e.Kind = userapi.KindProtocol // the call does not exist, which says nothing about the users
 		}
 		return nil, err
 	}

@@ -103,7 +103,7 @@ func Setup(ctx context.Context, app Config, dir *SessionKeyDir, req userapi.Crea
 		return nil, err
 	}
 	if err := s.finish(ctx, client); err != nil {
-		return nil, s.failed(err)
+		return nil, s.userExists(err)
 	}
 	return &Wallet{
 		Keystore: s.record.keystore(), Path: dir.file(name), State: s.record.State,
@@ -165,13 +165,13 @@ func (s *setup) create(ctx context.Context, client *Client, req userapi.CreateUs
 	s.created = true
 	if s.record, err = s.dir.read(s.name); err != nil {
 		s.record = &keyRecord{}
-		return s.failed(err)
+		return s.userExists(err)
 	}
 	return nil
 }
 
-// failed makes the error of a step say that the user exists.
-func (s *setup) failed(step error) *userapi.Error {
+// userExists makes the error of a step say that the user exists.
+func (s *setup) userExists(step error) *userapi.Error {
 	e := *asUserError(step)
 	e.Outcome, e.User, e.UserID = userapi.OutcomeCreated, s.user, s.user.ID
 	var file *KeyFileError

@@ -85,7 +85,7 @@ type RetryPolicy struct {
 	MaxRetryAfter time.Duration
 }
 
-// RateLimit bounds how many requests a client sends. The zero value is no limit.
+// RateLimit bounds how many requests a client sends. The zero value means no limit.
 type RateLimit struct {
 	// PerSecond is the sustained rate, 0 for no limit.
 	PerSecond float64

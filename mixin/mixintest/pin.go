@@ -215,7 +215,7 @@ func (p *person) setPIN(next []byte) *apiError {
 			return errPINFormat.because("the counter of a first TIP key is 1, in big endian")
 		}
 		if err := checkPublicKey(key); err != nil {
-			return errPINFormat.because("the TIP key is no public key of Ed25519")
+			return errPINFormat.because("the TIP key is not a public key of Ed25519")
 		}
 		p.pin.digits, p.pin.tip = nil, key
 	}

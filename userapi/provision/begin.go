@@ -17,7 +17,7 @@ const staleTries = 10
 // in faults then: with every target when none may be tried.
 func (s *signup) begin(ctx context.Context, records []Record, failure *userapi.Error) {
 	for try := 1; failure == nil; try++ {
-		changed := s.see(records)
+		changed := s.rememberAll(records)
 		next := s.additions(changed)
 		if len(next) == 0 {
 			return
@@ -144,8 +144,8 @@ func (s *signup) take(key string) *userapi.Error {
 	return asError(err)
 }
 
-// see takes note of the key's records. changed says that they are of another request.
-func (s *signup) see(records []Record) (changed bool) {
+// rememberAll remembers the key's records. changed says that they are of another request.
+func (s *signup) rememberAll(records []Record) (changed bool) {
 	s.remember(records)
 	return slices.ContainsFunc(records, func(r Record) bool {
 		return !s.p.keys().match(r.Request, s.fingerprint, s.req, r.Key)

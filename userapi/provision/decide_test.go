@@ -95,7 +95,7 @@ func TestDecideRefused(t *testing.T) {
 	}
 }
 
-// TestTargetThatIsGone: a target that is one no more is told of while it is open, and only
+// TestTargetThatIsGone: a target that was removed is reported while it is open, and only
 // then, whatever the others do, and can be written off where nothing was created.
 func TestTargetThatIsGone(t *testing.T) {
 	t.Parallel()

@@ -14,7 +14,7 @@ const (
 	moveDone     move = iota // there is the user
 	moveComplete             // the user exists, and something of its create is unfinished
 	moveConflict             // find out whose user it is that stands in the way
-	moveAbsent               // there is no user, if that holds for long enough
+	moveAbsent               // the user does not exist, if that holds for long enough
 	moveFail                 // the create's error is the last word
 	moveUnknown              // nobody can tell
 	moveLook                 // ask the vendor
@@ -82,7 +82,7 @@ func afterRepeat(failure *userapi.Error, probe bool) move {
 	}
 }
 
-// isAbsent reports whether a look-up proves that there is no such user.
+// isAbsent reports whether a look-up proves that the user does not exist.
 func isAbsent(e *userapi.Error) bool {
 	return e != nil && e.Kind == userapi.KindNotFound && e.Outcome == userapi.OutcomeRejected
 }

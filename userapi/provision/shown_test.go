@@ -46,7 +46,7 @@ func TestShownWithoutValues(t *testing.T) {
 	assert.True(t, slices.ContainsFunc(records, func(r provision.Record) bool { return r.State == provision.StateCreated && r.UserID == "idp-1" }))
 }
 
-// TestRequestKeysAreNotShown: a service logs what it is made of, and whoever has the keys
+// TestRequestKeysAreNotShown: a service logs what it is made of, and a reader who has the keys
 // can guess what the fingerprints in the ledger are of.
 func TestRequestKeysAreNotShown(t *testing.T) {
 	t.Parallel()

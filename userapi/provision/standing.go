@@ -69,7 +69,7 @@ func (p *Provisioner) Standings(ctx context.Context, reqs []userapi.CreateUserRe
 	for i, req := range reqs {
 		for _, key := range spellingsOf(req.IdempotencyKey) {
 			if of := byKey[key]; len(of) > 0 {
-				if all[i], err = p.standing(req, key, of); err != nil {
+				if all[i], err = p.standingOf(req, key, of); err != nil {
 					return nil, err
 				}
 				break
@@ -79,13 +79,13 @@ func (p *Provisioner) Standings(ctx context.Context, reqs []userapi.CreateUserRe
 	return all, nil
 }
 
-// standing returns that of a key which the ledger has.
-func (p *Provisioner) standing(req userapi.CreateUserRequest, key string, records []Record) (Standing, error) {
+// standingOf returns that of a key which the ledger has.
+func (p *Provisioner) standingOf(req userapi.CreateUserRequest, key string, records []Record) (Standing, error) {
 	s := &signup{p: p, req: req, records: map[string]Record{}}
 	if failure := s.take(key); failure != nil {
 		return 0, failure
 	}
-	if s.see(records) {
+	if s.rememberAll(records) {
 		switch what := changeOf(s.records, false); {
 		case what == requestReplaces,
 			what == requestMends && slices.ContainsFunc(p.targets, func(t *target) bool { return isMendable(s.records[t.Name]) }):

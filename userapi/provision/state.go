@@ -208,9 +208,9 @@ var outcomeOf = map[Disposition]userapi.Outcome{
 	DispositionUndone: userapi.OutcomeRejected,
 }
 
-// resultOf returns what the ledger has of a target. It is the one way from a record to what
-// is told of it. code says why a run did nothing more, "" where nothing is left to do; cause
-// is an error behind that, nil for none.
+// resultOf returns the result for a target's record. All results from the ledger are
+// made here. code says why a run did nothing more; "" if nothing is left to do. cause
+// is an error behind that, or nil.
 func resultOf(rec Record, code string, cause error) Result {
 	res := Result{Target: rec.Target, Disposition: dispositionOf[rec.State], IdempotencyKey: rec.Key, Started: rec.Started, Recorded: true}
 	if rec.State.HasUser() {
@@ -254,7 +254,7 @@ func (r Record) err(code string) *userapi.Error {
 	return e
 }
 
-// user returns what a record tells of its user.
+// user returns the user that a record describes.
 func (r Record) user() *userapi.User {
 	return &userapi.User{Provider: r.Provider, ID: r.UserID, Proof: r.Proof}
 }

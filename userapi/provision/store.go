@@ -28,8 +28,8 @@ func load(ctx context.Context, l Ledger, key string) ([]Record, *userapi.Error) 
 	return records, nil
 }
 
-// store stores records, tells of them, and returns them as they are in the ledger. The slice
-// is its own from then on.
+// store stores records, reports them to OnRecord, and returns them as they are in the
+// ledger. The slice is its own from then on.
 func (p *Provisioner) store(ctx context.Context, to Storer, records ...Record) ([]Record, error) {
 	if end, bounded := ctx.Deadline(); !bounded || time.Until(end) > storeTime {
 		var cancel context.CancelFunc
@@ -97,7 +97,7 @@ func (s *signup) reload(ctx context.Context) (changed bool, failure *userapi.Err
 	if failure != nil {
 		return false, failure
 	}
-	return s.see(records), nil
+	return s.rememberAll(records), nil
 }
 
 // storeResult stores what became of a target and, by the same Store, claims the targets that

@@ -26,7 +26,7 @@ func Equal(t testing.TB, want, got any) bool {
 // maxPlace is how deep a difference is looked up.
 const maxPlace = 20
 
-// difference returns where two values that are not deeply equal differ, as far as
+// difference returns where two values that are not deeply equal differ, where
 // exported fields and elements lead there; "" for the values themselves.
 func difference(want, got reflect.Value, depth int) string {
 	if depth == 0 || !want.IsValid() || !got.IsValid() || want.Type() != got.Type() {

@@ -85,7 +85,7 @@ func (i ids) of(name string, first int64) int64 {
 // An index has the ids of the users that have a value, in order.
 type index map[string][]int64
 
-// move takes an id from one value to another. "" is no value.
+// move takes an id from one value to another. "" is not a value.
 func (x index) move(id int64, from, to string) {
 	if from == to {
 		return

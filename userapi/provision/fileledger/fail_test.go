@@ -180,7 +180,7 @@ func TestOpeningFails(t *testing.T) {
 	}
 }
 
-// TestStoreFails: the Store itself, and not only its batch, tells of a write that
+// TestStoreFails: the Store itself, and not only its batch, reports a write that
 // failed.
 func TestStoreFails(t *testing.T) {
 	t.Parallel()

@@ -201,7 +201,7 @@ func (l *logFile) replay(size int64, take func(payload []byte, at, whole int64) 
 			break
 		}
 		if f.batch != at && f.batch != batch {
-			return 0, corruptAt(at) // whoever wrote it did not know what stood before it
+			return 0, corruptAt(at) // its writer did not know what stood before it
 		}
 		batch, synced = f.batch, max(synced, f.batch)
 		if f.payload == nil {

@@ -56,7 +56,7 @@ type Ledger struct {
 	dialect Dialect
 
 	check, load, count, counts, open, insert, update string
-	// storeAll is for several records at once; "" in SQLite, where a statement is no round
+	// storeAll is for several records at once; "" in SQLite, where a statement is not a round
 	// trip.
 	storeAll string
 	// loadMany is for several keys at once, likewise.
