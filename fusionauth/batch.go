@@ -16,26 +16,33 @@ import (
 // its own. Source: FusionAuth's site, pull request 3484.
 const maxImport = 10_000
 
-// looks is how many looks must miss before a user is taken for absent.
+// looks is how many looks must miss before a user counts as absent.
 const looks = 3
 
-// CreateUsers creates many users, as userapi.BatchCreator describes it. Requests with an
-// Extra.PasswordHash are imported, up to 10,000 at once and one import after the other. The
-// others are created one by one, as by CreateUser.
+// CreateUsers creates many users, as userapi.BatchCreator describes. Requests with an
+// Extra.PasswordHash are imported, up to 10,000 at once and one import after the other.
+// The others are created one by one, as by CreateUser.
 //
-// An import creates all of its users or none. One that is refused for its users is halved
-// until the users at fault are alone, so that the others are created. A user whose id exists
-// already is a KindConflict. After a reply that is lost each id is asked for, in the same
-// call: who is found was created, and who is not has OutcomeUnknown, since the server may be
-// at work still. (CreateUser leaves that to ResolveUser, as for any create.) No import is
-// sent twice unless the server has answered and the users are not there. The server answers
-// when it is done: Config.HTTP.Timeout must allow for the import.
+// How it handles failures:
 //
-// The reply of an import shows no user. After a success one user is read, which stands for
-// all. The User of a larger import holds what was sent, without a time of creation, and has
-// no form of FusionAuth's own. The Raw of a user that a search found is that user's part of
-// the reply, as a look-up by id shows it. The API key needs the rights to POST to
-// /api/user/import and /api/user/search, and to GET from /api/user.
+//   - An import creates all of its users or none. If one is refused because of its
+//     users it is halved, until the users at fault are alone and the others are
+//     created.
+//   - A user whose id exists already is KindConflict.
+//   - After a lost reply CreateUsers looks up each id. A user that is found was
+//     created. One that is not found has OutcomeUnknown, because the server may still
+//     be working. (CreateUser leaves this to ResolveUser, as for any create.)
+//   - An import is sent again only if the server has answered and the users do not
+//     exist.
+//
+// The server answers when the import is done: Config.HTTP.Timeout must be long enough.
+//
+// The reply to an import shows no user. After a success CreateUsers reads one user to
+// confirm the import. In an import of several users the User has what was sent, without
+// a time of creation and without FusionAuth's own form. The Raw of a user that a search
+// found is that user's part of the reply, as a look-up by id shows it. The API key
+// needs the rights to POST to /api/user/import and /api/user/search, and to GET from
+// /api/user.
 func (c *Client) CreateUsers(ctx context.Context, reqs []userapi.CreateUserRequest) []userapi.BatchResult {
 	results := make([]userapi.BatchResult, len(reqs))
 	var plain []int
@@ -125,7 +132,8 @@ func (c *core) importUsers(ctx context.Context, users []*newcomer) {
 	im.create(ctx, users)
 }
 
-// importUser imports one user, and leaves it to ResolveUser to ask what became of it.
+// importUser imports one user, and leaves it to ResolveUser to ask for the result of
+// it.
 func (c *core) importUser(ctx context.Context, n *newcomer) {
 	im := importing{core: c, since: time.Now()}
 	if failure := im.send(ctx, []*newcomer{n}); failure != nil {
@@ -277,7 +285,7 @@ func notConfirmed(status int, shown *userapi.User, failure *userapi.Error) *user
 
 const notReadBack = "the import was not confirmed: the API key may not read users"
 
-var errNotImported = errors.New("the reply says that the import succeeded, and the user that was asked for is not there")
+var errNotImported = errors.New("the reply reports a success, but the user that was looked up does not exist")
 
 // find asks for users after an import that failed, gives those that are found their
 // results, and returns the others. absent says that every look told, and missed them.
@@ -300,7 +308,7 @@ func (im *importing) find(ctx context.Context, users []*newcomer, failure *usera
 		rest = slices.DeleteFunc(slices.Clone(rest), func(n *newcomer) bool {
 			c := found[n.to.userID]
 			if c != nil {
-				im.settle(ctx, n, c, failure)
+				im.setResult(ctx, n, c, failure)
 			}
 			return c != nil
 		})
@@ -323,8 +331,8 @@ func answered(e *userapi.Error) bool {
 	return e.StatusCode/100 == 5 && errors.As(e.Err, &vendor) && vendor.documented
 }
 
-// settle gives a newcomer its result: the user that was found may be its own.
-func (im *importing) settle(ctx context.Context, n *newcomer, c *provider.Candidate, failure *userapi.Error) {
+// setResult gives a newcomer its result: the user that was found may be its own.
+func (im *importing) setResult(ctx context.Context, n *newcomer, c *provider.Candidate, failure *userapi.Error) {
 	if !n.lost {
 		taken := *failure
 		taken.Kind, taken.Candidates = userapi.KindConflict, []string{c.User.ID}
@@ -371,7 +379,8 @@ func isPassing(err error) bool {
 	return errors.Is(err, userapi.ErrUnavailable) || errors.Is(err, userapi.ErrRateLimited) || errors.Is(err, userapi.ErrTimeout) || errors.Is(err, userapi.ErrCanceled)
 }
 
-// look finds which users exist, by their ids. An error says that it could not be told of all.
+// look finds which users exist, by their ids. With an error it is not known for all of
+// them.
 func (im *importing) look(ctx context.Context, users []*newcomer) (map[string]*provider.Candidate, error) {
 	if len(users) > 1 {
 		found, err := im.lookMany(ctx, users)

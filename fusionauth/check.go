@@ -18,7 +18,7 @@ func (r *CreateUserRequest) encode(c *provider.Check) []byte {
 func encode(c *provider.Check, request any, own []Data) []byte {
 	body := c.Encode(request)
 	if slices.ContainsFunc(own, Data.holdsSecret) || len(c.Faults()) == 0 && provider.IsRedacted(body) {
-		c.Invalid("", "", "the request must hold no redacted Secret: it would be stored as it is")
+		c.Invalid("", "", "the request must not have a redacted Secret in it: it would be stored as it is")
 	}
 	return body
 }

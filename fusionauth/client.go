@@ -13,7 +13,7 @@ import (
 // Name is the provider's name in users and errors.
 const Name = "fusionauth"
 
-// Config makes a Client. APIKey and HTTP.BaseURL must be set.
+// Config has the settings of a Client. APIKey and HTTP.BaseURL must be set.
 type Config struct {
 	// APIKey is the key from FusionAuth's settings. It needs the right to POST to
 	// /api/user, to GET from it for look-ups and to DELETE from it for deletes, and to POST to
@@ -22,13 +22,14 @@ type Config struct {
 	// TenantID is the UUID of the tenant that users are created in, unless a request names another.
 	// "" is for servers with one tenant and for keys that are bound to one.
 	TenantID string
-	// PhoneLogin stores the neutral request's Phone as user.phoneNumber, which is unique and which
-	// the user can log in with, and not as user.mobilePhone, which is a mere attribute. It needs
-	// FusionAuth 1.59 or later. An older server passes over the member: the user's Warnings say so.
+	// PhoneLogin stores the neutral request's Phone as user.phoneNumber, which is
+	// unique and which the user can log in with, and not as user.mobilePhone, which is
+	// a mere attribute. It needs FusionAuth 1.59 or later. An older server ignores the
+	// member: the user's Warnings say so.
 	PhoneLogin bool
-	// HTTP says how to talk. Its BaseURL, such as "https://auth.example.com", has no
-	// default. A reply waits for the server's transactional webhooks: where there
-	// are any, its Timeout must leave them time.
+	// HTTP has the settings for HTTP. Its BaseURL, such as "https://auth.example.com",
+	// has no default. A reply waits for the server's transactional webhooks: where
+	// there are any, its Timeout must leave them time.
 	HTTP userapi.HTTPOptions
 }
 

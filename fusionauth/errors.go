@@ -64,7 +64,7 @@ func (e APIError) summary() provider.Summary {
 		"status", e.StatusCode, "field_errors", len(e.FieldErrors), "general_errors", len(e.GeneralErrors))
 }
 
-// Error tells the status.
+// Error returns a text with the status.
 func (e *APIError) Error() string { return fmt.Sprintf("fusionauth: status %d", e.StatusCode) }
 
 // Format shows the status and how many errors there are.
@@ -112,7 +112,7 @@ func decodeError(status int, header http.Header, body []byte) *APIError {
 	return e
 }
 
-// add adds an error of a path; "" is none.
+// add adds an error of a path; "" means none.
 func (e *APIError) add(path string, one ErrorDetail) {
 	if path == "" {
 		e.GeneralErrors = append(e.GeneralErrors, one)

@@ -72,7 +72,7 @@ func ExampleClient_ResolveUser() {
 	// Output: id [IdempotencyKey Email] 1
 }
 
-// A create got lost on its way. That there is no user is proven before it is repeated.
+// A create got lost on its way. The user is proven absent before the create is repeated.
 func ExampleClient_RepeatUser() {
 	c, srv := exampleClient()
 	defer srv.Close()

@@ -15,8 +15,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A PasswordHash is a password that another system has hashed. It is for a user who moves to
-// FusionAuth and keeps the password. The zero value is none.
+// A PasswordHash is a password that another system has hashed. It is for a user who
+// moves to FusionAuth and keeps the password. The zero value means none.
 //
 // FusionAuth compares the hash when the user logs in, and not before: a wrong Salt or Factor
 // locks the user out. So the forms of the schemes that FusionAuth brings along are checked
@@ -203,7 +203,7 @@ func isBcrypt(text string) bool {
 // IsZero reports whether nothing is set.
 func (h PasswordHash) IsZero() bool { return h == PasswordHash{} }
 
-// Format shows the type alone.
+// Format shows only the type.
 func (h PasswordHash) Format(f fmt.State, verb rune) { provider.TypeOnly(h).Format(f, verb) }
 
 // LogValue is like Format.

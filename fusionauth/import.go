@@ -43,14 +43,14 @@ type ImportResponse struct {
 	UserIDs []string
 }
 
-// Import creates many users by one request, and all of them or none. The error is about all
-// of the users. With OutcomeUnknown each may exist; only ids that the request gives can
-// tell.
+// Import creates many users by one request: all of them, or none. The error is about
+// all of the users. With OutcomeUnknown any of them may exist. They can be looked up
+// only by ids that the request gives.
 //
-// FusionAuth wants no two imports at once. A client, with those of WithTenant, sends one
-// after the other; a call that waits for its turn when its context ends is NotSent. The
-// server answers when it is done, so that Config.HTTP.Timeout must allow for a large import.
-// Source: FusionAuth, "Users API", "Import Users".
+// FusionAuth asks for one import at a time. A client and those of its WithTenant send
+// one after the other. If the context ends while a call waits for its turn, the outcome
+// is NotSent. The server answers when the import is done: Config.HTTP.Timeout must be
+// long enough. Source: FusionAuth, "Users API", "Import Users".
 func (s *UsersService) Import(ctx context.Context, req ImportRequest) (*ImportResponse, error) {
 	check := s.core.check()
 	tenant := cmp.Or(check.UUIDIfSet("ImportRequest.TenantID", req.TenantID), s.core.tenantID)
@@ -88,10 +88,10 @@ func (r *ImportRequest) encode(c *provider.Check) []byte {
 		u.checkNew(&of, nil)
 		of.Secret("", "user.password", u.Password)
 		if u.Salt != "" && u.EncryptionScheme == "" {
-			of.Invalid("", "user.salt", "must not be set without the user's encryptionScheme: the password is taken for a plain text")
+			of.Invalid("", "user.salt", "must not be set without the user's encryptionScheme: the password counts as plain text")
 		}
 		if slices.ContainsFunc(u.ownValues(), Data.holdsSecret) {
-			of.Invalid("", "user.data", "must hold no Secret: it would be revealed")
+			of.Invalid("", "user.data", "must not have a Secret in it: it would be revealed")
 		}
 		for _, fault := range of.Faults() {
 			fault.Field = "" // of which user?
@@ -141,7 +141,7 @@ func (c *core) sendImport(ctx context.Context, call *provider.Call) (*provider.E
 	}
 }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (r ImportRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.

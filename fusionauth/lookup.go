@@ -13,13 +13,14 @@ import (
 )
 
 // GetUserResponse is the reply to GET /api/user/{userId} and GET /api/user. It is the
-// object that answers a create, without the token: that is given once. Source:
+// object that answers a create, without the token: which is given once. Source:
 // FusionAuth, "Users API", "Retrieve a User", response.
 type GetUserResponse = CreateUserResponse
 
-// Get reads the user with an id, which must be a UUID, of whatever tenant the API key sees. A user
-// that does not exist for that key is a KindNotFound with OutcomeRejected; every other failure
-// leaves it unknown. Source: FusionAuth, "Users API", "Retrieve a User".
+// Get reads the user with an id, which must be a UUID, of any tenant that the API key
+// sees. A user that does not exist for that key is KindNotFound with OutcomeRejected;
+// every other failure leaves it unknown. Source: FusionAuth, "Users API", "Retrieve a
+// User".
 func (s *UsersService) Get(ctx context.Context, id string) (*GetUserResponse, error) {
 	check := s.core.check()
 	id = check.UUID("", "userId", id)
@@ -90,13 +91,13 @@ const (
 // phoneToo stands in the path of a look-up that phone numbers count in.
 const phoneToo = "&loginIdTypes=" + string(IdentityPhoneNumber)
 
-// Deactivate deletes a user softly: the user stays, is not active, and keeps the
-// names to log in with. Source: FusionAuth, "Users API", "Delete a User".
+// Deactivate is FusionAuth's soft delete: the user still exists and keeps the names to
+// log in with, but is not active. Source: FusionAuth, "Users API", "Delete a User".
 func (s *UsersService) Deactivate(ctx context.Context, id string) error {
 	return s.remove(ctx, id, "")
 }
 
-// Delete deletes a user for good. It is sent again after a passing failure, so that a
+// Delete deletes a user permanently. It is sent again after a temporary failure, so that a
 // KindNotFound may be the work of an attempt whose reply was lost. Source:
 // FusionAuth, "Users API", "Delete a User", hardDelete.
 func (s *UsersService) Delete(ctx context.Context, id string) error {
@@ -113,7 +114,7 @@ func (s *UsersService) remove(ctx context.Context, id, query string) error {
 	return provider.Do(ctx, s.core.Vendor, call.Checked(&check))
 }
 
-// byID returns the call that reads the user with an id, in whatever tenant the key sees it.
+// byID returns the call that reads the user with an id, in any tenant the key sees it.
 func byID(id string) *provider.Call {
 	path, route := target{userID: id}.route(userPath)
 	call := lookupCall(path, route, id, "")

@@ -36,7 +36,8 @@ type TwoFactorMethod struct {
 	MobilePhone *string `json:"mobilePhone,omitempty"`
 	// Name is of the user's choosing. Since 1.67.
 	Name *string `json:"name,omitempty"`
-	// Secret, in base64, is required for TwoFactorAuthenticator. Replies do not hold it.
+	// Secret, in base64, is required for TwoFactorAuthenticator. Replies do not have
+	// it.
 	Secret userapi.Secret `json:"secret,omitempty"`
 }
 
@@ -93,27 +94,27 @@ func (d *Data) UnmarshalJSON(data []byte) error {
 // The leaf types never fail to decode: what one cannot read it keeps.
 type (
 	// Instant is a point in time, sent as milliseconds since 1970 in UTC, as in
-	// Instant{Time: t}. The zero value is none.
+	// Instant{Time: t}. The zero value means none.
 	Instant = lenient.Instant
-	// Date is a day of the calendar, written yyyy-MM-dd. "" is none.
+	// Date is a day of the calendar, written yyyy-MM-dd. "" means none.
 	Date = lenient.Date
-	// Number is a whole number in decimal form. "" is none.
+	// Number is a whole number in decimal form. "" means none.
 	Number = lenient.Number
 )
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (t TwoFactor) Format(f fmt.State, verb rune) { provider.TypeOnly(t).Format(f, verb) }
 
 // LogValue is like Format.
 func (t TwoFactor) LogValue() slog.Value { return provider.TypeOnly(t).LogValue() }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (m TwoFactorMethod) Format(f fmt.State, verb rune) { provider.TypeOnly(m).Format(f, verb) }
 
 // LogValue is like Format.
 func (m TwoFactorMethod) LogValue() slog.Value { return provider.TypeOnly(m).LogValue() }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (r Registration) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.

@@ -26,8 +26,9 @@ var (
 	_ userapi.Extension     = Extra{}
 )
 
-// Extra is what only FusionAuth knows of a new user, for userapi.CreateUserRequest.Extensions. Its
-// members are those of [CreateUserRequest] and [NewUser]; nil, "" and zero are not sent.
+// Extra is what only FusionAuth has for a new user, for
+// userapi.CreateUserRequest.Extensions. Its members are those of [CreateUserRequest]
+// and [NewUser]; nil, "" and zero are not sent.
 type Extra struct {
 	// UserID is the new user's id, a UUID. It prevails over the request's ExternalID
 	// and IdempotencyKey.
@@ -80,7 +81,7 @@ type Extra struct {
 // UserExtension returns Name.
 func (Extra) UserExtension() string { return Name }
 
-// Format shows the type alone.
+// Format shows only the type.
 func (x Extra) Format(f fmt.State, verb rune) { provider.TypeOnly(x).Format(f, verb) }
 
 // LogValue is like Format.
@@ -89,9 +90,9 @@ func (x Extra) LogValue() slog.Value { return provider.TypeOnly(x).LogValue() }
 // MarshalJSON is like Format.
 func (x Extra) MarshalJSON() ([]byte, error) { return provider.TypeOnly(x).MarshalJSON() }
 
-// CreateUser creates a user as userapi.Creator describes it, with the mapping that the package's
-// documentation lists. With Extra.Registration the user's registration is made with it, or neither is;
-// userapi.As then finds a *RegisterResponse.
+// CreateUser creates a user as userapi.Creator describes, with the mapping that the
+// package's documentation lists. With Extra.Registration the user's registration is
+// made with it, or neither is; userapi.As then finds a *RegisterResponse.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	m, err := c.core.mapRequest(&req, false)
 	if err != nil {
@@ -119,7 +120,7 @@ func (c *Client) create(ctx context.Context, req *userapi.CreateUserRequest, m m
 	return provider.CreateUser(ctx, c.core.Vendor, req, m.unmapped, call, c.core.newReply(m.to), m.native.User.accept(m.to))
 }
 
-// PreflightUser checks a request without sending anything.
+// PreflightUser checks a request. It sends nothing.
 func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 	_, err := c.core.mapRequest(&req, false)
 	return err
@@ -128,9 +129,10 @@ func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 // randomID stands in a plan for an id that CreateUser would choose at random.
 const randomID = "{userId}"
 
-// PlanUser says what CreateUser would send, as userapi.Planner describes it. Its UserID is the id
-// that follows from Extra.UserID, ExternalID or IdempotencyKey. With none of them CreateUser
-// chooses one at random: UserID is then "", and the route ends in {userId}.
+// PlanUser returns what CreateUser would send, as userapi.Planner describes. Its UserID
+// is the id that follows from Extra.UserID, ExternalID or IdempotencyKey. With none of
+// them CreateUser chooses one at random: UserID is then "", and the route ends in
+// {userId}.
 func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	m, err := c.core.mapRequest(&req, false)
 	if err != nil {

@@ -22,8 +22,8 @@ type RegisterRequest struct {
 	// "" means that of User.ID, or else a random one that the client chooses; ServerAssigned leaves it
 	// to the server.
 	UserID string `json:"-"`
-	// TenantID is the tenant to create the user in; "" means the client's. A user who exists is found
-	// by the id in whatever tenant the key sees it, unless TenantID is set.
+	// TenantID is the tenant to create the user in; "" means the client's. A user who
+	// exists is found by the id in any tenant the key sees it, unless TenantID is set.
 	TenantID string `json:"-"`
 
 	// DisableDomainBlock admits e-mail domains that the tenant blocks. Since 1.30.
@@ -51,7 +51,7 @@ type RegisterRequest struct {
 	EventInfo EventInfo `json:"eventInfo,omitzero"`
 }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (r RegisterRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
@@ -60,14 +60,16 @@ func (r RegisterRequest) LogValue() slog.Value { return provider.TypeOnly(r).Log
 // Register creates a user and its registration for an application, or with a nil User registers a user
 // who exists.
 //
-// The first is one transaction: both are made, or neither. A success is that of Create, with a registration
-// for the application; where the reply shows no such registration the error has OutcomeCreated, and
-// Client.FinishUser registers. Other errors are those of Create.
+// With a User it is one transaction: both are made, or neither. A success is that of
+// Create, with a registration for the application. If the reply shows no such
+// registration the error has OutcomeCreated: call Client.FinishUser. Other errors are
+// those of Create.
 //
-// The second is a step with a user who exists. The Outcome of its error speaks of the registration. A user
-// who is registered for the application already is a KindConflict that names registration; a user who does
-// not exist is a KindNotFound. A registration is sent again only when the one before provably did not
-// happen, as a create is.
+// Without a User it is a step with a user who exists. The Outcome of its error is about
+// the registration. A user who is registered for the application already is
+// KindConflict that names registration; a user who does not exist is KindNotFound. A
+// registration is sent again only when the one before provably did not happen, as a
+// create is.
 //
 // The API key needs the right to POST to /api/user/registration.
 func (s *UsersService) Register(ctx context.Context, req RegisterRequest) (*RegisterResponse, error) {
@@ -156,7 +158,8 @@ func (c *core) register(ctx context.Context, call *provider.Call) (*registerRepl
 	})
 }
 
-// classifyRegister is classify, but for a 404 that is not FusionAuth's own: it says nothing of the user.
+// classifyRegister is classify, but for a 404 that is not FusionAuth's own: it says
+// nothing about the user.
 func classifyRegister(r *transport.Reply) transport.Classification {
 	c := classify(r)
 	if r.Status == http.StatusNotFound && (r.ReadErr != nil || !saysAbsent(r)) {

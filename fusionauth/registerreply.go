@@ -29,18 +29,18 @@ type RegisterResponse struct {
 	// Token is an access token for the user.
 	Token                  userapi.Secret `json:"token,omitempty"`
 	TokenExpirationInstant Instant        `json:"tokenExpirationInstant,omitzero"`
-	// User is the user that was created. The reply to the registration of a user who exists need not
-	// hold it.
+	// User is the user that was created. The reply to the registration of a user who
+	// exists need not have it.
 	User User `json:"user,omitzero"`
 	// VerificationIDs are the verifications of identities that are under way. Since 1.62.
 	VerificationIDs []Verification `json:"verificationIds,omitempty"`
 
 	received `json:"-"`
-	// existing: the user existed, and the reply need not hold it.
+	// existing: the user existed, and the reply need not have it.
 	existing bool
 }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (r RegisterResponse) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.

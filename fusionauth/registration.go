@@ -53,13 +53,14 @@ func (x *Extra) checkUnregistered(check *provider.Check) {
 // import. It may be repeated: a user who is registered for the application already is left as it is, which
 // is a success, with whatever roles the registration has. Without Extra.Registration nothing is sent.
 //
-// An error of what was sent has OutcomeCreated and the user. The AuthenticationToken that the server may
-// have made is in no reply that this method returns: Users.Register returns it.
+// If something was sent, the error has OutcomeCreated and the user. The
+// AuthenticationToken that the server may have made is in no reply that this method
+// returns: Users.Register returns it.
 func (c *Client) FinishUser(ctx context.Context, req userapi.CreateUserRequest, u *userapi.User) error {
 	check := c.core.check()
 	to := target{}
 	if u == nil || u.Provider != Name {
-		check.Invalid("", "User", "must be a user of FusionAuth's")
+		check.Invalid("", "User", "must be a user of FusionAuth")
 	} else {
 		to.userID = check.UUID("", "User.ID", u.ID)
 	}

@@ -67,9 +67,9 @@ type Verification struct {
 	Value       *string        `json:"value,omitempty"`
 }
 
-// User is a user at FusionAuth. Only ID is always there: FusionAuth leaves out what
-// is null, and says nothing of whether it leaves out what is false or empty.
-// Source: FusionAuth, "Users API", response of "Create a User".
+// User is a user at FusionAuth. Only ID is always there: FusionAuth leaves out what is
+// null, and says nothing about whether it leaves out what is false or empty. Source:
+// FusionAuth, "Users API", response of "Create a User".
 type User struct {
 	PreferredLanguages []string `json:"preferredLanguages,omitempty"`
 	Active             *bool    `json:"active,omitempty"`
@@ -148,26 +148,27 @@ type Identity struct {
 	VerifiedReason    VerifiedReason `json:"verifiedReason,omitempty"`
 }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (r CreateUserResponse) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
 func (r CreateUserResponse) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (v Verification) Format(f fmt.State, verb rune) { provider.TypeOnly(v).Format(f, verb) }
 
 // LogValue is like Format.
 func (v Verification) LogValue() slog.Value { return provider.TypeOnly(v).LogValue() }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (u User) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f, verb) }
 
 // LogValue is like Format.
 func (u User) LogValue() slog.Value { return provider.TypeOnly(u).LogValue() }
 
-// UnmarshalJSON decodes a reply, tolerating members of another type than documented: a number for a
-// text and the like are converted, the others are left unset.
+// UnmarshalJSON decodes a reply, and tolerates members of another type than documented:
+// it converts a number to a text, or a text to a number, and leaves other members
+// unset.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
 	return provider.Broken((*reply)(r).decode(data))
 }
@@ -199,8 +200,8 @@ func (r *reply) decode(data []byte) error {
 	return in.success(err, r.User.ID != "")
 }
 
-// readID makes the user's id canonical, and "" where it is not a UUID. broken says that the reply is not
-// JSON: its id is looked for.
+// readID makes the user's id canonical, and "" where it is not a UUID. broken says that
+// the reply is not JSON: its id is searched for.
 func (u *User) readID(data []byte, broken error) {
 	if broken != nil {
 		u.ID, _ = wire.ScanID(data, "user", "id")

@@ -8,16 +8,17 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// ServerAssigned as CreateUserRequest.UserID leaves the id to the server: the request goes to
-// /api/user. A create whose outcome is unknown can then not be settled by reading the user back.
+// ServerAssigned as CreateUserRequest.UserID lets the server choose the id: the request
+// goes to /api/user. After an unknown outcome the user can then not be read by its id.
 const ServerAssigned = "server-assigned"
 
 // CreateUserRequest is a request to POST /api/user/{userId}. Members that are nil, "" or zero are
 // not sent. Marshalling it shows every secret redacted: it is for reading. Ids in it must be UUIDs,
 // of any version. Source: FusionAuth, "Users API", "Create a User".
 //
-// A server that is older than the version that a member is marked with passes over the member; the first
-// versions refused the request. Where the reply shows that a member was passed over, its Warnings say so.
+// A server that is older than the version that a member is marked with ignores the
+// member; the first versions refused the request. Where the reply shows that a member
+// was ignored, its Warnings say so.
 type CreateUserRequest struct {
 	// UserID is the new user's id, a UUID. "" means that of User.ID, or else a
 	// random one that the client chooses; ServerAssigned leaves it to the server.
@@ -114,8 +115,9 @@ type NewUser struct {
 	VerifiedInstant Instant `json:"verifiedInstant,omitzero"`
 
 	TwoFactor TwoFactor `json:"twoFactor,omitzero"`
-	// Registrations are for imports. A create is documented to ignore them, and is sent with them all the
-	// same: the reply's Warnings say which call makes a registration, UsersService.Register.
+	// Registrations are for imports. A create is documented to ignore them, and is sent
+	// with them nevertheless: the reply's Warnings say which call makes a registration,
+	// UsersService.Register.
 	Registrations []Registration `json:"registrations,omitempty"`
 	// Password is in plain text. Servers before 1.59 refuse a user without one, unless a message to set
 	// one is asked for. Source: FusionAuth's issue tracker, 3147 and 3156.
@@ -160,14 +162,14 @@ type Location struct {
 	DisplayString *string `json:"displayString,omitempty"`
 }
 
-// Format shows the type alone. A secret's own Format is not asked where a verb does
+// Format shows only the type. A secret's own Format is not asked where a verb does
 // not fit what the secret stands in, as %s does not fit a pointer in a slice.
 func (r CreateUserRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
 func (r CreateUserRequest) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (u NewUser) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f, verb) }
 
 // LogValue is like Format.

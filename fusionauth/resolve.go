@@ -12,13 +12,13 @@ import (
 )
 
 // errNoKey: such a request names its user by the ids of completed verifications alone.
-var errNoKey = errors.New("fusionauth: the request holds nothing to look for: no id, e-mail address, user name or phone number to log in with")
+var errNoKey = errors.New("fusionauth: the request has nothing to look the user up by: no id, e-mail address, user name or phone number to log in with")
 
 // createdAt is the member with the time of the user's creation.
 const createdAt = "user.insertInstant"
 
-// ResolveUser finds out what became of a create, as userapi.Resolver describes it and the package's
-// documentation says in detail. It needs an API key with the right to GET /api/user.
+// ResolveUser finds out the result of a create, as userapi.Resolver and the package's
+// documentation describe. It needs an API key with the right to GET /api/user.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
 	m, err := c.core.mapRequest(&req, false)
 	if err != nil {
@@ -35,10 +35,10 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	return r.ResolveUser(ctx, &req, since, m.unmapped)
 }
 
-// RepeatUser creates once more a user that ResolveUser has proven absent. It is for
-// requests that give the user's id, by Extra.UserID, ExternalID or IdempotencyKey:
-// FusionAuth refuses a second user of that id, with a KindConflict that names userId (an
-// import names user.id), should the first create have arrived late. Any other request is KindInvalid.
+// RepeatUser creates again a user that ResolveUser has proven absent. The request must
+// give the user's id, by Extra.UserID, ExternalID or IdempotencyKey; any other request
+// is KindInvalid. If the first create arrived late, FusionAuth refuses the second with
+// a KindConflict that names userId (for an import user.id).
 func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	m, err := c.core.mapRequest(&req, true)
 	if err != nil {
@@ -47,11 +47,11 @@ func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) 
 	return c.create(ctx, &req, m)
 }
 
-// DeleteUser deletes a user for good, as Users.Delete does.
+// DeleteUser deletes a user permanently, as Users.Delete does.
 func (c *Client) DeleteUser(ctx context.Context, id string) error { return c.Users.Delete(ctx, id) }
 
-// CheckUserID says whether a text can be a user's id, as userapi.UserIDChecker describes
-// it: a UUID.
+// CheckUserID checks that a text has the form of a user's id, as userapi.UserIDChecker
+// describes: a UUID.
 func (c *Client) CheckUserID(id string) error { return provider.CheckUUID(Name, "userId", id) }
 
 type search struct {
@@ -125,7 +125,7 @@ func (s *search) look(ctx context.Context) ([]*provider.Candidate, error) {
 	return found, nil
 }
 
-// find reads one user and compares it with the request; both are nil where there is none.
+// find reads one user and compares it with the request; both are nil if there is none.
 func (s *search) find(ctx context.Context, call *provider.Call, proof userapi.Proof) (*User, *provider.Candidate, error) {
 	resp, c, err := provider.Find(ctx, s.core.Vendor, call, proof, s.core.newReply(s.to), found(call))
 	if c == nil {

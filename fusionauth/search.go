@@ -59,7 +59,7 @@ func (im *importing) lookMany(ctx context.Context, users []*newcomer) (map[strin
 	return found, nil
 }
 
-var errOtherUsers = errors.New("the reply holds other users than those that were asked for")
+var errOtherUsers = errors.New("the reply has other users than those that were asked for")
 
 func errSearch(from *transport.Reply) error {
 	return &userapi.Error{
@@ -106,4 +106,4 @@ func (s *searchReply) Receive(from *transport.Reply, m provider.Meta) error {
 	return nil
 }
 
-var errNotAll = errors.New("the reply does not hold all users that were found")
+var errNotAll = errors.New("the reply does not have all users that were found")

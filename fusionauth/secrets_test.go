@@ -107,7 +107,7 @@ func TestNothingShowsSecrets(t *testing.T) {
 	} {
 		encoded, err := json.Marshal(v)
 		require.NoError(t, err)
-		assert.JSONEq(t, want, string(encoded), "marshalling shows what is no secret")
+		assert.JSONEq(t, want, string(encoded), "marshalling shows what is not secret")
 	}
 }
 

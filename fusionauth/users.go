@@ -16,9 +16,9 @@ import (
 // errors as the client's, *userapi.Error.
 type UsersService struct{ core *core }
 
-// Create creates a user. A success is a reply of status 2xx with a user that has
-// the id that was asked for, and that shows no other e-mail address or user name than
-// was sent; everything else is an error, which has the id in its UserID unless that was
+// Create creates a user. A success is a reply of status 2xx with a user that has the id
+// that was asked for, and that shows no other e-mail address or user name than was
+// sent. Everything else is an error, which has the id in its UserID unless that was
 // ServerAssigned.
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
 	check := s.core.check()
@@ -69,7 +69,7 @@ func (u *NewUser) accept(to target) func(*reply, *transport.Result) error {
 	return func(r *reply, _ *transport.Result) error { return u.compare(to, &r.User, r.meta) }
 }
 
-// compare refuses another user than was sent, and warns of what the server has passed over.
+// compare refuses another user than was sent, and warns of what the server has ignored.
 func (u *NewUser) compare(to target, shown *User, meta provider.Meta) error {
 	if provider.Given(u.PhoneNumber) && !shown.hasPhoneNumber() {
 		meta.Warn(noPhoneNumber)

@@ -12,8 +12,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// maxSkew is how far off our clock may be. Beyond it the clock is taken for the reason why a
-// token was refused.
+// maxSkew is how far off our clock may be. Beyond it the clock counts as the reason why
+// a token was refused.
 const maxSkew = 30 * time.Second
 
 // An authorizer signs requests in the name of one session.

@@ -17,10 +17,10 @@ import (
 
 const opBilling = "read billing"
 
-// DefaultUserPrice is what a user costs in US dollars (Mixin's docs, "Create Network Users", of
-// 2025-09-30). Config.UserPrice takes its place. Mixin tells a price, by GET /apps/property, to
-// official applications alone, and that is of one more application (Mixin's Node SDK): it is not
-// asked.
+// DefaultUserPrice is what a user costs in US dollars (Mixin's docs, "Create Network
+// Users", of 2025-09-30). Config.UserPrice overrides it. GET /apps/property is not
+// used: it is for official applications, and returns the price of one more application
+// (Mixin's Node SDK).
 const DefaultUserPrice Decimal = "0.5"
 
 // Billing is an application's bill. Amounts are in US dollars, decimals as Mixin writes them,
@@ -53,9 +53,10 @@ type BillingCost struct {
 	Resources Decimal `json:"resources"`
 }
 
-// Billing reads the application's bill, by GET /safe/apps/{app_id}/billing. The client is the
-// application's own. A reply in which an amount is missing, or not a plain decimal, is an error of
-// KindProtocol. An error's Outcome says nothing of any user. Passing failures are tried again.
+// Billing reads the application's bill, by GET /safe/apps/{app_id}/billing. The client
+// is the application's own. A reply in which an amount is missing, or not a plain
+// decimal, is an error of KindProtocol. An error's Outcome is not about a user.
+// Temporary failures are retried.
 func (c *Client) Billing(ctx context.Context) (*Billing, error) { return c.core.bill(ctx) }
 
 // codeNoCredit is the Error.Code, ours, of a create that RequireCredit refuses.
@@ -114,8 +115,8 @@ func isPrice(d Decimal) bool {
 }
 
 var (
-	errNoBill   = errors.New("mixin: the reply holds no bill with each amount as a decimal")
-	errOtherApp = errors.New("mixin: the reply holds the bill of another application")
+	errNoBill   = errors.New("mixin: the reply has no bill with each amount as a decimal")
+	errOtherApp = errors.New("mixin: the reply has the bill of another application")
 )
 
 func (c *core) bill(ctx context.Context) (*Billing, error) {
@@ -147,7 +148,7 @@ func (c *core) bill(ctx context.Context) (*Billing, error) {
 	return bill, nil
 }
 
-// read gets a reply whose data passes a check. An error says nothing of any user.
+// read gets a reply whose data passes a check. An error is not about a user.
 func read[T any](ctx context.Context, c *core, call *provider.Call, believed []string, check func(*T) error) (*dataReply[T], error) {
 	call.Repeatable = true
 	accept := func(r *dataReply[T], _ *transport.Result) error { return check(&r.data) }

@@ -32,7 +32,7 @@ const (
 	maxTokenLifetime     = 90 * 24 * time.Hour // that of Mixin's own samples
 )
 
-// Config makes a Client.
+// Config has the settings of a Client.
 type Config struct {
 	// Keystore is the application's. UserID, SessionID and, without TokenSigner,
 	// PrivateKey must be set. The rest is not needed to create users.
@@ -58,13 +58,13 @@ type Config struct {
 	// DeviceID is sent as Mixin-Device-Id when it is set; a UUID. Mixin's
 	// documentation asked for it until July 2018.
 	DeviceID string
-	// TokenLifetime is how long the token of one request is good, in whole seconds:
-	// from 10 seconds to 90 days, 0 for 5 minutes.
+	// TokenLifetime is how long the token of one request is valid, in whole seconds:
+	// from 10 seconds to 90 days. 0 means 5 minutes.
 	TokenLifetime time.Duration
 	// Scope is the token's scope; "" means "FULL".
 	Scope string
-	// HTTP says how to talk. A path in its BaseURL is part of what is signed: a proxy
-	// that adds or strips one breaks the signature.
+	// HTTP has the settings for HTTP. A path in its BaseURL is part of what is signed:
+	// a proxy that adds or strips one breaks the signature.
 	HTTP userapi.HTTPOptions
 }
 

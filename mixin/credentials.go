@@ -20,12 +20,13 @@ import (
 
 const opCredentials = "make credentials"
 
-// Credentials are what a new user signs in with: its ids and the server's key from the reply,
-// joined with its session key. CreateUserResponse.Credentials makes them. However they are
-// printed, logged or encoded they show the ids and the kind of key alone; JSON returns the
-// keystore. They may be copied, and read by many goroutines at once. The zero value is empty.
+// Credentials are what a new user signs in with: its ids and the server's key from the
+// reply, joined with its session key. CreateUserResponse.Credentials makes them.
+// Printed, logged or encoded they show the ids and the kind of key alone; JSON returns
+// the keystore. They may be copied, and read by many goroutines at once. The zero value
+// is empty.
 type Credentials struct {
-	// A closure, where no formatting of a struct can reach the key.
+	// A closure: formatting the struct cannot show the key.
 	keystore func() Keystore
 }
 

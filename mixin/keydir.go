@@ -34,8 +34,8 @@ var (
 	errCreated     = errors.New("the user exists")
 	errNoIDs       = errors.New("expected the user_id and session_id as Mixin writes them: UUIDs of 36 characters, in lower case")
 	errUnderWay    = errors.New("a create with this key is under way")
-	errForeign     = errors.New("the file holds the key of another user")
-	errNoSession   = fmt.Errorf("the reply to the create holds no session_id, without which the user is out of reach: %w", userapi.ErrProtocol)
+	errForeign     = errors.New("the file has the key of another user")
+	errNoSession   = fmt.Errorf("the reply to the create has no session_id: the user cannot be reached: %w", userapi.ErrProtocol)
 	errNothingSent = errors.New("no create was sent with the key")
 )
 
@@ -43,10 +43,11 @@ var (
 // a SessionKeyStore, and safe for concurrent use; several processes may use one directory at
 // once. Make it with KeyDir.
 //
-// The key, and the fact that a create is sent, are stored durably before the create is sent.
-// Whenever the process ends, either nothing was sent or the key is on disk. In the second case
-// a later call for the same request sends no second create: it fails with userapi.KindConflict
-// and userapi.OutcomeNotSent, and names the file.
+// The key, and the fact that a create is sent, are stored durably before the create is
+// sent. So if the process ends at any moment, either nothing was sent, or the key is on
+// disk. In the second case a later call for the same request does not send a second
+// create. It fails with userapi.KindConflict and userapi.OutcomeNotSent, and names the
+// file.
 //
 // While a create is open, and after an unknown outcome, a second file with the ending .sent
 // stands beside the key file: keep or move the two together. It has its full size before the
@@ -66,7 +67,7 @@ var (
 type SessionKeyDir struct {
 	path  string
 	files durable.Locks // by the name of a file, while it is looked at and changed
-	runs  durable.Locks // likewise, while Setup is at work on its user
+	runs  durable.Locks // likewise, while Setup is working on its user
 	open  sync.Map      // openCreate, by the name of the file: this process's creates under way
 
 	waits []time.Duration   // before Setup tries a step again
@@ -124,12 +125,13 @@ func (d *SessionKeyDir) Load(idempotencyKey string) (KeyFile, error) {
 	}, nil
 }
 
-// Discard frees an IdempotencyKey for a new key and another create. It is for a person to
-// decide, such as by what Mixin has billed. The file is renamed and stays in the directory: the
-// user whose key it holds may exist. Do not call it while Setup is at work on the user, or
-// while a create with the key is under way. The latter is an error on systems that lock files
-// (Linux, macOS, the BSDs). If the process ends in the middle, the key may stay a Conflict
-// without a file: call it again. Errors are as for Load.
+// Discard frees an IdempotencyKey for a new key and another create. It is for a person
+// to decide, such as by what Mixin has billed. The file is renamed and stays in the
+// directory: the user whose key it holds may exist. Do not call it while Setup is
+// working on the user, or while a create with the key is under way. The latter is an
+// error on systems that lock files (Linux, macOS, the BSDs). If the process ends in the
+// middle, the key may stay a Conflict without a file: call it again. Errors are as for
+// Load.
 func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	name := d.nameOf(idempotencyKey)
 	defer d.lock(name)()
@@ -290,9 +292,10 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 }
 
 // ResolveUser reads from the key file of a request what became of its create, as
-// userapi.Resolver describes it, and asks nobody. From the state KeyFileComplete on it returns
-// the user, with its id alone. If the file is prepared or missing, there is no user. A lost
-// directory looks like a missing file. The context and the time do not count.
+// userapi.Resolver describes, and asks nobody. From the state KeyFileComplete on it
+// returns the user, with its id alone. If the file is prepared or missing, there is no
+// user. A lost directory looks like a missing file. The context and the time do not
+// count.
 func (d *SessionKeyDir) ResolveUser(_ context.Context, req userapi.CreateUserRequest, _ time.Time) (*userapi.User, error) {
 	e := &userapi.Error{Provider: Name, Op: provider.OpResolve, Subject: userapi.SubjectUser, FromRecord: true}
 	if e.Err = d.PreflightSessionKey(req); e.Err != nil {

@@ -76,7 +76,7 @@ func load(t testing.TB, dir *mixin.SessionKeyDir, req userapi.CreateUserRequest)
 	return f
 }
 
-// requireConflict checks the error of a request whose file is no longer to be used.
+// requireConflict checks the error of a request whose file must not be used any more.
 func requireConflict(t testing.TB, dir *mixin.SessionKeyDir, err error, state mixin.KeyFileState) *userapi.Error {
 	t.Helper()
 	require.ErrorIs(t, err, userapi.ErrConflict)
@@ -438,7 +438,7 @@ func TestKeyDirCannotComplete(t *testing.T) {
 	assert.Equal(t, e.User.ID, load(t, dir, signup).UserID)
 }
 
-// TestKeyDirLacksASession: a user that cannot be reached is no success.
+// TestKeyDirLacksASession: a user that cannot be reached is not a success.
 func TestKeyDirLacksASession(t *testing.T) {
 	t.Parallel()
 	srv, c, dir, _ := withDir(t)

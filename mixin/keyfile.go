@@ -53,8 +53,8 @@ func (s KeyFileState) atLeast(t KeyFileState) bool {
 	return slices.Index(keyFileStates[:], s) >= slices.Index(keyFileStates[:], t)
 }
 
-// A KeyFile is what a file of a SessionKeyDir holds, as Load returns it. However it is
-// printed, logged or encoded it shows the path, the state and the user's id.
+// A KeyFile is what a file of a SessionKeyDir holds, as Load returns it. Printed,
+// logged or encoded it shows the path, the state and the user's id.
 type KeyFile struct {
 	// Path is absolute if the system can tell.
 	Path  string
@@ -272,5 +272,5 @@ func readKeyRecord(path string) (*keyRecord, error) {
 	return decodeKeyRecord(text)
 }
 
-// isMissing reports whether an error says that there is no such file.
+// isMissing reports whether an error says that the file does not exist.
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -45,7 +45,7 @@ func TestKeyFileFormat(t *testing.T) {
 			require.True(t, string(text) == string(file), "it is written as it was read")
 			ks, err := ParseKeystore(file)
 			if want.State == KeyFilePrepared {
-				require.Error(t, err, "it is no keystore yet")
+				require.Error(t, err, "it is not a keystore yet")
 				return
 			}
 			require.NoError(t, err)

@@ -43,7 +43,7 @@ func TestUserFailedLeavesAnothersFile(t *testing.T) {
 	requireConflict(t, dir, err, mixin.KeyFileComplete)
 }
 
-// TestUserCreatedByHand: what is no id of Mixin's is not kept for good.
+// TestUserCreatedByHand: a text that is not one of Mixin's ids is not kept permanently.
 func TestUserCreatedByHand(t *testing.T) {
 	t.Parallel()
 	_, _, dir, _ := withDir(t)

@@ -14,10 +14,10 @@ import (
 // the members that others than the user may see. Source: Mixin's docs, "Read User".
 type GetUserResponse = CreateUserResponse
 
-// Get reads the user with the given id, a UUID, by GET /users/{user_id}. A user that does not
-// exist is an error that matches userapi.ErrNotFound, with OutcomeRejected; OutcomeUnknown
-// means that the call could not tell. Passing failures are tried again, and a refused token
-// as for Create. Source: Mixin's docs, "Read User".
+// Get reads the user with the given id, a UUID, by GET /users/{user_id}. A user that
+// does not exist is an error that matches userapi.ErrNotFound, with OutcomeRejected;
+// OutcomeUnknown means that the call did not find out. Temporary failures are retried,
+// and a refused token as for Create. Source: Mixin's docs, "Read User".
 func (s *UsersService) Get(ctx context.Context, userID string) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	id := check.UUID("", "user_id", userID)
@@ -82,8 +82,8 @@ func isUser(id string) func(*reply, *transport.Result) error {
 	}
 }
 
-// CheckUserID says whether a text can be a user's id, as userapi.UserIDChecker describes
-// it: a UUID.
+// CheckUserID checks that a text has the form of a user's id, as userapi.UserIDChecker
+// describes: a UUID.
 func (c *Client) CheckUserID(id string) error { return provider.CheckUUID(Name, "user_id", id) }
 
 // saysAbsent reports whether a 404 is Mixin's own: it has a code.

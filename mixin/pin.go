@@ -31,7 +31,7 @@ const opEncrypt = "encrypt PIN"
 // take turns. Send the texts in the order in which they were made. StartAt is for a session whose
 // iterators another program has moved ahead of the time.
 type PINCipher struct {
-	// A closure, where no formatting of a struct can reach the key.
+	// A closure: formatting the struct cannot show the key.
 	seal func(pin []byte, at time.Time, iterator uint64) []byte
 	now  func() time.Time
 	last *atomic.Uint64 // the last iterator

@@ -264,7 +264,7 @@ func TestPINsOfAClockAhead(t *testing.T) {
 }
 
 // TestPINsOfTwoClients: each has iterators of its own, which the clock keeps in order as
-// long as they take turns; what failed on the way is not refused when it is done anew.
+// long as they take turns; what failed on the way is not refused when it is done again.
 func TestPINsOfTwoClients(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)

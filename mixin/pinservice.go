@@ -27,11 +27,12 @@ const (
 // PINService has the calls that set and check the PIN of the user that the client signs as.
 // Make the client from the user's keystore, with its private key in it.
 //
-// A request that was sent is not sent again, not even after a 401 for a clock that is off.
-// Mixin takes an encrypted PIN once, and a failure does not say whether it took it. If nothing
-// was written, as without a connection, HTTPOptions.Retry applies, and the PIN is encrypted anew.
-// After a refusal the next call is dated by the server's clock. A client's calls with a PIN go
-// one after the other, so that their iterators arrive in order. The wait ends with the context.
+// A request that was sent is not sent again, not even after a 401 for a clock that is
+// off. Mixin takes an encrypted PIN once, and a failure does not say whether it took
+// it. If nothing was written, as without a connection, HTTPOptions.Retry applies, and
+// the PIN is encrypted again. After a refusal the next call is dated by the server's
+// clock. A client's calls with a PIN go one after the other, so that their iterators
+// arrive in order. The wait ends with the context.
 //
 // A wrong PIN counts, and five of them lock the user's PIN for a day. So a call that proves a PIN
 // first compares it with tip_key_base64 of the user's profile, by GET /me and, where that lacks it,
@@ -46,7 +47,7 @@ const (
 type PINService struct{ core *core }
 
 // Update sets the user's PIN, by POST /pin/update. old is the zero PIN for a user without
-// one. A TIP key is set for good: an old PIN that is a TIP key is an error of KindInvalid. A
+// one. A TIP key is set permanently: an old PIN that is a TIP key is an error of KindInvalid. A
 // TIP key is sent as old_pin_base64 and pin_base64; digits as old_pin and pin, the names of
 // 2018, in standard base64. The reply must hold the user. Sources: Mixin's docs, "Migrate to
 // TIP" and "Update PIN"; Mixin's bot-api-go-client.

@@ -114,7 +114,7 @@ func agreePINKey(check *provider.Check, prefix string, ks Keystore, private ed25
 }
 
 // serverKey returns the server's X25519 key. If both members are set they must be one key: with two
-// there would be no error, and a PIN key that opens nothing.
+// there would be a PIN key that opens nothing, and no error.
 func serverKey(check *provider.Check, prefix string, ks Keystore) (key []byte) {
 	if ks.PinToken == "" && ks.ServerPublicKey == "" {
 		check.Required("", prefix+"PinToken", "PinToken or ServerPublicKey must be set: PINs are encrypted for the server")

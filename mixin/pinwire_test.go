@@ -417,7 +417,7 @@ func TestPINRefusalTellsTheTime(t *testing.T) {
 	assert.InDelta(t, time.Now().Add(off).Unix(), decrypt(t, v.Shared, text).unix, 60)
 }
 
-// TestPINSkew: a refused token is not signed anew under the same PIN, but it tells the
+// TestPINSkew: a refused token is not signed again under the same PIN, but it tells the
 // time, by which the next call and its PIN are dated.
 func TestPINSkew(t *testing.T) {
 	t.Parallel()
@@ -485,7 +485,7 @@ func TestPINSkew(t *testing.T) {
 var errDial = &net.OpError{Op: "dial", Net: "tcp", Err: io.ErrUnexpectedEOF}
 
 // TestPINNotSent: where nothing was written there is another attempt, with a PIN that
-// was encrypted anew.
+// was encrypted again.
 func TestPINNotSent(t *testing.T) {
 	t.Parallel()
 	v := ed25519Vector(t)

@@ -19,8 +19,9 @@ var (
 	_ userapi.Extension     = Extra{}
 )
 
-// Extra is what only Mixin needs for a new user, for userapi.CreateUserRequest.Extensions.
-// However it is printed, logged or encoded it shows the kind of key alone.
+// Extra is what only Mixin needs for a new user, for
+// userapi.CreateUserRequest.Extensions. Printed, logged or encoded it shows the kind of
+// key alone.
 type Extra struct {
 	// SessionKey is the new user's session key: an Ed25519 key or, in the 2018 form, an RSA
 	// key of at least 1024 bits. Only its public half is sent. Store it durably before the
@@ -44,8 +45,8 @@ func (e Extra) LogValue() slog.Value { return e.summary().LogValue() }
 // MarshalJSON is like Format.
 func (e Extra) MarshalJSON() ([]byte, error) { return e.summary().MarshalJSON() }
 
-// CreateUser creates a user as userapi.Creator describes it, with the mapping in the package's
-// documentation.
+// CreateUser creates a user as userapi.Creator describes, with the mapping in the
+// package's documentation.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	native, unmapped, err := c.mapRequest(&req)
 	if err != nil {
@@ -79,8 +80,9 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 	return user, nil
 }
 
-// PlanUser says what CreateUser would send, as userapi.Planner describes it. session_secret is
-// always userapi.Redacted: no key is asked for. Reading the bill is not part of the plan.
+// PlanUser returns what CreateUser would send, as userapi.Planner describes.
+// session_secret is always userapi.Redacted: no key is asked for. Reading the bill is
+// not part of the plan.
 func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	native, unmapped, err := c.mapRequest(&req)
 	if err != nil {

@@ -37,10 +37,10 @@ var (
 	errEdLength = errors.New("expected an Ed25519 key of the right length")
 )
 
-// ParsePrivateKey reads a session key from a text, a userapi.Secret or bytes, in each form that
-// ParseKeystore takes, and as the bytes themselves: 32 or 64 of Ed25519, or DER. It returns an
-// ed25519.PrivateKey or an *rsa.PrivateKey. The error says what was expected, and never holds a
-// part of the key.
+// ParsePrivateKey reads a session key from a text, a userapi.Secret or bytes, in each
+// form that ParseKeystore takes, and as the bytes themselves: 32 or 64 of Ed25519, or
+// DER. It returns an ed25519.PrivateKey or an *rsa.PrivateKey. The error says what was
+// expected. It never shows a part of the key.
 func ParsePrivateKey[T ~string | ~[]byte](text T) (crypto.Signer, error) {
 	key, _, err := parsePrivateKey(string(text))
 	if err != nil {
@@ -49,8 +49,9 @@ func ParsePrivateKey[T ~string | ~[]byte](text T) (crypto.Signer, error) {
 	return key, nil
 }
 
-// parsePrivateKey reads a private key in any of the encodings that keystores have been seen
-// with. The key is usable. It is bare if it came as 32 bytes that say nothing of what they are.
+// parsePrivateKey reads a private key in any of the encodings that keystores have been
+// seen with. The key is usable. It is bare if it came as 32 bytes that say nothing
+// about what they are.
 func parsePrivateKey(text string) (key crypto.Signer, bare bool, err error) {
 	switch {
 	case text == userapi.Redacted:

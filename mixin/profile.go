@@ -70,13 +70,14 @@ func postCall(op, path string, body []byte) *provider.Call {
 	}}
 }
 
-var errNoList = errors.New("the reply holds no list of users")
+var errNoList = errors.New("the reply has no list of users")
 
-// Fetch reads the users with the given ids, UUIDs, by POST /users/fetch. It returns those that exist,
-// as Get would, in the order of the reply: an id that is missing there is of nobody. Raw is the whole
-// reply for each of them. For no ids it sends nothing and returns none. How many ids one call may have
-// is not documented. An error says nothing of any user. Passing failures are tried again. Source:
-// Mixin's docs, "Read Users".
+// Fetch reads the users with the given ids, UUIDs, by POST /users/fetch. It returns
+// those that exist, as Get would, in the order of the reply: an id that is missing
+// there is of nobody. Raw is the whole reply for each of them. For no ids it sends
+// nothing and returns none. How many ids one call may have is not documented. An error
+// is not about a user. Temporary failures are retried. Source: Mixin's docs, "Read
+// Users".
 func (s *UsersService) Fetch(ctx context.Context, userIDs []string) ([]*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	ids := []string{}
@@ -102,7 +103,7 @@ func (s *UsersService) Fetch(ctx context.Context, userIDs []string) ([]*GetUserR
 	})
 	if err != nil {
 		if e, ok := err.(*userapi.Error); ok && e.Kind == userapi.KindNotFound {
-			e.Kind = userapi.KindProtocol // there is no such call, which says nothing of the users
+			e.Kind = userapi.KindProtocol // the call does not exist, which says nothing about the users
 		}
 		return nil, err
 	}

@@ -99,7 +99,7 @@ func (r *CreateUserResponse) Raw() json.RawMessage { return r.meta.Raw() }
 // Warnings returns oddities of the reply that are not failures, such as another request's id.
 func (r *CreateUserResponse) Warnings() []string { return r.meta.Warnings() }
 
-// Format shows the type alone. The PIN tokens' own Format is not asked where a verb does not fit
+// Format shows only the type. The PIN tokens' own Format is not asked where a verb does not fit
 // what a token stands in, as %s does not fit a pointer in a slice.
 func (r CreateUserResponse) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 

@@ -14,11 +14,12 @@ var _ userapi.Resolver = (*Client)(nil)
 // recordTime is how long a store of session keys may take to answer.
 const recordTime = 10 * time.Second
 
-// ResolveUser says what became of a create, as userapi.Resolver describes it. Mixin cannot be
-// asked: the answer is what Config.SessionKeys has kept, such as a [KeyDir]. It sends nothing,
-// and answers when the context is over too. Every answer is FromRecord. Without a
-// SessionKeyStore, and for a request with a key in Extra, the error has userapi.OutcomeUnknown
-// and the Code "absence_unproven". The user has Provider, ID, Proof and Unmapped, and no more.
+// ResolveUser finds out the result of a create, as userapi.Resolver describes. Mixin
+// cannot be asked: the answer is what Config.SessionKeys has kept, such as a [KeyDir].
+// It sends nothing, and answers when the context is done too. Every answer is
+// FromRecord. Without a SessionKeyStore, and for a request with a key in Extra, the
+// error has userapi.OutcomeUnknown and the Code "absence_unproven". The user has
+// Provider, ID, Proof and Unmapped, and no more.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
 	native, unmapped, err := c.mapRequest(&req)
 	if err != nil { // such a create was never sent
@@ -40,7 +41,7 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	if err != nil {
 		failure := *asUserError(err)
 		failure.Provider, failure.Op, failure.Subject, failure.FromRecord = Name, provider.OpResolve, userapi.SubjectUser, true
-		if failure.Outcome == userapi.OutcomeNotSent { // that says nothing of the create
+		if failure.Outcome == userapi.OutcomeNotSent { // that says nothing about the create
 			failure.Outcome = userapi.OutcomeUnknown
 		}
 		return nil, &failure
@@ -50,7 +51,7 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	return &found, nil
 }
 
-var errNotKept = errors.New("nothing is kept of the session keys that were sent")
+var errNotKept = errors.New("no record is kept of the session keys that were sent")
 
 // notKept returns the error for a create that nobody has kept a record of. It may have made a
 // user or not.

@@ -23,8 +23,8 @@ const (
 )
 
 var (
-	errNoPINToken = errors.New("the reply holds no pin_token that is a public key")
-	errNoUpgrade  = errors.New("the reply holds no session_id: nobody can sign in without it")
+	errNoPINToken = errors.New("the reply has no pin_token that is a public key")
+	errNoUpgrade  = errors.New("the reply has no session_id: nobody can sign in without it")
 )
 
 // RotateSession gives the session that the client signs with another key, by POST /session/secret: an

@@ -81,7 +81,7 @@ func (k *scalarKey) Equal(other crypto.PrivateKey) bool {
 	return ok && k.public.Equal(o.public)
 }
 
-// Format shows the type alone.
+// Format shows only the type.
 func (k *scalarKey) Format(f fmt.State, verb rune) { provider.TypeOnly(*k).Format(f, verb) }
 
 // LogValue is like Format.

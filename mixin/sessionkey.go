@@ -75,9 +75,10 @@ func UpgradeKey(legacy *rsa.PrivateKey) (ed25519.PrivateKey, error) {
 	return ed25519.NewKeyFromSeed(digest[:ed25519.SeedSize]), nil
 }
 
-// A SessionKeyStore is a Config.SessionKeys that also keeps the users: to sign in takes the
-// reply to the create and the key. KeyDir is one. If a type lacks one of these methods, it is a
-// SessionKeys alone, and the others are not called. Have the compiler check that:
+// A SessionKeyStore is a Config.SessionKeys that also keeps the users: to sign in takes
+// the reply to the create and the key. KeyDir is one. If a type lacks one of these
+// methods it is only a SessionKeys, and the others are not called. Let the compiler
+// check this:
 //
 //	var _ mixin.SessionKeyStore = (*MyStore)(nil)
 //
@@ -102,10 +103,10 @@ type SessionKeyStore interface {
 	// its outcome.
 	UserFailed(ctx context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error
 
-	// ResolveUser returns what the store has kept of the create of req. Client.ResolveUser
-	// calls it, and marks the answer as FromRecord. Say that there is no user only if, of
-	// two callers that then create it, SessionKey stops one. ctx ends after 10 seconds, and
-	// not before.
+	// ResolveUser returns what the store has kept of the create of req.
+	// Client.ResolveUser calls it, and marks the answer as FromRecord. It must report
+	// that the user does not exist only if SessionKey stops one of two callers that
+	// then create the user. ctx ends after 10 seconds, and not before.
 	userapi.Resolver
 }
 

@@ -194,11 +194,11 @@ func TestNobodyIsToldOfAnothersKey(t *testing.T) {
 	srv := mixintest.NewServer(t)
 	never := &watcher{key: userKey(), keyErr: errors.New("no")}
 	never.created = func(context.Context, userapi.CreateUserRequest, *mixin.CreateUserResponse) error {
-		assert.Fail(t, "told of a user")
+		assert.Fail(t, "a user was reported")
 		return nil
 	}
 	never.failed = func(context.Context, userapi.CreateUserRequest, *userapi.Error) error {
-		assert.Fail(t, "told of a failure")
+		assert.Fail(t, "a failure was reported")
 		return nil
 	}
 	cfg := srv.Config()

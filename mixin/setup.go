@@ -18,7 +18,7 @@ const opSetup = "set up user"
 
 var (
 	errForeignTIP = errors.New("mixin: the user has a TIP key that is not the one in its key file, and Mixin cannot change it")
-	errForeignPIN = errors.New("mixin: the user has a PIN that is no TIP key, and not of this package's making")
+	errForeignPIN = errors.New("mixin: the user has a PIN that is not a TIP key and was not set by this package")
 )
 
 // tipWaits are the waits before a refused PIN is tried again. Mixin takes a moment to know a new
@@ -26,8 +26,8 @@ var (
 // four tries in all. Source: baizhiheizi/mixin_bot, which waits as long.
 var tipWaits = [...]time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
 
-// A Wallet is a user that is ready for use, as Setup returns it. However it is printed,
-// logged or encoded it shows the path, the state and the user's id.
+// A Wallet is a user that is ready for use, as Setup returns it. Printed, logged or
+// encoded it shows the path, the state and the user's id.
 type Wallet struct {
 	// Keystore is the user's, for a client that acts as the user. Its SpendPrivateKey is
 	// the TIP key too.
@@ -55,32 +55,33 @@ func (w Wallet) LogValue() slog.Value { return w.summary().LogValue() }
 // MarshalJSON is like Format.
 func (w Wallet) MarshalJSON() ([]byte, error) { return w.summary().MarshalJSON() }
 
-// Setup makes a user that can be used: it creates the user with a key of the directory,
-// sets its TIP key, has Mixin verify that, and registers the user with Safe. app is the
-// application's configuration; its SessionKeys must be dir or unset. req needs an
-// IdempotencyKey and must not bring a session key of its own.
+// Setup makes a user that is ready for use. It creates the user with a key of the
+// directory, sets its TIP key, lets Mixin verify the key, and registers the user with
+// Safe. app is the application's configuration; its SessionKeys must be dir or unset.
+// req needs an IdempotencyKey and must not bring a session key of its own.
 //
-// Each step is noted durably in the user's key file, before it is sent and after it was
-// done. A call with the same IdempotencyKey continues where the last one ended, even one
-// that was killed: it asks Mixin what the user has, repeats nothing that was done, and
-// creates no second user and no second TIP key. The rest of req counts only when the user is
-// created. For a user that is registered the call reads the file and sends nothing. A create
-// whose outcome is unknown stays a Conflict, as SessionKeyDir.SessionKey describes it.
+// Each step is recorded durably in the user's key file, before it is sent and after it
+// is done. A call with the same IdempotencyKey continues where the last one ended, even
+// if that was killed. It asks Mixin what the user has, and repeats nothing that was
+// done. It never creates a second user or a second TIP key. The rest of req counts only
+// when the user is created. For a user that is registered the call reads the file and
+// sends nothing. A create with an unknown outcome stays a Conflict, as
+// SessionKeyDir.SessionKey describes.
 //
-// An error is a *userapi.Error. Once the user exists its Outcome is
-// userapi.OutcomeCreated, its Op the step that failed, its User the user, and a
-// *KeyFileError in its chain leads to the file; call Setup again. If that file is in the
-// state KeyFileSent, what Error.User holds could not be stored: store it first. A TIP key or
+// An error is a *userapi.Error. Once the user exists, Outcome is
+// userapi.OutcomeCreated, Op is the step that failed, User is the user, and a
+// *KeyFileError in the chain has the file: call Setup again. If that file is in the
+// state KeyFileSent, the user could not be stored: store Error.User first. A TIP key or
 // PIN that somebody else gave the user is a Conflict.
 //
-// Mixin takes a moment to know a new TIP key everywhere. Until then it refuses the key like
-// a wrong PIN, counts that, and locks the PIN for a day after five. One call tries a refused
-// PIN again after 1, 2 and 4 seconds, encrypted again each time. It does not count the
-// refusals of earlier calls: leave a minute before the next one.
+// Mixin takes a moment to know a new TIP key everywhere. Until then it refuses the key
+// like a wrong PIN and counts that. After five it locks the PIN for a day. One call
+// tries a refused PIN again after 1, 2 and 4 seconds, encrypted again each time. It
+// does not count the refusals of earlier calls: wait a minute before the next call.
 //
-// Calls for one IdempotencyKey wait for each other within one SessionKeyDir. Two processes
-// at once create no second user and no second key; a step of one may fail, and the file may
-// go back to an earlier state, which the next call mends.
+// Calls for one IdempotencyKey wait for each other within one SessionKeyDir. Two
+// processes at once do not create a second user or a second key. A step of one of them
+// may fail, and the file may go back to an earlier state; the next call repairs this.
 func Setup(ctx context.Context, app Config, dir *SessionKeyDir, req userapi.CreateUserRequest) (*Wallet, error) {
 	if err := checkSetup(app, dir, &req); err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ func Setup(ctx context.Context, app Config, dir *SessionKeyDir, req userapi.Crea
 		return nil, err
 	}
 	if err := s.finish(ctx, client); err != nil {
-		return nil, s.failed(err)
+		return nil, s.userExists(err)
 	}
 	return &Wallet{
 		Keystore: s.record.keystore(), Path: dir.file(name), State: s.record.State,
@@ -164,13 +165,13 @@ func (s *setup) create(ctx context.Context, client *Client, req userapi.CreateUs
 	s.created = true
 	if s.record, err = s.dir.read(s.name); err != nil {
 		s.record = &keyRecord{}
-		return s.failed(err)
+		return s.userExists(err)
 	}
 	return nil
 }
 
-// failed makes the error of a step say that the user exists.
-func (s *setup) failed(step error) *userapi.Error {
+// userExists makes the error of a step say that the user exists.
+func (s *setup) userExists(step error) *userapi.Error {
 	e := *asUserError(step)
 	e.Outcome, e.User, e.UserID = userapi.OutcomeCreated, s.user, s.user.ID
 	var file *KeyFileError
@@ -243,7 +244,7 @@ func (s *setup) step(ctx context.Context, state KeyFileState, do func() (*GetUse
 		return nil
 	}
 	s.record.Intent = state
-	if err := s.store(); err != nil || s.record.State.atLeast(state) { // another process was at work
+	if err := s.store(); err != nil || s.record.State.atLeast(state) { // another process was working
 		return err
 	}
 	resp, err := s.try(ctx, state, do)

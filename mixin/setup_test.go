@@ -251,7 +251,7 @@ func TestSetupOfAnothersUser(t *testing.T) {
 	}
 }
 
-// TestSetupSeesAnotherKeyInAReply: whoever else was at work.
+// TestSetupSeesAnotherKeyInAReply: somebody else was at work.
 func TestSetupSeesAnotherKeyInAReply(t *testing.T) {
 	t.Parallel()
 	srv, dir := withSetup(t)

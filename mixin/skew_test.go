@@ -105,7 +105,7 @@ func TestSkewOfConcurrentCalls(t *testing.T) {
 	assert.Equal(t, 16, srv.UserCount())
 }
 
-// TestOddServerTimes: a header that is no time is no reason to send again.
+// TestOddServerTimes: a header that is not a time is not a reason to send again.
 func TestOddServerTimes(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "soon", "-1", "0", "1.5e18", "99999999999999999999"} {

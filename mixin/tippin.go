@@ -22,9 +22,9 @@ var (
 	errTIPBase = errors.New("expected a public half of 32 bytes in base64 or hex")
 )
 
-// A PIN is what allows a user to spend: a TIP key, or six digits, the form of 2018. The zero
-// value is neither. Printing, logging or encoding it does not show what it is. It may be
-// copied, and used by many goroutines at once.
+// A PIN allows a user to spend. It is a TIP key or, in the form of 2018, six digits.
+// The zero value is neither. Printed, logged or encoded it does not show its value. It
+// may be copied, and is safe for concurrent use.
 type PIN struct {
 	// At most one is set. They are closures, where no formatting of a struct can reach
 	// what they return.
@@ -61,7 +61,7 @@ func tipPIN(keys ...crypto.Signer) PIN {
 // fox-one/mixin-sdk-go. Nothing in them says which. The calls of PINService and SafeService use the
 // one that is the user's, by tip_key_base64 of the user's profile. Update sets the key of the seed.
 //
-// The error says what was expected, and never holds a part of the PIN.
+// The error says what was expected. It never shows a part of the PIN.
 func ParsePIN[T ~string | ~[]byte](text T) (PIN, error) {
 	if digits := compact(string(text)); isPINDigits(digits) {
 		return DigitsPIN(userapi.Secret(digits)), nil
@@ -73,11 +73,11 @@ func ParsePIN[T ~string | ~[]byte](text T) (PIN, error) {
 	return tipPIN(keys...), nil
 }
 
-// ParseTIPKey reads the TIP or spend key with the given public half, as ParsePIN reads a text: a
-// seed and a scalar of 32 bytes are told apart by it. The public half is in base64, such as
-// CreateUserResponse.TipKeyBase64, or in hex, such as its SpendPublicKey. The key is an
-// ed25519.PrivateKey, or one of NewScalarKey. The error says what was expected, and never holds a
-// part of the key.
+// ParseTIPKey reads the TIP or spend key with the given public half, as ParsePIN reads
+// a text: a seed and a scalar of 32 bytes are distinguished by it. The public half is
+// in base64, such as CreateUserResponse.TipKeyBase64, or in hex, such as its
+// SpendPublicKey. The key is an ed25519.PrivateKey, or one of NewScalarKey. The error
+// says what was expected. It never shows a part of the key.
 func ParseTIPKey[T ~string | ~[]byte](text T, public string) (crypto.Signer, error) {
 	raw, ok := decodeText(compact(public))
 	if !ok || len(raw) < ed25519.PublicKeySize {

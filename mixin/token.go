@@ -133,7 +133,7 @@ func (s *signer) token(ctx context.Context, c claims) (string, error) {
 	}
 	// Mixin answers such a token with a 401 that does not say why.
 	if !s.checkSize(len(sig)) {
-		return "", fmt.Errorf("mixin: sign token: %d bytes are no %s signature", len(sig), s.method.Alg())
+		return "", fmt.Errorf("mixin: sign token: %d bytes are not a %s signature", len(sig), s.method.Alg())
 	}
 	return input + "." + t.EncodeSegment(sig), nil
 }

@@ -54,8 +54,8 @@ func isSessionSecret(text string) bool {
 	return err == nil && isRSA && checkRSA(key) == nil
 }
 
-// Create creates a user. A success is a reply of status 2xx without an error and
-// with a user that has an id; everything else is an error.
+// Create creates a user. A success is a reply of status 2xx without an error and with a
+// user that has an id. Everything else is an error.
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	req.check(&check)

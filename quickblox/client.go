@@ -23,7 +23,7 @@ const (
 	requestIDHeader = "X-Request-Id"
 )
 
-// Config makes a Client. Exactly one of APIKey, SessionToken and Session must be set.
+// Config has the settings of a Client. Exactly one of APIKey, SessionToken and Session must be set.
 type Config struct {
 	// APIKey is the key from the dashboard.
 	APIKey userapi.Secret
@@ -31,7 +31,7 @@ type Config struct {
 	SessionToken userapi.Secret
 	// Session lets the client obtain sessions. It is read once, by New.
 	Session *SessionConfig
-	// HTTP says how to talk. Its BaseURL is for enterprise hosts, such as
+	// HTTP has the settings for HTTP. Its BaseURL is for enterprise hosts, such as
 	// "https://api<name>.quickblox.com", without the path of a call.
 	HTTP userapi.HTTPOptions
 }
@@ -105,7 +105,7 @@ func New(cfg Config) (*Client, error) {
 }
 
 var (
-	errApplicationSession = errors.New("an application session may not be allowed to see the user: to find nobody with it proves nothing")
+	errApplicationSession = errors.New("an application session may not be allowed to see the user: finding nobody proves nothing")
 	errUnknownSession     = errors.New("the session token may be an application session's, which may not be allowed to see the user: " +
 		"to find nobody with it proves nothing")
 )

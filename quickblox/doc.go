@@ -1,31 +1,32 @@
-// Package quickblox creates users at QuickBlox, by POST /users.json, and finds out
-// whether a create made one.
+// Package quickblox creates users at QuickBlox, by POST /users.json. After a lost reply
+// it finds out whether the create made a user.
 //
 // [Client] is a userapi.Creator, Planner, Resolver, Repeater and Deleter. Its Users field
-// has the vendor's own calls with every field: create, update, look-ups, lists, delete, and
-// the tokens that users' apps sign in with. The facts below are from QuickBlox's
+// has the vendor's own calls with every field: create, update, look-ups, lists, delete,
+// and the tokens that users' apps sign in with. The facts below are from QuickBlox's
 // documentation, "Create User" and "Authentication", unless another source is named.
 //
 // # Credentials
 //
-// A client has exactly one of three:
+// Set exactly one of these:
 //
 //	Config.APIKey         a key from the dashboard, for servers
-//	Config.SessionToken   a token that the caller obtained
-//	Config.Session        the client obtains sessions: a user's with a login or e-mail address, else the application's
+//	Config.SessionToken   a token that the caller obtained; it is not renewed
+//	Config.Session        the client starts sessions: a user's with a login or e-mail address, else the application's
 //
-// A session is obtained on first use and shared by concurrent calls. It is renewed a minute
-// before it expires, and once after a 401. A session of another application than the one that
-// was asked for is not used. Whether application sessions may create users is a setting of
-// the application's owner. What each may do ("Key Concepts"):
+// What each may do ("Key Concepts"):
 //
 //	an API key                       everything
 //	the account owner's session      everything but tokens
 //	a user's session                 create and look up; update and delete the user itself
-//	an application's session         create, where the owner allows it
+//	an application's session         create, if the application's owner allows it
+//
+// The client starts a session when it first needs one. Concurrent calls share it. It is
+// renewed a minute before it expires, and once after a 401. A session of another
+// application than the configured one is refused.
 //
 // Config.HTTP.BaseURL is the address of an enterprise host, such as
-// "https://api<name>.quickblox.com". One that ends in the path of a call, such as
+// "https://api<name>.quickblox.com". An address that ends in the path of a call, such as
 // /users.json, is refused.
 //
 // # Mapping
@@ -40,32 +41,36 @@
 //	Timezone, Language      unmapped
 //	IdempotencyKey          not sent
 //
-// [Extra] holds the rest. QuickBlox cuts trailing white space of every text except the
-// password. A plan shows the password redacted, and takes no session.
+// [Extra] has the other fields. QuickBlox cuts trailing white space of every text except
+// the password. A plan shows the password redacted, and starts no session.
 //
 // # Success
 //
-// A success is a 2xx with a user that has a positive id, without an error in it, that shows no
-// other login, e-mail address or external id than was sent. The case of ASCII letters and trailing
-// white space do not count, nor does what the reply does not show. Another user in the reply is an
-// error of KindProtocol and OutcomeUnknown with that user's id among the Candidates.
+// A success is a reply with status 2xx, a user with a positive id, and no error. The reply
+// must not show another login, e-mail address or external id than was sent. Ignored are:
+//
+//   - the case of ASCII letters,
+//   - trailing white space,
+//   - members that the reply does not show.
+//
+// If the reply shows another user, the error has KindProtocol and OutcomeUnknown, and
+// Candidates has that user's id.
 //
 // # Tokens
 //
-// A back end that creates a user hands the user's app a token, which opens a session of that
-// user. There are two ways to one, neither of them portable:
+// A back end creates a user and gives the user's app a token, which opens a session of
+// that user. There are two calls for it. Both are QuickBlox's own:
 //
 //	Users.CreateToken   by the user's id, with an API key ("Create Token with API key")
 //	Users.SignIn        by login or e-mail address and password, with Config.Session ("Create session")
 //
-// [Token] holds it as a userapi.Secret, with the time at which the session ends. A create whose
-// token failed is still a create: ask for the token again. The examples of
-// [UsersService.CreateToken] and [UsersService.SignIn] do both.
+// [Token] has the token as a userapi.Secret, and the time at which the session ends. If
+// the call fails the user still exists: ask for the token again.
 //
 // # Updates
 //
-// Users.Update changes the members that are set, and no other. Only a password has a rule of its
-// own: a user's session sends the old one with it. The Outcome of an error speaks of the change.
+// Users.Update changes only the members that are set. A user's session must send the old
+// password with a new one. The Outcome of an error is about the change.
 //
 // # Errors
 //
@@ -76,47 +81,62 @@
 //
 // # Retries
 //
-// A create is sent again after a failure to connect, after 429, and, with a SessionConfig,
-// once after a 401 with a new session. Look-ups, deletes and the fetching of sessions are
-// tried again after every passing failure, and so are tokens and updates, but for an update of
-// the password that may have been made.
+//	create                            after a failure to connect, after 429, and with a SessionConfig
+//	                                  once after a 401, with a new session
+//	look-up, delete, token, session   after every temporary failure
+//	update                            after every temporary failure; with a password only if it
+//	                                  provably was not made
 //
 // # Look-ups
 //
-// Users.Get reads a user by its id; GetByExternalID, GetByLogin, GetByEmail and
-// GetByFacebookID by a key that is unique in the application. Users.List, ListByTags,
-// ListByFullName and ListByPhone are iterators over many, which read page after page.
-// Users.Delete and Client.DeleteUser delete one for good. QuickBlox's own 404 is a KindNotFound; one with a
-// page in it is a proxy's: KindProtocol and OutcomeUnknown. QuickBlox documents look-ups
-// with an API key or a user session. An application session may be refused, or not be shown
-// the user, and a Config.SessionToken may be one: their KindNotFound has OutcomeUnknown.
+//	Users.Get                                        by id
+//	Users.GetByExternalID, GetByLogin, GetByEmail,
+//	GetByFacebookID                                  by a key that is unique in the application
+//	Users.List, ListByTags, ListByFullName,
+//	ListByPhone                                      iterators, which read page after page
+//
+// Users.Delete and Client.DeleteUser delete a user permanently.
+//
+//   - QuickBlox's own 404 is KindNotFound.
+//   - A 404 with a page in it comes from a proxy: KindProtocol and OutcomeUnknown.
+//   - QuickBlox documents look-ups with an API key or a user's session. An application's
+//     session may be refused, or may not see the user. A Config.SessionToken may be such a
+//     session. With these two, KindNotFound has OutcomeUnknown.
 //
 // # Resolving an unknown outcome
 //
-// After a create whose error matches userapi.MayHaveCreated call ResolveUser with a time from
-// before the create, and RepeatUser if its error matches userapi.ErrNotFound. The example of
-// [Client.ResolveUser] does both.
+// If a create's error matches userapi.MayHaveCreated:
 //
-// A look asks by external_user_id, login, email and facebook_id, where they were sent, until one
-// finds somebody: a user has been seen to be missed by one and found by another (QuickBlox's issue
-// trackers, iOS SDK 788). The user is compared with all of them; User.Compared names those that are
-// equal. Trailing white space and the case of an e-mail address do not count. A login or a Facebook
-// id that differs in case alone leaves it unknown. A key that is not shown is the request's where
-// the user was found by it; otherwise it differs with an API key, and leaves it unknown with a
-// session, from which the application may hide personal data.
+//  1. Call ResolveUser with a time from before the create.
+//  2. If its error matches userapi.ErrNotFound, call RepeatUser.
 //
-// created_at is compared with since by the server's clock. A user with another key, or
-// older than since, is a Conflict, with its id in Candidates. The zero since accepts a user
-// of any age. Proof is ProofKey where external_user_id is equal, else ProofMatch: another
-// create with the same keys at the same time looks alike. Neither proves the password.
+// provision.Ensure does both. So does the example of [Client.ResolveUser].
 //
-// A user is absent when three looks found nobody by any key. With an application session or
-// a Config.SessionToken that proves nothing: the outcome stays unknown with the code
-// "absence_unproven". RepeatUser is CreateUser: QuickBlox takes each login and each e-mail
+// ResolveUser asks by external_user_id, login, email and facebook_id, if they were sent,
+// until one finds a user: QuickBlox has been seen to miss a user by one key and find it by
+// another (QuickBlox's issue trackers, iOS SDK 788). It compares the user with every key
+// that was sent. User.Compared names the equal ones.
+//
+//	trailing white space, the case of an e-mail address       equal
+//	a login or Facebook id in another case                    the outcome stays unknown
+//	a key that is not shown, and that found the user          equal
+//	another key that is not shown, with an API key            different
+//	another key that is not shown, with a session             the outcome stays unknown: the
+//	                                                          application may hide personal data
+//	another value                                             Conflict, with the id in Candidates
+//	a user older than since, by the server's clock            Conflict, with the id in Candidates
+//
+// The zero since accepts a user of any age. Proof is ProofKey if external_user_id is equal,
+// otherwise ProofMatch: it cannot be told from another create with the same keys at the same
+// time. Neither proves the password.
+//
+// A user is absent if three look-ups found nobody by any key. With an application's session
+// or a Config.SessionToken this proves nothing: the outcome stays unknown, with the code
+// "absence_unproven". RepeatUser is CreateUser: QuickBlox accepts each login and each e-mail
 // address only once.
 //
 // # As
 //
-// userapi.As finds *[CreateUserResponse] in the user, also in one that a look-up found.
-// errors.As finds *[APIError] in an error that a reply caused.
+// userapi.As finds *[CreateUserResponse] in the user, also after a look-up. errors.As finds
+// *[APIError] in an error that a reply caused.
 package quickblox

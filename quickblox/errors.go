@@ -50,7 +50,7 @@ func (e APIError) summary() provider.Summary {
 	return provider.Summarize("quickblox.APIError", "status", e.StatusCode, "errors", len(e.Errors))
 }
 
-// Error tells the status.
+// Error returns a text with the status.
 func (e *APIError) Error() string { return fmt.Sprintf("quickblox: status %d", e.StatusCode) }
 
 // Format shows the status and how many fields have errors.

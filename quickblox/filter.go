@@ -62,9 +62,10 @@ const (
 	OpIn Operator = "in"
 )
 
-// A Filter lets users through whose Field compares so with Values. OpBetween takes two values,
-// OpIn any number, and every other operator one. A time is written as RFC 3339, such as
-// 2019-05-23T18:07:19Z. Values of OpBetween and OpIn hold no comma, by which QuickBlox parts them.
+// A Filter selects the users whose Field compares with Values as Operator says.
+// OpBetween takes two values, OpIn any number, and every other operator one. A time is
+// written as RFC 3339, such as 2019-05-23T18:07:19Z. Values of OpBetween and OpIn must
+// not have a comma: QuickBlox separates them by commas.
 type Filter struct {
 	Field    UserField
 	Operator Operator
@@ -102,7 +103,7 @@ func hasComma(text string) bool { return strings.Contains(text, ",") }
 // isName reports whether a text can be a word of a filter.
 func isName(text string) bool { return text != "" && provider.IsWord(text) }
 
-// An Order sorts a list by a field. The zero value leaves it to QuickBlox.
+// An Order sorts a list by a field. With the zero value QuickBlox chooses the order.
 type Order struct {
 	Field      UserField
 	Descending bool
@@ -121,11 +122,12 @@ const (
 	maxPerPage  = 100
 )
 
-// ListUsersRequest says which users a list has. The zero value is all of them.
+// ListUsersRequest says which users a list has. The zero value means all users.
 type ListUsersRequest struct {
-	// Filters let those users through that pass every one.
+	// Filters select users. A user must pass every filter.
 	Filters []Filter
-	// Order sorts them. By FieldID, users who are created meanwhile come last and shift no page.
+	// Order sorts the users. With FieldID, users who are created meanwhile come last,
+	// and the pages do not shift.
 	Order Order
 	// Page is the first page that is read; 0 is 1, the first of all.
 	Page int

@@ -21,29 +21,30 @@ import (
 
 const (
 	opList = "list users"
-	// minFullName is how long a full name that is looked for must be, in characters. Source:
-	// QuickBlox, "List Users by Full Name".
+	// minFullName is how long a full name that is looked up must be, in characters.
+	// Source: QuickBlox, "List Users by Full Name".
 	minFullName = 3
 )
 
-// List returns the users that pass the filters, by GET /users.json. It reads a page when its
-// first user is asked for. After an error, which comes with a nil user, the sequence ends. Each
-// range over it begins again. Users who are created or deleted meanwhile may shift the pages, so
-// that one is seen twice or not at all.
+// List returns the users that pass the filters, by GET /users.json. It reads a page
+// when its first user is needed. An error comes with a nil user and ends the sequence.
+// Each range over it begins again. If users are created or deleted meanwhile the pages
+// may shift: a user may then come twice, or be missed.
 //
-// An error is a *userapi.Error. Its Outcome says nothing of any user. Passing failures are tried
-// again. A page must fit HTTPOptions.MaxResponseBytes: ask for fewer users where they have much
-// custom data. QuickBlox documents lists with an API key or a user session; with an application
-// session or a Config.SessionToken a list may lack users, and a list that QuickBlox says has none
-// is an error that matches userapi.ErrNotFound. Source: QuickBlox, "List Users".
+// An error is a *userapi.Error. Its Outcome is not about a user. Temporary failures are
+// retried. A page must fit into HTTPOptions.MaxResponseBytes: ask for fewer users if
+// they have much custom data. QuickBlox documents lists with an API key or a user
+// session; with an application session or a Config.SessionToken, users may be missing
+// from a list, and an empty list may be an error that matches userapi.ErrNotFound.
+// Source: QuickBlox, "List Users".
 func (s *UsersService) List(ctx context.Context, req ListUsersRequest) iter.Seq2[*User, error] {
 	check := provider.NativeCheck(Name)
 	return s.users(ctx, req.list(&check), check)
 }
 
-// ListByTags returns the users with these tags, by GET /users/by_tags.json, and is otherwise as
-// List. QuickBlox does not say whether a user needs one of several tags or all. Source: QuickBlox,
-// "List Users by Tags".
+// ListByTags returns the users with these tags, by GET /users/by_tags.json, and
+// otherwise works like List. QuickBlox does not say whether a user needs one of several
+// tags or all. Source: QuickBlox, "List Users by Tags".
 func (s *UsersService) ListByTags(ctx context.Context, tags ...string) iter.Seq2[*User, error] {
 	check := provider.NativeCheck(Name)
 	for _, tag := range tags {
@@ -60,9 +61,10 @@ func (s *UsersService) ListByTags(ctx context.Context, tags ...string) iter.Seq2
 	}, check)
 }
 
-// ListByFullName returns the users with a full name, by GET /users/by_full_name.json, and is
-// otherwise as List. The name has at least three characters. QuickBlox does not say whether a
-// part of a name finds a user. Source: QuickBlox, "List Users by Full Name".
+// ListByFullName returns the users with a full name, by GET /users/by_full_name.json,
+// and otherwise works like List. The name has at least three characters. QuickBlox does
+// not say whether a part of a name finds a user. Source: QuickBlox, "List Users by Full
+// Name".
 func (s *UsersService) ListByFullName(ctx context.Context, name string) iter.Seq2[*User, error] {
 	check := provider.NativeCheck(Name)
 	check.Key("FullName", "full_name", name)
@@ -189,6 +191,6 @@ func isLast(asked *list, n int, perPage, total Number) bool {
 func (r *pageReply) Neutral() *userapi.User { return nil }
 
 var (
-	errNoItems   = errors.New("quickblox: the reply holds no list of users")
-	errOtherPage = errors.New("quickblox: the reply holds another page than was asked for")
+	errNoItems   = errors.New("quickblox: the reply has no list of users")
+	errOtherPage = errors.New("quickblox: the reply has another page than was asked for")
 )

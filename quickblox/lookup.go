@@ -43,10 +43,10 @@ func (k key) path(value string) string {
 
 // Get looks a user up by the id that QuickBlox gave it, by GET /users/{id}.json.
 //
-// An error that matches userapi.ErrNotFound means that QuickBlox shows these
-// credentials no such user: with an API key or a user session that there is none, which
-// is OutcomeRejected. Otherwise, and after every other error, the user may or may not
-// exist, which is OutcomeUnknown. All look-ups do the same.
+// An error that matches userapi.ErrNotFound means that QuickBlox shows no such user for
+// these credentials. With an API key or a user's session the user does not exist:
+// OutcomeRejected. With other credentials, and after every other error, the user may
+// exist: OutcomeUnknown. All look-ups do the same.
 func (s *UsersService) Get(ctx context.Context, id int64) (*GetUserResponse, error) {
 	return s.get(ctx, byID, strconv.FormatInt(id, 10))
 }
@@ -79,10 +79,11 @@ func (s *UsersService) get(ctx context.Context, k key, value string) (*GetUserRe
 	return (*GetUserResponse)(resp), err
 }
 
-// Delete deletes a user for good, by DELETE /users/{id}.json, which takes an API key, the user's
-// own session or that of the account's owner. A user that does not exist, or no longer does because the reply to an earlier
-// attempt got lost, is an error that matches userapi.ErrNotFound. After every other error the user
-// may or may not exist. Sources: QuickBlox, "Delete User by ID", and "Key Concepts", user
+// Delete deletes a user permanently, by DELETE /users/{id}.json. It needs an API key,
+// the user's own session or that of the account's owner. If the user does not exist,
+// the error matches userapi.ErrNotFound. This can also be because an earlier attempt
+// deleted the user and its reply was lost. After every other error the user may or may
+// not exist. Sources: QuickBlox, "Delete User by ID", and "Key Concepts", user
 // permissions.
 func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	return s.delete(ctx, strconv.FormatInt(id, 10))

@@ -173,7 +173,7 @@ func TestLookupChecks(t *testing.T) {
 	assert.Empty(t, s.requests)
 }
 
-// TestLookupErrors: QuickBlox's own ways to say that there is no such user, that the user
+// TestLookupErrors: QuickBlox's own ways to say that the user does not exist, that the user
 // may not be seen, and that the call was wrong.
 func TestLookupErrors(t *testing.T) {
 	t.Parallel()

@@ -24,8 +24,9 @@ var (
 	_ userapi.Extension     = Extra{}
 )
 
-// Extra is what only QuickBlox knows of a new user, for userapi.CreateUserRequest.Extensions. Its
-// members are those of [NewUser]; nil and "" are not sent.
+// Extra is what only QuickBlox has for a new user, for
+// userapi.CreateUserRequest.Extensions. Its members are those of [NewUser]; nil and ""
+// are not sent.
 type Extra struct {
 	BlobID     *int64
 	FacebookID string
@@ -43,7 +44,7 @@ type Extra struct {
 // UserExtension returns Name.
 func (Extra) UserExtension() string { return Name }
 
-// Format shows the type alone.
+// Format shows only the type.
 func (x Extra) Format(f fmt.State, verb rune) { provider.TypeOnly(x).Format(f, verb) }
 
 // LogValue is like Format.
@@ -52,8 +53,8 @@ func (x Extra) LogValue() slog.Value { return provider.TypeOnly(x).LogValue() }
 // MarshalJSON is like Format.
 func (x Extra) MarshalJSON() ([]byte, error) { return provider.TypeOnly(x).MarshalJSON() }
 
-// CreateUser creates a user as userapi.Creator describes it, with the mapping that
-// the package's documentation lists. UsersService.CreateToken and SignIn give the token
+// CreateUser creates a user as userapi.Creator describes, with the mapping that the
+// package's documentation lists. UsersService.CreateToken and SignIn give the token
 // that the user's app signs in with.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	r, body, unmapped, err := mapRequest(&req)
@@ -63,7 +64,7 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 	return provider.CreateUser(ctx, c.vendor, &req, unmapped, createCall(body), new(reply), r.User.accept)
 }
 
-// PreflightUser checks a request without sending anything.
+// PreflightUser checks a request. It sends nothing.
 func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 	_, _, _, err := mapRequest(&req)
 	return err
@@ -122,7 +123,7 @@ func (x Extra) apply(u *NewUser, check *provider.Check) {
 	u.ParentsContacts = provider.Set(&x.ParentsContacts)
 }
 
-// PlanUser says what CreateUser would send, as userapi.Planner describes it. A session
+// PlanUser returns what CreateUser would send, as userapi.Planner describes. A session
 // that would be obtained for it is not part of the plan.
 func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	r, _, unmapped, err := mapRequest(&req)

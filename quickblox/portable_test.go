@@ -124,7 +124,7 @@ func TestInvalidRequests(t *testing.T) {
 		{"attributes without end", least(func(r *userapi.CreateUserRequest) { r.Attributes = map[string]any{"a": math.Inf(1)} }),
 			[]userapi.FieldError{invalid("Attributes", "", "must hold only finite numbers and no cycles")}},
 		{"secret in attributes", least(func(r *userapi.CreateUserRequest) { r.Attributes = map[string]any{"a": userapi.Secret("s")} }),
-			[]userapi.FieldError{invalid("Attributes", "", "must hold no Secret: it would be stored redacted")}},
+			[]userapi.FieldError{invalid("Attributes", "", "must not have a Secret in it: it would be stored redacted")}},
 		{"attributes and custom data", userapi.CreateUserRequest{
 			Username: "j", Password: "quickblox", Attributes: map[string]any{"a": 1},
 			Extensions: []userapi.Extension{quickblox.Extra{CustomData: "x"}},

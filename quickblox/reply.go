@@ -32,8 +32,9 @@ func (r *CreateUserResponse) Raw() json.RawMessage { return r.meta.Raw() }
 // Warnings returns oddities of the reply that are not failures.
 func (r *CreateUserResponse) Warnings() []string { return r.meta.Warnings() }
 
-// UnmarshalJSON decodes a reply, tolerating members of another type than documented: a number for a
-// text and the like are converted, the others are left unset.
+// UnmarshalJSON decodes a reply, and tolerates members of another type than documented:
+// it converts a number to a text, or a text to a number, and leaves other members
+// unset.
 func (r *CreateUserResponse) UnmarshalJSON(data []byte) error {
 	return provider.Broken((*reply)(r).decode(data))
 }

@@ -15,8 +15,8 @@ import (
 )
 
 // ResolveUser finds out whether an earlier create of req made a user, as
-// userapi.Resolver describes it. What is compared and what that proves is in the
-// package's documentation. Doing it again does no harm.
+// userapi.Resolver describes. The package's documentation lists what is compared and
+// what that proves. You can repeat it.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
 	r, _, unmapped, err := mapRequest(&req)
 	if err != nil {
@@ -30,18 +30,18 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	return resolution.ResolveUser(ctx, &req, since, unmapped)
 }
 
-// RepeatUser creates the user of req once more. It is CreateUser: every request has a login or an
-// e-mail address, QuickBlox takes each only once in an application ("Create User"), and so refuses
-// whichever of the two creates comes second with a Conflict.
+// RepeatUser creates the user of req again. It is CreateUser: every request has a login
+// or an e-mail address, and QuickBlox accepts each only once in an application ("Create
+// User"). The later of the two creates is a Conflict.
 func (c *Client) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	return c.CreateUser(ctx, req)
 }
 
-// DeleteUser deletes a user for good, as UsersService.Delete does. The id is User.ID's text.
+// DeleteUser deletes a user permanently, as UsersService.Delete does. The id is User.ID's text.
 func (c *Client) DeleteUser(ctx context.Context, id string) error { return c.Users.delete(ctx, id) }
 
-// CheckUserID says whether a text can be a user's id, as userapi.UserIDChecker describes
-// it: a positive number in decimal.
+// CheckUserID checks that a text has the form of a user's id, as userapi.UserIDChecker
+// describes: a positive number in decimal.
 func (c *Client) CheckUserID(id string) error { return provider.CheckNumberID(Name, byID.member, id) }
 
 // A sentKey is a key of a new user, as QuickBlox stores it.

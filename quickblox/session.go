@@ -61,7 +61,7 @@ func newSessions(cfg SessionConfig, client *transport.Client) *sessions {
 		Absent:  func(*transport.Reply) bool { return true },
 	}
 	signIns := *s.vendor
-	signIns.Absent = func(*transport.Reply) bool { return false } // a 404 says nothing of the user
+	signIns.Absent = func(*transport.Reply) bool { return false } // a 404 says nothing about the user
 	s.signIns = &signIns
 	return s
 }
@@ -242,15 +242,15 @@ func (r *sessionReply) Receive(from *transport.Reply, m provider.Meta) error {
 func (r *sessionReply) Neutral() *userapi.User { return nil }
 
 var (
-	errOtherApplication = errors.New("quickblox: the reply holds a session of another application")
-	errNoUser           = errors.New("quickblox: the reply holds a session that is not a user's")
+	errOtherApplication = errors.New("quickblox: the reply has a session of another application")
+	errNoUser           = errors.New("quickblox: the reply has a session that is not a user's")
 )
 
 // textSignature is the vendor's text, under 422, for a session request whose credentials
 // are wrong. Source: QuickBlox's issue trackers, Android SDK 139, 473 and 724.
 const textSignature = "Unexpected signature"
 
-// classifySession judges a session request, which may be repeated after any passing failure.
+// classifySession judges a session request, which may be repeated after any temporary failure.
 func classifySession(r *transport.Reply) transport.Classification {
 	v := classify(r)
 	if e, ok := v.Err.(*APIError); ok && v.Kind == userapi.KindInvalid && e.says(textSignature) {

@@ -321,8 +321,8 @@ func (r *inFlight) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.base.RoundTrip(req)
 }
 
-// The session request ends when nobody waits for it any more, and whoever comes
-// next begins anew.
+// The session request ends when nobody waits for it any more, and the caller that comes
+// next begins again.
 func TestLastWaiterEndsTheSessionRequest(t *testing.T) {
 	t.Parallel()
 	inBubble(t, userapitest.ServerOptions{}, func(t *testing.T, s *quickbloxtest.Server) {
@@ -506,7 +506,7 @@ func TestSessionOfAnotherApplication(t *testing.T) {
 	}
 }
 
-// Obtaining a session is repeated after a passing failure, each time signed anew:
+// Obtaining a session is repeated after a passing failure, signed again each time:
 // a time and a nonce are taken only once.
 func TestSessionRequestIsRepeated(t *testing.T) {
 	t.Parallel()

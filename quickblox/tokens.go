@@ -51,13 +51,14 @@ func (t Token) LogValue() slog.Value { return t.summary().LogValue() }
 // MarshalJSON is like Format.
 func (t Token) MarshalJSON() ([]byte, error) { return t.summary().MarshalJSON() }
 
-// CreateToken opens a session of the user with the given id, by POST /users/{id}/tokens, and
-// returns its token. The user's password is not needed. QuickBlox takes an API key alone for
-// this: with other credentials it is an error of KindInvalid, and nothing is sent.
+// CreateToken opens a session of the user with the given id, by POST
+// /users/{id}/tokens, and returns its token. The user's password is not needed.
+// QuickBlox needs an API key for this: with other credentials the error is of
+// KindInvalid, and nothing is sent.
 //
-// Passing failures are tried again: a session too many does no harm. The Outcome of an error
-// speaks of the session. An error that matches userapi.ErrNotFound means that the user does
-// not exist. Source: QuickBlox, "Create Token with API key".
+// Temporary failures are retried: an additional session is harmless. The Outcome of an
+// error is about the session. An error that matches userapi.ErrNotFound means that the
+// user does not exist. Source: QuickBlox, "Create Token with API key".
 func (s *UsersService) CreateToken(ctx context.Context, id int64) (*Token, error) {
 	check := provider.NativeCheck(Name)
 	user := strconv.FormatInt(id, 10)
@@ -105,7 +106,7 @@ func (r *tokenReply) Neutral() *userapi.User { return nil }
 // isToken reports whether a text can be a token, which is forty hex digits, or a JWT of any length.
 func isToken(text string) bool { return text != "" && provider.IsWord(text) }
 
-var errNoToken = errors.New("quickblox: the reply holds no session token")
+var errNoToken = errors.New("quickblox: the reply has no session token")
 
 // A SignInRequest names a user by Login or Email, but not by both, with the password.
 type SignInRequest struct {
@@ -113,7 +114,7 @@ type SignInRequest struct {
 	Password     userapi.Secret
 }
 
-// Format shows the type alone.
+// Format shows only the type.
 func (r SignInRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
@@ -135,14 +136,14 @@ func (r *SignInRequest) check(c *provider.Check) {
 	c.Secret("", "password", r.Password)
 }
 
-// SignIn opens a session of the user with the given login or e-mail address and password, by
-// POST /session.json, and returns its token. The application's credentials are those of
-// Config.Session: without it the call is an error of KindInvalid, and nothing is sent. The
-// client's own session stays as it is.
+// SignIn opens a session of the user with the given login or e-mail address and
+// password, by POST /session.json, and returns its token. It uses the application's
+// credentials of Config.Session: without Config.Session the error is of KindInvalid,
+// and nothing is sent. The client's own session does not change.
 //
-// Passing failures are tried again. A wrong login, e-mail address or password is an error
-// that matches userapi.ErrUnauthorized, as wrong credentials of the application are. The
-// Outcome of an error speaks of the session. Source: QuickBlox, "Create session".
+// Temporary failures are retried. After a wrong login, e-mail address or password the
+// error matches userapi.ErrUnauthorized, as after wrong credentials of the application.
+// The Outcome of an error is about the session. Source: QuickBlox, "Create session".
 func (s *UsersService) SignIn(ctx context.Context, req SignInRequest) (*Token, error) {
 	check := provider.NativeCheck(Name)
 	req.check(&check)

@@ -36,7 +36,7 @@ type UserUpdate struct {
 	Phone          *string `json:"phone,omitempty"`
 	Website        *string `json:"website,omitempty"`
 	CustomData     *string `json:"custom_data,omitempty"`
-	// TagList takes the place of all tags.
+	// TagList replaces all tags.
 	TagList *string `json:"tag_list,omitempty"`
 
 	// These are deprecated by QuickBlox.
@@ -54,13 +54,13 @@ type UserUpdate struct {
 // reply to a create.
 type UpdateUserResponse = CreateUserResponse
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (r UpdateUserRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
 func (r UpdateUserRequest) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (u UserUpdate) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f, verb) }
 
 // LogValue is like Format.
@@ -82,11 +82,12 @@ func (u *UserUpdate) check(c *provider.Check) {
 // or that of the account's owner. A success is a reply of status 2xx with the user of this id that
 // shows no other login, e-mail address or external id than was sent.
 //
-// The Outcome of an error speaks of the change: after OutcomeRejected it was not made, and after
-// OutcomeUnknown it may have been. A taken login, e-mail address or id matches userapi.ErrConflict.
-// An error that matches userapi.ErrNotFound means that QuickBlox shows these credentials no such
-// user, as it does for Get. Passing failures are tried again; a change of the password only if it
-// was certainly not made, since the old password is good once. Sources: QuickBlox, "Update User",
+// The Outcome of an error is about the change: after OutcomeRejected it was not made,
+// and after OutcomeUnknown it may have been. A taken login, e-mail address or id
+// matches userapi.ErrConflict. An error that matches userapi.ErrNotFound means that
+// QuickBlox shows no such user for these credentials, as it does for Get. Temporary
+// failures are retried. A change of the password is retried only if it provably was not
+// made, because the old password is valid only once. Sources: QuickBlox, "Update User",
 // and "Key Concepts", user permissions.
 func (s *UsersService) Update(ctx context.Context, id int64, req UpdateUserRequest) (*UpdateUserResponse, error) {
 	check := provider.NativeCheck(Name)
@@ -116,8 +117,8 @@ func (u *UserUpdate) identity() []sentKey {
 
 var errNotAbsent = errors.New("quickblox: the status is 404 and the body is not QuickBlox's: it does not say that the user does not exist")
 
-// ownAbsence classifies the replies to a step that may not be repeated. A 404 that is not
-// QuickBlox's own says nothing of the user.
+// ownAbsence classifies the replies to a step that may not be repeated. A 404 that is
+// not QuickBlox's own says nothing about the user.
 func ownAbsence(classify func(*transport.Reply) transport.Classification) func(*transport.Reply) transport.Classification {
 	return func(r *transport.Reply) transport.Classification {
 		c := classify(r)

@@ -60,14 +60,14 @@ type NewUser struct {
 	Password userapi.Secret `json:"password,omitempty"`
 }
 
-// Format shows the type alone. The password's own Format is not asked where a verb
+// Format shows only the type. The password's own Format is not asked where a verb
 // does not fit what the password stands in, as %s does not fit a pointer in a slice.
 func (r CreateUserRequest) Format(f fmt.State, verb rune) { provider.TypeOnly(r).Format(f, verb) }
 
 // LogValue is like Format.
 func (r CreateUserRequest) LogValue() slog.Value { return provider.TypeOnly(r).LogValue() }
 
-// Format shows the type alone, as that of CreateUserRequest.
+// Format shows only the type, as that of CreateUserRequest.
 func (u NewUser) Format(f fmt.State, verb rune) { provider.TypeOnly(u).Format(f, verb) }
 
 // LogValue is like Format.
@@ -87,9 +87,10 @@ func checkExternalID(c *provider.Check, id *int64) {
 	}
 }
 
-// Create creates a user. A success is a reply of status 2xx with a user that has an id and that
-// shows no other login, e-mail address or external id than was sent; everything else is an error.
-// CreateToken and SignIn give the token that the user's app signs in with.
+// Create creates a user. A success is a reply of status 2xx with a user that has an id
+// and that shows no other login, e-mail address or external id than was sent.
+// Everything else is an error. CreateToken and SignIn give the token that the user's
+// app signs in with.
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	req.User.check(&check)

@@ -272,7 +272,7 @@ func TestResponseRoundTrip(t *testing.T) {
 		{"id as text", `{"user":{"id":"96752798","login":"j"}}`, `{"user":{"id":96752798,"login":"j"}}`},
 		{"ids as texts", `{"user":{"id":1,"external_user_id":"1236672","blob_id":"55","owner_id":"9"}}`, `{"user":{"id":1,"external_user_id":1236672,"blob_id":55,"owner_id":9}}`},
 		{"texts as numbers", `{"user":{"id":1,"facebook_id":8887366,"twitter_id":7,"twitter_digits_id":8}}`, `{"user":{"id":1,"facebook_id":"8887366","twitter_id":"7","twitter_digits_id":"8"}}`},
-		{"external id that is no number", `{"user":{"id":1,"external_user_id":"ebdf831a"}}`, `{"user":{"id":1,"external_user_id":"ebdf831a"}}`},
+		{"external id that is not a number", `{"user":{"id":1,"external_user_id":"ebdf831a"}}`, `{"user":{"id":1,"external_user_id":"ebdf831a"}}`},
 		{"tags as array", `{"user":{"id":1,"user_tags":["marketing","seo"]}}`, `{"user":{"id":1,"user_tags":"marketing,seo"}}`},
 		{"tags null", `{"user":{"id":1,"user_tags":null}}`, `{"user":{"id":1}}`},
 		{"tags empty", `{"user":{"id":1,"user_tags":""}}`, `{"user":{"id":1}}`},

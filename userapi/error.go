@@ -11,64 +11,64 @@ import (
 	"time"
 )
 
-// An Error is what every failing call of a client returns. Its text, and every
-// other printed form of it, shows codes and names of fields, never values. The zero
-// Error is that of a create of which nothing is known.
+// An Error is what every failing call of a client returns. Printed, logged or encoded
+// it shows codes and names of fields, never values. The zero Error is a failed create
+// with an unknown outcome.
 type Error struct {
-	// Provider is the vendor's name, Op what was tried, such as "create user". Without
-	// a Provider the error is a Provisioner's own; the text then shows the messages in
-	// FieldErrors, as it does of an error that was found before anything was sent.
+	// Provider is the vendor's name, and Op the operation, such as "create user".
+	// Without a Provider the error is a Provisioner's own. The text of such an error,
+	// and of one that was found before anything was sent, shows the messages in
+	// FieldErrors.
 	Provider, Op string
 	Kind         Kind
-	// Subject says what Outcome speaks of. The zero value is right for a create.
+	// Subject says what Outcome is about. The zero value is for a create.
 	Subject Subject
-	// Outcome says what became of the Subject: of a create, whether it left a user
-	// behind.
+	// Outcome says, for a create, whether the user exists now.
 	Outcome Outcome
 	// StatusCode is the HTTP status of the last reply; 0 when there was none.
 	StatusCode int
-	// Code is the vendor's own code, if any; of a look-up also "ambiguous" (Candidates
-	// has the users) or "absence_unproven", which are ours. Message is the vendor's text with the
-	// request's own values and the client's credentials masked; it is not part of
-	// Error's text.
+	// Code is the vendor's own code, if any. A look-up can also have one of ours:
+	// "ambiguous" (Candidates has the users) or "absence_unproven". Message is the
+	// vendor's text, with the request's values and the client's credentials masked. It
+	// is not part of Error's text.
 	Code, Message string
 	FieldErrors   []FieldError
 	// RequestID is the id by which the vendor's support finds the call.
 	RequestID string
-	// RetryAfter is how long the vendor asks to wait; 0 when it does not say.
+	// RetryAfter is how long the vendor asks to wait; 0 if it does not say.
 	RetryAfter time.Duration
 	// Attempts is how many times the request was tried.
 	Attempts int
-	// User is set with OutcomeCreated, and where a conflict shows whose user it is.
+	// User is set with OutcomeCreated, and with a conflict that shows the other user.
 	User *User
-	// UserID is the id that the user has or would have, where it is known.
+	// UserID is the id that the user has or would have, if it is known.
 	UserID string
-	// Candidates are the ids that an ambiguous look-up found, or that a reply showed which
-	// contradicts the request.
+	// Candidates are the ids of the users that an ambiguous look-up found, or that a
+	// reply showed in contradiction to the request.
 	Candidates []string
-	// FromRecord is set by a Resolver that did not ask the vendor: what it says comes
-	// from the client's own record of the creates that it sent.
+	// FromRecord is set by a Resolver that did not ask the vendor, but read the
+	// client's own record of its creates.
 	FromRecord bool
-	// Err is the vendor's *APIError, or the error of the transport or the context.
-	// Where it has, or wraps, an error with a method Class() string, the text, the JSON
-	// and the log form show that class, such as "no such host". It is one of a fixed set
-	// of texts, never made of what a server or a caller sent: printable ASCII, at most
-	// 80 bytes. Any other is not shown.
+	// Err is the vendor's *APIError, or the error of the transport or the context. If
+	// it is or wraps an error with a method Class() string, then the text, the JSON and
+	// the log form show that class, such as "no such host". A class must be one of a
+	// fixed set of texts, and never come from a server or a caller. A class that is not
+	// printable ASCII, or is longer than 80 bytes, is not shown.
 	Err error
 }
 
 // A FieldError is one fault of a request.
 type FieldError struct {
-	// Field is the name of a field of CreateUserRequest, such as "Email"; "" where
-	// none corresponds.
+	// Field is the name of a field of CreateUserRequest, such as "Email"; "" if there
+	// is no such field.
 	Field string `json:"field,omitempty"`
-	// VendorField is the vendor's own name of the field, such as "user.email".
+	// VendorField is the vendor's name of the field, such as "user.email".
 	VendorField string `json:"vendor_field,omitempty"`
 	// Code says what is wrong, in the same words at every vendor: one of the constants
 	// that begin with Code, such as CodeTaken.
 	Code string `json:"code,omitempty"`
-	// VendorCode is the vendor's own code for the fault, such as "duplicate", masked like
-	// Message; "" where the vendor has none.
+	// VendorCode is the vendor's own code for the fault, such as "duplicate", masked
+	// like Message; "" if the vendor has none.
 	VendorCode string `json:"vendor_code,omitempty"`
 	// Message says what is wrong, with the request's own values masked.
 	Message string `json:"message,omitempty"`
@@ -93,14 +93,13 @@ const (
 	CodeWeak = "weak"
 	// CodeBlocked: the vendor is set up to refuse this value, such as an e-mail domain.
 	CodeBlocked = "blocked"
-	// CodeUnsupported: the vendor cannot store the field, or is not set up to.
+	// CodeUnsupported: the vendor cannot store the field, or is not set up to store it.
 	CodeUnsupported = "unsupported"
-	// CodeNotFound: what the value names does not exist.
+	// CodeNotFound: the thing that the value names does not exist.
 	CodeNotFound = "not_found"
-	// CodeDifferent: the value differs from the one of the user, or the sign-up, that
-	// was found.
+	// CodeDifferent: the user or the sign-up that was found has another value.
 	CodeDifferent = "different"
-	// CodeOlder: the user that was found is older than the create.
+	// CodeOlder: the user that was found existed before the create.
 	CodeOlder = "older"
 )
 
@@ -152,8 +151,8 @@ func (e *Error) class() string {
 	return class
 }
 
-// Error describes the failure in one line, without any value of the request or
-// text of the vendor's.
+// Error describes the failure in one line. It never shows a value of the request or
+// text of the vendor.
 func (e *Error) Error() string {
 	if e == nil {
 		return "<nil>"
@@ -238,9 +237,9 @@ func (e *Error) Is(target error) bool {
 	return ok && e != nil && Kind(k) == e.Kind
 }
 
-// Unwrap returns Err. Where the chain below holds a verdict of its own, another
-// *Error or a sentinel, that verdict is hidden, so that errors.Is answers for
-// exactly this error's kind; anything else below is still found.
+// Unwrap returns Err. Another *Error or a sentinel in Err's chain is hidden, so that
+// errors.Is matches this error's kind alone. Everything else in the chain is still
+// found.
 func (e *Error) Unwrap() error {
 	if e == nil || e.Err == nil {
 		return nil
@@ -318,8 +317,8 @@ func (e *Error) userID() string {
 	return e.UserID
 }
 
-// MarshalJSON encodes what may be logged: no message, no user but its id, and
-// not Err.
+// MarshalJSON encodes what may be logged. It leaves out messages, Err, and all of the
+// user except its id.
 func (e Error) MarshalJSON() ([]byte, error) {
 	s := summary{
 		Provider: e.Provider, Op: e.Op, Kind: e.Kind, Class: e.class(), Subject: e.Subject, Outcome: e.Outcome,
@@ -374,9 +373,9 @@ func (e Error) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// MayHaveCreated reports whether a create that returned err may have left a user
-// behind: true for OutcomeUnknown and OutcomeCreated, and for an error that holds
-// no *Error at all; false for nil. Of several joined errors one is enough.
+// MayHaveCreated reports whether the user may exist after a create that returned err.
+// It is true for OutcomeUnknown, for OutcomeCreated, and for an error without an *Error
+// in its chain. It is false for nil. Of several joined errors one is enough.
 func MayHaveCreated(err error) bool {
 	if err == nil {
 		return false

@@ -275,7 +275,7 @@ func TestNumbersAndNamesAreFrozen(t *testing.T) {
 	assert.Equal(t, "outcome(-1)", userapi.Outcome(-1).String())
 	var k userapi.Kind
 	require.Error(t, k.UnmarshalText([]byte("no such")))
-	assert.Equal(t, userapi.OutcomeUnknown, *new(userapi.Outcome), "whoever forgets to decide claims nothing")
+	assert.Equal(t, userapi.OutcomeUnknown, *new(userapi.Outcome), "an implementer who forgets to decide claims nothing")
 }
 
 func roundTrip[T any, P interface {

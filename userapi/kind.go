@@ -6,23 +6,23 @@ import (
 	"strconv"
 )
 
-// A Kind says what sort of thing went wrong. Its numbers never change, so that
-// they can be stored.
+// A Kind says what went wrong. You can store its numbers: they never change.
 type Kind int
 
 // The numbers are fixed.
 const (
-	// KindUnknown: nothing is known but that it failed.
+	// KindUnknown: it failed, and nothing more is known.
 	KindUnknown Kind = 0
-	// KindInvalid: the request is at fault; FieldErrors says where.
+	// KindInvalid: the request is wrong; FieldErrors says where.
 	KindInvalid Kind = 1
 	// KindConflict: a name, address or id is taken.
 	KindConflict Kind = 2
 	// KindUnauthorized: the vendor did not accept the client's credentials.
 	KindUnauthorized Kind = 3
-	// KindForbidden: the credentials are good but do not allow this.
+	// KindForbidden: the credentials are valid but do not allow this.
 	KindForbidden Kind = 4
-	// KindNotFound: the thing asked for, or the endpoint, does not exist.
+	// KindNotFound: the user, another thing that was named, or the endpoint does not
+	// exist.
 	KindNotFound Kind = 5
 	// KindRateLimited: too many requests; RetryAfter may say how long to wait.
 	KindRateLimited Kind = 6
@@ -95,17 +95,17 @@ func kindText(k Kind) string {
 	}
 }
 
-// An Outcome says whether a failed create left a user behind. Its numbers never
-// change, so that they can be stored.
+// An Outcome says whether a failed create made a user. You can store its numbers: they
+// never change.
 type Outcome int
 
 // The numbers are fixed.
 const (
 	// OutcomeUnknown: the create may or may not have happened.
 	OutcomeUnknown Outcome = 0
-	// OutcomeNotSent: the create was not sent; no user was made by it.
+	// OutcomeNotSent: the create was not sent. It made no user.
 	OutcomeNotSent Outcome = 1
-	// OutcomeRejected: the vendor refused the create; no user was made by it.
+	// OutcomeRejected: the vendor refused the create. It made no user.
 	OutcomeRejected Outcome = 2
 	// OutcomeCreated: the user exists although the call failed.
 	OutcomeCreated Outcome = 3
@@ -124,8 +124,8 @@ func (o *Outcome) UnmarshalText(text []byte) error {
 	return enumValue("outcome", outcomeNames[:], text, o)
 }
 
-// A Subject is what an error's Outcome speaks of. Its numbers never change, so that
-// they can be stored.
+// A Subject is what an error's Outcome is about. You can store its numbers: they never
+// change.
 type Subject int
 
 // The numbers are fixed.
@@ -135,11 +135,11 @@ const (
 	// SubjectUser: the existence of a user, as a look-up, a delete or an Ensure finds it.
 	// With KindNotFound and OutcomeRejected the user does not exist.
 	SubjectUser Subject = 1
-	// SubjectStep: a step with a user that exists, such as the one of a Finisher. Outcome
-	// says whether it was done, and not whether the user exists.
+	// SubjectStep: a step with a user that exists, such as a Finisher's. Outcome says
+	// whether the step was done, not whether the user exists.
 	SubjectStep Subject = 2
-	// SubjectNone: nothing of a user, such as a session or the settings of a client.
-	// OutcomeNotSent says that nothing was sent, and any other Outcome nothing.
+	// SubjectNone: something else, such as a session or the settings of a client.
+	// OutcomeNotSent means that nothing was sent. Any other Outcome has no meaning.
 	SubjectNone Subject = 3
 )
 

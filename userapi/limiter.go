@@ -9,40 +9,40 @@ import (
 	"time"
 )
 
-// A Limiter says when a client may send its next request. Every request passes it:
-// creates, look-ups, deletes, sessions, and each attempt of a retry. Its methods are
-// called from many goroutines at once.
+// A Limiter says when a client may send its next request. Every attempt of every
+// request passes it: creates, look-ups, deletes and sessions. Its methods must be safe
+// for concurrent use.
 //
-// The two methods do not come in pairs: a request that could not be signed has a Wait and
-// no Observe, and the Wait for a session comes between the Wait and the Observe of the
-// call that needs it. A limit on how many requests are under way does not fit this
-// interface; Transport.MaxConnsPerHost is one.
+// Calls of the two methods do not come in pairs. A request that could not be signed has
+// a Wait and no Observe. The Wait for a session comes between the Wait and the Observe
+// of the call that needs it. So a Limiter cannot bound how many requests are under way;
+// Transport.MaxConnsPerHost can.
 type Limiter interface {
-	// Wait returns nil when a request may be sent, and an error when none may be: it
-	// ends the call before that request is sent, or with the last refusal if there was
-	// one. Wait should not begin a wait that outlasts ctx's deadline; an error that is
-	// context.DeadlineExceeded says so and makes the call's Kind KindTimeout. With
-	// another one, while ctx is not done, the Kind is KindUnavailable.
+	// Wait returns nil when a request may be sent. An error ends the call before that
+	// request is sent; if an earlier attempt was refused, the call returns that
+	// refusal. If the wait would outlast ctx's deadline, Wait should at once return an
+	// error that is context.DeadlineExceeded: the call's Kind is then KindTimeout. With
+	// another error, while ctx is not done, it is KindUnavailable.
 	Wait(ctx context.Context) error
-	// Observe is told what became of each attempt, before OnAttempt. It must not block.
+	// Observe gets the result of each attempt, before OnAttempt. It must not block.
 	Observe(a Attempt)
 }
 
-// ErrLimited is in the chain of the error of a call that ended because a Limiter let no
-// request through: the vendor has not refused it, as it has with ErrRateLimited.
+// ErrLimited is in the error's chain if a call ended because a Limiter let no request
+// through. With ErrRateLimited, in contrast, the vendor refused the request.
 var ErrLimited = errors.New("userapi: a limiter let no request through")
 
 type limiterKey struct{}
 
-// WithLimiter returns a context with a Limiter that the requests of calls with it pass too,
-// after the client's own. It is for a program that bounds a part of its calls, whatever
-// clients carry these out. The vendors' clients heed it; another Creator may not.
+// WithLimiter returns a context with a Limiter. Requests of a call with that context
+// pass this Limiter too, after the client's own. It lets a program bound some of its
+// calls, at any client. The vendors' clients honour it; other Creators may not.
 func WithLimiter(ctx context.Context, l Limiter) context.Context {
 	return context.WithValue(ctx, limiterKey{}, l)
 }
 
-// LimiterOf returns the Limiter that WithLimiter has set, nil for none. It is for those who
-// implement a Creator.
+// LimiterOf returns the Limiter that WithLimiter has set, or nil. It is for
+// implementers of a Creator.
 func LimiterOf(ctx context.Context) Limiter {
 	l, _ := ctx.Value(limiterKey{}).(Limiter)
 	return l
@@ -51,9 +51,9 @@ func LimiterOf(ctx context.Context) Limiter {
 const (
 	// slowest is the share of its rate that an Adaptive never goes below.
 	slowest = 1.0 / 32
-	// recovery is how long an Adaptive takes from nothing back to its whole rate, where it does not
-	// know what the vendor allows; below the share known of the rate that was refused last it
-	// is so many times as fast.
+	// recovery is how long an Adaptive takes from 0 back to its whole rate if it does
+	// not know what the vendor allows. Up to the share known of the rate that was
+	// refused last, it is faster by the factor faster.
 	recovery = time.Minute
 	known    = 0.85
 	faster   = 10
@@ -62,19 +62,24 @@ const (
 )
 
 // An Adaptive is a Limiter that starts at a given rate, slows down when the vendor
-// refuses requests, and finds its way back. NewAdaptive makes one; the zero value lets
-// nothing pass.
+// refuses requests, and then speeds up again. NewAdaptive makes one. The zero value
+// lets no request pass. At the given rate an Adaptive is a token bucket, as RateLimit
+// is.
 //
-// A refusal of KindRateLimited halves the rate, down to 1/32 of the given one. Refusals of
-// requests that were sent before the last halving do not count again: they answer the
-// rate before it. A Retry-After, of any failed attempt, also stops all requests for as
-// long as it says, but for one minute at most. Each success raises the rate by 1/60 of the
-// given one, and by less in proportion when the last rise is less than a second ago. Up to 85 %
-// of the rate that was refused last it rises ten times as fast: what the vendor allows is
-// near there, and a rate far below loses time. The way back from half takes about 11 s when successes
-// come at least once a second. A rise shortens the waits that have begun. At the given rate, an Adaptive is a token bucket, as RateLimit is.
+// How the rate changes:
 //
-// Requests pass in the order in which they called Wait; one whose Wait fails takes
+//   - A refusal of KindRateLimited halves the rate, down to 1/32 of the given one.
+//     Refusals of requests that were sent before the last halving do not count.
+//   - A Retry-After of any failed attempt stops all requests for that time, but at most
+//     for one minute.
+//   - A success raises the rate by 1/60 of the given one, and by proportionally less if
+//     the last rise is less than a second ago.
+//   - Up to 85 % of the rate that was refused last, the rate rises ten times as fast.
+//     From half of the given rate, the way back takes about 11 s if successes come at
+//     least once a second.
+//   - A rise shortens the waits that have begun.
+//
+// Requests pass in the order in which they called Wait. A Wait that fails uses up
 // nothing. An Adaptive is safe for concurrent use.
 type Adaptive struct {
 	made bool // by NewAdaptive
@@ -106,9 +111,9 @@ func (waitError) Error() string { return "the limiter allows no request before t
 
 func (waitError) Is(target error) bool { return target == context.DeadlineExceeded }
 
-// NewAdaptive returns an Adaptive that never sends faster than limit. It needs
-// limit.PerSecond. A wrong limit shows when the Adaptive is used, so that it can stand in
-// the HTTPOptions that it is for: a client's New reports it, as does Err, and Wait fails.
+// NewAdaptive returns an Adaptive that never sends faster than limit. limit.PerSecond
+// must be set. It returns no error, so that a call of it fits into HTTPOptions: with a
+// wrong limit the client's New fails, Err returns the error, and Wait fails.
 func NewAdaptive(limit RateLimit) *Adaptive {
 	a := &Adaptive{
 		made: true, err: checkLimit(limit), limit: limit.PerSecond, rate: limit.PerSecond, burst: float64(max(limit.Burst, 1)),
@@ -131,9 +136,9 @@ func checkLimit(limit RateLimit) error {
 	return nil
 }
 
-// SetLimit changes the limit, as where it is a share of what several processes may send. What was
-// found out of the vendor stays in proportion, and a wait that has begun becomes shorter or longer.
-// An error says what is wrong with the limit, and changes nothing.
+// SetLimit changes the limit, such as when several processes share one. The present
+// rate changes in proportion, and waits that have begun become shorter or longer. If
+// the limit is wrong, SetLimit returns an error and changes nothing.
 func (a *Adaptive) SetLimit(limit RateLimit) error {
 	if err := a.Err(); err != nil {
 		return err
@@ -152,8 +157,8 @@ func (a *Adaptive) SetLimit(limit RateLimit) error {
 	return nil
 }
 
-// Rate returns how many requests a second the Adaptive lets through at present; 0 for one that lets
-// nothing pass.
+// Rate returns how many requests per second the Adaptive lets through at present; 0 if
+// it lets none pass.
 func (a *Adaptive) Rate() float64 {
 	if a.Err() != nil {
 		return 0
@@ -163,7 +168,7 @@ func (a *Adaptive) Rate() float64 {
 	return a.rate
 }
 
-// Err returns what is wrong with the limit, nil if nothing is.
+// Err returns the fault of the limit, or nil.
 func (a *Adaptive) Err() error {
 	if a == nil || !a.made {
 		return errNoRate
@@ -171,9 +176,9 @@ func (a *Adaptive) Err() error {
 	return a.err
 }
 
-// Wait returns nil when a request may be sent. Its error is that of ctx when ctx is done,
-// context.DeadlineExceeded, at once, when the wait would outlast ctx's deadline, or that
-// of Err.
+// Wait returns nil when a request may be sent. It returns ctx's error when ctx is done.
+// If the wait would outlast ctx's deadline, it returns at once an error that is
+// context.DeadlineExceeded. It returns Err's error if there is one.
 func (a *Adaptive) Wait(ctx context.Context) error {
 	if err := a.Err(); err != nil {
 		return err
@@ -229,7 +234,7 @@ func (a *Adaptive) Wait(ctx context.Context) error {
 	}
 }
 
-// wake has the first of those that wait look again how long that is. a.mu is held.
+// wake makes the first request in the queue compute its wait again. a.mu is held.
 func (a *Adaptive) wake() {
 	if first := a.queue.Front(); first != nil {
 		select {
@@ -244,8 +249,8 @@ func outlasts(ctx context.Context, wait time.Duration) bool {
 	return ok && time.Until(deadline) <= wait
 }
 
-// wait brings the tokens up to now and returns how long the request waits that has so
-// many before it.
+// wait updates the tokens to now and returns how long a request waits with this many
+// ahead of it.
 func (a *Adaptive) wait(now time.Time, ahead int) time.Duration {
 	var pause time.Duration
 	switch passed := now.Sub(a.at); {
@@ -268,7 +273,7 @@ func (a *Adaptive) wait(now time.Time, ahead int) time.Duration {
 	return pause + time.Duration(wait)
 }
 
-// Observe takes note of an attempt.
+// Observe adjusts the rate to the result of an attempt.
 func (a *Adaptive) Observe(t Attempt) {
 	if a.Err() != nil {
 		return

@@ -8,43 +8,44 @@ import (
 	"strings"
 )
 
-// A Plan is what a create would send. The zero Plan sends nothing: it comes with the
-// error for a request that cannot be sent. Printed or logged a Plan shows its methods,
-// routes and Unmapped alone; encoded as JSON it shows everything that is in it.
+// A Plan is what a create would send. The zero Plan sends nothing; it comes with the
+// error for an invalid request. Printed or logged, a Plan shows only its methods,
+// routes and Unmapped. Encoded as JSON it shows everything.
 type Plan struct {
 	// Provider is the vendor's name.
 	Provider string `json:"provider,omitempty"`
-	// Method and Route are the HTTP method and the path below the address of the API. The
-	// path has the user's id where the client chooses it, and a name in braces, such as
-	// {id}, where the id is not known yet.
+	// Method and Route are the HTTP method and the path below the API's base address.
+	// The path has the user's id if the client chooses it, and a name in braces, such
+	// as {id}, if the id is not known yet.
 	Method string `json:"method"`
 	Route  string `json:"route"`
-	// UserID is the id that the user will have, where that follows from the request; ""
-	// where the vendor chooses it, or the client would choose one at random.
+	// UserID is the id that the user will have, if it follows from the request; "" if
+	// the vendor chooses it, or the client would choose it at random.
 	UserID string `json:"user_id,omitempty"`
-	// Body is the body, byte for byte but for its secrets, each of which is Redacted.
-	// Of one that is sent as a form these are the form's members, as a JSON object.
-	// Personal data stays in it: a plan is for those who may see the request.
+	// Body is the body, byte for byte, except that each secret is Redacted. A form is
+	// shown as a JSON object of its members. The body has personal data in it.
 	Body json.RawMessage `json:"body,omitempty"`
 	// Unmapped names the request's fields that the vendor cannot store, as User.Unmapped
 	// does after the create.
 	Unmapped []string `json:"unmapped,omitempty"`
-	// Unique are the values that no other user of the vendor may have, such as an e-mail
-	// address; none where users need not differ. Two requests with an equal one make one user.
+	// Unique are the values that no other user of the vendor may have, such as an
+	// e-mail address. It is empty if users may be alike. Two requests with an equal
+	// value make one user.
 	Unique []UniqueValue `json:"unique,omitempty"`
-	// Next are the requests that follow once the user exists, in order, such as the one
-	// of a Finisher.
+	// Next are the requests that follow after the create, in order, such as a
+	// Finisher's.
 	Next []Step `json:"next,omitempty"`
 }
 
-// A UniqueValue is something that no two users of a vendor may share. It is printed and
-// logged without its Value, and encoded as JSON with it.
+// A UniqueValue is a value that two users of a vendor cannot share. Printed or logged
+// it shows only its Field. Encoded as JSON it shows everything.
 type UniqueValue struct {
-	// Field is the field of CreateUserRequest that the value comes from, or the vendor's
-	// name of it where none does.
+	// Field is the field of CreateUserRequest that the value comes from. If there is
+	// none, it is the vendor's name of the field.
 	Field string `json:"field"`
-	// Value is the value as the vendor compares it: "ada@example.org" for
-	// "Ada@Example.org". It is for comparing: it may hold more, such as a tenant.
+	// Value is the value in the form in which the vendor compares it: "ada@example.org"
+	// for "Ada@Example.org". Use it for comparing only: it may have more in it, such as
+	// a tenant.
 	Value string `json:"value"`
 }
 
@@ -57,8 +58,8 @@ func (u UniqueValue) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, u.St
 // LogValue returns String.
 func (u UniqueValue) LogValue() slog.Value { return slog.StringValue(u.String()) }
 
-// A Step is one request of a Plan. It is printed and logged without its body, and encoded
-// as JSON with it.
+// A Step is one request of a Plan. Printed or logged it shows its method and route.
+// Encoded as JSON it shows everything.
 type Step struct {
 	// Method, Route and Body are like the Plan's own.
 	Method string          `json:"method"`
@@ -75,8 +76,8 @@ func (s Step) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String())
 // LogValue returns String.
 func (s Step) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// Steps returns all requests of the plan in order, its own first; none for a plan that
-// sends nothing.
+// Steps returns all requests of the plan in order, starting with the create. It returns
+// none for the zero Plan.
 func (p Plan) Steps() []Step {
 	if p.Method == "" && p.Route == "" {
 		return nil
@@ -105,8 +106,7 @@ func (p Plan) String() string {
 	return text
 }
 
-// Format writes String for every verb: bodies, which hold personal data, stay out of
-// logs.
+// Format writes String for every verb. It never writes a body.
 func (p Plan) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
 
 // LogValue returns the methods with the routes, and Unmapped, as a group.

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// CreateUserRequest is a vendor-neutral description of the user to create. A
-// field that is "" or nil is not sent. Each vendor's package documents, under
-// Mapping, what becomes of each field.
+// CreateUserRequest is a vendor-neutral description of the user to create. A field that
+// is "" or nil is not sent. Each vendor's package documents, under Mapping, where each
+// field goes.
 type CreateUserRequest struct {
-	// IdempotencyKey is the caller's own stable name for this create, such as the
-	// id of a sign-up. It is not a user field: it is sent nowhere as such, is never
-	// listed in User.Unmapped and never refused by Strict. FusionAuth derives the
-	// user's id from it when ExternalID is empty.
+	// IdempotencyKey is the caller's own stable name for this create, such as the id of
+	// a sign-up. It is not a field of the user: no vendor gets it as it is,
+	// User.Unmapped does not list it, and Strict does not refuse it. FusionAuth derives
+	// the user's id from it when ExternalID is empty.
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
 	// ExternalID is the user's unique id in the caller's own system.
 	ExternalID string `json:"external_id,omitempty"`
@@ -51,9 +51,9 @@ type CreateUserRequest struct {
 // An Extension is a vendor's part of a CreateUserRequest, such as
 // quickblox.Extra.
 type Extension interface {
-	// UserExtension returns the name of the vendor that the extension is for. One for "" is for
-	// no vendor: a program carries something of its own by it, such as what a
-	// provision.Target's Map needs, and it counts as no part of the request.
+	// UserExtension returns the name of the vendor that the extension is for. An
+	// extension for "" is not part of the request. A program can carry its own data in
+	// one, such as what a provision.Target's Map needs.
 	UserExtension() (provider string)
 }
 
@@ -69,8 +69,8 @@ func (r *CreateUserRequest) setFields() []string {
 	return names
 }
 
-// Format writes the names of the fields that are set, for every verb: their values
-// stay out of logs, and so does the password, also where a verb does not fit.
+// Format writes the names of the fields that are set, for every verb. It never writes a
+// value.
 func (r CreateUserRequest) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "create user request{"+strings.Join(r.setFields(), " ")+"}")
 }

@@ -66,7 +66,7 @@ func TestSecretIsRefusedByGob(t *testing.T) {
 		var b bytes.Buffer
 		err := gob.NewEncoder(&b).Encode(v)
 		require.Error(t, err, "a %T", v)
-		assert.Contains(t, err.Error(), "Secret is not encoded", "a %T", v)
+		assert.Contains(t, err.Error(), "cannot encode a Secret", "a %T", v)
 		assert.False(t, strings.Contains(b.String()+err.Error(), planted), "a %T", v)
 	}
 	var b bytes.Buffer

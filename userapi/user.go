@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A User is a user that exists at a vendor, as the vendor told it.
+// A User is a user that exists at a vendor, as the vendor describes it.
 type User struct {
 	// Provider is the vendor's name and ID the user's id there, as text.
 	Provider string `json:"provider"`
@@ -20,8 +20,7 @@ type User struct {
 	FullName   string `json:"full_name,omitempty"`
 	ExternalID string `json:"external_id,omitempty"`
 
-	// CreatedAt is when the vendor says that it created the user; zero when it
-	// does not say.
+	// CreatedAt is when the vendor created the user; zero if it does not say.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	// Unmapped names the fields of CreateUserRequest that were set and that this
 	// vendor cannot store.
@@ -29,13 +28,13 @@ type User struct {
 	// Warnings are oddities that are not failures, such as a reply that
 	// carries another request's id.
 	Warnings []string `json:"warnings,omitempty"`
-	// Proof says how it is known that the user is the one asked for.
+	// Proof says how we know that this is the user that was asked for.
 	Proof Proof `json:"proof"`
 	// Compared names the fields of CreateUserRequest that a look-up compared with the
 	// user and found equal; empty for a user that the create itself returned.
 	Compared []string `json:"compared,omitempty"`
-	// FromRecord is set by a Resolver that did not ask the vendor: that the user was
-	// created stands in the client's own record.
+	// FromRecord is set by a Resolver that did not ask the vendor, but read the
+	// client's own record of its creates.
 	FromRecord bool `json:"from_record,omitempty"`
 	// RequestID is the id by which the vendor's support finds the call, if any.
 	RequestID string `json:"request_id,omitempty"`
@@ -59,8 +58,8 @@ func As[T any](u *User) (T, bool) {
 // SetNative sets what As finds. It is for implementers of Creator.
 func (u *User) SetNative(v any) { u.native = v }
 
-// Format writes the vendor and the user's id for every verb: names, addresses
-// and the raw reply stay out of logs.
+// Format writes the vendor and the user's id, for every verb. It never writes names,
+// addresses or the raw reply.
 func (u User) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "user "+u.Provider+"/"+u.ID)
 }
@@ -74,7 +73,7 @@ func (u User) LogValue() slog.Value {
 	)
 }
 
-// Proof says how it is known that a user is the one that was asked for.
+// Proof says how we know that a user is the one that was asked for.
 type Proof int
 
 // The numbers are fixed.
@@ -87,14 +86,14 @@ const (
 	ProofID Proof = 2
 	// ProofKey: the user was found under a unique id of the caller's.
 	ProofKey Proof = 3
-	// ProofMatch: a user was found whose every identity key equals the request's,
-	// created within the time of the call. It proves neither ownership nor that
-	// the password is the one that was sent.
+	// ProofMatch: a user was found whose identity keys all equal the request's, and
+	// which was created during the call. It does not prove who owns the user, or which
+	// password the user has.
 	ProofMatch Proof = 4
 	// ProofEarlier: the user was found under an id that the request's IdempotencyKey
-	// chose, and is older than the create, or of an age that is not known. An earlier
-	// create with that key may have made it. It is also the proof of a user that was there
-	// before and that the create updated, such as a visitor at User.com.
+	// chose, and is older than the create, or of unknown age. An earlier create with
+	// that key may have made it. It is also the proof of a user that existed before and
+	// that the create updated, such as a visitor at User.com.
 	ProofEarlier Proof = 5
 )
 

@@ -10,10 +10,10 @@ import (
 )
 
 // SetAttribute sets one custom attribute of the user with the given id, by POST
-// /users/{id}/set_attribute/. name is the attribute's name_std; value is anything
-// that can be encoded as JSON. Doing it again does no harm, and passing failures are
-// tried again. The Outcome of its error speaks of the attribute: OutcomeUnknown
-// means that it may have been set. Source: User.com, "Set attribute".
+// /users/{id}/set_attribute/. name is the attribute's name_std; value is anything that
+// can be encoded as JSON. You can repeat it. Temporary failures are retried. The
+// Outcome of its error is about the attribute: OutcomeUnknown means that it may have
+// been set. Source: User.com, "Set attribute".
 func (s *UsersService) SetAttribute(ctx context.Context, id int64, name string, value any) error {
 	check := provider.NativeCheck(Name)
 	user := checkID(&check, id)
@@ -25,7 +25,7 @@ func (s *UsersService) SetAttribute(ctx context.Context, id int64, name string, 
 }
 
 // SetMultipleAttributes sets custom attributes by their name_std, by POST
-// /users/{id}/set_multiple_attributes/, and is otherwise as SetAttribute. Source:
+// /users/{id}/set_multiple_attributes/, and otherwise works like SetAttribute. Source:
 // User.com, "Set multiple attributes".
 func (s *UsersService) SetMultipleAttributes(ctx context.Context, id int64, attributes map[string]any) error {
 	check := provider.NativeCheck(Name)
@@ -75,7 +75,7 @@ func checkAttributes(c *provider.Check, attributes map[string]any) []byte {
 	checkNames(c, attributes)
 	for name := range attributes {
 		if standard[strings.ToLower(strings.TrimSpace(name))] {
-			c.Invalid("Attributes", "", "must not be named as a standard field of User.com is")
+			c.Invalid("Attributes", "", "must not have the name of a standard field of User.com")
 			break
 		}
 	}

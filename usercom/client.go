@@ -79,7 +79,7 @@ func (e Encoding) contentType() string {
 	return "application/json"
 }
 
-// Config makes a Client. APIKey must be set, and App or HTTP.BaseURL.
+// Config has the settings of a Client. APIKey must be set, and App or HTTP.BaseURL.
 type Config struct {
 	// App is the application: its subdomain ("acme"), its host ("acme.user.com"), or a URL.
 	App string
@@ -89,9 +89,9 @@ type Config struct {
 	Version Version
 	// Encoding is how creates are written; the zero value is JSON.
 	Encoding Encoding
-	// HTTP says how to talk; its BaseURL stands in for the address that App gives.
-	// To either, /api/public is added unless it ends so already. An address of one of the
-	// API's calls, such as one that ends in /api/public/users/, is refused.
+	// HTTP has the settings for HTTP; its BaseURL stands in for the address that App
+	// gives. To either, /api/public is added unless it ends so already. An address of
+	// one of the API's calls, such as one that ends in /api/public/users/, is refused.
 	HTTP userapi.HTTPOptions
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/enlist-go/enlist/internal/provider"
 )
 
-// maxDepth is how deep codes are looked for in an error's body.
+// maxDepth is how deep codes are looked up in an error's body.
 const maxDepth = 8
 
 // decodeCodes finds the codes of an error that are known, by field. The framework has them in the

@@ -89,7 +89,7 @@ func FuzzDecodeUser(f *testing.F) {
 		bad := r.User.decode(data, V1)
 		err := provider.Broken(bad)
 		if err != nil && bad == nil {
-			t.Fatal("a text that is no JSON is no success")
+			t.Fatal("a text that is not JSON is not a success")
 		}
 		if bad == nil && r.ID <= 0 {
 			t.Fatal("a success without an id")

@@ -40,7 +40,7 @@ func (e APIError) summary() provider.Summary {
 	return provider.Summarize("usercom.APIError", "status", e.StatusCode, "errors", len(e.Errors))
 }
 
-// Error tells the status.
+// Error returns a text with the status.
 func (e *APIError) Error() string { return fmt.Sprintf("usercom: status %d", e.StatusCode) }
 
 // Format shows the status and how many fields have errors.

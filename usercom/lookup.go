@@ -22,12 +22,12 @@ import (
 // so that userapi.As finds *CreateUserResponse in a user however it was obtained.
 type GetUserResponse = CreateUserResponse
 
-var errPart = errors.New("usercom: the reply holds only a part of the users")
+var errPart = errors.New("usercom: the reply has only a part of the users")
 
-// Get reads the user with the given id, by GET /users/{id}/. A user that does not exist is an error
-// that matches userapi.ErrNotFound. The Outcome of an error speaks of the user: OutcomeRejected
-// means that it does not exist, OutcomeUnknown that the call could not tell. Passing failures are
-// tried again. Source: User.com, "Find user by ID".
+// Get reads the user with the given id, by GET /users/{id}/. A user that does not exist
+// is an error that matches userapi.ErrNotFound. The Outcome of an error is about the
+// user: OutcomeRejected means that it does not exist, OutcomeUnknown that the call did
+// not find out. Temporary failures are retried. Source: User.com, "Find user by ID".
 func (s *UsersService) Get(ctx context.Context, id int64) (*GetUserResponse, error) {
 	resp, err := s.core.get(ctx, id)
 	return (*GetUserResponse)(resp), err
@@ -52,16 +52,17 @@ func searchCall(route, path, text string) *provider.Call {
 }
 
 // GetByUserID reads the user with the given user_id, custom_id in V2, by GET
-// /users-by-id/{user_id}/, and is otherwise as Get. A path cannot carry every user_id: one with a
-// slash, a backslash, a percent sign or a control character, and ".", ".." and "search", is looked
-// for by GET /users-by-id/search/?user_id= in V1, and refused in V2, for which no such call is
-// documented. Source: User.com, "Find user by custom ID".
+// /users-by-id/{user_id}/, and otherwise works like Get. A path cannot carry every
+// user_id: one with a slash, a backslash, a percent sign or a control character, and
+// ".", ".." and "search", is looked up by GET /users-by-id/search/?user_id= in V1, and
+// refused in V2, for which no such call is documented. Source: User.com, "Find user by
+// custom ID".
 func (s *UsersService) GetByUserID(ctx context.Context, userID string) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	name := s.core.version.userID()
 	check.Key("ExternalID", name, userID)
 	if !s.canFind(userID) {
-		check.Invalid("ExternalID", name, "must hold no slash, backslash, percent sign or control character, nor be one of ., .. and search: a path cannot carry it")
+		check.Invalid("ExternalID", name, "must not have a slash, backslash, percent sign or control character, and must not be ., .. or search: it does not fit into a path")
 	}
 	resp, err := provider.Read(ctx, s.core.Vendor, byUserID(userID).Checked(&check), s.core.newReply(), hasUserID(userID))
 	return (*GetUserResponse)(resp), err
@@ -90,9 +91,10 @@ func hasUserID(userID string) func(*reply, *transport.Result) error {
 	}
 }
 
-// GetByKey reads the user with the given key, which User.com gives each browser in the cookie
-// __ca__chat, by GET /users/search/?key=…, and is otherwise as Get. A key opens the chat of its
-// browser to those who have it. Source: User.com, "Find users by key".
+// GetByKey reads the user with the given key, which User.com gives each browser in the
+// cookie __ca__chat, by GET /users/search/?key=…, and otherwise works like Get. A key
+// opens the chat of its browser to those who have it. Source: User.com, "Find users by
+// key".
 func (s *UsersService) GetByKey(ctx context.Context, key string) (*GetUserResponse, error) {
 	resp, err := s.core.getByKey(ctx, key)
 	return (*GetUserResponse)(resp), err
@@ -114,8 +116,8 @@ func hasKey(key string) func(*reply, *transport.Result) error {
 }
 
 // FindByEmail returns every user that has the e-mail address, by GET
-// /users/search/?email=…&many=true: it is not unique at User.com. No user is an empty
-// slice and no error; everything else is as for Get. Raw is the whole reply for each
+// /users/search/?email=…&many=true: it is not unique at User.com. If nobody has the
+// address, it returns an empty slice and no error. Everything else is as for Get. Raw is the whole reply for each
 // of them. Source: User.com, "Find user by email".
 func (s *UsersService) FindByEmail(ctx context.Context, email string) ([]*GetUserResponse, error) {
 	found, _, err := s.core.findByEmail(ctx, email, func(u *User) error {
@@ -132,10 +134,11 @@ func (c *core) findByEmail(ctx context.Context, email string, accept func(*User)
 	return c.find(ctx, call.Checked(&check), accept)
 }
 
-// FindByPhone returns the users that have the phone number, by GET /users/search/?phone_number=…, and
-// is otherwise as FindByEmail. V1 answers with one user, also where several have the number; V2
-// answers with a page of them. Whether it finds a number that is written otherwise is not documented.
-// Source: User.com, "Find user by phone number".
+// FindByPhone returns the users that have the phone number, by GET
+// /users/search/?phone_number=…, and otherwise works like FindByEmail. V1 answers with
+// one user, also where several have the number; V2 answers with a page of them. Whether
+// it finds a number that is written otherwise is not documented. Source: User.com,
+// "Find user by phone number".
 func (s *UsersService) FindByPhone(ctx context.Context, phone string) ([]*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	check.Key("Phone", "phone_number", phone)
@@ -237,10 +240,11 @@ func decodeUsers(data []byte, v Version) ([]User, error) {
 	return users, nil
 }
 
-// Delete deletes the user with the given id for good, by DELETE /users/{id}/. A user that does not
-// exist is an error that matches userapi.ErrNotFound, also where an earlier attempt of the same
-// call has deleted it and its reply was lost: passing failures are tried again. The Outcome of an
-// error is as for Get. Source: User.com, "Delete user".
+// Delete deletes the user with the given id permanently, by DELETE /users/{id}/. A user
+// that does not exist is an error that matches userapi.ErrNotFound, also where an
+// earlier attempt of the same call has deleted it and its reply was lost: temporary
+// failures are retried. The Outcome of an error is as for Get. Source: User.com,
+// "Delete user".
 func (s *UsersService) Delete(ctx context.Context, id int64) error {
 	return s.core.delete(ctx, strconv.FormatInt(id, 10))
 }

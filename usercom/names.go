@@ -52,7 +52,8 @@ func splitName(name string) (first, last string, ok bool) {
 	return "", "", false
 }
 
-// splitAtLast splits a name at the last blank before which it fits; first is "" where there is none.
+// splitAtLast splits a name at the last blank before which it fits; first is "" if
+// there is none.
 func splitAtLast(name string, splits func(rune) bool) (first, last string) {
 	for at, r := range name {
 		if !splits(r) {

@@ -54,7 +54,7 @@ func TestLongFullName(t *testing.T) {
 			assert.Equal(t, test.last, planned["last_name"])
 
 			found, err := c.ResolveUser(t.Context(), req, u.CreatedAt)
-			require.NoError(t, err, "a name that is shown otherwise is no other user's")
+			require.NoError(t, err, "a name that is shown otherwise is not another user's")
 			assert.Equal(t, u.ID, found.ID)
 		})
 	}

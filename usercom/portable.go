@@ -22,8 +22,9 @@ var (
 	_ userapi.Extension     = Extra{}
 )
 
-// Extra is what only User.com knows of a new user, for userapi.CreateUserRequest.Extensions. Its
-// members but the last two are those of [CreateUserRequest]; nil and "" are not sent.
+// Extra is what only User.com has for a new user, for
+// userapi.CreateUserRequest.Extensions. Its members but the last two are those of
+// [CreateUserRequest]; nil and "" are not sent.
 type Extra struct {
 	Gender        Gender
 	Status        Status
@@ -55,7 +56,7 @@ type Extra struct {
 // UserExtension returns Name.
 func (Extra) UserExtension() string { return Name }
 
-// Format shows the type alone.
+// Format shows only the type.
 func (x Extra) Format(f fmt.State, verb rune) { provider.TypeOnly(x).Format(f, verb) }
 
 // LogValue is like Format.
@@ -64,9 +65,10 @@ func (x Extra) LogValue() slog.Value { return provider.TypeOnly(x).LogValue() }
 // MarshalJSON is like Format.
 func (x Extra) MarshalJSON() ([]byte, error) { return provider.TypeOnly(x).MarshalJSON() }
 
-// CreateUser creates a user as userapi.Creator describes it, with the mapping that
-// the package's documentation lists, then sets its attributes and puts it on its lists. If
-// only one of the latter fails the error has OutcomeCreated and the user, for FinishUser.
+// CreateUser creates a user as userapi.Creator describes, with the mapping that the
+// package's documentation lists, then sets its attributes and puts it on its lists. If
+// only one of the latter fails the error has OutcomeCreated and the user, for
+// FinishUser.
 func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
 	m, err := c.mapRequest(&req)
 	if err != nil {
@@ -82,7 +84,8 @@ func (c *Client) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 	return user, nil
 }
 
-// create makes the visitor with the request's key the user or, where there is none, a new one.
+// create makes the visitor with the request's key the user or, if there is none, a new
+// one.
 func (c *Client) create(ctx context.Context, m mapped, req *userapi.CreateUserRequest) (*userapi.User, error) {
 	if m.key != "" {
 		if user, err := c.createVisitor(ctx, m, req); user != nil || err != nil {
@@ -96,7 +99,7 @@ func (c *Client) create(ctx context.Context, m mapped, req *userapi.CreateUserRe
 	return user, err
 }
 
-// PreflightUser checks a request without sending anything.
+// PreflightUser checks a request. It sends nothing.
 func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 	_, err := c.mapRequest(&req)
 	return err
@@ -104,12 +107,12 @@ func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 
 // FinishUser sets the request's attributes on a user that CreateUser made, and puts it
 // on the lists of its [Extra]. It looks at nothing else in the request. It may be
-// repeated; without either nothing is sent. An error of what was sent has
+// repeated; without either nothing is sent. If something was sent, the error has
 // OutcomeCreated and the user.
 func (c *Client) FinishUser(ctx context.Context, req userapi.CreateUserRequest, u *userapi.User) error {
 	check := provider.NativeCheck(Name)
 	if u == nil || u.Provider != Name {
-		check.Invalid("", "User", "must be a user of User.com's")
+		check.Invalid("", "User", "must be a user of User.com")
 	} else {
 		check.NumberID("", "User.ID", u.ID)
 	}
@@ -137,11 +140,12 @@ func (c *Client) finish(ctx context.Context, m mapped, req *userapi.CreateUserRe
 	return nil
 }
 
-// PlanUser says what CreateUser would send, as userapi.Planner describes it. Nothing in it is
-// secret. With [Form] the Body of the create is the form's members as one JSON object; a list in it
-// is sent as one pair for each of its texts. Attributes are set by a second request and each list
-// takes one more: they are in Next. With a Key of [Extra] the plan is the update of the visitor, who
-// is looked for first; the create that takes its place where there is none has the same members.
+// PlanUser returns what CreateUser would send, as userapi.Planner describes. Nothing in
+// it is secret. With [Form] the Body of the create is the form's members as one JSON
+// object; a list in it is sent as one pair for each of its texts. Attributes are set by
+// a second request and each list takes one more: they are in Next. With a Key of
+// [Extra] the plan is the update of the visitor, who is looked up first; the create
+// that takes its place if there is none has the same members.
 func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	m, err := c.mapRequest(&req)
 	if err != nil {

@@ -38,7 +38,7 @@ func (r *UpdateOrCreateResponse) Warnings() []string { return r.meta.Warnings() 
 
 var (
 	errNoCreated = errors.New("usercom: the reply does not say whether the user was created")
-	errUpdated   = errors.New("usercom: the user was there before the call, and was updated")
+	errUpdated   = errors.New("usercom: the user existed before the call, and was updated")
 )
 
 // decode reads a reply, or says what is wrong with it. It reads the id of a broken one too.
@@ -68,11 +68,12 @@ func (r *UpdateOrCreateResponse) decode(data []byte) error {
 	return nil
 }
 
-// UpdateOrCreate creates a user, or updates the one that has its UserID, which is required: without
-// it each call might make a user. A success is a reply of status 2xx that has the user's id and
-// says whether it was created; everything else is an error. Like a create it is sent again only
-// after a failure to connect and after 429. Repeating it makes no second user, but sets the members
-// that are sent once more. Source: User.com, "Update or create user".
+// UpdateOrCreate creates a user, or updates the one that has its UserID, which is
+// required: without it each call might make a user. A success is a reply of status 2xx
+// that has the user's id and says whether it was created. Everything else is an error.
+// Like a create it is sent again only after a failure to connect and after 429.
+// Repeating it makes no second user, but sets the members that are sent once more.
+// Source: User.com, "Update or create user".
 func (s *UsersService) UpdateOrCreate(ctx context.Context, req CreateUserRequest) (*UpdateOrCreateResponse, error) {
 	check := provider.NativeCheck(Name)
 	s.core.requireUserID(&check, req.UserID)
@@ -119,7 +120,7 @@ func (r *updateReply) Neutral() *userapi.User {
 	return r.meta.NewUser(Name, strconv.FormatInt(r.ID, 10), &r.UpdateOrCreateResponse)
 }
 
-// RepeatUser creates the user again as userapi.Repeater describes it, by POST
+// RepeatUser creates the user again as userapi.Repeater describes, by POST
 // /users/update_or_create/, reads it, and sets its attributes as CreateUser does.
 // ExternalID is required: nothing else is unique at User.com. Where a user had it
 // already the error is of KindConflict and OutcomeRejected, and Error.User is that

@@ -222,11 +222,12 @@ func (r *reply) Neutral() *userapi.User {
 	return u
 }
 
-var errOlder = errors.New("usercom: the reply holds a user that was there before the call")
+var errOlder = errors.New("usercom: the reply has a user that existed before the call")
 
-// age says whether the reply's request may have made the user: Same if so, Different if it was
-// there before. It goes by the reply's Date, or by our clock where there is none that counts.
-// A user that is old by the Date alone, or by our clock in a cached reply, is Unsure.
+// age says whether the reply's request may have made the user: Same if so, Different if
+// it was there before. It goes by the reply's Date, or by our clock if there is none
+// that counts. A user that is old by the Date alone, or by our clock in a cached reply,
+// is Unsure.
 func (u *User) age(r *transport.Reply) provider.Match {
 	at, dated := u.created()
 	date, err := http.ParseTime(r.Header.Get("Date"))

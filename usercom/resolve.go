@@ -14,10 +14,10 @@ import (
 // errNoCallFinds: a user with such a user_id cannot be asked for.
 var errNoCallFinds = errors.New("usercom: V2 has no call that finds a user by an ExternalID like the request's")
 
-// ResolveUser looks for the user that a create of req made, as userapi.Resolver describes it: by
-// ExternalID or, without one, by Email. The package's documentation says what is compared and what
-// is proven. With a Key of [Extra] the visitor with it is looked at first. It does not set attributes;
-// FinishUser does.
+// ResolveUser looks for the user that a create of req made, as userapi.Resolver
+// describes: by ExternalID or, without one, by Email. The package's documentation says
+// what is compared and what is proven. With a Key of [Extra] the visitor with it is
+// looked at first. It does not set attributes; FinishUser does.
 func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
 	m, err := c.mapRequest(&req)
 	if err != nil {
@@ -37,7 +37,7 @@ func (c *Client) ResolveUser(ctx context.Context, req userapi.CreateUserRequest,
 	default:
 		return nil, &userapi.Error{
 			Provider: Name, Op: provider.OpResolve, Subject: userapi.SubjectUser, Code: provider.CodeAmbiguous,
-			Message: "nothing to look for the user by: an ExternalID that a look-up can carry, or an Email, is needed",
+			Message: "the user cannot be looked up: set an Email, or an ExternalID that fits into a path",
 		}
 	}
 	if look := r.Look; m.key != "" {
@@ -123,11 +123,11 @@ func likeUserID(sent, shown string) provider.Match {
 }
 
 // DeleteUser deletes the user with the given id, which is userapi.User's ID, as
-// userapi.Deleter describes it, and otherwise as UsersService.Delete does.
+// userapi.Deleter describes, and otherwise as UsersService.Delete does.
 func (c *Client) DeleteUser(ctx context.Context, id string) error {
 	return c.core.delete(ctx, id)
 }
 
-// CheckUserID says whether a text can be a user's id, as userapi.UserIDChecker describes
-// it: a positive number in decimal.
+// CheckUserID checks that a text has the form of a user's id, as userapi.UserIDChecker
+// describes: a positive number in decimal.
 func (c *Client) CheckUserID(id string) error { return provider.CheckNumberID(Name, "id", id) }

@@ -58,10 +58,11 @@ func (r *attributesReply) Receive(from *transport.Reply, m provider.Meta) error 
 }
 
 // AddToList puts the user with the given id on the list with the given id, by POST
-// /users/{id}/add_to_list/. Both must be positive. A success is a reply with an id; whose id it is
-// User.com does not say. Passing failures are tried again, as for SetAttribute. The Outcome of its
-// error speaks of the list. Sources: User.com, "Add user to list", for the call; its .NET client
-// (keghub/usercom-dotnet-sdk), for the list's id as a number.
+// /users/{id}/add_to_list/. Both must be positive. A success is a reply with an id;
+// whose id it is User.com does not say. Temporary failures are retried, as for
+// SetAttribute. The Outcome of its error is about the list. Sources: User.com, "Add
+// user to list", for the call; its .NET client (keghub/usercom-dotnet-sdk), for the
+// list's id as a number.
 func (s *UsersService) AddToList(ctx context.Context, id, list int64) error {
 	check := provider.NativeCheck(Name)
 	user := checkID(&check, id)

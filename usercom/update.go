@@ -19,7 +19,7 @@ const opUpdate = "update user"
 // of a [CreateUserRequest]. Members that are nil or "" are not sent, and what is not sent stays as it
 // is; Tags are added. A pointer to "" is sent, and clears nothing: User.com's framework refuses a
 // blank text. It has no members of a reply, such as name and attributes: User.com would make custom
-// attributes of these, for good. Source: User.com, "Update user".
+// attributes of these, permanently. Source: User.com, "Update user".
 type UpdateUserRequest CreateUserRequest
 
 // UnmarshalJSON reads the names of either version, and refuses an object that has other members, as
@@ -34,7 +34,7 @@ func (r *UpdateUserRequest) UnmarshalJSON(data []byte) error {
 		var texts []string
 		switch {
 		case !updatable[name]:
-			check.Invalid("", provider.Mask{}.Code(name), "is not a member of an update: User.com would make a custom attribute of it")
+			check.Invalid("", provider.Mask{}.Code(name), "is not a member of an update: User.com would make it a custom attribute")
 		case name == "tags" && json.Unmarshal(members[name], &texts) != nil:
 			check.Invalid("Tags", name, "must be a list of names: a reply has objects there")
 		}
@@ -54,14 +54,15 @@ var updatable = func() map[string]bool {
 	return names
 }()
 
-// Update changes the user with the given id, by PUT /users/{id}/, which User.com takes for a change
-// of what is sent alone. At least one member must be set. The body is JSON, whatever the Encoding. A
-// success is a 2xx with that user, who shows no other e-mail address or user id than was sent.
+// Update changes the user with the given id, by PUT /users/{id}/, which User.com takes
+// as a change of what is sent alone. At least one member must be set. The body is JSON,
+// whatever the Encoding. A success is a 2xx with that user, who shows no other e-mail
+// address or user id than was sent.
 //
-// The Outcome of an error speaks of the change: OutcomeRejected means that it was not made, and
-// OutcomeUnknown that it may have been. A UserID that another user has is a Conflict. Like a create
-// an update is sent again only after a failure to connect and after 429; doing it again does no harm.
-// Source: User.com, "Update user".
+// The Outcome of an error is about the change: OutcomeRejected means that it was not
+// made, and OutcomeUnknown that it may have been. A UserID that another user has is a
+// Conflict. Like a create an update is sent again only after a failure to connect and
+// after 429; you can repeat it. Source: User.com, "Update user".
 func (s *UsersService) Update(ctx context.Context, id int64, req UpdateUserRequest) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	user := checkID(&check, id)
@@ -92,8 +93,8 @@ func (c *core) update(ctx context.Context, call *provider.Call, sent *CreateUser
 	})
 }
 
-// classifyUpdate is classify for a user that exists, perhaps. A 404 that is not the vendor's own says
-// nothing of it.
+// classifyUpdate is classify for a user that exists, perhaps. A 404 that is not the
+// vendor's own says nothing about it.
 func classifyUpdate(r *transport.Reply) transport.Classification {
 	c := classify(r)
 	if c.Kind == userapi.KindNotFound && (r.ReadErr != nil || !saysAbsent(r)) {

@@ -138,7 +138,7 @@ func (r *CreateUserRequest) checkValues(c *provider.Check, firstName string) {
 
 // Create creates a user. A success is a reply of status 2xx with a user that has an id,
 // that shows no other e-mail address or user id than was sent and, where a UserID was
-// sent, is not older than the call; everything else is an error.
+// sent, is not older than the call. Everything else is an error.
 func (s *UsersService) Create(ctx context.Context, req CreateUserRequest) (*CreateUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	req.check(&check, "GivenName")
@@ -201,7 +201,7 @@ func (c *core) taken(res *transport.Result, user *userapi.User, cause error) *us
 	e.Kind, e.Outcome, e.Err = userapi.KindConflict, userapi.OutcomeRejected, cause
 	e.FieldErrors = []userapi.FieldError{{
 		Field: "ExternalID", VendorField: c.version.userID(), Code: userapi.CodeTaken,
-		Message: "belongs to a user that was there before the call",
+		Message: "belongs to a user that existed before the call",
 	}}
 	user.Proof = userapi.ProofKey
 	e.User, e.UserID = user, user.ID

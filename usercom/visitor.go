@@ -17,7 +17,7 @@ const noVisitor = "usercom: no visitor has the request's key, so the user was cr
 
 var (
 	errIdentified = errors.New("usercom: the visitor with the key is a user already")
-	errKeyless    = errors.New("usercom: the look-up by key holds a visitor without one, who may be anybody: nobody is written over")
+	errKeyless    = errors.New("usercom: the look-up by key returned a visitor without a key: nothing was written")
 )
 
 // createVisitor makes the visitor with the request's key the request's user, by an update. It returns
@@ -64,9 +64,10 @@ func (c *core) makeUser(ctx context.Context, m mapped, strict bool) (*userapi.Us
 	return user, nil
 }
 
-// identified is the error of a visitor who is a user already: one with a user_id, with another e-mail
-// address than the request's, or with a phone number that the request's would take the place of. It is
-// nil for one who is none. An update would give somebody's user to somebody else.
+// identified is the error of a visitor who is a user already: one with a user_id, with
+// another e-mail address than the request's, or with a phone number that the request's
+// would take the place of. It is nil for one who is not. An update would give
+// somebody's user to somebody else.
 func (c *core) identified(sent *CreateUserRequest, shown *userapi.User) error {
 	var faults []userapi.FieldError
 	fault := func(field, vendorField, code, message string) {

@@ -256,7 +256,7 @@ func TestVisitorFoundByUserID(t *testing.T) {
 	}
 }
 
-// TestVisitorBeforeTheUpdate: what the visitor had before is no proof that the update was made.
+// TestVisitorBeforeTheUpdate: what the visitor had before does not prove that the update was made.
 func TestVisitorBeforeTheUpdate(t *testing.T) {
 	t.Parallel()
 	for name, known := range map[string]usercom.UpdateUserRequest{

@@ -38,7 +38,7 @@ var (
 // MarshalJSON writes the integer. A word without one is written as it is.
 func (g Gender) MarshalJSON() ([]byte, error) { return writeWord(genders, string(g)) }
 
-// UnmarshalJSON reads a word or an integer, and keeps whatever else stands there.
+// UnmarshalJSON reads a word or an integer, and keeps any other value that came.
 func (g *Gender) UnmarshalJSON(data []byte) error {
 	*g = Gender(readWord(genders, data))
 	return nil
@@ -47,7 +47,7 @@ func (g *Gender) UnmarshalJSON(data []byte) error {
 // MarshalJSON writes the integer. A word without one is written as it is.
 func (s Status) MarshalJSON() ([]byte, error) { return writeWord(statuses, string(s)) }
 
-// UnmarshalJSON reads a word or an integer, and keeps whatever else stands there.
+// UnmarshalJSON reads a word or an integer, and keeps any other value that came.
 func (s *Status) UnmarshalJSON(data []byte) error {
 	*s = Status(readWord(statuses, data))
 	return nil

@@ -80,7 +80,7 @@ func run(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "made certain:", res)
+	fmt.Fprintln(w, "ensured:", res)
 
 	fmt.Fprintln(w, "users at the vendor:", server.UserCount())
 	return nil
@@ -112,7 +112,7 @@ func explain(w io.Writer, err error) {
 		fmt.Fprintf(w, " [QuickBlox: status %d, %d bytes]", vendor.StatusCode, len(vendor.Body))
 	}
 	switch {
-	case failure.Outcome == userapi.OutcomeCreated: // with the user, as far as it is known
+	case failure.Outcome == userapi.OutcomeCreated: // with what is known of the user
 		fmt.Fprintf(w, "; outcome created: it is %s\n", failure.User.ID)
 	case userapi.MayHaveCreated(err):
 		fmt.Fprintf(w, "; outcome %s: look the user up before creating it again\n", failure.Outcome)

@@ -14,7 +14,7 @@ a bad one: invalid, Password is too short (minimum is 8 characters) [QuickBlox: 
 too many: rate limited, again in 2m0s [QuickBlox: status 429, 0 bytes]; outcome rejected: no user was created
 a lost reply: protocol; outcome unknown: look the user up before creating it again
 a cut-off reply: protocol; outcome created: it is 96752800
-made certain: user at quickblox: recovered as 96752801 (proof match); create: unavailable, unknown, then resolve: ok, user 96752801, proof match, compared Username
+ensured: user at quickblox: recovered as 96752801 (proof match); create: unavailable, unknown, then resolve: ok, user 96752801, proof match, compared Username
 users at the vendor: 4
 `
 

@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// run makes a user whose keys are stored in a directory. Whoever reads the file there owns the user.
+// run makes a user whose keys are stored in a directory. Anyone who can read a file there owns the user.
 func run(ctx context.Context, w io.Writer, dir string) error {
 	fake, err := mixintest.Start(mixintest.WithCredit(1)) // which pays for one user
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package fusionauthtest is a fake of a FusionAuth server over real HTTP, for tests
-// and for programs that want to be tried without one.
+// Package fusionauthtest is a fake of a FusionAuth server over real HTTP, for tests,
+// and for programs that run without a real one.
 //
 // It enforces what FusionAuth enforces: the API key, the tenant, the types of a body's
 // members, required members, the length of passwords, the applications and their roles, and
@@ -22,27 +22,31 @@
 //	Delete      DELETE /api/user/{userId}, which leaves the user there but not active,
 //	            and ?hardDelete=true
 //
-// What it does not serve it answers with a 404 that has a text in it, and names on the log of
-// [userapitest.ServerOptions]. FusionAuth's own 404, of a user who does not exist, is empty.
+// Any other request gets a 404 with a text, and the Logger of
+// [userapitest.ServerOptions] names it. FusionAuth's own 404, for a user who does not
+// exist, is empty.
 //
-// Over the rate of [userapitest.ServerOptions], which FusionAuth itself does not have, it answers with an
-// empty 429. [Server.Stats] counts.
+// A request above the Rate of [userapitest.ServerOptions] gets an empty 429. FusionAuth
+// itself has no such rate. [Server.Stats] has the counts.
 //
-// # What it holds
+// # What it stores
 //
-// Members are those of FusionAuth 1.67. Others are passed over, as current servers do;
-// [WithUnknownMembersRefused] and [WithServerBefore159] make older servers. Ids are unique over all
-// tenants, everything else in each. A user and its registration are made together, or neither is.
-// [WithApplications] says for which applications.
+// Members are those of FusionAuth 1.67. Other members are ignored, as by current
+// servers; [WithUnknownMembersRefused] and [WithServerBefore159] make older servers.
+// Ids are unique over all tenants; other values are unique within a tenant. A user and
+// its registration are made together, or neither is. [WithApplications] sets the
+// applications.
 //
-// No message is sent: an e-mail address or a phone number stays unverified, and a create that does
-// not skip its verification is answered with the verification's id and code. Groups and the ids of
-// completed verifications are not looked up, and the registrations of a plain create are passed over.
+// It sends no messages: an e-mail address or a phone number stays unverified. The reply
+// to a create that does not skip verification has the verification's id and code.
+// Groups and the ids of completed verifications are not checked, and the registrations
+// of a plain create are ignored.
 //
 // A PATCH is a JSON patch, a merge patch or, as application/json, a merge that adds to lists.
 //
-// FusionAuth does not say what it answers to a tenant that does not exist, nor which text goes with
-// [duplicate]registration: there the fake has the likely status and a text of its own.
+// FusionAuth does not document its answer for a tenant that does not exist, and the
+// text for [duplicate]registration. For these the fake has the likely status and a text
+// of its own.
 //
 // [userapitest.ServerOptions]: https://pkg.go.dev/github.com/enlist-go/enlist/userapi/userapitest#ServerOptions
 package fusionauthtest

@@ -53,7 +53,7 @@ func (c credential) saltBytes() ([]byte, bool) {
 		encoding = base64.StdEncoding
 	}
 	salt, err := encoding.DecodeString(c.salt)
-	return salt, err == nil && !strings.ContainsAny(c.salt, "\r\n") // which Go passes over
+	return salt, err == nil && !strings.ContainsAny(c.salt, "\r\n") // which Go ignores
 }
 
 // accepts reports whether a password is the user's. It knows the schemes of FusionAuth.

@@ -18,7 +18,7 @@ import (
 )
 
 // A kind is what a member may hold. It reports a value that is something else; null
-// is no value and never reaches it.
+// is not a value and never reaches it.
 type kind interface {
 	check(v any, path string, f *failure)
 }

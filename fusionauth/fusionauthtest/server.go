@@ -39,18 +39,18 @@ type settings struct {
 	before159, refusesUnknown bool
 }
 
-// WithHTTP says how the server serves: its address, TLS, clock and so on.
+// WithHTTP sets the server's address, TLS, clock and so on.
 func WithHTTP(o userapitest.ServerOptions) Option {
 	return func(s *settings) { s.http = o }
 }
 
-// WithAPIKey sets the API key in place of a ready-made one.
+// WithAPIKey sets the API key, instead of the default one.
 func WithAPIKey(key userapi.Secret) Option {
 	return func(s *settings) { s.apiKey = key }
 }
 
-// WithTenants sets the tenants' ids in place of a ready-made one. With more than
-// one, every call that is not about a user's id must name one.
+// WithTenants sets the tenants' ids, instead of the default one. With more than one
+// tenant, a call must name one unless it is by a user's id.
 func WithTenants(ids ...string) Option {
 	return func(s *settings) {
 		s.tenants = nil
@@ -60,21 +60,21 @@ func WithTenants(ids ...string) Option {
 	}
 }
 
-// WithImporting has f called while an import is carried out, with the number of its users.
-// f may be called by several goroutines at once, and its time is the import's.
+// WithImporting calls f while an import is carried out, with the number of its users.
+// The import takes as long as f. f must be safe for concurrent use.
 func WithImporting(f func(users int)) Option {
 	return func(s *settings) { s.importing = f }
 }
 
-// WithServerBefore159 makes a server that is older than FusionAuth 1.59: a user must have a password, unless a
-// message to set one is asked for, and user.phoneNumber, user.identities, sendSetPasswordIdentityType and
-// verificationIds are passed over.
+// WithServerBefore159 makes a server that is older than FusionAuth 1.59: a user must
+// have a password, unless a message to set one is asked for, and user.phoneNumber,
+// user.identities, sendSetPasswordIdentityType and verificationIds are ignored.
 func WithServerBefore159() Option {
 	return func(s *settings) { s.before159 = true }
 }
 
-// WithUnknownMembersRefused makes a server that refuses a member of a request that it does not know, as FusionAuth's
-// first versions did. Others pass over it.
+// WithUnknownMembersRefused makes a server that refuses a member of a request that it
+// does not know, as FusionAuth's first versions did. Others ignore it.
 func WithUnknownMembersRefused() Option {
 	return func(s *settings) { s.refusesUnknown = true }
 }
@@ -90,8 +90,9 @@ type Server struct {
 	lastUser      int64
 }
 
-// NewServer starts a server that is closed when the test ends. It fails the test
-// if it cannot. What it does not serve stands in the test's log, unless WithHTTP names another.
+// NewServer starts a server, and closes it when the test ends. It fails the test if it
+// cannot start. The test's log names requests that the server does not serve, unless
+// WithHTTP sets another Logger.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := Start(append(slices.Clone(opts), func(set *settings) { fakehttp.LogTo(t, &set.http) })...)
@@ -102,7 +103,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	return s
 }
 
-// Start starts a server for a program, which closes it.
+// Start starts a server for a program. The program must close it.
 func Start(opts ...Option) (*Server, error) {
 	set := settings{
 		apiKey: defaultAPIKey, tenants: []string{defaultTenantID},
@@ -198,7 +199,7 @@ func (s *Server) Applications() []Application { return slices.Clone(s.settings.a
 // Inject makes a fault happen.
 func (s *Server) Inject(f userapitest.Fault) { s.http.Inject(f) }
 
-// Requests returns what was received so far, secrets redacted.
+// Requests returns the requests received so far, with secrets redacted.
 func (s *Server) Requests() []userapitest.Request { return s.http.Requests() }
 
 // User is a user that the server has.
@@ -207,7 +208,7 @@ type User struct {
 	Email, Username               string
 	PhoneNumber, MobilePhone      string
 	FullName, FirstName, LastName string
-	// HasPassword says that the user was created with a password of the caller's.
+	// HasPassword: the user was created with a password of the caller's.
 	HasPassword bool
 	// Active is false for a user that was deleted softly.
 	Active    bool
@@ -216,7 +217,7 @@ type User struct {
 	Registrations []Registration
 }
 
-// Users returns the users that exist, oldest first.
+// Users returns the users, oldest first.
 func (s *Server) Users() []User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -239,15 +240,16 @@ func (s *Server) Users() []User {
 	return users
 }
 
-// UserCount returns how many users exist, those included that are not active.
+// UserCount returns how many users exist, including those that are not active.
 func (s *Server) UserCount() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.taken[byID])
 }
 
-// Stats returns what was counted so far. A duplicate is a create, or a user of an import, whose id a user of any tenant
-// has already, or whose email, username or phoneNumber one of the same tenant.
+// Stats returns the counts so far. A duplicate is a create, or a user of an import,
+// whose id a user of any tenant has already, or whose email, username or phoneNumber a
+// user of the same tenant has.
 func (s *Server) Stats() userapitest.Stats { return s.http.Stats(s.UserCount()) }
 
 // A handler carries out a request in a tenant, which is "" where the request names

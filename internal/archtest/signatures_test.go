@@ -8,7 +8,7 @@ import (
 )
 
 // checkSignatures finds the exported declarations of public packages that name a
-// type of other people's modules: whoever used it would depend on that module's
+// type of other people's modules: a user of it would depend on that module's
 // version, and this one could not change it.
 //
 // It follows the package's own unexported types and the methods they promote, but
@@ -130,7 +130,7 @@ func (s *scope) leaks(t *tree, f *file, n ast.Node, seen map[string]bool) (found
 				}
 			}
 			return false
-		case *ast.Field: // names of parameters are no types
+		case *ast.Field: // names of parameters are not types
 			found = append(found, s.leaks(t, f, n.Type, seen)...)
 			return false
 		case *ast.SelectorExpr:

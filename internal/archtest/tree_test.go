@@ -115,7 +115,7 @@ func importPath(spec *ast.ImportSpec) string {
 var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
 
 // importName is what the import is called in its file: its own name, else the
-// last element of the path that is no major version.
+// last element of the path that is not a major version.
 func importName(spec *ast.ImportSpec) string {
 	if spec.Name != nil {
 		return spec.Name.Name

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These are what the README tells of.
+// The README quotes these.
 const (
 	defaultKills   = 300
 	defaultSignUps = 400

@@ -181,7 +181,7 @@ func (v *verdict) claim(c claim, rec provision.Record, evidence map[string]*evid
 		u, known := history[c.ID]
 		switch {
 		case !known || u.key != c.Key:
-			v.fault(&v.wrong, "FALSE: there was no such user: %+v", c)
+			v.fault(&v.wrong, "FALSE: the user did not exist: %+v", c)
 		case !u.gone.IsZero() && u.gone.Before(c.Begun):
 			v.fault(&v.wrong, "FALSE: it was gone: %+v", c)
 		case !u.gone.IsZero() && (rec.State != provision.StateUndone || rec.UserID != c.ID):

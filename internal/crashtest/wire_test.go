@@ -50,7 +50,7 @@ type tapped struct {
 
 	tap  tap
 	mu   sync.Mutex
-	head []byte // of the request that arrives, as far as its first line
+	head []byte // of the request that arrives, up to its first line
 	open bool   // a request is with the fake
 	req  request
 }

@@ -139,8 +139,8 @@ func Replace(path string, text []byte, step func(string)) error {
 	return write(path, text, os.Rename, step)
 }
 
-// Create writes a file where there is none: the error matches fs.ErrExist if there is.
-// The file system must know hard links. step is as for Replace.
+// Create writes a file if there is none: the error matches fs.ErrExist if there is. The
+// file system must know hard links. step is as for Replace.
 func Create(path string, text []byte, step func(string)) error {
 	return write(path, text, os.Link, step)
 }
@@ -179,8 +179,8 @@ func tempPrefix(path string) string {
 	return "." + strings.TrimSuffix(base, filepath.Ext(base)) + "."
 }
 
-// RemoveTemps removes what Replace and Create have left of a file in processes that were
-// killed. What is younger than an hour may be another process's that is at work.
+// RemoveTemps removes what Replace and Create have left of a file in processes that
+// were killed. What is younger than an hour may belong to another process that is running.
 func RemoveTemps(path string) {
 	dir := filepath.Dir(path)
 	entries, _ := os.ReadDir(dir) // next time, then

@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// LockFile takes the lock that is an empty file, and makes the file where there is none. It
-// fails with ErrLocked where another holds the lock, in this process or any other. The
-// system drops the lock when it is closed or the process ends, however it ends.
+// LockFile takes the lock that is an empty file, and makes the file if there is none.
+// It fails with ErrLocked where another holds the lock, in this process or any other.
+// The system drops the lock when it is closed or the process ends, however it ends.
 func LockFile(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the caller names the file
 	if err != nil {

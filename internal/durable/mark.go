@@ -39,7 +39,7 @@ func OpenMark(path string) (m *Mark, held bool, err error) {
 }
 
 // Reserve takes the space for a text of so many bytes, and fills it with white space. A
-// file system that never writes in place, as Btrfs and ZFS, may need more all the same.
+// file system that never writes in place, as Btrfs and ZFS, may need more nevertheless.
 // step is called with "written" and "durable".
 func (m *Mark) Reserve(size int, step func(string)) error {
 	if _, err := m.file.Write(bytes.Repeat([]byte{'\n'}, size)); err != nil {

@@ -30,7 +30,7 @@ type Options struct {
 	TLS bool
 	// Latency is waited before every answer.
 	Latency time.Duration
-	// Rate is how many requests a second each fake takes, with a second's worth at once; 0 is no limit. One too
+	// Rate is how many requests a second each fake takes, with a second's worth at once; 0 means no limit. One too
 	// many gets the vendor's own 429.
 	Rate float64
 	// Faults are used up in their order.

@@ -17,7 +17,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// A fault is a row of the matrix. It befalls one create, unless it says otherwise.
+// A fault is a row of the matrix. It applies to one create, unless it says otherwise.
 type fault struct {
 	name string
 	// cannot says why a vendor cannot have it.
@@ -30,9 +30,9 @@ type fault struct {
 	// other is a user whose request was carried out before, by somebody else: just now
 	// or, with seeded, an hour ago.
 	other func(v *vendors.Vendor) userapi.CreateUserRequest
-	// silent: User.com updates the user of a taken user_id in silence.
+	// silent: User.com silently updates the user of a taken user_id.
 	silent bool
-	// impatient: the create times out as soon as it has got as far as it will.
+	// impatient: the create times out as soon as it has progressed as far as it can.
 	impatient bool
 	// serial: the fault keeps a count, so that its cells come one after the other.
 	serial bool
@@ -97,7 +97,7 @@ func lookups(f userapitest.Fault) func(*rig) {
 	return inject(f)
 }
 
-// reached is a context that ends when the create has got as far as it will: canceled, or
+// reached is a context that ends when the create has progressed as far as it can: canceled, or
 // by its deadline.
 type reached struct {
 	context.Context
@@ -304,7 +304,7 @@ func http2Faults() []fault {
 	}
 }
 
-// replyFaults are answers that are no success, or look like one.
+// replyFaults are answers that are not a success, or look like one.
 func replyFaults(all []*vendors.Vendor) []fault {
 	const (
 		before = userapitest.BeforeCommit
@@ -401,9 +401,9 @@ func vendorFaults(all []*vendors.Vendor) []fault {
 		{name: "duplicate", cannot: unique, seeded: true},
 		{name: "duplicate, to be adopted", cannot: unique, seeded: true, adopt: true},
 		{name: "duplicate, and the reply is lost", cannot: unique, seeded: true, arm: lost},
-		{name: "duplicate, updated in silence", cannot: silent, seeded: true, silent: true},
-		{name: "duplicate, updated in silence, to be adopted", cannot: silent, seeded: true, silent: true, adopt: true},
-		{name: "duplicate, updated in silence, and the reply is lost", cannot: silent, seeded: true, silent: true, arm: lost},
+		{name: "duplicate, updated silently", cannot: silent, seeded: true, silent: true},
+		{name: "duplicate, updated silently, to be adopted", cannot: silent, seeded: true, silent: true, adopt: true},
+		{name: "duplicate, updated silently, and the reply is lost", cannot: silent, seeded: true, silent: true, arm: lost},
 		{name: "expired session", cannot: session, warm: true, arm: clock(3 * time.Hour)},
 		{name: "expired session, and the reply is lost", cannot: session, front: true, warm: true, arm: also(clock(3*time.Hour), secondLost)},
 		{name: "session refused twice", cannot: session, arm: inject(userapitest.Fault{

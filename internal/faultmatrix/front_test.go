@@ -24,7 +24,7 @@ type front struct {
 
 	mu     sync.Mutex
 	armed  []action // what happens to the creates to come, in turn
-	always action   // what befalls those after
+	always action   // what applies to those after
 	held   func()   // a create that is still to be processed
 	conns  map[net.Conn]bool
 	open   sync.WaitGroup
@@ -68,7 +68,7 @@ type exchange struct {
 	sent func() string
 }
 
-// An action befalls a create. The connection is closed after it unless it returns
+// An action applies to a create. The connection is closed after it unless it returns
 // true.
 type action func(x *exchange) (keep bool)
 
@@ -123,14 +123,14 @@ func (f *front) close() {
 	f.pool.CloseIdleConnections()
 }
 
-// arm makes actions befall the creates to come, one each.
+// arm applies actions to the next creates, one each.
 func (f *front) arm(do ...action) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.armed, f.always = do, nil
 }
 
-// armAlways makes an action befall all of them.
+// armAlways applies an action to all of them.
 func (f *front) armAlways(do action) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -299,7 +299,7 @@ func tooSlow(x *exchange) bool {
 	return false
 }
 
-// never answers, and says when the create has got as far as it will.
+// never answers, and reports when the create has progressed as far as it can.
 func never(processed bool, reached func()) action {
 	return func(x *exchange) bool {
 		if processed {

@@ -73,7 +73,7 @@ func TestMatrix(t *testing.T) {
 	}
 	for _, u := range unknowns {
 		for _, name := range u.faults {
-			assert.True(t, names[name], "the table of unknowns lists %q, and there is no such fault", name)
+			assert.True(t, names[name], "the table of unknowns lists %q, and no fault has that name", name)
 		}
 	}
 

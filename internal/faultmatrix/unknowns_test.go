@@ -54,7 +54,7 @@ var (
 	}
 	lookupsMiss   = []string{"lost, then look-ups miss for good"}
 	lostDuplicate = []string{
-		"duplicate, and the reply is lost", "duplicate, updated in silence, and the reply is lost",
+		"duplicate, and the reply is lost", "duplicate, updated silently, and the reply is lost",
 		"another has the e-mail address, and the reply is lost", "another has the e-mail address, since just now, and the reply is lost",
 		"another has the user name, and the reply is lost", "another has the user name, since just now, and the reply is lost",
 		"another has the external id, and the reply is lost", "another has the external id, since just now, and the reply is lost",

@@ -149,7 +149,7 @@ func (s *Server) ask(order string) (string, error) {
 	return answer, nil
 }
 
-// End ends the server for good and waits for it.
+// End ends the server permanently and waits for it.
 func (s *Server) End() {
 	_ = s.in.Close()
 	_, _ = io.Copy(io.Discard, s.out)
@@ -242,7 +242,7 @@ func (k *keeper) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(context.Background(), filepath.Join(k.bin, name), args...) //nolint:gosec // a program of PostgreSQL
 	cmd.Dir = k.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: k.as, Setpgid: true}
-	// Nothing of the caller's own set-up is to be taken for this server's.
+	// Nothing of the caller's own set-up is to be taken as this server's.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "PG") })
 	return cmd
 }
@@ -380,7 +380,7 @@ func findPostgres() (string, error) {
 }
 
 func executable(path string) bool {
-	info, err := os.Stat(path) //nolint:gosec // it is looked for where the person who runs the tests says
+	info, err := os.Stat(path) //nolint:gosec // it is where the person who runs the tests says
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 

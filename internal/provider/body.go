@@ -20,7 +20,7 @@ const MaxErrorBody = 64 << 10
 // maxName is the longest name of a field, in bytes, that is looked at.
 const maxName = 200
 
-// maxDepth is how deep messages are looked for in an error's body.
+// maxDepth is how deep messages are searched in an error's body.
 const maxDepth = 8
 
 // Cap shortens an error's body to MaxErrorBody, in memory of its own.
@@ -138,7 +138,7 @@ func (b *ErrorBody) addError(raw json.RawMessage) {
 	b.Code, b.Message = string(one.Code), string(cmp.Or(one.Message, one.Description))
 }
 
-// add reads messages below a field; "" is none.
+// add reads messages below a field; "" means none.
 func (b *ErrorBody) add(budget *Budget, field string, raw json.RawMessage, depth int) {
 	if depth == 0 {
 		return

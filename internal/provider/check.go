@@ -75,7 +75,7 @@ func (c *Check) Secret(field, vendorField string, s userapi.Secret) {
 	}
 }
 
-// Credential checks a secret that goes into a header. "" is passed over.
+// Credential checks a secret that goes into a header. "" is ignored.
 func (c *Check) Credential(setting string, s userapi.Secret) {
 	c.Secret("", setting, s)
 	if !IsWord(s.Reveal()) {
@@ -83,7 +83,7 @@ func (c *Check) Credential(setting string, s userapi.Secret) {
 	}
 }
 
-// Key checks a text that a user is looked for by.
+// Key checks a text that a user is looked up by.
 func (c *Check) Key(field, vendorField, value string) {
 	switch {
 	case strings.TrimSpace(value) == "":
@@ -130,7 +130,7 @@ func (c *Check) Attributes(attributes map[string]any) json.RawMessage {
 	case faults != nil:
 		c.Invalid("Attributes", "", strings.Replace(faults[0].Message, "the request ", "", 1))
 	case IsRedacted(body):
-		c.Invalid("Attributes", "", "must hold no Secret: it would be stored redacted")
+		c.Invalid("Attributes", "", "must not have a Secret in it: it would be stored redacted")
 	default:
 		return body
 	}

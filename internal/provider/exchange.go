@@ -38,7 +38,7 @@ type Vendor struct {
 // A Call is a call of a vendor's API.
 type Call struct {
 	transport.Call
-	// Lookup: the outcome of an error speaks of a user that was looked for or deleted.
+	// Lookup: the outcome of an error is about a user that was looked for or deleted.
 	Lookup bool
 	// UserID is the id of the user that the call is for; "" where it is not known.
 	UserID string
@@ -98,7 +98,7 @@ type Reply interface {
 }
 
 // ErrOtherUser says that a reply shows another user than was sent or asked for.
-var ErrOtherUser = errors.New("the reply holds another user than the one that was sent or asked for")
+var ErrOtherUser = errors.New("the reply has another user than the one that was sent or asked for")
 
 // Create sends a call that creates a user. What accept returns fails the call: an ErrOtherUser as
 // somebody else's user, a *userapi.Error as it is. Errors are *userapi.Error, as those of Read.
@@ -206,7 +206,7 @@ func (v *Vendor) Refused(call *Call, res *transport.Result) *userapi.Error {
 		v.Explain(e, res.Err, call, mask)
 	}
 	if call.Lookup && res.NotPrepared && e.Kind == userapi.KindNotFound {
-		e.Kind = userapi.KindProtocol // a session was not found, which says nothing of the user
+		e.Kind = userapi.KindProtocol // a session was not found, which says nothing about the user
 	}
 	e = call.complete(e)
 	// After a delete of ours that may have been carried out the user is gone.

@@ -14,8 +14,9 @@ import (
 // errNotAbsent: somebody answered 404, but it was not the vendor's API.
 var errNotAbsent = errors.New("the status is 404 and the body is not the vendor's: it does not say that the user does not exist")
 
-// repeatable classifies the replies to look-ups and deletes. What is unavailable is asked again.
-// A 404 that is not the vendor's own, such as a gateway's, says nothing of the user.
+// repeatable classifies the replies to look-ups and deletes. What is unavailable is
+// asked again. A 404 that is not the vendor's own, such as a gateway's, says nothing
+// about the user.
 func (v *Vendor) repeatable(classify func(*transport.Reply) transport.Classification) func(*transport.Reply) transport.Classification {
 	return func(r *transport.Reply) transport.Classification {
 		c := classify(r)
@@ -59,7 +60,7 @@ var (
 	// ErrErrorInSuccess is the fault of a success with an error in it.
 	ErrErrorInSuccess = errors.New("the reply has the status of a success and an error in it")
 	// ErrNoID is the fault of a success without a user's id.
-	ErrNoID = errors.New("the reply holds no user with an id")
+	ErrNoID = errors.New("the reply has no user with an id")
 )
 
 // Success judges a success. err says that it is not JSON; errorMembers may hold errors.

@@ -32,7 +32,8 @@ func ComparePhone(sent, has string) Match {
 	return Different
 }
 
-// digitsOf returns a number's digits. It is not plain where there is an extension or the like.
+// digitsOf returns a number's digits. It is not plain where there is an extension or
+// similar.
 func digitsOf(number string) (digits string, plain bool) {
 	plain = true
 	digits = strings.Map(func(r rune) rune {

@@ -39,7 +39,7 @@ func Plan(v *Vendor, call *Call, path string, unmapped []string) userapi.Plan {
 	return userapi.Plan{Provider: v.Name, Method: call.Method, Route: path, UserID: call.UserID, Body: call.Body, Unmapped: unmapped}
 }
 
-// ResolveUser settles what became of the create of a neutral request.
+// ResolveUser finds out the result of the create of a neutral request.
 func (r *Resolution) ResolveUser(ctx context.Context, req *userapi.CreateUserRequest, since time.Time, unmapped []string) (*userapi.User, error) {
 	user, err := r.Resolve(ctx, since)
 	if err != nil {
@@ -49,7 +49,8 @@ func (r *Resolution) ResolveUser(ctx context.Context, req *userapi.CreateUserReq
 	return user, nil
 }
 
-// Find reads one user for a Resolution, with its candidate. Both are zero where there is none.
+// Find reads one user for a Resolution, with its candidate. Both are zero if there is
+// none.
 func Find[R Reply](ctx context.Context, v *Vendor, call *Call, proof userapi.Proof, into R, accept func(R, *transport.Result) error) (R, *Candidate, error) {
 	var none R
 	var reply *transport.Reply

@@ -117,7 +117,7 @@ func (c *Candidate) mayBeOlder(since time.Time) bool {
 	return !since.IsZero() && (created.Unix() <= 0 || c.Undated || created.Before(since.Add(c.aheadMax-sureAge)))
 }
 
-// A Resolution settles what became of a create by asking the vendor.
+// A Resolution finds out the result of a create by asking the vendor.
 type Resolution struct {
 	*Vendor
 	// Look returns every user that the request's keys find. An error means that it could not tell.
@@ -235,7 +235,7 @@ func (r *Resolution) taken(c *Candidate, since time.Time) *userapi.Error {
 	e.Candidates = []string{c.User.ID}
 	if c.age(since) == Different {
 		e.FieldErrors = append(e.FieldErrors, userapi.FieldError{
-			VendorField: r.CreatedAt, Code: userapi.CodeOlder, Message: "lies before the first attempt",
+			VendorField: r.CreatedAt, Code: userapi.CodeOlder, Message: "is before the first attempt",
 		})
 	}
 	return e

@@ -25,7 +25,7 @@ func prepare(_ *resty.Client, r *http.Request) error {
 }
 
 // staleAfter is the wait for the limiter after which a body that may be taken only
-// once, and may be dated, is made anew.
+// once, and may be dated, is made again.
 const staleAfter = time.Second
 
 func (s *state) prepare(r *http.Request) error {
@@ -209,7 +209,7 @@ func readBody(ctx context.Context, resp *http.Response, limit int64) ([]byte, er
 	}
 	defer from.Close()
 	if resp.StatusCode == http.StatusSwitchingProtocols || resp.ContentLength < 0 {
-		// The body of a 101 does not heed its request's context, nor need that of a
+		// The body of a 101 does not honour its request's context, nor need that of a
 		// foreign RoundTripper that streams.
 		defer context.AfterFunc(ctx, func() { _ = from.Close() })()
 	}

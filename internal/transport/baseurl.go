@@ -20,7 +20,7 @@ func cleanBaseURL(text string, allowInsecure bool) (string, error) {
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "", errors.New("must begin with https:// or http://")
 	case u.User != nil:
-		return "", errors.New("must hold no user name or password")
+		return "", errors.New("must not have a user name or password")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return "", errors.New("must hold no query or fragment")
 	case u.Scheme == "http" && !allowInsecure && !isLoopback(u.Hostname()):
@@ -28,7 +28,7 @@ func cleanBaseURL(text string, allowInsecure bool) (string, error) {
 	}
 	for _, segment := range strings.Split(u.Path, "/") {
 		if segment == "." || segment == ".." {
-			return "", errors.New("must hold no . or .. in its path")
+			return "", errors.New("must not have . or .. in its path")
 		}
 	}
 	return strings.TrimRight(u.String(), "/"), nil

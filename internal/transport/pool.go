@@ -147,8 +147,8 @@ func (c *conn) putIdle(err error) {
 	c.line, c.length, c.left = c.line[:0], 0, 0
 }
 
-// errSurplus is why a connection is not used again. What the server sent beyond its reply would be
-// taken for the reply to the next request.
+// errSurplus is why a connection is not used again. What the server sent beyond its
+// reply would be taken as the reply to the next request.
 var errSurplus = errors.New("the server sent more than its reply")
 
 func (c *conn) Write(p []byte) (int, error) {

@@ -202,7 +202,7 @@ func TestPoolReusesConnections(t *testing.T) {
 	}
 }
 
-// The caller's own trace is still told of the pool's connections.
+// The caller's own trace still sees the pool's connections.
 func TestPoolTellsTheCallersTrace(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))

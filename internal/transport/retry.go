@@ -99,7 +99,7 @@ func retryDelay(_ *resty.Client, resp *resty.Response) (time.Duration, error) {
 		s.waiting = true
 		return time.Nanosecond, nil
 	}
-	d := backoff(s.client.retry, s.attempts, rand.Float64()) //nolint:gosec // jitter is no secret
+	d := backoff(s.client.retry, s.attempts, rand.Float64()) //nolint:gosec // jitter is not a secret
 	if s.hasAfter {
 		if s.after > s.client.retry.MaxRetryAfter {
 			return 0, errStopRetrying
@@ -123,7 +123,7 @@ var errTooLongWait = errors.New("the vendor asks for a longer wait than MaxRetry
 // them, and at least for after, which is a reply's Retry-After. It returns an error at
 // once when that wait is not to be had.
 func (c *Client) Pause(ctx context.Context, n int, after time.Duration) error {
-	d := backoff(c.retry, n, rand.Float64()) //nolint:gosec // jitter is no secret
+	d := backoff(c.retry, n, rand.Float64()) //nolint:gosec // jitter is not a secret
 	if after > c.retry.MaxRetryAfter && after > 0 {
 		return errTooLongWait
 	}
@@ -159,7 +159,7 @@ func backoff(p userapi.RetryPolicy, attempts int, random float64) time.Duration 
 }
 
 // ParseRetryAfter reads a reply's Retry-After header, in seconds or as a date. A
-// value that is neither, or negative, is no value. A date is held against the
+// value that is neither, or negative, does not count. A date is compared with the
 // reply's own Date where it has one. What does not fit a Duration is the longest.
 func ParseRetryAfter(h http.Header, now time.Time) (d time.Duration, ok bool) {
 	text := strings.TrimSpace(h.Get("Retry-After"))

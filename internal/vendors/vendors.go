@@ -58,9 +58,9 @@ type Vendor struct {
 	Compared map[string]string
 	// Lists are what Request has the user put on in a second step, beside its Attributes.
 	Lists []int64
-	// Finished reports whether a user has all that a request gives it, where a create gives it in one
-	// step and the client is a userapi.Finisher all the same. nil: the second step of a create sets the
-	// request's Attributes, and the Lists.
+	// Finished reports whether a user has all that a request gives it, where a create
+	// gives it in one step and the client is a userapi.Finisher nevertheless. nil: the
+	// second step of a create sets the request's Attributes, and the Lists.
 	Finished func(u User, req userapi.CreateUserRequest) bool
 	// Unfinished returns a request that makes the user of Request without what Finished looks for; nil
 	// where there is nothing to look for.

@@ -1,5 +1,6 @@
-// Package wire reads the replies of vendors: with names told apart exactly, with members
-// of another type than documented tolerated, and believing none that stands twice.
+// Package wire reads the replies of vendors: with names distinguished exactly, with
+// members of another type than documented tolerated, and believing none that stands
+// twice.
 package wire
 
 import (
@@ -46,12 +47,12 @@ func (v *Values) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Decode reads a JSON object into the zero struct that v points to. Names are told apart
-// exactly, and members that are not known are passed over. A member of another type is
-// converted where a text stands for a number or a boolean, or one of these for a text;
-// else it is left unset, as are the elements of an array that are of another type. A
-// member that path believes counts only where it stands once; of others the last counts,
-// and of Values all.
+// Decode reads a JSON object into the zero struct that v points to. Names are
+// distinguished exactly, and members that are not known are ignored. A member of
+// another type is converted where a text stands for a number or a boolean, or one of
+// these for a text; else it is left unset, as are the elements of an array that are of
+// another type. A member that path believes counts only where it stands once; of others
+// the last counts, and of Values all.
 //
 // An error means that the text is not JSON or is cut off. v then has what stood before.
 func Decode(data []byte, v any, path Path) error {

@@ -10,10 +10,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ScanID reads the member at a path out of a text that may break off anywhere behind it.
-// It returns the id, a text or a number, only when a further token follows, so that a
-// number cut in two is not taken for a shorter one, and only when no member of the path
-// stands twice in what can be read.
+// ScanID reads the member at a path out of a text that may break off anywhere behind
+// it. It returns the id, a text or a number, only when a further token follows, so that
+// a number cut in two is not taken as a shorter one, and only when no member of the
+// path stands twice in what can be read.
 func ScanID(data []byte, path ...string) (id string, ok bool) {
 	d := newDecoder(data)
 	once := d.scan(path, func() (read bool) {
@@ -59,8 +59,8 @@ func (d *decoder) scan(path []string, read func() bool) (once bool) {
 	return once
 }
 
-// Once returns those members of an object, by name and as they are written, that stand once
-// in what can be read. Names are told apart exactly.
+// Once returns those members of an object, by name and as they are written, that stand
+// once in what can be read. Names are distinguished exactly.
 func Once(data []byte, names ...string) map[string]stdjson.RawMessage {
 	count := map[string]int{}
 	found := members(data, func(name string) bool {

@@ -30,7 +30,7 @@ func newDecoder(data []byte) decoder {
 }
 
 // errMore: the text goes on behind its value.
-var errMore = errors.New("the text goes on behind its JSON value")
+var errMore = errors.New("there is text after the JSON value")
 
 // end reports whether the text ends here.
 func (d *decoder) end() error {

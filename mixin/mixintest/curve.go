@@ -40,7 +40,7 @@ func montgomery(key ed25519.PublicKey) (*ecdh.PublicKey, error) {
 		return nil, errPoint
 	}
 	yy := new(big.Int).Mul(y, y)
-	below := new(big.Int).Add(new(big.Int).Mul(edwardsD, yy), one) // never 0: -1/d is no square
+	below := new(big.Int).Add(new(big.Int).Mul(edwardsD, yy), one) // never 0: -1/d is not a square
 	xx := quotient(new(big.Int).Sub(yy, one), below)
 	if square := big.Jacobi(xx, prime); square < 0 || square == 0 && odd {
 		return nil, errPoint

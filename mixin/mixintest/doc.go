@@ -25,24 +25,26 @@
 //	POST /pin/update, /pin/verify     userapitest.Attributes; by a user
 //	POST /safe/users                  userapitest.Attributes; by a user
 //
-// The names on the right are those that faults go by. The application has a profile, and alone
-// has an identity number. It is not among Users. Mixin's applications have PINs too; here users
-// alone have them, and the application gets the code 403. Config and KeystoreJSON have the
-// application's first key, also after it was rotated.
+// The names on the right are the operations of faults. The application has a profile
+// and an identity number, and is not one of Users; users have no identity number.
+// Mixin's applications have PINs too; here only users have them, and the application
+// gets the code 403. Config and KeystoreJSON have the application's first key, also
+// after it was rotated.
 //
-// Any other route is answered with HTTP status 404 and a plain text, which no client can take
-// for the answer that a user does not exist. The log of userapitest.ServerOptions names it. It
-// has no faults.
+// Any other route gets HTTP status 404 and a plain text, which does not look like the
+// answer for a user that does not exist. The Logger of userapitest.ServerOptions names
+// it. Faults do not apply to it.
 //
-// Over the rate of userapitest.ServerOptions it answers with the code 429, and without a Retry-After. Server.Stats
-// counts.
+// A request above the Rate of userapitest.ServerOptions gets the code 429, without a
+// Retry-After. Server.Stats has the counts.
 //
 // # Sessions
 //
-// POST /session/secret and POST /legacy/users give a session another key, under the same id. The
-// old key does not sign any more. An RSA key is replaced by an Ed25519 one, and never the other
-// way. What proves an upgrade is the user's PIN of digits, encrypted for the RSA session. Whether
-// the session's id stays is not documented, and so a choice of this package.
+// POST /session/secret and POST /legacy/users give a session another key, under the
+// same id. The old key does not sign any more. An RSA key is replaced by an Ed25519
+// one, and never the other way. What proves an upgrade is the user's PIN of digits,
+// encrypted for the RSA session. It is not documented whether the session's id stays:
+// that is a choice of this package.
 //
 // # PINs
 //
@@ -63,24 +65,23 @@
 //	403    another PIN in the place of a TIP key; a second registration
 //	10002  a member that is missing or malformed, and the signature of the spend key
 //
-// Of these only a wrong PIN counts: digits, or a signature, other than those that
-// belong there. Five of them lock the user's PIN for 24 hours, by the server's clock;
-// a right one before the fifth forgets them. An iterator is used up by any PIN that
-// was decrypted and dated well, whatever became of the request, also of one whose
-// reply was lost.
+// Only a wrong PIN counts: wrong digits, or a wrong signature. Five of them lock the
+// user's PIN for 24 hours, by the server's clock. A right PIN before the fifth resets
+// the count. Every PIN that was decrypted and dated well uses up its iterator, whatever
+// the result of the request, also if its reply was lost.
 //
 // Sources: Mixin's docs, "Verify PIN", for what counts, "Migrate to TIP", and
 // "Registration"; its Android client, for the codes and the lock. Not documented, and
 // so a choice of this package: the codes for a missing old PIN, for a second TIP key
 // and for a second registration, and how far times may be off (WithLeeway).
 //
-// The codes leave open what exactly was wrong, as Mixin's do. The header
-// X-Fake-Reason, which Mixin does not send, tells people: no program should look at
-// it.
+// As at Mixin, the codes do not say exactly what was wrong. The header X-Fake-Reason
+// does, for people. Mixin does not send it, so a program must not read it.
 //
 // # Billing
 //
-// A user costs WithPrice, "0.5" unless it is set. The application's credit stays as it
-// is, its cost.users grows with each user: a user whose price the credit does not cover
-// is refused with the code 20117. Mixin shows the price to official applications alone.
+// A user costs WithPrice; the default is "0.5". The application's credit does not
+// change, and its cost.users grows with each user. A user whose price the credit does
+// not cover is refused with the code 20117. Mixin shows the price only to official
+// applications.
 package mixintest

@@ -200,7 +200,7 @@ func TestSignatureVectors(t *testing.T) {
 }
 
 // TestMontgomery compares with the X25519 key that the private key gives, and refuses
-// what is no public key.
+// what is not a public key.
 func TestMontgomery(t *testing.T) {
 	t.Parallel()
 	for i := range 200 {

@@ -107,7 +107,7 @@ var errBase64 = errors.New("not base64")
 
 // decodeBase64 reads either alphabet, with padding or without.
 func decodeBase64(text string) ([]byte, error) {
-	if strings.ContainsAny(text, "\r\n") { // which package base64 passes over
+	if strings.ContainsAny(text, "\r\n") { // which package base64 ignores
 		return nil, errBase64
 	}
 	enc := base64.RawStdEncoding
@@ -215,7 +215,7 @@ func (p *person) setPIN(next []byte) *apiError {
 			return errPINFormat.because("the counter of a first TIP key is 1, in big endian")
 		}
 		if err := checkPublicKey(key); err != nil {
-			return errPINFormat.because("the TIP key is no public key of Ed25519")
+			return errPINFormat.because("the TIP key is not a public key of Ed25519")
 		}
 		p.pin.digits, p.pin.tip = nil, key
 	}

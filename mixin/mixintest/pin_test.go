@@ -224,7 +224,7 @@ func (u *user) registering(t testing.TB, spend, key ed25519.PrivateKey) members 
 	}
 }
 
-// me is what GET /me tells of PINs.
+// me is what GET /me shows of PINs.
 type me struct {
 	Data struct {
 		HasPin         bool   `json:"has_pin"`

@@ -19,8 +19,8 @@ import (
 const (
 	requestIDHeader  = "X-Request-Id"
 	serverTimeHeader = "X-Server-Time"
-	// reasonHeader is not of Mixin's: it says to people why a code was answered that
-	// is one code for several faults.
+	// reasonHeader is not one of Mixin's headers. It tells people which fault a code
+	// means that stands for several.
 	reasonHeader = "X-Fake-Reason"
 )
 
@@ -42,7 +42,7 @@ type settings struct {
 	official bool
 }
 
-// WithHTTP says how the server serves.
+// WithHTTP sets the server's address, TLS, clock and so on.
 func WithHTTP(o userapitest.ServerOptions) Option { return func(s *settings) { s.http = o } }
 
 // WithKeystore sets the application's keystore in place of one with a new Ed25519
@@ -61,12 +61,12 @@ func WithCredit(users int) Option { return func(s *settings) { s.credit = &users
 // WithPrice sets what a user costs, a decimal, in place of "0.5".
 func WithPrice(decimal string) Option { return func(s *settings) { s.price = decimal } }
 
-// WithOfficialApp makes the application one of Mixin's own, which alone may read the price by GET
-// /apps/property. Others are refused with the code 403.
+// WithOfficialApp makes the application one of Mixin's own. Only these may read the
+// price by GET /apps/property. Others are refused with the code 403.
 func WithOfficialApp() Option { return func(s *settings) { s.official = true } }
 
-// WithTIPDelay refuses that many of each user's registrations with Safe that are in
-// order, with the code 20119, as Mixin does for a moment after a TIP key was set.
+// WithTIPDelay refuses the first valid registrations with Safe of each user, as many as
+// it says, with the code 20119. Mixin does so for a moment after a TIP key was set.
 func WithTIPDelay(registrations int) Option {
 	return func(s *settings) { s.tipDelay = registrations }
 }
@@ -84,8 +84,9 @@ type Server struct {
 	official bool
 }
 
-// NewServer starts a server for a test, which fails if that cannot be done. The
-// server is closed when the test ends. What it does not serve stands in the test's log, unless WithHTTP names another.
+// NewServer starts a server, and closes it when the test ends. It fails the test if it
+// cannot start. The test's log names requests that the server does not serve, unless
+// WithHTTP sets another Logger.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := Start(append(slices.Clone(opts), func(set *settings) { fakehttp.LogTo(t, &set.http) })...)
@@ -96,7 +97,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	return s
 }
 
-// Start starts a server for a program, which must close it.
+// Start starts a server for a program. The program must close it.
 func Start(opts ...Option) (*Server, error) {
 	set := settings{leeway: defaultLeeway, price: defaultPrice}
 	for _, o := range opts {
@@ -154,10 +155,11 @@ func (s *Server) Users() []User { return s.store.all() }
 // UserCount returns how many users were created.
 func (s *Server) UserCount() int { return s.store.count() }
 
-// Stats returns what was counted so far. There are no duplicates: nothing that a create sends is unique at Mixin.
+// Stats returns the counts so far. Duplicates is 0: nothing that a create sends is
+// unique at Mixin.
 func (s *Server) Stats() userapitest.Stats { return s.http.Stats(s.UserCount()) }
 
-// Requests returns what was received so far, with the tokens redacted.
+// Requests returns the requests received so far, with the tokens redacted.
 func (s *Server) Requests() []userapitest.Request { return s.http.Requests() }
 
 // Inject makes a fault happen.

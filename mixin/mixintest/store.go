@@ -43,7 +43,7 @@ type session struct {
 
 // A person is a user, or the application, with all that is kept of it.
 type person struct {
-	user      User // what is told of its PIN and of Safe stands below
+	user      User // what is shown of its PIN and of Safe is below
 	app       *app // nil for a user
 	codeID    string
 	avatarURL string

@@ -1,5 +1,5 @@
-// Package quickbloxtest is a fake of QuickBlox over real HTTP, for tests and for
-// programs that want to be tried without an account.
+// Package quickbloxtest is a fake of QuickBlox over real HTTP, for tests, and for
+// programs that run without an account.
 //
 // It enforces what QuickBlox enforces: credentials, the signature and the time of
 // a session request, sessions that end two hours after their last use, required
@@ -22,20 +22,28 @@
 //	Attributes  PUT /users/{id}.json, GET /users/password/reset.json
 //	Delete      DELETE /users/{id}.json and /users/external/{id}.json
 //
-// Any other request is answered with a 404 in plain text, which no client reads as
-// QuickBlox's way to say that a user does not exist. The log of [userapitest.ServerOptions]
+// Any other request gets a 404 in plain text, which does not look like QuickBlox's
+// answer for a user that does not exist. The Logger of [userapitest.ServerOptions]
 // names it.
 //
-// Over the rate of [userapitest.ServerOptions] it answers with status 429, and without a Retry-After.
-// [Server.Stats] counts.
+// A request above the Rate of [userapitest.ServerOptions] gets status 429, without a
+// Retry-After. [Server.Stats] has the counts.
 //
-// QuickBlox does not say what it answers to too many requests, to a nonce that was used before, to a
-// wrong API key, to a wrong old password, to a list's filter or order that it does
-// not know and to somebody else's session: there the fake has the likely status and
-// a text of its own. Nor does it say these, where the fake has a rule of its own:
-// the account's owner and an API key may set a password without the old one, a token
-// lasts as long as a session, a full name is found by any part of it and a user by any
-// one of several tags, and a list by full name that finds nobody is empty.
+// QuickBlox does not document its answers for these. The fake has the likely status and
+// a text of its own:
+//
+//   - too many requests;
+//   - a nonce that was used before;
+//   - a wrong API key, a wrong old password;
+//   - a list's filter or order that it does not know;
+//   - somebody else's session.
+//
+// QuickBlox does not document these rules either. They are the fake's own:
+//
+//   - The account's owner and an API key may set a password without the old one.
+//   - A token lasts as long as a session.
+//   - A full name is found by any part of it, and a user by any one of several tags.
+//   - A list by full name that finds nobody is empty.
 //
 // [userapitest.ServerOptions]: https://pkg.go.dev/github.com/enlist-go/enlist/userapi/userapitest#ServerOptions
 package quickbloxtest

@@ -29,7 +29,7 @@ func (p *parameters) get(name string) (value string, ok bool) {
 	return "", false
 }
 
-// value is get, "" where there is none.
+// value is get, "" if there is none.
 func (p *parameters) value(name string) string {
 	v, _ := p.get(name)
 	return v

@@ -31,17 +31,17 @@ type settings struct {
 	owner                     string
 }
 
-// WithHTTP says how the server serves: its address, TLS, clock and so on.
+// WithHTTP sets the server's address, TLS, clock and so on.
 func WithHTTP(o userapitest.ServerOptions) Option {
 	return func(s *settings) { s.http = o }
 }
 
-// WithApplication sets the application's credentials in place of ready-made ones.
+// WithApplication sets the application's credentials, instead of the default ones.
 func WithApplication(id int64, authKey string, authSecret userapi.Secret) Option {
 	return func(s *settings) { s.applicationID, s.authKey, s.authSecret = id, authKey, authSecret }
 }
 
-// WithAPIKey sets the API key in place of a ready-made one.
+// WithAPIKey sets the API key, instead of the default one.
 func WithAPIKey(key userapi.Secret) Option {
 	return func(s *settings) { s.apiKey = key }
 }
@@ -58,8 +58,8 @@ func WithForbidApplicationSessions() Option {
 	return func(s *settings) { s.forbidApplicationSessions = true }
 }
 
-// WithBlobs makes the server refuse every blob_id but these; without it any is
-// taken.
+// WithBlobs makes the server refuse every blob_id except these. Without it any is
+// accepted.
 func WithBlobs(ids ...int64) Option {
 	return func(s *settings) { s.blobs = append([]int64{}, ids...) }
 }
@@ -84,8 +84,9 @@ type Server struct {
 	lastSession int64
 }
 
-// NewServer starts a server that is closed when the test ends. It fails the test
-// if it cannot. What it does not serve stands in the test's log, unless WithHTTP names another.
+// NewServer starts a server, and closes it when the test ends. It fails the test if it
+// cannot start. The test's log names requests that the server does not serve, unless
+// WithHTTP sets another Logger.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := Start(append(slices.Clone(opts), func(set *settings) { fakehttp.LogTo(t, &set.http) })...)
@@ -96,7 +97,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	return s
 }
 
-// Start starts a server for a program, which closes it.
+// Start starts a server for a program. The program must close it.
 func Start(opts ...Option) (*Server, error) {
 	set := settings{
 		applicationID: 76730, authKey: "7quWEh-k6TqghXe", authSecret: "fake-auth-secret",
@@ -157,9 +158,9 @@ func (s *Server) Config() quickblox.Config {
 	}
 }
 
-// SessionConfig returns what obtains application sessions at this server; with
-// Login or Email and Password set it obtains user sessions. It takes the place of
-// Config's APIKey:
+// SessionConfig returns settings for application sessions at this server. With Login or
+// Email, and Password, set they are for user sessions. Use it instead of Config's
+// APIKey:
 //
 //	cfg := server.Config()
 //	cfg.APIKey, cfg.Session = "", server.SessionConfig()
@@ -205,17 +206,17 @@ func (s *Server) UserCount() int {
 	return len(s.users)
 }
 
-// Stats returns what was counted so far. A duplicate is a create whose login, email, external_user_id or
-// facebook_id a user has already.
+// Stats returns the counts so far. A duplicate is a create whose login, email,
+// external_user_id or facebook_id a user has already.
 func (s *Server) Stats() userapitest.Stats { return s.http.Stats(s.UserCount()) }
 
-// Requests returns what was received so far, secrets redacted.
+// Requests returns the requests received so far, with secrets redacted.
 func (s *Server) Requests() []userapitest.Request { return s.http.Requests() }
 
 // Inject makes a fault happen.
 func (s *Server) Inject(f userapitest.Fault) { s.http.Inject(f) }
 
-// Format shows the address alone, for every verb.
+// Format shows only the address, for every verb.
 func (s *Server) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "quickbloxtest.Server{"+s.URL()+"}")
 }

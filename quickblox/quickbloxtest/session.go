@@ -163,7 +163,7 @@ func (c *call) openSession(userID int64) *session {
 	return s
 }
 
-// createToken opens a session of any user, for an API key alone: a QB-Token is passed over.
+// createToken opens a session of any user, for an API key alone: a QB-Token is ignored.
 func (c *call) createToken() (status int, body any) {
 	if !c.hasAPIKey() {
 		return http.StatusUnauthorized, errAPIKey

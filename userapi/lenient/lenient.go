@@ -26,7 +26,7 @@ func text(data []byte) string {
 	return string(data)
 }
 
-// Text is a text that may come as a number or a boolean; "" is none.
+// Text is a text that may come as a number or a boolean; "" means null or missing.
 type Text string
 
 // UnmarshalJSON keeps a text's content, and any other value as it is written. It
@@ -36,10 +36,10 @@ func (t *Text) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Number is a whole number that may come as a text; "" is none.
+// Number is a whole number that may come as a text; "" means null or missing.
 type Number string
 
-// UnmarshalJSON keeps the digits, or whatever else stands there. It returns nil.
+// UnmarshalJSON keeps the digits, or any other text that came. It returns nil.
 func (n *Number) UnmarshalJSON(data []byte) error {
 	*n = Number(text(data))
 	return nil
@@ -67,10 +67,10 @@ func (n Number) Int64() (int64, bool) {
 	return v, err == nil && strconv.FormatInt(v, 10) == string(n)
 }
 
-// Decimal is a number, whole or not, that may come as a text; "" is none.
+// Decimal is a number, whole or not, that may come as a text; "" means null or missing.
 type Decimal string
 
-// UnmarshalJSON keeps the number as it is written, or whatever else stands there. It
+// UnmarshalJSON keeps the number as it is written, or any other text that came. It
 // returns nil.
 func (d *Decimal) UnmarshalJSON(data []byte) error {
 	*d = Decimal(text(data))

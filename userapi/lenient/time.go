@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Time is an RFC 3339 time that may be null, missing or written otherwise. Its time
-// is zero where there is none, where it could not be read, and where RFC 3339 has
-// no form for it; [Time.Text] then has what the vendor wrote.
+// Time is an RFC 3339 time that may be null, missing or written otherwise. The time is
+// zero if there is none, if it could not be read, and if RFC 3339 has no form for it.
+// [Time.Text] then has what the vendor wrote.
 type Time struct {
 	time.Time
 	text string
 }
 
-// ParseTime reads a time as vendors write it. The zone of a time that names none is
-// UTC. A text that is not a time gives a Time that is zero but for its text.
+// ParseTime reads a time as vendors write it. Without a zone the time is in UTC. For a
+// text that is not a time the Time is zero, and only its text is set.
 func ParseTime(s string) Time {
 	t := Time{text: s}
 	if s == "" {
@@ -46,7 +46,7 @@ func encodable(t time.Time) bool {
 // Text returns the time as it was written; "" for none.
 func (t Time) Text() string { return t.text }
 
-// UnmarshalJSON reads a time, or keeps what stands in its place. It returns nil.
+// UnmarshalJSON reads a time, or keeps the text that came instead. It returns nil.
 func (t *Time) UnmarshalJSON(data []byte) error {
 	*t = ParseTime(text(data))
 	return nil
@@ -63,10 +63,9 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return json.Marshal(t.Format(time.RFC3339Nano))
 }
 
-// Instant is a point in time that is written as milliseconds since the Unix epoch.
-// The zero value is none. Its time is zero also where it could not be read, and
-// where it lies outside of the years 0 to 9999; [Instant.Text] then has what the
-// vendor wrote.
+// Instant is a point in time that is written as milliseconds since the Unix epoch. The
+// zero value means null or missing. The time is also zero if it could not be read, or
+// is not in the years 0 to 9999. [Instant.Text] then has what the vendor wrote.
 type Instant struct {
 	time.Time
 	text string // what could not be read
@@ -75,12 +74,11 @@ type Instant struct {
 // InstantOf returns the instant of a time, to the millisecond.
 func InstantOf(t time.Time) Instant { return Instant{Time: time.UnixMilli(t.UnixMilli()).UTC()} }
 
-// Text returns what stood in the instant's place when it could not be read; "" when
-// it could, and for none.
+// Text returns the text that came, if it could not be read as an instant; otherwise "".
 func (i Instant) Text() string { return i.text }
 
-// UnmarshalJSON reads a number, whole or not, or its decimal text, or keeps what
-// stands in its place. It returns nil.
+// UnmarshalJSON reads a number or its decimal text, or keeps the text that came
+// instead. It returns nil.
 func (i *Instant) UnmarshalJSON(data []byte) error {
 	*i = Instant{}
 	s := strings.TrimSpace(text(data))
@@ -117,19 +115,19 @@ func (i Instant) MarshalJSON() ([]byte, error) {
 	return strconv.AppendInt(nil, i.UnixMilli(), 10), nil
 }
 
-// Date is a calendar day written yyyy-MM-dd; "" is none.
+// Date is a calendar day written yyyy-MM-dd; "" means null or missing.
 type Date string
 
 // DateOf returns the day of a time, in its own zone.
 func DateOf(t time.Time) Date { return Date(t.Format(time.DateOnly)) }
 
-// Time returns midnight UTC of the day, and false for what is not a real day.
+// Time returns midnight UTC of the day, and false if it is not a real day.
 func (d Date) Time() (time.Time, bool) {
 	t, err := time.Parse(time.DateOnly, string(d))
 	return t, err == nil
 }
 
-// UnmarshalJSON keeps whatever stands there. It returns nil.
+// UnmarshalJSON keeps the text that came. It returns nil.
 func (d *Date) UnmarshalJSON(data []byte) error {
 	*d = Date(text(data))
 	return nil

@@ -41,7 +41,7 @@ func TestAlone(t *testing.T) {
 				if !tt.atOnce {
 					require.ErrorIs(t, decideErr, userapi.ErrConflict, "it is in flight")
 					results, err := p.Continue(t.Context(), ann)
-					require.NoError(t, err, "another run's is no error")
+					require.NoError(t, err, "another run's is not an error")
 					assert.Equal(t, "idp unknown", dispositions(results))
 					resumed, err := p.Resume(t.Context(), loadAnn)
 					require.NoError(t, err)

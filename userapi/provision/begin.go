@@ -17,7 +17,7 @@ const staleTries = 10
 // in faults then: with every target when none may be tried.
 func (s *signup) begin(ctx context.Context, records []Record, failure *userapi.Error) {
 	for try := 1; failure == nil; try++ {
-		changed := s.see(records)
+		changed := s.rememberAll(records)
 		next := s.additions(changed)
 		if len(next) == 0 {
 			return
@@ -120,9 +120,9 @@ func (s *signup) everywhere(e *userapi.Error) map[string]*userapi.Error {
 	return faults
 }
 
-// anchorRecord returns a record of the key that is stored again with those that are added:
-// an Undo changes every one, so that the two cannot miss each other. One that a run is
-// at work on is taken only where there is no other.
+// anchorRecord returns a record of the key that is stored again with those that are
+// added: an Undo changes every one, so that the two cannot miss each other. One that a
+// run is working on is taken only where there is no other.
 func (s *signup) anchorRecord() (w Record) {
 	for _, r := range s.records {
 		if w.Revision == 0 || w.State == StateInFlight && r.State != StateInFlight {
@@ -144,8 +144,8 @@ func (s *signup) take(key string) *userapi.Error {
 	return asError(err)
 }
 
-// see takes note of the key's records. changed says that they are of another request.
-func (s *signup) see(records []Record) (changed bool) {
+// rememberAll remembers the key's records. changed says that they are of another request.
+func (s *signup) rememberAll(records []Record) (changed bool) {
 	s.remember(records)
 	return slices.ContainsFunc(records, func(r Record) bool {
 		return !s.p.keys().match(r.Request, s.fingerprint, s.req, r.Key)

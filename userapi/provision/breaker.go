@@ -94,7 +94,7 @@ func (c *permit) recordFailure() {
 	})
 }
 
-// dropped ends a call that says nothing of the vendor.
+// dropped ends a call that says nothing about the vendor.
 func (c *permit) dropped() { c.end(func(*breaker) {}) }
 
 // hadItsTime reports whether the vendor was waited for so long, in a call whose budget is

@@ -75,7 +75,7 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-// TestBreakerCountsVendors: what is the caller's or the request's fault is no failure, and
+// TestBreakerCountsVendors: a fault of the caller or of the request is not a failure, and
 // an answer of any kind, and of the last step, ends a row of them.
 func TestBreakerCountsVendors(t *testing.T) {
 	t.Parallel()

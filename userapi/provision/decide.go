@@ -8,8 +8,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Decision is what a person found out about a user of which the vendor cannot be
-// asked. The zero value decides nothing and is refused.
+// A Decision is what a person found out about a user for which the vendor cannot be
+// asked. The zero value is refused.
 type Decision struct {
 	exists, absent bool
 	userID         string
@@ -18,17 +18,22 @@ type Decision struct {
 // UserExists decides that the user exists, under the given id.
 func UserExists(id string) Decision { return Decision{exists: true, userID: id} }
 
-// UserAbsent decides that there is no such user: the next run may create one.
+// UserAbsent decides that the user does not exist: the next run may create it.
 func UserAbsent() Decision { return Decision{absent: true} }
 
-// Decide records a person's decision about a target whose outcome is unknown, and
-// nobody is at work on. UserExists makes it DispositionRecovered, which Undo does not
-// delete; an id that cannot be one at the vendor is an ErrInvalid ([userapi.UserIDChecker]). Its second step is carried out by the next run. UserAbsent makes it
-// DispositionRejected with a KindNotFound, and the next run creates the user; at Mixin,
-// [mixin.KeyDir] must be told as well. Of a user whose deletion by Undo is open,
-// UserAbsent says that it is gone; and of what was never created at a target that is one
-// no more, that nothing is to be. Whatever the ledger knows cannot be decided
-// otherwise: that is an ErrInvalid.
+// Decide records a person's decision about a target whose outcome is unknown and that
+// no run is working on:
+//
+//   - UserExists makes it DispositionRecovered. The next run does the second step. Undo
+//     does not delete the user. An id that does not have the vendor's form is an
+//     ErrInvalid ([userapi.UserIDChecker]).
+//   - UserAbsent makes it DispositionRejected with KindNotFound. The next run creates
+//     the user. At Mixin, discard the key file too: see [mixin.KeyDir].
+//   - UserAbsent for a user whose deletion by Undo is open means that the user is gone.
+//     For a target that was removed, and at which nothing was created, it means that
+//     nothing will be.
+//
+// What the ledger already knows cannot be decided otherwise: that is an ErrInvalid.
 //
 // [mixin.KeyDir]: https://pkg.go.dev/github.com/enlist-go/enlist/mixin#KeyDir
 func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision) (Result, error) {
@@ -48,12 +53,12 @@ func (p *Provisioner) Decide(ctx context.Context, key, target string, d Decision
 	return res, failure
 }
 
-// decide returns the record as it is stored or, with an error that says what the ledger
-// knows, as it was.
+// decide returns the record as it is stored. With an error, which says what the ledger
+// knows, it returns the record as it was.
 func (p *Provisioner) decide(ctx context.Context, key, target string, d Decision) (Record, *userapi.Error) {
 	if d.exists == d.absent || d.exists && (d.userID == "" || !takes(d.userID)) {
 		return Record{}, refused(userapi.KindInvalid, userapi.FieldError{
-			VendorField: "Decision", Code: userapi.CodeRequired, Message: "must be UserExists with an id that a ledger takes, or UserAbsent",
+			VendorField: "Decision", Code: userapi.CodeRequired, Message: "must be UserExists with an id of at most 1 KiB of UTF-8, or UserAbsent",
 		})
 	}
 	t := p.byName[target]
@@ -71,7 +76,7 @@ func (p *Provisioner) decide(ctx context.Context, key, target string, d Decision
 	rec, found := recordOfTarget(records, target)
 	if !found {
 		return Record{}, refused(userapi.KindNotFound, userapi.FieldError{
-			VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has nothing of it under that key",
+			VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has no record of it under that key",
 		})
 	}
 	rec, code := decided(rec, d, t != nil, rec.isHeld(p.options.alone, time.Now()))
@@ -97,7 +102,8 @@ func (p *Provisioner) decide(ctx context.Context, key, target string, d Decision
 	return stored[0], nil
 }
 
-// vendor returns the name of the target's vendor, where a request that it refuses tells.
+// vendor returns the name of the target's vendor, if a request that it refuses shows
+// it.
 func (t *target) vendor() string {
 	if e := t.preflight(userapi.CreateUserRequest{}); e != nil {
 		return e.Provider

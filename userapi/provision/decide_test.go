@@ -76,7 +76,7 @@ func TestDecideRefused(t *testing.T) {
 		"no id":           {unknown, "k", provision.UserExists(""), nil, userapi.ErrInvalid, "must be UserExists"},
 		"no ledger's id":  {unknown, "k", provision.UserExists("u-\x00b"), nil, userapi.ErrInvalid, "must be UserExists"},
 		"no vendor's id":  {unknown, "k", provision.UserExists("007"), nil, userapi.ErrInvalid, "id: invalid"},
-		"no such key":     {unknown, "another", provision.UserAbsent(), nil, userapi.ErrNotFound, "nothing of it"},
+		"no such key":     {unknown, "another", provision.UserAbsent(), nil, userapi.ErrNotFound, "no record of it"},
 		"known":           {created, "k", provision.UserAbsent(), nil, userapi.ErrInvalid, "the ledger knows: created"},
 		"in flight":       {provision.Record{State: provision.StateInFlight, Until: time.Now().Add(time.Hour)}, "k", provision.UserAbsent(), nil, userapi.ErrConflict, "in_progress"},
 		"another decided": {unknown, "k", provision.UserAbsent(), stale, provision.ErrStale, "taken"},
@@ -95,7 +95,7 @@ func TestDecideRefused(t *testing.T) {
 	}
 }
 
-// TestTargetThatIsGone: a target that is one no more is told of while it is open, and only
+// TestTargetThatIsGone: a target that was removed is reported while it is open, and only
 // then, whatever the others do, and can be written off where nothing was created.
 func TestTargetThatIsGone(t *testing.T) {
 	t.Parallel()
@@ -108,7 +108,7 @@ func TestTargetThatIsGone(t *testing.T) {
 		results, err := resume(t, p)
 		if open {
 			left(t, "idp created", "no_target")(results, err)
-			require.ErrorContains(t, err, "what is no target: gone")
+			require.ErrorContains(t, err, "an unknown target: gone")
 			_, err = p.Decide(t.Context(), ann.IdempotencyKey, "gone", provision.UserAbsent())
 			require.NoError(t, err)
 			assert.Equal(t, "gone undone, idp created", states(t, ledger, ann.IdempotencyKey))

@@ -6,29 +6,28 @@ import (
 	"strconv"
 )
 
-// A Disposition says what became of a user that was asked for. Its numbers never
-// change, so that they can be stored.
+// A Disposition is the result for a user that was asked for. You can store its numbers:
+// they never change.
 type Disposition int
 
 // The numbers are fixed.
 const (
-	// DispositionUnknown: the user may or may not exist, and the vendor could not
-	// tell.
+	// DispositionUnknown: the user may exist. The vendor could not say.
 	DispositionUnknown Disposition = 0
 	// DispositionNotSent: nothing was sent.
 	DispositionNotSent Disposition = 1
-	// DispositionRejected: the vendor refused, or has proven not to have the user.
+	// DispositionRejected: the vendor refused the create, or the user is proven absent.
 	DispositionRejected Disposition = 2
 	// DispositionCreated: the vendor confirmed the user in reply to a create.
 	DispositionCreated Disposition = 3
-	// DispositionRecovered: the create's own reply said nothing, and the user that it
-	// made was found.
+	// DispositionRecovered: the reply to the create was lost, and the user that it made
+	// was found.
 	DispositionRecovered Disposition = 4
-	// DispositionExisting: the user was there before, and all of its identity keys
-	// equal the request's. Only AdoptMatching gives it.
+	// DispositionExisting: the user existed before, and all of its identity keys equal
+	// the request's. Only AdoptMatching and Target.Adopt give it.
 	DispositionExisting Disposition = 5
-	// DispositionUndone: the sign-up was undone. The user was deleted, or none had been
-	// created and none will be. Only a Provisioner gives it.
+	// DispositionUndone: the sign-up was undone. The user was deleted, or was not
+	// created and will not be. Only a Provisioner gives it.
 	DispositionUndone Disposition = 6
 )
 

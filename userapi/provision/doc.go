@@ -1,12 +1,12 @@
-// Package provision creates users and settles what became of each create. No vendor
-// lets you safely repeat one: when its reply is lost, [Ensure] asks the vendor what
-// became of it, creates again only where that cannot make a second user, and says how it
-// knows.
+// Package provision creates users and finds out the result of each create. No vendor lets
+// you safely repeat a create. After a lost reply [Ensure] asks the vendor whether the user
+// exists. It creates again only if that cannot make a second user, and it reports how it
+// knows:
 //
 //	res, err := provision.Ensure(ctx, client, req)
 //
-// A [Provisioner] does that for one sign-up at several vendors, on a [Ledger] that
-// survives the end of the process:
+// A [Provisioner] does this for one sign-up at several vendors. Its [Ledger] outlives the
+// process:
 //
 //	ledger, err := fileledger.Open("/var/lib/shop/signups")
 //	p, err := provision.New(ledger, []provision.Target{
@@ -14,118 +14,135 @@
 //		{Name: "chat", Creator: quickbloxClient},
 //		{Name: "crm", Creator: usercomClient, After: []string{"identity"}, Map: withIdentity},
 //	}, provision.RequestKeys(key))
-//	results, err := p.CreateUser(ctx, req) // again with the same key: what is left
+//	results, err := p.CreateUser(ctx, req) // again with the same key: does what is left
 //
 // # What Ensure does
 //
-// It gives the request an IdempotencyKey when it has none, and creates. What then
-// happens depends on the outcome:
+// Ensure gives the request an IdempotencyKey if it has none, and creates the user. The
+// outcome decides what follows:
 //
-//   - Not sent, or rejected: that is the result.
-//   - Created, although the call failed: the user is read again where the reply was
-//     cut off, and its second step is finished ([userapi.Finisher]).
-//   - Unknown: the vendor is asked ([userapi.Resolver]). A user that is found is
-//     DispositionRecovered, and its second step is finished. When its absence is
-//     proven the create is repeated, at most as often as [MaxCreates] allows, where
-//     the vendor has a way that cannot make a second user ([userapi.Repeater]). When
-//     nothing is left to repeat, the absence must have held for [Patience] since the
-//     last create ended: the result is then DispositionRejected, and the error says
-//     what failed, which is the create. When the vendor cannot tell, the result is
-//     DispositionUnknown.
-//   - A conflict: an error, and DispositionRejected. Two conflicts are our own and are
-//     resolved as an unknown outcome is: one that follows an unknown outcome of this
-//     call, and one that names the request's own IdempotencyKey, with which an earlier
-//     run made a user or, at Mixin, sent a create.
+//	the create                  Ensure                               the result
+//	succeeded                   is done                              DispositionCreated
+//	was not sent                is done                              DispositionNotSent
+//	was rejected                is done                              DispositionRejected
+//	failed, but the user        reads the user if the reply was      DispositionCreated
+//	exists                      cut off, does the second step
+//	has an unknown outcome      asks the vendor:
+//	                            it finds the user, and does the      DispositionRecovered
+//	                            second step
+//	                            the user is absent, and the create   as for a create
+//	                            can be repeated: repeats it
+//	                            the user is absent, and the create   DispositionRejected, after
+//	                            cannot be repeated                   Patience
+//	                            the vendor cannot tell               DispositionUnknown
+//	is a conflict               is done                              DispositionRejected
 //
-// A creator has these abilities itself or behind its Unwrap method ([userapi.Ability]);
-// one without a Resolver, or with one that cannot ask its vendor and answers from its own
-// record, leaves an unknown outcome unknown.
+// Details:
 //
-// An absence is what the vendor showed when it was asked. A server that is still at
-// work on a create whose caller has left can make the user after any such proof. While
-// the create can be repeated that does no harm: the later of the two is refused. Of
-// the last one, Patience is how long that is waited for.
-//
-// An unknown outcome is worth a few seconds more: when the caller's context ends
-// while one is open, Ensure goes on for at most the time that [Grace] gives to ask
-// and to finish. Nothing is created in that time. Asking takes as long as the client's
-// time-out and retry policy let it. [Budget] bounds the whole call, for a page that has to
-// answer.
+//   - The vendor is asked by a [userapi.Resolver], a create is repeated by a
+//     [userapi.Repeater], and the second step is done by a [userapi.Finisher]. A creator has
+//     these abilities itself, or behind its Unwrap method ([userapi.Ability]). Without a
+//     Resolver an unknown outcome stays unknown, also if the Resolver can only answer from
+//     its own record.
+//   - [MaxCreates] bounds how often a create is repeated.
+//   - Two conflicts count as an unknown outcome. One follows an unknown outcome of the same
+//     call. The other names the request's own IdempotencyKey: an earlier run made a user with
+//     it or, at Mixin, sent a create.
+//   - If the last create cannot be repeated, the user must stay absent for [Patience] after
+//     that create ended: a server may still be working on a create whose caller has left. A
+//     create that can be repeated needs no wait, because the vendor refuses the later of the
+//     two.
+//   - If the caller's context ends while an outcome is unknown, Ensure continues for at most
+//     [Grace], to ask and to do the second step. It creates nothing in that time.
+//   - Asking takes as long as the client's time-out and retry policy allow. [Budget] bounds
+//     the whole call.
 //
 // # Whose account it is
 //
-// Ensure never gives you somebody's existing account as if it were new:
+// Ensure never returns somebody's existing account as if it were new:
 //
-//   - By default a conflict is an error, whatever user it is with.
-//   - Recovered is only what was created after this call began, by the vendor's own
-//     clock, and only if every identity key that was sent (the external id, user
-//     name, e-mail address, log-in phone number) equals the user's. A key that the
-//     vendor does not show, an age that cannot be told, or several such users make
-//     the outcome unknown, with Candidates, and not recovered. The one user whose age
-//     does not matter is one under an id that was derived from the request's
-//     IdempotencyKey, at FusionAuth: nothing else has that id. One that is older than
-//     the create has the proof ProofEarlier, and Undo leaves it. (A key that is a UUID
-//     is the id itself: give none that is another user's.)
-//   - With [AdoptMatching] an older user with the same keys is returned too, but as
-//     DispositionExisting, which is never returned without that option, and nothing
-//     of it is changed: its second step is not carried out.
-//   - [userapi.User.Proof] says how strong the finding is. ProofMatch, as when an
-//     e-mail address and a log-in were equal, proves neither that the account is the
-//     same person's nor that its password is the one that was sent: before you treat
-//     such a user as signed up, let the person sign in or confirm the address.
+//   - A conflict is an error, whoever the user is.
+//   - A user is Recovered only if it was created after this call began, by the vendor's
+//     clock, and if every identity key that was sent equals the user's: the external id, user
+//     name, e-mail address and log-in phone number. If the vendor does not show a key or the
+//     age, or has several such users, the outcome is unknown, with Candidates.
+//   - At FusionAuth the age does not matter for a user under an id that was derived from the
+//     request's IdempotencyKey: nothing else has that id. A user that is older than the create
+//     has ProofEarlier, and Undo does not delete it. A key that is a UUID is the id itself: do
+//     not use one that is another user's.
+//   - With [AdoptMatching] an older user with the same keys is returned too, as
+//     DispositionExisting. The user is not changed: there is no second step. Without the option
+//     DispositionExisting is never returned.
+//   - [userapi.User.Proof] says how strong the proof is. ProofMatch, such as an equal e-mail
+//     address and login, does not prove that the account is the same person's, or that its
+//     password is the one that was sent. Before you treat such a user as signed up, let the
+//     person sign in or confirm the address.
 //
 // # Several vendors
 //
-// [Provisioner.CreateUser] records for each target, under the request's IdempotencyKey,
-// the intent to create before the first byte leaves, and the outcome after. An
-// interrupted run is resumed by the next call with the same key: what is done is not done
-// again, what was not sent is created, and an intent without an outcome is asked for
-// first, as Ensure asks after a lost reply. A target that cannot be asked, as Mixin
-// cannot, stays DispositionUnknown until a person decides ([Provisioner.Decide]), unless
-// the client's own record says that nothing was sent, or which user came of it
-// ([userapi.Error.FromRecord]). [Provisioner.Resume] resumes all that is open, after a
-// restart or now and then. It needs the requests again: the ledger has none.
+// The methods of a Provisioner:
 //
-// Targets run at the same time unless Target.After orders them, each as if it were
-// alone: there is a result for each, and no failure cancels another's create. What a
-// target needs of an earlier one, such as the identity provider's id, Target.Map takes
-// from that one's user. A target that keeps failing is left alone for a while ([Pause]).
+//	CreateUser     creates the sign-up's users, or does what an earlier run left
+//	Continue       the same for a program with many sign-ups: it never waits for another run
+//	Retry          Continue that also tries again what a vendor refused
+//	Resume         continues every open sign-up, after a restart or from time to time
+//	Queue          stores a sign-up for Resume; with package sqlledger in your own transaction
+//	Undo           deletes what is proven to be the sign-up's, and closes the key
+//	Decide         records what a person found out about an unknown outcome
+//	Plan           returns the requests, and sends nothing
+//	PausedUntil    returns until when a target is paused
 //
-// A key is of one request, which is known by fingerprints that hold nothing of it
-// ([RequestKeys]). Another one takes its place while no target has a user and nothing is
-// open. Where some have users, and nothing is open, it goes to the targets that refused the
-// one before. Else it is refused, and each result says what the ledger knows. The
-// password may differ, since a program that gives
-// the request back to Resume need not have it. A user that is yet to be created then gets
-// the password of that request.
+// Under the request's IdempotencyKey a Provisioner records for each target the intent to
+// create before it sends anything, and the outcome afterwards. After an interruption the next
+// call with the same key continues:
 //
-// [Provisioner.Undo] deletes what was created and proven to be the sign-up's, and closes
-// the key. [Provisioner.Plan] shows the requests and sends nothing. [Provisioner.Continue]
-// and [Provisioner.PausedUntil] are for programs that see to many sign-ups at once.
-// [Provisioner.Queue] stores a sign-up for Resume, with package sqlledger in a transaction of
-// the caller's own.
+//   - What is done is not repeated.
+//   - What was not sent is created.
+//   - An intent without an outcome is resolved, as Ensure does after a lost reply.
+//   - A target that cannot be asked, such as Mixin, stays DispositionUnknown until a person
+//     decides. The exception: the client's own record shows that nothing was sent, or which
+//     user was created ([userapi.Error.FromRecord]).
+//
+// Targets run at the same time, unless Target.After orders them. There is a result for each
+// target, and a failure does not cancel another target's create. Target.Map takes what a target
+// needs from an earlier target's user, such as an id. A target that keeps failing is paused
+// ([Pause]). Resume needs the requests again: the ledger does not have them.
+//
+// A key belongs to one request. The ledger recognises a request by its fingerprints, which
+// show nothing of it ([RequestKeys]). If another request comes with the same key:
+//
+//	no target has a user, and nothing is open      it replaces the first request
+//	some targets have users, and nothing is open   it goes to the targets that refused the first
+//	otherwise                                      it is refused, and each result shows the ledger
+//
+// The password may differ: a program that gives the request back to Resume need not have it. A
+// user that is yet to be created gets the password of the newer request.
 //
 // # Ledgers
 //
-// [Memory] ends with the process. Package fileledger keeps a file that one process at a
-// time may have open, and every commit is on disk before it is acted on. Package sqlledger is
-// for PostgreSQL and SQLite, and for several processes: a target that one of them is creating
-// is left to it for a [Lease]. [Group] has many sign-ups at once share what each of their
-// commits would cost there. A ledger holds keys, names of targets, states, the users'
-// ids at the vendors, and fingerprints: no personal data, unless the key is some. Do not
-// take an e-mail address for one.
+//	[Memory]     ends with the process
+//	fileledger   a file, which one process at a time may have open; every commit is on disk
+//	             before the Provisioner acts on it
+//	sqlledger    PostgreSQL and SQLite, for several processes; a target that one process is
+//	             creating is left to it for a [Lease]
+//	[Group]      lets many concurrent sign-ups share the cost of a commit to an sqlledger
 //
-// Runs take each other's place by compare-and-set, and the Lease only keeps them from
-// doing work twice. Should one outlive its lease, or the clocks of two machines differ by
-// more than that, both may create: then the vendor refuses the later create, wherever it
-// can be asked and repeated (see [userapi.Repeater]). When a create began is told by the
-// clock of the machine that sent it, and a later run compares that with the age of the
-// user it finds: with clocks more than two seconds apart, or set back in between, it may
-// find itself unable to tell whose user that is, and with a minute take it for another's.
+// A ledger has keys, names of targets, states, the users' ids at the vendors, and fingerprints.
+// It has no personal data, unless a key is personal data: do not use an e-mail address as a
+// key.
+//
+// Runs replace each other's records by compare-and-set; the Lease only avoids double work. If a
+// run outlives its lease, or two machines' clocks differ by more than the lease, both may
+// create. The vendor then refuses the later create, if it can be asked and repeated (see
+// [userapi.Repeater]).
+//
+// The time at which a create began is by the clock of the machine that sent it. A later run
+// compares it with the age of the user that it finds. If clocks differ by more than two seconds,
+// or were set back in between, that run may be unable to say whose user it is. If they differ by
+// a minute, it may report the user as somebody else's.
 //
 // # Evidence
 //
-// [Result] has each step, with its outcome, what was found and what was compared.
-// Its printed, logged and JSON forms hold names of fields, ids and codes, and no
-// value of the request.
+// [Result] has each step, with its outcome, what was found and what was compared. Printed, logged
+// and as JSON it shows names of fields, ids and codes, and never a value of the request.
 package provision

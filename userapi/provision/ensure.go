@@ -16,10 +16,10 @@ const opEnsure = "ensure user"
 // opCreate is the Op of the errors of a create's first step.
 const opCreate = "create user"
 
-// Ensure creates the user that req describes and settles an unknown outcome; the
-// package's documentation says how. The error is nil, or the *userapi.Error that is
-// in the result too; its Outcome agrees with the result's Disposition. The result is
-// set in either case. Ensure is safe for concurrent use if the creator is.
+// Ensure creates the user that req describes, and resolves an unknown outcome as the
+// package's documentation describes. The result is always set. The error is nil, or the
+// *userapi.Error that the result has too; its Outcome agrees with the result's
+// Disposition. Ensure is safe for concurrent use if the creator is.
 func Ensure(ctx context.Context, c userapi.Creator, req userapi.CreateUserRequest, opts ...EnsureOption) (Result, error) {
 	o := defaults()
 	for _, opt := range opts {
@@ -34,14 +34,15 @@ func Ensure(ctx context.Context, c userapi.Creator, req userapi.CreateUserReques
 
 // A start is where a run begins, and how far it may go.
 type start struct {
-	// since is when the create began that is to be settled; zero has the run create.
+	// since is when the create began that is to be resolved. With the zero time the run
+	// creates.
 	since time.Time
 	// maxCreates is how many creates the run may send.
 	maxCreates int
-	// recreates lets a create whose user was proven absent be made once more by a creator
-	// that cannot repeat.
+	// recreates allows a second create by a creator that cannot repeat, once the user
+	// was proven absent.
 	recreates bool
-	// grace is how long the run may go on after its context.
+	// grace is how long the run may continue after its context ended.
 	grace time.Duration
 }
 
@@ -72,7 +73,7 @@ func (r *run) result(do func(*run) *userapi.Error) (Result, error) {
 	return r.res, r.res.Err
 }
 
-// findAbilities finds what the creator is able to do, before anything is sent: wrappers
+// findAbilities finds the creator's abilities before anything is sent, because wrappers
 // may misbehave.
 func (r *run) findAbilities() *userapi.Error {
 	if r.creator == nil {
@@ -107,7 +108,7 @@ type run struct {
 	patience time.Duration
 
 	ctx context.Context //nolint:containedctx // the call's own
-	// settling outlives ctx, for what must not be left open.
+	// settling outlives ctx, for work that must not be left open.
 	settling context.Context //nolint:containedctx // the call's own
 	creator  userapi.Creator
 	req      userapi.CreateUserRequest
@@ -115,16 +116,16 @@ type run struct {
 
 	// looked is when the vendor was last asked.
 	looked time.Time
-	// sent says that by its own record the client has sent a create before.
+	// sent: the client's own record shows that a create was sent before.
 	sent bool
 
-	// What the creator is able to do; nil where it is not.
+	// The creator's abilities; nil for those that it lacks.
 	resolver userapi.Resolver
 	repeater userapi.Repeater
 	finisher userapi.Finisher
 }
 
-// ensure creates the user or, where an earlier run began to, settles that create.
+// ensure creates the user or, if an earlier run began a create, resolves that one.
 func (r *run) ensure() *userapi.Error {
 	if failure := r.findAbilities(); failure != nil {
 		return failure
@@ -190,8 +191,8 @@ func (r *run) ensure() *userapi.Error {
 	}
 }
 
-// repeat creates the user again. A probe sends nothing: its context is over, and a request
-// that must not be repeated is refused as such all the same.
+// repeat creates the user again. A probe sends nothing, because its context is done. It
+// still shows whether the request can be repeated.
 func (r *run) repeat(probe bool) (*userapi.User, *userapi.Error) {
 	if !probe {
 		return r.create(r.ctx, ActionRepeat, r.repeater.RepeatUser)
@@ -244,8 +245,8 @@ func (r *run) note(action Action, begun time.Time, user *userapi.User, failure *
 	r.res.Steps = append(r.res.Steps, s)
 }
 
-// resolve asks what became of the create. Both results are nil if there is nobody to
-// ask.
+// resolve asks for the result of the create. Both results are nil if the vendor cannot
+// be asked.
 func (r *run) resolve() (*userapi.User, *userapi.Error) {
 	return r.ask(ActionResolve, r.res.Started)
 }
@@ -260,8 +261,8 @@ func (r *run) ask(action Action, since time.Time) (*userapi.User, *userapi.Error
 	failure := asError(err)
 	known := user != nil && user.FromRecord && user.ID != ""
 	if !known && (user != nil && user.FromRecord || failure != nil && failure.FromRecord) {
-		// The vendor cannot be asked. What the client's own record has is that nothing was
-		// sent, or that a create was, and no more.
+		// The vendor cannot be asked. The client's own record shows only whether a
+		// create was sent.
 		r.resolver, r.sent = nil, !isAbsent(failure)
 		return nil, nil
 	}
@@ -275,8 +276,8 @@ func (r *run) ask(action Action, since time.Time) (*userapi.User, *userapi.Error
 	return user, nil
 }
 
-// finishOnly ends the run with a user that an earlier one made, once its second step
-// is done.
+// finishOnly does the second step of a user that an earlier run made, and ends the run
+// with it.
 func (r *run) finishOnly(d Disposition, u *userapi.User) *userapi.Error {
 	if failure := r.findAbilities(); failure != nil {
 		return failure
@@ -289,7 +290,7 @@ func (r *run) finishOnly(d Disposition, u *userapi.User) *userapi.Error {
 	return r.done(d, u, r.finish(u))
 }
 
-// finish carries out the second step of a create, where there is one.
+// finish does the second step of a create, if there is one.
 func (r *run) finish(u *userapi.User) *userapi.Error {
 	if r.finisher == nil {
 		return nil

@@ -218,7 +218,7 @@ func TestEnsure(t *testing.T) {
 			assert.Equal(t, tt.calls, strings.Join(s.calls, " "))
 			assert.Zero(t, len(s.create)+len(s.repeat)+len(s.resolve)+len(s.finish), "every answer is asked for")
 			if strings.HasPrefix(name, "kept") && tt.fails {
-				assert.Len(t, res.Steps, len(s.calls)-1, "it is no look-up")
+				assert.Len(t, res.Steps, len(s.calls)-1, "it is not a look-up")
 			} else {
 				assert.Len(t, res.Steps, len(s.calls)-strings.Count(tt.calls, ", dead"))
 			}

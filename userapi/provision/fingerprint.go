@@ -23,9 +23,9 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// fingerprints knows requests again without keeping anything of them. Each is of one
-// place, so that no two places' fingerprints tell that their requests are the same: the
-// sign-up's key, and for what was sent to a target its name too.
+// fingerprints recognise requests and show nothing of them. A fingerprint depends on
+// the sign-up's key and, for what was sent to a target, on its name. So equal requests
+// in two places have different fingerprints.
 type fingerprints []userapi.Secret
 
 // scheme stands before a fingerprint and changes with the canonical form.
@@ -61,10 +61,10 @@ func fingerprint(key userapi.Secret, form []byte) string {
 	return scheme + hex.EncodeToString(h.Sum(nil))
 }
 
-// canonical returns a form of the request that is the same for equal requests and for
-// no others: each set field by its name, each text with its length. It leaves out
-// everything secret, which a caller that gives the request back need not have kept: the
-// password, every Secret and private key of an extension.
+// canonical returns a form of the request. Two requests are equal if and only if their
+// forms are: it has each set field by its name, and each text with its length. It
+// leaves out secrets, because a caller that gives the request back need not have kept
+// them: the password, and every Secret and private key of an extension.
 func canonical(req userapi.CreateUserRequest, place []string) ([]byte, error) {
 	if len(place) > 0 && place[0] == canonicalKey(req.IdempotencyKey) {
 		req.IdempotencyKey = place[0]
@@ -250,8 +250,8 @@ func (e *encoder) fields(v reflect.Value, field string) {
 	e.b.WriteByte(isEnd)
 }
 
-// noData reports whether a value is left out: one that is secret, one that is no data,
-// and a list or map without an element, which is sent as little as none.
+// noData reports whether a value is left out: a secret, a value that is not data, and
+// an empty list or map, which is not sent either.
 func noData(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Func, reflect.Chan, reflect.UnsafePointer:
@@ -286,8 +286,8 @@ func (e *encoder) members(v reflect.Value, field string) {
 	}
 }
 
-// json writes a value as it is sent, however it was come by: a struct is the map that it
-// is read back as, and 1 the number that 1.0 is.
+// json writes a value as it is sent, however it was obtained: a struct equals the map
+// that its JSON is read back as, and 1 equals 1.0.
 func (e *encoder) json(value any, field string) {
 	text, err := json.Marshal(value)
 	if err != nil {

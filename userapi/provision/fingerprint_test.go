@@ -51,7 +51,7 @@ type own struct{ Carried string }
 
 func (own) UserExtension() string { return "" }
 
-// TestFingerprint: a request is known again, whoever wrote its values, and by no secret: it
+// TestFingerprint: a request is known again, however its values were written, and by no secret: it
 // may have been read back from JSON in between. Values that are only written alike are not
 // one request, or the second person would be given the first one's users.
 func TestFingerprint(t *testing.T) {
@@ -143,7 +143,7 @@ func TestFingerprint(t *testing.T) {
 	}
 }
 
-// TestFingerprintsAreOfOnePlace: whoever has the ledger alone must not see that two
+// TestFingerprintsAreOfOnePlace: a reader of the ledger alone must not see that two
 // sign-ups, or two targets of one, were sent the same.
 func TestFingerprintsAreOfOnePlace(t *testing.T) {
 	t.Parallel()

@@ -12,25 +12,28 @@ import (
 	"time"
 )
 
-// Group returns a ledger that merges Stores: those that are called while another one is
-// under way become one Store of the ledger l, which pays once for what a Store costs, such
-// as a transaction and its wait for the disk. Load, LoadMany and ListOpen are l's own. It is for ledgers
-// of sqlledger with many sign-ups at once; one of fileledger does the same by itself, Memory
-// has nothing to save, and a few connections to PostgreSQL share its wait for the disk anyway.
-// What is stored in a transaction of the caller's own, by the ledger's Tx, goes past it.
+// Group returns a ledger that merges Stores. Stores that are called while another one
+// is under way become one Store of the ledger l, with one transaction and one wait for
+// the disk. Load, LoadMany and ListOpen are l's own.
 //
-// One caller's fault is nobody else's. Where a merged Store fails, for instance because a
-// record is stale, each caller's records are stored by themselves, as without Group, and
-// the caller is told what came of that. A merged Store ends with an error after 2 s, and
-// holds up what comes behind it for no longer: a record that another transaction has locked
-// delays the others, and fails none of them.
+// Use it for ledgers of sqlledger with many concurrent sign-ups. fileledger merges
+// Stores itself, and Memory has nothing to save. A few connections to PostgreSQL
+// already share its wait for the disk. Group does not merge what is stored in the
+// caller's own transaction, by the ledger's Tx.
 //
-// A caller whose context ends while its records wait for their turn is told so, and nothing
-// of them is stored. Once they are part of a merged Store the caller gets its result, which
-// is known in 2 s if l heeds its context. Where that failed otherwise than by ErrStale, and
-// the records cannot be stored by themselves either, the error says that it is not known
-// whether they are stored, as a Storer may; it does not match ErrStale then. The context of
-// a merged Store has the values of one of its callers' contexts.
+// A fault of one caller does not affect the others. If a merged Store fails, for
+// instance because a record is stale, each caller's records are stored by themselves,
+// and each caller gets its own result. A merged Store ends with an error after 2 s. So
+// a record that another transaction has locked delays the others, but does not make
+// them fail.
+//
+// If a caller's context ends while its records wait for their turn, it gets the
+// context's error, and they are not stored. Once they are part of a merged Store the
+// caller waits for its result, at most 2 s if l honours its context. If the merged
+// Store failed other than by ErrStale, and the records cannot be stored by themselves
+// either, it is not known whether they are stored: the error says so, and does not
+// match ErrStale. The context of a merged Store has the values of one of its callers'
+// contexts.
 func Group(l Ledger) Ledger {
 	if l == nil {
 		return nil // which New refuses
@@ -213,7 +216,7 @@ func (g *group) storeAlone(ctx context.Context, records []Record, merged error) 
 	return fmt.Errorf("provision: it is not known whether the records are stored: %w: %w", err, merged)
 }
 
-// String says that it is a ledger, and no more.
+// String returns a fixed text.
 func (g *group) String() string { return "ledger that merges Stores" }
 
 // Format writes String for every verb.

@@ -40,8 +40,8 @@ func printable(s string) bool {
 
 var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$`)
 
-// canonicalKey returns a key as the ledger has it: one that is a UUID in lower case, since
-// vendors take its two spellings for one.
+// canonicalKey returns a key as the ledger has it. A UUID is in lower case, because
+// vendors do not distinguish its two spellings.
 func canonicalKey(key string) string {
 	if uuidForm.MatchString(key) {
 		return strings.ToLower(key)
@@ -49,9 +49,9 @@ func canonicalKey(key string) string {
 	return key
 }
 
-// find returns the records of a key, and the key that they stand under, or are to stand under.
-// Before version 1 keys stood in a ledger as they were given: a UUID is looked for in the
-// caller's spelling, in lower case and in capitals.
+// find returns the records of a key, and the key that they stand under, or are to stand
+// under. Before version 1 keys stood in a ledger as they were given: a UUID is looked
+// up in the caller's spelling, in lower case and in capitals.
 func find(ctx context.Context, l Ledger, key string) (stored string, records []Record, failure *userapi.Error) {
 	for _, spelling := range spellingsOf(key) {
 		if records, failure = load(ctx, l, spelling); failure != nil || len(records) > 0 {

@@ -13,45 +13,45 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Ledger remembers what became of each target of each sign-up, so that a run which
-// was cut off can be taken up. [Memory] and those of the packages fileledger and sqlledger are three;
-// package ledgertest checks others. Implementations are safe for concurrent
+// A Ledger stores the state of each target of each sign-up, so that an interrupted run
+// can be resumed. Implementations are [Memory] and those of the packages fileledger and
+// sqlledger. Package ledgertest checks others. Implementations are safe for concurrent
 // use.
 type Ledger interface {
 	Storer
-	// Load returns the records of a key by the names of their targets, in byte order;
-	// of a key that it does not know, none and no error.
+	// Load returns the records of a key, in byte order of their targets' names. For a
+	// key that it does not have it returns no records and no error.
 	Load(ctx context.Context, key string) ([]Record, error)
-	// ListOpen returns, in byte order, keys after the given one that have a record which is
-	// open ([Record.Open]): at most limit of them, and at least one if there is one.
+	// ListOpen returns keys that have an open record ([Record.Open]) and come after the
+	// given key in byte order: at most limit keys, in byte order, and at least one if
+	// there is one.
 	ListOpen(ctx context.Context, after string, limit int) ([]string, error)
 }
 
-// A Storer is the half of a Ledger that writes.
+// A Storer is the part of a Ledger that writes.
 type Storer interface {
-	// Store stores the records, all or none of them, and returns once they are
-	// durable. Each is compared first: its Revision must be that of the stored record,
-	// 0 where there is none, or nothing is stored and the error matches ErrStale. What
-	// is stored has the next Revision. Nothing is stored either of a record that no
-	// ledger takes, of two with one name, and with a context that is over before. After
-	// any other error it is not known whether they are stored, then all of them. The
-	// caller's records are neither kept nor changed.
+	// Store stores the records, all or none of them, and returns once they are durable.
+	// Each record's Revision must be that of the stored record, or 0 if there is none.
+	// Otherwise nothing is stored, and the error matches ErrStale. A stored record has
+	// the next Revision. Nothing is stored if a record fails Check, if two records have
+	// one name, or if the context was done before. After any other error it is not
+	// known whether they are stored: all of them, or none. The caller's records are not
+	// kept, and not changed.
 	Store(ctx context.Context, records ...Record) error
 }
 
-// A ManyLoader is what a Ledger may be able to do beside: read many keys at once.
+// A ManyLoader is a Ledger that can read many keys at once.
 type ManyLoader interface {
-	// LoadMany returns the records of the keys as Load does those of one: by key and by target,
-	// in byte order. A key that stands there twice counts once.
+	// LoadMany returns the records of the keys, in byte order of keys and targets. A
+	// key that is given twice counts once.
 	LoadMany(ctx context.Context, keys []string) ([]Record, error)
 }
 
 // ErrStale says that a record was changed since it was loaded.
 var ErrStale = errors.New("provision: the record was changed by another run")
 
-// A Record is what a ledger holds of one target of one sign-up. It holds no personal
-// data and no secret, as long as Key is none. Its texts are UTF-8 without NUL, of at
-// most 1 KiB.
+// A Record is the state of one target of one sign-up. It has no personal data and no
+// secrets, unless Key is one. Its texts are UTF-8 without NUL, of at most 1 KiB.
 type Record struct {
 	// Key is the request's IdempotencyKey and Target the target's name; together they
 	// are the record's name. Each has 1 to 255 bytes of printable UTF-8.
@@ -62,42 +62,45 @@ type Record struct {
 	State    State
 	// Kind is of the error that came with the state, KindUnknown where none did.
 	Kind userapi.Kind
-	// Provider and UserID are set when a user is known, UserID also where it is known
-	// before; Proof says how it is known to be the request's.
+	// Provider and UserID are set when a user is known. UserID is also set if it is
+	// known before the create. Proof says how we know that the user is the request's.
 	Provider string
 	UserID   string
 	Proof    userapi.Proof
 	// Unfinished is set when the user exists and the second step of its create is not
 	// done.
 	Unfinished bool
-	// Decided is set when a person and no vendor said what became of the user.
+	// Decided is set when a person, and not the vendor, said whether the user exists.
 	Decided bool
-	// Lost is set when a create was sent, perhaps, of which no reply came, and which a
-	// vendor may yet be at work on: the user is asked for before it is created.
+	// Lost is set when a create may have been sent, its reply did not come, and the
+	// vendor may still be working on it. The user is looked up before it is created.
 	Lost bool
-	// Closed is set when the sign-up was undone: what is open of it is settled, and
-	// nothing created.
+	// Closed is set when the sign-up was undone: what is open is resolved, and nothing
+	// is created.
 	Closed bool
-	// Request is the fingerprint of the request, and Sent, from StateInFlight on, that of
-	// what Target.Map made of it: each an HMAC that covers no password.
+	// Request is the fingerprint of the request. Sent is that of the target's request,
+	// which Target.Map made; it is set from StateInFlight on. Each is an HMAC that does
+	// not cover passwords.
 	Request string
 	Sent    string
-	// Owner is the run that holds a StateInFlight, and Until when others may take it over.
+	// Owner is the run that holds a StateInFlight. At Until other runs may take it
+	// over.
 	Owner string
 	Until time.Time
-	// Started is when the first create whose outcome is open or the user's began,
-	// Changed when the record was stored. Times are in UTC, in whole microseconds.
+	// Started is when the first create began that made the user, or whose outcome is
+	// open. Changed is when the record was stored. Times are in UTC, in whole
+	// microseconds.
 	Started time.Time
 	Changed time.Time
 }
 
-// A State is how far one target of a sign-up has come. Its names never change, so that
-// they can be stored.
+// A State is the state of one target of a sign-up. You can store its names: they never
+// change.
 type State string
 
 // The states.
 const (
-	// StateQueued: the target is to be created, and nothing was sent.
+	// StateQueued: the user will be created, and nothing was sent.
 	StateQueued State = "queued"
 	// StateInFlight: a run is creating the user, or was when it ended.
 	StateInFlight State = "intent"
@@ -111,8 +114,8 @@ const (
 	StateExisting  State = "existing"
 	// StateDeleting: the user is being deleted, or was when the run ended.
 	StateDeleting State = "deleting"
-	// StateUndone: there is no user, and none will be created: the sign-up was undone.
-	// UserID is that of the user which was deleted, "" where none had been created.
+	// StateUndone: the sign-up was undone. The user does not exist and will not be
+	// created. UserID is that of the deleted user; "" if none had been created.
 	StateUndone State = "undone"
 )
 
@@ -121,18 +124,18 @@ var states = []State{
 	StateCreated, StateRecovered, StateExisting, StateDeleting, StateUndone,
 }
 
-// Known reports whether it is one of the states above.
+// Known reports whether s is one of the states above.
 func (s State) Known() bool { return slices.Contains(states, s) }
 
-// HasUser reports whether a user of the request's exists: StateCreated, StateRecovered
-// and StateExisting.
+// HasUser reports whether the user exists: StateCreated, StateRecovered and
+// StateExisting.
 func (s State) HasUser() bool {
 	return s == StateCreated || s == StateRecovered || s == StateExisting
 }
 
-// Open reports whether something is left to do: all but a finished user, an undone
-// target, and a refusal that the request itself was the reason of. A
-// [Provisioner.Resume] goes on with what is open.
+// Open reports whether something is left to do. It is false for a finished user, an
+// undone target, and a refusal because of the request itself. [Provisioner.Resume]
+// continues what is open.
 func (r Record) Open() bool {
 	switch {
 	case r.State.HasUser():
@@ -145,8 +148,8 @@ func (r Record) Open() bool {
 	return true
 }
 
-// Check finds what no ledger takes, for implementations of Ledger: the error names the
-// field and not its value.
+// Check returns an error if no ledger may store the record. The error names the field
+// and does not show its value. Check is for implementers of Ledger.
 func (r Record) Check() error {
 	for _, name := range [...]struct{ field, value string }{{"Key", r.Key}, {"Target", r.Target}} {
 		if !printable(name.value) {
@@ -154,7 +157,7 @@ func (r Record) Check() error {
 		}
 	}
 	if !r.State.Known() {
-		return errors.New("provision: State of a record is none of the states")
+		return errors.New("provision: State of a record is not one of the states")
 	}
 	if r.Revision < 0 {
 		return errors.New("provision: Revision of a record must not be negative")
@@ -177,10 +180,10 @@ func takes(text string) bool {
 // maxText bounds every other text of a record.
 const maxText = 1 << 10
 
-// NextRevisions returns records as a Storer stores them: by key and target, each with the
-// next revision and with times in UTC and whole microseconds. It is for implementations of
-// Ledger. The error says what no ledger takes: a record that fails Check, or two with one
-// name.
+// NextRevisions returns records as a Storer stores them: in order of keys and targets,
+// each with the next revision, and times in UTC and whole microseconds. It returns an
+// error if a record fails Check, or if two have one name. It is for implementers of
+// Ledger.
 func NextRevisions(records []Record) ([]Record, error) {
 	next := slices.Clone(records)
 	slices.SortFunc(next, byName)
@@ -190,7 +193,7 @@ func NextRevisions(records []Record) ([]Record, error) {
 			return nil, err
 		}
 		if i > 0 && byName(next[i-1], *r) == 0 {
-			return nil, errors.New("provision: two records of one name cannot be stored at once")
+			return nil, errors.New("provision: two records with one name cannot be stored at once")
 		}
 		r.Revision++
 		r.Until, r.Started, r.Changed = stamp(r.Until), stamp(r.Started), stamp(r.Changed)

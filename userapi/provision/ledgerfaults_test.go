@@ -100,7 +100,7 @@ func TestIntentIsDurableFirst(t *testing.T) {
 	assert.Len(t, chat.calls(), 1)
 }
 
-// TestOutcomeThatIsNotRecorded: the result tells of the user, or the refusal, all the same,
+// TestOutcomeThatIsNotRecorded: the result still shows the user, or the refusal,
 // and the next run asks.
 func TestOutcomeThatIsNotRecorded(t *testing.T) {
 	t.Parallel()
@@ -303,7 +303,7 @@ func TestLateUnknown(t *testing.T) {
 }
 
 // TestLateUserOfAnotherRequest: a person took a create for failed, and the key went to another
-// request. Whoever made the user after all is told of both, and Undo's key keeps the late one.
+// request. The run that made the user after all gets both errors, and Undo's key keeps the late one.
 func TestLateUserOfAnotherRequest(t *testing.T) {
 	t.Parallel()
 	for _, undone := range []bool{false, true} {
@@ -336,7 +336,7 @@ func TestLateUserOfAnotherRequest(t *testing.T) {
 	}
 }
 
-// TestStoresThatAreAlwaysStale: whoever tries again waits in between, and gives up, or a
+// TestStoresThatAreAlwaysStale: a run that tries again waits in between, and gives up, or a
 // ledger that is broken would keep a processor busy for good.
 func TestStoresThatAreAlwaysStale(t *testing.T) {
 	t.Parallel()

@@ -137,7 +137,7 @@ func TestRemapped(t *testing.T) {
 }
 
 // TestUndecidedIsRecorded: that a crashed create cannot be asked for is recorded once, by
-// whoever finds it, also when its context is over: a person is needed.
+// every run that finds it, also when its context is done: a person is needed.
 func TestUndecidedIsRecorded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

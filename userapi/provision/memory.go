@@ -13,19 +13,19 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/internal/table"
 )
 
-// Memory is a Ledger that ends with the process: for tests, and for programs that
-// only want a result for every target. Its zero value is ready for use. It alone needs
-// no [RequestKeys]: it makes a key of its own. It must not be copied.
+// Memory is a Ledger that ends with the process. It is for tests, and for programs that
+// only need a result for every target. Its zero value is ready for use. It does not
+// need [RequestKeys], because it makes a key of its own. It must not be copied.
 type Memory struct {
 	mu      sync.Mutex
 	records table.Table[Record]
 	secret  userapi.Secret
 }
 
-// String says that it is a ledger, and no more.
+// String returns a fixed text.
 func (m *Memory) String() string { return "ledger in memory" }
 
-// Format writes String for every verb: there is a key below.
+// Format writes String for every verb. It does not show the key.
 func (m *Memory) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, m.String()) }
 
 // LogValue is like String.

@@ -268,7 +268,7 @@ func (m *model) end() {
 			m.seal(key)
 		}
 		var results []provision.Result
-		for range 3 { // one to settle, one to create anew, one to show that nothing is left
+		for range 3 { // one to resolve, one to create again, one to show that nothing is left
 			var err error
 			results, err = p.CreateUser(m.Context(), modelRequest(key))
 			m.check("the last CreateUser", key, results, err)

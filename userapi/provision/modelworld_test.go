@@ -168,7 +168,7 @@ func (w *world) seal(key string) {
 	w.sealed[key] = true
 }
 
-// close notes that there is said to be no user at a place, nor to come.
+// close records that a place is said to have no user, now and later.
 func (w *world) close(place string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

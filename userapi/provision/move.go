@@ -14,7 +14,7 @@ const (
 	moveDone     move = iota // there is the user
 	moveComplete             // the user exists, and something of its create is unfinished
 	moveConflict             // find out whose user it is that stands in the way
-	moveAbsent               // there is no user, if that holds for long enough
+	moveAbsent               // the user does not exist, if that holds for long enough
 	moveFail                 // the create's error is the last word
 	moveUnknown              // nobody can tell
 	moveLook                 // ask the vendor
@@ -75,14 +75,14 @@ func afterRepeat(failure *userapi.Error, probe bool) move {
 		return moveUnknown
 	case notSent, probe && errors.Is(failure, context.Canceled):
 		return moveAbsent
-	case probe && failure != nil && failure.Outcome == userapi.OutcomeUnknown: // it was sent all the same
+	case probe && failure != nil && failure.Outcome == userapi.OutcomeUnknown: // it was sent nevertheless
 		return moveFail
 	default:
 		return moveLook
 	}
 }
 
-// isAbsent reports whether a look-up proves that there is no such user.
+// isAbsent reports whether a look-up proves that the user does not exist.
 func isAbsent(e *userapi.Error) bool {
 	return e != nil && e.Kind == userapi.KindNotFound && e.Outcome == userapi.OutcomeRejected
 }

@@ -29,7 +29,7 @@ type options struct {
 	alone       string // what owners begin with: the name, and what this Provisioner alone has
 }
 
-// defaults are told by the options' own comments.
+// defaults are documented at the options.
 func defaults() options {
 	return options{
 		maxCreates: 3, grace: 15 * time.Second, patience: 5 * time.Second,
@@ -73,79 +73,85 @@ type option func(*options)
 
 func (f option) provision(o *options) { f(o) }
 
-// AdoptMatching makes a user that is there already, and whose every identity key
-// equals the request's, a result of DispositionExisting instead of a conflict. The
-// package's documentation says what that proves. At User.com a create with a taken
-// user_id may have changed that user before the conflict was seen.
+// AdoptMatching returns an existing user whose identity keys all equal the request's as
+// DispositionExisting, instead of a conflict. The package's documentation says what
+// that proves. At User.com a create with a taken user_id may have changed that user
+// before the conflict was seen.
 func AdoptMatching() CommonOption { return commonOption(func(o *options) { o.adopt = true }) }
 
-// MaxCreates is how many creates Ensure sends at most, the first one included; what
-// the client itself sends again because it was provably not carried out does not
-// count. The default is 3; 1 never repeats, and less counts as 1.
+// MaxCreates is how many creates Ensure sends at most, including the first. It does not
+// count the client's own retries of creates that provably did not happen. The default
+// is 3. With 1, or less, nothing is repeated.
 func MaxCreates(n int) CommonOption {
 	return commonOption(func(o *options) { o.maxCreates = max(n, 1) })
 }
 
-// Grace is how long Ensure may go on after the caller's context has ended, to settle
-// an unknown outcome and to finish the user that it finds. The default is 15 s; 0 or
-// less allows no more than the caller's context.
+// Grace is how long Ensure may continue after the caller's context has ended, to
+// resolve an unknown outcome and to do the second step. The default is 15 s. With 0 or
+// less Ensure ends with the context.
 func Grace(d time.Duration) CommonOption {
 	return commonOption(func(o *options) { o.grace = max(d, 0) })
 }
 
-// Patience is for how long, since the last create ended without an answer, its user
-// must stay absent before Ensure says that there is none: the vendor may still be at
-// work on a create whose caller has left. The default is 5 s; give more where a
-// vendor takes longer, as FusionAuth does for its transactional webhooks. Where the
-// grace is shorter than what is left of it the outcome stays unknown. It is waited for
-// only at the end: while a create can be repeated it is, since the two would collide.
+// Patience is how long a user must stay absent, after the last create ended without an
+// answer, before Ensure reports that it does not exist: the vendor may still be working
+// on a create whose caller has left. The default is 5 s. Give more if a vendor takes
+// longer, such as FusionAuth with transactional webhooks. If the Grace ends first the
+// outcome stays unknown. Ensure does not wait while the create can be repeated, because
+// the vendor refuses the later of the two.
 func Patience(d time.Duration) CommonOption {
 	return commonOption(func(o *options) { o.patience = max(d, 0) })
 }
 
-// Budget bounds a whole call of Ensure or CreateUser, for a page that has to answer: it
-// returns within d or, if that is sooner, when the caller's context ends, and Grace does
-// not prolong it. What is unknown by then stays so, and a later Resume, which has no
-// budget, settles it; after Ensure, Resuming does. Give twice what the vendor takes for a
-// create: one that had half of the budget, and no answer, counts as failed for Pause. What
-// came of one is recorded all the same: a ledger that does not answer may hold the call up for
-// another half a minute. The default, and 0 or less, is no bound.
+// Budget bounds a whole call of Ensure or CreateUser, for a page that has to answer in
+// time. The call returns within d, or when the caller's context ends if that is sooner.
+// Grace does not prolong it. The default is no bound, and so is 0 or less.
+//
+//   - What is unknown by then stays unknown. A later Resume, which has no budget,
+//     resolves it; after Ensure use Resuming.
+//   - Give twice the time that the vendor needs for a create. A create that had half of
+//     the budget and no answer counts as a failure for Pause.
+//   - The result is always recorded: a ledger that does not answer may delay the call
+//     by another half a minute.
 func Budget(d time.Duration) CommonOption {
 	return commonOption(func(o *options) { o.budget = max(d, 0) })
 }
 
-// Resuming tells Ensure that an earlier call with the same request and key began at
-// the given time, by this machine's clock, and that its outcome is not known: it asks
-// first, and creates only where Ensure would repeat a create. The zero time changes
-// nothing.
+// Resuming is for an earlier call with the same request and key, whose outcome is not
+// known. started is when it began, by this machine's clock. Ensure then asks first, and
+// creates only where it would repeat a create. The zero time changes nothing.
 func Resuming(started time.Time) EnsureOption {
 	return ensureOption(func(o *options) { o.resuming = started })
 }
 
-// RequestKeys are the keys, of 16 bytes or more, of the fingerprints by which a
-// Provisioner knows whether a key is used again with another request. Fingerprints are
-// made with the first; the others are older ones that the ledger may still hold. A
-// fingerprint is an HMAC-SHA-256 of the request without its passwords: whoever has the
-// ledger and not the keys learns nothing of it. Every process on one ledger must have
-// the same keys. New requires this option for every ledger but Memory.
+// RequestKeys are the keys of the fingerprints, each of 16 bytes or more. By a
+// fingerprint a Provisioner finds out whether an IdempotencyKey is used again with
+// another request. A fingerprint is an HMAC-SHA-256 of the request without its
+// passwords. It shows nothing of the request to a reader of the ledger who does not
+// have the keys.
+//
+// Fingerprints are made with newest. older are keys of fingerprints that the ledger may
+// still have. Every process on one ledger must have the same keys. New requires this
+// option for every ledger except Memory.
 func RequestKeys(newest userapi.Secret, older ...userapi.Secret) Option {
 	return option(func(o *options) { o.requestKeys = append([]userapi.Secret{newest}, slices.Clone(older)...) })
 }
 
-// Lease is for how long a run of a Provisioner's holds a target that it is creating,
-// and so how long that may take, the grace included: another run takes it over only
-// then. The default is 2 min; New refuses one that is not positive, or below twice the
-// Grace or the Patience. After a crash, a ledger that several processes share
-// leaves such a target alone until its lease is over. It is also how far the clocks of
-// those processes may be apart before one disturbs another, which costs calls and
-// makes no second user where the vendor can be asked.
+// Lease is how long a run holds a target that it is creating, the Grace included. After
+// that another run takes the target over. The default is 2 min. It must be positive,
+// and at least twice the Grace and twice the Patience.
+//
+// After a crash, on a ledger that several processes share, such a target waits until
+// its lease ends. The clocks of those processes may differ by up to the Lease. With a
+// larger difference one may disturb another: this costs calls, and makes no second user
+// if the vendor can be asked.
 func Lease(d time.Duration) Option { return option(func(o *options) { o.lease = d }) }
 
-// Pause has a Provisioner leave a target alone for the time d once so many creates or
-// look-ups in a row failed there because the vendor was unavailable or too slow; then
-// one sign-up tries it, and the others follow when that got an answer. Meanwhile
-// nothing is sent to it, and the other targets go on. The default is 30 s after 5
-// failures; 0 failures never pause.
+// Pause makes a Provisioner pause a target for the time d after so many consecutive
+// failures of creates or look-ups, because the vendor was unavailable or too slow. Then
+// one sign-up tries the target, and the others follow when it got an answer. During a
+// pause nothing is sent to the target, and other targets continue. The default is 30 s
+// after 5 failures. With 0 failures a target is never paused.
 func Pause(failures int, d time.Duration) Option {
 	return option(func(o *options) { o.failures, o.pause = max(failures, 0), max(d, 0) })
 }
@@ -154,12 +160,14 @@ func Pause(failures int, d time.Duration) Option {
 // is 8, and less than 1 counts as 1.
 func Parallel(n int) Option { return option(func(o *options) { o.parallel = max(n, 1) }) }
 
-// Alone says that the caller holds a lock which nobody holds beside it, such as one on a file,
-// and that whoever gives this name holds that lock: what another run under the name has in
-// flight is then of a process that ended, perhaps by a crash, and is taken over at once, not
-// only when its Lease is over. The name is 1 to 64 letters, digits, dots, hyphens and
-// underscores of ASCII. Make one Provisioner for each time that the lock is taken; those of
-// Provisioner.Wrap count as the same. The lock is the caller's to take and to release.
+// Alone is for a caller that holds an exclusive lock, such as one on a file, and that
+// uses name only with this lock. A target that another run under the name has in flight
+// then belongs to a process that ended, perhaps by a crash. It is taken over at once,
+// before its Lease ends.
+//
+// The name is 1 to 64 letters, digits, dots, hyphens and underscores of ASCII. Make one
+// Provisioner each time that the lock is taken; those of Provisioner.Wrap count as the
+// same one. The caller takes and releases the lock.
 func Alone(name string) Option {
 	return option(func(o *options) { o.alone = name + "/" + rand.Text() + "/" })
 }
@@ -167,7 +175,7 @@ func Alone(name string) Option {
 // ownerName is the form of options.alone.
 var ownerName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}/[A-Z0-9]+/$`)
 
-// OnRecord has a Provisioner call f with each record that it has stored, for progress
-// and metrics; also with what Queue stored in a transaction that may be rolled back. f is
-// called by several goroutines at once, and what it is given holds no personal data.
+// OnRecord calls f with each record that the Provisioner has stored, for progress and
+// metrics. f also gets what Queue stored in a transaction that may be rolled back. f
+// must be safe for concurrent use. Records have no personal data.
 func OnRecord(f func(Record)) Option { return option(func(o *options) { o.onRecord = f }) }

@@ -77,7 +77,7 @@ func absence(create, miss, repeat *userapi.Error) *userapi.Error {
 
 // absent ends the run with an error of a user that the vendor has proven not to have,
 // once that has held for long enough since the create ended: its server may have been
-// at work still.
+// still working.
 func (r *run) absent(e, unknown *userapi.Error, ended time.Time) *userapi.Error {
 	if r.looked.Sub(ended) < r.patience {
 		if !sleep(r.settling, r.patience-time.Since(ended)) {

@@ -8,21 +8,22 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A PlanItem is what CreateUser would do at one target. Encoded as JSON it holds the
-// person's data, as its Plan does; printed or logged by itself it does not.
+// A PlanItem is what CreateUser would do at one target. Encoded as JSON it shows the
+// person's data, as its Plan does. Printed or logged by itself it does not.
 type PlanItem struct {
 	// Target is the target's name.
 	Target string `json:"target"`
 	// After are the targets that must have a user first.
 	After []string `json:"after,omitempty"`
-	// Plan is what would be sent. It is zero with an Err, of a creator that is no
-	// userapi.Planner, and where the user's own id depends on what Waits names.
+	// Plan is what would be sent. It is zero with an Err, for a creator that is not a
+	// userapi.Planner, and if the user's own id depends on a target in Waits.
 	Plan userapi.Plan `json:"plan,omitzero"`
-	// Waits are the targets whose users' ids only their vendors can tell: Target.Map was
-	// given their names in braces, such as {chat}, instead, and so they stand in Plan.
+	// Waits are earlier targets whose vendors choose the user's id. Target.Map, and so
+	// the Plan, has their names in braces instead of the ids, such as {chat}.
 	Waits []string `json:"waits,omitempty"`
-	// Err is a *userapi.Error with every fault of the request that can be seen locally; of
-	// a target that waits, in the fields that Target.Map left as they were.
+	// Err is a *userapi.Error with every fault of the request that is detected locally.
+	// For a target that waits, it covers only the fields that Target.Map did not
+	// change.
 	Err error `json:"error,omitempty"`
 }
 
@@ -38,15 +39,14 @@ func (i PlanItem) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// Plan tells what CreateUser would send to each target, in their order: a dry run that
-// sends nothing and looks into no ledger. All faults of all targets are told at once.
-// The bodies hold no secrets, but the person's data.
+// Plan returns what CreateUser would send to each target, in their order. It is a dry
+// run: it sends nothing and does not read the ledger. It reports all faults of all
+// targets at once. The bodies have the person's data, with secrets redacted.
 func (p *Provisioner) Plan(req userapi.CreateUserRequest) []PlanItem {
 	return p.plan(req, (*target).plan)
 }
 
-// plan has every target planned, in an order in which those that others come after are
-// first.
+// plan plans every target; targets come before those that wait for them.
 func (p *Provisioner) plan(req userapi.CreateUserRequest, planOf func(*target, userapi.CreateUserRequest) (userapi.Plan, *userapi.Error)) []PlanItem {
 	items := make([]PlanItem, len(p.targets))
 	planned := make([]bool, len(p.targets))
@@ -93,7 +93,7 @@ func (p *Provisioner) plan(req userapi.CreateUserRequest, planOf func(*target, u
 	return items
 }
 
-// plan tells what the target's creator would send.
+// plan returns what the target's creator would send.
 func (t *target) plan(req userapi.CreateUserRequest) (userapi.Plan, *userapi.Error) {
 	planner, ok := userapi.Ability[userapi.Planner](t.Creator)
 	if !ok {

@@ -21,28 +21,32 @@ type Target struct {
 	// ledger knows the target by it, so it must not change, nor be given to another
 	// creator.
 	Name string
-	// Creator creates the user. What it is able to do beside that decides what becomes
-	// of a create whose outcome is unknown, and whether it can be undone.
+	// Creator creates the user. Its further abilities decide whether an unknown outcome
+	// can be resolved, and whether a create can be undone.
 	Creator userapi.Creator
-	// After names the targets that must have a user before this one is created; empty,
-	// the target does not wait.
+	// After names the targets that must have a user before this one is created. If it
+	// is empty the target does not wait.
 	After []string
-	// Adopt has a user who is there already, and whose identity keys all match, count as the
-	// target's, as AdoptMatching does for every target. Undo leaves such a user.
+	// Adopt accepts an existing user whose identity keys all match, as AdoptMatching
+	// does for every target. Undo does not delete such a user.
 	Adopt bool
-	// Map returns the request for this target; nil sends the sign-up's own. users holds,
-	// by their targets' names, copies of the users of the targets that this one comes
-	// after, directly or not. Rely on Provider and ID alone: of a user that an earlier
-	// run made the ledger has no more, and a Plan has a name in braces for an ID that is
-	// not known yet. Map must return the same for the same request
-	// and ids each time, or a create whose outcome is unknown stays so; it must not change
-	// what req refers to. The IdempotencyKey is kept if Map returns none. A Map that cannot
-	// make a request returns what Refuse does.
+	// Map returns the request for this target. nil sends the sign-up's own request.
+	// users has, by target, copies of the users of the targets that this one comes
+	// after, directly or not.
+	//
+	//   - Use only Provider and ID: the ledger has nothing more for a user of an
+	//     earlier run. In a Plan, an ID that is not known yet is the target's name in
+	//     braces.
+	//   - Map must always return the same for the same request and ids. Otherwise an
+	//     unknown outcome stays unknown.
+	//   - It must not change what req refers to.
+	//   - If Map returns no IdempotencyKey, the request's is used.
+	//   - A Map that cannot make a request returns what Refuse returns.
 	Map func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest
 }
 
-// A Provisioner creates the users of a sign-up at several targets, and remembers in a
-// ledger what became of each. It is safe for concurrent use, and several processes may
+// A Provisioner creates the users of a sign-up at several targets, and records the
+// state of each in a ledger. It is safe for concurrent use. Several processes may each
 // have one on the same ledger, with the same targets.
 type Provisioner struct {
 	ledger  Ledger
@@ -52,7 +56,7 @@ type Provisioner struct {
 	options options
 }
 
-// A target is a Target with what the Provisioner knows of it.
+// A target is a Target with the Provisioner's own data about it.
 type target struct {
 	Target
 
@@ -62,16 +66,16 @@ type target struct {
 	breaker *breaker
 }
 
-// String names the targets, and no more.
+// String names the targets.
 func (p Provisioner) String() string { return "provisioner of " + names(p.targets) }
 
-// Format writes String for every verb: there are keys below.
+// Format writes String for every verb. It does not show the keys.
 func (p Provisioner) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
 
 // LogValue is like String.
 func (p Provisioner) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
-// New returns a Provisioner. The error tells every bad setting at once.
+// New returns a Provisioner. The error names every wrong setting at once.
 func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) {
 	p := &Provisioner{ledger: ledger, byName: map[string]*target{}, options: defaults()}
 	for _, opt := range opts {
@@ -125,7 +129,7 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 	for _, t := range p.targets {
 		for _, name := range t.After {
 			if p.byName[name] == nil {
-				fault("target %q comes after %q, which is no target", t.Name, name)
+				fault("target %q comes after %q, which is not a target", t.Name, name)
 			}
 		}
 	}
@@ -138,10 +142,10 @@ func New(ledger Ledger, targets []Target, opts ...Option) (*Provisioner, error) 
 	return p, nil
 }
 
-// Wrap returns a Provisioner whose targets are as wrap returns them, and which is else p:
-// it has p's ledger and options, and a target that is paused at one is so at the other. wrap
-// is called for each target; it may give another Creator, such as one that bounds how many
-// creates are under way, and another Map. What it does to Name and After has no effect.
+// Wrap returns a Provisioner with p's ledger and options, and with the targets that
+// wrap returns. A target that is paused at one of the two is paused at the other. wrap
+// is called for each target. It may change the Creator, for instance to bound how many
+// creates are under way, and the Map. A change of Name or After has no effect.
 func (p *Provisioner) Wrap(wrap func(Target) Target) *Provisioner {
 	w := &Provisioner{ledger: p.ledger, byName: map[string]*target{}, keys: p.keys, options: p.options}
 	for _, t := range p.targets {
@@ -153,7 +157,7 @@ func (p *Provisioner) Wrap(wrap func(Target) Target) *Provisioner {
 	return w
 }
 
-// Lease returns for how long a run holds a target, as the option [Lease] has set it.
+// Lease returns how long a run holds a target: the value of the option [Lease].
 func (p *Provisioner) Lease() time.Duration { return p.options.lease }
 
 func (p *Provisioner) add(t Target, b *breaker) {
@@ -179,7 +183,7 @@ func (p *Provisioner) link() (circular []*target) {
 	return circular
 }
 
-// minRequestKey is what keeps a key of fingerprints from being guessed.
+// minRequestKey is the least length of a fingerprint key, so that it cannot be guessed.
 const minRequestKey = 16
 
 // precede collects the names of all targets that t comes after.
@@ -208,7 +212,7 @@ func (t *target) request(req userapi.CreateUserRequest, users map[string]*userap
 	return mapped
 }
 
-// preflight validates a request locally, where the creator is able to.
+// preflight validates a request locally, if the creator can.
 func (t *target) preflight(req userapi.CreateUserRequest) *userapi.Error {
 	checker, ok := userapi.Ability[userapi.Preflighter](t.Creator)
 	if !ok {

@@ -472,7 +472,7 @@ func TestInvalidRequests(t *testing.T) {
 		require.ErrorIs(t, results[0].Err, userapi.ErrInvalid)
 		assert.Contains(t, results[0].Err.Error(), "invalid for crm")
 		queued := p.Queue(t.Context(), nil, tt.req)
-		assert.NotContains(t, queued.Error(), "idp: ", "it is told of the target at fault alone")
+		assert.NotContains(t, queued.Error(), "idp: ", "it names only the target at fault")
 		for _, err := range []error{results[1].Err, queued} {
 			if tt.field == "" {
 				require.ErrorIs(t, err, errDisk, name)
@@ -506,7 +506,7 @@ func TestInvalidRequests(t *testing.T) {
 	assert.Empty(t, idp.calls())
 }
 
-// TestAnotherRequestReplaces: while there is no user of a key, and nothing open, another
+// TestAnotherRequestReplaces: while a key has no user, and nothing open, another
 // request takes it.
 func TestAnotherRequestReplaces(t *testing.T) {
 	t.Parallel()
@@ -653,7 +653,7 @@ func TestMendedAtOnce(t *testing.T) {
 	})
 }
 
-// TestMendedRequestThatIsInvalid: each target that it was to go to is told of its own fault,
+// TestMendedRequestThatIsInvalid: each target that it was for reports its own fault,
 // also one that is added with it.
 func TestMendedRequestThatIsInvalid(t *testing.T) {
 	t.Parallel()

@@ -13,26 +13,27 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Result says what became of a user that was asked for, and how that is known.
+// A Result is what Ensure or a Provisioner knows about a user that was asked for, and
+// how it knows.
 type Result struct {
-	// Target is the vendor's name, "" when nothing told it; of a Provisioner, the
-	// target's.
+	// Target is the target's name in a Provisioner's result. In Ensure's it is the
+	// vendor's name; "" if it is not known.
 	Target      string
 	Disposition Disposition
 	// User is set with DispositionCreated, Recovered and Existing.
 	User *userapi.User
-	// Err is a *userapi.Error, the one that Ensure returned, nil for none. It may stand beside
-	// a User: the user exists, and its second step is unfinished or what the vendor
-	// told of it was cut off.
+	// Err is nil or a *userapi.Error, the one that Ensure returned. It may be set
+	// together with User: the user exists, and its second step is not done, or the
+	// vendor's reply was cut off.
 	Err error
 	// IdempotencyKey is the key that was used: the request's, or the one that Ensure
-	// gave it. With it in the request ResolveUser finds what this call made, as does, at
-	// a vendor that derives the user's id from it, a later Ensure.
+	// chose. With it in the request, ResolveUser finds the user that this call made. A
+	// later Ensure does too, if the vendor's client derives the user's id from the key.
 	IdempotencyKey string
 	// Started is when the first create began.
 	Started time.Time
-	// Recorded is set where a Provisioner repeats what its ledger has of an earlier run:
-	// nothing was sent, and of the User no more is known than Provider, ID and Proof.
+	// Recorded is set if the result is from the ledger, of an earlier run: nothing was
+	// sent, and the User has only Provider, ID and Proof.
 	Recorded bool
 	// Steps are what was done, in order.
 	Steps []Step
@@ -46,7 +47,7 @@ const (
 	// ActionCreate is a call of CreateUser, ActionRepeat one of RepeatUser.
 	ActionCreate Action = "create"
 	ActionRepeat Action = "repeat"
-	// ActionResolve asked for the user that the create made, ActionAdopt for one of any
+	// ActionResolve looked up the user that the create made, ActionAdopt one of any
 	// age.
 	ActionResolve Action = "resolve"
 	ActionAdopt   Action = "adopt"
@@ -55,13 +56,13 @@ const (
 	ActionDelete Action = "delete"
 )
 
-// A Step is a call that was made. It holds no value of the request.
+// A Step is a call that was made. It has no values of the request.
 type Step struct {
 	Action   Action        `json:"action"`
 	Started  time.Time     `json:"started"`
 	Duration time.Duration `json:"duration_ns"`
-	// UserID, Proof and Compared tell of the user that the step had or found. Compared
-	// names the request's fields that equalled the user's.
+	// UserID, Proof and Compared describe the user that the step had or found. Compared
+	// names the fields of the request that equalled the user's.
 	UserID   string        `json:"user_id,omitempty"`
 	Proof    userapi.Proof `json:"proof"`
 	Compared []string      `json:"compared,omitempty"`
@@ -69,7 +70,7 @@ type Step struct {
 	Err *userapi.Error `json:"error,omitempty"`
 }
 
-// String says what the step did and what came of it.
+// String returns what the step did, and its result.
 func (s Step) String() string {
 	var b strings.Builder
 	b.WriteString(string(s.Action) + ": ")
@@ -96,7 +97,7 @@ func (s Step) String() string {
 	return b.String()
 }
 
-// String describes the result in one line, without any value of the request.
+// String describes the result in one line. It shows no value of the request.
 func (r Result) String() string {
 	var b strings.Builder
 	b.WriteString("user at " + cmp.Or(r.Target, "a vendor without a name") + ": " + r.Disposition.String())
@@ -136,8 +137,8 @@ func (r Result) LogValue() slog.Value {
 	return slog.GroupValue(append(attrs, slog.Any("steps", steps))...)
 }
 
-// MarshalJSON encodes what may be logged: of the user its id and proof, and of errors
-// what their own MarshalJSON shows.
+// MarshalJSON encodes what may be logged: the user's id and proof, and of errors what
+// their own MarshalJSON shows.
 func (r Result) MarshalJSON() ([]byte, error) {
 	shown := struct {
 		Target      string         `json:"target"`

@@ -19,11 +19,11 @@ import (
 type Resumed struct {
 	// Key is the sign-up's IdempotencyKey.
 	Key string
-	// Results are as CreateUser returns them, or Undo where the sign-up was being
-	// undone; nil where the request was not to be had.
+	// Results are those of CreateUser or, if the sign-up was being undone, of Undo.
+	// They are nil if load did not return the request.
 	Results []Result
-	// Err joins the errors of the results, or is the one for which there are none. That
-	// another run has got hold of a target in the meantime is not among them.
+	// Err joins the errors of the results, or is the error because of which there are
+	// none. It does not report that another run has taken a target in the meantime.
 	Err error
 }
 
@@ -43,9 +43,9 @@ func (r Resumed) MarshalJSON() ([]byte, error) {
 // openPage is how many keys are asked for at once.
 const openPage = 100
 
-// Resume does what Resumes does, and collects it in the byte order of the keys. The error
-// joins those of the sign-ups, and is also that of the ledger or of the context when not
-// all were reached.
+// Resume collects what Resumes returns, in byte order of the keys. The error joins
+// those of the sign-ups. If not all were reached, it also has the ledger's or the
+// context's error.
 func (p *Provisioner) Resume(ctx context.Context, load func(ctx context.Context, key string) (userapi.CreateUserRequest, error)) ([]Resumed, error) {
 	var all []Resumed
 	var failure error
@@ -66,21 +66,24 @@ func (p *Provisioner) Resume(ctx context.Context, load func(ctx context.Context,
 	return all, errors.Join(errs...)
 }
 
-// Resumes goes on with every sign-up that the ledger has open: after a crash, and now
-// and then, when vendors failed. load returns the request of a key, as it was given to
-// CreateUser or Queue, since the ledger does not have it; the password need not be the
-// same, nor be there, where no user is to be created any more. load is called by several
-// goroutines at once.
+// Resumes continues every sign-up that is open in the ledger. Call it after a crash,
+// and from time to time for vendors that failed. load returns the request of a key, as
+// it was given to CreateUser or Queue: the ledger does not have it. The password may be
+// another one. It may be missing if no user is left to create. load must be safe for
+// concurrent use.
 //
-// What is open is what Record.Open says. A sign-up that another run is at work on, or
-// began to be less than a Lease ago, is left to that one and does not come; what a vendor
-// refused because of the request is left as it is. A sign-up that was being undone is
-// undone. Targets at which an unknown outcome cannot be settled are told each time, until
-// Decide.
+// Record.Open says what is open. In detail:
 //
-// The sign-ups come as they are done, and nothing of them is kept. With an error, that of
-// the ledger or of the context, the Resumed is zero: not all were reached, and no more
-// come. A loop that is left early ends what is under way, as the end of the context does.
+//   - A sign-up that another run is working on, or took less than a Lease ago, is left
+//     to that run. It does not come.
+//   - What a vendor refused because of the request does not change.
+//   - A sign-up that was being undone is undone.
+//   - A target whose unknown outcome cannot be resolved comes each time, until Decide.
+//
+// The sign-ups come as they are done, and are not kept. An error of the ledger or of
+// the context comes with a zero Resumed, and ends the sequence: not all sign-ups were
+// reached. Leaving the loop early ends what is under way, as the end of the context
+// does.
 func (p *Provisioner) Resumes(ctx context.Context, load func(ctx context.Context, key string) (userapi.CreateUserRequest, error)) iter.Seq2[Resumed, error] {
 	return func(yield func(Resumed, error) bool) {
 		if load == nil {
@@ -208,7 +211,7 @@ func (p *Provisioner) resume(ctx context.Context, key string, loadRequest func(c
 	}
 	if len(strangers) > 0 {
 		err = errors.Join(err, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Code: codeNoTarget, FieldErrors: []userapi.FieldError{
-			{VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has an open record of what is no target: " + strings.Join(strangers, ", ")},
+			{VendorField: "Target", Code: userapi.CodeNotFound, Message: "the ledger has an open record of an unknown target: " + strings.Join(strangers, ", ")},
 		}})
 	}
 	return results, err
@@ -225,20 +228,22 @@ func (p *Provisioner) reload(ctx context.Context, key string, load func(context.
 		req.IdempotencyKey = key
 	case canonicalKey(key):
 	default:
-		e := refused(userapi.KindInvalid, userapi.FieldError{Field: "IdempotencyKey", Code: userapi.CodeDifferent, Message: "of the request that was loaded is another one"})
+		e := refused(userapi.KindInvalid, userapi.FieldError{Field: "IdempotencyKey", Code: userapi.CodeDifferent, Message: "of the loaded request is another one"})
 		e.Outcome = userapi.OutcomeUnknown // an earlier run may have made users
 		return nil, e
 	}
 	return p.run(ctx, &signup{p: p, req: req, key: key, grace: p.options.grace, resumes: true, keepsRequest: true})
 }
 
-// Queue stores, by the Storer that is given, that the request is to be provisioned:
-// nothing is sent, and CreateUser or Resume goes on. With the Tx of a ledger of sqlledger that
-// happens in a transaction of the caller's own, together with what else a sign-up writes: an
-// outbox. A nil Storer is the Provisioner's ledger. The error matches ErrConflict, and
-// ErrStale, where the ledger has the key, and ErrInvalid where the request is at fault, as far
-// as that can be seen locally; then nothing is stored. A Storer that is neither a Ledger nor
-// such a Tx finds the key only by the records of the Provisioner's own targets.
+// Queue stores a sign-up, and sends nothing. CreateUser or Resume does the rest. A nil
+// Storer means the Provisioner's ledger. With the Tx of an sqlledger the sign-up is
+// stored in the caller's own transaction, together with what else a sign-up writes: an
+// outbox.
+//
+// With these errors nothing is stored. The error matches ErrConflict and ErrStale if
+// the ledger has the key already, and ErrInvalid if a fault of the request is detected
+// locally. A Storer that is neither a Ledger nor such a Tx finds the key only by the
+// records of the Provisioner's own targets.
 func (p *Provisioner) Queue(ctx context.Context, to Storer, req userapi.CreateUserRequest) error {
 	s := &signup{p: p, req: req}
 	if failure := cmp.Or(checkKey(req.IdempotencyKey), s.take(canonicalKey(req.IdempotencyKey))); failure != nil {

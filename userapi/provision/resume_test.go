@@ -100,7 +100,7 @@ func TestResume(t *testing.T) {
 }
 
 // TestResumeLeavesOthersTheirOwn: another run may get hold of a sign-up between the look
-// into the ledger and the claim, which is no failure.
+// into the ledger and the claim, which is not a failure.
 func TestResumeLeavesOthersTheirOwn(t *testing.T) {
 	t.Parallel()
 	idp, chat := newVendor("idp"), newVendor("chat")
@@ -227,7 +227,7 @@ func TestContinue(t *testing.T) {
 		synctest.Wait()
 		begun := time.Now()
 		results, err := p.Continue(t.Context(), ann)
-		require.NoError(t, err, "that another run has it is no error")
+		require.NoError(t, err, "that another run has it is not an error")
 		assert.Equal(t, "in_progress", failureOf(t, results[0].Err).Code)
 		assert.Zero(t, time.Since(begun))
 		close(inside)

@@ -137,10 +137,10 @@ func (s *signup) prepare(j *task, f *facts) {
 	f.same = !f.unfit && s.p.keys().match(j.rec.Sent, j.sent, j.req, s.key, j.Name)
 }
 
-// askClient looks whether a resolver answers from its client's own record of a create, which
-// needs no request: the context is over. That nothing was sent is believed of what is in
-// flight alone. Of a create that is known to have been sent, the client's record may have
-// been lost.
+// askClient looks whether a resolver answers from its client's own record of a create,
+// which needs no request: the context is done. That nothing was sent is believed of
+// what is in flight alone. Of a create that is known to have been sent, the client's
+// record may have been lost.
 func askClient(ctx context.Context, r userapi.Resolver, rec Record, req userapi.CreateUserRequest) (*userapi.User, clientRecord) {
 	over, cancel := context.WithCancel(ctx)
 	cancel()

@@ -46,7 +46,7 @@ func TestShownWithoutValues(t *testing.T) {
 	assert.True(t, slices.ContainsFunc(records, func(r provision.Record) bool { return r.State == provision.StateCreated && r.UserID == "idp-1" }))
 }
 
-// TestRequestKeysAreNotShown: a service logs what it is made of, and whoever has the keys
+// TestRequestKeysAreNotShown: a service logs what it is made of, and a reader who has the keys
 // can guess what the fingerprints in the ledger are of.
 func TestRequestKeysAreNotShown(t *testing.T) {
 	t.Parallel()
@@ -95,7 +95,7 @@ func TestErrorsSayWhatIsKnown(t *testing.T) {
 	_, err := p.CreateUser(t.Context(), other)
 	require.EqualError(t, err, "idp: idp: sign up user: invalid request (code request_changed): IdempotencyKey: different, but the user was created as idp-1")
 	_, err = p.Decide(t.Context(), ann.IdempotencyKey, "idp", provision.UserExists(""))
-	require.EqualError(t, err, "decide on user: invalid request: Decision: must be UserExists with an id that a ledger takes, or UserAbsent, "+
+	require.EqualError(t, err, "decide on user: invalid request: Decision: must be UserExists with an id of at most 1 KiB of UTF-8, or UserAbsent, "+
 		"the user may or may not exist")
 	err = p.Queue(t.Context(), nil, ann)
 	require.EqualError(t, err, "sign up user: already taken: IdempotencyKey: is in the ledger already, nothing was sent")

@@ -13,19 +13,23 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// CreateUser creates a user at every target that has none yet for the request's
-// IdempotencyKey, which is required, and settles what an earlier run with that key left
-// open. It returns a result for every target, in their order, always; the error joins
-// those of the results, each under its target's name, and is nil when every target has
-// a finished user.
+// CreateUser creates a user at every target that does not have one yet for the
+// request's IdempotencyKey, which is required. It also resolves what an earlier run
+// with that key left open. It always returns a result for every target, in their order.
+// The error joins those of the results, each under its target's name. It is nil when
+// every target has a finished user.
 //
-// A fault that can be seen locally before anything is recorded of the key means that
-// nothing is sent anywhere. Later, no target's failure keeps another from its user. A
-// target that comes after one without a user is not sent, and waits for the next run.
-// Targets that were refused, or where nothing was sent, are tried again by each call.
-// While another run with the same key is at work CreateUser waits for it.
+// How targets depend on each other:
 //
-// A panic of a creator or of Target.Map is let go on here, once the other targets are
+//   - If a fault is detected locally before the key is recorded, nothing is sent to any
+//     target.
+//   - After that, a failure of one target does not stop another.
+//   - Nothing is sent to a target that comes after one without a user. It waits for the
+//     next run.
+//   - Each call tries again the targets that were refused, or where nothing was sent.
+//   - While another run with the same key is working, CreateUser waits for it.
+//
+// CreateUser repeats a panic of a creator or of Target.Map once the other targets are
 // done.
 func (p *Provisioner) CreateUser(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
 	ctx, cancel, grace := p.options.within(ctx)
@@ -33,23 +37,23 @@ func (p *Provisioner) CreateUser(ctx context.Context, req userapi.CreateUserRequ
 	return p.run(ctx, &signup{p: p, req: req, grace: grace})
 }
 
-// Continue is CreateUser for a program that has many sign-ups to see to: it never waits.
-// What another run holds is left to that one, and reported as in_progress, which is no
-// part of the error; what is closed, and what a vendor refused because of the request, is
-// left as it is. A key that the ledger does not have is begun.
+// Continue is CreateUser for a program with many sign-ups: it never waits. A target
+// that another run holds is left to that run, and reported as in_progress, which is not
+// part of the error. What is closed, and what a vendor refused because of the request,
+// does not change. A key that the ledger does not have is started.
 func (p *Provisioner) Continue(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
 	return p.run(ctx, &signup{p: p, req: req, grace: p.options.grace, resumes: true})
 }
 
-// Retry is Continue that tries again what a vendor refused, too: the reason may have been mended at
-// the vendor, or be a password, which no fingerprint is of.
+// Retry is Continue that also tries again what a vendor refused. The reason may have
+// been removed at the vendor, or be a password, which fingerprints do not cover.
 func (p *Provisioner) Retry(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
 	return p.run(ctx, &signup{p: p, req: req, grace: p.options.grace, resumes: true, retries: true})
 }
 
-// PausedUntil returns until when a target is left alone because its vendor failed too
-// often, as [Pause] says; the zero time for one that is not, and for what is not a target.
-// A time that has passed says that one sign-up is to try the vendor.
+// PausedUntil returns until when a target is paused because its vendor failed too often
+// ([Pause]). It is the zero time for a target that is not paused, and for an unknown
+// name. After that time one sign-up tries the vendor.
 func (p *Provisioner) PausedUntil(target string) time.Time {
 	if t := p.byName[target]; t != nil {
 		return t.breaker.pausedUntil()
@@ -61,15 +65,15 @@ func (p *Provisioner) PausedUntil(target string) time.Time {
 type signup struct {
 	p   *Provisioner
 	req userapi.CreateUserRequest
-	// key is what the ledger has the sign-up by, "" until it was looked for: the request's
-	// IdempotencyKey or, of a UUID in capitals, mostly its canonical form.
+	// key is the sign-up's key in the ledger; "" before it was looked up. It is the
+	// request's IdempotencyKey or, for a UUID in capitals, mostly its canonical form.
 	key string
-	// resumes leaves alone what other runs hold and what is closed; retries tries again what was
-	// refused, all the same.
+	// resumes skips what other runs hold and what is closed; retries also tries again
+	// what was refused.
 	resumes, retries bool
-	// grace is how long a target's run may go on after the caller's context.
+	// grace is how long a target's run may continue after the caller's context ended.
 	grace time.Duration
-	// keepsRequest has another request for the key refused.
+	// keepsRequest refuses another request for the key.
 	keepsRequest bool
 
 	fingerprint string
@@ -128,8 +132,8 @@ func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 	return results, joined(results)
 }
 
-// growStack has the stack of a new goroutine grow at once, while nothing is on it: a create
-// goes deep, and the stack would be copied four times on the way.
+// growStack lets the stack of a new goroutine grow at once, while it is empty. A create
+// needs a deep stack, which would otherwise be copied four times.
 //
 //go:noinline
 func growStack() (b byte) {

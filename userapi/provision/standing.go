@@ -9,25 +9,27 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Standing is how far the key of a request has come, by the ledger.
+// A Standing is the state of a request's key in the ledger.
 type Standing int
 
 // The standings. Their numbers never change.
 const (
 	// StandingNew: the ledger does not have the key.
 	StandingNew Standing = iota
-	// StandingOpen: something is left to do, which Provisioner.Continue does.
+	// StandingOpen: something is left to do. Provisioner.Continue does it.
 	StandingOpen
-	// StandingDone: nothing is left. Each target has a finished user, or the sign-up was undone.
+	// StandingDone: nothing is left to do. Each target has a finished user, or the
+	// sign-up was undone.
 	StandingDone
-	// StandingChanged: the key is of another request, which Continue puts this one in the place of,
-	// at some targets or all.
+	// StandingChanged: the key belongs to another request. Continue replaces that one
+	// at some or all targets.
 	StandingChanged
-	// StandingDifferent: the key is of another request, and Continue refuses this one.
+	// StandingDifferent: the key belongs to another request, and Continue refuses this
+	// one.
 	StandingDifferent
-	// StandingRefused: a target has refused this request for what is in it, and nothing is left but that
-	// Provisioner.Retry may try it again: the reason may have been mended at the vendor, or be a
-	// password.
+	// StandingRefused: a target has refused this request because of its content. Only
+	// Provisioner.Retry tries it again: the reason may have been removed at the vendor,
+	// or be a password.
 	StandingRefused
 )
 
@@ -41,10 +43,10 @@ func (s Standing) String() string {
 	return standings[s]
 }
 
-// Standings says of each request how far its key has come. It reads the ledger, where that is a
-// ManyLoader at once for all, and stores and sends nothing. What it says may be over by the time
-// that it returns, as long as another run is at work. The error is a ledger's that failed, or a
-// *userapi.Error of a request that no ledger takes.
+// Standings returns the standing of each request's key. It reads the ledger, all keys
+// at once if that is a ManyLoader. It stores and sends nothing. While another run is
+// working, a standing may already be out of date. The error is the ledger's, or a
+// *userapi.Error for a request with an invalid key.
 func (p *Provisioner) Standings(ctx context.Context, reqs []userapi.CreateUserRequest) ([]Standing, error) {
 	var keys []string
 	for _, req := range reqs {
@@ -67,7 +69,7 @@ func (p *Provisioner) Standings(ctx context.Context, reqs []userapi.CreateUserRe
 	for i, req := range reqs {
 		for _, key := range spellingsOf(req.IdempotencyKey) {
 			if of := byKey[key]; len(of) > 0 {
-				if all[i], err = p.standing(req, key, of); err != nil {
+				if all[i], err = p.standingOf(req, key, of); err != nil {
 					return nil, err
 				}
 				break
@@ -77,13 +79,13 @@ func (p *Provisioner) Standings(ctx context.Context, reqs []userapi.CreateUserRe
 	return all, nil
 }
 
-// standing returns that of a key which the ledger has.
-func (p *Provisioner) standing(req userapi.CreateUserRequest, key string, records []Record) (Standing, error) {
+// standingOf returns that of a key which the ledger has.
+func (p *Provisioner) standingOf(req userapi.CreateUserRequest, key string, records []Record) (Standing, error) {
 	s := &signup{p: p, req: req, records: map[string]Record{}}
 	if failure := s.take(key); failure != nil {
 		return 0, failure
 	}
-	if s.see(records) {
+	if s.rememberAll(records) {
 		switch what := changeOf(s.records, false); {
 		case what == requestReplaces,
 			what == requestMends && slices.ContainsFunc(p.targets, func(t *target) bool { return isMendable(s.records[t.Name]) }):

@@ -32,10 +32,10 @@ type facts struct {
 	owner string // of this run
 	// fresh says that the record is a claim of this run's, by which nothing was sent before.
 	fresh bool
-	// resuming says that what other runs hold, and what is closed, is left alone; retries that
-	// what was refused is tried again all the same.
+	// resuming says that what other runs hold, and what is closed, is left alone;
+	// retries that what was refused is tried again nevertheless.
 	resuming, retries bool
-	// over says that the caller's context is over.
+	// over says that the caller's context is done.
 	over bool
 	// closed says that the key is undone, if not the record.
 	closed bool
@@ -123,13 +123,13 @@ func next(rec Record, f facts) (do step, code string) {
 	return stepCreate, ""
 }
 
-// heldByAnother reports whether another run than the owner's is at work on a record.
+// heldByAnother reports whether another run than the owner's is working on a record.
 func (r Record) heldByAnother(owner string, now time.Time) bool {
 	return r.Owner != owner && r.isHeld(owner, now)
 }
 
-// isHeld reports whether a run is at work on a record. alone is what owners begin with that
-// this process has, as options.alone, or one of them.
+// isHeld reports whether a run is working on a record. alone is what owners begin with
+// that this process has, as options.alone, or one of them.
 func (r Record) isHeld(alone string, now time.Time) bool {
 	return r.State == StateInFlight && now.Before(r.Until) && !isDead(r.Owner, alone)
 }
@@ -208,9 +208,9 @@ var outcomeOf = map[Disposition]userapi.Outcome{
 	DispositionUndone: userapi.OutcomeRejected,
 }
 
-// resultOf returns what the ledger has of a target. It is the one way from a record to what
-// is told of it. code says why a run did nothing more, "" where nothing is left to do; cause
-// is an error behind that, nil for none.
+// resultOf returns the result for a target's record. All results from the ledger are
+// made here. code says why a run did nothing more; "" if nothing is left to do. cause
+// is an error behind that, or nil.
 func resultOf(rec Record, code string, cause error) Result {
 	res := Result{Target: rec.Target, Disposition: dispositionOf[rec.State], IdempotencyKey: rec.Key, Started: rec.Started, Recorded: true}
 	if rec.State.HasUser() {
@@ -254,7 +254,7 @@ func (r Record) err(code string) *userapi.Error {
 	return e
 }
 
-// user returns what a record tells of its user.
+// user returns the user that a record describes.
 func (r Record) user() *userapi.User {
 	return &userapi.User{Provider: r.Provider, ID: r.UserID, Proof: r.Proof}
 }
@@ -332,7 +332,7 @@ func undoing(rec Record, deletes bool) Record {
 }
 
 // decided returns a record after a person's decision, or says by a code why it is not
-// theirs to take. held says that a run is at work on it.
+// theirs to take. held says that a run is working on it.
 func decided(rec Record, d Decision, isTarget, held bool) (_ Record, code string) {
 	refused := rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected
 	switch {
@@ -357,7 +357,7 @@ func decided(rec Record, d Decision, isTarget, held bool) (_ Record, code string
 
 // The codes of what a Provisioner finds of a target without asking the vendor.
 const (
-	codeInProgress     = "in_progress"     // another run is at work on it
+	codeInProgress     = "in_progress"     // another run is working on it
 	codeWaits          = "waits"           // a target before it has no user
 	codePaused         = "paused"          // the vendor failed too often
 	codeRemapped       = "remapped"        // Target.Map gives another request than the one that was sent

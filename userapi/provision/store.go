@@ -28,8 +28,8 @@ func load(ctx context.Context, l Ledger, key string) ([]Record, *userapi.Error) 
 	return records, nil
 }
 
-// store stores records, tells of them, and returns them as they are in the ledger. The slice
-// is its own from then on.
+// store stores records, reports them to OnRecord, and returns them as they are in the
+// ledger. The slice is its own from then on.
 func (p *Provisioner) store(ctx context.Context, to Storer, records ...Record) ([]Record, error) {
 	if end, bounded := ctx.Deadline(); !bounded || time.Until(end) > storeTime {
 		var cancel context.CancelFunc
@@ -97,7 +97,7 @@ func (s *signup) reload(ctx context.Context) (changed bool, failure *userapi.Err
 	if failure != nil {
 		return false, failure
 	}
-	return s.see(records), nil
+	return s.rememberAll(records), nil
 }
 
 // storeResult stores what became of a target and, by the same Store, claims the targets that
@@ -138,8 +138,8 @@ func (s *signup) claimAfter(d, t *target, u *userapi.User) (r Record, claimed bo
 	return r, true
 }
 
-// storeWithRetry stores a record and tries again when the ledger fails: an outcome that is
-// known is worth it. An earlier try may have been stored all the same.
+// storeWithRetry stores a record and tries again when the ledger fails: an outcome that
+// is known is worth it. An earlier try may have been stored nevertheless.
 func (p *Provisioner) storeWithRetry(ctx context.Context, next Record) (Record, *userapi.Error) {
 	var err error
 	for try, wait := 1, storeWait; ; try, wait = try+1, 3*wait {

@@ -12,33 +12,43 @@ import (
 // opUndo is the Op of what Undo finds without asking a vendor.
 const opUndo = "undo sign-up"
 
-// Undo deletes the users that runs with the key have created, the newest first and
-// each before those that it came after, and closes the key: a later CreateUser with it
-// creates nothing. It deletes only what is proven to be of that sign-up: a user that a
-// vendor returned in reply to the create, or that was found under an id of ours or the
-// caller's (StateRecovered with ProofID or ProofKey). Never touched are a user that was
-// there before (StateExisting, or ProofEarlier where the create updated it), one that was
-// found by matching keys alone (ProofMatch), one that a person decided on, and what is unknown.
+// Undo deletes the users that runs with the key have created, and closes the key: a
+// later CreateUser with it creates nothing. It deletes the newest first, and each user
+// before those that it came after.
 //
-// A user under an id of the caller's is the sign-up's as far as its vendor can tell: give
-// one person's sign-ups one IdempotencyKey, or a run that was cut off under one key may
-// find, and Undo delete, what another key's run created with the same ExternalID.
+// It deletes only users that are proven to belong to the sign-up:
 //
-// A user whose create had to be repeated is deleted only when Patience has passed, lest
-// the lost create come late and make another.
+//   - a user that the vendor returned in reply to the create;
+//   - a user that was found under an id of ours or the caller's (StateRecovered with
+//     ProofID or ProofKey).
 //
-// It goes on when the caller's context ends. It returns a result for every target, in
-// their order, and for what else the ledger has of the key after them:
+// It never deletes:
 //
-//   - DispositionUndone: the user is gone, or none was created, and none will be.
-//   - DispositionExisting: a user that was there before was left alone.
-//   - Any other, with an error: the user was left, as where the vendor has no way to
-//     delete, or its deletion failed (call Undo again); or nobody knows whether there
-//     is one (settle it with CreateUser, Resume or Decide, then call Undo again).
+//   - a user that existed before (StateExisting, or ProofEarlier if the create updated
+//     it);
+//   - a user that was found only by matching keys (ProofMatch);
+//   - a user that a person decided on;
+//   - a user that may or may not exist.
 //
-// The error joins those of the results. It matches ErrNotFound where the ledger does not
-// have the key; then, and where the ledger failed before anything was done, there are no
-// results.
+// Use one IdempotencyKey for all sign-ups of one person. With two keys and the same
+// ExternalID, an interrupted run under one key may find the user that a run under the
+// other key created, and Undo may delete it: the vendor cannot distinguish the two.
+//
+// A user whose create was repeated is deleted only after Patience: otherwise the lost
+// create could arrive late and make another user.
+//
+// Undo continues when the caller's context ends. It returns a result for every target,
+// in their order, then for what else the ledger has under the key:
+//
+//   - DispositionUndone: the user was deleted, or was not created and will not be.
+//   - DispositionExisting: the user existed before, and was not deleted.
+//   - Any other, with an error: the user was not deleted, such as at a vendor that
+//     cannot delete; or its deletion failed (call Undo again); or the user may exist
+//     (resolve it with CreateUser, Resume or Decide, then call Undo again).
+//
+// The error joins those of the results. It matches ErrNotFound if the ledger does not
+// have the key. There are no results then, and also if the ledger failed before
+// anything was done.
 func (p *Provisioner) Undo(ctx context.Context, key string) ([]Result, error) {
 	ctx = context.WithoutCancel(ctx)
 	key, records, failure := find(ctx, p.ledger, key)

@@ -10,10 +10,10 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Reply describes the vendor's reply to a create. The suite edits replies of the
-// server that it talks to, and holds a creator to what it may believe of them. A Resolver
-// that asks the vendor is held to the same: the reply that finds the user of Full must
-// have the members of ID and Contradict too, at whatever depth the user stands in it.
+// A Reply describes the vendor's reply to a create. The suite edits the server's
+// replies, and checks what a creator believes of them. It checks a Resolver that asks
+// the vendor in the same way: the reply that finds the user of Full must have the
+// members of ID and Contradict too, at any depth.
 type Reply struct {
 	// ID leads to the member with the user's id, such as {"user", "id"}.
 	ID []string
@@ -22,15 +22,15 @@ type Reply struct {
 	CreatedAt []string
 	// Errors lead to the members in which the vendor reports errors, such as {"errors"}.
 	Errors [][]string
-	// ErrorDecides says that an error beside a user is the vendor's refusal, as the error
-	// says, and not a broken success.
+	// ErrorDecides: an error beside a user is the vendor's refusal, and not a broken
+	// success.
 	ErrorDecides bool
 	// Contradict are edits of the reply to Full, each of which shows somebody else's user.
 	// The error's UserID is then "" or, of a userapi.Planner, the id in its plan.
 	// nil says that nothing in a reply can contradict the request.
 	Contradict []Edit
-	// Agree are edits of the reply to Full that leave it the reply to that request, such
-	// as another case of a text whose case does not count, and a member that is null.
+	// Agree are edits of the reply to Full that do not contradict the request, such as
+	// another case of a text whose case does not count, and a member that is null.
 	Agree []Edit
 }
 
@@ -106,7 +106,7 @@ func (b *bench) askedID(t *testing.T, req userapi.CreateUserRequest) string {
 	return plan.UserID
 }
 
-// agreed: a reply is not taken for somebody else's where it differs in what does not
+// agreed: a reply is not taken as somebody else's where it differs in what does not
 // count, or shows less.
 func agreed(t *testing.T, h *Harness, edit Edit) {
 	b, c := openChanger(t, h)
@@ -268,7 +268,7 @@ func otherSpelling(t *testing.T, h *Harness) {
 	}
 }
 
-// spellings returns names that package encoding/json takes for a name, and that are not.
+// spellings returns names that package encoding/json takes as a name, and that are not.
 func spellings(name string) []string {
 	var others []string
 	for _, other := range []string{strings.ToUpper(name), strings.ReplaceAll(name, "s", "ſ"), strings.ReplaceAll(name, "k", "\u212a")} {

@@ -212,7 +212,8 @@ func (c *changer) edit(t *testing.T, path []string, change edition) {
 type Edit struct {
 	// Name is the name of the subtest.
 	Name string
-	// Path leads to the member, such as {"user", "email"}. The reply must have it.
+	// Path is the path of the member, such as {"user", "email"}. The reply must have
+	// it.
 	Path []string
 	// To returns the member's new value for the one that the vendor shows; both are
 	// JSON. "" takes the member out of the reply.
@@ -237,8 +238,8 @@ func (e Edit) change(members []member, at int) []member {
 	return members
 }
 
-// JSON returns an Edit's To that puts a value, which must be encodable as JSON, in the
-// place of whatever the vendor shows. It panics on a value that is not.
+// JSON returns an Edit's To that replaces the vendor's value by the given one. It
+// panics on a value that cannot be encoded as JSON.
 func JSON(value any) func(shown string) string {
 	text, err := json.Marshal(value)
 	if err != nil {

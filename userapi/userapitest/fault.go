@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// An Operation is what a request at a vendor's fake is for.
+// An Operation is the purpose of a request to a vendor's fake.
 type Operation int
 
 // The operations.
@@ -78,12 +78,15 @@ func name(names []string, i int) string {
 	return names[i]
 }
 
-// A Fault is something that goes wrong at a vendor's fake. Faults for the same
-// operation are used up in the order in which they were injected.
+// A Fault makes a request to a vendor's fake fail. Faults for the same operation are
+// used up in the order in which they were injected.
 type Fault struct {
-	On   Operation
+	// On is the operation whose requests fail.
+	On Operation
+	// When is the point in the handling of the request at which the fault happens.
 	When Moment
-	Do   Action
+	// Do is what the fault does.
+	Do Action
 
 	// Status, Header and Body are the answer of Respond and Truncate. Respond with
 	// a Status of 0 answers 200.
@@ -91,8 +94,8 @@ type Fault struct {
 	Header http.Header
 	Body   []byte
 
-	// Times is how many requests it applies to; 0 means one, a negative number all
-	// that follow.
+	// Times is how many requests it applies to. 0 means one; a negative number means
+	// all that follow.
 	Times int
 }
 
@@ -107,7 +110,7 @@ type Request struct {
 	At     time.Time
 }
 
-// ServerOptions say how a vendor's fake serves. The zero value serves HTTP/1.1
+// ServerOptions are the settings of a vendor's fake. The zero value serves HTTP/1.1
 // without TLS on a free port of 127.0.0.1.
 type ServerOptions struct {
 	// Addr is a host and port on loopback, such as "127.0.0.1:7001".
@@ -118,14 +121,16 @@ type ServerOptions struct {
 	Listener net.Listener
 	// Now is the fake's clock; nil means time.Now.
 	Now func() time.Time
-	// Latency is waited before every answer, to measure against.
+	// Latency is how long the fake waits before every answer.
 	Latency time.Duration
-	// Rate, when not 0, is how many requests a second the fake takes, as a token bucket that holds one
-	// second's worth, and one request at least. Each request counts, whatever its path; time is that of Now.
-	// One too many gets the vendor's answer to too many requests. Nothing is carried out, and no fault applies
-	// to it. A negative number, NaN or an infinity is an error of the fake's Start.
+	// Rate is how many requests per second the fake accepts; 0 means no limit. It is a
+	// token bucket of one second's requests, and of one request at least, on the clock
+	// of Now. Requests of every path count. A request above the rate gets the vendor's
+	// answer for too many requests: it is not carried out, and no fault applies to it.
+	// With a negative number, NaN or an infinity the fake's Start fails.
 	Rate float64
-	// Unrecorded keeps no requests, for so many that they would fill the memory: the fake's Requests are none.
+	// Unrecorded turns the recording of requests off, for so many that they would fill
+	// the memory. The fake's Requests is then empty.
 	Unrecorded bool
 	// Logger gets a line for each request that the fake does not serve, with its method and path; nil
 	// logs nothing.

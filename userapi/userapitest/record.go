@@ -155,7 +155,7 @@ func recordLost(t *testing.T, h *Harness) {
 	b.users(t, 2)
 }
 
-// recordContextDone: a context that is over changes no claim.
+// recordContextDone: a context that is done changes no claim.
 func recordContextDone(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	req, lost := h.Full(2), h.Full(3)

@@ -58,7 +58,7 @@ func resolveChecks(h *Harness) []check {
 	return checks
 }
 
-// A lookupFault is a reply to a look-up or a delete that says nothing of the user.
+// A lookupFault is a reply to a look-up or a delete that says nothing about the user.
 type lookupFault struct {
 	name string
 	Fault

@@ -75,7 +75,7 @@ func (s *server) handle(on userapitest.Operation, pattern string, answer func(r 
 	})
 }
 
-// missing is how the vendor says that there is no such user.
+// missing is how the vendor says that the user does not exist.
 var missing = map[string]string{"detail": "no such user"}
 
 func shown(u *record) map[string]any {

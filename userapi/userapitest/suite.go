@@ -14,11 +14,11 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Harness brings an implementation of userapi.Creator to Run.
+// A Harness provides an implementation of userapi.Creator to Run.
 type Harness struct {
-	// New makes a creator and the server it talks to, both fresh and both ended by
-	// the test. It must hand opts to the creator, with BaseURL added. The suite's
-	// HTTPClient must be used as it is.
+	// New makes a new creator and a new server that it talks to. Both end with the
+	// test. It must pass opts to the creator, with BaseURL added. It must use the
+	// suite's HTTPClient unchanged.
 	New func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, Backend)
 
 	// Minimal and Full return a request with as few and as many fields as the
@@ -36,45 +36,46 @@ type Harness struct {
 	// Secrets are the credentials that New configures; none may ever be seen.
 	Secrets []string
 
-	// ID matches the text of every id that the vendor's users can have, and must be
-	// anchored at both ends, such as ^[1-9][0-9]{0,17}$. A creator that is a Finisher or
-	// a Deleter must bring it, and so must one that brings Reply.
+	// ID matches the text of every id that the vendor's users can have. It must be
+	// anchored at both ends, such as ^[1-9][0-9]{0,17}$. It is required for a Finisher,
+	// for a Deleter, and with Reply.
 	ID *regexp.Regexp
 	// Reply describes the vendor's reply to a create, for the checks of what a creator
-	// believes of it. nil leaves these checks out.
+	// believes. With nil these checks are left out.
 	Reply *Reply
 
-	// The fields below are for creators with further abilities. Each stands for
-	// something that not every vendor has; where it is nil or false, the checks that need
-	// it are left out.
+	// The fields below are for creators with further abilities. Each is for a feature
+	// that not every vendor has. If it is nil or false, the checks that need it are
+	// left out.
 
-	// ReadsBack says that the vendor's reply to a create does not show the user, and that
-	// the creator therefore reads it. The suite then counts no GET among the requests that
-	// a create may send.
+	// ReadsBack: the vendor's reply to a create does not show the user, so the creator
+	// reads the user. The suite then does not count GETs among the requests that a
+	// create may send.
 	ReadsBack bool
-	// Recorded says that the creator's Resolver answers from its own record of what it
-	// sent, and asks no vendor. It then has the subtests record/… in place of resolve/….
+	// Recorded: the creator's Resolver answers from its own record of what it sent, and
+	// does not ask the vendor. The suite then runs the subtests record/… instead of
+	// resolve/….
 	Recorded bool
-	// BlankAbsence says that a 404 without a body is a way in which the vendor itself says
-	// that a user does not exist. Otherwise it must not be taken for one.
+	// BlankAbsence: the vendor's own answer for a user that does not exist may be a 404
+	// without a body. Otherwise such a 404 must not count as that answer.
 	BlankAbsence bool
-	// Stranger returns the request of another person whose user has an identity key of
-	// the user of Full(n), by which a Resolver finds it, and differs in another. nil says
-	// that the vendor's users have one identity key alone.
+	// Stranger returns the request of another person. Their user has one identity key
+	// of the user of Full(n), by which a Resolver finds it, and differs in another. nil
+	// means that the vendor's users have only one identity key.
 	Stranger func(n int) userapi.CreateUserRequest
 	// Ambiguous returns a request that makes a second user when it is sent twice, and
-	// whose users a Resolver can find. nil says that there is none.
+	// whose users a Resolver can find. nil means that there is no such request.
 	Ambiguous func(n int) userapi.CreateUserRequest
-	// Hidden makes what New makes, with credentials that are not shown every user: the
-	// server holds the user of req, whose id is id, and the creator is not shown it. nil
-	// says that the vendor shows every user to all credentials.
+	// Hidden makes what New makes, with credentials that cannot see every user: the
+	// server has the user of req, with the id id, and the creator cannot see it. nil
+	// means that the vendor shows every user to all credentials.
 	Hidden func(t testing.TB, opts userapi.HTTPOptions) (c userapi.Creator, b Backend, req userapi.CreateUserRequest, id string)
-	// Unfinished returns a request that makes the user of Full(n) without its second step, where CreateUser
-	// makes the user and carries out that step in one request. nil says that CreateUser takes the
-	// second step in a request of its own.
+	// Unfinished returns a request that makes the user of Full(n) without its second
+	// step. It is for a CreateUser that does both in one request. nil means that
+	// CreateUser does the second step by a request of its own.
 	Unfinished func(n int) userapi.CreateUserRequest
-	// Unrepeatable returns a valid request that a Repeater refuses, since a second create
-	// would make a second user. nil says that there is none.
+	// Unrepeatable returns a valid request that a Repeater refuses, because a second
+	// create would make a second user. nil means that there is no such request.
 	Unrepeatable func(n int) userapi.CreateUserRequest
 }
 
@@ -82,10 +83,17 @@ type Harness struct {
 // check is a subtest of its own that runs in parallel with the others, on a
 // server of its own.
 //
-// The further abilities are those that userapi.Ability finds on the creator: a
-// userapi.Planner, Resolver, Repeater, Finisher, BatchCreator and Deleter each has subtests
-// of its own, named plan/…, resolve/… or record/…, repeat/…, finish/…, batch/… and delete/…. Most of them need
-// no more than Minimal and Full. Harness says which need data.
+// Run also checks the further abilities that userapi.Ability finds on the creator. Each
+// has its own subtests:
+//
+//   - Planner: plan/…
+//   - Resolver: resolve/… or record/…
+//   - Repeater: repeat/…
+//   - Finisher: finish/…
+//   - BatchCreator: batch/…
+//   - Deleter: delete/…
+//
+// Most of them need only Minimal and Full. Harness documents which need more.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	if h.New == nil || h.Minimal == nil || h.Full == nil || h.Invalid == nil {

@@ -16,7 +16,7 @@ type settings struct {
 	lists        []int64
 }
 
-// WithHTTP says how the server serves.
+// WithHTTP sets the server's address, TLS, clock and so on.
 func WithHTTP(o userapitest.ServerOptions) Option { return func(s *settings) { s.http = o } }
 
 // WithAPIKey sets the one key that the server accepts.
@@ -35,5 +35,5 @@ func WithPolish() Option { return func(s *settings) { s.language = polish } }
 // at that header is not documented.
 func WithPolishOnly() Option { return func(s *settings) { s.language = polishOnly } }
 
-// WithLists sets the lists that there are, by their ids. Without it every list is there.
+// WithLists sets the lists that exist, by their ids. Without it every list exists.
 func WithLists(ids ...int64) Option { return func(s *settings) { s.lists = ids } }

@@ -31,8 +31,9 @@ type Server struct {
 	store        store
 }
 
-// NewServer starts a server for a test, which fails if that cannot be done. The
-// server is closed when the test ends. What it does not serve stands in the test's log, unless WithHTTP names another.
+// NewServer starts a server, and closes it when the test ends. It fails the test if it
+// cannot start. The test's log names requests that the server does not serve, unless
+// WithHTTP sets another Logger.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := Start(append(slices.Clone(opts), func(set *settings) { fakehttp.LogTo(t, &set.http) })...)
@@ -43,7 +44,7 @@ func NewServer(t testing.TB, opts ...Option) *Server {
 	return s
 }
 
-// Start starts a server for a program, which must close it.
+// Start starts a server for a program. The program must close it.
 func Start(opts ...Option) (*Server, error) {
 	set := settings{apiKey: defaultAPIKey}
 	for _, o := range opts {
@@ -79,21 +80,21 @@ func (s *Server) Config() usercom.Config {
 	}
 }
 
-// Users returns a copy of the users that there are, by id.
+// Users returns a copy of the users, by id.
 func (s *Server) Users() []User { return s.store.all() }
 
-// AddVisitor makes a user as User.com's script does for a browser that it has not seen: one that has
-// the browser's key, and neither an e-mail address nor an id of the caller's.
+// AddVisitor makes a visitor, as User.com's script does for a browser that it has not
+// seen: a user that has only the browser's key.
 func (s *Server) AddVisitor(key string) User { return s.store.addVisitor(key) }
 
-// UserCount returns how many users there are.
+// UserCount returns how many users exist.
 func (s *Server) UserCount() int { return s.store.count() }
 
-// Stats returns what was counted so far. A duplicate is a create, or an update_or_create, whose user_id or e-mail
-// address a user has already.
+// Stats returns the counts so far. A duplicate is a create, or an update_or_create,
+// whose user_id or e-mail address a user has already.
 func (s *Server) Stats() userapitest.Stats { return s.http.Stats(s.UserCount()) }
 
-// Requests returns what was received so far, with the token redacted.
+// Requests returns the requests received so far, with the token redacted.
 func (s *Server) Requests() []userapitest.Request { return s.http.Requests() }
 
 // Inject makes a fault happen.

@@ -85,7 +85,7 @@ func (i ids) of(name string, first int64) int64 {
 // An index has the ids of the users that have a value, in order.
 type index map[string][]int64
 
-// move takes an id from one value to another. "" is no value.
+// move takes an id from one value to another. "" is not a value.
 func (x index) move(id int64, from, to string) {
 	if from == to {
 		return
@@ -231,7 +231,7 @@ func (s *store) addToList(id, list int64) (has, known bool) {
 	return has, known
 }
 
-// update changes a user. has is false where there is none.
+// update changes a user. has is false if there is none.
 func (s *store) update(id int64, values map[string]json.RawMessage, v2 bool) (u User, has bool, faults map[string][]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,10 +17,10 @@ type storeBatch struct {
 	err      error // set when done is closed
 }
 
-// Store implements Storer. A context that is over is looked at before anything is done:
-// nothing is stored then, and the error is the context's. Later the Store goes on to its
-// end, so that what it returns is true. An ErrStale too is returned when the record that
-// stood in the way is durable, and can be loaded. All records of one Store may be 16 MiB.
+// Store implements Storer. If the context is done when Store is called, nothing is
+// stored and the error is the context's. After that the context does not end the Store,
+// so that its result is certain. ErrStale is returned once the newer record is durable
+// and can be loaded. The records of one Store may have 16 MiB together.
 func (f *Ledger) Store(ctx context.Context, records ...provision.Record) error {
 	next, err := provision.NextRevisions(records)
 	if err != nil {
@@ -44,8 +44,9 @@ func (f *Ledger) Store(ctx context.Context, records ...provision.Record) error {
 	return err
 }
 
-// enqueue compares the records, and puts them in a batch. Whoever is first in it leads:
-// it writes it. With ErrStale the batch is the one to wait for, if there is one.
+// enqueue compares the records, and puts them in a batch. The first caller in a batch
+// leads: it writes the batch. With ErrStale the batch is the one to wait for, if there
+// is one.
 func (f *Ledger) enqueue(ctx context.Context, next []provision.Record, payload []byte) (b *storeBatch, leads bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -97,8 +98,8 @@ func (f *Ledger) advance(next []provision.Record) {
 	}
 }
 
-// commit writes a batch when its turn has come, and lets those go who wait for it. Its
-// own caller may be kept longer, by a compaction.
+// commit writes a batch when its turn has come, and releases those who wait for it. Its
+// own caller may wait longer, for a compaction.
 func (f *Ledger) commit(b *storeBatch) {
 	f.write.Lock()
 	defer f.write.Unlock()

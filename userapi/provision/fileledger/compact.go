@@ -11,12 +11,13 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// Compact writes the records that are current to a new file, beside the old one and with
-// ".compact" behind its name, and puts it in the old one's place. It is done by itself
-// too: see [CompactAbove]. Stores wait for it, Loads do not. After an error, as when the
-// disk is full, the old file is in use as before, unless it cannot be told which of the
-// two a crash would leave: then Stores fail as after a write that failed. A context that
-// ends stops it. Windows may not let a file be replaced that is open: it only grows then.
+// Compact writes the current records to a new file, whose name has ".compact" added,
+// and replaces the old file by it. It also happens automatically: see [CompactAbove].
+// Stores wait for it, Loads do not. A context that ends stops it.
+//
+// After an error, such as a full disk, the old file stays in use. The exception is an
+// error after which a crash could leave either file: then Stores fail as after a failed
+// write. Windows may refuse to replace an open file: the file then only grows.
 func (f *Ledger) Compact(ctx context.Context) error {
 	f.write.Lock()
 	defer f.write.Unlock()

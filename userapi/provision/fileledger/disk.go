@@ -14,8 +14,8 @@ import (
 // and one that loses what was not synced.
 type diskSystem interface {
 	lock(path string) (io.Closer, error)
-	// open opens a file for reading and writing, and makes it where there is none;
-	// create makes it, and fails where there is one.
+	// open opens a file for reading and writing, and makes it if there is none; create
+	// makes it, and fails where there is one.
 	open(path string) (diskFile, error)
 	create(path string) (diskFile, error)
 	remove(path string) error

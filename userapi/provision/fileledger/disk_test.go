@@ -54,7 +54,7 @@ func (d *memDisk) content(path string) []byte {
 	return slices.Clone(d.names[path].now)
 }
 
-// crash ends whoever has the disk open, and keeps a part of what was not synced.
+// crash ends all who have the disk open, and keeps a part of what was not synced.
 func (d *memDisk) crash(r *rand.Rand) *memDisk {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -55,7 +55,7 @@ func TestPoisoned(t *testing.T) {
 			for i, err := range together(t, f, []provision.Record{at("k", "a", 1)}, []provision.Record{at("k", "b", 0)}, []provision.Record{at("k", "b", 0)}) {
 				require.ErrorIs(t, err, test.err, i)
 				require.NotErrorIs(t, err, provision.ErrStale, "nothing is known")
-				require.ErrorContains(t, err, "until it is opened again")
+				require.ErrorContains(t, err, "must be opened again")
 			}
 			d.setFail(nil)
 			require.ErrorIs(t, f.Store(t.Context(), at("k", "c", 0)), test.err)
@@ -131,7 +131,7 @@ func TestCompactionFails(t *testing.T) {
 			d.failAt(op, 0, test.err)
 			err := f.Compact(t.Context())
 			require.ErrorIs(t, err, test.err)
-			assert.Equal(t, test.poisons, strings.Contains(err.Error(), "until it is opened again"), err)
+			assert.Equal(t, test.poisons, strings.Contains(err.Error(), "must be opened again"), err)
 			assert.Len(t, loadAll(t, f, "k"), 2)
 			for revision := range int64(20) { // it is tried again by itself
 				err := f.Store(t.Context(), at("k", "a", revision+1))
@@ -180,7 +180,7 @@ func TestOpeningFails(t *testing.T) {
 	}
 }
 
-// TestStoreFails: the Store itself, and not only its batch, tells of a write that
+// TestStoreFails: the Store itself, and not only its batch, reports a write that
 // failed.
 func TestStoreFails(t *testing.T) {
 	t.Parallel()

@@ -11,7 +11,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// FuzzOpen opens what is no ledger, or one of any frames.
+// FuzzOpen opens what is not a ledger, or one of any frames.
 func FuzzOpen(f *testing.F) {
 	s := sampleFile(f, 2, 1, 3)
 	f.Add(true, s.content)

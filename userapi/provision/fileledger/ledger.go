@@ -1,4 +1,4 @@
-// Package fileledger keeps the ledger of a provision.Provisioner in one file.
+// Package fileledger stores the ledger of a provision.Provisioner in one file.
 package fileledger
 
 import (
@@ -17,23 +17,23 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/internal/table"
 )
 
-// ErrLocked says that the ledger's file is open already, in this process or another.
+// ErrLocked means that the ledger's file is open already, in this process or another.
 var ErrLocked = errors.New("fileledger: the ledger's file is in use")
 
 // A Ledger is a provision.Ledger in one file, for a service that runs in one process at a
 // time. Make it with Open, and close it.
 //
-// The file is a log. A Store appends to it and returns when the system says that it is
-// on the disk; Stores that run at once share one write and one fsync. Load and ListOpen read
-// from memory, which holds every record, and show nothing that is not on the disk.
+// The file is a log. A Store appends to it and returns when the system reports that it
+// is on the disk. Concurrent Stores share one write and one fsync. Load and ListOpen
+// read from memory, which has every record, and return only what is on the disk.
 //
-// That is for up to 100,000 records, one for each target of each sign-up: they take about
-// 150 MB of memory and about 2 s to open. Beyond that, use SQLite by package sqlledger.
+// Use it for up to 100,000 records, one for each target of each sign-up. They take
+// about 150 MB of memory, and about 2 s to open. For more records use SQLite by package
+// sqlledger.
 //
-// After a write or an fsync that failed nothing is known of what is on the disk: the
-// Stores under way and all later ones fail with an error that says so, Load and ListOpen go
-// on, and only opening the file again heals it. Errors name the file, and never what
-// stands in it.
+// After a failed write or fsync it is not known what is on the disk. The Stores under
+// way and all later ones fail with an error that says so; Load and ListOpen still work.
+// Open the file again to continue. Errors name the file, and never show its content.
 type Ledger struct {
 	disk  diskSystem
 	path  string
@@ -42,8 +42,8 @@ type Ledger struct {
 	once  sync.Once
 	ended error // of the one Close
 
-	// write is held by whoever writes to the file, while it does; it is taken before
-	// mu. What follows is its holder's.
+	// write is held while the file is written; it is taken before mu. It guards the
+	// fields below.
 	write sync.Mutex
 	log   *logFile
 	// total and live count the records that stand in the file and those that are still
@@ -53,8 +53,8 @@ type Ledger struct {
 	retryAt int64
 
 	mu sync.RWMutex
-	// held is what is durable. It changes with both locks held, so that whoever holds
-	// either can read it.
+	// held is what is durable. It changes only with both locks held, so either lock is
+	// enough to read it.
 	held table.Table[provision.Record]
 	// ahead is what is held with what is queued, for the keys that are queued.
 	ahead table.Table[provision.Record]
@@ -67,7 +67,7 @@ type Ledger struct {
 
 var _ provision.Ledger = (*Ledger)(nil)
 
-// String says that it is a ledger in a file, and which.
+// String returns a text with the file's name.
 func (f *Ledger) String() string { return "ledger in " + f.path }
 
 // Format writes String for every verb.
@@ -78,29 +78,29 @@ type Option func(*Ledger)
 
 const defaultCompactAbove = 4 << 20
 
-// CompactAbove has the file compacted, after a Store or on opening, when more than n
-// bytes of it, and more than half of it, are of records that were stored again since:
-// an estimate by the number of records. The default is 4 MiB; less than 0 leaves it to
-// [Ledger.Compact].
+// CompactAbove compacts the file after a Store or on opening, when more than n bytes
+// and more than half of it are outdated records, estimated by their number. The default
+// is 4 MiB. With less than 0 only [Ledger.Compact] compacts.
 func CompactAbove(n int64) Option { return func(f *Ledger) { f.above = n } }
 
-// Open opens a ledger, and makes it, mode 0600, where there is none. It belongs on a
-// local file system. A file that is a symbolic link, or that others than its owner can
-// write to, is refused; it must have no second hard link.
+// Open opens a ledger. If the file does not exist it makes it, with mode 0600. Use a
+// local file system. A symbolic link, and a file that others than its owner can write
+// to, are refused. The file must not have a second hard link.
 //
-// Until Close, or the end of the process, the Ledger holds a lock: a second Open, in
-// this process or any other, fails at once with an error that matches ErrLocked. The
-// lock is on an empty file of the same name with ".lock" behind it, which is never
-// deleted: the ledger's own file is replaced by a compaction, and a lock on it would go
-// with it. On systems other than Linux, macOS, the BSDs and Windows there is no such
-// lock, and Open fails with an error that matches errors.ErrUnsupported.
+// The Ledger holds a lock until Close or the end of the process. A second Open, in this
+// or another process, fails at once with an error that matches ErrLocked. The lock is
+// on an empty file with ".lock" added to the name. That file is never deleted. (A
+// compaction replaces the ledger's own file, so a lock on that file would be lost.)
+// There is such a lock on Linux, macOS, the BSDs and Windows. On other systems Open
+// fails with an error that matches errors.ErrUnsupported.
 //
-// What a crash has left half written was promised to nobody, and is cut off. A file that
-// is damaged elsewhere is not opened, and not changed: the error matches ErrCorrupt and
-// tells where. Nor is one that a newer version wrote, or one that is no ledger.
+// A Store that a crash interrupted never returned: its half-written bytes are cut off.
+// A file that is damaged elsewhere is not opened, and not changed: the error matches
+// ErrCorrupt and has the offset. A file of a newer version, and a file that is not a
+// ledger, are not opened either.
 //
-// As the lock proves that whoever held a StateInFlight is gone, the Until of each is zero
-// in what is loaded.
+// The lock proves that no other process holds a StateInFlight. So Load returns each
+// with a zero Until.
 func Open(path string, opts ...Option) (*Ledger, error) {
 	if path == "" {
 		return nil, errors.New("fileledger: Open needs the path of a file")
@@ -174,7 +174,7 @@ func (f *Ledger) replay(payload []byte, at, whole int64) error {
 	return nil
 }
 
-// count notes records that were written.
+// count counts records that were written.
 func (f *Ledger) count(records []provision.Record, live bool) {
 	f.total += int64(len(records))
 	for _, r := range records {
@@ -206,9 +206,9 @@ func (f *Ledger) ListOpen(_ context.Context, after string, limit int) ([]string,
 
 var errClosed = fmt.Errorf("fileledger: the ledger's file: %w", fs.ErrClosed)
 
-// Close waits for Stores that are under way, and gives the lock free. What is called
-// later fails with an error that matches fs.ErrClosed. Closing again does nothing, and
-// returns the same.
+// Close waits for Stores that are under way, and releases the lock. Later calls fail
+// with an error that matches fs.ErrClosed. A second Close does nothing and returns the
+// same result.
 func (f *Ledger) Close() error {
 	f.once.Do(func() { f.ended = f.end() })
 	return f.ended
@@ -239,10 +239,10 @@ func (f *Ledger) usable() error {
 	return f.failed
 }
 
-// poison notes that nothing is known of the file any more. The caller holds write.
+// poison records that the file's content is not known any more. The caller holds write.
 func (f *Ledger) poison(cause error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.failed = fmt.Errorf("fileledger: the ledger's file failed, and takes nothing until it is opened again: %w", cause)
+	f.failed = fmt.Errorf("fileledger: the ledger's file failed, and must be opened again: %w", cause)
 	return f.failed
 }

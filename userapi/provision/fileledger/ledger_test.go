@@ -408,7 +408,7 @@ func TestUnfit(t *testing.T) {
 	}
 }
 
-// TestForeign: what is no ledger is refused, and left as it is.
+// TestForeign: what is not a ledger is refused, and left as it is.
 func TestForeign(t *testing.T) {
 	t.Parallel()
 	head := newLog(nil)

@@ -16,22 +16,22 @@ import (
 //	head:  magic 16 | version 4 | checksum 4 | id 8 | whole 8
 //	frame: length 8 | batch 8 | checksum 4 | payload
 //
-// A frame's payload is a frameContent, of length bytes. The checksum is CRC-32C over the
-// file's id, the frame's own offset, its length, its batch and the payload: a piece of
-// another file, or of another place, is no frame.
+// A frame's payload is a frameContent, of length bytes. The checksum is CRC-32C over
+// the file's id, the frame's own offset, its length, its batch and the payload: a piece
+// of another file, or from another offset, does not pass as a frame.
 //
 // # What was promised, and what may be torn
 //
 // Frames are written in batches: one write, one fsync, and only then do the Stores of
-// the batch return. A batch is begun when the one before it is durable. So of all that
-// stands in the file only the last batch may be torn: cut off, or with any of its blocks
-// missing, in any order. Nobody was promised anything of it. To know after a crash which
-// batch a byte is of, each frame names the offset at which its batch begins, and that
-// says: all before it was durable when this was written. Two more say the same. The
-// head's whole is the offset up to which the file was durable before it got its name:
-// that of a compacted file is its end. And behind the last batch stands a mark, a frame
-// without a payload whose batch is its own offset; it is written when the batch is
-// durable, is not synced itself, and is overwritten by the next batch.
+// the batch return. A batch is begun when the one before it is durable. So only the
+// last batch in the file may be torn: cut off, or with any of its blocks missing, in
+// any order. No Store of that batch has returned. To know after a crash which batch a
+// byte is of, each frame names the offset at which its batch begins, and that says: all
+// before it was durable when this was written. Two more say the same. The head's whole
+// is the offset up to which the file was durable before it got its name: that of a
+// compacted file is its end. And behind the last batch stands a mark, a frame without a
+// payload whose batch is its own offset; it is written when the batch is durable, is
+// not synced itself, and is overwritten by the next batch.
 //
 // On opening, frames are read up to the first that is broken, at X:
 //
@@ -56,8 +56,8 @@ const (
 	searchWindow = 64 << 10
 )
 
-// ErrCorrupt says that the file of a ledger is damaged where it was whole once. Nothing
-// of it was changed.
+// ErrCorrupt means that a ledger's file is damaged in a part that was durable. The file
+// was not changed.
 var ErrCorrupt = errors.New("fileledger: the ledger's file is damaged")
 
 var (
@@ -146,13 +146,13 @@ func (l *logFile) headBytes() []byte {
 	return append(b, rest...)
 }
 
-// headSum is over the head but for the sum itself.
+// headSum is the checksum of the head without the sum itself.
 func headSum(known, rest []byte) uint32 {
 	return crc32.Update(crc32.Checksum(known, castagnoli), castagnoli, rest)
 }
 
-// readHead reads the head. fresh says that there is no ledger yet: the file is empty, or
-// the making of it was cut off.
+// readHead reads the head. fresh: the file is empty, or a crash interrupted the making
+// of the head.
 func (l *logFile) readHead(size int64) (fresh bool, err error) {
 	b := make([]byte, min(size, headSize))
 	if err := readAt(l.file, b, 0); err != nil {
@@ -201,7 +201,7 @@ func (l *logFile) replay(size int64, take func(payload []byte, at, whole int64) 
 			break
 		}
 		if f.batch != at && f.batch != batch {
-			return 0, corruptAt(at) // whoever wrote it did not know what stood before it
+			return 0, corruptAt(at) // its writer did not know what stood before it
 		}
 		batch, synced = f.batch, max(synced, f.batch)
 		if f.payload == nil {
@@ -227,7 +227,7 @@ func (l *logFile) replay(size int64, take func(payload []byte, at, whole int64) 
 }
 
 // readFrame reads the frame at an offset, where r stands, into buf or a larger one. ok
-// is false where there is none that is not broken.
+// is false if there is none that is not broken.
 func (l *logFile) readFrame(r io.Reader, at, size int64, buf []byte) (f frame, _ []byte, ok bool, err error) {
 	if size-at < frameHead {
 		return f, buf, false, nil
@@ -329,8 +329,8 @@ func (l *logFile) append(payloads [][]byte) error {
 	return nil
 }
 
-// mark notes that all that was written is durable. Where it cannot, less is known after
-// a crash, and nothing is lost.
+// mark records that everything that was written is durable. If it fails, less is known
+// after a crash, and nothing is lost.
 func (l *logFile) mark() { _, _ = l.file.WriteAt(l.appendFrame(nil, l.end, l.end, nil), l.end) }
 
 func (l *logFile) appendFrame(b []byte, at, batch int64, payload []byte) []byte {

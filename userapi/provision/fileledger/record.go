@@ -16,8 +16,8 @@ import (
 )
 
 // A frameContent is what stands in a frame, as JSON: either what one Store set, or some
-// of what was live when the file was compacted. A member that is not known here is an
-// error and never dropped: an older program must not undo what a newer one wrote.
+// of what was live when the file was compacted. An unknown member is an error, and
+// never dropped: an older program must not undo what a newer one wrote.
 type frameContent struct {
 	Set  []storedRecord `json:"set,omitempty"`
 	Live []storedRecord `json:"live,omitempty"`
@@ -47,14 +47,15 @@ type storedRecord struct {
 	Changed *int64 `json:"changed,omitempty"`
 }
 
-// maxPayload bounds a frame, so that a broken length asks for no huge piece of memory.
-// It is room for some hundred records of the largest kind, and fifty thousand usual ones.
+// maxPayload bounds a frame, so that a broken length does not allocate a huge piece of
+// memory. It has room for about a hundred records of the largest kind, or fifty
+// thousand usual ones.
 const maxPayload = 16 << 20
 
 var (
-	errTooLarge = fmt.Errorf("fileledger: more records than one Store in a file can hold, which is %d bytes", maxPayload)
+	errTooLarge = fmt.Errorf("fileledger: the records of one Store are larger than %d bytes", maxPayload)
 	errTime     = errors.New("fileledger: a time of a record is too far off to be stored")
-	errNewer    = errors.New("fileledger: the ledger's file holds what this version does not know: use the newer one that wrote it")
+	errNewer    = errors.New("fileledger: a newer version wrote the ledger's file: use that version")
 )
 
 // encode returns the payload for a Store of records or, live, one of a compacted file.

@@ -263,7 +263,7 @@ func TestClosedIsMarked(t *testing.T) {
 	}
 }
 
-// TestWrongBatch: whoever wrote a frame did not know what stood in front of it.
+// TestWrongBatch: the writer of a frame did not know what stood in front of it.
 func TestWrongBatch(t *testing.T) {
 	t.Parallel()
 	s := sampleFile(t, 0, 1, 1, 2)

@@ -1,3 +1,3 @@
-// Package ledgertest checks implementations of provision.Ledger: [Run] is a conformance
-// suite for those who write one.
+// Package ledgertest checks implementations of provision.Ledger. [Run] is the
+// conformance suite.
 package ledgertest

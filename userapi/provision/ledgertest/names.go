@@ -6,7 +6,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// alike are names of which some store takes one for another.
+// alike are names that some stores confuse.
 var alike = [][]string{
 	{"key", "KEY", "Key", "kEy"},
 	{"key", "key ", " key", "key\u00a0", "key  ", "key\u200b", "key\u00ad", "\ufeffkey"},
@@ -42,7 +42,8 @@ var nameChecks = []check{
 	}},
 }
 
-// apart stores records with names that look alike, and checks that each is one of its own.
+// apart stores records with names that look alike, and checks that each is a record of
+// its own.
 func apart(t *testing.T, b *bench, record func(name string) provision.Record) {
 	t.Helper()
 	stored := map[string]bool{}

@@ -15,7 +15,7 @@ import (
 
 const (
 	competitors = 64
-	// patience is for how long a race may go on before it is taken for a deadlock.
+	// patience is for how long a race may go on before it counts as a deadlock.
 	patience = 2 * time.Minute
 )
 
@@ -140,7 +140,7 @@ func atOnce(t *testing.T, n int, f func(ctx context.Context, n int) error) []err
 	select {
 	case <-done:
 	case <-ctx.Done():
-		// One that heeds its context gets to say so.
+		// One that honours its context gets to say so.
 		select {
 		case <-done:
 		case <-time.After(patience / 10):

@@ -38,7 +38,7 @@ func full(key, target string) provision.Record {
 	}
 }
 
-// oddTexts are texts that some store alters, or takes for something else than a text.
+// oddTexts are texts that some store alters, or takes as something else than a text.
 var oddTexts = []string{
 	`it's "quoted" and \escaped\ ; DROP TABLE enlist_ledger; --`,
 	"%", "_", "*?[a-z]", "$1 ? :name @name {0}", "NULL", "0", "00", "1.0", "1e3", "true", "2026-01-02",

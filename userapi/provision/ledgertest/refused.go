@@ -72,7 +72,7 @@ func (b *bench) refuses(t *testing.T, records ...provision.Record) (ok bool) {
 		t.Error("Store took what no ledger takes")
 		return false
 	case errors.Is(err, provision.ErrStale):
-		t.Error("Store calls stale what no ledger takes: whoever loads and tries again would never end")
+		t.Error("Store returns ErrStale for a record that no ledger may store: a caller that loads and tries again would never end")
 		return false
 	}
 	if keys := b.all(t, 100); len(keys) > 0 {

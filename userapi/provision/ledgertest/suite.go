@@ -10,15 +10,14 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// A Harness brings an implementation of provision.Ledger to Run.
+// A Harness provides an implementation of provision.Ledger to Run.
 type Harness struct {
-	// New makes a ledger that is empty and shares nothing with those before. The test
-	// ends it.
+	// New makes an empty ledger that shares nothing with earlier ones. It ends with the
+	// test.
 	New func(t testing.TB) provision.Ledger
 	// Reopen returns the ledger that a new process finds after the one that used l has
-	// ended; l is not used again. It may free a StateInFlight, by a zero Until, where it
-	// knows that no other process can hold it. nil says that a ledger ends with its
-	// process.
+	// ended. l is not used again. It may release a StateInFlight, by a zero Until, if
+	// no other process can hold it. nil means that a ledger ends with its process.
 	Reopen func(t testing.TB, l provision.Ledger) provision.Ledger
 }
 
@@ -66,7 +65,7 @@ type bench struct {
 	h Harness
 }
 
-// queued returns a record without anything but a name, of a state that is open.
+// queued returns a record with a name and an open state, and nothing else.
 func queued(key, target string) provision.Record {
 	return provision.Record{Key: key, Target: target, State: provision.StateQueued}
 }
@@ -116,7 +115,7 @@ func (b *bench) load(t *testing.T, key string) []provision.Record {
 	return records
 }
 
-// loadMany loads the records of several keys, at once where the ledger is able to.
+// loadMany loads the records of several keys, at once if the ledger can.
 func (b *bench) loadMany(t *testing.T, keys ...string) (records []provision.Record) {
 	t.Helper()
 	many, ok := b.Ledger.(provision.ManyLoader)
@@ -252,7 +251,7 @@ func same(t *testing.T, got, want provision.Record) {
 	}
 }
 
-// over returns a context that is over, and the error that it is over with.
+// over returns a context that is done, and its error.
 func over(t *testing.T, deadline bool) (context.Context, error) {
 	t.Helper()
 	if deadline {

@@ -1,5 +1,5 @@
-// Package sqlledger keeps the ledger of a provision.Provisioner in a table of PostgreSQL or
-// SQLite.
+// Package sqlledger stores the ledger of a provision.Provisioner in a table of
+// PostgreSQL or SQLite.
 package sqlledger
 
 import (
@@ -15,42 +15,48 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// A Ledger is a provision.Ledger in a table of a database. [Open] returns one; it is safe for
-// concurrent use, also with other processes on the same table, and holds nothing that
-// must be closed. It uses one connection at a time for each call, so a pool of one is
-// enough; a call made while the caller holds that one in a transaction waits for it.
+// A Ledger is a provision.Ledger in a table of a database. [Open] returns one. It is
+// safe for concurrent use, also with other processes on the same table. It does not
+// need to be closed. A call uses one connection at a time, so a pool of one is enough:
+// a call while the caller holds that connection in a transaction waits for it.
 //
-// Nothing is tried again behind the caller's back: what the driver reports is returned,
-// wrapped, for errors.As. A connection that is lost, or a context that is over, while a
-// Store commits leaves unknown whether the records are stored: load them to know.
+// The ledger does not retry. It wraps the driver's error, for errors.As. If the
+// connection is lost or the context ends while a Store commits, it is not known whether
+// the records are stored: load them to find out.
 //
 // # PostgreSQL
 //
-// A Store is one transaction of the level READ COMMITTED that locks the records in the order
-// of their names, so that Stores neither deadlock with each other nor fail to be
-// serialized. It takes as many round trips for many records as for a few. It sets synchronous_commit to on for itself where the server's setting is
-// weaker; a server with fsync = off keeps no promise. The database must be in UTF-8. Its
-// locale does not matter: names are compared byte by byte.
+// A Store is one transaction at READ COMMITTED.
+//
+//   - It locks the records in the order of their names, so Stores do not deadlock with
+//     each other.
+//   - It takes the same number of round trips for many records as for a few.
+//   - It sets synchronous_commit to on for itself if the server's setting is weaker. A
+//     server with fsync = off can lose what was stored.
+//   - The database must be in UTF-8. Its locale does not matter: names are compared
+//     byte by byte.
 //
 // # SQLite
 //
-// Every connection needs these settings, which a driver takes in its data source name:
+// Every connection needs these settings. A driver takes them in its data source name:
 //
-//	PRAGMA busy_timeout = 10000
-//	PRAGMA synchronous = FULL
+//		PRAGMA busy_timeout = 10000
+//		PRAGMA synchronous = FULL
 //
-// Without the first a Store fails as soon as another connection is writing. The second
-// is SQLite's default, though not every build's: with NORMAL in journal mode WAL, the
-// last Stores may be gone after a power cut (SQLite, "PRAGMA synchronous"). Each
-// connection to ":memory:" is a database of its own: have one connection, or a file. Put a
-// file into journal mode WAL by one connection, before others open it: SQLite refuses that
-// to several at once, whatever the busy_timeout.
+//	  - Without busy_timeout a Store fails as soon as another connection is writing.
+//	  - synchronous = FULL is SQLite's default, but not in every build. With NORMAL in
+//	    journal mode WAL the last Stores may be lost after a power cut (SQLite, "PRAGMA
+//	    synchronous").
+//	  - Each connection to ":memory:" is a database of its own: use one connection, or a
+//	    file.
+//	  - Set journal mode WAL by one connection, before others open the file. SQLite
+//	    refuses it to several at once, even with a busy_timeout.
 type Ledger struct {
 	db      *sql.DB
 	dialect Dialect
 
 	check, load, count, counts, open, insert, update string
-	// storeAll is for several records at once; "" in SQLite, where a statement is no round
+	// storeAll is for several records at once; "" in SQLite, where a statement is not a round
 	// trip.
 	storeAll string
 	// loadMany is for several keys at once, likewise.
@@ -65,18 +71,19 @@ type options struct {
 	create bool
 }
 
-// TableName names the ledger's table, in place of [DefaultTable]: ASCII letters, digits
-// and underscores, at most 58 of them, behind a schema and a dot where it is not in the
-// connection's own. The case counts, since the name is quoted: PostgreSQL makes a name
-// lower-case where it is not.
+// TableName names the ledger's table, instead of [DefaultTable]. It is at most 58 ASCII
+// letters, digits and underscores. A schema and a dot may come before it. The case
+// counts, because the name is quoted. (PostgreSQL makes a name lower-case if it is not
+// quoted.)
 func TableName(table string) Option { return func(o *options) { o.table = table } }
 
-// CreateTable has Open make the table and its index where there is none. Several
-// processes may do so at once. Without it they are the caller's to make, of [Schema].
+// CreateTable lets Open make the table and its index if they do not exist. Several
+// processes may do this at once. Without CreateTable the caller makes them from
+// [Schema].
 func CreateTable() Option { return func(o *options) { o.create = true } }
 
-// Open returns the ledger in a table of db, once it has seen that the table is there
-// and has the columns. The driver is the caller's, and so is db: it is not closed.
+// Open returns the ledger in a table of db. It checks that the table exists and has the
+// columns. The caller chooses the driver, and closes db.
 func Open(ctx context.Context, db *sql.DB, dialect Dialect, opts ...Option) (*Ledger, error) {
 	var o options
 	for _, opt := range opts {
@@ -195,7 +202,7 @@ func (l *Ledger) ListOpen(ctx context.Context, after string, limit int) ([]strin
 	return query(ctx, l.db, "list open keys", scanKey, l.open, after, int64(max(limit, 1)))
 }
 
-// A Count is how many records of a target are in one state.
+// A Count is the number of records of one target in one state.
 type Count struct {
 	Target  string
 	State   provision.State
@@ -203,8 +210,8 @@ type Count struct {
 	Records int64
 }
 
-// Count counts the records of the keys that begin with a prefix, by target, state and whether they
-// are open. It reads all of them, for a person who looks now and then.
+// Count counts the records of the keys that begin with a prefix, by target, state and
+// whether they are open. It reads all of them: do not call it often.
 func (l *Ledger) Count(ctx context.Context, prefix string) ([]Count, error) {
 	scanCount := func(rows *sql.Rows) (c Count, err error) {
 		var open int64
@@ -279,20 +286,20 @@ func fromMicros(n int64) time.Time {
 	return time.UnixMicro(n).UTC()
 }
 
-// keepable finds a time that would be another one when it is read: the first instant of
-// 1970, and what is some 290,000 years away.
+// keepable finds a time that could not be read back: the first instant of 1970, and a
+// time about 290,000 years away.
 func keepable(records []provision.Record) error {
 	for _, r := range records {
 		for _, t := range [...]time.Time{r.Until, r.Started, r.Changed} {
 			if !fromMicros(micros(t)).Equal(t) {
-				return errors.New("sqlledger: a time of a record cannot be kept in a database")
+				return errors.New("sqlledger: a time of a record cannot be stored in a database")
 			}
 		}
 	}
 	return nil
 }
 
-// checkEncoding refuses a database that would order names otherwise than by their UTF-8.
+// checkEncoding refuses a database that does not order names by their UTF-8.
 func (l *Ledger) checkEncoding(ctx context.Context) error {
 	var encoding string
 	if err := l.db.QueryRowContext(ctx, syntaxOf[l.dialect].encoding).Scan(&encoding); err != nil {
@@ -307,7 +314,7 @@ func (l *Ledger) checkEncoding(ctx context.Context) error {
 func (l *Ledger) checkTable(ctx context.Context) error {
 	records, err := query(ctx, l.db, "look at the ledger's table", scan, l.check)
 	if err == nil && len(records) > 0 {
-		err = errors.New("sqlledger: the database selects rows where there are none")
+		err = errors.New("sqlledger: the database returns rows from an empty table")
 	}
 	return err
 }
@@ -340,8 +347,8 @@ func (l *Ledger) createTable(ctx context.Context, table string) error {
 	return nil
 }
 
-// driverError wraps a driver's error, together with the context's where that is over: not
-// every driver says so itself.
+// driverError wraps a driver's error, together with the context's error if that is
+// done: not every driver reports it.
 func driverError(ctx context.Context, what string, err error) error {
 	if over := ctx.Err(); over != nil && !errors.Is(err, over) {
 		return fmt.Errorf("sqlledger: %s: %w: %w", what, over, err)

@@ -328,7 +328,7 @@ func TestSQLReads(t *testing.T) {
 	require.Error(t, err, "a key that is NULL")
 	f.rows = [][]driver.Value{slices.Repeat([]driver.Value{"text"}, 19)}
 	_, err = l.Load(t.Context(), "key")
-	require.Error(t, err, "a revision that is no number")
+	require.Error(t, err, "a revision that is not a number")
 }
 
 // TestSQLKeepsTimes refuses those that would be read as others.

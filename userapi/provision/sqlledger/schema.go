@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// A Dialect is the SQL of one database. Its zero value is none.
+// A Dialect is the SQL of one database. Its zero value means none.
 type Dialect int
 
 // The dialects.
 const (
-	// PostgreSQL is that of PostgreSQL 12 and later, by any driver of database/sql.
+	// PostgreSQL is for PostgreSQL 12 and later, with any driver of database/sql.
 	PostgreSQL Dialect = iota + 1
-	// SQLite is that of SQLite 3.24 and later, by any driver of database/sql.
+	// SQLite is for SQLite 3.24 and later, with any driver of database/sql.
 	SQLite
 )
 
-// syntaxOf is what the databases spell in their own ways.
+// syntaxOf is where the databases' SQL differs.
 var syntaxOf = map[Dialect]struct {
 	name      string
 	bytewise  string // the clause that has texts compared byte by byte
@@ -43,12 +43,12 @@ func (d Dialect) String() string {
 	return cmp.Or(syntaxOf[d].name, "dialect("+strconv.Itoa(int(d))+")")
 }
 
-// DefaultTable is the table of Open and Schema where none is named.
+// DefaultTable is the table of Open and Schema if none is named.
 const DefaultTable = "enlist_ledger"
 
-// Schema returns the statements that make the table of a ledger and its index, each with
-// a semicolon behind it, for a program that has migrations of its own; [CreateTable]
-// runs the same. The table is named as [TableName] says, "" is [DefaultTable].
+// Schema returns the statements that make a ledger's table and index, each with a
+// semicolon at its end. It is for a program with its own migrations; [CreateTable] runs
+// the same statements. table is a name as for [TableName]; "" means [DefaultTable].
 func Schema(dialect Dialect, table string) (string, error) {
 	statements, err := schema(dialect, table)
 	if err != nil {
@@ -111,20 +111,20 @@ func schema(dialect Dialect, table string) ([]string, error) {
 // has.
 type tableName struct{ schema, table string }
 
-// identifier is what both databases take without a thought, once it is quoted.
-// PostgreSQL cuts names off at 63 bytes, and the index has five more than its table.
+// identifier matches names that both databases accept when they are quoted. PostgreSQL
+// cuts names at 63 bytes, and the index's name has five more than its table's.
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,57}$`)
 
 func parseTable(dialect Dialect, name string) (tableName, error) {
 	if _, known := syntaxOf[dialect]; !known {
-		return tableName{}, fmt.Errorf("sqlledger: %v is no dialect of a ledger", dialect)
+		return tableName{}, fmt.Errorf("sqlledger: %v is not a Dialect: expected PostgreSQL or SQLite", dialect)
 	}
 	schema, table, found := strings.Cut(cmp.Or(name, DefaultTable), ".")
 	if !found {
 		schema, table = "", schema
 	}
 	if !identifier.MatchString(table) || found && !identifier.MatchString(schema) {
-		return tableName{}, errors.New("sqlledger: a table is named by at most 58 ASCII letters, digits and underscores, behind a schema and a dot where it is in one")
+		return tableName{}, errors.New("sqlledger: the table's name must be at most 58 ASCII letters, digits and underscores, with an optional schema and dot before it")
 	}
 	return tableName{schema, table}, nil
 }

@@ -22,7 +22,7 @@ func (l *Ledger) Store(ctx context.Context, records ...provision.Record) error {
 	if err != nil {
 		return driverError(ctx, "store records", err)
 	}
-	// Behind a Commit, also one that failed, this does nothing.
+	// After a Commit, also a failed one, this does nothing.
 	defer func() { _ = tx.Rollback() }()
 	if l.dialect == PostgreSQL {
 		if _, err := tx.ExecContext(ctx, syncCommit); err != nil {
@@ -38,30 +38,32 @@ func (l *Ledger) Store(ctx context.Context, records ...provision.Record) error {
 	return nil
 }
 
-// syncCommit has a transaction's commit wait until it is durable. It leaves alone what
-// is stronger (PostgreSQL, "synchronous_commit").
+// syncCommit makes a transaction's commit wait until it is durable. It does not change
+// a stronger setting (PostgreSQL, "synchronous_commit").
 const syncCommit = `SELECT set_config('synchronous_commit', 'on', true) ` +
 	`WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')`
 
-// Tx returns a Storer whose records are stored when, and only when, the caller commits
-// tx: so what the program keeps of a sign-up itself, and that its users are to be made,
-// become true together. Until then they are neither durable nor seen by Load, and others
-// that store the same records wait.
+// Tx returns a Storer whose records are stored if and only if the caller commits tx. So
+// the program's own data about a sign-up and the sign-up in the ledger are stored
+// together. Before the commit the records are not durable, Load does not see them, and
+// other Stores of the same records wait.
 //
-// A Store there is all or nothing too, by a savepoint: behind an error, ErrStale among
-// them, the caller may go on with the transaction, and commit it without the records. An
-// exception is what breaks the transaction itself, such as a lost connection or, in
-// SQLite, a context that is over in the middle of a statement: it is then rolled back as
-// a whole, and tx.Commit fails.
+// Such a Store is all or nothing too, by a savepoint. After an error, such as ErrStale,
+// the caller may continue the transaction and commit it without the records. The
+// exception is an error that breaks the transaction itself, such as a lost connection
+// or, in SQLite, a context that ends during a statement. The transaction is then rolled
+// back, and tx.Commit fails.
 //
-// How durable the commit is, and its isolation, are the caller's: with REPEATABLE READ or
-// SERIALIZABLE PostgreSQL reports a record that was changed meanwhile by an error of its
-// own (SQLSTATE 40001), and two transactions that take the same records by several
-// Stores in different orders may deadlock, which ends one of them with an error. In
-// SQLite, begin one that reads before it stores by BEGIN IMMEDIATE, or it may find the
-// database locked whatever the busy_timeout.
+// The caller decides how durable and how isolated the transaction is:
 //
-// Like tx itself, the Storer is for one goroutine at a time.
+//   - With REPEATABLE READ or SERIALIZABLE, PostgreSQL reports a record that was
+//     changed meanwhile by its own error (SQLSTATE 40001).
+//   - Two transactions that store the same records by several Stores in different
+//     orders may deadlock. One of them then ends with an error.
+//   - In SQLite, begin a transaction that reads before it stores by BEGIN IMMEDIATE.
+//     Otherwise it may find the database locked, even with a busy_timeout.
+//
+// Like tx, the Storer is for one goroutine at a time.
 func (l *Ledger) Tx(tx *sql.Tx) provision.Storer { return outbox{l: l, tx: tx} }
 
 type outbox struct {
@@ -70,15 +72,15 @@ type outbox struct {
 	isNew bool // the records of a Store are to be the only ones of their key
 }
 
-// WhereNew returns a Storer for the records of one key, whose Store is an ErrStale where the
-// key has others. A Provisioner's Queue uses it.
+// WhereNew returns a Storer for the records of one key. Its Store fails with ErrStale
+// if the key has other records. A Provisioner's Queue uses it.
 func (o outbox) WhereNew() provision.Storer {
 	o.isNew = true
 	return o
 }
 
-// undoWithin is how long a rollback to the savepoint may take behind a context that is
-// over.
+// undoWithin is how long a rollback to the savepoint may take after the context is
+// done.
 const undoWithin = 5 * time.Second
 
 // Store implements Storer.
