@@ -691,7 +691,8 @@ func TestLogAndMetrics(t *testing.T) {
 	assert.Positive(t, a.Duration)
 	a.Duration = 0
 	assert.Equal(t, userapi.Attempt{
-		Provider: "test", Operation: "create user", Route: "/users", Number: 1, StatusCode: 403,
+		Provider: "test", Operation: "create user", Route: "/users", Method: http.MethodPost, Host: strings.TrimPrefix(srv.URL, "http://"),
+		Number: 1, StatusCode: 403,
 		Kind: userapi.KindForbidden, Outcome: userapi.OutcomeRejected,
 	}, a)
 	for _, want := range []string{"provider=test", `operation="create user"`, "route=/users", "status=403", "kind=forbidden", "outcome=rejected", "attempt=1"} {

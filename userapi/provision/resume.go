@@ -229,7 +229,7 @@ func (p *Provisioner) reload(ctx context.Context, key string, load func(context.
 		e.Outcome = userapi.OutcomeUnknown // an earlier run may have made users
 		return nil, e
 	}
-	return p.run(ctx, &signup{p: p, req: req, key: key, grace: p.options.grace, resumes: true, keepsRequest: true})
+	return p.run(ctx, &signup{p: p, call: "Resume", req: req, key: key, grace: p.options.grace, resumes: true, keepsRequest: true})
 }
 
 // Queue stores, by the Storer that is given, that the request is to be provisioned:
