@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -253,13 +254,27 @@ func readLimited(from io.Reader, length, limit int64) (body []byte, err error) {
 	return body, err
 }
 
+// addressOf returns the host and port of a URL.
+func addressOf(u *url.URL) string {
+	port := u.Port()
+	switch {
+	case port != "":
+		return u.Host
+	case u.Scheme == "http":
+		port = "80"
+	default:
+		port = "443"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
 // report logs and counts one attempt.
 func (c *Client) report(s *state, r *http.Request, took time.Duration) {
 	if c.logger == nil && c.onAttempt == nil && len(s.limiters) == 0 {
 		return
 	}
 	a := userapi.Attempt{
-		Provider: c.provider, Operation: s.call.Operation, Route: s.call.Route, Method: s.call.Method, Host: r.URL.Host,
+		Provider: c.provider, Operation: s.call.Operation, Route: s.call.Route, Method: s.call.Method, Address: addressOf(r.URL),
 		Number: s.attempts, OK: s.verdict.OK, Duration: took,
 	}
 	if s.reply != nil {

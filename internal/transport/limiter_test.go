@@ -65,7 +65,7 @@ func TestEveryAttemptPassesTheLimiter(t *testing.T) {
 		for i := range g.seen {
 			g.seen[i].Duration = 0
 			assert.Equal(t, userapi.Attempt{
-				Provider: "test", Operation: "create user", Route: "/users", Method: http.MethodPost, Host: strings.TrimPrefix(base, "http://"),
+				Provider: "test", Operation: "create user", Route: "/users", Method: http.MethodPost, Address: strings.TrimPrefix(base, "http://"),
 				Number: i + 1, StatusCode: 429,
 				Kind: userapi.KindRateLimited, Outcome: userapi.OutcomeRejected, RetryAfter: 2 * time.Second,
 			}, g.seen[i])
