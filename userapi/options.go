@@ -99,6 +99,9 @@ type Attempt struct {
 	// Provider is the vendor's name, Operation what was tried ("create user"),
 	// Route the path as a template ("/users/{id}.json").
 	Provider, Operation, Route string
+	// Method is the HTTP method, Address the host and port that the request was for, such as
+	// "api.quickblox.com:443".
+	Method, Address string
 	// Number counts the attempts of one call from 1.
 	Number int
 	// StatusCode is 0 when no reply came.

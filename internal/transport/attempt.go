@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -99,7 +100,7 @@ func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 		byContext := ctx.Err() != nil
 		cancel() // what a RoundTripper left behind ends before the evidence is read
 		s.classifyFailure(byContext, err, t.isProxied(r))
-		t.client.report(s, time.Since(begun))
+		t.client.report(s, r, time.Since(begun))
 		return nil, err
 	}
 	reply := &s.firstRead
@@ -114,7 +115,7 @@ func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !s.verdict.OK {
 		s.after, s.hasAfter = ParseRetryAfter(reply.Header, reply.Read)
 	}
-	t.client.report(s, reply.Read.Sub(begun))
+	t.client.report(s, r, reply.Read.Sub(begun))
 	resp.Body = http.NoBody
 	return resp, nil
 }
@@ -253,13 +254,27 @@ func readLimited(from io.Reader, length, limit int64) (body []byte, err error) {
 	return body, err
 }
 
+// addressOf returns the host and port of a URL.
+func addressOf(u *url.URL) string {
+	port := u.Port()
+	switch {
+	case port != "":
+		return u.Host
+	case u.Scheme == "http":
+		port = "80"
+	default:
+		port = "443"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
 // report logs and counts one attempt.
-func (c *Client) report(s *state, took time.Duration) {
+func (c *Client) report(s *state, r *http.Request, took time.Duration) {
 	if c.logger == nil && c.onAttempt == nil && len(s.limiters) == 0 {
 		return
 	}
 	a := userapi.Attempt{
-		Provider: c.provider, Operation: s.call.Operation, Route: s.call.Route,
+		Provider: c.provider, Operation: s.call.Operation, Route: s.call.Route, Method: s.call.Method, Address: addressOf(r.URL),
 		Number: s.attempts, OK: s.verdict.OK, Duration: took,
 	}
 	if s.reply != nil {
@@ -275,17 +290,17 @@ func (c *Client) report(s *state, took time.Duration) {
 		c.onAttempt(s.Context, a)
 	}
 	if c.logger != nil {
-		c.log(s.Context, s.call.Method, a)
+		c.log(s.Context, a)
 	}
 }
 
-func (c *Client) log(ctx context.Context, method string, a userapi.Attempt) {
+func (c *Client) log(ctx context.Context, a userapi.Attempt) {
 	level := slog.LevelInfo
 	attrs := make([]slog.Attr, 0, 9)
 	attrs = append(attrs,
 		slog.String("provider", a.Provider),
 		slog.String("operation", a.Operation),
-		slog.String("method", method),
+		slog.String("method", a.Method),
 		slog.String("route", a.Route),
 		slog.Int("attempt", a.Number),
 		slog.Int("status", a.StatusCode),

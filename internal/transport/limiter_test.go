@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,7 +65,8 @@ func TestEveryAttemptPassesTheLimiter(t *testing.T) {
 		for i := range g.seen {
 			g.seen[i].Duration = 0
 			assert.Equal(t, userapi.Attempt{
-				Provider: "test", Operation: "create user", Route: "/users", Number: i + 1, StatusCode: 429,
+				Provider: "test", Operation: "create user", Route: "/users", Method: http.MethodPost, Address: strings.TrimPrefix(base, "http://"),
+				Number: i + 1, StatusCode: 429,
 				Kind: userapi.KindRateLimited, Outcome: userapi.OutcomeRejected, RetryAfter: 2 * time.Second,
 			}, g.seen[i])
 		}

@@ -22,6 +22,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -691,7 +692,8 @@ func TestLogAndMetrics(t *testing.T) {
 	assert.Positive(t, a.Duration)
 	a.Duration = 0
 	assert.Equal(t, userapi.Attempt{
-		Provider: "test", Operation: "create user", Route: "/users", Number: 1, StatusCode: 403,
+		Provider: "test", Operation: "create user", Route: "/users", Method: http.MethodPost, Address: strings.TrimPrefix(srv.URL, "http://"),
+		Number: 1, StatusCode: 403,
 		Kind: userapi.KindForbidden, Outcome: userapi.OutcomeRejected,
 	}, a)
 	for _, want := range []string{"provider=test", `operation="create user"`, "route=/users", "status=403", "kind=forbidden", "outcome=rejected", "attempt=1"} {
@@ -949,4 +951,23 @@ func TestOneWriteARequest(t *testing.T) {
 		require.True(t, c.Do(t.Context(), create()).OK)
 	}
 	assert.EqualValues(t, 3, writes.Load())
+}
+
+// TestAttemptAddress: it has a port, also where the URL has none.
+func TestAttemptAddress(t *testing.T) {
+	t.Parallel()
+	for base, want := range map[string]string{
+		"https://vendor.example":      "vendor.example:443",
+		"https://vendor.example:8443": "vendor.example:8443",
+		"http://[::1]":                "[::1]:80",
+	} {
+		mt := httpmock.NewMockTransport()
+		mt.RegisterNoResponder(httpmock.NewStringResponder(http.StatusForbidden, ""))
+		var got string
+		newClient(t, base, userapi.HTTPOptions{
+			HTTPClient: &http.Client{Transport: mt},
+			OnAttempt:  func(_ context.Context, a userapi.Attempt) { got = a.Address },
+		}).Do(t.Context(), create())
+		assert.Equal(t, want, got)
+	}
 }

@@ -81,6 +81,7 @@ func TestOptionsAreOfTheirCall(t *testing.T) {
 		"Pause":         {provision.Pause(1, time.Second), false, true},
 		"Parallel":      {provision.Parallel(2), false, true},
 		"OnRecord":      {provision.OnRecord(nil), false, true},
+		"OnRun":         {provision.OnRun(nil), false, true},
 		"Alone":         {provision.Alone("spring"), false, true},
 	} {
 		_, ensure := tt.option.(provision.EnsureOption)

@@ -26,6 +26,7 @@ type options struct {
 	pause       time.Duration
 	parallel    int
 	onRecord    func(Record)
+	onRun       func(context.Context, string) (context.Context, func([]Result))
 	alone       string // what owners begin with: the name, and what this Provisioner alone has
 }
 
@@ -179,3 +180,24 @@ var ownerName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}/[A-Z0-9]+/$`)
 // metrics. f also gets what Queue stored in a transaction that may be rolled back. f
 // must be safe for concurrent use. Records have no personal data.
 func OnRecord(f func(Record)) Option { return option(func(o *options) { o.onRecord = f }) }
+
+// OnRun has a Provisioner call f when it begins to work on a key, for traces and metrics. call names the method
+// that does so: CreateUser, Continue, Retry, Resume or Undo; Resume, and Resumes, do for each key that
+// they go on with. f returns ctx, or one derived from it, such as with a span: it is what the ledger and the creators are
+// given in that run. ended is called once, when the run ends, with what it returns; nil is not called.
+// The results are nil after a panic. f is called by several goroutines at once.
+func OnRun(f func(ctx context.Context, call string) (run context.Context, ended func([]Result))) Option {
+	return option(func(o *options) { o.onRun = f })
+}
+
+// beginRun tells the option OnRun.
+func (o options) beginRun(ctx context.Context, call string) (context.Context, func([]Result)) {
+	if o.onRun != nil {
+		run, ended := o.onRun(ctx, call)
+		if ended != nil {
+			return run, ended
+		}
+		ctx = run
+	}
+	return ctx, func([]Result) {}
+}

@@ -232,7 +232,7 @@ func (p *Provisioner) reload(ctx context.Context, key string, load func(context.
 		e.Outcome = userapi.OutcomeUnknown // an earlier run may have made users
 		return nil, e
 	}
-	return p.run(ctx, &signup{p: p, req: req, key: key, grace: p.options.grace, resumes: true, keepsRequest: true})
+	return p.run(ctx, &signup{p: p, call: "Resume", req: req, key: key, grace: p.options.grace, resumes: true, keepsRequest: true})
 }
 
 // Queue stores a sign-up, and sends nothing. CreateUser or Resume does the rest. A nil

@@ -34,7 +34,7 @@ import (
 func (p *Provisioner) CreateUser(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
 	ctx, cancel, grace := p.options.within(ctx)
 	defer cancel()
-	return p.run(ctx, &signup{p: p, req: req, grace: grace})
+	return p.run(ctx, &signup{p: p, call: "CreateUser", req: req, grace: grace})
 }
 
 // Continue is CreateUser for a program with many sign-ups: it never waits. A target
@@ -42,13 +42,13 @@ func (p *Provisioner) CreateUser(ctx context.Context, req userapi.CreateUserRequ
 // part of the error. What is closed, and what a vendor refused because of the request,
 // does not change. A key that the ledger does not have is started.
 func (p *Provisioner) Continue(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
-	return p.run(ctx, &signup{p: p, req: req, grace: p.options.grace, resumes: true})
+	return p.run(ctx, &signup{p: p, call: "Continue", req: req, grace: p.options.grace, resumes: true})
 }
 
 // Retry is Continue that also tries again what a vendor refused. The reason may have
 // been removed at the vendor, or be a password, which fingerprints do not cover.
 func (p *Provisioner) Retry(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
-	return p.run(ctx, &signup{p: p, req: req, grace: p.options.grace, resumes: true, retries: true})
+	return p.run(ctx, &signup{p: p, call: "Retry", req: req, grace: p.options.grace, resumes: true, retries: true})
 }
 
 // PausedUntil returns until when a target is paused because its vendor failed too often
@@ -63,8 +63,9 @@ func (p *Provisioner) PausedUntil(target string) time.Time {
 
 // A signup is one run of one key.
 type signup struct {
-	p   *Provisioner
-	req userapi.CreateUserRequest
+	p    *Provisioner
+	call string // the method that began it
+	req  userapi.CreateUserRequest
 	// key is the sign-up's key in the ledger; "" before it was looked up. It is the
 	// request's IdempotencyKey or, for a UUID in capitals, mostly its canonical form.
 	key string
@@ -94,7 +95,9 @@ type signup struct {
 	panicked error
 }
 
-func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
+func (p *Provisioner) run(ctx context.Context, s *signup) (results []Result, err error) {
+	ctx, ended := p.options.beginRun(ctx, s.call)
+	defer func() { ended(results) }()
 	s.owner = s.p.options.alone + rand.Text()
 	s.records, s.users, s.fresh = map[string]Record{}, map[string]*userapi.User{}, map[string]int64{}
 	failure := checkKey(s.req.IdempotencyKey)
@@ -106,20 +109,20 @@ func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 		}
 	}
 	s.begin(ctx, records, failure)
-	results := make([]Result, len(p.targets))
-	ended := make([]chan struct{}, len(p.targets))
-	for i := range ended {
-		ended[i] = make(chan struct{})
+	all := make([]Result, len(p.targets))
+	done := make([]chan struct{}, len(p.targets))
+	for i := range done {
+		done[i] = make(chan struct{})
 	}
 	var wg sync.WaitGroup
 	for i, t := range p.targets {
 		wg.Go(func() {
-			defer close(ended[i])
+			defer close(done[i])
 			for _, b := range t.before {
-				<-ended[b.index]
+				<-done[b.index]
 			}
 			growStack()
-			s.runTarget(ctx, t, &results[i])
+			s.runTarget(ctx, t, &all[i])
 		})
 	}
 	wg.Wait()
@@ -127,9 +130,9 @@ func (p *Provisioner) run(ctx context.Context, s *signup) ([]Result, error) {
 		panic(s.panicked)
 	}
 	if s.resumes {
-		return results, joined(withoutOthers(results))
+		return all, joined(withoutOthers(all))
 	}
-	return results, joined(results)
+	return all, joined(all)
 }
 
 // growStack lets the stack of a new goroutine grow at once, while it is empty. A create

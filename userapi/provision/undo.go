@@ -49,8 +49,9 @@ const opUndo = "undo sign-up"
 // The error joins those of the results. It matches ErrNotFound if the ledger does not
 // have the key. There are no results then, and also if the ledger failed before
 // anything was done.
-func (p *Provisioner) Undo(ctx context.Context, key string) ([]Result, error) {
-	ctx = context.WithoutCancel(ctx)
+func (p *Provisioner) Undo(ctx context.Context, key string) (results []Result, err error) {
+	ctx, ended := p.options.beginRun(context.WithoutCancel(ctx), "Undo")
+	defer func() { ended(results) }()
 	key, records, failure := find(ctx, p.ledger, key)
 	var begun map[string]bool
 	if failure == nil {
@@ -85,7 +86,6 @@ func (p *Provisioner) Undo(ctx context.Context, key string) ([]Result, error) {
 		}
 	}
 
-	var results []Result
 	for _, t := range p.targets {
 		res, found := byTarget[t.Name]
 		if !found { // no run had it

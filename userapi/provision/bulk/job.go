@@ -83,6 +83,9 @@ type TargetProgress struct {
 	// Requests is how many requests the vendor has answered, or failed to, and RateLimited
 	// how many of them it refused because they were too many.
 	Requests, RateLimited int64
+	// PerSecond is how many requests a second the lane lets through at present; 0 for a lane that
+	// does not bound them.
+	PerSecond float64
 	// PausedUntil is until when the target is left alone; the zero time if it is not.
 	PausedUntil time.Time
 }

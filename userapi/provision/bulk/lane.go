@@ -76,6 +76,14 @@ func (l *lane) wait(ctx, closing context.Context) error {
 	return l.limiter.Wait(ctx)
 }
 
+// perSecond returns the rate at present, 0 for no bound.
+func (l *lane) perSecond() float64 {
+	if l.limiter == nil {
+		return 0
+	}
+	return l.limiter.Rate()
+}
+
 // noPlace is the error of a call for which there was no place in its lane.
 func noPlace(op string, err error) *userapi.Error {
 	kind := userapi.KindTimeout

@@ -117,6 +117,9 @@ func TestLaneAdapts(t *testing.T) {
 			require.NoError(t, err)
 			assert.EqualValues(t, rows, other.n.Load())
 			assert.Equal(t, map[string]int64{"created": rows}, last.Targets[1].States)
+			assert.InDelta(t, 1000, last.Targets[1].PerSecond, 0)
+			assert.Equal(t, adaptive, last.Targets[0].PerSecond < 40)
+			assert.Positive(t, last.Targets[0].PerSecond)
 			refused := report.Requests[0].RateLimited
 			assert.Equal(t, refused, last.Targets[0].RateLimited)
 			if adaptive {

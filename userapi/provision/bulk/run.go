@@ -403,7 +403,7 @@ func (r *running) progress() Progress {
 		l := r.lanes[name]
 		p.Targets = append(p.Targets, TargetProgress{
 			Target: name, States: r.outcomes.statesOf(name), Requests: l.requests.Load(), RateLimited: l.rateLimited.Load(),
-			PausedUntil: r.p.PausedUntil(name),
+			PerSecond: l.perSecond(), PausedUntil: r.p.PausedUntil(name),
 		})
 	}
 	return p
