@@ -65,10 +65,10 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 			" WHERE state::text IN " + waiting + " AND id = ANY(ARRAY(SELECT id FROM done)) AND (id, args ->> 'row') IN (SELECT id, row FROM done)"
 		// One statement is one round trip.
 		s.finish = "WITH ended AS (SELECT * FROM json_to_recordset($1::text::json) AS r(id bigint, attempt bigint, job text, key text, reject text))" +
-			", gone AS (DELETE FROM " + jobs + " WHERE state::text = 'running' AND id = ANY(ARRAY(SELECT id FROM ended))" +
-			" AND (id, attempt) IN (SELECT id, attempt FROM ended) RETURNING id)" +
-			", mended AS (DELETE FROM " + rejects + " WHERE key = ANY(ARRAY(SELECT key FROM ended JOIN gone USING (id) WHERE reject IS NULL)))" +
-			", refused AS (INSERT INTO " + rejects + " (job, key, row) SELECT job, key, reject FROM ended JOIN gone USING (id) WHERE reject IS NOT NULL" +
+			", gone AS (DELETE FROM " + jobs + " AS j USING ended AS e WHERE j.state::text = 'running' AND j.id = ANY(ARRAY(SELECT id FROM ended))" +
+			" AND j.id = e.id AND j.attempt = e.attempt RETURNING e.*)" +
+			", mended AS (DELETE FROM " + rejects + " WHERE key = ANY(ARRAY(SELECT key FROM gone WHERE reject IS NULL)))" +
+			", refused AS (INSERT INTO " + rejects + " (job, key, row) SELECT job, key, reject FROM gone WHERE reject IS NOT NULL" +
 			" ON CONFLICT (key) DO UPDATE SET row = EXCLUDED.row)" +
 			" SELECT id FROM gone"
 		s.backlog = backlog("args ->> 'job'", "FLOOR(EXTRACT(EPOCH FROM MIN(created_at)))::bigint")
