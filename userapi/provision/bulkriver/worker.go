@@ -138,6 +138,8 @@ const (
 	// longestWait. Each is made a little longer or shorter, so that rows do not come back all at once.
 	firstWait   = time.Second
 	longestWait = 5 * time.Minute
+	// longestAsked bounds for how long a vendor can have a row left.
+	longestAsked = 24 * time.Hour
 	// longestRetry bounds the wait after a panic, or a kill.
 	longestRetry = 10 * time.Minute
 	// elsewhere is for how long a row is left that is another worker's: of a job that this one
@@ -268,7 +270,7 @@ func (w *Worker) waitFor(job *river.Job[Args], t bulk.Try) time.Duration {
 		Snoozes int `json:"snoozes"`
 	}
 	_ = json.Unmarshal(job.Metadata, &metadata)
-	return max(spread(min(firstWait<<min(metadata.Snoozes, 10), longestWait)), t.Wait+spread(firstWait)/2)
+	return max(spread(min(firstWait<<min(metadata.Snoozes, 10), longestWait)), min(t.Wait, longestAsked)+spread(firstWait)/2)
 }
 
 // spread makes a wait up to a quarter longer or shorter.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -99,6 +100,26 @@ func TestSnooze(t *testing.T) {
 		assert.Equal(t, 1, v.identity.UserCount())
 		assert.Empty(t, at.rejects(t))
 	})
+}
+
+// TestLongSnooze: a vendor that wants to be left alone for years has a row left for a day: nobody looks
+// for it any more else.
+func TestLongSnooze(t *testing.T) {
+	t.Parallel()
+	for _, asked := range []time.Duration{100 * 365 * 24 * time.Hour, math.MaxInt64} {
+		at := newSQLite(t)
+		p := at.provisioner(t, creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			e := failure(userapi.KindRateLimited, userapi.OutcomeRejected, 429)
+			e.RetryAfter = asked
+			return nil, e
+		}))
+		at.load(t, p, people(1, 1))
+		at.begin(t, "1")
+		var snooze *river.JobSnoozeError
+		require.ErrorAs(t, at.worker(t, p, nil).Work(t.Context(), at.job(t)), &snooze)
+		assert.Greater(t, snooze.Duration, 23*time.Hour)
+		assert.Less(t, snooze.Duration, 25*time.Hour)
+	}
 }
 
 // TestPausedVendor: a row for a vendor that is paused is left until the pause is over, and is then done.
