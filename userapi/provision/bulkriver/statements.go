@@ -13,8 +13,8 @@ type statements struct {
 	// hex, in SQLite one. replace and drop leave alone what a worker is at. finish deletes the
 	// jobs of a list that are running for the attempt which the list has, and returns their ids; in
 	// PostgreSQL it also does for these what reject and unreject do.
-	find, replace, drop, finish string
-	backlog, paused             string
+	find, replace, drop, finish, cancel string
+	backlog, paused                     string
 	// Of this package's rejects.
 	reject, unreject, rejects, dropRejects, countRejects string
 	// Of this package's shares.
@@ -35,6 +35,9 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 	backlog := func(job, oldest string) string {
 		return "SELECT state, COUNT(*), " + oldest + " FROM " + jobs + " WHERE kind = '" + Kind + "' AND $1 IN ('', " + job + ") AND queue = $2 GROUP BY state"
 	}
+	cancel := func(job string) string {
+		return "DELETE FROM " + jobs + " WHERE kind = '" + Kind + "' AND " + job + " = $1 AND queue = $2 AND state <> 'running'"
+	}
 	var clock string // microseconds since 1970
 	// The state of a job that is found by its id stands in a form that no index is used for: a
 	// database might else look through all jobs of the state.
@@ -52,6 +55,7 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 			" (SELECT json_extract(value, '$.id'), json_extract(value, '$.attempt') FROM json_each($1)) RETURNING id"
 		s.reject = "INSERT INTO " + rejects + " (job, key, row) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET row = EXCLUDED.row"
 		s.unreject = "DELETE FROM " + rejects + " WHERE key IN (SELECT json_extract(value, '$.key') FROM json_each($1))"
+		s.cancel = cancel("json_extract(args, '$.job')")
 		s.backlog = backlog("json_extract(args, '$.job')", "CAST(strftime('%s', MIN(created_at)) AS INTEGER)")
 		clock = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
 	} else {
@@ -71,6 +75,7 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 			", refused AS (INSERT INTO " + rejects + " (job, key, row) SELECT job, key, reject FROM gone WHERE reject IS NOT NULL" +
 			" ON CONFLICT (key) DO UPDATE SET row = EXCLUDED.row)" +
 			" SELECT id FROM gone"
+		s.cancel = cancel("args ->> 'job'")
 		s.backlog = backlog("args ->> 'job'", "FLOOR(EXTRACT(EPOCH FROM MIN(created_at)))::bigint")
 		s.lockShare = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 		clock = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint"
