@@ -60,7 +60,7 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 		clock = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
 	} else {
 		// OFFSET 0 keeps the SELECT from becoming a join, which might read all jobs, and so do the
-		// arrays: the index is used whatever plan was made while the table was small.
+		// arrays: the index is used, also by a plan that was made while the table was small.
 		s.find = "SELECT id, queue, args::text FROM json_array_elements_text($1::text::json) AS k(value)" +
 			" CROSS JOIN LATERAL (SELECT id, queue, args FROM " + jobs + " WHERE unique_key = decode(k.value, 'hex')" +
 			" AND unique_key IS NOT NULL AND unique_states IS NOT NULL AND " + prefix + "river_job_state_in_bitmask(unique_states, state) OFFSET 0) AS j"
