@@ -54,7 +54,8 @@ func TestModule(t *testing.T) {
 	assert.ElementsMatch(t, listed, module.direct, "the list of dependencies and go.mod's direct requirements")
 }
 
-// TestOtherModules holds what is banned over the other modules of the workspace.
+// TestOtherModules holds what is banned over the other modules of the workspace. userapiotel
+// imports userapi and userapi/provision alone.
 func TestOtherModules(t *testing.T) {
 	t.Parallel()
 	workspace, err := os.ReadFile("../../go.work")
@@ -67,6 +68,16 @@ func TestOtherModules(t *testing.T) {
 		require.NotEmpty(t, module.files, m[1])
 		for _, finding := range checkCalls(module) {
 			t.Error(m[1] + "/" + finding)
+		}
+		if m[1] != "userapi/userapiotel" {
+			continue
+		}
+		for _, f := range module.files {
+			for _, spec := range f.syntax.Imports {
+				ours, ok := strings.CutPrefix(importPath(spec), "github.com/enlist-go/enlist/")
+				assert.True(t, f.test || !ok || ours == "userapi" || within(ours, "userapi/provision"),
+					"%s/%s: imports %s: userapiotel imports userapi and userapi/provision", m[1], f.at(spec), importPath(spec))
+			}
 		}
 	}
 }

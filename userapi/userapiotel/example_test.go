@@ -98,7 +98,7 @@ func ExampleJob() {
 	if _, err = bulk.Run(context.Background(), p, userapiotel.Job(job, meters), rows); err != nil {
 		log.Fatal(err)
 	}
-	printSeries(registry, "enlist_bulk_rows_total", "enlist_lane_rate_per_second", "enlist_lane_requests_total")
+	fmt.Print(series(registry, "enlist_bulk_rows_total", "enlist_lane_rate_per_second", "enlist_lane_requests_total"))
 	// Output:
 	// enlist_bulk_rows_total{created, chat} 2
 	// enlist_lane_rate_per_second{chat} 50
@@ -119,7 +119,7 @@ func Example_prometheus() {
 	for _, name := range []string{"ada", "grace", ""} {
 		_, _ = chat.CreateUser(context.Background(), userapi.CreateUserRequest{Username: name})
 	}
-	printSeries(registry, "enlist_creates_total")
+	fmt.Print(series(registry, "enlist_creates_total"))
 	// Unordered output:
 	// enlist_creates_total{invalid, not_sent, acme} 1
 	// enlist_creates_total{ok, acme} 2
@@ -135,8 +135,9 @@ func acme() userapi.Creator {
 	})
 }
 
-// printSeries prints the metrics of some names, with the values of their own labels.
-func printSeries(registry *prometheus.Registry, names ...string) {
+// series returns a line for each metric of some names, with the values of its own labels.
+func series(registry *prometheus.Registry, names ...string) string {
+	var lines strings.Builder
 	families, err := registry.Gather()
 	if err != nil {
 		log.Fatal(err)
@@ -152,7 +153,8 @@ func printSeries(registry *prometheus.Registry, names ...string) {
 					labels = append(labels, l.GetValue())
 				}
 			}
-			fmt.Printf("%s{%s} %v\n", f.GetName(), strings.Join(labels, ", "), m.GetCounter().GetValue()+m.GetGauge().GetValue())
+			fmt.Fprintf(&lines, "%s{%s} %v\n", f.GetName(), strings.Join(labels, ", "), m.GetCounter().GetValue()+m.GetGauge().GetValue())
 		}
 	}
+	return lines.String()
 }

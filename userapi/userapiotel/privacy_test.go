@@ -26,7 +26,7 @@ func (r *recorder) values(t *testing.T) (all []string) {
 	t.Helper()
 	add := func(attrs []attribute.KeyValue) {
 		for _, a := range attrs {
-			all = append(all, a.Value.Emit())
+			all = append(all, a.Value.String())
 		}
 	}
 	for _, s := range r.spans.Ended() {
