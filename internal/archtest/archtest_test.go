@@ -55,7 +55,7 @@ func TestModule(t *testing.T) {
 }
 
 // TestOtherModules holds what is banned over the other modules of the workspace. userapiotel
-// imports userapi and userapi/provision alone.
+// imports userapi and userapi/provision alone, and examples/webapp nothing internal.
 func TestOtherModules(t *testing.T) {
 	t.Parallel()
 	workspace, err := os.ReadFile("../../go.work")
@@ -69,14 +69,19 @@ func TestOtherModules(t *testing.T) {
 		for _, finding := range checkCalls(module) {
 			t.Error(m[1] + "/" + finding)
 		}
-		if m[1] != "userapi/userapiotel" {
+		if m[1] != "userapi/userapiotel" && m[1] != "examples/webapp" {
 			continue
 		}
 		for _, f := range module.files {
 			for _, spec := range f.syntax.Imports {
-				ours, ok := strings.CutPrefix(importPath(spec), "github.com/enlist-go/enlist/")
-				assert.True(t, f.test || !ok || ours == "userapi" || within(ours, "userapi/provision"),
-					"%s/%s: imports %s: userapiotel imports userapi and userapi/provision", m[1], f.at(spec), importPath(spec))
+				imported := importPath(spec)
+				ours, ok := strings.CutPrefix(imported, "github.com/enlist-go/enlist/")
+				if f.test || !ok {
+					continue
+				}
+				assert.False(t, within(ours, "internal"), "%s/%s: imports %s: its reader could not", m[1], f.at(spec), imported)
+				assert.True(t, m[1] != "userapi/userapiotel" || within(ours, "userapi/provision") || ours == "userapi",
+					"%s/%s: imports %s: userapiotel imports userapi and userapi/provision", m[1], f.at(spec), imported)
 			}
 		}
 	}
