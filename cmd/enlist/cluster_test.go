@@ -50,6 +50,7 @@ type cluster struct {
 	fakes   *exec.Cmd
 	reports chan error // the end of the fakes
 	workers []*workProcess
+	planted []string
 }
 
 // clusterPassword, and clusterDomain in an address, are what no output may show.
@@ -85,6 +86,21 @@ func newCluster(tb testing.TB, rows int, targets string, flags ...string) *clust
 	c.reports = make(chan error, 1)
 	go func() { c.reports <- c.fakes.Wait() }()
 	c.write(tb, "vendors.json", line)
+	c.plant(clusterPassword, clusterDomain, "planted.login", "Planted Name", clusterKey, clusterRequests)
+	var announced map[string]struct {
+		APIKey     string `json:"api_key"`
+		AuthKey    string `json:"auth_key"`
+		AuthSecret string `json:"auth_secret"`
+	}
+	require.NoError(tb, json.Unmarshal([]byte(line), &announced))
+	for _, a := range announced {
+		for _, credential := range []string{a.APIKey, a.AuthKey, a.AuthSecret} {
+			if credential != "" {
+				c.plant(credential)
+			}
+		}
+	}
+	require.Greater(tb, len(c.planted), 9*5)
 	c.run(tb, exitDone, "migrate")
 	return c
 }
@@ -141,7 +157,7 @@ func (c *cluster) run(tb testing.TB, code int, args ...string) string {
 	cmd.Stdout, cmd.Stderr = &out, &told
 	_ = cmd.Run() // the code says it
 	require.Equal(tb, code, cmd.ProcessState.ExitCode(), "%q: %s%s", args, out.String(), told.String())
-	assertNothingPlanted(tb, args[0], out.String()+told.String())
+	c.assertNothingPlanted(tb, args[0], out.String()+told.String())
 	return out.String()
 }
 
@@ -191,9 +207,9 @@ func (c *cluster) jobs(tb testing.TB) (text string) {
 // waitUntil waits until something is so.
 func waitUntil(tb testing.TB, what string, is func() bool) {
 	tb.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	end := time.After(2 * time.Minute)
+	end := time.After(5 * time.Minute)
 	for !is() {
 		select {
 		case <-tick.C:
@@ -210,8 +226,9 @@ type workProcess struct {
 	log   string
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when the process has
-	fails []string      // how it ended by itself
-	begun time.Time
+	// starts counts its lives, and fails says how those ended that did by themselves.
+	starts int
+	fails  []string
 }
 
 // worker starts one.
@@ -236,7 +253,8 @@ func (w *workProcess) start(tb testing.TB, more ...string) {
 		_ = cmd.Wait() // the state says it
 		close(ended)
 	}()
-	w.cmd, w.ended, w.begun = cmd, ended, time.Now()
+	w.cmd, w.ended = cmd, ended
+	w.starts++
 }
 
 // kill kills it by kill -9, unless it has ended.
@@ -269,10 +287,21 @@ func (w *workProcess) end(tb testing.TB) {
 	tb.Helper()
 	select {
 	case <-w.ended:
-	case <-time.After(2 * time.Minute):
+	case <-time.After(5 * time.Minute):
 		require.Fail(tb, "it does not end", w.c.jobs(tb)+w.c.read(tb, w.log))
 	}
 	require.Equal(tb, exitDone, w.cmd.ProcessState.ExitCode(), w.c.read(tb, w.log))
+}
+
+// stopWorkers has the workers drain and end.
+func (c *cluster) stopWorkers(tb testing.TB) {
+	tb.Helper()
+	for _, w := range c.workers {
+		w.signal(tb, syscall.SIGTERM)
+	}
+	for _, w := range c.workers {
+		w.end(tb)
+	}
 }
 
 // report ends the fakes, and returns what they counted.
@@ -284,22 +313,27 @@ func (c *cluster) report(tb testing.TB) (stats map[string]userapitest.Stats) {
 	return stats
 }
 
-// planted is what no output may show, as it is and as it may be written.
-var planted = func() (all []string) {
-	for _, text := range []string{clusterPassword, clusterDomain, "planted.login", "Planted Name", clusterKey, clusterRequests} {
-		all = append(all, text, hex.EncodeToString([]byte(text)))
-		for i := range 3 { // wherever it begins in what is encoded
-			encoded := base64.RawStdEncoding.EncodeToString([]byte("xxx"[:i] + text))
-			all = append(all, encoded[4:len(encoded)-3])
-		}
+// forms are how a text may be written.
+func forms(text string) (all []string) {
+	all = append(all, text, hex.EncodeToString([]byte(text)))
+	for i := range 3 { // wherever it begins in what is encoded
+		encoded := base64.RawStdEncoding.EncodeToString([]byte("xxx"[:i] + text))
+		all = append(all, encoded[4:len(encoded)-3])
 	}
 	return all
-}()
+}
 
-// assertNothingPlanted finds nothing of a row, and no key, in a text.
-func assertNothingPlanted(tb testing.TB, where, text string) {
+// plant has the texts looked for that no output may show.
+func (c *cluster) plant(texts ...string) {
+	for _, text := range texts {
+		c.planted = append(c.planted, forms(text)...)
+	}
+}
+
+// assertNothingPlanted finds nothing of a row, and no credential, in a text.
+func (c *cluster) assertNothingPlanted(tb testing.TB, where, text string) {
 	tb.Helper()
-	for _, p := range planted {
+	for _, p := range c.planted {
 		if at := strings.Index(text, p); at >= 0 {
 			assert.Fail(tb, "planted text", "%s: %q", where, text[max(at-200, 0):min(at+100, len(text))])
 		}
@@ -325,7 +359,7 @@ func (c *cluster) assertServerHasNothingPlanted(tb testing.TB) {
 	for _, name := range tables {
 		var text string
 		require.NoError(tb, c.db.QueryRowContext(ctx, "SELECT COALESCE(string_agg(t::text, chr(10)), '') FROM "+name+" AS t").Scan(&text))
-		assertNothingPlanted(tb, name, text)
+		c.assertNothingPlanted(tb, name, text)
 	}
 	_, err = c.db.ExecContext(ctx, "CHECKPOINT")
 	require.NoError(tb, err)
@@ -342,7 +376,7 @@ func (c *cluster) assertServerHasNothingPlanted(tb testing.TB) {
 			return nil
 		}
 		files++
-		assertNothingPlanted(tb, path, string(text))
+		c.assertNothingPlanted(tb, path, string(text))
 		return err
 	}))
 	require.Greater(tb, files, 100)
@@ -354,6 +388,6 @@ func (c *cluster) assertLogsHaveNothingPlanted(tb testing.TB) {
 	for _, w := range c.workers {
 		text := c.read(tb, w.log)
 		require.Contains(tb, text, "worker started")
-		assertNothingPlanted(tb, w.log, text)
+		c.assertNothingPlanted(tb, w.log, text)
 	}
 }
