@@ -58,8 +58,10 @@ type workFlags struct {
 const (
 	defaultRows  = 64
 	defaultLease = 2 * time.Minute
-	// shortestLease leaves a fake that answers at once its time; see provision.Lease.
-	shortestLease = time.Second
+	// shortestLease has time for the three looks after a create without an answer, which take most of a second
+	// with the waits between them, and for that create once more: see provision.Lease. With less a row is
+	// tried for ever.
+	shortestLease = 3 * time.Second
 )
 
 func newWork(env *environment) *cobra.Command {
@@ -75,7 +77,7 @@ func newWork(env *environment) *cobra.Command {
 	fs.IntVar(&f.rows, "rows", 0, fmt.Sprintf("how many `rows` are at work at once, over in_flight of the config; %d unless set", defaultRows))
 	fs.BoolVar(&f.untilDone, "until-done", false, "end when no row of the job is left in the queue")
 	fs.StringVar(&f.listen, "listen", "", "the `address` that serves health and metrics, such as 127.0.0.1:8080")
-	fs.DurationVar(&f.lease, "lease", defaultLease, "for how long a row is a worker's at most, and so when the rows of one that was killed are free; all workers have the same")
+	fs.DurationVar(&f.lease, "lease", defaultLease, "for how long a row is a worker's at most, and so when the rows of one that was killed are free; ten times what a vendor takes for an answer, or more; all workers have the same")
 	fs.DurationVar(&f.drain, "drain", 30*time.Second, "how long rows that are at work have to finish after a signal")
 	f.log.add(fs)
 	return c
