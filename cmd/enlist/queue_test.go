@@ -126,6 +126,15 @@ func TestQueueOfLines(t *testing.T) {
 	assert.Equal(t, "[REDACTED]", row["pass"])
 	assert.Equal(t, "chat", row["_target"])
 	assert.Equal(t, exitDone, o.run(t, "", "rejects").code, "they were dropped")
+
+	o.load(t, exitDone, o.at("people.jsonl"), "--retry-refused")
+	o.work(t, exitRefused)
+	o.env[queue.KeyVariable] = oldQueueKey
+	r = o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl"), "--drop")
+	assert.Equal(t, exitFailed, r.code)
+	assert.Contains(t, r.stderr, "1 reject cannot be opened: no key of ENLIST_QUEUE_KEY is theirs. 0 rows were written")
+	o.env[queue.KeyVariable] = queueKey
+	assert.Equal(t, exitRefused, o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl")).code, "it was not dropped")
 }
 
 // TestQueueUnknown: a user of which nobody knows leaves the queue, is listed, and is not created again.
