@@ -62,6 +62,7 @@
 //	enlist.call          of a run: CreateUser, Continue, Retry, Resume or Undo
 //	enlist.target        of a result: the target's name
 //	enlist.disposition   of a result: its provision.Disposition
+//	enlist.state         of records, their provision.State; of rows, their state as package bulk has it
 //	enlist.records       of a step at the ledger: how many records, or keys
 //
 // error.type is the status where that is an error, else the kind. Mixin refuses with status 200 or 202: go by

@@ -324,3 +324,19 @@ type inSpan struct {
 func (l inSpan) Store(ctx context.Context, records ...provision.Record) error {
 	return l.Ledger.Store(trace.ContextWithSpan(ctx, l.span), records...)
 }
+
+// TestRunWithoutResults: the span of a run that panicked, or could not begin, has ended, and failed.
+func TestRunWithoutResults(t *testing.T) {
+	t.Parallel()
+	r := newRecorder()
+	p := provisioner(t, r, new(provision.Memory), userapi.CreatorFunc(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) { panic("planted") }))
+	assert.Panics(t, func() { _, _ = p.CreateUser(t.Context(), ada(1)) })
+	_, err := p.Undo(t.Context(), "no such key")
+	require.Error(t, err)
+	for _, name := range []string{"provision CreateUser", "provision Undo"} {
+		s := r.one(t, name)
+		assert.Equal(t, codes.Error, s.Status().Code)
+		assert.Contains(t, show(s.Attributes()), "error.type=unknown")
+	}
+	assert.NotContains(t, r.exported(t), "planted")
+}
