@@ -206,7 +206,7 @@ func (l *loading) next() (lines []string) {
 		line("a worker has an older version of %s: run the same command again when it is done.", rowsText(n))
 	}
 	if n := r.Rows.RowsAtFault; n > 0 {
-		line("%s not added: each has a fault. Mend them, and run the same command again.", were(n))
+		line("%s not added, because of a fault. Mend the file, and run the same command again.", were(n))
 	}
 	if n := r.Refused; n > 0 {
 		line("%s refused before, and not changed since. Mend them: enlist rejects writes them to a file. If the reason was mended at the vendor, load with --retry-refused.", were(n))

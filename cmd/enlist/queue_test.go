@@ -126,6 +126,15 @@ func TestQueueOfLines(t *testing.T) {
 	assert.Equal(t, "[REDACTED]", row["pass"])
 	assert.Equal(t, "chat", row["_target"])
 	assert.Equal(t, exitDone, o.run(t, "", "rejects").code, "they were dropped")
+
+	o.load(t, exitDone, o.at("people.jsonl"), "--retry-refused")
+	o.work(t, exitRefused)
+	o.env[queue.KeyVariable] = oldQueueKey
+	r = o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl"), "--drop")
+	assert.Equal(t, exitFailed, r.code)
+	assert.Contains(t, r.stderr, "1 reject cannot be opened: no key of ENLIST_QUEUE_KEY is theirs. 0 rows were written")
+	o.env[queue.KeyVariable] = queueKey
+	assert.Equal(t, exitRefused, o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl")).code, "it was not dropped")
 }
 
 // TestQueueUnknown: a user of which nobody knows leaves the queue, is listed, and is not created again.
@@ -142,6 +151,30 @@ func TestQueueUnknown(t *testing.T) {
 	o.work(t, exitUnknown)
 	assert.Equal(t, 3, o.mixin.UserCount())
 	o.noPlanted(t, w)
+
+	var told struct{ Rows []struct{ Key string } }
+	require.NoError(t, json.Unmarshal([]byte(o.run(t, "", "status", "-o", "json").stdout), &told))
+	require.Len(t, told.Rows, 1)
+	d := o.run(t, "", "decide", told.Rows[0].Key, "--target", "wallet", "--found", "d4d31aea-d60d-46ec-a37a-a2d1d1b1d2a4")
+	assert.Equal(t, exitDone, d.code, d.stderr)
+	assert.EqualValues(t, 3, o.load(t, exitDone, file).Done)
+	assert.Equal(t, exitDone, o.run(t, "", "status").code)
+}
+
+// TestQueueIsUndone: undo deletes what workers have created, and closes the keys of rows in the queue.
+func TestQueueIsUndone(t *testing.T) {
+	t.Parallel()
+	o := newQueue(t, queueConfig)
+	file := o.people(t, 3)
+	o.load(t, exitDone, file)
+	o.work(t, exitDone)
+	assert.Equal(t, 3, o.usercom.UserCount())
+	u := o.run(t, "", "undo", file, "--yes")
+	assert.Equal(t, exitDone, u.code, u.stderr)
+	assert.Equal(t, [4]int{}, o.counts())
+	o.load(t, exitDone, file)
+	o.work(t, exitDone)
+	assert.Equal(t, [4]int{}, o.counts())
 }
 
 // TestQueueKeys: a worker with the old key among its own opens what is there; one without leaves it.

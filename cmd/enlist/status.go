@@ -170,7 +170,8 @@ func (s *status) read(ctx context.Context, l *ledger.Ledger, most int) error {
 	err = l.EachOpen(ctx, func(_ string, records []provision.Record) error {
 		for _, r := range records {
 			f := s.count(r, records)
-			if f != fateDone && f != fateRefused && len(rows[f]) < most {
+			listed := f == fateUnknown || f == fateDeleting || f == fateOpen && s.Queue == nil // what is open in a queue goes on by itself
+			if listed && len(rows[f]) < most {
 				rows[f] = append(rows[f], s.rowOf(r, records))
 			}
 		}
@@ -439,7 +440,14 @@ func (s *status) text(ofKey bool) []byte {
 		}
 		b.WriteString("  " + wrapped(r.text(), "    "))
 	}
-	if more := s.Open + s.Unknown + s.Deleting - int64(len(s.Rows)); more > 0 {
+	more := s.Open + s.Unknown + s.Deleting - int64(len(s.Rows))
+	if s.Queue != nil {
+		more -= s.Open
+	}
+	if s.Queue != nil && s.Open > 0 && s.Queue.toDo() == 0 {
+		b.WriteString("\nwhat is open is not in the queue: load the rows again\n")
+	}
+	if more > 0 {
 		fmt.Fprintf(&b, "\nand %d more: --max lists them\n", more)
 	}
 	return []byte(b.String())

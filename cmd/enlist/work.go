@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/ledger"
 	"github.com/enlist-go/enlist/cmd/enlist/internal/queue"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
@@ -127,6 +128,11 @@ func (f *workFlags) run(ctx context.Context, env *environment) error {
 	}
 	if err := w.q.CheckUsers(ctx, f.vendors != ""); err != nil {
 		return &exitError{exitUsage, err}
+	}
+	if f.vendors != "" {
+		if err := ledger.MarkFakes(placeOf(env, c)); err != nil {
+			return err
+		}
 	}
 	if w.p, err = provision.New(w.q.Ledger, targetsOf(c, clients), provision.RequestKeys(key), provision.Lease(f.lease),
 		provision.Grace(min(f.lease/4, 15*time.Second)), provision.Patience(min(f.lease/4, 5*time.Second))); err != nil {

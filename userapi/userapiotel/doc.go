@@ -88,7 +88,7 @@
 //	enlist.lane.requests          counter    {request}    target
 //	enlist.lane.rate_limited      counter    {request}    target
 //	enlist.lane.rate              gauge      {request}/s  target
-//	enlist.lane.paused            gauge      1            target
+//	enlist.lane.paused            gauge      {target}     target
 //
 // The attributes are short for enlist.vendor and so on. enlist.creates counts each user of a batch.
 // enlist.ledger.open with the state unknown is how many users nobody knows to exist or not, and

@@ -163,6 +163,23 @@ func TestMarks(t *testing.T) {
 	assert.Equal(t, []string{"me"}, owners(unsampled))
 }
 
+// TestRunIsNotLinkedToItself: what a run reads of its own is no earlier run.
+func TestRunIsNotLinkedToItself(t *testing.T) {
+	t.Parallel()
+	r := newRecorder()
+	ledger := userapiotel.Ledger(new(provision.Memory), r.options()...)
+	p, err := provision.New(ledger, []provision.Target{{Name: "chat", Creator: userapi.CreatorFunc(func(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
+		records, err := ledger.Load(ctx, req.IdempotencyKey)
+		assert.NoError(t, err)
+		assert.Equal(t, provision.StateInFlight, records[0].State)
+		return &userapi.User{Provider: "acme", ID: "1", Proof: userapi.ProofReply}, nil
+	})}}, provision.RequestKeys("0123456789abcdef"), userapiotel.Runs(r.options()...))
+	require.NoError(t, err)
+	_, err = p.CreateUser(t.Context(), ada(1))
+	require.NoError(t, err)
+	assert.Empty(t, r.one(t, "provision CreateUser").Links())
+}
+
 // TestMixedProcesses: one process that has the ledger wrapped and one that has not work on the same key.
 func TestMixedProcesses(t *testing.T) {
 	t.Parallel()

@@ -248,6 +248,10 @@ func (p Place) mark(there bool) (ofFakes bool, err error) {
 	return marked, nil
 }
 
+// MarkFakes says that the users of a ledger which a queue is beside are at fakes, for the commands that
+// are run on this machine.
+func MarkFakes(p Place) error { return os.WriteFile(p.fakesFile(), nil, fileMode) }
+
 // Read opens a ledger to look at it, also while another process changes it. The error matches ErrNone
 // where there is none.
 func Read(ctx context.Context, p Place) (*Ledger, error) {
