@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -53,6 +54,7 @@ func (o ordeal) run(tb testing.TB) {
 	}
 	for _, w := range c.workers {
 		w.end(tb)
+		tb.Logf("%s: started %d times; ended by itself: %q", w.log, w.starts, w.fails)
 	}
 	c.assertDone(tb)
 }
@@ -208,4 +210,48 @@ func (c *cluster) assertClaims(tb testing.TB) {
 	require.NoError(tb, rows.Err())
 	reads.Wait()
 	assert.Equal(tb, len(vendorOf)*c.rows, claims)
+}
+
+// TestWorkersShareALimit: three workers, and two once one was killed, send no more than the vendor takes.
+func TestWorkersShareALimit(t *testing.T) {
+	t.Parallel()
+	c, _ := shareLimit(t, 300, 50)
+	c.stopWorkers(t)
+	left, answers := c.left(t)
+	require.True(t, answers)
+	s := c.report(t)["fusionauth"]
+	assert.GreaterOrEqual(t, s.Users, c.rows-left)
+	assert.Equal(t, s.Users, s.Creates)
+	assert.LessOrEqual(t, s.RateLimited, c.rows/100)
+}
+
+// shareLimit has three workers do rows at a vendor with a limit, and kills one in the middle, until no row
+// waits. It returns how many were done a second since the first.
+func shareLimit(tb testing.TB, rows, perSecond int) (c *cluster, rate float64) {
+	tb.Helper()
+	c = newCluster(tb, rows, fmt.Sprintf("  identity: {vendor: fusionauth, per_second: %d}\n", perSecond), "--latency", "20ms", "--rate", strconv.Itoa(perSecond))
+	c.load(tb)
+	for range 3 {
+		c.worker(tb, "--lease", "10s")
+	}
+	for _, w := range c.workers {
+		waitUntil(tb, "it works", func() bool { return strings.Contains(c.read(tb, w.log), "worker started") })
+	}
+	begun, before := time.Now(), 0
+	waitUntil(tb, "half of the rows are done", func() bool {
+		n, answers := c.left(tb)
+		if before == 0 && answers && n < rows {
+			begun, before = time.Now(), rows-n
+		}
+		return answers && n <= rows/2
+	})
+	c.workers[1].kill(tb)
+	c.workers = append(c.workers[:1], c.workers[2])
+	waitUntil(tb, "no row waits", func() bool {
+		n, answers := c.count(tb, "SELECT count(*) FROM river_job WHERE state = 'available'")
+		return answers && n == 0
+	})
+	left, answers := c.left(tb)
+	require.True(tb, answers)
+	return c, float64(rows-left-before) / time.Since(begun).Seconds()
 }
