@@ -14,15 +14,23 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-const checkHelp = `Checks every row of a file of people for every vendor, and sends nothing. It
+const checkHelp = `Checks every row of a file of people for every target. It sends nothing and
 needs no credentials.
 
-FILE is CSV, or JSON Lines if its name ends in .jsonl, both by gzip too; - is
-standard input. Each fault is told with its line, column, field and target, and
-what is expected. No value of a row is shown.
+` + fileHelp + `
+Each fault has its line, column, field and target, and says what is expected.
+The values of a row are not shown.
 
-Exit codes: 0 no row is at fault; 1 the file could not be read; 2 wrong flags or
-config; 3 rows are at fault.
+Exit codes; if several apply, the highest:
+  0  every row is valid
+  1  the file could not be read
+  2  wrong flags or config
+  3  rows are at fault
+`
+
+// fileHelp is in the help of each command that reads people.
+const fileHelp = `FILE is CSV, or JSON Lines if its name ends in .jsonl, .ndjson or .json. It can
+be compressed with gzip. - is standard input.
 `
 
 type checkFlags struct {
@@ -40,14 +48,14 @@ func newCheck(env *environment) *cobra.Command {
 		RunE:  func(c *cobra.Command, args []string) error { return f.run(c.Context(), env, args[0]) },
 	}
 	f.add(c)
-	c.Flags().IntVar(&f.maxFaults, "max-faults", 50, "how `many` faults are listed; all of them are counted")
+	c.Flags().IntVar(&f.maxFaults, "max-faults", 50, "the `number` of faults to list; all are counted")
 	return c
 }
 
-// oneFile is the argument of a command that reads people.
+// oneFile refuses all but one argument.
 func oneFile(_ *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usageError("expected is one file of people, or - for standard input")
+		return usageError("expected one file of people, or - for standard input")
 	}
 	return nil
 }
@@ -93,27 +101,27 @@ func (f *checkFlags) run(ctx context.Context, env *environment, path string) err
 			bulk.Report
 			Error    string `json:"error,omitempty"`
 			ExitCode int    `json:"exit_code"`
-		}{report, told(err), code})
+		}{report, messageOf(err), code})
 	}
 	code = env.print(text, code)
 	switch {
 	case err != nil:
-		return &exitError{code, fmt.Errorf("%s. Nothing was sent", told(err))}
+		return &exitError{code, fmt.Errorf("%s. Nothing was sent", messageOf(err))}
 	case code == exitRefused:
-		return &exitError{code, fmt.Errorf("%d of %d rows are at fault. Nothing was sent. Mend them and check again", report.RowsAtFault, report.Rows)}
+		return &exitError{code, fmt.Errorf("%d of %d rows are at fault. Nothing was sent. Correct them, and check again", report.RowsAtFault, report.Rows)}
 	}
 	return ended(code)
 }
 
-// told is the text of an error of package bulk's, by the names of the config.
-func told(err error) string {
+// messageOf returns the text of an error of package bulk, with the names that the config uses.
+func messageOf(err error) string {
 	if err == nil {
 		return ""
 	}
 	return ofConfig.Replace(err.Error())
 }
 
-// checkCode is the exit code of a check.
+// checkCode returns the exit code of a check.
 func checkCode(report bulk.Report, err error) int {
 	code := exitDone
 	if report.RowsAtFault > 0 {
@@ -122,8 +130,8 @@ func checkCode(report bulk.Report, err error) int {
 	return max(code, sourceCode(err))
 }
 
-// sourceCode is the exit code of what ended the reading: a file that is at fault can be mended as a
-// row can, and a column that the config names wrongly is wrong use.
+// sourceCode returns the exit code of the error that ended the reading. A fault of the file counts as one of
+// its rows. A column that does not exist is wrong use.
 func sourceCode(err error) int {
 	var bad *bulk.RowError
 	switch {
@@ -137,8 +145,8 @@ func sourceCode(err error) int {
 	return exitFailed
 }
 
-// checkConfig finds what is wrong with the targets and the columns of a config, before anything is made
-// or sent; with a source also the columns that it does not have.
+// checkConfig checks the targets and the columns of a config before anything is made or sent. With a source
+// it also finds columns that the source does not have.
 func checkConfig(ctx context.Context, c *config.Config, clients []vendors.Client, src bulk.Source) error {
 	p, err := provision.New(new(provision.Memory), targetsOf(c, clients))
 	if err != nil {
@@ -146,7 +154,7 @@ func checkConfig(ctx context.Context, c *config.Config, clients []vendors.Client
 	}
 	mapper, err := mappingOf(c).Compile(c.Job)
 	if err != nil {
-		return &exitError{exitUsage, errors.New(told(err))}
+		return &exitError{exitUsage, errors.New(messageOf(err))}
 	}
 	columns, ok := src.(bulk.ColumnSource)
 	if !ok {
@@ -158,14 +166,14 @@ func checkConfig(ctx context.Context, c *config.Config, clients []vendors.Client
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return &exitError{exitOpen, fmt.Errorf("it was stopped: %w. Nothing was sent", ctx.Err())}
+		return &exitError{exitOpen, fmt.Errorf("stopped: %w. Nothing was sent", ctx.Err())}
 	case errors.As(err, &bad), errors.Is(err, bulk.ErrMissingColumns):
-		return &exitError{sourceCode(err), fmt.Errorf("%s. Nothing was sent", told(err))}
+		return &exitError{sourceCode(err), fmt.Errorf("%s. Nothing was sent", messageOf(err))}
 	}
-	return &exitError{exitUsage, errors.New(told(err))}
+	return &exitError{exitUsage, errors.New(messageOf(err))}
 }
 
-// noRows is a source without its rows.
+// noRows has the columns of a source, and no rows.
 type noRows struct{ bulk.ColumnSource }
 
 // Rows yields nothing.
@@ -173,7 +181,7 @@ func (noRows) Rows(context.Context) iter.Seq2[bulk.Row, error] {
 	return func(func(bulk.Row, error) bool) {}
 }
 
-// noSource has the columns that are needed.
+// noSource has the columns that a mapping needs, and no rows.
 type noSource []string
 
 // Columns returns them.

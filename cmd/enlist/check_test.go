@@ -93,7 +93,7 @@ func TestCheck(t *testing.T) {
 `)
 	code, out, err = d.run(t, "check", d.at("people.csv"))
 	assert.Equal(t, exitRefused, code)
-	assert.Equal(t, "enlist: 4 of 6 rows are at fault. Nothing was sent. Mend them and check again\n", err)
+	assert.Equal(t, "enlist: 4 of 6 rows are at fault. Nothing was sent. Correct them, and check again\n", err)
 	for _, says := range []string{
 		`line 4: column "E-mail": email at identity: line 2 has the same value`,
 		`line 5: column "password": password at chat: must be set (required)`,
@@ -174,15 +174,15 @@ func TestCheckEnds(t *testing.T) {
 		{"an unknown field", strings.Replace(springConfig, "email:", "e_mail:", 1), good, nil, exitUsage, `columns in the config: "e_mail" is not a field`},
 		{"a bad config", springConfig + "x: 1\n", good, nil, exitUsage, `enlist.yaml:7: the config: unknown member "x"`},
 		{"a circle", strings.Replace(springConfig, "quickblox", "quickblox, after: [chat]", 1), good, nil, exitUsage, "enlist.yaml:4: targets.chat.after: a target cannot come after itself: chat after chat"},
-		{"a bad setting", strings.Replace(springConfig, "https://login.example.com", "ftp://x", 1), good, nil, exitUsage, "enlist.yaml:3: targets.identity.url: it must begin with https:// or http://"},
+		{"a bad setting", strings.Replace(springConfig, "https://login.example.com", "ftp://x", 1), good, nil, exitUsage, "enlist.yaml:3: targets.identity.url: the address must begin with https:// or http://"},
 		{"an open quote", springConfig, good + `3;"`, nil, exitRefused, "line 4: "},
 		{"no row", springConfig, "id;E-mail\n", nil, exitFailed, "the file has a header and no row. Nothing was sent"},
 		{"an empty file", springConfig, "", nil, exitFailed, "the file is empty"},
 		{"wrong use", springConfig, good, []string{"--max-faults", "-1"}, exitUsage, "--max-faults must not be negative"},
-		{"config and vendors", springConfig, good, []string{"--to", "mixin"}, exitUsage, "--to is for an import without a config"},
+		{"config and vendors", springConfig, good, []string{"--to", "mixin"}, exitUsage, "--to cannot be used with a config"},
 		{"a bad job", springConfig, good, []string{"--job", "a/b"}, exitUsage, "job: 1 to 100 letters"},
 		{"a bad ledger", springConfig, good, []string{"--ledger", "x"}, exitUsage, "ledger: sqlite:PATH"},
-		{"another file", springConfig, good, []string{"more.csv"}, exitUsage, "expected is one file of people"},
+		{"another file", springConfig, good, []string{"more.csv"}, exitUsage, "expected one file of people"},
 	} {
 		d := newDesk(t, c.config)
 		d.write(t, "people.csv", c.text)
@@ -196,10 +196,10 @@ func TestCheckEnds(t *testing.T) {
 	assert.Contains(t, err, "no such file")
 	code, _, err = runs(t, nil, "check", "-", "-c", d.at("other.yaml"))
 	assert.Equal(t, exitUsage, code)
-	assert.Contains(t, err, "other.yaml is not there: enlist import --init FILE writes one")
+	assert.Contains(t, err, "other.yaml does not exist: enlist import --init FILE writes one")
 	code, _, err = runs(t, nil, "check", "-")
 	assert.Equal(t, exitUsage, code)
-	assert.Contains(t, err, "there is no enlist.yaml here")
+	assert.Contains(t, err, "no config: enlist.yaml does not exist here")
 }
 
 // TestCheckWithoutConfig: headers that are the names of fields suffice.
@@ -212,7 +212,7 @@ func TestCheckWithoutConfig(t *testing.T) {
 	assert.Contains(t, out, "job import: 1 row read")
 	code, _, err = runs(t, nil, "check", d.at("people.csv"), "--to", "acme")
 	assert.Equal(t, exitUsage, code)
-	assert.Contains(t, err, `there is no vendor "acme"`)
+	assert.Contains(t, err, `unknown vendor "acme"`)
 	code, _, err = runs(t, nil, "check", d.at("people.csv"), "--to", "mixin,mixin")
 	assert.Equal(t, exitUsage, code)
 	assert.Contains(t, err, "--to names mixin twice")

@@ -7,15 +7,12 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const completionHelp = `Writes a script that has a shell complete enlist's commands and flags. For this
-session of bash:
+const completionHelp = `Writes a script that lets a shell complete the commands and flags of enlist.
 
-  source <(enlist completion bash)
-
-For zsh it is the file _enlist in a folder of $fpath, for fish
-~/.config/fish/completions/enlist.fish, and for powershell:
-
-  enlist completion powershell | Out-String | Invoke-Expression
+  bash        source <(enlist completion bash)
+  zsh         write it to a file _enlist in a folder of $fpath
+  fish        write it to ~/.config/fish/completions/enlist.fish
+  powershell  enlist completion powershell | Out-String | Invoke-Expression
 
 Exit codes: 0 written; 1 it could not be written; 2 wrong use.
 `
@@ -25,12 +22,12 @@ var shells = []string{"bash", "zsh", "fish", "powershell"}
 func newCompletion(env *environment) *cobra.Command {
 	return &cobra.Command{
 		Use:       "completion SHELL",
-		Short:     "Writes the script with which a shell completes commands and flags",
+		Short:     "Writes a script for shell completion",
 		Long:      completionHelp,
 		ValidArgs: shells,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 || !slices.Contains(shells, args[0]) {
-				return usageError("expected is one shell: %s", strings.Join(shells, ", "))
+				return usageError("expected one shell: %s", strings.Join(shells, ", "))
 			}
 			return nil
 		},
@@ -50,15 +47,15 @@ func newCompletion(env *environment) *cobra.Command {
 	}
 }
 
-// newHelp is the command for those who do not know of --help.
+// newHelp returns the command help, which does the same as --help.
 func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
-		Short: "Tells what a command does, as --help does",
+		Short: "Shows the help of a command",
 		RunE: func(c *cobra.Command, args []string) error {
 			about, rest, err := c.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return usageError("there is no command %q; see enlist --help", strings.Join(args, " "))
+				return usageError("unknown command %q; see enlist --help", strings.Join(args, " "))
 			}
 			about.InitDefaultHelpFlag()
 			return about.Help()

@@ -18,16 +18,19 @@ import (
 
 // variablesHelp is the end of the help of each command that calls vendors.
 const variablesHelp = `
-A vendor is configured by variables. Those marked * may be given as a file: the
-same name with _FILE, such as USERCOM_API_KEY_FILE.
-  FUSIONAUTH_URL, FUSIONAUTH_API_KEY *, FUSIONAUTH_TENANT_ID
-  USERCOM_APP, USERCOM_API_KEY *, USERCOM_VERSION (v1 or v2)
-  QUICKBLOX_API_KEY *, or QUICKBLOX_SESSION_TOKEN *, or QUICKBLOX_APPLICATION_ID
-    with QUICKBLOX_AUTH_KEY * and QUICKBLOX_AUTH_SECRET *, and for a user's
-    session QUICKBLOX_LOGIN or QUICKBLOX_EMAIL, and QUICKBLOX_PASSWORD *
-  MIXIN_KEYSTORE *: the keystore's JSON, or the path of a file with it
-  MIXIN_SESSION_KEYS: as --session-keys
-  USERCOM_URL, QUICKBLOX_URL, MIXIN_URL: another address than the vendor's own
+Configure the vendors with environment variables. A variable marked * can also
+be given as a file: add _FILE to its name, as in USERCOM_API_KEY_FILE.
+  FusionAuth  FUSIONAUTH_URL, FUSIONAUTH_API_KEY *, FUSIONAUTH_TENANT_ID
+  User.com    USERCOM_APP, USERCOM_API_KEY *, USERCOM_VERSION (v1 or v2)
+  QuickBlox   one of:
+                QUICKBLOX_API_KEY *
+                QUICKBLOX_SESSION_TOKEN *
+                QUICKBLOX_APPLICATION_ID, QUICKBLOX_AUTH_KEY * and
+                QUICKBLOX_AUTH_SECRET *; for a user's session also
+                QUICKBLOX_PASSWORD * and QUICKBLOX_LOGIN or QUICKBLOX_EMAIL
+  Mixin       MIXIN_KEYSTORE *: the keystore's JSON, or the path of its file
+              MIXIN_SESSION_KEYS: the same as --session-keys
+  Addresses   USERCOM_URL, QUICKBLOX_URL and MIXIN_URL replace the vendor's own
 `
 
 // vendorFlags say which vendors are called, and where they are.
@@ -47,27 +50,27 @@ func (v *vendorFlags) add(fs *pflag.FlagSet) {
 
 // addOwn adds what the commands for one user have.
 func (v *vendorFlags) addOwn(fs *pflag.FlagSet) {
-	fs.StringVar(&v.keystore, "keystore", "", "the `file` with Mixin's keystore, as the dashboard hands it out")
-	fs.DurationVar(&v.timeout, "timeout", time.Minute, "bound on the whole run, such as 90s")
+	fs.StringVar(&v.keystore, "keystore", "", "the `file` with Mixin's keystore, as downloaded from the dashboard")
+	fs.DurationVar(&v.timeout, "timeout", time.Minute, "the time limit for the whole run, such as 90s")
 }
 
 func (v *vendorFlags) addCreate(fs *pflag.FlagSet) {
 	v.whereFlags.add(fs)
 	v.addOwn(fs)
 	addTo(fs, &v.to)
-	fs.StringVar(&v.apiKeyFile, "api-key-file", "", "the `file` with the API key of the one vendor that --to names")
-	fs.StringVar(&v.sessionKeys, "session-keys", "", "the `directory` that keeps the session keys of Mixin's new users; without its key a user at Mixin is lost. With --vendors the keys are in that name and .fakes")
+	fs.StringVar(&v.apiKeyFile, "api-key-file", "", "a `file` with the API key; --to must name one vendor")
+	fs.StringVar(&v.sessionKeys, "session-keys", "", "the `directory` for the session keys of Mixin's new users. A Mixin user without its key is lost. With --vendors, .fakes is added to the name")
 }
 
 func addTo(fs *pflag.FlagSet, to *[]string) {
-	fs.StringSliceVar(to, "to", nil, "the `vendors`, with commas: "+strings.Join(vendors.Names(), ", ")+". Otherwise all that are configured")
+	fs.StringSliceVar(to, "to", nil, "the `vendors`, separated by commas: "+strings.Join(vendors.Names(), ", ")+"; default: all that are configured")
 }
 
-// checkTo refuses what is not a vendor, or is there twice.
+// checkTo refuses an unknown vendor, and one that is named twice.
 func checkTo(to []string) error {
 	for i, name := range to {
 		if !slices.Contains(vendors.Names(), name) {
-			return fmt.Errorf("--to: there is no vendor %q; there are %s", name, strings.Join(vendors.Names(), ", "))
+			return fmt.Errorf("--to: unknown vendor %q; expected %s", name, strings.Join(vendors.Names(), ", "))
 		}
 		if slices.Contains(to[:i], name) {
 			return fmt.Errorf("--to names %s twice", name)
@@ -85,16 +88,16 @@ func (v *vendorFlags) check() error {
 	case v.timeout <= 0:
 		return errors.New("--timeout must be positive, such as 90s")
 	case v.fakes && v.sessionKeys != "":
-		return errors.New("--session-keys is not for --fakes, whose users end with the command")
+		return errors.New("--session-keys cannot be used with --fakes, whose users end with the command")
 	case v.apiKeyFile != "" && (len(v.to) != 1 || v.to[0] == mixin.Name):
-		return errors.New("--api-key-file needs --to with one of quickblox, fusionauth, usercom, whose key it is")
+		return errors.New("--api-key-file needs --to with one of quickblox, fusionauth, usercom")
 	case v.apiKeyFile+v.keystore != "" && (v.fakes || v.vendors != ""):
-		return errors.New("--keystore and --api-key-file are not for fakes, whose credentials are known")
+		return errors.New("--keystore and --api-key-file cannot be used with fakes, which have their own credentials")
 	}
 	return nil
 }
 
-// getenv has the flags for files win over the variables.
+// getenv returns a Getenv in which the flags for files replace the variables.
 func (v *vendorFlags) getenv(env *environment) func(string) string {
 	files := map[string]string{}
 	if v.keystore != "" {
@@ -114,7 +117,7 @@ func (v *vendorFlags) getenv(env *environment) func(string) string {
 	}
 }
 
-// byFlags has an error name a flag for a file in place of the variable that stands behind it.
+// byFlags replaces variables in an error by the flags for files that were given instead.
 func (v *vendorFlags) byFlags(err error) error {
 	var bad *vendors.Error
 	if errors.As(err, &bad) {
@@ -131,8 +134,8 @@ func (v *vendorFlags) byFlags(err error) error {
 	return err
 }
 
-// connect makes the clients, in the order of vendors.Names. The error has all that is wrong. What
-// is returned is to be closed, also with an error. creates is whether users are to be created.
+// connect makes the clients, in the order of vendors.Names. The error lists every fault. Call closeAll,
+// also after an error. creates is set if users are to be created.
 func (v *vendorFlags) connect(ctx context.Context, env *environment, creates bool) (clients []vendors.Client, closeAll func(), err error) {
 	at, err := v.open(ctx, env, nil)
 	closeAll = func() {
@@ -146,7 +149,7 @@ func (v *vendorFlags) connect(ctx context.Context, env *environment, creates boo
 	}
 	v.sessionKeys = cmp.Or(v.sessionKeys, env.getenv("MIXIN_SESSION_KEYS"))
 	switch {
-	case v.fakes: // whose users end with the command: no directory may know them
+	case v.fakes: // their users end with the command: the keys go to a temporary directory
 		v.sessionKeys = at.keys
 	case v.vendors != "" && v.sessionKeys != "":
 		v.sessionKeys = ofFakes(v.sessionKeys)
@@ -159,7 +162,7 @@ func (v *vendorFlags) connect(ctx context.Context, env *environment, creates boo
 			continue
 		}
 		if at.announced != nil && !isAnnounced {
-			faults = append(faults, fmt.Errorf("%s: --vendors does not have it", name))
+			faults = append(faults, fmt.Errorf("%s: not in the file of --vendors", name))
 			continue
 		}
 		settings := vendors.Settings{Vendor: name, SessionKeys: v.sessionKeys}
@@ -174,12 +177,12 @@ func (v *vendorFlags) connect(ctx context.Context, env *environment, creates boo
 			continue
 		}
 		if name == mixin.Name && creates && v.sessionKeys == "" {
-			faults = append(faults, errors.New("mixin: --session-keys or MIXIN_SESSION_KEYS must be set: without its session key a new user is lost"))
+			faults = append(faults, errors.New("mixin: --session-keys or MIXIN_SESSION_KEYS must be set: a new user without its session key is lost"))
 		}
 		clients = append(clients, c)
 	}
 	if len(clients)+len(faults) == 0 {
-		faults = append(faults, nobody(variables))
+		faults = append(faults, notConfigured(variables))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return clients, closeAll, &exitError{exitUsage, err}
@@ -187,11 +190,11 @@ func (v *vendorFlags) connect(ctx context.Context, env *environment, creates boo
 	return clients, closeAll, nil
 }
 
-// nobody says what configures each vendor.
-func nobody(variables vendors.Env) error {
+// notConfigured lists the variables of each vendor.
+func notConfigured(variables vendors.Env) error {
 	text := "no vendor is configured. Set the variables of one or more of them:"
 	for _, name := range vendors.Names() {
 		text += "\n  " + name + ": " + variables.Needs(name)
 	}
-	return errors.New(text + "\nor try it with --fakes, which sends nothing to a vendor")
+	return errors.New(text + "\nor try --fakes, which sends nothing to a vendor")
 }

@@ -19,33 +19,38 @@ import (
 	"github.com/enlist-go/enlist/usercom"
 )
 
-const createHelp = `Creates one user at every vendor that is configured, and says of each whether
-the user now exists. A user that one of the vendors could not take is created at
-none of them.
+const createHelp = `Creates one user at each configured vendor, and says for each whether the user
+now exists. If the user is invalid for one vendor, it is sent to none.
 
-Run again with the same flags it creates nobody twice, and creates the user
-where the first run did not:
-  FusionAuth  The user's id follows from --external-id, or else from the key. An
-              id, username, e-mail address or phone number to log in with that
-              is taken is refused. A user who has all of those that were given
-              is told as existing, and left as it is.
-  QuickBlox   So it is with a login, e-mail address or external id.
-  User.com    Only the external id is unique, so that the vendor is asked first.
-              A user with the external id, and with the e-mail address and the
-              phone number that were given, is told as existing, and its custom
-              values and lists are written. Without an external id a user with
-              the address, or else the number, is left alone, and its id told
-              with exit code 3; --new creates another.
-  Mixin       Each create is a new user who costs money. --session-keys keeps
-              the user's keys, by the application and the key of the create, and
-              knows what was created. A user with nothing but a name needs
-              --key, or --new for one more.
---new asks nobody first and takes a key of its own: it is for one more user.
+Run the command again with the same flags at any time: it creates the user only
+where the first run did not. How it recognizes the user:
 
-Exit codes: 0 all have users; 1 could not run, or the credentials or the address
-are wrong; 2 wrong use, and nothing was sent; 3 a vendor refused the user, or
-has one already; 4 something is left: run it again; 5 a user may exist, and a
-person must find out. The highest that applies is the command's.
+  FusionAuth  By id, username, e-mail address, and phone number to log in with.
+              The id is made from --external-id, or else from the key. A user
+              that has all the values that you gave is reported as existing,
+              and is not changed. If a user has only some of them, the create
+              is refused.
+  QuickBlox   The same, by login, e-mail address and external id.
+  User.com    By external id; nothing else is unique there. A user that has it,
+              and the e-mail address and phone number that you gave, is reported
+              as existing, and its custom values and lists are written.
+              Without --external-id, a user that has the e-mail address, or else
+              the phone number, is not changed. Its id is printed, with exit
+              code 3. --new creates another user.
+  Mixin       Not at all: each create makes a new user, and costs money.
+              --session-keys stores the keys of the new users, and knows which
+              users were created. A user with only a name needs --key or --new.
+
+--new skips the search for an existing user, and uses a new key: each run
+creates one more user.
+
+Exit codes; if several apply, the highest:
+  0  the user exists at every vendor
+  1  it could not run, or the credentials or the address are wrong
+  2  wrong use; nothing was sent
+  3  a vendor refused the user, or already has one
+  4  something is left: run the same command again
+  5  the user may exist: look at the vendor before you run it again
 `
 
 // createFlags are those of create.
@@ -60,7 +65,7 @@ func newCreate(env *environment) *cobra.Command {
 	f := &createFlags{}
 	c := &cobra.Command{
 		Use:   "create",
-		Short: "Creates one user at the vendors, once however often it is run",
+		Short: "Creates one user at each vendor; safe to run again",
 		Long:  createHelp + variablesHelp,
 		Example: `  enlist create --fakes --email ada@example.com --name "Ada Lovelace" \
     --password-file password.txt
@@ -70,13 +75,13 @@ func newCreate(env *environment) *cobra.Command {
 	f.userFlags.add(c.Flags())
 	f.addCreate(c.Flags())
 	f.format.add(c.Flags())
-	c.Flags().BoolVar(&f.plan, "plan", false, "show what would be sent, secrets redacted, and send nothing")
-	c.Flags().BoolVar(&f.new, "new", false, "create one more user, whoever is there")
+	c.Flags().BoolVar(&f.plan, "plan", false, "show what would be sent, with secrets redacted, and send nothing")
+	c.Flags().BoolVar(&f.new, "new", false, "create one more user, also if this user exists already")
 	c.RunE = func(c *cobra.Command, _ []string) error { return f.run(c, env) }
 	return c
 }
 
-// noArgs refuses arguments without showing them: one may be a password that lost its flag.
+// noArgs refuses arguments. It does not show them: one may be a password.
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usageError("expected flags only, got another argument; see %s --help", c.CommandPath())
@@ -87,7 +92,7 @@ func noArgs(c *cobra.Command, args []string) error {
 func (f *createFlags) run(c *cobra.Command, env *environment) error {
 	req, err := f.request(c.Context(), env, c.Flags())
 	if f.new && req.IdempotencyKey != "" {
-		err = errors.Join(err, errors.New("--new takes a key of its own: leave out --key, and idempotency_key in --in"))
+		err = errors.Join(err, errors.New("--new makes its own key: leave out --key, and idempotency_key in --in"))
 	}
 	if err = errors.Join(err, f.check()); err != nil {
 		return &exitError{inputCode(err), fmt.Errorf("%w\nNothing was sent; see enlist create --help", err)}
@@ -122,24 +127,24 @@ func inputCode(err error) int {
 	return exitUsage
 }
 
-// A created is one vendor's part of a create: what is asked for and, once it was tried, what became
-// of it. Its Err is failure.
+// A created is one vendor's part of a create: the request and, after the create, its result. failure is
+// its Err.
 type created struct {
 	vendors.Client
 	provision.Result
 	request userapi.CreateUserRequest
-	// anew is whether one more user was asked for.
-	anew bool
+	// oneMore is set if an existing user is not to be looked for.
+	oneMore bool
 	// unmapped are the fields that the vendor cannot store.
 	unmapped []string
 	failure  *userapi.Error
-	// keyFile is where the session key of Mixin's user stays, "" where it does not.
+	// keyFile is the file with the session key of Mixin's user, if it is kept.
 	keyFile string
-	// untried is whether nothing was sent because another vendor cannot take the user.
+	// untried is set if nothing was sent because another vendor cannot take the user.
 	untried bool
 }
 
-// A createJob is what is to be done.
+// A createJob has the creates of one run, one for each vendor.
 type createJob []*created
 
 // job prepares a create at each client.
@@ -148,12 +153,12 @@ func (f *createFlags) job(clients []vendors.Client, req userapi.CreateUserReques
 	var called []string
 	for _, c := range clients {
 		called = append(called, c.Vendor)
-		r := &created{Client: c, request: req, anew: f.new || f.fakes}
+		r := &created{Client: c, request: req, oneMore: f.new || f.fakes}
 		where := c.Vendor + " " + c.At
 		switch c.Vendor {
-		case fusionauth.Name: // where an id is one user's, in whatever tenant
+		case fusionauth.Name: // the id is unique over all tenants
 			where += " " + c.Owner
-		case mixin.Name: // whose service has several addresses, and one directory may serve several applications
+		case mixin.Name: // it has several addresses, and one directory may serve several applications
 			where = c.Vendor + " " + strings.ToLower(c.Owner)
 		}
 		switch {
@@ -161,7 +166,7 @@ func (f *createFlags) job(clients []vendors.Client, req userapi.CreateUserReques
 			r.request.IdempotencyKey = rand.Text()
 		case req.IdempotencyKey == "":
 			r.request.IdempotencyKey = defaultKey(req, where)
-		case c.Vendor == mixin.Name: // where the key alone is what a directory knows a user by
+		case c.Vendor == mixin.Name: // the directory of keys identifies a user by this key alone
 			key := req.IdempotencyKey
 			if canonical, isUUID := uuid.Canonical(key); isUUID {
 				key = canonical
@@ -170,9 +175,9 @@ func (f *createFlags) job(clients []vendors.Client, req userapi.CreateUserReques
 		}
 		switch {
 		case c.Vendor == mixin.Name && r.request.IdempotencyKey == "":
-			faults = append(faults, errors.New("mixin: nothing tells this user from another one, who costs money: set --key, by which a second run knows it, or --new for one more"))
-		case c.Vendor == usercom.Name && !r.anew && req.ExternalID+req.Email+req.Phone == "":
-			faults = append(faults, errors.New("usercom: cannot be asked whether this user is there: set --email or --external-id, or --new for one more"))
+			faults = append(faults, errors.New("mixin: a name alone does not identify this user, and a second one costs money: set --key, so that a second run recognizes the create, or --new for one more user"))
+		case c.Vendor == usercom.Name && !r.oneMore && req.ExternalID+req.Email+req.Phone == "":
+			faults = append(faults, errors.New("usercom: cannot be asked whether this user exists: set --email or --external-id, or --new for one more user"))
 		}
 		if c.Vendor == mixin.Name && !f.fakes {
 			r.keyFile = mixin.KeyDir(f.sessionKeys).Path(r.request.IdempotencyKey)
@@ -182,8 +187,7 @@ func (f *createFlags) job(clients []vendors.Client, req userapi.CreateUserReques
 	return job, errors.Join(append(faults, checkCalled(req, called))...)
 }
 
-// create checks the user for every vendor and then, if each would take it, creates it at all of them
-// at once.
+// create checks the user for every vendor. If each accepts it, create creates it at all of them at once.
 func (job createJob) create(ctx context.Context) createJob {
 	sound := true
 	for _, r := range job {
@@ -191,7 +195,7 @@ func (job createJob) create(ctx context.Context) createJob {
 		strict := r.request
 		strict.Strict = true
 		preflighter, _ := userapi.Ability[userapi.Preflighter](r)
-		if err := preflighter.PreflightUser(strict); err != nil { // which asks what cannot be stored
+		if err := preflighter.PreflightUser(strict); err != nil { // Strict finds the fields that cannot be stored
 			for _, f := range asError(r.Vendor, err).FieldErrors {
 				if f.Code == userapi.CodeUnsupported {
 					r.unmapped = append(r.unmapped, f.Field)
@@ -216,7 +220,7 @@ func (job createJob) create(ctx context.Context) createJob {
 func (r *created) ensure(ctx context.Context) {
 	var opts []provision.EnsureOption
 	found := false
-	if !r.anew {
+	if !r.oneMore {
 		opts = append(opts, provision.AdoptMatching())
 		if c, ok := r.Creator.(*usercom.Client); ok {
 			r.Result, found = lookFirst(ctx, c, r.request)
@@ -231,7 +235,7 @@ func (r *created) ensure(ctx context.Context) {
 	}
 }
 
-// id is the user's id, where one exists or may exist.
+// id returns the id of a user that exists or may exist.
 func (r *created) id() string {
 	switch {
 	case r.User != nil:

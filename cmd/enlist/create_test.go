@@ -234,11 +234,11 @@ func TestRunAgain(t *testing.T) {
 			}
 			if c.code == exitRefused {
 				table := b.run(t, c.args...)
-				has(t, table.stdout, "quickblox: was there already, with all that tells this user from others;")
-				has(t, table.stdout, "fusionauth: was there already, from a create of the same key")
-				has(t, again.stderr, "usercom: Email is that of a user who is there already. That user exists with the id 310455021. "+
-					"No user was created, and nothing was changed. Next: if that is this user there is nothing to do; "+
-					"to create another with the same e-mail address run this again with --new --to usercom.")
+				has(t, table.stdout, "quickblox: existed already, with all the identifying values;")
+				has(t, table.stdout, "fusionauth: existed already, from a create with the same key")
+				has(t, again.stderr, "usercom: Email is that of an existing user. That user exists with the id 310455021. "+
+					"No user was created, and nothing was changed. Next: if that is this user, there is nothing to do; "+
+					"to create another user with the same e-mail address run this again with --new --to usercom.")
 			}
 		})
 	}
@@ -256,7 +256,7 @@ func TestRunAgainInCapitals(t *testing.T) {
 	require.Equal(t, exitDone, b.run(t, "--email", "ada@example.com", "--to", "usercom").code)
 	r := b.run(t, "--email", "Ada@Example.com", "--to", "usercom")
 	assert.Equal(t, exitRefused, r.code)
-	has(t, r.stderr, "usercom: Email is that of a user who is there already. That user exists")
+	has(t, r.stderr, "usercom: Email is that of an existing user. That user exists")
 	assert.Equal(t, 1, b.usercom.UserCount())
 }
 
@@ -294,7 +294,7 @@ func sum(counts [4]int) int { return counts[0] + counts[1] + counts[2] + counts[
 func TestExistingIsWrittenTo(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t)
-	const told = "usercom: was there already, with all that tells this user from others; not created again; its custom values and lists were written"
+	const told = "usercom: existed already, with all the identifying values; not created again; its custom values and lists were written"
 	require.Equal(t, exitDone, b.create(t, "--to", "usercom", "--attr", "plan=free").code)
 	assert.Contains(t, flat(b.create(t, "--to", "usercom", "--attr", "plan=team").stdout), told)
 	assert.JSONEq(t, `"team"`, string(b.usercom.Users()[0].Attributes["plan"]))
@@ -312,7 +312,7 @@ func TestNew(t *testing.T) {
 	assert.Equal(t, [4]int{2, 1, 1, 2}, b.counts())
 	has(t, r.stderr, "quickblox: conflict")
 	has(t, r.stderr, "fusionauth: conflict")
-	has(t, b.run(t, args[:4]...).stderr, "usercom: Email is that of a user who is there already, and of 1 more. That user exists with the id 310455021.")
+	has(t, b.run(t, args[:4]...).stderr, "usercom: Email is that of an existing user, and of 1 more. That user exists with the id 310455021.")
 }
 
 // TestSomebodyElse: a user who shares one thing alone is not taken for this one, and not changed.
@@ -325,7 +325,7 @@ func TestSomebodyElse(t *testing.T) {
 	assert.Equal(t, exitRefused, r.code)
 	assert.Equal(t, before, b.usercom.Users()[0])
 	assert.Equal(t, 1, b.quickblox.UserCount())
-	has(t, r.stderr, "usercom: conflict: already taken; ExternalID is that of a user who is there already; Email differs from the request's.")
+	has(t, r.stderr, "usercom: conflict: already taken; ExternalID is that of an existing user; Email differs from the request's.")
 	has(t, r.stderr, "The create was not sent: no user was created. Next: the user 310455021 has it; choose another value.")
 	has(t, r.stderr, "quickblox: conflict: already taken (status 422)")
 }
@@ -339,8 +339,8 @@ func TestByPhone(t *testing.T) {
 	r := b.run(t, args...)
 	assert.Equal(t, exitRefused, r.code)
 	assert.Equal(t, 1, b.usercom.UserCount())
-	has(t, r.stderr, "Phone is that of a user who is there already")
-	has(t, r.stderr, "another with the same phone number")
+	has(t, r.stderr, "Phone is that of an existing user")
+	has(t, r.stderr, "another user with the same phone number")
 }
 
 // TestLookFails: where User.com cannot be asked first, nothing is sent to it.
@@ -417,18 +417,18 @@ func TestExitCodesAndExplanations(t *testing.T) {
 			b.fusionauth.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup})
 			b.fusionauth.Inject(userapitest.Fault{On: userapitest.Lookup, Status: 401, Times: -1})
 		}, exitOpen, [4]int{1, 1, 1, 1}, []string{
-			"fusionauth: ", "The user MAY EXIST", "Next: run this again with the same flags, which looks for the user and makes no second one.",
+			"fusionauth: ", "The user MAY EXIST", "Next: run this again with the same flags, which looks for the user and creates no second one.",
 		}},
 		"reply lost, and nobody may look": {func(b *backend) {
 			b.fusionauth.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup})
 			b.fusionauth.Inject(userapitest.Fault{On: userapitest.Lookup, Status: 403, Times: -1})
 		}, exitUnknown, [4]int{1, 1, 1, 1}, []string{
-			"fusionauth: ", "The user MAY EXIST", "Next: look the user up by id, e-mail address or username, with another API key or in FusionAuth itself: these credentials cannot.",
+			"fusionauth: ", "The user MAY EXIST", "Next: look the user up by id, e-mail address or username, with another API key or in FusionAuth itself: these credentials may not.",
 		}},
 		"reply lost at Mixin": {func(b *backend) {
 			b.mixin.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset})
 		}, exitUnknown, [4]int{1, 1, 1, 1}, []string{
-			"mixin: unavailable; ", "The user MAY EXIST. Next: do not run this again before you know; look at what Mixin has billed",
+			"mixin: unavailable; ", "The user MAY EXIST. Next: do not run this again before you know whether the user exists; look at the bill: Mixin cannot look up a user without its id",
 		}},
 		"attributes refused": {func(b *backend) {
 			b.usercom.Inject(userapitest.Fault{On: userapitest.Attributes, Status: 403})
@@ -489,17 +489,17 @@ func TestWhoHasItCannotBeAsked(t *testing.T) {
 		first, again []string
 	}{
 		"a session that may not look": {[]string{"--to", "quickblox", "--username", "ada"}, quickbloxOf, session, 0, exitUnknown,
-			[]string{"The user MAY EXIST. Next: look the user up by login, e-mail or external id, with an API key or in QuickBlox's dashboard: these credentials cannot."},
-			[]string{"quickblox: conflict: already taken", "It may be this user: these credentials cannot ask who has it. Next: look the user up ", "; if it is another's, choose another value."}},
+			[]string{"The user MAY EXIST. Next: look the user up by login, e-mail or external id, with an API key or in QuickBlox's dashboard: these credentials may not."},
+			[]string{"quickblox: conflict: already taken", "It may be this user: these credentials may not look it up. Next: look the user up ", "; if it is another user, choose another value."}},
 		"QuickBlox is out of order": {[]string{"--to", "quickblox", "--username", "ada"}, quickbloxOf, nil, 503, exitOpen,
 			[]string{"The user MAY EXIST. Next: run this again with the same flags"},
-			[]string{"It may be this user: who has it could not be asked (unavailable). Next: run this again with the same flags"}},
+			[]string{"It may be this user: the look-up failed (unavailable). Next: run this again with the same flags"}},
 		"a key that has ended": {[]string{"--to", "fusionauth", "--username", "ada", "--external-id", "4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001"}, fusionauthOf, nil, 401, exitOpen,
 			[]string{"The user MAY EXIST with the id 4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001. Next: run this again with the same flags"},
-			[]string{"could not be asked (unauthorized). Next: run this again with the same flags"}},
+			[]string{"the look-up failed (unauthorized). Next: run this again with the same flags"}},
 		"a key that may not look": {[]string{"--to", "fusionauth", "--username", "ada", "--external-id", "4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001"}, fusionauthOf, nil, 403, exitUnknown,
-			[]string{"The user MAY EXIST with the id 4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001. Next: look the user up by id, e-mail address or username, with another API key or in FusionAuth itself: these credentials cannot."},
-			[]string{"these credentials cannot ask who has it. Next: "}},
+			[]string{"The user MAY EXIST with the id 4c5f9e0a-6d5f-4b8e-9d5c-1f0f7a0f0001. Next: look the user up by id, e-mail address or username, with another API key or in FusionAuth itself: these credentials may not."},
+			[]string{"these credentials may not look it up. Next: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -543,8 +543,8 @@ func TestMixinInDoubt(t *testing.T) {
 	r = b.create(t, "--to", "mixin")
 	assert.Equal(t, exitUnknown, r.code, r.stderr)
 	has(t, r.stderr, "MAY EXIST")
-	has(t, r.stderr, "look at what Mixin has billed")
-	has(t, r.stderr, "Once the bill shows that there is no user, run this again with --new --to mixin.")
+	has(t, r.stderr, "look at the bill: Mixin cannot look up a user without its id")
+	has(t, r.stderr, "If the bill shows that no user was created, run this again with --new --to mixin.")
 	assert.Equal(t, 1, b.mixin.UserCount())
 	assert.Equal(t, exitDone, b.create(t, "--to", "mixin", "--new").code)
 	assert.Equal(t, 2, b.mixin.UserCount())
@@ -557,7 +557,7 @@ func TestUnfinishedWithoutExternalID(t *testing.T) {
 	b.usercom.Inject(userapitest.Fault{On: userapitest.Attributes, Status: 403, Times: -1})
 	r := b.run(t, "--email", "ada@example.com", "--attr", "plan=team", "--to", "usercom")
 	assert.Equal(t, exitUnknown, r.code)
-	has(t, r.stderr, "The user EXISTS with the id 310455021. Next: do not create the user again; see at the vendor what is missing.")
+	has(t, r.stderr, "The user EXISTS with the id 310455021. Next: do not create the user again; look at the vendor to see what is missing.")
 	has(t, r.stdout, "unfinished")
 }
 
@@ -569,7 +569,7 @@ func TestUnfinishedForGood(t *testing.T) {
 	for range 2 {
 		r := b.create(t, "--attr", "plan=team", "--to", "usercom")
 		assert.Equal(t, exitUnknown, r.code, r.stderr)
-		has(t, r.stderr, "The user EXISTS with the id 310455021. Next: correct the attributes and run this again, which finishes the user and creates none.")
+		has(t, r.stderr, "The user EXISTS with the id 310455021. Next: correct the attributes and run this again, which finishes the user and creates no second one.")
 	}
 	assert.Equal(t, exitDone, b.create(t, "--attr", "plan=team", "--to", "usercom").code)
 	assert.Equal(t, 1, b.usercom.UserCount())
@@ -705,15 +705,15 @@ func TestSessionKeys(t *testing.T) {
 		r := b.create(t, "--to", "mixin")
 		assert.Equal(t, exitOpen, r.code)
 		has(t, r.stderr, "mixin: unavailable; the session key could not be stored in "+b.env["MIXIN_SESSION_KEYS"])
-		has(t, r.stderr, "Next: see that files can be written there, and run this again.")
+		has(t, r.stderr, "Next: make the directory writable, and run this again.")
 	})
 	t.Run("nothing but a name", func(t *testing.T) {
 		t.Parallel()
 		b := newBackend(t)
 		r := b.run(t, "--name", "Bot User")
 		assert.Equal(t, exitUsage, r.code)
-		has(t, r.stderr, "mixin: nothing tells this user from another one, who costs money: set --key")
-		has(t, r.stderr, "usercom: cannot be asked whether this user is there")
+		has(t, r.stderr, "mixin: a name alone does not identify this user, and a second one costs money: set --key")
+		has(t, r.stderr, "usercom: cannot be asked whether this user exists")
 		for _, more := range []string{"--key=bot-1", "--key=bot-1", "--new", "--new"} {
 			require.Equal(t, exitDone, b.run(t, "--to", "mixin", "--name", "Bot User", more).code)
 		}
@@ -775,19 +775,19 @@ func TestUserFile(t *testing.T) {
 	}{
 		"good":           {`{"username":"ada.lovelace","email":"ada@example.com","password":"` + secret + `","full_name":"Ada Lovelace","tags":["vip"],"attributes":{"seats":12345678901234567890}}`, "", exitDone},
 		"empty":          {``, "expected a JSON object, got none", exitUsage},
-		"cut off":        {`{"password":"` + secret + `"`, "got none or the beginning of one", exitUsage},
-		"not JSON":       {`{"password":` + secret + `}`, "is not JSON, at byte 13", exitUsage},
+		"cut off":        {`{"password":"` + secret + `"`, "got none or an incomplete one", exitUsage},
+		"not JSON":       {`{"password":` + secret + `}`, "invalid JSON at byte 13", exitUsage},
 		"unknown member": {`{"password":"` + secret + `","emial":"` + secret + `"}`, `unknown member "emial"`, exitUsage},
 		"extensions":     {`{"Extensions":[]}`, `unknown member "Extensions"`, exitUsage},
-		"wrong type":     {`{"email":["` + secret + `"]}`, `member "email" is a JSON array`, exitUsage},
-		"number":         {`{"password":12345678}`, `member "password" is a JSON number`, exitUsage},
+		"wrong type":     {`{"email":["` + secret + `"]}`, `member "email" cannot be a JSON array`, exitUsage},
+		"number":         {`{"password":12345678}`, `member "password" cannot be a JSON number`, exitUsage},
 		"list":           {`[]`, "expected a JSON object, got JSON array", exitUsage},
-		"a member twice": {`{"email":"` + secret + `","full_name":"Ada","email":"` + secret + `"}`, `member "email" stands there twice`, exitUsage},
-		"in capitals":    {`{"email":"` + secret + `","Email":"` + secret + `"}`, `member "Email" stands there twice`, exitUsage},
-		"a value twice":  {`{"email":"ada@example.com","attributes":{"A":1,"a":2,"b":[{"a":1}],"a":2}}`, `member "a" stands there twice`, exitUsage},
+		"a member twice": {`{"email":"` + secret + `","full_name":"Ada","email":"` + secret + `"}`, `member "email" appears twice`, exitUsage},
+		"in capitals":    {`{"email":"` + secret + `","Email":"` + secret + `"}`, `member "Email" appears twice`, exitUsage},
+		"a value twice":  {`{"email":"ada@example.com","attributes":{"A":1,"a":2,"b":[{"a":1}],"a":2}}`, `member "a" appears twice`, exitUsage},
 		"null":           {`null`, "expected a JSON object", exitUsage},
 		"two":            {`{} {}`, "one JSON object and nothing after it", exitUsage},
-		"nobody":         {`{"strict":true}`, "no user is described", exitUsage},
+		"nobody":         {`{"strict":true}`, "no user is given", exitUsage},
 		"invalid fields": {`{"email":"ada@example.com","full_name":"Ada","password":"[REDACTED]"}`, "quickblox: invalid user; Password must be the secret itself, not its redacted form", exitRefused},
 		"missing fields": {`{"email":"ada@example.com","full_name":"Ada"}`, "quickblox: invalid user; Password must be set", exitRefused},
 	} {
@@ -843,15 +843,15 @@ func TestSet(t *testing.T) {
 		has(t, plan.stdout, want)
 	}
 	for says, args := range map[string][]string{
-		"--set number 1 must be vendor.member=VALUE, of mixin,":     {"hunter2"},
-		"--set number 2 must be vendor.member=VALUE":                {"usercom.city=x", "email=hunter2"},
-		"--set usercom.city was given before":                       {"usercom.city=x", "usercom.city=hunter2"},
-		"--set usercom.city must not be empty":                      {"usercom.city="},
-		`--set usercom has no member "town": it has assigned_to,`:   {"usercom.town=hunter2"},
-		"--set usercom.score: ":                                     {"usercom.score=hunter2"},
-		"a member of fusionauth is a secret, which no flag takes":   {"fusionauth.password_hash.hash=hunter2"},
-		"mixin.session_key cannot be a text: it is a":               {"mixin.session_key=hunter2"},
-		"--set: fusionauth is not one of the vendors that are call": {"fusionauth.birth_date=1990-05-17"},
+		"--set number 1 must be vendor.member=VALUE, with one of the vendors mixin,": {"hunter2"},
+		"--set number 2 must be vendor.member=VALUE":                                 {"usercom.city=x", "email=hunter2"},
+		"--set usercom.city was given before":                                        {"usercom.city=x", "usercom.city=hunter2"},
+		"--set usercom.city must not be empty":                                       {"usercom.city="},
+		`--set usercom has no member "town": it has assigned_to,`:                    {"usercom.town=hunter2"},
+		"--set usercom.score: ":                                                      {"usercom.score=hunter2"},
+		"a member of fusionauth is a secret, and no flag takes secrets":              {"fusionauth.password_hash.hash=hunter2"},
+		"mixin.session_key cannot be a text: it is a":                                {"mixin.session_key=hunter2"},
+		"--set: fusionauth is not one of the vendors of this command":                {"fusionauth.birth_date=1990-05-17"},
 	} {
 		for _, command := range []string{"create", "plan"} {
 			line := []string{command, "--to", "usercom", "--email", "ada@example.com"}
@@ -876,20 +876,20 @@ func TestWrongFlagsAndSettings(t *testing.T) {
 		stderr []string
 	}{
 		"argument":           {nil, []string{"hunter2"}, []string{"expected flags only"}},
-		"vendor":             {nil, append([]string{"--to", "mixin,acme"}, user...), []string{`there is no vendor "acme"; there are mixin, quickblox, fusionauth, usercom`}},
+		"vendor":             {nil, append([]string{"--to", "mixin,acme"}, user...), []string{`unknown vendor "acme"; expected mixin, quickblox, fusionauth, usercom`}},
 		"vendor twice":       {nil, append([]string{"--to", "mixin,mixin"}, user...), []string{"--to names mixin twice"}},
 		"timeout":            {nil, append([]string{"--timeout", "0"}, user...), []string{"--timeout must be positive"}},
 		"format":             {nil, append([]string{"-o", "xml"}, user...), []string{"must be table or json"}},
 		"attribute":          {nil, append([]string{"--attr", "hunter2"}, user...), []string{"--attr number 1 must be name=text"}},
 		"attribute twice":    {nil, append([]string{"--attr", "a=1", "--attr", "a=hunter2"}, user...), []string{"--attr a was given before"}},
 		"empty":              {nil, []string{"--email", ""}, []string{"--email must not be empty"}},
-		"nobody":             {usercomAlone, nil, []string{"no user is described"}},
+		"nobody":             {usercomAlone, nil, []string{"no user is given"}},
 		"api key of whom":    {nil, append([]string{"--api-key-file", "f"}, user...), []string{"--api-key-file needs --to"}},
 		"fakes and vendors":  {nil, append([]string{"--fakes", "--vendors", "f"}, user...), []string{"--fakes and --vendors exclude each other"}},
-		"new, and a key":     {nil, append([]string{"--new", "--key", "k"}, user...), []string{"--new takes a key of its own: leave out --key"}},
-		"keys of fakes":      {nil, append([]string{"--fakes", "--session-keys", "d"}, user...), []string{"--session-keys is not for --fakes"}},
+		"new, and a key":     {nil, append([]string{"--new", "--key", "k"}, user...), []string{"--new makes its own key: leave out --key"}},
+		"keys of fakes":      {nil, append([]string{"--fakes", "--session-keys", "d"}, user...), []string{"--session-keys cannot be used with --fakes"}},
 		"no vendors file":    {nil, append([]string{"--vendors", filepath.Join(t.TempDir(), "none")}, user...), []string{"--vendors: "}},
-		"vendors has not":    {nil, append([]string{"--vendors", writeFile(t, `{"usercom":{"url":"http://127.0.0.1:1","api_key":"hunter2"}}`), "--to", "quickblox"}, user...), []string{"quickblox: --vendors does not have it"}},
+		"vendors has not":    {nil, append([]string{"--vendors", writeFile(t, `{"usercom":{"url":"http://127.0.0.1:1","api_key":"hunter2"}}`), "--to", "quickblox"}, user...), []string{"quickblox: not in the file of --vendors"}},
 		"no password file":   {nil, append([]string{"--password-file", "hunter2"}, user...), []string{"the file for the password cannot be read: "}},
 		"empty file":         {nil, append([]string{"--password-file", os.DevNull}, user...), []string{"the file for the password is empty"}},
 		"no keystore file":   {nil, append([]string{"--to", "mixin", "--keystore", "hunter2"}, user...), []string{"mixin: the file for --keystore cannot be read: "}},

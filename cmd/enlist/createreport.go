@@ -9,7 +9,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// report writes what became of a create, and returns the exit code.
+// report writes the results of a create, and returns the exit code.
 func (env *environment) report(job createJob, format formatFlag, atFakes bool) int {
 	code := exitDone
 	for _, r := range job {
@@ -25,17 +25,17 @@ func (env *environment) report(job createJob, format formatFlag, atFakes bool) i
 		case r.failure != nil:
 			fmt.Fprintln(env.err, r.explain())
 		case r.untried:
-			fmt.Fprintf(env.err, "%s: not tried, since another vendor cannot take this user. No user was created.\n", r.Vendor)
+			fmt.Fprintf(env.err, "%s: not tried, because another vendor cannot take this user. No user was created.\n", r.Vendor)
 		}
 	}
 	return code
 }
 
-// createTable is a row for each vendor, and below the table what is to be said of it.
+// createTable returns a table with a row for each vendor, and notes below the table.
 func createTable(job createJob, atFakes bool) []byte {
 	var b bytes.Buffer
 	if atFakes {
-		b.WriteString("These are fakes on this machine; their users end with this command.\n\n")
+		b.WriteString("These are fakes on this machine. Their users are deleted when this command ends.\n\n")
 	}
 	rows := [][]string{{"VENDOR", "STATE", "ID", "KNOWN BY"}}
 	for _, r := range job {
@@ -53,14 +53,14 @@ func createTable(job createJob, atFakes bool) []byte {
 		for _, note := range r.notes() {
 			b.WriteString(wrapped(r.Vendor+": "+note, "  "))
 		}
-		if path := r.keptIn(); path != "" { // on a line of its own, for a path is not to be broken
-			b.WriteString(wrapped(r.Vendor+": whoever reads this file owns the user; it has the session key:", "  ") + "  " + path + "\n")
+		if path := r.keptIn(); path != "" { // a path has its own line, so that it is not broken
+			b.WriteString(wrapped(r.Vendor+": keep this file safe. It has the session key, which controls the user:", "  ") + "  " + path + "\n")
 		}
 	}
 	return b.Bytes()
 }
 
-// notes are what is to be known of a vendor's part beside the id.
+// notes returns what the table does not show.
 func (r *created) notes() (notes []string) {
 	if note := r.note(); note != "" {
 		notes = append(notes, note)
@@ -76,7 +76,7 @@ func (r *created) notes() (notes []string) {
 	return notes
 }
 
-// keptIn is the file with the session key of a user who exists or may exist; "" for none.
+// keptIn returns the file with the session key of a user that exists or may exist; "" for none.
 func (r *created) keptIn() string {
 	if r.untried || r.failure != nil && !userapi.MayHaveCreated(r.failure) {
 		return ""
@@ -94,11 +94,13 @@ type createDocument struct {
 type createEntry struct {
 	Provider string `json:"provider"`
 	At       string `json:"at"`
-	// Status is "created", "recovered" or "existing" with a user; "found" where somebody else's user, or
-	// this one, was there; "unfinished" where the user exists and a second step failed; or "not_tried",
-	// "not_sent", "rejected", "unknown".
+	// Status is one of these:
+	//   - "created", "recovered" and "existing": there is a User
+	//   - "found": a user exists, which may be this one or another one
+	//   - "unfinished": the user exists, and a second step failed
+	//   - "not_tried", "not_sent", "rejected", "unknown"
 	Status string `json:"status"`
-	// ID is that of the user who exists or, with "unknown", who may exist.
+	// ID is the id of the user that exists or, with "unknown", may exist.
 	ID       string         `json:"id,omitempty"`
 	User     *userapi.User  `json:"user,omitempty"`
 	Unmapped []string       `json:"unmapped"`

@@ -20,17 +20,23 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-const decideHelp = `Writes down in the ledger what a person has found out about a user of which the
-vendor cannot be asked: of what is unknown, which enlist status lists, or what
-an import was killed at, whether the user exists; and of what an undo was killed
-at, that the user is gone. Whatever the ledger knows cannot be decided
-otherwise. It needs no credentials and asks nobody.
+const decideHelp = `Records in the ledger what a person has found out about one user:
+  --found ID  the user exists at the vendor, under this id
+  --absent    the user does not exist
 
-KEY is the value of the file's key column, or the whole key as the results have
-it.
+Use it for a user whose state is unknown; enlist status lists these. You can
+also use it for a user that a killed import was creating or, with --absent, that
+a killed undo was deleting. What the ledger already knows cannot be changed. The
+command needs no credentials and calls no vendor.
 
-Exit codes: 0 decided; 1 the ledger could not be used; 2 wrong flags or config;
-3 it cannot be decided so.
+KEY is the value of the file's key column, or the whole key that enlist status
+shows.
+
+Exit codes:
+  0  recorded
+  1  the ledger could not be used
+  2  wrong flags or config
+  3  the ledger does not accept this decision
 `
 
 type decideFlags struct {
@@ -43,11 +49,11 @@ func newDecide(env *environment) *cobra.Command {
 	f := &decideFlags{}
 	c := &cobra.Command{
 		Use:   "decide KEY --target TARGET --found ID | --absent",
-		Short: "Decides whether a user exists of which nobody knows",
+		Short: "Records whether a user of unknown state exists",
 		Long:  decideHelp,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError("expected is one key; enlist status lists those that are unknown")
+				return usageError("expected one key; enlist status lists the unknown ones")
 			}
 			return nil
 		},
@@ -57,18 +63,18 @@ func newDecide(env *environment) *cobra.Command {
 	}
 	f.add(c)
 	fs := c.Flags()
-	fs.StringVar(&f.target, "target", "", "the `target` at which it is decided")
-	fs.StringVar(&f.found, "found", "", "the user exists under this `id`; an undo will not delete it")
-	fs.BoolVar(&f.absent, "absent", false, "there is no user: the next import creates it, unless it was undone")
+	fs.StringVar(&f.target, "target", "", "the `target` of the user")
+	fs.StringVar(&f.found, "found", "", "the user exists, and this is its `id`; enlist undo will not delete it")
+	fs.BoolVar(&f.absent, "absent", false, "the user does not exist: the next import creates it, unless the row was undone")
 	return c
 }
 
 func (f *decideFlags) run(ctx context.Context, env *environment, text string, found bool) error {
 	switch {
 	case found == f.absent:
-		return usageError("expected is either --found ID or --absent")
+		return usageError("expected either --found ID or --absent")
 	case found && f.found == "":
-		return usageError("--found: the id that the user has at the vendor is expected")
+		return usageError("--found: expected the user's id at the vendor")
 	}
 	c, err := f.load(env)
 	if err != nil {
@@ -76,7 +82,7 @@ func (f *decideFlags) run(ctx context.Context, env *environment, text string, fo
 	}
 	target := slices.IndexFunc(c.Targets, func(t config.Target) bool { return t.Name == f.target })
 	if target < 0 {
-		return usageError("--target: one of %s is expected", targetNames(c))
+		return usageError("--target: expected one of %s", targetNames(c))
 	}
 	clients, closeAll, err := offlineClients(c)
 	defer closeAll()
@@ -109,7 +115,7 @@ func (f *decideFlags) run(ctx context.Context, env *environment, text string, fo
 	said := fmt.Sprintf("%s at %s: decided: %s", key, f.target, decidedText(res, slices.ContainsFunc(records, func(r provision.Record) bool { return r.Closed })))
 	if f.absent {
 		if err := discardKey(keysOf(env, c, c.Targets[target], l.OfFakes), key); err != nil {
-			return &exitError{exitFailed, fmt.Errorf("%s But its session key could not be put aside: %w. Run this again", said, err)}
+			return &exitError{exitFailed, fmt.Errorf("%s But the session key of the user could not be discarded: %w. Run the same command again", said, err)}
 		}
 	}
 	out := []byte(wrapped(said, "    "))
@@ -124,20 +130,20 @@ func (f *decideFlags) run(ctx context.Context, env *environment, text string, fo
 	return ended(env.print(out, exitDone))
 }
 
-// decidedText says what was decided, and what comes of it. closed is whether the row was undone.
+// decidedText says what was recorded, and what follows. closed is set if the row was undone.
 func decidedText(res provision.Result, closed bool) string {
 	switch {
 	case res.Disposition == provision.DispositionUndone:
-		return "there is no user. The row was undone: no import creates it."
+		return "the user does not exist. The row was undone: no import creates the user."
 	case res.User == nil:
-		return "there is no user. The next import creates it."
+		return "the user does not exist. The next import creates it."
 	case closed:
-		return "the user exists, " + printable(res.User.ID) + ". The row was undone, and this user is left: undo deletes none that a person has found."
+		return "the user exists, " + printable(res.User.ID) + ". The row was undone, but this user stays: enlist undo deletes no user that a person has found."
 	}
-	return "the user exists, " + printable(res.User.ID) + ". The next import does what is left of it."
+	return "the user exists, " + printable(res.User.ID) + ". The next import does the rest of the row."
 }
 
-// undecided is the error of a decision that was not taken.
+// undecided returns the error of a decision that was not recorded.
 func undecided(err error, key, target string) error {
 	code := exitFailed
 	var e *userapi.Error
@@ -148,12 +154,12 @@ func undecided(err error, key, target string) error {
 	for _, f := range e.FieldErrors {
 		why = append(why, f.Message)
 		if f.VendorField == "Decision" && f.Code == userapi.CodeRequired {
-			return usageError("--found: an id of at most 1024 bytes of UTF-8 is expected")
+			return usageError("--found: expected an id of at most 1024 bytes of UTF-8")
 		}
 	}
 	switch {
 	case e.Code == "in_progress":
-		why = []string{"an import or an undo is at work on it: decide when that has ended"}
+		why = []string{"an import or an undo is working on this row: run this again when that has ended"}
 	case e.Kind == userapi.KindInvalid, e.Kind == userapi.KindNotFound:
 		code = exitRefused
 	}
@@ -163,7 +169,8 @@ func undecided(err error, key, target string) error {
 	return &exitError{code, fmt.Errorf("%s at %s: nothing was decided: %s", key, target, strings.Join(why, "; "))}
 }
 
-// discardKey tells the directory of Mixin's session keys, if there is one, that a key is nobody's.
+// discardKey discards a key in the directory of Mixin's session keys, if there is a directory: no user has
+// the key.
 func discardKey(dir, key string) error {
 	if dir == "" {
 		return nil
@@ -175,7 +182,7 @@ func discardKey(dir, key string) error {
 	return err
 }
 
-// keysOf is the directory of the session keys of a target of Mixin's; "" where it has none.
+// keysOf returns the directory of a Mixin target's session keys, or "" if it has none.
 func keysOf(env *environment, c *config.Config, t config.Target, ofFakes bool) string {
 	switch {
 	case t.Vendor != mixin.Name:
@@ -186,15 +193,15 @@ func keysOf(env *environment, c *config.Config, t config.Target, ofFakes bool) s
 	return cmp.Or(env.getenv(vendors.Prefix(t.Name)+"SESSION_KEYS"), besideConfig(c, t.SessionKeys), env.getenv("MIXIN_SESSION_KEYS"))
 }
 
-// fakeKeys is the directory for users at fakes: Mixin knows none of them.
+// fakeKeys returns the directory for the keys of users at fakes.
 func fakeKeys(c *config.Config, t config.Target) string {
 	return ofFakes(besideConfig(c, cmp.Or(t.SessionKeys, c.Job+".session-keys")))
 }
 
-// ofFakes is the directory that keeps the session keys of users at fakes, beside that of Mixin's.
+// ofFakes returns the directory for session keys of users at fakes, beside the one for users at Mixin.
 func ofFakes(dir string) string { return filepath.Clean(dir) + ".fakes" }
 
-// besideConfig is a path as the config means it.
+// besideConfig returns a path of the config: relative paths are relative to its folder.
 func besideConfig(c *config.Config, path string) string {
 	if path == "" || filepath.IsAbs(path) {
 		return path

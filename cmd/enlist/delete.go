@@ -20,12 +20,16 @@ func newDelete(env *environment) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "delete VENDOR ID",
 		Short: "Shows a user at one vendor, asks, and deletes it",
-		Long: `Shows a user at one vendor, asks, and deletes it for good. Mixin has no way to
-delete a user. What enlist import has created is deleted by enlist undo, which
-knows what is proven to be of the import.
+		Long: `Shows a user at one vendor, asks, and deletes the user for good. Mixin has no
+way to delete a user. For users that an import has created use enlist undo: it
+deletes only users that are proven to be the import's.
 
-Exit codes: 0 it was deleted; 1 it was not; 2 wrong use, and nothing was sent;
-3 there is no such user; 4 it may be deleted: run it again.
+Exit codes:
+  0  the user was deleted
+  1  the user was not deleted
+  2  wrong use; nothing was sent
+  3  the vendor has no such user
+  4  the user may be deleted: run the same command again
 ` + variablesHelp,
 		Example: "  enlist delete usercom 310455021",
 	}
@@ -42,7 +46,7 @@ Exit codes: 0 it was deleted; 1 it was not; 2 wrong use, and nothing was sent;
 		}
 		deleter, ok := userapi.Ability[userapi.Deleter](client)
 		if !ok {
-			return usageError("%s has no way to delete a user. Nothing was sent, and the user is as it was", client.Vendor)
+			return usageError("%s has no way to delete a user. Nothing was sent, and the user was not changed", client.Vendor)
 		}
 		ctx, cancel := context.WithTimeout(c.Context(), v.timeout)
 		defer cancel()
@@ -50,12 +54,12 @@ Exit codes: 0 it was deleted; 1 it was not; 2 wrong use, and nothing was sent;
 		if err != nil {
 			return lookFailed(client.Vendor, err)
 		}
-		fmt.Fprintf(env.err, "This user at %s (%s) is to be deleted for good:\n%s", client.Vendor, client.At, usersText(users, "table"))
+		fmt.Fprintf(env.err, "This deletes the following user at %s (%s) for good:\n%s", client.Vendor, client.At, usersText(users, "table"))
 		if !yes {
 			if err := env.ask(c.Context(), "Delete it?"); err != nil {
 				return err
 			}
-			// The answer took its time.
+			// The wait for the answer does not count.
 			cancel()
 			ctx, cancel = context.WithTimeout(c.Context(), v.timeout)
 			defer cancel()
@@ -64,7 +68,7 @@ Exit codes: 0 it was deleted; 1 it was not; 2 wrong use, and nothing was sent;
 			return deleteFailed(client, err)
 		}
 		env.print([]byte(client.Vendor+": deleted "+args[1]+"\n"), exitDone)
-		return nil // also where nobody reads that: code 1 would say that it was not deleted
+		return nil // also if the write failed: code 1 would say that the user was not deleted
 	}
 	return c
 }
@@ -81,9 +85,9 @@ func (env *environment) ask(ctx context.Context, question string) error {
 	case answer == "yes" || answer == "y":
 		return nil
 	case answer == "" && errors.Is(err, io.EOF):
-		return usageError("nobody answered. Nothing was deleted; a script gives --yes")
+		return usageError("no answer. Nothing was deleted. In a script, use --yes")
 	}
-	return &exitError{exitFailed, errors.New("nothing was deleted, since the answer was not yes")}
+	return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes")}
 }
 
 // answer reads a line of standard input, without the blanks around it.
@@ -92,20 +96,20 @@ func (env *environment) answer(ctx context.Context) (string, error) {
 	return strings.TrimSpace(line), err
 }
 
-// deleteFailed says what is known of a user whose deleting failed.
+// deleteFailed returns the error of a delete that failed. It says whether the user may be deleted.
 func deleteFailed(c vendors.Client, err error) error {
 	r := created{Client: c, failure: asError(c.Vendor, err)}
 	cause := c.Vendor + ": " + oneLine(r.causeText())
 	switch {
 	case errors.Is(err, userapi.ErrNotFound):
-		return &exitError{exitRefused, fmt.Errorf("%s: there is no such user any more", c.Vendor)}
+		return &exitError{exitRefused, fmt.Errorf("%s: the user does not exist any more", c.Vendor)}
 	case r.failure.Outcome == userapi.OutcomeUnknown && !refused(r.failure.Kind):
-		return &exitError{exitOpen, fmt.Errorf("%s. The user MAY BE DELETED. Next: run this again, which does no harm", cause)}
+		return &exitError{exitOpen, fmt.Errorf("%s. The user MAY BE DELETED. Next: run this again, which is safe", cause)}
 	}
-	return &exitError{exitFailed, fmt.Errorf("%s. The user was not deleted. Next: see what these credentials may do, and whether the vendor's service is up", cause)}
+	return &exitError{exitFailed, fmt.Errorf("%s. The user was not deleted. Next: check whether these credentials may delete users, and whether the vendor's service is up", cause)}
 }
 
-// refused reports whether a failure of this kind is the vendor's no.
+// refused reports whether a failure of this kind is a refusal of the vendor.
 func refused(k userapi.Kind) bool {
 	return k == userapi.KindInvalid || k == userapi.KindConflict || k == userapi.KindUnauthorized || k == userapi.KindForbidden
 }

@@ -16,17 +16,17 @@ import (
 var progressModes = []string{"auto", "bars", "lines", "json", "none"}
 
 func addProgress(fs *pflag.FlagSet, to *string) {
-	fs.StringVar(to, "progress", "auto", "how far it is is told on standard error by bars, lines (one every 10 s), json (one object a second) or none; auto is bars; where standard error is no terminal bars are lines")
+	fs.StringVar(to, "progress", "auto", "how to show progress on standard error: bars, lines (one every 10 s), json (one object a second) or none. auto is bars on a terminal, and else lines")
 }
 
 func checkProgress(mode string) error {
 	if !slices.Contains(progressModes, mode) {
-		return usageError("--progress: one of %s is expected", strings.Join(progressModes, ", "))
+		return usageError("--progress: expected one of %s", strings.Join(progressModes, ", "))
 	}
 	return nil
 }
 
-// newDisplay returns what shows how far a run is, and what is to be told. Bars need a terminal.
+// newDisplay returns a display of progress, and the function that updates it. Bars need a terminal.
 func newDisplay(env *environment, mode string, c *config.Config, p *people) (progress.Display, func(bulk.Progress)) {
 	f, isFile := env.err.(*os.File)
 	draws := isFile && progress.Draws(f)

@@ -13,8 +13,8 @@ import (
 	"github.com/enlist-go/enlist/usercom"
 )
 
-// explain tells of a create that failed on one line: what went wrong, whether the user exists, and
-// what to do next.
+// explain describes a failed create on one line: what went wrong, whether the user exists, and what to do
+// next.
 func (r *created) explain() string {
 	e := r.failure
 	text := r.Vendor + ": " + r.causeText()
@@ -70,7 +70,7 @@ func fieldText(f userapi.FieldError) string {
 	return name + " " + what
 }
 
-// oneLine keeps what a vendor said on the line, and two errors apart.
+// oneLine puts a text of several lines, such as a vendor's, on one line.
 func oneLine(text string) string {
 	text = strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "; ")
 	return strings.Map(func(r rune) rune {
@@ -102,8 +102,8 @@ func kindText(k userapi.Kind) string {
 	}
 }
 
-// unasked is the error of the look that was to tell whose user stands in the way of the create, where
-// it got no answer; nil otherwise. The conflict is what r.failure tells of.
+// unasked returns the error of a failed look-up of the user that caused a conflict; nil otherwise. The
+// conflict itself is r.failure.
 func (r *created) unasked() *userapi.Error {
 	if len(r.Steps) == 0 {
 		return nil
@@ -116,8 +116,7 @@ func (r *created) unasked() *userapi.Error {
 	return last.Err
 }
 
-// mayNotLook reports whether these credentials cannot find out what became of the create, now or in
-// another run.
+// mayNotLook reports whether these credentials may not look the user up, now or in another run.
 func (r *created) mayNotLook() bool {
 	if len(r.Steps) == 0 {
 		return false
@@ -143,9 +142,9 @@ func (r *created) existence() string {
 	case e.Code == codeFound:
 		return "That user exists" + id + ". No user was created, and nothing was changed."
 	case r.unasked() != nil && r.mayNotLook():
-		return "It may be this user: these credentials cannot ask who has it."
+		return "It may be this user: these credentials may not look it up."
 	case r.unasked() != nil:
-		return "It may be this user: who has it could not be asked (" + kindText(r.unasked().Kind) + ")."
+		return "It may be this user: the look-up failed (" + kindText(r.unasked().Kind) + ")."
 	case e.Outcome == userapi.OutcomeNotSent:
 		return "The create was not sent: no user was created."
 	case e.Outcome == userapi.OutcomeRejected:
@@ -157,12 +156,12 @@ func (r *created) existence() string {
 	}
 }
 
-// finds says how a user is found whose create is in doubt.
+// finds says how a person finds a user whose create has an unknown outcome.
 var finds = map[string]string{
 	"fusionauth": "look the user up by id, e-mail address or username, with another API key or in FusionAuth itself",
 	"quickblox":  "look the user up by login, e-mail or external id, with an API key or in QuickBlox's dashboard",
 	"usercom":    "look the user up by user_id, e-mail or phone number",
-	"mixin":      "look at what Mixin has billed: it cannot be asked for a user whose id is not known. Once the bill shows that there is no user, run this again with --new --to mixin",
+	"mixin":      "look at the bill: Mixin cannot look up a user without its id. If the bill shows that no user was created, run this again with --new --to mixin",
 }
 
 // next says what to do about a failure.
@@ -170,26 +169,26 @@ func (r *created) next() string {
 	e := r.failure
 	switch {
 	case e.Code == codeFound:
-		return "if that is this user there is nothing to do; to create another with the same " + fieldName(e.FieldErrors[0].Field) + " run this again with --new --to " + r.Vendor
+		return "if that is this user, there is nothing to do; to create another user with the same " + fieldName(e.FieldErrors[0].Field) + " run this again with --new --to " + r.Vendor
 	case e.Outcome == userapi.OutcomeCreated && r.code() == exitOpen:
-		return "run this again with the same flags, which finishes the user and creates none"
+		return "run this again with the same flags, which finishes the user and creates no second one"
 	case e.Outcome == userapi.OutcomeCreated && e.Kind == userapi.KindInvalid && r.findsAgain():
-		return "correct the attributes and run this again, which finishes the user and creates none"
+		return "correct the attributes and run this again, which finishes the user and creates no second one"
 	case e.Outcome == userapi.OutcomeCreated:
-		return "do not create the user again; see at the vendor what is missing"
+		return "do not create the user again; look at the vendor to see what is missing"
 	case r.inDoubt() && r.code() == exitOpen:
-		return "run this again with the same flags, which looks for the user and makes no second one"
+		return "run this again with the same flags, which looks for the user and creates no second one"
 	case r.unasked() != nil:
-		return finds[r.Vendor] + "; if it is another's, choose another value"
+		return finds[r.Vendor] + "; if it is another user, choose another value"
 	case userapi.MayHaveCreated(e) && r.mayNotLook():
-		return finds[r.Vendor] + ": these credentials cannot"
+		return finds[r.Vendor] + ": these credentials may not"
 	case userapi.MayHaveCreated(e):
-		return "do not run this again before you know; " + finds[r.Vendor]
+		return "do not run this again before you know whether the user exists; " + finds[r.Vendor]
 	}
 	return r.remedy()
 }
 
-// fieldName is a field in a sentence.
+// fieldName returns the name of a field for use in a sentence.
 func fieldName(field string) string {
 	if field == "Phone" {
 		return "phone number"
@@ -197,18 +196,18 @@ func fieldName(field string) string {
 	return "e-mail address"
 }
 
-// remedy says how a create that made no user may succeed.
+// remedy says what to do after a create that made no user.
 func (r *created) remedy() string {
 	e := r.failure
 	if file := (*mixin.KeyFileError)(nil); e.Kind != userapi.KindConflict && errors.As(e, &file) {
-		return "see that files can be written there, and run this again"
+		return "make the directory writable, and run this again"
 	}
 	switch e.Kind {
 	case userapi.KindInvalid:
 		return "correct that and run this again"
 	case userapi.KindConflict:
 		if r.Vendor == mixin.Name {
-			return "look at that file: it says whether its user was sent"
+			return "look at that file: it says whether its create was sent"
 		}
 		if e.User != nil {
 			return "the user " + e.User.ID + " has it; choose another value"
@@ -220,7 +219,7 @@ func (r *created) remedy() string {
 	case userapi.KindUnauthorized:
 		return "check the credentials"
 	case userapi.KindForbidden:
-		return "have the vendor allow that to these credentials"
+		return "give these credentials the permission for that at the vendor"
 	case userapi.KindRateLimited:
 		if e.RetryAfter > 0 {
 			return "run this again in " + e.RetryAfter.Round(time.Second).String()
@@ -237,11 +236,11 @@ func (r *created) remedy() string {
 	}
 }
 
-// code is the exit code of one vendor's result.
+// code returns the exit code of one vendor's result.
 func (r *created) code() int {
 	switch e := r.failure; {
 	case r.untried:
-		return exitDone // another's result has the code
+		return exitDone // the result of the other vendor has the code
 	case e == nil:
 		return exitDone
 	case e.Outcome == userapi.OutcomeCreated, r.inDoubt():
@@ -258,10 +257,10 @@ func (r *created) code() int {
 	}
 }
 
-// repeats reports whether a second run settles what the first has left, and makes no second user.
+// repeats reports whether a second run can complete the first one without making a second user.
 func (r *created) repeats() bool {
 	switch {
-	case r.anew, r.Vendor == mixin.Name, r.mayNotLook():
+	case r.oneMore, r.Vendor == mixin.Name, r.mayNotLook():
 		return false
 	case r.failure.Outcome == userapi.OutcomeCreated:
 		return r.failure.Kind != userapi.KindInvalid && r.findsAgain()
@@ -269,12 +268,12 @@ func (r *created) repeats() bool {
 	return true
 }
 
-// findsAgain reports whether a second run takes a user who exists for this one.
+// findsAgain reports whether a second run recognizes the user of the first.
 func (r *created) findsAgain() bool {
-	return !r.anew && (r.Vendor != usercom.Name || r.request.ExternalID != "")
+	return !r.oneMore && (r.Vendor != usercom.Name || r.request.ExternalID != "")
 }
 
-// state says in a word what became of one vendor's create.
+// state returns the state of one vendor's create, in a word.
 func (r *created) state() string {
 	switch {
 	case r.untried:
@@ -291,7 +290,7 @@ func (r *created) state() string {
 	return r.Disposition.String()
 }
 
-// hasSteps reports whether User.com is sent more than the create.
+// hasSteps reports whether User.com needs more requests than the create.
 func (r *created) hasSteps() bool {
 	return len(r.request.Attributes) > 0 || slices.ContainsFunc(r.request.Extensions, func(x userapi.Extension) bool {
 		own, ok := x.(usercom.Extra)
@@ -299,13 +298,13 @@ func (r *created) hasSteps() bool {
 	})
 }
 
-// note says how a user that was not created now is known; "" for nothing.
+// note says how an existing user was recognized; "" for a user that was created.
 func (r *created) note() string {
 	if r.failure != nil || r.untried {
 		return ""
 	}
 	if r.Disposition == provision.DispositionExisting {
-		text := "was there already, with all that tells this user from others; not created again"
+		text := "existed already, with all the identifying values; not created again"
 		if len(r.Steps) > 0 && r.Steps[len(r.Steps)-1].Action == provision.ActionFinish && r.hasSteps() {
 			text += "; its custom values and lists were written"
 		}
@@ -315,7 +314,7 @@ func (r *created) note() string {
 		return ""
 	}
 	if len(r.Steps) > 0 && r.Steps[0].Err != nil && r.Steps[0].Err.Kind == userapi.KindConflict {
-		return "was there already, from a create of the same key"
+		return "existed already, from a create with the same key"
 	}
-	return "the reply to the create was lost, and the user found"
+	return "the reply to the create was lost, and the user was found"
 }

@@ -16,10 +16,10 @@ import (
 )
 
 const fakesHelp = `Serves fakes of Mixin, QuickBlox, FusionAuth and User.com on loopback until it
-is interrupted (SIGINT or SIGTERM). They keep their users in memory and enforce
-what the vendors enforce: signatures, tokens, required members, unique ones.
+is interrupted (SIGINT or SIGTERM). They keep their users in memory. They
+enforce the vendors' rules: signatures, tokens, required and unique values.
 
-One JSON object is printed on one line once all fakes serve:
+When all fakes serve, it prints one JSON object on one line:
 
   {"mixin":      {"url", "keystore"},
    "quickblox":  {"url", "application_id", "auth_key", "auth_secret",
@@ -28,25 +28,32 @@ One JSON object is printed on one line once all fakes serve:
    "usercom":    {"url", "api_key"},
    "ca_file":    the PEM file to trust, with --tls; it is removed at the end}
 
-The credentials are good at these fakes alone. Other commands take the line by
---vendors FILE. Node.js trusts the PEM file by NODE_EXTRA_CA_CERTS, Python's
-requests by REQUESTS_CA_BUNDLE, curl by --cacert, Go on Linux by SSL_CERT_FILE.
+The credentials work only at these fakes. Give the line to other commands with
+--vendors FILE. To trust the PEM file:
+  Node.js            NODE_EXTRA_CA_CERTS
+  Python's requests  REQUESTS_CA_BUNDLE
+  curl               --cacert
+  Go on Linux        SSL_CERT_FILE
 
---fault ` + fakes.FaultForm + ` has a fake fail on purpose:
-fusionauth:create:after-commit:reset:3 loses the replies to three creates. The
-operation is create, session, lookup, attributes or delete; the moment
-before-read, before-commit or after-commit; the action reset, hangup, stall,
-truncate, or respond with a status, as respond=503. TIMES is 1 if it is left
-out, and -1 for all that follow.
+--fault ` + fakes.FaultForm + ` makes a fake fail on purpose:
+  OPERATION  create, session, lookup, attributes or delete
+  MOMENT     before-read, before-commit or after-commit
+  ACTION     reset, hangup, stall, truncate, or respond with a status, such as
+             respond=503
+  TIMES      how often; default 1; -1 for all further requests
+For example, fusionauth:create:after-commit:reset:3 loses the replies to three
+creates.
 
---report FILE is written at the end, whole, also after SIGTERM: for each vendor
-how many users there are, how many were asked for, how many of those were there
-already, and how many requests --rate has refused.
+--report FILE is written at the end, also after SIGTERM. It has, for each
+vendor, the numbers of users, of creates, of creates for users that existed
+already, and of requests that --rate refused.
 
   {"quickblox": {"users", "creates", "duplicates", "rate_limited"}, ...}
 
-Exit codes: 0 stopped by a signal or by --for; 1 could not serve, or could not
-write the report; 2 wrong flags.
+Exit codes:
+  0  ended by a signal or by --for
+  1  could not serve, or could not write the report
+  2  wrong flags
 `
 
 func newFakes(env *environment) *cobra.Command {
@@ -64,14 +71,14 @@ func newFakes(env *environment) *cobra.Command {
 	}
 	flags := c.Flags()
 	for _, name := range fakes.Names() {
-		addresses[name] = flags.String(name, "127.0.0.1:0", "where to serve this fake: an `address` on loopback, such as 127.0.0.1:7001; port 0 takes a free one, and \"\" leaves it out")
+		addresses[name] = flags.String(name, "127.0.0.1:0", "the loopback `address` of this fake, such as 127.0.0.1:7001; port 0 is any free port; \"\" leaves the fake out")
 	}
-	flags.BoolVar(&options.TLS, "tls", false, "serve HTTPS, with a certificate for 127.0.0.1, ::1 and localhost that is made at the start")
-	flags.DurationVar(&lasts, "for", 0, "stop after that time, such as 10m; 0 is never")
-	flags.DurationVar(&options.Latency, "latency", 0, "wait for that time before every answer")
-	flags.Float64Var(&options.Rate, "rate", 0, "how many requests a second each fake takes before it answers with 429, with a second's worth at once; 0 is no limit")
-	flags.StringVar(&report, "report", "", "the `file` to write at the end, for scripts")
-	flags.StringArrayVar(&faults, "fault", nil, "fail on purpose: see above for the `text`; may be repeated")
+	flags.BoolVar(&options.TLS, "tls", false, "serve HTTPS, with a new certificate for 127.0.0.1, ::1 and localhost")
+	flags.DurationVar(&lasts, "for", 0, "stop after this time, such as 10m; 0 is never")
+	flags.DurationVar(&options.Latency, "latency", 0, "wait this long before every answer")
+	flags.Float64Var(&options.Rate, "rate", 0, "the requests a second that each fake accepts; it answers others with 429. The burst is one second's worth. 0 is no limit")
+	flags.StringVar(&report, "report", "", "write a report to this `file` at the end")
+	flags.StringArrayVar(&faults, "fault", nil, "a `fault`, as described above; may be repeated")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		for name, address := range addresses {
 			options.Addresses[name] = *address
@@ -99,10 +106,10 @@ func newFakes(env *environment) *cobra.Command {
 		}
 		if report != "" {
 			if dir, err := os.Stat(filepath.Dir(report)); err != nil || !dir.IsDir() {
-				return usageError("--report: there is no such folder")
+				return usageError("--report: the folder does not exist")
 			}
 			if at, err := os.Stat(report); err == nil && !at.Mode().IsRegular() {
-				return usageError("--report: must be a regular file, or none yet")
+				return usageError("--report: must be a regular file or a new one")
 			}
 		}
 		return env.serveFakes(c.Context(), options, lasts, report)
@@ -110,7 +117,7 @@ func newFakes(env *environment) *cobra.Command {
 	return c
 }
 
-// serveFakes starts the fakes, tells where they are, and waits.
+// serveFakes starts the fakes, prints where they are, and waits.
 func (env *environment) serveFakes(ctx context.Context, options fakes.Options, lasts time.Duration, report string) error {
 	f, err := fakes.Start(options)
 	if err != nil {
@@ -118,7 +125,7 @@ func (env *environment) serveFakes(ctx context.Context, options fakes.Options, l
 	}
 	defer f.Close()
 	if _, err := env.out.Write(f.Announcement()); err != nil {
-		return fmt.Errorf("cannot tell where the fakes are: %w", err)
+		return fmt.Errorf("cannot print where the fakes are: %w", err)
 	}
 	if lasts > 0 {
 		var cancel context.CancelFunc
@@ -136,7 +143,7 @@ func (env *environment) serveFakes(ctx context.Context, options fakes.Options, l
 	}
 	text = append(text, '\n')
 	if err := durable.Replace(report, text, func(string) {}); err != nil {
-		return fmt.Errorf("the report cannot be written (%w); this was to be there:\n%s", err, text)
+		return fmt.Errorf("the report cannot be written (%w). Its text:\n%s", err, text)
 	}
 	return nil
 }

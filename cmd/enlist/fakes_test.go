@@ -149,7 +149,7 @@ func TestFaultsOnPurpose(t *testing.T) {
 	r := runIn(t.Context(), map[string]string{"ENLIST_PASSWORD": plantedPassword}, "", args...)
 	assert.Equal(t, exitRefused, r.code)
 	has(t, r.stderr, "usercom: forbidden (status 403)")
-	has(t, r.stdout, "quickblox: the reply to the create was lost, and the user found")
+	has(t, r.stdout, "quickblox: the reply to the create was lost, and the user was found")
 }
 
 // TestReport: at the end a file says what was asked for, and what was refused.
@@ -240,7 +240,7 @@ func TestWrongFakes(t *testing.T) {
 		"latency":       {[]string{"--latency", "-1s"}, "--latency must not be negative"},
 		"rate":          {[]string{"--rate", "-1"}, "--rate must be a number"},
 		"no rate":       {[]string{"--rate", "NaN"}, "--rate must be a number"},
-		"report":        {[]string{"--report", filepath.Join(t.TempDir(), "none", "report")}, "--report: there is no such folder"},
+		"report":        {[]string{"--report", filepath.Join(t.TempDir(), "none", "report")}, "--report: the folder does not exist"},
 		"report folder": {[]string{"--report", t.TempDir()}, "--report: must be a regular file"},
 		"argument":      {[]string{"tls"}, "expected flags only"},
 		"unknown":       {[]string{"--acme", "127.0.0.1:0"}, "unknown flag: --acme"},
@@ -263,7 +263,7 @@ func TestNobodyListens(t *testing.T) {
 	assert.Equal(t, exitFailed, run(t.Context(), environment{
 		args: []string{"fakes"}, in: strings.NewReader(""), out: full{}, err: &stderr, getenv: os.Getenv,
 	}))
-	assert.Contains(t, stderr.String(), "cannot tell where the fakes are")
+	assert.Contains(t, stderr.String(), "cannot print where the fakes are")
 }
 
 // TestFakesHelp: it names each vendor's flag.

@@ -13,12 +13,11 @@ import (
 	"github.com/enlist-go/enlist/usercom"
 )
 
-// codeFound is the code of an error that tells of users whom a look before the create has found.
+// codeFound is the code of an error for users that a look-up before the create has found.
 const codeFound = "found"
 
-// lookFirst asks User.com for the user before it is created, since nothing there but the external id
-// is unique, and a create with a taken one may change the user that has it. Without a result there is
-// none, and nothing keeps the create from being sent.
+// lookFirst looks the user up at User.com before the create. Only the external id is unique there, and a
+// create with a taken one may change the user that has it. If found is false, the create may be sent.
 func lookFirst(ctx context.Context, c *usercom.Client, req userapi.CreateUserRequest) (res provision.Result, found bool) {
 	if req.ExternalID != "" {
 		return lookByExternalID(ctx, c, req)
@@ -41,7 +40,7 @@ func lookFirst(ctx context.Context, c *usercom.Client, req userapi.CreateUserReq
 	failure := &userapi.Error{
 		Provider: usercom.Name, Op: "look for the user", Kind: userapi.KindConflict, Outcome: userapi.OutcomeNotSent, Code: codeFound,
 		UserID:      strconv.FormatInt(users[0].ID, 10),
-		FieldErrors: []userapi.FieldError{{Field: field, Code: userapi.CodeTaken, Message: "is that of a user who is there already"}},
+		FieldErrors: []userapi.FieldError{{Field: field, Code: userapi.CodeTaken, Message: "is that of an existing user"}},
 	}
 	for _, u := range users {
 		failure.Candidates = append(failure.Candidates, strconv.FormatInt(u.ID, 10))
@@ -49,7 +48,7 @@ func lookFirst(ctx context.Context, c *usercom.Client, req userapi.CreateUserReq
 	return provision.Result{Target: usercom.Name, Disposition: provision.DispositionNotSent, Err: failure}, true
 }
 
-// findByEmail looks for an address also in lower case, in which a key has it.
+// findByEmail looks for an address as it is and in lower case, as keys have it.
 func findByEmail(ctx context.Context, c *usercom.Client, address string) (all []*usercom.GetUserResponse, err error) {
 	for _, form := range slices.Compact([]string{address, strings.ToLower(address)}) {
 		users, err := c.Users.FindByEmail(ctx, form)
@@ -73,14 +72,14 @@ func lookByExternalID(ctx context.Context, c *usercom.Client, req userapi.Create
 	if err != nil {
 		return notSent(err), true
 	}
-	u, err := c.ResolveUser(ctx, req, time.Time{}) // which compares what was asked for
+	u, err := c.ResolveUser(ctx, req, time.Time{}) // it compares the user with the request
 	if err != nil {
 		res = notSent(err)
 		failure := asError(usercom.Name, res.Err)
 		failure.UserID = strconv.FormatInt(taken.ID, 10)
 		if failure.Kind == userapi.KindConflict {
 			failure.FieldErrors = append([]userapi.FieldError{
-				{Field: "ExternalID", Code: userapi.CodeTaken, Message: "is that of a user who is there already"},
+				{Field: "ExternalID", Code: userapi.CodeTaken, Message: "is that of an existing user"},
 			}, failure.FieldErrors...)
 		}
 		return res, true
@@ -96,7 +95,7 @@ func lookByExternalID(ctx context.Context, c *usercom.Client, req userapi.Create
 	return res, true
 }
 
-// notSent is the result of a look that failed, or found somebody else: no create was sent.
+// notSent returns the result of a look-up that failed or found another user. No create was sent.
 func notSent(err error) provision.Result {
 	failure := asError(usercom.Name, err)
 	own := *failure
@@ -104,8 +103,8 @@ func notSent(err error) provision.Result {
 	return provision.Result{Target: usercom.Name, Disposition: provision.DispositionNotSent, Err: &own}
 }
 
-// asError is what every client returns. An error of another type would tell nothing, so that the
-// user may exist.
+// asError returns the *userapi.Error that every client returns. For an error of another type the user may
+// exist.
 func asError(vendor string, err error) *userapi.Error {
 	var e *userapi.Error
 	if errors.As(err, &e) {

@@ -20,11 +20,11 @@ import (
 	"github.com/enlist-go/enlist/usercom"
 )
 
-// oneVendor is the vendor of a command that is for one.
+// oneVendor returns the client of the one vendor that a command names.
 func (v *vendorFlags) oneVendor(ctx context.Context, env *environment, name string) (c vendors.Client, closeAll func(), err error) {
 	v.to = []string{name}
 	if !slices.Contains(vendors.Names(), name) {
-		return c, func() {}, usageError("there is no vendor %q; there are %s", name, strings.Join(vendors.Names(), ", "))
+		return c, func() {}, usageError("unknown vendor %q; expected %s", name, strings.Join(vendors.Names(), ", "))
 	}
 	if err := v.check(); err != nil {
 		return c, func() {}, usageError("%w", err)
@@ -43,16 +43,19 @@ func newGet(env *environment) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "get VENDOR ID | get VENDOR --email ADDRESS",
 		Short: "Reads a user at one vendor",
-		Long: `Reads a user at one vendor, by the vendor's id or by the e-mail address, and
-shows what the vendor tells of it, secrets redacted.
+		Long: `Reads a user at one vendor, by the vendor's id or by e-mail address, and shows
+the vendor's reply with secrets redacted.
 
-Exit codes: 0 there is such a user; 1 the vendor could not be asked; 2 wrong
-use; 3 there is no such user.
+Exit codes:
+  0  the user exists
+  1  the vendor could not be asked
+  2  wrong use
+  3  the vendor has no such user
 ` + variablesHelp,
 		Example: "  enlist get usercom --email ada@example.com",
 	}
 	v.add(c.Flags())
-	c.Flags().StringVar(&email, "email", "", "the user's e-mail `address`, in place of an id; several users may have it at User.com, and Mixin knows none")
+	c.Flags().StringVar(&email, "email", "", "the user's e-mail `address`, instead of an id. At User.com several users may have it. Mixin has no e-mail addresses")
 	format.add(c.Flags())
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 || len(args) > 2 || (len(args) == 2) == (email != "") {
@@ -100,7 +103,7 @@ func byID(ctx context.Context, c vendors.Client, id string) ([]json.RawMessage, 
 	return nil, errNoLookup
 }
 
-var errNoLookup = errors.New("the vendor has no such look-up")
+var errNoLookup = errors.New("the vendor has no look-up by e-mail address")
 
 // byEmail reads the users with an e-mail address.
 func byEmail(ctx context.Context, c vendors.Client, address string) ([]json.RawMessage, error) {
@@ -138,19 +141,19 @@ func one(reply any, err error) ([]json.RawMessage, error) {
 	return []json.RawMessage{text}, err
 }
 
-// lookFailed is the error of a look at a vendor.
+// lookFailed returns the error of a failed look-up.
 func lookFailed(vendor string, err error) error {
 	switch {
 	case errors.Is(err, errNoLookup):
-		return usageError("%s cannot be asked by e-mail address: give the user's id", vendor)
+		return usageError("%s has no look-up by e-mail address: give the user's id", vendor)
 	case errors.Is(err, userapi.ErrInvalid):
 		r := created{Client: vendors.Client{Vendor: vendor}, failure: asError(vendor, err)}
 		return usageError("%s: %s. Nothing was sent", vendor, oneLine(r.causeText()))
 	case errors.Is(err, userapi.ErrNotFound):
-		return &exitError{exitRefused, fmt.Errorf("%s: there is no such user", vendor)}
+		return &exitError{exitRefused, fmt.Errorf("%s: the user does not exist", vendor)}
 	}
 	r := created{Client: vendors.Client{Vendor: vendor}, failure: asError(vendor, err)}
-	return &exitError{exitFailed, fmt.Errorf("%s: %s. It is not known whether there is such a user. Nothing was changed. Next: %s", vendor, oneLine(r.causeText()), r.remedy())}
+	return &exitError{exitFailed, fmt.Errorf("%s: %s. It is unknown whether the user exists. Nothing was changed. Next: %s", vendor, oneLine(r.causeText()), r.remedy())}
 }
 
 // usersText shows users, one member a line.

@@ -18,28 +18,37 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-const importHelp = `Creates a user at every target for each row of a file of people. It can be
-killed at any moment and run again: a ledger says what is done. Check the file
+const importHelp = `Creates a user at every target for each row of a file of people. Check the file
 first: enlist check finds faults before anything is sent.
 
-FILE is CSV, or JSON Lines if its name ends in .jsonl, both by gzip too; - is
-standard input. What became of each row is in the results, and the rows that
-were refused are in the rejects: mend a copy of them, and import it with --only.
-Both files are written beside their place, as .part, and put there at the end.
-Without rejects there is no file of them. An import that does not come to the
-end of FILE, by a signal, an error or --max-rows, leaves the files of the one
-before, and puts its own beside them: people.results.partial.csv. The next whole
-one removes these. One that is killed leaves the .part.
+You can kill an import at any moment and run the same command again. A ledger
+records what is done.
 
-The first SIGINT or SIGTERM ends the reading, and what is under way is settled;
-a second one ends the command at once. Both are safe.
+` + fileHelp + `
+An import writes two files beside the config. Their names end in .part until it
+ends:
+  <job>.results.csv  the result of each row
+  <job>.rejects.csv  the refused rows, if there are any. Correct a copy of it,
+                     and import the copy with --only.
+A signal, an error or --max-rows ends an import early. Its files are then called
+<job>.results.partial.csv and <job>.rejects.partial.csv, and the files of the
+last complete import stay. The next complete import removes the partial ones.
 
-Credentials are variables: of the target crm CRM_API_KEY, or CRM_API_KEY_FILE
-with the path of a file; or its vendor's, such as USERCOM_API_KEY.
+The first SIGINT or SIGTERM stops the reading, and finishes what is in progress.
+A second one ends the command at once. Both are safe.
 
-Exit codes, the highest that applies: 0 all rows have users; 1 it could not run;
-2 wrong flags, config or credentials; 3 rows were refused; 4 something is left:
-run it again; 5 it is unknown whether a user exists, and a person decides.
+Credentials are environment variables. For a target that is called crm, set
+CRM_API_KEY, or CRM_API_KEY_FILE to the path of a file. Without these, the
+variables of its vendor apply, such as USERCOM_API_KEY.
+
+Exit codes; if several apply, the highest:
+  0  all rows have users
+  1  it could not run
+  2  wrong flags, config or credentials
+  3  rows were refused
+  4  rows are left: run the same command again
+  5  it is unknown whether a user exists: run the same command again, then use
+     enlist decide
 `
 
 type importFlags struct {
@@ -66,14 +75,14 @@ func newImport(env *environment) *cobra.Command {
 	f.peopleFlags.add(c)
 	f.whereFlags.add(c.Flags())
 	fs := c.Flags()
-	fs.BoolVar(&f.init, "init", false, "write a config from the header of FILE, and do no more")
-	fs.StringVar(&f.results, "results", "", "the `file` for what became of each row; <job>.results.csv beside the config unless set")
-	fs.StringVar(&f.rejects, "rejects", "", "the `file` for the rows that were refused; <job>.rejects.csv beside the config unless set")
-	fs.StringVar(&f.only, "only", "", "import only the rows of this `file` of rejects, mended, with the secrets of FILE; the results and rejects are then <job>.only.results.csv and <job>.only.rejects.csv unless set")
-	fs.BoolVar(&f.secrets, "rejects-with-secrets", false, "write passwords into the rejects too")
-	fs.Int64Var(&f.maxRows, "max-rows", 0, "stop after so many `rows`, with exit code 4 if there are more; 0 does all")
-	fs.DurationVar(&f.wait, "wait", 150*time.Second, "how long to wait at the end for rows that an import on another machine holds")
-	fs.IntVar(&f.inFlight, "in-flight", 0, "how many `rows` are at work at most, over the config's; 0 fits the targets")
+	fs.BoolVar(&f.init, "init", false, "only write a config from the header of FILE")
+	fs.StringVar(&f.results, "results", "", "the `file` for the results; default <job>.results.csv beside the config")
+	fs.StringVar(&f.rejects, "rejects", "", "the `file` for the refused rows; default <job>.rejects.csv beside the config")
+	fs.StringVar(&f.only, "only", "", "import only the rows of this `file` of corrected rejects; secrets come from FILE. The output files are then <job>.only.results.csv and <job>.only.rejects.csv by default")
+	fs.BoolVar(&f.secrets, "rejects-with-secrets", false, "also write passwords to the rejects")
+	fs.Int64Var(&f.maxRows, "max-rows", 0, "stop after this `number` of rows, with exit code 4 if there are more; 0 is no limit")
+	fs.DurationVar(&f.wait, "wait", 150*time.Second, "how long to wait at the end for rows that an import on another machine has")
+	fs.IntVar(&f.inFlight, "in-flight", 0, "the largest `number` of rows in progress; overrides the config; 0 fits the targets")
 	addProgress(fs, &f.progress)
 	return c
 }
@@ -161,7 +170,7 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	return r.end(string(f.format))
 }
 
-// openOnly opens a file, and with it the one of rejects if only names it.
+// openOnly opens a file and, if only is set, the file of rejects that it names.
 func openOnly(env *environment, c *config.Config, path, only string) (original *people, src bulk.Source, err error) {
 	if original, err = openPeople(env, path, c.CSV); err != nil {
 		return nil, nil, err
@@ -169,7 +178,7 @@ func openOnly(env *environment, c *config.Config, path, only string) (original *
 	if only == "" {
 		return original, original.Source, nil
 	}
-	// A file of rejects has a header of its own, and commas.
+	// A file of rejects has its own header, and commas.
 	rejects, err := openPeople(env, only, config.CSV{})
 	if err != nil {
 		_ = original.Close() // nothing was read
@@ -179,13 +188,13 @@ func openOnly(env *environment, c *config.Config, path, only string) (original *
 	return original, bulk.Only(original.Source, rejects.Source, mappingOf(c)), nil
 }
 
-// openLedger opens the ledger. That of fakes in this process ends with them.
+// openLedger opens the ledger. With --fakes it is a temporary one.
 func (f *importFlags) openLedger(ctx context.Context, env *environment, c *config.Config) (*ledger.Ledger, func(), error) {
 	place := placeOf(env, c)
 	remove := func() {}
 	if f.fakes {
 		if f.ledger != "" {
-			return nil, nil, usageError("--fakes has a ledger of its own, which ends with the command: leave --ledger out")
+			return nil, nil, usageError("--fakes uses a temporary ledger: leave --ledger out")
 		}
 		dir, err := os.MkdirTemp("", "enlist-fakes-")
 		if err != nil {
@@ -197,7 +206,7 @@ func (f *importFlags) openLedger(ctx context.Context, env *environment, c *confi
 	}
 	l, err := ledger.Open(ctx, place, func(path string) {
 		if !f.fakes {
-			env.tell("the key " + path + " was made: keep it with the ledger, which is of no use without it")
+			env.say("the key " + path + " was made: keep it with the ledger, which cannot be used without it")
 		}
 	})
 	if err != nil {
@@ -207,7 +216,7 @@ func (f *importFlags) openLedger(ctx context.Context, env *environment, c *confi
 	return l, func() { _ = l.Close(); remove() }, nil // what was stored is durable
 }
 
-// lanesOf are the bounds of the targets.
+// lanesOf returns the limits of the targets.
 func lanesOf(c *config.Config) map[string]bulk.Lane {
 	lanes := map[string]bulk.Lane{}
 	for _, t := range c.Targets {
@@ -216,27 +225,27 @@ func lanesOf(c *config.Config) map[string]bulk.Lane {
 	return lanes
 }
 
-// defaultConcurrency is how many calls are under way at a target, where the config does not say.
+// defaultConcurrency is the largest number of calls in progress at a target, unless the config sets one.
 const defaultConcurrency = 16
 
-// An importing is one import on its way.
+// An importing is an import in progress.
 type importing struct {
 	env *environment
 	c   *config.Config
 
 	results, rejects *part
 	rehearsal        bool // at fakes
-	cut              bool // by --max-rows
-	head             int  // how many lines the rejects have beside the rows
+	cut              bool // ended by --max-rows
+	head             int  // the number of lines in the rejects before the rows
 
 	report bulk.Report
-	// deleting is how many rows an undo was killed at.
+	// deleting is the number of rows with a user that an undo has begun to delete.
 	deleting int64
 	err      error
 	stopped  bool
 }
 
-// outputs names the files that are written, which must be no others.
+// outputs returns the paths of the files to write. They must not be files of other use.
 func (f *importFlags) outputs(env *environment, c *config.Config, path string, isCSV bool) (results, rejects string, err error) {
 	name := c.Job
 	switch {
@@ -255,7 +264,7 @@ func (f *importFlags) outputs(env *environment, c *config.Config, path string, i
 	return results, rejects, apart([]namedFile{{"--results", results}, {"--rejects", rejects}}, append(read, ledgerFiles(placeOf(env, c))...))
 }
 
-// begin begins the files.
+// begin creates the files.
 func (r *importing) begin(results, rejects string) (err error) {
 	if r.results, err = createPart(results); err != nil {
 		return err
@@ -266,7 +275,7 @@ func (r *importing) begin(results, rejects string) (err error) {
 	return err
 }
 
-// limit ends a source after so many rows.
+// limit returns a source that ends after n rows.
 func (r *importing) limit(src bulk.Source, n int64) bulk.Source {
 	first := firstRows{src, n, &r.cut}
 	if columns, ok := src.(bulk.ColumnSource); ok {
@@ -310,7 +319,7 @@ func (s firstColumns) Columns(ctx context.Context) ([]string, error) { return s.
 // isWhole reports whether the import came to the end of its rows.
 func (r *importing) isWhole() bool { return r.report.Complete && !r.cut && r.err == nil }
 
-// end puts the files in their place, and tells what came of the import.
+// end puts the files in their place, and reports the result of the import.
 func (r *importing) end(format string) error {
 	code := max(r.rowsCode(), r.errCode())
 	var failed []error
@@ -352,7 +361,7 @@ func (r *importing) end(format string) error {
 	}
 	code = r.env.print(text, code)
 	for _, line := range next {
-		r.env.tell(line)
+		r.env.say(line)
 	}
 	return ended(code)
 }
@@ -376,5 +385,5 @@ func (r *importing) text(kept map[string]string) []byte {
 	return []byte(text)
 }
 
-// reportFaults is how many faults an import lists: check lists them, and the rejects have all.
+// reportFaults is the number of faults that an import lists. enlist check lists more; the rejects have all.
 const reportFaults = 20

@@ -78,7 +78,7 @@ func TestImport(t *testing.T) {
 	assert.Equal(t, [4]int{0, 20, 20, 20}, o.counts())
 	assert.Contains(t, r.stdout, "20 done, 0 refused, 0 left open, 0 unknown")
 	assert.Contains(t, r.stdout, "results: "+o.at("spring.results.csv"))
-	assert.Equal(t, "enlist: the key "+o.at("spring.key")+" was made: keep it with the ledger, which is of no use without it", flat(r.stderr))
+	assert.Equal(t, "enlist: the key "+o.at("spring.key")+" was made: keep it with the ledger, which cannot be used without it", flat(r.stderr))
 	assert.Equal(t, []string{"enlist.yaml", "people.csv", "spring.key", "spring.lock", "spring.results.csv"}, o.names(t), "an old file of rejects is gone")
 	results := strings.Split(strings.TrimSpace(o.read(t, "spring.results.csv")), "\n")
 	require.Len(t, results, 61)
@@ -117,7 +117,7 @@ func TestImport(t *testing.T) {
 	assert.Contains(t, s.stdout, `"state": "created"`)
 	s = o.run(t, "", "status", "77")
 	assert.Equal(t, exitFailed, s.code)
-	assert.Contains(t, s.stderr, "the ledger has nothing of that key")
+	assert.Contains(t, s.stderr, "the ledger does not have this key")
 	o.noPlanted(t, s)
 }
 
@@ -161,7 +161,7 @@ func TestRejects(t *testing.T) {
 	r := o.run(t, "", "import", file, "--in-flight", "1")
 	assert.Equal(t, exitRefused, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "rejects: "+o.at("spring.rejects.csv"))
-	assert.Contains(t, flat(r.stderr), "2 rows were refused. Mend a copy of "+o.at("spring.rejects.csv")+", and run the same command with --only and the copy.")
+	assert.Contains(t, flat(r.stderr), "2 rows were refused. Correct a copy of "+o.at("spring.rejects.csv")+", and run the same command with --only and the copy.")
 	rejects := o.desk.read(t, "spring.rejects.csv")
 	assert.Contains(t, rejects, "id,E-mail,login,first,last,password,_row,_target,_outcome,_kind,_code,_field,_retry\n")
 	assert.Contains(t, rejects, `"4","row1@pLanTed.example","row.4","Ada","Lovelace","[REDACTED]",5,`)
@@ -172,7 +172,7 @@ func TestRejects(t *testing.T) {
 	s = o.run(t, "", "status", "4")
 	assert.Equal(t, exitRefused, s.code, s.stderr)
 	assert.Contains(t, s.stdout, "spring/4 at crm: queued, ")
-	assert.Contains(t, s.stdout, "- there is no user: another target has refused the row; mend it")
+	assert.Contains(t, s.stdout, "- no user: another target has refused the row. Correct the row")
 
 	again := o.run(t, "", "import", file, "--rejects-with-secrets")
 	assert.Equal(t, exitRefused, again.code)
@@ -217,31 +217,31 @@ func TestFilesApart(t *testing.T) {
 		says string
 		args []string
 	}{
-		{"--results would be written over the input", []string{file, "--results", file}},
-		{"--rejects would be written over the input", []string{file, "--rejects", filepath.Join(o.dir, ".", "people.csv")}},
-		{"--rejects would be written over the input", []string{o.at("spring.rejects.csv")}},
-		{"--results would be written over the input", []string{o.at("people.part"), "--results", o.at("people")}},
-		{"--rejects would be written over --only", []string{file, "--only", o.at("spring.only.rejects.csv")}},
-		{"--rejects would be written over --results", []string{file, "--results", o.at("x"), "--rejects", o.at("x")}},
-		{"--results would be written over the config", []string{file, "--results", o.at("enlist.yaml")}},
-		{"--results would be written over the key", []string{file, "--results", o.at("spring.key")}},
-		{"--results would be written over the ledger", []string{file, "--results", o.at("spring.db")}},
-		{"--rejects would be written over --results", []string{file, "--results", o.at("x.csv"), "--rejects", o.at("x.csv.part")}},
-		{"--rejects would be written over --results", []string{file, "--results", o.at("x.csv.part"), "--rejects", o.at("x.csv")}},
-		{"--rejects would be written over --results", []string{file, "--results", o.at("x.csv"), "--rejects", o.at("x.partial.csv")}},
-		{"--results would be written over a file of the ledger", []string{file, "--results", o.at("spring.db-wal")}},
-		{"--rejects would be written over a file of the ledger", []string{file, "--rejects", o.at("spring.db-shm")}},
-		{"--results would be written over a file of the ledger", []string{file, "--results", o.at("spring.lock")}},
-		{"--results would be written over a file of the ledger", []string{file, "--results", o.at("spring.fakes")}},
-		{"is not a file that can be replaced", []string{file, "--results", o.at("directory")}},
+		{"--results would overwrite the input", []string{file, "--results", file}},
+		{"--rejects would overwrite the input", []string{file, "--rejects", filepath.Join(o.dir, ".", "people.csv")}},
+		{"--rejects would overwrite the input", []string{o.at("spring.rejects.csv")}},
+		{"--results would overwrite the input", []string{o.at("people.part"), "--results", o.at("people")}},
+		{"--rejects would overwrite --only", []string{file, "--only", o.at("spring.only.rejects.csv")}},
+		{"--rejects would overwrite --results", []string{file, "--results", o.at("x"), "--rejects", o.at("x")}},
+		{"--results would overwrite the config", []string{file, "--results", o.at("enlist.yaml")}},
+		{"--results would overwrite the key", []string{file, "--results", o.at("spring.key")}},
+		{"--results would overwrite the ledger", []string{file, "--results", o.at("spring.db")}},
+		{"--rejects would overwrite --results", []string{file, "--results", o.at("x.csv"), "--rejects", o.at("x.csv.part")}},
+		{"--rejects would overwrite --results", []string{file, "--results", o.at("x.csv.part"), "--rejects", o.at("x.csv")}},
+		{"--rejects would overwrite --results", []string{file, "--results", o.at("x.csv"), "--rejects", o.at("x.partial.csv")}},
+		{"--results would overwrite a file of the ledger", []string{file, "--results", o.at("spring.db-wal")}},
+		{"--rejects would overwrite a file of the ledger", []string{file, "--rejects", o.at("spring.db-shm")}},
+		{"--results would overwrite a file of the ledger", []string{file, "--results", o.at("spring.lock")}},
+		{"--results would overwrite a file of the ledger", []string{file, "--results", o.at("spring.fakes")}},
+		{"is not a regular file", []string{file, "--results", o.at("directory")}},
 		{"only one of FILE, --only and --vendors can be standard input", []string{"-", "--only", "-"}},
 		{"only one of FILE, --only and --vendors can be standard input", []string{"-", "--vendors", "-"}},
 		{"--fakes and --vendors exclude each other", []string{file, "--fakes", "--vendors", "x"}},
-		{"--fakes has a ledger of its own", []string{file, "--fakes", "--ledger", "sqlite:x.db"}},
+		{"--fakes uses a temporary ledger", []string{file, "--fakes", "--ledger", "sqlite:x.db"}},
 		{"--max-rows must not be negative", []string{file, "--max-rows", "-1"}},
 		{"--wait must not be negative", []string{file, "--wait", "-1s"}},
 		{"--in-flight must not be negative", []string{file, "--in-flight", "-1"}},
-		{"--progress: one of auto, bars, lines, json, none is expected", []string{file, "--progress", "dots"}},
+		{"--progress: expected one of auto, bars, lines, json, none", []string{file, "--progress", "dots"}},
 	} {
 		r := o.run(t, "", append([]string{"import"}, c.args...)...)
 		assert.Equal(t, exitUsage, r.code, c.args)
@@ -279,15 +279,15 @@ func TestCredentials(t *testing.T) {
 	o.env["IDENTITY_API_KEY"] = "another-key-that-is-wrong"
 	r = o.run(t, "", "import", file)
 	assert.Equal(t, exitRefused, r.code, r.stderr)
-	assert.Contains(t, flat(r.stderr), "identity refuses the credentials, or what they are for: the rows that it refused so have no user there.")
-	assert.NotContains(t, r.stderr, "Mend a copy")
+	assert.Contains(t, flat(r.stderr), "identity refuses the credentials, or they lack a permission. The rows that were refused for this have no user there.")
+	assert.NotContains(t, r.stderr, "Correct a copy")
 	s := o.run(t, "", "status")
 	assert.Equal(t, r.code, s.code, s.stdout)
 	assert.Contains(t, s.stdout, "job spring: 2 refused, 0 open, 0 unknown, of rows at a target")
 	assert.Contains(t, s.stdout, "       2  unauthorized  identity\n")
 	s = o.run(t, "", "status", "1")
 	assert.Equal(t, r.code, s.code, s.stdout)
-	assert.Contains(t, flat(s.stdout), "the target refuses the credentials, or what they are for; mend these and run the import again")
+	assert.Contains(t, flat(s.stdout), "the target refuses the credentials, or they lack a permission; correct them, and run the import again")
 	assert.Equal(t, 0, o.fusionauth.UserCount())
 	o.write(t, "key", key+"\n")
 	o.env["IDENTITY_API_KEY"], o.env["IDENTITY_API_KEY_FILE"] = "", o.at("key")
@@ -304,7 +304,7 @@ func TestUnknown(t *testing.T) {
 	o.mixin.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset, Times: 2})
 	r := o.run(t, "", "import", file)
 	assert.Equal(t, exitUnknown, r.code, r.stderr)
-	assert.Contains(t, flat(r.stderr), "of 2 rows nobody knows whether there is a user.")
+	assert.Contains(t, flat(r.stderr), "it is unknown whether the users of 2 rows exist.")
 	assert.Equal(t, 2, o.mixin.UserCount())
 
 	s := o.run(t, "", "status")
@@ -314,7 +314,7 @@ func TestUnknown(t *testing.T) {
 	assert.Contains(t, flat(s.stdout), "the user may exist: run the import again, which asks the vendor if it can;")
 	s = o.run(t, "", "status", "--max", "1")
 	assert.NotContains(t, s.stdout, "spring/2")
-	assert.Contains(t, s.stdout, "and 1 more: --max lists them")
+	assert.Contains(t, s.stdout, "and 1 more; --max sets how many are listed")
 
 	const id = "8e1b1c43-0d3c-4c53-b6a0-7a0c2ea3d1a5"
 	for _, c := range []struct {
@@ -322,13 +322,13 @@ func TestUnknown(t *testing.T) {
 		code int
 		args []string
 	}{
-		{"expected is either --found ID or --absent", exitUsage, []string{"1", "--target", "wallet"}},
-		{"expected is either --found ID or --absent", exitUsage, []string{"1", "--target", "wallet", "--absent", "--found", id}},
-		{"--target: one of wallet is expected", exitUsage, []string{"1", "--target", "crm", "--absent"}},
+		{"expected either --found ID or --absent", exitUsage, []string{"1", "--target", "wallet"}},
+		{"expected either --found ID or --absent", exitUsage, []string{"1", "--target", "wallet", "--absent", "--found", id}},
+		{"--target: expected one of wallet", exitUsage, []string{"1", "--target", "crm", "--absent"}},
 		{"nothing was decided: ", exitRefused, []string{"1", "--target", "wallet", "--found", "17"}},
-		{"--found: the id that the user has at the vendor is expected", exitUsage, []string{"1", "--target", "wallet", "--found", ""}},
-		{"--found: an id of at most 1024 bytes of UTF-8 is expected", exitUsage, []string{"1", "--target", "wallet", "--found", strings.Repeat("1", 2000)}},
-		{"the ledger has nothing of that key", exitFailed, []string{"3", "--target", "wallet", "--absent"}},
+		{"--found: expected the user's id at the vendor", exitUsage, []string{"1", "--target", "wallet", "--found", ""}},
+		{"--found: expected an id of at most 1024 bytes of UTF-8", exitUsage, []string{"1", "--target", "wallet", "--found", strings.Repeat("1", 2000)}},
+		{"the ledger does not have this key", exitFailed, []string{"3", "--target", "wallet", "--absent"}},
 	} {
 		d := o.run(t, "", append([]string{"decide"}, c.args...)...)
 		assert.Equal(t, c.code, d.code, "%v: %s", c.args, d.stderr)
@@ -370,7 +370,7 @@ func TestStopped(t *testing.T) {
 	})
 	r := ran{code, out.String(), errs.String()}
 	assert.Equal(t, exitOpen, code, r.stderr)
-	assert.Contains(t, flat(r.stderr), "it was stopped: users that were created stay, and are not created again. Run the same command again for the rest.")
+	assert.Contains(t, flat(r.stderr), "stopped. Users that were created stay. Run the same command again for the rest: it creates no user twice.")
 	assert.Contains(t, r.stdout, "not complete: the last row that was read begins on line")
 	assert.Contains(t, o.names(t), "spring.results.partial.csv", "it ended")
 	done := o.fusionauth.UserCount()
@@ -397,7 +397,7 @@ func TestSomeRows(t *testing.T) {
 	file := o.people(t, 5)
 	r := o.run(t, "", "import", file, "--max-rows", "2")
 	assert.Equal(t, exitOpen, r.code, r.stderr)
-	assert.Contains(t, flat(r.stderr), "it stopped after 2 rows, as --max-rows says. Run it without for the rest.")
+	assert.Contains(t, flat(r.stderr), "stopped after 2 rows because of --max-rows. Run it without --max-rows for the rest.")
 	assert.Equal(t, 2, o.fusionauth.UserCount())
 	r = o.run(t, "", "import", file, "--max-rows", "5", "--in-flight", "1", "--progress", "json")
 	assert.Equal(t, exitDone, r.code, r.stderr)
@@ -415,7 +415,7 @@ func TestFileAtFault(t *testing.T) {
 	r := o.run(t, "", "import", file)
 	assert.Equal(t, exitRefused, r.code)
 	assert.Contains(t, flat(r.stderr), "line 4: ")
-	assert.Contains(t, flat(r.stderr), "Users that were created stay, and are not created again. Mend that, and run the same command again.")
+	assert.Contains(t, flat(r.stderr), "Users that were created stay. Correct the cause, and run the same command again: it creates no user twice.")
 	assert.Equal(t, 2, o.fusionauth.UserCount())
 	results := o.desk.read(t, "spring.results.partial.csv")
 	assert.NotEmpty(t, results)
@@ -440,7 +440,7 @@ func TestFakes(t *testing.T) {
 	r := o.run(t, "", "import", file, "--fakes", "--in-flight", "1") // for the first of two with one address to have it
 	assert.Equal(t, exitRefused, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "3 done, 1 refused")
-	assert.Contains(t, flat(r.stderr), "it was a rehearsal: no vendor was called")
+	assert.Contains(t, flat(r.stderr), "this was a rehearsal with fakes: no vendor was called")
 	assert.Equal(t, []string{"enlist.yaml", "people.csv", "spring.fakes.rejects.csv", "spring.fakes.results.csv"}, o.names(t))
 }
 
@@ -456,7 +456,7 @@ func TestVendorsFile(t *testing.T) {
 	assert.Contains(t, r.stdout, "3 done")
 	r = o.run(t, "", "import", file)
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.stderr, "is of an import into fakes")
+	assert.Contains(t, r.stderr, "is a ledger of users at fakes")
 	assert.Equal(t, [4]int{}, o.counts())
 	r = o.run(t, "yes\n", "undo", file, "--vendors", o.at("fakes.json"))
 	assert.Equal(t, exitDone, r.code, r.stderr)
@@ -505,7 +505,7 @@ func TestParts(t *testing.T) {
 	_, err = p.Write([]byte("x"))
 	require.Error(t, err)
 	_, err = p.keep(true)
-	require.ErrorContains(t, err, "results.csv.part is not whole and was not put in its place, ")
+	require.ErrorContains(t, err, "results.csv.part is not complete and was not renamed to ")
 	assert.Equal(t, "old", d.read(t, "results.csv"))
 	assert.Empty(t, d.read(t, "results.csv.part"))
 
@@ -533,7 +533,7 @@ func TestPartsOfOthers(t *testing.T) {
 	_, err = second.Write([]byte("second"))
 	require.NoError(t, err)
 	_, err = first.keep(true)
-	require.ErrorContains(t, err, "was not put in its place, "+d.at("results.csv")+": another process has written there")
+	require.ErrorContains(t, err, "was not renamed to "+d.at("results.csv")+": another process has replaced it")
 	assert.Equal(t, "old", d.read(t, "results.csv"))
 	first, err = createPart(d.at("results.csv"))
 	require.NoError(t, err)
@@ -569,7 +569,7 @@ func TestPartial(t *testing.T) {
 	r = o.run(t, "", "import", file)
 	assert.Equal(t, exitRefused, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "rejects: "+o.at("spring.rejects.partial.csv"))
-	assert.Contains(t, flat(r.stderr), "Mend a copy of "+o.at("spring.rejects.partial.csv"))
+	assert.Contains(t, flat(r.stderr), "Correct a copy of "+o.at("spring.rejects.partial.csv"))
 	assert.Equal(t, rejects, o.desk.read(t, "spring.rejects.csv"), "the input ended in an open quote")
 
 	file = o.people(t, 5)
@@ -594,7 +594,7 @@ func TestNothingMade(t *testing.T) {
 		{bad(".users.identity.ID", ".users.nobody.ID"), `the template needs the user of "nobody", which this target does not come after`, exitUsage, nil},
 		{bad("email:", "e_mail:"), `columns in the config: "e_mail" is not a field`, exitUsage, nil},
 		{bad("E-mail", "Mail"), `the mapping needs columns that the input does not have: "Mail". Nothing was sent`, exitUsage, nil},
-		{officeConfig, "cannot be written: no such file or directory. Nothing was sent. Name a file elsewhere by --results and --rejects", exitFailed, []string{"--results", filepath.Join("missing", "r.csv")}},
+		{officeConfig, "cannot be written: no such file or directory. Nothing was sent. Name another file with --results and --rejects", exitFailed, []string{"--results", filepath.Join("missing", "r.csv")}},
 		{officeConfig, "j.csv cannot be written: no such file or directory. Nothing was sent.", exitFailed, []string{"--rejects", filepath.Join("missing", "j.csv")}},
 		{officeConfig, "Nothing was sent", exitFailed, []string{"--ledger", "sqlite:missing/x.db"}},
 	} {
@@ -621,14 +621,14 @@ func TestInit(t *testing.T) {
 	d.write(t, "people.2026.csv", good)
 	code, out, err := d.run(t, "import", "--init", d.at("people.2026.csv"), "--to", "quickblox,usercom")
 	require.Equal(t, exitDone, code, err)
-	assert.Contains(t, flat(out), "was written. Fill in what its comments say, then: enlist check")
+	assert.Contains(t, flat(out), "was written. Edit it as its comments say, then run: enlist check")
 	assert.Equal(t, []string{"enlist.yaml", "people.2026.csv"}, d.names(t))
 	assert.Contains(t, d.read(t, "enlist.yaml"), `job: "people"`)
 	code, out, err = d.run(t, "check", d.at("people.2026.csv"))
 	assert.Equal(t, exitDone, code, out+err)
 	code, _, err = d.run(t, "import", "--init", d.at("people.2026.csv"))
 	assert.Equal(t, exitUsage, code)
-	assert.Contains(t, err, "is there already and was not changed")
+	assert.Contains(t, err, "exists already and was not changed")
 	d.write(t, "people.jsonl", `{"id":1,"mail":"ada@example.com"}`)
 	code, _, err = runs(t, nil, "import", "--init", d.at("people.jsonl"), "-c", d.at("other.yaml"), "--job", "x")
 	assert.Equal(t, exitDone, code, err)
@@ -648,15 +648,15 @@ func TestUndo(t *testing.T) {
 	file := o.people(t, 3)
 	missing := o.run(t, "yes\n", "undo", file)
 	assert.Equal(t, exitFailed, missing.code)
-	assert.Contains(t, missing.stderr, "there is no ledger: nothing was imported")
+	assert.Contains(t, missing.stderr, "no ledger: nothing was imported")
 	before := runIn(t.Context(), o.env, "", "create", "--to", "fusionauth", "--email", "row2@planted.example", "--username", "row.2", "--new")
 	require.Equal(t, exitDone, before.code)
 	require.Equal(t, exitDone, o.run(t, "", "import", file).code)
 	assert.Contains(t, o.desk.read(t, "spring.results.csv"), "2,identity,existing,")
 	r := o.run(t, "no\n", "undo", file)
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.stderr, "This deletes users, for good:\n       2 at identity, where 1 are left\n       3 at chat\n       3 at crm\n")
-	assert.Contains(t, r.stderr, "nothing was deleted: the answer was not yes; --yes does not ask")
+	assert.Contains(t, r.stderr, "This deletes users, for good:\n       2 at identity, and leaves 1 there\n       3 at chat\n       3 at crm\n")
+	assert.Contains(t, r.stderr, "nothing was deleted: the answer was not yes. With --yes the command does not ask")
 	assert.Equal(t, [4]int{0, 3, 3, 3}, o.counts())
 	r = o.run(t, "yes", "undo", file)
 	assert.Equal(t, exitDone, r.code, r.stderr)
@@ -667,13 +667,13 @@ func TestUndo(t *testing.T) {
 	assert.Contains(t, r.stdout, `"exit_code": 0`)
 	r = o.run(t, "", "import", file)
 	assert.Equal(t, exitRefused, r.code)
-	assert.Contains(t, flat(r.stderr), "their keys are closed: to import them again give the job another name")
+	assert.Contains(t, flat(r.stderr), "their keys are closed. To import them again, give the job another name")
 	for says, args := range map[string][]string{
-		"FILE is read twice":          {"-"},
-		"would be written over the":   {file, "--yes", "--results", file},
-		"expected is one file":        {},
-		"--progress: one of auto,":    {file, "--progress", "x"},
-		"is of an import into vendor": {file, "--vendors", o.at("enlist.json"), "--yes"},
+		"FILE cannot be standard input":     {"-"},
+		"would overwrite the":               {file, "--yes", "--results", file},
+		"expected one file":                 {},
+		"--progress: expected one of auto,": {file, "--progress", "x"},
+		"is a ledger of users at vendor":    {file, "--vendors", o.at("enlist.json"), "--yes"},
 	} {
 		o.write(t, "enlist.json", `{"fusionauth":{"url":"http://127.0.0.1:1","api_key":"k"},"quickblox":{"url":"http://127.0.0.1:1","api_key":"k"},"usercom":{"url":"http://127.0.0.1:1","api_key":"k"}}`)
 		r := o.run(t, "", append([]string{"undo"}, args...)...)
@@ -694,5 +694,5 @@ func TestWithoutConfig(t *testing.T) {
 	assert.Contains(t, o.desk.read(t, "j.jsonl"), `"email":"Ada@example.com"`)
 	s := runIn(t.Context(), o.env, "", "status", "--to", "fusionauth,usercom", "--ledger", "file:"+o.at("x.ledger"))
 	assert.Equal(t, exitDone, s.code, s.stderr)
-	assert.Contains(t, flat(s.stdout), "job import: 0 refused, 0 open, 0 unknown, of rows at a target; a ledger of file: lists only what is left")
+	assert.Contains(t, flat(s.stdout), "job import: 0 refused, 0 open, 0 unknown, of rows at a target; a ledger of file: counts only what is left")
 }

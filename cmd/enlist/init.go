@@ -30,7 +30,7 @@ func (f *importFlags) writeConfig(ctx context.Context, env *environment, path st
 	defer func() { _ = p.Close() }() // it was read
 	header, err := columnsOf(ctx, p.Source)
 	if err != nil {
-		return &exitError{sourceCode(err), errors.New(told(err))}
+		return &exitError{sourceCode(err), errors.New(messageOf(err))}
 	}
 	job := cmp.Or(f.job, jobOf(path))
 	if err := config.CheckJob(job); err != nil {
@@ -38,7 +38,7 @@ func (f *importFlags) writeConfig(ctx context.Context, env *environment, path st
 	}
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // it has no secret, and the caller names it
 	if errors.Is(err, fs.ErrExist) {
-		return usageError("%s is there already and was not changed: name another by -c", to)
+		return usageError("%s exists already and was not changed: name another file with -c", to)
 	}
 	if err == nil {
 		_, err = out.WriteString(config.Draft(filepath.Base(path), job, header, f.to))
@@ -49,11 +49,11 @@ func (f *importFlags) writeConfig(ctx context.Context, env *environment, path st
 	if err != nil {
 		return fmt.Errorf("the config could not be written: %w", err)
 	}
-	said := fmt.Sprintf("%s was written. Fill in what its comments say, then: enlist check %s -c %s", to, path, to)
+	said := fmt.Sprintf("%s was written. Edit it as its comments say, then run: enlist check %s -c %s", to, path, to)
 	return ended(env.print([]byte(wrapped(said, "    ")), exitDone))
 }
 
-// columnsOf returns the names of the columns; of a source that does not know them those of its
+// columnsOf returns the names of the columns. If the source is not a ColumnSource, they are those of its
 // first row.
 func columnsOf(ctx context.Context, src bulk.Source) ([]string, error) {
 	if columns, ok := src.(bulk.ColumnSource); ok {

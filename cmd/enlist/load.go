@@ -18,25 +18,31 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
 )
 
-const loadHelp = `Puts each row of a file of people into a queue, from which enlist work takes it.
-It sends nothing and needs no vendor's credentials. It can be run again at any
-time, also while workers run: a row that is in the queue, or of which nothing is
-left to do, is not added. A row that was edited takes the place of the older
-one.
+const loadHelp = `Adds the rows of a file of people to a queue. Workers take them from there: see
+enlist work. It sends nothing and needs no vendor's credentials.
 
-FILE is as that of enlist import. Make the queue first: enlist migrate.
+Run it again at any time, also while workers run. A row is added only if it has
+something left to do and is not in the queue yet. An edited row replaces the
+older version in the queue. Make the queue first: enlist migrate.
 
+` + fileHelp + `
 ` + queueKeysHelp + `
-Exit codes, the highest that applies: 0 all rows are in the queue or done; 1 it
-could not run; 2 wrong flags, config or keys; 3 rows are at fault, or were
-refused before; 4 rows are left out for now: load them again.
+Exit codes; if several apply, the highest:
+  0  all rows are in the queue or done
+  1  it could not run
+  2  wrong flags, config or keys
+  3  rows are at fault, or were refused before
+  4  rows were left out for now: run the same command again
 `
 
-const queueKeysHelp = `ENLIST_QUEUE_KEY seals the rows in the queue: 32 bytes in hex or base64, as
-openssl rand -hex 32 makes them. To rotate it write the new key before the old
-ones, with commas. ENLIST_REQUEST_KEY tells whether a row was changed: every
-process has the same one. Unset, it is a file beside the config, or beside the
-queue's file, which the first load makes. Both may be given as _FILE.
+const queueKeysHelp = `Two keys are environment variables. Each can also be a file: add _FILE to its
+name. Every process needs the same keys.
+  ENLIST_QUEUE_KEY    encrypts the rows in the queue. 32 bytes in hex or base64:
+                      openssl rand -hex 32 makes one. To rotate it, write the
+                      new key before the old ones, separated by commas.
+  ENLIST_REQUEST_KEY  detects rows that were changed. If it is not set, the key
+                      is a file beside the config, or beside the queue's file.
+                      The first load makes that file.
 `
 
 type loadFlags struct {
@@ -51,7 +57,7 @@ func newLoad(env *environment) *cobra.Command {
 	f := &loadFlags{}
 	c := &cobra.Command{
 		Use:   "load FILE",
-		Short: "Puts the rows of a file of people into a queue",
+		Short: "Adds the rows of a file of people to a queue",
 		Long:  loadHelp,
 		Args:  oneFile,
 		RunE:  func(c *cobra.Command, args []string) error { return f.run(c.Context(), env, args[0]) },
@@ -59,9 +65,9 @@ func newLoad(env *environment) *cobra.Command {
 	f.add(c)
 	f.addQueue(c)
 	fs := c.Flags()
-	fs.StringVar(&f.only, "only", "", "load only the rows of this `file` of rejects, mended, with the secrets of FILE")
-	fs.BoolVar(&f.retry, "retry-refused", false, "load rows too that a target has refused and that are as they were: the reason was mended at the vendor, or is a password")
-	fs.IntVar(&f.maxFaults, "max-faults", 50, "how `many` faults are listed; all of them are counted")
+	fs.StringVar(&f.only, "only", "", "load only the rows of this `file` of corrected rejects; secrets come from FILE")
+	fs.BoolVar(&f.retry, "retry-refused", false, "also load refused rows that were not changed. Use it when the reason was corrected at the vendor, or is a password")
+	fs.IntVar(&f.maxFaults, "max-faults", 50, "the `number` of faults to list; all are counted")
 	return c
 }
 
@@ -118,8 +124,8 @@ func (f *loadFlags) run(ctx context.Context, env *environment, path string) erro
 	return l.end(env, string(f.format))
 }
 
-// openWithKeys opens the queue of a config, with the keys that every process of the job has. create is
-// whether a request key may be made.
+// openWithKeys opens the queue of a config, with the keys that all processes of the job share. create is
+// set if it may make a request key.
 func openWithKeys(ctx context.Context, env *environment, c *config.Config, create bool) (*queue.Queue, userapi.Secret, error) {
 	sealer, err := queue.Sealer(env.getenv)
 	if err != nil {
@@ -143,7 +149,7 @@ func requestKey(ctx context.Context, env *environment, c *config.Config, q *queu
 		return "", err
 	}
 	key, err := ledger.RequestKey(placeOf(env, c), create && !has, func(path string) {
-		env.tell("the key " + path + " was made: keep it, and give every worker the same one")
+		env.say("the key " + path + " was made: keep it, and give it to every worker")
 	})
 	if err != nil {
 		return "", &exitError{exitUsage, err}
@@ -154,7 +160,7 @@ func requestKey(ctx context.Context, env *environment, c *config.Config, q *queu
 	return key, nil
 }
 
-// A loading is what came of a load.
+// A loading is the result of a load.
 type loading struct {
 	report  bulkriver.Report
 	faults  []bulk.Fault // the first ones
@@ -187,32 +193,32 @@ func (l *loading) end(env *environment, format string) error {
 	}
 	code = env.print(text, code)
 	for _, line := range next {
-		env.tell(line)
+		env.say(line)
 	}
 	return ended(code)
 }
 
-// next says what to do.
+// next returns the messages that say what to do.
 func (l *loading) next() (lines []string) {
 	line := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	r := l.report
 	switch {
 	case l.stopped:
-		line("it was stopped: the rows that were added stay in the queue. Run the same command again for the rest.")
+		line("stopped. The rows that were added stay in the queue. Run the same command again for the rest.")
 	case l.err != nil:
-		line("%s. The rows that were added stay in the queue. Mend that, and run the same command again.", told(l.err))
+		line("%s. The rows that were added stay in the queue. Correct the cause, and run the same command again.", messageOf(l.err))
 	}
 	if n := r.AtWork; n > 0 {
-		line("a worker has an older version of %s: run the same command again when it is done.", rowsText(n))
+		line("a worker has an older version of %s. Run the same command again when it is done.", rowsText(n))
 	}
 	if n := r.Rows.RowsAtFault; n > 0 {
-		line("%s not added, because of a fault. Mend the file, and run the same command again.", were(n))
+		line("%s not added, because of a fault. Correct the file, and run the same command again.", were(n))
 	}
 	if n := r.Refused; n > 0 {
-		line("%s refused before, and not changed since. Mend them: enlist rejects writes them to a file. If the reason was mended at the vendor, load with --retry-refused.", were(n))
+		line("%s refused before, and not changed since. Correct the rows: enlist rejects writes them to a file. If the reason was corrected at the vendor, use --retry-refused.", were(n))
 	}
 	if n := r.Different; n > 0 {
-		line("the key of %s was used before with another row, which has users or is open. Restore the row, or give it a key of its own.", rowsText(n))
+		line("the key of %s was used before with another row, which has users or is not done. Restore the row, or give it another key.", rowsText(n))
 	}
 	if r.Queued+r.Replaced+r.Present > 0 {
 		line("enlist work creates the users of the rows in the queue.")

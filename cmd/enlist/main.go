@@ -1,5 +1,5 @@
-// Command enlist creates users at Mixin, QuickBlox, FusionAuth and User.com: one, or all that a
-// file has.
+// Command enlist creates users at Mixin, QuickBlox, FusionAuth and User.com: one user, or all users of a
+// file.
 package main
 
 import (
@@ -12,6 +12,6 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)   // a second signal ends the program at once
-	signal.Ignore(syscall.SIGPIPE) // a reader that is gone is an error of the write, and hides no result
+	signal.Ignore(syscall.SIGPIPE) // a closed pipe is then an error of the write
 	os.Exit(run(ctx, environment{args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}))
 }

@@ -47,20 +47,20 @@ func TestNext(t *testing.T) {
 	}{
 		"different": {importing{report: bulk.Report{RowsRefused: 1, States: []bulk.StateCount{{Target: "crm", State: bulk.StateDifferent, Rows: 1}, {Target: "identity", State: bulk.StateDifferent, Rows: 1}},
 			Refused: []bulk.RefusedCount{refused(userapi.KindInvalid, "request_changed, different")}}},
-			[]string{"different, 1 at crm and 1 at identity: the key was used before with another row. If the row was changed since, restore it", "Nothing was changed at the vendor", "1 row was refused. Mend a copy of the rejects"}, []string{"no user there"}},
+			[]string{"different, 1 at crm and 1 at identity: the key was used before with another row. Nothing was changed at the vendor. If the row was changed, restore it", "Nothing was changed at the vendor", "1 row was refused. Correct a copy of the rejects"}, []string{"no user there"}},
 		"undone": {importing{report: bulk.Report{RowsRefused: 2, Refused: []bulk.RefusedCount{refused(userapi.KindInvalid, "undone, taken")}}},
-			[]string{"give the job another name"}, []string{"Mend a copy"}},
+			[]string{"give the job another name"}, []string{"Correct a copy"}},
 		"kept": {importing{report: bulk.Report{RowsDone: 2, States: []bulk.StateCount{{Target: "identity", State: bulk.StateKept, Rows: 2}}}},
-			[]string{"kept, 2 at identity: these users are as the rows were before they were mended. Nothing is left to do here"}, []string{"Mend a copy", "refused"}},
+			[]string{"kept, 2 at identity: these users were created before the rows were changed"}, []string{"Correct a copy", "refused"}},
 		"unfinished": {importing{report: bulk.Report{RowsOpen: 1, States: []bulk.StateCount{{Target: "crm", State: bulk.StateUnfinished, Rows: 1}}}},
-			[]string{"1 row was left open", "unfinished, 1 at crm: the users exist"}, []string{"refused. ", "no user there", "Mend a copy"}},
+			[]string{"1 row was left open", "unfinished, 1 at crm: the users exist"}, []string{"refused. ", "no user there", "Correct a copy"}},
 		"credentials": {importing{report: bulk.Report{RowsRefused: 2, Refused: []bulk.RefusedCount{refused(userapi.KindForbidden, "")}}},
-			[]string{"crm refuses the credentials"}, []string{"Mend a copy", "identity refuses"}},
+			[]string{"crm refuses the credentials"}, []string{"Correct a copy", "identity refuses"}},
 		"credentials and a row": {importing{report: bulk.Report{RowsRefused: 2, Refused: []bulk.RefusedCount{refused(userapi.KindForbidden, ""), refused(userapi.KindConflict, "taken")}}},
-			[]string{"crm refuses the credentials", "2 rows were refused. Mend a copy"}, []string{"no user there. Mend"}},
+			[]string{"crm refuses the credentials", "2 rows were refused. Correct a copy"}, []string{"no user there. Correct a"}},
 		"deleting": {importing{report: bulk.Report{RowsUnknown: 3}, deleting: 1},
-			[]string{"of 2 rows nobody knows", "of 1 row a user is being deleted, or an undo was killed at it: run enlist undo again"}, []string{"Mend a copy"}},
-		"only deleting": {importing{report: bulk.Report{RowsUnknown: 1}, deleting: 1}, []string{"run enlist undo again"}, []string{"nobody knows"}},
+			[]string{"it is unknown whether the users of 2 rows exist", "an undo is deleting the users of 1 row, or was killed. Run enlist undo again"}, []string{"Correct a copy"}},
+		"only deleting": {importing{report: bulk.Report{RowsUnknown: 1}, deleting: 1}, []string{"Run enlist undo again"}, []string{"unknown"}},
 	} {
 		test.r.c = c
 		kept := map[string]string{}

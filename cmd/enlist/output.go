@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// width is how wide what people read may be.
+// width is the largest width of a line for people.
 const width = 80
 
 // formatFlag is -o.
@@ -38,26 +38,26 @@ func (f *formatFlag) String() string { return string(*f) }
 // Type is what pflag calls the value.
 func (*formatFlag) Type() string { return "format" }
 
-// print writes a result to standard output. Where that fails it is not lost: it goes to standard
-// error, and the code is 1 unless the result's is another than 0.
+// print writes a result to standard output. If that fails, it writes the result to standard error, and
+// changes code 0 to 1.
 func (env *environment) print(text []byte, code int) int {
 	_, err := env.out.Write(text)
 	if err == nil {
 		return code
 	}
-	fmt.Fprintf(env.err, "enlist: standard output cannot be written (%v); this was to be there:\n%s", err, text)
+	fmt.Fprintf(env.err, "enlist: standard output cannot be written (%v). Its text:\n%s", err, text)
 	if code == exitDone {
 		return exitFailed
 	}
 	return code
 }
 
-// tell tells a line on standard error. Nobody may be there to read it.
-func (env *environment) tell(line string) {
+// say writes a message to standard error. It ignores errors.
+func (env *environment) say(line string) {
 	_, _ = io.WriteString(env.err, wrapped("enlist: "+line, "    "))
 }
 
-// ended is the error that ends a command whose messages are written.
+// ended returns the error that ends a command after all its messages were written.
 func ended(code int) error {
 	if code == exitDone {
 		return nil
@@ -65,7 +65,7 @@ func ended(code int) error {
 	return &exitError{code: code}
 }
 
-// jsonText is a value in JSON, indented.
+// jsonText returns a value in JSON, indented.
 func jsonText(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -77,8 +77,7 @@ func jsonText(v any) []byte {
 	return b.Bytes()
 }
 
-// tableText is a table whose first row is its head or, where that does not fit the width, one field
-// a line.
+// tableText returns a table whose first row is the header. If it is too wide, each field has its own line.
 func tableText(rows [][]string) []byte {
 	var b bytes.Buffer
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -108,8 +107,8 @@ func tableText(rows [][]string) []byte {
 	return table.Bytes()
 }
 
-// wrapped breaks a text into lines that fit the width, at blanks; what follows the first begins
-// with an indent. Where it does not break, blanks stay as they are: they may be a value's.
+// wrapped breaks a text at spaces into lines that fit the width. All lines but the first begin with indent.
+// Other spaces are kept: they may be part of a value.
 func wrapped(text, indent string) string {
 	var b strings.Builder
 	line, begun := "", false
@@ -127,7 +126,7 @@ func wrapped(text, indent string) string {
 	return b.String() + line + "\n"
 }
 
-// printable keeps what a vendor sent from moving the cursor about.
+// printable quotes a text that has characters which control the terminal.
 func printable(text string) string {
 	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		text = strconv.Quote(text)

@@ -14,20 +14,20 @@ import (
 	"github.com/enlist-go/enlist/internal/durable"
 )
 
-// partExt is what a file is called behind its name while it is written.
+// partExt ends the name of a file while it is written.
 const partExt = ".part"
 
-// A part is a file that is written beside its place, and takes it when it is whole. A process
-// that is killed leaves it.
+// A part is a file that is written under another name, and renamed when it is complete. A process that is
+// killed leaves it.
 type part struct {
 	path string
 	file *os.File
-	err  error // the first that a write had
-	// lines is how many were written.
+	err  error // the first error of a write
+	// lines is the number of lines written.
 	lines int
 }
 
-// createPart begins a file, in the place of what another process has left.
+// createPart creates the file, and replaces one that another process has left.
 func createPart(path string) (*part, error) {
 	if err := removed(path + partExt); err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func createPart(path string) (*part, error) {
 	return &part{path: path, file: f}, nil
 }
 
-// Write writes on.
+// Write implements io.Writer.
 func (p *part) Write(b []byte) (int, error) {
 	n, err := p.file.Write(b)
 	p.lines += bytes.Count(b[:n], []byte("\n"))
@@ -49,8 +49,8 @@ func (p *part) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// keep has the file take a place: its own if it is of a whole run, and else one beside that. Its own
-// then has what an earlier run has left there. One that could not be written whole is left where it is.
+// keep renames the file: to its path after a complete run, and else to partialPath. A file with a write
+// error is not renamed.
 func (p *part) keep(whole bool) (place string, err error) {
 	if place = p.path; !whole {
 		place = partialPath(p.path)
@@ -60,7 +60,7 @@ func (p *part) keep(whole bool) (place string, err error) {
 		err = p.file.Sync()
 	}
 	if err == nil && !p.isOwn() {
-		err = errors.New("another process has written there")
+		err = errors.New("another process has replaced it")
 	}
 	if e := p.file.Close(); err == nil {
 		err = e
@@ -75,12 +75,12 @@ func (p *part) keep(whole bool) (place string, err error) {
 		err = durable.SyncDir(filepath.Dir(p.path))
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s is not whole and was not put in its place, %s: %w", p.path+partExt, place, err)
+		return "", fmt.Errorf("%s is not complete and was not renamed to %s: %w", p.path+partExt, place, err)
 	}
 	return place, nil
 }
 
-// isOwn reports whether what is in the part's place is the part.
+// isOwn reports whether the file under the name is still this one.
 func (p *part) isOwn() bool {
 	own, err := p.file.Stat()
 	there, e := os.Stat(p.path + partExt)
@@ -92,12 +92,12 @@ func (p *part) discard() {
 	own := p.isOwn()
 	_ = p.file.Close() // it is removed
 	if own {
-		_ = os.Remove(p.path + partExt) // nobody takes it for whole
+		_ = os.Remove(p.path + partExt) // the name says that it is not complete
 	}
 }
 
-// remove removes what is in the file's place too: it is of an earlier run, and says what is no more. A
-// run that is not whole leaves that of a whole one.
+// remove discards the file, and removes the one of an earlier run, which is outdated. A run that is not
+// complete leaves the file of a complete one.
 func (p *part) remove(whole bool) error {
 	p.discard()
 	if !whole {
@@ -106,7 +106,7 @@ func (p *part) remove(whole bool) error {
 	return errors.Join(removed(p.path), removed(partialPath(p.path)))
 }
 
-// removed removes a file, if it is there.
+// removed removes a file, if it exists.
 func removed(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -114,32 +114,32 @@ func removed(path string) error {
 	return nil
 }
 
-// partialPath is where a file goes whose run did not come to the end: beside the place of a whole one.
+// partialPath returns the path of a file whose run did not reach its end.
 func partialPath(path string) string {
 	ext := filepath.Ext(path)
 	return strings.TrimSuffix(path, ext) + ".partial" + ext
 }
 
-// A namedFile is one that a command reads or writes, by the flag or the like that names it.
+// A namedFile is a file that a command reads or writes, with the name of its flag.
 type namedFile struct{ name, path string }
 
-// places are the paths that a file takes which is written.
+// places returns the paths that writing the file uses.
 func (f namedFile) places() []string { return []string{f.path, f.path + partExt, partialPath(f.path)} }
 
-// apart refuses files to be written that are something else's: what is read, another one that is
-// written, no file at all, or one where none can be written.
+// apart refuses to write over a file that is read or written under another name, over something other than a
+// file, and where no file can be written.
 func apart(written, read []namedFile) error {
 	var flags []string
 	for i, w := range written {
 		flags = append(flags, w.name)
 		for _, r := range read {
 			if w.takes([]string{r.path}) {
-				return usageError("%s would be written over %s (%s): name another file", w.name, r.name, r.path)
+				return usageError("%s would overwrite %s (%s): name another file", w.name, r.name, r.path)
 			}
 		}
 		for _, other := range written[:i] {
 			if w.takes(other.places()) {
-				return usageError("%s would be written over %s (%s): name another file", w.name, other.name, other.path)
+				return usageError("%s would overwrite %s (%s): name another file", w.name, other.name, other.path)
 			}
 		}
 		info, err := os.Stat(w.path)
@@ -148,12 +148,12 @@ func apart(written, read []namedFile) error {
 		case err != nil:
 			return &exitError{exitFailed, err}
 		case !info.Mode().IsRegular():
-			return usageError("%s: %s is not a file that can be replaced", w.name, w.path)
+			return usageError("%s: %s is not a regular file", w.name, w.path)
 		}
 	}
 	for _, w := range written {
 		if err := writable(w.path); err != nil {
-			return fmt.Errorf("%s cannot be written: %w. Nothing was sent. Name a file elsewhere by %s", w.path, err, strings.Join(flags, " and "))
+			return fmt.Errorf("%s cannot be written: %w. Nothing was sent. Name another file with %s", w.path, err, strings.Join(flags, " and "))
 		}
 	}
 	return nil
@@ -165,7 +165,7 @@ func (f namedFile) takes(paths []string) bool {
 	})
 }
 
-// writable finds out whether a file can be written, by another one beside it that it removes.
+// writable creates and removes a file in the same folder.
 func writable(path string) error {
 	probe, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*"+partExt)
 	if err == nil {
@@ -174,12 +174,12 @@ func writable(path string) error {
 	}
 	var at *fs.PathError
 	if errors.As(err, &at) {
-		return at.Err // the path is one that nobody knows
+		return at.Err // the path is a temporary one
 	}
 	return err
 }
 
-// ledgerFiles are those that belong to a ledger.
+// ledgerFiles returns the files of a ledger.
 func ledgerFiles(place ledger.Place) []namedFile {
 	files := []namedFile{{"the key", place.KeyFile()}, {"the ledger", place.File()}}
 	for _, path := range place.Beside() {

@@ -18,7 +18,7 @@ import (
 	"github.com/enlist-go/enlist/usercom"
 )
 
-// peopleFlags are those of every command that works on a file of people or on its ledger.
+// peopleFlags are the flags of every command that works on a file of people or on its ledger.
 type peopleFlags struct {
 	config, job, ledger, queue string
 	to                         []string
@@ -27,21 +27,21 @@ type peopleFlags struct {
 
 const (
 	defaultConfig = "enlist.yaml"
-	// defaultJob is the job's name without a config. It does not follow from the file's name:
-	// under another name every row would count as new.
+	// defaultJob is the job's name without a config. It does not depend on the file's name: under
+	// another job name every row would count as new.
 	defaultJob = "import"
 )
 
 func (f *peopleFlags) add(c *cobra.Command) {
 	fs := c.Flags()
-	fs.StringVarP(&f.config, "config", "c", "", "the `file` that says what is to be done; enlist.yaml unless set")
-	fs.StringVar(&f.job, "job", "", "the `name` of the job, over the config's")
-	fs.StringVar(&f.ledger, "ledger", "", "`where` the ledger is, over the config's: sqlite:PATH, file:PATH or postgres://HOST/DATABASE; sqlite:<job>.db beside the config unless set")
-	fs.StringSliceVar(&f.to, "to", nil, "the `vendors`, with commas, in place of a config: "+strings.Join(vendors.Names(), ", ")+". The file's columns then have the names of fields")
+	fs.StringVarP(&f.config, "config", "c", "", "the config `file`; default enlist.yaml")
+	fs.StringVar(&f.job, "job", "", "the `name` of the job; overrides the config")
+	fs.StringVar(&f.ledger, "ledger", "", "the ledger's `location`: sqlite:PATH, file:PATH or postgres://HOST/DATABASE; overrides the config; default sqlite:<job>.db beside the config")
+	fs.StringSliceVar(&f.to, "to", nil, "the `vendors`, separated by commas, instead of a config: "+strings.Join(vendors.Names(), ", ")+". The columns of the file then have the names of fields")
 	f.format.add(fs)
 }
 
-// load returns the config, with the flags over the variables over the file.
+// load returns the config. Flags override variables, and variables override the file.
 func (f *peopleFlags) load(env *environment) (*config.Config, error) {
 	c, err := f.read(env)
 	if err != nil {
@@ -75,12 +75,12 @@ func (f *peopleFlags) load(env *environment) (*config.Config, error) {
 	if err := config.CheckQueue(c.Queue); err != nil {
 		return nil, usageError("queue: %w", err)
 	}
-	// One database has both: the rows and what was created.
+	// One database has both.
 	if c.Ledger == "" {
 		c.Ledger = c.Queue
 	}
 	if c.Ledger != c.Queue {
-		return nil, usageError("ledger and queue are in two databases: the ledger of a queue is beside it. Leave the ledger out, or the queue")
+		return nil, usageError("ledger and queue are in two databases, but must be in one. Leave out one of them")
 	}
 	return c, nil
 }
@@ -93,7 +93,7 @@ func (f *peopleFlags) read(env *environment) (*config.Config, error) {
 	if len(f.to) == 0 {
 		if path == "" {
 			if _, err := os.Stat(defaultConfig); errors.Is(err, os.ErrNotExist) {
-				return nil, usageError("there is no %s here: name a config by -c, or the vendors by --to; enlist import --init FILE writes a config", defaultConfig)
+				return nil, usageError("no config: %s does not exist here. Name a config with -c, or vendors with --to; enlist import --init FILE writes a config", defaultConfig)
 			}
 			path = defaultConfig
 		}
@@ -104,7 +104,7 @@ func (f *peopleFlags) read(env *environment) (*config.Config, error) {
 		return c, nil
 	}
 	if path != "" {
-		return nil, usageError("--to is for an import without a config, which has its own targets")
+		return nil, usageError("--to cannot be used with a config, which has its own targets")
 	}
 	c := &config.Config{Dir: ".", Job: defaultJob}
 	if err := checkVendors(f.to); err != nil {
@@ -116,7 +116,7 @@ func (f *peopleFlags) read(env *environment) (*config.Config, error) {
 	return c, nil
 }
 
-// checkVendors refuses what --to cannot name.
+// checkVendors is checkTo with exit code 2.
 func checkVendors(to []string) error {
 	if err := checkTo(to); err != nil {
 		return &exitError{exitUsage, err}
@@ -124,7 +124,7 @@ func checkVendors(to []string) error {
 	return nil
 }
 
-// placeOf says where the ledger of a config is.
+// placeOf returns where the ledger of a config is.
 func placeOf(env *environment, c *config.Config) ledger.Place {
 	return ledger.Place{At: c.Ledger, Dir: c.Dir, Job: c.Job, Getenv: env.getenv}
 }

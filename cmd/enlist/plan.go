@@ -21,17 +21,20 @@ func newPlan(env *environment) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Shows what a create would send to each vendor, and sends nothing",
-		Long: `Shows the requests that a create would send to each vendor, secrets redacted.
-It needs no credentials and no network. The output shows the user's data.
+		Long: `Shows the requests that enlist create would send to each vendor, with secrets
+redacted. It needs no credentials and no network. The output has the user's
+data.
 
-Exit codes: 0 each vendor would be sent the user; 2 wrong use; 3 a vendor cannot
-take it.
+Exit codes:
+  0  each vendor can take the user
+  2  wrong use
+  3  a vendor cannot take the user
 `,
 		Args: noArgs,
 	}
 	user.add(c.Flags())
 	addTo(c.Flags(), &to)
-	c.Flags().Lookup("to").Usage = "the `vendors`, with commas; otherwise all: " + strings.Join(vendors.Names(), ", ")
+	c.Flags().Lookup("to").Usage = "the `vendors`, separated by commas; default: " + strings.Join(vendors.Names(), ", ")
 	format.add(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		req, err := user.request(c.Context(), env, c.Flags())
@@ -40,7 +43,7 @@ take it.
 			called = vendors.Names()
 		}
 		if err = errors.Join(err, checkTo(to), checkCalled(req, called)); err != nil {
-			return &exitError{inputCode(err), fmt.Errorf("%w\nNothing is ever sent by plan; see enlist plan --help", err)}
+			return &exitError{inputCode(err), fmt.Errorf("%w\nplan sends nothing; see enlist plan --help", err)}
 		}
 		var job createJob
 		for _, name := range vendors.Names() {
@@ -59,14 +62,14 @@ take it.
 	return c
 }
 
-// A planned is what would be sent to one vendor. It holds the user's data.
+// A planned has the requests for one vendor. They have the user's data.
 type planned struct {
 	Vendor string         `json:"vendor"`
 	Plan   userapi.Plan   `json:"plan,omitzero"`
 	Error  *userapi.Error `json:"error,omitempty"`
 }
 
-// plan writes what would be sent, and returns the exit code.
+// plan writes the requests, and returns the exit code.
 func (env *environment) plan(job createJob, format formatFlag) int {
 	code := exitDone
 	var all []planned
@@ -78,7 +81,7 @@ func (env *environment) plan(job createJob, format formatFlag) int {
 		if err != nil {
 			p.Error = asError(r.Vendor, err)
 			r.failure = p.Error
-			messages = append(messages, oneLine(r.Vendor+": "+r.causeText()+". Nothing was sent, and a create would create this user at none of the vendors. Next: "+r.remedy()+"."))
+			messages = append(messages, oneLine(r.Vendor+": "+r.causeText()+". Nothing was sent. enlist create would create this user at none of the vendors. Next: "+r.remedy()+"."))
 			code = exitRefused
 		}
 		all = append(all, p)

@@ -18,7 +18,7 @@ import (
 
 // addQueue adds the flag of the commands that need a queue.
 func (f *peopleFlags) addQueue(c *cobra.Command) {
-	c.Flags().StringVar(&f.queue, "queue", "", "`where` the queue is, over the config's: postgres://HOST/DATABASE or sqlite:PATH. The ledger is there too")
+	c.Flags().StringVar(&f.queue, "queue", "", "the `location` of the queue and its ledger: postgres://HOST/DATABASE or sqlite:PATH; overrides the config")
 	_ = c.Flags().MarkHidden("ledger") // add has made it
 }
 
@@ -29,7 +29,7 @@ func (f *peopleFlags) loadQueue(env *environment) (*config.Config, error) {
 		return nil, err
 	}
 	if c.Queue == "" {
-		return nil, usageError("no queue is named: give --queue, ENLIST_QUEUE, or queue in the config")
+		return nil, usageError("no queue is set: use --queue, ENLIST_QUEUE, or queue in the config")
 	}
 	return c, nil
 }
@@ -38,7 +38,7 @@ func queuePlace(c *config.Config) queue.Place {
 	return queue.Place{At: c.Queue, Dir: c.Dir, Job: c.Job}
 }
 
-// openClient opens a queue for what reads no row.
+// openClient opens a queue for a command that reads no rows.
 func openClient(ctx context.Context, c *config.Config) (*queue.Queue, queue.Client, error) {
 	q, err := queue.Open(ctx, queuePlace(c), nil)
 	if err != nil {
@@ -52,26 +52,28 @@ func openClient(ctx context.Context, c *config.Config) (*queue.Queue, queue.Clie
 	return q, client, nil
 }
 
-// noArguments is the argument of a command that has none.
+// noArguments refuses arguments.
 func noArguments(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError("no argument is expected, and there is %q", args[0])
+		return usageError("expected no argument, got %q", args[0])
 	}
 	return nil
 }
 
-const migrateHelp = `Makes the tables of a queue and its ledger, or brings those of an older enlist
-up to date. It can be run at any time, by several machines at once. Users of the
-database who may not make tables can then load and work.
+const migrateHelp = `Makes the tables of a queue and of its ledger, or updates those of an older
+enlist. Run it at any time, on several machines at once if you like. Database
+users that may not make tables can then load and work.
 
-Exit codes: 0 the tables are there; 1 they could not be made; 2 wrong flags or
-config.
+Exit codes:
+  0  the tables are up to date
+  1  they could not be made
+  2  wrong flags or config
 `
 
 func newMigrate(env *environment) *cobra.Command {
 	f := &peopleFlags{}
 	c := &cobra.Command{
-		Use: "migrate", Short: "Makes the tables of a queue, or brings them up to date", Long: migrateHelp, Args: noArguments,
+		Use: "migrate", Short: "Makes or updates the tables of a queue", Long: migrateHelp, Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := f.loadQueue(env)
 			if err != nil {
@@ -81,7 +83,7 @@ func newMigrate(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			text := []byte(fmt.Sprintf("the tables of the queue are there (%s)\n", queuePlace(c)))
+			text := []byte(fmt.Sprintf("the tables of the queue are up to date (%s)\n", queuePlace(c)))
 			for _, what := range made {
 				text = append(text, "  made "+what+"\n"...)
 			}
@@ -98,25 +100,29 @@ func newMigrate(env *environment) *cobra.Command {
 	return c
 }
 
-const pauseHelp = `Has every worker of the job take no further row from the queue, until enlist
-resume. Rows that are at work are finished. Rows can still be loaded.
+const pauseHelp = `Stops all workers of the job from taking further rows, until enlist resume. Rows
+in progress are finished. You can still load rows.
 
-Exit codes: 0 it is paused; 1 the queue could not be used; 2 wrong flags or
-config.
+Exit codes:
+  0  the queue is paused
+  1  the queue could not be used
+  2  wrong flags or config
 `
 
-const resumeHelp = `Has the workers of the job take rows again after enlist pause.
+const resumeHelp = `Lets the workers of the job take rows again after enlist pause.
 
-Exit codes: 0 it goes on; 1 the queue could not be used; 2 wrong flags or
-config.
+Exit codes:
+  0  the queue is resumed
+  1  the queue could not be used
+  2  wrong flags or config
 `
 
 func newPause(env *environment) *cobra.Command {
-	return newSwitch(env, "pause", "Has the workers take no further row", pauseHelp, "paused", queue.Client.QueuePause)
+	return newSwitch(env, "pause", "Stops the workers from taking rows", pauseHelp, "paused", queue.Client.QueuePause)
 }
 
 func newResume(env *environment) *cobra.Command {
-	return newSwitch(env, "resume", "Has the workers take rows again", resumeHelp, "resumed", queue.Client.QueueResume)
+	return newSwitch(env, "resume", "Lets the workers take rows again", resumeHelp, "resumed", queue.Client.QueueResume)
 }
 
 func newSwitch(env *environment, name, short, long, state string, do func(queue.Client, context.Context, string, *river.QueuePauseOpts) error) *cobra.Command {
@@ -151,12 +157,17 @@ func newSwitch(env *environment, name, short, long, state string, do func(queue.
 	return c
 }
 
-const cancelHelp = `Deletes the rows of the job from the queue that no worker is at. Users that
-exist stay, and so does what the ledger knows: the rows can be loaded again. It
-first says how many rows wait, and asks.
+const cancelHelp = `Deletes the job's waiting rows from the queue. Rows that a worker has are left.
+It first says how many rows wait, and asks.
 
-Exit codes: 0 no row waits any more; 1 the queue could not be used, or the
-answer was not yes; 2 wrong flags or config; 4 rows are at work still.
+Users that exist are not deleted, and the ledger keeps its records. You can load
+the rows again.
+
+Exit codes; if several apply, the highest:
+  0  the queue of the job is empty
+  1  the queue could not be used, or the answer was not yes
+  2  wrong flags or config
+  4  workers still have rows
 `
 
 func newCancel(env *environment) *cobra.Command {
@@ -192,7 +203,7 @@ func (f *peopleFlags) cancel(ctx context.Context, env *environment, yes bool) er
 		answer, err := env.answer(ctx)
 		if err != nil && !errors.Is(err, io.EOF) || answer != "yes" {
 			fmt.Fprintln(env.err)
-			return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes; --yes does not ask")}
+			return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes. With --yes the command does not ask")}
 		}
 	}
 	deleted, err := q.Cancel(ctx, c.Job)
@@ -207,7 +218,7 @@ func (f *peopleFlags) cancel(ctx context.Context, env *environment, yes bool) er
 	if running > 0 {
 		code = exitOpen
 	}
-	text := []byte(strings.TrimSpace(fmt.Sprintf("job %s: %s deleted from the queue, %d at work still", c.Job, were(deleted), running)) + "\n")
+	text := []byte(strings.TrimSpace(fmt.Sprintf("job %s: %s deleted from the queue, %d still at work", c.Job, were(deleted), running)) + "\n")
 	if f.format == "json" {
 		text = jsonText(struct {
 			Job     string `json:"job"`

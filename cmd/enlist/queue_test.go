@@ -51,9 +51,9 @@ func (o office) load(t *testing.T, code int, args ...string) (told struct {
 	return told
 }
 
-func (o office) work(t *testing.T, code int) ran {
+func (o office) work(t *testing.T, code int, args ...string) ran {
 	t.Helper()
-	r := o.run(t, "", "work", "--until-done", shortLease)
+	r := o.run(t, "", append([]string{"work", "--until-done", shortLease}, args...)...)
 	require.Equal(t, code, r.code, r.stderr)
 	return r
 }
@@ -74,10 +74,10 @@ func TestQueue(t *testing.T) {
 	s := o.run(t, "", "status")
 	assert.Equal(t, exitOpen, s.code)
 	assert.Contains(t, s.stdout, "queue: 21 waiting, 0 for later, 0 at work, 0 rejects\n")
-	assert.Contains(t, s.stdout, "no worker is there: enlist work starts one\n")
+	assert.Contains(t, s.stdout, "no worker runs: enlist work starts one\n")
 	o.noPlanted(t, s)
 
-	w := o.work(t, exitRefused)
+	w := o.work(t, exitRefused, "--rows=1") // row 7 comes before row 21, which has the same user name
 	assert.Contains(t, w.stdout, "queue: 0 waiting, 0 for later, 0 at work, 1 rejects\n")
 	assert.Contains(t, w.stdout, "      20  created      crm\n")
 	assert.Contains(t, w.stderr, "rows_done=20 rows_refused=1 rows_unknown=0")
@@ -118,7 +118,7 @@ func TestQueueOfLines(t *testing.T) {
 	o.work(t, exitRefused)
 	r := o.run(t, "", "rejects")
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.stderr, "name a file of JSON Lines by --rejects")
+	assert.Contains(t, r.stderr, "name a file of JSON Lines with --rejects")
 	r = o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl"), "--drop")
 	assert.Equal(t, exitRefused, r.code, r.stderr)
 	var row map[string]any
@@ -145,7 +145,7 @@ func TestQueueUnknown(t *testing.T) {
 	o.mixin.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset, Times: 1})
 	o.load(t, exitDone, file)
 	w := o.work(t, exitUnknown)
-	assert.Contains(t, flat(w.stdout), "the user may exist: load the row again: its worker asks the vendor if it can; else look at the vendor, and enlist decide")
+	assert.Contains(t, flat(w.stdout), "the user may exist: load the row again: its worker asks the vendor if it can; else look at the vendor, and use enlist decide")
 	assert.Equal(t, 3, o.mixin.UserCount())
 	assert.EqualValues(t, 1, o.load(t, exitDone, file).Queued)
 	o.work(t, exitUnknown)
@@ -218,7 +218,7 @@ func TestPauseAndCancel(t *testing.T) {
 	assert.Equal(t, exitDone, o.run(t, "", "pause").code)
 	o.load(t, exitDone, file)
 	s := o.run(t, "", "status")
-	assert.Contains(t, flat(s.stdout), "; paused: enlist resume goes on")
+	assert.Contains(t, flat(s.stdout), "; paused, until enlist resume")
 	w := start(t, o, "work", shortLease)
 	w.line(t, "worker started")
 	assert.Zero(t, o.usercom.UserCount())
@@ -232,7 +232,7 @@ func TestPauseAndCancel(t *testing.T) {
 	assert.Contains(t, r.stderr, "nothing was deleted")
 	r = o.runIn(t.Context(), t, "yes\n", "cancel", "--job", "other")
 	assert.Equal(t, exitDone, r.code, r.stderr)
-	assert.Equal(t, "job other: 4 rows were deleted from the queue, 0 at work still\n", r.stdout)
+	assert.Equal(t, "job other: 4 rows were deleted from the queue, 0 still at work\n", r.stdout)
 	assert.Equal(t, exitDone, o.run(t, "", "status", "--job", "other").code)
 }
 
@@ -243,7 +243,7 @@ func TestServe(t *testing.T) {
 	o.load(t, exitDone, o.people(t, 3))
 	w := start(t, o, "work", "--listen", "127.0.0.1:0", "--log", "json", shortLease)
 	var served struct{ Address string }
-	require.NoError(t, json.Unmarshal([]byte(w.line(t, "health and metrics are served")), &served))
+	require.NoError(t, json.Unmarshal([]byte(w.line(t, "serving health and metrics")), &served))
 	get := func(path string) (int, string) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+served.Address+path, http.NoBody)
 		require.NoError(t, err)
@@ -305,23 +305,23 @@ func TestQueueIsUsedWrongly(t *testing.T) {
 		code int
 		want string
 	}{
-		"no queue":         {nil, []string{"work", "--to", "usercom"}, exitUsage, "no queue is named: give --queue, ENLIST_QUEUE, or queue in the config"},
+		"no queue":         {nil, []string{"work", "--to", "usercom"}, exitUsage, "no queue is set: use --queue, ENLIST_QUEUE, or queue in the config"},
 		"a file":           {nil, []string{"load", file, "--queue", "file:queue"}, exitUsage, "queue: postgres://HOST/DATABASE or sqlite:PATH is expected"},
 		"no kind":          {nil, []string{"load", file, "--queue", "mysql://pLanTed"}, exitUsage, "queue: postgres://HOST/DATABASE or sqlite:PATH is expected"},
 		"a password":       {nil, []string{"load", file, "--queue", "postgres://me:pLanTed@localhost/x"}, exitUsage, "set the variable PGPASSWORD"},
 		"not there":        {nil, []string{"load", file, "--queue", "sqlite:other.db"}, exitFailed, "run enlist migrate"},
 		"not reached":      {nil, []string{"load", file, "--queue", "postgres://127.0.0.1:1/x?connect_timeout=2"}, exitFailed, "the queue cannot be reached"},
 		"another ledger":   {map[string]string{"ENLIST_LEDGER": "sqlite:other.db"}, []string{"load", file}, exitUsage, "ledger and queue are in two databases"},
-		"no key":           {map[string]string{queue.KeyVariable: ""}, []string{"load", file}, exitUsage, "ENLIST_QUEUE_KEY must be set, or ENLIST_QUEUE_KEY_FILE"},
-		"a short key":      {map[string]string{queue.KeyVariable: queueKey + ",abcdef"}, []string{"work"}, exitUsage, "ENLIST_QUEUE_KEY: key 2: 32 bytes in hex or base64 are expected"},
+		"no key":           {map[string]string{queue.KeyVariable: ""}, []string{"load", file}, exitUsage, "ENLIST_QUEUE_KEY or ENLIST_QUEUE_KEY_FILE must be set"},
+		"a short key":      {map[string]string{queue.KeyVariable: queueKey + ",abcdef"}, []string{"work"}, exitUsage, "ENLIST_QUEUE_KEY: key 2: expected 32 bytes in hex or base64"},
 		"a file of no key": {map[string]string{queue.KeyVariable: "", queue.KeyVariable + "_FILE": "/nowhere/pLanTed"}, []string{"rejects"}, exitUsage, "the file for ENLIST_QUEUE_KEY cannot be read"},
 		"a request key":    {map[string]string{"ENLIST_REQUEST_KEY": "short"}, []string{"load", file}, exitUsage, "ENLIST_REQUEST_KEY must have 32 to 4096 characters"},
-		"too few rows":     {nil, []string{"work", "--rows", "-1"}, exitUsage, "--rows: 1 to "},
-		"no lease":         {nil, []string{"work", "--lease", "1ms"}, exitUsage, "--lease: at least 3s is expected"},
+		"too few rows":     {nil, []string{"work", "--rows", "-1"}, exitUsage, "--rows: expected 1 to "},
+		"no lease":         {nil, []string{"work", "--lease", "1ms"}, exitUsage, "--lease: expected at least 3s"},
 		"no drain":         {nil, []string{"work", "--drain", "-1s"}, exitUsage, "--drain must not be negative"},
 		"a log":            {nil, []string{"work", "--log", "xml"}, exitUsage, "must be text, json or none"},
 		"no address":       {nil, []string{"work", "--listen", "pLanTed", "--rows", "1"}, exitUsage, "--listen"},
-		"an argument":      {nil, []string{"pause", "spring"}, exitUsage, "no argument is expected"},
+		"an argument":      {nil, []string{"pause", "spring"}, exitUsage, "expected no argument"},
 		"standard input":   {nil, []string{"load", "-", "--only", "-"}, exitUsage, "only one of FILE and --only"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -364,7 +364,7 @@ func TestQueueOfOthers(t *testing.T) {
 	o.env["ENLIST_REQUEST_KEY"] = queueKey
 	r = o.run(t, "", "work", "--until-done")
 	assert.Equal(t, exitUsage, r.code)
-	assert.Contains(t, flat(r.stderr), "the request key is not the one that job spring was loaded with")
+	assert.Contains(t, flat(r.stderr), "the request key differs from the one that job spring was loaded with")
 	assert.Zero(t, o.usercom.UserCount())
 
 	o.env["ENLIST_JOB"] = "fakes"
@@ -376,7 +376,7 @@ func TestQueueOfOthers(t *testing.T) {
 	assert.Equal(t, exitDone, w.stop(t))
 	r = o.run(t, "", "work", "--until-done")
 	assert.Equal(t, exitUsage, r.code)
-	assert.Contains(t, flat(r.stderr), "job fakes is worked on at fakes, and not at vendors")
+	assert.Contains(t, flat(r.stderr), "job fakes creates users at fakes, not at vendors")
 }
 
 // A worker is a command that runs until it is stopped, with what it told on standard error.

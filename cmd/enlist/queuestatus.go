@@ -14,15 +14,15 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
 )
 
-// A queueStatus is how the queue of a job stands.
+// A queueStatus is the state of a job's queue.
 type queueStatus struct {
-	// Waiting rows can be taken now, Later ones at their time, AtWork are with a worker. Stopped are those
-	// that have ended their worker 100 times.
+	// Waiting rows can be taken now, Later rows at a later time. Workers have the AtWork rows. Stopped rows
+	// have ended their worker 100 times.
 	Waiting int64 `json:"waiting"`
 	Later   int64 `json:"later"`
 	AtWork  int64 `json:"at_work"`
 	Stopped int64 `json:"stopped"`
-	// Oldest is when the row was loaded that has been in the queue for longest.
+	// Oldest is when the oldest row was loaded.
 	Oldest  time.Time               `json:"oldest,omitzero"`
 	Paused  bool                    `json:"paused"`
 	Rejects int64                   `json:"rejects"`
@@ -54,7 +54,7 @@ func queueStatusOf(ctx context.Context, q *queue.Queue, c *config.Config) (*queu
 	return s, err
 }
 
-// countQueue counts the rows by what is to become of them.
+// countQueue counts the rows by what happens to them next.
 func countQueue(found bulkriver.Status) *queueStatus {
 	s := &queueStatus{Oldest: found.Oldest, Paused: found.Paused, Rejects: found.Rejects}
 	for state, rows := range found.States {
@@ -73,7 +73,7 @@ func countQueue(found bulkriver.Status) *queueStatus {
 	return s
 }
 
-// toDo is how many rows a worker has something to do for. There may be no queue.
+// toDo returns the number of rows that workers still have to do. s may be nil.
 func (s *queueStatus) toDo() int64 {
 	if s == nil {
 		return 0
@@ -81,7 +81,7 @@ func (s *queueStatus) toDo() int64 {
 	return s.Waiting + s.Later + s.AtWork
 }
 
-// left is how many rows are in the queue.
+// left returns the number of rows in the queue. s may be nil.
 func (s *queueStatus) left() int64 {
 	if s == nil {
 		return 0
@@ -103,11 +103,11 @@ func (s *queueStatus) writeTo(b *strings.Builder) {
 	}
 	head := fmt.Sprintf("queue: %d waiting, %d for later, %d at work, %d rejects", s.Waiting, s.Later, s.AtWork, s.Rejects)
 	if s.Paused {
-		head += "; paused: enlist resume goes on"
+		head += "; paused, until enlist resume"
 	}
 	b.WriteString(wrapped(head, "    "))
 	if s.Stopped > 0 {
-		b.WriteString(wrapped(fmt.Sprintf("%s left alone, since each has ended its worker 100 times: load them again once that is mended", were(s.Stopped)), "    "))
+		b.WriteString(wrapped(fmt.Sprintf("%s stopped, because each has ended its worker 100 times: correct the cause, and load them again", were(s.Stopped)), "    "))
 	}
 	if !s.Oldest.IsZero() {
 		fmt.Fprintf(b, "oldest row: loaded %s\n", s.Oldest.Format(time.RFC3339))
@@ -131,12 +131,12 @@ func (s *queueStatus) writeTo(b *strings.Builder) {
 	for _, w := range s.Workers {
 		for _, t := range w.Targets {
 			if !t.PausedUntil.IsZero() {
-				b.WriteString(wrapped(fmt.Sprintf("%s leaves %s alone until %s: its vendor fails", printable(w.Worker), t.Target, t.PausedUntil.Format(time.RFC3339)), "    "))
+				b.WriteString(wrapped(fmt.Sprintf("%s has paused %s until %s, because the vendor fails", printable(w.Worker), t.Target, t.PausedUntil.Format(time.RFC3339)), "    "))
 			}
 		}
 	}
 	if len(s.Workers) == 0 && s.left() > 0 {
-		b.WriteString("no worker is there: enlist work starts one\n")
+		b.WriteString("no worker runs: enlist work starts one\n")
 	}
 	b.WriteString("\n")
 }

@@ -19,16 +19,19 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
 )
 
-const rejectsHelp = `Writes the rows that workers have found refused to a file, with why: mend a
-copy, and give it to enlist load --only. A row leaves the rejects when it was
-mended, loaded and is done.
+const rejectsHelp = `Writes the rows that were refused to a file, with the reasons. Correct a copy of
+it, and load the copy with enlist load --only. A row stays among the rejects
+until its corrected version is done.
 
-The file is CSV if its name ends in .csv, else JSON Lines. Passwords are left
-out. It needs ENLIST_QUEUE_KEY, as enlist work does, and no vendor's
-credentials.
+The file is CSV if its name ends in .csv, and else JSON Lines. It has no
+passwords. The command needs ENLIST_QUEUE_KEY, as enlist work does, and no
+vendor's credentials.
 
-Exit codes: 0 no row was refused; 1 it could not run; 2 wrong flags, config or
-key; 3 rows were refused, and are in the file.
+Exit codes; if several apply, the highest:
+  0  no row was refused
+  1  it could not run
+  2  wrong flags, config or key
+  3  rows were refused; they are in the file
 `
 
 type rejectsFlags struct {
@@ -40,13 +43,13 @@ type rejectsFlags struct {
 func newRejects(env *environment) *cobra.Command {
 	f := &rejectsFlags{}
 	c := &cobra.Command{
-		Use: "rejects", Short: "Writes the rows of a queue that were refused to a file", Long: rejectsHelp, Args: noArguments,
+		Use: "rejects", Short: "Writes the refused rows of a queue to a file", Long: rejectsHelp, Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), env) },
 	}
 	f.add(c)
 	f.addQueue(c)
-	c.Flags().StringVar(&f.out, "rejects", "", "the `file` that is written; <job>.rejects.csv beside the config unless set")
-	c.Flags().BoolVar(&f.drop, "drop", false, "delete the rejects of the job, once the file is written")
+	c.Flags().StringVar(&f.out, "rejects", "", "the `file` to write; default <job>.rejects.csv beside the config")
+	c.Flags().BoolVar(&f.drop, "drop", false, "delete the rejects from the queue after the file is written")
 	return c
 }
 
@@ -92,7 +95,7 @@ func (f *rejectsFlags) run(ctx context.Context, env *environment) error {
 	}
 	if f.drop && rows > 0 {
 		if _, err := q.DropRejects(ctx, c.Job); err != nil {
-			return fmt.Errorf("the rejects are in %s, and could not be deleted: %w", path, err)
+			return fmt.Errorf("the rejects are in %s, but could not be deleted from the queue: %w", path, err)
 		}
 	}
 	return f.end(env, c, rows, path)
@@ -176,7 +179,7 @@ func (r *rejects) writeCSV(ctx context.Context, to io.Writer) (rows int64, err e
 	}); err != nil || len(known) == 0 {
 		return 0, err
 	}
-	// Those that say why come last, as in an import's rejects.
+	// The columns with the reasons come last, as in the rejects of an import.
 	columns := slices.SortedFunc(maps.Keys(known), func(a, b string) int {
 		return cmp.Or(cmp.Compare(asNumber(strings.HasPrefix(a, "_")), asNumber(strings.HasPrefix(b, "_"))), cmp.Compare(a, b))
 	})
@@ -197,7 +200,7 @@ func (r *rejects) writeCSV(ctx context.Context, to io.Writer) (rows int64, err e
 		rows++
 		for name := range values {
 			if !known[name] {
-				return errors.New("a worker has added rejects meanwhile: run the same command again")
+				return errors.New("a worker added rejects in the meantime: run the same command again")
 			}
 		}
 		return write(func(column string) any {
@@ -209,7 +212,7 @@ func (r *rejects) writeCSV(ctx context.Context, to io.Writer) (rows int64, err e
 	})
 }
 
-// cellOf is a value as a cell, which package bulk reads as the same value: texts in quotes, and \N for null.
+// cellOf returns a cell that package bulk reads as the same value: texts in quotes, and \N for null.
 func cellOf(v any) (string, error) {
 	switch v := v.(type) {
 	case nil:
@@ -220,5 +223,5 @@ func cellOf(v any) (string, error) {
 		}
 		return `"` + strings.ReplaceAll(v, `"`, `""`) + `"`, nil
 	}
-	return "", errors.New("the rows have values that are not texts: name a file of JSON Lines by --rejects, such as rejects.jsonl")
+	return "", errors.New("the rows have values that CSV cannot hold: name a file of JSON Lines with --rejects, such as rejects.jsonl")
 }

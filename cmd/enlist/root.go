@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// An environment is what a run of the command has of the system: tests give it another one.
+// An environment is the part of the system that the command uses. Tests replace it.
 type environment struct {
 	args     []string
 	in       io.Reader
@@ -20,18 +20,18 @@ type environment struct {
 
 // The exit codes. Where several apply it is the highest.
 const (
-	exitDone    = 0 // all have users
-	exitFailed  = 1 // the command could not run
-	exitUsage   = 2 // wrong use
+	exitDone    = 0 // done
+	exitFailed  = 1 // could not run
+	exitUsage   = 2 // wrong flags, config or credentials
 	exitRefused = 3 // rows, or the user, were refused
 	exitOpen    = 4 // something is left: run again
-	exitUnknown = 5 // a person decides
+	exitUnknown = 5 // it is unknown whether a user exists
 )
 
 // An exitError ends the command with a code.
 type exitError struct {
 	code int
-	err  error // told on standard error; nil where all is told
+	err  error // for standard error; nil if everything was written
 }
 
 func (e *exitError) Error() string {
@@ -48,7 +48,7 @@ func usageError(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
-// run carries the command out, and returns the exit code.
+// run runs the command, and returns the exit code.
 func run(ctx context.Context, env environment) int {
 	root := newRoot(&env)
 	root.SetArgs(env.args)
@@ -77,7 +77,7 @@ func newRoot(env *environment) *cobra.Command {
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError("there is no command %q; see enlist --help", args[0])
+				return usageError("unknown command %q; see enlist --help", args[0])
 			}
 			return nil
 		},

@@ -25,15 +25,15 @@ func TestWrongUse(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"creat"}, `there is no command "creat"`},
+		{[]string{"creat"}, `unknown command "creat"`},
 		{[]string{"--colour"}, "unknown flag: --colour"},
 		{[]string{"version", "--colour"}, "unknown flag: --colour; see enlist version --help"},
 		{[]string{"version", "x"}, "expected flags only, got another argument; see enlist version --help"},
-		{[]string{"completion"}, "expected is one shell: bash, zsh, fish, powershell"},
-		{[]string{"completion", "nosuch"}, "expected is one shell"},
-		{[]string{"completion", "bash", "x"}, "expected is one shell"},
-		{[]string{"help", "nosuch"}, `there is no command "nosuch"`},
-		{[]string{"help", "create", "x"}, `there is no command "create x"`},
+		{[]string{"completion"}, "expected one shell: bash, zsh, fish, powershell"},
+		{[]string{"completion", "nosuch"}, "expected one shell"},
+		{[]string{"completion", "bash", "x"}, "expected one shell"},
+		{[]string{"help", "nosuch"}, `unknown command "nosuch"`},
+		{[]string{"help", "create", "x"}, `unknown command "create x"`},
 	} {
 		code, out, err := runs(t, nil, c.args...)
 		assert.Equal(t, exitUsage, code, c.args)

@@ -13,10 +13,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// answerWithin bounds what the database may take for an answer about it.
+// answerWithin is the time limit for the database to answer a request.
 const answerWithin = 5 * time.Second
 
-// serve serves health and metrics at an address; "" serves nothing. What is returned ends it.
+// serve serves health and metrics at an address; "" serves nothing. stop ends it.
 func (w *working) serve(ctx context.Context, address string) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
@@ -38,10 +38,10 @@ func (w *working) serve(ctx context.Context, address string) (stop func(), err e
 	go func() {
 		defer close(ended)
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			w.log.Error("health and metrics are not served any more", "error", err.Error())
+			w.log.Error("serving health and metrics has failed", "error", err.Error())
 		}
 	}()
-	w.log.Info("health and metrics are served", "address", l.Addr().String())
+	w.log.Info("serving health and metrics", "address", l.Addr().String())
 	return func() {
 		_ = server.Close()
 		<-ended
@@ -58,8 +58,8 @@ func (w *working) answer(to http.ResponseWriter, fault string) {
 	_, _ = io.WriteString(to, fault+"\n")
 }
 
-// health says what a restart of the process would mend; "" is nothing. A database that is down is not
-// that.
+// health returns a fault that a restart of the process would repair, or "". A database that is down is not
+// such a fault.
 func (w *working) health() string {
 	select {
 	case <-w.client.Stopped():
@@ -69,7 +69,7 @@ func (w *working) health() string {
 	}
 }
 
-// readiness says why no row is taken; "" is nothing.
+// readiness says why the worker takes no rows; "" if it takes them.
 func (w *working) readiness(ctx context.Context) string {
 	if w.counts.draining.Load() {
 		return "the worker drains"
@@ -82,21 +82,21 @@ func (w *working) readiness(ctx context.Context) string {
 	return w.health()
 }
 
-// workMetrics are those of a worker, and of the queue as it finds it.
+// workMetrics are the metrics of a worker and of its queue.
 type workMetrics struct{ w *working }
 
 var (
-	rowsDesc = prometheus.NewDesc("enlist_rows_total", "Rows that this worker has taken out of the queue, by what became of them.", []string{"job", "result"}, nil)
+	rowsDesc = prometheus.NewDesc("enlist_rows_total", "Rows that this worker has taken out of the queue, by result.", []string{"job", "result"}, nil)
 	sentDesc = prometheus.NewDesc("enlist_requests_total", "HTTP requests that this worker has sent.", []string{"target"}, nil)
-	manyDesc = prometheus.NewDesc("enlist_too_many_requests_total", "HTTP requests of this worker that the vendor has refused with a 429.", []string{"target"}, nil)
-	awayDesc = prometheus.NewDesc("enlist_target_paused", "1 while this worker leaves the target alone, since its vendor fails.", []string{"target"}, nil)
-	partDesc = prometheus.NewDesc("enlist_limit_share", "Requests a second that this worker may send, of what all workers may.", []string{"target"}, nil)
+	manyDesc = prometheus.NewDesc("enlist_too_many_requests_total", "HTTP requests of this worker that the vendor has refused with status 429.", []string{"target"}, nil)
+	awayDesc = prometheus.NewDesc("enlist_target_paused", "1 while this worker has paused the target because its vendor fails.", []string{"target"}, nil)
+	partDesc = prometheus.NewDesc("enlist_limit_share", "Requests a second that this worker may send; its share of the limit for all workers.", []string{"target"}, nil)
 
 	queueDesc   = prometheus.NewDesc("enlist_queue_rows", "Rows in the queue: waiting, later, at_work or stopped.", []string{"job", "state"}, nil)
-	oldestDesc  = prometheus.NewDesc("enlist_queue_oldest_seconds", "For how long the oldest row has been in the queue.", []string{"job"}, nil)
+	oldestDesc  = prometheus.NewDesc("enlist_queue_oldest_seconds", "Age of the oldest row in the queue.", []string{"job"}, nil)
 	pausedDesc  = prometheus.NewDesc("enlist_queue_paused", "1 while the queue is paused.", []string{"job"}, nil)
 	rejectsDesc = prometheus.NewDesc("enlist_queue_rejects", "Rows that were refused and not mended since.", []string{"job"}, nil)
-	unknownDesc = prometheus.NewDesc("enlist_unknown_users", "Users of which it is unknown whether they exist.", []string{"job"}, nil)
+	unknownDesc = prometheus.NewDesc("enlist_unknown_users", "Users for which it is unknown whether they exist.", []string{"job"}, nil)
 	upDesc      = prometheus.NewDesc("enlist_queue_up", "1 if the queue could be read for these metrics.", []string{"job"}, nil)
 )
 

@@ -12,11 +12,11 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-const setHelp = "what one vendor alone knows, as `vendor.member=VALUE` with the name that a column of enlist import has: " +
-	`fusionauth.birth_date=1990-05-17, quickblox.facebook_id=8887366, usercom.company_id=c-17. A list has commas or is JSON. A name that is not known is refused with those that are; may be repeated`
+const setHelp = "a value that only one vendor has, as `vendor.member=VALUE`. The names are those of the columns of enlist import: " +
+	`fusionauth.birth_date=1990-05-17, quickblox.facebook_id=8887366, usercom.company_id=c-17. Write a list with commas or as JSON. For an unknown name the error lists the known ones; may be repeated`
 
-// extensionsOf makes the vendors' own parts of a request of each vendor.member=VALUE: they are one row
-// of package bulk's. Errors show no value.
+// extensionsOf makes a request's extensions from texts such as vendor.member=VALUE: it maps them as one row
+// of package bulk. Errors show no value.
 func extensionsOf(texts []string) ([]userapi.Extension, error) {
 	if len(texts) == 0 {
 		return nil, nil
@@ -30,7 +30,7 @@ func extensionsOf(texts []string) ([]userapi.Extension, error) {
 		vendor, member, _ := strings.Cut(name, ".")
 		switch _, twice := row.Values[name]; {
 		case !ok || member == "" || !slices.Contains(vendors.Names(), vendor):
-			faults = append(faults, fmt.Errorf("--set number %d must be vendor.member=VALUE, of %s", i+1, strings.Join(vendors.Names(), ", ")))
+			faults = append(faults, fmt.Errorf("--set number %d must be vendor.member=VALUE, with one of the vendors %s", i+1, strings.Join(vendors.Names(), ", ")))
 			continue
 		case twice:
 			faults = append(faults, fmt.Errorf("--set %s was given before", name))
@@ -52,13 +52,13 @@ func extensionsOf(texts []string) ([]userapi.Extension, error) {
 	}
 	for _, x := range req.Extensions {
 		if holdsSecret(reflect.ValueOf(x)) {
-			return nil, fmt.Errorf("--set: a member of %s is a secret, which no flag takes", x.UserExtension())
+			return nil, fmt.Errorf("--set: a member of %s is a secret, and no flag takes secrets", x.UserExtension())
 		}
 	}
 	return req.Extensions, nil
 }
 
-// ofSet tells an error of package bulk's by the flag's name.
+// ofSet words an error of package bulk with the flag's name.
 func ofSet(err error) error {
 	var lines []string
 	for line := range strings.SplitSeq(err.Error(), "\n") {
@@ -71,7 +71,7 @@ func ofSet(err error) error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
-// holdsSecret reports whether a secret is set in a value.
+// holdsSecret reports whether a value has a secret.
 func holdsSecret(v reflect.Value) bool {
 	if v.Type() == reflect.TypeFor[userapi.Secret]() {
 		return !v.IsZero()
@@ -106,7 +106,7 @@ func holdsSecret(v reflect.Value) bool {
 func checkCalled(req userapi.CreateUserRequest, called []string) error {
 	for _, x := range req.Extensions {
 		if !slices.Contains(called, x.UserExtension()) {
-			return fmt.Errorf("--set: %s is not one of the vendors that are called", x.UserExtension())
+			return fmt.Errorf("--set: %s is not one of the vendors of this command", x.UserExtension())
 		}
 	}
 	return nil

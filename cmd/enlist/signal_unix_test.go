@@ -38,7 +38,7 @@ func TestSignals(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(stdout.Bytes(), &report))
 	assert.Equal(t, exitOpen, report.ExitCode)
-	assert.Contains(t, flat(stderr.String()), "it was stopped: users that were created stay")
+	assert.Contains(t, flat(stderr.String()), "stopped. Users that were created stay")
 	assert.Less(t, report.RowsDone, int64(rows))
 	assert.Equal(t, int64(o.fusionauth.UserCount()), report.RowsDone)
 	assert.Contains(t, o.names(t), "spring.results.partial.csv", "it ended")

@@ -16,22 +16,22 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// standardInput is the name of a file that is none.
+// standardInput names standard input in place of a file.
 const standardInput = "-"
 
-// A people is a file of people that is open.
+// A people is an open file of people.
 type people struct {
 	bulk.Source
 
-	// size is that of the file, 0 where it has none, and read how much of it was.
+	// size is the file's size, or 0 if it is unknown. read is how much of the file was read.
 	size int64
 	read atomic.Int64
 	file *os.File
-	also *people // is closed with it
+	also *people // closed together with this one
 }
 
-// openPeople opens a file: CSV, or JSON Lines where its name says so, and of standard input where
-// it begins as an object does.
+// openPeople opens a file of CSV or of JSON Lines. The file's name says which, or on standard input the first
+// character.
 func openPeople(env *environment, path string, csv config.CSV) (*people, error) {
 	p := &people{}
 	var in io.Reader
@@ -58,11 +58,11 @@ func openPeople(env *environment, path string, csv config.CSV) (*people, error) 
 	return p, nil
 }
 
-// peeked is how much of standard input is looked at, at most.
+// peeked is the largest part of standard input that is looked at to find its format.
 const peeked = 4 << 10
 
-// beginsAsLines reports whether an input begins as JSON Lines do, by gzip perhaps. What is wrong with it
-// the Source says. No more is waited for than is needed.
+// beginsAsLines reports whether an input, which may be compressed, begins as JSON Lines. It ignores faults,
+// which the Source reports later. It reads no further than it needs to.
 func beginsAsLines(b *bufio.Reader) bool {
 	if head, _ := b.Peek(2); string(head) == "\x1f\x8b" {
 		head, _ = b.Peek(peeked)
@@ -95,7 +95,7 @@ const (
 	marks = "\xef\xbb\xbf\xff\xfe"
 )
 
-// isLines reports whether the name of a file is one of JSON Lines, compressed or not.
+// isLines reports whether a file has JSON Lines, compressed or not, by its name.
 func isLines(path string) bool {
 	switch ext := strings.ToLower(filepath.Ext(strings.TrimSuffix(path, ".gz"))); ext {
 	case ".jsonl", ".ndjson", ".json":
@@ -116,12 +116,12 @@ func (p *people) Close() error {
 	return errors.Join(err, p.file.Close())
 }
 
-// done is how much of the file was read, from 0 to 1; 0 where that is not known.
+// done returns the share of the file that was read, from 0 to 1; 0 if it is unknown.
 func (p *people) done() float64 {
 	return float64(p.read.Load()) / float64(cmp.Or(p.size, 1<<62))
 }
 
-// A countingReader counts what is read.
+// A countingReader counts the bytes that it reads.
 type countingReader struct {
 	io.Reader
 
@@ -134,7 +134,7 @@ func (r *countingReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// ofConfig replaces the names of the library's options by those of the config.
+// ofConfig replaces names of the library's options by names of the config's members.
 var ofConfig = strings.NewReplacer(
 	"CSVOptions.Comma names", "csv.comma in the config names", "CSVOptions.Comma", "csv.comma",
 	"CSVOptions.Header has", "csv.header in the config has", "CSVOptions.Header", "csv.header",

@@ -17,22 +17,24 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-const statusHelp = `Tells from the ledger alone what became of an import: how many rows have which
-state at each target, and which are left. It needs no credentials and asks
-nobody. It can be called while an import is at work, but not on a ledger of
-file:.
+const statusHelp = `Shows from the ledger what an import has done: how many rows are in which state
+at each target, and which rows are left. It needs no credentials and calls no
+vendor. You can run it while an import runs, unless the ledger is file:PATH.
 
-KEY tells of one row. It is the value of the file's key column, or the whole key
-as the results have it.
+With KEY it shows one row. KEY is the value of the file's key column, or the
+whole key as this command shows it.
 
-Exit codes, the highest that applies: 0 all that the ledger has is done; 1 the
-ledger could not be read; 2 wrong flags or config; 3 rows were refused; 4
-something is left: run the import again; 5 it is unknown whether a user exists:
-a person decides by enlist decide or, of what is being deleted, enlist undo is
-run again.
+Exit codes; if several apply, the highest:
+  0  all that the ledger has is done
+  1  the ledger could not be read
+  2  wrong flags or config
+  3  rows were refused
+  4  rows are left: run the import again
+  5  it is unknown whether a user exists: run the import again, then use enlist
+     decide; if an undo was killed, run enlist undo again
 `
 
-// statusRows is how many rows of each kind are listed.
+// statusRows is the default number of rows of each kind to list.
 const statusRows = 20
 
 type statusFlags struct {
@@ -44,19 +46,19 @@ func newStatus(env *environment) *cobra.Command {
 	f := &statusFlags{}
 	c := &cobra.Command{
 		Use:   "status [KEY]",
-		Short: "Tells from the ledger what became of an import, or of a row",
+		Short: "Shows the state of an import, or of one row",
 		Long:  statusHelp,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usageError("expected is one key, or none")
+				return usageError("expected one key, or none")
 			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c.Context(), env, args) },
 	}
 	f.add(c)
-	c.Flags().StringVar(&f.queue, "queue", "", "`where` the queue is, over the config's: postgres://HOST/DATABASE or sqlite:PATH. It is told of too, and the ledger is there")
-	c.Flags().IntVar(&f.max, "max", statusRows, "how `many` of the rows that are unknown, that are being deleted, and that are left are listed; all of them are counted")
+	c.Flags().StringVar(&f.queue, "queue", "", "the `location` of a queue and its ledger: postgres://HOST/DATABASE or sqlite:PATH; overrides the config. The state of the queue is shown too")
+	c.Flags().IntVar(&f.max, "max", statusRows, "the `number` of rows to list of each kind: unknown, deleting, open. All are counted")
 	return c
 }
 
@@ -84,7 +86,7 @@ func (f *statusFlags) run(ctx context.Context, env *environment, args []string) 
 	return ended(env.print(text, s.code()))
 }
 
-// readStatus reads how a job stands, with at most so many rows of each kind.
+// readStatus reads the state of a job, with at most that many rows of each kind.
 func readStatus(ctx context.Context, env *environment, c *config.Config, most int) (*status, error) {
 	l, err := ledger.Read(ctx, placeOf(env, c))
 	if err != nil {
@@ -100,7 +102,7 @@ func readStatus(ctx context.Context, env *environment, c *config.Config, most in
 	return s, s.read(ctx, l, most)
 }
 
-// readStatusOf reads how one row stands.
+// readStatusOf reads the state of one row.
 func readStatusOf(ctx context.Context, env *environment, c *config.Config, text string) (*status, error) {
 	l, err := ledger.Read(ctx, placeOf(env, c))
 	if err != nil {
@@ -111,20 +113,20 @@ func readStatusOf(ctx context.Context, env *environment, c *config.Config, text 
 	return s, s.readKey(ctx, l, c, text)
 }
 
-// A status is what a ledger says of a job. What is counted are rows at a target.
+// A status is the state of a job in the ledger. It counts rows at a target.
 type status struct {
 	Job string `json:"job"`
-	// All is set where Counts, and Refused, have what is done or over too, and not only what is left.
+	// All is set if Counts has all rows. Else it has only rows that are left.
 	All    bool          `json:"counts_done"`
 	Counts []statusCount `json:"counts,omitempty"`
-	// RefusedFor has for what rows were refused.
+	// RefusedFor counts the refused rows by reason.
 	RefusedFor []refusedCount `json:"refused_for,omitempty"`
 	Open       int64          `json:"open"`
 	Unknown    int64          `json:"unknown"`
 	Deleting   int64          `json:"deleting"`
 	Refused    int64          `json:"refused"`
 	Rows       []statusRow    `json:"rows"`
-	// Queue is how the queue stands, where the config names one.
+	// Queue is the state of the queue, if the config names one.
 	Queue *queueStatus `json:"queue,omitempty"`
 
 	config *config.Config
@@ -170,7 +172,7 @@ func (s *status) read(ctx context.Context, l *ledger.Ledger, most int) error {
 	err = l.EachOpen(ctx, func(_ string, records []provision.Record) error {
 		for _, r := range records {
 			f := s.count(r, records)
-			listed := f == fateUnknown || f == fateDeleting || f == fateOpen && s.Queue == nil // what is open in a queue goes on by itself
+			listed := f == fateUnknown || f == fateDeleting || f == fateOpen && s.Queue == nil // rows in a queue need no action
 			if listed && len(rows[f]) < most {
 				rows[f] = append(rows[f], s.rowOf(r, records))
 			}
@@ -181,7 +183,7 @@ func (s *status) read(ctx context.Context, l *ledger.Ledger, most int) error {
 	return err
 }
 
-// countState counts rows by what they are called.
+// countState adds rows to the count of their state.
 func (s *status) countState(r provision.Record, rows int64) {
 	own := statusCount{r.Target, stateName(r), rows}
 	i := slices.IndexFunc(s.Counts, func(c statusCount) bool { return c.Target == own.Target && c.State == own.State })
@@ -192,12 +194,12 @@ func (s *status) countState(r provision.Record, rows int64) {
 	s.Counts[i].Rows += rows
 }
 
-// count counts a record that is not refused, and returns what is to be done about it.
+// count counts a record, unless it is refused, and returns what to do about it.
 func (s *status) count(r provision.Record, records []provision.Record) fate {
 	f := fateOf(r)
 	switch {
 	case f == fateOpen && s.waitsFor(r, records) != fateDone:
-		return fateDone // nothing beside that
+		return fateDone // the other target needs the action
 	case f == fateUnknown:
 		s.Unknown++
 	case f == fateDeleting:
@@ -208,16 +210,15 @@ func (s *status) count(r provision.Record, records []provision.Record) fate {
 	return f
 }
 
-// A fate says what is to be done about a record. An import says the same of it: bulk's Report has
-// the classes.
+// A fate says what to do about a record. It corresponds to bulk.Class.
 type fate int
 
 const (
 	fateDone     fate = iota // nothing
-	fateRefused              // mend the row, or what the vendor has
-	fateOpen                 // run again
-	fateDeleting             // undo again
-	fateUnknown              // a person decides, if a further run does not find it out
+	fateRefused              // correct the row, or the cause at the vendor
+	fateOpen                 // run the import again
+	fateDeleting             // run the undo again
+	fateUnknown              // run the import again; if it stays unknown, a person decides
 )
 
 func fateOf(r provision.Record) fate {
@@ -235,7 +236,7 @@ func fateOf(r provision.Record) fate {
 		case userapi.KindUnavailable, userapi.KindRateLimited, userapi.KindTimeout, userapi.KindCanceled:
 			return fateOpen
 		case userapi.KindNotFound:
-			if r.Lost || r.Decided { // there is no user of a create that was lost
+			if r.Lost || r.Decided { // the lost create made no user
 				return fateOpen
 			}
 		default:
@@ -249,8 +250,8 @@ func fateOf(r provision.Record) fate {
 	return fateDone
 }
 
-// waitsFor returns the fate of a target for which one waits, where a further import changes nothing
-// about that; done if there is none.
+// waitsFor returns the fate of the target that r waits for, if another import would not change it; else
+// fateDone.
 func (s *status) waitsFor(r provision.Record, records []provision.Record) fate {
 	if r.State != provision.StateQueued {
 		return fateDone
@@ -289,10 +290,10 @@ func (s *status) readKey(ctx context.Context, l *ledger.Ledger, c *config.Config
 	return nil
 }
 
-// errNoKey says that the ledger does not have a key.
-var errNoKey = errors.New("the ledger has nothing of that key: no import or worker has come to the row, or its job has another name")
+// errNoKey is the error of a key that the ledger does not have.
+var errNoKey = errors.New("the ledger does not have this key: no import or worker has reached the row, or the job has another name")
 
-// findKey returns the key that a text stands for, and its records.
+// findKey returns the whole key for a text, and its records.
 func findKey(ctx context.Context, l provision.Ledger, job, text string) (key string, records []provision.Record, err error) {
 	if strings.HasPrefix(text, job+"/") {
 		if records, err = l.Load(ctx, text); err != nil || len(records) > 0 {
@@ -305,7 +306,7 @@ func findKey(ctx context.Context, l provision.Ledger, job, text string) (key str
 	}
 	req, err := mapper.Request(bulk.Row{Line: 1, Values: map[string]any{"key": text}})
 	if err != nil {
-		return "", nil, usageError("KEY: the value of a row's key is expected")
+		return "", nil, usageError("KEY: expected the value of a row's key")
 	}
 	if records, err = l.Load(ctx, req.IdempotencyKey); err == nil && len(records) == 0 {
 		err = errNoKey
@@ -321,9 +322,9 @@ func (s *status) rowOf(r provision.Record, records []provision.Record) statusRow
 	switch s.waitsFor(r, records) {
 	case fateDone:
 	case fateRefused:
-		row.Next = "there is no user: another target has refused the row; mend it"
+		row.Next = "no user: another target has refused the row. Correct the row"
 	default:
-		row.Next = "there is no user: it waits for another target, of which nobody knows whether it has one"
+		row.Next = "no user yet: this target waits for another one, where it is unknown whether the user exists"
 	}
 	if r.State.HasUser() {
 		row.Proof = r.Proof.String()
@@ -344,42 +345,42 @@ func stateName(r provision.Record) string {
 	return string(r.State)
 }
 
-// nextOf says whether there is a user, and what to do.
+// nextOf says whether the user exists, and what to do.
 func nextOf(r provision.Record) string {
 	switch fateOf(r) {
 	case fateDone:
 		if r.State == provision.StateUndone {
-			return "there is no user: the row was undone"
+			return "no user: the row was undone"
 		}
 		return ""
 	case fateUnknown:
-		return "the user may exist: run the import again, which asks the vendor if it can; else look at the vendor, and enlist decide"
+		return "the user may exist: run the import again, which asks the vendor if it can; else look at the vendor, and use enlist decide"
 	case fateDeleting:
-		return "the user may exist: it is being deleted, or an undo was killed at it; run enlist undo again"
+		return "the user may exist: an undo is deleting it, or was killed; run enlist undo again"
 	case fateRefused:
 		if isDenied(r.Kind) {
-			return "there is no user: the target refuses the credentials, or what they are for; mend these and run the import again"
+			return "no user: the target refuses the credentials, or they lack a permission; correct them, and run the import again"
 		}
-		return "there is no user: the row was refused; mend it, or run the import again once the reason is mended elsewhere"
+		return "no user: the row was refused; correct the row or the cause, and run the import again"
 	case fateOpen:
 	}
 	switch {
 	case r.State.HasUser():
-		return "the user exists, and a second step is left: run the import again; if the vendor refuses the step for good, finish the user there"
+		return "the user exists, but a second step is not done: run the import again; if the vendor always refuses the step, finish the user there"
 	case r.State == provision.StateInFlight && time.Now().Before(r.Until):
-		return "an import is at work on it, or was killed: run the import again"
+		return "an import is working on the row, or was killed: run the import again"
 	case r.State == provision.StateInFlight:
-		return "an import was killed at it, and the user may exist: run the import again"
+		return "the user may exist: an import was killed; run the import again"
 	}
-	return "there is no user: run the import again"
+	return "no user yet: run the import again"
 }
 
-// ofQueue says what to do where the rows are in a queue.
+// ofQueue replaces advice for imports by advice for rows in a queue.
 var ofQueue = strings.NewReplacer(
 	"run the import again, which asks the vendor if it can", "load the row again: its worker asks the vendor if it can",
-	"an import is at work on it, or was killed: run the import again", "a worker is at it, or was killed: it goes on by itself",
-	"an import was killed at it, and the user may exist: run the import again", "a worker was killed at it, and the user may exist: it goes on by itself",
-	"run the import again", "if it is not in the queue, load it again",
+	"an import is working on the row, or was killed: run the import again", "a worker has the row, or was killed: there is nothing to do",
+	"the user may exist: an import was killed; run the import again", "the user may exist: a worker was killed; another one takes the row over",
+	"run the import again", "if the row is not in the queue, load it again",
 )
 
 // isDenied reports whether a vendor refused the credentials, and not the row.
@@ -399,7 +400,7 @@ func (s *status) code() int {
 	return exitDone
 }
 
-// text is the status for people: of one key what is known of it, else the numbers and a list.
+// text returns the status for people: of one key its records, else the numbers and a list.
 func (s *status) text(ofKey bool) []byte {
 	var b strings.Builder
 	if ofKey {
@@ -418,7 +419,7 @@ func (s *status) text(ofKey bool) []byte {
 	}
 	head += ", of rows at a target"
 	if !s.All {
-		head += "; a ledger of file: lists only what is left"
+		head += "; a ledger of file: counts only what is left"
 	}
 	b.WriteString(wrapped(head, "    "))
 	for i, c := range s.Counts {
@@ -445,15 +446,15 @@ func (s *status) text(ofKey bool) []byte {
 		more -= s.Open
 	}
 	if s.Queue != nil && s.Open > 0 && s.Queue.toDo() == 0 {
-		b.WriteString("\nwhat is open is not in the queue: load the rows again\n")
+		b.WriteString("\nthe open rows are not in the queue: load them again\n")
 	}
 	if more > 0 {
-		fmt.Fprintf(&b, "\nand %d more: --max lists them\n", more)
+		fmt.Fprintf(&b, "\nand %d more; --max sets how many are listed\n", more)
 	}
 	return []byte(b.String())
 }
 
-// text is what is known of a row, without what to do.
+// text returns what the ledger has of a row, without what to do.
 func (r statusRow) text() string {
 	text := fmt.Sprintf("%s at %s: %s", r.Key, r.Target, r.State)
 	if r.UserID != "" {

@@ -13,7 +13,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// targetsOf are the targets of a config, with their clients.
+// targetsOf returns the targets of a config, with their clients.
 func targetsOf(c *config.Config, clients []vendors.Client) []provision.Target {
 	var targets []provision.Target
 	for i, t := range c.Targets {
@@ -22,8 +22,7 @@ func targetsOf(c *config.Config, clients []vendors.Client) []provision.Target {
 	return targets
 }
 
-// clientsOf makes a client for each target, and collects what is wrong with any. What is returned
-// is to be called, also with an error.
+// clientsOf makes a client for each target. The error lists every fault. Call closeAll, also after an error.
 func clientsOf(c *config.Config, connect func(config.Target) (vendors.Client, error)) (clients []vendors.Client, closeAll func(), err error) {
 	closeAll = func() {
 		for _, client := range clients {
@@ -50,12 +49,12 @@ func clientsOf(c *config.Config, connect func(config.Target) (vendors.Client, er
 	return clients, closeAll, nil
 }
 
-// offlineClients can send nothing: they check and plan.
+// offlineClients returns clients that check and plan, and send nothing.
 func offlineClients(c *config.Config) ([]vendors.Client, func(), error) {
 	return clientsOf(c, func(t config.Target) (vendors.Client, error) { return vendors.Offline(t.Settings) })
 }
 
-// connect makes the clients of the targets. options are those of a target's client; nil has none.
+// connect makes the clients of the targets. options returns the options of a target's client; it may be nil.
 func (f *whereFlags) connect(ctx context.Context, env *environment, c *config.Config, options func(config.Target) userapi.HTTPOptions) (clients []vendors.Client, closeAll func(), err error) {
 	at, err := f.open(ctx, env, onlyOf(c))
 	if err != nil {
@@ -71,7 +70,7 @@ func (f *whereFlags) connect(ctx context.Context, env *environment, c *config.Co
 		}
 		a, ok := at.announced[t.Vendor]
 		if !ok {
-			return vendors.Client{}, &vendors.Error{Target: t.Name, Faults: []string{"--vendors does not have " + t.Vendor}}
+			return vendors.Client{}, &vendors.Error{Target: t.Name, Faults: []string{"not in the file of --vendors: " + t.Vendor}}
 		}
 		if t.Vendor == mixin.Name {
 			t.SessionKeys = cmp.Or(at.keys, fakeKeys(c, t))
@@ -81,7 +80,7 @@ func (f *whereFlags) connect(ctx context.Context, env *environment, c *config.Co
 	return clients, func() { closeClients(); at.close() }, err
 }
 
-// onlyOf leaves out the fakes that no target needs.
+// onlyOf returns addresses for fakes.Options that leave out the fakes no target needs.
 func onlyOf(c *config.Config) map[string]string {
 	out := map[string]string{}
 	for _, name := range vendors.Names() {

@@ -19,18 +19,25 @@ import (
 )
 
 const undoHelp = `Deletes the users that imports of FILE have created, and closes the rows' keys:
-a later import creates nothing for them. It first tells from the ledger how many
-it would delete, and asks. Users that were there before are left, and so are
-those that the ledger cannot prove to be the import's, and those at Mixin, which
-deletes nobody.
+a later import creates nothing for them. It first counts, from the ledger, the
+users that it would delete, and asks.
 
-FILE is the file that was imported: its keys count, and nothing else of it. It
-can be killed at any moment and run again.
+These users are left:
+  - users that existed before the import
+  - users that may not be the import's, by what the ledger knows
+  - users at Mixin, which has no way to delete a user
 
-Exit codes, the highest that applies: 0 nothing is left of the import; 1 it
-could not run; 2 wrong flags, config or credentials; 3 users were left; 4
-something is open: run it again; 5 it is unknown whether a user exists, and a
-person decides.
+FILE is the file that was imported. Only its keys are used. You can kill the
+command at any moment and run it again.
+
+Exit codes; if several apply, the highest:
+  0  the import's users are deleted
+  1  it could not run
+  2  wrong flags, config or credentials
+  3  users were left
+  4  rows are left: run the same command again
+  5  it is unknown whether a user exists: look at the vendor, then use enlist
+     decide
 `
 
 type undoFlags struct {
@@ -55,7 +62,7 @@ func newUndo(env *environment) *cobra.Command {
 	f.whereFlags.addVendors(c.Flags())
 	fs := c.Flags()
 	fs.BoolVar(&f.yes, "yes", false, "do not ask")
-	fs.StringVar(&f.results, "results", "", "the `file` for what became of each row; <job>.undo.csv beside the config unless set")
+	fs.StringVar(&f.results, "results", "", "the `file` for the results; default <job>.undo.csv beside the config")
 	addProgress(fs, &f.progress)
 	return c
 }
@@ -65,7 +72,7 @@ func (f *undoFlags) run(ctx context.Context, env *environment, path string) erro
 		return err
 	}
 	if path == standardInput {
-		return usageError("FILE is read twice, so that it cannot be standard input")
+		return usageError("FILE cannot be standard input, because it is read twice")
 	}
 	c, err := f.load(env)
 	if err != nil {
@@ -118,7 +125,7 @@ func (f *undoFlags) run(ctx context.Context, env *environment, path string) erro
 	return u.end(env, string(f.format), out)
 }
 
-// ask tells what would be deleted, and asks whether it is to be.
+// ask says what would be deleted, and asks for a yes.
 func (f *undoFlags) ask(ctx context.Context, env *environment, c *config.Config, clients []vendors.Client, l *ledger.Ledger, path string) error {
 	if f.yes {
 		return nil
@@ -130,7 +137,7 @@ func (f *undoFlags) ask(ctx context.Context, env *environment, c *config.Config,
 	defer func() { _ = src.Close() }() // it was read
 	deletes, left, err := f.count(ctx, c, clients, l, src)
 	if err != nil {
-		return &exitError{max(sourceCode(err), exitFailed), fmt.Errorf("%s. Nothing was deleted", told(err))}
+		return &exitError{max(sourceCode(err), exitFailed), fmt.Errorf("%s. Nothing was deleted", messageOf(err))}
 	}
 	say := func(format string, args ...any) { fmt.Fprintf(env.err, format, args...) }
 	say("This deletes users, for good:\n")
@@ -138,16 +145,16 @@ func (f *undoFlags) ask(ctx context.Context, env *environment, c *config.Config,
 	for _, t := range c.Targets {
 		say("%8d at %s", deletes[t.Name], t.Name)
 		if n := left[t.Name]; n > 0 {
-			say(", where %d are left", n)
+			say(", and leaves %d there", n)
 		}
 		say("\n")
 		total += deletes[t.Name]
 	}
-	say("and closes the keys of the rows: a later import creates nothing for them.\nType yes to go on: ")
+	say("It also closes the keys of the rows: a later import creates nothing for them.\nType yes to go on: ")
 	answer, err := env.answer(ctx)
 	if err != nil && !errors.Is(err, io.EOF) || answer != "yes" {
 		say("\n")
-		return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes; --yes does not ask")}
+		return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes. With --yes the command does not ask")}
 	}
 	return nil
 }
@@ -175,7 +182,7 @@ func (f *undoFlags) count(ctx context.Context, c *config.Config, clients []vendo
 		key := bulk.Row{Line: row.Line, Values: row.Values}
 		req, err := keys.Request(key)
 		if err != nil {
-			continue // likewise
+			continue // it was not imported
 		}
 		records, err := l.Load(ctx, req.IdempotencyKey)
 		if err != nil {
@@ -193,8 +200,8 @@ func (f *undoFlags) count(ctx context.Context, c *config.Config, clients []vendo
 	return deletes, left, nil
 }
 
-// isOurs reports whether the user of a record is proven to be the import's, as
-// provision.Provisioner.Undo says.
+// isOurs reports whether the user of a record is proven to be the import's: whether
+// provision.Provisioner.Undo deletes it.
 func isOurs(r provision.Record) bool {
 	proven := []userapi.Proof{userapi.ProofReply, userapi.ProofID, userapi.ProofKey}
 	switch r.State {
@@ -209,7 +216,7 @@ func isOurs(r provision.Record) bool {
 	}
 }
 
-// An undoing is an undo on its way.
+// An undoing is an undo in progress.
 type undoing struct {
 	c      *config.Config
 	ctx    context.Context
@@ -252,7 +259,7 @@ func (u *undoing) end(env *environment, format string, out *part) error {
 	}
 	code = env.print(text, code)
 	for _, line := range next {
-		env.tell(line)
+		env.say(line)
 	}
 	return ended(code)
 }
@@ -261,24 +268,24 @@ func (u *undoing) next(stopped bool, failure error) (lines []string) {
 	line := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	switch {
 	case stopped:
-		line("it was stopped: what was deleted is, and the ledger knows. Run the same command again for the rest.")
+		line("stopped. The ledger has what was deleted. Run the same command again for the rest.")
 	case u.err != nil:
-		line("%s. What was deleted is, and the ledger knows. Mend that, and run the same command again.", told(u.err))
+		line("%s. The ledger has what was deleted. Correct the cause, and run the same command again.", messageOf(u.err))
 	}
 	if failure != nil {
-		line("%v. What was deleted is, and the ledger knows.", failure)
+		line("%v. The ledger has what was deleted.", failure)
 	}
 	if n := u.report.RowsUnknown; n > 0 {
-		line("of %s nobody knows whether there is a user. Look at the vendor, write down what you find with enlist decide, and run the same command again.", rowsText(n))
+		line("it is unknown whether the users of %s exist. Look at the vendor, use enlist decide, and run the same command again.", rowsText(n))
 	}
 	if n := u.report.RowsOpen; n > 0 {
 		line("%s left open: their users exist. Run the same command again.", were(n))
 	}
 	if n := u.report.RowsAtFault; n > 0 {
-		line("of %s the key could not be read, and nothing was undone. If they were imported from another file, such as mended rejects, undo that one too.", rowsText(n))
+		line("the key of %s could not be read: nothing of these was undone. If they were imported from another file, such as corrected rejects, undo that file too.", rowsText(n))
 	}
 	if n := u.report.RowsRefused; n > 0 {
-		line("%s left: their users exist, and are not the import's to delete, or the vendor deletes nobody. The results say which.", were(n))
+		line("%s left: their users are not proven to be the import's, or the vendor cannot delete users. The results say which.", were(n))
 	}
 	return lines
 }

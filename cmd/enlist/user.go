@@ -21,7 +21,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// passwordVariable holds the password, and passwordVariable_FILE the name of a file with it.
+// passwordVariable has the password, or passwordVariable_FILE the path of its file.
 const passwordVariable = "ENLIST_PASSWORD"
 
 // userFlags describe the user to create.
@@ -37,18 +37,18 @@ func (u *userFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&u.user.Email, "email", "", "the user's e-mail `address`")
 	fs.StringVar(&u.user.Username, "username", "", "the name to log in with")
 	fs.StringVar(&u.user.Phone, "phone", "", "the phone `number`")
-	fs.StringVar(&u.user.ExternalID, "external-id", "", "your own unique `id` of the user")
+	fs.StringVar(&u.user.ExternalID, "external-id", "", "your own unique `id` for the user")
 	fs.StringVar(&u.user.FullName, "name", "", "the full name")
 	fs.StringArrayVar(&u.tags, "tag", nil, "a `tag`; may be repeated")
-	fs.StringArrayVar(&u.attrs, "attr", nil, "a custom value, `name=text`; may be repeated")
+	fs.StringArrayVar(&u.attrs, "attr", nil, "a custom value as `name=text`; may be repeated")
 	fs.StringArrayVar(&u.sets, "set", nil, setHelp)
-	fs.StringVar(&u.user.IdempotencyKey, "key", "", "your own `name` of this create: a second run with it is the same create. By default it is made of the e-mail address, the username, the phone number or the external id, whichever is given first")
-	fs.StringVarP(&u.in, "in", "i", "", "a `file` with a JSON object, \"-\" for standard input, with any of idempotency_key, external_id, username, email, phone, password, full_name, given_name, family_name, timezone, language, tags, attributes, strict. Flags win over it; tags and custom values are added to it")
-	fs.StringVar(&u.passwordFile, "password-file", "", "a `file` with the password, without its last line end; or set "+passwordVariable+" or "+passwordVariable+"_FILE. No flag takes the password itself")
-	fs.BoolVar(&u.user.Strict, "strict", false, "refuse what a vendor cannot store, in place of leaving it out")
+	fs.StringVar(&u.user.IdempotencyKey, "key", "", "your own `name` for this create: a run with the same key is the same create. Default: made from the first of e-mail address, username, phone number and external id that is set")
+	fs.StringVarP(&u.in, "in", "i", "", "a `file` with the user as a JSON object; \"-\" is standard input. Members: idempotency_key, external_id, username, email, phone, password, full_name, given_name, family_name, timezone, language, tags, attributes, strict. Flags override it; tags and custom values are added to it")
+	fs.StringVar(&u.passwordFile, "password-file", "", "a `file` with the password; a line end at its end is ignored. Or set "+passwordVariable+" or "+passwordVariable+"_FILE. No flag takes the password itself")
+	fs.BoolVar(&u.user.Strict, "strict", false, "refuse a value that a vendor cannot store, instead of leaving it out")
 }
 
-// request returns the user that the flags, the file and the password's settings describe.
+// request returns the user of the flags, the file and the variables.
 func (u *userFlags) request(ctx context.Context, env *environment, fs *pflag.FlagSet) (req userapi.CreateUserRequest, err error) {
 	var faults []error
 	fs.Visit(func(f *pflag.Flag) {
@@ -90,7 +90,7 @@ func (u *userFlags) request(ctx context.Context, env *environment, fs *pflag.Fla
 	}
 	req.Password = cmp.Or(password, req.Password)
 	if req.Email+req.Username+req.Phone+req.ExternalID+req.FullName+req.GivenName+req.FamilyName == "" && len(faults) == 0 {
-		faults = append(faults, errors.New("no user is described: set --email or another flag for the user, or --in"))
+		faults = append(faults, errors.New("no user is given: set --email or another flag for the user, or --in"))
 	}
 	return req, errors.Join(faults...)
 }
@@ -125,8 +125,8 @@ func attributesOf(texts []string) (map[string]any, error) {
 	return attributes, nil
 }
 
-// defaultKey names a create by the first of what tells one user from another, and where it is:
-// "" where nothing does. With it a create that is run again is the same create.
+// defaultKey makes a key from the first value that identifies the user, and from where it is created; ""
+// without such a value. A create that is run again has the same key.
 func defaultKey(req userapi.CreateUserRequest, where string) string {
 	for _, identity := range [...]struct{ name, value string }{
 		{"email", strings.ToLower(req.Email)}, {"username", req.Username}, {"phone", req.Phone}, {"external_id", req.ExternalID},
@@ -138,24 +138,23 @@ func defaultKey(req userapi.CreateUserRequest, where string) string {
 	return ""
 }
 
-// keyOf is the key of a create, made of what names it and of where it is.
+// keyOf makes the key of a create from a value and from where the user is created.
 func keyOf(where, name, value string) string {
 	sum := sha256.Sum256([]byte("enlist create\x00" + where + "\x00" + name + "\x00" + value))
 	return hex.EncodeToString(sum[:])
 }
 
-// maxUser bounds what is read of a user's file.
+// maxUser is the largest size of a user's file.
 const maxUser = 1 << 20
 
-// readUser reads a request in JSON. Its errors show names and kinds of members, and no value: one
-// of them is a password.
+// readUser reads a request in JSON. Its errors show names and types of members, and no values.
 func readUser(ctx context.Context, path string, stdin io.Reader) (req userapi.CreateUserRequest, err error) {
 	text, err := readInput(ctx, path, stdin)
 	if err != nil {
 		return req, err
 	}
 	if name := doubled(text, strings.ToLower); name != "" && json.Valid(text) {
-		return req, fmt.Errorf("member %q stands there twice", name)
+		return req, fmt.Errorf("member %q appears twice", name)
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
@@ -175,8 +174,8 @@ func readUser(ctx context.Context, path string, stdin io.Reader) (req userapi.Cr
 	return req, nil
 }
 
-// doubled names a member that stands twice in one object, "" for none: encoding/json takes the last. It
-// also takes a member of a request in another case, of which form makes the same name.
+// doubled returns the name of a member that appears twice in one object; "" for none. encoding/json would
+// take the last. Two names are the same if form returns the same for both.
 func doubled(text []byte, form func(string) string) (found string) {
 	seen := map[string]bool{}
 	wire.Each(text, func(quoted, value []byte) bool {
@@ -199,15 +198,15 @@ func jsonFault(err error) error {
 	unknown, isUnknown := strings.CutPrefix(err.Error(), "json: unknown field ")
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("expected a JSON object, got none or the beginning of one")
+		return errors.New("expected a JSON object, got none or an incomplete one")
 	case errors.As(err, &syntax):
-		return fmt.Errorf("is not JSON, at byte %d", syntax.Offset)
+		return fmt.Errorf("invalid JSON at byte %d", syntax.Offset)
 	case errors.As(err, &kind):
 		got, _, _ := strings.Cut(kind.Value, " ") // the value may follow
 		if kind.Field == "" {
 			return fmt.Errorf("expected a JSON object, got JSON %s", got)
 		}
-		return fmt.Errorf("member %q is a JSON %s, which is not what it takes", kind.Field, got)
+		return fmt.Errorf("member %q cannot be a JSON %s", kind.Field, got)
 	case isUnknown:
 		return fmt.Errorf("unknown member %s; see enlist create --help", unknown)
 	}
@@ -223,7 +222,7 @@ func readInput(ctx context.Context, path string, stdin io.Reader) ([]byte, error
 	return text, err
 }
 
-// awaited calls read, and goes on without it when ctx ends: what nobody writes to holds up no signal.
+// awaited calls read, and does not wait for it after ctx ends: a read may block for ever.
 func awaited[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	type answer struct {
 		value T

@@ -46,7 +46,7 @@ func TestGet(t *testing.T) {
 		r = b.runIn(t.Context(), t, "get", vendor, "--email", "ada@example.com")
 		if vendor == "mixin" {
 			assert.Equal(t, exitUsage, r.code)
-			has(t, r.stderr, "mixin cannot be asked by e-mail address: give the user's id")
+			has(t, r.stderr, "mixin has no look-up by e-mail address: give the user's id")
 			continue
 		}
 		assert.Equal(t, exitDone, r.code, r.stderr)
@@ -74,7 +74,7 @@ func TestGetNobody(t *testing.T) {
 	} {
 		r := b.runIn(t.Context(), t, "get", vendor, id)
 		assert.Equal(t, exitRefused, r.code, r.stderr)
-		has(t, r.stderr, vendor+": there is no such user")
+		has(t, r.stderr, vendor+": the user does not exist")
 		assert.Empty(t, r.stdout)
 		for _, id := range []string{"not/an id", "99999999999999999999"} {
 			r = b.runIn(t.Context(), t, "get", vendor, id)
@@ -92,7 +92,7 @@ func TestGetNobody(t *testing.T) {
 	for _, command := range []string{"get", "delete"} {
 		r := b.runIn(t.Context(), t, command, "usercom", "17")
 		assert.Equal(t, exitFailed, r.code)
-		has(t, r.stderr, "It is not known whether there is such a user. Nothing was changed.")
+		has(t, r.stderr, "It is unknown whether the user exists. Nothing was changed.")
 	}
 }
 
@@ -104,8 +104,8 @@ func TestDelete(t *testing.T) {
 		code int
 		says string
 	}{
-		"no\n": {exitFailed, "nothing was deleted, since the answer was not yes"},
-		"":     {exitUsage, "nobody answered. Nothing was deleted; a script gives --yes"},
+		"no\n": {exitFailed, "nothing was deleted: the answer was not yes"},
+		"":     {exitUsage, "no answer. Nothing was deleted. In a script, use --yes"},
 	} {
 		r := runIn(t.Context(), b.env, answer, "delete", "quickblox", all["quickblox"])
 		assert.Equal(t, c.code, r.code)
@@ -126,7 +126,7 @@ func TestDelete(t *testing.T) {
 
 	r = b.runIn(t.Context(), t, "delete", "mixin", all["mixin"], "--yes")
 	assert.Equal(t, exitUsage, r.code)
-	has(t, r.stderr, "mixin has no way to delete a user. Nothing was sent, and the user is as it was")
+	has(t, r.stderr, "mixin has no way to delete a user. Nothing was sent, and the user was not changed")
 }
 
 // stuck is a standard input that nobody writes to, with a signal once it is read.
@@ -157,7 +157,7 @@ func TestSignalAtInput(t *testing.T) {
 		{b.env, "interrupted: nothing was deleted", []string{"delete", "usercom", id}},
 		{o.env, "nothing was deleted: the answer was not yes", []string{"undo", file, "-c", o.at("enlist.yaml")}},
 		{b.env, "--in: interrupted\nNothing was sent", []string{"create", "--in", "-"}},
-		{b.env, "--in: interrupted\nNothing is ever sent by plan", []string{"plan", "--in", "-"}},
+		{b.env, "--in: interrupted\nplan sends nothing", []string{"plan", "--in", "-"}},
 		{b.env, "--vendors: interrupted", []string{"get", "usercom", id, "--vendors", "-"}},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -188,7 +188,7 @@ func TestDeleteFails(t *testing.T) {
 	b.usercom.Inject(userapitest.Fault{On: userapitest.Delete, Status: 500, Times: -1})
 	r = b.runIn(t.Context(), t, "delete", "usercom", all["usercom"], "--yes")
 	assert.Equal(t, exitOpen, r.code)
-	has(t, r.stderr, "The user MAY BE DELETED. Next: run this again, which does no harm")
+	has(t, r.stderr, "The user MAY BE DELETED. Next: run this again, which is safe")
 }
 
 func TestWrongUseOfOneVendor(t *testing.T) {
@@ -200,11 +200,11 @@ func TestWrongUseOfOneVendor(t *testing.T) {
 		{[]string{"get"}, "expected a vendor, and an id or --email"},
 		{[]string{"get", "usercom"}, "expected a vendor, and an id or --email"},
 		{[]string{"get", "usercom", "1", "--email", "a@b.c"}, "expected a vendor, and an id or --email"},
-		{[]string{"get", "acme", "1"}, `there is no vendor "acme"; there are mixin, quickblox, fusionauth, usercom`},
+		{[]string{"get", "acme", "1"}, `unknown vendor "acme"; expected mixin, quickblox, fusionauth, usercom`},
 		{[]string{"get", "usercom", "1"}, "USERCOM_API_KEY or USERCOM_API_KEY_FILE must be set"},
 		{[]string{"get", "usercom", "1", "--timeout", "-1s"}, "--timeout must be positive"},
 		{[]string{"delete", "usercom"}, "expected a vendor and an id"},
-		{[]string{"delete", "acme", "1"}, `there is no vendor "acme"`},
+		{[]string{"delete", "acme", "1"}, `unknown vendor "acme"`},
 	} {
 		r := runIn(t.Context(), nil, "", c.args...)
 		assert.Equal(t, exitUsage, r.code, c.args)
@@ -235,7 +235,7 @@ func TestPlan(t *testing.T) {
 	r = runIn(t.Context(), variables, "", append(args, "--strict")...)
 	assert.Equal(t, exitRefused, r.code)
 	has(t, r.stderr, "usercom: invalid user; Username cannot be stored by usercom; Password ")
-	has(t, r.stderr, "Nothing was sent, and a create would create this user at none of the vendors.")
+	has(t, r.stderr, "Nothing was sent. enlist create would create this user at none of the vendors.")
 	assert.Equal(t, exitUsage, runIn(t.Context(), variables, "", "plan", "--to", "acme", "--email", "a@b.c").code)
 	assert.Equal(t, exitUsage, runIn(t.Context(), variables, "", "plan").code)
 

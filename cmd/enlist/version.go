@@ -10,7 +10,7 @@ import (
 func newVersion(env *environment) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Tells the version",
+		Short: "Prints the version",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			version := "(devel)"

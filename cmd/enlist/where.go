@@ -19,12 +19,12 @@ type whereFlags struct {
 }
 
 func (f *whereFlags) addVendors(fs *pflag.FlagSet) {
-	fs.StringVar(&f.vendors, "vendors", "", "the `file` with what enlist fakes prints, \"-\" for standard input, in place of the variables; url, tenant and app may then be left out of a config")
+	fs.StringVar(&f.vendors, "vendors", "", "a `file` with the line that enlist fakes prints; \"-\" is standard input. It replaces the variables, and url, tenant and app of a config")
 }
 
 func (f *whereFlags) add(fs *pflag.FlagSet) {
 	f.addVendors(fs)
-	fs.BoolVar(&f.fakes, "fakes", false, "create at fakes of the vendors that end with the command, as the users, keys and ledger there do")
+	fs.BoolVar(&f.fakes, "fakes", false, "try it: create at fakes of the vendors. The fakes, with their users, keys and ledger, end with the command")
 }
 
 func (f *whereFlags) check() error {
@@ -36,15 +36,15 @@ func (f *whereFlags) check() error {
 
 // A where is where the vendors are.
 type where struct {
-	// announced has the vendors that are told of; nil where the variables have them.
+	// announced has the vendors of --fakes or --vendors; nil if the variables configure the vendors.
 	announced map[string]vendors.Announced
-	// keys is the directory of the session keys at fakes that end with the command; "" for any others.
+	// keys is the directory of session keys with --fakes; else "".
 	keys  string
 	close func()
 }
 
-// open starts the fakes of --fakes, or reads --vendors. What is returned is to be closed, also with an
-// error. addresses are as those of fakes.Options.
+// open starts the fakes of --fakes, or reads --vendors. Close at, also after an error. addresses are those of
+// fakes.Options.
 func (f *whereFlags) open(ctx context.Context, env *environment, addresses map[string]string) (at where, err error) {
 	at.close = func() {}
 	var text []byte

@@ -22,26 +22,32 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
 )
 
-const workHelp = `Takes rows from a queue and creates their users at every target. Any number of
-workers can run, on any machines. Each can be killed at any moment: its rows
-come back to the others after --lease and up to a minute more.
+const workHelp = `Takes rows from a queue and creates their users at every target. You can run any
+number of workers, on any machines, and kill each at any moment. The other
+workers take over its rows after --lease and up to one more minute.
 
-It works until SIGINT or SIGTERM, or with --until-done until no row of the job
-is left. The signal ends the taking of rows, and those at work are finished, for
---drain at most. A second signal ends the command at once. Both are safe.
+A worker runs until SIGINT or SIGTERM or, with --until-done, until the job has
+no row left. After the first signal it takes no further row, and has --drain to
+finish the rows in progress. A second signal ends it at once. Both are safe.
 
-per_second of a target bounds all workers together. A row that a vendor refuses
-leaves the queue: enlist rejects writes it to a file. So does one of which it is
-unknown whether the user exists: enlist status --queue lists it.
+All workers together send a target at most its per_second. These rows leave the
+queue without all of their users:
+  - refused rows: enlist rejects writes them to a file
+  - rows with a user that may exist: enlist status --queue lists them
 
 --listen serves /healthz, /readyz and, for Prometheus, /metrics.
 
-Credentials are variables: see enlist import --help.
+Credentials are environment variables: see enlist import --help.
+
 ` + queueKeysHelp + `
-Exit codes, the highest that applies: 0 it ended as it was told, with
---until-done with no row left; 1 it could not run; 2 wrong flags, config, keys
-or credentials; and with --until-done 3 rows were refused; 4 rows are left; 5 it
-is unknown whether a user exists.
+Exit codes; if several apply, the highest:
+  0  ended by a signal or, with --until-done, with no row left
+  1  it could not run
+  2  wrong flags, config, keys or credentials
+And with --until-done:
+  3  rows were refused
+  4  rows are left: run the same command again
+  5  it is unknown whether a user exists: see enlist status --queue
 `
 
 type workFlags struct {
@@ -58,9 +64,8 @@ type workFlags struct {
 const (
 	defaultRows  = 64
 	defaultLease = 2 * time.Minute
-	// shortestLease has time for the three looks after a create without an answer, which take most of a second
-	// with the waits between them, and for that create once more: see provision.Lease. With less a row is
-	// tried for ever.
+	// shortestLease is long enough for the three look-ups after a create without an answer, with the waits between
+	// them, and for that create once more: see provision.Lease. A shorter one would try a row for ever.
 	shortestLease = 3 * time.Second
 )
 
@@ -74,11 +79,11 @@ func newWork(env *environment) *cobra.Command {
 	f.addQueue(c)
 	fs := c.Flags()
 	f.addVendors(fs)
-	fs.IntVar(&f.rows, "rows", 0, fmt.Sprintf("how many `rows` are at work at once, over in_flight of the config; %d unless set", defaultRows))
-	fs.BoolVar(&f.untilDone, "until-done", false, "end when no row of the job is left in the queue")
+	fs.IntVar(&f.rows, "rows", 0, fmt.Sprintf("the largest `number` of rows in progress; overrides in_flight of the config; default %d", defaultRows))
+	fs.BoolVar(&f.untilDone, "until-done", false, "end when the job has no row left in the queue")
 	fs.StringVar(&f.listen, "listen", "", "the `address` that serves health and metrics, such as 127.0.0.1:8080")
-	fs.DurationVar(&f.lease, "lease", defaultLease, "for how long a row is a worker's at most, and so when the rows of one that was killed are free; ten times what a vendor takes for an answer, or more; all workers have the same")
-	fs.DurationVar(&f.drain, "drain", 30*time.Second, "how long rows that are at work have to finish after a signal")
+	fs.DurationVar(&f.lease, "lease", defaultLease, "how long a worker may keep a row. After this time other workers take over the rows of a killed one. Give at least ten times what a vendor takes to answer, and the same to all workers")
+	fs.DurationVar(&f.drain, "drain", 30*time.Second, "how long rows in progress may take to finish after a signal")
 	f.log.add(fs)
 	return c
 }
@@ -86,16 +91,16 @@ func newWork(env *environment) *cobra.Command {
 func (f *workFlags) check() error {
 	switch {
 	case f.rows < 0 || f.rows > river.QueueNumWorkersMax:
-		return usageError("--rows: 1 to %d are expected, or 0 for the config's", river.QueueNumWorkersMax)
+		return usageError("--rows: expected 1 to %d, or 0 for the config's value", river.QueueNumWorkersMax)
 	case f.lease < shortestLease:
-		return usageError("--lease: at least %v is expected", shortestLease)
+		return usageError("--lease: expected at least %v", shortestLease)
 	case f.drain < 0:
 		return usageError("--drain must not be negative")
 	}
 	return f.whereFlags.check()
 }
 
-// run does all that can fail before the first row is taken, and works then.
+// run prepares everything that can fail, and then starts the worker.
 func (f *workFlags) run(ctx context.Context, env *environment) error {
 	if err := f.check(); err != nil {
 		return err
@@ -150,7 +155,7 @@ func (f *workFlags) run(ctx context.Context, env *environment) error {
 	return w.work(ctx, f, rows)
 }
 
-// workerName is a name for this process.
+// workerName returns a unique name for this process.
 func workerName() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -159,7 +164,7 @@ func workerName() string {
 	return host + "/" + rand.Text()[:8]
 }
 
-// A working is a worker on its way.
+// A working is a worker in progress.
 type working struct {
 	env    *environment
 	c      *config.Config
@@ -174,10 +179,10 @@ type working struct {
 	riverLog *slog.Logger
 }
 
-// limits makes the limiters of the targets that have a limit, and has them run.
+// limits makes and runs the limiters of the targets that have a limit.
 func (w *working) limits(ctx context.Context) (map[string]userapi.Limiter, func(), error) {
 	limits := map[string]userapi.Limiter{}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // rows that are finished need them too
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // rows that are being finished still need the limiters
 	var ended []<-chan struct{}
 	stop := func() {
 		cancel()
@@ -222,7 +227,7 @@ func (w *working) newClient(lease, drain time.Duration, rows int) (queue.Client,
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	// River looks at queues that are not its own, and jobs of other programs: it needs no time-out of theirs.
+	// River rescues stuck jobs of all queues, also those of other programs.
 	c := &river.Config{Logger: w.riverLog, JobTimeout: timeout, RescueStuckJobsAfter: timeout + lease/8, SoftStopTimeout: max(drain, time.Millisecond)}
 	if err := worker.Configure(c, rows); err != nil {
 		return nil, &exitError{exitUsage, err}
@@ -252,7 +257,7 @@ func (w *working) work(ctx context.Context, f *workFlags, rows int) error {
 	stopBeats()
 	<-ended
 	if e := w.q.Leave(running, w.name); e != nil {
-		w.log.Warn("queue not told that the worker has ended", "error", e.Error())
+		w.log.Warn("the end of the worker was not recorded", "error", e.Error())
 	}
 	done, refused, unknown := w.counts.rows()
 	w.log.Info("worker ended", "worker", w.name, "rows_done", done, "rows_refused", refused, "rows_unknown", unknown)
@@ -263,13 +268,13 @@ func (w *working) work(ctx context.Context, f *workFlags, rows int) error {
 }
 
 const (
-	// lookEvery is how often a worker that had nothing to do looks whether rows are left, at most.
+	// lookEvery is the shortest time between two looks of an idle worker for rows that are left.
 	lookEvery = time.Second
-	// lookShare is what part of the time it looks.
+	// lookShare bounds the looks to a part of the time: 1/lookShare.
 	lookShare = 20
 )
 
-// wait returns when there is no more to do, or the context has ended.
+// wait returns when nothing is left to do, or the context has ended.
 func (w *working) wait(ctx context.Context, untilDone bool) (stopped bool, err error) {
 	next := time.NewTimer(lookEvery)
 	defer next.Stop()
@@ -297,7 +302,7 @@ func (w *working) wait(ctx context.Context, untilDone bool) (stopped bool, err e
 	}
 }
 
-// beat says what the worker does, again and again.
+// beat records what the worker does, every few seconds.
 func (w *working) beat(ctx context.Context) {
 	tick := time.NewTicker(queue.BeatEvery)
 	defer tick.Stop()
@@ -306,7 +311,7 @@ func (w *working) beat(ctx context.Context) {
 		b := w.counts.beat(w.p)
 		b.Worker, b.Since = w.name, w.since
 		if err := w.q.Beat(ctx, b); err != nil && ctx.Err() == nil {
-			w.log.Warn("queue not told what the worker does", "error", err.Error())
+			w.log.Warn("the progress of the worker was not recorded", "error", err.Error())
 		}
 		if time.Since(logged) >= time.Minute {
 			logged = time.Now()
@@ -321,7 +326,7 @@ func (w *working) beat(ctx context.Context) {
 	}
 }
 
-// onResult counts a row that has left the queue, and logs one that has not all its users.
+// onResult counts a row that has left the queue, and logs a row without all of its users.
 func (w *working) onResult(row bulk.RowResult) {
 	w.counts.row(row)
 	for _, res := range row.Results {
@@ -342,7 +347,7 @@ func (w *working) onError(key string, err error) {
 	w.log.Warn("row not tried", "key", key, "error", text)
 }
 
-// end says how the queue stands, and with which code the command ends.
+// end writes the state of the queue, and returns the exit code.
 func (w *working) end(ctx context.Context, f *workFlags, stopped bool) error {
 	if !f.untilDone {
 		return nil

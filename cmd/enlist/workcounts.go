@@ -15,21 +15,21 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
 )
 
-// counts are what a worker has done. They are safe for concurrent use.
+// counts has what a worker has done. It is safe for concurrent use.
 type counts struct {
 	draining atomic.Bool
-	// limiters are those of the targets that have a limit.
+	// limiters has the limiters of the targets that have a limit.
 	limiters map[string]*bulkriver.Limiter
 
 	mu                     sync.Mutex
 	done, refused, unknown int64
-	last                   time.Time // a row left the queue
+	last                   time.Time // when a row last left the queue
 	targets                []*targetCounts
-	beaten                 time.Time // the last beat, and the rows then
+	beaten                 time.Time // the last beat; beatenRows is the number of rows then
 	beatenRows             int64
 }
 
-// targetCounts are those of a target.
+// targetCounts has the counts of one target.
 type targetCounts struct {
 	name              string
 	requests, tooMany atomic.Int64
@@ -45,7 +45,7 @@ func newCounts(c *config.Config) *counts {
 	return own
 }
 
-// attempt returns what counts a target's requests.
+// attempt returns a function that counts a target's requests.
 func (c *counts) attempt(target string) func(context.Context, userapi.Attempt) {
 	for _, t := range c.targets {
 		if t.name == target {
@@ -86,14 +86,14 @@ func (c *counts) rows() (done, refused, unknown int64) {
 	return c.done, c.refused, c.unknown
 }
 
-// isIdle reports whether no row has left the queue for a while.
+// isIdle reports whether no row has left the queue for d.
 func (c *counts) isIdle(d time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return time.Since(c.last) >= d
 }
 
-// beat returns what was done since the last one.
+// beat returns what was done since the last beat.
 func (c *counts) beat(p *provision.Provisioner) queue.Beat {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -14,7 +14,7 @@ type logFlag string
 
 func (f *logFlag) add(fs *pflag.FlagSet) {
 	*f = "text"
-	fs.Var(f, "log", "how a worker logs on standard error: `text`, json or none")
+	fs.Var(f, "log", "the `format` of the log on standard error: text, json or none")
 }
 
 func (f *logFlag) Set(text string) error {
@@ -31,7 +31,7 @@ func (f *logFlag) String() string { return string(*f) }
 // Type is what pflag calls the value.
 func (*logFlag) Type() string { return "format" }
 
-// handler writes lines of at least a level.
+// handler returns a handler for records of at least a level.
 func (f *logFlag) handler(to io.Writer, level slog.Level) slog.Handler {
 	options := &slog.HandlerOptions{Level: level}
 	switch *f {
@@ -43,13 +43,13 @@ func (f *logFlag) handler(to io.Writer, level slog.Level) slog.Handler {
 	return slog.NewTextHandler(to, options)
 }
 
-// loggers returns the worker's logger, and one for River's own warnings.
+// loggers returns the worker's logger, and a logger for River's warnings.
 func (f *logFlag) loggers(to io.Writer) (own, river *slog.Logger) {
 	to = &lines{to: to}
 	return slog.New(f.handler(to, slog.LevelInfo)), slog.New(f.handler(to, slog.LevelWarn)).With("by", "river")
 }
 
-// lines lets several handlers write to one place, a line at a time.
+// lines lets several handlers share a writer, one line at a time.
 type lines struct {
 	mu sync.Mutex
 	to io.Writer

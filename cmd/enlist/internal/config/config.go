@@ -1,4 +1,4 @@
-// Package config reads what an import is to do from a file in YAML.
+// Package config reads the config of an import, which is in YAML.
 package config
 
 import (
@@ -21,23 +21,23 @@ import (
 	"github.com/enlist-go/enlist/usercom"
 )
 
-// A Config says what an import is to do. Nothing in it is secret.
+// A Config says what an import does. It has no secrets.
 type Config struct {
-	// Path is that of the file, and Dir its directory. Paths are relative to it.
+	// Path is the path of the file, and Dir its directory. Other paths are relative to Dir.
 	Path, Dir string
 	// Job is the name of the job.
 	Job string
 	// Targets are the targets, in the order of the file.
 	Targets []Target
-	// Columns has, for a field, the column that it comes from, or a template over the columns.
+	// Columns maps a field to its column, or to a template over the columns.
 	Columns map[string]string
 	// CSV says how a CSV file is read.
 	CSV CSV
 	// Ledger is sqlite:PATH, file:PATH or the URL of a PostgreSQL database.
 	Ledger string
-	// Queue is where the rows wait that are loaded: sqlite:PATH or the URL of a PostgreSQL database. "" is none.
+	// Queue is where loaded rows wait: sqlite:PATH or the URL of a PostgreSQL database. "" is no queue.
 	Queue string
-	// InFlight is how many rows are at work at most; 0 fits the targets.
+	// InFlight is the largest number of rows in progress; 0 fits the targets.
 	InFlight int
 }
 
@@ -45,44 +45,44 @@ type Config struct {
 type Target struct {
 	vendors.Settings
 
-	// Name is the target's name: its credentials are the variables that begin with it.
+	// Name is the target's name. The variables of its credentials begin with it.
 	Name string
-	// PerSecond is how many requests a second are sent to it at most; 0 has no bound.
+	// PerSecond is the largest number of requests a second; 0 is no limit.
 	PerSecond float64
-	// Concurrency is how many rows are at work there at most; 0 is the default.
+	// Concurrency is the largest number of calls in progress; 0 is the default.
 	Concurrency int
-	// After names the targets that must have a user before.
+	// After names the targets that must have the row's user first.
 	After []string
-	// Adopt has users count that are there already with the same keys.
+	// Adopt accepts existing users with the same keys.
 	Adopt bool
-	// Columns are as Config.Columns, for this target alone and over these.
+	// Columns are as Config.Columns, for this target only. They override Config.Columns.
 	Columns map[string]string
 }
 
-// CSV says how a CSV file is read; the zero value finds it out.
+// CSV says how a CSV file is read. The zero value detects it.
 type CSV struct {
-	// Comma parts the cells.
+	// Comma separates the cells.
 	Comma rune
 	// Null is the word that stands for no value.
 	Null string
-	// Header has the names of the columns of a file without.
+	// Header has the names of the columns, for a file without a header.
 	Header []string
 }
 
-// Read reads a file. The error joins one for each fault, with its line and what is expected,
-// and has no value of the file.
+// Read reads a file. The error joins one error for each fault. Each has the line and what is expected, and no
+// value of the file.
 func Read(path string) (*Config, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the caller names the file
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("the config %s is not there: enlist import --init FILE writes one from the header of a CSV file", path)
+		return nil, fmt.Errorf("the config %s does not exist: enlist import --init FILE writes one from the header of a CSV file", path)
 	case err != nil:
 		return nil, fmt.Errorf("the config cannot be read: %w", err)
 	}
 	return Parse(path, text)
 }
 
-// Parse is Read of a text. path is where it is from.
+// Parse is Read for a text. path is its origin.
 func Parse(path string, text []byte) (*Config, error) {
 	r := &reader{name: filepath.Base(path)}
 	c := &Config{Path: path, Dir: filepath.Dir(path)}
@@ -119,18 +119,18 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 	}
 }
 
-// jobName is what package bulk takes for one.
+// jobName matches the names that package bulk accepts for a job.
 var jobName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
-// CheckJob refuses what cannot be the name of a job: it names files too.
+// CheckJob checks the name of a job. It is also part of file names.
 func CheckJob(name string) error {
 	if !jobName.MatchString(name) {
-		return errors.New("1 to 100 letters, digits, dots, hyphens and underscores are expected, of which the first is a letter or digit")
+		return errors.New("1 to 100 letters, digits, dots, hyphens and underscores are expected. The first must be a letter or digit")
 	}
 	return nil
 }
 
-// targetName gives a variable its name.
+// targetName matches the names of targets, which are also parts of variables.
 var targetName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]{0,63}$`)
 
 func (r *reader) targets(n *yaml.Node, c *Config) {
@@ -139,19 +139,19 @@ func (r *reader) targets(n *yaml.Node, c *Config) {
 	r.each(n, "targets", func(name string, key, value *yaml.Node) {
 		what := "targets" + dotted(name)
 		if !targetName.MatchString(name) {
-			r.fault(key.Line, "%s: a name of 1 to 64 letters, digits, dots, hyphens and underscores is expected, of which the first is a letter", what)
+			r.fault(key.Line, "%s: a name of 1 to 64 letters, digits, dots, hyphens and underscores is expected. The first must be a letter", what)
 			return
 		}
 		t := Target{Name: name}
 		afters[name] = r.target(value, what, &t)
 		prefix := vendors.Prefix(name)
 		if other, taken := byPrefix[prefix]; taken {
-			r.fault(key.Line, "%s: the variables of %s begin with %s too: another name is expected", what, other, prefix)
+			r.fault(key.Line, "%s: the variables of target %s also begin with %s. Another name is expected", what, other, prefix)
 		}
 		byPrefix[prefix] = name
 		for _, vendor := range vendors.Names() {
 			if vendors.Prefix(vendor) == prefix && t.Vendor != vendor {
-				r.fault(key.Line, "%s: the variables of every %s begin with %s: another name is expected", what, vendor, prefix)
+				r.fault(key.Line, "%s: the variables of every %s begin with %s. Another name is expected", what, vendor, prefix)
 			}
 		}
 		c.Targets = append(c.Targets, t)
@@ -172,7 +172,7 @@ func (r *reader) targets(n *yaml.Node, c *Config) {
 	}
 }
 
-// wayBack returns the targets from one, by those that it comes after, to another; nil if there is no way.
+// wayBack returns the path from one target to another along After; nil if there is no path.
 func wayBack(before map[string][]string, from, to string, way []string) []string {
 	way = append(way[:len(way):len(way)], from)
 	for _, name := range before[from] {
@@ -189,7 +189,7 @@ func wayBack(before map[string][]string, from, to string, way []string) []string
 	return nil
 }
 
-// target reads a target, and returns where it says after which others it comes.
+// target reads a target, and returns the node of after.
 func (r *reader) target(n *yaml.Node, what string, t *Target) (after *yaml.Node) {
 	at := func(name string) string { return what + "." + name }
 	vendor, address := n, n
@@ -198,7 +198,7 @@ func (r *reader) target(n *yaml.Node, what string, t *Target) (after *yaml.Node)
 	lines := map[string]int{}
 	r.each(n, what, func(name string, key, value *yaml.Node) {
 		if isCredential(name) {
-			r.fault(key.Line, "%s: a credential does not belong in a file: %s", at(name), credentialVariable(t.Name, name))
+			r.fault(key.Line, "%s: a credential must not be in the config: %s", at(name), credentialVariable(t.Name, name))
 			return
 		}
 		read := map[string]func(*yaml.Node){
@@ -231,23 +231,23 @@ func (r *reader) target(n *yaml.Node, what string, t *Target) (after *yaml.Node)
 		return after
 	}
 	if why := vendors.AddressFault(t.Settings); why != "" && !hasPassword(t.URL) {
-		r.fault(address.Line, "%s: it %s", at("url"), why)
+		r.fault(address.Line, "%s: the address %s", at("url"), why)
 	}
 	for _, member := range slices.Sorted(maps.Keys(lines)) {
 		if of := vendorOf[member]; of != "" && of != t.Vendor {
-			r.fault(lines[member], "%s: it is for %s alone", at(member), of)
+			r.fault(lines[member], "%s: only %s has this member", at(member), of)
 		}
 	}
 	return after
 }
 
-// vendorOf has the members that are for one vendor alone.
+// vendorOf has the members that only one vendor has.
 var vendorOf = map[string]string{
 	"tenant": fusionauth.Name, "phone_login": fusionauth.Name, "app": usercom.Name, "version": usercom.Name,
 	"application_id": quickblox.Name, "login": quickblox.Name, "email": quickblox.Name, "session_keys": mixin.Name,
 }
 
-// columns returns a reader of what fields come from.
+// columns returns a reader of columns by field.
 func (r *reader) columns(what string, to *map[string]string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
 		*to = map[string]string{}
@@ -277,7 +277,7 @@ func (r *reader) csv(n *yaml.Node, c *CSV) {
 	c.Comma = rune(comma[0])
 }
 
-// place returns a reader of where the ledger or the queue is.
+// place returns a reader of the location of the ledger or the queue.
 func (r *reader) place(what string, check func(string) error, to *string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
 		before := len(r.faults)
@@ -301,7 +301,7 @@ func (r *reader) address(what string, to *string) func(*yaml.Node) {
 	}
 }
 
-// dotted shows the name of a member behind the name of what it is of, if it looks like one.
+// dotted returns a dot and the name of a member, if it looks like a name.
 func dotted(name string) string {
 	if !plainName.MatchString(name) {
 		return ""

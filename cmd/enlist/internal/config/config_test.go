@@ -60,7 +60,7 @@ func TestRead(t *testing.T) {
 	}, c)
 
 	_, err = config.Read(filepath.Join(t.TempDir(), "enlist.yaml"))
-	assert.ErrorContains(t, err, "is not there: enlist import --init FILE writes one")
+	assert.ErrorContains(t, err, "does not exist: enlist import --init FILE writes one")
 }
 
 // minimal is a config that the cases below add to.
@@ -78,9 +78,9 @@ func TestFaults(t *testing.T) {
 		{"job: spring\ntargets:\n", "enlist.yaml:2: targets: members are expected, such as name: value, not nothing"},
 		{minimal + "jbo: x\n", `enlist.yaml:4: the config: unknown member "jbo"; expected are columns, csv, in_flight, job, ledger, queue, targets`},
 		{minimal + "\"" + planted + " !\": x\n", `enlist.yaml:4: the config: unknown member; expected are`},
-		{minimal + "job: " + planted + "\n", `enlist.yaml:4: the config: the member "job" is there twice, first on line 1`},
-		{minimal + "columns: {key: id, key: nr}\n", `enlist.yaml:4: columns: the member "key" is there twice, first on line 4`},
-		{minimal + "columns: {key: 7}\n", "enlist.yaml:4: columns.key: a text is expected, not such a number; a text that looks like something else needs quotes"},
+		{minimal + "job: " + planted + "\n", `enlist.yaml:4: the config: the member "job" appears twice, first on line 1`},
+		{minimal + "columns: {key: id, key: nr}\n", `enlist.yaml:4: columns: the member "key" appears twice, first on line 4`},
+		{minimal + "columns: {key: 7}\n", "enlist.yaml:4: columns.key: a text is expected, not such a number. Put quotes around a text that looks like a number or true"},
 		{minimal + "columns: [" + planted + "]\n", "enlist.yaml:4: columns: members are expected, such as name: value, not a list"},
 		{minimal + "columns: {[a]: b}\n", "enlist.yaml:4: columns: the name of a member is expected"},
 		{minimal + "in_flight: " + planted + "\n", "enlist.yaml:4: in_flight: a whole number of at least 0 is expected, such as 16, not such a text"},
@@ -88,20 +88,20 @@ func TestFaults(t *testing.T) {
 		{minimal + "in_flight: 1.5\n", "enlist.yaml:4: in_flight: a whole number"},
 		{minimal + "csv: {comma: " + planted + "}\n", "enlist.yaml:4: csv.comma: one ASCII character is expected"},
 		{minimal + "csv: {header: x}\n", "enlist.yaml:4: csv.header: a list of texts is expected, such as [one, two], not such a text"},
-		{minimal + "---\njob: other\n", "enlist.yaml:4: one document is expected, and a second one begins"},
+		{minimal + "---\njob: other\n", "enlist.yaml:4: one document is expected, but a second one begins"},
 		{minimal + "  x: " + planted + "\n bad\n", "the file is not YAML"},
 		{minimal + "ledger: *" + planted + "\n", "the file is not YAML: a text that begins with * or & needs quotes"},
-		{minimal + "api_key: " + planted + "\n", "enlist.yaml:4: the config: api_key is a credential, which does not belong in a file: set the target's variable, such as CRM_API_KEY"},
+		{minimal + "api_key: " + planted + "\n", "enlist.yaml:4: the config: api_key is a credential and must not be in the config: set the target's variable, such as CRM_API_KEY"},
 		{minimal + "ledger: mysql://" + planted + "\n", "enlist.yaml:4: ledger: sqlite:PATH, file:PATH or postgres://HOST/DATABASE is expected"},
-		{minimal + "ledger: postgres://me:" + planted + "@db/x\n", "enlist.yaml:4: ledger: a password does not belong here: set the variable PGPASSWORD, or PGPASSFILE"},
-		{minimal + "ledger: postgres://db/x?password=" + planted + "\n", "enlist.yaml:4: ledger: a password does not belong here"},
+		{minimal + "ledger: postgres://me:" + planted + "@db/x\n", "enlist.yaml:4: ledger: must not have a password: set the variable PGPASSWORD, or PGPASSFILE"},
+		{minimal + "ledger: postgres://db/x?password=" + planted + "\n", "enlist.yaml:4: ledger: must not have a password"},
 		{minimal + "ledger: [sqlite]\n", "enlist.yaml:4: ledger: a text is expected, not a list"},
 		{minimal + "  crm-x: {vendor: " + planted + "}\n", "enlist.yaml:4: targets.crm-x.vendor: one of mixin, quickblox, fusionauth, usercom is expected"},
 		{minimal + "  x: {}\n", "enlist.yaml:4: targets.x.vendor: one of mixin"},
-		{minimal + "  x: {vendor: fusionauth, api_key: " + planted + "}\n", "enlist.yaml:4: targets.x.api_key: a credential does not belong in a file: set the variable X_API_KEY, or X_API_KEY_FILE to the path"},
+		{minimal + "  x: {vendor: fusionauth, api_key: " + planted + "}\n", "enlist.yaml:4: targets.x.api_key: a credential must not be in the config: set the variable X_API_KEY, or X_API_KEY_FILE to the path"},
 		{minimal + "  my-chat: {vendor: quickblox, Auth-Secret: " + planted + "}\n", "set the variable MY_CHAT_AUTH_SECRET, or MY_CHAT_AUTH_SECRET_FILE"},
 		{minimal + "  w: {vendor: mixin, keystore_file: " + planted + "}\n", "set the variable W_KEYSTORE"},
-		{minimal + "  x: {vendor: fusionauth, app: " + planted + "}\n", "enlist.yaml:4: targets.x.app: it is for usercom alone"},
+		{minimal + "  x: {vendor: fusionauth, app: " + planted + "}\n", "enlist.yaml:4: targets.x.app: only usercom has this member"},
 		{minimal + "  x: {vendor: fusionauth, url: https://me:" + planted + "@example.com}\n", "enlist.yaml:4: targets.x.url: an address without a user and a password is expected"},
 		{minimal + "  x: {vendor: fusionauth, per_second: fast}\n", "enlist.yaml:4: targets.x.per_second: a number of at least 0 is expected"},
 		{minimal + "  x: {vendor: fusionauth, per_second: .nan}\n", "enlist.yaml:4: targets.x.per_second: a number of at least 0 is expected"},
@@ -110,12 +110,12 @@ func TestFaults(t *testing.T) {
 		{minimal + "  x: {vendor: fusionauth, after: [y]}\n", "enlist.yaml:4: targets.x.after: the name of another target is expected"},
 		{minimal + "  x:\n    vendor: fusionauth\n    after: [x]\n", "enlist.yaml:6: targets.x.after: a target cannot come after itself: x after x"},
 		{minimal + "  x: {vendor: fusionauth, after: [crm, y]}\n  y: {vendor: mixin, after: [z]}\n  z: {vendor: mixin, after: [x]}\n", "enlist.yaml:4: targets.x.after: a target cannot come after itself: x after y after z after x\nenlist.yaml:5: targets.y.after:"},
-		{minimal + "  x:\n    vendor: fusionauth\n    url: ftp://" + planted + "\n", "enlist.yaml:6: targets.x.url: it must begin with https:// or http://"},
-		{minimal + "  x: {vendor: quickblox, url: \"http://" + planted + ".example.com\"}\n", "enlist.yaml:4: targets.x.url: it must be https beyond loopback"},
-		{minimal + "  x: {vendor: mixin, url: " + planted + "}\n", "enlist.yaml:4: targets.x.url: it must be an absolute URL, such as https://host"},
-		{minimal + "  x: {vendor: usercom, url: \"https://" + planted + "/?a=b\"}\n", "enlist.yaml:4: targets.x.url: it must hold no query or fragment"},
-		{minimal + "  CRM: {vendor: usercom}\n", "enlist.yaml:4: targets.CRM: the variables of crm begin with CRM_ too: another name is expected"},
-		{minimal + "  mixin: {vendor: usercom}\n", "enlist.yaml:4: targets.mixin: the variables of every mixin begin with MIXIN_: another name is expected"},
+		{minimal + "  x:\n    vendor: fusionauth\n    url: ftp://" + planted + "\n", "enlist.yaml:6: targets.x.url: the address must begin with https:// or http://"},
+		{minimal + "  x: {vendor: quickblox, url: \"http://" + planted + ".example.com\"}\n", "enlist.yaml:4: targets.x.url: the address must be https beyond loopback"},
+		{minimal + "  x: {vendor: mixin, url: " + planted + "}\n", "enlist.yaml:4: targets.x.url: the address must be an absolute URL, such as https://host"},
+		{minimal + "  x: {vendor: usercom, url: \"https://" + planted + "/?a=b\"}\n", "enlist.yaml:4: targets.x.url: the address must hold no query or fragment"},
+		{minimal + "  CRM: {vendor: usercom}\n", "enlist.yaml:4: targets.CRM: the variables of target crm also begin with CRM_. Another name is expected"},
+		{minimal + "  mixin: {vendor: usercom}\n", "enlist.yaml:4: targets.mixin: the variables of every mixin begin with MIXIN_. Another name is expected"},
 		{minimal + "  \"" + planted + " x\": {vendor: usercom}\n", "enlist.yaml:4: targets: a name of 1 to 64 letters"},
 		{"job: " + planted + "/x\ntargets: {crm: {vendor: usercom}}\n", "enlist.yaml:1: job: 1 to 100 letters"},
 	} {
@@ -163,7 +163,7 @@ func TestDraft(t *testing.T) {
 	c, err = config.Parse("enlist.yaml", []byte(without))
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"key": "", "email": "mail"}, c.Columns)
-	assert.Contains(t, without, "FILL IN: the column that names a row for good")
+	assert.Contains(t, without, "FILL IN: a column that identifies each row and never changes")
 
 	all := config.Draft("people.csv", "people", header, nil)
 	_, err = config.Parse("enlist.yaml", []byte(all))

@@ -9,8 +9,8 @@ import (
 	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
 )
 
-// spellings are what people call the fields, in small letters and without what is neither a letter
-// nor a digit. The first column that fits is taken.
+// spellings has names of columns for each field, in lower case and with letters and digits only. The first
+// column that fits is taken.
 var spellings = []struct {
 	field string
 	names []string
@@ -30,7 +30,7 @@ var spellings = []struct {
 	{"fusionauth.birth_date", []string{"birthdate", "birthday", "dateofbirth", "dob"}},
 }
 
-// letters returns what a header has in common with its other spellings.
+// letters returns the letters and digits of a header, in lower case.
 func letters(header string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -40,19 +40,19 @@ func letters(header string) string {
 	}, header)
 }
 
-// Draft writes a config for a file with these columns. targets are the vendors that it is for;
-// without any, an example of each stands there as a comment. Its comments say what to fill in.
+// Draft returns a config for a file with these columns. targets are the vendors; without any, the config has an
+// example of each as a comment. Comments say what to fill in.
 func Draft(file, job string, header, targets []string) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("# What enlist check and enlist import do with %s. Credentials are not in here.", quoted(file))
+	line("# The config of enlist check and enlist import for %s. It has no credentials.", quoted(file))
 	line("")
-	line("# The job's name is part of each row's key: keep it from run to run.")
+	line("# The job's name is part of each row's key. Do not change it.")
 	line("job: %s", quoted(job))
 	line("")
-	line("# Where each row gets a user. The name before the colon is yours, and does not change either.")
+	line("# Where each row gets a user. You choose the name before the colon. Do not change it later.")
 	if len(targets) == 0 {
-		line("# FILL IN: take the # away from the targets that you need.")
+		line("# FILL IN: remove the # from the targets that you need.")
 	}
 	line("targets:")
 	for _, t := range drafts {
@@ -68,18 +68,18 @@ func Draft(file, job string, header, targets []string) string {
 		}
 	}
 	line("")
-	line("# Which field comes from which column, or from a template such as")
+	line("# The column of each field, or a template such as")
 	line(`# full_name: "{{ .first }} {{ .last }}"`)
 	line("columns:")
 	fields, unused := guess(header)
 	if _, found := fields["key"]; !found {
-		line(`  key: ""  # FILL IN: the column that names a row for good, such as a customer's number`)
+		line(`  key: ""  # FILL IN: a column that identifies each row and never changes, such as a customer number`)
 	}
 	for _, s := range spellings {
 		if column, found := fields[s.field]; found {
 			comment := ""
 			if s.field == "key" {
-				comment = "  # it must name each row for good: check that it does"
+				comment = "  # check that it identifies each row and never changes"
 			}
 			if strings.Contains(s.field, ".") && len(targets) > 0 && !slices.Contains(targets, strings.Split(s.field, ".")[0]) {
 				unused = append(unused, column)
@@ -89,18 +89,18 @@ func Draft(file, job string, header, targets []string) string {
 		}
 	}
 	if len(unused) > 0 {
-		line("  # Columns that nothing comes from yet. Take the # away to keep one as an attribute.")
+		line("  # Columns that are not used. Remove the # to keep one as an attribute.")
 	}
 	for _, column := range unused {
 		line("  # %s: %s", quoted("attributes."+column), quoted(column))
 	}
 	line("")
-	line("# What is done already stands in the ledger; this is its default.")
+	line("# The ledger records what is done. This is its default.")
 	line("# ledger: %s", quoted("sqlite:"+job+".db"))
 	return b.String()
 }
 
-// guess finds the columns of fields, and returns those that are left.
+// guess finds the columns of fields, and returns the other columns.
 func guess(header []string) (fields map[string]string, unused []string) {
 	fields = map[string]string{}
 	taken := map[string]bool{}
@@ -122,7 +122,7 @@ func guess(header []string) (fields map[string]string, unused []string) {
 	return fields, unused
 }
 
-// quoted writes a text as YAML has it in double quotes.
+// quoted returns a text in double quotes, as YAML has it.
 func quoted(text string) string {
 	var b strings.Builder
 	b.WriteByte('"')
@@ -139,31 +139,31 @@ func quoted(text string) string {
 	return b.String() + `"`
 }
 
-// drafts are the targets of a new config, with what is to be filled in.
+// drafts has the targets of a new config.
 var drafts = func() []struct{ vendor, text string } {
 	text := map[string]string{
 		"fusionauth": `identity:
   vendor: fusionauth
   url: "https://login.example.com"  # FILL IN: the server
-  # tenant: ""  # where there are several
-  # per_second: 50  # the server is yours: what it can take
+  # tenant: ""  # if there are several
+  # per_second: 50  # what your server can take
   # Set IDENTITY_API_KEY, or IDENTITY_API_KEY_FILE to the path of a file with the key.
 `,
 		"quickblox": `chat:
   vendor: quickblox
-  # url: "https://api.quickblox.com"  # another one for a plan with servers of its own
-  per_second: 50  # what your plan allows, less what else of yours calls it
+  # url: "https://api.quickblox.com"  # another one if your plan has its own servers
+  per_second: 50  # what your plan allows, minus your other calls
   # Set CHAT_API_KEY, or CHAT_API_KEY_FILE.
 `,
 		"usercom": `crm:
   vendor: usercom
   app: "acme"  # FILL IN: the application, as in acme.user.com
-  per_second: 10  # no limit is published; a 429 slows it down by itself
+  per_second: 10  # no limit is published; enlist slows down at a 429
   # Set CRM_API_KEY, or CRM_API_KEY_FILE.
 `,
 		"mixin": `wallet:
   vendor: mixin
-  session_keys: "session-keys"  # a directory of mode 0700: who loses it loses the users
+  session_keys: "session-keys"  # a directory of mode 0700. Without it the users are lost
   # Set WALLET_KEYSTORE, or WALLET_KEYSTORE_FILE.
 `,
 	}

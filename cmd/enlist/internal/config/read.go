@@ -15,8 +15,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A reader takes a file's nodes apart, and notes every fault. No text of a fault has a value of
-// the file: it may be a credential.
+// A reader reads the nodes of a file, and collects every fault. Faults have no values of the file: a value may
+// be a credential.
 type reader struct {
 	name   string // of the file
 	faults []error
@@ -26,7 +26,7 @@ func (r *reader) fault(line int, format string, args ...any) {
 	r.faults = append(r.faults, fmt.Errorf("%s:%d: %s", r.name, line, fmt.Sprintf(format, args...)))
 }
 
-// parse returns the file's one document; nil for an empty one and for none that is YAML.
+// parse returns the file's one document; nil after a fault.
 func (r *reader) parse(text []byte) *yaml.Node {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	var document, second yaml.Node
@@ -40,7 +40,7 @@ func (r *reader) parse(text []byte) *yaml.Node {
 	}
 	switch {
 	case err == nil:
-		r.fault(second.Line, "one document is expected, and a second one begins")
+		r.fault(second.Line, "one document is expected, but a second one begins")
 		return nil
 	case !errors.Is(err, io.EOF):
 		line, what := syntaxFault(err)
@@ -52,8 +52,8 @@ func (r *reader) parse(text []byte) *yaml.Node {
 
 var syntaxError = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?([ -~]+)$`)
 
-// syntaxFault returns the line and the text of an error of the parser's. Its texts name what YAML
-// allows, and show a text of the file only where an alias leads nowhere.
+// syntaxFault returns the line and the text of an error of the parser. Only the text about an unknown alias has
+// a part of the file, and is replaced.
 func syntaxFault(err error) (line int, what string) {
 	parts := syntaxError.FindStringSubmatch(err.Error())
 	if parts == nil || strings.Contains(parts[2], "anchor") {
@@ -63,7 +63,7 @@ func syntaxFault(err error) (line int, what string) {
 	return max(line, 1), "the file is not YAML: " + parts[2]
 }
 
-// members reads a mapping: each member by its reader. what names the mapping for people.
+// members reads a mapping, each member with its reader. what names the mapping for people.
 func (r *reader) members(n *yaml.Node, what string, of map[string]func(n *yaml.Node)) {
 	r.each(n, what, func(name string, key, value *yaml.Node) {
 		read, known := of[name]
@@ -71,7 +71,7 @@ func (r *reader) members(n *yaml.Node, what string, of map[string]func(n *yaml.N
 		case known:
 			read(value)
 		case isCredential(name):
-			r.fault(key.Line, "%s: %s is a credential, which does not belong in a file: %s", what, name, credentialHint)
+			r.fault(key.Line, "%s: %s is a credential and must not be in the config: %s", what, name, credentialHint)
 		default:
 			r.unknown(key.Line, what, name, of)
 		}
@@ -82,7 +82,7 @@ func (r *reader) unknown(line int, what, name string, of map[string]func(n *yaml
 	r.fault(line, "%s: unknown member%s; expected are %s", what, quotedName(name), strings.Join(slices.Sorted(maps.Keys(of)), ", "))
 }
 
-// each visits the members of a mapping in their order, and finds those that stand twice.
+// each visits the members of a mapping in their order, and finds those that appear twice.
 func (r *reader) each(n *yaml.Node, what string, visit func(name string, key, value *yaml.Node)) {
 	if n = resolved(n); n.Kind != yaml.MappingNode {
 		r.fault(n.Line, "%s: members are expected, such as name: value, not %s", what, kindOf(n))
@@ -97,7 +97,7 @@ func (r *reader) each(n *yaml.Node, what string, visit func(name string, key, va
 			continue
 		}
 		if line, twice := first[name]; twice {
-			r.fault(key.Line, "%s: the member%s is there twice, first on line %d", what, quotedName(name), line)
+			r.fault(key.Line, "%s: the member%s appears twice, first on line %d", what, quotedName(name), line)
 			continue
 		}
 		first[name] = key.Line
@@ -109,7 +109,7 @@ func (r *reader) each(n *yaml.Node, what string, visit func(name string, key, va
 func (r *reader) text(what string, to *string) func(*yaml.Node) {
 	return func(n *yaml.Node) {
 		if n = resolved(n); n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" {
-			r.fault(n.Line, "%s: a text is expected, not %s; a text that looks like something else needs quotes", what, kindOf(n))
+			r.fault(n.Line, "%s: a text is expected, not %s. Put quotes around a text that looks like a number or true", what, kindOf(n))
 			return
 		}
 		*to = n.Value
@@ -174,7 +174,7 @@ func resolved(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// kindOf names what a node is, and not its value.
+// kindOf names the kind of a node.
 func kindOf(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -199,7 +199,7 @@ func kindOf(n *yaml.Node) string {
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,39}$`)
 
-// quotedName shows the name of a member behind a word, if it looks like one.
+// quotedName returns a space and the quoted name of a member, if it looks like a name.
 func quotedName(name string) string {
 	if !plainName.MatchString(name) {
 		return ""

@@ -8,7 +8,7 @@ import (
 	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
 )
 
-// credentials are the members that people put credentials in, with the variable of each.
+// credentials maps members that look like credentials to their variables.
 var credentials = map[string]string{
 	"api_key": "API_KEY", "apikey": "API_KEY", "key": "API_KEY", "token": "API_KEY", "secret": "API_KEY", "authorization": "API_KEY",
 	"session_token": "SESSION_TOKEN", "auth_key": "AUTH_KEY", "auth_secret": "AUTH_SECRET", "password": "PASSWORD",
@@ -26,13 +26,13 @@ func isCredential(name string) bool {
 	return is
 }
 
-// credentialVariable says where the credential of a target belongs.
+// credentialVariable names the variable for a credential of a target.
 func credentialVariable(target, member string) string {
 	name := vendors.Prefix(target) + credentials[plainMember(member)]
 	return "set the variable " + name + ", or " + name + "_FILE to the path of a file that holds it"
 }
 
-// Kinds of ledgers, by the beginning of where they are.
+// Kinds of ledgers, by the beginning of their location.
 const (
 	SQLite     = "sqlite:"
 	File       = "file:"
@@ -40,22 +40,22 @@ const (
 	Postgresql = "postgresql://"
 )
 
-// CheckLedger says what is wrong with where a ledger is to be. A password is refused: it would
-// stand in a file, or in the list of the machine's processes.
+// CheckLedger checks the location of a ledger. It refuses a password, which would be in a file or in the list
+// of the machine's processes.
 func CheckLedger(at string) error {
 	switch {
 	case strings.HasPrefix(at, SQLite) && len(at) > len(SQLite), strings.HasPrefix(at, File) && len(at) > len(File):
 		return nil
 	case strings.HasPrefix(at, Postgres), strings.HasPrefix(at, Postgresql):
 		if hasPassword(at) {
-			return errors.New("a password does not belong here: set the variable PGPASSWORD, or PGPASSFILE to the path of a password file")
+			return errors.New("must not have a password: set the variable PGPASSWORD, or PGPASSFILE to the path of a password file")
 		}
 		return nil
 	}
 	return errors.New("sqlite:PATH, file:PATH or postgres://HOST/DATABASE is expected")
 }
 
-// CheckQueue says what is wrong with where a queue is to be. A password is refused, as in a ledger's place.
+// CheckQueue checks the location of a queue. It refuses a password, as CheckLedger does.
 func CheckQueue(at string) error {
 	err := CheckLedger(at)
 	if strings.HasPrefix(at, File) || err != nil && !strings.HasPrefix(at, Postgres) && !strings.HasPrefix(at, Postgresql) {
@@ -64,7 +64,7 @@ func CheckQueue(at string) error {
 	return err
 }
 
-// hasPassword reports whether an address has a password, or cannot be looked at.
+// hasPassword reports whether an address has a password, or may have one.
 func hasPassword(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -11,23 +11,23 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
-// A Count is how many records of a job are alike at a target.
+// A Count is the number of equal records of a job at a target.
 type Count struct {
-	// Record has in what they are alike: Target, State, Kind, Unfinished, Lost and Decided.
+	// Record has their equal fields: Target, State, Kind, Unfinished, Lost and Decided.
 	Record provision.Record
 	Rows   int64
 }
 
-// alike is what a record has that counts.
+// alike returns a record with the fields that Count compares.
 func alike(r provision.Record) provision.Record {
 	return provision.Record{Target: r.Target, State: r.State, Kind: r.Kind, Unfinished: r.Unfinished, Lost: r.Lost, Decided: r.Decided}
 }
 
-// CountsAll reports whether Counts has what is done too.
+// CountsAll reports whether Counts includes done records.
 func (l *Ledger) CountsAll() bool { return l.counts != nil }
 
-// Counts counts the records of the job, by target and state. A ledger in a file of its own lists
-// only what is open.
+// Counts counts the records of the job, by target and state. For a ledger of file: it counts only open
+// records.
 func (l *Ledger) Counts(ctx context.Context) ([]Count, error) {
 	if l.counts != nil {
 		return l.counts(ctx, l.job)

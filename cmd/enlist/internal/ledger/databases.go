@@ -20,13 +20,12 @@ import (
 
 const (
 	fileMode = 0o600
-	// sqliteConns are enough to read beside the one that writes: provision.Group has one Store
-	// under way.
+	// sqliteConns is one connection to write and some to read: provision.Group has one Store at a time.
 	sqliteConns   = 4
 	postgresConns = 16
 )
 
-// makeSQLite opens a ledger, and makes it where there is none.
+// makeSQLite opens a ledger, and makes it if it does not exist.
 func (l *Ledger) makeSQLite(ctx context.Context, path string) error {
 	// SQLite gives the files beside it the same mode.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode) //nolint:gosec // the caller names the file
@@ -46,8 +45,8 @@ func (l *Ledger) makeSQLite(ctx context.Context, path string) error {
 	return nil
 }
 
-// readSQLite opens a ledger to look at it. SQLite takes part in the locks beside the file for that,
-// and removes them. Where nothing can be written there, nobody else writes either.
+// readSQLite opens a ledger to read it. For that SQLite writes lock files beside it. If it cannot write there,
+// no other process writes either.
 func (l *Ledger) readSQLite(ctx context.Context, path string) error {
 	query := url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(10000)"}}
 	_, err := l.openSQLite(ctx, path, false, query)
@@ -62,7 +61,7 @@ func (l *Ledger) readSQLite(ctx context.Context, path string) error {
 	return err
 }
 
-// hasLog reports whether what was stored last stands beside a ledger.
+// hasLog reports whether the last changes are in a write-ahead log beside the ledger.
 func hasLog(path string) bool {
 	info, err := os.Stat(path + "-wal")
 	return !errors.Is(err, fs.ErrNotExist) && (err != nil || info.Size() > 0)
@@ -82,7 +81,7 @@ func (l *Ledger) openSQLite(ctx context.Context, path string, create bool, query
 	return db, nil
 }
 
-// openPostgres has the password of PGPASSWORD, or of the file that PGPASSFILE names.
+// openPostgres uses the password of PGPASSWORD, or of the file that PGPASSFILE names.
 func (l *Ledger) openPostgres(ctx context.Context, at string, create bool) error {
 	db, err := sql.Open("pgx", at)
 	if err != nil {

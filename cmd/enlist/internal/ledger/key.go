@@ -24,12 +24,11 @@ const (
 	minKey, maxKey = 32, 4096
 )
 
-// KeyVariable has the request key, in place of the file. The same name with _FILE has the path of another
-// file.
+// KeyVariable has the request key, instead of the file. With _FILE, the variable has the path of another file.
 const KeyVariable = "ENLIST_REQUEST_KEY"
 
-// RequestKey returns the request key: that of the variable, else that of the file, which is made
-// where it is not there and may be. made is called with its path then.
+// RequestKey returns the request key of the variable, or else of the file. If create is set and the file does
+// not exist, RequestKey makes it, and calls made with its path.
 func RequestKey(p Place, create bool, made func(path string)) (userapi.Secret, error) {
 	if key, err := keyOfVariable(p.Getenv); key != "" || err != nil {
 		return key, err
@@ -40,7 +39,7 @@ func RequestKey(p Place, create bool, made func(path string)) (userapi.Secret, e
 		return key, err
 	}
 	if !create {
-		return "", fmt.Errorf("the key %s is missing, and %s was made with it: without it enlist cannot tell whether a row was changed; put the file back from where the ledger was first made, or set %s", path, p, KeyVariable)
+		return "", fmt.Errorf("the key %s is missing, but %s was made with it: without the key enlist cannot see whether a row was changed. Restore the file from where the ledger was first made, or set %s", path, p, KeyVariable)
 	}
 	random := make([]byte, keyBytes)
 	if _, err := rand.Read(random); err != nil {
@@ -50,13 +49,13 @@ func RequestKey(p Place, create bool, made func(path string)) (userapi.Secret, e
 	switch {
 	case err == nil:
 		made(path)
-	case !errors.Is(err, fs.ErrExist): // else another process was first: its key counts
+	case !errors.Is(err, fs.ErrExist): // if it exists, another process was first: its key counts
 		return "", fmt.Errorf("the key cannot be stored: %w", err)
 	}
 	return keyOf(path)
 }
 
-// keyOfVariable returns the key of the variable, "" where it is not set.
+// keyOfVariable returns the key of the variable; "" if it is not set.
 func keyOfVariable(getenv func(string) string) (userapi.Secret, error) {
 	if getenv == nil {
 		return "", nil
@@ -64,12 +63,12 @@ func keyOfVariable(getenv func(string) string) (userapi.Secret, error) {
 	text, err := vendors.Secret(getenv, KeyVariable)
 	key := strings.TrimSpace(text.Reveal())
 	if err == nil && text != "" && (len(key) < minKey || len(key) > maxKey) {
-		err = fmt.Errorf("%s must have %d to %d characters, as openssl rand -hex 32 makes them", KeyVariable, minKey, maxKey)
+		err = fmt.Errorf("%s must have %d to %d characters: openssl rand -hex 32 makes them", KeyVariable, minKey, maxKey)
 	}
 	return userapi.Secret(key), err
 }
 
-// keyOf reads the file of a key. No text of an error has the key.
+// keyOf reads the file of a key. Errors do not have the key.
 func keyOf(path string) (userapi.Secret, error) {
 	f, err := durable.OpenRegular(path, os.O_RDONLY)
 	var unfit *durable.UnfitError
@@ -85,7 +84,7 @@ func keyOf(path string) (userapi.Secret, error) {
 		return "", err
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return "", fmt.Errorf("the key %s has mode %#o, and must be its owner's alone: chmod 600 it", path, mode)
+		return "", fmt.Errorf("the key %s has mode %#o, but only its owner may have access: chmod 600 it", path, mode)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxKey+1))
 	if err != nil {
@@ -93,14 +92,14 @@ func keyOf(path string) (userapi.Secret, error) {
 	}
 	key := strings.TrimSpace(string(text))
 	if len(key) < minKey || len(key) > maxKey {
-		return "", fmt.Errorf("the key %s must have %d to %d characters: put the file back from where the ledger was first made", path, minKey, maxKey)
+		return "", fmt.Errorf("the key %s must have %d to %d characters. Restore the file from where the ledger was first made", path, minKey, maxKey)
 	}
 	return userapi.Secret(key), nil
 }
 
-// machineName returns a name for whoever holds a lock of this machine's, for a ledger that other
-// machines share. It is of the machine, of the lock's path and of a file beside the lock, so that
-// neither a copy of the directory nor another machine with the same paths has it.
+// machineName returns a name for the holder of a lock on this machine, for a ledger that several machines
+// share. It is made from the machine's name, the lock's path and a file beside the lock. So a copy of the
+// directory has another name, and another machine with the same paths too.
 func machineName(lock string) (string, error) {
 	path := lock + ".id"
 	err := durable.Create(path, []byte(rand.Text()+"\n"), func(string) {})

@@ -31,7 +31,7 @@ func TestKeyRefused(t *testing.T) {
 		assert.NotContains(t, text, "pLanTed")
 	}
 	write(planted, 0o640)
-	refused("has mode 0640, and must be its owner's alone: chmod 600 it")
+	refused("has mode 0640, but only its owner may have access: chmod 600 it")
 	write("pLanTed", 0o600)
 	refused("must have 32 to 4096 characters")
 	require.NoError(t, os.Remove(p.KeyFile()))
@@ -47,5 +47,5 @@ func TestKeyRefused(t *testing.T) {
 	assert.True(t, l.Key.Reveal() == planted)
 	require.NoError(t, l.Close())
 	require.NoError(t, os.Remove(p.KeyFile()))
-	refused("spring.key is missing, and ")
+	refused("spring.key is missing, but ")
 }

@@ -1,5 +1,5 @@
-// Package ledger opens the ledger that an import stands on, with what belongs to it: the key of its
-// fingerprints, and the lock that lets one process of this machine change it.
+// Package ledger opens the ledger of an import, with the key of its fingerprints and with the lock that lets
+// one process of this machine change it.
 package ledger
 
 import (
@@ -20,7 +20,7 @@ import (
 
 // A Place says where a ledger is.
 type Place struct {
-	// At is where, as the config has it; "" is sqlite:<Job>.db.
+	// At is the location, as in the config; "" is sqlite:<Job>.db.
 	At string
 	// Dir is the directory that paths are relative to. Job names the files.
 	Dir, Job string
@@ -36,13 +36,13 @@ type Use int
 // The uses.
 const (
 	ForVendors Use = iota
-	// ForFakes: what the ledger says is done is not.
+	// ForFakes is a ledger of users at fakes.
 	ForFakes
-	// ForEither is for those who ask no vendor.
+	// ForEither is for commands that call no vendor.
 	ForEither
 )
 
-// String says where the ledger is, for people. It has no password.
+// String says for people where the ledger is. It has no password.
 func (p Place) String() string {
 	if p.isPostgres() {
 		return "the PostgreSQL database"
@@ -74,7 +74,7 @@ func (p Place) beside(path string) string {
 	return filepath.Join(p.Dir, path)
 }
 
-// File is the path of the ledger's file, "" where it has none.
+// File is the path of the ledger's file, or "".
 func (p Place) File() string {
 	if p.isPostgres() {
 		return ""
@@ -85,7 +85,7 @@ func (p Place) File() string {
 // KeyFile is the path of the file with the request key.
 func (p Place) KeyFile() string { return p.file(".key") }
 
-// Beside are the paths of what else belongs to the ledger, where it is there.
+// Beside returns the paths of other files of the ledger. They need not exist.
 func (p Place) Beside() []string {
 	paths := []string{p.lockFile(), p.machineFile(), p.fakesFile()}
 	if path := p.File(); path != "" {
@@ -100,7 +100,7 @@ func (p Place) fakesFile() string { return p.file(".fakes") }
 
 func (p Place) lockFile() string { return p.file(".lock") }
 
-// file is beside the ledger's file and has its name: two jobs on one ledger share it.
+// file is a file beside the ledger's file, with its name. Two jobs on one ledger share it.
 func (p Place) file(ext string) string {
 	if p.isPostgres() {
 		return p.beside(p.Job + ext)
@@ -108,7 +108,7 @@ func (p Place) file(ext string) string {
 	return strings.TrimSuffix(p.path(), filepath.Ext(p.path())) + ext
 }
 
-// exists reports whether a ledger in a file is there.
+// exists reports whether the file of the ledger exists.
 func (p Place) exists() (bool, error) {
 	_, err := os.Stat(p.path())
 	switch {
@@ -132,16 +132,15 @@ func (p Place) mustExist() error {
 type Ledger struct {
 	provision.Ledger
 
-	// Key is the request key, "" of a ledger that is only read.
+	// Key is the request key; "" after Read.
 	Key userapi.Secret
-	// Alone is for provision.Alone: the name of whoever holds the lock. "" of a ledger that is
-	// only read.
+	// Alone is for provision.Alone: the name of the lock's holder; "" after Read.
 	Alone string
-	// OfFakes is set for one whose users are at fakes.
+	// OfFakes is set if the users are at fakes.
 	OfFakes bool
 
 	job    string
-	counts func(ctx context.Context, job string) ([]Count, error) // nil where it cannot count
+	counts func(ctx context.Context, job string) ([]Count, error) // nil if the ledger cannot count
 	close  []io.Closer
 }
 
@@ -155,12 +154,12 @@ func (l *Ledger) Close() error {
 	return errors.Join(all...)
 }
 
-// ErrNone says that there is no ledger.
-var ErrNone = errors.New("there is no ledger: nothing was imported")
+// ErrNone is the error of a ledger that does not exist.
+var ErrNone = errors.New("no ledger: nothing was imported")
 
-// Open opens a ledger to change it, and makes it, and its key, where there is none. made is called
-// with the path of a key that was made; with nil the ledger must be there, or the error matches
-// ErrNone. Nobody else on this machine can have it open at the same time.
+// Open opens a ledger to change it. It makes the ledger and its key if they do not exist, and calls made with
+// the path of a new key. If made is nil the ledger must exist; else the error matches ErrNone. Only one process
+// of this machine can have the ledger open.
 func Open(ctx context.Context, p Place, made func(path string)) (*Ledger, error) {
 	if err := config.CheckLedger(p.at()); err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
@@ -175,7 +174,7 @@ func Open(ctx context.Context, p Place, made func(path string)) (*Ledger, error)
 	case errors.Is(err, durable.ErrLocked):
 		return nil, fmt.Errorf("another enlist is at work on %s: wait until it has ended, or stop it", p)
 	case err != nil:
-		return nil, fmt.Errorf("the lock beside the ledger cannot be taken: %w", err)
+		return nil, fmt.Errorf("the ledger cannot be locked: %w", err)
 	}
 	l := &Ledger{job: p.Job, close: []io.Closer{lock}}
 	if err := l.open(ctx, p, made); err != nil {
@@ -196,11 +195,11 @@ func (l *Ledger) open(ctx context.Context, p Place, made func(string)) (err erro
 	if l.OfFakes, err = p.mark(there); err != nil {
 		return err
 	}
-	// The key comes first: a ledger that is there had one.
+	// The key comes first: a ledger that exists has one.
 	if l.Key, err = RequestKey(p, !there, made); err != nil {
 		return err
 	}
-	l.Alone = "enlist" // whoever writes in the file holds the lock
+	l.Alone = "enlist" // the writer of the file has the lock
 	return l.connect(ctx, p, true)
 }
 
@@ -226,8 +225,8 @@ func (l *Ledger) openShared(ctx context.Context, p Place, made func(string)) (er
 	return err
 }
 
-// mark keeps a ledger of runs against fakes apart from others: what it says is done is not. A new
-// one gets a file beside it.
+// mark refuses a ledger of users at fakes for users at vendors, and the other way round. A new ledger for fakes
+// gets a marker file beside it.
 func (p Place) mark(there bool) (ofFakes bool, err error) {
 	path := p.fakesFile()
 	_, err = os.Stat(path)
@@ -237,9 +236,9 @@ func (p Place) mark(there bool) (ofFakes bool, err error) {
 	marked := err == nil
 	switch {
 	case there && marked && p.For == ForVendors:
-		return true, fmt.Errorf("%s is of an import into fakes: what it says is done is not. Name another by --ledger, or delete it with the files beside it", p)
+		return true, fmt.Errorf("%s is a ledger of users at fakes. Name another one with --ledger, or delete it and the files beside it", p)
 	case there && !marked && p.For == ForFakes:
-		return false, fmt.Errorf("%s is of an import into vendors, and not into fakes: name another by --ledger", p)
+		return false, fmt.Errorf("%s is a ledger of users at vendors. Name another one with --ledger", p)
 	case !there && marked && p.For == ForVendors:
 		return false, os.Remove(path)
 	case !there && !marked && p.For == ForFakes:
@@ -248,12 +247,11 @@ func (p Place) mark(there bool) (ofFakes bool, err error) {
 	return marked, nil
 }
 
-// MarkFakes says that the users of a ledger which a queue is beside are at fakes, for the commands that
-// are run on this machine.
+// MarkFakes marks the ledger of a queue as one of users at fakes, for commands on this machine.
 func MarkFakes(p Place) error { return os.WriteFile(p.fakesFile(), nil, fileMode) }
 
-// Read opens a ledger to look at it, also while another process changes it. The error matches ErrNone
-// where there is none.
+// Read opens a ledger to read it, also while another process changes it. The error matches ErrNone if it does
+// not exist.
 func Read(ctx context.Context, p Place) (*Ledger, error) {
 	if err := config.CheckLedger(p.at()); err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
@@ -271,7 +269,7 @@ func Read(ctx context.Context, p Place) (*Ledger, error) {
 	return l, nil
 }
 
-// connect opens what holds the records.
+// connect opens the ledger's file or database.
 func (l *Ledger) connect(ctx context.Context, p Place, create bool) error {
 	switch at := p.at(); {
 	case p.isPostgres():
@@ -285,8 +283,8 @@ func (l *Ledger) connect(ctx context.Context, p Place, create bool) error {
 	return l.readSQLite(ctx, p.path())
 }
 
-// EachOpen visits the keys of the job that have a record which is open, with their records, in the
-// order of the keys.
+// EachOpen visits the keys of the job that have an open record, with all records of the key, in the order of
+// the keys.
 func (l *Ledger) EachOpen(ctx context.Context, visit func(key string, records []provision.Record) error) error {
 	prefix := l.job + "/"
 	for after := prefix; ; {

@@ -192,10 +192,10 @@ func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	assert.Contains(t, fails(t, ledger.Place{At: "mysql://x", Dir: dir, Job: "spring"}), "sqlite:PATH, file:PATH or postgres://HOST/DATABASE is expected")
-	assert.Contains(t, fails(t, ledger.Place{At: "sqlite:no/where.db", Dir: dir, Job: "spring"}), "the lock beside the ledger cannot be taken")
+	assert.Contains(t, fails(t, ledger.Place{At: "sqlite:no/where.db", Dir: dir, Job: "spring"}), "the ledger cannot be locked")
 	text := fails(t, ledger.Place{At: "postgres://me@127.0.0.1:1/enlist?connect_timeout=1", Dir: dir, Job: "spring"})
 	assert.Contains(t, text, "the ledger cannot be opened")
-	assert.Contains(t, fails(t, ledger.Place{At: "postgres://me:pLanTed@127.0.0.1:1/enlist", Dir: dir, Job: "spring"}), "a password does not belong here")
+	assert.Contains(t, fails(t, ledger.Place{At: "postgres://me:pLanTed@127.0.0.1:1/enlist", Dir: dir, Job: "spring"}), "must not have a password")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "text.db"), []byte(strings.Repeat("no database ", 100)), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "text.key"), []byte(strings.Repeat("k", 64)), 0o600))
 	assert.Contains(t, fails(t, ledger.Place{At: "sqlite:text.db", Dir: dir, Job: "spring"}), "cannot be opened")
@@ -233,7 +233,7 @@ func TestOfFakes(t *testing.T) {
 	for range 2 {
 		l, _ := open(t, fake)
 		require.NoError(t, l.Close())
-		assert.Contains(t, fails(t, p), "is of an import into fakes: what it says is done is not")
+		assert.Contains(t, fails(t, p), "is a ledger of users at fakes")
 	}
 	for _, name := range []string{"spring.db", "spring.key"} {
 		require.NoError(t, os.Remove(filepath.Join(p.Dir, name)))
@@ -241,7 +241,7 @@ func TestOfFakes(t *testing.T) {
 	for range 2 {
 		l, _ := open(t, p)
 		require.NoError(t, l.Close())
-		assert.Contains(t, fails(t, fake), "is of an import into vendors, and not into fakes")
+		assert.Contains(t, fails(t, fake), "is a ledger of users at vendors")
 	}
 	l, err := ledger.Open(t.Context(), p, nil)
 	require.NoError(t, err)

@@ -36,14 +36,13 @@ func JSON(w io.Writer) Display { return jsonLines{json.NewEncoder(w)} }
 
 type jsonLines struct{ *json.Encoder }
 
-func (j jsonLines) Show(n Now) { _ = j.Encode(n) } // nobody is there to see it
+func (j jsonLines) Show(n Now) { _ = j.Encode(n) } // progress may be lost
 func (jsonLines) End()         {}
 
-// every is how far lines are apart.
+// every is the time between lines.
 const every = 10 * time.Second
 
-// Lines writes a line every 10 s, by the import's own clock. It may be wrapped: no line is wider
-// than 80 columns.
+// Lines writes a line every 10 s of the import's time. It wraps the line at 80 columns.
 func Lines(w io.Writer) Display { return &lines{w: w} }
 
 type lines struct {
@@ -59,7 +58,7 @@ func (l *lines) Show(n Now) {
 		return
 	}
 	l.next = n.Elapsed.Truncate(every) + every
-	_, _ = io.WriteString(l.w, n.String()) // nobody is there to see it
+	_, _ = io.WriteString(l.w, n.String()) // progress may be lost
 }
 
 func (*lines) End() {}
@@ -74,7 +73,7 @@ func (n Now) String() string {
 		parts = append(parts, fmt.Sprintf("%s %d, %s", t.Name, t.Rows, t.text()))
 	}
 	if left := n.left(); left > 0 {
-		parts = append(parts, "ready in about "+short(left))
+		parts = append(parts, "about "+short(left)+" left")
 	}
 	var b strings.Builder
 	at := 0
@@ -98,10 +97,10 @@ func (n Now) String() string {
 	return b.String() + "\n"
 }
 
-// width is how wide what people read may be.
+// width is the largest width of a line for people.
 const width = 80
 
-// text tells the rate, and what holds the target up.
+// text returns the rate, and what slows the target down.
 func (t Target) text() string {
 	text := fmt.Sprintf("%.0f/s", t.Rate)
 	if t.RateLimited > 0 {
@@ -113,7 +112,7 @@ func (t Target) text() string {
 	return text
 }
 
-// short is a time in whole seconds.
+// short returns a time in whole seconds.
 func short(d time.Duration) string {
 	text := d.Round(time.Second).String()
 	if d > time.Minute {
@@ -194,7 +193,7 @@ func (b *bars) End() {
 	b.container.Wait()
 }
 
-// cut keeps a text within so many columns.
+// cut shortens a text to n columns.
 func cut(text string, n int) string {
 	if utf8.RuneCountInString(text) <= n {
 		return text

@@ -1,5 +1,4 @@
-// Package progress shows how far an import is: by bars on a terminal, by a line now and then, or
-// as JSON.
+// Package progress shows the progress of an import: as bars on a terminal, as lines or as JSON.
 package progress
 
 import (
@@ -11,46 +10,45 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// A Now is how far an import is at one moment.
+// A Now is the progress of an import at one moment.
 type Now struct {
-	// Rows is how many rows were read, and Total about how many there are; 0 where that is not
-	// known.
+	// Rows is the number of rows read, and Total an estimate of all rows; 0 if it is unknown.
 	Rows  int64 `json:"rows"`
 	Total int64 `json:"total,omitempty"`
-	// AtWork is how many rows are at work.
+	// AtWork is the number of rows in progress.
 	AtWork int `json:"at_work"`
-	// Elapsed is how long the import has been at work, in JSON in nanoseconds.
+	// Elapsed is the time since the start, in JSON in nanoseconds.
 	Elapsed time.Duration `json:"elapsed_ns"`
 	// Targets are in the order of the config.
 	Targets []Target `json:"targets"`
 }
 
-// A Target is how far an import is at one target.
+// A Target is the progress at one target.
 type Target struct {
 	Name string `json:"target"`
-	// States are how many rows have which state, and Rows how many have any.
+	// States has the number of rows in each state, and Rows their sum.
 	States map[string]int64 `json:"states"`
 	Rows   int64            `json:"rows"`
-	// Rate is how many rows came to a state in a second, of late.
+	// Rate is the present number of finished rows a second.
 	Rate float64 `json:"rate"`
-	// RateLimited is how many requests the vendor answered by a 429.
+	// RateLimited is the number of requests that the vendor refused with status 429.
 	RateLimited int64 `json:"rate_limited"`
-	// Paused is for how long the target is left alone yet, in JSON in nanoseconds; and ETA how
-	// long the rest of the rows will take, 0 where that is not known.
+	// Paused is how long the target is still paused. ETA is how long the other rows will take, or 0 if that is
+	// unknown. Both are in nanoseconds in JSON.
 	Paused time.Duration `json:"paused_ns,omitempty"`
 	ETA    time.Duration `json:"eta_ns,omitempty"`
 }
 
-// window is how many samples a rate is of.
+// window is the number of samples for a rate.
 const window = 30
 
-// A Meter works out rates, and how long an import will take.
+// A Meter computes rates, and how long an import will take.
 type Meter struct {
-	// Done is how much of the input was read, from 0 to 1; 0 where that is not known.
+	// Done returns the share of the input that was read, from 0 to 1; 0 if it is unknown.
 	Done func() float64
 
 	samples []sample
-	total   int64 // of the rows, about
+	total   int64 // an estimate of all rows
 }
 
 type sample struct {
@@ -58,7 +56,7 @@ type sample struct {
 	rows    map[string]int64 // by target
 }
 
-// Read returns what a run tells, with what follows from it. now is the time.
+// Read returns the progress of a run, with rates and times. now is the time.
 func (m *Meter) Read(p bulk.Progress, now time.Time) Now {
 	n := Now{Rows: p.Rows, AtWork: p.AtWork, Elapsed: p.Elapsed}
 	switch done := m.Done(); {
@@ -67,7 +65,7 @@ func (m *Meter) Read(p bulk.Progress, now time.Time) Now {
 	case done >= 1 && p.AtWork == 0:
 		m.total = p.Rows
 	}
-	if m.total > 0 { // of a short file nothing is known: it was read at once
+	if m.total > 0 { // a short file is read at once: its total stays unknown
 		n.Total = max(p.Rows, m.total)
 	}
 	s := sample{p.Elapsed, map[string]int64{}}
@@ -97,7 +95,7 @@ func (m *Meter) Read(p bulk.Progress, now time.Time) Now {
 	return n
 }
 
-// left is how long the slowest target will take; 0 where that is not known.
+// left returns how long the slowest target will take; 0 if it is unknown.
 func (n Now) left() time.Duration {
 	if len(n.Targets) == 0 {
 		return 0

@@ -90,9 +90,9 @@ func TestLines(t *testing.T) {
 	}
 	d.End()
 	assert.Equal(t, `10s: 1000 rows read of about 10000; identity 1000, 100/s;
-  crm 500, 50/s, 3x 429, paused 20s; ready in about 3m10s
+  crm 500, 50/s, 3x 429, paused 20s; about 3m10s left
 20s: 2000 rows read of about 20000; identity 2000, 100/s;
-  crm 1000, 50/s, 3x 429, paused 20s; ready in about 6m20s
+  crm 1000, 50/s, 3x 429, paused 20s; about 6m20s left
 `, b.String())
 
 	b.Reset()

@@ -12,18 +12,18 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
 )
 
-// KeyVariable has the keys that rows are sealed with. The same name with _FILE has the path of a file.
+// KeyVariable has the keys that seal rows. With _FILE, the variable has the path of a file.
 const KeyVariable = "ENLIST_QUEUE_KEY"
 
-// Sealer returns the sealer of the variable's keys: the first seals, and all of them open. A key is 32
-// bytes in hex or base64; between keys there are commas or line ends. No error shows a key.
+// Sealer returns a sealer with the keys of the variable. The first key seals, and all keys open. A key is 32
+// bytes in hex or base64. Commas or line ends separate keys. Errors have no keys.
 func Sealer(getenv func(string) string) (bulkriver.Sealer, error) {
 	text, err := vendors.Secret(getenv, KeyVariable)
 	if err != nil {
 		return nil, err
 	}
 	if text == "" {
-		return nil, fmt.Errorf("%s must be set, or %s_FILE: it seals the rows in the queue. openssl rand -hex 32 makes a key", KeyVariable, KeyVariable)
+		return nil, fmt.Errorf("%s or %s_FILE must be set: it encrypts the rows in the queue. openssl rand -hex 32 makes a key", KeyVariable, KeyVariable)
 	}
 	var keys []userapi.Secret
 	for part := range strings.FieldsFuncSeq(text.Reveal(), func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }) {
@@ -34,7 +34,7 @@ func Sealer(getenv func(string) string) (bulkriver.Sealer, error) {
 		keys = append(keys, key)
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("%s: a key is expected", KeyVariable)
+		return nil, fmt.Errorf("%s: expected a key", KeyVariable)
 	}
 	return bulkriver.Keys(keys[0], keys[1:]...)
 }
@@ -48,5 +48,5 @@ func decodeKey(text string) (userapi.Secret, error) {
 			return userapi.Secret(key), nil
 		}
 	}
-	return "", errors.New("32 bytes in hex or base64 are expected, as openssl rand -hex 32 makes them")
+	return "", errors.New("expected 32 bytes in hex or base64: openssl rand -hex 32 makes them")
 }

@@ -14,18 +14,18 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// notesTable has what the processes of a job must know of each other. changed is in seconds since 1970.
+// notesTable has what the processes of a job tell each other. changed is in seconds since 1970.
 const notesTable = "CREATE TABLE IF NOT EXISTS enlist_note (\n" +
 	"\tjob TEXT NOT NULL,\n\tname TEXT NOT NULL,\n\tvalue TEXT NOT NULL,\n\tchanged BIGINT NOT NULL,\n\tPRIMARY KEY (job, name)\n)"
 
 // The names of notes.
 const (
-	noteKey    = "request_key" // what the request key of all processes has in common
+	noteKey    = "request_key" // a hash of the request key
 	noteUsers  = "users"       // where the users are
-	noteWorker = "worker/"     // and a worker's name: what it does
+	noteWorker = "worker/"     // and a worker's name: its Beat
 )
 
-// note returns the value of a note, "" where there is none.
+// note returns the value of a note, or "".
 func (q *Queue) note(ctx context.Context, name string) (value string, err error) {
 	err = q.d.db.QueryRowContext(ctx, "SELECT value FROM enlist_note WHERE job = $1 AND name = $2", q.job, name).Scan(&value)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -34,7 +34,7 @@ func (q *Queue) note(ctx context.Context, name string) (value string, err error)
 	return value, err
 }
 
-// first notes a value unless there is one, and returns the one that is there then.
+// first stores a value unless there is one, and returns the stored one.
 func (q *Queue) first(ctx context.Context, name, value string) (string, error) {
 	_, err := q.d.db.ExecContext(ctx,
 		"INSERT INTO enlist_note (job, name, value, changed) VALUES ($1, $2, $3, $4) ON CONFLICT (job, name) DO NOTHING", q.job, name, value, time.Now().Unix())
@@ -44,7 +44,7 @@ func (q *Queue) first(ctx context.Context, name, value string) (string, error) {
 	return q.note(ctx, name)
 }
 
-// HasRecords reports whether the job was begun: a request key is then there, and no other can be made.
+// HasRecords reports whether the job has begun. It then has a request key.
 func (q *Queue) HasRecords(ctx context.Context) (bool, error) {
 	value, err := q.note(ctx, noteKey)
 	if err != nil || value != "" {
@@ -55,8 +55,8 @@ func (q *Queue) HasRecords(ctx context.Context) (bool, error) {
 	return len(keys) > 0, err
 }
 
-// CheckRequestKey refuses another request key than the job's other processes have: by another one each
-// row would seem to have been changed. The first process gives the key that counts.
+// CheckRequestKey refuses a request key that differs from the one of the job's first process. With another key
+// each row would seem to have changed.
 func (q *Queue) CheckRequestKey(ctx context.Context, key userapi.Secret) error {
 	mac := hmac.New(sha256.New, []byte(key.Reveal()))
 	_, _ = mac.Write([]byte("enlist request key\x00" + q.job))
@@ -66,13 +66,13 @@ func (q *Queue) CheckRequestKey(ctx context.Context, key userapi.Secret) error {
 		return fmt.Errorf("the queue cannot be read: %w", err)
 	}
 	if there != own {
-		return fmt.Errorf("the request key is not the one that job %s was loaded with: give every process the same ENLIST_REQUEST_KEY, or the same key file", q.job)
+		return fmt.Errorf("the request key differs from the one that job %s was loaded with: give every process the same ENLIST_REQUEST_KEY, or the same key file", q.job)
 	}
 	return nil
 }
 
-// CheckUsers refuses users elsewhere than the job's other workers create them: what was done at fakes is
-// not done at vendors.
+// CheckUsers refuses a worker for vendors if the job's other workers create users at fakes, and the other way
+// round.
 func (q *Queue) CheckUsers(ctx context.Context, atFakes bool) error {
 	own := "vendors"
 	if atFakes {
@@ -83,45 +83,45 @@ func (q *Queue) CheckUsers(ctx context.Context, atFakes bool) error {
 		return fmt.Errorf("the queue cannot be read: %w", err)
 	}
 	if there != own {
-		return fmt.Errorf("job %s is worked on at %s, and not at %s: what is done there is not done here. Give the job another name, or use another queue", q.job, there, own)
+		return fmt.Errorf("job %s creates users at %s, not at %s. Give the job another name, or use another queue", q.job, there, own)
 	}
 	return nil
 }
 
-// A Beat is what a worker says of itself.
+// A Beat is the state of a worker, as the worker reports it.
 type Beat struct {
 	// Worker names the process.
 	Worker string `json:"worker"`
 	// Since is when it started.
 	Since time.Time `json:"since"`
-	// Rows is how many rows it has finished, and RowsPerSecond how many a second of late.
+	// Rows is the number of rows that it has finished, and RowsPerSecond its present rate.
 	Rows          int64   `json:"rows"`
 	RowsPerSecond float64 `json:"rows_per_second"`
-	// Draining is set while it takes no further row.
+	// Draining is set while it takes no further rows.
 	Draining bool `json:"draining,omitempty"`
-	// Targets are those that it sends to.
+	// Targets are the targets that it sends to.
 	Targets []TargetBeat `json:"targets"`
 }
 
-// A TargetBeat is what a worker says of a target.
+// A TargetBeat is the state of a target at a worker.
 type TargetBeat struct {
 	Target string `json:"target"`
-	// RequestsPerSecond is how many requests it sent a second of late, and TooMany how many of all were
-	// refused with a 429.
+	// RequestsPerSecond is its present rate, and TooMany the number of all its requests that were refused
+	// with status 429.
 	RequestsPerSecond float64 `json:"requests_per_second"`
 	TooMany           int64   `json:"too_many_requests"`
-	// PausedUntil is set while the target is left alone because its vendor fails.
+	// PausedUntil is set while the target is paused because its vendor fails.
 	PausedUntil time.Time `json:"paused_until,omitzero"`
 }
 
 const (
-	// BeatEvery is how often a worker says what it does.
+	// BeatEvery is the time between two beats of a worker.
 	BeatEvery = 5 * time.Second
-	// beatLife is for how long that counts.
+	// beatLife is how long a beat counts.
 	beatLife = 30 * time.Second
 )
 
-// Beat stores what a worker does.
+// Beat stores the state of a worker.
 func (q *Queue) Beat(ctx context.Context, b Beat) error {
 	text, err := json.Marshal(b)
 	if err != nil {
@@ -132,14 +132,14 @@ func (q *Queue) Beat(ctx context.Context, b Beat) error {
 	return err
 }
 
-// Leave says that a worker has ended, and forgets those that ended without saying so.
+// Leave removes a worker that has ended, and workers that ended without calling Leave.
 func (q *Queue) Leave(ctx context.Context, worker string) error {
 	_, err := q.d.db.ExecContext(ctx, "DELETE FROM enlist_note WHERE job = $1 AND (name = $2 OR name > $3 AND name < $4 AND changed < $5)",
 		q.job, noteWorker+worker, noteWorker, noteWorker+"\U0010ffff", time.Now().Add(-time.Hour).Unix())
 	return err
 }
 
-// Workers returns what the workers say that are there.
+// Workers returns the latest beats of the running workers.
 func (q *Queue) Workers(ctx context.Context) (beats []Beat, err error) {
 	rows, err := q.d.db.QueryContext(ctx, "SELECT name, value FROM enlist_note WHERE job = $1 AND changed >= $2 ORDER BY name", q.job, time.Now().Add(-beatLife).Unix())
 	if err != nil {

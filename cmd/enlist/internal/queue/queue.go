@@ -1,5 +1,5 @@
-// Package queue opens the queue of a job's rows: a database with River's tables, the ledger, and what
-// package bulkriver keeps there.
+// Package queue opens the queue of a job's rows: a database with the tables of River, of the ledger and of
+// package bulkriver.
 package queue
 
 import (
@@ -35,8 +35,8 @@ import (
 type Place struct {
 	// At is postgres://HOST/DATABASE or sqlite:PATH. A path is relative to Dir.
 	At, Dir string
-	// Job is the job whose rows the queue holds. Each job has a queue of River's to itself, so that
-	// it can be paused alone.
+	// Job is the job whose rows the queue has. Each job has its own River queue, so that it can be paused
+	// alone.
 	Job string
 }
 
@@ -48,7 +48,7 @@ func (p Place) path() (path string, isFile bool) {
 	return path, isFile
 }
 
-// String says where the queue is, for people. It shows no password.
+// String says for people where the queue is. It has no password.
 func (p Place) String() string {
 	if path, isFile := p.path(); isFile {
 		return path
@@ -56,10 +56,10 @@ func (p Place) String() string {
 	return "the PostgreSQL database"
 }
 
-// riverName is what River takes for the name of a queue.
+// riverName matches the names that River accepts for a queue.
 var riverName = regexp.MustCompile(`^[a-z0-9]+(?:[_-]?[a-z0-9]+)*$`)
 
-// riverQueue returns the name of the job's queue of River's.
+// riverQueue returns the name of the job's River queue.
 func riverQueue(job string) string {
 	const prefix = bulkriver.DefaultQueue + "_"
 	if riverName.MatchString(job) && len(job) <= 64 {
@@ -69,7 +69,7 @@ func riverQueue(job string) string {
 	return prefix + "x" + hex.EncodeToString(sum[:16])
 }
 
-// A Client is River's, of either database.
+// A Client is a River client of either database.
 type Client interface {
 	bulkriver.Inserter
 	Start(ctx context.Context) error
@@ -79,7 +79,7 @@ type Client interface {
 	QueueResume(ctx context.Context, name string, opts *river.QueuePauseOpts) error
 }
 
-// A database is an open one, with a driver of River's on it.
+// A database is an open database, with a River driver.
 type database struct {
 	db      *sql.DB
 	dialect sqlledger.Dialect
@@ -88,10 +88,10 @@ type database struct {
 	close   func()
 }
 
-// ErrNone says that the queue is not there.
-var ErrNone = errors.New("the queue is not there, or was made by an older enlist: run enlist migrate")
+// ErrNone is the error of a queue without tables.
+var ErrNone = errors.New("the queue has no tables, or those of an older enlist: run enlist migrate")
 
-// conns is how many connections to PostgreSQL a process has, unless the URL has pool_max_conns.
+// conns is the number of connections to PostgreSQL, unless the URL has pool_max_conns.
 const conns = 16
 
 func connect(ctx context.Context, p Place, create bool) (*database, error) {
@@ -103,7 +103,7 @@ func connect(ctx context.Context, p Place, create bool) (*database, error) {
 	}
 	c, err := pgxpool.ParseConfig(p.At)
 	if err != nil {
-		return nil, errors.New("queue: the URL cannot be read: postgres://HOST/DATABASE is expected") // pgx's text may show parts of it
+		return nil, errors.New("queue: invalid URL: postgres://HOST/DATABASE is expected") // pgx's text may show parts of it
 	}
 	if u, err := url.Parse(p.At); err != nil || !u.Query().Has("pool_max_conns") {
 		c.MaxConns = conns
@@ -120,7 +120,7 @@ func connect(ctx context.Context, p Place, create bool) (*database, error) {
 	return open(db, sqlledger.PostgreSQL, riverpgxv5.New(pool), func() { _ = db.Close(); pool.Close() }), nil
 }
 
-// fileMode keeps others from reading a queue in a file.
+// fileMode lets only the owner read a queue in a file.
 const fileMode = 0o600
 
 func connectSQLite(path string, create bool) (*database, error) {
@@ -167,8 +167,8 @@ func open[TTx any](db *sql.DB, dialect sqlledger.Dialect, driver riverdriver.Dri
 	}
 }
 
-// Migrate makes the tables that a queue needs, and brings older ones up to date. It may be called at
-// any time, by several processes at once. It returns what it did of River's tables.
+// Migrate makes or updates the tables that a queue needs. Several processes may call it at once, at any time.
+// It returns the migrations of River's tables that it made.
 func Migrate(ctx context.Context, p Place) ([]string, error) {
 	d, err := connect(ctx, p, true)
 	if err != nil {
@@ -216,7 +216,7 @@ func (d *database) makeTables(ctx context.Context) (made []string, err error) {
 type Queue struct {
 	*bulkriver.Queue
 
-	// Ledger is the ledger beside the queue, as fast as many rows at once need it.
+	// Ledger is the ledger beside the queue. It commits many rows at once: see provision.Group.
 	Ledger provision.Ledger
 
 	job       string
@@ -224,8 +224,8 @@ type Queue struct {
 	sqlLedger *sqlledger.Ledger
 }
 
-// Open opens the queue of a job. sealer may be nil for what reads no row. The error matches ErrNone
-// where the tables are not there.
+// Open opens the queue of a job. sealer may be nil if no row is read. The error matches ErrNone if tables are
+// missing.
 func Open(ctx context.Context, p Place, sealer bulkriver.Sealer) (*Queue, error) {
 	d, err := connect(ctx, p, false)
 	if err != nil {
@@ -258,7 +258,7 @@ func (d *database) openQueue(ctx context.Context, p Place, sealer bulkriver.Seal
 	return own, nil
 }
 
-// missing says that tables are not there, where that is what an error says.
+// missing returns ErrNone for an error about a missing table or column.
 func missing(err error) error {
 	text := err.Error()
 	if strings.Contains(text, "42P01") || strings.Contains(text, "42703") || strings.Contains(text, "no such table") || strings.Contains(text, "no such column") {
@@ -270,13 +270,13 @@ func missing(err error) error {
 // Close closes the database.
 func (q *Queue) Close() { q.d.close() }
 
-// NewClient makes a client of River's.
+// NewClient makes a River client.
 func (q *Queue) NewClient(c *river.Config) (Client, error) { return q.d.client(c) }
 
 // Ping reports whether the database answers.
 func (q *Queue) Ping(ctx context.Context) error { return q.d.db.PingContext(ctx) }
 
-// closed is the sealer of what reads no row.
+// closed is the sealer of a queue whose rows are not read.
 type closed struct{}
 
 // Seal implements bulkriver.Sealer.

@@ -17,8 +17,8 @@ import (
 	"github.com/enlist-go/enlist/usercom"
 )
 
-// An Announced is one of the vendors of which a program has told where it serves them and with which
-// credentials, such as enlist fakes.
+// An Announced has the address and the credentials of a vendor that another program serves, such as enlist
+// fakes.
 type Announced struct {
 	vendor    string
 	url       string
@@ -26,9 +26,8 @@ type Announced struct {
 	roots     *x509.CertPool // nil trusts what the system does
 }
 
-// New makes a client that sends to the announced address, with the announced credentials. Of the
-// settings the address, and what says whose users they are, is passed over: URL, Tenant, App,
-// ApplicationID, Login and Email. The error is an *Error under the target's name.
+// New makes a client with the announced address and credentials. It ignores these settings: URL, Tenant, App,
+// ApplicationID, Login and Email. The error is an *Error with the target's name.
 func (a Announced) New(target string, s Settings, options userapi.HTTPOptions) (Client, error) {
 	s = Settings{Vendor: a.vendor, URL: a.url, Version: s.Version, PhoneLogin: s.PhoneLogin, SessionKeys: s.SessionKeys}
 	if a.roots != nil {
@@ -41,7 +40,7 @@ func (a Announced) New(target string, s Settings, options userapi.HTTPOptions) (
 		case client.Transport == nil:
 			transport = &http.Transport{}
 		case !ok:
-			return Client{}, &Error{target, []string{"ca_file: cannot be trusted by a RoundTripper that is no *http.Transport"}}
+			return Client{}, &Error{target, []string{"ca_file: the HTTP client's Transport must be an *http.Transport"}}
 		default:
 			transport = transport.Clone()
 		}
@@ -56,16 +55,16 @@ func (a Announced) New(target string, s Settings, options userapi.HTTPOptions) (
 		prefix := Prefix(a.vendor)
 		for i, fault := range e.Faults {
 			e.Faults[i] = strings.NewReplacer(
-				prefix+"URL", "its url in what is announced", prefix+"TENANT_ID", "its tenant_id in what is announced",
-				prefix+"KEYSTORE", "its keystore in what is announced",
+				prefix+"URL", "url in the file of --vendors", prefix+"TENANT_ID", "tenant_id in the file of --vendors",
+				prefix+"KEYSTORE", "keystore in the file of --vendors",
 			).Replace(fault)
 		}
 	}
 	return c, err
 }
 
-// FromAnnouncement reads the JSON object that enlist fakes prints: where each vendor is, and its
-// credentials, by the vendor's name. Errors show no value. A vendor that is not in it was left out.
+// FromAnnouncement reads the JSON object that enlist fakes prints. It returns each vendor in it by name.
+// Errors have no values.
 func FromAnnouncement(text []byte) (map[string]Announced, error) {
 	var a struct {
 		Mixin *struct {
@@ -97,7 +96,7 @@ func FromAnnouncement(text []byte) (map[string]Announced, error) {
 			return nil, fmt.Errorf("ca_file: %w", err)
 		}
 		if roots = x509.NewCertPool(); !roots.AppendCertsFromPEM(certificates) {
-			return nil, errors.New("ca_file: holds no certificate")
+			return nil, errors.New("ca_file: the file has no certificate")
 		}
 	}
 	found := map[string]Announced{}

@@ -12,11 +12,13 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// An Env has the variables that hold credentials. Of a target that is called "crm", and is User.com's,
-// the key is CRM_API_KEY, or the content of the file that CRM_API_KEY_FILE names, without its last
-// line end. Where no credential has the target's name, it is USERCOM_API_KEY, or the file of
-// USERCOM_API_KEY_FILE. The address may be CRM_URL, which wins over the settings, or USERCOM_URL,
-// which stands in where they have none; and so may the others that are no secret.
+// An Env reads the variables of one target. For a User.com target that is called "crm":
+//
+//   - The API key is CRM_API_KEY, or the content of the file that CRM_API_KEY_FILE names, without its last
+//     line end.
+//   - If no credential has the target's name, it is USERCOM_API_KEY, or the file of USERCOM_API_KEY_FILE.
+//   - The address is the first that is set of CRM_URL, the settings and USERCOM_URL. The same holds for the
+//     other variables that are not secret.
 type Env struct {
 	// Target is the target's name; "" for the vendor's names alone.
 	Target string
@@ -54,11 +56,11 @@ func Prefix(target string) string {
 	return strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToUpper(target)) + "_"
 }
 
-// A lookup reads the variables of one target, and notes what is wrong with them.
+// A lookup reads the variables of one target, and collects their faults.
 type lookup struct {
 	env    Env
 	vendor *vendor
-	// ours is whether one of the target's own credentials is set: then all are of those.
+	// ours is set if one of the target's own credentials is set. Then the vendor's credentials are not used.
 	ours   bool
 	faults []string
 	// owner is for Client.
@@ -83,7 +85,7 @@ func (l *lookup) fault(format string, args ...any) {
 	l.faults = append(l.faults, fmt.Sprintf(format, args...))
 }
 
-// own returns the target's own variable, vendors the vendor's.
+// own returns the target's own variable. vendors returns the vendor's variable.
 func (l *lookup) own(suffix string) string {
 	if l.env.Target == "" {
 		return ""
@@ -99,7 +101,7 @@ func (l *lookup) isSet(of func(string) string, suffix string) bool {
 	return of(suffix) != "" || of(suffix+"_FILE") != ""
 }
 
-// variables names variables in an error: the target's, and the vendor's in its place.
+// variables names variables for an error: the target's, and the vendor's that would replace them.
 func (l *lookup) variables(suffixes string) string {
 	prefixes := []string{Prefix(l.vendor.name)}
 	if own := Prefix(l.env.Target); l.env.Target != "" && own != prefixes[0] {
@@ -117,8 +119,8 @@ func (l *lookup) variables(suffixes string) string {
 	return strings.Join(names, " or ")
 }
 
-// setting returns what is no secret: the target's own variable, the settings' member, or the
-// vendor's variable, whichever is the first to be set.
+// setting returns a value that is not secret: the first that is set of the target's own variable, the
+// settings' member and the vendor's variable.
 func (l *lookup) setting(suffix, member string) string {
 	if own := l.own(suffix); own != "" {
 		return own
@@ -129,7 +131,7 @@ func (l *lookup) setting(suffix, member string) string {
 	return l.vendors(suffix)
 }
 
-// secret returns a credential, or the content of the file in its place.
+// secret returns a credential from its variable or its file.
 func (l *lookup) secret(suffix string) userapi.Secret {
 	prefix := Prefix(l.vendor.name)
 	if l.ours {
@@ -142,8 +144,8 @@ func (l *lookup) secret(suffix string) userapi.Secret {
 	return text
 }
 
-// Secret returns the secret of a variable, or of the file that the variable with _FILE names; "" where
-// neither is set. The error names the variable, and shows neither the secret nor the path.
+// Secret returns the secret of a variable, or of the file that the variable with _FILE names; "" if neither is
+// set. The error has the variable's name only.
 func Secret(getenv func(string) string, name string) (userapi.Secret, error) {
 	value, path := getenv(name), getenv(name+"_FILE")
 	switch {
@@ -159,11 +161,11 @@ func Secret(getenv func(string) string, name string) (userapi.Secret, error) {
 	return text, nil
 }
 
-// maxSecret bounds what is read of a secret's file.
+// maxSecret is the largest size of a secret's file.
 const maxSecret = 1 << 20
 
-// ReadSecret reads a file that holds a secret, without its last line end. The error does not show
-// the path, which may be the secret itself, given by mistake.
+// ReadSecret reads a file that has a secret, without its last line end. The error does not have the path:
+// by mistake, it may be the secret itself.
 func ReadSecret(path string) (userapi.Secret, error) {
 	text, err := readAll(path)
 	var at *fs.PathError

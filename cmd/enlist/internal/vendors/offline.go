@@ -14,8 +14,8 @@ import (
 	"github.com/enlist-go/enlist/usercom"
 )
 
-// Offline makes a client that needs no credentials and can send nothing: it checks and plans. The
-// error is an *Error.
+// Offline makes a client that checks and plans. It needs no credentials, and cannot send anything. The error
+// is an *Error.
 func Offline(s Settings) (Client, error) {
 	const key, uuid = "offline", "00000000-0000-4000-8000-000000000000"
 	getenv := func(name string) string {
@@ -53,8 +53,8 @@ func Offline(s Settings) (Client, error) {
 	return New(s, Env{Getenv: getenv}, options)
 }
 
-// AddressFault says what is wrong with the URL of settings, "" if nothing is or none is set: the
-// address "must be …". It has no part of the address.
+// AddressFault says what is wrong with the URL of settings, as "must be …"; "" if it is valid or not set. The
+// text has no part of the address.
 func AddressFault(s Settings) string {
 	if s.URL == "" {
 		return ""
@@ -83,7 +83,7 @@ func (noNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, errOffline
 }
 
-// noKeys stands for the keys of users that are not created.
+// noKeys takes the place of keys that are never used.
 type noKeys struct{}
 
 func (noKeys) SessionKey(context.Context, userapi.CreateUserRequest) (crypto.Signer, error) {

@@ -46,7 +46,7 @@ func makeQuickBlox(s Settings, l *lookup, http userapi.HTTPOptions) (userapi.Cre
 	if text := l.setting("APPLICATION_ID", ""); text != "" && (s.ApplicationID == 0 || l.own("APPLICATION_ID") != "") {
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			id = -1 // which New refuses
+			id = -1 // New refuses it
 		}
 		session.ApplicationID = id
 	}

@@ -1,5 +1,5 @@
-// Package vendors makes a client of any of the four vendors out of settings, which a file may
-// hold, and credentials, which come from variables and files of their own.
+// Package vendors makes clients of the four vendors from settings, which a config may have, and from
+// credentials, which are in variables or in files of their own.
 package vendors
 
 import (
@@ -12,41 +12,40 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// Settings say which vendor a target is, and where. Nothing in them is secret. Vendor must be
-// set; the others are for some vendors alone, and have the defaults of the vendor's Config.
+// Settings say which vendor a target is, and where. They have no secrets. Vendor must be set. Each other field
+// is for some vendors only, and has the default of the vendor's Config.
 type Settings struct {
 	// Vendor is one of Names.
 	Vendor string `yaml:"vendor" json:"vendor"`
-	// URL is the address of the API. Only FusionAuth has none by default.
+	// URL is the address of the API. FusionAuth has no default.
 	URL string `yaml:"url" json:"url,omitempty"`
 	// Tenant is FusionAuth's tenant.
 	Tenant string `yaml:"tenant" json:"tenant,omitempty"`
-	// PhoneLogin stores the phone number as one that FusionAuth's user can log in with.
+	// PhoneLogin lets users of FusionAuth log in with their phone number.
 	PhoneLogin bool `yaml:"phone_login" json:"phone_login,omitempty"`
 	// App is User.com's application.
 	App string `yaml:"app" json:"app,omitempty"`
 	// Version is that of User.com's API, "v1" or "v2"; "" is v1.
 	Version string `yaml:"version" json:"version,omitempty"`
-	// ApplicationID is QuickBlox's application, and Login or Email its user, for credentials that
+	// ApplicationID is QuickBlox's application, and Login or Email its user. They are for credentials that
 	// obtain sessions.
 	ApplicationID int64  `yaml:"application_id" json:"application_id,omitempty"`
 	Login         string `yaml:"login" json:"login,omitempty"`
 	Email         string `yaml:"email" json:"email,omitempty"`
-	// SessionKeys is the directory in which the keys of Mixin's new users are stored: see
-	// mixin.KeyDir. Without it no user can be created at Mixin.
+	// SessionKeys is the directory for the keys of Mixin's new users: see mixin.KeyDir. Creates at Mixin
+	// need it.
 	SessionKeys string `yaml:"session_keys" json:"session_keys,omitempty"`
 }
 
-// A Client is a vendor's client. Its abilities are found by userapi.Ability: CloseIdleConnections is
-// called by Close.
+// A Client is a vendor's client. userapi.Ability finds its abilities.
 type Client struct {
 	userapi.Creator
 	// Vendor is the vendor's name.
 	Vendor string
-	// At tells people where the client sends to: a host, or the vendor's application.
+	// At says for people where the client sends to: a host, or the vendor's application.
 	At string
-	// Owner is whose the users are, wherever they are asked for: the id of Mixin's application, or of
-	// FusionAuth's tenant, if one is set; "" at the others.
+	// Owner says who has the users: the id of Mixin's application, or of FusionAuth's tenant if one is set;
+	// else "".
 	Owner string
 }
 
@@ -60,8 +59,8 @@ func (c Client) Close() {
 	}
 }
 
-// An Error lists everything that is wrong with the settings and the credentials of one target. It
-// shows the names of variables and members, and no value.
+// An Error lists every fault of the settings and the credentials of one target. It has the names of variables
+// and members, and no values.
 type Error struct {
 	// Target is the target's name, or the vendor's.
 	Target string
@@ -71,16 +70,16 @@ type Error struct {
 // Error returns all faults on one line.
 func (e *Error) Error() string { return e.Target + ": " + strings.Join(e.Faults, "; ") }
 
-// A vendor is what this package knows of one.
+// A vendor describes a vendor's settings and variables.
 type vendor struct {
 	name string
 	// credentials and settings are the variables, without their prefix.
 	credentials, settings []string
-	// needs says in words what must be set, of variables without their prefix.
+	// needs lists the variables that must be set, without their prefix.
 	needs []string
-	// variable finds the variable behind a member of the vendor's Config, member the one of Settings.
+	// variable maps a member of the vendor's Config to its variable, and member to its member of Settings.
 	variable, member map[string]string
-	// host is the vendor's own.
+	// host is the host of the vendor's API.
 	host string
 	make func(Settings, *lookup, userapi.HTTPOptions) (userapi.Creator, error)
 }
@@ -103,12 +102,11 @@ func named(name string) (*vendor, error) {
 	if name == "" {
 		return nil, errors.New("vendor must be set: " + strings.Join(Names(), ", "))
 	}
-	return nil, fmt.Errorf("there is no vendor %q; there are %s", name, strings.Join(Names(), ", "))
+	return nil, fmt.Errorf("unknown vendor %q; expected %s", name, strings.Join(Names(), ", "))
 }
 
-// New makes a client. The error is an *Error with everything that is wrong: each variable that is
-// missing, each file that cannot be read, and what the vendor's New refuses. Nothing is sent.
-// The BaseURL of http is not looked at.
+// New makes a client, and sends nothing. It ignores the BaseURL of http. The error is an *Error with every
+// fault: missing variables, files that cannot be read, and what the vendor's New refuses.
 func New(s Settings, env Env, http userapi.HTTPOptions) (Client, error) {
 	v, err := named(s.Vendor)
 	if err != nil {
@@ -137,7 +135,7 @@ func New(s Settings, env Env, http userapi.HTTPOptions) (Client, error) {
 	return Client{c, v.name, at, l.owner}, nil
 }
 
-// refused notes what a vendor's New finds wrong, by the names of the variables and members.
+// refused collects the faults that a vendor's New finds, with the names of the variables and members.
 func (l *lookup) refused(err error) {
 	var e *userapi.Error
 	if !errors.As(err, &e) || len(e.FieldErrors) == 0 {
@@ -158,7 +156,7 @@ func (l *lookup) refused(err error) {
 	}
 }
 
-// hostOf shows no more of an address than where it is.
+// hostOf returns the host of an address.
 func hostOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {

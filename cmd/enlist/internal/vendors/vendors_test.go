@@ -77,7 +77,7 @@ func TestFaults(t *testing.T) {
 		want      []string
 	}{
 		"no vendor":            {"crm", vendors.Settings{}, nil, []string{"crm: vendor must be set: mixin, quickblox, fusionauth, usercom"}},
-		"another vendor":       {"crm", vendors.Settings{Vendor: "acme"}, nil, []string{`crm: there is no vendor "acme"`}},
+		"another vendor":       {"crm", vendors.Settings{Vendor: "acme"}, nil, []string{`crm: unknown vendor "acme"`}},
 		"everything, vendor":   {"", vendors.Settings{Vendor: "fusionauth"}, nil, []string{"fusionauth: ", "FUSIONAUTH_API_KEY or FUSIONAUTH_API_KEY_FILE must be set", "FUSIONAUTH_URL is required"}},
 		"everything, target":   {"my.id", vendors.Settings{Vendor: "fusionauth", Tenant: "x"}, nil, []string{"my.id: MY_ID_API_KEY or MY_ID_API_KEY_FILE or FUSIONAUTH_API_KEY or ", "tenant in the settings, or MY_ID_TENANT_ID or ", "url in the settings, or MY_ID_URL or FUSIONAUTH_URL, "}},
 		"both forms":           {"crm", vendors.Settings{Vendor: "usercom"}, map[string]string{"CRM_API_KEY": planted, "CRM_API_KEY_FILE": planted}, []string{"only one of CRM_API_KEY and CRM_API_KEY_FILE", "app in the settings"}},
@@ -137,7 +137,7 @@ func TestAbilities(t *testing.T) {
 	_, err := vendors.Offline(vendors.Settings{Vendor: "mixin", URL: "http://example.com"})
 	assert.ErrorContains(t, err, "must be https")
 	_, err = vendors.Offline(vendors.Settings{Vendor: "acme"})
-	assert.ErrorContains(t, err, "there is no vendor")
+	assert.ErrorContains(t, err, "unknown vendor")
 }
 
 func TestAnnounced(t *testing.T) {
@@ -171,7 +171,7 @@ func TestAnnouncementsThatAreNone(t *testing.T) {
 		`{"usercom":{"url":"http://127.0.0.1:1"}}`:                                     "the api_key of usercom must be set",
 		`{"mixin":{"url":"http://127.0.0.1:1"}}`:                                       "the keystore of mixin must be set",
 		`{"ca_file":"/nowhere","usercom":{"url":"https://127.0.0.1:1","api_key":"k"}}`: "ca_file: ",
-		`{"ca_file":"` + os.DevNull + `","usercom":{"url":"https://127.0.0.1:1"}}`:     "ca_file: holds no certificate",
+		`{"ca_file":"` + os.DevNull + `","usercom":{"url":"https://127.0.0.1:1"}}`:     "ca_file: the file has no certificate",
 		`{"usercom":{"url":17,"api_key":"hunter2"}}`:                                   "expected the JSON object",
 	} {
 		_, err := vendors.FromAnnouncement([]byte(text))
@@ -184,9 +184,9 @@ func TestAnnouncementsThatAreNone(t *testing.T) {
 func TestAnnouncedWrongly(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`{"fusionauth":{"url":"http://127.0.0.1:1","api_key":"k","tenant_id":"x"}}`: "its tenant_id in what is announced must be a UUID",
-		`{"fusionauth":{"url":"127.0.0.1:1","api_key":"k"}}`:                        "its url in what is announced must be an absolute URL",
-		`{"mixin":{"url":"http://127.0.0.1:1","keystore":{"client_id":"x"}}}`:       "its keystore in what is announced: session_id: missing",
+		`{"fusionauth":{"url":"http://127.0.0.1:1","api_key":"k","tenant_id":"x"}}`: "tenant_id in the file of --vendors must be a UUID",
+		`{"fusionauth":{"url":"127.0.0.1:1","api_key":"k"}}`:                        "url in the file of --vendors must be an absolute URL",
+		`{"mixin":{"url":"http://127.0.0.1:1","keystore":{"client_id":"x"}}}`:       "keystore in the file of --vendors: session_id: missing",
 	} {
 		all, err := vendors.FromAnnouncement([]byte(text))
 		require.NoError(t, err)
@@ -218,7 +218,7 @@ func TestAnnouncedTLS(t *testing.T) {
 		assert.Nil(t, cfg.RootCAs)
 	}
 	_, err = all["usercom"].New("crm", vendors.Settings{}, userapi.HTTPOptions{HTTPClient: &http.Client{Transport: blind{}}})
-	assert.ErrorContains(t, err, "ca_file: cannot be trusted")
+	assert.ErrorContains(t, err, "ca_file: the HTTP client's Transport must be")
 }
 
 type blind struct{ http.RoundTripper }
