@@ -20,11 +20,11 @@ func TestClusterTellsNothing(t *testing.T) {
 	t.Parallel()
 	const rows = 60
 	c := newCluster(t, rows, strings.Replace(threeTargets, "{vendor: fusionauth}", "{vendor: fusionauth, per_second: 500}", 1),
-		"--fault", "fusionauth:create:before-commit:respond=503:3",
+		"--fault", "fusionauth:create:before-commit:respond=503:3", "--fault", "fusionauth:create:before-commit:respond=400:1",
 		"--fault", "quickblox:create:after-commit:truncate:3", "--fault", "quickblox:lookup:before-commit:respond=500:2",
 		"--fault", "usercom:create:after-commit:reset:3",
 	)
-	// Of two rows with one name QuickBlox refuses the later one.
+	// Of two rows with one name QuickBlox refuses the later one, unless the other was refused before.
 	c.write(t, "people.csv", c.read(t, "people.csv")+fmt.Sprintf("refused,%s,refused@%s,%s,Planted Name\n", clusterLogin(0), clusterDomain, clusterPassword))
 	c.run(t, exitDone, "load", "people.csv")
 	c.assertServerHasNothingPlanted(t)
@@ -49,7 +49,7 @@ func TestClusterTellsNothing(t *testing.T) {
 	waitUntil(t, "the rows that were left behind are alone", func() bool {
 		n, answers := c.left(t)
 		refused, _ := c.count(t, "SELECT count(*) FROM enlist_reject")
-		return answers && n < 12 && refused == 1
+		return answers && n < 12 && refused > 0
 	})
 	for _, w := range c.workers {
 		c.assertServesNothingPlanted(t, w)
@@ -60,7 +60,7 @@ func TestClusterTellsNothing(t *testing.T) {
 	c.assertStatusHasNothingPlanted(t)
 	c.run(t, exitRefused, "rejects", "-o", "json")
 	rejects := c.read(t, "spring.rejects.csv")
-	assert.Equal(t, 1, strings.Count(rejects, "@"+clusterDomain), "it is for a person")
+	assert.Contains(t, rejects, "@"+clusterDomain, "it is for a person")
 	assert.NotContains(t, rejects, clusterPassword)
 }
 
