@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -266,12 +268,19 @@ func TestServe(t *testing.T) {
 	})
 	_, metrics := get("/metrics")
 	for _, want := range []string{
-		`enlist_requests_total{target="chat"} 3`, `enlist_too_many_requests_total{target="chat"} 0`, `enlist_limit_share{target="chat"} 1000`,
+		`enlist_limit_share{target="chat"} 1000`,
 		`enlist_queue_rows{job="spring",state="waiting"} 0`, `enlist_queue_paused{job="spring"} 0`, `enlist_queue_up{job="spring"} 1`,
 		`enlist_unknown_users{job="spring"} 0`, `enlist_target_paused{target="crm"} 0`,
 	} {
 		assert.Contains(t, metrics, want+"\n")
 	}
+	// Those of package userapiotel: calls, requests, runs and the ledger.
+	assert.Regexp(t, `enlist_creates_total\{.*enlist_outcome="ok".*enlist_vendor="usercom".*\} 3\n`, metrics)
+	for _, want := range []string{"http_client_request_duration_seconds_count{", "enlist_run_duration_seconds_count{", "enlist_ledger_duration_seconds_count{"} {
+		assert.Contains(t, metrics, want)
+	}
+	o.assertMetricsOf(t, "queue-alerts.yaml", metrics)
+	o.assertMetricsOf(t, "grafana-queue.json", metrics)
 	o.noPlanted(t, ran{stdout: metrics})
 	s := o.run(t, "", "status", "-o", "json")
 	var told struct {
@@ -292,6 +301,21 @@ func TestServe(t *testing.T) {
 	s = o.run(t, "", "status")
 	assert.NotContains(t, s.stdout, "rows/s", "no worker is there any more")
 	assert.NotContains(t, s.stdout, "workers", "and none has a share")
+}
+
+// metricName is the name of a metric of a worker's in an expression.
+var metricName = regexp.MustCompile(`\benlist_[a-z_]+`)
+
+// assertMetricsOf finds every metric that a file of deploy/ names among those that a worker serves.
+func (o office) assertMetricsOf(t *testing.T, name, metrics string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "deploy", name))
+	require.NoError(t, err)
+	names := metricName.FindAllString(string(text), -1)
+	require.NotEmpty(t, names, name)
+	for _, metric := range names {
+		assert.Truef(t, strings.Contains(metrics, "# TYPE "+metric+" "), "%s names %s", name, metric)
+	}
 }
 
 // TestQueueIsUsedWrongly: what cannot be is told with what is expected, and nothing is sent.

@@ -17,7 +17,7 @@ import (
 const answerWithin = 5 * time.Second
 
 // serve serves health and metrics at an address; "" serves nothing. stop ends it.
-func (w *working) serve(ctx context.Context, address string) (stop func(), err error) {
+func (w *working) serve(ctx context.Context, address string, measured *telemetry) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
 	}
@@ -25,7 +25,7 @@ func (w *working) serve(ctx context.Context, address string) (stop func(), err e
 	if err != nil {
 		return nil, usageError("--listen: %w", err)
 	}
-	registry := prometheus.NewRegistry()
+	registry := measured.registry
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &workMetrics{w: w},
 	)
@@ -87,8 +87,6 @@ type workMetrics struct{ w *working }
 
 var (
 	rowsDesc = prometheus.NewDesc("enlist_rows_total", "Rows that this worker has taken out of the queue, by result.", []string{"job", "result"}, nil)
-	sentDesc = prometheus.NewDesc("enlist_requests_total", "HTTP requests that this worker has sent.", []string{"target"}, nil)
-	manyDesc = prometheus.NewDesc("enlist_too_many_requests_total", "HTTP requests of this worker that the vendor has refused with status 429.", []string{"target"}, nil)
 	awayDesc = prometheus.NewDesc("enlist_target_paused", "1 while this worker has paused the target because its vendor fails.", []string{"target"}, nil)
 	partDesc = prometheus.NewDesc("enlist_limit_share", "Requests a second that this worker may send; its share of the limit for all workers.", []string{"target"}, nil)
 
@@ -115,8 +113,6 @@ func (m *workMetrics) Collect(ch chan<- prometheus.Metric) {
 	send(rowsDesc, prometheus.CounterValue, float64(refused), job, "refused")
 	send(rowsDesc, prometheus.CounterValue, float64(unknown), job, "unknown")
 	for _, t := range w.counts.targets {
-		send(sentDesc, prometheus.CounterValue, float64(t.requests.Load()), t.name)
-		send(manyDesc, prometheus.CounterValue, float64(t.tooMany.Load()), t.name)
 		send(awayDesc, prometheus.GaugeValue, asNumber(w.p.PausedUntil(t.name).After(time.Now())), t.name)
 		if l := w.counts.limiters[t.name]; l != nil {
 			send(partDesc, prometheus.GaugeValue, l.Share(), t.name)

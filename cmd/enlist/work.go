@@ -116,13 +116,19 @@ func (f *workFlags) run(ctx context.Context, env *environment) error {
 		return err
 	}
 	defer w.q.Close()
+	var measured *telemetry
+	if f.listen != "" {
+		if measured, err = newTelemetry(); err != nil {
+			return err
+		}
+	}
 	limits, stopLimits, err := w.limits(ctx)
 	if err != nil {
 		return err
 	}
 	defer stopLimits()
 	clients, closeAll, err := f.connect(ctx, env, c, func(t config.Target) userapi.HTTPOptions {
-		return userapi.HTTPOptions{Limiter: limits[t.Name], OnAttempt: w.counts.attempt(t.Name)}
+		return measured.http(t, userapi.HTTPOptions{Limiter: limits[t.Name], OnAttempt: w.counts.attempt(t.Name)})
 	})
 	defer closeAll()
 	if err != nil {
@@ -139,7 +145,7 @@ func (f *workFlags) run(ctx context.Context, env *environment) error {
 			return err
 		}
 	}
-	if w.p, err = provision.New(w.q.Ledger, targetsOf(c, clients), provision.RequestKeys(key), provision.Lease(f.lease),
+	if w.p, err = measured.provisioner(w.q.Ledger, targetsOf(c, clients), provision.RequestKeys(key), provision.Lease(f.lease),
 		provision.Grace(min(f.lease/4, 15*time.Second)), provision.Patience(min(f.lease/4, 5*time.Second))); err != nil {
 		return &exitError{exitUsage, err}
 	}
@@ -147,7 +153,7 @@ func (f *workFlags) run(ctx context.Context, env *environment) error {
 	if w.client, err = w.newClient(f.lease, f.drain, rows); err != nil {
 		return err
 	}
-	stopServing, err := w.serve(ctx, f.listen)
+	stopServing, err := w.serve(ctx, f.listen, measured)
 	if err != nil {
 		return err
 	}
