@@ -34,7 +34,7 @@ func (m *Mapper) build(row Row) *builder {
 		b.set(e)
 	}
 	if b.req.IdempotencyKey == "" && !slices.ContainsFunc(b.faults, isKeyFault) {
-		b.fail(keyField, &RowError{Column: m.keyColumn(), Message: "a value is expected: it names the row in the ledger", code: userapi.CodeRequired})
+		b.fail(keyField, &RowError{Column: m.keyColumn(), Message: "a value is expected: it identifies the row in the ledger", code: userapi.CodeRequired})
 	}
 	return b
 }

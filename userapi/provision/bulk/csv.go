@@ -93,7 +93,7 @@ func (s *csvSource) readHeader() *RowError {
 		s.csv.comma = byte(s.o.Comma) //nolint:gosec // ASCII, checked above
 	}
 	if s.csv.comma == 0 {
-		return fatal(1, nil, "two delimiters stand in the header as often: CSVOptions.Comma names the one that parts the cells")
+		return fatal(1, nil, "the header has two delimiters equally often: set CSVOptions.Comma to the one that separates the cells")
 	}
 	if s.o.Header != nil {
 		return s.setHeader(0, s.o.Header)
@@ -124,7 +124,7 @@ func (s *csvSource) setHeader(line int64, names []string) *RowError {
 	seen := map[string]int{}
 	for i, name := range names {
 		if s.o.Header == nil && (datum.MatchString(name) || i == 0 && digits.MatchString(name)) {
-			return fatal(line, nil, fmt.Sprintf("the first row has data in column %d where the names of the columns are expected: CSVOptions.Header has the names for a file without", i+1))
+			return fatal(line, nil, fmt.Sprintf("the first row has data in column %d, but the names of columns are expected: for a file without a header, set CSVOptions.Header", i+1))
 		}
 		name = strings.TrimSpace(name)
 		if name == "" {
@@ -137,7 +137,7 @@ func (s *csvSource) setHeader(line int64, names []string) *RowError {
 		s.header = append(s.header, name)
 	}
 	if len(s.header) == 0 {
-		return fatal(line, nil, "CSVOptions.Header has no name")
+		return fatal(line, nil, "CSVOptions.Header must have a name")
 	}
 	s.line = line
 	return nil
@@ -167,7 +167,7 @@ func (s *csvSource) Rows(ctx context.Context) iter.Seq2[Row, error] {
 			line, err := s.csv.next()
 			if errors.Is(err, io.EOF) {
 				if !some {
-					yield(Row{}, fatal(s.line, ErrNoRows, "the file has a header and no row"))
+					yield(Row{}, fatal(s.line, ErrNoRows, "the file has a header but no rows"))
 				}
 				return
 			}
@@ -213,14 +213,14 @@ func (s *csvSource) row(line int64, err error) (Row, *RowError) {
 		case text == null, s.o.Null != "" && text == s.o.Null:
 			row.Values[s.header[i]] = nil
 		case text == "NULL":
-			return Row{Line: line}, &RowError{Line: line, Column: s.header[i], Message: `the word NULL stands without quotes: CSVOptions.Null says that it is no value, quotes say that it is a text`}
+			return Row{Line: line}, &RowError{Line: line, Column: s.header[i], Message: `the word NULL has no quotes: set CSVOptions.Null if it stands for no value, or put it in quotes if it is a text`}
 		default:
 			row.Values[s.header[i]] = text
 		}
 	}
 	for i := len(cells); i < len(s.header); i++ {
 		if s.header[i] != unnamed(i) {
-			return row, &RowError{Line: line, Column: s.header[i], Message: fmt.Sprintf("the row has %d cells and the header %d", len(cells), len(s.header))}
+			return row, &RowError{Line: line, Column: s.header[i], Message: fmt.Sprintf("the row has %d cells, but the header has %d", len(cells), len(s.header))}
 		}
 		row.Values[s.header[i]] = ""
 	}

@@ -126,10 +126,10 @@ func (j Job) check(targets []string) error {
 			fault("Job.Lanes[%q]: Concurrency must not be negative", name)
 		}
 		if l.PerSecond < 0 || math.IsNaN(l.PerSecond) || math.IsInf(l.PerSecond, 0) {
-			fault("Job.Lanes[%q]: PerSecond must be a number, and not negative", name)
+			fault("Job.Lanes[%q]: PerSecond must be a number of at least 0", name)
 		}
 		if l.Adaptive && l.PerSecond == 0 {
-			fault("Job.Lanes[%q]: an adaptive lane needs PerSecond, to find the way back to", name)
+			fault("Job.Lanes[%q]: an adaptive lane needs PerSecond", name)
 		}
 	}
 	return errors.Join(faults...)

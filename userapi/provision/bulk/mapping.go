@@ -108,9 +108,9 @@ func (m *Mapper) entriesFrom(of string, columns map[string]string, target string
 		switch {
 		case err != nil:
 		case target != "" && name == keyField:
-			err = errors.New("key: it is the row's, and the same at every target")
+			err = errors.New("key: it must be in Mapping.Columns, because it is the same at every target")
 		case target == "" && e.template != nil && e.template.users != nil:
-			err = fmt.Errorf("%s: users are of earlier targets: the template must stand in Mapping.Targets", name)
+			err = fmt.Errorf("%s: a template with users must be in Mapping.Targets", name)
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("bulk: %s: %w", of, err))
@@ -146,7 +146,7 @@ func (m *Mapper) entry(name, from string) (entry, error) {
 		return e, nil
 	}
 	if len(e.columns()) == 0 {
-		return entry{}, errors.New("key: a column is required, or a template with one: it names each row for good")
+		return entry{}, errors.New("key: a column, or a template with one, is required: it identifies each row")
 	}
 	return e, nil
 }

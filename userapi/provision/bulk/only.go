@@ -59,7 +59,7 @@ func (o *only) Rows(ctx context.Context) iter.Seq2[Row, error] {
 		}
 		m, err := o.mapping.Compile("only") // the name is no part of what is compared
 		if err != nil {
-			yield(Row{}, &RowError{Message: "the mapping is at fault", Fatal: true, cause: err})
+			yield(Row{}, &RowError{Message: "the mapping is invalid", Fatal: true, cause: err})
 			return
 		}
 		keys := m.keyAlone()
@@ -133,12 +133,12 @@ func (r *reject) tell(m *Mapper, yield func(Row, error) bool) bool {
 			continue
 		}
 		if !there || r.many || r.lost {
-			message := "the secret is left out, and the original has no row of this key to take it from"
+			message := "the secret is left out, and the original has no row with this key"
 			switch {
 			case r.lost:
-				message = "the secret is left out, and the row of the original on the line of _row cannot be read"
+				message = "the secret is left out, and the original's row on the line of _row cannot be read"
 			case there:
-				message = "the secret is left out, and the original has several rows of this key: which one is not known without _row"
+				message = "the secret is left out, and the original has several rows with this key: _row must say which one"
 			}
 			return yield(r.row, &RowError{Line: r.row.Line, Column: name, Message: message, code: userapi.CodeRequired})
 		}

@@ -244,20 +244,20 @@ func (o *outcomes) hopeless(line int64, results []provision.Result) error {
 		e := errorOf(res)
 		switch {
 		case (e.Code == codeLedger || e.Code == codeNotStored) && e.Kind != userapi.KindCanceled && e.Kind != userapi.KindConflict:
-			return fmt.Errorf("bulk: line %d: the ledger failed, and without it nothing can be done: %w: %w", line, res.Err, cmp.Or(e.Err, errNoCause))
+			return fmt.Errorf("bulk: line %d: the ledger failed: %w: %w", line, res.Err, cmp.Or(e.Err, errNoCause))
 		case res.Recorded:
 		case res.Err == nil, e.StatusCode != 0 && e.Kind != userapi.KindUnauthorized:
 			o.unauthorized[res.Target] = 0
 		case e.Kind == userapi.KindUnauthorized:
 			if o.unauthorized[res.Target]++; o.unauthorized[res.Target] == maxUnauthorized {
-				return fmt.Errorf("bulk: line %d: %s refuses the credentials, of %d requests in a row: %w", line, res.Target, maxUnauthorized, res.Err)
+				return fmt.Errorf("bulk: line %d: %s refused the credentials of %d requests in a row: %w", line, res.Target, maxUnauthorized, res.Err)
 			}
 		}
 	}
 	return nil
 }
 
-var errNoCause = errors.New("it does not say why")
+var errNoCause = errors.New("no reason was given")
 
 // statesOf returns the numbers of one target.
 func (o *outcomes) statesOf(target string) map[string]int64 {

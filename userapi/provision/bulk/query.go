@@ -171,7 +171,7 @@ func checked(s string) (any, string) {
 	case !utf8.ValidString(s):
 		return nil, "the value is not text in UTF-8"
 	case strings.IndexByte(s, 0) >= 0:
-		return nil, "a NUL stands in the text"
+		return nil, "the text has a NUL"
 	}
 	return s, ""
 }

@@ -112,7 +112,7 @@ type Report struct {
 	// Complete is set if the input was read to its end, and not if the context ended before the
 	// last rows of a Run were settled.
 	Complete bool `json:"complete"`
-	// Unused are the columns that nothing comes from, at most 1,000, and Missing those that
+	// Unused are the columns that the mapping does not use, at most 1,000, and Missing those that
 	// the mapping needs and the input does not have, as Mapper.Columns returns them. A source
 	// that is not a ColumnSource has the columns of all its rows; Missing is then set at the
 	// end of the input. Long names are cut in Unused.
@@ -157,8 +157,8 @@ func (r Report) String() string {
 		what  string
 		names []string
 	}{
-		{"columns that the mapping needs and the input does not have", r.Missing},
-		{"columns that nothing comes from", r.Unused},
+		{"missing columns", r.Missing},
+		{"unused columns", r.Unused},
 	} {
 		if len(list.names) > 0 {
 			names := make([]string, len(list.names))

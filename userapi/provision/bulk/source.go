@@ -119,7 +119,7 @@ func (e *RowError) Unwrap() error { return e.cause }
 
 // ErrNoRows is in the chain of the error of a CSV or JSONLines source that has no row. An
 // import of nothing is seldom what was meant.
-var ErrNoRows = errors.New("bulk: the input has no row")
+var ErrNoRows = errors.New("bulk: the input has no rows")
 
 // errReadTwice is in the chain of the error of a second reading.
 var errReadTwice = errors.New("bulk: the input was read already")
@@ -154,7 +154,7 @@ func fatal(line int64, cause error, message string) *RowError {
 // stopped returns the error of a context that is over, nil for one that is not.
 func stopped(ctx context.Context, line int64) *RowError {
 	if err := ctx.Err(); err != nil {
-		return fatal(line, context.Cause(ctx), "reading was stopped: "+err.Error())
+		return fatal(line, context.Cause(ctx), "stopped: "+err.Error())
 	}
 	return nil
 }
