@@ -49,21 +49,26 @@ var (
 // create. It fails with userapi.KindConflict and userapi.OutcomeNotSent, and names the
 // file.
 //
-// While a create is open, and after an unknown outcome, a second file with the ending .sent
-// stands beside the key file: keep or move the two together. It has its full size before the
-// create is sent, so that the reply can be stored on a disk that has filled up meanwhile. A
-// file system that never writes in place, such as Btrfs or ZFS, may need more space.
+// While a create is under way, and after an unknown outcome, there is a second file
+// with the ending .sent beside the key file. Keep and move the two together. It has its
+// full size before the create is sent, so that the reply can be stored even if the disk
+// becomes full. A file system that never writes in place, such as Btrfs or ZFS, may
+// need more space.
 //
-// A file's name is a hash of the request's IdempotencyKey, of which a UUID counts in lower
-// case; the rest of the request does not count. Give a directory to one application, and
-// each user its own IdempotencyKey. Keep that elsewhere too: the file does not hold it, and
-// one that provision.Ensure makes up differs after a restart. The directory must belong to
-// the user that runs the process and have mode 0700; files have mode 0600. The file system
-// must know hard links.
+// Rules for the directory:
 //
-// From the state KeyFileComplete on the file is the user's keystore, which ParseKeystore and
-// Mixin's own clients read. It also holds the key that Setup makes the user's TIP and spend
-// key, until then as next_spend_private_key, which no client reads.
+//   - Use one directory for each application, and one IdempotencyKey for each user. A
+//     file's name is a hash of the IdempotencyKey alone; a UUID counts in lower case.
+//   - Store the IdempotencyKey elsewhere too. The file does not have it, and a key that
+//     provision.Ensure chooses is another one after a restart.
+//   - The directory must belong to the user that runs the process, and have mode 0700.
+//     Files have mode 0600.
+//   - The file system must support hard links.
+//
+// From the state KeyFileComplete on the file is the user's keystore, which
+// ParseKeystore and Mixin's own clients read. It also has the key that Setup makes the
+// user's TIP and spend key. Until then that key is in next_spend_private_key, which no
+// client reads.
 type SessionKeyDir struct {
 	path  string
 	files durable.Locks // by the name of a file, while it is looked at and changed
@@ -125,13 +130,14 @@ func (d *SessionKeyDir) Load(idempotencyKey string) (KeyFile, error) {
 	}, nil
 }
 
-// Discard frees an IdempotencyKey for a new key and another create. It is for a person
-// to decide, such as by what Mixin has billed. The file is renamed and stays in the
-// directory: the user whose key it holds may exist. Do not call it while Setup is
-// working on the user, or while a create with the key is under way. The latter is an
-// error on systems that lock files (Linux, macOS, the BSDs). If the process ends in the
-// middle, the key may stay a Conflict without a file: call it again. Errors are as for
-// Load.
+// Discard releases an IdempotencyKey for a new session key and another create. A person
+// must decide this, for instance by what Mixin has billed. The file is renamed and
+// stays in the directory, because its user may exist.
+//
+// Do not call Discard while Setup is working on the user, or while a create with the
+// key is under way. The latter is an error on systems that lock files (Linux, macOS,
+// the BSDs). If the process ends during the call, the key may stay a Conflict without a
+// file: call Discard again. Errors are as for Load.
 func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 	name := d.nameOf(idempotencyKey)
 	defer d.lock(name)()
@@ -165,12 +171,12 @@ func (d *SessionKeyDir) Discard(idempotencyKey string) error {
 // SessionKey returns the key for a request that is about to be sent, as SessionKeys
 // describes it. The client calls it.
 //
-// While the file is in the state KeyFilePrepared the same key is returned again; from
-// KeyFileSent on the error is of userapi.KindConflict. Of several callers at once, in one
-// process or in several, exactly one gets the key. A missing IdempotencyKey, a directory
-// that others may use and a file that is not a regular one are of userapi.KindInvalid. Each
-// error is a *userapi.Error with userapi.OutcomeNotSent and, unless the IdempotencyKey is
-// missing, a *KeyFileError in its chain.
+// In the state KeyFilePrepared it returns the same key again. From KeyFileSent on the
+// error is of userapi.KindConflict. If several callers ask at once, in one process or
+// in several, exactly one gets the key. A missing IdempotencyKey, a directory that
+// others may use, and a file that is not a regular file are of userapi.KindInvalid.
+// Each error is a *userapi.Error with userapi.OutcomeNotSent. Unless the IdempotencyKey
+// is missing, it has a *KeyFileError in its chain.
 func (d *SessionKeyDir) SessionKey(ctx context.Context, req userapi.CreateUserRequest) (crypto.Signer, error) {
 	if err := d.PreflightSessionKey(req); err != nil {
 		return nil, err
@@ -197,7 +203,8 @@ func (d *SessionKeyDir) SessionKey(ctx context.Context, req userapi.CreateUserRe
 	return r.sessionKey(), nil
 }
 
-// PreflightSessionKey refuses a request without an IdempotencyKey. It looks at no file.
+// PreflightSessionKey refuses a request without an IdempotencyKey. It does not read
+// files.
 func (d *SessionKeyDir) PreflightSessionKey(req userapi.CreateUserRequest) error {
 	check := provider.NativeCheck(Name)
 	checkFileKey(&check, &req)
@@ -211,9 +218,9 @@ func checkFileKey(check *provider.Check, req *userapi.CreateUserRequest) {
 	}
 }
 
-// UserCreated completes the file, which is then the user's keystore. After a failure it may
-// be called again with what Error.User holds; a file that is complete with the same user
-// stays as it is. An error is a *KeyFileError.
+// UserCreated completes the file, which is then the user's keystore. After a failure
+// you can call it again with the response in Error.User. A file that is complete with
+// the same user does not change. An error is a *KeyFileError.
 func (d *SessionKeyDir) UserCreated(_ context.Context, req userapi.CreateUserRequest, resp *CreateUserResponse) error {
 	name := d.nameOf(req.IdempotencyKey)
 	defer d.lock(name)()
@@ -250,9 +257,10 @@ func isCanonical(id string) bool {
 	return ok && canonical == id
 }
 
-// UserFailed puts the file back to the state KeyFilePrepared after a create that made no
-// user; the next one uses the same key. Otherwise it keeps what is known of the user, and
-// returns a *KeyFileError: the file is complete if that is enough, and "sent" if not.
+// UserFailed puts the file back to the state KeyFilePrepared after a create that made
+// no user; the next create uses the same key. Otherwise it stores what is known of the
+// user, and returns a *KeyFileError. If that is enough the file is complete; if not, it
+// is "sent".
 func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error {
 	name := d.nameOf(req.IdempotencyKey)
 	defer d.lock(name)()
@@ -291,11 +299,11 @@ func (d *SessionKeyDir) UserFailed(_ context.Context, req userapi.CreateUserRequ
 	return d.fileError(name, r.State, errors.Join(why, err))
 }
 
-// ResolveUser reads from the key file of a request what became of its create, as
-// userapi.Resolver describes, and asks nobody. From the state KeyFileComplete on it
-// returns the user, with its id alone. If the file is prepared or missing, there is no
-// user. A lost directory looks like a missing file. The context and the time do not
-// count.
+// ResolveUser reads the result of a create from the request's key file, as
+// userapi.Resolver describes. It does not ask Mixin. From the state KeyFileComplete on
+// it returns the user, with only its id. If the file is prepared or missing, the user
+// does not exist. A lost directory looks like a missing file. The context and the time
+// are not used.
 func (d *SessionKeyDir) ResolveUser(_ context.Context, req userapi.CreateUserRequest, _ time.Time) (*userapi.User, error) {
 	e := &userapi.Error{Provider: Name, Op: provider.OpResolve, Subject: userapi.SubjectUser, FromRecord: true}
 	if e.Err = d.PreflightSessionKey(req); e.Err != nil {

@@ -21,9 +21,9 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A KeyFileState says how far the user of a key file has come. It stands in the file as
-// text, except "sent": then the file says "prepared", and one with the ending .sent stands
-// beside it. From "complete" on each state includes those before it.
+// A KeyFileState is the state of a key file's user. The file has it as text, except
+// "sent": then the file says "prepared", and a file with the ending .sent is beside it.
+// From "complete" on each state includes those before it.
 type KeyFileState string
 
 // The states, in their order.
@@ -31,8 +31,8 @@ const (
 	// KeyFilePrepared: the key is stored, and no create with it was sent that may have
 	// made a user. The next create uses it.
 	KeyFilePrepared KeyFileState = "prepared"
-	// KeyFileSent: a create with the key was sent, or was about to be, and its outcome is
-	// not known here. No other is sent until a person has decided.
+	// KeyFileSent: a create with the key was sent, or was about to be, and its outcome
+	// is not known here. No other create is sent until a person decides.
 	KeyFileSent KeyFileState = "sent"
 	// KeyFileComplete: the user exists, and the file is its keystore.
 	KeyFileComplete KeyFileState = "complete"
@@ -53,7 +53,7 @@ func (s KeyFileState) atLeast(t KeyFileState) bool {
 	return slices.Index(keyFileStates[:], s) >= slices.Index(keyFileStates[:], t)
 }
 
-// A KeyFile is what a file of a SessionKeyDir holds, as Load returns it. Printed,
+// A KeyFile is the content of a SessionKeyDir's file, as Load returns it. Printed,
 // logged or encoded it shows the path, the state and the user's id.
 type KeyFile struct {
 	// Path is absolute if the system can tell.
@@ -89,8 +89,8 @@ func (f KeyFile) LogValue() slog.Value { return f.summary().LogValue() }
 // MarshalJSON is like Format.
 func (f KeyFile) MarshalJSON() ([]byte, error) { return f.summary().MarshalJSON() }
 
-// A KeyFileError names the key file that an error is about; errors.As finds it. It
-// holds no secret.
+// A KeyFileError names the key file that an error is about; errors.As finds it. It has
+// no secrets in it.
 type KeyFileError struct {
 	// Path is the file's, or that of the directory if the error is about that.
 	Path string

@@ -20,16 +20,18 @@ import (
 // opEncrypt is the operation in the errors of what a PIN is encrypted with.
 const opEncrypt = "encrypt PIN"
 
-// A PINCipher encrypts what proves a PIN for one session of a user, for calls of Mixin's that
-// need a PIN; the client's own calls have their own cipher. The zero value has no key and
-// encrypts nothing. It is safe for concurrent use, and may be copied: copies share their
-// iterator. Printing, logging or encoding it does not show the key.
+// A PINCipher encrypts what proves a PIN, for one session of a user. It is for your own
+// calls of Mixin that need a PIN; the client's calls have their own cipher. The zero
+// value has no key, and cannot encrypt. It is safe for concurrent use, and may be
+// copied: copies share their iterator. Printed, logged or encoded it does not show the
+// key.
 //
-// Every encrypted PIN holds an iterator that must be greater than any before it in the same
-// session (Mixin's docs, "Verify PIN"). It is the time in nanoseconds, or one more than the
-// last. That holds within a PINCipher: two for one session, and a client beside them, must
-// take turns. Send the texts in the order in which they were made. StartAt is for a session whose
-// iterators another program has moved ahead of the time.
+// Every encrypted PIN has an iterator that must be greater than all earlier ones of the
+// session (Mixin's docs, "Verify PIN"). It is the time in nanoseconds, or one more than
+// the last. A PINCipher does not know the iterators of another PINCipher or of a
+// client: for one session, use them in turn. Send the texts in the order in which they
+// were made. StartAt is for a session whose iterators another program has moved ahead
+// of the time.
 type PINCipher struct {
 	// A closure: formatting the struct cannot show the key.
 	seal func(pin []byte, at time.Time, iterator uint64) []byte

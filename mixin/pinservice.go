@@ -27,23 +27,31 @@ const (
 // PINService has the calls that set and check the PIN of the user that the client signs as.
 // Make the client from the user's keystore, with its private key in it.
 //
-// A request that was sent is not sent again, not even after a 401 for a clock that is
-// off. Mixin takes an encrypted PIN once, and a failure does not say whether it took
-// it. If nothing was written, as without a connection, HTTPOptions.Retry applies, and
-// the PIN is encrypted again. After a refusal the next call is dated by the server's
-// clock. A client's calls with a PIN go one after the other, so that their iterators
-// arrive in order. The wait ends with the context.
+// How requests are sent:
 //
-// A wrong PIN counts, and five of them lock the user's PIN for a day. So a call that proves a PIN
-// first compares it with tip_key_base64 of the user's profile, by GET /me and, where that lacks it,
-// GET /safe/me, unless a reply or an Update of this client has shown it. A PIN of another key, and
-// digits of a user that has a TIP key, are errors of KindInvalid, and are not sent. Where Mixin does
-// not show the key the PIN is sent, unless its text leaves open which key it is. A profile that cannot
-// be read is an error.
+//   - A request that was sent is not sent again, even after a 401 for a wrong clock:
+//     Mixin accepts an encrypted PIN once, and a failure does not say whether it was
+//     accepted.
+//   - If nothing was written, such as without a connection, HTTPOptions.Retry applies,
+//     and the PIN is encrypted again.
+//   - After a refusal the next call is dated by the server's clock.
+//   - A client sends its calls with a PIN one after the other, so that their iterators
+//     arrive in order. The wait ends with the context.
 //
-// An error's Outcome is that of the step, not of the user. After OutcomeRejected it was not
-// done. After OutcomeUnknown it may have been: Users.Me shows it. IsPINError finds refusals of
-// the PIN.
+// Five wrong PINs lock the user's PIN for a day. So a call that proves a PIN first
+// compares it with tip_key_base64 of the user's profile, by GET /me and, if that lacks
+// it, GET /safe/me. It reads the profile only if no reply and no Update of this client
+// has shown the key.
+//
+//   - A PIN of another key, and digits for a user with a TIP key, are errors of
+//     KindInvalid, and are not sent.
+//   - If Mixin does not show the key, the PIN is sent, unless its text leaves open
+//     which key it is.
+//   - A profile that cannot be read is an error.
+//
+// An error's Outcome is that of the step, not of the user. After OutcomeRejected the
+// step was not done. After OutcomeUnknown it may have been: Users.Me shows it.
+// IsPINError finds refusals of the PIN.
 type PINService struct{ core *core }
 
 // Update sets the user's PIN, by POST /pin/update. old is the zero PIN for a user without
@@ -83,9 +91,9 @@ func (s *PINService) Update(ctx context.Context, old, pin PIN) (*GetUserResponse
 	return resp, err
 }
 
-// StartAt has the iterator of the client's next encrypted PIN be at least n, as PINCipher.StartAt
-// describes it. Config.PINIterator does so from the start. The error is that of a call with a PIN
-// for which the keystore has no key.
+// StartAt sets the least iterator of the client's next encrypted PIN to n, as
+// PINCipher.StartAt describes. Config.PINIterator does so from the start. The error is
+// that of a call with a PIN for which the keystore has no key.
 func (s *PINService) StartAt(n uint64) error {
 	cipher, err := s.core.pin.cipher()
 	if err == nil {

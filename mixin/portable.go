@@ -94,7 +94,7 @@ func (c *Client) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	return provider.Plan(c.core.Vendor, call, call.Path, unmapped), nil
 }
 
-// PreflightUser checks a request. It sends nothing and asks for no key.
+// PreflightUser checks a request. It sends nothing, and does not ask for a key.
 func (c *Client) PreflightUser(req userapi.CreateUserRequest) error {
 	_, _, err := c.mapRequest(&req)
 	return err

@@ -21,8 +21,8 @@ const (
 	opFetchUsers = "fetch users"
 )
 
-// UpdateUserRequest is the body of POST /me. What is nil is not sent, and stays as it is. Sources:
-// Mixin's bot-api-go-client, UpdateUserMe; its Node SDK.
+// UpdateUserRequest is the body of POST /me. A nil member is not sent, and does not
+// change. Sources: Mixin's bot-api-go-client, UpdateUserMe; its Node SDK.
 type UpdateUserRequest struct {
 	// FullName is the name to display. It must not be "".
 	FullName *string `json:"full_name,omitempty"`
@@ -49,10 +49,11 @@ func (r *UpdateUserRequest) check(c *provider.Check) {
 	}
 }
 
-// Update changes the name and the image of the user that the client signs as, by POST /me; an
-// application's client changes the application's. An error's Outcome is that of the change: after
-// OutcomeRejected it was not made, and after OutcomeUnknown it may have been. It is sent again only
-// when it was provably not carried out. Sources: as of UpdateUserRequest.
+// Update changes the name and the image of the user that the client signs as, by POST
+// /me; an application's client changes the application's. An error's Outcome is about
+// the change: after OutcomeRejected it was not made, and after OutcomeUnknown it may
+// have been made. The request is sent again only if it provably was not carried out.
+// Sources: as of UpdateUserRequest.
 func (s *UsersService) Update(ctx context.Context, req UpdateUserRequest) (*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	req.check(&check)
@@ -73,11 +74,10 @@ func postCall(op, path string, body []byte) *provider.Call {
 var errNoList = errors.New("the reply has no list of users")
 
 // Fetch reads the users with the given ids, UUIDs, by POST /users/fetch. It returns
-// those that exist, as Get would, in the order of the reply: an id that is missing
-// there is of nobody. Raw is the whole reply for each of them. For no ids it sends
-// nothing and returns none. How many ids one call may have is not documented. An error
-// is not about a user. Temporary failures are retried. Source: Mixin's docs, "Read
-// Users".
+// those that exist, as Get would, in the order of the reply. A missing id has no user.
+// Raw is the whole reply for each of them. Without ids it sends nothing and returns no
+// users. How many ids one call may have is not documented. An error is not about a
+// user. Temporary failures are retried. Source: Mixin's docs, "Read Users".
 func (s *UsersService) Fetch(ctx context.Context, userIDs []string) ([]*GetUserResponse, error) {
 	check := provider.NativeCheck(Name)
 	ids := []string{}

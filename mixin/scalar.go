@@ -23,12 +23,12 @@ var (
 	errScalarSign    = errors.New("mixin: scalar key: no signature could be made")
 )
 
-// NewScalarKey returns an Ed25519 key whose private half is a scalar of the curve in place of a
-// seed: 32 bytes, low end first. Such TIP and spend keys are those of users that
-// fox-one/mixin-sdk-go has set up; Mixin's bot-api-go-client signs with them under
-// IsSpendPrivateSum. The key signs as crypto.Signer, with the signatures that Ed25519 has, and
-// takes a time that does not depend on the scalar. Printing, logging or encoding it does not show
-// it. The caller may wipe the scalar afterwards. The error says what was expected.
+// NewScalarKey returns an Ed25519 key whose private half is a scalar of the curve, and
+// not a seed: 32 bytes, low end first. Users that fox-one/mixin-sdk-go has set up have
+// such TIP and spend keys; Mixin's bot-api-go-client signs with them under
+// IsSpendPrivateSum. The key is a crypto.Signer and makes Ed25519 signatures, in a time
+// that does not depend on the scalar. Printed, logged or encoded it does not show the
+// scalar. The caller may wipe the scalar afterwards. The error says what was expected.
 func NewScalarKey(scalar []byte) (crypto.Signer, error) {
 	x, ok := newFieldScalar(scalar)
 	if !ok {

@@ -148,9 +148,13 @@ type measured struct {
 }
 
 // measure runs the command to its end.
-func measure(b *testing.B, dir string, args ...string) (m measured) {
+func measure(b *testing.B, dir string, args ...string) measured {
 	b.Helper()
-	cmd := command(b, dir, args...)
+	return measureCommand(b, command(b, dir, args...))
+}
+
+func measureCommand(b *testing.B, cmd *exec.Cmd) (m measured) {
+	b.Helper()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	begun := time.Now()

@@ -183,21 +183,12 @@ func newCancel(env *environment) *cobra.Command {
 	return c
 }
 
-// waitingStates are River's states of a row that no worker has.
-var waitingStates = []rivertype.JobState{
-	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateScheduled,
-	rivertype.JobStateDiscarded, rivertype.JobStateCancelled,
-}
-
-// deletedAtOnce is the number of rows that one transaction deletes.
-const deletedAtOnce = 1000
-
 func (f *peopleFlags) cancel(ctx context.Context, env *environment, yes bool) error {
 	c, err := f.loadQueue(env)
 	if err != nil {
 		return err
 	}
-	q, client, err := openClient(ctx, c)
+	q, err := queue.Open(ctx, queuePlace(c), nil)
 	if err != nil {
 		return err
 	}
@@ -206,10 +197,7 @@ func (f *peopleFlags) cancel(ctx context.Context, env *environment, yes bool) er
 	if err != nil {
 		return err
 	}
-	waiting := int64(0)
-	for _, state := range waitingStates {
-		waiting += s.States[string(state)]
-	}
+	waiting := countQueue(s).left() - countQueue(s).AtWork
 	if waiting > 0 && !yes {
 		fmt.Fprintf(env.err, "This deletes %s of job %s from the queue. Users that exist stay.\nType yes to go on: ", rowsText(waiting), c.Job)
 		answer, err := env.answer(ctx)
@@ -218,22 +206,14 @@ func (f *peopleFlags) cancel(ctx context.Context, env *environment, yes bool) er
 			return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes. With --yes the command does not ask")}
 		}
 	}
-	deleted := int64(0)
-	for {
-		params := river.NewJobDeleteManyParams().Queues(q.Name()).States(waitingStates...).First(deletedAtOnce)
-		result, err := client.JobDeleteMany(ctx, params)
-		if err != nil {
-			return fmt.Errorf("%s deleted. Then the queue failed: %w. Run the same command again", were(deleted), err)
-		}
-		deleted += int64(len(result.Jobs))
-		if len(result.Jobs) == 0 {
-			break
-		}
+	deleted, err := q.Cancel(ctx, c.Job)
+	if err != nil {
+		return err
 	}
 	if s, err = q.Status(ctx, c.Job); err != nil {
 		return err
 	}
-	running := s.States[string(rivertype.JobStateRunning)]
+	running := countQueue(s).AtWork
 	code := exitDone
 	if running > 0 {
 		code = exitOpen

@@ -25,7 +25,7 @@ const (
 	queueKey    = "6e6c697374207175657565206b657920706c616e7465642068657265206f6b21"
 	oldQueueKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 	// shortLease has rows that are held come back at once.
-	shortLease = "--lease=2s"
+	shortLease = "--lease=3s"
 )
 
 // newQueue returns an office whose rows go through a queue.
@@ -126,6 +126,15 @@ func TestQueueOfLines(t *testing.T) {
 	assert.Equal(t, "[REDACTED]", row["pass"])
 	assert.Equal(t, "chat", row["_target"])
 	assert.Equal(t, exitDone, o.run(t, "", "rejects").code, "they were dropped")
+
+	o.load(t, exitDone, o.at("people.jsonl"), "--retry-refused")
+	o.work(t, exitRefused)
+	o.env[queue.KeyVariable] = oldQueueKey
+	r = o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl"), "--drop")
+	assert.Equal(t, exitFailed, r.code)
+	assert.Contains(t, r.stderr, "1 reject cannot be opened: no key of ENLIST_QUEUE_KEY is theirs. 0 rows were written")
+	o.env[queue.KeyVariable] = queueKey
+	assert.Equal(t, exitRefused, o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl")).code, "it was not dropped")
 }
 
 // TestQueueUnknown: a user of which nobody knows leaves the queue, is listed, and is not created again.
@@ -308,7 +317,7 @@ func TestQueueIsUsedWrongly(t *testing.T) {
 		"a file of no key": {map[string]string{queue.KeyVariable: "", queue.KeyVariable + "_FILE": "/nowhere/pLanTed"}, []string{"rejects"}, exitUsage, "the file for ENLIST_QUEUE_KEY cannot be read"},
 		"a request key":    {map[string]string{"ENLIST_REQUEST_KEY": "short"}, []string{"load", file}, exitUsage, "ENLIST_REQUEST_KEY must have 32 to 4096 characters"},
 		"too few rows":     {nil, []string{"work", "--rows", "-1"}, exitUsage, "--rows: expected 1 to "},
-		"no lease":         {nil, []string{"work", "--lease", "1ms"}, exitUsage, "--lease: expected at least 1s"},
+		"no lease":         {nil, []string{"work", "--lease", "1ms"}, exitUsage, "--lease: expected at least 3s"},
 		"no drain":         {nil, []string{"work", "--drain", "-1s"}, exitUsage, "--drain must not be negative"},
 		"a log":            {nil, []string{"work", "--log", "xml"}, exitUsage, "must be text, json or none"},
 		"no address":       {nil, []string{"work", "--listen", "pLanTed", "--rows", "1"}, exitUsage, "--listen"},

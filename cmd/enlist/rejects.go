@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
 	"github.com/enlist-go/enlist/cmd/enlist/internal/queue"
+	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
 )
 
 const rejectsHelp = `Writes the rows that were refused to a file, with the reasons. Correct a copy of
@@ -73,7 +75,8 @@ func (f *rejectsFlags) run(ctx context.Context, env *environment) error {
 	if err != nil {
 		return err
 	}
-	rows, err := writeRejects(ctx, out, q, c.Job, strings.HasSuffix(path, ".csv"))
+	all := rejects{q: q, job: c.Job}
+	rows, err := all.write(ctx, out, strings.HasSuffix(path, ".csv"))
 	switch {
 	case err != nil:
 		out.discard()
@@ -86,6 +89,9 @@ func (f *rejectsFlags) run(ctx context.Context, env *environment) error {
 		if _, err := out.keep(true); err != nil {
 			return err
 		}
+	}
+	if all.sealed > 0 {
+		return fmt.Errorf("%s cannot be opened: no key of ENLIST_QUEUE_KEY is theirs. %s written", rejectsText(all.sealed), were(rows))
 	}
 	if f.drop && rows > 0 {
 		if _, err := q.DropRejects(ctx, c.Job); err != nil {
@@ -112,24 +118,49 @@ func (f *rejectsFlags) end(env *environment, c *config.Config, rows int64, path 
 	return ended(env.print(text, code))
 }
 
-// writeRejects writes the rows, and returns their number. For CSV it reads the rows twice, because it needs
-// all columns first.
-func writeRejects(ctx context.Context, to io.Writer, q *queue.Queue, job string, isCSV bool) (rows int64, err error) {
+// rejectsText is a number of rejects.
+func rejectsText(n int64) string {
+	if n == 1 {
+		return "1 reject"
+	}
+	return fmt.Sprintf("%d rejects", n)
+}
+
+// rejects are those of a job.
+type rejects struct {
+	q   *queue.Queue
+	job string
+	// sealed is how many could not be opened.
+	sealed int64
+}
+
+// each visits the rows that can be opened.
+func (r *rejects) each(ctx context.Context, visit func(map[string]any) error) error {
+	r.sealed = 0
+	for row, err := range r.q.Rejects(ctx, r.job) {
+		switch {
+		case errors.Is(err, bulkriver.ErrSealed):
+			r.sealed++
+			continue
+		case err == nil:
+			err = visit(row.Values)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes the rows, and returns how many there were.
+func (r *rejects) write(ctx context.Context, to io.Writer, isCSV bool) (rows int64, err error) {
 	b := bufio.NewWriter(to)
 	if isCSV {
-		rows, err = writeCSV(ctx, b, q, job)
+		rows, err = r.writeCSV(ctx, b)
 	} else {
 		enc := json.NewEncoder(b)
 		enc.SetEscapeHTML(false)
-		for row, err := range q.Rejects(ctx, job) {
-			if err != nil {
-				return rows, err
-			}
-			if err := enc.Encode(row.Values); err != nil {
-				return rows, err
-			}
-			rows++
-		}
+		err = r.each(ctx, func(values map[string]any) error { rows++; return enc.Encode(values) })
 	}
 	if err != nil {
 		return rows, err
@@ -137,22 +168,19 @@ func writeRejects(ctx context.Context, to io.Writer, q *queue.Queue, job string,
 	return rows, b.Flush()
 }
 
-func writeCSV(ctx context.Context, to io.Writer, q *queue.Queue, job string) (rows int64, err error) {
-	var columns []string
+// writeCSV reads the rows twice: all columns stand before the first row.
+func (r *rejects) writeCSV(ctx context.Context, to io.Writer) (rows int64, err error) {
 	known := map[string]bool{}
-	for row, err := range q.Rejects(ctx, job) {
-		if err != nil {
-			return 0, err
+	if err := r.each(ctx, func(values map[string]any) error {
+		for name := range values {
+			known[name] = true
 		}
-		for name := range row.Values {
-			if !known[name] {
-				known[name] = true
-				columns = append(columns, name)
-			}
-		}
+		return nil
+	}); err != nil || len(known) == 0 {
+		return 0, err
 	}
 	// The columns with the reasons come last, as in the rejects of an import.
-	slices.SortFunc(columns, func(a, b string) int {
+	columns := slices.SortedFunc(maps.Keys(known), func(a, b string) int {
 		return cmp.Or(cmp.Compare(asNumber(strings.HasPrefix(a, "_")), asNumber(strings.HasPrefix(b, "_"))), cmp.Compare(a, b))
 	})
 	cells := make([]string, len(columns))
@@ -165,32 +193,23 @@ func writeCSV(ctx context.Context, to io.Writer, q *queue.Queue, job string) (ro
 		_, err = io.WriteString(to, strings.Join(cells, ",")+"\n")
 		return err
 	}
-	if len(columns) == 0 {
-		return 0, nil
-	}
 	if err := write(func(column string) any { return column }); err != nil {
 		return 0, err
 	}
-	for row, err := range q.Rejects(ctx, job) {
-		if err != nil {
-			return rows, err
-		}
-		for name := range row.Values {
+	return rows, r.each(ctx, func(values map[string]any) error {
+		rows++
+		for name := range values {
 			if !known[name] {
-				return rows, errors.New("a worker added rejects in the meantime: run the same command again")
+				return errors.New("a worker added rejects in the meantime: run the same command again")
 			}
 		}
-		if err := write(func(column string) any {
-			if v, there := row.Values[column]; there {
+		return write(func(column string) any {
+			if v, there := values[column]; there {
 				return v
 			}
 			return ""
-		}); err != nil {
-			return rows, err
-		}
-		rows++
-	}
-	return rows, nil
+		})
+	})
 }
 
 // cellOf returns a cell that package bulk reads as the same value: texts in quotes, and \N for null.

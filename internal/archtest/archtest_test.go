@@ -54,7 +54,8 @@ func TestModule(t *testing.T) {
 	assert.ElementsMatch(t, listed, module.direct, "the list of dependencies and go.mod's direct requirements")
 }
 
-// TestOtherModules holds what is banned over the other modules of the workspace.
+// TestOtherModules holds what is banned over the other modules of the workspace. userapiotel
+// imports userapi and userapi/provision alone, and examples/webapp nothing internal.
 func TestOtherModules(t *testing.T) {
 	t.Parallel()
 	workspace, err := os.ReadFile("../../go.work")
@@ -67,6 +68,21 @@ func TestOtherModules(t *testing.T) {
 		require.NotEmpty(t, module.files, m[1])
 		for _, finding := range checkCalls(module) {
 			t.Error(m[1] + "/" + finding)
+		}
+		if m[1] != "userapi/userapiotel" && m[1] != "examples/webapp" {
+			continue
+		}
+		for _, f := range module.files {
+			for _, spec := range f.syntax.Imports {
+				imported := importPath(spec)
+				ours, ok := strings.CutPrefix(imported, "github.com/enlist-go/enlist/")
+				if f.test || !ok {
+					continue
+				}
+				assert.False(t, within(ours, "internal"), "%s/%s: imports %s: its reader could not", m[1], f.at(spec), imported)
+				assert.True(t, m[1] != "userapi/userapiotel" || within(ours, "userapi/provision") || ours == "userapi",
+					"%s/%s: imports %s: userapiotel imports userapi and userapi/provision", m[1], f.at(spec), imported)
+			}
 		}
 	}
 }

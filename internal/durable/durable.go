@@ -1,6 +1,6 @@
-// Package durable keeps small files in directories of one's own, so that they survive the
-// end of the process and of the machine at any point: a file is the old one or the new
-// one, whole. Functions that change a file sync it and its directory before they return.
+// Package durable writes small files so that they survive a crash of the process or the
+// machine at any point: a file is the old one or the new one, whole. Functions that
+// change a file sync it and its directory before they return.
 package durable
 
 import (
@@ -21,7 +21,7 @@ const (
 	tempAge = time.Hour
 )
 
-// ErrLocked says that another holds a lock.
+// ErrLocked means that another process or caller holds a lock.
 var ErrLocked = errors.New("another holds the lock")
 
 // An UnfitError is of something in the place of a file or a directory that must not be

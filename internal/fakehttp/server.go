@@ -1,6 +1,5 @@
-// Package fakehttp is the kit behind the vendors' fakes: it serves, records what
-// it receives with secrets redacted, and makes faults happen. What a vendor does
-// stands in the fakes themselves.
+// Package fakehttp is what the vendors' fakes share. It serves, records requests with
+// secrets redacted, and applies faults. The fakes have the vendors' rules.
 package fakehttp
 
 import (

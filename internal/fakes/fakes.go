@@ -1,5 +1,5 @@
-// Package fakes serves fakes of the four vendors on this machine, and tells where they are and with
-// which credentials.
+// Package fakes serves fakes of the four vendors on this machine, and announces their
+// addresses and credentials.
 package fakes
 
 import (

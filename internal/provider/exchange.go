@@ -16,7 +16,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Vendor is what the exchange knows of one client. Its functions are safe for concurrent use.
+// A Vendor describes one client to the exchange. Its functions are safe for concurrent
+// use.
 type Vendor struct {
 	Name string
 	HTTP *transport.Client
@@ -30,8 +31,8 @@ type Vendor struct {
 	CredentialHeader string
 	// Secrets are further values to mask; nil for none.
 	Secrets func() []string
-	// WhyMissProvesNothing says why finding nobody proves nothing with these credentials.
-	// It is nil where finding nobody proves that the user does not exist.
+	// WhyMissProvesNothing says why a look-up that finds nobody proves nothing with
+	// these credentials. nil: finding nobody proves that the user does not exist.
 	WhyMissProvesNothing error
 }
 
@@ -67,7 +68,7 @@ func HeaderSigner(name, value string) func(*http.Request, []byte) error {
 	}
 }
 
-// Checked has a call refused, before anything is sent, where a check has found faults.
+// Checked makes a call fail before anything is sent, if a check has found faults.
 func (c *Call) Checked(check *Check) *Call {
 	c.faults = check.faults
 	return c
@@ -90,8 +91,9 @@ func NewLookup(op, method, route, path, value string) *Call {
 
 // A Reply is what a call's success is decoded into. It is used once.
 type Reply interface {
-	// Receive reads a reply; m has what is not in its body. It returns an error for what is not
-	// a success, and keeps what could be read, such as the user's id. A cut-off is not its to report.
+	// Receive reads a reply; m has what is not in its body. It returns an error for
+	// what is not a success, and keeps what could be read, such as the user's id. The
+	// caller reports a body that was cut off.
 	Receive(from *transport.Reply, m Meta) (bad error)
 	// Neutral returns the user; nil without an id.
 	Neutral() *userapi.User
@@ -150,7 +152,7 @@ func Read[R Reply](ctx context.Context, v *Vendor, call *Call, into R, accept fu
 	return into, nil
 }
 
-// Do is Read for a call whose success says nothing, such as a delete.
+// Do is Read for a call whose success has no content, such as a delete.
 func Do(ctx context.Context, v *Vendor, call *Call) error {
 	_, err := Read(ctx, v, call, new(Empty), nil)
 	return err
@@ -225,7 +227,7 @@ func (c *Call) NeutralField(vendorField string, table map[string]string) string 
 	return table[vendorField]
 }
 
-// complete adds to an error what the call knows of its user.
+// complete adds the call's user to an error.
 func (c *Call) complete(e *userapi.Error) *userapi.Error {
 	if e.UserID == "" {
 		e.UserID = c.UserID

@@ -63,7 +63,8 @@ var (
 	ErrNoID = errors.New("the reply has no user with an id")
 )
 
-// Success judges a success. err says that it is not JSON; errorMembers may hold errors.
+// Success checks the reply of a success. err says that it is not JSON; errorMembers may
+// have errors.
 func Success(err error, hasID bool, errorMembers ...wire.Values) error {
 	filled := func(values wire.Values) bool { return slices.ContainsFunc(values, HasContent) }
 	switch {
@@ -85,7 +86,8 @@ func Broken(err error) error {
 	return err
 }
 
-// checkEmpty judges a success without content. It may be JSON without an error, but not a page.
+// checkEmpty checks a success without content. It may be JSON without an error, but not
+// a page.
 func checkEmpty(r *transport.Reply) error {
 	if r.ReadErr != nil || IsBlank(r.Body) {
 		return r.ReadErr

@@ -58,8 +58,8 @@ type Candidate struct {
 	unsure             bool
 }
 
-// NewCandidate returns a user that was found in a reply. The reply's date tells how far the
-// vendor's clock is ahead of ours. One that is cached, or far off, tells nothing.
+// NewCandidate returns a user that was found in a reply. The reply's date tells how far
+// the vendor's clock is ahead of ours. A date that is cached, or far off, is not used.
 func NewCandidate(u *userapi.User, r *transport.Reply) *Candidate {
 	c := &Candidate{User: u, read: r.Read}
 	if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {
@@ -120,7 +120,8 @@ func (c *Candidate) mayBeOlder(since time.Time) bool {
 // A Resolution finds out the result of a create by asking the vendor.
 type Resolution struct {
 	*Vendor
-	// Look returns every user that the request's keys find. An error means that it could not tell.
+	// Look returns every user that the request's keys find. An error means that it did
+	// not find out.
 	Look func(context.Context) ([]*Candidate, error)
 	// NonUniqueKeys: somebody else's user may have the same keys as ours.
 	NonUniqueKeys bool

@@ -10,14 +10,14 @@ import (
 	"unicode"
 )
 
-// Summary is what is to be seen of a value that holds secrets or personal data,
-// however it is printed, logged or encoded.
+// Summary is what a value with secrets or personal data shows when it is printed,
+// logged or encoded.
 type Summary struct {
 	Type  string
 	Attrs []slog.Attr
 }
 
-// Summarize returns what is to be seen of a value of a type: names and values in turn.
+// Summarize returns the summary of a value of a type: names and values in turn.
 func Summarize(typ string, namesAndValues ...any) Summary {
 	return Summary{Type: typ, Attrs: slog.Group("", namesAndValues...).Value.Group()}
 }

@@ -1,5 +1,6 @@
-// Package provider is what the four vendors' adapters share: checking a request before it is sent,
-// the meaning of HTTP statuses, and the making of errors that hold no secret.
+// Package provider is what the four vendors' clients share. It checks a request before
+// it is sent, gives HTTP statuses their meaning, and makes errors without secrets in
+// them.
 package provider
 
 import (
@@ -9,7 +10,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// Classify says what a status means, at every vendor alike. A vendor's own rules come on top.
+// Classify says what a status means, in the same way for every vendor. A vendor's own
+// rules come before it.
 func Classify(status int) transport.Classification {
 	c := transport.Classification{Kind: userapi.KindProtocol, Outcome: userapi.OutcomeRejected}
 	switch status {

@@ -25,8 +25,8 @@ func prepare(_ *resty.Client, r *http.Request) error {
 	return s.hookErr
 }
 
-// staleAfter is the wait for the limiter after which a body that may be taken only
-// once, and may be dated, is made again.
+// staleAfter is the wait for the limiter after which a call's Renew makes its body
+// again, because the body may have a date in it.
 const staleAfter = time.Second
 
 func (s *state) prepare(r *http.Request) error {
@@ -62,8 +62,8 @@ func (s *state) prepare(r *http.Request) error {
 	return s.Context.Err()
 }
 
-// roundTripper stands between net/http's client and the transport. It adds the
-// trace, reads the reply and has it judged.
+// roundTripper is between net/http's client and the transport. It adds the trace, reads
+// the reply and classifies it.
 type roundTripper struct {
 	base    http.RoundTripper
 	client  *Client
@@ -177,8 +177,8 @@ func capHeader(h http.Header) http.Header {
 	return kept
 }
 
-// classifyFailure judges an attempt that had no reply. byContext says that its context was
-// done when it ended, proxied that it went through a proxy.
+// classifyFailure classifies an attempt that had no reply. byContext says that its
+// context was done when it ended, proxied that it went through a proxy.
 func (s *state) classifyFailure(byContext bool, err error, proxied bool) {
 	kind := userapi.KindUnavailable
 	var cause error = s.evidence.failed(err, proxied)

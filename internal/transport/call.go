@@ -11,7 +11,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Call is one request to send, by as many attempts as its verdicts allow.
+// A Call is one request to send. Its Classify decides whether there is a further
+// attempt.
 type Call struct {
 	// Operation is what is being done ("create user") and Route the path as a
 	// template: both go into logs and metrics.
@@ -22,12 +23,12 @@ type Call struct {
 	// ContentType labels Body; both may be empty.
 	ContentType string
 	Body        []byte
-	// Renew makes the body of a further attempt, or of one that waited for the
-	// limiter, where one body may be taken only once, as with a nonce; nil sends Body
+	// Renew makes the body of a further attempt, or of one that waited for the limiter.
+	// It is for bodies that a vendor accepts only once, as with a nonce. nil sends Body
 	// again.
 	Renew func() []byte
-	// Repeatable says that sending it twice does no harm, as for a look-up or a
-	// session: any failure of the way is then tried again.
+	// Repeatable: the call may be sent twice, such as a look-up or a request for a
+	// session. Then it is retried after any failure of the connection.
 	Repeatable bool
 	// Sign adds the credentials to one attempt. It sees the request as it will be
 	// sent. What it returns as an error ends the call before anything is sent.
@@ -41,7 +42,7 @@ type Call struct {
 type Reply struct {
 	Status int
 	Header http.Header
-	// Body is what could be read; ReadErr tells why that is not all of it.
+	// Body is what could be read. ReadErr says why that is not all of it.
 	Body    []byte
 	ReadErr error
 	// Request is the attempt's request, as it was signed.
@@ -50,8 +51,8 @@ type Reply struct {
 	Sent, Read time.Time
 }
 
-// Retry says whether a refused request may be sent again. Only what provably was
-// not carried out may.
+// Retry says whether a refused request may be sent again: only if it provably was not
+// carried out.
 type Retry int
 
 // The ways to send again.
@@ -76,7 +77,7 @@ type Classification struct {
 	Err error
 }
 
-// A Result is what became of a call.
+// A Result is how a call ended.
 type Result struct {
 	// Classification is what the whole call shows: its outcome adds up the attempts'.
 	Classification
@@ -139,7 +140,7 @@ func stateOf(ctx context.Context) *state {
 	return s
 }
 
-// Do sends the call and returns what became of it.
+// Do sends the call and returns how it ended.
 func (c *Client) Do(ctx context.Context, call *Call) *Result {
 	s := &state{Context: ctx, client: c, call: call, limiters: c.limiters}
 	if l := userapi.LimiterOf(ctx); l != nil {
@@ -225,7 +226,7 @@ func contentType(t string) []string {
 	return []string{t}
 }
 
-// contextKind tells a deadline from a cancellation.
+// contextKind distinguishes a deadline from a cancellation.
 func contextKind(err error) userapi.Kind {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return userapi.KindTimeout

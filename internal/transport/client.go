@@ -224,7 +224,7 @@ func userAgent(callers string) string {
 	return fmt.Sprintf("%s %s", callers, Product())
 }
 
-// silence is a resty logger that says nothing: resty would print URLs.
+// silence is a resty logger that prints nothing: resty would print URLs.
 type silence struct{}
 
 func (silence) Errorf(string, ...any) {}

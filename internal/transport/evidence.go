@@ -15,8 +15,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// evidence records what net/http says about one attempt. Its callbacks come from
-// other goroutines, and some only after the attempt has returned.
+// evidence records what net/http reports about one attempt. Its callbacks run in other
+// goroutines, and some run after the attempt has returned.
 type evidence struct {
 	mu sync.Mutex
 	// asked: a connection was asked for, so the RoundTripper does fire events.

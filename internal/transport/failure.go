@@ -129,7 +129,7 @@ const (
 	classProxyRefused = "proxy refused"
 )
 
-// classOf names the cause of an error by its types; "" where they do not tell.
+// classOf names the cause of an error by its types; "" if they do not show it.
 func classOf(err error) string {
 	var (
 		known     *failure

@@ -61,8 +61,7 @@ func retryDefaults(p userapi.RetryPolicy) (userapi.RetryPolicy, []policyFault) {
 	return p, faults
 }
 
-// shouldRetry is the one retry condition of a client: resty asks it after every attempt
-// and it alone decides.
+// shouldRetry is the client's only retry condition. resty calls it after every attempt.
 func shouldRetry(resp *resty.Response, _ error) bool {
 	if resp == nil || resp.Request == nil {
 		return false // the attempt was not begun
@@ -89,7 +88,7 @@ func shouldRetry(resp *resty.Response, _ error) bool {
 	}
 }
 
-// errStopRetrying stops resty's loop; the call then ends with its last verdict.
+// errStopRetrying stops resty's loop. The call then ends with its last classification.
 var errStopRetrying = errors.New("no further attempt")
 
 // retryDelay says how long to wait before the next attempt.
@@ -121,7 +120,7 @@ var errTooLongWait = errors.New("the vendor asks for a longer wait than MaxRetry
 
 // Pause waits between calls as the policy waits between attempts: after the n-th of
 // them, and at least for after, which is a reply's Retry-After. It returns an error at
-// once when that wait is not to be had.
+// once if it cannot wait that long.
 func (c *Client) Pause(ctx context.Context, n int, after time.Duration) error {
 	d := backoff(c.retry, n, rand.Float64()) //nolint:gosec // jitter is not a secret
 	if after > c.retry.MaxRetryAfter && after > 0 {

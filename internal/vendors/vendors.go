@@ -1,6 +1,6 @@
-// Package vendors is the one list of the vendors, for the tests that go through all of
-// them: of each its fake, its client, sample requests, and what it can do. A new vendor
-// is one more line in All, with its entry in a file of its own.
+// Package vendors is the list of the vendors, for tests that go through all of them. An
+// entry has a vendor's fake, its client, sample requests, and what it can do. A new
+// vendor is one more line in All, with its entry in a file of its own.
 package vendors
 
 import (

@@ -1,5 +1,5 @@
-// Package wire reads the replies of vendors: with names distinguished exactly, with
-// members of another type than documented tolerated, and believing none that stands
+// Package wire reads the replies of vendors. It distinguishes names exactly, tolerates
+// members of another type than documented, and does not believe a member that stands
 // twice.
 package wire
 
@@ -17,7 +17,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Path leads to what a reply claims of a user.
+// A Path names the members of a reply that identify its user.
 type Path struct {
 	// Object is the member of the reply that holds the user; "" for the reply itself.
 	Object string

@@ -9,12 +9,12 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// staleTries is how often another run may be faster to begin, which once is usual: more
-// is a ledger that shows what is not so.
+// staleTries is how often another run may begin first. Once is usual; more often means
+// that the ledger returns wrong records.
 const staleTries = 10
 
-// begin reads what the ledger has of the key, and adds what it has not. What is wrong stands
-// in faults then: with every target when none may be tried.
+// begin reads the key's records, and adds those that are missing. It puts faults into
+// s.faults: with every target if no target may be tried.
 func (s *signup) begin(ctx context.Context, records []Record, failure *userapi.Error) {
 	for try := 1; failure == nil; try++ {
 		changed := s.rememberAll(records)
@@ -101,8 +101,8 @@ func (s *signup) additions(changed bool) []Record {
 	return nil
 }
 
-// keep has the targets left as the ledger has them, but for those whose record may go on.
-// faults, if any, are what these get instead.
+// keep leaves the targets as the ledger has them, except those that may take the
+// request. These get faults instead, if there are any.
 func (s *signup) keep(goesOn func(Record) bool, faults map[string]*userapi.Error) {
 	s.kept, s.faults = map[string]bool{}, faults
 	for _, t := range s.p.targets {
@@ -111,7 +111,7 @@ func (s *signup) keep(goesOn func(Record) bool, faults map[string]*userapi.Error
 	}
 }
 
-// everywhere gives one error to every target.
+// everywhere gives every target the same error.
 func (s *signup) everywhere(e *userapi.Error) map[string]*userapi.Error {
 	faults := map[string]*userapi.Error{}
 	for _, t := range s.p.targets {
@@ -155,8 +155,8 @@ func (s *signup) rememberAll(records []Record) (changed bool) {
 // anotherRequest says what is wrong with a key.
 const anotherRequest = "was used before with another request, or the fingerprint with other RequestKeys"
 
-// preflight finds the faults of the request that can be seen locally, as Plan does, of the
-// targets that it is for. Where there are any every target has one.
+// preflight finds the request's faults that are detected locally, as Plan does, for the
+// targets that it is for. If there are any, every target gets an error.
 func (s *signup) preflight(isFor func(*target) bool) map[string]*userapi.Error {
 	failures := map[string]*userapi.Error{}
 	var faulty []*target

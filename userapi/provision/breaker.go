@@ -9,7 +9,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A breaker leaves a target alone for a while once too much failed there.
+// A breaker pauses a target after too many failures.
 type breaker struct {
 	limit int // failures in a row; 0 never pauses
 	pause time.Duration
@@ -22,14 +22,14 @@ type breaker struct {
 	probing  bool      // one call tries the target after a pause
 }
 
-// A permit of a breaker is to be ended by one of its methods; the first one counts.
+// A permit lets one call through. End it by one of its methods; the first one counts.
 type permit struct {
 	b     *breaker
 	probe bool
 	over  bool
 }
 
-// allow lets a call through, or says for how long the target is still left alone.
+// allow lets a call through, or returns how long the target is still paused.
 func (b *breaker) allow() (c *permit, wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -60,7 +60,7 @@ func (b *breaker) pausedUntil() time.Time {
 	return b.until
 }
 
-// ended tells the breaker what the last step of a result says of the vendor.
+// ended reports the last step of a result to the breaker.
 func (c *permit) ended(ctx context.Context, res Result) {
 	e := asError(res.Err)
 	if last := len(res.Steps) - 1; last >= 0 {
@@ -79,12 +79,12 @@ func (c *permit) ended(ctx context.Context, res Result) {
 	}
 }
 
-// recordAnswer ends a call to which the vendor had an answer, whichever.
+// recordAnswer ends a call that the vendor answered in any way.
 func (c *permit) recordAnswer() {
 	c.end(func(b *breaker) { b.failures, b.until = 0, time.Time{} })
 }
 
-// recordFailure ends a call to which the vendor had none.
+// recordFailure ends a call that the vendor did not answer.
 func (c *permit) recordFailure() {
 	c.end(func(b *breaker) {
 		b.failures++
@@ -97,8 +97,8 @@ func (c *permit) recordFailure() {
 // dropped ends a call that says nothing about the vendor.
 func (c *permit) dropped() { c.end(func(*breaker) {}) }
 
-// hadItsTime reports whether the vendor was waited for so long, in a call whose budget is
-// spent, that having no answer is its failure and not the ledger's.
+// hadItsTime reports, for a call whose budget is spent, whether the wait for the vendor
+// was so long that the missing answer is the vendor's failure and not the ledger's.
 func (b *breaker) hadItsTime(steps []Step) bool {
 	var waited time.Duration
 	for _, s := range steps {

@@ -14,7 +14,8 @@ import (
 
 // Group returns a ledger that merges Stores. Stores that are called while another one
 // is under way become one Store of the ledger l, with one transaction and one wait for
-// the disk. Load, LoadMany and ListOpen are l's own.
+// the disk. If l is a [ManyLoader], Loads are merged in the same way, into one LoadMany
+// that begins after each of them was called. ListOpen is l's own.
 //
 // Use it for ledgers of sqlledger with many concurrent sign-ups. fileledger merges
 // Stores itself, and Memory has nothing to save. A few connections to PostgreSQL
@@ -25,7 +26,7 @@ import (
 // instance because a record is stale, each caller's records are stored by themselves,
 // and each caller gets its own result. A merged Store ends with an error after 2 s. So
 // a record that another transaction has locked delays the others, but does not make
-// them fail.
+// them fail. The same is true of Loads.
 //
 // If a caller's context ends while its records wait for their turn, it gets the
 // context's error, and they are not stored. Once they are part of a merged Store the
@@ -56,11 +57,102 @@ type group struct {
 	// then there is a queue.
 	flying bool
 	queue  []*groupStore
+	// loading is set while a read of the ledger is under way that others wait for, in loads.
+	loading bool
+	loads   []*groupLoad
 }
 
 // LoadMany implements ManyLoader.
 func (g *group) LoadMany(ctx context.Context, keys []string) ([]Record, error) {
 	return loadMany(ctx, g.Ledger, keys)
+}
+
+// A groupLoad is a LoadMany in which the Loads of several callers are one.
+type groupLoad struct {
+	ctx   context.Context //nolint:containedctx // of the first caller, for its values
+	keys  []string
+	done  chan struct{} // closed when what follows is known
+	found map[string][]Record
+	err   error
+}
+
+// Load implements Ledger.
+func (g *group) Load(ctx context.Context, key string) ([]Record, error) {
+	many, ok := g.Ledger.(ManyLoader)
+	if !ok {
+		return g.Ledger.Load(ctx, key)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	l := g.join(ctx, key)
+	if l == nil {
+		defer g.endLoad(many)()
+		return g.Ledger.Load(ctx, key)
+	}
+	select {
+	case <-l.done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if l.err != nil {
+		return g.Ledger.Load(ctx, key)
+	}
+	return slices.Clone(l.found[key]), nil
+}
+
+// join returns the next LoadMany, which has the key; nil for a caller that is the only one.
+func (g *group) join(ctx context.Context, key string) *groupLoad {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.loading {
+		g.loading = true
+		return nil
+	}
+	last := len(g.loads) - 1
+	if last < 0 || len(g.loads[last].keys) == maxGroup {
+		g.loads = append(g.loads, &groupLoad{ctx: context.WithoutCancel(ctx), done: make(chan struct{})})
+		last++
+	}
+	g.loads[last].keys = append(g.loads[last].keys, key)
+	return g.loads[last]
+}
+
+// endLoad returns what is to be called when a read of the ledger ends. What waits for it is then read,
+// or earlier, if it takes long.
+func (g *group) endLoad(many ManyLoader) (end func()) {
+	var once sync.Once
+	next := func() { once.Do(func() { go g.loadNext(many) }) }
+	timer := time.AfterFunc(groupTime, next)
+	return func() {
+		timer.Stop()
+		next()
+	}
+}
+
+// loadNext reads what waits.
+func (g *group) loadNext(many ManyLoader) {
+	g.mu.Lock()
+	if len(g.loads) == 0 {
+		g.loading = false
+		g.mu.Unlock()
+		return
+	}
+	l := g.loads[0]
+	g.loads = slices.Delete(g.loads, 0, 1)
+	g.mu.Unlock()
+	defer g.endLoad(many)()
+	defer close(l.done)
+	defer func() { _ = recover() }() // it is the callers' to meet, who load by themselves
+	l.err = errPanicked
+	ctx, cancel := context.WithTimeout(l.ctx, groupTime)
+	defer cancel()
+	records, err := many.LoadMany(ctx, l.keys)
+	l.found = map[string][]Record{}
+	for _, r := range records {
+		l.found[r.Key] = append(l.found[r.Key], r)
+	}
+	l.err = err
 }
 
 // A groupStore is one caller's Store.

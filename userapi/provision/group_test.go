@@ -371,6 +371,149 @@ func TestGroupPanics(t *testing.T) {
 	})
 }
 
+// A mergedLoads is a ledger that takes a second for each read, and notes it.
+type mergedLoads struct {
+	provision.Memory
+
+	mu    sync.Mutex
+	reads []string
+	// fail is asked when the second is over.
+	fail func(ctx context.Context, keys []string) error
+}
+
+func (l *mergedLoads) Load(ctx context.Context, key string) ([]provision.Record, error) {
+	return l.LoadMany(ctx, []string{key})
+}
+
+func (l *mergedLoads) LoadMany(ctx context.Context, keys []string) (all []provision.Record, err error) {
+	l.mu.Lock()
+	l.reads = append(l.reads, strings.Join(keys, " "))
+	l.mu.Unlock()
+	time.Sleep(time.Second)
+	if l.fail != nil {
+		if err := l.fail(ctx, keys); err != nil {
+			return nil, err
+		}
+	}
+	keys = slices.Clone(keys)
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
+		of, err := l.Memory.Load(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, of...)
+	}
+	return all, nil
+}
+
+// loads begins Loads one after another, while the first is under way, and returns what became of each.
+func (l *mergedLoads) loads(t *testing.T, keys ...string) (found map[string]string) {
+	t.Helper()
+	group := provision.Group(l)
+	found = map[string]string{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for i, key := range keys {
+		ctx := t.Context()
+		if strings.HasPrefix(key, "hasty") {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, 1500*time.Millisecond)
+			defer cancel()
+		}
+		all.Go(func() {
+			begun := time.Now()
+			text := "panic"
+			defer func() {
+				_ = recover()
+				mu.Lock()
+				defer mu.Unlock()
+				found[fmt.Sprint(i, " ", key)] = fmt.Sprint(text, " ", time.Since(begun))
+			}()
+			records, err := group.Load(ctx, key)
+			if text = fmt.Sprint(err); err == nil {
+				text = fmt.Sprint(len(records))
+				for _, r := range records {
+					text += r.Key
+				}
+			}
+		})
+		synctest.Wait()
+	}
+	all.Wait()
+	return found
+}
+
+// TestGroupMergesLoads: what is read while another read is under way is read at once, and each caller is given
+// its own records. One that leaves is told so at once; one whose read fails has it by itself.
+func TestGroupMergesLoads(t *testing.T) {
+	t.Parallel()
+	errDown := errors.New("down")
+	for name, test := range map[string]struct {
+		keys  []string
+		fail  func(ctx context.Context, keys []string) error
+		reads []string
+		found map[string]string
+	}{
+		"merged": {
+			keys:  []string{"a", "b", "c", "b", "none"},
+			reads: []string{"a", "b c b none"},
+			found: map[string]string{"0 a": "1a 1s", "1 b": "1b 2s", "2 c": "1c 2s", "3 b": "1b 2s", "4 none": "0 2s"},
+		},
+		"one leaves": {
+			keys:  []string{"a", "hasty", "b"},
+			reads: []string{"a", "hasty b"},
+			found: map[string]string{"0 a": "1a 1s", "1 hasty": "context deadline exceeded 1.5s", "2 b": "1b 2s"},
+		},
+		"the merged read fails": {
+			keys: []string{"a", "b", "c"},
+			fail: func(_ context.Context, keys []string) error {
+				if slices.Contains(keys, "c") {
+					return errDown
+				}
+				return nil
+			},
+			reads: []string{"a", "b c", "b", "c"},
+			found: map[string]string{"0 a": "1a 1s", "1 b": "1b 3s", "2 c": "down 3s"},
+		},
+		"a panic": {
+			keys: []string{"a", "b", "c"},
+			fail: func(_ context.Context, keys []string) error {
+				if slices.Contains(keys, "c") {
+					panic("boom")
+				}
+				return nil
+			},
+			reads: []string{"a", "b c", "b", "c"},
+			found: map[string]string{"0 a": "1a 1s", "1 b": "1b 3s", "2 c": "panic 3s"},
+		},
+		"the first takes long": {
+			keys: []string{"a", "b"},
+			fail: func(_ context.Context, keys []string) error {
+				if slices.Contains(keys, "a") {
+					time.Sleep(time.Minute)
+				}
+				return nil
+			},
+			reads: []string{"a", "b"},
+			found: map[string]string{"0 a": "1a 1m1s", "1 b": "1b 3s"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				l := &mergedLoads{fail: test.fail}
+				for _, key := range []string{"a", "b", "c"} {
+					require.NoError(t, l.Store(t.Context(), queuedRecord(key)))
+				}
+				assert.Equal(t, test.found, l.loads(t, test.keys...))
+				slices.Sort(l.reads[min(2, len(l.reads)):])
+				assert.Equal(t, test.reads, l.reads)
+			})
+		})
+	}
+}
+
 func TestGroupOfNothing(t *testing.T) {
 	t.Parallel()
 	assert.Nil(t, provision.Group(nil))

@@ -23,8 +23,8 @@ const (
 	moveProbe                // ask whether the create could be repeated, and send nothing
 )
 
-// afterCreate says what follows a create that ended with failure, nil for none.
-// afterUnknown says that the outcome of one before it is unknown.
+// afterCreate returns what follows a create that ended with failure, or nil.
+// afterUnknown: the outcome of an earlier one is unknown.
 func afterCreate(failure *userapi.Error, afterUnknown bool) move {
 	switch {
 	case failure == nil:
@@ -42,9 +42,9 @@ func afterCreate(failure *userapi.Error, afterUnknown bool) move {
 	}
 }
 
-// afterLook says what follows a look for a user whose create may have made it. miss is nil
-// where the user was found, or where nobody could be asked. The creator may be able to
-// repeat a create, or be allowed to create once more; last says that it has no create left.
+// afterLook returns what follows a look-up of a user that a create may have made. miss
+// is nil if the user was found, or if the vendor cannot be asked. repeats: the creator
+// can repeat a create. recreates: it may create once more. last: it has no create left.
 func afterLook(found bool, miss *userapi.Error, repeats, recreates, last bool) move {
 	switch {
 	case found:
@@ -66,8 +66,8 @@ func afterLook(found bool, miss *userapi.Error, repeats, recreates, last bool) m
 	}
 }
 
-// afterRepeat says what follows a repeat, or a probe of one, behind a look that missed. Of
-// a repeat that was sent, afterCreate says it.
+// afterRepeat returns what follows a repeat, or a probe of one, after a look-up that
+// missed. For a repeat that was sent, afterCreate decides.
 func afterRepeat(failure *userapi.Error, probe bool) move {
 	notSent := failure != nil && failure.Outcome == userapi.OutcomeNotSent
 	switch {

@@ -48,8 +48,8 @@ func withUndoError(stored Record, res Result) Result {
 	return res
 }
 
-// notStored is a result that the ledger may not have: it holds the intent, and the next run
-// asks.
+// notStored returns a result that the ledger may not have: it has the intent, and the
+// next run asks.
 func notStored(res Result, failure *userapi.Error) Result {
 	e := *failure
 	e.Code, e.Outcome = codeNotStored, outcomeOf[res.Disposition]
@@ -61,9 +61,8 @@ func notStored(res Result, failure *userapi.Error) Result {
 	return res
 }
 
-// absence is the error of a create whose user the vendor has proven not to have: what
-// failed is the create, and that is what the error says. Of the create of an earlier run
-// nothing is known but that.
+// absence returns the error of a create whose user is proven absent: it says why the
+// create failed. For an earlier run's create the reason is not known.
 func absence(create, miss, repeat *userapi.Error) *userapi.Error {
 	below := []error{create.Err, miss}
 	if repeat != nil {
@@ -75,9 +74,9 @@ func absence(create, miss, repeat *userapi.Error) *userapi.Error {
 	return revised(create, userapi.OutcomeRejected, below...)
 }
 
-// absent ends the run with an error of a user that the vendor has proven not to have,
-// once that has held for long enough since the create ended: its server may have been
-// still working.
+// absent ends the run with the error of an absent user, once the user has been absent
+// for long enough since the create ended: the vendor's server may still have been
+// working.
 func (r *run) absent(e, unknown *userapi.Error, ended time.Time) *userapi.Error {
 	if r.looked.Sub(ended) < r.patience {
 		if !sleep(r.settling, r.patience-time.Since(ended)) {
@@ -94,8 +93,8 @@ func (r *run) absent(e, unknown *userapi.Error, ended time.Time) *userapi.Error 
 	return r.endWith(revised(e, userapi.OutcomeRejected))
 }
 
-// asError returns err as the *userapi.Error that it is or holds. One that claims too
-// much, or none, becomes an error that claims nothing.
+// asError returns err as the *userapi.Error that it is or wraps. Another error, or one
+// that claims too much, becomes an error that claims nothing.
 func asError(err error) *userapi.Error {
 	if err == nil {
 		return nil
@@ -124,8 +123,8 @@ func kindOf(err error, other userapi.Kind) userapi.Kind {
 	return other
 }
 
-// created ends the run with a user whose create failed after all: the second step is
-// unfinished, or the reply broke off.
+// created ends the run with a user that exists although its create failed: the second
+// step is not done, or the reply was cut off.
 func (r *run) created(e *userapi.Error) *userapi.Error {
 	user := e.User
 	// Not where only the second step failed, with a reply that was none.
@@ -202,8 +201,8 @@ func namesKey(e *userapi.Error) bool {
 	return slices.ContainsFunc(e.FieldErrors, func(f userapi.FieldError) bool { return f.Field == "IdempotencyKey" })
 }
 
-// adoptOr ends the run with the user that is there, if it may be adopted, or else
-// with the conflict.
+// adoptOr ends the run with the existing user, if it may be adopted, otherwise with the
+// conflict.
 func (r *run) adoptOr(conflict *userapi.Error) *userapi.Error {
 	if r.adopt {
 		if found, _ := r.ask(ActionAdopt, time.Time{}); found != nil {
@@ -213,8 +212,8 @@ func (r *run) adoptOr(conflict *userapi.Error) *userapi.Error {
 	return r.endWith(conflict)
 }
 
-// unsettled is the error of an outcome that stays unknown: that of the create, with
-// what the look-up adds.
+// unsettled returns the error of an outcome that stays unknown: the create's, with what
+// the look-up adds.
 func unsettled(create, look *userapi.Error) *userapi.Error {
 	if look == nil {
 		return revised(create, userapi.OutcomeUnknown)

@@ -137,9 +137,9 @@ func (s *signup) prepare(j *task, f *facts) {
 	f.same = !f.unfit && s.p.keys().match(j.rec.Sent, j.sent, j.req, s.key, j.Name)
 }
 
-// askClient looks whether a resolver answers from its client's own record of a create,
-// which needs no request: the context is done. That nothing was sent is believed of
-// what is in flight alone. Of a create that is known to have been sent, the client's
+// askClient finds out whether a resolver answers from its client's own record of a
+// create. It sends no request: its context is done. "Nothing was sent" is believed only
+// of a target in flight. For a create that is known to have been sent, the client's
 // record may have been lost.
 func askClient(ctx context.Context, r userapi.Resolver, rec Record, req userapi.CreateUserRequest) (*userapi.User, clientRecord) {
 	over, cancel := context.WithCancel(ctx)
@@ -156,7 +156,7 @@ func askClient(ctx context.Context, r userapi.Resolver, rec Record, req userapi.
 	return user, clientHasUser
 }
 
-// reportTask is the result of a target at which nothing is done.
+// reportTask returns the result of a target at which nothing is done.
 func (s *signup) reportTask(ctx context.Context, j *task, code string) Result {
 	switch code {
 	case codeUndone:
@@ -179,7 +179,7 @@ func (s *signup) reportTask(ctx context.Context, j *task, code string) Result {
 	return resultOf(j.rec, code, nil)
 }
 
-// report is the result of a target that is left as it is.
+// report returns the result of a target that does not change.
 func (s *signup) report(rec Record, code string, cause error) Result {
 	if s.isFresh(rec) {
 		rec.State = StateNotSent // a claim of this run's, and nothing was sent
@@ -188,8 +188,8 @@ func (s *signup) report(rec Record, code string, cause error) Result {
 	return resultOf(rec, code, cause)
 }
 
-// perform claims a target, has its user created, looked for or finished, and records what
-// came of it.
+// perform claims a target, creates, looks up or finishes its user, and records the
+// result.
 func (s *signup) perform(ctx context.Context, j *task, do step, fresh bool) (res Result, final bool) {
 	permit, wait := j.breaker.allow()
 	if permit == nil {
@@ -216,7 +216,7 @@ func (s *signup) perform(ctx context.Context, j *task, do step, fresh bool) (res
 	return s.recordResult(ctx, j.target, j.rec, res)
 }
 
-// startOf says where Ensure begins with a record, and how far it may go.
+// startOf returns where Ensure begins with a record, and how far it may go.
 func (s *signup) startOf(rec Record, do step) start {
 	from := start{maxCreates: s.p.options.maxCreates, grace: s.grace}
 	if rec.Closed {
@@ -233,8 +233,8 @@ const claims = 3
 
 var errSlowLedger = errors.New("provision: the ledger took so long that the lease was almost over")
 
-// hold claims a target, and claims it again where the ledger took so long that less than
-// half of the lease is left. held says that it is claimed already.
+// hold claims a target, and claims it again if the ledger took so long that less than
+// half of the lease is left. held: it is claimed already.
 func (s *signup) hold(ctx context.Context, j *task, do step, held bool) *userapi.Error {
 	for try := 0; !held || time.Until(j.rec.Until) < s.p.options.lease/2; held, try = true, try+1 {
 		if try == claims {
@@ -251,7 +251,7 @@ func (s *signup) hold(ctx context.Context, j *task, do step, held bool) *userapi
 	return nil
 }
 
-// carryOut has Ensure done, or the part of it that is left.
+// carryOut does what Ensure does, or the part of it that is left.
 func (s *signup) carryOut(ctx context.Context, j *task, do step, from start) Result {
 	act := (*run).ensure
 	if do == stepFinish {
@@ -272,8 +272,8 @@ func (s *signup) carryOut(ctx context.Context, j *task, do step, from start) Res
 	return res
 }
 
-// giveUp is the result of a target at which nobody can be asked what became of a create: a
-// person decides.
+// giveUp returns the result of a target whose vendor cannot be asked for the result of
+// a create: a person decides.
 func (s *signup) giveUp(ctx context.Context, rec Record) (res Result, final bool) {
 	if rec.State == StateInFlight {
 		next := rec
@@ -288,7 +288,7 @@ func (s *signup) giveUp(ctx context.Context, rec Record) (res Result, final bool
 	return resultOf(rec, "", nil), true
 }
 
-// paused is the result of a target that is left alone for a while.
+// paused returns the result of a target that is paused.
 func (s *signup) paused(ctx context.Context, j *task, wait time.Duration) (res Result, final bool) {
 	res = s.report(j.rec, codePaused, nil)
 	if e := asError(res.Err); e != nil {
@@ -300,8 +300,8 @@ func (s *signup) paused(ctx context.Context, j *task, wait time.Duration) (res R
 	return res, true
 }
 
-// recordResult stores a result, whatever became of the caller's context. It is not final
-// where another run knows more.
+// recordResult stores a result, even if the caller's context is done. It is not final
+// if another run knows more.
 func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Result) (Result, bool) {
 	u := res.User
 	if ctx.Err() != nil {
@@ -353,8 +353,8 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 	return withUndoError(stored, res), true
 }
 
-// closing returns a record whose user is to be deleted, since the sign-up was undone in
-// the meantime, as one that says so: Resume and Undo go on with it.
+// closing marks a record whose user must be deleted, because the sign-up was undone in
+// the meantime. Resume and Undo delete the user.
 func (p *Provisioner) closing(r Record) Record {
 	if r.Closed && p.deletable(r) == "" {
 		r.State = StateDeleting
@@ -384,7 +384,7 @@ func (s *signup) usersBefore(t, ended *target, user *userapi.User) (users map[st
 	return users, ""
 }
 
-// sleep waits, and reports whether the context went on.
+// sleep waits, and reports whether the context is not done.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -32,16 +32,16 @@ type facts struct {
 	owner string // of this run
 	// fresh says that the record is a claim of this run's, by which nothing was sent before.
 	fresh bool
-	// resuming says that what other runs hold, and what is closed, is left alone;
-	// retries that what was refused is tried again nevertheless.
+	// resuming: what other runs hold, and what is closed, is skipped. retries: what was
+	// refused is tried again.
 	resuming, retries bool
-	// over says that the caller's context is done.
+	// over: the caller's context is done.
 	over bool
-	// closed says that the key is undone, if not the record.
+	// closed: the key is undone, even if the record is not.
 	closed bool
-	// kept says that the request is another one, which is not for this target.
+	// kept: the request is another one, which is not for this target.
 	kept bool
-	// asks says that the creator can look a user up.
+	// asks: the creator can look a user up.
 	asks bool
 
 	// The rest is known once the step was stepPrepare.
@@ -65,8 +65,8 @@ const (
 	clientHasUser
 )
 
-// next says what a run does about a target, and for stepReport the code of the reason. It
-// is the one place that decides.
+// next returns what a run does about a target, and for stepReport the code of the
+// reason. Only next decides this.
 func next(rec Record, f facts) (do step, code string) {
 	refused := rec.State == StateRejected || rec.State == StateNotSent
 	switch {
@@ -91,9 +91,9 @@ func next(rec Record, f facts) (do step, code string) {
 		return stepReport, codeRemapped
 	}
 
-	// A create that may have made the user is asked for first. Of one that was refused all
-	// the same, a lost one before it counts only where the vendor can be asked, and only if
-	// it was the same request.
+	// A create that may have made the user is asked for first. If a later create was
+	// refused, the lost one before it counts only if the vendor can be asked, and only
+	// if it was the same request.
 	lost := rec.lost() && !f.fresh
 	switch {
 	case lost && refused:
@@ -128,26 +128,26 @@ func (r Record) heldByAnother(owner string, now time.Time) bool {
 	return r.Owner != owner && r.isHeld(owner, now)
 }
 
-// isHeld reports whether a run is working on a record. alone is what owners begin with
-// that this process has, as options.alone, or one of them.
+// isHeld reports whether a run is working on a record. alone is the prefix of this
+// process's owners, options.alone.
 func (r Record) isHeld(alone string, now time.Time) bool {
 	return r.State == StateInFlight && now.Before(r.Until) && !isDead(r.Owner, alone)
 }
 
-// isDead reports whether a run has ended, since another one is alone under its name.
+// isDead reports whether a run has ended, because another one is alone under its name.
 func isDead(run, other string) bool {
 	name, _, alone := strings.Cut(other, "/")
 	return alone && strings.HasPrefix(run, name+"/") && !strings.HasPrefix(run, other[:strings.LastIndexByte(other, '/')+1])
 }
 
-// lost reports whether a create was sent, perhaps, and nobody knows what became of it, or
-// its user was absent when it was asked for and may be made yet.
+// lost reports whether a create may have been sent and its result is not known, or its
+// user was absent at a look-up and may still be made.
 func (r Record) lost() bool {
 	return r.State == StateInFlight || r.State == StateUnknown ||
 		r.Lost && (r.State == StateRejected || r.State == StateNotSent)
 }
 
-// A requestChange says what becomes of a request that is not the one of its key's records.
+// A requestChange says where a request goes that is not the one of its key's records.
 type requestChange int
 
 const (
@@ -157,7 +157,7 @@ const (
 	requestRefused                // something is open of the one before
 )
 
-// changeOf says what becomes of another request for a key. What was undone stays so.
+// changeOf returns where another request for a key goes. What was undone stays undone.
 func changeOf(records map[string]Record, keepsRequest bool) requestChange {
 	change := requestReplaces
 	for _, r := range records {
@@ -178,8 +178,9 @@ func isMendable(r Record) bool {
 	return (r.State == StateRejected || r.State == StateNotSent) && !r.Lost
 }
 
-// retaken returns a record once another request is its key's. Where it goes on with that one,
-// nothing was sent yet, and what a vendor said of the one before counts no more.
+// retaken returns a record once another request is its key's. If the target takes that
+// request, nothing was sent yet, and a vendor's answer to the earlier one does not
+// count any more.
 func retaken(rec Record, fingerprint string, goesOn bool) Record {
 	rec.Request = fingerprint
 	if goesOn && (rec.State == StateRejected || rec.State == StateNotSent) {
@@ -188,7 +189,7 @@ func retaken(rec Record, fingerprint string, goesOn bool) Record {
 	return rec
 }
 
-// stateOf and dispositionOf turn the one into the other.
+// stateOf and dispositionOf convert one into the other.
 var stateOf = map[Disposition]State{
 	DispositionUnknown: StateUnknown, DispositionNotSent: StateNotSent, DispositionRejected: StateRejected,
 	DispositionCreated: StateCreated, DispositionRecovered: StateRecovered, DispositionExisting: StateExisting,
@@ -259,7 +260,8 @@ func (r Record) user() *userapi.User {
 	return &userapi.User{Provider: r.Provider, ID: r.UserID, Proof: r.Proof}
 }
 
-// recordOf returns the record of a target after a result. It is the one way back.
+// recordOf returns the record of a target after a result. All records of results are
+// made here.
 func recordOf(prev Record, res Result) Record {
 	r := prev
 	r.Until = time.Time{}
@@ -289,7 +291,7 @@ func recordOf(prev Record, res Result) Record {
 	return r
 }
 
-// losesCreate reports whether a create was sent, perhaps, whose outcome is unknown.
+// losesCreate reports whether a create may have been sent whose outcome is unknown.
 func losesCreate(res Result) bool {
 	return slices.ContainsFunc(res.Steps, func(s Step) bool {
 		return (s.Action == ActionCreate || s.Action == ActionRepeat) && s.Err != nil && s.Err.Outcome == userapi.OutcomeUnknown
@@ -331,8 +333,8 @@ func undoing(rec Record, deletes bool) Record {
 	return rec
 }
 
-// decided returns a record after a person's decision, or says by a code why it is not
-// theirs to take. held says that a run is working on it.
+// decided returns a record after a person's decision, or the code of the reason why a
+// person cannot decide. held: a run is working on it.
 func decided(rec Record, d Decision, isTarget, held bool) (_ Record, code string) {
 	refused := rec.State == StateQueued || rec.State == StateNotSent || rec.State == StateRejected
 	switch {

@@ -74,7 +74,7 @@ func TestNext(t *testing.T) {
 		remapped = "`Target.Map` gives another request than the one that was sent, so that the user cannot be asked for"
 		first2   = "so the user is asked for before it is created"
 		second   = "the second step, if there is one left"
-		closes   = "what is open of it is settled, and nothing is created any more"
+		closes   = "what is open of it is resolved, and nothing is created any more"
 	)
 	docs := documented(t)
 	for name, tt := range map[string]struct {

@@ -9,15 +9,15 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// How long a call of the ledger may take, such as one that waits for a row which a client
-// that died has locked, and how often the record of an outcome is tried to be stored.
+// How long a call of the ledger may take, such as one that waits for a row that a dead
+// client has locked; and how often the store of an outcome is tried.
 const (
 	storeTime  = 30 * time.Second
 	storeTries = 3
 	storeWait  = 100 * time.Millisecond
 )
 
-// load reads the records of a key. Without them nothing can be said of its users.
+// load reads the records of a key.
 func load(ctx context.Context, l Ledger, key string) ([]Record, *userapi.Error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
@@ -88,8 +88,8 @@ func (s *signup) isFresh(rec Record) bool {
 	return rec.State == StateInFlight && rec.Owner == s.owner && s.fresh[rec.Target] == rec.Revision
 }
 
-// reload reads the records again, whatever became of the caller's context. changed says that
-// they are of another request meanwhile.
+// reload reads the records again, even if the caller's context is done. changed: they
+// now belong to another request.
 func (s *signup) reload(ctx context.Context) (changed bool, failure *userapi.Error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
@@ -100,8 +100,8 @@ func (s *signup) reload(ctx context.Context) (changed bool, failure *userapi.Err
 	return s.rememberAll(records), nil
 }
 
-// storeResult stores what became of a target and, by the same Store, claims the targets that
-// waited for its user u alone; none where u is nil. Should that fail they are claimed when
+// storeResult stores a target's result and, by the same Store, claims the targets that
+// waited only for its user u; none if u is nil. If that fails they are claimed when
 // their turn comes.
 func (s *signup) storeResult(ctx context.Context, t *target, next Record, u *userapi.User) (Record, *userapi.Error) {
 	records := []Record{next}
@@ -138,8 +138,8 @@ func (s *signup) claimAfter(d, t *target, u *userapi.User) (r Record, claimed bo
 	return r, true
 }
 
-// storeWithRetry stores a record and tries again when the ledger fails: an outcome that
-// is known is worth it. An earlier try may have been stored nevertheless.
+// storeWithRetry stores a record, and tries again when the ledger fails. An earlier try
+// may have been stored.
 func (p *Provisioner) storeWithRetry(ctx context.Context, next Record) (Record, *userapi.Error) {
 	var err error
 	for try, wait := 1, storeWait; ; try, wait = try+1, 3*wait {

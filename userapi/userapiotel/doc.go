@@ -62,6 +62,7 @@
 //	enlist.call          of a run: CreateUser, Continue, Retry, Resume or Undo
 //	enlist.target        of a result: the target's name
 //	enlist.disposition   of a result: its provision.Disposition
+//	enlist.state         of records, their provision.State; of rows, their state as package bulk has it
 //	enlist.records       of a step at the ledger: how many records, or keys
 //
 // error.type is the status where that is an error, else the kind. Mixin refuses with status 200 or 202: go by
@@ -88,7 +89,7 @@
 //	enlist.lane.requests          counter    {request}    target
 //	enlist.lane.rate_limited      counter    {request}    target
 //	enlist.lane.rate              gauge      {request}/s  target
-//	enlist.lane.paused            gauge      1            target
+//	enlist.lane.paused            gauge      {target}     target
 //
 // The attributes are short for enlist.vendor and so on. enlist.creates counts each user of a batch.
 // enlist.ledger.open with the state unknown is how many users nobody knows to exist or not, and

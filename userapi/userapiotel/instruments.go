@@ -70,7 +70,7 @@ func newInstruments(m metric.Meter) (i instruments) {
 	i.laneRequests = counter(m, "enlist.lane.requests", "{request}", "Requests in the lane of a target.")
 	i.laneRateLimited = counter(m, "enlist.lane.rate_limited", "{request}", "Requests in the lane of a target that the vendor refused because they were too many.")
 	i.laneRate = rate(m, "enlist.lane.rate", "Requests a second that the lane of a target lets through.")
-	i.lanePaused = integer(m, "enlist.lane.paused", "1", "1 while a target is left alone because its vendor failed too often, else 0.")
+	i.lanePaused = integer(m, "enlist.lane.paused", "{target}", "1 while a target is left alone because its vendor failed too often, else 0.")
 	return i
 }
 

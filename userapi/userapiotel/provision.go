@@ -40,7 +40,7 @@ func Runs(opts ...Option) provision.Option {
 func (t *telemetry) ended(ctx context.Context, span trace.Span, name string, begun time.Time, results []provision.Result) {
 	failed := ""
 	if results == nil {
-		failed = "panic" // or an Undo that could not begin
+		failed = userapi.KindUnknown.String() // a panic, or an Undo that could not begin
 	}
 	for _, r := range results {
 		o := outcomeOf(nil, r.Err)

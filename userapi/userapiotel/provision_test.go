@@ -163,6 +163,23 @@ func TestMarks(t *testing.T) {
 	assert.Equal(t, []string{"me"}, owners(unsampled))
 }
 
+// TestRunIsNotLinkedToItself: what a run reads of its own is no earlier run.
+func TestRunIsNotLinkedToItself(t *testing.T) {
+	t.Parallel()
+	r := newRecorder()
+	ledger := userapiotel.Ledger(new(provision.Memory), r.options()...)
+	p, err := provision.New(ledger, []provision.Target{{Name: "chat", Creator: userapi.CreatorFunc(func(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
+		records, err := ledger.Load(ctx, req.IdempotencyKey)
+		assert.NoError(t, err)
+		assert.Equal(t, provision.StateInFlight, records[0].State)
+		return &userapi.User{Provider: "acme", ID: "1", Proof: userapi.ProofReply}, nil
+	})}}, provision.RequestKeys("0123456789abcdef"), userapiotel.Runs(r.options()...))
+	require.NoError(t, err)
+	_, err = p.CreateUser(t.Context(), ada(1))
+	require.NoError(t, err)
+	assert.Empty(t, r.one(t, "provision CreateUser").Links())
+}
+
 // TestMixedProcesses: one process that has the ledger wrapped and one that has not work on the same key.
 func TestMixedProcesses(t *testing.T) {
 	t.Parallel()
@@ -306,4 +323,20 @@ type inSpan struct {
 
 func (l inSpan) Store(ctx context.Context, records ...provision.Record) error {
 	return l.Ledger.Store(trace.ContextWithSpan(ctx, l.span), records...)
+}
+
+// TestRunWithoutResults: the span of a run that panicked, or could not begin, has ended, and failed.
+func TestRunWithoutResults(t *testing.T) {
+	t.Parallel()
+	r := newRecorder()
+	p := provisioner(t, r, new(provision.Memory), userapi.CreatorFunc(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) { panic("planted") }))
+	assert.Panics(t, func() { _, _ = p.CreateUser(t.Context(), ada(1)) })
+	_, err := p.Undo(t.Context(), "no such key")
+	require.Error(t, err)
+	for _, name := range []string{"provision CreateUser", "provision Undo"} {
+		s := r.one(t, name)
+		assert.Equal(t, codes.Error, s.Status().Code)
+		assert.Contains(t, show(s.Attributes()), "error.type=unknown")
+	}
+	assert.NotContains(t, r.exported(t), "planted")
 }

@@ -10,10 +10,11 @@ import (
 )
 
 const (
-	// maxUnauthorized is how many rows in a row one target may refuse for the credentials. Then all are
-	// left for a while, but for a few that try it.
+	// maxUnauthorized is how many rows in a row one target may refuse for the credentials. Then all rows
+	// are left for unauthorizedWait, but for a few that try the target.
 	maxUnauthorized = 20
-	// unauthorizedWait is that while. The credentials are not the row's fault: it is no reject.
+	// unauthorizedWait is for how long. The row is not to blame for the credentials: it is not a
+	// reject.
 	unauthorizedWait = time.Minute
 )
 

@@ -1,9 +1,9 @@
-// Package bulkriver does the rows of a [bulk.Job] by any number of processes, on River, a job queue
-// in PostgreSQL or SQLite (riverqueue.com). A program that has River runs sign-ups beside its other jobs.
+// Package bulkriver does the rows of a [bulk.Job] in any number of processes. It runs on River, a job
+// queue in PostgreSQL or SQLite (riverqueue.com), beside the other jobs of a program that has River.
 //
-// Package bulk is simpler, and enough for one process, which is as fast as a vendor lets it be. This
-// package is for several machines, so that another one goes on where one fails, and for rows that
-// are to wait in a database.
+// Use package bulk where one process is enough: it is simpler, and as fast as a vendor allows. Use this
+// package where several machines work, where one has to go on when another fails, or where rows have to
+// wait in a database.
 //
 //	queue, err := bulkriver.Open(ctx, bulkriver.Config{
 //		DB: db, Dialect: sqlledger.PostgreSQL, Sealer: sealer, Ledger: ledger, CreateTables: true,
@@ -13,72 +13,109 @@
 //	worker, err := queue.Worker(bulkriver.WorkerConfig{Provisioner: provisioner, Jobs: []bulk.Job{job}})
 //	err = worker.Configure(config, 50) // of a river.Config, which may have other workers
 //
-// One database has River's tables, the ledger of package sqlledger, and the two tables of this package.
+// One database has:
 //
-// # What a row's job is
+//   - River's tables, which rivermigrate makes;
+//   - the ledger of package sqlledger;
+//   - the two tables of this package, of [Schema].
 //
-// A job of River is one row, and provision.Provisioner.Continue of its key. A key has one job at most.
-// The ledger, and not River, knows what was created: River may give a row to two workers, and may give
-// one away that is done. Neither sends a create twice, by the ledger's compare-and-set.
+// # A row is a job of River
 //
-//	what became of it                          what becomes of the job
-//	a finished user at every target            it is deleted
-//	a target refused the row                   it is deleted, and the row is in Queue.Rejects
-//	nobody knows whether there is a user       it is deleted, and Status counts it: see below
-//	a vendor is down, or wants to be left      it is snoozed, for as long as the vendor says or a
-//	alone, or another run holds the row        while that grows, and uses up no attempt
-//	a vendor refuses the credentials           it is snoozed; after 20 in a row all are, for a minute
-//	a panic of the program's own               it is tried again, after a wait that grows
-//	a row that this worker cannot open, or     it is snoozed, for a worker that can
-//	of a job that it does not have
+// The job of a row calls provision.Provisioner.Continue with the row's key. A key has at most one job.
 //
-// An unknown user is never created again by itself. Such a row leaves the queue, and stays open in
-// the ledger: provision.Provisioner.Decide is for a person. A load of the same row puts it into the queue
-// once more, and its worker asks the vendor, where that can be asked.
+// The ledger knows what was created; River does not. River may give a row to two workers, and may give
+// out a row that is done. Neither sends a create twice: the ledger compares before it stores.
 //
-// A job that is done is deleted, not completed: River sends no event of its completion. Job.OnResult is
-// told what became of a row. It is told once, and not at all if the process ends just then.
+//	what became of the row                     what becomes of the job
+//	each target has a finished user            deleted
+//	a target refused the row                   deleted; the row is in Queue.Rejects
+//	it is unknown whether there is a user      deleted; Status counts it, see below
+//	a vendor is down or wants to be left       snoozed, for as long as the vendor says (a day at
+//	alone, or another run holds the row        most) or for a growing wait; no attempt is used up
+//	the ledger failed                          the same, and OnError is told
+//	a vendor refuses the credentials           snoozed for a minute; after 20 in a row at one
+//	                                           target, so are all rows
+//	a panic of the program's own               tried again after a growing wait; this is an attempt
+//	the worker cannot open the row, or does    snoozed for a minute, for a worker that can
+//	not have its job
+//
+// A row whose user is unknown is not created again by itself. It leaves the queue and stays open in the
+// ledger. A person decides by provision.Provisioner.Decide, or loads the row again: then a worker asks the
+// vendor, if that vendor can be asked.
+//
+// A job that is done is deleted, so River sends no event of its completion. Job.OnResult is called instead,
+// once for each row that a worker tried. It is not called if the process ends just then.
+//
+// River discards a row after 100 attempts. A load adds it again.
 //
 // # Loading
 //
-// [Queue.Load] asks the ledger first and adds what has something left to do. It may be called again, also
-// while workers run, and adds nothing twice. A row that was edited takes the place of the older
-// version in the queue. Of one that a worker has begun the rule of provision.Provisioner holds: another
-// request takes the place of one that every target has refused, goes to those targets that
-// refused it where others have a user, and is refused where something is open. Such a row, and one that
-// a worker is at, is told and left out. A row that was refused and is what it was is left out too,
-// also where its password is another: [RetryRefused] adds it.
+// [Queue.Load] asks the ledger, and adds the rows that have something left to do. You can call it again at
+// any time, also while workers run: nothing is added twice.
+//
+//	the row                                    what Load does
+//	is not in the queue                        adds it
+//	is in the queue as it is                   leaves it
+//	is in the queue in an older version        puts it in that one's place
+//	is in another queue of the database        moves it to this one
+//	has a worker at an older version           leaves it out, and reports it: load it again later
+//	is done                                    leaves it out
+//	was refused as it is                       leaves it out; RetryRefused adds it
+//	was begun as another request               follows provision.Provisioner, see below
+//
+// An edited row of a key that the ledger has is another request for it:
+//
+//   - Where every target refused the older one, it takes its place.
+//   - Where some have a user, it goes to the targets that refused the older one.
+//   - Where something is open, it is left out and reported.
+//
+// The ledger does not know a request by its password. So a refused row with another password alone needs
+// [RetryRefused].
 //
 // # What is in the database
 //
-// The row is sealed by a [Sealer], of [Keys] with AES-256-GCM, together with its job's and its key's
-// names, so that no row can be put in another's place. It is deleted with the job. What is
-// readable is what the ledger has too: the name of the job, and the key, which package bulk makes so
-// that it is no e-mail address. Nothing of a row is in River's metadata, tags, errors or logs. A reject
-// is sealed likewise, without its secrets, until it is mended and done, or [Queue.DropRejects].
+//	sealed                                     readable
+//	the row, deleted with its job              the name of the job
+//	a reject, without its secrets unless       the key: package bulk makes it so that it is not
+//	Job.RejectSecrets is set                   an e-mail address
 //
-// A database keeps what was deleted for a while: PostgreSQL until VACUUM, and longer in its WAL and
-// backups. It is sealed there too: what was sealed with a key that is destroyed cannot be read.
+// A [Sealer] seals a row together with the names of its job and its key. So a row cannot be put in
+// another's place. That of [Keys] uses AES-256-GCM. Nothing of a row is in River's metadata, tags, errors
+// or logs. A reject stays until it was mended and is done, or until [Queue.DropRejects].
+//
+// A database keeps what was deleted for some time: PostgreSQL until VACUUM, and longer in its WAL and in
+// backups. It is sealed there too. What was sealed with a key that is destroyed cannot be read.
 //
 // # Times
 //
-// River takes a row back from a worker after RescueStuckJobsAfter, without asking it. So a row's time-out
-// must not be longer, and must be longer than the Provisioner's Lease, for which a run holds a target:
-//
 //	RescueStuckJobsAfter >= WorkerConfig.JobTimeout > provision.Lease
 //
-// [Queue.Worker] and [Worker.Configure] set them so, and refuse others. The row of a process that was
-// killed comes back after RescueStuckJobsAfter, and half a minute more at most, when River looks.
+// [Queue.Worker] and [Worker.Configure] set them so, and refuse others. The reasons:
+//
+//   - River takes a row back from a worker after RescueStuckJobsAfter, without asking it.
+//   - A run holds a target for the Lease.
+//   - The row of a process that was killed comes back after RescueStuckJobsAfter, and half a minute more
+//     at most, when River looks.
+//
+// # Every client of River has the worker
+//
+// One of the started clients on a database takes back the rows of processes that were killed. If that client
+// does not have the worker, River discards those rows. So register the worker, by Configure, in each
+// client that is started on the database, with the same RescueStuckJobsAfter. A client that only inserts
+// does not need it.
 //
 // # Limits
 //
-// A vendor's limit is one, and the processes are many: a [Limiter] has a share of it, which it leases from
-// the database every second or so. Give it to the vendor's client as HTTPOptions.Limiter. A Lane of a
-// Job bounds one process alone; its Concurrency is of use beside a Limiter. Rows that wait for a
-// limit hold a place of the worker's: so many rows at once as the vendors take in a second are enough.
+// A vendor has one limit for all processes. A [Limiter] gives each process a share of it. Give the Limiter
+// to the vendor's client as HTTPOptions.Limiter.
+//
+// A Lane of a Job bounds one process alone. Beside a Limiter its Concurrency is of use.
+//
+// A row that waits for a limit takes up one of the worker's places. So let a worker have as many rows at
+// once as the vendors take in a second.
 //
 // # SQLite
 //
-// One process at a time works best. River wants a pool of one connection there, by DB.SetMaxOpenConns(1),
-// and so does this package. It is for one machine, and for tests.
+// SQLite is for one machine, and for tests. Let one process work at a time. River needs a pool of one
+// connection, by DB.SetMaxOpenConns(1), and so does this package.
 package bulkriver

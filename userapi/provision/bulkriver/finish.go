@@ -46,7 +46,7 @@ const (
 	finishTime = 30 * time.Second
 )
 
-// finish returns once the row is out of the queue, whatever becomes of the context: the row is done.
+// finish returns once the row is out of the queue, also where the context has ended: the row is done.
 // own is false where River had taken the job from this worker: nothing was changed then.
 func (f *finisher) finish(ctx context.Context, e ending) (own bool, err error) {
 	e.done = make(chan finished, 1)

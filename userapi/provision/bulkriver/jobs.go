@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
@@ -87,6 +88,17 @@ func (q *Queue) drop(ctx context.Context, jobs []newJob) error {
 	}
 	_, err = exec(ctx, q.db, "delete jobs", q.sql.drop, listOf(list))
 	return err
+}
+
+// Cancel takes the rows of a job out of the queue, but for those that a worker is at, and returns how many it
+// took out. A row that a worker is at may come back to the queue: pause the queue and wait for its
+// workers first, or call Cancel again. The ledger keeps what it has of the rows, and a Load adds
+// again those that have something left to do.
+func (q *Queue) Cancel(ctx context.Context, job string) (int64, error) {
+	if job == "" {
+		return 0, errors.New("bulkriver: Cancel needs the name of a job")
+	}
+	return exec(ctx, q.db, "cancel a job", q.sql.cancel, job, q.name)
 }
 
 // listOf returns a JSON list.

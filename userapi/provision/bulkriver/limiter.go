@@ -12,28 +12,35 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A LimiterConfig says what the processes on one database may send together.
+// A LimiterConfig is the limit of what the processes on one database may send together.
 type LimiterConfig struct {
-	// Name is what the limit is of, such as the vendor and the account. It is required. All that have
+	// Name says what is limited, such as the vendor and the account. It is required. All Limiters of
 	// one name share one limit.
 	Name string
-	// Limit is that of all processes together. PerSecond is required. A tenth of a second's worth of a
-	// share may come at once; Burst has no effect.
+	// Limit is that of all processes together. PerSecond is required. Burst has no effect: a tenth of a
+	// second's worth of a share may come at once.
 	Limit userapi.RateLimit
 	// Adaptive has each share slow down when the vendor refuses requests, as userapi.Adaptive does.
 	Adaptive bool
-	// OnError is told that a share could not be renewed. Nothing passes when it is over.
+	// OnError is called when a share cannot be renewed or given back. Nothing passes once the share is
+	// over.
 	OnError func(error)
 }
 
-// A Limiter is a process's share of a limit that several processes have together, as a
-// userapi.Limiter: for a client's HTTPOptions.Limiter. Queue.Limiter makes one, and Run has to run. A
-// request needs no call of the database: shares are leased, for three seconds, and renewed before.
+// A Limiter is a process's share of a limit that several processes have together. It is a
+// userapi.Limiter, for a client's HTTPOptions.Limiter. [Queue.Limiter] makes one; it lets nothing pass
+// unless [Limiter.Run] runs. Stop the workers first, and Run after them. A Limiter is safe for concurrent
+// use.
 //
-// Each process gets an equal share, and the shares together are never more than the limit: a process
-// that is new gets what is free, and the others give up theirs when they renew them. Who sends
-// nothing for a while gives its share back, and gets one again with its next request. The share of
-// a process that died is free when its lease is over. It is safe for concurrent use.
+// A share is leased from the database for three seconds, and renewed before they are over. A single
+// request needs no call of the database.
+//
+//   - Each process gets an equal share.
+//   - The shares together are never more than the limit.
+//   - A new process gets what is free. The others give up their part when they renew their shares.
+//   - A process that has sent nothing for three seconds gives its share back. Its next request gets
+//     one again.
+//   - The share of a process that died is free when its lease is over.
 type Limiter struct {
 	q        *Queue
 	config   LimiterConfig
@@ -51,14 +58,14 @@ type Limiter struct {
 
 const (
 	shareLease = 3 * time.Second
-	// shareMargin is for how long before its end a share is not used: clocks run differently fast.
+	// shareMargin is for how long before its end a share is not used: no two clocks are equally fast.
 	shareMargin = shareLease / 10
 	// renewEvery is how often a share is renewed, and growEvery how often one that is to grow.
 	renewEvery = shareLease / 4
 	growEvery  = shareLease / 12
 )
 
-// Limiter returns a process's share of a limit. The error tells every bad setting at once.
+// Limiter returns a process's share of a limit. The error lists every bad setting.
 func (q *Queue) Limiter(c LimiterConfig) (*Limiter, error) {
 	var faults []error
 	if c.Name == "" {
@@ -92,7 +99,7 @@ func (l *Limiter) Wait(ctx context.Context) error {
 		}
 		select {
 		case l.need <- struct{}{}:
-		default: // Run is told already
+		default: // Run knows
 		}
 		select {
 		case <-changed:
@@ -167,8 +174,8 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// renewOrRelease renews the share, or gives it back where nobody needs it, and returns when to look
-// again.
+// renewOrRelease renews the share, or gives it back where no request needs it, and returns when to
+// look again.
 func (l *Limiter) renewOrRelease(ctx context.Context) time.Duration {
 	l.mu.Lock()
 	idle, has := l.waiting == 0 && time.Since(l.used) > shareLease, l.share > 0
@@ -228,7 +235,7 @@ func (l *Limiter) renew(ctx context.Context) (fair float64, err error) {
 			share = 0 // what is left of rounding
 		}
 		if before := l.Share(); share < before {
-			l.set(share, begun) // before anybody else can have the rest
+			l.set(share, begun) // before another process can have the rest
 		}
 		_, err := tx.ExecContext(ctx, q.sql.lease, l.config.Name, l.member, share, share*l.speed(), now+shareLease.Microseconds())
 		return err
@@ -256,8 +263,8 @@ func (l *Limiter) release(ctx context.Context) error {
 	return err
 }
 
-// inTx does something while nobody else changes the shares of the limit, and after those were deleted
-// whose lease is over. now is the database's time, in microseconds since 1970.
+// inTx does something while no other process changes the shares of the limit. Before that it deletes
+// those whose lease is over. now is the database's time, in microseconds since 1970.
 func (l *Limiter) inTx(ctx context.Context, what string, do func(tx *sql.Tx, now int64) error) error {
 	q := l.q
 	return q.inTx(ctx, what, func(tx *sql.Tx) error {

@@ -16,7 +16,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
-// An Inserter inserts jobs. A *river.Client of whatever driver is one.
+// An Inserter inserts jobs. A *river.Client is one, with any driver.
 type Inserter interface {
 	InsertMany(ctx context.Context, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
 	InsertManyFast(ctx context.Context, params []river.InsertManyParams) (int, error)
@@ -37,10 +37,10 @@ type Report struct {
 	// were left out, since a target has refused them as they are: see RetryRefused,
 	Refused int64 `json:"refused"`
 	// were left out, since their keys were used before with another request, of which users exist
-	// or something is open: Job.OnFault is told each,
+	// or something is open: Job.OnFault is called for each,
 	Different int64 `json:"different"`
 	// and were left out, since a worker was at an older version of theirs: load them again.
-	// Job.OnFault is told each.
+	// Job.OnFault is called for each.
 	AtWork int64 `json:"at_work"`
 }
 
@@ -64,29 +64,29 @@ func (r Report) LogValue() slog.Value {
 // A LoadOption changes what a Load adds.
 type LoadOption func(*load)
 
-// RetryRefused has rows added that a target has refused, also where they are what they were: the reason
-// was mended at the vendor, or is a password, by which the ledger does not know a request. Each Load with it
-// adds them again.
+// RetryRefused adds rows that a target has refused, also where they are unchanged. It is for a reason
+// that was mended at the vendor, and for a new password, by which the ledger does not know a request. Each
+// Load with it adds them again.
 func RetryRefused() LoadOption { return func(l *load) { l.retries = true } }
 
-// CodeAtWork is the code of the fault of a row at an older version of which a worker is.
+// CodeAtWork is the code of the fault of a row that has a worker at an older version.
 const CodeAtWork = "at_work"
 
 // batch is how many rows are put into the queue at once.
 const batch = 1000
 
-// Load puts the rows of a source into the queue, each as one job of River, which a worker of the
-// same job's name does. It may end at any moment and be called again, also while workers run: a row
-// that is in the queue, or of which nothing is left to do, is not added.
+// Load puts the rows of a source into the queue. Each is one job of River, for a worker that has a job
+// of the same name. The package's documentation says what becomes of a row that is in the queue, or
+// that the ledger has.
 //
-// The ledger is asked first what is left to do. A row that was edited takes the place of its older
-// version in the queue, unless a worker is at that one. Where the ledger knows the key by now, the
-// rule of provision.Provisioner for another request holds: the row goes to the targets that refused
-// the one before; where something is open of that one, it is left out.
+// Load may end at any moment. Call it again then: what was read before is in the queue, and is not
+// added twice. Several Loads, and workers, may run at once.
 //
-// Rows at fault are told as by bulk.Check, as far as bulk.Processor.Read finds them, and are not
-// queued. What a target finds of a row is told when it is done. Of the job, its Name, Mapping and
-// OnFault are used. Load takes constant memory, but for about 18 bytes for each key.
+// A row at fault is not queued, and Job.OnFault is called with what bulk.Processor.Read finds. A fault
+// that only a vendor can find shows when a worker does the row.
+//
+// Of the job, its Name, Mapping and OnFault are used. The client must have the Queue's schema. Load takes
+// about 18 bytes of memory for each key, and a constant amount beside that.
 func (q *Queue) Load(ctx context.Context, client Inserter, p *provision.Provisioner, job bulk.Job, src bulk.Source, opts ...LoadOption) (Report, error) {
 	l := &load{q: q, client: client, onFault: job.OnFault}
 	for _, opt := range opts {
@@ -111,13 +111,13 @@ func (q *Queue) Load(ctx context.Context, client Inserter, p *provision.Provisio
 		if len(l.rows) < batch {
 			return nil
 		}
-		return l.hand(ctx)
+		return l.flush(ctx)
 	})
 	// What was read is put there also where the reading ended early.
-	if failed := l.hand(ctx); err == nil {
+	if failed := l.flush(ctx); err == nil {
 		err = failed
 	}
-	if failed := l.settle(); err == nil {
+	if failed := l.await(); err == nil {
 		err = failed
 	}
 	return l.report, err
@@ -133,7 +133,7 @@ type load struct {
 	onFault   func(bulk.Fault)
 	report    Report
 	rows      []loadRow
-	ahead     chan stored // the batch under way; nil for none
+	pending   chan stored // the batch under way; nil for none
 }
 
 type loadRow struct {
@@ -150,31 +150,31 @@ type stored struct {
 	err    error
 }
 
-// hand begins to put the rows into the queue, once the batch before is there.
-func (l *load) hand(ctx context.Context) error {
-	if err := l.settle(); err != nil || len(l.rows) == 0 {
+// flush begins to put the rows into the queue, once the batch before is there.
+func (l *load) flush(ctx context.Context) error {
+	if err := l.await(); err != nil || len(l.rows) == 0 {
 		l.rows = nil
 		return err
 	}
 	rows := l.rows
 	l.rows = nil
-	ahead := make(chan stored, 1)
-	l.ahead = ahead
+	pending := make(chan stored, 1)
+	l.pending = pending
 	go func() {
 		var s stored
 		s.err = l.store(ctx, rows, &s)
-		ahead <- s
+		pending <- s
 	}()
 	return nil
 }
 
-// settle waits for the batch that is under way, and adds it to the report.
-func (l *load) settle() error {
-	if l.ahead == nil {
+// await waits for the batch that is under way, and adds it to the report.
+func (l *load) await() error {
+	if l.pending == nil {
 		return nil
 	}
-	s := <-l.ahead
-	l.ahead = nil
+	s := <-l.pending
+	l.pending = nil
 	l.report.Queued += s.report.Queued
 	l.report.Replaced += s.report.Replaced
 	l.report.Present += s.report.Present

@@ -271,8 +271,7 @@ func TestEditedRowOfARefusedOne(t *testing.T) {
 				users.Add(1)
 			}
 		}
-		w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{job}})
-		require.NoError(t, err)
+		w := at.workerOf(t, p, job)
 		at.start(t, w, 1)
 		until(t, "the row is done", func() bool { return at.jobs(t) == 0 && users.Load() == 1 })
 	})

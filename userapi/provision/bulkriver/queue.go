@@ -14,31 +14,31 @@ import (
 
 // A Config says where a Queue is.
 type Config struct {
-	// DB is the database that River's tables are in, by whatever driver of database/sql: for
-	// PostgreSQL stdlib.OpenDBFromPool makes one of River's own pool. It is required, and not
-	// closed.
+	// DB is the database that River's tables are in, by any driver of database/sql. For PostgreSQL,
+	// stdlib.OpenDBFromPool makes one of River's own pool. It is required, and is not closed.
 	DB *sql.DB
 	// Dialect is the database's. It is required.
 	Dialect sqlledger.Dialect
 	// Sealer seals the rows. It is required.
 	Sealer Sealer
-	// Ledger is the ledger of the Provisioner, for Status; nil leaves it out there.
+	// Ledger is the ledger of the Provisioner, for Status alone. nil leaves it out there.
 	Ledger *sqlledger.Ledger
-	// Name is the name of River's queue. "" is DefaultQueue.
+	// Name is the name of River's queue. "" is DefaultQueue. A row is in one queue of a database.
 	Name string
-	// Schema is the schema that River's tables are in, as river.Config.Schema. The tables of this
-	// package, enlist_reject and enlist_share, are in the schema of the connection.
+	// Schema is the schema that River's tables are in, as river.Config.Schema: Load and Configure
+	// refuse another one. The tables of this package, enlist_reject and enlist_share, are in the
+	// schema of the connection.
 	Schema string
-	// CreateTables has Open make the tables of this package where there are none. Several processes
-	// may do so at once. Without it they are the caller's to make, of [Schema].
+	// CreateTables makes the tables of this package where there are none. Several processes may do so
+	// at once. Without it the caller makes them, of [Schema].
 	CreateTables bool
 }
 
 // DefaultQueue is River's queue of a Queue that has no name.
 const DefaultQueue = "enlist"
 
-// A Queue is what a load, the workers and a person who looks have in common. [Open] returns one. It is
-// safe for concurrent use, and holds nothing that must be closed.
+// A Queue loads rows, makes workers, and shows what is in the queue. [Open] returns one. It is safe for
+// concurrent use, and holds nothing that must be closed.
 type Queue struct {
 	db      *sql.DB
 	dialect sqlledger.Dialect
@@ -53,7 +53,7 @@ type Queue struct {
 var schemaName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Open returns a Queue once it has seen that the tables are there: those of this package, and
-// River's, which rivermigrate makes. The error tells every bad setting at once.
+// River's, which rivermigrate makes. The error lists every bad setting.
 func Open(ctx context.Context, c Config) (*Queue, error) {
 	var faults []error
 	if c.DB == nil {

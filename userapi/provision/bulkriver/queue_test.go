@@ -4,6 +4,7 @@ package bulkriver_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/enlist-go/enlist/userapi/provision/bulk"
 	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
@@ -79,6 +81,44 @@ func TestStatus(t *testing.T) {
 		assert.NotNil(t, all.States)
 		assertNothingPlantedIn(t, fmt.Sprintf("%+v", s))
 	})
+}
+
+// TestCancel: the rows of one job leave the queue, but for one that a worker is at.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, newVendors(t).targets())
+		_, err := at.queue.Cancel(t.Context(), "")
+		require.ErrorContains(t, err, "name of a job")
+		at.load(t, p, people(1, 4))
+		_, err = at.queue.Load(t.Context(), at.inserter(t), p, bulk.Job{Name: "autumn"}, csv(people(1, 2)))
+		require.NoError(t, err)
+		for state, n := range map[string]int{"running": 1, "retryable": 2, "discarded": 3} {
+			at.setState(t, "spring/"+strconv.Itoa(n), state)
+		}
+		n, err := at.queue.Cancel(t.Context(), "spring")
+		require.NoError(t, err)
+		assert.EqualValues(t, 3, n)
+		assert.Equal(t, map[string]int64{"running": 1}, at.status(t).States)
+		assert.Equal(t, 3, at.jobs(t))
+		report := at.load(t, p, people(1, 4))
+		assert.EqualValues(t, 3, report.Queued, report)
+	})
+}
+
+// setState puts the job of a row into one of River's states.
+func (at *place) setState(t testing.TB, key, state string) {
+	t.Helper()
+	of := "args ->> 'key'"
+	if at.dialect == sqlledger.SQLite {
+		of = "json_extract(args, '$.key')"
+	}
+	finalized := "NULL"
+	if state == "discarded" {
+		finalized = "CURRENT_TIMESTAMP"
+	}
+	_, err := at.db.ExecContext(t.Context(), "UPDATE river_job SET state = '"+state+"', finalized_at = "+finalized+" WHERE "+of+" = '"+key+"'")
+	require.NoError(t, err)
 }
 
 // TestSchemaOfItsOwn: River's tables may be in a schema of their own.

@@ -9,10 +9,11 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// Rejects yields the rows of a job that a target has refused, by their keys. Each has, beside its own
-// values, those columns that a file of bulk.Job.Rejects has, such as _target and _code; a secret is
-// left out, unless the worker's Job.RejectSecrets was set. A row leaves the list when it was mended,
-// loaded again and is done. Load takes them as they are: it does not read such columns.
+// Rejects yields the rows of a job that a target has refused, in the order of their keys.
+//
+// Each row has its own values, and the columns of a file of bulk.Job.Rejects, such as _target and _code. A
+// secret is left out, unless the worker's Job.RejectSecrets was set. Load takes such rows, and does not
+// read those columns. A row leaves the list when it was mended, loaded again and is done.
 //
 // A reject that cannot be opened is yielded as an error with its key, and the others follow. An error of
 // the database is the last.

@@ -19,8 +19,8 @@ import (
 // Kind is that of the jobs of River which are rows.
 const Kind = "enlist_row"
 
-// maxAttempts is how often a row may be begun that ended its process, or panicked. What a vendor
-// or the ledger fails at does not count.
+// maxAttempts is how often River begins a row that ends its process, or panics. A failure of a vendor or
+// of the ledger does not count.
 const maxAttempts = 100
 
 // Args are what River has of a row.
@@ -31,7 +31,7 @@ type Args struct {
 	Key string `json:"key" river:"unique"`
 	// Row is the sealed row.
 	Row []byte `json:"row"`
-	// Retry is set where what a target has refused is tried again.
+	// Retry is set for a row of RetryRefused.
 	Retry bool `json:"retry,omitempty"`
 }
 
@@ -128,7 +128,7 @@ func decodeRow(text []byte) (row bulk.Row, err error) {
 	return row, nil
 }
 
-// sameRow reports whether two encoded rows have the same values, on whatever lines.
+// sameRow reports whether two encoded rows have the same values. Their lines may differ.
 func sameRow(a, b []byte) bool {
 	_, a, _ = bytes.Cut(a, []byte{'\n'})
 	_, b, _ = bytes.Cut(b, []byte{'\n'})

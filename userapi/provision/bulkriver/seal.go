@@ -14,14 +14,14 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Sealer keeps rows from being read by who has the database alone. [Keys] makes one of keys that the
-// program holds; another one may have them in a KMS. It is used from many goroutines at once.
+// A Sealer keeps rows from being read by someone who has the database alone. [Keys] makes one of keys
+// that the program holds; another implementation may have them in a KMS. Many goroutines use it at once.
 type Sealer interface {
-	// Seal returns a text that Open opens with the same about, and that tells nothing of the row
-	// but its length. about is not secret, and need not be kept in what is returned.
+	// Seal returns a text that Open opens with the same about. Only the row's length can be seen in
+	// it. about is not secret, and need not be in the text. No two rows may have one text.
 	Seal(ctx context.Context, row, about []byte) ([]byte, error)
-	// Open returns the row. What was changed, or sealed for another about, is an error, which
-	// holds nothing of the row.
+	// Open returns the row. It returns an error, with nothing of the row in it, if the text was
+	// changed or was sealed with another about.
 	Open(ctx context.Context, sealed, about []byte) ([]byte, error)
 }
 
@@ -39,10 +39,12 @@ const (
 	KeySize = 32
 )
 
-// Keys returns a Sealer by AES-256-GCM. Rows are sealed with the newest key, and opened with
-// whichever they were sealed with: to rotate keys, put a new one before the others, and leave an
-// old one out when no row is sealed with it any more. Each has 32 random bytes. A row is opened
-// only as that of its job and its key.
+// Keys returns a Sealer by AES-256-GCM. Each key has 32 random bytes. Rows are sealed with the newest
+// key, and opened with the one that they were sealed with. A row is opened only as that of its job and
+// its key.
+//
+// To rotate keys, put the new one first, in all processes. Leave an old one out when no row and no reject
+// is sealed with it: when what was loaded with it is done, and its rejects are mended or dropped.
 func Keys(newest userapi.Secret, older ...userapi.Secret) (Sealer, error) {
 	all := append([]userapi.Secret{newest}, older...)
 	var faults []error
@@ -64,7 +66,7 @@ func Keys(newest userapi.Secret, older ...userapi.Secret) (Sealer, error) {
 	return sealer{func() []keyOf { return open }}, nil
 }
 
-// A keyOf is a key with its id, which tells nothing of it.
+// A keyOf is a key with its id, by which the key cannot be found.
 type keyOf struct {
 	id   [keyIDSize]byte
 	aead cipher.AEAD

@@ -13,8 +13,8 @@ type statements struct {
 	// hex, in SQLite one. replace and drop leave alone what a worker is at. finish deletes the
 	// jobs of a list that are running for the attempt which the list has, and returns their ids; in
 	// PostgreSQL it also does for these what reject and unreject do.
-	find, replace, drop, finish string
-	backlog, paused             string
+	find, replace, drop, finish, cancel string
+	backlog, paused                     string
 	// Of this package's rejects.
 	reject, unreject, rejects, dropRejects, countRejects string
 	// Of this package's shares.
@@ -35,6 +35,9 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 	backlog := func(job, oldest string) string {
 		return "SELECT state, COUNT(*), " + oldest + " FROM " + jobs + " WHERE kind = '" + Kind + "' AND $1 IN ('', " + job + ") AND queue = $2 GROUP BY state"
 	}
+	cancel := func(job string) string {
+		return "DELETE FROM " + jobs + " WHERE kind = '" + Kind + "' AND " + job + " = $1 AND queue = $2 AND state <> 'running'"
+	}
 	var clock string // microseconds since 1970
 	// The state of a job that is found by its id stands in a form that no index is used for: a
 	// database might else look through all jobs of the state.
@@ -52,11 +55,12 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 			" (SELECT json_extract(value, '$.id'), json_extract(value, '$.attempt') FROM json_each($1)) RETURNING id"
 		s.reject = "INSERT INTO " + rejects + " (job, key, row) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET row = EXCLUDED.row"
 		s.unreject = "DELETE FROM " + rejects + " WHERE key IN (SELECT json_extract(value, '$.key') FROM json_each($1))"
+		s.cancel = cancel("json_extract(args, '$.job')")
 		s.backlog = backlog("json_extract(args, '$.job')", "CAST(strftime('%s', MIN(created_at)) AS INTEGER)")
 		clock = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
 	} else {
 		// OFFSET 0 keeps the SELECT from becoming a join, which might read all jobs, and so do the
-		// arrays: the index is used whatever plan was made while the table was small.
+		// arrays: the index is used, also by a plan that was made while the table was small.
 		s.find = "SELECT id, queue, args::text FROM json_array_elements_text($1::text::json) AS k(value)" +
 			" CROSS JOIN LATERAL (SELECT id, queue, args FROM " + jobs + " WHERE unique_key = decode(k.value, 'hex')" +
 			" AND unique_key IS NOT NULL AND unique_states IS NOT NULL AND " + prefix + "river_job_state_in_bitmask(unique_states, state) OFFSET 0) AS j"
@@ -65,12 +69,13 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 			" WHERE state::text IN " + waiting + " AND id = ANY(ARRAY(SELECT id FROM done)) AND (id, args ->> 'row') IN (SELECT id, row FROM done)"
 		// One statement is one round trip.
 		s.finish = "WITH ended AS (SELECT * FROM json_to_recordset($1::text::json) AS r(id bigint, attempt bigint, job text, key text, reject text))" +
-			", gone AS (DELETE FROM " + jobs + " WHERE state::text = 'running' AND id = ANY(ARRAY(SELECT id FROM ended))" +
-			" AND (id, attempt) IN (SELECT id, attempt FROM ended) RETURNING id)" +
-			", mended AS (DELETE FROM " + rejects + " WHERE key = ANY(ARRAY(SELECT key FROM ended JOIN gone USING (id) WHERE reject IS NULL)))" +
-			", refused AS (INSERT INTO " + rejects + " (job, key, row) SELECT job, key, reject FROM ended JOIN gone USING (id) WHERE reject IS NOT NULL" +
+			", gone AS (DELETE FROM " + jobs + " AS j USING ended AS e WHERE j.state::text = 'running' AND j.id = ANY(ARRAY(SELECT id FROM ended))" +
+			" AND j.id = e.id AND j.attempt = e.attempt RETURNING e.*)" +
+			", mended AS (DELETE FROM " + rejects + " WHERE key = ANY(ARRAY(SELECT key FROM gone WHERE reject IS NULL)))" +
+			", refused AS (INSERT INTO " + rejects + " (job, key, row) SELECT job, key, reject FROM gone WHERE reject IS NOT NULL" +
 			" ON CONFLICT (key) DO UPDATE SET row = EXCLUDED.row)" +
 			" SELECT id FROM gone"
+		s.cancel = cancel("args ->> 'job'")
 		s.backlog = backlog("args ->> 'job'", "FLOOR(EXTRACT(EPOCH FROM MIN(created_at)))::bigint")
 		s.lockShare = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 		clock = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint"

@@ -8,21 +8,20 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
-// A Status is how far the rows are that were loaded. It holds no value of a row.
+// A Status says how many of the rows that were loaded are done. It holds no value of a row.
 type Status struct {
 	// States are how many rows are in the queue, by River's state of their jobs. A row that is done is
 	// not in the queue any more. River discards a row that has ended its process 100 times, and
-	// keeps it for a while; load it again once that is mended.
+	// keeps it for 7 days by default: load it again once the reason is mended.
 	States map[string]int64 `json:"states"`
-	// Oldest is since when the row is there that was loaded first of those in the queue; the zero time
-	// if there is none.
+	// Oldest is when the oldest row of the queue was loaded; the zero time if there is none.
 	Oldest time.Time `json:"oldest,omitzero"`
 	// Paused is set while no row is taken from the queue, by River's QueuePause.
 	Paused bool `json:"paused"`
 	// Rejects is how many rows Queue.Rejects has.
 	Rejects int64 `json:"rejects"`
 	// Ledger is how many records are in each state at each target, of all rows ever loaded; nil
-	// without a Config.Ledger. Of those that are open and provision.StateUnknown nobody knows
+	// without a Config.Ledger. For those that are open and provision.StateUnknown it is unknown
 	// whether there is a user. They are not in the queue: a person decides, or they are loaded again.
 	Ledger []sqlledger.Count `json:"ledger,omitempty"`
 	// Limits are those of Queue.Limiter that are in use, by their names.
@@ -40,7 +39,7 @@ type LimitStatus struct {
 	Rate   float64 `json:"rate"`
 }
 
-// Unknown returns at how many targets of rows nobody knows whether there is a user.
+// Unknown returns how many records of the ledger are unknown: it is not known whether there is a user.
 func (s Status) Unknown() (n int64) {
 	for _, c := range s.Ledger {
 		if c.State == "unknown" {
@@ -50,8 +49,8 @@ func (s Status) Unknown() (n int64) {
 	return n
 }
 
-// Status says how far the rows of a job are, or those of all jobs for "". It reads all of the
-// queue, and of the ledger what is the job's: it is for a person who looks now and then.
+// Status counts the rows of a job, or those of all jobs for "". It reads all of the queue, and all that
+// the ledger has of the job: it is for a person who looks now and then.
 func (q *Queue) Status(ctx context.Context, job string) (Status, error) {
 	s := Status{States: map[string]int64{}}
 	if err := q.backlog(ctx, job, &s); err != nil {

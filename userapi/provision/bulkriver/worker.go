@@ -17,21 +17,27 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// A WorkerConfig says what a Worker does.
+// A WorkerConfig is what a Worker needs.
 type WorkerConfig struct {
-	// Provisioner creates the users. It is required. Its ledger is the one that keeps two workers
-	// apart, so it is one for several processes, such as that of package sqlledger.
+	// Provisioner creates the users. It is required. Its ledger keeps two workers apart, so several
+	// processes must share it, as they can that of package sqlledger.
 	Provisioner *provision.Provisioner
-	// Jobs are those whose rows the worker does, by their names, at least one. A row of another job is left
-	// in the queue. Of each, the Name, Mapping, Lanes, OnResult and RejectSecrets are used. The
-	// lanes are this worker's own: a Limiter of [Queue.Limiter] bounds what all workers send.
+	// Jobs are those whose rows the worker does, at least one. A row of another job is left in the
+	// queue. Of each job, its Name, Mapping, Lanes, OnResult and RejectSecrets are used. The lanes
+	// are this worker's own: a Limiter of [Queue.Limiter] bounds what all workers send. One goroutine
+	// at a time calls OnResult.
 	Jobs []bulk.Job
-	// JobTimeout is how long a row may be at work at most. It must be longer than the
-	// Provisioner's Lease; 0 is twice the Lease.
+	// JobTimeout is how long a worker may take for a row. It must be longer than the Provisioner's
+	// Lease. 0 is twice the Lease.
 	JobTimeout time.Duration
-	// OnError is told what kept a row from being tried, or its end from being kept: a row that cannot
-	// be opened, a panic of a Creator or a Map, a ledger or another database that failed. River is told
-	// nothing of its text, which may hold values of the row. It is called from many goroutines at once.
+	// OnError is called with what kept a row from being tried, or its end from being stored:
+	//
+	//   - the row cannot be opened, or its reject not be sealed;
+	//   - a Creator, a Map or OnResult panicked;
+	//   - the ledger, or the database of the queue, failed.
+	//
+	// The error may hold values of the row: River does not get it. Many goroutines call OnError at
+	// once.
 	OnError func(key string, err error)
 }
 
@@ -47,11 +53,11 @@ type Worker struct {
 	onError    func(string, error)
 	finisher   finisher
 	breaker    credentials
-	telling    sync.Mutex // one goroutine at a time calls an OnResult
+	resultMu   sync.Mutex // one goroutine at a time calls an OnResult
 }
 
-// Worker makes a Worker, to be registered with a client of River by Configure. The error tells
-// every bad setting at once.
+// Worker makes a Worker. Its Configure registers it with a client of River. The error lists every bad
+// setting.
 func (q *Queue) Worker(c WorkerConfig) (*Worker, error) {
 	if c.Provisioner == nil {
 		return nil, errors.New("bulkriver: WorkerConfig.Provisioner is required")
@@ -91,10 +97,15 @@ func (q *Queue) Worker(c WorkerConfig) (*Worker, error) {
 const rescueMargin = 30 * time.Second
 
 // Configure registers the worker in a client's configuration, which may have workers and queues of
-// the program's own, and has it do so many rows at once. River takes a row from a worker after
-// RescueStuckJobsAfter: where that is not set Configure sets it, and refuses one that is shorter
-// than the worker's JobTimeout. A smaller one brings the rows of a process that was killed back
-// sooner.
+// the program's own. rows is how many rows the worker does at once.
+//
+//	setting                 where it is not set            refused
+//	Schema                  that of the Queue              another one
+//	RescueStuckJobsAfter    longer than the time-outs      shorter than the worker's JobTimeout
+//	Queues[Queue.Name]      rows at once                   one that is there
+//
+// River takes a row from a worker after RescueStuckJobsAfter. A smaller one brings the rows of a process
+// that was killed back sooner.
 func (w *Worker) Configure(c *river.Config, rows int) error {
 	switch {
 	case rows < 1 || rows > river.QueueNumWorkersMax:
@@ -138,10 +149,12 @@ const (
 	// longestWait. Each is made a little longer or shorter, so that rows do not come back all at once.
 	firstWait   = time.Second
 	longestWait = 5 * time.Minute
+	// longestAsked bounds for how long a vendor can have a row left.
+	longestAsked = 24 * time.Hour
 	// longestRetry bounds the wait after a panic, or a kill.
 	longestRetry = 10 * time.Minute
-	// elsewhere is for how long a row is left that is another worker's: of a job that this one
-	// does not have, or that cannot be opened here.
+	// elsewhere is for how long a row is left for another worker: this one does not have its job, or
+	// cannot open it.
 	elsewhere = time.Minute
 	// heldLeast and heldMost bound for how long a row is left that another run holds.
 	heldLeast, heldMost = 250 * time.Millisecond, 15 * time.Second
@@ -200,8 +213,8 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 		return err
 	}
 	if tell := w.onResult[job.Args.Job]; tell != nil {
-		w.telling.Lock()
-		defer w.telling.Unlock()
+		w.resultMu.Lock()
+		defer w.resultMu.Unlock()
 		tell(bulk.RowResult{Line: row.Line, Key: job.Args.Key, Results: t.Results})
 	}
 	return nil
@@ -230,8 +243,8 @@ func ledgerFault(results []provision.Result) error {
 	return nil
 }
 
-// errPanic is what River is told of a panic.
-var errPanic = errors.New("bulkriver: a panic of a Creator, a Map, a Sealer, OnResult or OnError: WorkerConfig.OnError is told how")
+// errPanic is what River gets of a panic.
+var errPanic = errors.New("bulkriver: a panic of a Creator, a Map, a Sealer, OnResult or OnError: see WorkerConfig.OnError")
 
 func (w *Worker) tellError(key string, err error) {
 	if w.onError != nil {
@@ -256,8 +269,8 @@ func (w *Worker) finish(ctx context.Context, job *river.Job[Args], rejected *bul
 		w.tellError(end.Key, err)
 	}
 	if !own {
-		// River may have given the job to another worker, and would complete it now, whatever
-		// that one has left to do. Snoozed, it is looked at once more.
+		// River may have given the job to another worker, and would complete it now, also if
+		// that one has something left to do. Snoozed, it is looked at once more.
 		return river.JobSnooze(spread(firstWait))
 	}
 	return nil
@@ -272,7 +285,7 @@ func (w *Worker) waitFor(job *river.Job[Args], t bulk.Try) time.Duration {
 		Snoozes int `json:"snoozes"`
 	}
 	_ = json.Unmarshal(job.Metadata, &metadata)
-	return max(spread(min(firstWait<<min(metadata.Snoozes, 10), longestWait)), t.Wait+spread(firstWait)/2)
+	return max(spread(min(firstWait<<min(metadata.Snoozes, 10), longestWait)), min(t.Wait, longestAsked)+spread(firstWait)/2)
 }
 
 // spread makes a wait up to a quarter longer or shorter.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,6 +46,24 @@ func (at *place) worker(t testing.TB, p *provision.Provisioner, onError func(str
 	w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{spring}, OnError: onError})
 	require.NoError(t, err)
 	return w
+}
+
+// workerOf returns one of a job, as it is given.
+func (at *place) workerOf(t testing.TB, p *provision.Provisioner, job bulk.Job) *bulkriver.Worker {
+	t.Helper()
+	w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{job}})
+	require.NoError(t, err)
+	return w
+}
+
+// workedBy loads a row of the job spring, and has it done by a worker of another job or mapping.
+func (at *place) workedBy(t testing.TB, job bulk.Job) *vendors {
+	t.Helper()
+	v := newVendors(t)
+	p := at.provisioner(t, v.targets())
+	at.load(t, p, people(1, 1))
+	at.start(t, at.workerOf(t, p, job), 4)
+	return v
 }
 
 func (at *place) status(t testing.TB) bulkriver.Status {
@@ -99,6 +118,26 @@ func TestSnooze(t *testing.T) {
 		assert.Equal(t, 1, v.identity.UserCount())
 		assert.Empty(t, at.rejects(t))
 	})
+}
+
+// TestLongSnooze: a vendor that wants to be left alone for years has a row left for a day: nobody looks
+// for it any more else.
+func TestLongSnooze(t *testing.T) {
+	t.Parallel()
+	for _, asked := range []time.Duration{100 * 365 * 24 * time.Hour, math.MaxInt64} {
+		at := newSQLite(t)
+		p := at.provisioner(t, creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+			e := failure(userapi.KindRateLimited, userapi.OutcomeRejected, 429)
+			e.RetryAfter = asked
+			return nil, e
+		}))
+		at.load(t, p, people(1, 1))
+		at.begin(t, "1")
+		var snooze *river.JobSnoozeError
+		require.ErrorAs(t, at.worker(t, p, nil).Work(t.Context(), at.job(t)), &snooze)
+		assert.Greater(t, snooze.Duration, 23*time.Hour)
+		assert.Less(t, snooze.Duration, 25*time.Hour)
+	}
 }
 
 // TestPausedVendor: a row for a vendor that is paused is left until the pause is over, and is then done.
@@ -391,12 +430,7 @@ func TestRowInAnothersPlace(t *testing.T) {
 func TestRowOfAnotherJob(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
-		v := newVendors(t)
-		p := at.provisioner(t, v.targets())
-		at.load(t, p, people(1, 1))
-		w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{{Name: "autumn"}}})
-		require.NoError(t, err)
-		at.start(t, w, 4)
+		v := at.workedBy(t, bulk.Job{Name: "autumn"})
 		at.snoozed(t)
 		assert.Zero(t, v.identity.UserCount())
 	})
@@ -407,12 +441,7 @@ func TestRowOfAnotherJob(t *testing.T) {
 func TestMappingThatChanged(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
-		v := newVendors(t)
-		p := at.provisioner(t, v.targets())
-		at.load(t, p, people(1, 1))
-		w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{{Name: "spring", Mapping: bulk.Mapping{Columns: map[string]string{"key": "email"}}}}})
-		require.NoError(t, err)
-		at.start(t, w, 4)
+		v := at.workedBy(t, bulk.Job{Name: "spring", Mapping: bulk.Mapping{Columns: map[string]string{"key": "email"}}})
 		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
 		assert.Equal(t, userapi.CodeDifferent, at.rejects(t)["1"].Values["_code"])
 		assert.Zero(t, v.identity.UserCount())
@@ -473,8 +502,7 @@ func TestOnResult(t *testing.T) {
 			assert.Equal(t, fmt.Sprintf("spring/%d", r.Line-1), r.Key)
 			lines = append(lines, r.Line)
 		}
-		w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{job}})
-		require.NoError(t, err)
+		w := at.workerOf(t, p, job)
 		c := at.start(t, w, 8)
 		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
 		require.NoError(t, c.Stop(t.Context()))
