@@ -11,31 +11,30 @@ import (
 	"strings"
 )
 
-// DefaultMaxRowBytes is how long a row may be: 1 MiB, that is as UTF-8 and with its quotes and
-// delimiters.
+// DefaultMaxRowBytes is the largest size of a row, 1 MiB: as UTF-8, with its quotes and delimiters.
 const DefaultMaxRowBytes = 1 << 20
 
-// CSVOptions say how a CSV file is read. The zero value finds out what there is to find.
+// CSVOptions say how a CSV file is read. The zero value detects what can be detected.
 type CSVOptions struct {
-	// Comma parts the cells: an ASCII character other than a quote, a line end or a space. 0
-	// finds out which of comma, semicolon, tab and bar the file has.
+	// Comma separates the cells. It is an ASCII character other than a quote, a line end or a
+	// space. 0 detects a comma, semicolon, tab or bar.
 	Comma rune
-	// Header are the names of the columns of a file that has none: its first row is then
-	// data. nil takes the first row that is not empty for the names.
+	// Header has the names of the columns, for a file without a header: its first row is then data.
+	// nil takes the names from the first row that is not empty.
 	Header []string
-	// Null is a cell, without quotes, that stands for NULL beside \N, as MySQL writes it. Give "NULL" where the word stands for it. A cell of that word, in capitals and without
-	// quotes, is else a RowError.
+	// Null is a word that stands for NULL, if it has no quotes. \N, as MySQL writes it, always
+	// does. Set "NULL" if that word stands for NULL; else NULL without quotes is a RowError.
 	Null string
-	// MaxRowBytes bounds a row; 0 means DefaultMaxRowBytes. A longer one is a RowError.
+	// MaxRowBytes is the largest size of a row; 0 is DefaultMaxRowBytes. A larger row is a
+	// RowError.
 	MaxRowBytes int
 }
 
 // null is the cell of a CSV file that stands for NULL, whatever CSVOptions.Null is beside it.
 const null = `\N`
 
-// CSV reads CSV as people have it, in UTF-8 or in UTF-16 with its mark, as it is or by gzip.
-// The package's documentation says, under CSV, what is read in which way. The Source is a
-// ColumnSource.
+// CSV reads CSV in UTF-8, or in UTF-16 with a byte order mark, also compressed with gzip. The
+// package documentation has the details under CSV. The Source is a ColumnSource.
 func CSV(r io.Reader, o CSVOptions) Source { return &csvSource{r: r, o: o} }
 
 type csvSource struct {

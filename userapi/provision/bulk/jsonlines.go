@@ -13,9 +13,9 @@ import (
 	"unicode/utf8"
 )
 
-// JSONLines reads JSON Lines: an object on each line, as they are or by gzip. Numbers are kept
-// to the digit, lists and objects as they are. The package's documentation says, under JSON
-// Lines, what is refused. A row may be DefaultMaxRowBytes long.
+// JSONLines reads JSON Lines, one object on each line, also compressed with gzip. Numbers keep
+// every digit. Lists and objects are kept as they are. A row may have DefaultMaxRowBytes. The
+// package documentation has the details under JSON Lines.
 func JSONLines(r io.Reader) Source { return &jsonSource{r: r} }
 
 type jsonSource struct {
