@@ -176,7 +176,7 @@ func TestCheckEnds(t *testing.T) {
 		{"a circle", strings.Replace(springConfig, "quickblox", "quickblox, after: [chat]", 1), good, nil, exitUsage, "enlist.yaml:4: targets.chat.after: a target cannot come after itself: chat after chat"},
 		{"a bad setting", strings.Replace(springConfig, "https://login.example.com", "ftp://x", 1), good, nil, exitUsage, "enlist.yaml:3: targets.identity.url: the address must begin with https:// or http://"},
 		{"an open quote", springConfig, good + `3;"`, nil, exitRefused, "line 4: "},
-		{"no row", springConfig, "id;E-mail\n", nil, exitFailed, "the file has a header and no row. Nothing was sent"},
+		{"no row", springConfig, "id;E-mail\n", nil, exitFailed, "the file has a header but no rows. Nothing was sent"},
 		{"an empty file", springConfig, "", nil, exitFailed, "the file is empty"},
 		{"wrong use", springConfig, good, []string{"--max-faults", "-1"}, exitUsage, "--max-faults must not be negative"},
 		{"config and vendors", springConfig, good, []string{"--to", "mixin"}, exitUsage, "--to cannot be used with a config"},

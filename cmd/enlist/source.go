@@ -136,9 +136,7 @@ func (r *countingReader) Read(b []byte) (int, error) {
 
 // ofConfig replaces names of the library's options by names of the config's members.
 var ofConfig = strings.NewReplacer(
-	"CSVOptions.Comma names", "csv.comma in the config names", "CSVOptions.Comma", "csv.comma",
-	"CSVOptions.Header has", "csv.header in the config has", "CSVOptions.Header", "csv.header",
-	"CSVOptions.Null says", "csv.null in the config says", "CSVOptions.Null", "csv.null",
+	"CSVOptions.Comma", "csv.comma in the config", "CSVOptions.Header", "csv.header in the config", "CSVOptions.Null", "csv.null in the config",
 	"Mapping.Columns", "columns in the config", "Mapping.Targets", "columns of a target in the config",
 	"bulk: ", "",
 )

@@ -82,7 +82,7 @@ func newWork(env *environment) *cobra.Command {
 	fs.IntVar(&f.rows, "rows", 0, fmt.Sprintf("the largest `number` of rows in progress; overrides in_flight of the config; default %d", defaultRows))
 	fs.BoolVar(&f.untilDone, "until-done", false, "end when the job has no row left in the queue")
 	fs.StringVar(&f.listen, "listen", "", "the `address` that serves health and metrics, such as 127.0.0.1:8080")
-	fs.DurationVar(&f.lease, "lease", defaultLease, "how long a worker may keep a row. After this time other workers take over the rows of a killed one. Give at least ten times what a vendor takes to answer, and the same to all workers")
+	fs.DurationVar(&f.lease, "lease", defaultLease, "how long a worker may keep a row. After this time other workers take over the rows of a killed one. Use at least ten times a vendor's response time, and the same value for all workers")
 	fs.DurationVar(&f.drain, "drain", 30*time.Second, "how long rows in progress may take to finish after a signal")
 	f.log.add(fs)
 	return c

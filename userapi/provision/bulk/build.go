@@ -21,10 +21,10 @@ type builder struct {
 	faults []error
 }
 
-// Request makes the request of a row. Its IdempotencyKey is of the job and of the value of
-// key; the package's documentation has the form, under Keys. With Mapping.Targets it has an
-// Extension that Map takes the columns of targets from. The error joins a *RowError for each fault of the row, with the column, the
-// line and what is expected, and the request is then zero.
+// Request makes the request of a row. Its IdempotencyKey is made from the job and from the value of
+// key: see Keys in the package documentation. With Mapping.Targets the request has an Extension for
+// Map. The error joins a *RowError for each fault of the row, with the column, the line and what is
+// expected. The request is then zero.
 func (m *Mapper) Request(row Row) (userapi.CreateUserRequest, error) { return m.build(row).done() }
 
 // build sets what a row has for a request, and notes its faults.
@@ -34,7 +34,7 @@ func (m *Mapper) build(row Row) *builder {
 		b.set(e)
 	}
 	if b.req.IdempotencyKey == "" && !slices.ContainsFunc(b.faults, isKeyFault) {
-		b.fail(keyField, &RowError{Column: m.keyColumn(), Message: "a value is expected: it names the row in the ledger", code: userapi.CodeRequired})
+		b.fail(keyField, &RowError{Column: m.keyColumn(), Message: "a value is expected: it identifies the row in the ledger", code: userapi.CodeRequired})
 	}
 	return b
 }

@@ -10,25 +10,28 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// ErrMissingColumns is in the chain of Check's error where a column that the mapping needs is not
-// in the input. Report.Missing has the names.
+// ErrMissingColumns is in the chain of Check's error if the mapping needs a column that the input
+// does not have. Report.Missing has the names.
 var ErrMissingColumns = errors.New("bulk: the mapping needs columns that the input does not have")
 
-// Check reads all rows of a source, and finds each fault that can be seen before anything is sent:
-// those of the rows, those of the mapping, and what p.Plan finds at each target. It finds two
-// rows with one key, and two with one value that is unique at a target; the later row is the one
-// at fault. It asks neither the ledger nor a vendor, and sends nothing. It works on all cores. It
-// takes constant memory, but for about 18 bytes for each key and each unique value; a program that
-// is to stay small sets GOMEMLIMIT, since Go else lets what it holds double.
+// Check reads all rows of a source. It finds every fault that can be found before anything is sent:
+//   - faults of the rows and of the mapping
+//   - what p.Plan refuses at each target
+//   - rows with the key of an earlier row, or with a value of an earlier row that is unique at a
+//     target
 //
-// Rows at fault are no error: the Report has them. The error is one of the job's, of the context, a
-// fatal *RowError of the source, among them that of ErrNoRows, or has ErrMissingColumns in its
-// chain; the Report then says how far Check came. A source that is a ColumnSource has its columns
-// checked before any row is read, another one when all are.
+// Check calls no vendor and does not read the ledger. It uses all cores. Its memory is constant,
+// plus about 18 bytes for each key and each unique value. By default Go lets this double;
+// GOMEMLIMIT limits it.
 //
-// A row of which no request can be made is looked at for its key alone, and of a target where a
-// row is at fault its values are not compared with those of other rows: check again when these
-// rows are mended.
+// Rows at fault are in the Report, and are not an error. Errors are: a fault of the job, the
+// context's error, a fatal *RowError of the source such as ErrNoRows, and ErrMissingColumns. The
+// Report then says how far Check came. The columns of a ColumnSource are checked before any row is
+// read; those of another source at the end.
+//
+// Check again after the faults are corrected. If the mapping refuses a row, only its key is
+// compared with other rows. If a target refuses a row, the row's values at this target are not
+// compared.
 func Check(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Report, error) {
 	c := &check{tally: newTally("check", job)}
 	if p == nil || src == nil {
@@ -102,7 +105,7 @@ func (c *check) take(r *checkedRow) {
 	c.add(r.row.Line, r.faults)
 }
 
-// duplicateOf returns a fault as that of a value which stands in an earlier line.
+// duplicateOf returns a fault for a value that an earlier line has.
 func duplicateOf(first int64, f Fault) Fault {
 	f.Code, f.Message = CodeDuplicate, fmt.Sprintf("line %d has the same value", first)
 	return f

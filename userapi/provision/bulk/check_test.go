@@ -130,19 +130,19 @@ func TestCheckTraps(t *testing.T) {
 	add("", "") // an empty line
 
 	// Of the row itself.
-	add("3,"+planted, `column "login": the row has 2 cells and the header 9 (unreadable)`)
+	add("3,"+planted, `column "login": the row has 2 cells, but the header has 9 (unreadable)`)
 	add(good(4)+","+planted, `column "column 10": the row has more cells than the 9 of the header (unreadable)`)
 	add(header, `the row repeats the header: files were joined (unreadable)`)
-	add(with(5, "name", planted+"\x00"), `column "name": a NUL stands in the text: a file in UTF-16 needs its byte order mark (unreadable)`)
+	add(with(5, "name", planted+"\x00"), `column "name": the text has a NUL: a file in UTF-16 needs its byte order mark (unreadable)`)
 	add(with(6, "name", planted+"\xff"), `column "name": the text is not UTF-8: a file in Windows-1252, Latin-1 or another encoding must be saved in UTF-8 (unreadable)`)
-	add(with(7, "name", planted+`" "`), `column "name": a quote stands inside of a cell that does not begin with one (unreadable)`)
+	add(with(7, "name", planted+`" "`), `column "name": the cell has a quote but does not begin with one (unreadable)`)
 	add(with(8, "name", strings.Repeat(planted, 80_000)), `column "name": the row is longer than 1048576 bytes (MaxRowBytes) (unreadable)`)
-	add(with(9, "name", "NULL"), `column "name": the word NULL stands without quotes: CSVOptions.Null says that it is no value, quotes say that it is a text (unreadable)`)
+	add(with(9, "name", "NULL"), `column "name": the word NULL has no quotes: set CSVOptions.Null if it stands for no value, or put it in quotes if it is a text (unreadable)`)
 
 	// Of the mapping.
-	add(with(10, "id", " "), `column "id": key: a value is expected: it names the row in the ledger (required)`)
-	add(with(11, "E-mail", "#NAME?"), `column "E-mail": email: the spreadsheet's error is expected to be mended (invalid)`)
-	add(with(12, "id", "4.81E+10"), `column "id": key: all digits are expected: the spreadsheet rounded the number; format the column as text and export it again (invalid)`)
+	add(with(10, "id", " "), `column "id": key: a value is expected: it identifies the row in the ledger (required)`)
+	add(with(11, "E-mail", "#NAME?"), `column "E-mail": email: a value is expected, not a spreadsheet error (invalid)`)
+	add(with(12, "id", "4.81E+10"), `column "id": key: all digits are expected, but the spreadsheet has rounded the number: format the column as text, and export it again (invalid)`)
 	add(with(13, "score", planted), `column "score": usercom.score: a whole number of at most 64 bits is expected (invalid)`)
 
 	// Of the vendors.
@@ -198,8 +198,8 @@ func TestCheckJSONLines(t *testing.T) {
 {"key":"9","email":"f@example.com","password":"pl4nted-s3cret","uid":"11111111-0000-4000-8000-00000000000a"}
 {"key":"10","email":"f@example.com","password":"pl4nted-s3cret","uid":"11111111-0000-4000-8000-00000000000A"}
 `)))
-	assert.Equal(t, `line 4: the line ends inside of a JSON value (unreadable)
-line 5: column "email": a member stands there twice (unreadable)
+	assert.Equal(t, `line 4: the line ends inside a JSON value (unreadable)
+line 5: column "email": a member appears twice (unreadable)
 line 6: column "email": email at identity: line 1 has the same value (duplicate)
 line 6: column "email": email at chat: line 1 has the same value (duplicate)
 line 7: column "key": key: line 6 has the same value (duplicate)

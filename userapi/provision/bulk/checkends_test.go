@@ -156,9 +156,9 @@ func TestCheckEnds(t *testing.T) {
 		"no source":         {ctx: t.Context(), p: p, job: job, text: "bulk: Check needs a Provisioner and a Source"},
 		"no name":           {ctx: t.Context(), p: p, src: csv(""), text: "bulk: the name of a job has 1 to 100 letters, digits, dots, hyphens and underscores, and begins with a letter or digit"},
 		"nothing":           {ctx: t.Context(), p: p, job: job, src: csv(""), is: bulk.ErrNoRows, text: "bulk: line 1: the file is empty: a header is expected"},
-		"no row":            {ctx: t.Context(), p: p, job: job, src: csv("key\n"), is: bulk.ErrNoRows, text: "bulk: line 1: the file has a header and no row"},
-		"no line":           {ctx: t.Context(), p: p, job: job, src: bulk.JSONLines(strings.NewReader("\n")), is: bulk.ErrNoRows, text: "bulk: line 2: the file has no row"},
-		"an open quote":     {ctx: t.Context(), p: p, job: job, src: csv("key\n1\n2\n\"" + planted + "\n4\n"), text: `bulk: line 4: column "key": a quote is opened and not closed: the rest of the file cannot be read`, rows: 2},
+		"no row":            {ctx: t.Context(), p: p, job: job, src: csv("key\n"), is: bulk.ErrNoRows, text: "bulk: line 1: the file has a header but no rows"},
+		"no line":           {ctx: t.Context(), p: p, job: job, src: bulk.JSONLines(strings.NewReader("\n")), is: bulk.ErrNoRows, text: "bulk: line 2: the file has no rows"},
+		"an open quote":     {ctx: t.Context(), p: p, job: job, src: csv("key\n1\n2\n\"" + planted + "\n4\n"), text: `bulk: line 4: column "key": a quote is not closed: the rest of the file cannot be read`, rows: 2},
 		"an odd error":      {ctx: t.Context(), p: p, job: job, src: rowsOf{rows: []bulk.Row{row(1)}, err: own}, is: own, text: "of a source", rows: 1},
 		"a database":        {ctx: t.Context(), p: p, job: job, src: bulk.Query(sql.OpenDB(&table{columns: []string{"key"}, dates: -1, rows: [][]driver.Value{{"1"}}, err: own}), "SELECT"), is: own, text: "bulk: the query failed (*errors.errorString)", rows: 1},
 		"over":              {ctx: canceled, p: p, job: job, src: csv("key\n1\n"), is: context.Canceled, text: "bulk: the check was stopped: context canceled"},
@@ -265,14 +265,14 @@ func TestCheckOddCreators(t *testing.T) {
 		err  error
 		want string
 	}{
-		"its own error": {errors.New(planted), "line 2: at acme: the target refuses it, without saying what is expected (invalid)\n"},
-		"no field":      {&userapi.Error{Provider: "acme", Outcome: userapi.OutcomeNotSent}, "line 2: at acme: the target refuses it, without saying what is expected (invalid)\n"},
+		"its own error": {errors.New(planted), "line 2: at acme: the target refuses the value, and does not say what it expects (invalid)\n"},
+		"no field":      {&userapi.Error{Provider: "acme", Outcome: userapi.OutcomeNotSent}, "line 2: at acme: the target refuses the value, and does not say what it expects (invalid)\n"},
 		"an odd code": {&userapi.Error{Provider: "acme", Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{{Field: "Email", Code: planted}}},
-			"line 2: column \"email\": email at acme: the target refuses it, without saying what is expected (invalid)\n"},
+			"line 2: column \"email\": email at acme: the target refuses the value, and does not say what it expects (invalid)\n"},
 		"no column": {&userapi.Error{Provider: "acme", Outcome: userapi.OutcomeNotSent, FieldErrors: []userapi.FieldError{{Field: "Username", Code: userapi.CodeTooLong, Message: "must be short"}}},
 			"line 2: username at acme: must be short (too_long)\n"},
 		"a vendor's text": {&userapi.Error{Provider: "acme", StatusCode: 400, Outcome: userapi.OutcomeRejected, FieldErrors: []userapi.FieldError{{VendorField: "user.mail", Code: userapi.CodeTaken, Message: planted}}},
-			"line 2: user.mail at acme: the target refuses it, without saying what is expected (taken)\n"},
+			"line 2: user.mail at acme: the target refuses the value, and does not say what it expects (taken)\n"},
 	} {
 		_, got := check(t, acme(t, func(userapi.CreateUserRequest) (userapi.Plan, error) { return userapi.Plan{}, test.err }), bulk.Mapping{},
 			bulk.CSV(strings.NewReader("key,email\n1,"+plantedMail+"\n"), bulk.CSVOptions{}))

@@ -120,7 +120,7 @@ func (c *rowChecker) faultsAt(row Row, item provision.PlanItem) (all []Fault) {
 }
 
 // notPlanned is what is told of a creator that says no more.
-const notPlanned = "the target refuses it, without saying what is expected"
+const notPlanned = "the target refuses the value, and does not say what it expects"
 
 // codes are those that a Fault at a target has.
 var codes = []string{

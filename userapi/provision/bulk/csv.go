@@ -11,31 +11,30 @@ import (
 	"strings"
 )
 
-// DefaultMaxRowBytes is how long a row may be: 1 MiB, that is as UTF-8 and with its quotes and
-// delimiters.
+// DefaultMaxRowBytes is the largest size of a row, 1 MiB: as UTF-8, with its quotes and delimiters.
 const DefaultMaxRowBytes = 1 << 20
 
-// CSVOptions say how a CSV file is read. The zero value finds out what there is to find.
+// CSVOptions say how a CSV file is read. The zero value detects what can be detected.
 type CSVOptions struct {
-	// Comma parts the cells: an ASCII character other than a quote, a line end or a space. 0
-	// finds out which of comma, semicolon, tab and bar the file has.
+	// Comma separates the cells. It is an ASCII character other than a quote, a line end or a
+	// space. 0 detects a comma, semicolon, tab or bar.
 	Comma rune
-	// Header are the names of the columns of a file that has none: its first row is then
-	// data. nil takes the first row that is not empty for the names.
+	// Header has the names of the columns, for a file without a header: its first row is then data.
+	// nil takes the names from the first row that is not empty.
 	Header []string
-	// Null is a cell, without quotes, that stands for NULL beside \N, as MySQL writes it. Give "NULL" where the word stands for it. A cell of that word, in capitals and without
-	// quotes, is else a RowError.
+	// Null is a word that stands for NULL, if it has no quotes. \N, as MySQL writes it, always
+	// does. Set "NULL" if that word stands for NULL; else NULL without quotes is a RowError.
 	Null string
-	// MaxRowBytes bounds a row; 0 means DefaultMaxRowBytes. A longer one is a RowError.
+	// MaxRowBytes is the largest size of a row; 0 is DefaultMaxRowBytes. A larger row is a
+	// RowError.
 	MaxRowBytes int
 }
 
 // null is the cell of a CSV file that stands for NULL, whatever CSVOptions.Null is beside it.
 const null = `\N`
 
-// CSV reads CSV as people have it, in UTF-8 or in UTF-16 with its mark, as it is or by gzip.
-// The package's documentation says, under CSV, what is read in which way. The Source is a
-// ColumnSource.
+// CSV reads CSV in UTF-8, or in UTF-16 with a byte order mark, also compressed with gzip. The
+// package documentation has the details under CSV. The Source is a ColumnSource.
 func CSV(r io.Reader, o CSVOptions) Source { return &csvSource{r: r, o: o} }
 
 type csvSource struct {
@@ -93,7 +92,7 @@ func (s *csvSource) readHeader() *RowError {
 		s.csv.comma = byte(s.o.Comma) //nolint:gosec // ASCII, checked above
 	}
 	if s.csv.comma == 0 {
-		return fatal(1, nil, "two delimiters stand in the header as often: CSVOptions.Comma names the one that parts the cells")
+		return fatal(1, nil, "the header has two delimiters equally often: set CSVOptions.Comma to the one that separates the cells")
 	}
 	if s.o.Header != nil {
 		return s.setHeader(0, s.o.Header)
@@ -124,7 +123,7 @@ func (s *csvSource) setHeader(line int64, names []string) *RowError {
 	seen := map[string]int{}
 	for i, name := range names {
 		if s.o.Header == nil && (datum.MatchString(name) || i == 0 && digits.MatchString(name)) {
-			return fatal(line, nil, fmt.Sprintf("the first row has data in column %d where the names of the columns are expected: CSVOptions.Header has the names for a file without", i+1))
+			return fatal(line, nil, fmt.Sprintf("the first row has data in column %d, but the names of columns are expected: for a file without a header, set CSVOptions.Header", i+1))
 		}
 		name = strings.TrimSpace(name)
 		if name == "" {
@@ -137,7 +136,7 @@ func (s *csvSource) setHeader(line int64, names []string) *RowError {
 		s.header = append(s.header, name)
 	}
 	if len(s.header) == 0 {
-		return fatal(line, nil, "CSVOptions.Header has no name")
+		return fatal(line, nil, "CSVOptions.Header must have a name")
 	}
 	s.line = line
 	return nil
@@ -167,7 +166,7 @@ func (s *csvSource) Rows(ctx context.Context) iter.Seq2[Row, error] {
 			line, err := s.csv.next()
 			if errors.Is(err, io.EOF) {
 				if !some {
-					yield(Row{}, fatal(s.line, ErrNoRows, "the file has a header and no row"))
+					yield(Row{}, fatal(s.line, ErrNoRows, "the file has a header but no rows"))
 				}
 				return
 			}
@@ -213,14 +212,14 @@ func (s *csvSource) row(line int64, err error) (Row, *RowError) {
 		case text == null, s.o.Null != "" && text == s.o.Null:
 			row.Values[s.header[i]] = nil
 		case text == "NULL":
-			return Row{Line: line}, &RowError{Line: line, Column: s.header[i], Message: `the word NULL stands without quotes: CSVOptions.Null says that it is no value, quotes say that it is a text`}
+			return Row{Line: line}, &RowError{Line: line, Column: s.header[i], Message: `the word NULL has no quotes: set CSVOptions.Null if it stands for no value, or put it in quotes if it is a text`}
 		default:
 			row.Values[s.header[i]] = text
 		}
 	}
 	for i := len(cells); i < len(s.header); i++ {
 		if s.header[i] != unnamed(i) {
-			return row, &RowError{Line: line, Column: s.header[i], Message: fmt.Sprintf("the row has %d cells and the header %d", len(cells), len(s.header))}
+			return row, &RowError{Line: line, Column: s.header[i], Message: fmt.Sprintf("the row has %d cells, but the header has %d", len(cells), len(s.header))}
 		}
 		row.Values[s.header[i]] = ""
 	}

@@ -120,7 +120,7 @@ func (c *csvReader) lineEnd(b byte) bool {
 	if b == '\r' && c.peek() == '\n' {
 		_, _ = c.get()
 	} else if (b == '\r') != c.cr {
-		c.fail("a line end of another kind than the file's first stands outside of quotes")
+		c.fail("the line end differs from the first one of the file")
 		if b == '\r' {
 			return false
 		}
@@ -150,7 +150,7 @@ func (c *csvReader) cell() (end ending, quoted bool, err error) {
 			end, err := c.quotedCell()
 			return end, true, err
 		case b == '"':
-			c.fail("a quote stands inside of a cell that does not begin with one")
+			c.fail("the cell has a quote but does not begin with one")
 		}
 		blank = blank && b == ' '
 		c.keep(b)
@@ -178,7 +178,7 @@ func (c *csvReader) quotedCell() (ending, error) {
 }
 
 func (c *csvReader) unclosed() error {
-	c.fault = fault{"a quote is opened and not closed: the rest of the file cannot be read", len(c.cells)}
+	c.fault = fault{"a quote is not closed: the rest of the file cannot be read", len(c.cells)}
 	return errUnclosed
 }
 
@@ -206,7 +206,7 @@ func (c *csvReader) afterQuote() (ending, error) {
 		default:
 			stray = true
 			odd = odd != (b == '"')
-			c.fail("text stands behind a closing quote: a quote inside of a quoted cell is doubled")
+			c.fail("the cell has text after its closing quote: a quote inside a quoted cell must be doubled")
 		}
 	}
 }
@@ -226,9 +226,9 @@ func (c *csvReader) check() {
 		case !utf8.Valid(text):
 			c.fault = fault{notUTF8, i}
 		case bytes.IndexByte(text, 0) >= 0:
-			c.fault = fault{"a NUL stands in the text: a file in UTF-16 needs its byte order mark", i}
+			c.fault = fault{"the text has a NUL: a file in UTF-16 needs its byte order mark", i}
 		case i == 0 && bytes.HasPrefix(text, []byte(mark)):
-			c.fault = fault{"a byte order mark stands inside of the file: files were joined", i}
+			c.fault = fault{"a byte order mark is in the middle of the file: files were joined", i}
 		default:
 			continue
 		}

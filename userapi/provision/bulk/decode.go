@@ -34,7 +34,7 @@ var signatures = []signature{
 		_, err := r.Discard(2)
 		return &utf16Reader{r: r, low: 1}, err
 	}},
-	{"PK\x03\x04", refuse("the file is a ZIP archive or a spreadsheet's own: export the sheet as CSV")},
+	{"PK\x03\x04", refuse("the file is a ZIP archive or a spreadsheet: export the sheet as CSV")},
 }
 
 func refuse(message string) func(*bufio.Reader) (io.Reader, error) {

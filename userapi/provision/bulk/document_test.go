@@ -13,10 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDocument runs the program of docs/bulk.md on its file: it prints what stands there.
+// TestDocument runs the program of docs/bulk-library.md on its file, and compares what it prints.
 func TestDocument(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "bulk.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "bulk-library.md"))
 	require.NoError(t, err)
 	block := func(language string) string {
 		found := regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllSubmatch(text, -1)

@@ -40,8 +40,8 @@ func Example() {
 	}
 	// Output:
 	// spring/1 create user request{IdempotencyKey Email FullName Extensions}
-	// bulk: line 3: column "first": the row has 2 cells and the header 5
-	// bulk: line 4: column "id": key: a value is expected: it names the row in the ledger
+	// bulk: line 3: column "first": the row has 2 cells, but the header has 5
+	// bulk: line 4: column "id": key: a value is expected: it identifies the row in the ledger
 }
 
 func ExampleCheck() {
@@ -70,7 +70,7 @@ func ExampleCheck() {
 	fmt.Print(report)
 	// Output:
 	// job spring: 3 rows read, 1 at fault
-	// columns that nothing comes from: "note"
+	// unused columns: "note"
 	//
 	//   faults  code         target
 	//        1  duplicate    identity

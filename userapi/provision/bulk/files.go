@@ -77,7 +77,7 @@ func (f *files) flush() error {
 func (f *files) flushLast() { _ = f.flush() }
 
 func writeError(err error) error {
-	return fmt.Errorf("bulk: what became of the rows cannot be written: %w", err)
+	return fmt.Errorf("bulk: the results or rejects cannot be written: %w", err)
 }
 
 // result writes a row that was done, and puts it among the rejects if it was refused.

@@ -114,7 +114,7 @@ joan@example.org,identity,created,i-tim,reply,7
 	require.NoError(t, err)
 	assert.Equal(t, []string{"planted-Secret-2", "planted-Secret-3", "", "planted-Secret-6"}, []string{seen["2"], seen["3"], seen["joan@example.org"], seen["6"]})
 	assert.Equal(t, []int64{4, 0, 1}, []int64{again.RowsDone, again.RowsRefused, again.RowsAtFault}, "%s", again)
-	assert.Equal(t, "the secret is left out, and the original has no row of this key to take it from", again.Faults[0].Message, "whose key was not in the original")
+	assert.Equal(t, "the secret is left out, and the original has no row with this key", again.Faults[0].Message, "whose key was not in the original")
 }
 
 // A noting source notes the passwords of its rows.
@@ -189,7 +189,7 @@ func TestFilesThatCannotBeWritten(t *testing.T) {
 			job.Name = "spring"
 			report, err := bulk.Run(t.Context(), p, job, bulk.CSV(&generator{header: "key,username\n", rows: 20000, row: func(i int) string { return fmt.Sprintf("%d,u%d\n,x\n", i, i) }}, bulk.CSVOptions{}))
 			require.ErrorIs(t, err, errFull, name)
-			require.ErrorContains(t, err, "what became of the rows cannot be written")
+			require.ErrorContains(t, err, "the results or rejects cannot be written")
 			assert.Less(t, made.Load(), int32(20000), name)
 			assert.EqualValues(t, made.Load(), report.RowsDone, name)
 			assert.False(t, report.Complete, name)
@@ -206,8 +206,8 @@ func TestOnly(t *testing.T) {
 		"id,password,_row\n1,[REDACTED],9\n":               "1 planted-1",
 		"id,password,_row\n2,[REDACTED],3\n":               "2 planted-2",
 		"id,password,_row\n2,[REDACTED],4\n":               "2 planted-3",
-		"id,password,_row\n2,[REDACTED],9\n":               `! line 2: column "password": the secret is left out, and the original has several rows of this key: which one is not known without _row`,
-		"id,password\n7,[REDACTED]\n":                      `! line 2: column "password": the secret is left out, and the original has no row of this key to take it from`,
+		"id,password,_row\n2,[REDACTED],9\n":               `! line 2: column "password": the secret is left out, and the original has several rows with this key: _row must say which one`,
+		"id,password\n7,[REDACTED]\n":                      `! line 2: column "password": the secret is left out, and the original has no row with this key`,
 		"id,password\n7,mended\n":                          "7 mended",
 		"id,password\n1,\n":                                "1 ",
 		"id,password\n1,a,b\n1,[REDACTED]\n":               `! line 2: column "column 3": the row has more cells than the 2 of the header, 1 planted-1`,

@@ -497,7 +497,7 @@ func (unreachable) DeleteUser(context.Context, string) error {
 func TestOnlyOfAChangedOriginal(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ original, want string }{
-		"a row that was cut off":  {"id,username,password\n1,ada\n1,grace,planted-2\n", "the secret is left out, and the row of the original on the line of _row cannot be read"},
+		"a row that was cut off":  {"id,username,password\n1,ada\n1,grace,planted-2\n", "the secret is left out, and the original's row on the line of _row cannot be read"},
 		"a row that moved":        {"id,username,password\n9,kay,planted-9\n1,ada,planted-1\n", "planted-1"},
 		"a row that moved, later": {"id,username,password\n1,ada,planted-1\n9,kay,planted-9\n", "planted-1"},
 	} {

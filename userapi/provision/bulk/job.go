@@ -14,87 +14,85 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// A Job is what is to be done with the rows of a source.
+// A Job says what to do with the rows of a source.
 type Job struct {
-	// Name is a part of each key, as Mapping.Compile takes it. It is required.
+	// Name is part of each key. It is required; see Mapping.Compile.
 	Name string
-	// Mapping says which field comes from what of a row.
+	// Mapping says which field comes from which column.
 	Mapping Mapping
-	// OnFault is given each fault, in the order of the rows, while the rows are read. It is
-	// called by the goroutine that called Check, Run or Undo. nil leaves the first faults, which
-	// are in the Report.
+	// OnFault gets each fault, in the order of the rows, while the rows are read. The goroutine
+	// that called Check, Run or Undo calls it. It may be nil; the Report has the first faults.
 	OnFault func(Fault)
 
-	// The rest is for Run and Undo.
+	// The other fields are for Run and Undo.
 
-	// InFlight is how many rows are at work at most. 0 is twice what the lanes let through at
+	// InFlight is the largest number of rows in progress. 0 is twice what the lanes let through at
 	// once, and at least 64, but no more than they let through in half a minute.
 	InFlight int
-	// Lanes bound what is sent to the targets, by their names.
+	// Lanes limit the traffic to the targets, by their names.
 	Lanes map[string]Lane
-	// Wait is for how long Run goes on, at the end of the input, with rows that another run holds.
-	// 0 leaves them to a later run. A run that was killed holds its rows until its
-	// provision.Lease is over, or until one begins that is provision.Alone.
+	// Wait is how long Run waits, at the end of the input, for rows that another run has. 0 leaves
+	// them to a later run. A killed run has its rows until its provision.Lease is over, or until
+	// a run with provision.Alone begins.
 	Wait time.Duration
-	// OnResult is given what became of each row that has no fault, in the order in which they
-	// end. It is called by one goroutine at a time, and not while OnFault is called.
+	// OnResult gets the result of each row without a fault, in the order in which the rows end. One
+	// goroutine at a time calls it, and not during OnFault.
 	OnResult func(RowResult)
-	// OnProgress is told how far it is, about once a second and at the end. It is called by one
-	// goroutine at a time.
+	// OnProgress gets the progress, about once a second and at the end. One goroutine at a time
+	// calls it.
 	OnProgress func(Progress)
-	// Results is written what became of each row at each target, as the package's documentation
-	// says under Files. nil writes nothing. It is for one goroutine at a time, and is written in
-	// large parts.
+	// Results gets the result of each row at each target; see Files in the package documentation.
+	// nil writes nothing. One goroutine at a time writes, in large parts.
 	Results io.Writer
-	// Rejects is written, by Run, the rows that are to be mended, likewise. Secrets are left out,
-	// unless RejectSecrets is set.
+	// Rejects gets the rows to correct, from Run only. It has no secrets, unless RejectSecrets is
+	// set.
 	Rejects       io.Writer
 	RejectSecrets bool
 }
 
-// A Lane bounds what is sent to one target. The zero Lane has no bounds.
+// A Lane limits the traffic to one target. The zero Lane has no limits.
 type Lane struct {
-	// Concurrency is how many calls are under way at most; 0 is no bound.
+	// Concurrency is the largest number of calls in progress; 0 is no limit.
 	Concurrency int
-	// PerSecond is how many requests are sent a second at most; 0 is no bound. Those of a tenth of
-	// a second may come at once. The vendors' clients count each request; of another Creator each call counts as one.
+	// PerSecond is the largest number of requests a second; 0 is no limit. The requests of a tenth
+	// of a second may come at once. The vendors' clients count each request. Other Creators count
+	// each call as one.
 	PerSecond float64
-	// Adaptive slows the lane down when the vendor refuses requests because they are too many, as
-	// userapi.Adaptive does, and finds the way back up to PerSecond, which is then required.
+	// Adaptive slows the lane down when the vendor refuses requests because they are too many, and
+	// recovers up to PerSecond, as userapi.Adaptive does. It requires PerSecond.
 	Adaptive bool
 }
 
-// A Progress is how far a Run or an Undo is. It holds no value of a row.
+// A Progress is the progress of a Run or an Undo. It has no values of a row.
 type Progress struct {
-	// Rows is how many rows were read, and AtWork how many of them are at work.
+	// Rows is the number of rows read, and AtWork the number of rows in progress.
 	Rows   int64
 	AtWork int
-	// Elapsed is how long it has taken so far.
+	// Elapsed is the time since the start.
 	Elapsed time.Duration
 	// Targets are in the order of the Provisioner's.
 	Targets []TargetProgress
 }
 
-// A TargetProgress is how far it is at one target.
+// A TargetProgress is the progress at one target.
 type TargetProgress struct {
 	Target string
-	// States are how many rows have ended in each state.
+	// States has the number of rows that have ended in each state.
 	States map[string]int64
-	// Requests is how many requests the vendor has answered, or failed to, and RateLimited
-	// how many of them it refused because they were too many.
+	// Requests is the number of requests that have ended, also with an error. RateLimited is the
+	// number of them that the vendor refused because they were too many.
 	Requests, RateLimited int64
-	// PerSecond is how many requests a second the lane lets through at present; 0 for a lane that
-	// does not bound them.
+	// PerSecond is the lane's present limit of requests a second; 0 is no limit.
 	PerSecond float64
-	// PausedUntil is until when the target is left alone; the zero time if it is not.
+	// PausedUntil is the end of the target's pause; the zero time if it is not paused.
 	PausedUntil time.Time
 }
 
-// A RowResult is what became of a row. It holds no value of the row but the users' ids.
+// A RowResult is the result of a row. Of the row's values it has only the users' ids.
 type RowResult struct {
 	// Line is the line on which the row begins.
 	Line int64
-	// Key is the request's IdempotencyKey, under which the ledger has the row.
+	// Key is the request's IdempotencyKey, which is the row's key in the ledger.
 	Key string
 	// Results are those of provision.Provisioner.Continue or Undo, in the order of the targets.
 	Results []provision.Result
@@ -102,12 +100,12 @@ type RowResult struct {
 
 const (
 	leastInFlight = 64
-	// longestQueue is how long the rows that are at work may have to wait in a lane, where the
-	// caller has not chosen their number.
+	// longestQueue is how long rows in progress may have to wait in a lane, if the caller has not
+	// set InFlight.
 	longestQueue = 30 * time.Second
 )
 
-// check finds what is wrong with the job's numbers, given the names of the targets.
+// check finds the faults of the job's numbers, given the names of the targets.
 func (j Job) check(targets []string) error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf("bulk: "+format, args...)) }
@@ -126,10 +124,10 @@ func (j Job) check(targets []string) error {
 			fault("Job.Lanes[%q]: Concurrency must not be negative", name)
 		}
 		if l.PerSecond < 0 || math.IsNaN(l.PerSecond) || math.IsInf(l.PerSecond, 0) {
-			fault("Job.Lanes[%q]: PerSecond must be a number, and not negative", name)
+			fault("Job.Lanes[%q]: PerSecond must be a number of at least 0", name)
 		}
 		if l.Adaptive && l.PerSecond == 0 {
-			fault("Job.Lanes[%q]: an adaptive lane needs PerSecond, to find the way back to", name)
+			fault("Job.Lanes[%q]: an adaptive lane needs PerSecond", name)
 		}
 	}
 	return errors.Join(faults...)

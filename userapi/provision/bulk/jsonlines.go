@@ -13,9 +13,9 @@ import (
 	"unicode/utf8"
 )
 
-// JSONLines reads JSON Lines: an object on each line, as they are or by gzip. Numbers are kept
-// to the digit, lists and objects as they are. The package's documentation says, under JSON
-// Lines, what is refused. A row may be DefaultMaxRowBytes long.
+// JSONLines reads JSON Lines, one object on each line, also compressed with gzip. Numbers keep
+// every digit. Lists and objects are kept as they are. A row may have DefaultMaxRowBytes. The
+// package documentation has the details under JSON Lines.
 func JSONLines(r io.Reader) Source { return &jsonSource{r: r} }
 
 type jsonSource struct {
@@ -50,7 +50,7 @@ func (s *jsonSource) Rows(ctx context.Context) iter.Seq2[Row, error] {
 			switch {
 			case errors.Is(err, io.EOF):
 				if !some {
-					yield(Row{}, fatal(line, ErrNoRows, "the file has no row"))
+					yield(Row{}, fatal(line, ErrNoRows, "the file has no rows"))
 				}
 				return
 			case err != nil:
@@ -119,13 +119,13 @@ func (l *lineReader) row(line int64, first bool) (Row, *RowError) {
 	case !utf8.Valid(l.text):
 		bad.Message = notUTF8
 	case first && (incomplete || l.text[0] == '['):
-		bad.Message, bad.Fatal = "the first line is not a whole object: a file with one list, or with objects of several lines, must be written with one object on each line", true
+		bad.Message, bad.Fatal = "the first line is not a complete object: write one object on each line", true
 	case bytes.HasPrefix(l.text, []byte(mark)):
-		bad.Message = "a byte order mark stands inside of the file: files were joined"
+		bad.Message = "a byte order mark is in the middle of the file: files were joined"
 	case incomplete:
-		bad.Message = "the line ends inside of a JSON value"
+		bad.Message = "the line ends inside a JSON value"
 	case syntax != nil:
-		bad.Message = fmt.Sprintf("the line is not one JSON object: its byte %d cannot stand there", syntax.Offset)
+		bad.Message = fmt.Sprintf("the line is not one JSON object: unexpected byte %d", syntax.Offset)
 	case err != nil || raw[0] != '{':
 		bad.Message = "a JSON object is expected"
 	case halfPair(raw):
@@ -187,7 +187,7 @@ func (d *jsonDecoder) object(depth int) map[string]any {
 		}
 		d.text(name)
 		if _, twice := object[name]; twice {
-			d.fault = "a member stands there twice"
+			d.fault = "a member appears twice"
 		}
 		if name == "" && depth == 0 {
 			d.fault = "a member has no name"
@@ -200,7 +200,7 @@ func (d *jsonDecoder) object(depth int) map[string]any {
 
 func (d *jsonDecoder) text(s string) {
 	if strings.IndexByte(s, 0) >= 0 {
-		d.fault = "a NUL stands in the text"
+		d.fault = "the text has a NUL"
 	}
 }
 

@@ -178,11 +178,11 @@ func TestWrongLanes(t *testing.T) {
 	t.Parallel()
 	p, made := making(t)
 	for want, job := range map[string]bulk.Job{
-		`bulk: Job.Lanes: "crm" is not a target: the targets are acme`:                       {Lanes: map[string]bulk.Lane{"crm": {}}},
-		`bulk: Job.Lanes["acme"]: Concurrency must not be negative`:                          {Lanes: map[string]bulk.Lane{"acme": {Concurrency: -1}}},
-		`bulk: Job.Lanes["acme"]: PerSecond must be a number, and not negative`:              {Lanes: map[string]bulk.Lane{"acme": {PerSecond: math.NaN()}}},
-		`bulk: Job.Lanes["acme"]: an adaptive lane needs PerSecond, to find the way back to`: {Lanes: map[string]bulk.Lane{"acme": {Adaptive: true}}},
-		"bulk: Job.InFlight must not be negative\nbulk: Job.Wait must not be negative":       {InFlight: -1, Wait: -1},
+		`bulk: Job.Lanes: "crm" is not a target: the targets are acme`:                 {Lanes: map[string]bulk.Lane{"crm": {}}},
+		`bulk: Job.Lanes["acme"]: Concurrency must not be negative`:                    {Lanes: map[string]bulk.Lane{"acme": {Concurrency: -1}}},
+		`bulk: Job.Lanes["acme"]: PerSecond must be a number of at least 0`:            {Lanes: map[string]bulk.Lane{"acme": {PerSecond: math.NaN()}}},
+		`bulk: Job.Lanes["acme"]: an adaptive lane needs PerSecond`:                    {Lanes: map[string]bulk.Lane{"acme": {Adaptive: true}}},
+		"bulk: Job.InFlight must not be negative\nbulk: Job.Wait must not be negative": {InFlight: -1, Wait: -1},
 	} {
 		job.Name = "spring"
 		_, err := bulk.Run(t.Context(), p, job, logins(1))

@@ -49,7 +49,7 @@ func different(t task, targets []string) (results []provision.Result) {
 			Target: name, Disposition: provision.DispositionNotSent, IdempotencyKey: t.req.IdempotencyKey,
 			Err: &userapi.Error{
 				Op: "sign up user", Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, Code: codeChanged,
-				FieldErrors: []userapi.FieldError{{Field: "IdempotencyKey", Code: userapi.CodeDifferent, Message: "is that of an earlier row"}},
+				FieldErrors: []userapi.FieldError{{Field: "IdempotencyKey", Code: userapi.CodeDifferent, Message: "was used by an earlier row"}},
 			},
 		})
 	}

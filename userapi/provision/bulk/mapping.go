@@ -12,28 +12,27 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Mapping says which field of a request comes from what of a row. The zero value takes the
-// columns whose names are fields.
+// A Mapping says which field of a request comes from which column. The zero value uses the columns
+// whose names are fields.
 type Mapping struct {
-	// Columns has, for the name of a field, the column that it comes from, or a template of
-	// text/template over the columns: a text with "{{" in it. The package's documentation
-	// lists the fields, under Mapping. A field that is not there comes from the column of its
-	// own name, if there is one; with "" it comes from none.
+	// Columns maps the name of a field to its column, or to a text/template over the columns: a
+	// text with "{{" in it. The package documentation lists the fields under Mapping. A field that
+	// is not in the map comes from the column of its own name, if there is one. With "" a field is
+	// not set.
 	Columns map[string]string
-	// Targets has, by the name of a target, columns for that one alone: what is there takes the
-	// place of what Columns has for the field. Their templates may use the users of the targets
-	// that this one comes after, as in {{ .users.identity.ID }}, which are there then. The key is
-	// of the row, and cannot be set here.
+	// Targets has columns for one target only, by the target's name. They override Columns. Their
+	// templates may use the users of the targets that this one comes after:
+	// {{ .users.identity.ID }}. The key cannot be set here.
 	Targets map[string]map[string]string
-	// Extensions are prototypes of the vendors' own parts of a request, such as
-	// fusionauth.Extra{} for the fields that begin with "fusionauth.": one for each vendor,
-	// as a value or a pointer. What is set in one is so for each row, unless the row sets it.
-	// It is read when the Mapping is compiled, and must not change afterwards.
+	// Extensions has a prototype of each vendor's Extension, as a value or a pointer. For example,
+	// fusionauth.Extra{} allows the fields that begin with "fusionauth.". A field that is set in a
+	// prototype is set for each row, unless the row sets it. Do not change the prototypes after
+	// Compile.
 	Extensions []userapi.Extension
 }
 
-// A Mapper makes requests of rows. It is safe for concurrent use. Printed or logged it shows
-// the names of its fields.
+// A Mapper makes requests of rows. It is safe for concurrent use. Printed or logged it shows the
+// names of its fields.
 type Mapper struct {
 	job     string
 	entries map[string]entry   // by the fields' names
@@ -62,9 +61,9 @@ func (e entry) columns() []string {
 	return nil
 }
 
-// Compile checks the mapping for a job. The name of the job is part of each key: 1 to 100
-// letters, digits, dots, hyphens and underscores of ASCII, of which the first is a letter or
-// digit. The error has every fault.
+// Compile checks the mapping for a job. The name of the job is part of each key: 1 to 100 ASCII
+// letters, digits, dots, hyphens and underscores, and first a letter or digit. The error has every
+// fault.
 func (m Mapping) Compile(job string) (*Mapper, error) {
 	c := &Mapper{job: job, entries: map[string]entry{}, targets: map[string][]entry{}, carried: map[string]bool{}, vendors: map[string]*vendor{}}
 	var faults []error
@@ -108,9 +107,9 @@ func (m *Mapper) entriesFrom(of string, columns map[string]string, target string
 		switch {
 		case err != nil:
 		case target != "" && name == keyField:
-			err = errors.New("key: it is the row's, and the same at every target")
+			err = errors.New("key: it must be in Mapping.Columns, because it is the same at every target")
 		case target == "" && e.template != nil && e.template.users != nil:
-			err = fmt.Errorf("%s: users are of earlier targets: the template must stand in Mapping.Targets", name)
+			err = fmt.Errorf("%s: a template with users must be in Mapping.Targets", name)
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("bulk: %s: %w", of, err))
@@ -146,7 +145,7 @@ func (m *Mapper) entry(name, from string) (entry, error) {
 		return e, nil
 	}
 	if len(e.columns()) == 0 {
-		return entry{}, errors.New("key: a column is required, or a template with one: it names each row for good")
+		return entry{}, errors.New("key: a column, or a template with one, is required: it identifies each row")
 	}
 	return e, nil
 }
@@ -177,9 +176,10 @@ func (m *Mapper) keyAlone() *Mapper {
 	return own
 }
 
-// Columns compares the mapping with the columns of an input. Unused are those that nothing
-// comes from, in their order, but for those that a file of rejects adds. Missing are those that
-// the mapping needs and the input does not have, sorted; "key" if no column gives the key.
+// Columns compares the mapping with the columns of an input. Unused are the columns that the
+// mapping does not use, in their order, without those that a file of rejects adds. Missing are the
+// columns that the mapping needs and the input does not have, sorted; "key" if no column gives the
+// key.
 func (m *Mapper) Columns(header []string) (unused, missing []string) {
 	used := map[string]bool{}
 	need := func(name string) {

@@ -128,10 +128,10 @@ func TestTemplates(t *testing.T) {
 		`{{ printf "%.2s" (trim .first) }}`:                         "Ad",
 		`{{ if eq .n "1" }}one{{ else }}more{{ end }}`:              "more",
 
-		`{{ .gone }}{{ .first }}{{ index . "Lost it" }}`: `! column "Lost it, gone": full_name: the template needs what the row does not have`,
+		`{{ .gone }}{{ .first }}{{ index . "Lost it" }}`: `! column "Lost it, gone": full_name: the template needs a column that the row does not have`,
 		`{{ slice .first 100 }}`:                         `! column "first": full_name: the template cannot be evaluated for this row`,
 		`{{ .first.second }}`:                            `! column "first": full_name: the template cannot be evaluated for this row`,
-		`{{ define "x" }}{{ .gone }}{{ end }}`:           `! column "gone": full_name: the template needs what the row does not have`,
+		`{{ define "x" }}{{ .gone }}{{ end }}`:           `! column "gone": full_name: the template needs a column that the row does not have`,
 	} {
 		m := compile(t, bulk.Mapping{Columns: map[string]string{"full_name": text}})
 		req, err := m.Request(rowOf(map[string]any{
@@ -232,8 +232,8 @@ func TestTargetsOfAMapping(t *testing.T) {
 		Columns: map[string]string{"username": "{{ .users.identity.ID }}"},
 		Targets: map[string]map[string]string{"crm": {"key": "id", "nickname": "x"}},
 	}.Compile("spring")
-	assert.EqualError(t, err, "bulk: Mapping.Columns: username: users are of earlier targets: the template must stand in Mapping.Targets\n"+
-		"bulk: Mapping.Targets[\"crm\"]: key: it is the row's, and the same at every target\n"+
+	assert.EqualError(t, err, "bulk: Mapping.Columns: username: a template with users must be in Mapping.Targets\n"+
+		"bulk: Mapping.Targets[\"crm\"]: key: it must be in Mapping.Columns, because it is the same at every target\n"+
 		`bulk: Mapping.Targets["crm"]: "nickname" is not a field: the fields are email, external_id, family_name, full_name, given_name, key, language, password, phone, tags, timezone, username, attributes.NAME and vendor.member`)
 
 	creator := userapi.CreatorFunc(nil)
@@ -270,9 +270,9 @@ func TestFaultsOfARow(t *testing.T) {
 	}})
 	assert.Equal(t, strings.Join([]string{
 		`column "email": email: a text is expected`,
-		`column "external_id": external_id: all digits are expected: the spreadsheet rounded the number; format the column as text and export it again`,
+		`column "external_id": external_id: all digits are expected, but the spreadsheet has rounded the number: format the column as text, and export it again`,
 		`column "family_name": family_name: text in UTF-8 without NUL is expected`,
-		`column "none": full_name: the template needs what the row does not have`,
+		`column "none": full_name: the template needs a column that the row does not have`,
 		`column "fusionauth.expiry": fusionauth.expiry: a time such as 2026-11-30T08:00:00Z, or a day such as 2026-11-30, is expected`,
 		`column "fusionauth.factor": fusionauth.factor: a whole number of at most 64 bits is expected`,
 		`column "fusionauth.memberships": fusionauth.memberships: a JSON list or object that fits is expected`,
@@ -281,14 +281,14 @@ func TestFaultsOfARow(t *testing.T) {
 		`column "given_name": given_name: text in UTF-8 without NUL is expected`,
 		`column "language": language: a text is expected`,
 		`column "password": password: a text is expected`,
-		`column "phone": phone: all digits are expected: the spreadsheet rounded the number; format the column as text and export it again`,
+		`column "phone": phone: all digits are expected, but the spreadsheet has rounded the number: format the column as text, and export it again`,
 		`column "quickblox.blob_id": quickblox.blob_id: a whole number of at most 64 bits is expected`,
 		`column "tags": tags: texts with commas between them, or a JSON list, are expected`,
 		`column "timezone": timezone: a text is expected`,
 		`column "usercom.lists": usercom.lists: of each element: a whole number of at most 64 bits is expected`,
 		`column "usercom.score": usercom.score: a whole number of at most 64 bits is expected`,
-		`column "username": username: the spreadsheet's error is expected to be mended`,
-		`column "id": key: a value is expected: it names the row in the ledger`,
+		`column "username": username: a value is expected, not a spreadsheet error`,
+		`column "id": key: a value is expected: it identifies the row in the ledger`,
 	}, "\n"), faults(t, err))
 }
 
@@ -320,14 +320,14 @@ func TestCompileFaults(t *testing.T) {
 		`bulk: Mapping.Extensions: one is nil`,
 		`bulk: Mapping.Extensions: two are for quickblox`,
 		`bulk: Mapping.Extensions: a bulk_test.oddExtension is not a struct`,
-		`bulk: Mapping.Extensions: the name of a bulk_test.named's vendor cannot stand before its members`,
-		`bulk: Mapping.Extensions: the name of a bulk_test.named's vendor cannot stand before its members`,
+		`bulk: Mapping.Extensions: the vendor's name of a bulk_test.named cannot be used before its members`,
+		`bulk: Mapping.Extensions: the vendor's name of a bulk_test.named cannot be used before its members`,
 		`bulk: Mapping.Columns: "Email" is not a field: the fields are email, external_id, family_name, full_name, given_name, key, language, password, phone, tags, timezone, username, attributes.NAME and vendor.member`,
 		`bulk: Mapping.Columns: attributes needs a name: attributes.NAME`,
 		`bulk: Mapping.Columns: attributes needs a name: attributes.NAME`,
 		`bulk: Mapping.Columns: email: template: email:1: unclosed action`,
 		`bulk: Mapping.Columns: "fusionauth" is not a vendor of Mapping.Extensions`,
-		`bulk: Mapping.Columns: key: a column is required, or a template with one: it names each row for good`,
+		`bulk: Mapping.Columns: key: a column, or a template with one, is required: it identifies each row`,
 		`bulk: Mapping.Columns: mixin.session_key cannot come from a column: it is a crypto.Signer`,
 		`bulk: Mapping.Columns: phone: template: phone:1: function "env" not defined`,
 		`bulk: Mapping.Columns: quickblox has no member "web": it has age_over16, allow_sales_activities, allow_statistics_analysis, blob_id, custom_data, facebook_id, parents_contacts, twitter_id, website`,

@@ -49,7 +49,7 @@ func vendorOf(prototype userapi.Extension) (*vendor, error) {
 	}
 	v.name = v.extension(v.base).UserExtension()
 	if v.name == "" || v.name == attributesName || strings.Contains(v.name, ".") || neutral[v.name] != nil {
-		return nil, fmt.Errorf("bulk: Mapping.Extensions: the name of a %T's vendor cannot stand before its members", prototype)
+		return nil, fmt.Errorf("bulk: Mapping.Extensions: the vendor's name of a %T cannot be used before its members", prototype)
 	}
 	if !v.base.IsZero() {
 		v.shared = v.extension(v.base)

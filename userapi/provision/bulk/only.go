@@ -9,15 +9,16 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// Only returns the rows of a file of rejects, mended perhaps, with the secrets that were left out of
-// it. These are taken from the row of the original that has the same key; where several have
-// it, from the one on the line that the reject's _row names. It is an error of a reject that lacks a
-// secret if there is no such row, or if the one on the line that _row names cannot be read. Values that
-// were not changed keep the original's types. Rows and errors are in the order of the original, and those
-// without a row there come last; their lines are those of the rejects.
+// Only returns the rows of a file of rejects, which may be corrected, with the secrets that the
+// file leaves out. The secrets come from the row of the original with the same key. If several rows
+// have the key, the reject's _row says which line. If there is no such row, or it cannot be read, a
+// reject that needs a secret is an error.
 //
-// All rejects are held in memory. The mapping is the job's. The Source is a ColumnSource if
-// rejects is one, and can be read once.
+// Values that were not changed keep the types of the original. Rows and errors are in the order of
+// the original; rejects without a row there come last. Lines are those of the rejects.
+//
+// Only keeps all rejects in memory. The mapping is the job's. The Source is a ColumnSource if
+// rejects is one. It can be read once.
 func Only(original, rejects Source, mapping Mapping) Source {
 	o := &only{original: original, rejects: rejects, mapping: mapping}
 	if columns, ok := rejects.(ColumnSource); ok {
@@ -59,7 +60,7 @@ func (o *only) Rows(ctx context.Context) iter.Seq2[Row, error] {
 		}
 		m, err := o.mapping.Compile("only") // the name is no part of what is compared
 		if err != nil {
-			yield(Row{}, &RowError{Message: "the mapping is at fault", Fatal: true, cause: err})
+			yield(Row{}, &RowError{Message: "the mapping is invalid", Fatal: true, cause: err})
 			return
 		}
 		keys := m.keyAlone()
@@ -133,12 +134,12 @@ func (r *reject) tell(m *Mapper, yield func(Row, error) bool) bool {
 			continue
 		}
 		if !there || r.many || r.lost {
-			message := "the secret is left out, and the original has no row of this key to take it from"
+			message := "the secret is left out, and the original has no row with this key"
 			switch {
 			case r.lost:
-				message = "the secret is left out, and the row of the original on the line of _row cannot be read"
+				message = "the secret is left out, and the original's row on the line of _row cannot be read"
 			case there:
-				message = "the secret is left out, and the original has several rows of this key: which one is not known without _row"
+				message = "the secret is left out, and the original has several rows with this key: _row must say which one"
 			}
 			return yield(r.row, &RowError{Line: r.row.Line, Column: name, Message: message, code: userapi.CodeRequired})
 		}

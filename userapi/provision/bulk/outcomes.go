@@ -32,22 +32,21 @@ func deletes(res provision.Result) bool {
 	return slices.ContainsFunc(res.Steps, func(s provision.Step) bool { return s.Action == provision.ActionDelete })
 }
 
-// The states of a target beside those of a provision.Disposition.
+// States of a target. Others are the texts of a provision.Disposition.
 const (
-	// StateOpen is that of a target that was left for a later run.
+	// StateOpen: the target was left for a later run.
 	StateOpen = "open"
-	// StateKept is that of a target that keeps the user which it has of the row as it was before it
-	// was mended. The user has none of what was mended.
+	// StateKept: the target has a user of the row as it was before a correction, and keeps it. The
+	// user does not have the correction.
 	StateKept = "kept"
-	// StateUnfinished is that of a target whose user exists, and of whose create something
-	// is left to do.
+	// StateUnfinished: the user exists, but a part of its create is not done.
 	StateUnfinished = "unfinished"
-	// StateDifferent is that of a target for which the key was used before with another
-	// request, as of an earlier row with the same key. Nothing of this one was sent.
+	// StateDifferent: the key was used before with another request, such as an earlier row's.
+	// Nothing of this row was sent.
 	StateDifferent = "different"
-	// StateFault is that of a row of which no request can be made, in Job.Results.
+	// StateFault, in Job.Results: the row cannot be made into a request.
 	StateFault = "fault"
-	// StateUnknownKey is that of a row whose key the ledger does not have, of an Undo.
+	// StateUnknownKey, of an Undo: the ledger does not have the key.
 	StateUnknownKey = "no_record"
 )
 
@@ -77,18 +76,18 @@ func stateOf(res provision.Result) string {
 	return res.Disposition.String()
 }
 
-// A Class says what is to be done about a target, or a row.
+// A Class says what to do about a target or a row.
 type Class int
 
 const (
-	// ClassDone is that of a finished user. Nothing is to be done.
+	// ClassDone: the user is finished. There is nothing to do.
 	ClassDone Class = iota
-	// ClassRefused is that of what is to be mended: the row, or what the vendor has.
+	// ClassRefused: correct the row, or the cause at the vendor.
 	ClassRefused
-	// ClassUnknown is that of a target of which nobody knows whether it has the user. A person
-	// decides, if a further run does not find it out.
+	// ClassUnknown: it is unknown whether the user exists. If another run does not find out, a
+	// person decides.
 	ClassUnknown
-	// ClassOpen is that of what is left for a further run.
+	// ClassOpen: the target is left for another run.
 	ClassOpen
 	classes
 )
@@ -244,20 +243,20 @@ func (o *outcomes) hopeless(line int64, results []provision.Result) error {
 		e := errorOf(res)
 		switch {
 		case (e.Code == codeLedger || e.Code == codeNotStored) && e.Kind != userapi.KindCanceled && e.Kind != userapi.KindConflict:
-			return fmt.Errorf("bulk: line %d: the ledger failed, and without it nothing can be done: %w: %w", line, res.Err, cmp.Or(e.Err, errNoCause))
+			return fmt.Errorf("bulk: line %d: the ledger failed: %w: %w", line, res.Err, cmp.Or(e.Err, errNoCause))
 		case res.Recorded:
 		case res.Err == nil, e.StatusCode != 0 && e.Kind != userapi.KindUnauthorized:
 			o.unauthorized[res.Target] = 0
 		case e.Kind == userapi.KindUnauthorized:
 			if o.unauthorized[res.Target]++; o.unauthorized[res.Target] == maxUnauthorized {
-				return fmt.Errorf("bulk: line %d: %s refuses the credentials, of %d requests in a row: %w", line, res.Target, maxUnauthorized, res.Err)
+				return fmt.Errorf("bulk: line %d: %s refused the credentials of %d requests in a row: %w", line, res.Target, maxUnauthorized, res.Err)
 			}
 		}
 	}
 	return nil
 }
 
-var errNoCause = errors.New("it does not say why")
+var errNoCause = errors.New("no reason was given")
 
 // statesOf returns the numbers of one target.
 func (o *outcomes) statesOf(target string) map[string]int64 {

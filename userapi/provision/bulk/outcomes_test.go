@@ -91,5 +91,5 @@ func TestHopeless(t *testing.T) {
 		assert.NoError(t, o.hopeless(1, refused))
 		assert.NoError(t, o.hopeless(1, known))
 	}
-	assert.ErrorContains(t, o.hopeless(1, refused), "crm refuses the credentials")
+	assert.ErrorContains(t, o.hopeless(1, refused), "crm refused the credentials")
 }

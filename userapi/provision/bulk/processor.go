@@ -10,9 +10,9 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// A Processor does single rows of a job as Run does, for a program that has a queue of its own in
-// place of a Source. NewProcessor makes one; it is safe for concurrent use. Of the Job it needs the
-// Name, the Mapping and the Lanes; RejectSecrets is for Reject.
+// A Processor does single rows of a job as Run does, for a program that has its own queue instead
+// of a Source. NewProcessor makes one. It is safe for concurrent use. It uses the Job's Name,
+// Mapping and Lanes, and for Reject RejectSecrets.
 type Processor struct {
 	job    Job
 	p      *provision.Provisioner
@@ -21,8 +21,8 @@ type Processor struct {
 	lanes  map[string]*lane
 }
 
-// NewProcessor puts p's targets into the job's lanes, with what the mapping has for them. The
-// error says what is wrong with the job.
+// NewProcessor adds the job's lanes and mapping to p's targets. The error has the faults of the
+// job.
 func NewProcessor(p *provision.Provisioner, job Job) (*Processor, error) {
 	if p == nil {
 		return nil, errors.New("bulk: NewProcessor needs a Provisioner")
@@ -52,11 +52,10 @@ func inLanes(p *provision.Provisioner, job Job, mapper *Mapper) (*Processor, err
 	return own, nil
 }
 
-// Provisioner returns the Provisioner by which rows are done.
+// Provisioner returns the Provisioner that does the rows.
 func (p *Processor) Provisioner() *provision.Provisioner { return p.p }
 
-// Request makes the request of a row, as Mapper.Request does, or says what is wrong with the row
-// as Check does.
+// Request makes the request of a row, as Mapper.Request does, or returns its faults, as Check does.
 func (p *Processor) Request(row Row) (userapi.CreateUserRequest, []Fault) {
 	b := p.mapper.build(row)
 	if faults := b.told(); len(faults) > 0 {
@@ -66,10 +65,10 @@ func (p *Processor) Request(row Row) (userapi.CreateUserRequest, []Fault) {
 	return req, nil
 }
 
-// Read reads the rows of a source and gives those of which a request can be made to a function, in
-// their order. The others are told as Check tells them, by Job.OnFault and the Report, and so is a
-// row with the key of an earlier one. It takes about 18 bytes of memory for each key. Errors are those
-// of Check, and what the function returns, which ends the reading.
+// Read reads the rows of a source, and calls give with those that make a request, in their
+// order. It reports the other rows, and rows with the key of an earlier one, as Check does: with
+// Job.OnFault and in the Report. It takes about 18 bytes of memory for each key. An error of the
+// function ends the reading and is returned. Other errors are those of Check.
 func (p *Processor) Read(ctx context.Context, src Source, give func(Row, userapi.CreateUserRequest) error) (Report, error) {
 	t := newTally("reading", p.job)
 	if src == nil {
@@ -97,27 +96,27 @@ func (p *Processor) Read(ctx context.Context, src Source, give func(Row, userapi
 	}))
 }
 
-// A Try is what one try at a row came to.
+// A Try is the result of one try at a row.
 type Try struct {
 	// Results are those of provision.Provisioner.Continue, in the order of the targets.
 	Results []provision.Result
-	// Class says what is to be done about the row. A row with several is of the last of them in
+	// Class says what to do about the row. If its results have several classes, it is the last one in
 	// the order of the constants.
 	Class Class
-	// Wait is for how long the row is to be left before it is tried again, as vendors that are
-	// paused or that said so want it; 0 where none does.
+	// Wait is how long to wait before the next try: a vendor is paused, or asked for a wait. 0 is
+	// no wait.
 	Wait time.Duration
-	// Held is set where another run is at work on the row.
+	// Held is set if another run has the row.
 	Held bool
 }
 
-// Try does for a request of Request what is left to do, once, by provision.Provisioner.Continue. It
-// waits for no other run, and for no vendor but in the lanes.
+// Try does what is left for a request of Request, once, with provision.Provisioner.Continue. It
+// does not wait for another run. It waits for vendors only in the lanes.
 func (p *Processor) Try(ctx context.Context, req userapi.CreateUserRequest) Try {
 	return p.try(ctx, req, p.p.Continue)
 }
 
-// Retry is Try by provision.Provisioner.Retry: what a target has refused is tried again.
+// Retry is Try with provision.Provisioner.Retry: it tries again what a target has refused.
 func (p *Processor) Retry(ctx context.Context, req userapi.CreateUserRequest) Try {
 	return p.try(ctx, req, p.p.Retry)
 }
@@ -154,13 +153,13 @@ func triedClass(results []provision.Result) Class {
 	return ClassDone
 }
 
-// Reject returns a row that was refused as a line of Job.Rejects has it: its values, and why. A
-// secret is left out, unless Job.RejectSecrets is set.
+// Reject returns a refused row as Job.Rejects has it: its values and the reason. It leaves secrets
+// out, unless Job.RejectSecrets is set.
 func (p *Processor) Reject(row Row, t Try) Row {
 	return p.rejected(row, rejectCells(row, t.Results))
 }
 
-// RejectFault does for a row with faults, of Request, what Reject does for one that was refused.
+// RejectFault is Reject for a row with faults of Request.
 func (p *Processor) RejectFault(row Row, faults []Fault) Row {
 	return p.rejected(row, faultCells(lineOf(row), faults))
 }

@@ -14,12 +14,15 @@ import (
 	"unicode/utf8"
 )
 
-// Query reads the rows of a query. Each call of Rows or Columns asks the database again, so that
-// the query should have an ORDER BY. Numbers are kept to the digit, times become RFC 3339 and
-// those of a DATE their day. What is neither text, number, bool nor time is a fault of its row:
-// cast it in the query. The texts of a database's errors are not shown, since they may hold
-// values; errors.As and errors.Unwrap find them. The Source is a ColumnSource. A query may have
-// no rows.
+// Query reads the rows of a query. Each call of Rows or Columns runs the query again, so that it
+// should have an ORDER BY. A query may have no rows.
+//   - Numbers keep every digit. Times become RFC 3339, and those of a DATE a day.
+//   - A value of another type than text, number, bool or time is a fault of its row. Cast it in the
+//     query.
+//   - A database's error may have values. Its text is not shown; errors.As and errors.Unwrap find
+//     the error.
+//
+// The Source is a ColumnSource.
 func Query(db *sql.DB, query string, args ...any) Source {
 	return &querySource{db, query, args}
 }
@@ -171,7 +174,7 @@ func checked(s string) (any, string) {
 	case !utf8.ValidString(s):
 		return nil, "the value is not text in UTF-8"
 	case strings.IndexByte(s, 0) >= 0:
-		return nil, "a NUL stands in the text"
+		return nil, "the text has a NUL"
 	}
 	return s, ""
 }

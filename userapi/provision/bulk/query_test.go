@@ -88,7 +88,7 @@ func TestQuery(t *testing.T) {
 		`1 map["at":"1990-05-13T00:00:00.000001Z" "born":"1990-05-13" "column 4":"Zoë" "id":"9223372036854775807" "on":%!q(bool=true) "score":"1000000000000000000000"]`,
 		`2 map["at":<nil> "born":<nil> "column 4":<nil> "id":"18446744073709551615" "on":<nil> "score":"0.1"]`,
 		`line 3: column "id": the value is not text in UTF-8`,
-		`line 4: column "column 4": a NUL stands in the text`,
+		`line 4: column "column 4": the text has a NUL`,
 		`line 5: column "born": a []string cannot be read: cast it to a text in the query`,
 		`line 6: column "score": the value is not a number`,
 		`7 map["at":<nil> "born":<nil> "column 4":<nil> "id":"b" "on":<nil> "score":<nil>]`, "",

@@ -11,30 +11,30 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// Codes of a Fault beside those of userapi.FieldError.
+// Codes of a Fault. Others are those of userapi.FieldError.
 const (
-	// CodeUnreadable: the row itself is at fault, as Source.Rows says of it.
+	// CodeUnreadable: the row itself is at fault; see Source.Rows.
 	CodeUnreadable = "unreadable"
-	// CodeDuplicate: an earlier row has the key, or a value that is unique at the target.
+	// CodeDuplicate: an earlier row has the key, or the value, which is unique at the target.
 	CodeDuplicate = "duplicate"
 )
 
-// MaxReportFaults is how many faults a Report has, the first ones. Job.OnFault is given all.
+// MaxReportFaults is the number of faults that a Report has. Job.OnFault gets all of them.
 const MaxReportFaults = 1000
 
-// A Fault is one fault of a row. It holds no value of the row.
+// A Fault is one fault of a row. It has no value of the row.
 type Fault struct {
-	// Line is the line on which the row begins, as Row.Line has it.
+	// Line is the line on which the row begins, as in Row.Line.
 	Line int64 `json:"line"`
-	// Column is the name of the column, the names with commas between them where a template
-	// needs several, and "" where the fault is not of a column, or none is there for the field.
+	// Column is the name of the column. If a template needs several, their names are separated by
+	// commas. It is "" if the fault has no column, or the field has none.
 	Column string `json:"column,omitempty"`
-	// Field is the field as a Mapping has it, such as "email", or the vendor's own name of it
-	// where a Mapping has none; "" for a row that cannot be read.
+	// Field is the field as in a Mapping, such as "email". If a Mapping has no such field, it is
+	// the vendor's name. It is "" for a row that cannot be read.
 	Field string `json:"field,omitempty"`
-	// Target is the target's name; "" for a fault that is not of a target.
+	// Target is the target's name; "" for a fault of the row itself.
 	Target string `json:"target,omitempty"`
-	// Code is CodeUnreadable, CodeDuplicate, or one of those of userapi.FieldError.
+	// Code is CodeUnreadable, CodeDuplicate, or a code of userapi.FieldError.
 	Code string `json:"code"`
 	// Message says what is wrong, or what is expected.
 	Message string `json:"message"`
@@ -62,82 +62,84 @@ func (f Fault) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, f.String()
 // LogValue returns String.
 func (f Fault) LogValue() slog.Value { return slog.StringValue(f.String()) }
 
-// A Count is how many faults have one code at one target.
+// A Count is the number of faults with one code at one target.
 type Count struct {
-	// Target is the target's name; "" for the faults that are not of a target.
+	// Target is the target's name; "" for faults of the row itself.
 	Target string `json:"target,omitempty"`
 	// Code is as in Fault.
 	Code string `json:"code"`
-	// Faults is how many there are. A row may have several.
+	// Faults is the number of faults. A row may have several.
 	Faults int64 `json:"faults"`
 }
 
-// A StateCount is how many rows have one state at one target.
+// A StateCount is the number of rows in one state at one target.
 type StateCount struct {
 	Target string `json:"target"`
-	// State is the text of a provision.Disposition, such as "created", or one of the States of
-	// this package.
+	// State is the text of a provision.Disposition, such as "created", or one of this package's
+	// states, such as StateOpen.
 	State string `json:"state"`
 	Rows  int64  `json:"rows"`
 }
 
-// A RefusedCount is how many rows were refused at one target in one way.
+// A RefusedCount is the number of rows that one target refused for one reason.
 type RefusedCount struct {
 	Target string       `json:"target"`
 	Kind   userapi.Kind `json:"kind"`
-	// Code has the codes of the error and of its fields, with commas between them.
+	// Code has the codes of the error and of its fields, separated by commas.
 	Code string `json:"code"`
 	Rows int64  `json:"rows"`
 }
 
-// A RequestCount is how many requests were sent to one target.
+// A RequestCount is the number of requests to one target.
 type RequestCount struct {
 	Target   string `json:"target"`
 	Requests int64  `json:"requests"`
-	// RateLimited is how many of them the vendor refused because they were too many.
+	// RateLimited is the number of them that the vendor refused because they were too many.
 	RateLimited int64 `json:"rate_limited"`
 }
 
-// A Report is what came of the rows. It has names of columns, fields and targets, and no value
-// of a row. The zero Report is of a job that did not begin.
+// A Report is the result of a Check, Run or Undo. It has names of columns, fields and targets, and
+// no value of a row. The zero Report is of a job that did not begin.
 type Report struct {
 	// Job is the name of the job.
 	Job string `json:"job"`
-	// Rows is how many rows were read, and RowsAtFault how many of them have a fault. A row that
-	// Run read and did not begin, since the context ended, is not counted.
+	// Rows is the number of rows read, and RowsAtFault the number of them with a fault. They do not
+	// count a row that Run has read but not begun because the context ended.
 	Rows        int64 `json:"rows"`
 	RowsAtFault int64 `json:"rows_at_fault"`
-	// LastLine is the line of the last row that was read; 0 if there was none.
+	// LastLine is the line of the last row that was read; 0 for none.
 	LastLine int64 `json:"last_line"`
-	// Complete is set if the input was read to its end, and not if the context ended before the
-	// last rows of a Run were settled.
+	// Complete is set if the input was read to its end, and all rows of a Run or Undo have ended.
 	Complete bool `json:"complete"`
-	// Unused are the columns that nothing comes from, at most 1,000, and Missing those that
-	// the mapping needs and the input does not have, as Mapper.Columns returns them. A source
-	// that is not a ColumnSource has the columns of all its rows; Missing is then set at the
-	// end of the input. Long names are cut in Unused.
+	// Unused are the columns that the mapping does not use, at most 1,000, with long names cut.
+	// Missing are the columns that the mapping needs and the input does not have. Both are as from
+	// Mapper.Columns. If the source is not a ColumnSource, its columns are those of all its rows,
+	// and Missing is set at the end of the input.
 	Unused  []string `json:"unused,omitempty"`
 	Missing []string `json:"missing,omitempty"`
-	// Counts are the numbers of all faults, by target and code.
+	// Counts counts all faults, by target and code.
 	Counts []Count `json:"counts,omitempty"`
 	// Faults are the first MaxReportFaults, in the order of the rows.
 	Faults []Fault `json:"faults,omitempty"`
-	// Of the rows that were done, RowsDone have a finished user at every target; after an Undo
-	// they have none that Run has made. The others count in one or more of these: RowsRefused are
-	// to be mended, RowsOpen are left for a further run, and of RowsUnknown a person
-	// decides what a further run does not find out. Rows at fault count in none.
+	// RowsDone have a finished user at every target or, after an Undo, no user that Run has made.
+	// Each other row counts in one or more of these:
+	//   - RowsRefused need a correction.
+	//   - RowsOpen are left for another run.
+	//   - RowsUnknown have a user that may exist. If another run does not find out, a person
+	//     decides.
+	// Rows at fault count in none of these.
 	RowsDone    int64 `json:"rows_done"`
 	RowsRefused int64 `json:"rows_refused"`
 	RowsOpen    int64 `json:"rows_open"`
 	RowsUnknown int64 `json:"rows_unknown"`
-	// States are how many rows have what state at a target.
+	// States counts the rows by target and state.
 	States []StateCount `json:"states,omitempty"`
-	// Refused are how many rows were refused at a target, by what they were refused for.
+	// Refused counts the refused rows by target and reason.
 	Refused []RefusedCount `json:"refused,omitempty"`
-	// Requests are how many requests were sent to the targets. Those of a Creator that is no
-	// vendor's client of this module count as one a call.
+	// Requests counts the requests to the targets. A Creator that is not a vendor's client of this
+	// module counts one for each call.
 	Requests []RequestCount `json:"requests,omitempty"`
-	// Elapsed is how long it took, in JSON in nanoseconds.
+	// Elapsed is the time it took, in JSON in nanoseconds.
 	Elapsed time.Duration `json:"elapsed_ns"`
 }
 
@@ -157,8 +159,8 @@ func (r Report) String() string {
 		what  string
 		names []string
 	}{
-		{"columns that the mapping needs and the input does not have", r.Missing},
-		{"columns that nothing comes from", r.Unused},
+		{"missing columns", r.Missing},
+		{"unused columns", r.Unused},
 	} {
 		if len(list.names) > 0 {
 			names := make([]string, len(list.names))

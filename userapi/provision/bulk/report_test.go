@@ -32,7 +32,7 @@ func odd() bulk.Report {
 func TestReportText(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, `job spring: 50000 rows read in 2.5s (20000 a second), 3 at fault
-columns that nothing comes from: "a\x1b[31m",
+unused columns: "a\x1b[31m",
     "ääääääääääääääääääääääääääääääääääääääääääääääääää…", "a  b", "long long
     long long long long long long long long long long long long long long long
     long long long …"

@@ -26,30 +26,33 @@ const (
 	laneWait = 10 * time.Second
 )
 
-// Run creates the users of all rows, by p.Retry under each row's key. It may end at any
-// moment, also by a crash, and be called again with the same job and rows: the ledger knows
-// what is done, and Run does what is left.
+// Run creates the users of all rows, with p.Retry and each row's key. It may end at any moment,
+// also by a crash. Call it again with the same job and rows: the ledger records what is done, and
+// Run does the rest.
 //
-// A row of which no request can be made is at fault: it is told as by Check, and nothing of it is
-// sent. What Check finds of a row at a target is in the row's results, as not_sent, and what it
-// finds of two rows the ledger and the vendors tell, each in its results too.
+// A row that cannot be made into a request is reported as by Check, and nothing of it is sent. What
+// Check would find at a target is in the row's results as not_sent. Duplicates are in the results
+// of each row, as the ledger and the vendors report them.
 //
-// Rows are read as they are needed: at most Job.InFlight are at work, one after another where they
-// have one key. A row whose failure may pass is tried again, five times at most, after a wait, and a
-// row for a vendor that is paused waits for it: a vendor that is down holds the reading. Run then
-// goes on by itself. After each pause one row tries the vendor, and that counts as one of its
-// tries: a vendor that is down for an hour uses up about twenty rows, which the next run tries
-// again. Where a target's Creator is a userapi.BatchCreator, creates that come at once are sent
-// together; a large InFlight then makes large batches.
+// Rows are read when they are needed. At most Job.InFlight rows are in progress; rows with one key
+// follow each other. If a target's Creator is a userapi.BatchCreator, creates that come at the same
+// time are one request, so that a large InFlight makes large batches.
 //
-// When the context ends Run reads no more, sends nothing new, and returns when what is under way is
-// settled: it has 15 s for that, and then what provision.Grace allows. The error is then the
-// context's. A ledger that fails, whatever is tried,
-// a vendor that refuses the credentials of 20 requests in a row, and a file that cannot be written
-// end the run likewise, with an error that says so; other errors are those of Check. That
-// users could not be created is no error: the Report counts them, and Job.OnResult is given each.
-// A panic of one of the Job's functions, or one that provision.Provisioner.Retry lets go on,
-// ends the run as the context's end does, and goes on here.
+// A row with a temporary failure is tried up to five times, with waits. A row for a paused vendor
+// waits, and the reading with it, until the vendor is back. After each pause one row tries the
+// vendor, which is one of its tries. So a vendor that is down for an hour uses up about twenty
+// rows, which the next run tries again.
+//
+// When the context ends, Run reads no more and sends no new creates. It returns the context's error
+// when the rows in progress have ended: within 15 s, plus what provision.Grace allows. Run ends in
+// the same way, with an error, if:
+//   - the ledger keeps failing
+//   - a vendor refuses the credentials of 20 requests in a row
+//   - a file cannot be written
+//
+// Other errors are those of Check. A user that could not be created is not an error: the Report
+// counts it, and Job.OnResult gets it. If one of the Job's functions panics, or
+// provision.Provisioner.Retry does, Run ends as with the context, and then panics.
 func Run(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Report, error) {
 	r := newRunning("run", job)
 	if p == nil || src == nil {

@@ -248,7 +248,7 @@ func TestRunTellsWhatIsNotStored(t *testing.T) {
 		p, err := provision.New(new(forgetful), []provision.Target{{Name: "acme", Creator: c}}, provision.RequestKeys(runKeys))
 		require.NoError(t, err)
 		report, err := bulk.Run(t.Context(), p, bulk.Job{Name: "spring", InFlight: 1}, csvOf("key,username\n1,ada\n2,grace\n"))
-		require.EqualError(t, err, "bulk: line 2: the ledger failed, and without it nothing can be done: acme: sign up user: unavailable (code record), but the user was created as 1: the disk is full")
+		require.EqualError(t, err, "bulk: line 2: the ledger failed: acme: sign up user: unavailable (code record), but the user was created as 1: the disk is full")
 		assert.Equal(t, []bulk.StateCount{{Target: "acme", State: "created", Rows: 1}}, report.States)
 		assert.Equal(t, []any{int64(1), int64(1), false}, []any{report.Rows, report.RowsOpen, report.Complete})
 	})

@@ -14,34 +14,35 @@ import (
 	"unicode/utf8"
 )
 
-// A Source has the rows of an input in their order. CSV, JSONLines and Query make one.
+// A Source yields the rows of an input in their order. CSV, JSONLines and Query make one.
 type Source interface {
-	// Rows yields a row, or a row at fault with a *RowError; the package's documentation
-	// says, under Errors of rows, what such an error means. The context is looked at
-	// before each row: a read that does not return is not interrupted. A row's Values are
-	// its own: they do not change when the next row is read. Each call begins with the first row. A Source that reads an io.Reader can be read once: a second call
-	// yields an error. It is for one goroutine at a time.
+	// Rows yields a row, or a row at fault with a *RowError: see Errors of rows in the package
+	// documentation.
+	//   - Each call begins with the first row. A Source of an io.Reader can be read once; a second
+	//     call yields an error.
+	//   - The context is checked before each row. A read that blocks is not interrupted.
+	//   - A row's Values do not change when the next row is read.
+	//   - One goroutine at a time may use it.
 	Rows(ctx context.Context) iter.Seq2[Row, error]
 }
 
-// A ColumnSource knows its columns before its rows. Those of CSV and Query are one.
+// A ColumnSource knows its columns before its rows. CSV and Query return one.
 type ColumnSource interface {
 	Source
-	// Columns returns the names of the columns in their order. Rows still begins with the
-	// first row. The error is the one that Rows would yield first.
+	// Columns returns the names of the columns in their order. Rows still begins with the first
+	// row. The error is the first one that Rows would yield.
 	Columns(ctx context.Context) ([]string, error)
 }
 
-// A Row is one row of an input. Printed, logged or encoded it shows its line and the names
-// of its columns: the values are personal data, and passwords.
+// A Row is one row of an input. Its values are personal data and passwords: printed, logged or
+// encoded it shows only its line and the names of its columns.
 type Row struct {
-	// Line is the line of the file on which the row begins, from 1. It counts the lines that
-	// are there, also those inside of quotes and the empty ones. Of a query it is the number
-	// of the row.
+	// Line is the line of the file on which the row begins, from 1. It counts all lines, also empty
+	// ones and those in quotes. For a query it is the number of the row.
 	Line int64
-	// Values are the values by the names of their columns. Those of CSV are texts, or nil
-	// for NULL. Those of JSON are nil, bool, string, json.Number, []any and map[string]any,
-	// and those of a query one of the first four.
+	// Values has the values by the names of their columns. Values of CSV are texts, or nil for
+	// NULL. Values of JSON are nil, bool, string, json.Number, []any and map[string]any. Values of
+	// a query are nil, bool, string and json.Number.
 	Values map[string]any
 }
 
@@ -60,22 +61,21 @@ func (r Row) LogValue() slog.Value {
 // MarshalJSON encodes the line and the names of the columns.
 func (r Row) MarshalJSON() ([]byte, error) { return strconv.AppendQuote(nil, r.summary()), nil }
 
-// A RowError is one fault of a row, or what ended the reading. Its text names the line, the
-// column and the field, and holds no value of a row.
+// A RowError is one fault of a row, or the error that ended the reading. Its text has the line, the
+// column and the field, and no value of a row.
 type RowError struct {
-	// Line is the line on which the row begins, as Row.Line has it; 0 where the fault is
-	// not of a line.
+	// Line is the line on which the row begins, as in Row.Line; 0 if the fault has no line.
 	Line int64
-	// Column is the name of the column, "column 3" for the third one without a name, the
-	// names with commas between them where a template needs several, and "" where the
-	// fault is not of a column.
+	// Column is the name of the column; "column 3" for a third column without a name. If a template
+	// needs several columns, their names are separated by commas. It is "" if the fault has no
+	// column.
 	Column string
-	// Field is the field of the request as a Mapping has it, such as "email"; "" for a fault
-	// that is found before the row is mapped.
+	// Field is the field of the request as in a Mapping, such as "email"; "" for a fault that is
+	// found before the row is mapped.
 	Field string
 	// Message says what is wrong, or what is expected.
 	Message string
-	// Fatal is set when the rest of the input was not read: no row comes after this error.
+	// Fatal is set if the rest of the input was not read. No row follows this error.
 	Fatal bool
 
 	cause error
@@ -113,13 +113,12 @@ func fieldText(field string) string {
 // Format writes Error's text for every verb.
 func (e RowError) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.Error()) }
 
-// Unwrap returns the error of the reader, of the database or of the context; nil where there
-// is none. The text of a database's error may hold values.
+// Unwrap returns the error of the reader, of the database or of the context, or nil. The text of a
+// database's error may have values.
 func (e *RowError) Unwrap() error { return e.cause }
 
-// ErrNoRows is in the chain of the error of a CSV or JSONLines source that has no row. An
-// import of nothing is seldom what was meant.
-var ErrNoRows = errors.New("bulk: the input has no row")
+// ErrNoRows is in the chain of the error of a CSV or JSONLines source without rows.
+var ErrNoRows = errors.New("bulk: the input has no rows")
 
 // errReadTwice is in the chain of the error of a second reading.
 var errReadTwice = errors.New("bulk: the input was read already")
@@ -154,7 +153,7 @@ func fatal(line int64, cause error, message string) *RowError {
 // stopped returns the error of a context that is over, nil for one that is not.
 func stopped(ctx context.Context, line int64) *RowError {
 	if err := ctx.Err(); err != nil {
-		return fatal(line, context.Cause(ctx), "reading was stopped: "+err.Error())
+		return fatal(line, context.Cause(ctx), "stopped: "+err.Error())
 	}
 	return nil
 }

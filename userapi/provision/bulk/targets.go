@@ -48,10 +48,9 @@ func (m *Mapper) carrierOf(row Row) *carrier {
 }
 
 // Map returns a function for provision.Target.Map, which sets what Mapping.Targets has for the
-// target. The request must be one that Request returned, with its Extensions. A row from which
-// the target's request cannot be made is refused by provision.Refuse. It is nil for a target of
-// which the mapping has nothing. Check, Run and Undo use it by themselves, after a Map that the
-// target has.
+// target. It returns nil for a target that is not in Mapping.Targets. The request must come from
+// Request, with its Extensions. The function refuses a row with provision.Refuse if it cannot make
+// the target's request. Check, Run and Undo use Map themselves, after the target's own Map.
 func (m *Mapper) Map(target string) func(userapi.CreateUserRequest, map[string]*userapi.User) userapi.CreateUserRequest {
 	entries := m.targets[target]
 	if len(entries) == 0 {

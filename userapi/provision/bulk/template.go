@@ -36,7 +36,7 @@ var functions = template.FuncMap{
 
 var errOpaque = errors.New(`a template takes columns by their names alone, as in {{ .first }} and {{ index . "First name" }}: which ones it needs must be known`)
 
-var errNotThere = errors.New("there is none of that name")
+var errNotThere = errors.New("the row does not have it")
 
 func index(of any, names ...string) (any, error) {
 	v := reflect.ValueOf(of)
@@ -176,7 +176,7 @@ func (t *rowTemplate) text(data map[string]any) (string, *RowError) {
 		}
 	}
 	if missing != nil {
-		return "", &RowError{Column: joined(missing), Message: "the template needs what the row does not have", code: userapi.CodeRequired}
+		return "", &RowError{Column: joined(missing), Message: "the template needs a column that the row does not have", code: userapi.CodeRequired}
 	}
 	var b strings.Builder
 	if err := t.Execute(&b, data); err != nil {

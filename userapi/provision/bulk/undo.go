@@ -11,14 +11,14 @@ import (
 // undoing is what texts of errors call an Undo.
 const undoing = "undoing"
 
-// Undo has provision.Provisioner.Undo delete the users that a Run of the job has created, row by
-// row, and closes the rows' keys. It needs of a row its key alone. What it leaves, such as a user
-// that was there before, is in the results and in the Report, with the state that
-// it has. A row that the ledger does not have counts as StateUnknownKey, at no target.
+// Undo deletes the users that a Run of the job has created, with provision.Provisioner.Undo for
+// each row, and closes the rows' keys. It uses only the key of a row. A user that it leaves, such
+// as one that existed before, is in the results and in the Report with its state. A row that the
+// ledger does not have counts as StateUnknownKey, at no target.
 //
-// It may end at any moment and be called again. When the context ends it reads no more, and
-// the rows at work are undone to the end. Errors are those of Run. Job.Rejects and Job.Wait are
-// not for Undo.
+// Undo may end at any moment and be called again. When the context ends it reads no more, and
+// completes the rows in progress. Errors are those of Run. It does not use Job.Rejects and
+// Job.Wait.
 func Undo(ctx context.Context, p *provision.Provisioner, job Job, src Source) (Report, error) {
 	job.Rejects, job.Wait = nil, 0
 	r := newRunning(undoing, job)

@@ -20,10 +20,10 @@ const (
 	wantBool   = "true or false, yes or no, or 1 or 0 is expected"
 	wantTime   = "a time such as 2026-11-30T08:00:00Z, or a day such as 2026-11-30, is expected"
 	wantJSON   = "a JSON list or object that fits is expected"
-	wantSheet  = "the spreadsheet's error is expected to be mended"
-	wantDigits = "all digits are expected: the spreadsheet rounded the number; format the column as text and export it again"
+	wantSheet  = "a value is expected, not a spreadsheet error"
+	wantDigits = "all digits are expected, but the spreadsheet has rounded the number: format the column as text, and export it again"
 	wantUTF8   = "text in UTF-8 without NUL is expected"
-	wantValue  = "a value is expected in the place of " + userapi.Redacted + ", which stands for one that was left out"
+	wantValue  = "a value is expected instead of " + userapi.Redacted
 )
 
 // tidy brings a value of any Source into the forms that a Row has, without white space around
@@ -263,7 +263,7 @@ func assign(dst reflect.Value, v any) (expected string) {
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		n, err := strconv.ParseUint(text, 10, t.Bits())
 		dst.SetUint(n)
-		return wantNumber(err, "a whole number of at most %d bits and without a sign is expected", t.Bits())
+		return wantNumber(err, "a whole number of at least 0 and at most %d bits is expected", t.Bits())
 	case reflect.Float32, reflect.Float64:
 		n, err := strconv.ParseFloat(text, t.Bits())
 		if err == nil && (n-n != 0 || strings.ContainsAny(text, "xX_")) {
