@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -28,6 +30,7 @@ func TestClusterTellsNothing(t *testing.T) {
 	c.write(t, "people.csv", c.read(t, "people.csv")+fmt.Sprintf("refused,%s,refused@%s,%s,Planted Name\n", clusterLogin(0), clusterDomain, clusterPassword))
 	c.run(t, exitDone, "load", "people.csv")
 	c.assertServerHasNothingPlanted(t)
+	c.runDocumentedSQL(t)
 
 	for _, log := range []string{"text", "json"} {
 		c.worker(t, "--lease", "3s", "--rows", "4", "--listen", "127.0.0.1:0", "--log", log)
@@ -72,6 +75,18 @@ func (c *cluster) assertStatusHasNothingPlanted(t *testing.T) {
 		assert.Contains(t, string(out), "rejects")
 		c.assertNothingPlanted(t, "status", string(out))
 	}
+}
+
+// runDocumentedSQL runs the statements of docs/bulk.md.
+func (c *cluster) runDocumentedSQL(t *testing.T) {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "bulk.md"))
+	require.NoError(t, err)
+	_, statements, found := strings.Cut(string(page), "```sql\n")
+	require.True(t, found)
+	statements, _, _ = strings.Cut(statements, "```")
+	_, err = c.db.ExecContext(t.Context(), statements)
+	require.NoError(t, err)
 }
 
 var servedAt = regexp.MustCompile(`(?m)health and metrics are served.*(127\.0\.0\.1:[0-9]+)`)
