@@ -89,7 +89,7 @@ func (c *cluster) runDocumentedSQL(t *testing.T) {
 	require.NoError(t, err)
 }
 
-var servedAt = regexp.MustCompile(`(?m)health and metrics are served.*(127\.0\.0\.1:[0-9]+)`)
+var servedAt = regexp.MustCompile(`(?m)serving health and metrics.*(127\.0\.0\.1:[0-9]+)`)
 
 // assertServesNothingPlanted looks at all that a worker serves.
 func (c *cluster) assertServesNothingPlanted(t *testing.T, w *workProcess) {
