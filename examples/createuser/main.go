@@ -21,6 +21,10 @@ import (
 )
 
 func main() {
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "Usage: createuser [flags]")
+		flag.PrintDefaults()
+	}
 	asJSON := flag.Bool("json", false, "print one JSON document")
 	flag.Parse()
 	if err := run(context.Background(), os.Stdout, *asJSON); err != nil {

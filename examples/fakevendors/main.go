@@ -23,29 +23,31 @@ import (
 
 const usage = `Usage: fakevendors [flags]
 
-Serves fakes of Mixin, QuickBlox, FusionAuth and User.com on loopback until it is
-interrupted (SIGINT or SIGTERM). They keep their users in memory and enforce what
-the vendors enforce: signatures, tokens, required members, unique ones.
+Serves fakes of Mixin, QuickBlox, FusionAuth and User.com on loopback until
+SIGINT or SIGTERM. They keep their users in memory and enforce what the vendors
+enforce: signatures, tokens, required members, unique ones.
 
-  -mixin address        where to serve each fake: a host and port on loopback, such
-  -quickblox address    as 127.0.0.1:7001. Port 0, the default, takes a free one;
-  -fusionauth address   "" leaves the fake out.
+  -mixin address        where to serve each fake: a host and port on loopback,
+  -quickblox address    such as 127.0.0.1:7001. Port 0, the default, takes a
+  -fusionauth address   free one; "" leaves the fake out.
   -usercom address
   -tls                  serve HTTPS, with a certificate for 127.0.0.1, ::1 and
                         localhost that is made at the start
-  -for duration         stop after that time, such as 10m; 0, the default, is never
+  -for duration         stop after that time, such as 10m; 0, the default, does
+                        not stop
 
-One JSON object is printed on one line once all fakes serve:
+When all fakes serve, one JSON object is printed on one line:
 
   {"mixin":      {"url", "keystore"},
-   "quickblox":  {"url", "application_id", "auth_key", "auth_secret", "api_key"},
+   "quickblox":  {"url", "application_id", "auth_key", "auth_secret",
+                  "api_key"},
    "fusionauth": {"url", "api_key", "tenant_id"},
    "usercom":    {"url", "api_key"},
    "ca_file":    the PEM file to trust, with -tls; it is removed at the end}
 
-The credentials are good at these fakes alone. Node.js trusts the file by
-NODE_EXTRA_CA_CERTS, Python's requests by REQUESTS_CA_BUNDLE, curl by --cacert, Go
-on Linux by SSL_CERT_FILE.
+The credentials work at these fakes only. Node.js trusts the file by
+NODE_EXTRA_CA_CERTS, Python's requests by REQUESTS_CA_BUNDLE, curl by --cacert,
+Go on Linux by SSL_CERT_FILE.
 
 Exit codes: 0 stopped by a signal or by -for; 1 could not serve; 2 wrong flags.
 `

@@ -34,6 +34,10 @@ import (
 )
 
 func main() {
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "Usage: webapp [flags]")
+		flag.PrintDefaults()
+	}
 	addr := flag.String("addr", "127.0.0.1:8080", "host and port to serve on")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
