@@ -108,7 +108,7 @@ func (b *batches) next() (next []*batched) {
 		b.queue = slices.Delete(b.queue, 0, n)
 	}
 	if next == nil {
-		b.took = 0 // by which nobody is in time: the next batch tells
+		b.took = 0 // else no create would be in time; the next batch measures it again
 	}
 	b.flying = next != nil
 	return next

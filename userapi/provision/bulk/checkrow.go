@@ -10,18 +10,18 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// A checkedRow is a row on its way through Check.
+// A checkedRow is a row in Check.
 type checkedRow struct {
 	row    Row
 	bad    *RowError // of the source
 	done   chan struct{}
 	faults []Fault
 	unique []uniqueValue
-	// panicked is the panic of a creator's or a Map.
+	// panicked is the panic of a creator or of a Map.
 	panicked any
 }
 
-// A uniqueValue is one that no other row may have.
+// A uniqueValue is a value that no other row may have.
 type uniqueValue struct {
 	digest                digest
 	target, field, column string
@@ -45,7 +45,7 @@ func (c *rowChecker) checkSafely(r *checkedRow, d *digester) {
 	c.check(r, d)
 }
 
-// check finds the faults of a row, and what is unique of it.
+// check finds the faults and the unique values of a row.
 func (c *rowChecker) check(r *checkedRow, d *digester) {
 	if r.bad != nil {
 		r.faults = append(r.faults, faultOf(r.bad))
@@ -56,7 +56,7 @@ func (c *rowChecker) check(r *checkedRow, d *digester) {
 		_, column := c.place(r.row, "", "", "IdempotencyKey", "")
 		r.unique = append(r.unique, uniqueValue{d.of("", keyField, key), "", keyField, column})
 	}
-	if r.faults = b.told(); len(r.faults) > 0 {
+	if r.faults = b.faultList(); len(r.faults) > 0 {
 		return
 	}
 	req, _ := b.done() // it has no fault
@@ -65,7 +65,7 @@ func (c *rowChecker) check(r *checkedRow, d *digester) {
 	}
 }
 
-// add notes the faults at a target, and what is unique there.
+// add adds the faults and the unique values at a target.
 func (c *rowChecker) add(r *checkedRow, d *digester, req userapi.CreateUserRequest, item provision.PlanItem) {
 	if item.Err != nil {
 		r.faults = append(r.faults, c.faultsAt(r.row, item)...)
@@ -83,8 +83,8 @@ func (c *rowChecker) add(r *checkedRow, d *digester, req userapi.CreateUserReque
 	}
 }
 
-// isOwn reports whether a value is the request's own. Of a target that waits it may be made of the
-// names that stand for the users' ids, and so be the same for all rows.
+// isOwn reports whether a value is the request's own. At a target that waits, it may be made from the
+// placeholders for users' ids, and so be the same for all rows.
 func isOwn(u userapi.UniqueValue, req userapi.CreateUserRequest, waits []string) bool {
 	f := reflect.ValueOf(req).FieldByName(u.Field)
 	if !f.IsValid() || f.Kind() != reflect.String {
@@ -119,17 +119,17 @@ func (c *rowChecker) faultsAt(row Row, item provision.PlanItem) (all []Fault) {
 	return all
 }
 
-// notPlanned is what is told of a creator that says no more.
+// notPlanned is the message for a creator whose error has no fields.
 const notPlanned = "the target refuses the value, and does not say what it expects"
 
-// codes are those that a Fault at a target has.
+// codes are the codes of a Fault at a target.
 var codes = []string{
 	userapi.CodeRequired, userapi.CodeInvalid, userapi.CodeTaken, userapi.CodeTooShort, userapi.CodeTooLong, userapi.CodeTooMany, userapi.CodeWeak,
 	userapi.CodeBlocked, userapi.CodeUnsupported, userapi.CodeNotFound, userapi.CodeDifferent, userapi.CodeOlder,
 }
 
-// place returns the mapping's name of a field of the request or of a vendor's, and the column that
-// it comes from; "" where that cannot be told.
+// place returns the mapping's name of a field of the request or of a vendor, and its column; "" if that
+// is unknown.
 func (c *rowChecker) place(row Row, target, provider, field, vendorField string) (name, column string) {
 	names := []string{snake(field)}
 	switch {
@@ -165,11 +165,11 @@ func (c *rowChecker) place(row Row, target, provider, field, vendorField string)
 	return names[0], ""
 }
 
-// maxColumns bounds what a Fault has of the names of its columns, in bytes.
+// maxColumns is the largest size of the columns of a Fault, in bytes.
 const maxColumns = 1000
 
-// told returns what is wrong with the row.
-func (b *builder) told() (faults []Fault) {
+// faultList returns the faults of the row.
+func (b *builder) faultList() (faults []Fault) {
 	for _, err := range b.faults {
 		var bad *RowError
 		if errors.As(err, &bad) {

@@ -31,13 +31,13 @@ type cell struct {
 	quoted bool
 }
 
-// A fault is what is wrong with a row, in the cell with the index, or in none: -1.
+// A fault is a fault of a row, in the cell with the index, or in none: -1.
 type fault struct {
 	message string
 	cell    int
 }
 
-// maxCells is how many cells a row may have: no spreadsheet has more columns.
+// maxCells is the largest number of cells in a row: no spreadsheet has more columns.
 const maxCells = 16384
 
 // What ends a cell.
@@ -52,9 +52,9 @@ const (
 // errUnclosed says that c.fault ends the reading.
 var errUnclosed = errors.New("bulk: a quote is open")
 
-// next reads a row and returns the line on which it begins. If c.fault has a message, that is
-// wrong with the row, and the next row can be read nevertheless. An error ends the reading; it
-// is io.EOF when there are no more rows, and errUnclosed for c.fault.
+// next reads a row and returns the line on which it begins. If c.fault has a message, the row is at
+// fault, and the next row can be read. An error ends the reading. It is io.EOF after the last row,
+// and errUnclosed for c.fault.
 func (c *csvReader) next() (line int64, err error) {
 	c.text, c.cells, c.size, c.fault = c.text[:0], c.cells[:0], 0, fault{}
 	line = c.line
@@ -84,7 +84,7 @@ func (c *csvReader) next() (line int64, err error) {
 	}
 }
 
-// fail notes the first fault of the row, in the cell that is read.
+// fail sets the first fault of the row, in the present cell.
 func (c *csvReader) fail(message string) {
 	if c.fault.message == "" {
 		c.fault = fault{message, len(c.cells)}
@@ -105,7 +105,7 @@ func (c *csvReader) keep(b byte) {
 	}
 }
 
-// peek returns the next byte; 0 at the end, or where reading fails, which the next get tells.
+// peek returns the next byte; 0 at the end, or after an error, which the next get returns.
 func (c *csvReader) peek() byte {
 	b, err := c.r.Peek(1)
 	if err != nil {
@@ -182,9 +182,9 @@ func (c *csvReader) unclosed() error {
 	return errUnclosed
 }
 
-// afterQuote reads what stands behind a closing quote. Where that is text, the quote was not
-// meant as one. Then the row ends with its line, if quotes stand in pairs up to there. Else
-// one may be open at the end of the line, and nobody knows where the row ends.
+// afterQuote reads what follows a closing quote. If that is text, the quote was not a closing one.
+// Then the row ends with its line, if quotes are in pairs up to there. Else one may be open at the
+// end of the line, and the end of the row is unknown.
 func (c *csvReader) afterQuote() (ending, error) {
 	stray, odd := false, false
 	for {
@@ -213,7 +213,7 @@ func (c *csvReader) afterQuote() (ending, error) {
 
 const notUTF8 = "the text is not UTF-8: a file in Windows-1252, Latin-1 or another encoding must be saved in UTF-8"
 
-// check finds what no cell may hold.
+// check finds characters that no cell may have.
 func (c *csvReader) check() {
 	if c.fault.message != "" {
 		return

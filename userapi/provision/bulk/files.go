@@ -15,20 +15,20 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// rejectColumns are those that a file of rejects has beside the input's own.
+// rejectColumns are the columns that a file of rejects adds to the input's.
 var rejectColumns = []string{"_row", "_target", "_outcome", "_kind", "_code", "_field", "_retry"}
 
 var resultColumns = []string{"key", "target", "state", "user_id", "proof", "line"}
 
-// files are what a run writes of each row. The zero value writes nothing.
+// files are the outputs of a run. The zero value writes nothing.
 type files struct {
 	results, rejects *bufio.Writer
 	mapper           *Mapper
-	header           []string // of the input; nil for one that has none: rejects are JSON Lines
+	header           []string // of the input; nil if it has none: rejects are then JSON Lines
 	secrets          bool     // are written too
 }
 
-// fileBuffer is how much is written at once.
+// fileBuffer is the size of one write.
 const fileBuffer = 64 << 10
 
 func newFiles(job Job, m *Mapper) files {
@@ -61,7 +61,7 @@ func (f *files) begin(ctx context.Context, src Source) (err error) {
 	return writeCells(f.rejects, append(slices.Clone(f.header), rejectColumns...))
 }
 
-// flush writes what is left.
+// flush writes the rest.
 func (f *files) flush() error {
 	for _, w := range []*bufio.Writer{f.results, f.rejects} {
 		if w != nil {
@@ -73,14 +73,14 @@ func (f *files) flush() error {
 	return nil
 }
 
-// flushLast is flush where an error is told already, or cannot be.
+// flushLast is flush without its error: there is an earlier one, or it cannot be returned.
 func (f *files) flushLast() { _ = f.flush() }
 
 func writeError(err error) error {
 	return fmt.Errorf("bulk: the results or rejects cannot be written: %w", err)
 }
 
-// result writes a row that was done, and puts it among the rejects if it was refused.
+// result writes the results of a row, and a reject if it was refused.
 func (f *files) result(t task, results []provision.Result) error {
 	if f.results != nil {
 		for _, res := range results {
@@ -125,7 +125,7 @@ func rejectCells(row Row, results []provision.Result) []string {
 	return append(cells, retry)
 }
 
-// fault writes a row of which no request can be made.
+// fault writes a row that cannot be made into a request.
 func (f *files) fault(row Row, faults []Fault) error {
 	line := strconv.FormatInt(row.Line, 10)
 	if f.results != nil {
@@ -143,7 +143,7 @@ func (f *files) fault(row Row, faults []Fault) error {
 	return f.reject(row, faultCells(from, faults))
 }
 
-// faultCells returns the cells of rejectColumns for a row of which no request can be made.
+// faultCells returns the cells of rejectColumns for a row that cannot be made into a request.
 func faultCells(line string, faults []Fault) []string {
 	var codes, fields []string
 	for _, fault := range faults {
@@ -155,7 +155,7 @@ func faultCells(line string, faults []Fault) []string {
 	}
 }
 
-// lineOf returns the line of a row in the file that it first came from, as a file of rejects has it.
+// lineOf returns the line of a row in the original file; in a file of rejects _row has it.
 func lineOf(row Row) string {
 	if text, _ := textOf(row.Values[rejectColumns[0]]); keyNumber.MatchString(text) {
 		return text
@@ -163,9 +163,9 @@ func lineOf(row Row) string {
 	return strconv.FormatInt(row.Line, 10)
 }
 
-// uneven returns a row that could not be read as it may be among the rejects. Its cells may stand
-// under other names than theirs, a secret among them, and a cell that it has too many is lost: it is
-// without its key, so that as it is it is not taken for a whole row.
+// uneven returns the reject of a row with too few or too many cells. Its cells, also a secret, may be
+// under other names than theirs, and extra cells are lost. So it has no key: read again as it is, it
+// is not a complete row.
 func (f *files) uneven(row Row) Row {
 	if f.header == nil || row.Values == nil {
 		return row
@@ -184,7 +184,7 @@ func (f *files) uneven(row Row) Row {
 	return row
 }
 
-// reject writes a row with why it is one.
+// reject writes a row with the reason.
 func (f *files) reject(row Row, why []string) error {
 	values := f.withoutSecrets(row)
 	if f.header == nil {
@@ -231,7 +231,7 @@ func (f *files) withoutSecrets(row Row) map[string]any {
 
 // isSecret reports whether a secret comes from a column.
 func (m *Mapper) isSecret(column string) bool {
-	if f, ok := m.field(column); m.carried[column] || ok && f.hidden { // also where it is not taken
+	if f, ok := m.field(column); m.carried[column] || ok && f.hidden { // also if the column is not used
 		return true
 	}
 	for _, e := range m.entries {
@@ -242,7 +242,7 @@ func (m *Mapper) isSecret(column string) bool {
 	return false
 }
 
-// plainCell is what needs no quotes.
+// plainCell matches cells that need no quotes.
 var plainCell = regexp.MustCompile(`^[A-Za-z0-9@._:/+-]*$`)
 
 // cellOf returns a cell of CSV, in quotes unless it is plain.
@@ -291,7 +291,7 @@ func codesOf(e *userapi.Error) string {
 	return strings.Join(all, ", ")
 }
 
-// fieldsOf returns the fields of an error, as a Mapping has them where it does.
+// fieldsOf returns the fields of an error, with a Mapping's names if it has them.
 func fieldsOf(e *userapi.Error) string {
 	var all []string
 	for _, f := range e.FieldErrors {

@@ -10,7 +10,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A lane is a Lane at work, with what it counts. It is safe for concurrent use.
+// A lane is a Lane in use, with its counts. It is safe for concurrent use.
 type lane struct {
 	slots   chan struct{}     // nil for no bound
 	limiter *userapi.Adaptive // nil for no bound
@@ -32,11 +32,10 @@ func newLane(l Lane) *lane {
 	return own
 }
 
-// begin waits for a place in the lane, and returns the context of the call. The error says that
-// there is none before the context ends, or none that is in time: the call is then not to be made.
-// A context that is over already is left to the creator, which may have an answer without the
-// vendor. closing ends what has not begun: l.closing for what is new, and never for what settles
-// something.
+// begin waits for a place in the lane, and returns the context of the call. After an error do not make
+// the call: the context ends before there is a place, or too soon after. If the context has ended
+// already, begin lets the call through, because the creator may have an answer without the vendor.
+// closing ends the wait: l.closing for new creates, and a context that never ends for others.
 func (l *lane) begin(ctx, closing context.Context, op string) (context.Context, *laneCall, *userapi.Error) {
 	c := &laneCall{lane: l}
 	select {
@@ -76,7 +75,7 @@ func (l *lane) wait(ctx, closing context.Context) error {
 	return l.limiter.Wait(ctx)
 }
 
-// perSecond returns the rate at present, 0 for no bound.
+// perSecond returns the present limit; 0 is no limit.
 func (l *lane) perSecond() float64 {
 	if l.limiter == nil {
 		return 0
@@ -84,7 +83,7 @@ func (l *lane) perSecond() float64 {
 	return l.limiter.Rate()
 }
 
-// noPlace is the error of a call for which there was no place in its lane.
+// noPlace returns the error of a call without a place in its lane.
 func noPlace(op string, err error) *userapi.Error {
 	kind := userapi.KindTimeout
 	if errors.Is(err, context.Canceled) {
@@ -93,7 +92,7 @@ func noPlace(op string, err error) *userapi.Error {
 	return &userapi.Error{Op: op, Subject: userapi.SubjectUser, Kind: kind, Outcome: userapi.OutcomeNotSent, Code: codeNoPlace, Err: errors.Join(userapi.ErrLimited, err)}
 }
 
-// observe takes note of a request.
+// observe counts a request.
 func (l *lane) observe(a userapi.Attempt) {
 	l.requests.Add(1)
 	if !a.OK && a.Kind == userapi.KindRateLimited {
@@ -113,21 +112,21 @@ type laneCall struct {
 	observed atomic.Bool
 }
 
-// Wait lets the first request through, for which begin has waited.
+// Wait lets the first request through, because begin has waited for it.
 func (c *laneCall) Wait(ctx context.Context) error {
 	if c.ticket.CompareAndSwap(true, false) || c.lane.limiter == nil {
 		return nil
 	}
-	return c.lane.limiter.Wait(ctx) // what has begun goes on
+	return c.lane.limiter.Wait(ctx) // a call that has begun continues
 }
 
-// Observe takes note of a request.
+// Observe counts a request.
 func (c *laneCall) Observe(a userapi.Attempt) {
 	c.observed.Store(true)
 	c.lane.observe(a)
 }
 
-// end leaves the lane. Of a creator that does not know of Limiters the call counts as one request.
+// end leaves the lane. If the creator does not use Limiters, the call counts as one request.
 func (c *laneCall) end(err error) {
 	if c.slot {
 		<-c.lane.slots
@@ -146,8 +145,8 @@ func (c *laneCall) end(err error) {
 	c.lane.observe(a)
 }
 
-// in returns a creator with the abilities of c, each of which passes the lane. Those that send
-// nothing are found by Unwrap.
+// in returns a creator with the abilities of c. Each passes the lane. Unwrap finds the abilities that
+// send nothing.
 func (l *lane) in(c userapi.Creator) userapi.Creator {
 	in := userapi.Creator(laneCreator{c, l})
 	if a, ok := userapi.Ability[userapi.Resolver](c); ok {
@@ -257,7 +256,7 @@ func (l laneDeleter) DeleteUser(ctx context.Context, id string) (err error) {
 	return l.deleter.DeleteUser(ctx, id)
 }
 
-// laneBatches is no Creator: a batch is formed before it waits for the lane.
+// laneBatches is not a Creator: a batch is formed before it waits for the lane.
 type laneBatches struct {
 	creator userapi.BatchCreator
 	lane    *lane

@@ -9,8 +9,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// rowsLeft are the rows that a run has seen, and that are not done, by their keys. Another row with such a
-// key is not taken for the first one, mended: that comes with a run of its own. It is 32 bytes a row.
+// rowsLeft has the rows of a run that are not done, by their keys. Another row with such a key does not
+// count as a correction of the first: that needs another run. It takes 32 bytes a row.
 type rowsLeft map[[16]byte][16]byte
 
 func short(sum [sha256.Size]byte) (half [16]byte) {
@@ -18,14 +18,14 @@ func short(sum [sha256.Size]byte) (half [16]byte) {
 	return half
 }
 
-// sumOf returns a digest of what the input has of a row.
+// sumOf returns a digest of a row of the input.
 func sumOf(row Row) [16]byte {
 	values := maps.Clone(row.Values)
 	maps.DeleteFunc(values, func(name string, _ any) bool { return strings.HasPrefix(name, "_") })
 	return short(sha256.Sum256([]byte(encode(values))))
 }
 
-// add notes a row, the first one of its key.
+// add adds a row, the first one with its key.
 func (r rowsLeft) add(t task) {
 	key := short(sha256.Sum256([]byte(t.req.IdempotencyKey)))
 	if _, there := r[key]; !there {
@@ -33,7 +33,7 @@ func (r rowsLeft) add(t task) {
 	}
 }
 
-// hasOther reports whether another row with the key is left.
+// hasOther reports whether another row with the key is not done.
 func (r rowsLeft) hasOther(t task) bool {
 	if len(r) == 0 {
 		return false
@@ -42,7 +42,7 @@ func (r rowsLeft) hasOther(t task) bool {
 	return there && sum != sumOf(t.row)
 }
 
-// different are the results of a row whose key another one has.
+// different returns the results of a row whose key another row has.
 func different(t task, targets []string) (results []provision.Result) {
 	for _, name := range targets {
 		results = append(results, provision.Result{

@@ -42,13 +42,13 @@ func (o onlyColumns) Columns(ctx context.Context) ([]string, error) { return o.c
 
 // A reject is one row of the rejects.
 type reject struct {
-	row  Row
-	bad  error
-	key  string
-	from Row  // whose secrets it gets; without Values if there is none yet
-	many bool // other rows have the key too
-	lost bool // the row that it was made of cannot be read
-	told bool
+	row     Row
+	bad     error
+	key     string
+	from    Row  // whose secrets it gets; without Values if there is none yet
+	many    bool // other rows have the key too
+	lost    bool // the row that it was made of cannot be read
+	yielded bool
 }
 
 // Rows yields the rejects.
@@ -100,13 +100,13 @@ func (o *only) Rows(ctx context.Context) iter.Seq2[Row, error] {
 				exact := hasOwnLine(r.row) && lineOf(r.row) == line
 				r.many = !exact && (r.many || r.from.Values != nil)
 				r.from = row
-				if exact && !r.told && !r.tell(m, yield) {
+				if exact && !r.yielded && !r.yieldWithSecrets(m, yield) {
 					return
 				}
 			}
 		}
 		for _, r := range all {
-			if !r.told && !r.tell(m, yield) {
+			if !r.yielded && !r.yieldWithSecrets(m, yield) {
 				return
 			}
 		}
@@ -119,9 +119,9 @@ func hasOwnLine(row Row) bool {
 	return there
 }
 
-// tell yields a reject with its secrets.
-func (r *reject) tell(m *Mapper, yield func(Row, error) bool) bool {
-	r.told = true
+// yieldWithSecrets yields a reject with its secrets.
+func (r *reject) yieldWithSecrets(m *Mapper, yield func(Row, error) bool) bool {
+	r.yielded = true
 	if r.bad != nil {
 		return yield(r.row, r.bad)
 	}

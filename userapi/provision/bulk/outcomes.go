@@ -24,7 +24,7 @@ const (
 	codeKept       = "kept"     // this package's own
 )
 
-// opUndo is the Op of what provision.Provisioner.Undo finds without asking a vendor.
+// opUndo is the Op of errors that provision.Provisioner.Undo finds without a call to a vendor.
 const opUndo = "undo sign-up"
 
 // deletes reports whether a result is of an Undo that asked the vendor.
@@ -59,7 +59,7 @@ func errorOf(res provision.Result) (e *userapi.Error) {
 
 func codeOf(res provision.Result) string { return errorOf(res).Code }
 
-// stateOf names what became of a target.
+// stateOf returns the state of a target.
 func stateOf(res provision.Result) string {
 	switch code := codeOf(res); {
 	case code == codePaused, code == codeWaits, code == codeInProgress, code == codeLedger && res.User == nil:
@@ -79,6 +79,7 @@ func stateOf(res provision.Result) string {
 // A Class says what to do about a target or a row.
 type Class int
 
+// The classes of targets and rows.
 const (
 	// ClassDone: the user is finished. There is nothing to do.
 	ClassDone Class = iota
@@ -110,12 +111,12 @@ func classOf(res provision.Result) Class {
 	return ClassRefused
 }
 
-// classesOf returns which classes a row's results have.
+// classesOf returns the classes of a row's results.
 func classesOf(results []provision.Result) (has [classes]bool) {
 	waits := false
 	for _, res := range results {
 		if codeOf(res) == codeWaits {
-			waits = true // for what another target of the row needs
+			waits = true // the other target of the row needs an action
 			continue
 		}
 		has[classOf(res)] = true
@@ -125,8 +126,7 @@ func classesOf(results []provision.Result) (has [classes]bool) {
 	return has
 }
 
-// isAbsent reports whether an earlier create was lost, and its user is not there: a further try
-// creates it.
+// isAbsent reports whether an earlier create was lost and made no user. Another try creates it.
 func isAbsent(res provision.Result) bool {
 	last := len(res.Steps) - 1
 	return errorOf(res).Kind == userapi.KindNotFound && res.Disposition == provision.DispositionRejected &&
@@ -136,15 +136,15 @@ func isAbsent(res provision.Result) bool {
 // passing are the kinds of failures that have nothing to do with the row.
 var passing = []userapi.Kind{userapi.KindUnavailable, userapi.KindRateLimited, userapi.KindTimeout, userapi.KindCanceled}
 
-// isMended reports whether a row took the place of one that a target had refused. Other targets
-// keep what they have of that one, or wait for it.
+// isMended reports whether a row replaced one that a target had refused. Other targets keep their
+// users of the earlier row, or wait.
 func isMended(results []provision.Result) bool {
 	changed := func(res provision.Result) bool { return codeOf(res) == codeChanged }
 	return slices.ContainsFunc(results, changed) && slices.ContainsFunc(results, func(res provision.Result) bool { return !changed(res) })
 }
 
-// withKept returns the results of a row that was mended. Those of targets that keep what they have of
-// the row before say so.
+// withKept returns the results of a corrected row. Targets that keep a user of the earlier row have
+// codeKept.
 func withKept(before, now []provision.Result) []provision.Result {
 	for i := range now {
 		if i < len(before) && codeOf(before[i]) == codeChanged && before[i].User != nil && now[i].Err == nil {
@@ -156,14 +156,14 @@ func withKept(before, now []provision.Result) []provision.Result {
 	return now
 }
 
-// isReject reports whether a row is to be mended because of a target: it refused the row, or the second
-// step of its user.
+// isReject reports whether a row needs a correction because a target refused it, or refused the
+// second step of its user.
 func isReject(res provision.Result) bool {
 	return classOf(res) == ClassRefused || stateOf(res) == StateUnfinished && !slices.Contains(passing, errorOf(res).Kind)
 }
 
-// withUsers returns the results of a further Undo of a row. A delete that was not carried out is none
-// that nobody knows of: what was known of the user before still is.
+// withUsers returns the results of another Undo of a row. If a delete was not sent, the state of the
+// user is the one before.
 func withUsers(before, now []provision.Result) []provision.Result {
 	for i := range now {
 		if i < len(before) && before[i].User != nil && deletes(before[i]) && now[i].Disposition == provision.DispositionUnknown &&
@@ -176,30 +176,30 @@ func withUsers(before, now []provision.Result) []provision.Result {
 
 var notCarriedOut = map[userapi.Outcome]bool{userapi.OutcomeNotSent: true, userapi.OutcomeRejected: true}
 
-// isHeld reports whether another run is at work on a target.
+// isHeld reports whether another run has a target.
 func isHeld(res provision.Result) bool { return codeOf(res) == codeInProgress }
 
-// isPassing reports whether a target has no finished user, or nobody knows, because its vendor was
-// not available, or its lane had no place in time. Where the ledger repeats that nobody knows
-// there is nobody to ask, and a user that it could not store is held by this run until the lease
+// isPassing reports whether a failure is temporary: the vendor was not available, or the lane had no
+// place in time. It is not temporary if the ledger repeats an unknown outcome, because the vendor
+// cannot be asked, or if a user could not be stored, because this run then has it until the lease
 // is over.
 func isPassing(res provision.Result) bool {
 	notStored := res.User != nil && codeOf(res) == codeNotStored
 	return res.Err != nil && !notStored && !res.Recorded && stateOf(res) != StateOpen && (slices.Contains(passing, errorOf(res).Kind) || isAbsent(res))
 }
 
-// mayPassUnchanged reports whether a refused row may be taken as it is, once something else is mended.
+// mayPassUnchanged reports whether a refused row may be used as it is after another cause is corrected.
 func mayPassUnchanged(res provision.Result) bool {
 	e := errorOf(res)
 	return e.Kind != userapi.KindInvalid && e.Kind != userapi.KindConflict && e.Kind != userapi.KindProtocol
 }
 
-// outcomes counts what became of the rows.
+// outcomes counts the results of the rows.
 type outcomes struct {
 	states  map[stateKey]int64
 	refused map[RefusedCount]int64 // whose Rows is 0
 	rows    [classes]int64
-	// unauthorized is how many requests in a row a target has refused for their credentials.
+	// unauthorized is the number of requests in a row whose credentials a target has refused.
 	unauthorized map[string]int
 }
 
@@ -209,7 +209,7 @@ func newOutcomes() outcomes {
 	return outcomes{states: map[stateKey]int64{}, refused: map[RefusedCount]int64{}, unauthorized: map[string]int{}}
 }
 
-// maxRefusals bounds the kinds and codes that are told apart.
+// maxRefusals is the largest number of kinds and codes that are counted separately.
 const maxRefusals = 1000
 
 // add counts a row, and reports whether it is done.
@@ -234,10 +234,10 @@ func (o *outcomes) add(results []provision.Result) (done bool) {
 	return has[ClassDone]
 }
 
-// maxUnauthorized is how many requests in a row a vendor may refuse for their credentials.
+// maxUnauthorized is the number of requests in a row whose credentials a vendor may refuse.
 const maxUnauthorized = 20
 
-// hopeless says why no further row can be done, given the last one's results; nil if one may.
+// hopeless returns the error that ends the run after a row's results; nil if the run continues.
 func (o *outcomes) hopeless(line int64, results []provision.Result) error {
 	for _, res := range results {
 		e := errorOf(res)
@@ -258,7 +258,7 @@ func (o *outcomes) hopeless(line int64, results []provision.Result) error {
 
 var errNoCause = errors.New("no reason was given")
 
-// statesOf returns the numbers of one target.
+// statesOf returns the counts of one target.
 func (o *outcomes) statesOf(target string) map[string]int64 {
 	own := map[string]int64{}
 	for key, n := range o.states {
@@ -269,7 +269,7 @@ func (o *outcomes) statesOf(target string) map[string]int64 {
 	return own
 }
 
-// addTo completes a Report.
+// addTo adds the counts to a Report.
 func (o *outcomes) addTo(r *Report, targets []string, lanes map[string]*lane) {
 	r.RowsDone, r.RowsRefused, r.RowsOpen, r.RowsUnknown = o.rows[ClassDone], o.rows[ClassRefused], o.rows[ClassOpen], o.rows[ClassUnknown]
 	for key, n := range o.states {

@@ -58,7 +58,7 @@ func (p *Processor) Provisioner() *provision.Provisioner { return p.p }
 // Request makes the request of a row, as Mapper.Request does, or returns its faults, as Check does.
 func (p *Processor) Request(row Row) (userapi.CreateUserRequest, []Fault) {
 	b := p.mapper.build(row)
-	if faults := b.told(); len(faults) > 0 {
+	if faults := b.faultList(); len(faults) > 0 {
 		return userapi.CreateUserRequest{}, faults
 	}
 	req, _ := b.done() // it has no fault

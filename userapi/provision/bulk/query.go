@@ -43,13 +43,13 @@ func (s *querySource) Columns(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// ask runs the query and has the rows read.
+// ask runs the query and reads the rows.
 func (s *querySource) ask(ctx context.Context, read func(*sql.Rows, []string) *RowError) *RowError {
 	rows, err := s.db.QueryContext(ctx, s.query, s.args...)
 	if err != nil {
 		return queryFailed(ctx, 0, err)
 	}
-	defer func() { _ = rows.Close() }() // what it tells, Err told
+	defer func() { _ = rows.Close() }() // Err returns the error
 	header, err := rows.Columns()
 	if err != nil {
 		return queryFailed(ctx, 0, err)
@@ -124,7 +124,7 @@ func (s *querySource) Rows(ctx context.Context) iter.Seq2[Row, error] {
 	}
 }
 
-// datesOf tells which columns are of the type DATE.
+// datesOf reports which columns have the type DATE.
 func datesOf(rows *sql.Rows, n int) []bool {
 	dates := make([]bool, n)
 	types, err := rows.ColumnTypes()
@@ -137,7 +137,7 @@ func datesOf(rows *sql.Rows, n int) []bool {
 	return dates
 }
 
-// plain turns what a driver gives into what a row holds.
+// plain converts a driver's value to a value of a Row.
 func plain(v any, date bool) (value any, wrong string) {
 	switch x := v.(type) {
 	case nil, bool:

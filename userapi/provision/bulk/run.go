@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	// tries is how often a row is tried whose failure may pass, beside the waits for vendors
-	// that are paused.
+	// tries is the number of tries of a row with a temporary failure. Waits for a paused vendor do
+	// not count.
 	tries = 6
-	// firstWait is waited for before the second try, and doubled for each one after. A vendor's
-	// Retry-After is longer, perhaps.
+	// firstWait is the wait before the second try. It doubles for each further one. A vendor's
+	// Retry-After may be longer.
 	firstWait = time.Second
-	// pausedWait is the least wait for a vendor that is paused.
+	// pausedWait is the shortest wait for a paused vendor.
 	pausedWait = 250 * time.Millisecond
-	// settleTime is how long what is under way may take once the run is to end.
+	// settleTime is how long rows in progress may take after the run is to end.
 	settleTime = 15 * time.Second
-	// laneWait is waited for before a row queues again in a lane that had no place for it in time.
+	// laneWait is the wait before a row queues again in a lane that had no place for it in time.
 	laneWait = 10 * time.Second
 )
 
@@ -74,12 +74,12 @@ type running struct {
 	tally
 	*Processor
 
-	// act does what is to be done for one row.
+	// act does one row.
 	act func(context.Context, userapi.CreateUserRequest) []provision.Result
 
 	places chan struct{}
 	stop   context.CancelFunc
-	// settling is the context of what is done for rows. It outlasts the one that stop ends.
+	// settling is the context of the work on rows. It outlasts the one that stop ends.
 	settling context.Context //nolint:containedctx // of one call
 	keys     turns
 	files    files
@@ -89,20 +89,20 @@ type running struct {
 	outcomes outcomes
 	left     rowsLeft
 	held     []heldRow
-	err      error // what ended the run, beside the reading
-	panicked any   // the first panic beside the reading
+	err      error // that ended the run, other than one of the reading
+	panicked any   // the first panic outside the reading
 }
 
-// A task is a row on its way through a run.
+// A task is a row in a run.
 type task struct {
 	row Row
 	key string // as the row has it
 	req userapi.CreateUserRequest
-	// counted is set once the row counts as read.
+	// counted is set after the row was counted as read.
 	counted bool
 }
 
-// A heldRow is one that another run has, with what was last seen of it.
+// A heldRow is a row that another run has, with its last results.
 type heldRow struct {
 	task
 	results []provision.Result
@@ -112,13 +112,13 @@ func newRunning(what string, job Job) *running {
 	return &running{tally: newTally(what, job), outcomes: newOutcomes(), left: rowsLeft{}, stop: func() {}}
 }
 
-// run reads the rows and has each done, and tells the Report.
+// run reads and does the rows, and returns the Report.
 func (r *running) run(ctx context.Context, src Source) (Report, error) {
 	r.files = newFiles(r.job, r.mapper)
 	r.places = make(chan struct{}, r.job.inFlight())
-	ended := r.tellProgress()
-	defer ended()             // once more where a panic goes on
-	defer r.files.flushLast() // likewise
+	ended := r.reportProgress()
+	defer ended()             // again, for a panic
+	defer r.files.flushLast() // for a panic
 	err := r.tally.run(ctx, r.mapper, src, func(names *columnNames) error {
 		if err := r.files.begin(ctx, src); err != nil {
 			return err
@@ -133,8 +133,8 @@ func (r *running) run(ctx context.Context, src Source) (Report, error) {
 	return r.done(err)
 }
 
-// readAll reads the rows, and has each done when there is a place for it. A panic beside the
-// reading ends it, and comes out here once the rows at work are settled.
+// readAll reads the rows, and starts each when there is a place for it. A panic outside the reading ends
+// it, and continues here after the rows in progress have ended.
 func (r *running) readAll(outer context.Context, src Source, names *columnNames) error {
 	ctx, stop := context.WithCancel(outer)
 	defer stop()
@@ -145,13 +145,13 @@ func (r *running) readAll(outer context.Context, src Source, names *columnNames)
 	r.settling, settled = settlingAfter(ctx)
 	defer settled()
 	for _, l := range r.lanes {
-		if r.what != undoing { // what is closed is deleted to the end
+		if r.what != undoing { // an Undo completes its rows
 			l.closing = ctx
 		}
 	}
 	var atWork sync.WaitGroup
 	defer func() {
-		stop() // where the reading panics, too
+		stop() // also if the reading panics
 		atWork.Wait()
 		if panicked, _ := r.ending(); panicked != nil {
 			panic(panicked)
@@ -185,20 +185,20 @@ func settlingAfter(ctx context.Context) (context.Context, context.CancelFunc) {
 	return own, func() { stop(); cancel() }
 }
 
-// taskOf makes the request of a row, or says what is wrong with it.
+// taskOf makes the request of a row, or returns its faults.
 func (r *running) taskOf(row Row, bad *RowError) (t task, faults []Fault) {
 	if bad != nil {
 		return t, []Fault{faultOf(bad)}
 	}
 	b := r.mapper.build(row)
-	if faults = b.told(); len(faults) == 0 {
+	if faults = b.faultList(); len(faults) == 0 {
 		t.row, t.key = row, b.key
 		t.req, _ = b.done() // it has no fault
 	}
 	return t, faults
 }
 
-// reject tells a row that is at fault.
+// reject reports a row at fault.
 func (r *running) reject(row Row, faults []Fault) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -210,8 +210,8 @@ func (r *running) reject(row Row, faults []Fault) error {
 	return err
 }
 
-// start has a row done once there is a place for it. Where another run holds it, and waits is
-// set, it is kept for the end of the input.
+// start does a row when there is a place for it. If another run has the row, and waits is set, it is
+// kept for the end of the input.
 func (r *running) start(ctx context.Context, atWork *sync.WaitGroup, t task, waits bool) error {
 	select {
 	case r.places <- struct{}{}:
@@ -241,18 +241,18 @@ func (r *running) start(ctx context.Context, atWork *sync.WaitGroup, t task, wai
 		}()
 		turn.wait()
 		if r.isOther(t) {
-			r.tell(t, different(t, r.names))
+			r.reportResult(t, different(t, r.names))
 			return
 		}
 		results := r.do(ctx, t)
 		if !waits || !slices.ContainsFunc(results, isHeld) || !r.hold(heldRow{t, results}) {
-			r.tell(t, results)
+			r.reportResult(t, results)
 		}
 	})
 	return nil
 }
 
-// isOther reports whether another row of this run had the key, and is not done.
+// isOther reports whether another row of this run has the key and is not done.
 func (r *running) isOther(t task) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -273,16 +273,16 @@ func (r *running) endLocked(err error, panicked any) {
 	r.stop()
 }
 
-// ending returns what ended the run, beside the reading.
+// ending returns the error that ended the run, other than one of the reading.
 func (r *running) ending() (panicked any, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.panicked, r.err
 }
 
-// do does what is to be done for a row.
+// do does one row.
 func (r *running) do(ctx context.Context, t task) (results []provision.Result) {
-	var changed []provision.Result // by targets that keep what they have of another request
+	var changed []provision.Result // of targets that keep the user of another request
 	for try := 1; ; {
 		before := results
 		results = r.act(r.settling, t.req)
@@ -303,9 +303,9 @@ func (r *running) do(ctx context.Context, t task) (results []provision.Result) {
 }
 
 const (
-	// maxHeld is how many rows are kept for the end of the input.
+	// maxHeld is the largest number of rows kept for the end of the input.
 	maxHeld = 10000
-	// heldPoll is how often they are looked at.
+	// heldPoll is the time between two tries of them.
 	heldPoll = 2 * time.Second
 )
 
@@ -320,7 +320,7 @@ func (r *running) hold(h heldRow) bool {
 	return true
 }
 
-// continueHeld goes on with what another run held, until it holds nothing or Job.Wait is over.
+// continueHeld tries the rows of another run, until it has none or Job.Wait is over.
 func (r *running) continueHeld(ctx context.Context, atWork *sync.WaitGroup) {
 	for end := time.Now().Add(r.job.Wait); len(r.held) > 0; {
 		sleep(ctx, min(heldPoll, time.Until(end)))
@@ -328,7 +328,7 @@ func (r *running) continueHeld(ctx context.Context, atWork *sync.WaitGroup) {
 		r.held = nil
 		for _, h := range held {
 			if r.start(ctx, atWork, h.task, time.Now().Before(end)) != nil {
-				r.tell(h.task, h.results)
+				r.reportResult(h.task, h.results)
 			}
 		}
 		atWork.Wait()
@@ -346,8 +346,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// tell counts what became of a row, and hands it out.
-func (r *running) tell(t task, results []provision.Result) {
+// reportResult counts the result of a row, and passes it on.
+func (r *running) reportResult(t task, results []provision.Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.outcomes.add(results) {
@@ -364,11 +364,11 @@ func (r *running) tell(t task, results []provision.Result) {
 	}
 }
 
-// progressEvery is how often OnProgress is called.
+// progressEvery is the time between two calls of OnProgress.
 const progressEvery = time.Second
 
-// tellProgress calls OnProgress now and then, and once more when it is ended.
-func (r *running) tellProgress() (end func()) {
+// reportProgress calls OnProgress from time to time, and once more at the end.
+func (r *running) reportProgress() (end func()) {
 	if r.job.OnProgress == nil {
 		return func() {}
 	}

@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// delimiters are found out.
+// delimiters are the delimiters that can be detected.
 const delimiters = ",;\t|"
 
-// sniffRows is how many rows are looked at.
+// sniffRows is the number of rows that are looked at.
 const sniffRows = 50
 
-// A shape is what the beginning of a CSV file shows.
+// A shape is the form of a CSV file, as its beginning shows it.
 type shape struct {
-	comma byte // 0 where it cannot be told
+	comma byte // 0 if it is unknown
 	cr    bool // lines end in CR alone
-	skip  int  // how long a first line is that names the delimiter, as Excel reads it
+	skip  int  // the length of a first line sep=;, as Excel reads it
 }
 
 // sniff looks at the beginning of a file, which is the whole file if whole is set.
@@ -32,7 +32,7 @@ func sniff(sample []byte, whole bool) (s shape) {
 	return s
 }
 
-// isComma reports whether the character may part cells.
+// isComma reports whether the character may separate cells.
 func isComma(c rune) bool { return c == '\t' || c > ' ' && c < 127 && c != '"' }
 
 // endsInCR reports whether the first line end outside of quotes is CR alone.
@@ -84,9 +84,9 @@ func countDelimiters(sample []byte, whole bool) (rows [][len(delimiters)]int) {
 	return rows
 }
 
-// mostRegular returns the delimiter that stands in the header, and as often in most of the
-// rows; where two are level, the one that stands there more often, and 0 where those are
-// level too. A header without any is of one column.
+// mostRegular returns the delimiter that occurs in the header, and equally often in most of the rows. Of
+// two such delimiters it is the more frequent one; 0 if they are equally frequent. A header without
+// delimiters has one column.
 func mostRegular(rows [][len(delimiters)]int) byte {
 	if len(rows) == 0 {
 		return ','

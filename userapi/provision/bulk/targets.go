@@ -12,11 +12,11 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// A carrier is the Extension by which a request brings Mapper.Map the columns of its row that
-// targets have for themselves. No vendor takes it.
+// A carrier is an Extension that carries columns of a row to Mapper.Map, for Mapping.Targets. No vendor
+// uses it.
 type carrier struct{ row Row }
 
-// UserExtension names no vendor: what is carried is no part of the request.
+// UserExtension returns no vendor's name: the columns are not part of the request.
 func (*carrier) UserExtension() string { return "" }
 
 // Format writes the names of the columns, for every verb: the values are personal data.
@@ -27,7 +27,7 @@ func (c *carrier) Format(f fmt.State, _ rune) {
 // MarshalJSON encodes nothing.
 func (c *carrier) MarshalJSON() ([]byte, error) { return []byte("{}"), nil }
 
-// carries notes what a target's entries need of a row.
+// carries adds the columns that a target's entries need.
 func (m *Mapper) carries(entries []entry) {
 	for _, e := range entries {
 		for _, name := range e.columns() {
@@ -36,7 +36,7 @@ func (m *Mapper) carries(entries []entry) {
 	}
 }
 
-// carrierOf returns what a row's request carries.
+// carrierOf returns the carrier for a row's request.
 func (m *Mapper) carrierOf(row Row) *carrier {
 	c := &carrier{Row{Line: row.Line, Values: make(map[string]any, len(m.carried))}}
 	for name := range m.carried {
@@ -82,17 +82,15 @@ func (m *Mapper) Map(target string) func(userapi.CreateUserRequest, map[string]*
 	}
 }
 
-// fieldErrors returns the faults as those of a request. VendorField is the name that a Mapping
-// has.
+// fieldErrors returns the faults as those of a request. VendorField is the Mapping's name.
 func (b *builder) fieldErrors() (all []userapi.FieldError) {
-	for _, f := range b.told() {
+	for _, f := range b.faultList() {
 		all = append(all, userapi.FieldError{VendorField: f.Field, Code: f.Code, Message: f.Message})
 	}
 	return all
 }
 
-// withTargets returns the Provisioner with what the mapping has for its targets, or says what of
-// that cannot be.
+// withTargets returns the Provisioner with Mapping.Targets added, or the faults of Mapping.Targets.
 func (m *Mapper) withTargets(p *provision.Provisioner) (*provision.Provisioner, error) {
 	after := map[string][]string{}
 	p = p.Wrap(func(t provision.Target) provision.Target {
@@ -128,7 +126,7 @@ func (m *Mapper) withTargets(p *provision.Provisioner) (*provision.Provisioner, 
 	return p, errors.Join(faults...)
 }
 
-// before adds the targets that one comes after, directly or not.
+// before adds the targets that a target comes after, directly or not.
 func before(after map[string][]string, target string, known map[string]bool) map[string]bool {
 	for _, name := range after[target] {
 		if !known[name] {

@@ -12,20 +12,20 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// usersName is what a template calls the users of earlier targets.
+// usersName is the name of the earlier targets' users in a template.
 const usersName = "users"
 
 // A rowTemplate is a template over the columns.
 type rowTemplate struct {
 	*template.Template
-	columns []string // what it takes of the row
-	users   []string // the targets whose users it takes; "" for one that cannot be told
-	opaque  bool     // it takes what cannot be told
+	columns []string // the columns that it uses
+	users   []string // the targets whose users it uses; "" for an unknown one
+	opaque  bool     // it uses unknown columns
 	inside  int      // how many with and range are around the node
 }
 
-// functions are what a template may call beside those of text/template. None of them reads
-// anything but its arguments. index fails where text/template's gives nothing.
+// functions are further functions for templates. They read only their arguments. Unlike text/template's,
+// index fails for a missing name.
 var functions = template.FuncMap{
 	"trim":    strings.TrimSpace,
 	"lower":   strings.ToLower,
@@ -54,7 +54,7 @@ func index(of any, names ...string) (any, error) {
 	return v.Interface(), nil
 }
 
-// isTemplate reports whether what a Mapping has for a field is a template, and not a column.
+// isTemplate reports whether a Mapping's text for a field is a template and not a column.
 func isTemplate(text string) bool { return strings.Contains(text, "{{") }
 
 func parseTemplate(name, text string) (*rowTemplate, error) {
@@ -78,7 +78,7 @@ func parseTemplate(name, text string) (*rowTemplate, error) {
 	return t, nil
 }
 
-// find notes the columns that a template names, at any depth of its nodes.
+// find adds the columns that a template names, at any depth.
 func (t *rowTemplate) find(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Interface, reflect.Pointer:
@@ -103,7 +103,7 @@ func (t *rowTemplate) find(v reflect.Value) {
 			}
 		case *parse.TemplateNode:
 			if node.Pipe != nil && node.Pipe.String() == "." {
-				return // what the other template takes is noted there
+				return // the other template has its own columns
 			}
 		case *parse.WithNode:
 			t.findBranch(&node.BranchNode)
@@ -127,7 +127,7 @@ func (t *rowTemplate) find(v reflect.Value) {
 	}
 }
 
-// findBranch notes what with and range take. The dot is another one in what is done with it.
+// findBranch adds the columns of with and range. Inside them the dot is another value.
 func (t *rowTemplate) findBranch(b *parse.BranchNode) {
 	t.find(reflect.ValueOf(b.Pipe))
 	t.inside++
@@ -136,7 +136,7 @@ func (t *rowTemplate) findBranch(b *parse.BranchNode) {
 	t.find(reflect.ValueOf(b.ElseList))
 }
 
-// noteIndex notes the column of {{ index . "First name" }}, and reports whether that is all.
+// noteIndex adds the column of {{ index . "First name" }}, and reports whether that is all.
 func (t *rowTemplate) noteIndex(args []parse.Node) bool {
 	ofRow := len(args) >= 3 && args[0].String() == "index" && (args[1].String() == "$" || args[1].String() == "." && t.inside == 0)
 	if !ofRow {
@@ -154,7 +154,7 @@ func (t *rowTemplate) noteIndex(args []parse.Node) bool {
 	return true
 }
 
-// note notes what a template takes, by the names that lead to it.
+// note adds a column or a user, by the names that lead to it.
 func (t *rowTemplate) note(names []string) {
 	switch {
 	case names[0] != usersName:
@@ -166,8 +166,7 @@ func (t *rowTemplate) note(names []string) {
 	}
 }
 
-// text evaluates the template. What text/template says of a fault may hold a value: it is
-// only for Unwrap.
+// text evaluates the template. An error of text/template may have a value: only Unwrap returns it.
 func (t *rowTemplate) text(data map[string]any) (string, *RowError) {
 	var missing []string
 	for _, name := range t.columns {
@@ -185,7 +184,7 @@ func (t *rowTemplate) text(data map[string]any) (string, *RowError) {
 	return b.String(), nil
 }
 
-// templateData are the values of a row as texts. users is nil where there are none yet.
+// templateData returns the values of a row as texts. users is nil if there are none yet.
 func templateData(row Row, users map[string]*userapi.User) map[string]any {
 	data := make(map[string]any, len(row.Values)+1)
 	for name, v := range row.Values {
@@ -194,7 +193,7 @@ func templateData(row Row, users map[string]*userapi.User) map[string]any {
 	if users != nil {
 		known := make(map[string]map[string]string, len(users))
 		for target, u := range users {
-			if u != nil { // what is missing is a fault of the template
+			if u != nil { // a missing user is a fault of the template
 				known[target] = map[string]string{"ID": u.ID, "Provider": u.Provider}
 			}
 		}
