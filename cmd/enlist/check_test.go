@@ -97,7 +97,7 @@ func TestCheck(t *testing.T) {
 	for _, says := range []string{
 		`line 4: column "E-mail": email at identity: line 2 has the same value`,
 		`line 5: column "password": password at chat: must be set (required)`,
-		`line 6: column "first": the word NULL stands without quotes: csv.null in the`,
+		`line 6: column "first": the word NULL has no quotes: set csv.null in the config`,
 		`line 7: column "id": key: line 3 has the same value`,
 	} {
 		assert.Contains(t, out, says)
