@@ -96,9 +96,9 @@ func (f *decideFlags) run(ctx context.Context, env *environment, text string, fo
 		return err
 	}
 	defer func() { _ = l.Close() }() // what was decided is durable
-	p, err := provision.New(l, targetsOf(c, clients), provision.RequestKeys(l.Key), provision.Alone(l.Alone))
+	p, err := provisionerOf(c, clients, l)
 	if err != nil {
-		return &exitError{exitUsage, err}
+		return err
 	}
 	key, records, err := findKey(ctx, l, c.Job, text)
 	if err != nil {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
 	"github.com/enlist-go/enlist/cmd/enlist/internal/ledger"
-	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
@@ -149,9 +148,9 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 		return fmt.Errorf("%w. Nothing was sent", err)
 	}
 	defer closeLedger()
-	p, err := provision.New(l, targetsOf(c, clients), provision.RequestKeys(l.Key), provision.Alone(l.Alone))
+	p, err := provisionerOf(c, clients, l)
 	if err != nil {
-		return &exitError{exitUsage, err}
+		return err
 	}
 	if err := r.begin(results, rejects); err != nil {
 		return fmt.Errorf("%w. Nothing was sent", err)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/ledger"
 	"github.com/enlist-go/enlist/cmd/enlist/internal/vendors"
 	"github.com/enlist-go/enlist/mixin"
 	"github.com/enlist-go/enlist/userapi"
@@ -20,6 +21,15 @@ func targetsOf(c *config.Config, clients []vendors.Client) []provision.Target {
 		targets = append(targets, provision.Target{Name: t.Name, Creator: clients[i], After: t.After, Adopt: t.Adopt})
 	}
 	return targets
+}
+
+// provisionerOf makes the Provisioner of a config on an open ledger.
+func provisionerOf(c *config.Config, clients []vendors.Client, l *ledger.Ledger) (*provision.Provisioner, error) {
+	p, err := provision.New(l, targetsOf(c, clients), provision.RequestKeys(l.Key), provision.Alone(l.Alone))
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	return p, nil
 }
 
 // clientsOf makes a client for each target. The error lists every fault. Call closeAll, also after an error.

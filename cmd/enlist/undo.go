@@ -100,9 +100,9 @@ func (f *undoFlags) run(ctx context.Context, env *environment, path string) erro
 		return err
 	}
 	defer func() { _ = l.Close() }() // what was stored is durable
-	p, err := provision.New(l, targetsOf(c, clients), provision.RequestKeys(l.Key), provision.Alone(l.Alone))
+	p, err := provisionerOf(c, clients, l)
 	if err != nil {
-		return &exitError{exitUsage, err}
+		return err
 	}
 	if err := f.ask(ctx, env, c, clients, l, path); err != nil {
 		return err

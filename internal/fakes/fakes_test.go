@@ -39,3 +39,30 @@ func TestFaults(t *testing.T) {
 	_, err = fakes.Start(fakes.Options{Addresses: map[string]string{"mixin": ""}, Faults: []fakes.Fault{{Vendor: "mixin"}}})
 	assert.ErrorContains(t, err, "mixin, whose fake is left out")
 }
+
+// TestAddresses: a fake serves on loopback only, because everybody knows its credentials.
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ vendor, address, want string }{
+		{"mixin", "127.0.0.1:7001", ""},
+		{"mixin", "[::1]:0", ""},
+		{"mixin", "localhost:0", ""},
+		{"mixin", "0.0.0.0:7001", "--mixin: must be on loopback"},
+		{"quickblox", ":7001", "--quickblox: must be on loopback"},
+		{"usercom", "192.0.2.1:7001", "--usercom: must be on loopback"},
+		{"usercom", "example.com:7001", "--usercom: must be on loopback"},
+		{"fusionauth", "127.0.0.1", "--fusionauth: must be a host and port"},
+	} {
+		err := fakes.Options{Addresses: map[string]string{c.vendor: c.address}}.Check("--")
+		if c.want == "" {
+			assert.NoError(t, err, c.address)
+		} else {
+			assert.ErrorContains(t, err, c.want, c.address)
+		}
+	}
+	none := map[string]string{}
+	for _, name := range fakes.Names() {
+		none[name] = ""
+	}
+	assert.ErrorContains(t, fakes.Options{Addresses: none}.Check("--"), "nothing to serve")
+}
