@@ -91,6 +91,9 @@ func TestDocuments(t *testing.T) {
 				assert.Contains(t, []string{"", "mermaid", "sh", "console", "text", "yaml", "json", "sql", "csv"}, language, "%s: a fence", name)
 				continue
 			}
+			if strings.Contains(code, "userapiotel") {
+				continue // of another module, whose tests build it
+			}
 			pieces++
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -62,7 +62,7 @@ type resolver struct {
 func (r resolver) Unwrap() userapi.Creator { return r.Creator }
 
 func (r resolver) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (u *userapi.User, err error) {
-	ctx, call := r.t.begin(ctx, "resolve user")
+	ctx, call := r.t.begin(ctx, opResolve)
 	err = errPanicked
 	defer func() { call.end(u, err) }()
 	return r.resolver.ResolveUser(ctx, req, since)
@@ -147,6 +147,9 @@ func (b batchCreator) CreateUsers(ctx context.Context, reqs []userapi.CreateUser
 }
 
 // errPanicked is the error of a call that has not returned.
+// opResolve is the operation of a look-up for a create.
+const opResolve = "resolve user"
+
 var errPanicked = errors.New("userapiotel: the call panicked")
 
 // A call is one that is under way.
@@ -178,9 +181,16 @@ func (c *call) end(u *userapi.User, err error) {
 			c.span.SetAttributes(keyAttempts.Int(e.Attempts))
 		}
 	}
-	fail(c.span, outcome.kind)
+	if !c.foundNothing(outcome.err) {
+		fail(c.span, outcome.kind)
+	}
 	c.span.End(trace.WithTimestamp(now))
 	c.t.callDuration.Record(c.ctx, now.Sub(c.begun).Seconds(), metric.WithAttributes(append(attrs, keyOperation.String(c.operation))...))
+}
+
+// foundNothing reports whether the call is a look-up that found no user, or had nothing to ask by.
+func (c *call) foundNothing(e *userapi.Error) bool {
+	return c.operation == opResolve && e != nil && (e.Kind == userapi.KindNotFound || e.Kind == userapi.KindInvalid && e.Outcome == userapi.OutcomeNotSent)
 }
 
 // created counts a create.

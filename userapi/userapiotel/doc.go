@@ -1,5 +1,5 @@
-// Package userapiotel gives programs that create users OpenTelemetry traces and metrics of it: of each call,
-// each HTTP request, each run on a ledger and each import.
+// Package userapiotel makes OpenTelemetry traces and metrics of calls to vendors, of HTTP requests, of runs on a
+// ledger and of imports.
 //
 //	config := quickblox.Config{APIKey: key}
 //	config.HTTP = userapiotel.Options(quickblox.Name, config.HTTP)
@@ -8,17 +8,17 @@
 //
 // With a ledger:
 //
-//	ledger := userapiotel.Ledger(ledger)
-//	p, err := provision.New(ledger, []provision.Target{{Name: "chat", Creator: chat}},
+//	traced := userapiotel.Ledger(ledger)
+//	p, err := provision.New(traced, []provision.Target{{Name: "chat", Creator: chat}},
 //		provision.RequestKeys(key), userapiotel.Runs())
-//	registration, err := userapiotel.ObserveOpen(ledger)
+//	registration, err := userapiotel.ObserveOpen(traced)
 //
 // An import:
 //
 //	report, err := bulk.Run(ctx, p, userapiotel.Job(job), source)
 //
-// Each function works without the others. All take the providers by [WithTracerProvider] and
-// [WithMeterProvider], and use the global ones of package otel else.
+// Each function works without the others. By default they use the global providers of package otel.
+// [WithTracerProvider] and [WithMeterProvider] set others.
 //
 // # What is never exported
 //
@@ -65,6 +65,8 @@
 //	enlist.state         of records, their provision.State; of rows, their state as package bulk has it
 //	enlist.records       of a step at the ledger: how many records, or keys
 //
+// A look-up that finds no user, or has nothing to ask by, is not an error of its span.
+//
 // error.type is the status where that is an error, else the kind. Mixin refuses with status 200 or 202: go by
 // enlist.kind.
 //
@@ -92,9 +94,9 @@
 //	enlist.lane.paused            gauge      {target}     target
 //
 // The attributes are short for enlist.vendor and so on. enlist.creates counts each user of a batch.
-// enlist.ledger.open with the state unknown is how many users nobody knows to exist or not, and
-// enlist.ledger.open.age since when. enlist.limiter.rate is that of a [userapi.Adaptive]. The metrics of
-// lanes and rows are those of the process that runs the import.
+// enlist.ledger.open with the state unknown counts the users that may or may not exist, and
+// enlist.ledger.open.age is the age of the oldest. enlist.limiter.rate is that of a [userapi.Adaptive]. The
+// metrics of lanes and rows are those of the process that runs the import.
 //
 // Prometheus gets all of them by OpenTelemetry's own exporter,
 // go.opentelemetry.io/otel/exporters/prometheus, as the example shows. It writes enlist_creates_total for

@@ -21,9 +21,9 @@ const (
 )
 
 // ObserveOpen counts, at each collection of metrics, the records that a ledger has open, by target and
-// state, and measures the age of the oldest of each: unknown outcomes are among them. The first 10,000 keys are
-// read, in 10 s at most, so that one process of several does, and no ledger is read more often than its
-// metrics are worth. Unregister ends it. The error is the MeterProvider's.
+// state, and measures the age of the oldest of each: unknown outcomes are among them. It reads the
+// first 10,000 keys, for 10 s at most. Use it in one process only, or the same records are read and counted
+// several times. Unregister ends it. The error is the MeterProvider's.
 func ObserveOpen(l provision.Ledger, opts ...Option) (metric.Registration, error) {
 	t := newTelemetry(opts)
 	count, err := t.meter.Int64ObservableGauge("enlist.ledger.open", metric.WithUnit("{record}"),

@@ -31,8 +31,8 @@ func WithMeterProvider(p metric.MeterProvider) Option {
 	return func(c *config) { c.meters = p }
 }
 
-// WithNewTraces has each run of [Runs] begin a trace of its own, with a link to the span in its
-// context. It is for imports: the rows of one would else be one trace.
+// WithNewTraces lets each run of [Runs] begin a trace of its own, with a link to the span in its
+// context. Use it for imports: otherwise all rows of an import are one trace.
 func WithNewTraces() Option { return func(c *config) { c.roots = true } }
 
 // A telemetry makes spans and metrics.

@@ -86,10 +86,10 @@ func (r *run) link(to trace.SpanContext) {
 // record that is open, the span of the run that stored it last. A later run of the key, also of another
 // process and after a crash, has a link to that span.
 //
-// The span's ids are random and say nothing of the person. They stand in W3C's form behind the text of
-// Record.Owner and are taken off when the record is read: a Provisioner never sees them, and one whose ledger is
-// not wrapped takes them for a part of another run's name, which does no harm. What is stored in a
-// transaction of the caller's own goes past this ledger.
+// The span's ids are random, and have nothing of the person. They are stored in W3C's form at the end of
+// Record.Owner, and removed when the record is read, so that a Provisioner does not see them. A Provisioner whose
+// ledger is not wrapped takes them for a part of another run's name, which is harmless. What is stored in the
+// caller's own transaction has no span.
 //
 // A ledger that it returns is not a *provision.Memory any more: provision.New needs RequestKeys with it.
 // Put it around provision.Group, not into it: spans are then those of callers.
