@@ -137,6 +137,21 @@ func TestQueueOfLines(t *testing.T) {
 	assert.Equal(t, exitRefused, o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl")).code, "it was not dropped")
 }
 
+// TestRejectsOverAnotherFile: the rejects take the place of a file of rejects alone.
+func TestRejectsOverAnotherFile(t *testing.T) {
+	t.Parallel()
+	o := newQueue(t, queueConfig)
+	file := o.people(t, 2)
+	people := o.read(t, "people.csv")
+	r := o.run(t, "", "rejects", "--rejects", file)
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, flat(r.stderr), "is not a file of rejects: name another file")
+	assert.Equal(t, people, o.read(t, "people.csv"))
+	o.write(t, "rejects.jsonl", `{"_code":"conflict","id":1}`+"\n")
+	assert.Equal(t, exitDone, o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl")).code)
+	assert.NoFileExists(t, o.at("rejects.jsonl"))
+}
+
 // TestQueueUnknown: a user of which nobody knows leaves the queue, is listed, and is not created again.
 func TestQueueUnknown(t *testing.T) {
 	t.Parallel()
@@ -187,7 +202,7 @@ func TestQueueKeys(t *testing.T) {
 
 	o.env[queue.KeyVariable] = queueKey
 	w := start(t, o, "work", "--log", "json", shortLease)
-	assert.Contains(t, w.line(t, `"row not tried"`), "its key is not there")
+	assert.Contains(t, w.line(t, `"row left for later"`), "its key is not there")
 	assert.Equal(t, exitDone, w.stop(t))
 	assert.Zero(t, o.usercom.UserCount())
 	r := o.run(t, "", "rejects")

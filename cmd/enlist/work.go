@@ -338,13 +338,13 @@ func (w *working) onResult(row bulk.RowResult) {
 	}
 }
 
-// onError logs that a row was not tried. The text of a panic may hold values of the row.
+// onError logs why a row was left for later. The text of a panic may hold values of the row.
 func (w *working) onError(key string, err error) {
 	text := err.Error()
 	if errors.Is(err, bulkriver.ErrPanic) {
 		text = "a panic"
 	}
-	w.log.Warn("row not tried", "key", key, "error", text)
+	w.log.Warn("row left for later", "key", key, "error", text)
 }
 
 // end writes the state of the queue, and returns the exit code.
