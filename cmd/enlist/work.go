@@ -278,6 +278,7 @@ const (
 func (w *working) wait(ctx context.Context, untilDone bool) (stopped bool, err error) {
 	next := time.NewTimer(lookEvery)
 	defer next.Stop()
+	paused := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -295,7 +296,10 @@ func (w *working) wait(ctx context.Context, untilDone bool) (stopped bool, err e
 				return false, nil
 			case err != nil && ctx.Err() == nil:
 				w.log.Warn("queue not read", "error", err.Error())
+			case s.Paused && !paused:
+				w.log.Warn("the queue is paused, until enlist resume", "job", w.c.Job)
 			}
+			paused = s.Paused
 			pause = max(pause, lookShare*time.Since(begun))
 		}
 		next.Reset(pause)
