@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -139,6 +141,21 @@ func TestQueueOfLines(t *testing.T) {
 	assert.Equal(t, exitRefused, o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl")).code, "it was not dropped")
 }
 
+// TestRejectsOverAnotherFile: the rejects take the place of a file of rejects alone.
+func TestRejectsOverAnotherFile(t *testing.T) {
+	t.Parallel()
+	o := newQueue(t, queueConfig)
+	file := o.people(t, 2)
+	people := o.read(t, "people.csv")
+	r := o.run(t, "", "rejects", "--rejects", file)
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, flat(r.stderr), "is not a file of rejects: name another file")
+	assert.Equal(t, people, o.read(t, "people.csv"))
+	o.write(t, "rejects.jsonl", `{"_code":"conflict","id":1}`+"\n")
+	assert.Equal(t, exitDone, o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl")).code)
+	assert.NoFileExists(t, o.at("rejects.jsonl"))
+}
+
 // TestQueueUnknown: a user of which nobody knows leaves the queue, is listed, and is not created again.
 func TestQueueUnknown(t *testing.T) {
 	t.Parallel()
@@ -189,7 +206,7 @@ func TestQueueKeys(t *testing.T) {
 
 	o.env[queue.KeyVariable] = queueKey
 	w := start(t, o, "work", "--log", "json", shortLease)
-	assert.Contains(t, w.line(t, `"row not tried"`), "its key is not there")
+	assert.Contains(t, w.line(t, `"row left for later"`), "its key is not there")
 	assert.Equal(t, exitDone, w.stop(t))
 	assert.Zero(t, o.usercom.UserCount())
 	r := o.run(t, "", "rejects")
@@ -236,6 +253,61 @@ func TestPauseAndCancel(t *testing.T) {
 	assert.Equal(t, exitDone, r.code, r.stderr)
 	assert.Equal(t, "job other: 4 rows were deleted from the queue, 0 still at work\n", r.stdout)
 	assert.Equal(t, exitDone, o.run(t, "", "status", "--job", "other").code)
+}
+
+// TestUntilDoneOfPaused: a worker that waits for a paused queue says so.
+func TestUntilDoneOfPaused(t *testing.T) {
+	t.Parallel()
+	o := newQueue(t, queueConfig)
+	file := o.people(t, 2)
+	o.env["ENLIST_REQUEST_KEY"] = queueKey
+	o.work(t, exitDone) // makes the queue of the job
+	assert.Equal(t, exitDone, o.run(t, "", "pause").code)
+	o.load(t, exitDone, file)
+	w := start(t, o, "work", "--until-done", shortLease)
+	w.line(t, "the queue is paused, until enlist resume")
+	assert.Equal(t, exitDone, o.run(t, "", "resume").code)
+	assert.Equal(t, exitDone, <-w.code)
+	assert.Equal(t, 2, o.usercom.UserCount())
+}
+
+// TestOlderTables: a queue without the latest of River's migrations is refused until migrate has run.
+func TestOlderTables(t *testing.T) {
+	t.Parallel()
+	o := newQueue(t, queueConfig)
+	db, err := sql.Open("sqlite", o.at("queue.db"))
+	require.NoError(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), "DELETE FROM river_migration WHERE version > 6")
+	require.NoError(t, err)
+	for _, command := range []string{"work", "status", "pause"} {
+		r := o.run(t, "", command)
+		assert.Equal(t, exitFailed, r.code)
+		assert.Contains(t, flat(r.stderr), "those of an older enlist: run enlist migrate")
+	}
+}
+
+// TestWorkersOfOtherClocks: status shows a worker by the clock of the database.
+func TestWorkersOfOtherClocks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // its clock is years behind that of the database
+		place := queue.Place{At: "sqlite:queue.db", Dir: t.TempDir(), Job: "spring"}
+		_, err := queue.Migrate(t.Context(), place)
+		require.NoError(t, err)
+		q, err := queue.Open(t.Context(), place, nil)
+		require.NoError(t, err)
+		defer q.Close()
+		require.NoError(t, q.Beat(t.Context(), queue.Beat{Worker: "a"}))
+		time.Sleep(20 * time.Minute)
+		require.NoError(t, q.Beat(t.Context(), queue.Beat{Worker: "b"}))
+		beats, err := q.Workers(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, beats, 2)
+		require.NoError(t, q.Leave(t.Context(), "b"))
+		beats, err = q.Workers(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, beats, 1)
+	})
 }
 
 // TestServe: a worker tells how it is, and drains when it is told to end.
@@ -334,6 +406,9 @@ func TestQueueIsUsedWrongly(t *testing.T) {
 		"no kind":          {nil, []string{"load", file, "--queue", "mysql://pLanTed"}, exitUsage, "queue: postgres://HOST/DATABASE or sqlite:PATH is expected"},
 		"a password":       {nil, []string{"load", file, "--queue", "postgres://me:pLanTed@localhost/x"}, exitUsage, "set the variable PGPASSWORD"},
 		"not there":        {nil, []string{"load", file, "--queue", "sqlite:other.db"}, exitFailed, "run enlist migrate"},
+		"no URL":           {nil, []string{"load", file, "--queue", "postgres://localhost:pLanTed/x"}, exitUsage, "postgres://HOST/DATABASE is expected"},
+		"a parameter":      {nil, []string{"status", "--queue", "postgres://localhost/x?sslmode=pLanTed"}, exitUsage, "the URL, one of its parameters"},
+		"no tables":        {nil, []string{"status", "--queue", "sqlite:other.db"}, exitFailed, "run enlist migrate"},
 		"not reached":      {nil, []string{"load", file, "--queue", "postgres://127.0.0.1:1/x?connect_timeout=2"}, exitFailed, "the queue cannot be reached"},
 		"another ledger":   {map[string]string{"ENLIST_LEDGER": "sqlite:other.db"}, []string{"load", file}, exitUsage, "ledger and queue are in two databases"},
 		"no key":           {map[string]string{queue.KeyVariable: ""}, []string{"load", file}, exitUsage, "ENLIST_QUEUE_KEY or ENLIST_QUEUE_KEY_FILE must be set"},

@@ -2,13 +2,16 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -71,6 +74,9 @@ func (f *rejectsFlags) run(ctx context.Context, env *environment) error {
 	if err := apart([]namedFile{{"--rejects", path}}, append([]namedFile{{"the config", c.Path}}, ledgerFiles(placeOf(env, c))...)); err != nil {
 		return err
 	}
+	if err := replaceable(path); err != nil {
+		return err
+	}
 	out, err := createPart(path)
 	if err != nil {
 		return err
@@ -99,6 +105,28 @@ func (f *rejectsFlags) run(ctx context.Context, env *environment) error {
 		}
 	}
 	return f.end(env, c, rows, path)
+}
+
+// replaceable refuses a file that exists and does not have rejects: it may be the file of people, or of a key.
+// The command replaces the file, and without rejects it removes it.
+func replaceable(path string) error {
+	file, err := os.Open(path) //nolint:gosec // the caller names the file
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // it was read
+	const most = 1 << 20
+	head, err := io.ReadAll(io.LimitReader(file, most))
+	if err != nil {
+		return err
+	}
+	if len(head) > 0 && !bytes.Contains(head, []byte(`_code`)) {
+		return usageError("--rejects: %s exists, and is not a file of rejects: name another file", path)
+	}
+	return nil
 }
 
 func (f *rejectsFlags) end(env *environment, c *config.Config, rows int64, path string) error {

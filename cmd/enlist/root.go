@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/enlist-go/enlist/cmd/enlist/internal/queue"
 )
 
 // An environment is the part of the system that the command uses. Tests replace it.
@@ -62,6 +64,9 @@ func run(ctx context.Context, env environment) int {
 	var known *exitError
 	if !errors.As(err, &known) {
 		known = &exitError{exitFailed, err}
+		if errors.Is(err, queue.ErrURL) {
+			known.code = exitUsage
+		}
 	}
 	if known.err != nil {
 		fmt.Fprintln(env.err, "enlist:", known.err)

@@ -88,17 +88,19 @@ func (f *statusFlags) run(ctx context.Context, env *environment, args []string) 
 
 // readStatus reads the state of a job, with at most that many rows of each kind.
 func readStatus(ctx context.Context, env *environment, c *config.Config, most int) (*status, error) {
+	s := &status{Job: c.Job, Rows: []statusRow{}, config: c}
+	if c.Queue != "" { // before the ledger: its error says what to do without tables
+		var err error
+		if s.Queue, err = readQueue(ctx, c); err != nil {
+			return nil, err
+		}
+	}
 	l, err := ledger.Read(ctx, placeOf(env, c))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = l.Close() }() // nothing was written
-	s := &status{Job: c.Job, All: l.CountsAll(), config: c}
-	if c.Queue != "" {
-		if s.Queue, err = readQueue(ctx, c); err != nil {
-			return nil, err
-		}
-	}
+	s.All = l.CountsAll()
 	return s, s.read(ctx, l, most)
 }
 

@@ -284,6 +284,7 @@ const (
 func (w *working) wait(ctx context.Context, untilDone bool) (stopped bool, err error) {
 	next := time.NewTimer(lookEvery)
 	defer next.Stop()
+	paused := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -301,7 +302,10 @@ func (w *working) wait(ctx context.Context, untilDone bool) (stopped bool, err e
 				return false, nil
 			case err != nil && ctx.Err() == nil:
 				w.log.Warn("queue not read", "error", err.Error())
+			case s.Paused && !paused:
+				w.log.Warn("the queue is paused, until enlist resume", "job", w.c.Job)
 			}
+			paused = s.Paused
 			pause = max(pause, lookShare*time.Since(begun))
 		}
 		next.Reset(pause)
@@ -344,13 +348,13 @@ func (w *working) onResult(row bulk.RowResult) {
 	}
 }
 
-// onError logs that a row was not tried. The text of a panic may hold values of the row.
+// onError logs why a row was left for later. The text of a panic may hold values of the row.
 func (w *working) onError(key string, err error) {
 	text := err.Error()
 	if errors.Is(err, bulkriver.ErrPanic) {
 		text = "a panic"
 	}
-	w.log.Warn("row not tried", "key", key, "error", text)
+	w.log.Warn("row left for later", "key", key, "error", text)
 }
 
 // end writes the state of the queue, and returns the exit code.

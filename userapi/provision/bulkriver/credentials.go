@@ -33,8 +33,9 @@ func (c *credentials) wait() time.Duration {
 	return max(time.Until(c.until), 0)
 }
 
-// observe returns for how long the row is to be left, 0 for one whose credentials were not refused.
-func (c *credentials) observe(results []provision.Result) (wait time.Duration) {
+// observe returns for how long the row is to be left, 0 for one whose credentials were not refused. news is a
+// target that has begun to refuse them, or for which all rows begin to be left; "" if there is none.
+func (c *credentials) observe(results []provision.Result) (wait time.Duration, news string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.count == nil {
@@ -44,13 +45,19 @@ func (c *credentials) observe(results []provision.Result) (wait time.Duration) {
 		var e *userapi.Error
 		switch errors.As(res.Err, &e); {
 		case e != nil && e.Kind == userapi.KindUnauthorized:
-			if c.count[res.Target]++; c.count[res.Target] >= maxUnauthorized {
-				c.until = time.Now().Add(unauthorizedWait)
+			now := time.Now()
+			c.count[res.Target]++
+			n := c.count[res.Target]
+			if n == 1 || n >= maxUnauthorized && !now.Before(c.until) {
+				news = res.Target
+			}
+			if n >= maxUnauthorized {
+				c.until = now.Add(unauthorizedWait)
 			}
 			wait = unauthorizedWait
 		case !res.Recorded && (e == nil || e.StatusCode != 0):
 			delete(c.count, res.Target)
 		}
 	}
-	return wait
+	return wait, news
 }

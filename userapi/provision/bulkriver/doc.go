@@ -39,6 +39,8 @@
 //	the worker cannot open the row, or does    snoozed for a minute, for a worker that can
 //	not have its job
 //
+// OnError is called for a row that was left for later 8, 16, 32 and so on times, and for refused credentials.
+//
 // A row whose user is unknown is not created again by itself. It leaves the queue and stays open in the
 // ledger. A person decides by provision.Provisioner.Decide, or loads the row again: then a worker asks the
 // vendor, if that vendor can be asked.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"fmt"
 	"math"
 	"sync"
 	"time"
@@ -23,7 +24,8 @@ type LimiterConfig struct {
 	// Adaptive has each share slow down when the vendor refuses requests, as userapi.Adaptive does.
 	Adaptive bool
 	// OnError is called when a share cannot be renewed or given back. Nothing passes once the share is
-	// over.
+	// over. It is also called, once a minute, while the others' shares are more than this Limit: they
+	// have a larger one for the same name, and nothing passes here.
 	OnError func(error)
 }
 
@@ -47,6 +49,7 @@ type Limiter struct {
 	member   string
 	adaptive *userapi.Adaptive
 	need     chan struct{} // a request waits for a share
+	told     time.Time     // when OnError was last called for a larger limit of the others; for Run alone
 
 	mu      sync.Mutex
 	share   float64
@@ -221,11 +224,10 @@ func (l *Limiter) renew(ctx context.Context) (fair float64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, shareLease)
 	defer cancel()
 	begun := time.Now()
-	var share float64
+	var share, taken float64
 	err = l.inTx(ctx, "renew a share", func(tx *sql.Tx, now int64) error {
 		q := l.q
 		var others int
-		var taken float64
 		if err := tx.QueryRowContext(ctx, q.sql.others, l.config.Name, l.member).Scan(&others, &taken); err != nil {
 			return err
 		}
@@ -244,6 +246,11 @@ func (l *Limiter) renew(ctx context.Context) (fair float64, err error) {
 		return 0, err
 	}
 	l.set(share, begun)
+	if taken > 1.01*l.config.Limit.PerSecond && begun.Sub(l.told) >= time.Minute { // it may be a little more by rounding
+		l.told = begun
+		return fair, fmt.Errorf("bulkriver: limit %s: other processes have %.4g requests a second, which is more than this process's limit of %.4g, so it sends none: give all that share a name the same limit",
+			l.config.Name, taken, l.config.Limit.PerSecond)
+	}
 	return fair, nil
 }
 

@@ -96,6 +96,28 @@ func TestShares(t *testing.T) {
 	})
 }
 
+// TestSharesOfTwoLimits: a process whose limit is less than the others' shares sends nothing, and says so once.
+func TestSharesOfTwoLimits(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		large := joins(t, at, 100, false)
+		until(t, "it has all", func() bool { return large.Share() == 100 })
+		told := make(chan error, 100)
+		small, err := at.queue.Limiter(bulkriver.LimiterConfig{Name: "crm", Limit: userapi.RateLimit{PerSecond: 5}, OnError: func(err error) { told <- err }})
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = small.Run(ctx) })
+		running.Go(func() { _ = small.Wait(ctx) })
+		defer running.Wait()
+		defer stop()
+		require.EqualError(t, <-told, "bulkriver: limit crm: other processes have 100 requests a second, which is more than this process's limit of 5, so it sends none: give all that share a name the same limit")
+		until(t, "the other has given up a half", func() bool { return large.Share() == 50 })
+		assert.Zero(t, small.Share())
+		assert.Empty(t, told)
+	})
+}
+
 func canceled(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -46,7 +46,7 @@ type Report struct {
 
 // String returns the report as text, with a line end after each line.
 func (r Report) String() string {
-	return r.Rows.String() + fmt.Sprintf("%d queued, %d replaced, %d there already, %d done before, %d refused before, %d different, %d at work in an older version\n",
+	return r.Rows.String() + fmt.Sprintf("%d queued, %d replaced, %d there already, %d done before,\n    %d refused before, %d different, %d at work in an older version\n",
 		r.Queued, r.Replaced, r.Present, r.Done, r.Refused, r.Different, r.AtWork)
 }
 

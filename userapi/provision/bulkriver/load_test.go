@@ -430,7 +430,7 @@ func (oddSource) Rows(context.Context) iter.Seq2[bulk.Row, error] {
 func TestReport(t *testing.T) {
 	t.Parallel()
 	r := bulkriver.Report{Rows: bulk.Report{Job: "spring", Rows: 21, Complete: true}, Queued: 1, Replaced: 2, Present: 3, Done: 4, Different: 5, AtWork: 6, Refused: 7}
-	assert.Equal(t, "job spring: 21 rows read, 0 at fault\n1 queued, 2 replaced, 3 there already, 4 done before, 7 refused before, 5 different, 6 at work in an older version\n", fmt.Sprint(r))
+	assert.Equal(t, "job spring: 21 rows read, 0 at fault\n1 queued, 2 replaced, 3 there already, 4 done before,\n    7 refused before, 5 different, 6 at work in an older version\n", fmt.Sprint(r))
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("loaded", "report", r)
 	assert.Contains(t, log.String(), "report.queued=1 report.replaced=2 report.present=3 report.done=4 report.refused=7 report.different=5 report.at_work=6")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,7 +35,10 @@ type WorkerConfig struct {
 	//
 	//   - the row cannot be opened, or its reject not be sealed;
 	//   - a Creator, a Map or OnResult panicked;
-	//   - the ledger, or the database of the queue, failed.
+	//   - the ledger, or the database of the queue, failed;
+	//   - a vendor refuses the credentials: once, and then once a minute;
+	//   - the row was left for later 8, 16, 32 and so on times. The error has the targets, kinds and
+	//     codes of its last try.
 	//
 	// The error may hold values of the row: River does not get it. Many goroutines call OnError at
 	// once.
@@ -195,14 +199,18 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 		try = p.Retry
 	}
 	t := try(ctx, req)
-	if wait := w.breaker.observe(t.Results); wait > 0 {
-		return river.JobSnooze(spread(wait))
+	wait, news := w.breaker.observe(t.Results)
+	if news != "" {
+		w.tellError(job.Args.Key, fmt.Errorf("bulkriver: target %s refuses the credentials, and its rows are left for later", news))
+	}
+	if wait > 0 {
+		return w.leave(job, t, spread(wait))
 	}
 	if t.Class == bulk.ClassOpen {
 		if err := ledgerFault(t.Results); err != nil {
 			w.tellError(job.Args.Key, err)
 		}
-		return river.JobSnooze(w.waitFor(job, t))
+		return w.leave(job, t, w.waitFor(job, t))
 	}
 	var rejected *bulk.Row
 	if t.Class == bulk.ClassRefused {
@@ -281,11 +289,48 @@ func (w *Worker) waitFor(job *river.Job[Args], t bulk.Try) time.Duration {
 	if t.Held {
 		return spread(min(max(w.lease/8, heldLeast), heldMost))
 	}
+	return max(spread(min(firstWait<<min(snoozes(job), 10), longestWait)), min(t.Wait, longestAsked)+spread(firstWait)/2)
+}
+
+// leave leaves a row for later. It calls OnError if that was done 8, 16, 32 and so on times: a row that stays
+// open is seen.
+func (w *Worker) leave(job *river.Job[Args], t bulk.Try, wait time.Duration) error {
+	if n := snoozes(job) + 1; n >= firstLeft && n&(n-1) == 0 {
+		w.tellError(job.Args.Key, fmt.Errorf("bulkriver: left for later %d times: %s", n, whyOpen(t.Results)))
+	}
+	return river.JobSnooze(wait)
+}
+
+// firstLeft is a power of two.
+const firstLeft = 8
+
+// snoozes returns how often a row was left for later. River counts that.
+func snoozes(job *river.Job[Args]) int {
 	var metadata struct {
 		Snoozes int `json:"snoozes"`
 	}
-	_ = json.Unmarshal(job.Metadata, &metadata)
-	return max(spread(min(firstWait<<min(metadata.Snoozes, 10), longestWait)), min(t.Wait, longestAsked)+spread(firstWait)/2)
+	_ = json.Unmarshal(job.Metadata, &metadata) // without them it is 0
+	return metadata.Snoozes
+}
+
+// whyOpen returns the targets without a user, with kinds and codes. It has no other text of an error.
+func whyOpen(results []provision.Result) string {
+	var all []string
+	for _, res := range results {
+		if res.Err == nil {
+			continue
+		}
+		why := "target " + res.Target
+		var e *userapi.Error
+		if errors.As(res.Err, &e) {
+			why += ": " + e.Kind.String()
+			if e.Code != "" {
+				why += " (code " + e.Code + ")"
+			}
+		}
+		all = append(all, why)
+	}
+	return strings.Join(all, "; ")
 }
 
 // spread makes a wait up to a quarter longer or shorter.

@@ -140,6 +140,35 @@ func TestLongSnooze(t *testing.T) {
 	}
 }
 
+// TestLeftOften: a row that stays open is told of after 8, 16, 32 and so on tries, with no value of the row or
+// of the vendor's text.
+func TestLeftOften(t *testing.T) {
+	t.Parallel()
+	at := newSQLite(t)
+	p := at.provisioner(t, creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
+		e := failure(userapi.KindUnavailable, userapi.OutcomeRejected, 503)
+		e.Code, e.Message = "down", planted
+		return nil, e
+	}), provision.Pause(100, time.Second)) // the target is not paused
+	at.load(t, p, people(1, 1))
+	at.begin(t, "1")
+	for snoozes, want := range map[int]string{
+		0: "", 6: "", 7: "8", 8: "", 14: "", 15: "16", 16: "", 31: "32", 47: "",
+	} {
+		var told []string
+		w := at.worker(t, p, func(key string, err error) { told = append(told, key+": "+err.Error()) })
+		job := at.job(t)
+		job.Metadata = fmt.Appendf(nil, `{"snoozes": %d}`, snoozes)
+		var snooze *river.JobSnoozeError
+		require.ErrorAs(t, w.Work(t.Context(), job), &snooze)
+		if want == "" {
+			assert.Empty(t, told, snoozes)
+			continue
+		}
+		assert.Equal(t, []string{"spring/1: bulkriver: left for later " + want + " times: target crm: unavailable (code down)"}, told)
+	}
+}
+
 // TestPausedVendor: a row for a vendor that is paused is left until the pause is over, and is then done.
 func TestPausedVendor(t *testing.T) {
 	t.Parallel()
@@ -460,10 +489,13 @@ func TestRefusedCredentials(t *testing.T) {
 		}))
 		const n = 100
 		at.load(t, p, people(1, n))
-		at.start(t, at.worker(t, p, nil), 2)
+		told := make(chan string, n)
+		at.start(t, at.worker(t, p, func(_ string, err error) { told <- err.Error() }), 2)
 		until(t, "all rows are left", func() bool { return at.status(t).States["scheduled"] == n })
 		assert.Less(t, sent.Load(), int64(30))
 		assert.Empty(t, at.rejects(t))
+		require.Len(t, told, 2, "once for the first row, and once when all rows are left")
+		assert.Equal(t, "bulkriver: target crm refuses the credentials, and its rows are left for later", <-told)
 	})
 }
 
@@ -483,7 +515,7 @@ func TestRefusedCredentialsOfOne(t *testing.T) {
 		p := at.provisioner(t, targets)
 		const n = 60
 		at.load(t, p, people(1, n))
-		at.start(t, at.worker(t, p, nil), 2)
+		at.start(t, at.worker(t, p, func(string, error) {}), 2)
 		until(t, "all rows are left", func() bool { return at.status(t).States["scheduled"] == n })
 		assert.Less(t, sent.Load(), int64(30))
 	})

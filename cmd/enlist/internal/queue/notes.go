@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
-// notesTable has what the processes of a job tell each other. changed is in seconds since 1970.
+// notesTable has what the processes of a job tell each other. changed is in seconds since 1970, by the clock of
+// the database: those of two machines differ.
 const notesTable = "CREATE TABLE IF NOT EXISTS enlist_note (\n" +
 	"\tjob TEXT NOT NULL,\n\tname TEXT NOT NULL,\n\tvalue TEXT NOT NULL,\n\tchanged BIGINT NOT NULL,\n\tPRIMARY KEY (job, name)\n)"
 
@@ -24,6 +26,14 @@ const (
 	noteUsers  = "users"       // where the users are
 	noteWorker = "worker/"     // and a worker's name: its Beat
 )
+
+// now is the database's time for changed.
+func (q *Queue) now() string {
+	if q.d.dialect == sqlledger.SQLite {
+		return "CAST(strftime('%s', 'now') AS INTEGER)"
+	}
+	return "EXTRACT(EPOCH FROM clock_timestamp())::bigint"
+}
 
 // note returns the value of a note, or "".
 func (q *Queue) note(ctx context.Context, name string) (value string, err error) {
@@ -37,7 +47,7 @@ func (q *Queue) note(ctx context.Context, name string) (value string, err error)
 // first stores a value unless there is one, and returns the stored one.
 func (q *Queue) first(ctx context.Context, name, value string) (string, error) {
 	_, err := q.d.db.ExecContext(ctx,
-		"INSERT INTO enlist_note (job, name, value, changed) VALUES ($1, $2, $3, $4) ON CONFLICT (job, name) DO NOTHING", q.job, name, value, time.Now().Unix())
+		"INSERT INTO enlist_note (job, name, value, changed) VALUES ($1, $2, $3, "+q.now()+") ON CONFLICT (job, name) DO NOTHING", q.job, name, value)
 	if err != nil {
 		return "", err
 	}
@@ -119,6 +129,8 @@ const (
 	BeatEvery = 5 * time.Second
 	// beatLife is how long a beat counts.
 	beatLife = 30 * time.Second
+	// beatKept is after what time the beat of a worker that was killed is deleted.
+	beatKept = time.Hour
 )
 
 // Beat stores the state of a worker.
@@ -127,21 +139,21 @@ func (q *Queue) Beat(ctx context.Context, b Beat) error {
 	if err != nil {
 		return err
 	}
-	_, err = q.d.db.ExecContext(ctx, "INSERT INTO enlist_note (job, name, value, changed) VALUES ($1, $2, $3, $4)"+
-		" ON CONFLICT (job, name) DO UPDATE SET value = EXCLUDED.value, changed = EXCLUDED.changed", q.job, noteWorker+b.Worker, string(text), time.Now().Unix())
+	_, err = q.d.db.ExecContext(ctx, "INSERT INTO enlist_note (job, name, value, changed) VALUES ($1, $2, $3, "+q.now()+")"+
+		" ON CONFLICT (job, name) DO UPDATE SET value = EXCLUDED.value, changed = EXCLUDED.changed", q.job, noteWorker+b.Worker, string(text))
 	return err
 }
 
 // Leave removes a worker that has ended, and workers that ended without calling Leave.
 func (q *Queue) Leave(ctx context.Context, worker string) error {
-	_, err := q.d.db.ExecContext(ctx, "DELETE FROM enlist_note WHERE job = $1 AND (name = $2 OR name > $3 AND name < $4 AND changed < $5)",
-		q.job, noteWorker+worker, noteWorker, noteWorker+"\U0010ffff", time.Now().Add(-time.Hour).Unix())
+	_, err := q.d.db.ExecContext(ctx, "DELETE FROM enlist_note WHERE job = $1 AND (name = $2 OR name > $3 AND name < $4 AND changed < "+q.now()+" - $5)",
+		q.job, noteWorker+worker, noteWorker, noteWorker+"\U0010ffff", int64(beatKept.Seconds()))
 	return err
 }
 
 // Workers returns the latest beats of the running workers.
 func (q *Queue) Workers(ctx context.Context) (beats []Beat, err error) {
-	rows, err := q.d.db.QueryContext(ctx, "SELECT name, value FROM enlist_note WHERE job = $1 AND changed >= $2 ORDER BY name", q.job, time.Now().Add(-beatLife).Unix())
+	rows, err := q.d.db.QueryContext(ctx, "SELECT name, value FROM enlist_note WHERE job = $1 AND changed >= "+q.now()+" - $2 ORDER BY name", q.job, int64(beatLife.Seconds()))
 	if err != nil {
 		return nil, err
 	}

@@ -85,11 +85,16 @@ type database struct {
 	dialect sqlledger.Dialect
 	client  func(*river.Config) (Client, error)
 	migrate func(context.Context) ([]string, error)
-	close   func()
+	// isCurrent reports whether River's tables have all migrations.
+	isCurrent func(context.Context) (bool, error)
+	close     func()
 }
 
 // ErrNone is the error of a queue without tables.
 var ErrNone = errors.New("the queue has no tables, or those of an older enlist: run enlist migrate")
+
+// ErrURL is the error of a URL that the driver of PostgreSQL cannot use.
+var ErrURL = errors.New("queue: the URL, one of its parameters, or a PG variable of the environment is invalid: postgres://HOST/DATABASE is expected")
 
 // conns is the number of connections to PostgreSQL, unless the URL has pool_max_conns.
 const conns = 16
@@ -103,7 +108,7 @@ func connect(ctx context.Context, p Place, create bool) (*database, error) {
 	}
 	c, err := pgxpool.ParseConfig(p.At)
 	if err != nil {
-		return nil, errors.New("queue: invalid URL: postgres://HOST/DATABASE is expected") // pgx's text may show parts of it
+		return nil, ErrURL // pgx's text may show parts of it
 	}
 	if u, err := url.Parse(p.At); err != nil || !u.Query().Has("pool_max_conns") {
 		c.MaxConns = conns
@@ -147,11 +152,14 @@ func connectSQLite(path string, create bool) (*database, error) {
 }
 
 func open[TTx any](db *sql.DB, dialect sqlledger.Dialect, driver riverdriver.Driver[TTx], closeAll func()) *database {
+	migrator := func() (*rivermigrate.Migrator[TTx], error) {
+		return rivermigrate.New(driver, &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
+	}
 	return &database{
 		db: db, dialect: dialect, close: closeAll,
 		client: func(c *river.Config) (Client, error) { return river.NewClient(driver, c) },
 		migrate: func(ctx context.Context) (made []string, err error) {
-			m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
+			m, err := migrator()
 			if err != nil {
 				return nil, err
 			}
@@ -163,6 +171,14 @@ func open[TTx any](db *sql.DB, dialect sqlledger.Dialect, driver riverdriver.Dri
 				made = append(made, fmt.Sprintf("river %d: %s", v.Version, v.Name))
 			}
 			return made, nil
+		},
+		isCurrent: func(ctx context.Context) (bool, error) {
+			m, err := migrator()
+			if err != nil {
+				return false, err
+			}
+			result, err := m.Validate(ctx, nil)
+			return err == nil && result.OK, err
 		},
 	}
 }
@@ -242,6 +258,12 @@ func Open(ctx context.Context, p Place, sealer bulkriver.Sealer) (*Queue, error)
 func (d *database) openQueue(ctx context.Context, p Place, sealer bulkriver.Sealer) (*Queue, error) {
 	if sealer == nil {
 		sealer = closed{}
+	}
+	switch is, err := d.isCurrent(ctx); {
+	case err != nil:
+		return nil, missing(err)
+	case !is:
+		return nil, ErrNone
 	}
 	l, err := sqlledger.Open(ctx, d.db, d.dialect)
 	if err != nil {
