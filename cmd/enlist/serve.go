@@ -120,7 +120,7 @@ func (m *workMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
 	defer cancel()
-	found, err := w.q.Status(ctx, job)
+	found, err := w.look.status(ctx, w.q, job)
 	send(upDesc, prometheus.GaugeValue, asNumber(err == nil), job)
 	if err != nil {
 		return

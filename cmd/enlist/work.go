@@ -181,6 +181,7 @@ type working struct {
 	counts *counts
 	name   string
 	since  time.Time
+	look   look
 
 	riverLog *slog.Logger
 }
