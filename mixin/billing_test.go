@@ -103,8 +103,7 @@ func TestBillingFails(t *testing.T) {
 			c, got := userClient(t, nil, billed(tt.billing, ""))
 			b, err := c.Billing(t.Context())
 			assert.Nil(t, b)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, tt.kind, e.Kind)
 			assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
 			assert.Equal(t, "read billing", e.Op)
@@ -131,8 +130,7 @@ func TestBillingFails(t *testing.T) {
 	cancel()
 	c, got := userClient(t, nil, billed(good, ""))
 	_, err = c.Billing(ctx)
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, userapi.KindCanceled, e.Kind)
 	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 	assert.Empty(t, *got)
@@ -195,8 +193,7 @@ func TestRequireCredit(t *testing.T) {
 					require.NoError(t, err)
 					continue
 				}
-				var e *userapi.Error
-				require.ErrorAs(t, err, &e)
+				e := asError(t, err)
 				assert.Equal(t, userapi.KindForbidden, e.Kind)
 				assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 				assert.Equal(t, "create user", e.Op)

@@ -90,8 +90,7 @@ func TestNewFaults(t *testing.T) {
 			c, err := mixin.New(cfg)
 			assert.Nil(t, c)
 			require.ErrorIs(t, err, userapi.ErrInvalid)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, "mixin", e.Provider)
 			assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 			got := map[string]string{}
@@ -116,8 +115,7 @@ func TestNewTakes(t *testing.T) {
 			t.Parallel()
 			cfg := config(httpmock.NewMockTransport())
 			change(&cfg)
-			c, err := mixin.New(cfg)
-			require.NoError(t, err)
+			c := clientOf(t, cfg)
 			c.CloseIdleConnections()
 		})
 	}
@@ -132,9 +130,8 @@ func TestTwoClients(t *testing.T) {
 	second := config(mock)
 	second.Keystore.UserID, second.DeviceID = "3f1c8c0e-6f0a-4a55-9e6d-2a5d1b7c9e01", deviceID
 	for _, cfg := range []mixin.Config{first, second} {
-		c, err := mixin.New(cfg)
-		require.NoError(t, err)
-		_, err = c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
+		c := clientOf(t, cfg)
+		_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
 		require.NoError(t, err)
 	}
 	assert.Equal(t, userID, (*got)[0].claims["uid"])
@@ -160,12 +157,10 @@ func TestTokenSignerFails(t *testing.T) {
 			cfg := config(mock)
 			cfg.Keystore.PrivateKey = nil
 			cfg.TokenSigner = tokenSigner(func(context.Context, []byte) ([]byte, error) { return nil, tt.err })
-			c, err := mixin.New(cfg)
-			require.NoError(t, err)
-			_, err = c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
+			c := clientOf(t, cfg)
+			_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
 			require.ErrorIs(t, err, tt.kind)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 			assert.Empty(t, e.RequestID)
 			assert.Zero(t, e.Attempts)
@@ -186,9 +181,8 @@ func TestTokenSignerGetsTheCallsContext(t *testing.T) {
 		assert.Equal(t, "v", ctx.Value(key{}))
 		return appKey().Sign(rand.Reader, input, crypto.Hash(0))
 	})
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
-	_, err = c.Users.Create(context.WithValue(t.Context(), key{}, "v"), mixin.CreateUserRequest{SessionSecret: edSecret})
+	c := clientOf(t, cfg)
+	_, err := c.Users.Create(context.WithValue(t.Context(), key{}, "v"), mixin.CreateUserRequest{SessionSecret: edSecret})
 	require.NoError(t, err)
 }
 
@@ -197,8 +191,7 @@ func TestTheCallersClientIsLeftAlone(t *testing.T) {
 	mock := httpmock.NewMockTransport()
 	cfg := config(mock)
 	hc := cfg.HTTP.HTTPClient
-	_, err := mixin.New(cfg)
-	require.NoError(t, err)
+	clientOf(t, cfg)
 	assert.Same(t, http.RoundTripper(mock).(*httpmock.MockTransport), hc.Transport)
 	assert.Nil(t, hc.CheckRedirect)
 }

@@ -176,8 +176,7 @@ func TestCredentialsOfAnotherKey(t *testing.T) {
 			creds, err := tt.resp.Credentials(tt.key)
 			assert.Nil(t, creds)
 			requireLocal(t, err, "make credentials", tt.fields...)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, tt.resp.UserID, e.UserID)
 		})
 	}

@@ -137,9 +137,7 @@ func TestFaults(t *testing.T) {
 			srv.Inject(tt.fault)
 			cfg := srv.Config()
 			cfg.HTTP.Retry = quick
-			c, err := mixin.New(cfg)
-			require.NoError(t, err)
-			t.Cleanup(c.CloseIdleConnections)
+			c := clientOf(t, cfg)
 			u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: extra()})
 			assert.Len(t, srv.Requests(), tt.posts)
 			assert.Equal(t, tt.users, srv.UserCount())
@@ -150,8 +148,7 @@ func TestFaults(t *testing.T) {
 			}
 			assert.Nil(t, u)
 			require.ErrorIs(t, err, tt.kind)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, tt.outcome, e.Outcome)
 			assert.Equal(t, tt.posts, e.Attempts)
 			assert.NotEmpty(t, e.RequestID)
@@ -166,15 +163,13 @@ func TestFaults(t *testing.T) {
 func TestCredit(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t, mixintest.WithCredit(1))
-	c, err := mixin.New(srv.Config())
-	require.NoError(t, err)
+	c := clientOf(t, srv.Config())
 	req := userapi.CreateUserRequest{Extensions: extra()}
-	_, err = c.CreateUser(t.Context(), req)
+	_, err := c.CreateUser(t.Context(), req)
 	require.NoError(t, err)
 	_, err = c.CreateUser(t.Context(), req)
 	require.ErrorIs(t, err, userapi.ErrForbidden)
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, "20117", e.Code)
 	assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
 	assert.Equal(t, 1, srv.UserCount())
@@ -184,16 +179,14 @@ func TestCredit(t *testing.T) {
 func TestANewUserMayNotCreate(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)
-	c, err := mixin.New(srv.Config())
-	require.NoError(t, err)
+	c := clientOf(t, srv.Config())
 	u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: extra()})
 	require.NoError(t, err)
 	native, ok := userapi.As[*mixin.CreateUserResponse](u)
 	require.True(t, ok)
 	cfg := srv.Config()
 	cfg.Keystore = mixin.Keystore{UserID: native.UserID, SessionID: native.SessionID, PrivateKey: userKey()}
-	asUser, err := mixin.New(cfg)
-	require.NoError(t, err)
+	asUser := clientOf(t, cfg)
 	_, err = asUser.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: extra()})
 	require.ErrorIs(t, err, userapi.ErrForbidden)
 	assert.Equal(t, 1, srv.UserCount())

@@ -60,9 +60,7 @@ func dirClient(t testing.TB, srv *mixintest.Server, dir *mixin.SessionKeyDir) *m
 	cfg := srv.Config()
 	cfg.SessionKeys = dir
 	cfg.HTTP.Retry = quick
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
-	return c
+	return clientOf(t, cfg)
 }
 
 // signup is a request with a key, in which an address stands.
@@ -80,8 +78,7 @@ func load(t testing.TB, dir *mixin.SessionKeyDir, req userapi.CreateUserRequest)
 func requireConflict(t testing.TB, dir *mixin.SessionKeyDir, err error, state mixin.KeyFileState) *userapi.Error {
 	t.Helper()
 	require.ErrorIs(t, err, userapi.ErrConflict)
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 	assert.False(t, userapi.MayHaveCreated(err))
 	path := dir.Path(signup.IdempotencyKey)
@@ -136,8 +133,7 @@ func TestKeyDir(t *testing.T) {
 		stored = secret
 		return next.RoundTrip(r)
 	})
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
+	c := clientOf(t, cfg)
 
 	require.NoError(t, c.PreflightUser(signup))
 	assert.NoDirExists(t, path, "a preflight makes no key")
@@ -188,8 +184,7 @@ func signsIn(t testing.TB, srv *mixintest.Server, ks mixin.Keystore, id string) 
 	t.Helper()
 	cfg := srv.Config()
 	cfg.Keystore = ks
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
+	c := clientOf(t, cfg)
 	me, err := c.Users.Me(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, id, me.UserID)
@@ -231,10 +226,9 @@ func TestKeyDirSteps(t *testing.T) {
 		steps = append(steps, "POST")
 		return next.RoundTrip(r)
 	})
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
+	c := clientOf(t, cfg)
 	srv.Inject(userapitest.Fault{When: userapitest.BeforeCommit, Status: 202, Body: []byte(`{"error":{"code":10002}}`)})
-	_, err = c.CreateUser(t.Context(), signup)
+	_, err := c.CreateUser(t.Context(), signup)
 	require.ErrorIs(t, err, userapi.ErrInvalid)
 	_, err = c.CreateUser(t.Context(), signup)
 	require.NoError(t, err)
@@ -269,8 +263,7 @@ func TestKeyDirAfterFailures(t *testing.T) {
 			srv, c, dir, path := withDir(t)
 			srv.Inject(tt.fault)
 			_, err := c.CreateUser(t.Context(), signup)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, tt.outcome, e.Outcome)
 			f := load(t, dir, signup)
 			assert.Equal(t, tt.state, f.State)
@@ -406,8 +399,7 @@ func TestKeyDirCannotComplete(t *testing.T) {
 	assert.Nil(t, u)
 	require.ErrorIs(t, err, userapi.ErrUnavailable)
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
 	assert.Equal(t, srv.Users()[0].UserID, e.User.ID)
 	assert.Contains(t, e.Message, path)
@@ -445,8 +437,7 @@ func TestKeyDirLacksASession(t *testing.T) {
 	srv.Inject(userapitest.Fault{When: userapitest.AfterCommit, Status: 200, Body: []byte(created)})
 	_, err := c.CreateUser(t.Context(), signup)
 	require.ErrorIs(t, err, userapi.ErrProtocol)
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
 	assert.Equal(t, newID, e.User.ID)
 	f := load(t, dir, signup)
@@ -498,9 +489,8 @@ func TestKeyDirTakesTheServersKeyInAnyForm(t *testing.T) {
 				}
 				return without(resp, drop...)
 			})
-			c, err := mixin.New(cfg)
-			require.NoError(t, err)
-			_, err = c.CreateUser(t.Context(), signup)
+			c := clientOf(t, cfg)
+			_, err := c.CreateUser(t.Context(), signup)
 			require.NoError(t, err)
 			text, err := os.ReadFile(dir.Path(signup.IdempotencyKey))
 			require.NoError(t, err)
@@ -668,8 +658,7 @@ func TestKeyDirRefuses(t *testing.T) {
 		srv, c, _, path := withDir(t)
 		_, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{FullName: "x"})
 		require.ErrorIs(t, err, userapi.ErrInvalid)
-		var e *userapi.Error
-		require.ErrorAs(t, err, &e)
+		e := asError(t, err)
 		assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 		require.Len(t, e.FieldErrors, 1)
 		assert.Equal(t, "IdempotencyKey", e.FieldErrors[0].Field)
@@ -779,8 +768,7 @@ func TestDiscard(t *testing.T) {
 		require.ErrorAs(t, dir.Discard(signup.IdempotencyKey), &file)
 		return next.RoundTrip(r)
 	})
-	busy, err := mixin.New(cfg)
-	require.NoError(t, err)
+	busy := clientOf(t, cfg)
 	_, err = busy.CreateUser(t.Context(), signup)
 	require.NoError(t, err)
 

@@ -116,8 +116,7 @@ func TestKeyDirCannotWrite(t *testing.T) {
 			dir.SetStep(nil)
 			require.ErrorIs(t, err, tt.kind)
 			require.ErrorIs(t, err, fs.ErrNotExist)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, tt.outcome, e.Outcome)
 			assert.Contains(t, e.Message, dir.Path(signup.IdempotencyKey))
 			var broken *mixin.KeyFileError

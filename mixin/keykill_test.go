@@ -262,8 +262,7 @@ func isUsable(t testing.TB, srv *mixintest.Server, wallet *mixin.Wallet) {
 	bothForms(t, text, ks)
 	cfg := srv.Config()
 	cfg.Keystore = ks
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
+	c := clientOf(t, cfg)
 	_, err = c.PIN.Verify(t.Context(), mixin.TIPPIN(spend))
 	require.NoError(t, err)
 }

@@ -135,8 +135,7 @@ func TestKeyDirPreflight(t *testing.T) {
 		func() error { return c.PreflightUser(req) },
 		func() error { _, err := c.CreateUser(t.Context(), req); return err },
 	} {
-		var e *userapi.Error
-		require.ErrorAs(t, do(), &e)
+		e := asError(t, do())
 		assert.Equal(t, userapi.KindInvalid, e.Kind)
 		var fields []string
 		for _, f := range e.FieldErrors {

@@ -104,8 +104,7 @@ func TestMessagesMaskTheToken(t *testing.T) {
 	})
 	require.NoError(t, err)
 	_, err = c.Users.Create(t.Context(), CreateUserRequest{SessionSecret: readVectors(t).Keys.Ed25519.SessionSecret})
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	require.NotEmpty(t, token)
 	assert.Equal(t, "no […]", e.Message)
 }

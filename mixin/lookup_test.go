@@ -79,8 +79,7 @@ func TestGetReplies(t *testing.T) {
 			mock.RegisterResponder(http.MethodGet, userURL, httpmock.NewStringResponder(tt.status, tt.body))
 			u, err := c.Users.Get(t.Context(), newID)
 			assert.Nil(t, u)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			outcome := map[bool]userapi.Outcome{true: userapi.OutcomeRejected, false: userapi.OutcomeUnknown}[tt.kind == userapi.KindNotFound]
 			assert.Equal(t, []any{tt.kind, outcome, tt.code, tt.status, "look up user", newID}, []any{e.Kind, e.Outcome, e.Code, e.StatusCode, e.Op, e.UserID})
 			assert.Nil(t, e.User)
@@ -125,13 +124,11 @@ func TestGetAtTheFake(t *testing.T) {
 	srv := mixintest.NewServer(t, ahead(10*time.Minute))
 	cfg := srv.Config()
 	cfg.HTTP.Retry = quick
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
+	c := clientOf(t, cfg)
 	made, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{FullName: "Bot User", Extensions: extra()})
 	require.NoError(t, err)
 
-	fresh, err := mixin.New(cfg) // one that has not learnt the time
-	require.NoError(t, err)
+	fresh := clientOf(t, cfg) // one that has not learnt the time
 	srv.Inject(userapitest.Fault{On: userapitest.Lookup, Do: userapitest.Reset})
 	u, err := fresh.Users.Get(t.Context(), made.ID)
 	require.NoError(t, err)
@@ -142,8 +139,7 @@ func TestGetAtTheFake(t *testing.T) {
 	_, err = fresh.Users.Get(t.Context(), newID)
 	require.ErrorIs(t, err, userapi.ErrNotFound)
 	cfg.Keystore.PrivateKey = userKey()
-	stranger, err := mixin.New(cfg)
-	require.NoError(t, err)
+	stranger := clientOf(t, cfg)
 	_, err = stranger.Users.Get(t.Context(), made.ID)
 	require.ErrorIs(t, err, userapi.ErrUnauthorized)
 	assert.True(t, userapi.MayHaveCreated(err))

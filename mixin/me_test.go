@@ -78,8 +78,7 @@ func TestMeFails(t *testing.T) {
 			c, got := userClient(t, nil, answering(tt.status, tt.body))
 			me, err := c.Users.Me(t.Context())
 			assert.Nil(t, me)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, tt.kind, e.Kind)
 			assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
 			assert.Equal(t, newUserID, e.UserID)

@@ -162,8 +162,7 @@ func TestUpgradeKey(t *testing.T) {
 // requireLocal checks an error that arose here, of one field.
 func requireLocal(t testing.TB, err error, op string, fields ...string) {
 	t.Helper()
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, userapi.KindInvalid, e.Kind)
 	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 	assert.Equal(t, op, e.Op)

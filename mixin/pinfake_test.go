@@ -29,8 +29,7 @@ import (
 func newUser(t testing.TB, srv *mixintest.Server, key crypto.Signer, form mixin.KeystoreForm, http userapi.HTTPOptions) *mixin.Client {
 	t.Helper()
 	cfg := srv.Config()
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
+	c := clientOf(t, cfg)
 	u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{
 		FullName: "Bot User", Extensions: []userapi.Extension{mixin.Extra{SessionKey: key}},
 	})
@@ -45,9 +44,7 @@ func newUser(t testing.TB, srv *mixintest.Server, key crypto.Signer, form mixin.
 	require.NoError(t, err)
 	http.BaseURL, http.HTTPClient = cfg.HTTP.BaseURL, cfg.HTTP.HTTPClient
 	cfg.HTTP = http
-	user, err := mixin.New(cfg)
-	require.NoError(t, err)
-	return user
+	return clientOf(t, cfg)
 }
 
 func tipKey(t testing.TB) ed25519.PrivateKey {
@@ -184,8 +181,7 @@ func TestPINFaults(t *testing.T) {
 				srv.Inject(injected)
 
 				_, err = user.PIN.Update(t.Context(), mixin.PIN{}, mixin.TIPPIN(tipKey(t)))
-				var e *userapi.Error
-				require.ErrorAs(t, err, &e)
+				e := asError(t, err)
 				assert.Equal(t, tt.outcome, e.Outcome)
 				if !http2 || e.Kind != userapi.KindUnavailable { // where resets differ
 					assert.Equal(t, tt.kind, e.Kind)
@@ -254,8 +250,7 @@ func TestPINsOfAClockAhead(t *testing.T) {
 	require.NoError(t, err)
 	cfg := srv.Config()
 	cfg.Keystore = creds.Keystore()
-	restarted, err := mixin.New(cfg)
-	require.NoError(t, err)
+	restarted := clientOf(t, cfg)
 	later.Store(int64(5 * time.Second))      // a Date has whole seconds, so two clients read it up to one apart
 	_, err = restarted.Users.Me(t.Context()) // which tells it the time
 	require.NoError(t, err)
@@ -298,8 +293,7 @@ func TestBillingAtTheFake(t *testing.T) {
 	srv := mixintest.NewServer(t, mixintest.WithPrice("0.35"), mixintest.WithCredit(2))
 	cfg := srv.Config()
 	cfg.RequireCredit, cfg.UserPrice = true, "0.35"
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
+	c := clientOf(t, cfg)
 	b, err := c.Billing(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []mixin.Decimal{"0.7", "0", "0", "0.35"}, []mixin.Decimal{b.Credit, b.Cost.Users, b.Cost.Resources, b.UserPrice})

@@ -148,8 +148,7 @@ func TestPinTokenFaults(t *testing.T) {
 			t.Parallel()
 			c, err := NewPINCipher(tt.ks)
 			assert.Nil(t, c)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, userapi.KindInvalid, e.Kind)
 			assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 			assert.Equal(t, "encrypt PIN", e.Op)
@@ -185,8 +184,7 @@ func TestClientsOfNoPIN(t *testing.T) {
 			c, err := New(cfg)
 			require.NoError(t, err)
 			_, err = c.PIN.Verify(context.Background(), PIN{})
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, userapi.KindInvalid, e.Kind)
 			assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 			assert.Equal(t, "verify PIN", e.Op)

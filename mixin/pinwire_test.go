@@ -124,6 +124,14 @@ func answering(status int, body string) func(int, *http.Request) (*http.Response
 	}
 }
 
+// asError returns the error as the contract's.
+func asError(t testing.TB, err error) *userapi.Error {
+	t.Helper()
+	var e *userapi.Error
+	require.ErrorAs(t, err, &e)
+	return e
+}
+
 // own is the profile in the vendor's document of updating a PIN, of the vectors' user.
 const own = `{"data":{"type":"user","user_id":"` + newUserID + `","identity_number":"0","session_id":"` + newSessionID +
 	`","pin_token":"","phone":"","full_name":"Bot User","biography":"","avatar_url":"","created_at":"2018-05-03T06:03:56.867971412Z"}}`
@@ -338,8 +346,7 @@ func TestPINReplies(t *testing.T) {
 				c, got := pinClient(t, nil, answering(tt.status, tt.body))
 				u, err := do(t.Context(), c)
 				assert.Nil(t, u)
-				var e *userapi.Error
-				require.ErrorAs(t, err, &e)
+				e := asError(t, err)
 				assert.Equal(t, tt.kind, e.Kind)
 				assert.Equal(t, tt.outcome, e.Outcome)
 				assert.Equal(t, tt.code, e.Code)
@@ -392,8 +399,7 @@ func TestPINErrorsMaskDigits(t *testing.T) {
 	t.Parallel()
 	c, _ := pinClient(t, nil, answering(200, `{"error":{"status":202,"code":20119,"description":"PIN `+oldDigits+` incorrect","extra":{"field":"pin","reason":"`+oldDigits+` is wrong"}}}`))
 	_, err := c.PIN.Verify(t.Context(), DigitsPIN(oldDigits))
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.False(t, strings.Contains(e.Message+fmt.Sprint(e.FieldErrors), oldDigits), "the digits are shown")
 	assert.Contains(t, e.Message, "incorrect")
 }
@@ -520,8 +526,7 @@ func TestPINNotSent(t *testing.T) {
 	// And it stops by the policy.
 	c, got := pinClient(t, nil, func(int, *http.Request) (*http.Response, error) { return nil, errDial })
 	_, err := c.PIN.Verify(t.Context(), DigitsPIN(oldDigits))
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 	assert.Len(t, *got, 4)
 }
@@ -538,8 +543,7 @@ func TestPINMayBeSent(t *testing.T) {
 		for call, do := range pinCalls(t) {
 			c, got := pinClient(t, nil, func(int, *http.Request) (*http.Response, error) { return nil, failure })
 			_, err := do(t.Context(), c)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, userapi.OutcomeUnknown, e.Outcome, name+", "+call)
 			assert.Len(t, *got, 1, name+", "+call)
 		}
@@ -586,8 +590,7 @@ func TestPINsInTurn(t *testing.T) {
 		}()
 		synctest.Wait()
 		cancel()
-		var e *userapi.Error
-		require.ErrorAs(t, <-left, &e)
+		e := asError(t, <-left)
 		assert.Equal(t, userapi.KindCanceled, e.Kind)
 		assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 		short, stop := context.WithTimeout(t.Context(), time.Second)
@@ -690,8 +693,7 @@ func TestPINErrorsShowNothing(t *testing.T) {
 			return answering(202, `{"error":{"status":202,"code":20119,"description":`+string(description)+`,"extra":`+string(extra)+`}}`)(n, r)
 		})
 		_, err = do(t.Context(), c)
-		var e *userapi.Error
-		require.ErrorAs(t, err, &e)
+		e := asError(t, err)
 		require.GreaterOrEqual(t, len(quoted), 2)
 		require.Len(t, e.FieldErrors, 1)
 		assert.Equal(t, "pin_base64", e.FieldErrors[0].VendorField)

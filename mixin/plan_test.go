@@ -42,8 +42,7 @@ func TestPlanIsWhatIsSent(t *testing.T) {
 			cfg.SessionKeys = mustNotAsk(t, &may)
 			// One request is all that the rate limit allows: the plan takes none of it.
 			cfg.HTTP.RateLimit = userapi.RateLimit{PerSecond: 1e-6, Burst: 1}
-			c, err := mixin.New(cfg)
-			require.NoError(t, err)
+			c := clientOf(t, cfg)
 			got := answer(mock, usersURL, 200, testdata(t, "create_user_response.json"))
 			req := full()
 			req.FullName = "Böt <User> & \"co\"\u2028"
@@ -76,8 +75,7 @@ func TestPlanTouchesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
 	cfg := config(mock)
 	cfg.SessionKeys, cfg.RequireCredit = mixin.KeyDir(dir), true
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
+	c := clientOf(t, cfg)
 	plan, err := c.PlanUser(userapi.CreateUserRequest{IdempotencyKey: "signup-1", FullName: "Ada"})
 	require.NoError(t, err)
 	assert.Equal(t, `{"full_name":"Ada","session_secret":"[REDACTED]"}`, string(plan.Body))
@@ -91,8 +89,7 @@ func TestPlanOfWhatCannotBeSent(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
 	cfg := config(mock)
 	cfg.SessionKeys = mixin.KeyDir(dir)
-	withDir, err := mixin.New(cfg)
-	require.NoError(t, err)
+	withDir := clientOf(t, cfg)
 	cfg.SessionKeys = nil
 	without, err := mixin.New(cfg)
 	require.NoError(t, err)

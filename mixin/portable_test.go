@@ -105,8 +105,7 @@ func TestStrict(t *testing.T) {
 	_, err := c.CreateUser(t.Context(), req)
 	require.ErrorIs(t, err, userapi.ErrInvalid)
 	require.Equal(t, err.Error(), c.PreflightUser(req).Error())
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 	var fields []string
 	for _, f := range e.FieldErrors {
@@ -153,8 +152,7 @@ func TestInvalidRequests(t *testing.T) {
 			u, err := c.CreateUser(t.Context(), tt.req)
 			assert.Nil(t, u)
 			require.ErrorIs(t, err, userapi.ErrInvalid)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 			var fields []string
 			for _, f := range e.FieldErrors {
@@ -179,8 +177,7 @@ func withKeys(t testing.TB, keys sessionKeys) (*mixin.Client, *httpmock.MockTran
 	mock := httpmock.NewMockTransport()
 	cfg := config(mock)
 	cfg.SessionKeys = keys
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
+	c := clientOf(t, cfg)
 	return c, mock
 }
 
@@ -254,8 +251,7 @@ func TestSessionKeysFail(t *testing.T) {
 			u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{})
 			assert.Nil(t, u)
 			require.ErrorIs(t, err, tt.kind)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, "mixin", e.Provider)
 			assert.Equal(t, "create user", e.Op)
 			assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
@@ -304,8 +300,7 @@ func TestSessionKeysOfACanceledCall(t *testing.T) {
 			require.ErrorIs(t, err, userapi.ErrCanceled)
 			require.NotErrorIs(t, err, userapi.ErrConflict)
 			require.ErrorIs(t, err, context.Canceled)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, "mixin", e.Provider)
 			assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 			assert.Empty(t, e.FieldErrors)
@@ -328,8 +323,7 @@ func TestBrokenSuccessTellsWhatIsUnmapped(t *testing.T) {
 	c, mock := newClient(t)
 	answer(mock, usersURL, 200, `{"data":{"user_id":"`+newID+`","full_name":"x`)
 	_, err := c.CreateUser(t.Context(), full())
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	require.NotNil(t, e.User)
 	assert.Contains(t, e.User.Unmapped, "Email")
 	assert.Equal(t, userapi.OutcomeCreated, e.Outcome)

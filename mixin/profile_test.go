@@ -141,8 +141,7 @@ func TestFetchFails(t *testing.T) {
 			c, got := userClient(t, nil, answering(tt.status, tt.body))
 			users, err := c.Users.Fetch(t.Context(), []string{newUserID})
 			assert.Nil(t, users)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, tt.kind, e.Kind)
 			assert.Equal(t, userapi.OutcomeUnknown, e.Outcome, "it says nothing of a user")
 			assert.Equal(t, userapi.SubjectNone, e.Subject)
@@ -301,8 +300,7 @@ func TestSessionStepsFail(t *testing.T) {
 					}
 				}, answering(tt.status, tt.body))
 				err := do(t.Context(), c)
-				var e *userapi.Error
-				require.ErrorAs(t, err, &e)
+				e := asError(t, err)
 				assert.Equal(t, tt.kind, e.Kind)
 				assert.Equal(t, tt.outcome, e.Outcome)
 				assert.Equal(t, op, e.Op)

@@ -33,8 +33,7 @@ func TestResolveUser(t *testing.T) {
 		t.Helper()
 		user, err := c.ResolveUser(t.Context(), req, time.Time{})
 		require.Nil(t, user)
-		var e *userapi.Error
-		require.ErrorAs(t, err, &e)
+		e := asError(t, err)
 		assert.Equal(t, []any{kind, outcome, "resolve user"}, []any{e.Kind, e.Outcome, e.Op})
 		return e
 	}
@@ -116,8 +115,7 @@ func TestResolveUserOfAStore(t *testing.T) {
 			continue
 		}
 		assert.Nil(t, user)
-		var e *userapi.Error
-		require.ErrorAs(t, err, &e)
+		e := asError(t, err)
 		assert.Equal(t, []any{true, answer.outcome, "mixin", "resolve user"}, []any{e.FromRecord, e.Outcome, e.Provider, e.Op})
 		assert.Equal(t, answer.err != nil, errors.Is(err, why))
 	}

@@ -26,20 +26,17 @@ func TestRotateSession(t *testing.T) {
 			srv := mixintest.NewServer(t)
 			tip, next := tipKey(t), tipKey(t)
 			cfg := withTIP(t, srv, mixin.TIPPIN(tip))
-			old, err := mixin.New(cfg)
-			require.NoError(t, err)
+			old := clientOf(t, cfg)
 			if lost {
 				srv.Inject(userapitest.Fault{On: userapitest.Attributes, When: userapitest.AfterCommit, Do: userapitest.Reset})
 			}
 			creds, err := old.Users.RotateSession(t.Context(), next)
 			cfg.Keystore.PrivateKey, cfg.Keystore.PinToken, cfg.Keystore.ServerPublicKey = next, "", ""
 			if lost {
-				var e *userapi.Error
-				require.ErrorAs(t, err, &e)
+				e := asError(t, err)
 				require.Equal(t, userapi.OutcomeUnknown, e.Outcome)
 				require.Equal(t, 1, posts(srv, "/session/secret"))
-				either, err := mixin.New(cfg) // which of the two keys is the session's is asked for
-				require.NoError(t, err)
+				either := clientOf(t, cfg) // which of the two keys is the session's is asked for
 				me, err := either.Users.Me(t.Context())
 				require.NoError(t, err)
 				creds, err = me.Credentials(next)
@@ -50,8 +47,7 @@ func TestRotateSession(t *testing.T) {
 			_, err = old.Users.Me(t.Context())
 			require.ErrorIs(t, err, userapi.ErrUnauthorized)
 			cfg.Keystore = creds.Keystore()
-			c, err := mixin.New(cfg)
-			require.NoError(t, err)
+			c := clientOf(t, cfg)
 			_, err = c.PIN.Verify(t.Context(), mixin.TIPPIN(tip))
 			require.NoError(t, err)
 			for _, form := range []mixin.KeystoreForm{mixin.ClientForm, mixin.AppForm} {
@@ -105,8 +101,7 @@ func TestUpgradeUser(t *testing.T) {
 			creds, err := resp.Credentials(key)
 			require.NoError(t, err)
 			cfg.Keystore = creds.Keystore()
-			c, err := mixin.New(cfg)
-			require.NoError(t, err)
+			c := clientOf(t, cfg)
 			tip := tipKey(t)
 			_, err = c.PIN.Verify(t.Context(), mixin.DigitsPIN(digits))
 			require.NoError(t, err)
@@ -135,14 +130,12 @@ func TestProfilesAtTheFake(t *testing.T) {
 	assert.NotEmpty(t, *u.AvatarURL)
 	small := base64.StdEncoding.EncodeToString([]byte("\x89PNG\r\n\x1a\n"))
 	_, err = user.Users.Update(t.Context(), mixin.UpdateUserRequest{FullName: new("Ada"), AvatarBase64: &small})
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
 	require.Len(t, e.FieldErrors, 1)
 	assert.Equal(t, "avatar_base64", e.FieldErrors[0].VendorField)
 
-	app, err := mixin.New(srv.Config())
-	require.NoError(t, err)
+	app := clientOf(t, srv.Config())
 	appID := srv.Config().Keystore.UserID
 	nobody := "00000000-0000-4000-8000-000000000000"
 	found, err := app.Users.Fetch(t.Context(), []string{srv.Users()[1].UserID, nobody, appID, srv.Users()[0].UserID})

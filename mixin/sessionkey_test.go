@@ -96,8 +96,7 @@ func TestUserCreatedIsTold(t *testing.T) {
 				assert.Equal(t, srv.Users()[0].SessionID, resp.SessionID)
 				return tt.err
 			}}
-			c, err := mixin.New(cfg)
-			require.NoError(t, err)
+			c := clientOf(t, cfg)
 			u, err := c.CreateUser(ctx, userapi.CreateUserRequest{IdempotencyKey: "signup-1", Email: "a@example.org", FullName: "x"})
 			assert.Equal(t, 1, told)
 			assert.Equal(t, 1, srv.UserCount())
@@ -109,8 +108,7 @@ func TestUserCreatedIsTold(t *testing.T) {
 			assert.Nil(t, u)
 			require.ErrorIs(t, err, tt.kind)
 			require.ErrorIs(t, err, tt.err)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
 			assert.Equal(t, "create user", e.Op)
 			assert.Equal(t, 200, e.StatusCode)
@@ -160,15 +158,13 @@ func TestUserFailedIsTold(t *testing.T) {
 			if tt.cancel {
 				cfg.SessionKeys = canceling{keys, cancel}
 			}
-			c, err := mixin.New(cfg)
-			require.NoError(t, err)
-			_, err = c.CreateUser(ctx, userapi.CreateUserRequest{IdempotencyKey: "signup-1", FullName: "x"})
+			c := clientOf(t, cfg)
+			_, err := c.CreateUser(ctx, userapi.CreateUserRequest{IdempotencyKey: "signup-1", FullName: "x"})
 			assert.Equal(t, 1, told)
 			require.ErrorIs(t, err, tt.kind)
 			require.ErrorIs(t, err, why)
 			require.NotErrorIs(t, err, userapi.ErrNotFound, "its verdict is not the call's")
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, tt.outcome, e.Outcome)
 			var vendor *mixin.APIError
 			assert.Equal(t, tt.outcome == userapi.OutcomeRejected, errors.As(err, &vendor), "what failed first is still found")
@@ -203,9 +199,8 @@ func TestNobodyIsToldOfAnothersKey(t *testing.T) {
 	}
 	cfg := srv.Config()
 	cfg.SessionKeys = never
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
-	_, err = c.CreateUser(t.Context(), userapi.CreateUserRequest{})
+	c := clientOf(t, cfg)
+	_, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{})
 	require.ErrorIs(t, err, never.keyErr)
 	_, err = c.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: extra()})
 	require.NoError(t, err)
@@ -227,9 +222,8 @@ func TestUserFailedIsToldOfAKeyThatIsOfNoUse(t *testing.T) {
 		assert.Equal(t, userapi.OutcomeNotSent, failure.Outcome)
 		return nil
 	}}
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
-	_, err = c.CreateUser(t.Context(), userapi.CreateUserRequest{})
+	c := clientOf(t, cfg)
+	_, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{})
 	require.ErrorIs(t, err, userapi.ErrInvalid)
 	assert.Equal(t, 1, told)
 	assert.Empty(t, srv.Requests())

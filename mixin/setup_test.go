@@ -56,8 +56,7 @@ func calls(srv *mixintest.Server) []string {
 // requireStep checks the error of a step of Setup's.
 func requireStep(t testing.TB, srv *mixintest.Server, dir *mixin.SessionKeyDir, err error, op string, state mixin.KeyFileState) *userapi.Error {
 	t.Helper()
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, op, e.Op)
 	assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
 	require.NotNil(t, e.User)
@@ -127,8 +126,7 @@ func TestSetupFaults(t *testing.T) {
 			wallet, err := mixin.Setup(t.Context(), cfg, d, req)
 			assert.Nil(t, wallet)
 			require.ErrorIs(t, err, userapi.ErrInvalid)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 			var fields []string
 			for _, f := range e.FieldErrors {
@@ -234,9 +232,8 @@ func TestSetupOfAnothersUser(t *testing.T) {
 				}
 				cfg := srv.Config()
 				cfg.Keystore = load(t, dir, signup).Keystore
-				asUser, err := mixin.New(cfg)
-				require.NoError(t, err)
-				_, err = asUser.PIN.Update(t.Context(), mixin.PIN{}, pin)
+				asUser := clientOf(t, cfg)
+				_, err := asUser.PIN.Update(t.Context(), mixin.PIN{}, pin)
 				require.NoError(t, err)
 				before := len(calls(srv))
 				for range 2 {
@@ -582,8 +579,7 @@ func TestSetupOfWhatCannotBeCreated(t *testing.T) {
 	assert.False(t, userapi.MayHaveCreated(err))
 	srv.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup})
 	_, err = mixin.Setup(t.Context(), srv.Config(), dir, signup)
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
 	assert.Contains(t, e.Message, dir.Path(signup.IdempotencyKey))
 	_, err = mixin.Setup(t.Context(), srv.Config(), dir, signup)

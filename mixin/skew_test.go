@@ -32,8 +32,7 @@ func TestClockSkew(t *testing.T) {
 			srv := mixintest.NewServer(t, ahead(off))
 			cfg := srv.Config()
 			cfg.HTTP.Retry = userapi.RetryPolicy{MaxAttempts: 1} // a corrected clock is not the policy's to forbid
-			c, err := mixin.New(cfg)
-			require.NoError(t, err)
+			c := clientOf(t, cfg)
 			u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{FullName: "Bot User", Extensions: extra()})
 			require.NoError(t, err)
 			assert.Len(t, srv.Requests(), 2, "exactly two POSTs")
@@ -50,8 +49,7 @@ func TestClockSkew(t *testing.T) {
 			require.NoError(t, err)
 			assert.Len(t, srv.Requests(), 3, "the offset is kept")
 
-			fresh, err := mixin.New(cfg)
-			require.NoError(t, err)
+			fresh := clientOf(t, cfg)
 			_, err = fresh.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: extra()})
 			require.NoError(t, err)
 			assert.Len(t, srv.Requests(), 5, "but by this client alone")
@@ -71,12 +69,10 @@ func TestUnauthorizedWithoutSkew(t *testing.T) {
 			srv := mixintest.NewServer(t, ahead(tt.off))
 			cfg := srv.Config()
 			cfg.Keystore.PrivateKey = userKey()
-			c, err := mixin.New(cfg)
-			require.NoError(t, err)
-			_, err = c.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: extra()})
+			c := clientOf(t, cfg)
+			_, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: extra()})
 			require.ErrorIs(t, err, userapi.ErrUnauthorized)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
 			assert.Equal(t, "401", e.Code)
 			assert.Equal(t, 202, e.StatusCode)
@@ -115,9 +111,8 @@ func TestOddServerTimes(t *testing.T) {
 			resp.Header.Set("X-Server-Time", text)
 			return resp, nil
 		})
-		c, err := mixin.New(config(mock))
-		require.NoError(t, err)
-		_, err = c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
+		c := clientOf(t, config(mock))
+		_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
 		require.ErrorIs(t, err, userapi.ErrUnauthorized)
 		assert.Equal(t, 1, mock.GetTotalCallCount(), text)
 	}
@@ -134,9 +129,8 @@ func TestSkewIsOfRefusedTokensAlone(t *testing.T) {
 			resp.Header.Set("X-Server-Time", strconv.FormatInt(time.Now().Add(time.Hour).UnixNano(), 10))
 			return resp, nil
 		})
-		c, err := mixin.New(config(mock))
-		require.NoError(t, err)
-		_, err = c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
+		c := clientOf(t, config(mock))
+		_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
 		require.Error(t, err)
 		assert.Equal(t, 1, mock.GetTotalCallCount(), code)
 	}

@@ -117,8 +117,7 @@ func TestTIPKeysOf32Bytes(t *testing.T) {
 				srv := mixintest.NewServer(t)
 				cfg := withTIP(t, srv, mixin.TIPPIN(tip))
 				cfg.Keystore.PIN = userapi.Secret(text)
-				c, err := mixin.New(cfg)
-				require.NoError(t, err)
+				c := clientOf(t, cfg)
 				pin, err := mixin.ParsePIN(cfg.Keystore.PIN)
 				require.NoError(t, err)
 				_, err = c.PIN.Verify(t.Context(), pin)
@@ -151,13 +150,11 @@ func TestPINWithoutAProfile(t *testing.T) {
 	tip := tipKey(t)
 	cfg := withTIP(t, srv, mixin.TIPPIN(tip))
 	cfg.HTTP.Retry = userapi.RetryPolicy{MaxAttempts: 2, BaseWait: time.Microsecond, MaxWait: time.Millisecond}
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
+	c := clientOf(t, cfg)
 	before := sentPINs(srv)
 	srv.Inject(userapitest.Fault{On: userapitest.Lookup, When: userapitest.BeforeRead, Status: 503, Times: 2})
-	_, err = c.PIN.Verify(t.Context(), mixin.TIPPIN(tip))
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	_, err := c.PIN.Verify(t.Context(), mixin.TIPPIN(tip))
+	e := asError(t, err)
 	assert.Equal(t, userapi.KindUnavailable, e.Kind)
 	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 	assert.Equal(t, "verify PIN", e.Op)
@@ -194,14 +191,12 @@ func TestIteratorsAhead(t *testing.T) {
 	tip := mixin.TIPPIN(tipKey(t))
 	cfg := withTIP(t, srv, tip)
 	verify := func(c *mixin.Client) error { _, err := c.PIN.Verify(t.Context(), tip); return err }
-	ahead, err := mixin.New(cfg)
-	require.NoError(t, err)
+	ahead := clientOf(t, cfg)
 	hours := uint64(time.Now().Add(3 * time.Hour).UnixNano())
 	require.NoError(t, ahead.PIN.StartAt(hours))
 	require.NoError(t, verify(ahead))
 
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
+	c := clientOf(t, cfg)
 	for range 6 {
 		fault, _ := mixin.IsPINError(verify(c))
 		require.Equal(t, mixin.PINRefused, fault)
@@ -215,14 +210,12 @@ func TestIteratorsAhead(t *testing.T) {
 	require.NoError(t, verify(c))
 
 	cfg.PINIterator = hours + 1000
-	restarted, err := mixin.New(cfg)
-	require.NoError(t, err)
+	restarted := clientOf(t, cfg)
 	require.NoError(t, verify(restarted))
 	cfg.PINIterator = math.MaxInt64 + 1
-	_, err = mixin.New(cfg)
+	_, err := mixin.New(cfg)
 	require.ErrorIs(t, err, userapi.ErrInvalid)
 	require.ErrorContains(t, err, "PINIterator")
-	app, err := mixin.New(mixin.Config{Keystore: mixin.Keystore{UserID: deviceID, SessionID: deviceID, PrivateKey: tipKey(t)}})
-	require.NoError(t, err)
+	app := clientOf(t, mixin.Config{Keystore: mixin.Keystore{UserID: deviceID, SessionID: deviceID, PrivateKey: tipKey(t)}})
 	require.ErrorIs(t, app.PIN.StartAt(1), userapi.ErrInvalid, "no PIN can be encrypted with that keystore")
 }

@@ -56,6 +56,15 @@ func config(mock *httpmock.MockTransport) mixin.Config {
 	}
 }
 
+// clientOf returns a client with settings that New takes.
+func clientOf(t testing.TB, cfg mixin.Config) *mixin.Client {
+	t.Helper()
+	c, err := mixin.New(cfg)
+	require.NoError(t, err)
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
 // newClient returns a client whose requests go to a mock of its own.
 func newClient(t testing.TB) (*mixin.Client, *httpmock.MockTransport) {
 	t.Helper()
@@ -100,6 +109,14 @@ func testdata(t testing.TB, name string) string {
 	return string(text)
 }
 
+// asError returns the error as the contract's.
+func asError(t testing.TB, err error) *userapi.Error {
+	t.Helper()
+	var e *userapi.Error
+	require.ErrorAs(t, err, &e)
+	return e
+}
+
 const created = `{"data":{"type":"user","user_id":"` + newID + `"}}`
 
 // TestTheVendorsSample sends what the vendor's own sample sends: the same bytes,
@@ -109,8 +126,7 @@ func TestTheVendorsSample(t *testing.T) {
 	mock := httpmock.NewMockTransport()
 	cfg := config(mock)
 	cfg.DeviceID = strings.ToUpper(deviceID)
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
+	c := clientOf(t, cfg)
 	got := answer(mock, usersURL, 200, testdata(t, "create_user_response.json"))
 
 	var req mixin.CreateUserRequest
@@ -152,11 +168,10 @@ func TestTheKeyIsTheClientsOwn(t *testing.T) {
 		if pointer {
 			cfg.Keystore.PrivateKey = &key
 		}
-		c, err := mixin.New(cfg)
-		require.NoError(t, err)
+		c := clientOf(t, cfg)
 		clear(key)
 		got := answer(mock, usersURL, 200, created)
-		_, err = c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
+		_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
 		require.NoError(t, err)
 		token := strings.TrimPrefix((*got)[0].header.Get("Authorization"), "Bearer ")
 		dot := strings.LastIndex(token, ".")
@@ -196,11 +211,10 @@ func TestTokens(t *testing.T) {
 			mock := httpmock.NewMockTransport()
 			cfg := config(mock)
 			tt.change(&cfg)
-			c, err := mixin.New(cfg)
-			require.NoError(t, err)
+			c := clientOf(t, cfg)
 			got := answer(mock, tt.url, 202, `{"error":{"status":202,"code":429,"description":"Too Many Requests."}}`)
 			before := float64(time.Now().Unix())
-			_, err = c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
+			_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
 			require.ErrorIs(t, err, userapi.ErrRateLimited)
 
 			require.Len(t, *got, 3, "by the default policy")
@@ -351,8 +365,7 @@ func TestBrokenSuccesses(t *testing.T) {
 			assert.Nil(t, r)
 			require.ErrorIs(t, err, userapi.ErrProtocol)
 			assert.True(t, userapi.MayHaveCreated(err))
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Len(t, *got, 1)
 			assert.Equal(t, tt.status, e.StatusCode)
 			assert.NotContains(t, err.Error(), "\n")
@@ -375,13 +388,11 @@ func TestBrokenSuccesses(t *testing.T) {
 		mock := httpmock.NewMockTransport()
 		cfg := config(mock)
 		cfg.HTTP.MaxResponseBytes = int64(len(body))
-		c, err := mixin.New(cfg)
-		require.NoError(t, err)
+		c := clientOf(t, cfg)
 		answer(mock, usersURL, 200, body+strings.Repeat(" ", 100))
-		_, err = c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
+		_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
 		require.ErrorIs(t, err, userapi.ErrProtocol)
-		var e *userapi.Error
-		require.ErrorAs(t, err, &e)
+		e := asError(t, err)
 		assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
 		assert.Nil(t, e.User)
 		var vendor *mixin.APIError
@@ -393,13 +404,11 @@ func TestBrokenSuccesses(t *testing.T) {
 		mock := httpmock.NewMockTransport()
 		cfg := config(mock)
 		cfg.HTTP.MaxResponseBytes = int64(len(created))
-		c, err := mixin.New(cfg)
-		require.NoError(t, err)
+		c := clientOf(t, cfg)
 		answer(mock, usersURL, 200, created+strings.Repeat(" ", 100))
-		_, err = c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
+		_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
 		require.ErrorIs(t, err, userapi.ErrProtocol)
-		var e *userapi.Error
-		require.ErrorAs(t, err, &e)
+		e := asError(t, err)
 		assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
 	})
 	t.Run("the vendor's error is found", func(t *testing.T) {
@@ -484,8 +493,7 @@ func TestErrorsInBrokenReplies(t *testing.T) {
 			answer(mock, usersURL, 200, body)
 			_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
 			require.ErrorIs(t, err, userapi.ErrForbidden)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
 			assert.Equal(t, "20117", e.Code)
 			assert.Nil(t, e.User)
@@ -501,8 +509,7 @@ func TestErrorReplies(t *testing.T) {
 	r, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret, FullName: new("Bot User")})
 	assert.Nil(t, r)
 	require.ErrorIs(t, err, userapi.ErrInvalid)
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
 	assert.Equal(t, "10002", e.Code)
 	assert.Equal(t, "[…] is invalid", e.Message)
@@ -526,8 +533,7 @@ func TestRetryAfterIsHandedOn(t *testing.T) {
 		return resp, nil
 	})
 	_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, time.Hour, e.RetryAfter)
 	assert.Equal(t, 1, e.Attempts)
 	assert.Equal(t, 1, mock.GetTotalCallCount())
@@ -570,8 +576,7 @@ func TestRequestIDs(t *testing.T) {
 				}
 				u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: []userapi.Extension{mixin.Extra{SessionKey: userKey()}}})
 				if fail {
-					var e *userapi.Error
-					require.ErrorAs(t, err, &e)
+					e := asError(t, err)
 					assert.Equal(t, want(), e.RequestID)
 					return
 				}
@@ -595,8 +600,7 @@ func TestRequestIDs(t *testing.T) {
 			return nil, errors.New("gone")
 		})
 		_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
-		var e *userapi.Error
-		require.ErrorAs(t, err, &e)
+		e := asError(t, err)
 		assert.NotEmpty(t, sent)
 		assert.Equal(t, sent, e.RequestID)
 		assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
@@ -625,8 +629,7 @@ func TestNativeFaults(t *testing.T) {
 			r, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: secret, FullName: new("a\xff")})
 			assert.Nil(t, r)
 			require.ErrorIs(t, err, userapi.ErrInvalid)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 			require.Len(t, e.FieldErrors, 2, "every fault at once")
 			assert.Equal(t, "FullName", e.FieldErrors[0].Field)

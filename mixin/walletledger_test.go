@@ -18,8 +18,7 @@ import (
 func provisioner(t testing.TB, cfg mixin.Config, dir *mixin.SessionKeyDir) *provision.Provisioner {
 	t.Helper()
 	cfg.SessionKeys = dir
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
+	c := clientOf(t, cfg)
 	p, err := provision.New(new(provision.Memory), []provision.Target{{Name: "wallet", Creator: c}}, provision.RequestKeys("0123456789abcdef0123456789abcdef"))
 	require.NoError(t, err)
 	return p

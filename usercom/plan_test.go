@@ -132,8 +132,7 @@ func TestPlanOfWhatCannotBeSent(t *testing.T) {
 		plan, err := c.PlanUser(req)
 		assert.Equal(t, userapi.Plan{}, plan)
 		assert.Equal(t, c.PreflightUser(req), err)
-		var e *userapi.Error
-		require.ErrorAs(t, err, &e)
+		e := asError(t, err)
 		assert.Equal(t, userapi.KindInvalid, e.Kind)
 		assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 	}

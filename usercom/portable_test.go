@@ -150,8 +150,7 @@ func TestPreflight(t *testing.T) {
 			assert.Nil(t, user)
 			require.ErrorIs(t, err, userapi.ErrInvalid)
 			assert.Equal(t, preflight, err)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 			var fields []string
 			for _, f := range e.FieldErrors {
@@ -171,8 +170,7 @@ func TestTakenUserID(t *testing.T) {
 	require.NoError(t, err)
 	_, err = c.CreateUser(t.Context(), fullNeutral())
 	require.ErrorIs(t, err, userapi.ErrConflict)
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
 	assert.Equal(t, "ExternalID", e.FieldErrors[0].Field)
 	assert.Equal(t, 1, srv.UserCount())
@@ -192,8 +190,7 @@ func TestSilentUpdate(t *testing.T) {
 	_, err = c.CreateUser(t.Context(), userapi.CreateUserRequest{ExternalID: "crm-000781", Email: "new@example.org", Attributes: map[string]any{"seats": 1}})
 
 	require.ErrorIs(t, err, userapi.ErrConflict)
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
 	assert.Equal(t, http.StatusCreated, e.StatusCode)
 	assert.Equal(t, first.ID, e.User.ID)
@@ -276,8 +273,7 @@ func TestFinishUser(t *testing.T) {
 	cancel()
 	err = c.FinishUser(canceled, userapi.CreateUserRequest{Attributes: map[string]any{"seats": 1}}, u)
 	require.ErrorIs(t, err, userapi.ErrCanceled)
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
+	e := asError(t, err)
 	assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
 	assert.Same(t, u, e.User)
 }
@@ -298,8 +294,7 @@ func TestCreateIsNotRepeated(t *testing.T) {
 			srv, c := newFake(t, nil)
 			srv.Inject(test.fault)
 			_, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{FullName: "Ada Nowak", Attributes: map[string]any{"seats": 1}})
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, test.kind, e.Kind)
 			assert.Equal(t, test.outcome, e.Outcome)
 			assert.Equal(t, test.users, srv.UserCount())

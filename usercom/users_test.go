@@ -349,8 +349,7 @@ func TestSuccessIsProven(t *testing.T) {
 			req := userapi.CreateUserRequest{Email: "ada.nowak@example.org", Language: "pl", Attributes: map[string]any{"seats": 1}}
 			user, err := c.CreateUser(t.Context(), req)
 			assert.Nil(t, user)
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, userapi.KindProtocol, e.Kind)
 			assert.Equal(t, test.outcome, e.Outcome)
 			assert.Equal(t, test.status, e.StatusCode)
@@ -422,8 +421,7 @@ func TestOlderUserIsConflict(t *testing.T) {
 		assert.Nil(t, user)
 		require.ErrorIs(t, err, userapi.ErrConflict)
 		assert.False(t, userapi.MayHaveCreated(err))
-		var e *userapi.Error
-		require.ErrorAs(t, err, &e)
+		e := asError(t, err)
 		assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
 		assert.Equal(t, "20901703", e.UserID)
 		assert.Equal(t, "20901703", e.User.ID)
@@ -483,8 +481,7 @@ func TestSetAttributesReplies(t *testing.T) {
 			c, mock := newClient(t, nil)
 			answer(mock, url, test.status, test.body)
 			err := c.Users.SetMultipleAttributes(t.Context(), 310455021, map[string]any{"seats": 12})
-			var e *userapi.Error
-			require.ErrorAs(t, err, &e)
+			e := asError(t, err)
 			assert.Equal(t, test.kind, e.Kind)
 			assert.Equal(t, test.outcome, e.Outcome)
 			assert.Equal(t, test.fields, e.FieldErrors)
@@ -555,8 +552,7 @@ func TestSecondStepShowsTheUser(t *testing.T) {
 				}
 				assert.Nil(t, u)
 				for _, err := range []error{err, finished} {
-					var e *userapi.Error
-					require.ErrorAs(t, err, &e)
+					e := asError(t, err)
 					assert.Equal(t, userapi.KindProtocol, e.Kind)
 					assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
 					assert.Equal(t, "set attributes", e.Op)
@@ -564,8 +560,7 @@ func TestSecondStepShowsTheUser(t *testing.T) {
 					require.NotNil(t, e.User)
 					assert.Equal(t, "310455021", e.User.ID)
 				}
-				var e *userapi.Error
-				require.ErrorAs(t, set, &e)
+				e := asError(t, set)
 				assert.Equal(t, userapi.KindProtocol, e.Kind)
 				assert.Equal(t, userapi.OutcomeUnknown, e.Outcome)
 			})
