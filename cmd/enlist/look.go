@@ -8,8 +8,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
 )
 
-// A statuser has the status of a job.
-type statuser interface {
+// A rowCounter has the status of a job.
+type rowCounter interface {
 	Status(ctx context.Context, job string) (bulkriver.Status, error)
 }
 
@@ -23,7 +23,7 @@ type look struct {
 	until time.Time // when found is too old
 }
 
-func (l *look) status(ctx context.Context, q statuser, job string) (bulkriver.Status, error) {
+func (l *look) status(ctx context.Context, q rowCounter, job string) (bulkriver.Status, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	begun := time.Now()

@@ -27,12 +27,14 @@ const (
 	noteWorker = "worker/"     // and a worker's name: its Beat
 )
 
-// now is the database's time for changed.
-func (q *Queue) now() string {
+// now returns the database's time, for changed.
+func (q *Queue) now(ctx context.Context) (seconds int64, err error) {
+	clock := "SELECT EXTRACT(EPOCH FROM clock_timestamp())::bigint"
 	if q.d.dialect == sqlledger.SQLite {
-		return "CAST(strftime('%s', 'now') AS INTEGER)"
+		clock = "SELECT CAST(strftime('%s', 'now') AS INTEGER)"
 	}
-	return "EXTRACT(EPOCH FROM clock_timestamp())::bigint"
+	err = q.d.db.QueryRowContext(ctx, clock).Scan(&seconds)
+	return seconds, err
 }
 
 // note returns the value of a note, or "".
@@ -46,8 +48,12 @@ func (q *Queue) note(ctx context.Context, name string) (value string, err error)
 
 // first stores a value unless there is one, and returns the stored one.
 func (q *Queue) first(ctx context.Context, name, value string) (string, error) {
-	_, err := q.d.db.ExecContext(ctx,
-		"INSERT INTO enlist_note (job, name, value, changed) VALUES ($1, $2, $3, "+q.now()+") ON CONFLICT (job, name) DO NOTHING", q.job, name, value)
+	now, err := q.now(ctx)
+	if err != nil {
+		return "", err
+	}
+	_, err = q.d.db.ExecContext(ctx,
+		"INSERT INTO enlist_note (job, name, value, changed) VALUES ($1, $2, $3, $4) ON CONFLICT (job, name) DO NOTHING", q.job, name, value, now)
 	if err != nil {
 		return "", err
 	}
@@ -139,21 +145,33 @@ func (q *Queue) Beat(ctx context.Context, b Beat) error {
 	if err != nil {
 		return err
 	}
-	_, err = q.d.db.ExecContext(ctx, "INSERT INTO enlist_note (job, name, value, changed) VALUES ($1, $2, $3, "+q.now()+")"+
-		" ON CONFLICT (job, name) DO UPDATE SET value = EXCLUDED.value, changed = EXCLUDED.changed", q.job, noteWorker+b.Worker, string(text))
+	now, err := q.now(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = q.d.db.ExecContext(ctx, "INSERT INTO enlist_note (job, name, value, changed) VALUES ($1, $2, $3, $4)"+
+		" ON CONFLICT (job, name) DO UPDATE SET value = EXCLUDED.value, changed = EXCLUDED.changed", q.job, noteWorker+b.Worker, string(text), now)
 	return err
 }
 
 // Leave removes a worker that has ended, and workers that ended without calling Leave.
 func (q *Queue) Leave(ctx context.Context, worker string) error {
-	_, err := q.d.db.ExecContext(ctx, "DELETE FROM enlist_note WHERE job = $1 AND (name = $2 OR name > $3 AND name < $4 AND changed < "+q.now()+" - $5)",
-		q.job, noteWorker+worker, noteWorker, noteWorker+"\U0010ffff", int64(beatKept.Seconds()))
+	now, err := q.now(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = q.d.db.ExecContext(ctx, "DELETE FROM enlist_note WHERE job = $1 AND (name = $2 OR name > $3 AND name < $4 AND changed < $5)",
+		q.job, noteWorker+worker, noteWorker, noteWorker+"\U0010ffff", now-int64(beatKept.Seconds()))
 	return err
 }
 
 // Workers returns the latest beats of the running workers.
 func (q *Queue) Workers(ctx context.Context) (beats []Beat, err error) {
-	rows, err := q.d.db.QueryContext(ctx, "SELECT name, value FROM enlist_note WHERE job = $1 AND changed >= "+q.now()+" - $2 ORDER BY name", q.job, int64(beatLife.Seconds()))
+	now, err := q.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := q.d.db.QueryContext(ctx, "SELECT name, value FROM enlist_note WHERE job = $1 AND changed >= $2 ORDER BY name", q.job, now-int64(beatLife.Seconds()))
 	if err != nil {
 		return nil, err
 	}
