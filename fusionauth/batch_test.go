@@ -356,15 +356,6 @@ func TestCreateUsersOfNoTenant(t *testing.T) {
 	}
 }
 
-func TestCreateUsersContextDone(t *testing.T) {
-	t.Parallel()
-	c, server := newPair(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	assert.Equal(t, []string{"not_sent canceled", "not_sent canceled"}, outcomes(t, c.CreateUsers(ctx, movedUsers(2))))
-	assert.Empty(t, server.Requests())
-}
-
 // A client has one import under way, with those of its other tenants.
 func TestImportsAreOneAtATime(t *testing.T) {
 	t.Parallel()
@@ -455,11 +446,4 @@ func TestImportOfATakenID(t *testing.T) {
 		_, err = c.CreateUser(t.Context(), req)
 		assert.Equal(t, []string{field}, fieldNames(asError(t, err)))
 	}
-}
-
-func TestCreateUsersOfNobody(t *testing.T) {
-	t.Parallel()
-	c, server := newPair(t)
-	assert.Empty(t, c.CreateUsers(t.Context(), nil))
-	assert.Empty(t, server.Requests())
 }

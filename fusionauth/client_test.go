@@ -1,10 +1,6 @@
 package fusionauth_test
 
 import (
-	"encoding/json"
-	"fmt"
-	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -57,44 +53,4 @@ func TestNewAccepts(t *testing.T) {
 		require.NoError(t, err, opts.BaseURL)
 		c.CloseIdleConnections()
 	}
-}
-
-func TestClientAndConfigShowNoSecret(t *testing.T) {
-	t.Parallel()
-	cfg := fusionauth.Config{APIKey: "planted-key", TenantID: tenantA, HTTP: userapi.HTTPOptions{BaseURL: baseURL, HTTPClient: &http.Client{}}}
-	c, err := fusionauth.New(cfg)
-	require.NoError(t, err)
-	var log strings.Builder
-	logger := slog.New(slog.NewTextHandler(&log, nil))
-	logger.Info("made", "client", c, "config", cfg, "users", c.Users)
-	shown := log.String()
-	for _, v := range []any{c, *c, cfg, &cfg, struct{ C any }{c}, c.Users} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-			shown += fmt.Sprintf(verb, v)
-		}
-		encoded, err := json.Marshal(v)
-		require.NoError(t, err)
-		shown += string(encoded)
-	}
-	assert.False(t, strings.Contains(shown, "planted-key"))
-	assert.False(t, strings.Contains(shown, fmt.Sprintf("%x", "planted-key")))
-}
-
-func TestTwoClientsShareNothing(t *testing.T) {
-	t.Parallel()
-	one, mockOne := newClient(t, func(cfg *fusionauth.Config) { cfg.TenantID = tenantA })
-	two, mockTwo := newClient(t, func(cfg *fusionauth.Config) { cfg.APIKey, cfg.PhoneLogin = "another-key", true })
-	gotOne := reply(mockOne, 200, `{"user":{"id":"{id}"}}`)
-	gotTwo := reply(mockTwo, 200, `{"user":{"id":"{id}"}}`)
-	req := userapi.CreateUserRequest{Username: "jane", Phone: "+13035551212", Password: password}
-	for _, c := range []*fusionauth.Client{one, two, one} {
-		_, err := c.CreateUser(t.Context(), req)
-		require.NoError(t, err)
-	}
-	assert.Equal(t, apiKey, gotOne.header.Get("Authorization"))
-	assert.Equal(t, tenantA, gotOne.header.Get("X-FusionAuth-TenantId"))
-	assert.Contains(t, string(gotOne.body), "mobilePhone")
-	assert.Equal(t, "another-key", gotTwo.header.Get("Authorization"))
-	assert.Empty(t, gotTwo.header.Get("X-FusionAuth-TenantId"))
-	assert.Contains(t, string(gotTwo.body), "phoneNumber")
 }

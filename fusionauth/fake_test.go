@@ -1,14 +1,9 @@
 package fusionauth_test
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -16,7 +11,6 @@ import (
 
 	"github.com/enlist-go/enlist/fusionauth"
 	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
-	"github.com/enlist-go/enlist/internal/fakehttp"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
@@ -46,15 +40,6 @@ func clientOf(t *testing.T, cfg fusionauth.Config) *fusionauth.Client {
 	require.NoError(t, err)
 	t.Cleanup(c.CloseIdleConnections)
 	return c
-}
-
-// inBubble runs a test whose time is not real, against a server in memory: a time-out
-// passes when nothing is left to do.
-func inBubble(t *testing.T, test func(*testing.T, *fusionauthtest.Server)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		test(t, fusionauthtest.NewServer(t, fusionauthtest.WithHTTP(userapitest.ServerOptions{Listener: fakehttp.NewMemory()})))
-	})
 }
 
 func numbered(n int) userapi.CreateUserRequest {
@@ -174,56 +159,6 @@ func TestKeyAndTenant(t *testing.T) {
 	assert.NotEmpty(t, e.UserID)
 }
 
-// TestFaults: what FusionAuth's own codes mean to a create. Every error has the id.
-func TestFaults(t *testing.T) {
-	t.Parallel()
-	const webhook = `{"generalErrors":[{"code":"[WebhookTransactionException]","message":"no"}]}`
-	respond := func(status int, body string) userapitest.Fault {
-		return userapitest.Fault{When: userapitest.BeforeCommit, Status: status, Body: []byte(body)}
-	}
-	for _, tt := range []struct {
-		name    string
-		fault   userapitest.Fault
-		kind    userapi.Kind
-		outcome userapi.Outcome
-		users   int
-	}{
-		{"reset after", userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset}, userapi.KindUnavailable, userapi.OutcomeUnknown, 1},
-		{"cut off before the id", userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Truncate, Status: 200, Body: []byte(`{"token":"x"}`)}, userapi.KindProtocol, userapi.OutcomeUnknown, 1},
-		{"another user's success", userapitest.Fault{When: userapitest.AfterCommit, Status: 200, Body: []byte(`{"user":{"id":"` + userID + `"}}`)}, userapi.KindProtocol, userapi.OutcomeUnknown, 1},
-		{"a webhook", respond(504, webhook), userapi.KindUnavailable, userapi.OutcomeRejected, 0},
-		{"the search engine", respond(503, webhook), userapi.KindUnavailable, userapi.OutcomeUnknown, 0},
-		{"another conflict", respond(409, `{"generalErrors":[{"code":"[other]"}]}`), userapi.KindUnavailable, userapi.OutcomeRejected, 0},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			server := fusionauthtest.NewServer(t)
-			server.Inject(tt.fault)
-			_, err := clientOf(t, server.Config()).CreateUser(t.Context(), numbered(42))
-			e := asError(t, err)
-			assert.Equal(t, tt.kind, e.Kind)
-			assert.Equal(t, tt.outcome, e.Outcome)
-			assert.Equal(t, customerID, e.UserID)
-			assert.Nil(t, e.User)
-			assert.Equal(t, 1, e.Attempts)
-			assert.Len(t, server.Requests(), 1)
-			assert.Equal(t, tt.users, server.UserCount())
-		})
-	}
-}
-
-func TestCutOffSuccessWithTheID(t *testing.T) {
-	t.Parallel()
-	c, server := newPair(t)
-	server.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Truncate, Status: 200,
-		Body: []byte(`{"user":{"id":"` + customerID + `","email":"jane42@example.com","data":{"a":"some more text here"}}}`)})
-	_, err := c.CreateUser(t.Context(), numbered(42))
-	e := asError(t, err)
-	assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
-	require.NotNil(t, e.User)
-	assert.Equal(t, customerID, e.User.ID)
-}
-
 func TestRetryableConflictIsRepeated(t *testing.T) {
 	t.Parallel()
 	c, server := newPair(t)
@@ -245,93 +180,3 @@ func TestRetryableConflictIsRepeated(t *testing.T) {
 	assert.Equal(t, "retryableConflict", e.Code)
 	assert.Equal(t, 3, e.Attempts)
 }
-
-func TestRetryAfterIsWaitedFor(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T, server *fusionauthtest.Server) {
-		c := clientOf(t, server.Config())
-		server.Inject(userapitest.Fault{When: userapitest.BeforeCommit, Status: 429, Header: http.Header{"Retry-After": {"20"}}})
-		begun := time.Now()
-		_, err := c.CreateUser(t.Context(), numbered(1))
-		require.NoError(t, err)
-		assert.Equal(t, 20*time.Second, time.Since(begun))
-
-		server.Inject(userapitest.Fault{When: userapitest.BeforeCommit, Status: 429, Header: http.Header{"Retry-After": {"3600"}}})
-		begun = time.Now()
-		_, err = c.CreateUser(t.Context(), numbered(2))
-		e := asError(t, err)
-		assert.Equal(t, userapi.KindRateLimited, e.Kind)
-		assert.Equal(t, time.Hour, e.RetryAfter)
-		assert.Zero(t, time.Since(begun))
-	})
-}
-
-func TestConcurrentCreates(t *testing.T) {
-	t.Parallel()
-	c, server := newPair(t)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	made := 0
-	for i := range 32 {
-		wg.Go(func() {
-			_, err := c.CreateUser(t.Context(), numbered(i/2)) // each twice
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				made++
-			} else {
-				assert.ErrorIs(t, err, userapi.ErrConflict)
-			}
-		})
-	}
-	wg.Wait()
-	assert.Equal(t, 16, made)
-	assert.Equal(t, 16, server.UserCount())
-}
-
-func TestSecretsStayInTheBody(t *testing.T) {
-	t.Parallel()
-	server := fusionauthtest.NewServer(t)
-	var mu sync.Mutex
-	var log strings.Builder
-	cfg := server.Config()
-	cfg.HTTP.Logger = slog.New(slog.NewJSONHandler(writerFunc(func(p []byte) (int, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return log.Write(p)
-	}), nil))
-	cfg.HTTP.OnAttempt = func(_ context.Context, a userapi.Attempt) {
-		mu.Lock()
-		defer mu.Unlock()
-		fmt.Fprintf(&log, "%+v", a)
-	}
-	c := clientOf(t, cfg)
-	req := numbered(1)
-	u, err := c.CreateUser(t.Context(), req)
-	require.NoError(t, err)
-	native, _ := userapi.As[*fusionauth.CreateUserResponse](u)
-	_, err = c.CreateUser(t.Context(), req)
-	require.Error(t, err)
-	e := asError(t, err)
-
-	mu.Lock()
-	shown := log.String()
-	mu.Unlock()
-	assert.Contains(t, shown, "/api/user/{userId}")
-	for _, v := range []any{native, *native, u, *u, e, *e, e.Err, server.Requests()} {
-		shown += fmt.Sprintf("%v %+v %#v %s %q", v, v, v, v, v)
-	}
-	for _, r := range server.Requests() {
-		shown += string(r.Body)
-	}
-	for _, secret := range []string{
-		password, server.APIKey().Reveal(), native.Token.Reveal(), native.EmailVerificationID.Reveal(),
-		native.EmailVerificationOneTimeCode.Reveal(), native.VerificationIDs[0].ID.Reveal(),
-	} {
-		assert.False(t, strings.Contains(shown, secret), "a secret is shown")
-	}
-}
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -2,7 +2,6 @@ package fusionauth_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -242,31 +241,4 @@ func TestTenantIsPartOfADerivedID(t *testing.T) {
 		assert.Equal(t, "bfa70ae3-abe7-5e94-a063-23efc12157e9", u.ID)
 		assert.Equal(t, "customer-42", u.ExternalID)
 	}
-}
-
-func TestBrokenSuccessHasTheUser(t *testing.T) {
-	t.Parallel()
-	c, mock := newClient(t)
-	reply(mock, 200, `{"user":{"id":"{id}","em`)
-	_, err := c.CreateUser(t.Context(), fullRequest())
-	e := asError(t, err)
-	assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
-	assert.Equal(t, customerID, e.UserID)
-	require.NotNil(t, e.User)
-	assert.Equal(t, customerID, e.User.ID)
-	assert.Equal(t, "customer-42", e.User.ExternalID)
-	assert.Equal(t, []string{"Tags"}, e.User.Unmapped)
-}
-
-func TestExtraShowsNoSecret(t *testing.T) {
-	t.Parallel()
-	x := fusionauth.Extra{TwoFactor: fusionauth.TwoFactor{RecoveryCodes: []userapi.Secret{"planted"}}, MiddleName: "planted"}
-	encoded, err := json.Marshal(x)
-	require.NoError(t, err)
-	assert.Equal(t, fusionauth.Name, x.UserExtension())
-	shown := string(encoded) + fmt.Sprint(x.LogValue())
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-		shown += fmt.Sprintf(verb, x) + fmt.Sprintf(verb, &x)
-	}
-	assert.False(t, strings.Contains(shown, "planted"))
 }

@@ -91,7 +91,7 @@ func TestNothingShowsSecrets(t *testing.T) {
 		RefreshToken: planted, Registration: registration, RegistrationVerificationID: planted, RegistrationVerificationOneTimeCode: planted,
 		Token: planted, User: user, VerificationIDs: []fusionauth.Verification{verification},
 	})
-	assertHidden(t, "Extra", fusionauth.Extra{TwoFactor: twoFactor, VerificationIDs: []userapi.Secret{planted}, Registration: &registration})
+	assertHidden(t, "Extra", fusionauth.Extra{MiddleName: planted, TwoFactor: twoFactor, VerificationIDs: []userapi.Secret{planted}, Registration: &registration})
 	cfg := fusionauth.Config{APIKey: planted, HTTP: userapi.HTTPOptions{BaseURL: baseURL}}
 	assertHidden(t, "Config", cfg)
 	c, err := fusionauth.New(cfg)

@@ -8,7 +8,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"net/http"
 	"testing"
 	"time"
 
@@ -121,25 +120,6 @@ func TestNewTakes(t *testing.T) {
 	}
 }
 
-// TestTwoClients: clients with different settings share nothing.
-func TestTwoClients(t *testing.T) {
-	t.Parallel()
-	mock := httpmock.NewMockTransport()
-	got := answer(mock, usersURL, 200, created)
-	first := config(mock)
-	second := config(mock)
-	second.Keystore.UserID, second.DeviceID = "3f1c8c0e-6f0a-4a55-9e6d-2a5d1b7c9e01", deviceID
-	for _, cfg := range []mixin.Config{first, second} {
-		c := clientOf(t, cfg)
-		_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
-		require.NoError(t, err)
-	}
-	assert.Equal(t, userID, (*got)[0].claims["uid"])
-	assert.Empty(t, (*got)[0].header["Mixin-Device-Id"])
-	assert.Equal(t, "3f1c8c0e-6f0a-4a55-9e6d-2a5d1b7c9e01", (*got)[1].claims["uid"])
-	assert.Equal(t, []string{deviceID}, (*got)[1].header["Mixin-Device-Id"])
-}
-
 func TestTokenSignerFails(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -184,14 +164,4 @@ func TestTokenSignerGetsTheCallsContext(t *testing.T) {
 	c := clientOf(t, cfg)
 	_, err := c.Users.Create(context.WithValue(t.Context(), key{}, "v"), mixin.CreateUserRequest{SessionSecret: edSecret})
 	require.NoError(t, err)
-}
-
-func TestTheCallersClientIsLeftAlone(t *testing.T) {
-	t.Parallel()
-	mock := httpmock.NewMockTransport()
-	cfg := config(mock)
-	hc := cfg.HTTP.HTTPClient
-	clientOf(t, cfg)
-	assert.Same(t, http.RoundTripper(mock).(*httpmock.MockTransport), hc.Transport)
-	assert.Nil(t, hc.CheckRedirect)
 }

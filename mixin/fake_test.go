@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha512"
-	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -100,81 +99,6 @@ func serving(t *testing.T, name string, f userapitest.Fault, o userapitest.Serve
 	})
 }
 
-// TestFaults: what goes wrong on the way, and what is known after it.
-func TestFaults(t *testing.T) {
-	t.Parallel()
-	const (
-		beforeRead, beforeCommit, afterCommit = userapitest.BeforeRead, userapitest.BeforeCommit, userapitest.AfterCommit
-	)
-	code := func(code string) []byte { return []byte(`{"error":{"status":202,"code":` + code + `}}`) }
-	for name, tt := range map[string]struct {
-		fault   userapitest.Fault
-		kind    error // nil for a user
-		outcome userapi.Outcome
-		posts   int
-		users   int
-	}{
-		"429, once": {
-			userapitest.Fault{When: beforeCommit, Status: 202, Body: code("429")}, nil, 0, 2, 1,
-		},
-		"429 of the edge, once": {
-			userapitest.Fault{When: beforeRead, Status: 429, Body: []byte("slow down")}, nil, 0, 2, 1,
-		},
-		"429, always": {
-			userapitest.Fault{When: beforeCommit, Status: 202, Body: code("429"), Times: -1},
-			userapi.ErrRateLimited, userapi.OutcomeRejected, 3, 0,
-		},
-		"500": {
-			userapitest.Fault{When: afterCommit, Status: 500, Body: code("500")},
-			userapi.ErrUnavailable, userapi.OutcomeUnknown, 1, 1,
-		},
-		"cut off after": {
-			userapitest.Fault{When: afterCommit, Do: userapitest.Truncate}, userapi.ErrProtocol, userapi.OutcomeCreated, 1, 1,
-		},
-	} {
-		serving(t, name, tt.fault, userapitest.ServerOptions{}, func(t *testing.T, o userapitest.ServerOptions) {
-			srv := mixintest.NewServer(t, mixintest.WithHTTP(o))
-			srv.Inject(tt.fault)
-			cfg := srv.Config()
-			cfg.HTTP.Retry = quick
-			c := clientOf(t, cfg)
-			u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: extra()})
-			assert.Len(t, srv.Requests(), tt.posts)
-			assert.Equal(t, tt.users, srv.UserCount())
-			if tt.kind == nil {
-				require.NoError(t, err)
-				assert.Equal(t, srv.Users()[0].UserID, u.ID)
-				return
-			}
-			assert.Nil(t, u)
-			require.ErrorIs(t, err, tt.kind)
-			e := asError(t, err)
-			assert.Equal(t, tt.outcome, e.Outcome)
-			assert.Equal(t, tt.posts, e.Attempts)
-			assert.NotEmpty(t, e.RequestID)
-			if tt.outcome == userapi.OutcomeCreated {
-				assert.Equal(t, srv.Users()[0].UserID, e.UserID)
-			}
-		})
-	}
-}
-
-// TestCredit: who cannot pay is told so, and nothing is made.
-func TestCredit(t *testing.T) {
-	t.Parallel()
-	srv := mixintest.NewServer(t, mixintest.WithCredit(1))
-	c := clientOf(t, srv.Config())
-	req := userapi.CreateUserRequest{Extensions: extra()}
-	_, err := c.CreateUser(t.Context(), req)
-	require.NoError(t, err)
-	_, err = c.CreateUser(t.Context(), req)
-	require.ErrorIs(t, err, userapi.ErrForbidden)
-	e := asError(t, err)
-	assert.Equal(t, "20117", e.Code)
-	assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
-	assert.Equal(t, 1, srv.UserCount())
-}
-
 // TestANewUserMayNotCreate: only applications may.
 func TestANewUserMayNotCreate(t *testing.T) {
 	t.Parallel()
@@ -190,22 +114,4 @@ func TestANewUserMayNotCreate(t *testing.T) {
 	_, err = asUser.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: extra()})
 	require.ErrorIs(t, err, userapi.ErrForbidden)
 	assert.Equal(t, 1, srv.UserCount())
-}
-
-func TestConcurrentUse(t *testing.T) {
-	t.Parallel()
-	srv := mixintest.NewServer(t, mixintest.WithHTTP(userapitest.ServerOptions{HTTP2: true}))
-	cfg := srv.Config()
-	cfg.SessionKeys = sessionKeys(func(context.Context, userapi.CreateUserRequest) (crypto.Signer, error) { return userKey(), nil })
-	c, err := mixin.New(cfg)
-	require.NoError(t, err)
-	var wg sync.WaitGroup
-	for range 32 {
-		wg.Go(func() {
-			_, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{FullName: "x"})
-			assert.NoError(t, err)
-		})
-	}
-	wg.Wait()
-	assert.Equal(t, 32, srv.UserCount())
 }

@@ -93,16 +93,6 @@ func TestGetReplies(t *testing.T) {
 	}
 }
 
-// TestUserNotFoundAfterCreate: the code that proves absence to a look-up refuses a create.
-func TestUserNotFoundAfterCreate(t *testing.T) {
-	t.Parallel()
-	c, mock := newClient(t)
-	answer(mock, usersURL, 202, `{"error":{"status":202,"code":10404}}`)
-	_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
-	require.ErrorIs(t, err, userapi.ErrInvalid)
-	assert.False(t, userapi.MayHaveCreated(err))
-}
-
 func TestGetRefusesLocally(t *testing.T) {
 	t.Parallel()
 	c, mock := newClient(t)

@@ -82,35 +82,3 @@ func TestPlanTouchesNothing(t *testing.T) {
 	assert.Zero(t, mock.GetTotalCallCount())
 	assert.NoDirExists(t, dir)
 }
-
-func TestPlanOfWhatCannotBeSent(t *testing.T) {
-	t.Parallel()
-	mock := httpmock.NewMockTransport()
-	dir := filepath.Join(t.TempDir(), "keys")
-	cfg := config(mock)
-	cfg.SessionKeys = mixin.KeyDir(dir)
-	withDir := clientOf(t, cfg)
-	cfg.SessionKeys = nil
-	without, err := mixin.New(cfg)
-	require.NoError(t, err)
-	strict := full()
-	strict.Strict = true
-	for name, tt := range map[string]struct {
-		client *mixin.Client
-		req    userapi.CreateUserRequest
-	}{
-		"no key of idempotency": {withDir, userapi.CreateUserRequest{FullName: "\xff", Password: userapi.Redacted}},
-		"no session key":        {without, userapi.CreateUserRequest{FullName: "Ada"}},
-		"strict":                {without, strict},
-	} {
-		plan, err := tt.client.PlanUser(tt.req)
-		assert.Equal(t, userapi.Plan{}, plan, name)
-		assert.Equal(t, tt.client.PreflightUser(tt.req), err, name)
-		var e *userapi.Error
-		require.ErrorAs(t, err, &e, name)
-		assert.Equal(t, userapi.KindInvalid, e.Kind, name)
-		assert.Equal(t, userapi.OutcomeNotSent, e.Outcome, name)
-	}
-	assert.Zero(t, mock.GetTotalCallCount())
-	assert.NoDirExists(t, dir)
-}

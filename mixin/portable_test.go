@@ -97,25 +97,6 @@ func TestUser(t *testing.T) {
 	assert.False(t, ok)
 }
 
-func TestStrict(t *testing.T) {
-	t.Parallel()
-	c, mock := newClient(t)
-	req := full()
-	req.Strict = true
-	_, err := c.CreateUser(t.Context(), req)
-	require.ErrorIs(t, err, userapi.ErrInvalid)
-	require.Equal(t, err.Error(), c.PreflightUser(req).Error())
-	e := asError(t, err)
-	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
-	var fields []string
-	for _, f := range e.FieldErrors {
-		fields = append(fields, f.Field)
-		assert.Equal(t, "unsupported", f.Code)
-	}
-	assert.Equal(t, []string{"ExternalID", "Username", "Email", "Phone", "Password", "Timezone", "Language", "Tags", "Attributes"}, fields)
-	assert.Zero(t, mock.GetTotalCallCount())
-}
-
 func TestInvalidRequests(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -317,14 +298,3 @@ func TestSessionKeysOfACanceledCall(t *testing.T) {
 type unusable struct{ crypto.Signer }
 
 func (unusable) Public() crypto.PublicKey { return "none" }
-
-func TestBrokenSuccessTellsWhatIsUnmapped(t *testing.T) {
-	t.Parallel()
-	c, mock := newClient(t)
-	answer(mock, usersURL, 200, `{"data":{"user_id":"`+newID+`","full_name":"x`)
-	_, err := c.CreateUser(t.Context(), full())
-	e := asError(t, err)
-	require.NotNil(t, e.User)
-	assert.Contains(t, e.User.Unmapped, "Email")
-	assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
-}

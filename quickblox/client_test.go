@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -98,28 +97,6 @@ func TestBaseURL(t *testing.T) {
 			require.ErrorIs(t, err, userapi.ErrForbidden)
 		})
 	}
-}
-
-// Two clients share nothing, and the caller's http.Client stays as it was.
-func TestClientsAreSeparate(t *testing.T) {
-	t.Parallel()
-	a, b := quickbloxtest.NewServer(t), quickbloxtest.NewServer(t, quickbloxtest.WithAPIKey("another"))
-	hc := &http.Client{Timeout: time.Minute}
-	before := *hc
-	for i, s := range []*quickbloxtest.Server{a, b} {
-		cfg := s.Config()
-		cfg.HTTP.HTTPClient = hc
-		c, err := quickblox.New(cfg)
-		require.NoError(t, err)
-		defer c.CloseIdleConnections()
-		_, err = c.CreateUser(context.Background(), numbered(i))
-		require.NoError(t, err)
-	}
-	assert.Equal(t, "user0", a.Users()[0].Login)
-	assert.Equal(t, "user1", b.Users()[0].Login)
-	assert.Equal(t, before.Timeout, hc.Timeout)
-	assert.Nil(t, hc.Transport)
-	assert.Nil(t, hc.CheckRedirect)
 }
 
 // A context that is done sends nothing.

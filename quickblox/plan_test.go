@@ -66,28 +66,3 @@ func TestPlanIsWhatIsSent(t *testing.T) {
 		})
 	}
 }
-
-func TestPlanTakesNoSession(t *testing.T) {
-	t.Parallel()
-	c, mock := newMocked(t, quickblox.Config{Session: plantedSession()})
-	plan, err := c.PlanUser(john)
-	require.NoError(t, err)
-	assert.Equal(t, "POST /users.json", plan.String())
-	assert.Zero(t, mock.GetTotalCallCount())
-}
-
-func TestPlanOfWhatCannotBeSent(t *testing.T) {
-	t.Parallel()
-	c, mock := newClient(t)
-	for _, req := range []userapi.CreateUserRequest{
-		{}, {Username: "j", Password: userapi.Redacted, Tags: []string{"a,b"}}, {Username: "j", Password: "p", Language: "pl", Strict: true},
-	} {
-		plan, err := c.PlanUser(req)
-		assert.Equal(t, userapi.Plan{}, plan)
-		assert.Equal(t, c.PreflightUser(req), err)
-		e := wantError(t, err)
-		assert.Equal(t, userapi.KindInvalid, e.Kind)
-		assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
-	}
-	assert.Zero(t, mock.GetTotalCallCount())
-}

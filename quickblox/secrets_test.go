@@ -238,21 +238,6 @@ func TestRefusedTokenIsMasked(t *testing.T) {
 	assert.True(t, e.Message == "no session […]", "the token is not masked")
 }
 
-// What is sent holds the password, and nothing else does.
-func TestPasswordIsSent(t *testing.T) {
-	t.Parallel()
-	c, mock := newMocked(t, quickblox.Config{APIKey: userapi.Secret(planted["API key"])})
-	got := replying(mock, http.StatusCreated, []byte(keyless))
-	u, err := c.CreateUser(context.Background(), userapi.CreateUserRequest{Username: "j", Password: userapi.Secret(planted["password"])})
-	require.NoError(t, err)
-	assert.True(t, bytes.Contains(got.body, []byte(planted["password"])))
-	header := fmt.Sprint(got.header)
-	assert.False(t, strings.Contains(header, planted["password"]))
-	native, _ := userapi.As[*quickblox.CreateUserResponse](u)
-	assertNone(t, "the reply", everyForm(t, native))
-	assertNone(t, "the user", everyForm(t, *u))
-}
-
 // TestRequestIDOfASuccess: an id is kept unless it may spell what was sent.
 func TestRequestIDOfASuccess(t *testing.T) {
 	t.Parallel()

@@ -109,32 +109,3 @@ func TestPlanIsWhatIsSent(t *testing.T) {
 		})
 	}
 }
-
-func TestPlanWithoutAttributes(t *testing.T) {
-	t.Parallel()
-	c, mock := newClient(t, nil)
-	plan, err := c.PlanUser(userapi.CreateUserRequest{Email: "ada.nowak@example.org", Attributes: map[string]any{}})
-	require.NoError(t, err)
-	assert.Nil(t, plan.Next)
-	assert.Nil(t, plan.Unmapped)
-	assert.Equal(t, `{"email":"ada.nowak@example.org"}`, string(plan.Body))
-	assert.Zero(t, mock.GetTotalCallCount())
-}
-
-func TestPlanOfWhatCannotBeSent(t *testing.T) {
-	t.Parallel()
-	c, mock := newClient(t, nil)
-	for _, req := range []userapi.CreateUserRequest{
-		{Username: "ada"},
-		{Email: "a@b.example", Password: userapi.Redacted, Attributes: map[string]any{"email": 1, "": userapi.Secret("x")}},
-		{Email: "a@b.example", Username: "ada", Strict: true},
-	} {
-		plan, err := c.PlanUser(req)
-		assert.Equal(t, userapi.Plan{}, plan)
-		assert.Equal(t, c.PreflightUser(req), err)
-		e := asError(t, err)
-		assert.Equal(t, userapi.KindInvalid, e.Kind)
-		assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
-	}
-	assert.Zero(t, mock.GetTotalCallCount())
-}

@@ -163,19 +163,6 @@ func TestPreflight(t *testing.T) {
 	require.NoError(t, c.PreflightUser(fullNeutral()))
 }
 
-func TestTakenUserID(t *testing.T) {
-	t.Parallel()
-	srv, c := newFake(t, nil)
-	_, err := c.CreateUser(t.Context(), fullNeutral())
-	require.NoError(t, err)
-	_, err = c.CreateUser(t.Context(), fullNeutral())
-	require.ErrorIs(t, err, userapi.ErrConflict)
-	e := asError(t, err)
-	assert.Equal(t, userapi.OutcomeRejected, e.Outcome)
-	assert.Equal(t, "ExternalID", e.FieldErrors[0].Field)
-	assert.Equal(t, 1, srv.UserCount())
-}
-
 func TestSilentUpdate(t *testing.T) {
 	t.Parallel()
 	var clock atomic.Int64
@@ -197,55 +184,6 @@ func TestSilentUpdate(t *testing.T) {
 	assert.Equal(t, 1, srv.UserCount())
 	assert.Equal(t, "new@example.org", srv.Users()[0].Email, "the vendor has updated it all the same")
 	assert.Empty(t, srv.Users()[0].Attributes)
-}
-
-func TestSecondStepFails(t *testing.T) {
-	t.Parallel()
-	srv, c := newFake(t, nil)
-	for name, test := range map[string]struct {
-		fault userapitest.Fault
-		kind  userapi.Kind
-	}{
-		"refused":     {userapitest.Fault{Status: 400, Body: []byte(`{"errors":{"seats":["A valid integer is required."]}}`)}, userapi.KindInvalid},
-		"gone":        {userapitest.Fault{Status: 404, Body: []byte(`{"detail":"Not found."}`)}, userapi.KindNotFound},
-		"unavailable": {userapitest.Fault{Status: 502, Times: 3}, userapi.KindUnavailable},
-		"reset":       {userapitest.Fault{Do: userapitest.Reset, Times: 3}, userapi.KindUnavailable},
-		"cut off":     {userapitest.Fault{Do: userapitest.Truncate, Status: 200, Body: []byte(`{"status":"ok"}`)}, userapi.KindProtocol},
-	} {
-		test.fault.On = userapitest.Attributes
-		srv.Inject(test.fault)
-		before := srv.UserCount()
-
-		user, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Email: "ada.nowak@example.org", Username: "ada", Attributes: map[string]any{"seats": 1}})
-
-		assert.Nil(t, user, name)
-		var e *userapi.Error
-		require.ErrorAs(t, err, &e, name)
-		assert.Equal(t, test.kind, e.Kind, name)
-		assert.Equal(t, userapi.OutcomeCreated, e.Outcome, name)
-		assert.Equal(t, "set attributes", e.Op, name)
-		require.NotNil(t, e.User, name)
-		assert.Equal(t, e.User.ID, e.UserID, name)
-		assert.Equal(t, []string{"Username"}, e.User.Unmapped, name)
-		assert.Equal(t, before+1, srv.UserCount(), name)
-
-		for range 2 {
-			require.NoError(t, c.FinishUser(t.Context(), userapi.CreateUserRequest{Attributes: map[string]any{"seats": 1}}, e.User), name)
-		}
-		users := srv.Users()
-		assert.Equal(t, "1", string(users[len(users)-1].Attributes["seats"]), name)
-	}
-}
-
-func TestSecondStepIsRepeated(t *testing.T) {
-	t.Parallel()
-	srv, c := newFake(t, nil)
-	srv.Inject(userapitest.Fault{On: userapitest.Attributes, When: userapitest.AfterCommit, Do: userapitest.Hangup})
-	srv.Inject(userapitest.Fault{On: userapitest.Attributes, Status: 503})
-	_, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Email: "ada.nowak@example.org", Attributes: map[string]any{"seats": 1}})
-	require.NoError(t, err)
-	assert.Len(t, srv.Requests(), 4)
-	assert.Equal(t, 1, srv.UserCount())
 }
 
 func TestFinishUser(t *testing.T) {
@@ -304,15 +242,6 @@ func TestCreateIsNotRepeated(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestWrongKey(t *testing.T) {
-	t.Parallel()
-	srv, c := newFake(t, func(cfg *usercom.Config) { cfg.APIKey = testKey })
-	_, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Email: "ada.nowak@example.org"})
-	require.ErrorIs(t, err, userapi.ErrUnauthorized)
-	assert.False(t, userapi.MayHaveCreated(err))
-	assert.Zero(t, srv.UserCount())
 }
 
 // A time that names no zone proves no age.
