@@ -161,7 +161,7 @@ func (c *cluster) run(tb testing.TB, code int, args ...string) string {
 	return out.String()
 }
 
-// A loaded is what load tells of a file.
+// A loaded is the report of enlist load -o json.
 type loaded struct {
 	Queued, Replaced, Present, Done, Refused, Different int64
 	AtWork                                              int64 `json:"at_work"`

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
@@ -218,7 +217,7 @@ func (f *peopleFlags) cancel(ctx context.Context, env *environment, yes bool) er
 	if running > 0 {
 		code = exitOpen
 	}
-	text := []byte(strings.TrimSpace(fmt.Sprintf("job %s: %s deleted from the queue, %d still at work", c.Job, were(deleted), running)) + "\n")
+	text := []byte(fmt.Sprintf("job %s: %s deleted from the queue, %d still at work\n", c.Job, were(deleted), running))
 	if f.format == "json" {
 		text = jsonText(struct {
 			Job     string `json:"job"`

@@ -35,7 +35,7 @@ type Config struct {
 	CSV CSV
 	// Ledger is sqlite:PATH, file:PATH or the URL of a PostgreSQL database.
 	Ledger string
-	// Queue is where loaded rows wait: sqlite:PATH or the URL of a PostgreSQL database. "" is no queue.
+	// Queue is where loaded rows wait: sqlite:PATH or the URL of a PostgreSQL database. "" means that there is none.
 	Queue string
 	// InFlight is the largest number of rows in progress; 0 fits the targets.
 	InFlight int
@@ -47,7 +47,7 @@ type Target struct {
 
 	// Name is the target's name. The variables of its credentials begin with it.
 	Name string
-	// PerSecond is the largest number of requests a second; 0 is no limit.
+	// PerSecond is the largest number of requests a second; 0 means no limit.
 	PerSecond float64
 	// Concurrency is the largest number of calls in progress; 0 is the default.
 	Concurrency int
@@ -172,7 +172,7 @@ func (r *reader) targets(n *yaml.Node, c *Config) {
 	}
 }
 
-// wayBack returns the path from one target to another along After; nil if there is no path.
+// wayBack returns the path from one target to another along After; nil means that none exists.
 func wayBack(before map[string][]string, from, to string, way []string) []string {
 	way = append(way[:len(way):len(way)], from)
 	for _, name := range before[from] {
