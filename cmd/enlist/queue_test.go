@@ -423,7 +423,7 @@ func TestQueueIsUsedWrongly(t *testing.T) {
 		"no drain":         {nil, []string{"work", "--drain", "-1s"}, exitUsage, "--drain must not be negative"},
 		"a log":            {nil, []string{"work", "--log", "xml"}, exitUsage, "must be text, json or none"},
 		"no address":       {nil, []string{"work", "--listen", "pLanTed", "--rows", "1"}, exitUsage, "--listen"},
-		"an argument":      {nil, []string{"pause", "spring"}, exitUsage, "expected no argument"},
+		"an argument":      {nil, []string{"pause", "spring"}, exitUsage, "expected flags only"},
 		"standard input":   {nil, []string{"load", "-", "--only", "-"}, exitUsage, "only one of FILE and --only"},
 	} {
 		t.Run(name, func(t *testing.T) {

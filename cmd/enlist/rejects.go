@@ -46,7 +46,7 @@ type rejectsFlags struct {
 func newRejects(env *environment) *cobra.Command {
 	f := &rejectsFlags{}
 	c := &cobra.Command{
-		Use: "rejects", Short: "Writes the refused rows of a queue to a file", Long: rejectsHelp, Args: noArguments,
+		Use: "rejects", Short: "Writes the refused rows of a queue to a file", Long: rejectsHelp, Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), env) },
 	}
 	f.add(c)

@@ -72,7 +72,7 @@ const (
 func newWork(env *environment) *cobra.Command {
 	f := &workFlags{}
 	c := &cobra.Command{
-		Use: "work", Short: "Creates the users of the rows in a queue", Long: workHelp, Args: noArguments,
+		Use: "work", Short: "Creates the users of the rows in a queue", Long: workHelp, Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), env) },
 	}
 	f.peopleFlags.add(c)
