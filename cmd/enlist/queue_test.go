@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/queue"
+	"github.com/enlist-go/enlist/userapi/provision/bulk"
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
@@ -110,6 +111,27 @@ func TestQueue(t *testing.T) {
 	s = o.run(t, "", "status", "21")
 	assert.Equal(t, exitDone, s.code)
 	assert.Contains(t, s.stdout, "spring/21 at crm: created, user ")
+}
+
+// TestLoadListsFaults: the rows at fault are counted, the first ones listed in the words of the config, and the
+// others loaded.
+func TestLoadListsFaults(t *testing.T) {
+	t.Parallel()
+	o := newQueue(t, queueConfig)
+	o.people(t, 1)
+	o.write(t, "people.csv", o.read(t, "people.csv")+"2,b@example.com,b,NULL,Lee,web-1989-web\n1,c@example.com,c,Ada,Lee,web-1989-web\n")
+	r := o.run(t, "", "load", o.at("people.csv"), "--max-faults", "1", "-o", "json")
+	assert.Equal(t, exitRefused, r.code, r.stderr)
+	assert.Contains(t, flat(r.stderr), "2 rows were not added, because of a fault.")
+	var told struct {
+		Rows   bulk.Report
+		Queued int64
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &told))
+	assert.EqualValues(t, 1, told.Queued)
+	assert.EqualValues(t, 2, told.Rows.RowsAtFault)
+	require.Len(t, told.Rows.Faults, 1)
+	assert.Contains(t, told.Rows.Faults[0].Message, "set csv.null in the config")
 }
 
 // TestQueueOfLines: rejects of values that CSV cannot hold are JSON Lines.
