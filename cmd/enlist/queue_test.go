@@ -173,9 +173,17 @@ func TestRejectsOverAnotherFile(t *testing.T) {
 	assert.Equal(t, exitUsage, r.code)
 	assert.Contains(t, flat(r.stderr), "is not a file of rejects: name another file")
 	assert.Equal(t, people, o.read(t, "people.csv"))
-	o.write(t, "rejects.jsonl", `{"_code":"conflict","id":1}`+"\n")
-	assert.Equal(t, exitDone, o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl")).code)
-	assert.NoFileExists(t, o.at("rejects.jsonl"))
+	people = "id,postal_code\n1,_code\n"
+	o.write(t, "people.csv", people)
+	assert.Equal(t, exitUsage, o.run(t, "", "rejects", "--rejects", file).code)
+	assert.Equal(t, people, o.read(t, "people.csv"))
+	for name, rejects := range map[string]string{
+		"rejects.jsonl": `{"_code":"conflict","id":1}` + "\n", "quoted.csv": `"id","_code"` + "\n", "import.csv": "id,_code,_field\n", "empty.csv": "",
+	} {
+		o.write(t, name, rejects)
+		assert.Equal(t, exitDone, o.run(t, "", "rejects", "--rejects", o.at(name)).code, name)
+		assert.NoFileExists(t, o.at(name))
+	}
 }
 
 // TestQueueUnknown: a user of which nobody knows leaves the queue, is listed, and is not created again.

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -107,6 +108,9 @@ func (f *rejectsFlags) run(ctx context.Context, env *environment) error {
 	return f.end(env, c, rows, path)
 }
 
+// codeColumn matches the column _code, in a header of CSV or in an object of JSON. It does not match postal_code.
+var codeColumn = regexp.MustCompile(`(?:^|[^\w])_code(?:$|[^\w])`)
+
 // replaceable refuses a file that exists and does not have rejects: it may be the file of people, or of a key.
 // The command replaces the file, and without rejects it removes it.
 func replaceable(path string) error {
@@ -118,12 +122,12 @@ func replaceable(path string) error {
 		return err
 	}
 	defer func() { _ = file.Close() }() // it was read
-	const most = 1 << 20
-	head, err := io.ReadAll(io.LimitReader(file, most))
+	head, err := io.ReadAll(io.LimitReader(file, 1<<20))
 	if err != nil {
 		return err
 	}
-	if len(head) > 0 && !bytes.Contains(head, []byte(`_code`)) {
+	first, _, _ := bytes.Cut(head, []byte("\n"))
+	if len(head) > 0 && !codeColumn.Match(first) {
 		return usageError("--rejects: %s exists, and is not a file of rejects: name another file", path)
 	}
 	return nil
