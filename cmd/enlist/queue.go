@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 
 	"github.com/riverqueue/river"
@@ -190,11 +189,9 @@ func (f *peopleFlags) cancel(ctx context.Context, env *environment, yes bool) er
 	}
 	waiting := countQueue(s).left() - countQueue(s).AtWork
 	if waiting > 0 && !yes {
-		fmt.Fprintf(env.err, "This deletes %s of job %s from the queue. Users that exist stay.\nType yes to go on: ", rowsText(waiting), c.Job)
-		answer, err := env.answer(ctx)
-		if err != nil && !errors.Is(err, io.EOF) || answer != "yes" {
-			fmt.Fprintln(env.err)
-			return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes. With --yes the command does not ask")}
+		fmt.Fprintf(env.err, "This deletes %s of job %s from the queue. Users that exist stay.\n", rowsText(waiting), c.Job)
+		if err := env.typedYes(ctx); err != nil {
+			return err
 		}
 	}
 	deleted, err := q.Cancel(ctx, c.Job)
