@@ -53,7 +53,7 @@ func newRejects(env *environment) *cobra.Command {
 	f.add(c)
 	f.addQueue(c)
 	c.Flags().StringVar(&f.out, "rejects", "", "the `file` to write; default <job>.rejects.csv beside the config")
-	c.Flags().BoolVar(&f.drop, "drop", false, "delete the rejects from the queue after the file is written")
+	c.Flags().BoolVar(&f.drop, "drop", false, "delete the rejects in the file from the queue")
 	return c
 }
 
@@ -101,7 +101,7 @@ func (f *rejectsFlags) run(ctx context.Context, env *environment) error {
 		return fmt.Errorf("%s cannot be opened: no key of ENLIST_QUEUE_KEY is theirs. %s written", rejectsText(all.sealed), were(rows))
 	}
 	if f.drop && rows > 0 {
-		if _, err := q.DropRejects(ctx, c.Job); err != nil {
+		if _, err := q.DropRejects(ctx, c.Job, all.read); err != nil {
 			return fmt.Errorf("the rejects are in %s, but could not be deleted from the queue: %w", path, err)
 		}
 	}
@@ -162,19 +162,21 @@ func rejectsText(n int64) string {
 type rejects struct {
 	q   *queue.Queue
 	job string
-	// sealed is how many could not be opened.
+	// read has those that were read last, and sealed is the number of those that could not be opened.
+	read   map[bulkriver.RejectID]bool
 	sealed int64
 }
 
 // each visits the rows that can be opened.
 func (r *rejects) each(ctx context.Context, visit func(map[string]any) error) error {
-	r.sealed = 0
+	r.read, r.sealed = map[bulkriver.RejectID]bool{}, 0
 	for row, err := range r.q.Rejects(ctx, r.job) {
 		switch {
 		case errors.Is(err, bulkriver.ErrSealed):
 			r.sealed++
 			continue
 		case err == nil:
+			r.read[row.ID] = true
 			err = visit(row.Values)
 		}
 		if err != nil {
