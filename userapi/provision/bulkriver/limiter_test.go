@@ -123,6 +123,11 @@ func TestSharesOfTwoLimits(t *testing.T) {
 		defer stop()
 		require.EqualError(t, <-told, "bulkriver: limit crm: other processes have 100 requests a second, which is more than this process's limit of 5, so it sends none: give all that share a name the same limit")
 		until(t, "the other has given up a half", func() bool { return large.Share() == 50 })
+		lease := func() int { return at.count(t, "SELECT until FROM enlist_share WHERE share = 0") }
+		for range 2 {
+			before := lease()
+			until(t, "it asks again", func() bool { return lease() != before })
+		}
 		assert.Zero(t, small.Share())
 		assert.Empty(t, told)
 	})
