@@ -2,11 +2,14 @@ package deploy_test
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
@@ -66,8 +69,20 @@ func TestCompose(t *testing.T) {
 			}
 		}
 	}
+	worker := project.Services["worker"]
+	assert.Greater(t, time.Duration(*worker.StopGracePeriod), drainOf(t, worker.Command))
 	assert.ElementsMatch(t, []string{"postgres", "migrate", "worker", "load", "status", "rejects"}, names)
 	reads(t, "enlist.yaml")
+}
+
+// drainOf returns the flag --drain of enlist work.
+func drainOf(t *testing.T, args []string) time.Duration {
+	t.Helper()
+	at := slices.Index(args, "--drain")
+	require.Positive(t, at)
+	drain, err := time.ParseDuration(args[at+1])
+	require.NoError(t, err)
+	return drain
 }
 
 func secretsOf(s types.ServiceConfig) (names []string) {
@@ -117,9 +132,7 @@ func TestKubernetes(t *testing.T) {
 		secret.APIVersion + " " + secret.Kind, config.APIVersion + " " + config.Kind, migrate.APIVersion + " " + migrate.Kind,
 		load.APIVersion + " " + load.Kind, worker.APIVersion + " " + worker.Kind,
 	})
-	for name := range secret.StringData {
-		assert.Regexp(t, `^[A-Z][A-Z_]*$`, name)
-	}
+	assert.ElementsMatch(t, []string{"ENLIST_QUEUE_KEY", "ENLIST_REQUEST_KEY", "PGPASSWORD", "IDENTITY_API_KEY", "CRM_API_KEY"}, slices.Collect(maps.Keys(secret.StringData)))
 	for _, pod := range []corev1.PodSpec{migrate.Spec.Template.Spec, load.Spec.Template.Spec, worker.Spec.Template.Spec} {
 		require.Len(t, pod.Containers, 1)
 		c := pod.Containers[0]
@@ -128,6 +141,7 @@ func TestKubernetes(t *testing.T) {
 		assert.Equal(t, secret.Name, c.EnvFrom[0].SecretRef.Name)
 		for i, mount := range c.VolumeMounts {
 			assert.Equal(t, pod.Volumes[i].Name, mount.Name)
+			assert.True(t, slices.ContainsFunc(c.Args, func(arg string) bool { return strings.HasPrefix(arg, mount.MountPath+"/") }), "%s: no argument is below %s", c.Args[0], mount.MountPath)
 		}
 		assert.Equal(t, config.Name, pod.Volumes[0].ConfigMap.Name)
 		assert.True(t, *pod.SecurityContext.RunAsNonRoot)
@@ -135,6 +149,9 @@ func TestKubernetes(t *testing.T) {
 	}
 	assert.Equal(t, worker.Spec.Selector.MatchLabels, worker.Spec.Template.Labels)
 	c := worker.Spec.Template.Spec.Containers[0]
+	assert.Greater(t, time.Duration(*worker.Spec.Template.Spec.TerminationGracePeriodSeconds)*time.Second, drainOf(t, c.Args))
+	assert.Equal(t, "/healthz", c.LivenessProbe.HTTPGet.Path)
+	assert.Equal(t, "/readyz", c.ReadinessProbe.HTTPGet.Path)
 	assert.Equal(t, c.Ports[0].Name, c.LivenessProbe.HTTPGet.Port.StrVal)
 	assert.Equal(t, c.Ports[0].Name, c.ReadinessProbe.HTTPGet.Port.StrVal)
 	assert.Equal(t, load.Spec.Template.Spec.Containers[0].Name, *load.Spec.PodFailurePolicy.Rules[0].OnExitCodes.ContainerName)

@@ -85,15 +85,9 @@ func (f *checkFlags) run(ctx context.Context, env *environment, path string) err
 		return err
 	}
 	defer src.Close()
-	var faults []bulk.Fault
-	job := bulk.Job{Name: c.Job, Mapping: mappingOf(c), OnFault: func(fault bulk.Fault) {
-		if len(faults) < f.maxFaults {
-			fault.Message = ofConfig.Replace(fault.Message)
-			faults = append(faults, fault)
-		}
-	}}
-	report, err := bulk.Check(ctx, p, job, src)
-	report.Faults = faults
+	faults := faultList{most: f.maxFaults}
+	report, err := bulk.Check(ctx, p, bulk.Job{Name: c.Job, Mapping: mappingOf(c), OnFault: faults.add}, src)
+	report.Faults = faults.first
 	code := checkCode(report, err)
 	text := []byte(report.String())
 	if f.format == "json" {
@@ -111,6 +105,19 @@ func (f *checkFlags) run(ctx context.Context, env *environment, path string) err
 		return &exitError{code, fmt.Errorf("%d of %d rows are at fault. Nothing was sent. Correct them, and check again", report.RowsAtFault, report.Rows)}
 	}
 	return ended(code)
+}
+
+// A faultList has the first faults of a file, with the names that the config uses.
+type faultList struct {
+	most  int
+	first []bulk.Fault
+}
+
+func (l *faultList) add(fault bulk.Fault) {
+	if len(l.first) < l.most {
+		fault.Message = ofConfig.Replace(fault.Message)
+		l.first = append(l.first, fault)
+	}
 }
 
 // messageOf returns the text of an error of package bulk, with the names that the config uses.

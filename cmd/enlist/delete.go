@@ -90,6 +90,17 @@ func (env *environment) ask(ctx context.Context, question string) error {
 	return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes")}
 }
 
+// typedYes asks a person to type yes, before many rows or users are deleted.
+func (env *environment) typedYes(ctx context.Context) error {
+	fmt.Fprint(env.err, "Type yes to go on: ")
+	answer, err := env.answer(ctx)
+	if err != nil && !errors.Is(err, io.EOF) || answer != "yes" {
+		fmt.Fprintln(env.err)
+		return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes. With --yes the command does not ask")}
+	}
+	return nil
+}
+
 // answer reads a line of standard input, without the blanks around it.
 func (env *environment) answer(ctx context.Context) (string, error) {
 	line, err := awaited(ctx, func() (string, error) { return bufio.NewReader(env.in).ReadString('\n') })

@@ -108,18 +108,13 @@ func (f *loadFlags) run(ctx context.Context, env *environment, path string) erro
 	if err != nil {
 		return err
 	}
-	l := loading{}
-	job := bulk.Job{Name: c.Job, Mapping: mappingOf(c), OnFault: func(fault bulk.Fault) {
-		if len(l.faults) < f.maxFaults {
-			fault.Message = ofConfig.Replace(fault.Message)
-			l.faults = append(l.faults, fault)
-		}
-	}}
 	var options []bulkriver.LoadOption
 	if f.retry {
 		options = append(options, bulkriver.RetryRefused())
 	}
-	l.report, l.err = q.Load(ctx, client, p, job, src, options...)
+	l, faults := loading{}, faultList{most: f.maxFaults}
+	l.report, l.err = q.Load(ctx, client, p, bulk.Job{Name: c.Job, Mapping: mappingOf(c), OnFault: faults.add}, src, options...)
+	l.report.Rows.Faults = faults.first
 	l.stopped = ctx.Err() != nil && errors.Is(l.err, ctx.Err())
 	return l.end(env, string(f.format))
 }
@@ -163,7 +158,6 @@ func requestKey(ctx context.Context, env *environment, c *config.Config, q *queu
 // A loading is the result of a load.
 type loading struct {
 	report  bulkriver.Report
-	faults  []bulk.Fault // the first ones
 	err     error
 	stopped bool
 }
@@ -181,7 +175,6 @@ func (l *loading) code() int {
 }
 
 func (l *loading) end(env *environment, format string) error {
-	l.report.Rows.Faults = l.faults
 	code, next := l.code(), l.next()
 	text := []byte(l.report.String())
 	if format == "json" {

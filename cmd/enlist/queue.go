@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 
 	"github.com/riverqueue/river"
@@ -51,14 +50,6 @@ func openClient(ctx context.Context, c *config.Config) (*queue.Queue, queue.Clie
 	return q, client, nil
 }
 
-// noArguments refuses arguments.
-func noArguments(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError("expected no argument, got %q", args[0])
-	}
-	return nil
-}
-
 const migrateHelp = `Makes the tables of a queue and of its ledger, or updates those of an older
 enlist. Run it at any time, on several machines at once if you like. Database
 users that may not make tables can then load and work.
@@ -72,7 +63,7 @@ Exit codes:
 func newMigrate(env *environment) *cobra.Command {
 	f := &peopleFlags{}
 	c := &cobra.Command{
-		Use: "migrate", Short: "Makes or updates the tables of a queue", Long: migrateHelp, Args: noArguments,
+		Use: "migrate", Short: "Makes or updates the tables of a queue", Long: migrateHelp, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := f.loadQueue(env)
 			if err != nil {
@@ -127,7 +118,7 @@ func newResume(env *environment) *cobra.Command {
 func newSwitch(env *environment, name, short, long, state string, do func(queue.Client, context.Context, string, *river.QueuePauseOpts) error) *cobra.Command {
 	f := &peopleFlags{}
 	c := &cobra.Command{
-		Use: name, Short: short, Long: long, Args: noArguments,
+		Use: name, Short: short, Long: long, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := f.loadQueue(env)
 			if err != nil {
@@ -173,7 +164,7 @@ func newCancel(env *environment) *cobra.Command {
 	f := &peopleFlags{}
 	yes := false
 	c := &cobra.Command{
-		Use: "cancel", Short: "Deletes the waiting rows from a queue", Long: cancelHelp, Args: noArguments,
+		Use: "cancel", Short: "Deletes the waiting rows from a queue", Long: cancelHelp, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.cancel(cmd.Context(), env, yes) },
 	}
 	f.add(c)
@@ -198,11 +189,9 @@ func (f *peopleFlags) cancel(ctx context.Context, env *environment, yes bool) er
 	}
 	waiting := countQueue(s).left() - countQueue(s).AtWork
 	if waiting > 0 && !yes {
-		fmt.Fprintf(env.err, "This deletes %s of job %s from the queue. Users that exist stay.\nType yes to go on: ", rowsText(waiting), c.Job)
-		answer, err := env.answer(ctx)
-		if err != nil && !errors.Is(err, io.EOF) || answer != "yes" {
-			fmt.Fprintln(env.err)
-			return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes. With --yes the command does not ask")}
+		fmt.Fprintf(env.err, "This deletes %s of job %s from the queue. Users that exist stay.\n", rowsText(waiting), c.Job)
+		if err := env.typedYes(ctx); err != nil {
+			return err
 		}
 	}
 	deleted, err := q.Cancel(ctx, c.Job)

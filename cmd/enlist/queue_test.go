@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/queue"
+	"github.com/enlist-go/enlist/userapi/provision/bulk"
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
@@ -112,6 +113,27 @@ func TestQueue(t *testing.T) {
 	assert.Contains(t, s.stdout, "spring/21 at crm: created, user ")
 }
 
+// TestLoadListsFaults: the rows at fault are counted, the first ones listed in the words of the config, and the
+// others loaded.
+func TestLoadListsFaults(t *testing.T) {
+	t.Parallel()
+	o := newQueue(t, queueConfig)
+	o.people(t, 1)
+	o.write(t, "people.csv", o.read(t, "people.csv")+"2,b@example.com,b,NULL,Lee,web-1989-web\n1,c@example.com,c,Ada,Lee,web-1989-web\n")
+	r := o.run(t, "", "load", o.at("people.csv"), "--max-faults", "1", "-o", "json")
+	assert.Equal(t, exitRefused, r.code, r.stderr)
+	assert.Contains(t, flat(r.stderr), "2 rows were not added, because of a fault.")
+	var told struct {
+		Rows   bulk.Report
+		Queued int64
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &told))
+	assert.EqualValues(t, 1, told.Queued)
+	assert.EqualValues(t, 2, told.Rows.RowsAtFault)
+	require.Len(t, told.Rows.Faults, 1)
+	assert.Contains(t, told.Rows.Faults[0].Message, "set csv.null in the config")
+}
+
 // TestQueueOfLines: rejects of values that CSV cannot hold are JSON Lines.
 func TestQueueOfLines(t *testing.T) {
 	t.Parallel()
@@ -138,7 +160,9 @@ func TestQueueOfLines(t *testing.T) {
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.stderr, "1 reject cannot be opened: no key of ENLIST_QUEUE_KEY is theirs. 0 rows were written")
 	o.env[queue.KeyVariable] = queueKey
-	assert.Equal(t, exitRefused, o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl")).code, "it was not dropped")
+	for range 2 {
+		assert.Equal(t, exitRefused, o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl")).code, "it is dropped only with --drop")
+	}
 }
 
 // TestRejectsOverAnotherFile: the rejects take the place of a file of rejects alone.
@@ -151,9 +175,17 @@ func TestRejectsOverAnotherFile(t *testing.T) {
 	assert.Equal(t, exitUsage, r.code)
 	assert.Contains(t, flat(r.stderr), "is not a file of rejects: name another file")
 	assert.Equal(t, people, o.read(t, "people.csv"))
-	o.write(t, "rejects.jsonl", `{"_code":"conflict","id":1}`+"\n")
-	assert.Equal(t, exitDone, o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl")).code)
-	assert.NoFileExists(t, o.at("rejects.jsonl"))
+	people = "id,postal_code\n1,_code\n"
+	o.write(t, "people.csv", people)
+	assert.Equal(t, exitUsage, o.run(t, "", "rejects", "--rejects", file).code)
+	assert.Equal(t, people, o.read(t, "people.csv"))
+	for name, rejects := range map[string]string{
+		"rejects.jsonl": `{"_code":"conflict","id":1}` + "\n", "quoted.csv": `"id","_code"` + "\n", "import.csv": "id,_code,_field\n", "empty.csv": "",
+	} {
+		o.write(t, name, rejects)
+		assert.Equal(t, exitDone, o.run(t, "", "rejects", "--rejects", o.at(name)).code, name)
+		assert.NoFileExists(t, o.at(name))
+	}
 }
 
 // TestQueueUnknown: a user of which nobody knows leaves the queue, is listed, and is not created again.
@@ -423,7 +455,7 @@ func TestQueueIsUsedWrongly(t *testing.T) {
 		"no drain":         {nil, []string{"work", "--drain", "-1s"}, exitUsage, "--drain must not be negative"},
 		"a log":            {nil, []string{"work", "--log", "xml"}, exitUsage, "must be text, json or none"},
 		"no address":       {nil, []string{"work", "--listen", "pLanTed", "--rows", "1"}, exitUsage, "--listen"},
-		"an argument":      {nil, []string{"pause", "spring"}, exitUsage, "expected no argument"},
+		"an argument":      {nil, []string{"pause", "spring"}, exitUsage, "expected flags only"},
 		"standard input":   {nil, []string{"load", "-", "--only", "-"}, exitUsage, "only one of FILE and --only"},
 	} {
 		t.Run(name, func(t *testing.T) {

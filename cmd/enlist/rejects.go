@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -46,13 +47,13 @@ type rejectsFlags struct {
 func newRejects(env *environment) *cobra.Command {
 	f := &rejectsFlags{}
 	c := &cobra.Command{
-		Use: "rejects", Short: "Writes the refused rows of a queue to a file", Long: rejectsHelp, Args: noArguments,
+		Use: "rejects", Short: "Writes the refused rows of a queue to a file", Long: rejectsHelp, Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), env) },
 	}
 	f.add(c)
 	f.addQueue(c)
 	c.Flags().StringVar(&f.out, "rejects", "", "the `file` to write; default <job>.rejects.csv beside the config")
-	c.Flags().BoolVar(&f.drop, "drop", false, "delete the rejects from the queue after the file is written")
+	c.Flags().BoolVar(&f.drop, "drop", false, "delete the rejects in the file from the queue")
 	return c
 }
 
@@ -100,12 +101,15 @@ func (f *rejectsFlags) run(ctx context.Context, env *environment) error {
 		return fmt.Errorf("%s cannot be opened: no key of ENLIST_QUEUE_KEY is theirs. %s written", rejectsText(all.sealed), were(rows))
 	}
 	if f.drop && rows > 0 {
-		if _, err := q.DropRejects(ctx, c.Job); err != nil {
+		if _, err := q.DropRejects(ctx, c.Job, all.read); err != nil {
 			return fmt.Errorf("the rejects are in %s, but could not be deleted from the queue: %w", path, err)
 		}
 	}
 	return f.end(env, c, rows, path)
 }
+
+// codeColumn matches the column _code, in a header of CSV or in an object of JSON. It does not match postal_code.
+var codeColumn = regexp.MustCompile(`(?:^|[^\w])_code(?:$|[^\w])`)
 
 // replaceable refuses a file that exists and does not have rejects: it may be the file of people, or of a key.
 // The command replaces the file, and without rejects it removes it.
@@ -118,12 +122,12 @@ func replaceable(path string) error {
 		return err
 	}
 	defer func() { _ = file.Close() }() // it was read
-	const most = 1 << 20
-	head, err := io.ReadAll(io.LimitReader(file, most))
+	head, err := io.ReadAll(io.LimitReader(file, 1<<20))
 	if err != nil {
 		return err
 	}
-	if len(head) > 0 && !bytes.Contains(head, []byte(`_code`)) {
+	first, _, _ := bytes.Cut(head, []byte("\n"))
+	if len(head) > 0 && !codeColumn.Match(first) {
 		return usageError("--rejects: %s exists, and is not a file of rejects: name another file", path)
 	}
 	return nil
@@ -158,19 +162,21 @@ func rejectsText(n int64) string {
 type rejects struct {
 	q   *queue.Queue
 	job string
-	// sealed is how many could not be opened.
+	// read has those that were read last, and sealed is the number of those that could not be opened.
+	read   map[bulkriver.RejectID]bool
 	sealed int64
 }
 
 // each visits the rows that can be opened.
 func (r *rejects) each(ctx context.Context, visit func(map[string]any) error) error {
-	r.sealed = 0
+	r.read, r.sealed = map[bulkriver.RejectID]bool{}, 0
 	for row, err := range r.q.Rejects(ctx, r.job) {
 		switch {
 		case errors.Is(err, bulkriver.ErrSealed):
 			r.sealed++
 			continue
 		case err == nil:
+			r.read[row.ID] = true
 			err = visit(row.Values)
 		}
 		if err != nil {

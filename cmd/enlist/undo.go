@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -150,13 +149,8 @@ func (f *undoFlags) ask(ctx context.Context, env *environment, c *config.Config,
 		say("\n")
 		total += deletes[t.Name]
 	}
-	say("It also closes the keys of the rows: a later import creates nothing for them.\nType yes to go on: ")
-	answer, err := env.answer(ctx)
-	if err != nil && !errors.Is(err, io.EOF) || answer != "yes" {
-		say("\n")
-		return &exitError{exitFailed, errors.New("nothing was deleted: the answer was not yes. With --yes the command does not ask")}
-	}
-	return nil
+	say("It also closes the keys of the rows: a later import creates nothing for them.\n")
+	return env.typedYes(ctx)
 }
 
 // count counts the users that an undo of the rows would delete, and those that it would leave.

@@ -72,7 +72,7 @@ const (
 func newWork(env *environment) *cobra.Command {
 	f := &workFlags{}
 	c := &cobra.Command{
-		Use: "work", Short: "Creates the users of the rows in a queue", Long: workHelp, Args: noArguments,
+		Use: "work", Short: "Creates the users of the rows in a queue", Long: workHelp, Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c.Context(), env) },
 	}
 	f.peopleFlags.add(c)
@@ -123,10 +123,10 @@ func (f *workFlags) run(ctx context.Context, env *environment) error {
 		}
 	}
 	limits, stopLimits, err := w.limits(ctx)
+	defer stopLimits()
 	if err != nil {
 		return err
 	}
-	defer stopLimits()
 	clients, closeAll, err := f.connect(ctx, env, c, func(t config.Target) userapi.HTTPOptions {
 		return measured.http(t, userapi.HTTPOptions{Limiter: limits[t.Name], OnAttempt: w.counts.attempt(t.Name)})
 	})
@@ -186,12 +186,12 @@ type working struct {
 	riverLog *slog.Logger
 }
 
-// limits makes and runs the limiters of the targets that have a limit.
-func (w *working) limits(ctx context.Context) (map[string]userapi.Limiter, func(), error) {
-	limits := map[string]userapi.Limiter{}
+// limits makes and runs the limiters of the targets that have a limit. Call stop, also after an error.
+func (w *working) limits(ctx context.Context) (limits map[string]userapi.Limiter, stop func(), err error) {
+	limits = map[string]userapi.Limiter{}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // rows that are being finished still need the limiters
 	var ended []<-chan struct{}
-	stop := func() {
+	stop = func() {
 		cancel()
 		for _, end := range ended {
 			<-end

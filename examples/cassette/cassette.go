@@ -31,9 +31,10 @@ func Open(name string, mode recorder.Mode, transport http.RoundTripper) (*record
 // kept are the headers that a cassette keeps. All others may have credentials in them.
 var kept = []string{"Content-Type"}
 
-var password = regexp.MustCompile(`"(password|old_password|token)":"(?:[^"\\]|\\.)*"`)
+// secret matches a member of JSON that holds a secret, whatever blanks are around its colon.
+var secret = regexp.MustCompile(`("(?:password|old_password|token)"\s*:\s*)"(?:[^"\\]|\\.)*"`)
 
-func redacted(body string) string { return password.ReplaceAllString(body, `"$1":"[REDACTED]"`) }
+func redacted(body string) string { return secret.ReplaceAllString(body, `$1"[REDACTED]"`) }
 
 // scrub takes secrets out of an interaction before it is written.
 func scrub(i *cassette.Interaction) error {

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	vcr "gopkg.in/dnaeon/go-vcr.v4/pkg/cassette"
 	"gopkg.in/dnaeon/go-vcr.v4/pkg/recorder"
 
 	"github.com/enlist-go/enlist/examples/cassette"
@@ -84,6 +87,63 @@ func TestRecord(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, taken, userapi.ErrConflict)
 	assert.Equal(t, 1, server.UserCount(), "a replay sends nothing")
+}
+
+// TestSecrets: no secret of a request or a reply is recorded, however its JSON is written.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "session")
+	tape, err := cassette.Open(name, recorder.ModeRecordOnce, answers("{\n  \"session\": {\"token\" : \"planted\\\"-token\", \"id\": 7}\n}"))
+	require.NoError(t, err)
+	client := &http.Client{Transport: tape}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://api.quickblox.com/session.json", strings.NewReader(`{"password":"planted-password", "old_password": "planted-before"}`))
+	require.NoError(t, err)
+	req.Header.Set("Qb-Token", "planted-header")
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.NoError(t, tape.Stop())
+	text, err := os.ReadFile(name + ".yaml")
+	require.NoError(t, err)
+	assert.Equal(t, 3, strings.Count(string(text), "[REDACTED]"), string(text))
+	assert.NotContains(t, string(text), "planted")
+}
+
+// TestAnotherRequest: a request that was not recorded gets no reply.
+func TestAnotherRequest(t *testing.T) {
+	t.Parallel()
+	tape, err := cassette.Open("testdata/taken", recorder.ModeReplayOnly, nil)
+	require.NoError(t, err)
+	const users, recorded = "https://api.quickblox.com/users.json", `{"user":{"login":"ada","full_name":"Ada Lovelace","password":"any"}}`
+	for _, c := range []struct {
+		url, body string
+		want      error
+	}{
+		{users, strings.Replace(recorded, "ada", "grace", 1), vcr.ErrInteractionNotFound},
+		{users + "?x", recorded, vcr.ErrInteractionNotFound},
+		{users, recorded, nil},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url, strings.NewReader(c.body))
+		require.NoError(t, err)
+		resp, err := tape.RoundTrip(req)
+		require.ErrorIs(t, err, c.want, "%s %s", c.url, c.body)
+		if err == nil {
+			require.NoError(t, resp.Body.Close())
+		}
+	}
+}
+
+// answers is a vendor that always gives one answer.
+type answers string
+
+func (a answers) RoundTrip(req *http.Request) (*http.Response, error) {
+	if _, err := io.Copy(io.Discard, req.Body); err != nil {
+		return nil, err
+	}
+	return &http.Response{
+		StatusCode: http.StatusCreated, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: req, Body: io.NopCloser(strings.NewReader(string(a))),
+		Header: http.Header{"Set-Cookie": {"planted-cookie"}},
+	}, nil
 }
 
 // redirect sends what is for QuickBlox to the fake.

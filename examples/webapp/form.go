@@ -117,11 +117,16 @@ func (a *app) signUp(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if state == stateForm {
-		results, _ := a.p.CreateUser(r.Context(), req)
+		results, err := a.p.CreateUser(r.Context(), req)
 		if faults := words(results); len(faults) > 0 {
 			render(w, http.StatusUnprocessableEntity, page{
 				Key: req.IdempotencyKey, Name: req.FullName, Email: req.Email, Errors: faults, State: stateForm,
 			})
+			return
+		}
+		// What the ledger does not have, Resume does not find.
+		if state, failed := a.state(r.Context(), req.IdempotencyKey); failed != nil || state == stateForm {
+			fail(w, errors.Join(err, failed))
 			return
 		}
 	}
@@ -182,6 +187,6 @@ func render(w http.ResponseWriter, status int, p page) {
 }
 
 func fail(w http.ResponseWriter, err error) {
-	log.Print("ledger: ", err)
+	log.Print("database: ", err)
 	http.Error(w, "We cannot take sign-ups just now. Please try again.", http.StatusServiceUnavailable)
 }

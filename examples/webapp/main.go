@@ -61,9 +61,11 @@ func main() {
 // requestKey fingerprints requests in the ledger. In earnest it is a secret, and stays the same as long as the ledger.
 const requestKey = "an example's key is not secret"
 
-// run serves until ctx ends, and then ends what is under way.
+// run serves until ctx ends or the listener fails, and then ends what is under way.
 func run(ctx context.Context, listener net.Listener, file string, spans io.Writer, start startVendors) error {
 	defer listener.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	exporter, err := stdouttrace.New(stdouttrace.WithWriter(spans), stdouttrace.WithPrettyPrint())
 	if err != nil {
 		return err
@@ -109,14 +111,15 @@ func run(ctx context.Context, listener net.Listener, file string, spans io.Write
 	background.Go(func() { a.resume(ctx, vendors.every) })
 	background.Go(func() {
 		<-ctx.Done()
-		over, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second) // more than the Budget
-		defer cancel()
+		over, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second) // more than the Budget
+		defer stop()
 		_ = server.Shutdown(over)
 	})
 	err = server.Serve(listener)
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
+	cancel()
 	background.Wait()
 	return err
 }

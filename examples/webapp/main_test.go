@@ -3,10 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
 	"html"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -20,8 +24,10 @@ import (
 
 	"github.com/enlist-go/enlist/fusionauth"
 	"github.com/enlist-go/enlist/fusionauth/fusionauthtest"
+	"github.com/enlist-go/enlist/quickblox"
 	"github.com/enlist-go/enlist/quickblox/quickbloxtest"
 	"github.com/enlist-go/enlist/userapi"
+	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/userapiotel"
 )
 
@@ -152,6 +158,48 @@ func TestSignUp(t *testing.T) {
 	for _, planted := range []string{"ada@", "Lovelace", "Password", form.Get("key")} {
 		assert.NotContains(t, spans, planted)
 	}
+}
+
+// TestListenerFails: the program ends with the error.
+func TestListenerFails(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	err = run(t.Context(), listener, filepath.Join(t.TempDir(), "signups.db"), io.Discard, startFakes)
+	require.ErrorIs(t, err, net.ErrClosed)
+}
+
+// noLedger stores nothing.
+type noLedger struct{ provision.Ledger }
+
+func (noLedger) Store(context.Context, ...provision.Record) error {
+	return errors.New("the disk is full")
+}
+
+// TestLedgerFails: a sign-up that was not recorded is said not to be taken, and nothing is sent.
+func TestLedgerFails(t *testing.T) {
+	t.Parallel()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "signups.db"))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	_, err = db.ExecContext(t.Context(), "CREATE TABLE people (signup TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL)")
+	require.NoError(t, err)
+	ledger := noLedger{new(provision.Memory)}
+	chat := quickbloxtest.NewServer(t)
+	c, err := quickblox.New(chat.Config())
+	require.NoError(t, err)
+	t.Cleanup(c.CloseIdleConnections)
+	p, err := provision.New(ledger, []provision.Target{{Name: "chat", Creator: c}}, provision.RequestKeys(requestKey))
+	require.NoError(t, err)
+	form := url.Values{"key": {rand.Text()}, "name": {"Ada"}, "email": {"ada@example.com"}, "password": {"a-Password-1"}}
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/signup", strings.NewReader(form.Encode()))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	(&app{db: db, ledger: ledger, p: p}).handler().ServeHTTP(w, req)
+	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+	assert.Contains(t, w.Body.String(), "We cannot take sign-ups just now.")
+	assert.Zero(t, chat.UserCount())
 }
 
 // TestTaken: the field says so, and the corrected form, of the same sign-up, is taken.

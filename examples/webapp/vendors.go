@@ -35,18 +35,22 @@ func startFakes(traces userapiotel.Option) (*vendors, error) {
 	return connect(identity.Config(), chat.Config(), traces, func() { identity.Close(); chat.Close() })
 }
 
+// connect makes the clients. closeAll is called by their close, and after an error.
 func connect(identity fusionauth.Config, chat quickblox.Config, traces userapiotel.Option, closeAll func()) (*vendors, error) {
 	identity.HTTP = userapiotel.Options(fusionauth.Name, identity.HTTP, traces)
 	chat.HTTP = userapiotel.Options(quickblox.Name, chat.HTTP, traces)
 	fa, err := fusionauth.New(identity)
 	if err != nil {
+		closeAll()
 		return nil, err
 	}
 	qb, err := quickblox.New(chat)
 	if err != nil {
+		closeAll()
 		return nil, err
 	}
 	return &vendors{
-		identity: userapiotel.Wrap(fa, traces), chat: userapiotel.Wrap(qb, traces), every: 5 * time.Second, close: closeAll,
+		identity: userapiotel.Wrap(fa, traces), chat: userapiotel.Wrap(qb, traces), every: 5 * time.Second,
+		close: func() { fa.CloseIdleConnections(); qb.CloseIdleConnections(); closeAll() },
 	}, nil
 }

@@ -20,31 +20,34 @@ import (
 // use if c is. The spans of [Options] are the children of its own.
 func Wrap(c userapi.Creator, opts ...Option) userapi.Creator {
 	t := newTelemetry(opts)
-	w := userapi.Creator(creator{c, t})
+	w := userapi.Creator(creator{wrapper{c, t}})
 	if a, ok := userapi.Ability[userapi.Resolver](c); ok {
-		w = resolver{w, a, t}
+		w = resolver{wrapper{w, t}, a}
 	}
 	if a, ok := userapi.Ability[userapi.Repeater](c); ok {
-		w = repeater{w, a, t}
+		w = repeater{wrapper{w, t}, a}
 	}
 	if a, ok := userapi.Ability[userapi.Finisher](c); ok {
-		w = finisher{w, a, t}
+		w = finisher{wrapper{w, t}, a}
 	}
 	if a, ok := userapi.Ability[userapi.Deleter](c); ok {
-		w = deleter{w, a, t}
+		w = deleter{wrapper{w, t}, a}
 	}
 	if a, ok := userapi.Ability[userapi.BatchCreator](c); ok {
-		w = batchCreator{w, a, t}
+		w = batchCreator{wrapper{w, t}, a}
 	}
 	return w
 }
 
-type creator struct {
+// A wrapper has what all wrappers of a Creator have.
+type wrapper struct {
 	userapi.Creator
 	t *telemetry
 }
 
-func (c creator) Unwrap() userapi.Creator { return c.Creator }
+func (w wrapper) Unwrap() userapi.Creator { return w.Creator }
+
+type creator struct{ wrapper }
 
 func (c creator) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (u *userapi.User, err error) {
 	ctx, call := c.t.begin(ctx, "create user")
@@ -54,12 +57,9 @@ func (c creator) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 }
 
 type resolver struct {
-	userapi.Creator
+	wrapper
 	resolver userapi.Resolver
-	t        *telemetry
 }
-
-func (r resolver) Unwrap() userapi.Creator { return r.Creator }
 
 func (r resolver) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (u *userapi.User, err error) {
 	ctx, call := r.t.begin(ctx, opResolve)
@@ -69,12 +69,9 @@ func (r resolver) ResolveUser(ctx context.Context, req userapi.CreateUserRequest
 }
 
 type repeater struct {
-	userapi.Creator
+	wrapper
 	repeater userapi.Repeater
-	t        *telemetry
 }
-
-func (r repeater) Unwrap() userapi.Creator { return r.Creator }
 
 func (r repeater) RepeatUser(ctx context.Context, req userapi.CreateUserRequest) (u *userapi.User, err error) {
 	ctx, call := r.t.begin(ctx, "repeat user")
@@ -84,12 +81,9 @@ func (r repeater) RepeatUser(ctx context.Context, req userapi.CreateUserRequest)
 }
 
 type finisher struct {
-	userapi.Creator
+	wrapper
 	finisher userapi.Finisher
-	t        *telemetry
 }
-
-func (f finisher) Unwrap() userapi.Creator { return f.Creator }
 
 func (f finisher) FinishUser(ctx context.Context, req userapi.CreateUserRequest, u *userapi.User) (err error) {
 	ctx, call := f.t.begin(ctx, "finish user")
@@ -99,12 +93,9 @@ func (f finisher) FinishUser(ctx context.Context, req userapi.CreateUserRequest,
 }
 
 type deleter struct {
-	userapi.Creator
+	wrapper
 	deleter userapi.Deleter
-	t       *telemetry
 }
-
-func (d deleter) Unwrap() userapi.Creator { return d.Creator }
 
 func (d deleter) DeleteUser(ctx context.Context, id string) (err error) {
 	ctx, call := d.t.begin(ctx, "delete user")
@@ -114,12 +105,9 @@ func (d deleter) DeleteUser(ctx context.Context, id string) (err error) {
 }
 
 type batchCreator struct {
-	userapi.Creator
+	wrapper
 	creator userapi.BatchCreator
-	t       *telemetry
 }
-
-func (b batchCreator) Unwrap() userapi.Creator { return b.Creator }
 
 func (b batchCreator) CreateUsers(ctx context.Context, reqs []userapi.CreateUserRequest) (results []userapi.BatchResult) {
 	ctx, call := b.t.begin(ctx, "create users", keyBatch.Int(len(reqs)))
@@ -146,10 +134,10 @@ func (b batchCreator) CreateUsers(ctx context.Context, reqs []userapi.CreateUser
 	return results
 }
 
-// errPanicked is the error of a call that has not returned.
 // opResolve is the operation of a look-up for a create.
 const opResolve = "resolve user"
 
+// errPanicked is the error of a call that has not returned.
 var errPanicked = errors.New("userapiotel: the call panicked")
 
 // A call is one that is under way.

@@ -39,9 +39,8 @@ func marked(sc trace.SpanContext, records []provision.Record) []provision.Record
 	return records
 }
 
-// unmarked returns records without marks. The run in the context is linked to the spans of the marks.
-func unmarked(ctx context.Context, records []provision.Record) []provision.Record {
-	own, _ := ctx.Value(runKey{}).(*run)
+// unmarked returns records without marks. own, unless it is nil, is linked to the spans of the marks.
+func unmarked(own *run, records []provision.Record) []provision.Record {
 	cloned := false
 	for i := range records {
 		owner, sc := cutMark(records[i].Owner)

@@ -111,7 +111,8 @@ func (l ledger) Load(ctx context.Context, key string) (records []provision.Recor
 	err = errPanicked
 	defer func() { done(len(records), err) }()
 	records, err = l.next.Load(ctx, key)
-	return unmarked(ctx, records), err
+	own, _ := ctx.Value(runKey{}).(*run)
+	return unmarked(own, records), err
 }
 
 func (l ledger) ListOpen(ctx context.Context, after string, limit int) (keys []string, err error) {
@@ -139,7 +140,7 @@ func (l manyLedger) LoadMany(ctx context.Context, keys []string) (records []prov
 	err = errPanicked
 	defer func() { done(len(records), err) }()
 	records, err = l.many.LoadMany(ctx, keys)
-	return unmarked(context.WithValue(ctx, runKey{}, (*run)(nil)), records), err
+	return unmarked(nil, records), err // they are of several keys
 }
 
 // begin begins the span of a step.

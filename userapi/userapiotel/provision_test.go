@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -278,30 +279,32 @@ func TestLedgerErrors(t *testing.T) {
 // TestObserveOpen: what is open is counted while it is, and its age is that of the oldest.
 func TestObserveOpen(t *testing.T) {
 	t.Parallel()
-	r, ledger := newRecorder(), new(many)
-	store := func(records ...provision.Record) { require.NoError(t, ledger.Store(t.Context(), records...)) }
-	began := time.Now().Add(-time.Hour)
-	for _, key := range []string{"a", "b"} {
-		store(provision.Record{Key: key, Target: "chat", State: provision.StateUnknown, Started: began.Add(time.Duration(key[0]) * time.Second)},
-			provision.Record{Key: key, Target: "crm", State: provision.StateQueued, Changed: time.Now().Add(-time.Minute)},
-			provision.Record{Key: key, Target: "done", State: provision.StateCreated})
-	}
-	registered, err := userapiotel.ObserveOpen(ledger, r.options()...)
-	require.NoError(t, err)
-	m := r.metrics(t)
-	assert.Equal(t, map[string]float64{"enlist.state=queued,enlist.target=crm": 2, "enlist.state=unknown,enlist.target=chat": 2}, of(m, "enlist.ledger.open"))
-	ages := of(m, "enlist.ledger.open.age")
-	assert.InDelta(t, (time.Hour - 'a'*time.Second).Seconds(), ages["enlist.state=unknown,enlist.target=chat"], 30)
-	assert.InDelta(t, time.Minute.Seconds(), ages["enlist.state=queued,enlist.target=crm"], 30)
+	synctest.Test(t, func(t *testing.T) {
+		r, ledger := newRecorder(), new(many)
+		store := func(records ...provision.Record) { require.NoError(t, ledger.Store(t.Context(), records...)) }
+		began := time.Now().Add(-time.Hour)
+		for _, key := range []string{"a", "b"} {
+			store(provision.Record{Key: key, Target: "chat", State: provision.StateUnknown, Started: began.Add(time.Duration(key[0]) * time.Second)},
+				provision.Record{Key: key, Target: "crm", State: provision.StateQueued, Changed: time.Now().Add(-time.Minute)},
+				provision.Record{Key: key, Target: "done", State: provision.StateCreated})
+		}
+		registered, err := userapiotel.ObserveOpen(ledger, r.options()...)
+		require.NoError(t, err)
+		m := r.metrics(t)
+		assert.Equal(t, map[string]float64{"enlist.state=queued,enlist.target=crm": 2, "enlist.state=unknown,enlist.target=chat": 2}, of(m, "enlist.ledger.open"))
+		ages := of(m, "enlist.ledger.open.age")
+		assert.InDelta(t, (time.Hour - 'a'*time.Second).Seconds(), ages["enlist.state=unknown,enlist.target=chat"], 0)
+		assert.InDelta(t, time.Minute.Seconds(), ages["enlist.state=queued,enlist.target=crm"], 0)
 
-	for _, key := range []string{"a", "b"} {
-		store(provision.Record{Key: key, Target: "chat", Revision: 1, State: provision.StateRecovered})
-	}
-	m = r.metrics(t)
-	assert.Equal(t, map[string]float64{"enlist.state=queued,enlist.target=crm": 2, "enlist.state=unknown,enlist.target=chat": 0}, of(m, "enlist.ledger.open"))
-	assert.InDelta(t, 0, of(m, "enlist.ledger.open.age")["enlist.state=unknown,enlist.target=chat"], 0)
-	require.NoError(t, registered.Unregister())
-	assert.Empty(t, of(r.metrics(t), "enlist.ledger.open"))
+		for _, key := range []string{"a", "b"} {
+			store(provision.Record{Key: key, Target: "chat", Revision: 1, State: provision.StateRecovered})
+		}
+		m = r.metrics(t)
+		assert.Equal(t, map[string]float64{"enlist.state=queued,enlist.target=crm": 2, "enlist.state=unknown,enlist.target=chat": 0}, of(m, "enlist.ledger.open"))
+		assert.InDelta(t, 0, of(m, "enlist.ledger.open.age")["enlist.state=unknown,enlist.target=chat"], 0)
+		require.NoError(t, registered.Unregister())
+		assert.Empty(t, of(r.metrics(t), "enlist.ledger.open"))
+	})
 }
 
 // TestConformance: what the ledger is around stays one.

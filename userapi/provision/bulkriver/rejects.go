@@ -2,12 +2,23 @@ package bulkriver
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"iter"
 
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
+
+// A RejectID identifies one refusal of a row. A row that is refused again has another one.
+type RejectID [sha256.Size]byte
+
+// A Reject is a row that a target has refused.
+type Reject struct {
+	bulk.Row
+
+	ID RejectID
+}
 
 // Rejects yields the rows of a job that a target has refused, in the order of their keys.
 //
@@ -17,18 +28,18 @@ import (
 //
 // A reject that cannot be opened is yielded as an error with its key, and the others follow. An error of
 // the database is the last.
-func (q *Queue) Rejects(ctx context.Context, job string) iter.Seq2[bulk.Row, error] {
-	return func(yield func(bulk.Row, error) bool) {
+func (q *Queue) Rejects(ctx context.Context, job string) iter.Seq2[Reject, error] {
+	return func(yield func(Reject, error) bool) {
 		for after := ""; ; {
 			page, err := q.rejectPage(ctx, job, after)
 			if err != nil {
-				yield(bulk.Row{}, err)
+				yield(Reject{}, err)
 				return
 			}
 			for _, r := range page {
 				after = r.key
 				row, err := q.openReject(ctx, job, r)
-				if !yield(row, err) {
+				if !yield(Reject{row, r.id()}, err) {
 					return
 				}
 			}
@@ -46,6 +57,9 @@ type sealedReject struct {
 	key    string
 	sealed string // in base64
 }
+
+// id returns the hash of the sealed row: no two rows are sealed alike.
+func (r sealedReject) id() RejectID { return sha256.Sum256([]byte(r.sealed)) }
 
 func (q *Queue) openReject(ctx context.Context, job string, r sealedReject) (bulk.Row, error) {
 	var row bulk.Row
@@ -80,7 +94,28 @@ func (q *Queue) rejectPage(ctx context.Context, job, after string) (page []seale
 	return page, nil
 }
 
-// DropRejects deletes the rejects of a job, and returns how many there were.
-func (q *Queue) DropRejects(ctx context.Context, job string) (int64, error) {
-	return exec(ctx, q.db, "delete rejects", q.sql.dropRejects, job)
+// DropRejects deletes rejects of a job, and returns how many it deleted. A row that was refused again since
+// Rejects has yielded it stays.
+func (q *Queue) DropRejects(ctx context.Context, job string, ids map[RejectID]bool) (dropped int64, err error) {
+	type pair struct {
+		Key string `json:"key"`
+		Row string `json:"row"`
+	}
+	for after := ""; ; {
+		page, err := q.rejectPage(ctx, job, after)
+		if err != nil {
+			return dropped, err
+		}
+		drop := []pair{}
+		for _, r := range page {
+			after = r.key
+			if ids[r.id()] {
+				drop = append(drop, pair{r.key, r.sealed})
+			}
+		}
+		n, err := exec(ctx, q.db, "delete rejects", q.sql.dropRejects, listOf(drop))
+		if dropped += n; err != nil || len(page) < rejectsAtOnce {
+			return dropped, err
+		}
+	}
 }

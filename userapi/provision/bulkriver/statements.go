@@ -25,7 +25,6 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 	jobs := prefix + "river_job"
 	s.paused = "SELECT COUNT(*) > 0 FROM " + prefix + "river_queue WHERE name = $1 AND paused_at IS NOT NULL"
 	s.rejects = "SELECT key, row FROM " + rejects + " WHERE job = $1 AND key > $2 ORDER BY key LIMIT $3"
-	s.dropRejects = "DELETE FROM " + rejects + " WHERE job = $1"
 	s.countRejects = "SELECT COUNT(*) FROM " + rejects + " WHERE $1 IN ('', job)"
 	s.others = "SELECT COUNT(*), COALESCE(SUM(share), 0) FROM " + shares + " WHERE name = $1 AND member <> $2"
 	s.lease = "INSERT INTO " + shares + " (name, member, share, rate, until) VALUES ($1, $2, $3, $4, $5)" +
@@ -54,6 +53,7 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 		s.finish = "DELETE FROM " + jobs + " WHERE +state = 'running' AND (id, attempt) IN" +
 			" (SELECT json_extract(value, '$.id'), json_extract(value, '$.attempt') FROM json_each($1)) RETURNING id"
 		s.reject = "INSERT INTO " + rejects + " (job, key, row) VALUES ($1, $2, $3) ON CONFLICT (key) DO UPDATE SET row = EXCLUDED.row"
+		s.dropRejects = "DELETE FROM " + rejects + " WHERE (key, row) IN (SELECT json_extract(value, '$.key'), json_extract(value, '$.row') FROM json_each($1))"
 		s.unreject = "DELETE FROM " + rejects + " WHERE key IN (SELECT json_extract(value, '$.key') FROM json_each($1))"
 		s.cancel = cancel("json_extract(args, '$.job')")
 		s.backlog = backlog("json_extract(args, '$.job')", "CAST(strftime('%s', MIN(created_at)) AS INTEGER)")
@@ -75,6 +75,7 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 			", refused AS (INSERT INTO " + rejects + " (job, key, row) SELECT job, key, reject FROM gone WHERE reject IS NOT NULL" +
 			" ON CONFLICT (key) DO UPDATE SET row = EXCLUDED.row)" +
 			" SELECT id FROM gone"
+		s.dropRejects = "DELETE FROM " + rejects + " WHERE (key, row) IN (SELECT key, row FROM json_to_recordset($1::text::json) AS r(key text, row text))"
 		s.cancel = cancel("args ->> 'job'")
 		s.backlog = backlog("args ->> 'job'", "FLOOR(EXTRACT(EPOCH FROM MIN(created_at)))::bigint")
 		s.lockShare = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"

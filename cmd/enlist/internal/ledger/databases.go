@@ -10,8 +10,9 @@ import (
 	"os"
 	"path/filepath"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver of PostgreSQL
-	_ "modernc.org/sqlite"             // the driver of SQLite
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // the driver of SQLite
 
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/fileledger"
@@ -83,10 +84,11 @@ func (l *Ledger) openSQLite(ctx context.Context, path string, create bool, query
 
 // openPostgres uses the password of PGPASSWORD, or of the file that PGPASSFILE names.
 func (l *Ledger) openPostgres(ctx context.Context, at string, create bool) error {
-	db, err := sql.Open("pgx", at)
+	c, err := pgxpool.ParseConfig(at) // the URL of a queue may have pool_max_conns, which only a pool takes
 	if err != nil {
-		return err
+		return fmt.Errorf("the ledger cannot be opened: %w", err)
 	}
+	db := stdlib.OpenDB(*c.ConnConfig)
 	l.close = append(l.close, db)
 	db.SetMaxOpenConns(postgresConns)
 	db.SetMaxIdleConns(postgresConns)

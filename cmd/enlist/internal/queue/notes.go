@@ -160,8 +160,8 @@ func (q *Queue) Leave(ctx context.Context, worker string) error {
 	if err != nil {
 		return err
 	}
-	_, err = q.d.db.ExecContext(ctx, "DELETE FROM enlist_note WHERE job = $1 AND (name = $2 OR name > $3 AND name < $4 AND changed < $5)",
-		q.job, noteWorker+worker, noteWorker, noteWorker+"\U0010ffff", now-int64(beatKept.Seconds()))
+	_, err = q.d.db.ExecContext(ctx, "DELETE FROM enlist_note WHERE job = $1 AND (name = $2 OR name LIKE $3 AND changed < $4)",
+		q.job, noteWorker+worker, noteWorker+"%", now-int64(beatKept.Seconds()))
 	return err
 }
 
@@ -171,18 +171,19 @@ func (q *Queue) Workers(ctx context.Context) (beats []Beat, err error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := q.d.db.QueryContext(ctx, "SELECT name, value FROM enlist_note WHERE job = $1 AND changed >= $2 ORDER BY name", q.job, now-int64(beatLife.Seconds()))
+	rows, err := q.d.db.QueryContext(ctx, "SELECT value FROM enlist_note WHERE job = $1 AND name LIKE $2 AND changed >= $3 ORDER BY name",
+		q.job, noteWorker+"%", now-int64(beatLife.Seconds()))
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var name, value string
-		if err := rows.Scan(&name, &value); err != nil {
+		var value string
+		if err := rows.Scan(&value); err != nil {
 			return nil, err
 		}
 		var b Beat
-		if len(name) > len(noteWorker) && name[:len(noteWorker)] == noteWorker && json.Unmarshal([]byte(value), &b) == nil {
+		if json.Unmarshal([]byte(value), &b) == nil { // another version of enlist may have written it
 			beats = append(beats, b)
 		}
 	}

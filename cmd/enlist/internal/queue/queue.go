@@ -96,8 +96,12 @@ var ErrNone = errors.New("the queue has no tables, or those of an older enlist: 
 // ErrURL is the error of a URL that the driver of PostgreSQL cannot use.
 var ErrURL = errors.New("queue: the URL, one of its parameters, or a PG variable of the environment is invalid: postgres://HOST/DATABASE is expected")
 
-// conns is the number of connections to PostgreSQL, unless the URL has pool_max_conns.
-const conns = 16
+const (
+	// conns is the number of connections to PostgreSQL, unless the URL has pool_max_conns.
+	conns = 16
+	// leastConns are needed by Migrate: one has the lock, and another one makes the tables.
+	leastConns = 2
+)
 
 func connect(ctx context.Context, p Place, create bool) (*database, error) {
 	if err := config.CheckQueue(p.At); err != nil {
@@ -113,6 +117,7 @@ func connect(ctx context.Context, p Place, create bool) (*database, error) {
 	if u, err := url.Parse(p.At); err != nil || !u.Query().Has("pool_max_conns") {
 		c.MaxConns = conns
 	}
+	c.MaxConns = max(c.MaxConns, leastConns)
 	pool, err := pgxpool.NewWithConfig(ctx, c)
 	if err != nil {
 		return nil, err
