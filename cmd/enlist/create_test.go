@@ -598,7 +598,7 @@ func TestAUserThatOneVendorCannotTakeIsCreatedNowhere(t *testing.T) {
 		stderr []string
 	}{
 		"strict":  {[]string{"--strict"}, []string{"mixin: invalid user; ExternalID cannot be stored by mixin; Username ", "fusionauth: not tried", "usercom: invalid user; Username cannot be stored by usercom"}},
-		"invalid": {[]string{"--tag", "a,b"}, []string{"quickblox: invalid user; Tags (tag_list) must hold no comma", "mixin: not tried", "usercom: not tried"}},
+		"invalid": {[]string{"--tag", "a,b"}, []string{"quickblox: invalid user; Tags (tag_list) must not contain a comma", "mixin: not tried", "usercom: not tried"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -239,7 +239,7 @@ func TestWrongFakes(t *testing.T) {
 		"report folder": {[]string{"--report", t.TempDir()}, "--report: must be a regular file"},
 		"argument":      {[]string{"tls"}, "expected flags only"},
 		"unknown":       {[]string{"--acme", "127.0.0.1:0"}, "unknown flag: --acme"},
-		"fault":         {[]string{"--fault", "mixin:create:after-commit:explode"}, `there is no action "explode"; there are respond, reset, hangup, stall, truncate`},
+		"fault":         {[]string{"--fault", "mixin:create:after-commit:explode"}, `unknown action "explode"; expected respond, reset, hangup, stall, truncate`},
 		"fault of none": {[]string{"--mixin", "", "--fault", "mixin:create:after-commit:reset"}, "the fake of mixin is left out"},
 	} {
 		t.Run(name, func(t *testing.T) {
