@@ -52,9 +52,14 @@ func (env *environment) print(text []byte, code int) int {
 	return code
 }
 
-// say writes a message to standard error. It ignores errors.
-func (env *environment) say(line string) {
-	_, _ = io.WriteString(env.err, wrapped("enlist: "+line, "    "))
+// say writes a message of the command itself to standard error.
+func (env *environment) say(message string) { env.explain("enlist: " + message) }
+
+// explain writes a message to standard error. Lines of the message stay apart. It ignores errors.
+func (env *environment) explain(message string) {
+	for line := range strings.SplitSeq(message, "\n") {
+		_, _ = io.WriteString(env.err, wrapped(line, "    "))
+	}
 }
 
 // ended returns the error that ends a command after all its messages were written.

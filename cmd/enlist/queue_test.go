@@ -84,7 +84,7 @@ func TestQueue(t *testing.T) {
 	w := o.work(t, exitRefused, "--rows=1") // row 7 comes before row 21, which has the same user name
 	assert.Contains(t, w.stdout, "queue: 0 waiting, 0 for later, 0 at work, 1 rejects\n")
 	assert.Contains(t, w.stdout, "      20  created      crm\n")
-	assert.Contains(t, w.stderr, "rows_done=20 rows_refused=1 rows_unknown=0")
+	assert.Contains(t, flat(w.stderr), "rows_done=20 rows_refused=1 rows_unknown=0")
 	o.noPlanted(t, w)
 	users := o.counts()
 	assert.Equal(t, 20, users[3])
@@ -122,7 +122,7 @@ func TestQueueOfLines(t *testing.T) {
 	o.work(t, exitRefused)
 	r := o.run(t, "", "rejects")
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.stderr, "name a file of JSON Lines with --rejects")
+	assert.Contains(t, flat(r.stderr), "name a file of JSON Lines with --rejects")
 	r = o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl"), "--drop")
 	assert.Equal(t, exitRefused, r.code, r.stderr)
 	var row map[string]any
@@ -136,7 +136,7 @@ func TestQueueOfLines(t *testing.T) {
 	o.env[queue.KeyVariable] = oldQueueKey
 	r = o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl"), "--drop")
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.stderr, "1 reject cannot be opened: no key of ENLIST_QUEUE_KEY is theirs. 0 rows were written")
+	assert.Contains(t, flat(r.stderr), "1 reject cannot be opened: no key of ENLIST_QUEUE_KEY is theirs. 0 rows were written")
 	o.env[queue.KeyVariable] = queueKey
 	assert.Equal(t, exitRefused, o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl")).code, "it was not dropped")
 }
@@ -229,7 +229,7 @@ func TestPauseAndCancel(t *testing.T) {
 	o := newQueue(t, queueConfig)
 	r := o.run(t, "", "pause")
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.stderr, "no worker has worked on job spring yet")
+	assert.Contains(t, flat(r.stderr), "no worker has worked on job spring yet")
 	file := o.people(t, 4)
 	o.load(t, exitDone, file, "--job", "other")
 	o.work(t, exitDone) // makes the queue of the job
@@ -247,8 +247,8 @@ func TestPauseAndCancel(t *testing.T) {
 
 	r = o.runIn(t.Context(), t, "no\n", "cancel", "--job", "other")
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.stderr, "This deletes 4 rows of job other from the queue.")
-	assert.Contains(t, r.stderr, "nothing was deleted")
+	assert.Contains(t, flat(r.stderr), "This deletes 4 rows of job other from the queue.")
+	assert.Contains(t, flat(r.stderr), "nothing was deleted")
 	r = o.runIn(t.Context(), t, "yes\n", "cancel", "--job", "other")
 	assert.Equal(t, exitDone, r.code, r.stderr)
 	assert.Equal(t, "job other: 4 rows were deleted from the queue, 0 still at work\n", r.stdout)

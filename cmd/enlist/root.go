@@ -69,7 +69,7 @@ func run(ctx context.Context, env environment) int {
 		}
 	}
 	if known.err != nil {
-		fmt.Fprintln(env.err, "enlist:", known.err)
+		env.say(known.err.Error())
 	}
 	return known.code
 }
