@@ -180,8 +180,8 @@ func TestCheckEnds(t *testing.T) {
 		{"an empty file", springConfig, "", nil, exitFailed, "the file is empty"},
 		{"wrong use", springConfig, good, []string{"--max-faults", "-1"}, exitUsage, "--max-faults must not be negative"},
 		{"config and vendors", springConfig, good, []string{"--to", "mixin"}, exitUsage, "--to cannot be used with a config"},
-		{"a bad job", springConfig, good, []string{"--job", "a/b"}, exitUsage, "job: 1 to 100 letters"},
-		{"a bad ledger", springConfig, good, []string{"--ledger", "x"}, exitUsage, "ledger: sqlite:PATH"},
+		{"a bad job", springConfig, good, []string{"--job", "a/b"}, exitUsage, "--job: 1 to 100 letters"},
+		{"a bad ledger", springConfig, good, []string{"--ledger", "x"}, exitUsage, "--ledger: sqlite:PATH"},
 		{"another file", springConfig, good, []string{"more.csv"}, exitUsage, "expected one file of people"},
 	} {
 		d := newDesk(t, c.config)
@@ -231,7 +231,7 @@ func TestVariables(t *testing.T) {
 	variables["ENLIST_LEDGER"] = "x"
 	code, _, err := runs(t, variables, "check", d.at("people.csv"))
 	assert.Equal(t, exitUsage, code)
-	assert.Contains(t, err, "ledger: sqlite:PATH")
+	assert.Contains(t, err, "ENLIST_LEDGER: sqlite:PATH")
 	_, out, _ = runs(t, variables, "check", d.at("people.csv"), "--ledger", "sqlite:x.db")
 	assert.Contains(t, out, "job summer: 2 rows")
 }

@@ -238,6 +238,9 @@ func TestFilesApart(t *testing.T) {
 		{"only one of FILE, --only and --vendors can be standard input", []string{"-", "--vendors", "-"}},
 		{"--fakes and --vendors exclude each other", []string{file, "--fakes", "--vendors", "x"}},
 		{"--fakes uses a temporary ledger", []string{file, "--fakes", "--ledger", "sqlite:x.db"}},
+		{"--ledger: must not have a password", []string{file, "--ledger", "postgres://me:pLanTed@localhost/x"}},
+		{"or ledger in the config: the URL, one of its parameters", []string{file, "--ledger", "postgres://localhost:pLanTed/x"}},
+		{"or ledger in the config: the URL, one of its parameters", []string{file, "--ledger", "postgres://localhost/x?sslmode=pLanTed"}},
 		{"--max-rows must not be negative", []string{file, "--max-rows", "-1"}},
 		{"--wait must not be negative", []string{file, "--wait", "-1s"}},
 		{"--in-flight must not be negative", []string{file, "--in-flight", "-1"}},
@@ -246,6 +249,7 @@ func TestFilesApart(t *testing.T) {
 		r := o.run(t, "", append([]string{"import"}, c.args...)...)
 		assert.Equal(t, exitUsage, r.code, c.args)
 		assert.Contains(t, flat(r.stderr), c.says)
+		assert.NotContains(t, r.stderr, "pLanTed")
 	}
 	assert.Equal(t, [4]int{}, o.counts())
 	assert.NotEmpty(t, o.desk.read(t, "people.part"))

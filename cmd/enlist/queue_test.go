@@ -405,12 +405,12 @@ func TestQueueIsUsedWrongly(t *testing.T) {
 		want string
 	}{
 		"no queue":         {nil, []string{"work", "--to", "usercom"}, exitUsage, "no queue is set: use --queue, ENLIST_QUEUE, or queue in the config"},
-		"a file":           {nil, []string{"load", file, "--queue", "file:queue"}, exitUsage, "queue: postgres://HOST/DATABASE or sqlite:PATH is expected"},
-		"no kind":          {nil, []string{"load", file, "--queue", "mysql://pLanTed"}, exitUsage, "queue: postgres://HOST/DATABASE or sqlite:PATH is expected"},
-		"a password":       {nil, []string{"load", file, "--queue", "postgres://me:pLanTed@localhost/x"}, exitUsage, "set the variable PGPASSWORD"},
+		"a file":           {nil, []string{"load", file, "--queue", "file:queue"}, exitUsage, "--queue: postgres://HOST/DATABASE or sqlite:PATH is expected"},
+		"no kind":          {nil, []string{"load", file, "--queue", "mysql://pLanTed"}, exitUsage, "--queue: postgres://HOST/DATABASE or sqlite:PATH is expected"},
+		"a password":       {nil, []string{"load", file, "--queue", "postgres://me:pLanTed@localhost/x"}, exitUsage, "--queue: must not have a password: set the variable PGPASSWORD"},
 		"not there":        {nil, []string{"load", file, "--queue", "sqlite:other.db"}, exitFailed, "run enlist migrate"},
 		"no URL":           {nil, []string{"load", file, "--queue", "postgres://localhost:pLanTed/x"}, exitUsage, "postgres://HOST/DATABASE is expected"},
-		"a parameter":      {nil, []string{"status", "--queue", "postgres://localhost/x?sslmode=pLanTed"}, exitUsage, "the URL, one of its parameters"},
+		"a parameter":      {nil, []string{"status", "--queue", "postgres://localhost/x?sslmode=pLanTed"}, exitUsage, "queue in the config: the URL, one of its parameters"},
 		"no tables":        {nil, []string{"status", "--queue", "sqlite:other.db"}, exitFailed, "run enlist migrate"},
 		"not reached":      {nil, []string{"load", file, "--queue", "postgres://127.0.0.1:1/x?connect_timeout=2"}, exitFailed, "the queue cannot be reached"},
 		"another ledger":   {map[string]string{"ENLIST_LEDGER": "sqlite:other.db"}, []string{"load", file}, exitUsage, "ledger and queue are in two databases"},

@@ -10,9 +10,11 @@ import (
 	"os"
 	"path/filepath"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver of PostgreSQL
-	_ "modernc.org/sqlite"             // the driver of SQLite
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // the driver of SQLite
 
+	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
@@ -83,10 +85,11 @@ func (l *Ledger) openSQLite(ctx context.Context, path string, create bool, query
 
 // openPostgres uses the password of PGPASSWORD, or of the file that PGPASSFILE names.
 func (l *Ledger) openPostgres(ctx context.Context, at string, create bool) error {
-	db, err := sql.Open("pgx", at)
+	c, err := pgx.ParseConfig(at)
 	if err != nil {
-		return err
+		return fmt.Errorf("--ledger, ENLIST_LEDGER, or ledger in the config: %w", config.ErrURL)
 	}
+	db := stdlib.OpenDB(*c)
 	l.close = append(l.close, db)
 	db.SetMaxOpenConns(postgresConns)
 	db.SetMaxIdleConns(postgresConns)

@@ -93,9 +93,6 @@ type database struct {
 // ErrNone is the error of a queue without tables.
 var ErrNone = errors.New("the queue has no tables, or those of an older enlist: run enlist migrate")
 
-// ErrURL is the error of a URL that the driver of PostgreSQL cannot use.
-var ErrURL = errors.New("queue: the URL, one of its parameters, or a PG variable of the environment is invalid: postgres://HOST/DATABASE is expected")
-
 // conns is the number of connections to PostgreSQL, unless the URL has pool_max_conns.
 const conns = 16
 
@@ -108,7 +105,7 @@ func connect(ctx context.Context, p Place, create bool) (*database, error) {
 	}
 	c, err := pgxpool.ParseConfig(p.At)
 	if err != nil {
-		return nil, ErrURL // pgx's text may show parts of it
+		return nil, fmt.Errorf("--queue, ENLIST_QUEUE, or queue in the config: %w", config.ErrURL)
 	}
 	if u, err := url.Parse(p.At); err != nil || !u.Query().Has("pool_max_conns") {
 		c.MaxConns = conns
