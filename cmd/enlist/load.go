@@ -151,7 +151,10 @@ func requestKey(ctx context.Context, env *environment, c *config.Config, q *queu
 	key, err := ledger.RequestKey(placeOf(env, c), create && !has, func(path string) {
 		env.say("the key " + path + " was made: keep it, and give it to every worker")
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, ledger.ErrNoKey) && !has:
+		return "", usageError("no rows of job %s were loaded yet, and the first load makes the request key: run enlist load, or set %s", c.Job, ledger.KeyVariable)
+	case err != nil:
 		return "", &exitError{exitUsage, err}
 	}
 	if err := q.CheckRequestKey(ctx, key); err != nil {
