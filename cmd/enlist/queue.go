@@ -8,7 +8,6 @@ import (
 	"log/slog"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 	"github.com/spf13/cobra"
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
@@ -138,10 +137,11 @@ func newSwitch(env *environment, name, short, long, state string, do func(queue.
 				return err
 			}
 			defer q.Close()
-			switch err := do(client, cmd.Context(), q.Name(), nil); {
-			case errors.Is(err, rivertype.ErrNotFound):
-				return fmt.Errorf("no worker has worked on job %s yet: nothing was %s", c.Job, state)
-			case err != nil:
+			err = q.MakeRiverQueue(cmd.Context())
+			if err == nil {
+				err = do(client, cmd.Context(), q.Name(), nil)
+			}
+			if err != nil {
 				return fmt.Errorf("the queue could not be %s: %w", state, err)
 			}
 			text := []byte("job " + c.Job + ": " + state + "\n")

@@ -85,6 +85,8 @@ type database struct {
 	dialect sqlledger.Dialect
 	client  func(*river.Config) (Client, error)
 	migrate func(context.Context) ([]string, error)
+	// makeQueue makes the row of a River queue.
+	makeQueue func(ctx context.Context, name string) error
 	// isCurrent reports whether River's tables have all migrations.
 	isCurrent func(context.Context) (bool, error)
 	close     func()
@@ -168,6 +170,10 @@ func open[TTx any](db *sql.DB, dialect sqlledger.Dialect, driver riverdriver.Dri
 				made = append(made, fmt.Sprintf("river %d: %s", v.Version, v.Name))
 			}
 			return made, nil
+		},
+		makeQueue: func(ctx context.Context, name string) error {
+			_, err := driver.GetExecutor().QueueCreateOrSetUpdatedAt(ctx, &riverdriver.QueueCreateOrSetUpdatedAtParams{Name: name, Metadata: []byte("{}")})
+			return err
 		},
 		isCurrent: func(ctx context.Context) (bool, error) {
 			m, err := migrator()
@@ -291,6 +297,10 @@ func (q *Queue) Close() { q.d.close() }
 
 // NewClient makes a River client.
 func (q *Queue) NewClient(c *river.Config) (Client, error) { return q.d.client(c) }
+
+// MakeRiverQueue makes the row of the job's River queue, which can then be paused. The first worker makes it too.
+// If the row exists, it stays paused or not paused.
+func (q *Queue) MakeRiverQueue(ctx context.Context) error { return q.d.makeQueue(ctx, q.Name()) }
 
 // Ping reports whether the database answers.
 func (q *Queue) Ping(ctx context.Context) error { return q.d.db.PingContext(ctx) }
