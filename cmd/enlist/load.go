@@ -121,7 +121,7 @@ func (f *loadFlags) run(ctx context.Context, env *environment, path string) erro
 	}
 	l.report, l.err = q.Load(ctx, client, p, job, src, options...)
 	l.stopped = ctx.Err() != nil && errors.Is(l.err, ctx.Err())
-	return l.end(env, string(f.format))
+	return l.end(env, f.format)
 }
 
 // openWithKeys opens the queue of a config, with the keys that all processes of the job share. create is
@@ -183,22 +183,13 @@ func (l *loading) code() int {
 	return max(code, sourceCode(l.err))
 }
 
-func (l *loading) end(env *environment, format string) error {
+func (l *loading) end(env *environment, format formatFlag) error {
 	l.report.Rows.Faults = l.faults
-	code, next := l.code(), l.next()
-	text := []byte(l.report.String())
-	if format == "json" {
-		text = jsonText(struct {
-			bulkriver.Report
-			Next     []string `json:"next,omitempty"`
-			ExitCode int      `json:"exit_code"`
-		}{l.report, next, code})
-	}
-	code = env.print(text, code)
-	for _, line := range next {
-		env.say(line)
-	}
-	return ended(code)
+	e := ending{l.next(), l.code()}
+	return env.end(format, l.report.String(), struct {
+		bulkriver.Report
+		ending
+	}{l.report, e}, e)
 }
 
 // next returns the messages that say what to do.

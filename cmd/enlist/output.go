@@ -62,6 +62,25 @@ func (env *environment) explain(message string) {
 	}
 }
 
+// An ending is the end of a result in JSON.
+type ending struct {
+	Next     []string `json:"next,omitempty"`
+	ExitCode int      `json:"exit_code"`
+}
+
+// end writes a result as a text for people or, with -o json, as JSON, and then says what to do next. The
+// value of the JSON has the same ending.
+func (env *environment) end(format formatFlag, text string, value any, e ending) error {
+	if format == "json" {
+		text = string(jsonText(value))
+	}
+	code := env.print([]byte(text), e.ExitCode)
+	for _, line := range e.Next {
+		env.say(line)
+	}
+	return ended(code)
+}
+
 // ended returns the error that ends a command after all its messages were written.
 func ended(code int) error {
 	if code == exitDone {

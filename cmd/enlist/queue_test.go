@@ -251,6 +251,41 @@ func TestPauseAndCancel(t *testing.T) {
 	assert.Equal(t, exitDone, o.run(t, "", "status", "--job", "other").code)
 }
 
+// TestQueueJSON: the JSON of each command has its exit code, and what to do next.
+func TestQueueJSON(t *testing.T) {
+	t.Parallel()
+	o := newQueue(t, queueConfig)
+	file := o.people(t, 2)
+	people := o.read(t, "people.csv") + "3,row3@pLanTed.example,row.1,Ada,Lovelace," + plantedPassword + "\n"
+	o.write(t, "people.csv", people)
+	for _, c := range []struct {
+		args []string
+		code int
+		next string
+	}{
+		{[]string{"migrate"}, exitDone, ""},
+		{[]string{"pause"}, exitDone, ""},
+		{[]string{"resume"}, exitDone, ""},
+		{[]string{"load", file}, exitDone, "enlist work"},
+		{[]string{"status"}, exitOpen, ""},
+		{[]string{"work", "--until-done", "--rows=1", "--log=none", shortLease}, exitRefused, ""},
+		{[]string{"rejects"}, exitRefused, "enlist load FILE --only COPY"},
+		{[]string{"cancel"}, exitDone, ""},
+	} {
+		r := o.run(t, "", append(c.args, "-o", "json")...)
+		assert.Equal(t, c.code, r.code, c.args)
+		var told struct {
+			Next     []string
+			ExitCode *int `json:"exit_code"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(r.stdout), &told), c.args)
+		assert.Equal(t, &c.code, told.ExitCode, c.args)
+		assert.Contains(t, strings.Join(told.Next, " "), c.next)
+		assert.Equal(t, c.next != "", len(told.Next) > 0, told.Next)
+		assert.Contains(t, flat(r.stderr), strings.Join(told.Next, " "))
+	}
+}
+
 // TestUntilDoneOfPaused: a worker that waits for a paused queue says so.
 func TestUntilDoneOfPaused(t *testing.T) {
 	t.Parallel()
