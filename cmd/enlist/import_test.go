@@ -347,6 +347,7 @@ func TestUnknown(t *testing.T) {
 	d = o.run(t, "", "decide", "spring/2", "--target", "wallet", "--absent", "-o", "json")
 	assert.Equal(t, exitDone, d.code, d.stderr)
 	assert.Contains(t, d.stdout, `"state": "rejected"`)
+	assert.Contains(t, d.stdout, `"exit_code": 0`)
 	s = o.run(t, "", "status")
 	assert.Equal(t, exitOpen, s.code, s.stdout)
 	r = o.run(t, "", "import", file)
