@@ -20,11 +20,13 @@ import (
 
 // packages are what fragments use without importing it.
 var packages = map[string]string{
+	"bulk":        "github.com/enlist-go/enlist/userapi/provision/bulk",
 	"context":     "context",
 	"errors":      "errors",
 	"fmt":         "fmt",
 	"http":        "net/http",
 	"httpmock":    "github.com/jarcoal/httpmock",
+	"io":          "io",
 	"net":         "net",
 	"os":          "os",
 	"slog":        "log/slog",

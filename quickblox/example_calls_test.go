@@ -31,6 +31,23 @@ func ExampleNew() {
 	// Output: quickblox: new client: invalid request: Config: exactly one of APIKey, SessionToken and Session must be set; Config.HTTP.BaseURL: must be an absolute URL, such as https://host, nothing was sent
 }
 
+// Every fault of a request is found before anything is sent.
+func ExampleClient_PreflightUser() {
+	c, stop := fakeClient()
+	defer stop()
+	err := c.PreflightUser(userapi.CreateUserRequest{FullName: "Ada", Tags: []string{"a,b"}})
+	var e *userapi.Error
+	if errors.As(err, &e) {
+		for _, f := range e.FieldErrors {
+			fmt.Println(f.Field, f.VendorField, f.Message)
+		}
+	}
+	// Output:
+	// Tags tag_list must not contain a comma: QuickBlox separates tags by it
+	// Username login a login or an e-mail address must be set
+	// Password password must be set
+}
+
 // QuickBlox cannot store a time zone.
 func ExampleClient_CreateUser() {
 	c, stop := fakeClient()

@@ -54,7 +54,7 @@ func (s *UsersService) ListByTags(ctx context.Context, tags ...string) iter.Seq2
 		check.Required("Tags", "tags", "must be set")
 	}
 	if slices.ContainsFunc(tags, hasComma) {
-		check.Invalid("Tags", "tags", "must hold no comma: QuickBlox separates tags by it")
+		check.Invalid("Tags", "tags", "must not contain a comma: QuickBlox separates tags by it")
 	}
 	return s.users(ctx, list{
 		route: "/users/by_tags.json", query: []string{"tags=" + url.QueryEscape(strings.Join(tags, ","))}, hidden: tags,

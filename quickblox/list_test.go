@@ -183,7 +183,7 @@ func TestListChecks(t *testing.T) {
 		"pages":              {list(quickblox.ListUsersRequest{Page: -1, PerPage: 101}), "page: must not be negative; per_page: must be from 1 to 100, or 0 for that"},
 		"no tags":            {c.Users.ListByTags(t.Context()), "Tags: must be set"},
 		"an empty tag":       {c.Users.ListByTags(t.Context(), "a", ""), "Tags: must be set"},
-		"a tag of two":       {c.Users.ListByTags(t.Context(), "planted,b"), "Tags: must hold no comma: QuickBlox separates tags by it"},
+		"a tag of two":       {c.Users.ListByTags(t.Context(), "planted,b"), "Tags: must not contain a comma: QuickBlox separates tags by it"},
 		"no name":            {c.Users.ListByFullName(t.Context(), " "), "FullName (full_name): must be set"},
 		"a short name":       {c.Users.ListByFullName(t.Context(), "Bo "), "FullName (full_name): must have at least 3 characters"},
 		"no phone":           {c.Users.ListByPhone(t.Context(), ""), "filter[]: must be set"},

@@ -90,7 +90,7 @@ func mapRequest(req *userapi.CreateUserRequest) (r *CreateUserRequest, body []by
 	check.Unmapped("Language", req.Language != "")
 	if len(req.Tags) > 0 {
 		if slices.ContainsFunc(req.Tags, func(tag string) bool { return strings.Contains(tag, ",") }) {
-			check.Invalid("Tags", "tag_list", "must hold no comma: QuickBlox separates tags by it")
+			check.Invalid("Tags", "tag_list", "must not contain a comma: QuickBlox separates tags by it")
 		}
 		u.TagList = new(strings.Join(req.Tags, ","))
 	}

@@ -115,7 +115,7 @@ func TestInvalidRequests(t *testing.T) {
 		{"redacted password", least(func(r *userapi.CreateUserRequest) { r.Password = userapi.Redacted }),
 			[]userapi.FieldError{invalid("Password", "", "must be the secret itself, not its redacted form")}},
 		{"comma in a tag", least(func(r *userapi.CreateUserRequest) { r.Tags = []string{"a", "b,c", "d,e"} }),
-			[]userapi.FieldError{invalid("Tags", "tag_list", "must hold no comma: QuickBlox separates tags by it")}},
+			[]userapi.FieldError{invalid("Tags", "tag_list", "must not contain a comma: QuickBlox separates tags by it")}},
 		{"empty tag", least(func(r *userapi.CreateUserRequest) { r.Tags = []string{""} }),
 			[]userapi.FieldError{invalid("Tags", "", "must be texts of valid UTF-8, none empty")}},
 		{"not UTF-8", least(func(r *userapi.CreateUserRequest) { r.FullName = "J\xff" }), []userapi.FieldError{invalid("FullName", "", "must be valid UTF-8")}},
@@ -140,7 +140,7 @@ func TestInvalidRequests(t *testing.T) {
 			Strict: true, Timezone: "Europe/Warsaw", Phone: "\xff", Tags: []string{"a,b"}, Extensions: []userapi.Extension{nil, quickblox.Extra{}, quickblox.Extra{}},
 		}, []userapi.FieldError{
 			invalid("Phone", "", "must be valid UTF-8"), unsupported("Timezone"),
-			invalid("Tags", "tag_list", "must hold no comma: QuickBlox separates tags by it"),
+			invalid("Tags", "tag_list", "must not contain a comma: QuickBlox separates tags by it"),
 			invalid("Extensions", "", "must not hold nil"), invalid("Extensions", "", "must hold at most one extension for quickblox"),
 			noName, noPassword,
 		}},

@@ -93,7 +93,7 @@ func TestCheck(t *testing.T) {
 `)
 	code, out, err = d.run(t, "check", d.at("people.csv"))
 	assert.Equal(t, exitRefused, code)
-	assert.Equal(t, "enlist: 4 of 6 rows are at fault. Nothing was sent. Correct them, and check again\n", err)
+	assert.Equal(t, "enlist: 4 of 6 rows are at fault. Nothing was sent. Correct them, and check again", flat(err))
 	for _, says := range []string{
 		`line 4: column "E-mail": email at identity: line 2 has the same value`,
 		`line 5: column "password": password at chat: must be set (required)`,
@@ -180,15 +180,15 @@ func TestCheckEnds(t *testing.T) {
 		{"an empty file", springConfig, "", nil, exitFailed, "the file is empty"},
 		{"wrong use", springConfig, good, []string{"--max-faults", "-1"}, exitUsage, "--max-faults must not be negative"},
 		{"config and vendors", springConfig, good, []string{"--to", "mixin"}, exitUsage, "--to cannot be used with a config"},
-		{"a bad job", springConfig, good, []string{"--job", "a/b"}, exitUsage, "job: 1 to 100 letters"},
-		{"a bad ledger", springConfig, good, []string{"--ledger", "x"}, exitUsage, "ledger: sqlite:PATH"},
+		{"a bad job", springConfig, good, []string{"--job", "a/b"}, exitUsage, "--job: 1 to 100 letters"},
+		{"a bad ledger", springConfig, good, []string{"--ledger", "x"}, exitUsage, "--ledger: sqlite:PATH"},
 		{"another file", springConfig, good, []string{"more.csv"}, exitUsage, "expected one file of people"},
 	} {
 		d := newDesk(t, c.config)
 		d.write(t, "people.csv", c.text)
 		code, _, err := d.run(t, append([]string{"check", d.at("people.csv")}, c.args...)...)
 		assert.Equal(t, c.code, code, c.name)
-		assert.Contains(t, err, c.says, c.name)
+		assert.Contains(t, flat(err), c.says, c.name)
 	}
 	d := newDesk(t, springConfig)
 	code, _, err := d.run(t, "check", d.at("nobody.csv"))
@@ -196,7 +196,7 @@ func TestCheckEnds(t *testing.T) {
 	assert.Contains(t, err, "no such file")
 	code, _, err = runs(t, nil, "check", "-", "-c", d.at("other.yaml"))
 	assert.Equal(t, exitUsage, code)
-	assert.Contains(t, err, "other.yaml does not exist: enlist import --init FILE writes one")
+	assert.Contains(t, flat(err), "other.yaml does not exist: enlist import --init FILE writes one")
 	code, _, err = runs(t, nil, "check", "-")
 	assert.Equal(t, exitUsage, code)
 	assert.Contains(t, err, "no config: enlist.yaml does not exist here")
@@ -231,7 +231,7 @@ func TestVariables(t *testing.T) {
 	variables["ENLIST_LEDGER"] = "x"
 	code, _, err := runs(t, variables, "check", d.at("people.csv"))
 	assert.Equal(t, exitUsage, code)
-	assert.Contains(t, err, "ledger: sqlite:PATH")
+	assert.Contains(t, err, "ENLIST_LEDGER: sqlite:PATH")
 	_, out, _ = runs(t, variables, "check", d.at("people.csv"), "--ledger", "sqlite:x.db")
 	assert.Contains(t, out, "job summer: 2 rows")
 }

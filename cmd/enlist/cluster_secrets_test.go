@@ -29,6 +29,8 @@ func TestClusterTellsNothing(t *testing.T) {
 	// Of two rows with one name QuickBlox refuses the later one, unless the other was refused before.
 	c.write(t, "people.csv", c.read(t, "people.csv")+fmt.Sprintf("refused,%s,refused@%s,%s,Planted Name\n", clusterLogin(0), clusterDomain, clusterPassword))
 	c.run(t, exitDone, "load", "people.csv")
+	c.run(t, exitDone, "pause") // before the first worker
+	c.run(t, exitDone, "resume")
 	c.assertServerHasNothingPlanted(t)
 	c.runDocumentedSQL(t)
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 	"time"
 
@@ -23,9 +22,9 @@ func (env *environment) report(job createJob, format formatFlag, atFakes bool) i
 	for _, r := range job {
 		switch {
 		case r.failure != nil:
-			fmt.Fprintln(env.err, r.explain())
+			env.explain(r.explain())
 		case r.untried:
-			fmt.Fprintf(env.err, "%s: not tried, because another vendor cannot take this user. No user was created.\n", r.Vendor)
+			env.explain(r.Vendor + ": not tried, because another vendor cannot take this user. No user was created.")
 		}
 	}
 	return code

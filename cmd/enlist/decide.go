@@ -118,16 +118,14 @@ func (f *decideFlags) run(ctx context.Context, env *environment, text string, fo
 			return &exitError{exitFailed, fmt.Errorf("%s But the session key of the user could not be discarded: %w. Run the same command again", said, err)}
 		}
 	}
-	out := []byte(wrapped(said, "    "))
-	if f.format == "json" {
-		out = jsonText(struct {
-			Key    string `json:"key"`
-			Target string `json:"target"`
-			State  string `json:"state"`
-			UserID string `json:"user_id,omitempty"`
-		}{key, f.target, res.Disposition.String(), f.found})
-	}
-	return ended(env.print(out, exitDone))
+	e := ending{ExitCode: exitDone}
+	return env.end(f.format, wrapped(said, "    "), struct {
+		Key    string `json:"key"`
+		Target string `json:"target"`
+		State  string `json:"state"`
+		UserID string `json:"user_id,omitempty"`
+		ending
+	}{key, f.target, res.Disposition.String(), f.found, e}, e)
 }
 
 // decidedText says what was recorded, and what follows. closed is set if the row was undone.

@@ -129,7 +129,7 @@ func TestAddressIsTaken(t *testing.T) {
 	r := runIn(t.Context(), nil, "", "fakes", "--usercom", u.Host)
 	assert.Equal(t, exitFailed, r.code)
 	assert.Empty(t, r.stdout)
-	has(t, r.stderr, "enlist: usercom: ")
+	has(t, flat(r.stderr), "enlist: usercom: ")
 }
 
 func TestStopsAfterAWhile(t *testing.T) {
@@ -148,7 +148,7 @@ func TestFaultsOnPurpose(t *testing.T) {
 	args := []string{"create", "--vendors", vendorsFile, "--to", "quickblox,usercom", "--email", "ada@example.com"}
 	r := runIn(t.Context(), map[string]string{"ENLIST_PASSWORD": plantedPassword}, "", args...)
 	assert.Equal(t, exitRefused, r.code)
-	has(t, r.stderr, "usercom: forbidden (status 403)")
+	has(t, flat(r.stderr), "usercom: forbidden (status 403)")
 	has(t, r.stdout, "quickblox: the reply to the create was lost, and the user was found")
 }
 
@@ -197,8 +197,8 @@ func TestRate(t *testing.T) {
 	a, stop := startFakes(t, "--report", report, "--rate", "0.001")
 	r := runIn(t.Context(), nil, "", "create", "--vendors", writeFile(t, a.line), "--to", "usercom", "--email", "ada@example.com")
 	assert.Equal(t, exitOpen, r.code, "the look took all that there was")
-	has(t, r.stderr, "usercom: rate limited (status 429)")
-	has(t, r.stderr, "No user was created. Next: run this again in ")
+	has(t, flat(r.stderr), "usercom: rate limited (status 429)")
+	has(t, flat(r.stderr), "No user was created. Next: run this again in ")
 	assert.Equal(t, exitDone, stop())
 	text, err := os.ReadFile(report)
 	require.NoError(t, err)
@@ -239,7 +239,7 @@ func TestWrongFakes(t *testing.T) {
 		"report folder": {[]string{"--report", t.TempDir()}, "--report: must be a regular file"},
 		"argument":      {[]string{"tls"}, "expected flags only"},
 		"unknown":       {[]string{"--acme", "127.0.0.1:0"}, "unknown flag: --acme"},
-		"fault":         {[]string{"--fault", "mixin:create:after-commit:explode"}, `there is no action "explode"; there are respond, reset, hangup, stall, truncate`},
+		"fault":         {[]string{"--fault", "mixin:create:after-commit:explode"}, `unknown action "explode"; expected respond, reset, hangup, stall, truncate`},
 		"fault of none": {[]string{"--mixin", "", "--fault", "mixin:create:after-commit:reset"}, "the fake of mixin is left out"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestWrongFakes(t *testing.T) {
 			r := runIn(t.Context(), nil, "", append([]string{"fakes"}, c.args...)...)
 			assert.Equal(t, exitUsage, r.code)
 			assert.Empty(t, r.stdout)
-			has(t, r.stderr, c.want)
+			has(t, flat(r.stderr), c.want)
 		})
 	}
 }

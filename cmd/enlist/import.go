@@ -166,7 +166,7 @@ func (f *importFlags) run(ctx context.Context, env *environment, path string) er
 	r.report, r.err = bulk.Run(ctx, p, job, src)
 	display.End()
 	r.stopped = ctx.Err() != nil && errors.Is(r.err, ctx.Err())
-	return r.end(string(f.format))
+	return r.end(f.format)
 }
 
 // openOnly opens a file and, if only is set, the file of rejects that it names.
@@ -319,7 +319,7 @@ func (s firstColumns) Columns(ctx context.Context) ([]string, error) { return s.
 func (r *importing) isWhole() bool { return r.report.Complete && !r.cut && r.err == nil }
 
 // end puts the files in their place, and reports the result of the import.
-func (r *importing) end(format string) error {
+func (r *importing) end(format formatFlag) error {
 	code := max(r.rowsCode(), r.errCode())
 	var failed []error
 	kept := map[string]string{}
@@ -345,32 +345,21 @@ func (r *importing) end(format string) error {
 	if failure != nil {
 		code = max(code, exitFailed)
 	}
-	next := r.next(kept, failure)
-	var text []byte
-	if format == "json" {
-		text = jsonText(struct {
-			bulk.Report
-			Results  string   `json:"results,omitempty"`
-			Rejects  string   `json:"rejects,omitempty"`
-			Next     []string `json:"next,omitempty"`
-			ExitCode int      `json:"exit_code"`
-		}{r.report, kept["results"], kept["rejects"], next, code})
-	} else {
-		text = r.text(kept)
+	for i := range r.report.Faults {
+		r.report.Faults[i].Message = ofConfig.Replace(r.report.Faults[i].Message)
 	}
-	code = r.env.print(text, code)
-	for _, line := range next {
-		r.env.say(line)
-	}
-	return ended(code)
+	e := ending{r.next(kept, failure), code}
+	return r.env.end(format, r.text(kept), struct {
+		bulk.Report
+		Results string `json:"results,omitempty"`
+		Rejects string `json:"rejects,omitempty"`
+		ending
+	}{r.report, kept["results"], kept["rejects"], e}, e)
 }
 
 // text is the report for people.
-func (r *importing) text(kept map[string]string) []byte {
+func (r *importing) text(kept map[string]string) string {
 	report := r.report
-	for i := range report.Faults {
-		report.Faults[i].Message = ofConfig.Replace(report.Faults[i].Message)
-	}
 	report.Faults = report.Faults[:min(len(report.Faults), reportFaults)]
 	text := report.String()
 	for _, name := range []string{"results", "rejects"} {
@@ -381,7 +370,7 @@ func (r *importing) text(kept map[string]string) []byte {
 	if !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
-	return []byte(text)
+	return text
 }
 
 // reportFaults is the number of faults that an import lists. enlist check lists more; the rejects have all.

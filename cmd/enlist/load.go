@@ -116,7 +116,7 @@ func (f *loadFlags) run(ctx context.Context, env *environment, path string) erro
 	l.report, l.err = q.Load(ctx, client, p, bulk.Job{Name: c.Job, Mapping: mappingOf(c), OnFault: faults.add}, src, options...)
 	l.report.Rows.Faults = faults.first
 	l.stopped = ctx.Err() != nil && errors.Is(l.err, ctx.Err())
-	return l.end(env, string(f.format))
+	return l.end(env, f.format)
 }
 
 // openWithKeys opens the queue of a config, with the keys that all processes of the job share. create is
@@ -146,7 +146,10 @@ func requestKey(ctx context.Context, env *environment, c *config.Config, q *queu
 	key, err := ledger.RequestKey(placeOf(env, c), create && !has, func(path string) {
 		env.say("the key " + path + " was made: keep it, and give it to every worker")
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, ledger.ErrNoKey) && !has:
+		return "", usageError("no rows of job %s were loaded yet, and the first load makes the request key: run enlist load, or set %s", c.Job, ledger.KeyVariable)
+	case err != nil:
 		return "", &exitError{exitUsage, err}
 	}
 	if err := q.CheckRequestKey(ctx, key); err != nil {
@@ -174,21 +177,12 @@ func (l *loading) code() int {
 	return max(code, sourceCode(l.err))
 }
 
-func (l *loading) end(env *environment, format string) error {
-	code, next := l.code(), l.next()
-	text := []byte(l.report.String())
-	if format == "json" {
-		text = jsonText(struct {
-			bulkriver.Report
-			Next     []string `json:"next,omitempty"`
-			ExitCode int      `json:"exit_code"`
-		}{l.report, next, code})
-	}
-	code = env.print(text, code)
-	for _, line := range next {
-		env.say(line)
-	}
-	return ended(code)
+func (l *loading) end(env *environment, format formatFlag) error {
+	e := ending{l.next(), l.code()}
+	return env.end(format, l.report.String(), struct {
+		bulkriver.Report
+		ending
+	}{l.report, e}, e)
 }
 
 // next returns the messages that say what to do.

@@ -52,9 +52,33 @@ func (env *environment) print(text []byte, code int) int {
 	return code
 }
 
-// say writes a message to standard error. It ignores errors.
-func (env *environment) say(line string) {
-	_, _ = io.WriteString(env.err, wrapped("enlist: "+line, "    "))
+// say writes a message of the command itself to standard error.
+func (env *environment) say(message string) { env.explain("enlist: " + message) }
+
+// explain writes a message to standard error. Lines of the message stay apart. It ignores errors.
+func (env *environment) explain(message string) {
+	for line := range strings.SplitSeq(message, "\n") {
+		_, _ = io.WriteString(env.err, wrapped(line, "    "))
+	}
+}
+
+// An ending is the end of a result in JSON.
+type ending struct {
+	Next     []string `json:"next,omitempty"`
+	ExitCode int      `json:"exit_code"`
+}
+
+// end writes a result as a text for people or, with -o json, as JSON, and then says what to do next. The
+// value of the JSON has the same ending.
+func (env *environment) end(format formatFlag, text string, value any, e ending) error {
+	if format == "json" {
+		text = string(jsonText(value))
+	}
+	code := env.print([]byte(text), e.ExitCode)
+	for _, line := range e.Next {
+		env.say(line)
+	}
+	return ended(code)
 }
 
 // ended returns the error that ends a command after all its messages were written.

@@ -50,30 +50,30 @@ func (f *peopleFlags) load(env *environment) (*config.Config, error) {
 	for _, over := range []struct {
 		to         *string
 		flag, name string
-	}{{&c.Job, f.job, "ENLIST_JOB"}, {&c.Ledger, f.ledger, "ENLIST_LEDGER"}, {&c.Queue, f.queue, "ENLIST_QUEUE"}} {
-		if text := env.getenv(over.name); text != "" {
-			*over.to = text
+		check      func(string) error
+	}{
+		{&c.Job, f.job, "job", config.CheckJob},
+		{&c.Ledger, f.ledger, "ledger", config.CheckLedger},
+		{&c.Queue, f.queue, "queue", config.CheckQueue},
+	} {
+		from, text := "--"+over.name, over.flag
+		if text == "" {
+			from = "ENLIST_" + strings.ToUpper(over.name)
+			text = env.getenv(from)
 		}
-		if over.flag != "" {
-			*over.to = over.flag
+		if text == "" { // the config's value was checked when it was read
+			continue
 		}
+		if err := over.check(text); err != nil {
+			return nil, usageError("%s: %w", from, err)
+		}
+		*over.to = text
 	}
 	if c.Job == "" {
 		return nil, usageError("the config has no job: write job: NAME in it, or give --job")
 	}
-	if err := config.CheckJob(c.Job); err != nil {
-		return nil, usageError("job: %w", err)
-	}
-	if c.Ledger != "" {
-		if err := config.CheckLedger(c.Ledger); err != nil {
-			return nil, usageError("ledger: %w", err)
-		}
-	}
 	if c.Queue == "" {
 		return c, nil
-	}
-	if err := config.CheckQueue(c.Queue); err != nil {
-		return nil, usageError("queue: %w", err)
 	}
 	// One database has both.
 	if c.Ledger == "" {

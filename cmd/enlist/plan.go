@@ -92,7 +92,7 @@ func (env *environment) plan(job createJob, format formatFlag) int {
 		code = env.print(planText(all), code)
 	}
 	for _, message := range messages {
-		fmt.Fprintln(env.err, message)
+		env.explain(message)
 	}
 	return code
 }

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 	"github.com/spf13/cobra"
 
 	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
@@ -73,16 +71,15 @@ func newMigrate(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			text := []byte(fmt.Sprintf("the tables of the queue are up to date (%s)\n", queuePlace(c)))
+			text := fmt.Sprintf("the tables of the queue are up to date (%s)\n", queuePlace(c))
 			for _, what := range made {
-				text = append(text, "  made "+what+"\n"...)
+				text += "  made " + what + "\n"
 			}
-			if f.format == "json" {
-				text = jsonText(struct {
-					Made []string `json:"made"`
-				}{append([]string{}, made...)})
-			}
-			return ended(env.print(text, exitDone))
+			e := ending{ExitCode: exitDone}
+			return env.end(f.format, text, struct {
+				Made []string `json:"made"`
+				ending
+			}{append([]string{}, made...), e}, e)
 		},
 	}
 	f.add(c)
@@ -129,17 +126,19 @@ func newSwitch(env *environment, name, short, long, state string, do func(queue.
 				return err
 			}
 			defer q.Close()
-			switch err := do(client, cmd.Context(), q.Name(), nil); {
-			case errors.Is(err, rivertype.ErrNotFound):
-				return fmt.Errorf("no worker has worked on job %s yet: nothing was %s", c.Job, state)
-			case err != nil:
+			err = q.MakeRiverQueue(cmd.Context())
+			if err == nil {
+				err = do(client, cmd.Context(), q.Name(), nil)
+			}
+			if err != nil {
 				return fmt.Errorf("the queue could not be %s: %w", state, err)
 			}
-			text := []byte("job " + c.Job + ": " + state + "\n")
-			if f.format == "json" {
-				text = jsonText(map[string]string{"job": c.Job, "state": state})
-			}
-			return ended(env.print(text, exitDone))
+			e := ending{ExitCode: exitDone}
+			return env.end(f.format, "job "+c.Job+": "+state+"\n", struct {
+				Job   string `json:"job"`
+				State string `json:"state"`
+				ending
+			}{c.Job, state, e}, e)
 		},
 	}
 	f.add(c)
@@ -202,17 +201,14 @@ func (f *peopleFlags) cancel(ctx context.Context, env *environment, yes bool) er
 		return err
 	}
 	running := countQueue(s).AtWork
-	code := exitDone
+	e := ending{ExitCode: exitDone}
 	if running > 0 {
-		code = exitOpen
+		e = ending{[]string{"workers have " + rowsText(running) + ". Run the same command again: it deletes the rows that they leave."}, exitOpen}
 	}
-	text := []byte(fmt.Sprintf("job %s: %s deleted from the queue, %d still at work\n", c.Job, were(deleted), running))
-	if f.format == "json" {
-		text = jsonText(struct {
-			Job     string `json:"job"`
-			Deleted int64  `json:"deleted"`
-			AtWork  int64  `json:"at_work"`
-		}{c.Job, deleted, running})
-	}
-	return ended(env.print(text, code))
+	return env.end(f.format, fmt.Sprintf("job %s: %s deleted from the queue, %d still at work\n", c.Job, were(deleted), running), struct {
+		Job     string `json:"job"`
+		Deleted int64  `json:"deleted"`
+		AtWork  int64  `json:"at_work"`
+		ending
+	}{c.Job, deleted, running, e}, e)
 }

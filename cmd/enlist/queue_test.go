@@ -85,7 +85,7 @@ func TestQueue(t *testing.T) {
 	w := o.work(t, exitRefused, "--rows=1") // row 7 comes before row 21, which has the same user name
 	assert.Contains(t, w.stdout, "queue: 0 waiting, 0 for later, 0 at work, 1 rejects\n")
 	assert.Contains(t, w.stdout, "      20  created      crm\n")
-	assert.Contains(t, w.stderr, "rows_done=20 rows_refused=1 rows_unknown=0")
+	assert.Contains(t, flat(w.stderr), "rows_done=20 rows_refused=1 rows_unknown=0")
 	o.noPlanted(t, w)
 	users := o.counts()
 	assert.Equal(t, 20, users[3])
@@ -144,7 +144,7 @@ func TestQueueOfLines(t *testing.T) {
 	o.work(t, exitRefused)
 	r := o.run(t, "", "rejects")
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.stderr, "name a file of JSON Lines with --rejects")
+	assert.Contains(t, flat(r.stderr), "name a file of JSON Lines with --rejects")
 	r = o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl"), "--drop")
 	assert.Equal(t, exitRefused, r.code, r.stderr)
 	var row map[string]any
@@ -158,7 +158,7 @@ func TestQueueOfLines(t *testing.T) {
 	o.env[queue.KeyVariable] = oldQueueKey
 	r = o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl"), "--drop")
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.stderr, "1 reject cannot be opened: no key of ENLIST_QUEUE_KEY is theirs. 0 rows were written")
+	assert.Contains(t, flat(r.stderr), "1 reject cannot be opened: no key of ENLIST_QUEUE_KEY is theirs. 0 rows were written")
 	o.env[queue.KeyVariable] = queueKey
 	for range 2 {
 		assert.Equal(t, exitRefused, o.run(t, "", "rejects", "--rejects", o.at("rejects.jsonl")).code, "it is dropped only with --drop")
@@ -259,14 +259,10 @@ func TestQueueKeys(t *testing.T) {
 func TestPauseAndCancel(t *testing.T) {
 	t.Parallel()
 	o := newQueue(t, queueConfig)
-	r := o.run(t, "", "pause")
-	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.stderr, "no worker has worked on job spring yet")
 	file := o.people(t, 4)
 	o.load(t, exitDone, file, "--job", "other")
-	o.work(t, exitDone) // makes the queue of the job
-
-	assert.Equal(t, exitDone, o.run(t, "", "pause").code)
+	r := o.run(t, "", "pause") // before the first worker
+	assert.Equal(t, exitDone, r.code, r.stderr)
 	o.load(t, exitDone, file)
 	s := o.run(t, "", "status")
 	assert.Contains(t, flat(s.stdout), "; paused, until enlist resume")
@@ -279,12 +275,47 @@ func TestPauseAndCancel(t *testing.T) {
 
 	r = o.runIn(t.Context(), t, "no\n", "cancel", "--job", "other")
 	assert.Equal(t, exitFailed, r.code)
-	assert.Contains(t, r.stderr, "This deletes 4 rows of job other from the queue.")
-	assert.Contains(t, r.stderr, "nothing was deleted")
+	assert.Contains(t, flat(r.stderr), "This deletes 4 rows of job other from the queue.")
+	assert.Contains(t, flat(r.stderr), "nothing was deleted")
 	r = o.runIn(t.Context(), t, "yes\n", "cancel", "--job", "other")
 	assert.Equal(t, exitDone, r.code, r.stderr)
 	assert.Equal(t, "job other: 4 rows were deleted from the queue, 0 still at work\n", r.stdout)
 	assert.Equal(t, exitDone, o.run(t, "", "status", "--job", "other").code)
+}
+
+// TestQueueJSON: the JSON of each command has its exit code, and what to do next.
+func TestQueueJSON(t *testing.T) {
+	t.Parallel()
+	o := newQueue(t, queueConfig)
+	file := o.people(t, 2)
+	people := o.read(t, "people.csv") + "3,row3@pLanTed.example,row.1,Ada,Lovelace," + plantedPassword + "\n"
+	o.write(t, "people.csv", people)
+	for _, c := range []struct {
+		args []string
+		code int
+		next string
+	}{
+		{[]string{"migrate"}, exitDone, ""},
+		{[]string{"pause"}, exitDone, ""},
+		{[]string{"resume"}, exitDone, ""},
+		{[]string{"load", file}, exitDone, "enlist work"},
+		{[]string{"status"}, exitOpen, ""},
+		{[]string{"work", "--until-done", "--rows=1", "--log=none", shortLease}, exitRefused, ""},
+		{[]string{"rejects"}, exitRefused, "enlist load FILE --only COPY"},
+		{[]string{"cancel"}, exitDone, ""},
+	} {
+		r := o.run(t, "", append(c.args, "-o", "json")...)
+		assert.Equal(t, c.code, r.code, c.args)
+		var told struct {
+			Next     []string
+			ExitCode *int `json:"exit_code"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(r.stdout), &told), c.args)
+		assert.Equal(t, &c.code, told.ExitCode, c.args)
+		assert.Contains(t, strings.Join(told.Next, " "), c.next)
+		assert.Equal(t, c.next != "", len(told.Next) > 0, told.Next)
+		assert.Contains(t, flat(r.stderr), strings.Join(told.Next, " "))
+	}
 }
 
 // TestUntilDoneOfPaused: a worker that waits for a paused queue says so.
@@ -292,8 +323,6 @@ func TestUntilDoneOfPaused(t *testing.T) {
 	t.Parallel()
 	o := newQueue(t, queueConfig)
 	file := o.people(t, 2)
-	o.env["ENLIST_REQUEST_KEY"] = queueKey
-	o.work(t, exitDone) // makes the queue of the job
 	assert.Equal(t, exitDone, o.run(t, "", "pause").code)
 	o.load(t, exitDone, file)
 	w := start(t, o, "work", "--until-done", shortLease)
@@ -437,12 +466,12 @@ func TestQueueIsUsedWrongly(t *testing.T) {
 		want string
 	}{
 		"no queue":         {nil, []string{"work", "--to", "usercom"}, exitUsage, "no queue is set: use --queue, ENLIST_QUEUE, or queue in the config"},
-		"a file":           {nil, []string{"load", file, "--queue", "file:queue"}, exitUsage, "queue: postgres://HOST/DATABASE or sqlite:PATH is expected"},
-		"no kind":          {nil, []string{"load", file, "--queue", "mysql://pLanTed"}, exitUsage, "queue: postgres://HOST/DATABASE or sqlite:PATH is expected"},
-		"a password":       {nil, []string{"load", file, "--queue", "postgres://me:pLanTed@localhost/x"}, exitUsage, "set the variable PGPASSWORD"},
+		"a file":           {nil, []string{"load", file, "--queue", "file:queue"}, exitUsage, "--queue: postgres://HOST/DATABASE or sqlite:PATH is expected"},
+		"no kind":          {nil, []string{"load", file, "--queue", "mysql://pLanTed"}, exitUsage, "--queue: postgres://HOST/DATABASE or sqlite:PATH is expected"},
+		"a password":       {nil, []string{"load", file, "--queue", "postgres://me:pLanTed@localhost/x"}, exitUsage, "--queue: must not have a password: set the variable PGPASSWORD"},
 		"not there":        {nil, []string{"load", file, "--queue", "sqlite:other.db"}, exitFailed, "run enlist migrate"},
 		"no URL":           {nil, []string{"load", file, "--queue", "postgres://localhost:pLanTed/x"}, exitUsage, "postgres://HOST/DATABASE is expected"},
-		"a parameter":      {nil, []string{"status", "--queue", "postgres://localhost/x?sslmode=pLanTed"}, exitUsage, "the URL, one of its parameters"},
+		"a parameter":      {nil, []string{"status", "--queue", "postgres://localhost/x?sslmode=pLanTed"}, exitUsage, "queue in the config: the URL, one of its parameters"},
 		"no tables":        {nil, []string{"status", "--queue", "sqlite:other.db"}, exitFailed, "run enlist migrate"},
 		"not reached":      {nil, []string{"load", file, "--queue", "postgres://127.0.0.1:1/x?connect_timeout=2"}, exitFailed, "the queue cannot be reached"},
 		"another ledger":   {map[string]string{"ENLIST_LEDGER": "sqlite:other.db"}, []string{"load", file}, exitUsage, "ledger and queue are in two databases"},
@@ -489,11 +518,14 @@ func TestQueueOfOthers(t *testing.T) {
 	t.Parallel()
 	o := newQueue(t, queueConfig)
 	file := o.people(t, 2)
-	o.load(t, exitDone, file)
-	require.NoError(t, os.Remove(o.at("queue.key")))
 	r := o.run(t, "", "work", "--until-done")
 	assert.Equal(t, exitUsage, r.code)
-	assert.Contains(t, flat(r.stderr), "the key "+o.at("queue.key")+" is missing")
+	assert.Contains(t, flat(r.stderr), "no rows of job spring were loaded yet, and the first load makes the request key: run enlist load, or set ENLIST_REQUEST_KEY")
+	o.load(t, exitDone, file)
+	require.NoError(t, os.Remove(o.at("queue.key")))
+	r = o.run(t, "", "work", "--until-done")
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, flat(r.stderr), "the request key is missing: the file "+o.at("queue.key")+" does not exist")
 	assert.Equal(t, exitUsage, o.run(t, "", "load", file).code)
 	o.env["ENLIST_REQUEST_KEY"] = queueKey
 	r = o.run(t, "", "work", "--until-done")

@@ -134,20 +134,19 @@ func replaceable(path string) error {
 }
 
 func (f *rejectsFlags) end(env *environment, c *config.Config, rows int64, path string) error {
-	code, text := exitDone, []byte(fmt.Sprintf("job %s: no row was refused\n", c.Job))
+	text, e := fmt.Sprintf("job %s: no row was refused\n", c.Job), ending{ExitCode: exitDone}
 	if rows > 0 {
-		code, text = exitRefused, []byte(wrapped(fmt.Sprintf("job %s: %s refused: %s", c.Job, were(rows), path), "    "))
+		text = wrapped(fmt.Sprintf("job %s: %s refused: %s", c.Job, were(rows), path), "    ")
+		e = ending{[]string{"correct a copy of the file, and load it: enlist load FILE --only COPY."}, exitRefused}
 	} else {
 		path = ""
 	}
-	if f.format == "json" {
-		text = jsonText(struct {
-			Job     string `json:"job"`
-			Rows    int64  `json:"rows"`
-			Rejects string `json:"rejects,omitempty"`
-		}{c.Job, rows, path})
-	}
-	return ended(env.print(text, code))
+	return env.end(f.format, text, struct {
+		Job     string `json:"job"`
+		Rows    int64  `json:"rows"`
+		Rejects string `json:"rejects,omitempty"`
+		ending
+	}{c.Job, rows, path, e}, e)
 }
 
 // rejectsText is a number of rejects.

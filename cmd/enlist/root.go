@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/enlist-go/enlist/cmd/enlist/internal/queue"
+	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
 )
 
 // An environment is the part of the system that the command uses. Tests replace it.
@@ -64,12 +64,12 @@ func run(ctx context.Context, env environment) int {
 	var known *exitError
 	if !errors.As(err, &known) {
 		known = &exitError{exitFailed, err}
-		if errors.Is(err, queue.ErrURL) {
+		if errors.Is(err, config.ErrURL) {
 			known.code = exitUsage
 		}
 	}
 	if known.err != nil {
-		fmt.Fprintln(env.err, "enlist:", known.err)
+		env.say(known.err.Error())
 	}
 	return known.code
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -38,8 +39,26 @@ func TestWrongUse(t *testing.T) {
 		code, out, err := runs(t, nil, c.args...)
 		assert.Equal(t, exitUsage, code, c.args)
 		assert.Empty(t, out)
-		assert.Contains(t, err, c.says)
+		assert.Contains(t, flat(err), c.says)
 	}
+}
+
+// TestErrorsFit: an error is broken into lines that fit the width. Its own lines stay apart.
+func TestErrorsFit(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"import", "people.csv", "--to", "usercom", "--ledger", "postgres://a:b@h/d"},
+		{"create", "--fakes", "--name", "Ada", "--tag", "a,b", "--strict"},
+		{"plan", "--to", "mixin,usercom", "--name", "Ada", "--tag", "a,b", "--strict"},
+	} {
+		_, _, text := runs(t, nil, args...)
+		assert.Contains(t, text, "\n    ")
+		for line := range strings.Lines(text) {
+			assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), width, line)
+		}
+	}
+	_, _, lines := runs(t, nil, "create", "--to", "nosuch", "--email", "")
+	assert.Contains(t, lines, "leave the flag out\n--to: unknown vendor")
 }
 
 // TestHelpAndCompletion: they are written for each command and shell.

@@ -79,11 +79,15 @@ func (f *statusFlags) run(ctx context.Context, env *environment, args []string) 
 	if err != nil {
 		return err
 	}
-	text := s.text(len(args) == 1)
-	if f.format == "json" {
-		text = jsonText(s)
-	}
-	return ended(env.print(text, s.code()))
+	return s.end(env, f.format, s.text(len(args) == 1), s.code())
+}
+
+func (s *status) end(env *environment, format formatFlag, text string, code int) error {
+	e := ending{ExitCode: code}
+	return env.end(format, text, struct {
+		*status
+		ending
+	}{s, e}, e)
 }
 
 // readStatus reads the state of a job, with at most that many rows of each kind.
@@ -310,7 +314,7 @@ func (s *status) code() int {
 }
 
 // text returns the status for people: of one key its records, else the numbers and a list.
-func (s *status) text(ofKey bool) []byte {
+func (s *status) text(ofKey bool) string {
 	var b strings.Builder
 	if ofKey {
 		for _, r := range s.Rows {
@@ -319,7 +323,7 @@ func (s *status) text(ofKey bool) []byte {
 				b.WriteString(wrapped("- "+r.Next, "  "))
 			}
 		}
-		return []byte(b.String())
+		return b.String()
 	}
 	s.Queue.writeTo(&b)
 	head := fmt.Sprintf("job %s: %d refused, %d open, %d unknown", s.Job, s.Refused, s.Open, s.Unknown)
@@ -360,7 +364,7 @@ func (s *status) text(ofKey bool) []byte {
 	if more > 0 {
 		fmt.Fprintf(&b, "\nand %d more; --max sets how many are listed\n", more)
 	}
-	return []byte(b.String())
+	return b.String()
 }
 
 // text returns what the ledger has of a row, without what to do.

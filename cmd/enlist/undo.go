@@ -121,7 +121,7 @@ func (f *undoFlags) run(ctx context.Context, env *environment, path string) erro
 		Name: c.Job, Mapping: mappingOf(c), InFlight: c.InFlight, Lanes: lanesOf(c), OnProgress: show, Results: out,
 	}, src)
 	display.End()
-	return u.end(env, string(f.format), out)
+	return u.end(env, f.format, out)
 }
 
 // ask says what would be deleted, and asks for a yes.
@@ -218,7 +218,7 @@ type undoing struct {
 	err    error
 }
 
-func (u *undoing) end(env *environment, format string, out *part) error {
+func (u *undoing) end(env *environment, format formatFlag, out *part) error {
 	stopped := u.ctx.Err() != nil && errors.Is(u.err, u.ctx.Err())
 	code := exitDone
 	switch {
@@ -239,23 +239,16 @@ func (u *undoing) end(env *environment, format string, out *part) error {
 	} else if kept, failure = out.keep(u.report.Complete && u.err == nil); failure != nil {
 		code = max(code, exitFailed)
 	}
-	next := u.next(stopped, failure)
-	text := []byte(u.report.String())
-	if format == "json" {
-		text = jsonText(struct {
-			bulk.Report
-			Results  string   `json:"results,omitempty"`
-			Next     []string `json:"next,omitempty"`
-			ExitCode int      `json:"exit_code"`
-		}{u.report, kept, next, code})
-	} else if kept != "" {
-		text = append(text, ("\nresults: " + kept + "\n")...)
+	e := ending{u.next(stopped, failure), code}
+	text := u.report.String()
+	if kept != "" {
+		text += "\nresults: " + kept + "\n"
 	}
-	code = env.print(text, code)
-	for _, line := range next {
-		env.say(line)
-	}
-	return ended(code)
+	return env.end(format, text, struct {
+		bulk.Report
+		Results string `json:"results,omitempty"`
+		ending
+	}{u.report, kept, e}, e)
 }
 
 func (u *undoing) next(stopped bool, failure error) (lines []string) {

@@ -46,7 +46,7 @@ func TestGet(t *testing.T) {
 		r = b.runIn(t.Context(), t, "get", vendor, "--email", "ada@example.com")
 		if vendor == "mixin" {
 			assert.Equal(t, exitUsage, r.code)
-			has(t, r.stderr, "mixin has no look-up by e-mail address: give the user's id")
+			has(t, flat(r.stderr), "mixin has no look-up by e-mail address: give the user's id")
 			continue
 		}
 		assert.Equal(t, exitDone, r.code, r.stderr)
@@ -74,12 +74,12 @@ func TestGetNobody(t *testing.T) {
 	} {
 		r := b.runIn(t.Context(), t, "get", vendor, id)
 		assert.Equal(t, exitRefused, r.code, r.stderr)
-		has(t, r.stderr, vendor+": the user does not exist")
+		has(t, flat(r.stderr), vendor+": the user does not exist")
 		assert.Empty(t, r.stdout)
 		for _, id := range []string{"not/an id", "99999999999999999999"} {
 			r = b.runIn(t.Context(), t, "get", vendor, id)
 			assert.Equal(t, exitUsage, r.code, r.stderr)
-			has(t, r.stderr, "Nothing was sent")
+			has(t, flat(r.stderr), "Nothing was sent")
 		}
 		if vendor != "mixin" {
 			r = b.runIn(t.Context(), t, "get", vendor, "--email", "nobody@example.com")
@@ -92,7 +92,7 @@ func TestGetNobody(t *testing.T) {
 	for _, command := range []string{"get", "delete"} {
 		r := b.runIn(t.Context(), t, command, "usercom", "17")
 		assert.Equal(t, exitFailed, r.code)
-		has(t, r.stderr, "It is unknown whether the user exists. Nothing was changed.")
+		has(t, flat(r.stderr), "It is unknown whether the user exists. Nothing was changed.")
 	}
 }
 
@@ -109,8 +109,8 @@ func TestDelete(t *testing.T) {
 	} {
 		r := runIn(t.Context(), b.env, answer, "delete", "quickblox", all["quickblox"])
 		assert.Equal(t, c.code, r.code)
-		has(t, r.stderr, c.says)
-		has(t, r.stderr, "ada@example.com")
+		has(t, flat(r.stderr), c.says)
+		has(t, flat(r.stderr), "ada@example.com")
 		assert.Equal(t, 1, b.quickblox.UserCount())
 	}
 	r := runIn(t.Context(), b.env, "yes\n", "delete", "quickblox", all["quickblox"])
@@ -126,7 +126,7 @@ func TestDelete(t *testing.T) {
 
 	r = b.runIn(t.Context(), t, "delete", "mixin", all["mixin"], "--yes")
 	assert.Equal(t, exitUsage, r.code)
-	has(t, r.stderr, "mixin has no way to delete a user. Nothing was sent, and the user was not changed")
+	has(t, flat(r.stderr), "mixin has no way to delete a user. Nothing was sent, and the user was not changed")
 }
 
 // stuck is a standard input that nobody writes to, with a signal once it is read.
@@ -180,7 +180,7 @@ func TestDeleteFails(t *testing.T) {
 	b.usercom.Inject(userapitest.Fault{On: userapitest.Delete, Status: 403})
 	r := b.runIn(t.Context(), t, "delete", "usercom", all["usercom"], "--yes")
 	assert.Equal(t, exitFailed, r.code)
-	has(t, r.stderr, "usercom: forbidden (status 403). The user was not deleted. Next: ")
+	has(t, flat(r.stderr), "usercom: forbidden (status 403). The user was not deleted. Next: ")
 	assert.Equal(t, 1, b.usercom.UserCount())
 
 	// Whose reply is lost may be gone.
@@ -188,7 +188,7 @@ func TestDeleteFails(t *testing.T) {
 	b.usercom.Inject(userapitest.Fault{On: userapitest.Delete, Status: 500, Times: -1})
 	r = b.runIn(t.Context(), t, "delete", "usercom", all["usercom"], "--yes")
 	assert.Equal(t, exitOpen, r.code)
-	has(t, r.stderr, "The user MAY BE DELETED. Next: run this again, which is safe")
+	has(t, flat(r.stderr), "The user MAY BE DELETED. Next: run this again, which is safe")
 }
 
 func TestWrongUseOfOneVendor(t *testing.T) {
@@ -208,7 +208,7 @@ func TestWrongUseOfOneVendor(t *testing.T) {
 	} {
 		r := runIn(t.Context(), nil, "", c.args...)
 		assert.Equal(t, exitUsage, r.code, c.args)
-		has(t, r.stderr, c.says)
+		has(t, flat(r.stderr), c.says)
 	}
 }
 
@@ -234,8 +234,8 @@ func TestPlan(t *testing.T) {
 
 	r = runIn(t.Context(), variables, "", append(args, "--strict")...)
 	assert.Equal(t, exitRefused, r.code)
-	has(t, r.stderr, "usercom: invalid user; Username cannot be stored by usercom; Password ")
-	has(t, r.stderr, "Nothing was sent. enlist create would create this user at none of the vendors.")
+	has(t, flat(r.stderr), "usercom: invalid user; Username cannot be stored by usercom; Password ")
+	has(t, flat(r.stderr), "Nothing was sent. enlist create would create this user at none of the vendors.")
 	assert.Equal(t, exitUsage, runIn(t.Context(), variables, "", "plan", "--to", "acme", "--email", "a@b.c").code)
 	assert.Equal(t, exitUsage, runIn(t.Context(), variables, "", "plan").code)
 

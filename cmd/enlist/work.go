@@ -371,9 +371,5 @@ func (w *working) end(ctx context.Context, f *workFlags, stopped bool) error {
 	if stopped {
 		code = max(code, exitOpen)
 	}
-	text := s.text(false)
-	if f.format == "json" {
-		text = jsonText(s)
-	}
-	return ended(w.env.print(text, code))
+	return s.end(w.env, f.format, s.text(false), code)
 }

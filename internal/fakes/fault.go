@@ -22,7 +22,7 @@ const FaultForm = "VENDOR:OPERATION:MOMENT:ACTION[:TIMES]"
 // ParseFault reads a fault, such as "fusionauth:create:after-commit:reset:3": three replies to creates are
 // lost. The words are those of userapitest.Fault; the action respond has its status behind a "=", as
 // respond=503. TIMES is 1 if it is left out, and -1 for all that follow. The error of an unknown word lists
-// those that there are.
+// the known ones.
 func ParseFault(text string) (f Fault, err error) {
 	parts := strings.Split(text, ":")
 	if len(parts) < 4 || len(parts) > 5 {
@@ -83,5 +83,5 @@ func word(what, text string, names []string) (int, error) {
 			return i, nil
 		}
 	}
-	return 0, fmt.Errorf("there is no %s %q; there are %s", what, text, strings.Join(names, ", "))
+	return 0, fmt.Errorf("unknown %s %q; expected %s", what, text, strings.Join(names, ", "))
 }

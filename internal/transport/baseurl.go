@@ -22,7 +22,7 @@ func cleanBaseURL(text string, allowInsecure bool) (string, error) {
 	case u.User != nil:
 		return "", errors.New("must not have a user name or password")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return "", errors.New("must hold no query or fragment")
+		return "", errors.New("must not contain a query or fragment")
 	case u.Scheme == "http" && !allowInsecure && !isLoopback(u.Hostname()):
 		return "", errors.New("must be https beyond loopback, unless AllowInsecure is set")
 	}

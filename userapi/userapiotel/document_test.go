@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDocument builds the program of docs/observability.md that uses this package.
+// TestDocument runs the program of docs/observability.md that uses this package.
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "observability.md"))
@@ -23,8 +23,11 @@ func TestDocument(t *testing.T) {
 		}
 		file := filepath.Join(t.TempDir(), "main.go")
 		require.NoError(t, os.WriteFile(file, []byte(code), 0o600))
-		out, err := exec.CommandContext(t.Context(), "go", "vet", file).CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), "go", "run", file).CombinedOutput()
 		require.NoError(t, err, string(out))
+		for _, span := range []string{"provision CreateUser", "create user", "POST /users.json", "ledger store"} {
+			require.Contains(t, string(out), `{"Name":"`+span+`"`)
+		}
 		built++
 	}
 	require.Equal(t, 1, built)

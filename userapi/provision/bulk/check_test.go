@@ -150,7 +150,7 @@ func TestCheckTraps(t *testing.T) {
 column "login": username at chat: a login or an e-mail address must be set (required)
 column "password": password at chat: must be set (required)`)
 	add(with(15, "name", strings.Repeat("pl4nted-s", 10)), `column "name": full_name at crm: must have at most 40 characters, or a blank that splits it into a first_name and a last_name of at most 40 each (invalid)`)
-	add(with(16, "tags", `"[""a,`+planted+`""]"`), `column "tags": tags at chat: must hold no comma: QuickBlox separates tags by it (invalid)`)
+	add(with(16, "tags", `"[""a,`+planted+`""]"`), `column "tags": tags at chat: must not contain a comma: QuickBlox separates tags by it (invalid)`)
 	add(with(17, "dob", planted), `column "dob": fusionauth.birth_date at identity: must be a day of the calendar, written yyyy-MM-dd (invalid)`)
 
 	// Of two rows.

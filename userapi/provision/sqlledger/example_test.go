@@ -3,11 +3,29 @@ package sqlledger_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
+
+// The caller brings the driver, here pgx. CreateTable makes the table where there is none.
+func ExampleOpen() {
+	open := func(ctx context.Context, dsn string, key userapi.Secret, targets []provision.Target) (*provision.Provisioner, error) {
+		db, err := sql.Open("pgx", dsn) // and import _ "github.com/jackc/pgx/v5/stdlib"
+		if err != nil {
+			return nil, err
+		}
+		ledger, err := sqlledger.Open(ctx, db, sqlledger.PostgreSQL, sqlledger.CreateTable())
+		if err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+		// Many sign-ups at once share a commit.
+		return provision.New(provision.Group(ledger), targets, provision.RequestKeys(key))
+	}
+	_ = open
+}
 
 // A program writes down a customer, and that its users are to be made, in one
 // transaction: either both are true or none. A worker's Resume creates them.

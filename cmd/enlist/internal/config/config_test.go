@@ -113,7 +113,7 @@ func TestFaults(t *testing.T) {
 		{minimal + "  x:\n    vendor: fusionauth\n    url: ftp://" + planted + "\n", "enlist.yaml:6: targets.x.url: the address must begin with https:// or http://"},
 		{minimal + "  x: {vendor: quickblox, url: \"http://" + planted + ".example.com\"}\n", "enlist.yaml:4: targets.x.url: the address must be https beyond loopback"},
 		{minimal + "  x: {vendor: mixin, url: " + planted + "}\n", "enlist.yaml:4: targets.x.url: the address must be an absolute URL, such as https://host"},
-		{minimal + "  x: {vendor: usercom, url: \"https://" + planted + "/?a=b\"}\n", "enlist.yaml:4: targets.x.url: the address must hold no query or fragment"},
+		{minimal + "  x: {vendor: usercom, url: \"https://" + planted + "/?a=b\"}\n", "enlist.yaml:4: targets.x.url: the address must not contain a query or fragment"},
 		{minimal + "  CRM: {vendor: usercom}\n", "enlist.yaml:4: targets.CRM: the variables of target crm also begin with CRM_. Another name is expected"},
 		{minimal + "  mixin: {vendor: usercom}\n", "enlist.yaml:4: targets.mixin: the variables of every mixin begin with MIXIN_. Another name is expected"},
 		{minimal + "  \"" + planted + " x\": {vendor: usercom}\n", "enlist.yaml:4: targets: a name of 1 to 64 letters"},

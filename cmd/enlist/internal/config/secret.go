@@ -40,6 +40,10 @@ const (
 	Postgresql = "postgresql://"
 )
 
+// ErrURL is the error of a URL that the driver of PostgreSQL cannot use. The driver's own text may show parts
+// of the URL.
+var ErrURL = errors.New("the URL, one of its parameters, or a PG variable of the environment is invalid: postgres://HOST/DATABASE is expected")
+
 // CheckLedger checks the location of a ledger. It refuses a password, which would be in a file or in the list
 // of the machine's processes.
 func CheckLedger(at string) error {

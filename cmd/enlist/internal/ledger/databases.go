@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite" // the driver of SQLite
 
+	"github.com/enlist-go/enlist/cmd/enlist/internal/config"
 	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
@@ -86,7 +87,7 @@ func (l *Ledger) openSQLite(ctx context.Context, path string, create bool, query
 func (l *Ledger) openPostgres(ctx context.Context, at string, create bool) error {
 	c, err := pgxpool.ParseConfig(at) // the URL of a queue may have pool_max_conns, which only a pool takes
 	if err != nil {
-		return fmt.Errorf("the ledger cannot be opened: %w", err)
+		return fmt.Errorf("--ledger, ENLIST_LEDGER, or ledger in the config: %w", config.ErrURL)
 	}
 	db := stdlib.OpenDB(*c.ConnConfig)
 	l.close = append(l.close, db)

@@ -27,6 +27,9 @@ const (
 // KeyVariable has the request key, instead of the file. With _FILE, the variable has the path of another file.
 const KeyVariable = "ENLIST_REQUEST_KEY"
 
+// ErrNoKey is the error of RequestKey without a key.
+var ErrNoKey = errors.New("the request key is missing")
+
 // RequestKey returns the request key of the variable, or else of the file. If create is set and the file does
 // not exist, RequestKey makes it, and calls made with its path.
 func RequestKey(p Place, create bool, made func(path string)) (userapi.Secret, error) {
@@ -39,7 +42,7 @@ func RequestKey(p Place, create bool, made func(path string)) (userapi.Secret, e
 		return key, err
 	}
 	if !create {
-		return "", fmt.Errorf("the key %s is missing, but %s was made with it: without the key enlist cannot see whether a row was changed. Restore the file from where the ledger was first made, or set %s", path, p, KeyVariable)
+		return "", fmt.Errorf("%w: the file %s does not exist, but %s was made with it. Without the key enlist cannot see whether a row was changed. Restore the file from where the ledger was first made, or set %s", ErrNoKey, path, p, KeyVariable)
 	}
 	random := make([]byte, keyBytes)
 	if _, err := rand.Read(random); err != nil {

@@ -47,5 +47,5 @@ func TestKeyRefused(t *testing.T) {
 	assert.True(t, l.Key.Reveal() == planted)
 	require.NoError(t, l.Close())
 	require.NoError(t, os.Remove(p.KeyFile()))
-	refused("spring.key is missing, but ")
+	refused("spring.key does not exist, but ")
 }

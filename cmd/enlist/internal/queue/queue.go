@@ -85,6 +85,8 @@ type database struct {
 	dialect sqlledger.Dialect
 	client  func(*river.Config) (Client, error)
 	migrate func(context.Context) ([]string, error)
+	// makeQueue makes the row of a River queue.
+	makeQueue func(ctx context.Context, name string) error
 	// isCurrent reports whether River's tables have all migrations.
 	isCurrent func(context.Context) (bool, error)
 	close     func()
@@ -92,9 +94,6 @@ type database struct {
 
 // ErrNone is the error of a queue without tables.
 var ErrNone = errors.New("the queue has no tables, or those of an older enlist: run enlist migrate")
-
-// ErrURL is the error of a URL that the driver of PostgreSQL cannot use.
-var ErrURL = errors.New("queue: the URL, one of its parameters, or a PG variable of the environment is invalid: postgres://HOST/DATABASE is expected")
 
 const (
 	// conns is the number of connections to PostgreSQL, unless the URL has pool_max_conns.
@@ -112,7 +111,7 @@ func connect(ctx context.Context, p Place, create bool) (*database, error) {
 	}
 	c, err := pgxpool.ParseConfig(p.At)
 	if err != nil {
-		return nil, ErrURL // pgx's text may show parts of it
+		return nil, fmt.Errorf("--queue, ENLIST_QUEUE, or queue in the config: %w", config.ErrURL)
 	}
 	if u, err := url.Parse(p.At); err != nil || !u.Query().Has("pool_max_conns") {
 		c.MaxConns = conns
@@ -176,6 +175,10 @@ func open[TTx any](db *sql.DB, dialect sqlledger.Dialect, driver riverdriver.Dri
 				made = append(made, fmt.Sprintf("river %d: %s", v.Version, v.Name))
 			}
 			return made, nil
+		},
+		makeQueue: func(ctx context.Context, name string) error {
+			_, err := driver.GetExecutor().QueueCreateOrSetUpdatedAt(ctx, &riverdriver.QueueCreateOrSetUpdatedAtParams{Name: name, Metadata: []byte("{}")})
+			return err
 		},
 		isCurrent: func(ctx context.Context) (bool, error) {
 			m, err := migrator()
@@ -299,6 +302,10 @@ func (q *Queue) Close() { q.d.close() }
 
 // NewClient makes a River client.
 func (q *Queue) NewClient(c *river.Config) (Client, error) { return q.d.client(c) }
+
+// MakeRiverQueue makes the row of the job's River queue, which can then be paused. The first worker makes it too.
+// If the row exists, it stays paused or not paused.
+func (q *Queue) MakeRiverQueue(ctx context.Context) error { return q.d.makeQueue(ctx, q.Name()) }
 
 // Ping reports whether the database answers.
 func (q *Queue) Ping(ctx context.Context) error { return q.d.db.PingContext(ctx) }
