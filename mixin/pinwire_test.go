@@ -267,21 +267,6 @@ func TestPINWire(t *testing.T) {
 	}
 }
 
-// TestTheVectorsRegistration sends the vectors' registration.
-func TestTheVectorsRegistration(t *testing.T) {
-	t.Parallel()
-	v := readPINVectors(t)
-	tip := v.spendKey(t)
-	c, got := pinClient(t, func(cfg *Config) { cfg.Keystore.UserID = v.TIP.UserID }, answering(200, `{"data":{"user_id":"`+v.TIP.UserID+`"}}`))
-	_, err := c.Safe.Register(t.Context(), tip, TIPPIN(tip))
-	require.NoError(t, err)
-	in := (*got)[0].members
-	assert.Equal(t, v.TIP.Register.PublicKey, in["public_key"])
-	assert.Equal(t, v.TIP.Register.Signature, in["signature"])
-	text, _ := in["pin_base64"].(string)
-	require.True(t, hex.EncodeToString(decrypt(t, ed25519Vector(t).Shared, text).pin) == v.TIP.Register.TIPSignature)
-}
-
 // pinCalls are the calls that carry a PIN.
 func pinCalls(t testing.TB) map[string]func(context.Context, *Client) (*GetUserResponse, error) {
 	t.Helper()
@@ -529,25 +514,6 @@ func TestPINNotSent(t *testing.T) {
 	e := asError(t, err)
 	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 	assert.Len(t, *got, 4)
-}
-
-// TestPINMayBeSent: any other failure of the way is the end of the call.
-func TestPINMayBeSent(t *testing.T) {
-	t.Parallel()
-	for name, failure := range map[string]error{
-		"reset":    &net.OpError{Op: "read", Net: "tcp", Err: io.ErrUnexpectedEOF},
-		"EOF":      io.EOF,
-		"time-out": context.DeadlineExceeded,
-		"write":    &net.OpError{Op: "write", Net: "tcp", Err: io.ErrClosedPipe},
-	} {
-		for call, do := range pinCalls(t) {
-			c, got := pinClient(t, nil, func(int, *http.Request) (*http.Response, error) { return nil, failure })
-			_, err := do(t.Context(), c)
-			e := asError(t, err)
-			assert.Equal(t, userapi.OutcomeUnknown, e.Outcome, name+", "+call)
-			assert.Len(t, *got, 1, name+", "+call)
-		}
-	}
 }
 
 // TestPINsInTurn: of a client's calls with a PIN the next one begins when the one before
