@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"errors"
 	"testing"
 	"time"
 
@@ -18,13 +19,6 @@ import (
 	"github.com/enlist-go/enlist/mixin"
 	"github.com/enlist-go/enlist/userapi"
 )
-
-// tokenSigner signs with a function.
-type tokenSigner func(ctx context.Context, input []byte) ([]byte, error)
-
-func (f tokenSigner) SignToken(ctx context.Context, input []byte) ([]byte, error) {
-	return f(ctx, input)
-}
 
 // sessionKeys has keys by a function.
 type sessionKeys func(ctx context.Context, req userapi.CreateUserRequest) (crypto.Signer, error)
@@ -37,7 +31,7 @@ func TestNewFaults(t *testing.T) {
 	t.Parallel()
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	sign := tokenSigner(func(context.Context, []byte) ([]byte, error) { return nil, nil })
+	sign := mixin.TokenSignerFunc(func(context.Context, []byte) ([]byte, error) { return nil, nil })
 	for name, tt := range map[string]struct {
 		change func(*mixin.Config)
 		fields map[string]string // with their codes
@@ -52,7 +46,7 @@ func TestNewFaults(t *testing.T) {
 		"nil Ed25519 key":  {func(c *mixin.Config) { c.Keystore.PrivateKey = ed25519.PrivateKey(nil) }, map[string]string{"Config.Keystore.PrivateKey": "invalid"}},
 		"a seed":           {func(c *mixin.Config) { c.Keystore.PrivateKey = ed25519.PrivateKey(appKey().Seed()) }, map[string]string{"Config.Keystore.PrivateKey": "invalid"}},
 		"ECDSA":            {func(c *mixin.Config) { c.Keystore.PrivateKey = ec }, map[string]string{"Config.Keystore.PrivateKey": "invalid"}},
-		"nil token signer": {func(c *mixin.Config) { c.Keystore.PrivateKey, c.TokenSigner = nil, tokenSigner(nil) }, map[string]string{"Config.TokenSigner": "invalid"}},
+		"nil token signer": {func(c *mixin.Config) { c.Keystore.PrivateKey, c.TokenSigner = nil, mixin.TokenSignerFunc(nil) }, map[string]string{"Config.TokenSigner": "invalid"}},
 		"nil session keys": {func(c *mixin.Config) { c.SessionKeys = sessionKeys(nil) }, map[string]string{"Config.SessionKeys": "invalid"}},
 		"ids": {
 			func(c *mixin.Config) {
@@ -127,7 +121,7 @@ func TestTokenSignerFails(t *testing.T) {
 		kind error
 	}{
 		"by itself":         {assert.AnError, userapi.ErrUnavailable},
-		"with a verdict":    {&userapi.Error{Kind: userapi.KindForbidden}, userapi.ErrForbidden},
+		"with a verdict":    {&userapi.Error{Kind: userapi.KindForbidden, Err: assert.AnError}, userapi.ErrForbidden},
 		"by its time-out":   {context.DeadlineExceeded, userapi.ErrTimeout},
 		"by a cancellation": {context.Canceled, userapi.ErrCanceled},
 	} {
@@ -136,10 +130,11 @@ func TestTokenSignerFails(t *testing.T) {
 			mock := httpmock.NewMockTransport()
 			cfg := config(mock)
 			cfg.Keystore.PrivateKey = nil
-			cfg.TokenSigner = tokenSigner(func(context.Context, []byte) ([]byte, error) { return nil, tt.err })
+			cfg.TokenSigner = mixin.TokenSignerFunc(func(context.Context, []byte) ([]byte, error) { return nil, tt.err })
 			c := clientOf(t, cfg)
 			_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
 			require.ErrorIs(t, err, tt.kind)
+			assert.True(t, errors.Is(err, tt.err) || errors.Is(err, assert.AnError), "the cause is found")
 			e := asError(t, err)
 			assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 			assert.Empty(t, e.RequestID)
@@ -157,7 +152,7 @@ func TestTokenSignerGetsTheCallsContext(t *testing.T) {
 	answer(mock, usersURL, 200, created)
 	cfg := config(mock)
 	cfg.Keystore.PrivateKey = nil
-	cfg.TokenSigner = tokenSigner(func(ctx context.Context, input []byte) ([]byte, error) {
+	cfg.TokenSigner = mixin.TokenSignerFunc(func(ctx context.Context, input []byte) ([]byte, error) {
 		assert.Equal(t, "v", ctx.Value(key{}))
 		return appKey().Sign(rand.Reader, input, crypto.Hash(0))
 	})

@@ -6,12 +6,10 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -26,13 +24,7 @@ const (
 // createdWith returns what a create that sent a session secret returns.
 func createdWith(t testing.TB, secret, body string) *CreateUserResponse {
 	t.Helper()
-	mock := httpmock.NewMockTransport()
-	mock.RegisterResponder(http.MethodPost, "https://api.mixin.one/users", httpmock.NewStringResponder(200, body))
-	c, err := New(Config{
-		Keystore: Keystore{UserID: testUserID, SessionID: testSessionID, PrivateKey: readVectors(t).key(t, "rsa1024")},
-		HTTP:     userapi.HTTPOptions{HTTPClient: &http.Client{Transport: mock}},
-	})
-	require.NoError(t, err)
+	c, _ := userClient(t, nil, answering(200, body))
 	resp, err := c.Users.Create(t.Context(), CreateUserRequest{SessionSecret: secret})
 	require.NoError(t, err)
 	return resp
@@ -187,13 +179,7 @@ func TestCredentialsOfAnotherKey(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, creds.Exportable())
 	// The portable create's response knows.
-	mock := httpmock.NewMockTransport()
-	mock.RegisterResponder(http.MethodPost, "https://api.mixin.one/users", httpmock.NewStringResponder(200, replyWith(token)))
-	c, err := New(Config{
-		Keystore: Keystore{UserID: testUserID, SessionID: testSessionID, PrivateKey: other},
-		HTTP:     userapi.HTTPOptions{HTTPClient: &http.Client{Transport: mock}},
-	})
-	require.NoError(t, err)
+	c, _ := userClient(t, nil, answering(200, replyWith(token)))
 	u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: []userapi.Extension{Extra{SessionKey: all.key(t, "ed25519")}}})
 	require.NoError(t, err)
 	native, ok := userapi.As[*CreateUserResponse](u)

@@ -455,10 +455,9 @@ func TestKeyDirOfALongReply(t *testing.T) {
 	_, _, dir, _ := withDir(t)
 	_, err := dir.SessionKey(t.Context(), signup)
 	require.NoError(t, err)
-	const id = "9c3d2b1a-0f4e-4d6c-8b7a-6e5f4d3c2b04"
 	key := strings.Repeat("k", 512)
 	long := userapi.Secret(strings.Repeat("x", 64<<10))
-	require.NoError(t, dir.UserCreated(t.Context(), signup, &mixin.CreateUserResponse{UserID: id, SessionID: id, PinToken: long, ServerPublicKey: &key}))
+	require.NoError(t, dir.UserCreated(t.Context(), signup, &mixin.CreateUserResponse{UserID: newID, SessionID: newID, PinToken: long, ServerPublicKey: &key}))
 	f := load(t, dir, signup)
 	assert.Equal(t, mixin.KeyFileComplete, f.State)
 	assert.Equal(t, key, f.Keystore.ServerPublicKey)
@@ -765,7 +764,9 @@ func TestDiscard(t *testing.T) {
 	cfg := srv.Config()
 	cfg.SessionKeys = dir
 	around(&cfg, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
-		require.ErrorAs(t, dir.Discard(signup.IdempotencyKey), &file)
+		for _, d := range []*mixin.SessionKeyDir{dir, mixin.KeyDir(path)} {
+			require.ErrorAs(t, d.Discard(signup.IdempotencyKey), &file)
+		}
 		return next.RoundTrip(r)
 	})
 	busy := clientOf(t, cfg)
@@ -855,43 +856,19 @@ func TestNothingShowsAStoredKey(t *testing.T) {
 	var file *mixin.KeyFileError
 	require.ErrorAs(t, lost, &file)
 
-	var secrets []string
-	for _, ks := range []mixin.Keystore{wallet.Keystore, load(t, dir, other).Keystore} {
-		key := ks.PrivateKey.(ed25519.PrivateKey)
-		raw := [][]byte{key.Seed()}
-		if ks.SpendPrivateKey != "" {
-			seed, err := hex.DecodeString(ks.SpendPrivateKey.Reveal())
-			require.NoError(t, err)
-			raw = append(raw, seed)
-			secrets = append(secrets, ks.PinToken.Reveal())
-		}
-		for _, b := range raw {
-			secrets = append(secrets, hex.EncodeToString(b), strings.Trim(fmt.Sprint(b), "[]"),
-				base64.RawURLEncoding.EncodeToString(b)[:40], base64.RawStdEncoding.EncodeToString(b)[:40])
-		}
+	secrets := []string{wallet.Keystore.PinToken.Reveal()}
+	for _, key := range []crypto.Signer{wallet.Keystore.PrivateKey, spendKey(t, wallet.Keystore), load(t, dir, other).Keystore.PrivateKey} {
+		secrets = append(secrets, mixin.KeyForms(t, key)...)
 	}
-	var texts []string
 	keyFile := load(t, dir, signup)
 	for _, v := range []any{
 		wallet, *wallet, []any{wallet}, struct{ W mixin.Wallet }{*wallet}, keyFile, &keyFile, []mixin.KeyFile{keyFile}, dir,
-		conflict, lost, file, cfg, c, wallet.User, &userapi.Error{Err: lost},
+		conflict, lost, file, cfg, c, wallet.User, &userapi.Error{Err: lost}, log.String(),
 	} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-			texts = append(texts, fmt.Sprintf(verb, v))
-		}
-		text, err := json.Marshal(v)
-		require.NoError(t, err)
-		texts = append(texts, string(text))
-		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "v", v)
+		mixin.RequireNoLeak(t, v, secrets)
 	}
-	texts = append(texts, log.String())
 	for _, r := range srv.Requests() {
-		texts = append(texts, string(r.Body))
-	}
-	for i, secret := range secrets {
-		for j, text := range texts {
-			require.False(t, strings.Contains(text, secret), "secret %d in text %d", i, j)
-		}
+		mixin.RequireNoLeak(t, string(r.Body), secrets)
 	}
 	assert.Equal(t, fmt.Sprintf("mixin.Wallet{path: %s, state: registered, user_id: %s}", wallet.Path, wallet.Keystore.UserID), fmt.Sprintf("%+v", wallet))
 	assert.Equal(t, fmt.Sprintf("mixin.KeyFile{path: %s, state: registered, user_id: %s}", wallet.Path, wallet.Keystore.UserID), fmt.Sprintf("%+v", keyFile))

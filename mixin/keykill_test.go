@@ -193,6 +193,7 @@ func TestKilledWhileCreating(t *testing.T) {
 				requireConflict(t, dir, err, mixin.KeyFileComplete)
 				assert.Equal(t, 1, srv.UserCount())
 				signsIn(t, srv, f.Keystore, srv.Users()[0].UserID)
+				assert.Equal(t, []string{filepath.Base(f.Path)}, names(t, path), "the keystore is put in its place")
 			}
 			for _, name := range names(t, path) {
 				assert.Equal(t, os.FileMode(0o600), mode(t, filepath.Join(path, name)), name)

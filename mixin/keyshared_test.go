@@ -1,33 +1,15 @@
 package mixin_test
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/enlist-go/enlist/mixin"
-	"github.com/enlist-go/enlist/mixin/mixintest"
 	"github.com/enlist-go/enlist/userapi"
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
-
-// TestDiscardWhileACreateIsUnderWay: of another directory object, as of another process.
-func TestDiscardWhileACreateIsUnderWay(t *testing.T) {
-	t.Parallel()
-	_, _, dir, path := withDir(t)
-	_, err := dir.SessionKey(t.Context(), signup)
-	require.NoError(t, err)
-	for _, other := range []*mixin.SessionKeyDir{dir, mixin.KeyDir(path)} {
-		var file *mixin.KeyFileError
-		require.ErrorAs(t, other.Discard(signup.IdempotencyKey), &file)
-	}
-	assert.Equal(t, mixin.KeyFileSent, load(t, dir, signup).State)
-	require.NoError(t, dir.UserFailed(t.Context(), signup, &userapi.Error{Outcome: userapi.OutcomeRejected}))
-	require.NoError(t, mixin.KeyDir(path).Discard(signup.IdempotencyKey))
-}
 
 // TestUserFailedLeavesAnothersFile: one that a person has completed meanwhile.
 func TestUserFailedLeavesAnothersFile(t *testing.T) {
@@ -35,8 +17,7 @@ func TestUserFailedLeavesAnothersFile(t *testing.T) {
 	_, c, dir, path := withDir(t)
 	_, err := dir.SessionKey(t.Context(), signup)
 	require.NoError(t, err)
-	const id = "9c3d2b1a-0f4e-4d6c-8b7a-6e5f4d3c2b04"
-	require.NoError(t, mixin.KeyDir(path).UserCreated(t.Context(), signup, &mixin.CreateUserResponse{UserID: id, SessionID: id}))
+	require.NoError(t, mixin.KeyDir(path).UserCreated(t.Context(), signup, &mixin.CreateUserResponse{UserID: newID, SessionID: newID}))
 	require.Error(t, dir.UserFailed(t.Context(), signup, &userapi.Error{Outcome: userapi.OutcomeRejected}))
 	assert.Equal(t, mixin.KeyFileComplete, load(t, dir, signup).State)
 	_, err = c.CreateUser(t.Context(), signup)
@@ -49,12 +30,11 @@ func TestUserCreatedByHand(t *testing.T) {
 	_, _, dir, _ := withDir(t)
 	_, err := dir.SessionKey(t.Context(), signup)
 	require.NoError(t, err)
-	const id = "9c3d2b1a-0f4e-4d6c-8b7a-6e5f4d3c2b04"
-	for _, wrong := range []mixin.CreateUserResponse{{UserID: "x", SessionID: id}, {UserID: id, SessionID: "x"}, {UserID: id}} {
+	for _, wrong := range []mixin.CreateUserResponse{{UserID: "x", SessionID: newID}, {UserID: newID, SessionID: "x"}, {UserID: newID}} {
 		require.Error(t, dir.UserCreated(t.Context(), signup, &wrong))
 		assert.Equal(t, mixin.KeyFileSent, load(t, dir, signup).State)
 	}
-	require.NoError(t, dir.UserCreated(t.Context(), signup, &mixin.CreateUserResponse{UserID: id, SessionID: id}))
+	require.NoError(t, dir.UserCreated(t.Context(), signup, &mixin.CreateUserResponse{UserID: newID, SessionID: newID}))
 	assert.Equal(t, mixin.KeyFileComplete, load(t, dir, signup).State)
 }
 
@@ -95,29 +75,6 @@ func TestDiscardOfACompleteFile(t *testing.T) {
 	require.NoError(t, other.Discard(signup.IdempotencyKey))
 	_, err = mixin.KeyDir(path).SessionKey(t.Context(), signup)
 	requireConflict(t, dir, err, mixin.KeyFileSent)
-	assert.Equal(t, 1, srv.UserCount())
-}
-
-// TestKeystoreOfAKilledProcess: it was written whole and not put in place. The next look
-// does that.
-func TestKeystoreOfAKilledProcess(t *testing.T) {
-	t.Parallel()
-	srv := mixintest.NewServer(t)
-	path := filepath.Join(t.TempDir(), "keys")
-	require.True(t, errand{Dir: path, KillAt: "complete: written"}.run(t, srv))
-	dir := mixin.KeyDir(path)
-	file := load(t, dir, signup)
-	assert.Equal(t, mixin.KeyFileComplete, file.State)
-	assert.Equal(t, srv.Users()[0].UserID, file.UserID)
-	signsIn(t, srv, file.Keystore, file.UserID)
-	assert.Equal(t, []string{filepath.Base(file.Path)}, names(t, path))
-	text, err := os.ReadFile(file.Path)
-	require.NoError(t, err)
-	ks, err := mixin.ParseKeystore(text)
-	require.NoError(t, err)
-	bothForms(t, text, ks)
-	_, err = dirClient(t, srv, dir).CreateUser(t.Context(), signup)
-	requireConflict(t, dir, err, mixin.KeyFileComplete)
 	assert.Equal(t, 1, srv.UserCount())
 }
 

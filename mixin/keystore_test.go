@@ -400,73 +400,39 @@ func TestParseKeystoreFaults(t *testing.T) {
 	}
 }
 
-func secretKeystores(t *testing.T) map[string]Keystore {
-	t.Helper()
-	v := readVectors(t)
-	stores := make(map[string]Keystore)
-	for _, name := range []string{"ed25519", "rsa1024"} {
-		stores[name] = Keystore{
-			UserID: testUserID, SessionID: testSessionID, PrivateKey: v.key(t, name), PinToken: testPinToken,
-			ServerPublicKey: testServerKey, SpendPrivateKey: testSpendKey, PIN: testPIN,
-		}
-	}
-	return stores
-}
-
+// TestKeystoreShowsNoSecret pins what is shown. It compares without testify, which would
+// print a form that holds too much.
 func TestKeystoreShowsNoSecret(t *testing.T) {
 	t.Parallel()
-	for name, ks := range secretKeystores(t) {
-		secrets := append(keyForms(t, ks.PrivateKey), testPIN, testPinToken, testServerKey, testSpendKey)
-		type config struct {
-			Keystore Keystore
-			Pointer  *Keystore
-		}
-		type embedded struct {
-			Keystore
-			Host string
-		}
-		for what, v := range map[string]any{
-			"value":               ks,
-			"pointer":             &ks,
-			"struct":              config{ks, &ks},
-			"pointer to struct":   &config{ks, &ks},
-			"embedded":            embedded{ks, "h"},
-			"slice":               []Keystore{ks},
-			"slice of pointers":   []*Keystore{&ks},
-			"map":                 map[string]Keystore{"k": ks},
-			"any":                 []any{ks, &ks},
-			"array in a struct":   struct{ A [1]Keystore }{[1]Keystore{ks}},
-			"pointer to pointer":  new(&ks),
-			"interface in struct": struct{ V any }{ks},
-		} {
-			t.Run(name+"/"+what, func(t *testing.T) {
-				t.Parallel()
-				requireNoLeak(t, v, secrets)
-			})
-		}
-	}
-}
-
-// TestKeystoreForms pins what is shown. It compares without testify, which would
-// print a form that holds too much.
-func TestKeystoreForms(t *testing.T) {
-	t.Parallel()
-	kinds := map[string]string{"ed25519": "Ed25519", "rsa1024": "RSA"}
-	for name, ks := range secretKeystores(t) {
+	for name, kind := range map[string]string{"ed25519": "Ed25519", "rsa1024": "RSA"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			text := "mixin.Keystore{user_id: " + testUserID + ", session_id: " + testSessionID + ", key: " + kinds[name] + "}"
+			ks := Keystore{
+				UserID: testUserID, SessionID: testSessionID, PrivateKey: readVectors(t).key(t, name), PinToken: testPinToken,
+				ServerPublicKey: testServerKey, SpendPrivateKey: testSpendKey, PIN: testPIN,
+			}
+			type embedded struct {
+				Keystore
+				Host string
+			}
+			for _, v := range []any{
+				ks, &ks, new(&ks), []Keystore{ks}, []*Keystore{&ks}, map[string]Keystore{"k": ks}, []any{ks, &ks}, [1]Keystore{ks},
+				struct{ V Keystore }{ks}, &struct{ P *Keystore }{&ks}, struct{ V any }{ks}, embedded{ks, "h"},
+			} {
+				requireNoLeak(t, v, append(keyForms(t, ks.PrivateKey), testPIN, testPinToken, testServerKey, testSpendKey))
+			}
+			text := "mixin.Keystore{user_id: " + testUserID + ", session_id: " + testSessionID + ", key: " + kind + "}"
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 				require.True(t, text == fmt.Sprintf(verb, ks), "%s of a value", verb)
 				require.True(t, text == fmt.Sprintf(verb, &ks), "%s of a pointer", verb)
 			}
 			encoded, err := json.Marshal(&ks)
 			require.NoError(t, err)
-			require.True(t, `{"key":"`+kinds[name]+`","session_id":"`+testSessionID+`","user_id":"`+testUserID+`"}` == string(encoded), "JSON")
+			require.True(t, `{"key":"`+kind+`","session_id":"`+testSessionID+`","user_id":"`+testUserID+`"}` == string(encoded), "JSON")
 			var b bytes.Buffer
 			slog.New(slog.NewTextHandler(&b, nil)).Info("x", "ks", ks)
 			require.True(t, strings.HasSuffix(b.String(),
-				" ks.user_id="+testUserID+" ks.session_id="+testSessionID+" ks.key="+kinds[name]+"\n"), "slog")
+				" ks.user_id="+testUserID+" ks.session_id="+testSessionID+" ks.key="+kind+"\n"), "slog")
 		})
 	}
 }

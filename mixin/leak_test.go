@@ -88,23 +88,3 @@ func TestNothingShowsAKey(t *testing.T) {
 		})
 	}
 }
-
-// TestMessagesMaskTheToken: a server that quotes the token back.
-func TestMessagesMaskTheToken(t *testing.T) {
-	t.Parallel()
-	mock := httpmock.NewMockTransport()
-	var token string
-	mock.RegisterResponder(http.MethodPost, "https://api.mixin.one/users", func(r *http.Request) (*http.Response, error) {
-		token = r.Header.Get("Authorization")[len("Bearer "):]
-		return httpmock.NewStringResponse(202, `{"error":{"status":202,"code":401,"description":"no `+token+`"}}`), nil
-	})
-	c, err := New(Config{
-		Keystore: Keystore{UserID: testUserID, SessionID: testSessionID, PrivateKey: readVectors(t).key(t, "ed25519")},
-		HTTP:     userapi.HTTPOptions{HTTPClient: &http.Client{Transport: mock}},
-	})
-	require.NoError(t, err)
-	_, err = c.Users.Create(t.Context(), CreateUserRequest{SessionSecret: readVectors(t).Keys.Ed25519.SessionSecret})
-	e := asError(t, err)
-	require.NotEmpty(t, token)
-	assert.Equal(t, "no […]", e.Message)
-}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -88,14 +87,7 @@ func TestMeFails(t *testing.T) {
 	}
 	// With a TokenSigner there is no key to know.
 	key := readVectors(t).key(t, "ed25519")
-	mock := httpmock.NewMockTransport()
-	mock.RegisterResponder(http.MethodGet, "https://api.mixin.one/me", httpmock.NewStringResponder(200, own))
-	c, err := New(Config{
-		Keystore:    Keystore{UserID: newUserID, SessionID: newSessionID},
-		TokenSigner: remote(key),
-		HTTP:        userapi.HTTPOptions{HTTPClient: &http.Client{Transport: mock}},
-	})
-	require.NoError(t, err)
+	c, _ := userClient(t, func(cfg *Config) { cfg.TokenSigner, cfg.Keystore.PrivateKey = remote(key), nil }, answering(200, own))
 	me, err := c.Users.Me(t.Context())
 	require.NoError(t, err)
 	_, err = me.Credentials(kms{key})

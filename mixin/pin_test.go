@@ -38,22 +38,6 @@ func TestSealPIN(t *testing.T) {
 	}
 }
 
-// TestTheVectorsIterators: the clock gives them, and a second PIN in the same
-// nanosecond the one after.
-func TestTheVectorsIterators(t *testing.T) {
-	t.Parallel()
-	vectors := readPINVectors(t).FixedIV
-	c, err := newPINCipher(unhex(t, vectors[0].Key), at(vectors[0].Unix*1e9))
-	require.NoError(t, err)
-	for _, v := range vectors {
-		text, err := c.EncryptPIN([]byte("x"))
-		require.NoError(t, err)
-		in := decrypt(t, v.Key, text)
-		assert.Equal(t, v.Iterator, in.iterator)
-		assert.Equal(t, v.Unix, in.unix)
-	}
-}
-
 // TestIteratorGrows whatever the clock does.
 func TestIteratorGrows(t *testing.T) {
 	t.Parallel()

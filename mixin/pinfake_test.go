@@ -13,11 +13,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/enlist-go/enlist/internal/fakehttp"
 	"github.com/enlist-go/enlist/mixin"
 	"github.com/enlist-go/enlist/mixin/mixintest"
 	"github.com/enlist-go/enlist/userapi"
@@ -133,6 +135,23 @@ func posts(srv *mixintest.Server, path string) int {
 	return n
 }
 
+// serving runs a subtest at a server on a real socket. One that stalls is in memory, and
+// time is not real: the client's runs out when there is nothing left to do.
+func serving(t *testing.T, name string, f userapitest.Fault, o userapitest.ServerOptions, test func(*testing.T, userapitest.ServerOptions)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		if f.Do != userapitest.Stall {
+			test(t, o)
+			return
+		}
+		synctest.Test(t, func(t *testing.T) {
+			o.Listener = fakehttp.NewMemory()
+			test(t, o)
+		})
+	})
+}
+
 // TestPINFaults: on real sockets too, what was written is not written again, whatever
 // goes wrong and however many attempts are allowed.
 func TestPINFaults(t *testing.T) {
@@ -147,24 +166,19 @@ func TestPINFaults(t *testing.T) {
 		kind    userapi.Kind
 		done    bool
 	}{
-		"reset, unread":      {fault{Do: userapitest.Reset}, unknown, userapi.KindUnavailable, false},
-		"reset, read":        {fault{Do: userapitest.Reset, When: userapitest.BeforeCommit}, unknown, userapi.KindUnavailable, false},
-		"reset, done":        {fault{Do: userapitest.Reset, When: userapitest.AfterCommit}, unknown, userapi.KindUnavailable, true},
-		"hangup":             {fault{Do: userapitest.Hangup}, unknown, userapi.KindUnavailable, false},
-		"hangup, done":       {fault{Do: userapitest.Hangup, When: userapitest.AfterCommit}, unknown, userapi.KindUnavailable, true},
-		"time-out":           {fault{Do: userapitest.Stall, When: userapitest.BeforeCommit}, unknown, userapi.KindTimeout, false},
-		"time-out, done":     {fault{Do: userapitest.Stall, When: userapitest.AfterCommit}, unknown, userapi.KindTimeout, true},
-		"cut off, done":      {fault{Do: userapitest.Truncate, When: userapitest.AfterCommit}, unknown, userapi.KindProtocol, true},
-		"429":                {fault{Status: 429, Header: after}, refused, userapi.KindRateLimited, false},
-		"429 of Mixin's":     {fault{Status: 202, Header: after, Body: []byte(`{"error":{"status":202,"code":429}}`)}, refused, userapi.KindRateLimited, false},
-		"503":                {fault{Status: 503, Header: after}, unknown, userapi.KindUnavailable, false},
-		"503, done":          {fault{Status: 503, When: userapitest.AfterCommit}, unknown, userapi.KindUnavailable, true},
-		"500":                {fault{Status: 500, Body: []byte(`{"error":{"status":500,"code":500}}`)}, unknown, userapi.KindUnavailable, false},
-		"401, skewed":        {fault{Status: 202, Header: skewed, Body: []byte(`{"error":{"status":202,"code":401}}`)}, refused, userapi.KindUnauthorized, false},
-		"401, HTTP's":        {fault{Status: 401, Header: skewed}, refused, userapi.KindUnauthorized, false},
-		"307":                {fault{Status: 307, Header: http.Header{"Location": {"/pin/update"}}}, refused, userapi.KindProtocol, false},
-		"408":                {fault{Status: 408, Header: after}, unknown, userapi.KindUnavailable, false},
-		"a success, no user": {fault{Status: 200, Body: []byte(`{"data":{}}`)}, unknown, userapi.KindProtocol, false},
+		"reset, unread":  {fault{Do: userapitest.Reset}, unknown, userapi.KindUnavailable, false},
+		"reset, read":    {fault{Do: userapitest.Reset, When: userapitest.BeforeCommit}, unknown, userapi.KindUnavailable, false},
+		"reset, done":    {fault{Do: userapitest.Reset, When: userapitest.AfterCommit}, unknown, userapi.KindUnavailable, true},
+		"hangup":         {fault{Do: userapitest.Hangup}, unknown, userapi.KindUnavailable, false},
+		"hangup, done":   {fault{Do: userapitest.Hangup, When: userapitest.AfterCommit}, unknown, userapi.KindUnavailable, true},
+		"time-out":       {fault{Do: userapitest.Stall, When: userapitest.BeforeCommit}, unknown, userapi.KindTimeout, false},
+		"time-out, done": {fault{Do: userapitest.Stall, When: userapitest.AfterCommit}, unknown, userapi.KindTimeout, true},
+		"cut off, done":  {fault{Do: userapitest.Truncate, When: userapitest.AfterCommit}, unknown, userapi.KindProtocol, true},
+		"503":            {fault{Status: 503, Header: after}, unknown, userapi.KindUnavailable, false},
+		"503, done":      {fault{Status: 503, When: userapitest.AfterCommit}, unknown, userapi.KindUnavailable, true},
+		"401, skewed":    {fault{Status: 202, Header: skewed, Body: []byte(`{"error":{"status":202,"code":401}}`)}, refused, userapi.KindUnauthorized, false},
+		"307":            {fault{Status: 307, Header: http.Header{"Location": {"/pin/update"}}}, refused, userapi.KindProtocol, false},
+		"408":            {fault{Status: 408, Header: after}, unknown, userapi.KindUnavailable, false},
 	} {
 		for _, http2 := range []bool{false, true} {
 			name := fmt.Sprintf("%s, HTTP/2 %t", name, http2)

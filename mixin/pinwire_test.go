@@ -267,21 +267,6 @@ func TestPINWire(t *testing.T) {
 	}
 }
 
-// TestTheVectorsRegistration sends the vectors' registration.
-func TestTheVectorsRegistration(t *testing.T) {
-	t.Parallel()
-	v := readPINVectors(t)
-	tip := v.spendKey(t)
-	c, got := pinClient(t, func(cfg *Config) { cfg.Keystore.UserID = v.TIP.UserID }, answering(200, `{"data":{"user_id":"`+v.TIP.UserID+`"}}`))
-	_, err := c.Safe.Register(t.Context(), tip, TIPPIN(tip))
-	require.NoError(t, err)
-	in := (*got)[0].members
-	assert.Equal(t, v.TIP.Register.PublicKey, in["public_key"])
-	assert.Equal(t, v.TIP.Register.Signature, in["signature"])
-	text, _ := in["pin_base64"].(string)
-	require.True(t, hex.EncodeToString(decrypt(t, ed25519Vector(t).Shared, text).pin) == v.TIP.Register.TIPSignature)
-}
-
 // pinCalls are the calls that carry a PIN.
 func pinCalls(t testing.TB) map[string]func(context.Context, *Client) (*GetUserResponse, error) {
 	t.Helper()
@@ -317,16 +302,13 @@ func TestPINReplies(t *testing.T) {
 		"20118":              {202, failure(20118), userapi.KindInvalid, refused, "20118", PINForm},
 		"20119":              {202, failure(20119), userapi.KindInvalid, refused, "20119", PINRefused},
 		"400":                {202, failure(400), userapi.KindInvalid, refused, "400", 0},
-		"10002":              {202, failure(10002), userapi.KindInvalid, refused, "10002", 0},
 		"401":                {202, failure(401), userapi.KindUnauthorized, refused, "401", 0},
 		"403":                {202, failure(403), userapi.KindForbidden, refused, "403", 0},
 		"404":                {202, failure(404), userapi.KindNotFound, refused, "404", 0},
 		"429":                {202, failure(429), userapi.KindRateLimited, refused, "429", 0},
 		"429 of a proxy":     {429, "slow down", userapi.KindRateLimited, refused, "", 0},
 		"500":                {500, failure(500), userapi.KindUnavailable, unknown, "500", 0},
-		"10001":              {202, failure(10001), userapi.KindUnavailable, unknown, "10001", 0},
 		"502 of a proxy":     {502, "<html></html>", userapi.KindUnavailable, unknown, "", 0},
-		"503":                {503, "", userapi.KindUnavailable, unknown, "", 0},
 		"408":                {408, "", userapi.KindUnavailable, unknown, "", 0},
 		"307":                {307, "", userapi.KindProtocol, refused, "", 0},
 		"a page":             {200, "<html></html>", userapi.KindProtocol, unknown, "", 0},
@@ -529,25 +511,6 @@ func TestPINNotSent(t *testing.T) {
 	e := asError(t, err)
 	assert.Equal(t, userapi.OutcomeNotSent, e.Outcome)
 	assert.Len(t, *got, 4)
-}
-
-// TestPINMayBeSent: any other failure of the way is the end of the call.
-func TestPINMayBeSent(t *testing.T) {
-	t.Parallel()
-	for name, failure := range map[string]error{
-		"reset":    &net.OpError{Op: "read", Net: "tcp", Err: io.ErrUnexpectedEOF},
-		"EOF":      io.EOF,
-		"time-out": context.DeadlineExceeded,
-		"write":    &net.OpError{Op: "write", Net: "tcp", Err: io.ErrClosedPipe},
-	} {
-		for call, do := range pinCalls(t) {
-			c, got := pinClient(t, nil, func(int, *http.Request) (*http.Response, error) { return nil, failure })
-			_, err := do(t.Context(), c)
-			e := asError(t, err)
-			assert.Equal(t, userapi.OutcomeUnknown, e.Outcome, name+", "+call)
-			assert.Len(t, *got, 1, name+", "+call)
-		}
-	}
 }
 
 // TestPINsInTurn: of a client's calls with a PIN the next one begins when the one before

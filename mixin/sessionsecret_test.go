@@ -36,7 +36,7 @@ func TestSessionSecret(t *testing.T) {
 // TestSessionSecretOfTheSample re-encodes the public key of the vendor's sample.
 func TestSessionSecretOfTheSample(t *testing.T) {
 	t.Parallel()
-	want := createUserSample(t).SessionSecret
+	want := readVectors(t).VendorSample.PublicKey
 	got, err := SessionSecret(opaqueSigner{public: rsaPublicKey(t, want)})
 	require.NoError(t, err)
 	assert.Equal(t, want, got)

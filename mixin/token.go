@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -51,7 +50,7 @@ type claims struct {
 // lower-case hex, of the method, the path with its query and the body, as sent.
 func requestSig(method, uri string, body []byte) string {
 	h := sha256.New()
-	_, _ = io.WriteString(h, strings.ToUpper(method)) // a hash never fails
+	_, _ = io.WriteString(h, method) // a hash never fails
 	_, _ = io.WriteString(h, uri)
 	_, _ = h.Write(body)
 	return hex.EncodeToString(h.Sum(make([]byte, 0, sha256.Size)))

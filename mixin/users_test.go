@@ -110,12 +110,7 @@ func testdata(t testing.TB, name string) string {
 }
 
 // asError returns the error as the contract's.
-func asError(t testing.TB, err error) *userapi.Error {
-	t.Helper()
-	var e *userapi.Error
-	require.ErrorAs(t, err, &e)
-	return e
-}
+var asError = mixin.AsError
 
 const created = `{"data":{"type":"user","user_id":"` + newID + `"}}`
 
@@ -271,23 +266,6 @@ func TestTodaysReply(t *testing.T) {
 	assert.JSONEq(t, string(expected), string(text))
 }
 
-// TestTheInnerObject: what stands under "data" is the response.
-func TestTheInnerObject(t *testing.T) {
-	t.Parallel()
-	for name, nanoseconds := range map[string]int{
-		"create_user_response.json": 867971412, "create_user_response_today.json": 123456789,
-	} {
-		var reply struct{ Data json.RawMessage }
-		require.NoError(t, json.Unmarshal([]byte(testdata(t, name)), &reply))
-		var r mixin.CreateUserResponse
-		require.NoError(t, json.Unmarshal(reply.Data, &r))
-		assert.NotEmpty(t, r.UserID)
-		assert.Equal(t, nanoseconds, r.CreatedAt.Nanosecond())
-	}
-	var r mixin.CreateUserResponse
-	require.Error(t, json.Unmarshal([]byte(`{"user_id":`), &r))
-}
-
 func TestOddMembersAreTolerated(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
@@ -411,15 +389,6 @@ func TestBrokenSuccesses(t *testing.T) {
 		e := asError(t, err)
 		assert.Equal(t, userapi.OutcomeCreated, e.Outcome)
 	})
-	t.Run("the vendor's error is found", func(t *testing.T) {
-		t.Parallel()
-		c, mock := newClient(t)
-		answer(mock, usersURL, 200, `{"data":{"user_id":"`+newID+`"},"error":{"description":"odd"}}`)
-		_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
-		var vendor *mixin.APIError
-		require.ErrorAs(t, err, &vendor)
-		assert.Equal(t, "odd", vendor.Description)
-	})
 }
 
 // TestTheExactNameWins: package json takes names in any case, the last of them.
@@ -522,21 +491,6 @@ func TestErrorReplies(t *testing.T) {
 	assert.Equal(t, 202, vendor.StatusCode)
 	assert.NotContains(t, err.Error(), "Bot User")
 	assert.Equal(t, "mixin: create user: invalid request (status 202, code 10002): FullName (full_name): invalid, no user was created, request "+e.RequestID, err.Error())
-}
-
-func TestRetryAfterIsHandedOn(t *testing.T) {
-	t.Parallel()
-	c, mock := newClient(t)
-	mock.RegisterResponder(http.MethodPost, usersURL, func(*http.Request) (*http.Response, error) {
-		resp := httpmock.NewStringResponse(202, `{"error":{"status":202,"code":429,"description":"Too Many Requests."}}`)
-		resp.Header.Set("Retry-After", "3600")
-		return resp, nil
-	})
-	_, err := c.Users.Create(t.Context(), mixin.CreateUserRequest{SessionSecret: edSecret})
-	e := asError(t, err)
-	assert.Equal(t, time.Hour, e.RetryAfter)
-	assert.Equal(t, 1, e.Attempts)
-	assert.Equal(t, 1, mock.GetTotalCallCount())
 }
 
 // TestRequestIDs: the reply's own id is told, ours where it has none, and a foreign

@@ -89,8 +89,8 @@ func Broken(err error) error {
 // checkEmpty checks a success without content. It may be JSON without an error, but not
 // a page.
 func checkEmpty(r *transport.Reply) error {
-	if r.ReadErr != nil || IsBlank(r.Body) {
-		return r.ReadErr
+	if IsBlank(r.Body) {
+		return nil
 	}
 	if !json.Valid(r.Body) {
 		return errNotEmpty

@@ -305,18 +305,6 @@ func TestAbsenceMayProveNothing(t *testing.T) {
 	})
 }
 
-func TestCheckEmpty(t *testing.T) {
-	t.Parallel()
-	for body, ok := range map[string]bool{
-		"": true, " \n": true, "{}": true, `{"errors":null}`: true, `{"id":1}`: true,
-		"<html>": false, `{"errors":["no"]}`: false, `{"error":"no"}`: false, `{"id":`: false,
-	} {
-		assert.Equal(t, ok, provider.CheckEmpty(&transport.Reply{Body: []byte(body)}) == nil, body)
-	}
-	cut := errors.New("cut off")
-	require.ErrorIs(t, provider.CheckEmpty(&transport.Reply{ReadErr: cut}), cut)
-}
-
 // TestRepeatable: what a look-up's replies mean beyond what they mean to a create.
 func TestRepeatable(t *testing.T) {
 	t.Parallel()

@@ -57,48 +57,38 @@ func (f *failure) Temporary() bool { return f.Timeout() }
 // it is a type of the caller's own. Types whose text may quote the server are found as
 // copies that do not. An interface finds nothing but the failure itself.
 func (f *failure) As(target any) bool {
-	cause := f.causedBy()
-	switch t := target.(type) {
-	case **net.OpError:
-		if !errors.As(cause, t) {
+	switch target.(type) {
+	case **net.OpError, **net.DNSError, **tls.CertificateVerificationError,
+		*x509.UnknownAuthorityError, *x509.HostnameError, *x509.CertificateInvalidError:
+	default:
+		if !isErrno(target) && !isCallersType(reflect.TypeOf(target).Elem()) {
 			return false
 		}
+	}
+	if !errors.As(f.causedBy(), target) {
+		return false
+	}
+	switch t := target.(type) {
+	case **net.OpError:
 		op := **t
 		op.Err = newFailure(cmp.Or(classOf(op.Err), "failed"), op.Err)
 		*t = &op
 	case **net.DNSError:
-		if !errors.As(cause, t) {
-			return false
-		}
 		dns := **t
 		dns.Err, dns.UnwrapErr = dnsClass(&dns), nil
 		*t = &dns
 	case **tls.CertificateVerificationError:
-		if !errors.As(cause, t) {
-			return false
-		}
 		*t = &tls.CertificateVerificationError{
 			UnverifiedCertificates: (*t).UnverifiedCertificates,
 			Err:                    newFailure(cmp.Or(classOf((*t).Err), classCertificate), (*t).Err),
 		}
 	case *x509.UnknownAuthorityError:
-		if !errors.As(cause, t) {
-			return false
-		}
 		*t = x509.UnknownAuthorityError{Cert: t.Cert}
 	case *x509.HostnameError:
-		if !errors.As(cause, t) {
-			return false
-		}
 		// Its text lists the names in the certificate.
 		*t = x509.HostnameError{Certificate: &x509.Certificate{}, Host: t.Host}
 	case *x509.CertificateInvalidError:
-		if !errors.As(cause, t) {
-			return false
-		}
 		t.Detail = ""
-	default:
-		return (isErrno(target) || isCallersType(reflect.TypeOf(target).Elem())) && errors.As(cause, target)
 	}
 	return true
 }

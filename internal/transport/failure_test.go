@@ -1,7 +1,6 @@
 package transport_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -143,14 +142,6 @@ func TestServersBytesAreNotShown(t *testing.T) {
 
 func TestServersBytesAreNotShownOfHTTP2(t *testing.T) {
 	t.Parallel()
-	header := func(f *http2.Framer, id uint32, more bool, fields ...hpack.HeaderField) {
-		var block bytes.Buffer
-		enc := hpack.NewEncoder(&block)
-		for _, field := range fields {
-			_ = enc.WriteField(field)
-		}
-		_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: !more})
-	}
 	for name, tt := range map[string]struct {
 		answer func(*http2.Framer, uint32)
 		class  string
@@ -163,16 +154,16 @@ func TestServersBytesAreNotShownOfHTTP2(t *testing.T) {
 			_ = f.WriteGoAway(0, http2.ErrCodeEnhanceYourCalm, []byte(planted))
 		}, "connection lost"},
 		"header name": {func(f *http2.Framer, id uint32) {
-			header(f, id, false, hpack.HeaderField{Name: ":status", Value: "201"}, hpack.HeaderField{Name: planted, Value: "x"})
+			writeHeaders(f, id, false, hpack.HeaderField{Name: ":status", Value: "201"}, hpack.HeaderField{Name: planted, Value: "x"})
 		}, "HTTP/2 stream reset"},
 		"pseudo-header": {func(f *http2.Framer, id uint32) {
-			header(f, id, false, hpack.HeaderField{Name: ":status", Value: "201"}, hpack.HeaderField{Name: ":" + planted, Value: "x"})
+			writeHeaders(f, id, false, hpack.HeaderField{Name: ":status", Value: "201"}, hpack.HeaderField{Name: ":" + planted, Value: "x"})
 		}, "HTTP/2 stream reset"},
 		"status": {func(f *http2.Framer, id uint32) {
-			header(f, id, false, hpack.HeaderField{Name: ":status", Value: planted})
+			writeHeaders(f, id, false, hpack.HeaderField{Name: ":status", Value: planted})
 		}, "HTTP/2 stream reset"},
 		"a body that is reset": {func(f *http2.Framer, id uint32) {
-			header(f, id, true, hpack.HeaderField{Name: ":status", Value: "201"})
+			writeHeaders(f, id, true, hpack.HeaderField{Name: ":status", Value: "201"})
 			_ = f.WriteGoAway(id, http2.ErrCodeInternal, []byte(planted))
 			_ = f.WriteRSTStream(id, http2.ErrCodeInternal)
 		}, "HTTP/2 stream reset"},
@@ -413,7 +404,11 @@ func TestContextsCauseIsFoundAndNotShown(t *testing.T) {
 	cause := errors.New(planted)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
-	res := newClient(t, "https://vendor.invalid", userapi.HTTPOptions{}).Do(ctx, create())
+	url, posts := rawServer(t, untilLeft)
+	res := newClient(t, url, userapi.HTTPOptions{}).Do(ctx, create())
+	assert.Equal(t, []any{userapi.KindCanceled, userapi.OutcomeNotSent}, []any{res.Kind, res.Outcome})
+	assert.Zero(t, res.Attempts)
+	assert.Zero(t, posts.Load())
 	assertHidden(t, res.Err)
 	assert.Equal(t, "the context was canceled", res.Err.Error())
 	require.ErrorIs(t, res.Err, context.Canceled)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -85,62 +86,52 @@ func serveFrames(conn net.Conn, answer func(*http2.Framer, uint32), posts *atomi
 	}
 }
 
-// TestHTTP2DoesNotReplay: net/http would send such a POST again, hundreds of times.
+// writeHeaders writes a block of header fields, behind which there may be more.
+func writeHeaders(f *http2.Framer, id uint32, more bool, fields ...hpack.HeaderField) {
+	var block bytes.Buffer
+	enc := hpack.NewEncoder(&block)
+	for _, field := range fields {
+		_ = enc.WriteField(field)
+	}
+	_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: !more})
+}
+
+// TestHTTP2DoesNotReplay: net/http would send such a POST again, hundreds of times. Behind a
+// request that was answered, on the same connection, REFUSED_STREAM and a GOAWAY below the
+// stream prove that nothing was carried out. But net/http, which asks for the body again
+// after them, does so after PROTOCOL_ERROR too, and passes no frame on.
 func TestHTTP2DoesNotReplay(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]func(*http2.Framer, uint32){
 		"RST_STREAM PROTOCOL_ERROR": func(f *http2.Framer, id uint32) { _ = f.WriteRSTStream(id, http2.ErrCodeProtocol) },
 		"RST_STREAM REFUSED_STREAM": func(f *http2.Framer, id uint32) { _ = f.WriteRSTStream(id, http2.ErrCodeRefusedStream) },
 		"RST_STREAM INTERNAL_ERROR": func(f *http2.Framer, id uint32) { _ = f.WriteRSTStream(id, http2.ErrCodeInternal) },
-		"GOAWAY":                    func(f *http2.Framer, _ uint32) { _ = f.WriteGoAway(0, http2.ErrCodeNo, nil) },
+		"GOAWAY":                    func(f *http2.Framer, id uint32) { _ = f.WriteGoAway(max(id, 2)-2, http2.ErrCodeNo, nil) },
+		"GOAWAY for a fault":        func(f *http2.Framer, id uint32) { _ = f.WriteGoAway(max(id, 2)-2, http2.ErrCodeProtocol, nil) },
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			hc, url, posts := framer(t, answer)
-			c := newClient(t, url, userapi.HTTPOptions{HTTPClient: hc, Retry: quick})
-			call := create()
-			call.Body = bytes.Repeat([]byte("x"), 100)
-			res := c.Do(t.Context(), call)
-			assert.False(t, res.OK)
-			assert.EqualValues(t, 1, posts.Load())
-			assert.Equal(t, 1, res.Attempts)
-			assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
-			assert.Equal(t, userapi.KindUnavailable, res.Kind)
-		})
-	}
-}
-
-// TestHTTP2FramesProveNothing: behind a request that was answered, on the same connection,
-// REFUSED_STREAM and a GOAWAY below the stream prove that nothing was carried out. But
-// net/http, which asks for the body again after them, does so after PROTOCOL_ERROR too,
-// and passes no frame on.
-func TestHTTP2FramesProveNothing(t *testing.T) {
-	t.Parallel()
-	for name, answer := range map[string]func(*http2.Framer, uint32){
-		"PROTOCOL_ERROR":     func(f *http2.Framer, id uint32) { _ = f.WriteRSTStream(id, http2.ErrCodeProtocol) },
-		"REFUSED_STREAM":     func(f *http2.Framer, id uint32) { _ = f.WriteRSTStream(id, http2.ErrCodeRefusedStream) },
-		"GOAWAY":             func(f *http2.Framer, id uint32) { _ = f.WriteGoAway(id-2, http2.ErrCodeNo, nil) },
-		"GOAWAY for a fault": func(f *http2.Framer, id uint32) { _ = f.WriteGoAway(id-2, http2.ErrCodeProtocol, nil) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			hc, url, posts := framer(t, func(f *http2.Framer, id uint32) {
-				if id > 1 {
+		for _, answered := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, after an answer: %v", name, answered), func(t *testing.T) {
+				t.Parallel()
+				hc, url, posts := framer(t, func(f *http2.Framer, id uint32) {
+					if answered && id == 1 {
+						writeHeaders(f, id, false, hpack.HeaderField{Name: ":status", Value: "201"})
+						return
+					}
 					answer(f, id)
-					return
+				})
+				c := newClient(t, url, userapi.HTTPOptions{HTTPClient: hc, Retry: quick})
+				if answered {
+					require.True(t, c.Do(t.Context(), create()).OK)
 				}
-				var block bytes.Buffer
-				_ = hpack.NewEncoder(&block).WriteField(hpack.HeaderField{Name: ":status", Value: "201"})
-				_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: true})
+				before := posts.Load()
+				res := c.Do(t.Context(), create())
+				assert.False(t, res.OK)
+				assert.Equal(t, before+1, posts.Load())
+				assert.Equal(t, 1, res.Attempts)
+				assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
+				assert.Equal(t, userapi.KindUnavailable, res.Kind)
 			})
-			c := newClient(t, url, userapi.HTTPOptions{HTTPClient: hc, Retry: quick})
-			require.True(t, c.Do(t.Context(), create()).OK)
-			res := c.Do(t.Context(), create())
-			assert.False(t, res.OK)
-			assert.EqualValues(t, 2, posts.Load())
-			assert.Equal(t, 1, res.Attempts)
-			assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
-		})
+		}
 	}
 }
 

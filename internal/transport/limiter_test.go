@@ -34,11 +34,11 @@ func (g *gate) Wait(context.Context) error {
 
 func (g *gate) Observe(a userapi.Attempt) { g.seen = append(g.seen, a) }
 
-// tooMany answers with 429.
-func tooMany(t *testing.T) (*http.Client, string) {
+// tooMany answers with 429, and when to ask again.
+func tooMany(t *testing.T, retryAfter string) (*http.Client, string) {
 	t.Helper()
 	return serveMemory(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Retry-After", "2")
+		w.Header().Set("Retry-After", retryAfter)
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
 }
@@ -46,7 +46,7 @@ func tooMany(t *testing.T) (*http.Client, string) {
 func TestEveryAttemptPassesTheLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		mem, base := tooMany(t)
+		mem, base := tooMany(t, "2")
 		g := &gate{}
 		type key struct{}
 		ctx := context.WithValue(t.Context(), key{}, "the call's")
@@ -92,7 +92,7 @@ func TestLimiterRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				mem, base := tooMany(t)
+				mem, base := tooMany(t, "2")
 				g := &gate{err: tt.err, failFrom: tt.from}
 				res := newClient(t, base, userapi.HTTPOptions{HTTPClient: mem, Limiter: g}).Do(t.Context(), create())
 				assert.Equal(t, tt.kind, res.Kind)
@@ -114,7 +114,7 @@ func TestLimiterRefuses(t *testing.T) {
 func TestLimiterOfTheContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		mem, base := tooMany(t)
+		mem, base := tooMany(t, "2")
 		client, own, other := &gate{}, &gate{}, &gate{err: errors.New(planted), failFrom: 1}
 		c := newClient(t, base, userapi.HTTPOptions{HTTPClient: mem, Limiter: client, Retry: userapi.RetryPolicy{MaxAttempts: 2}})
 		c.Do(userapi.WithLimiter(t.Context(), own), create())

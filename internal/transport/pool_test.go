@@ -163,7 +163,6 @@ func TestPoolReusesConnections(t *testing.T) {
 	for name, tt := range map[string]struct{ secure, http2 bool }{"plain": {}, "TLS": {secure: true}, "HTTP/2": {true, true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var conns atomic.Int32
 			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				assert.Equal(t, tt.http2, r.ProtoMajor == 2)
@@ -174,11 +173,7 @@ func TestPoolReusesConnections(t *testing.T) {
 				}
 			}))
 			srv.EnableHTTP2 = tt.http2
-			srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-				if s == http.StateNew {
-					conns.Add(1)
-				}
-			}
+			conns := CountConns(srv.Config)
 			pool := newPool()
 			if tt.secure {
 				srv.StartTLS()
@@ -223,17 +218,12 @@ func TestPoolTellsTheCallersTrace(t *testing.T) {
 func TestPoolClosesBeforeTheServer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var conns int
 		memory := fakehttp.NewMemory()
 		srv := &http.Server{
 			IdleTimeout: 5 * time.Second,
 			Handler:     http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }),
-			ConnState: func(_ net.Conn, s http.ConnState) {
-				if s == http.StateNew {
-					conns++
-				}
-			},
 		}
+		conns := CountConns(srv)
 		go func() { _ = srv.Serve(memory) }()
 		defer srv.Close()
 		pool := newPool()
@@ -244,7 +234,7 @@ func TestPoolClosesBeforeTheServer(t *testing.T) {
 			require.True(t, c.Do(t.Context(), post()).OK, "%d", i)
 			time.Sleep(rest)
 		}
-		assert.Equal(t, 2, conns, "the first rest is short enough to keep the connection, the second is not")
+		assert.EqualValues(t, 2, conns.Load(), "the first rest is short enough to keep the connection, the second is not")
 	})
 }
 

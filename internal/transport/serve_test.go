@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // AnswerOnce reads the first request of each connection, answers it, and closes the
@@ -30,4 +31,15 @@ func AnswerOnce(listener net.Listener, answer func(net.Conn)) (wait func()) {
 		}
 	})
 	return open.Wait
+}
+
+// CountConns counts the connections that a server accepts.
+func CountConns(srv *http.Server) *atomic.Int32 {
+	conns := new(atomic.Int32)
+	srv.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	return conns
 }

@@ -191,10 +191,7 @@ func serveMemory(t *testing.T, h http.HandlerFunc) (*http.Client, string) {
 func TestNoWaitPassesTheDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		mem, base := serveMemory(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Retry-After", "20")
-			w.WriteHeader(http.StatusTooManyRequests)
-		})
+		mem, base := tooMany(t, "20")
 		c := newClient(t, base, userapi.HTTPOptions{HTTPClient: mem})
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
@@ -210,10 +207,7 @@ func TestNoWaitPassesTheDeadline(t *testing.T) {
 func TestCancelDuringTheWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		mem, base := serveMemory(t, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Retry-After", "20")
-			w.WriteHeader(http.StatusTooManyRequests)
-		})
+		mem, base := tooMany(t, "20")
 		c := newClient(t, base, userapi.HTTPOptions{HTTPClient: mem})
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(5*time.Second, cancel)
@@ -326,19 +320,6 @@ func TestRefusedConnectionIsNotSentAndTriedAgain(t *testing.T) {
 	assert.Equal(t, 3, res.Attempts)
 	var op *net.OpError
 	require.ErrorAs(t, res.Err, &op)
-}
-
-func TestLookupFailureIsNotSent(t *testing.T) {
-	t.Parallel()
-	resolver := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		return nil, errors.New("no network here")
-	}}
-	pool := &http.Transport{DialContext: (&net.Dialer{Resolver: resolver}).DialContext}
-	res := newClient(t, "https://vendor.invalid", userapi.HTTPOptions{
-		HTTPClient: &http.Client{Transport: pool}, Retry: quick,
-	}).Do(t.Context(), create())
-	assert.Equal(t, userapi.OutcomeNotSent, res.Outcome)
-	assert.Equal(t, userapi.KindUnavailable, res.Kind)
 }
 
 func TestBadCertificateIsNotSentAndNotTriedAgain(t *testing.T) {
@@ -490,32 +471,16 @@ func TestTimeouts(t *testing.T) {
 			})
 		})
 	}
-	t.Run("before", func(t *testing.T) {
-		t.Parallel()
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		url, posts := rawServer(t, untilLeft)
-		res := newClient(t, url, userapi.HTTPOptions{}).Do(ctx, create())
-		assert.Equal(t, userapi.KindCanceled, res.Kind)
-		assert.Equal(t, userapi.OutcomeNotSent, res.Outcome)
-		assert.Zero(t, res.Attempts)
-		assert.Zero(t, posts.Load())
-	})
 }
 
 func TestBodyOverTheLimit(t *testing.T) {
 	t.Parallel()
-	var conns atomic.Int32
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.WriteHeader(http.StatusCreated)
 		_, _ = w.Write(bytes.Repeat([]byte("x"), 5000))
 	}))
-	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			conns.Add(1)
-		}
-	}
+	conns := transport.CountConns(srv.Config)
 	srv.Start()
 	t.Cleanup(srv.Close)
 	c := newClient(t, srv.URL, userapi.HTTPOptions{MaxResponseBytes: 1000})
@@ -754,7 +719,6 @@ func TestConnectionsAreReused(t *testing.T) {
 		t.Run(fmt.Sprintf("http2=%v", http2), func(t *testing.T) {
 			t.Parallel()
 			const callers = 64
-			var conns atomic.Int32
 			var warming sync.WaitGroup // until twice as many are under way at once
 			warming.Add(2 * callers)
 			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -768,11 +732,7 @@ func TestConnectionsAreReused(t *testing.T) {
 				_, _ = w.Write(bytes.Repeat([]byte("x"), 2000))
 			}))
 			srv.EnableHTTP2 = http2
-			srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-				if s == http.StateNew {
-					conns.Add(1)
-				}
-			}
+			conns := transport.CountConns(srv.Config)
 			srv.StartTLS()
 			t.Cleanup(srv.Close)
 			c := newClient(t, srv.URL, userapi.HTTPOptions{HTTPClient: trusting(srv)})
@@ -834,14 +794,16 @@ func TestForeignRoundTrippers(t *testing.T) {
 		})
 		require.ErrorIs(t, res.Reply.ReadErr, context.DeadlineExceeded)
 	})
-	t.Run("a body longer than it says", func(t *testing.T) {
-		t.Parallel()
-		res := over(t, userapi.HTTPOptions{MaxResponseBytes: math.MaxInt64}, func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: http.StatusCreated, ContentLength: 2, Body: io.NopCloser(strings.NewReader(`{"id":1}`))}, nil
+	for _, length := range []int64{2, -1} {
+		t.Run(fmt.Sprintf("a body of length %d without a limit", length), func(t *testing.T) {
+			t.Parallel()
+			res := over(t, userapi.HTTPOptions{MaxResponseBytes: math.MaxInt64}, func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: http.StatusCreated, ContentLength: length, Body: io.NopCloser(strings.NewReader(`{"id":1}`))}, nil
+			})
+			require.NoError(t, res.Reply.ReadErr)
+			assert.Equal(t, `{"id":1}`, string(res.Reply.Body))
 		})
-		require.NoError(t, res.Reply.ReadErr)
-		assert.Equal(t, `{"id":1}`, string(res.Reply.Body))
-	})
+	}
 	t.Run("a header beyond measure", func(t *testing.T) {
 		t.Parallel()
 		header := http.Header{"X-Request-Id": {"req-1"}, "X-Long": {strings.Repeat("x", 1<<20)}}
@@ -884,20 +846,6 @@ func TestSwitchingProtocolsEnds(t *testing.T) {
 		assert.Equal(t, userapi.OutcomeUnknown, res.Outcome)
 		assert.EqualValues(t, 1, posts.Load())
 	})
-}
-
-func TestUnboundedReplyIsReadWhole(t *testing.T) {
-	t.Parallel()
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `{"id":1`)
-		_ = http.NewResponseController(w).Flush()
-		_, _ = io.WriteString(w, `}`)
-	}))
-	t.Cleanup(srv.Close)
-	res := newClient(t, srv.URL, userapi.HTTPOptions{MaxResponseBytes: math.MaxInt64}).Do(t.Context(), create())
-	require.True(t, res.OK)
-	require.NoError(t, res.Reply.ReadErr)
-	assert.Equal(t, `{"id":1}`, string(res.Reply.Body))
 }
 
 // TestRateLimitRenewsBodies: one that is dated is not sent after a long wait.

@@ -2,6 +2,15 @@ package mixin
 
 import "time"
 
+// What the tests of package mixin_test share with those in here.
+var (
+	AsError       = asError
+	KeyForms      = keyForms
+	RequireNoLeak = requireNoLeak
+)
+
+type TokenSignerFunc = tokenSignerFunc
+
 // KeyName is what the files of a key are called by.
 var KeyName = keyName
 
