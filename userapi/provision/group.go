@@ -286,13 +286,13 @@ func (g *group) lead(ctx context.Context, s *groupStore) (err error, alone bool)
 			o.turn <- turn{err: err}
 		}
 	}()
-	all := slices.Clone(s.records)
+	lists := [][]Record{s.records}
 	for _, o := range others {
-		all = append(all, o.records...)
+		lists = append(lists, o.records)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), groupTime)
 	defer cancel()
-	err = g.Ledger.Store(ctx, all...)
+	err = g.Ledger.Store(ctx, slices.Concat(lists...)...)
 	return err, false
 }
 

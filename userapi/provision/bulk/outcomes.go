@@ -54,8 +54,11 @@ func errorOf(res provision.Result) (e *userapi.Error) {
 	if errors.As(res.Err, &e) {
 		return e
 	}
-	return new(userapi.Error)
+	return &noError
 }
+
+// noError is what errorOf returns of a result without one. Nobody changes it.
+var noError userapi.Error
 
 func codeOf(res provision.Result) string { return errorOf(res).Code }
 

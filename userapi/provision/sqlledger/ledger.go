@@ -146,15 +146,16 @@ func newLedger(db *sql.DB, dialect Dialect, name tableName) *Ledger {
 	return l
 }
 
-// storeAll returns PostgreSQL's statement that stores the records of a JSON text, in the order
-// of their names. It finds each row by the index: the plan of a join, made while the table was
+// storeAll returns PostgreSQL's statement that stores the records of arrays, in the order of
+// their names. It finds each row by the index: the plan of a join, made while the table was
 // small, would go on to read all of it.
 func storeAll(table string) string {
 	names := list(columns, columnName)
-	typed := list(slices.Concat(columns, nameColumns), func(_ int, c column) string { return c.name + " " + c.kind })
+	all := slices.Concat(columns, nameColumns)
+	arrays := list(all, func(i int, c column) string { return fmt.Sprintf("$%d::text::%s[]", i+1, c.kind) })
 	set := list(columns, func(_ int, c column) string { return c.name + " = EXCLUDED." + c.name })
 	return "INSERT INTO " + table + " AS t (" + names + ", key, target) SELECT " + names + ", key, target" +
-		" FROM json_to_recordset($1::text::json) AS r(" + typed + ")" +
+		" FROM unnest(" + arrays + ") AS r(" + list(all, columnName) + ")" +
 		" WHERE revision = 1 OR (SELECT 1 FROM " + table + " AS s WHERE s.key = r.key AND s.target = r.target) IS NOT NULL" +
 		` ORDER BY key COLLATE "C", target COLLATE "C"` +
 		" ON CONFLICT (key, target) DO UPDATE SET " + set + " WHERE t.revision = EXCLUDED.revision - 1"

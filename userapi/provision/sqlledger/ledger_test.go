@@ -74,8 +74,8 @@ func (c fakeConn) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) 
 
 func (c fakeConn) ExecContext(_ context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	rows := 1
-	if len(args) == 1 { // the records of a statement for several
-		rows = strings.Count(fmt.Sprint(args[0].Value), `{"revision":`)
+	if strings.Contains(query, "unnest(") { // for several records: the first is the list of their revisions
+		rows += strings.Count(fmt.Sprint(args[0].Value), ",")
 	}
 	return fakeResult{c.fakeDB, query, int64(rows)}, c.did(query)
 }

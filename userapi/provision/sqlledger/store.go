@@ -3,10 +3,10 @@ package sqlledger
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/enlist-go/enlist/userapi/provision"
@@ -150,7 +150,7 @@ func storable(ctx context.Context, records []provision.Record) ([]provision.Reco
 // current, and SQLite waits for its lock only where nothing was read before.
 func (l *Ledger) write(ctx context.Context, tx *sql.Tx, next []provision.Record) error {
 	if l.storeAll != "" && len(next) > 1 {
-		return exec(ctx, tx, int64(len(next)), l.storeAll, encode(next))
+		return exec(ctx, tx, int64(len(next)), l.storeAll, arrays(next)...)
 	}
 	for _, r := range next {
 		statement, args := l.insert, arguments(r)
@@ -181,26 +181,33 @@ func exec(ctx context.Context, tx *sql.Tx, rows int64, statement string, args ..
 	return nil
 }
 
-// encode returns records as a JSON list of their columns.
-func encode(records []provision.Record) string {
-	all := slices.Concat(columns, nameColumns)
-	text := []byte{'['}
+// arrays returns the columns of records, and then their names, each as the text of an
+// array.
+func arrays(records []provision.Record) []any {
+	texts := make([][]byte, len(columns)+len(nameColumns))
 	for i, r := range records {
-		if i > 0 {
-			text = append(text, ',')
-		}
 		for j, value := range arguments(r) {
-			text = append(text, "{,"[min(j, 1)], '"')
-			text = append(append(text, all[j].name...), '"', ':')
+			text := append(texts[j], "{,"[min(i, 1)])
 			switch v := value.(type) {
 			case int64:
 				text = strconv.AppendInt(text, v, 10)
 			case string:
-				quoted, _ := json.Marshal(v) // never fails: a text
-				text = append(text, quoted...)
+				text = append(text, '"')
+				text = append(text, inArray.Replace(v)...)
+				text = append(text, '"')
 			}
+			if i == 0 {
+				text = slices.Grow(text, len(records)*len(text)) // values of a column are about as long
+			}
+			texts[j] = text
 		}
-		text = append(text, '}')
 	}
-	return string(append(text, ']'))
+	all := make([]any, len(texts))
+	for j, text := range texts {
+		all[j] = string(append(text, '}'))
+	}
+	return all
 }
+
+// inArray escapes a text in the text of an array.
+var inArray = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
