@@ -121,7 +121,7 @@ func (b *batcher) BatchesUser(req userapi.CreateUserRequest) bool {
 	return !strings.HasSuffix(req.Username, "7")
 }
 
-// TestWhoIsInABatch: each has its own result, whoever is for it is in a batch, and all end before
+// TestWhoIsInABatch: each row has its own result. Each row that can be in a batch is in one. All end before
 // another run may take one of them over.
 func TestWhoIsInABatch(t *testing.T) {
 	t.Parallel()
