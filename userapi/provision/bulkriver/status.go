@@ -105,7 +105,7 @@ func (q *Queue) backlog(ctx context.Context, job string, s *Status) error {
 	return rows.Err()
 }
 
-// limits reads the shares.
+// limits reads the shares that are not over.
 func (q *Queue) limits(ctx context.Context) (all []LimitStatus, err error) {
 	rows, err := q.db.QueryContext(ctx, q.sql.limits)
 	if err != nil {
