@@ -169,7 +169,7 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 	defer func() {
 		// River would store the value, and log it.
 		if v := recover(); v != nil {
-			err = errPanic
+			err = errForRiver
 			defer func() { _ = recover() }() // OnError may panic too
 			w.tellError(job.Args.Key, fmt.Errorf("%w: %v", ErrPanic, v))
 		}
@@ -232,6 +232,9 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 // program's own, and may hold values of the row.
 var ErrPanic = errors.New("bulkriver: a panic")
 
+// errForRiver is what River gets of a panic, and stores: it has no text of the program's own.
+var errForRiver = errors.New("bulkriver: a Creator, a Map, a Sealer, OnResult or OnError panicked: WorkerConfig.OnError has more")
+
 // The codes of provision for a ledger that failed: it could not be read, or an outcome not be stored.
 const (
 	codeLedger = "ledger"
@@ -250,9 +253,6 @@ func ledgerFault(results []provision.Result) error {
 	}
 	return nil
 }
-
-// errPanic is what River gets of a panic.
-var errPanic = errors.New("bulkriver: a panic of a Creator, a Map, a Sealer, OnResult or OnError: see WorkerConfig.OnError")
 
 func (w *Worker) tellError(key string, err error) {
 	if w.onError != nil {
