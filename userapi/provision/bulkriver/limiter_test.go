@@ -186,6 +186,19 @@ func TestIdleShare(t *testing.T) {
 	})
 }
 
+// TestIdleShareAtTheEnd: a share that is idle when the context ends is given back, and the context's error is
+// Run's alone.
+func TestIdleShareAtTheEnd(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		l, err := at.queue.Limiter(bulkriver.LimiterConfig{Name: "crm", Limit: userapi.RateLimit{PerSecond: 100}, OnError: func(err error) { assert.NoError(t, err) }})
+		require.NoError(t, err)
+		bulkriver.HoldIdle(l, 100)
+		require.ErrorIs(t, l.Run(canceled(t)), context.Canceled)
+		assert.Zero(t, l.Share())
+	})
+}
+
 // TestSlowShare: a request gets its turn also where that takes longer than an idle share is kept.
 func TestSlowShare(t *testing.T) {
 	t.Parallel()
