@@ -46,7 +46,8 @@
 // vendor, if that vendor can be asked.
 //
 // A job that is done is deleted, so River sends no event of its completion. Job.OnResult is called instead,
-// once for each row that a worker tried. It is not called if the process ends just then.
+// once for each row that a worker tried. It is not called if the process ends just then. If it panics, OnError
+// is called, and the row stays done.
 //
 // River discards a row after 100 attempts. A load adds it again.
 //

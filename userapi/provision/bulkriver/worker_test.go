@@ -413,8 +413,34 @@ func TestPanic(t *testing.T) {
 	})
 }
 
-// TestPanicOfOnError: a panic of OnError, and of OnResult with it, is not told to River either: OnError is given
-// what may hold values of the row, and may panic with it.
+// TestPanicOfOnResult: the row is done and out of the queue. OnError gets the panic, and River gets nothing.
+func TestPanicOfOnResult(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, newVendors(t).targets())
+		job := spring
+		job.OnResult = func(bulk.RowResult) { panic(planted) }
+		var told []error
+		w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{job}, OnError: func(key string, err error) {
+			assert.Contains(t, key, "spring/")
+			told = append(told, err)
+			panic(err)
+		}})
+		require.NoError(t, err)
+		for n := range 2 { // the second one finds that the first one holds no lock
+			at.load(t, p, people(n+1, n+1))
+			at.begin(t, "1")
+			require.NoError(t, w.Work(t.Context(), at.job(t)))
+			assert.Zero(t, at.jobs(t))
+			require.Len(t, told, n+1)
+			require.ErrorIs(t, told[n], bulkriver.ErrPanic)
+			require.ErrorContains(t, told[n], planted)
+		}
+	})
+}
+
+// TestPanicOfOnError: a panic of OnError is not told to River either: OnError is given what may hold values of
+// the row, and may panic with it.
 func TestPanicOfOnError(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -425,8 +451,8 @@ func TestPanicOfOnError(t *testing.T) {
 		at.begin(t, "1")
 		w := at.worker(t, p, func(_ string, err error) { panic(err) })
 		err := w.Work(t.Context(), at.job(t)) // River would store a panic's value
-		require.ErrorContains(t, err, "a panic")
-		assertNothingPlantedIn(t, err.Error())
+		require.EqualError(t, err, "bulkriver: a Creator, a Map, a Sealer or OnError panicked: WorkerConfig.OnError has more")
+		require.NotErrorIs(t, err, bulkriver.ErrPanic)
 	})
 }
 
