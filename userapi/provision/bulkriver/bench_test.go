@@ -19,7 +19,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
 )
 
-// generated is a file of so many people.
+// generated is a file with many people.
 type generated struct {
 	next, rows int
 	left       []byte
@@ -43,7 +43,7 @@ func (g *generated) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// BenchmarkLoad loads rows, and loads them again. An operation is a row.
+// BenchmarkLoad loads rows twice. An operation is a row.
 func BenchmarkLoad(b *testing.B) {
 	for name, kind := range places {
 		b.Run(name, func(b *testing.B) {
@@ -62,11 +62,11 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// atOnce is how many rows BenchmarkWork has at work.
+// atOnce is how many rows BenchmarkWork does concurrently.
 const atOnce = 300
 
-// BenchmarkWork does rows at one vendor that takes 5 ms for each answer, beside jobs of River
-// that take as long and do nothing. An operation is a row, or a job.
+// BenchmarkWork does rows at a vendor that answers after 5 ms. For comparison it also runs River
+// jobs that only wait as long. An operation is a row or a job.
 func BenchmarkWork(b *testing.B) {
 	for _, way := range []string{"River", "rows"} {
 		b.Run(way, func(b *testing.B) {
