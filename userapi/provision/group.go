@@ -27,8 +27,9 @@ import (
 // delays the others. The same is true of Loads.
 //
 // If a caller's context ends while its records wait, nothing is stored and the caller gets the
-// context's error. Once a merged Store has the records, the caller waits for its result: at most 2
-// s if l honours its context. The context of a merged Store has the values of one caller's context.
+// context's error. Once a merged Store has the records, the caller waits for its result. That takes
+// at most 2 s if l honours its context. The context of a merged Store has the values of one caller's
+// context.
 //
 // If a merged Store fails with another error than ErrStale, and the separate Store fails too, the
 // outcome is unknown. The error says so, and does not match ErrStale.
