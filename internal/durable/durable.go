@@ -1,6 +1,6 @@
-// Package durable writes small files so that they survive a crash of the process or the
-// machine at any point: a file is the old one or the new one, whole. Functions that
-// change a file sync it and its directory before they return.
+// Package durable writes small files that survive a crash of the process or the machine at any
+// point. After a crash a file is complete: the old version or the new one. Functions that change a
+// file sync it and its directory before they return.
 package durable
 
 import (
@@ -17,21 +17,21 @@ import (
 const (
 	dirMode = 0o700
 	tempExt = ".tmp"
-	// tempAge is when a temporary file is nobody's any more.
+	// tempAge is the age at which a temporary file counts as abandoned.
 	tempAge = time.Hour
 )
 
 // ErrLocked means that another process or caller holds a lock.
 var ErrLocked = errors.New("another holds the lock")
 
-// An UnfitError is of something in the place of a file or a directory that must not be
-// used. Must says what it must be.
+// An UnfitError means that the file or directory at a path must not be used. Must says what it must
+// be.
 type UnfitError struct{ Path, Must string }
 
 func (e *UnfitError) Error() string { return e.Must }
 
-// CheckDir refuses what is not a directory in which this process's user alone can read and
-// write, with an *UnfitError. It knows no owners and modes on Windows.
+// CheckDir returns an *UnfitError unless the path is a directory that only this process's user can
+// read and write. On Windows it does not check owner and mode.
 func CheckDir(path string) error {
 	if path == "" {
 		return &UnfitError{"", "the directory must have a path"}
@@ -50,8 +50,8 @@ func CheckDir(path string) error {
 	return nil
 }
 
-// CheckFile refuses, with an *UnfitError, what is not a regular file, and one that others
-// than its owner can write to. A file that does not exist is fit.
+// CheckFile returns an *UnfitError unless the path is a regular file that only its owner can write
+// to. A missing file is accepted.
 func CheckFile(path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -69,8 +69,8 @@ func CheckFile(path string) error {
 	return nil
 }
 
-// MakeDir makes a directory and those above it that are missing, or checks the one that is
-// there as CheckDir does.
+// MakeDir creates a directory and its missing parents. It checks an existing directory as CheckDir
+// does.
 func MakeDir(path string) error {
 	err := CheckDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -81,8 +81,8 @@ func MakeDir(path string) error {
 	return err
 }
 
-// makeDirs syncs each directory's parent: a file is of no use in a directory that a power
-// cut takes away.
+// makeDirs also syncs each directory's parent, because a power cut could otherwise remove a new
+// directory with its files.
 func makeDirs(path string) error {
 	parent := filepath.Dir(path)
 	if _, err := os.Stat(parent); errors.Is(err, fs.ErrNotExist) && parent != path {
@@ -96,10 +96,10 @@ func makeDirs(path string) error {
 	return SyncDir(parent)
 }
 
-// SyncDir makes durable what was created, renamed or removed in a directory.
+// SyncDir makes creates, renames and removes in a directory durable.
 func SyncDir(path string) error {
 	if runtime.GOOS == "windows" {
-		return nil // directories cannot be synced there, and need not be
+		return nil // on Windows directories cannot be synced, and need not be
 	}
 	f, err := os.Open(path) //nolint:gosec // the caller's own directory
 	if err != nil {
@@ -112,9 +112,9 @@ func SyncDir(path string) error {
 	return err
 }
 
-// OpenRegular opens a file that must be a regular one, and is an *UnfitError if not. It
-// looks before: to open a device can do something, and to open a named pipe waits for its
-// other end. What takes the file's place in between it looks at again.
+// OpenRegular opens a file, and returns an *UnfitError unless it is regular. It checks before
+// opening: opening a device can have effects, and opening a named pipe waits for the other end. It
+// checks again after opening, because the file may have been replaced in between.
 func OpenRegular(path string, flag int) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.Mode().IsRegular() {
@@ -133,25 +133,25 @@ func OpenRegular(path string, flag int) (*os.File, error) {
 	return nil, &UnfitError{path, "the file must be a regular one, and has mode " + info.Mode().String()}
 }
 
-// Replace writes a file in the place of the one at a path, if there is one. step is called
-// with "written", "in place" and "durable".
+// Replace writes a file and replaces an existing one. It calls step with "written", "in place" and
+// "durable".
 func Replace(path string, text []byte, step func(string)) error {
 	return write(path, text, os.Rename, step)
 }
 
-// Create writes a file if there is none: the error matches fs.ErrExist if there is. The
-// file system must know hard links. step is as for Replace.
+// Create writes a file if there is none; otherwise the error matches fs.ErrExist. The file system
+// must support hard links. It calls step as Replace does.
 func Create(path string, text []byte, step func(string)) error {
 	return write(path, text, os.Link, step)
 }
 
 func write(path string, text []byte, place func(from, to string) error, step func(string)) error {
 	dir := filepath.Dir(path)
-	temp, err := os.CreateTemp(dir, tempPrefix(path)+"*"+tempExt) // its mode is 0600
+	temp, err := os.CreateTemp(dir, tempPrefix(path)+"*"+tempExt) // CreateTemp uses mode 0600
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(temp.Name()) }() // after a rename there is nothing left to remove
+	defer func() { _ = os.Remove(temp.Name()) }() // fails after a rename, with no effect
 	_, err = temp.Write(text)
 	if err == nil {
 		err = temp.Sync()
@@ -179,17 +179,17 @@ func tempPrefix(path string) string {
 	return "." + strings.TrimSuffix(base, filepath.Ext(base)) + "."
 }
 
-// RemoveTemps removes what Replace and Create have left of a file in processes that
-// were killed. What is younger than an hour may belong to another process that is running.
+// RemoveTemps removes temporary files that Replace and Create left when their process was killed.
+// It keeps files younger than an hour: a running process may still need them.
 func RemoveTemps(path string) {
 	dir := filepath.Dir(path)
-	entries, _ := os.ReadDir(dir) // next time, then
+	entries, _ := os.ReadDir(dir) // a later call tries again
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), tempPrefix(path)) || !strings.HasSuffix(e.Name(), tempExt) {
 			continue
 		}
 		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > tempAge {
-			_ = os.Remove(filepath.Join(dir, e.Name())) // likewise
+			_ = os.Remove(filepath.Join(dir, e.Name())) // a later call tries again
 		}
 	}
 }

@@ -22,7 +22,7 @@ func text(t *testing.T, path string) string {
 	return string(b)
 }
 
-// TestFiles: of a file that is replaced or created there is one, whole, and nothing beside.
+// TestFiles: after Replace or Create there is one complete file, and no temporary file.
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a", "b")
@@ -41,7 +41,7 @@ func TestFiles(t *testing.T) {
 	assert.Len(t, entries, 1)
 }
 
-// TestMark: one caller has it, and it becomes the file.
+// TestMark: only one caller gets the mark, and the mark becomes the file.
 func TestMark(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -65,5 +65,5 @@ func TestMark(t *testing.T) {
 	other.Close()
 }
 
-// locks has the systems that CI runs on and that lock files.
+// locks has the systems on which CI runs and files can be locked.
 var locks = map[string]bool{"linux": true, "darwin": true}

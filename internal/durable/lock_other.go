@@ -9,8 +9,8 @@ import (
 	"runtime"
 )
 
-// LockFile refuses: with two writers, of whom neither knows, a file would be worse than
-// none.
+// LockFile always fails. A file with two writers that do not know of each other is worse than no
+// file.
 func LockFile(string) (io.Closer, error) {
 	return nil, fmt.Errorf("file locks are not known on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }

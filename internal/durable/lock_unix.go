@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// LockFile takes the lock that is an empty file, and makes the file if there is none.
-// It fails with ErrLocked where another holds the lock, in this process or any other.
-// The system drops the lock when it is closed or the process ends, however it ends.
+// LockFile locks an empty file, and creates it if it is missing. It fails with ErrLocked if another
+// caller, in any process, holds the lock. The system releases the lock on Close and whenever the
+// process ends.
 func LockFile(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the caller names the file
 	if err != nil {
@@ -27,11 +27,11 @@ func LockFile(path string) (io.Closer, error) {
 	return nil, &os.PathError{Op: "flock", Path: path, Err: err}
 }
 
-// A flock is a lock that is held.
+// A flock is a held lock.
 type flock struct{ *os.File }
 
-// Close gives the lock free first: a process that this one is about to start has the
-// open file too, for a moment, and would keep the lock for as long.
+// Close unlocks explicitly before it closes the file. A process that is just being started has a
+// copy of the open file for a moment, and would keep the lock for that long.
 func (l flock) Close() error {
 	return errors.Join(syscall.Flock(int(l.Fd()), syscall.LOCK_UN), l.File.Close())
 }

@@ -10,8 +10,8 @@ import (
 // sharingViolation is ERROR_SHARING_VIOLATION (Windows, System Error Codes).
 const sharingViolation = syscall.Errno(32)
 
-// LockFile opens the lock's file so that nobody else can open it. The system gives it
-// free when it is closed or the process ends, however it ends.
+// LockFile opens the lock file without sharing, so that nobody else can open it. The system
+// releases it on Close and whenever the process ends.
 func LockFile(path string) (io.Closer, error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {

@@ -8,10 +8,10 @@ import (
 // Locks are locks by name, within one process. The zero value is ready for use.
 type Locks struct {
 	mu   sync.Mutex
-	held map[string]chan struct{} // closed once the lock is free
+	held map[string]chan struct{} // closed when the lock is free
 }
 
-// Lock waits for a name's lock as long as the context allows.
+// Lock waits for the lock of a name until the context ends.
 func (l *Locks) Lock(ctx context.Context, name string) (unlock func(), err error) {
 	for ctx.Err() == nil {
 		l.mu.Lock()

@@ -8,28 +8,28 @@ import (
 	"runtime"
 )
 
-// ErrGone says that a mark was moved away, or that another one took its place.
+// ErrGone means that a mark was moved, or that another file replaced it.
 var ErrGone = errors.New("the file was moved away while it was needed")
 
-// A Mark is a file that exactly one caller can create, in whatever process. It is locked
-// while it is open, where the system has such locks: Linux, macOS and the BSDs. It holds
-// the space on the disk that a text needs which is written into it later.
+// A Mark is a file that only one caller, in any process, can create. It is locked while it is open,
+// if the system has such locks: Linux, macOS and the BSDs. It can reserve disk space for a text
+// that is written later.
 type Mark struct {
 	path string
 	file *os.File
 }
 
-// CreateMark creates a mark. The error matches fs.ErrExist where there is one.
+// CreateMark creates a mark. If one exists, the error matches fs.ErrExist.
 func CreateMark(path string) (*Mark, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller names the file
 	if err != nil {
 		return nil, err
 	}
-	_ = tryLock(f) // nobody else has it open yet, or only to see that it is there
+	_ = tryLock(f) // cannot fail: others only open it for a moment, to check it
 	return &Mark{path, f}, nil
 }
 
-// OpenMark opens a mark whose holder may have ended. held reports that it has not.
+// OpenMark opens an existing mark. held reports that its holder is still running.
 func OpenMark(path string) (m *Mark, held bool, err error) {
 	f, err := OpenRegular(path, os.O_RDWR)
 	if err != nil {
@@ -38,9 +38,9 @@ func OpenMark(path string) (m *Mark, held bool, err error) {
 	return &Mark{path, f}, tryLock(f), nil
 }
 
-// Reserve takes the space for a text of so many bytes, and fills it with white space. A
-// file system that never writes in place, as Btrfs and ZFS, may need more nevertheless.
-// step is called with "written" and "durable".
+// Reserve allocates size bytes for a later text and fills them with line ends. A copy-on-write file
+// system, such as Btrfs or ZFS, can still run out of space. Reserve calls step with "written" and
+// "durable".
 func (m *Mark) Reserve(size int, step func(string)) error {
 	if _, err := m.file.Write(bytes.Repeat([]byte{'\n'}, size)); err != nil {
 		return err
@@ -56,16 +56,16 @@ func (m *Mark) Reserve(size int, step func(string)) error {
 	return nil
 }
 
-// Fill writes a text into the space that was reserved. A crash may leave a part of it.
+// Fill writes a text into the reserved space. A crash can leave a part of the text.
 func (m *Mark) Fill(text []byte) error {
 	if _, err := m.file.WriteAt(text, 0); err != nil {
 		return err
 	}
-	_ = m.file.Truncate(int64(len(text))) // what stays behind it is white space
+	_ = m.file.Truncate(int64(len(text))) // if it fails, white space stays behind the text
 	return m.file.Sync()
 }
 
-// Holds returns nil while the mark is the file at its path. nil is the mark of nothing.
+// Holds returns nil while the mark is the file at its path. A nil mark returns ErrGone.
 func (m *Mark) Holds() error {
 	if m == nil {
 		return ErrGone
@@ -80,8 +80,8 @@ func (m *Mark) Holds() error {
 	return nil
 }
 
-// End renames the mark to a path in its directory, or removes it where none is given.
-// Another one that took its place is left, and an error. What is renamed is synced first.
+// End syncs the mark and renames it to a path in its directory. If to is empty, it removes the
+// mark. If another file has replaced the mark, End leaves that file and returns an error.
 func (m *Mark) End(to string) error {
 	err := m.Holds()
 	if err != nil {
@@ -93,7 +93,7 @@ func (m *Mark) End(to string) error {
 		}
 	}
 	if runtime.GOOS == "windows" {
-		m.Close() // no open file can be renamed there
+		m.Close() // Windows cannot rename an open file
 	}
 	if to == "" {
 		err = os.Remove(m.path)
@@ -106,9 +106,10 @@ func (m *Mark) End(to string) error {
 	return SyncDir(filepath.Dir(m.path))
 }
 
-// Close closes the file and so lets go of the lock. The mark stays. nil has none.
+// Close closes the file, which releases the lock. The mark stays on disk. Close of a nil mark does
+// nothing.
 func (m *Mark) Close() {
 	if m != nil {
-		_ = m.file.Close() // what was written to it is synced
+		_ = m.file.Close() // Fill and Reserve have synced it
 	}
 }

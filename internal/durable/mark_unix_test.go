@@ -13,7 +13,8 @@ import (
 	"github.com/enlist-go/enlist/internal/durable"
 )
 
-// TestMarkOfAnother is left alone. Only here can a file be moved away that is open.
+// TestMarkOfAnother: another file at the mark's path is kept. An open file can be moved only on
+// Unix.
 func TestMarkOfAnother(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "x.sent")

@@ -9,9 +9,9 @@ import (
 
 const openNonblock = 0
 
-// isOwn knows no owners on these systems.
+// isOwn does not check owners on these systems.
 func isOwn(fs.FileInfo) bool { return true }
 
-// tryLock does nothing on systems without such locks: that a create of another process
-// is under way is then not noticed.
+// tryLock does nothing on systems without such locks. There, a running create of another process is
+// not noticed.
 func tryLock(*os.File) (held bool) { return false }

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// openNonblock keeps an open from waiting for the other end of a named pipe.
+// openNonblock prevents that opening a named pipe waits for the other end.
 const openNonblock = syscall.O_NONBLOCK
 
 // isOwn reports whether a file belongs to the user that runs this process.
@@ -18,8 +18,8 @@ func isOwn(info fs.FileInfo) bool {
 	return !ok || int(stat.Uid) == os.Geteuid()
 }
 
-// tryLock takes an advisory lock on an open file, which the system drops when the file
-// is closed or the process ends. It reports whether another holder stands in the way.
+// tryLock takes an advisory lock on an open file. The system releases the lock when the file is
+// closed or the process ends. held reports that another holder has the lock.
 func tryLock(f *os.File) (held bool) {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	return errors.Is(err, syscall.EWOULDBLOCK)

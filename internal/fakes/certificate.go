@@ -16,14 +16,13 @@ import (
 	"time"
 )
 
-// lifetime is how long the certificates are good: longer than a fake runs, and
-// shorter than the longest that any client puts up with.
+// lifetime is the validity of the certificates. It is longer than a fake runs, and below the
+// maximum that clients accept.
 const lifetime = 365 * 24 * time.Hour
 
-// An authority is a certificate authority that has signed one certificate, the
-// fakes' own. Its key is gone, so that trusting it lets nobody else in. A
-// certificate that signs itself would do for Node.js and Go, but not for clients
-// that refuse an authority's certificate on a server.
+// An authority is a certificate authority that has signed only the fakes' certificate. Its key is
+// discarded, so a client that trusts it trusts no other server. A self-signed certificate would be
+// enough for Node.js and Go. Other clients refuse an authority's certificate on a server.
 type authority struct {
 	pem    []byte
 	server *tls.Config
@@ -54,7 +53,7 @@ func newAuthority(now time.Time) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ca, err = x509.ParseCertificate(caDER); err != nil { // with its key's id, which names the issuer
+	if ca, err = x509.ParseCertificate(caDER); err != nil { // with the id of its key, which names the issuer
 		return nil, err
 	}
 	serverDER, err := x509.CreateCertificate(rand.Reader, server, ca, serverKey.Public(), caKey)
@@ -70,8 +69,8 @@ func newAuthority(now time.Time) (*authority, error) {
 	}, nil
 }
 
-// writeFile writes the authority's certificate into a directory of its own, which
-// remove deletes.
+// writeFile writes the authority's certificate into a temporary directory. remove deletes the
+// directory.
 func (a *authority) writeFile() (file string, remove func(), err error) {
 	dir, err := os.MkdirTemp("", "enlist-fakes-")
 	if err != nil {

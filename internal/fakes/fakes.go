@@ -1,5 +1,5 @@
-// Package fakes serves fakes of the four vendors on this machine, and announces their
-// addresses and credentials.
+// Package fakes serves fakes of the four vendors on this machine. It announces their addresses and
+// credentials.
 package fakes
 
 import (
@@ -21,30 +21,30 @@ import (
 	"github.com/enlist-go/enlist/usercom/usercomtest"
 )
 
-// Options say how the fakes serve. The zero value serves all four on free ports, by HTTP.
+// Options are the settings of the fakes. The zero value serves all four by HTTP, on free ports.
 type Options struct {
-	// Addresses are a host and port on loopback by vendor; "" leaves the fake out, and one that is
-	// missing takes a free port of 127.0.0.1.
+	// Addresses are loopback addresses (host:port) by vendor. "" leaves out the vendor's fake. A
+	// missing vendor gets a free port of 127.0.0.1.
 	Addresses map[string]string
-	// TLS serves HTTPS, with a certificate for 127.0.0.1, ::1 and localhost that is made at the start.
+	// TLS serves HTTPS. Start makes a certificate for 127.0.0.1, ::1 and localhost.
 	TLS bool
-	// Latency is waited before every answer.
+	// Latency is the delay before every answer.
 	Latency time.Duration
-	// Rate is how many requests a second each fake takes, with a second's worth at once; 0 means no limit. One too
-	// many gets the vendor's own 429.
+	// Rate is the number of requests a second that each fake accepts; 0 means no limit. The burst
+	// is a second's worth. The fake answers further requests with the vendor's own 429.
 	Rate float64
-	// Faults are used up in their order.
+	// Faults apply in their order, each as often as it says.
 	Faults []Fault
 }
 
-// Fakes are fakes that serve. Close ends them.
+// Fakes are running fakes. Close stops them.
 type Fakes struct {
 	servers   map[string]server
 	announced map[string]any
 	closers   []func()
 }
 
-// A server is what each vendor's fake has.
+// A server is the common interface of the fakes.
 type server interface {
 	userapitest.Backend
 	Stats() userapitest.Stats
@@ -62,7 +62,7 @@ var all = [...]struct {
 	{usercom.Name, startUserCom},
 }
 
-// Names are the names of the vendors, in the order in which their fakes start.
+// Names returns the vendors' names in the order in which their fakes start.
 func Names() []string {
 	var names []string
 	for _, v := range all {
@@ -71,8 +71,8 @@ func Names() []string {
 	return names
 }
 
-// Check finds an address at which other machines could reach a fake, whose credentials everybody knows,
-// and that every fake is left out. flags is what stands before the name of a vendor in an error.
+// Check refuses an address that other machines could reach, because the credentials are public. It
+// also refuses options that leave out every fake. flags is the prefix of a vendor's name in errors.
 func (o Options) Check(flags string) error {
 	left := 0
 	for _, name := range Names() {
@@ -137,7 +137,7 @@ func startUserCom(o userapitest.ServerOptions) (server, func(string) any, error)
 	}, err
 }
 
-// Start starts the fakes. The error names the vendor whose fake could not serve; then none does.
+// Start starts the fakes. If one fails, none serves, and the error names its vendor.
 func Start(o Options) (_ *Fakes, err error) {
 	f := &Fakes{servers: map[string]server{}, announced: map[string]any{}}
 	defer func() {
@@ -170,7 +170,7 @@ func Start(o Options) (_ *Fakes, err error) {
 			return nil, fmt.Errorf("%s: %w", v.name, err)
 		}
 		s, about, err := v.start(userapitest.ServerOptions{
-			Listener: listener, Latency: o.Latency, Rate: o.Rate, Unrecorded: true, // nobody looks at the requests
+			Listener: listener, Latency: o.Latency, Rate: o.Rate, Unrecorded: true, // nobody reads the requests
 		})
 		if err != nil {
 			_ = listener.Close()
@@ -189,16 +189,16 @@ func Start(o Options) (_ *Fakes, err error) {
 	return f, nil
 }
 
-// Announcement is one JSON object on one line: where each vendor is, and the credentials that it takes.
+// Announcement is one line with a JSON object: each vendor's address and credentials.
 func (f *Fakes) Announcement() []byte {
 	text, err := json.Marshal(f.announced)
 	if err != nil {
-		panic(err) // of texts and numbers
+		panic(err) // cannot fail for texts and numbers
 	}
 	return append(text, '\n')
 }
 
-// Stats are what each fake has counted, by the vendor's name. They may be asked for after Close.
+// Stats returns the counts of each fake by vendor. It also works after Close.
 func (f *Fakes) Stats() map[string]userapitest.Stats {
 	all := map[string]userapitest.Stats{}
 	for name, s := range f.servers {
@@ -207,7 +207,7 @@ func (f *Fakes) Stats() map[string]userapitest.Stats {
 	return all
 }
 
-// Close ends the fakes, and removes the certificate's file. It may be called twice.
+// Close stops the fakes and removes the certificate file. A second call does nothing.
 func (f *Fakes) Close() {
 	for i := len(f.closers) - 1; i >= 0; i-- {
 		f.closers[i]()
@@ -226,12 +226,12 @@ func checkLoopback(addr string) error {
 	return nil
 }
 
-// listen takes an address, for HTTPS if there is an authority.
+// listen opens a listener, for HTTPS if secure is not nil.
 func listen(addr string, secure *authority) (l net.Listener, url string, err error) {
 	if l, err = net.Listen("tcp", addr); err != nil {
 		return nil, "", err
 	}
-	// What localhost means is this machine's to say.
+	// Each machine defines localhost itself.
 	if tcp, ok := l.Addr().(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
 		_ = l.Close()
 		return nil, "", fmt.Errorf("%s is not on loopback here", addr)

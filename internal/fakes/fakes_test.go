@@ -40,7 +40,7 @@ func TestFaults(t *testing.T) {
 	assert.ErrorContains(t, err, "mixin, whose fake is left out")
 }
 
-// TestAddresses: a fake serves on loopback only, because everybody knows its credentials.
+// TestAddresses: a fake serves only on loopback, because its credentials are public.
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ vendor, address, want string }{

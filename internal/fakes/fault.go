@@ -10,19 +10,19 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// A Fault is what goes wrong at one vendor's fake.
+// A Fault is a fault at one vendor's fake.
 type Fault struct {
 	Vendor string
 	userapitest.Fault
 }
 
-// FaultForm is how ParseFault wants its text.
+// FaultForm is the text form that ParseFault expects.
 const FaultForm = "VENDOR:OPERATION:MOMENT:ACTION[:TIMES]"
 
-// ParseFault reads a fault, such as "fusionauth:create:after-commit:reset:3": three replies to creates are
-// lost. The words are those of userapitest.Fault; the action respond has its status behind a "=", as
-// respond=503. TIMES is 1 if it is left out, and -1 for all that follow. The error of an unknown word lists
-// the known ones.
+// ParseFault parses a fault. For example, fusionauth:create:after-commit:reset:3 loses three
+// replies to creates. The words are the names in userapitest.Fault. The action respond has a status
+// after "=", as in respond=503. TIMES is 1 if it is missing; -1 means every request. The error for
+// an unknown word lists the known ones.
 func ParseFault(text string) (f Fault, err error) {
 	parts := strings.Split(text, ":")
 	if len(parts) < 4 || len(parts) > 5 {
@@ -65,7 +65,7 @@ func ParseFault(text string) (f Fault, err error) {
 	return f, nil
 }
 
-// words lists the names of a type's constants, which begin at 0.
+// words returns the names of a type's constants, which start at 0.
 func words[T interface {
 	~int
 	String() string
@@ -76,7 +76,7 @@ func words[T interface {
 	return names
 }
 
-// word finds a word's place, with "-" or "_" between its parts.
+// word returns the index of text in names. text can have "_" instead of "-".
 func word(what, text string, names []string) (int, error) {
 	for i, name := range names {
 		if strings.ReplaceAll(text, "_", "-") == name {

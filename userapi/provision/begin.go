@@ -9,12 +9,12 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// staleTries is how often another run may begin first. Once is usual; more often means
-// that the ledger returns wrong records.
+// staleTries bounds how often another run can begin first. One time is usual. More means that the
+// ledger returns wrong records.
 const staleTries = 10
 
-// begin reads the key's records, and adds those that are missing. It puts faults into
-// s.faults: with every target if no target may be tried.
+// begin reads the key's records and adds missing ones. It puts faults into s.faults. If no target
+// may be tried, every target has a fault.
 func (s *signup) begin(ctx context.Context, records []Record, failure *userapi.Error) {
 	for try := 1; failure == nil; try++ {
 		changed := s.rememberAll(records)
@@ -31,9 +31,9 @@ func (s *signup) begin(ctx context.Context, records []Record, failure *userapi.E
 		case errors.Is(failure, ErrStale) && try < staleTries:
 			sleep(ctx, firstPoll) // another run was faster
 			records, failure = load(ctx, s.p.ledger, s.key)
-		case len(s.records) > 0: // the others are told what the ledger has
+		case len(s.records) > 0: // some targets have records
 			s.notStored = failure
-			if kept := s.kept; changed { // the ledger has the request before: this one goes nowhere
+			if kept := s.kept; changed { // the records belong to another request: do not send this one
 				s.keep(func(r Record) bool { return !kept[r.Target] }, s.everywhere(failure))
 			}
 			return
@@ -42,11 +42,10 @@ func (s *signup) begin(ctx context.Context, records []Record, failure *userapi.E
 	s.kept, s.faults = nil, s.everywhere(failure)
 }
 
-// additions returns the records that are to be stored before anything is sent: those of
-// targets that the ledger does not have and, where the request is another one, those that
-// take it.
+// additions returns the records to store before anything is sent. They are the first records of new
+// targets. If the request has changed, they also include the records that take the new request.
 func (s *signup) additions(changed bool) []Record {
-	s.kept, s.faults, s.notStored = nil, nil, nil // of a try before, which was too late
+	s.kept, s.faults, s.notStored = nil, nil, nil // reset after a stale try
 	for _, r := range s.records {
 		s.closed = s.closed || r.Closed
 	}
@@ -101,8 +100,8 @@ func (s *signup) additions(changed bool) []Record {
 	return nil
 }
 
-// keep leaves the targets as the ledger has them, except those that may take the
-// request. These get faults instead, if there are any.
+// keep leaves targets as they are in the ledger, except those that may take the request. If there
+// are faults, these targets get them.
 func (s *signup) keep(goesOn func(Record) bool, faults map[string]*userapi.Error) {
 	s.kept, s.faults = map[string]bool{}, faults
 	for _, t := range s.p.targets {
@@ -120,9 +119,9 @@ func (s *signup) everywhere(e *userapi.Error) map[string]*userapi.Error {
 	return faults
 }
 
-// anchorRecord returns a record of the key that is stored again with those that are
-// added: an Undo changes every one, so that the two cannot miss each other. One that a
-// run is working on is taken only where there is no other.
+// anchorRecord returns an existing record to store with the added ones. Undo changes every record
+// of the key, so one of the two Stores is stale. anchorRecord prefers a record that is not in
+// flight.
 func (s *signup) anchorRecord() (w Record) {
 	for _, r := range s.records {
 		if w.Revision == 0 || w.State == StateInFlight && r.State != StateInFlight {
@@ -132,8 +131,8 @@ func (s *signup) anchorRecord() (w Record) {
 	return w
 }
 
-// take gives the sign-up the key that the ledger has it under, and the request's fingerprint
-// there. What an earlier version stored in another spelling goes on with that one.
+// take sets the sign-up's key to the ledger's spelling, and computes the request's fingerprint
+// under it. A record of an earlier version keeps its spelling.
 func (s *signup) take(key string) *userapi.Error {
 	s.key = key
 	if key != canonicalKey(key) {
@@ -144,7 +143,7 @@ func (s *signup) take(key string) *userapi.Error {
 	return asError(err)
 }
 
-// rememberAll remembers the key's records. changed says that they are of another request.
+// rememberAll remembers the key's records. changed reports that another request made them.
 func (s *signup) rememberAll(records []Record) (changed bool) {
 	s.remember(records)
 	return slices.ContainsFunc(records, func(r Record) bool {
@@ -152,11 +151,11 @@ func (s *signup) rememberAll(records []Record) (changed bool) {
 	})
 }
 
-// anotherRequest says what is wrong with a key.
+// anotherRequest is the message for a key that another request has used.
 const anotherRequest = "was used before with another request, or the fingerprint with other RequestKeys"
 
-// preflight finds the request's faults that are detected locally, as Plan does, for the
-// targets that it is for. If there are any, every target gets an error.
+// preflight returns the request's locally detected faults at the targets that isFor selects, as
+// Plan finds them. If it finds one, every target gets an error.
 func (s *signup) preflight(isFor func(*target) bool) map[string]*userapi.Error {
 	failures := map[string]*userapi.Error{}
 	var faulty []*target
@@ -178,8 +177,8 @@ func (s *signup) preflight(isFor func(*target) bool) map[string]*userapi.Error {
 	return failures
 }
 
-// first returns the first records of targets: those that can be tried at once are
-// claimed in the same store.
+// first returns the first records of targets. It also claims the targets that can be tried now, so
+// that one Store is enough.
 func (s *signup) first(missing []*target) ([]Record, *userapi.Error) {
 	next := make([]Record, 0, len(s.p.targets))
 	for _, t := range missing {

@@ -23,12 +23,12 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// fingerprints recognise requests and show nothing of them. A fingerprint depends on
-// the sign-up's key and, for what was sent to a target, on its name. So equal requests
-// in two places have different fingerprints.
+// fingerprints recognise requests without showing them. A fingerprint depends on the sign-up's key.
+// The fingerprint of what was sent also depends on the target's name. So equal requests in two
+// places have different fingerprints.
 type fingerprints []userapi.Secret
 
-// scheme stands before a fingerprint and changes with the canonical form.
+// scheme is the prefix of a fingerprint. It changes with the canonical form.
 const scheme = "1."
 
 // of returns the fingerprint of a request.
@@ -40,8 +40,8 @@ func (keys fingerprints) of(req userapi.CreateUserRequest, place ...string) (str
 	return fingerprint(keys[0], form), nil
 }
 
-// match reports whether a fingerprint, by whichever key, is the request's, which of returned
-// as newest.
+// match reports whether a fingerprint, under any of the keys, is the request's. newest is the
+// request's fingerprint as of returns it.
 func (keys fingerprints) match(seen, newest string, req userapi.CreateUserRequest, place ...string) bool {
 	switch {
 	case hmac.Equal([]byte(seen), []byte(newest)):
@@ -61,10 +61,10 @@ func fingerprint(key userapi.Secret, form []byte) string {
 	return scheme + hex.EncodeToString(h.Sum(nil))
 }
 
-// canonical returns a form of the request. Two requests are equal if and only if their
-// forms are: it has each set field by its name, and each text with its length. It
-// leaves out secrets, because a caller that gives the request back need not have kept
-// them: the password, and every Secret and private key of an extension.
+// canonical returns the canonical form of a request: each set field by its name, each text with its
+// length. Two requests are equal if and only if their forms are. It omits secrets, because a caller
+// may not keep them for a later call. Secrets are the password, and every Secret and private key of
+// an extension.
 func canonical(req userapi.CreateUserRequest, place []string) ([]byte, error) {
 	if len(place) > 0 && place[0] == canonicalKey(req.IdempotencyKey) {
 		req.IdempotencyKey = place[0]
@@ -91,8 +91,7 @@ func canonical(req userapi.CreateUserRequest, place []string) ([]byte, error) {
 	return e.b.Bytes(), nil
 }
 
-// providerOf returns the vendor of an extension, "" for a nil one, which vendors
-// refuse.
+// providerOf returns the vendor of an extension. It is "" for nil, which vendors refuse.
 func providerOf(x userapi.Extension) string {
 	if v := reflect.ValueOf(x); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return ""
@@ -100,23 +99,23 @@ func providerOf(x userapi.Extension) string {
 	return x.UserExtension()
 }
 
-// isNoVendors reports whether an extension is for no vendor: the program's own.
+// isNoVendors reports whether an extension belongs to the program and to no vendor.
 func isNoVendors(x userapi.Extension) bool {
 	v := reflect.ValueOf(x)
 	return v.IsValid() && (v.Kind() != reflect.Pointer || !v.IsNil()) && x.UserExtension() == ""
 }
 
-// maxDepth ends values that contain themselves.
+// maxDepth ends recursive values.
 const maxDepth = 100
 
-// An encoder writes values so that no two different ones look alike.
+// An encoder writes values so that different values have different encodings.
 type encoder struct {
 	b     bytes.Buffer
 	depth int
 	field string // the request's field that could not be encoded
 }
 
-// What begins a value says what it is.
+// The first byte of a value is its type.
 const (
 	isNothing = 'n'
 	isText    = 's'
@@ -144,7 +143,7 @@ var (
 	timeType   = reflect.TypeFor[time.Time]()
 )
 
-// value writes v; field is the request's field that it is of.
+// value writes v. field is the request's field that v is part of.
 func (e *encoder) value(v reflect.Value, field string) {
 	if e.depth++; e.depth > maxDepth {
 		e.fail(field)
@@ -181,8 +180,9 @@ func (e *encoder) value(v reflect.Value, field string) {
 	}
 }
 
-// structure writes a struct: one that is a time, or that has nothing but what its own
-// methods show, as these do, and any other field by field, since its methods may redact.
+// structure writes a struct. A time, and a struct without exported fields that has its own text or
+// JSON form, is written by its methods. Any other struct is written field by field, because its
+// methods may redact.
 func (e *encoder) structure(v reflect.Value, field string) {
 	isTime := v.Type() == timeType
 	for i := range v.NumField() {
@@ -193,7 +193,7 @@ func (e *encoder) structure(v reflect.Value, field string) {
 		e.fields(v, field)
 		return
 	}
-	p := reflect.New(v.Type()) // methods may be the pointer's
+	p := reflect.New(v.Type()) // the methods may have pointer receivers
 	p.Elem().Set(v)
 	switch x := p.Interface().(type) {
 	case json.Marshaler:
@@ -205,16 +205,16 @@ func (e *encoder) structure(v reflect.Value, field string) {
 	}
 }
 
-// A structField is what the encoder knows of a field of a struct.
+// A structField describes a field of a struct.
 type structField struct {
 	index    int
 	name     string
-	embedded bool // its fields are written as if they were the struct's
+	embedded bool // its fields are written as the outer struct's
 }
 
-var structFields sync.Map // of each struct's reflect.Type: a []structField
+var structFields sync.Map // by the struct's reflect.Type: []structField
 
-// fieldsOf returns the fields of a struct that are written.
+// fieldsOf returns the fields to write.
 func fieldsOf(t reflect.Type) []structField {
 	if known, ok := structFields.Load(t); ok {
 		return known.([]structField)
@@ -250,13 +250,13 @@ func (e *encoder) fields(v reflect.Value, field string) {
 	e.b.WriteByte(isEnd)
 }
 
-// noData reports whether a value is left out: a secret, a value that is not data, and
-// an empty list or map, which is not sent either.
+// noData reports whether a value is omitted: a secret, a value without data, or an empty list or
+// map, which is not sent either.
 func noData(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Func, reflect.Chan, reflect.UnsafePointer:
 		return true
-	case reflect.Interface: // a function there cannot be sent, and is a fault
+	case reflect.Interface: // a function in an interface cannot be sent, and is a fault
 		return v.Elem().IsValid() && secret(v.Elem().Type())
 	case reflect.Slice, reflect.Map:
 		if v.Len() == 0 {
@@ -269,7 +269,7 @@ func noData(v reflect.Value) bool {
 
 func secret(t reflect.Type) bool { return t == secretType || t.Implements(signerType) }
 
-// members writes a map by its keys' texts.
+// members writes a map, sorted by the texts of its keys.
 func (e *encoder) members(v reflect.Value, field string) {
 	members := map[string]reflect.Value{}
 	for _, key := range v.MapKeys() {
@@ -286,8 +286,8 @@ func (e *encoder) members(v reflect.Value, field string) {
 	}
 }
 
-// json writes a value as it is sent, however it was obtained: a struct equals the map
-// that its JSON is read back as, and 1 equals 1.0.
+// json writes a value in its JSON form, so equal JSON has equal encodings. A struct equals the map
+// with the same JSON, and 1 equals 1.0.
 func (e *encoder) json(value any, field string) {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -329,8 +329,8 @@ func (e *encoder) plain(v any) {
 	}
 }
 
-// maxDigits bounds the numbers that are brought into one form, and their exponents:
-// 1e999999999 would be a number of as many digits.
+// maxDigits bounds the digits and exponents of normalised numbers: 1e999999999 would be a number of
+// that many digits.
 const maxDigits = 1000
 
 // number returns a number as an exact fraction.
@@ -347,7 +347,7 @@ func number(n json.Number) string {
 	return exact.RatString()
 }
 
-// fail notes the first field that cannot be encoded.
+// fail records the first field that cannot be encoded.
 func (e *encoder) fail(field string) {
 	e.field = cmp.Or(e.field, field)
 }

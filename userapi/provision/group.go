@@ -12,40 +12,38 @@ import (
 	"time"
 )
 
-// Group returns a ledger that merges Stores. Stores that are called while another one
-// is under way become one Store of the ledger l, with one transaction and one wait for
-// the disk. If l is a [ManyLoader], Loads are merged in the same way, into one LoadMany
-// that begins after each of them was called. ListOpen is l's own.
+// Group returns a ledger that merges concurrent Stores. While one Store is under way, further
+// Stores wait. Then they become one Store of the ledger l, with one transaction and one wait for
+// the disk. If l is a [ManyLoader], concurrent Loads become one LoadMany, which begins after each
+// of them was called. ListOpen is l's own.
 //
-// Use it for ledgers of sqlledger with many concurrent sign-ups. fileledger merges
-// Stores itself, and Memory has nothing to save. A few connections to PostgreSQL
-// already share its wait for the disk. Group does not merge what is stored in the
-// caller's own transaction, by the ledger's Tx.
+// Use it for ledgers of sqlledger with many concurrent sign-ups. fileledger merges Stores itself,
+// and Memory gains nothing. A few connections to PostgreSQL already share its wait for the disk.
+// Group does not merge Stores in the caller's own transaction, by the ledger's Tx.
 //
-// A fault of one caller does not affect the others. If a merged Store fails, for
-// instance because a record is stale, each caller's records are stored by themselves,
-// and each caller gets its own result. A merged Store ends with an error after 2 s. So
-// a record that another transaction has locked delays the others, but does not make
-// them fail. The same is true of Loads.
+// A fault of one caller does not affect the others. If a merged Store fails, for example because a
+// record is stale, Group stores each caller's records separately. Each caller gets its own result.
+// A merged Store ends with an error after 2 s, so a record that another transaction has locked only
+// delays the others. The same is true of Loads.
 //
-// If a caller's context ends while its records wait for their turn, it gets the
-// context's error, and they are not stored. Once they are part of a merged Store the
-// caller waits for its result, at most 2 s if l honours its context. If the merged
-// Store failed other than by ErrStale, and the records cannot be stored by themselves
-// either, it is not known whether they are stored: the error says so, and does not
-// match ErrStale. The context of a merged Store has the values of one of its callers'
-// contexts.
+// If a caller's context ends while its records wait, nothing is stored and the caller gets the
+// context's error. Once a merged Store has the records, the caller waits for its result. That takes
+// at most 2 s if l honours its context. The context of a merged Store has the values of one caller's
+// context.
+//
+// If a merged Store fails with another error than ErrStale, and the separate Store fails too, the
+// outcome is unknown. The error says so, and does not match ErrStale.
 func Group(l Ledger) Ledger {
 	if l == nil {
-		return nil // which New refuses
+		return nil // New refuses nil
 	}
 	return &group{Ledger: l}
 }
 
 const (
-	// maxGroup is how many records are merged into one Store, unless one caller has more.
+	// maxGroup is the maximum number of records in a merged Store. One caller alone may have more.
 	maxGroup = 256
-	// groupTime is how long a Store may take before the next one begins.
+	// groupTime is the deadline of a merged Store. After it the next Store begins.
 	groupTime = 2 * time.Second
 )
 
@@ -53,11 +51,10 @@ type group struct {
 	Ledger
 
 	mu sync.Mutex
-	// flying is set while a Store of the ledger is under way that others wait for. Only
-	// then there is a queue.
+	// flying is true while a Store of the ledger is under way. Only then is there a queue.
 	flying bool
 	queue  []*groupStore
-	// loading is set while a read of the ledger is under way that others wait for, in loads.
+	// loading is true while a read of the ledger is under way. Further Loads wait in loads.
 	loading bool
 	loads   []*groupLoad
 }
@@ -67,11 +64,11 @@ func (g *group) LoadMany(ctx context.Context, keys []string) ([]Record, error) {
 	return loadMany(ctx, g.Ledger, keys)
 }
 
-// A groupLoad is a LoadMany in which the Loads of several callers are one.
+// A groupLoad is a LoadMany for the Loads of several callers.
 type groupLoad struct {
-	ctx   context.Context //nolint:containedctx // of the first caller, for its values
+	ctx   context.Context //nolint:containedctx // the first caller's, for its values
 	keys  []string
-	done  chan struct{} // closed when what follows is known
+	done  chan struct{} // closed when found and err are set
 	found map[string][]Record
 	err   error
 }
@@ -101,7 +98,7 @@ func (g *group) Load(ctx context.Context, key string) ([]Record, error) {
 	return slices.Clone(l.found[key]), nil
 }
 
-// join returns the next LoadMany, which has the key; nil for a caller that is the only one.
+// join adds the key to the next LoadMany and returns it. It returns nil if no read is under way.
 func (g *group) join(ctx context.Context, key string) *groupLoad {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -118,8 +115,8 @@ func (g *group) join(ctx context.Context, key string) *groupLoad {
 	return g.loads[last]
 }
 
-// endLoad returns what is to be called when a read of the ledger ends. What waits for it is then read,
-// or earlier, if it takes long.
+// endLoad returns the function to call when a read ends. It starts the next read. If a read takes
+// longer than groupTime, the next one starts earlier.
 func (g *group) endLoad(many ManyLoader) (end func()) {
 	var once sync.Once
 	next := func() { once.Do(func() { go g.loadNext(many) }) }
@@ -130,7 +127,7 @@ func (g *group) endLoad(many ManyLoader) (end func()) {
 	}
 }
 
-// loadNext reads what waits.
+// loadNext reads the keys of the first waiting groupLoad.
 func (g *group) loadNext(many ManyLoader) {
 	g.mu.Lock()
 	if len(g.loads) == 0 {
@@ -143,7 +140,7 @@ func (g *group) loadNext(many ManyLoader) {
 	g.mu.Unlock()
 	defer g.endLoad(many)()
 	defer close(l.done)
-	defer func() { _ = recover() }() // it is the callers' to meet, who load by themselves
+	defer func() { _ = recover() }() // the callers then load alone, and meet the panic themselves
 	l.err = errPanicked
 	ctx, cancel := context.WithTimeout(l.ctx, groupTime)
 	defer cancel()
@@ -158,19 +155,19 @@ func (g *group) loadNext(many ManyLoader) {
 // A groupStore is one caller's Store.
 type groupStore struct {
 	records []Record
-	turn    chan turn // takes one
+	turn    chan turn // receives one value
 }
 
 // A turn ends the wait of a Store in the queue.
 type turn struct {
-	leads bool  // it is to store its records, with what else is queued
-	err   error // else that of the Store which its records were part of
+	leads bool  // store its own records and the queued ones
+	err   error // the error of the merged Store, if it does not lead
 }
 
 // Store implements Storer.
 func (g *group) Store(ctx context.Context, records ...Record) error {
 	if _, err := NextRevisions(records); err != nil {
-		return err // nobody else's Store gets to see it
+		return err // refused before it affects other callers
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -187,7 +184,7 @@ func (g *group) Store(ctx context.Context, records ...Record) error {
 			t = <-s.turn
 		}
 		if t.leads {
-			// Those whom the last Store has just let go may have more: they get to join.
+			// Callers that the last Store has just released may have more records. Let them join.
 			runtime.Gosched()
 		}
 	}
@@ -203,7 +200,7 @@ func (g *group) Store(ctx context.Context, records ...Record) error {
 	return g.storeAlone(ctx, records, t.err)
 }
 
-// begin puts a Store in the queue, unless there is none: then it leads.
+// begin queues a Store. It returns true, without queueing, if no Store is under way.
 func (g *group) begin(s *groupStore) (leads bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -215,7 +212,7 @@ func (g *group) begin(s *groupStore) (leads bool) {
 	return false
 }
 
-// leave takes a Store out of the queue, and reports whether it was there.
+// leave removes a Store from the queue. It returns false if the Store is not there.
 func (g *group) leave(s *groupStore) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -226,7 +223,7 @@ func (g *group) leave(s *groupStore) bool {
 	return i >= 0
 }
 
-// next has the first of the queue lead.
+// next lets the first Store in the queue lead.
 func (g *group) next() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -239,8 +236,8 @@ func (g *group) next() {
 	first.turn <- turn{leads: true}
 }
 
-// take takes out of the queue what is stored together with s: in the order in which it
-// came, and of no record more than once, since each must follow the one before.
+// take removes from the queue the Stores to merge with s, in their order. A merged Store has each
+// record only once, because each revision must follow the one before.
 func (g *group) take(s *groupStore) (others []*groupStore) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -252,7 +249,7 @@ func (g *group) take(s *groupStore) (others []*groupStore) {
 	fits := func(s *groupStore) bool {
 		free := !slices.ContainsFunc(s.records, func(r Record) bool { return seen[name{r.Key, r.Target}] })
 		for _, r := range s.records {
-			seen[name{r.Key, r.Target}] = true // also of one that stays: what comes behind it does too
+			seen[name{r.Key, r.Target}] = true // even if s stays queued: later Stores of the record must stay too
 		}
 		return free && n+len(s.records) <= maxGroup
 	}
@@ -270,7 +267,7 @@ func (g *group) take(s *groupStore) (others []*groupStore) {
 
 var errPanicked = errors.New("provision: the ledger's Store did not return")
 
-// lead stores the records of s, and with them what is queued. alone says that nothing was.
+// lead stores the records of s together with queued ones. alone reports that none were queued.
 func (g *group) lead(ctx context.Context, s *groupStore) (err error, alone bool) { //nolint:revive // the error is that of either
 	var once sync.Once
 	next := func() { once.Do(g.next) }
@@ -296,13 +293,13 @@ func (g *group) lead(ctx context.Context, s *groupStore) (err error, alone bool)
 	return err, false
 }
 
-// storeAlone stores the records of a Store that was part of one which failed.
+// storeAlone stores one caller's records after a merged Store failed.
 func (g *group) storeAlone(ctx context.Context, records []Record, merged error) error {
 	err := g.Ledger.Store(ctx, records...)
 	switch {
 	case err == nil, errors.Is(merged, ErrStale):
 		return err
-	case errors.Is(err, ErrStale): // perhaps by the merged Store
+	case errors.Is(err, ErrStale): // the merged Store may have stored them
 		return fmt.Errorf("provision: it is not known whether the records are stored: %w", merged)
 	}
 	return fmt.Errorf("provision: it is not known whether the records are stored: %w: %w", err, merged)

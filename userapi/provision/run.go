@@ -11,28 +11,28 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// How often another run's progress is looked at.
+// How often to poll for another run's progress: at first, and at most.
 const (
 	firstPoll = 20 * time.Millisecond
 	lastPoll  = time.Second
 )
 
-// A task is one target of a run, with what is known of it.
+// A task is the work of a run at one target.
 type task struct {
 	*target
 	rec  Record
-	req  userapi.CreateUserRequest // what the target is sent
+	req  userapi.CreateUserRequest // the request for the target
 	sent string                    // its fingerprint
-	err  error                     // why it cannot be sent
-	// waits is a target before this one that has no user, "" for none.
+	err  error                     // why the request cannot be sent
+	// waits is an earlier target that has no user; "" if there is none.
 	waits string
-	// user is the one that the client's own record has.
+	// user is the user in the client's own record.
 	user *userapi.User
 }
 
-// runTarget does what is to be done about a target once those before it have ended.
+// runTarget runs a target after the targets before it have ended.
 func (s *signup) runTarget(ctx context.Context, t *target, res *Result) {
-	// Replaced, unless the creator ends its goroutine.
+	// provision replaces this result, unless the creator ends the goroutine.
 	*res = s.resultFor(t, &userapi.Error{Op: opSignUp, Subject: userapi.SubjectUser, Err: errNoUser})
 	defer func() {
 		v := recover()
@@ -56,7 +56,7 @@ func panicOf(t *target, v any) error {
 	return fmt.Errorf("provision: target %q: %v\n\n%s", t.Name, v, stack)
 }
 
-// provision does what is left to do for one target.
+// provision does the remaining steps of one target.
 func (s *signup) provision(ctx context.Context, t *target) Result {
 	if failure := s.faults[t.Name]; failure != nil && !s.kept[t.Name] {
 		return s.resultFor(t, failure)
@@ -77,8 +77,8 @@ func (s *signup) provision(ctx context.Context, t *target) Result {
 	}
 }
 
-// advance does the next step of a target. It is not final where another run has the target,
-// or was faster.
+// advance does the next step of a target. final is false if another run holds the target or has
+// changed it.
 func (s *signup) advance(ctx context.Context, t *target) (res Result, final bool) {
 	j := &task{target: t, rec: s.record(t)}
 	resolver, asks := userapi.Ability[userapi.Resolver](t.Creator)
@@ -102,7 +102,7 @@ func (s *signup) advance(ctx context.Context, t *target) (res Result, final bool
 		return s.reportTask(ctx, j, code), true
 	case stepRefuse:
 		res := s.resultFor(t, asError(j.err))
-		if j.rec.State == StateQueued { // so that another request may mend it
+		if j.rec.State == StateQueued { // another request may then replace this one
 			return s.recordResult(ctx, t, j.rec, res)
 		}
 		return res, true
@@ -121,7 +121,7 @@ func (s *signup) advance(ctx context.Context, t *target) (res Result, final bool
 	}
 }
 
-// prepare finds out what a target is to be sent.
+// prepare computes the target's request and its fingerprint.
 func (s *signup) prepare(j *task, f *facts) {
 	f.prepared = true
 	var users map[string]*userapi.User
@@ -130,17 +130,16 @@ func (s *signup) prepare(j *task, f *facts) {
 		return
 	}
 	j.req = j.request(s.req, users)
-	if j.sent = j.rec.Sent; !f.fresh { // else it has just been taken
+	if j.sent = j.rec.Sent; !f.fresh { // a fresh claim already has the fingerprint
 		j.sent, j.err = s.sent(j.target, j.req)
 	}
 	f.unfit = j.err != nil
 	f.same = !f.unfit && s.p.keys().match(j.rec.Sent, j.sent, j.req, s.key, j.Name)
 }
 
-// askClient finds out whether a resolver answers from its client's own record of a
-// create. It sends no request: its context is done. "Nothing was sent" is believed only
-// of a target in flight. For a create that is known to have been sent, the client's
-// record may have been lost.
+// askClient asks a resolver for its client's own record of a create. The context is already
+// canceled, so the resolver sends no request. The answer "nothing was sent" counts only for a
+// target in flight. For a create that was surely sent, the client may have lost its record.
 func askClient(ctx context.Context, r userapi.Resolver, rec Record, req userapi.CreateUserRequest) (*userapi.User, clientRecord) {
 	over, cancel := context.WithCancel(ctx)
 	cancel()
@@ -156,14 +155,14 @@ func askClient(ctx context.Context, r userapi.Resolver, rec Record, req userapi.
 	return user, clientHasUser
 }
 
-// reportTask returns the result of a target at which nothing is done.
+// reportTask returns the result of a target without changing the target.
 func (s *signup) reportTask(ctx context.Context, j *task, code string) Result {
 	switch code {
 	case codeUndone:
 		if j.rec.Revision == 0 && s.notStored != nil {
 			return s.resultFor(j.target, s.notStored)
 		}
-		j.rec.Key, j.rec.Target = s.key, j.Name // of one that the ledger does not have
+		j.rec.Key, j.rec.Target = s.key, j.Name // the ledger may not have this record
 		return resultOf(j.rec, code, nil)
 	case codeWaits:
 		res := s.report(j.rec, code, nil)
@@ -182,14 +181,13 @@ func (s *signup) reportTask(ctx context.Context, j *task, code string) Result {
 // report returns the result of a target that does not change.
 func (s *signup) report(rec Record, code string, cause error) Result {
 	if s.isFresh(rec) {
-		rec.State = StateNotSent // a claim of this run's, and nothing was sent
+		rec.State = StateNotSent // this run's own claim, and nothing was sent
 	}
 	rec.Unfinished = rec.State.HasUser()
 	return resultOf(rec, code, cause)
 }
 
-// perform claims a target, creates, looks up or finishes its user, and records the
-// result.
+// perform claims a target, then creates, looks up or finishes its user. It records the result.
 func (s *signup) perform(ctx context.Context, j *task, do step, fresh bool) (res Result, final bool) {
 	permit, wait := j.breaker.allow()
 	if permit == nil {
@@ -202,7 +200,7 @@ func (s *signup) perform(ctx context.Context, j *task, do step, fresh bool) (res
 		switch {
 		case errors.Is(failure, ErrStale):
 			return Result{}, false
-		case errors.Is(failure, errSlowLedger) && do == stepCreate: // it is this run's claim
+		case errors.Is(failure, errSlowLedger) && do == stepCreate: // this run's own claim
 			return s.recordResult(ctx, j.target, j.rec, s.resultFor(j.target, failure))
 		case failure != nil:
 			if do == stepResolve {
@@ -216,7 +214,7 @@ func (s *signup) perform(ctx context.Context, j *task, do step, fresh bool) (res
 	return s.recordResult(ctx, j.target, j.rec, res)
 }
 
-// startOf returns where Ensure begins with a record, and how far it may go.
+// startOf returns where Ensure starts, and its limits.
 func (s *signup) startOf(rec Record, do step) start {
 	from := start{maxCreates: s.p.options.maxCreates, grace: s.grace}
 	if rec.Closed {
@@ -228,13 +226,13 @@ func (s *signup) startOf(rec Record, do step) start {
 	return from
 }
 
-// claims is how often a target is claimed before a ledger is taken to be too slow.
+// claims bounds how often a run claims a target. After that the ledger counts as too slow.
 const claims = 3
 
 var errSlowLedger = errors.New("provision: the ledger took so long that the lease was almost over")
 
-// hold claims a target, and claims it again if the ledger took so long that less than
-// half of the lease is left. held: it is claimed already.
+// hold claims a target. It claims again if the Store took so long that less than half of the lease
+// is left. held means that this run already has the claim.
 func (s *signup) hold(ctx context.Context, j *task, do step, held bool) *userapi.Error {
 	for try := 0; !held || time.Until(j.rec.Until) < s.p.options.lease/2; held, try = true, try+1 {
 		if try == claims {
@@ -251,13 +249,13 @@ func (s *signup) hold(ctx context.Context, j *task, do step, held bool) *userapi
 	return nil
 }
 
-// carryOut does what Ensure does, or the part of it that is left.
+// carryOut runs Ensure, or only its finish.
 func (s *signup) carryOut(ctx context.Context, j *task, do step, from start) Result {
 	act := (*run).ensure
 	if do == stepFinish {
 		act = func(r *run) *userapi.Error { return r.finishOnly(dispositionOf[j.rec.State], j.rec.user()) }
 	} else {
-		// Nothing is created any more once another run may take the target over.
+		// Stop creating before another run may take over the target.
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, j.rec.Until.Add(-from.grace-s.p.options.lease/10))
 		defer cancel()
@@ -272,8 +270,8 @@ func (s *signup) carryOut(ctx context.Context, j *task, do step, from start) Res
 	return res
 }
 
-// giveUp returns the result of a target whose vendor cannot be asked for the result of
-// a create: a person decides.
+// giveUp returns the result of a target whose vendor cannot tell the result of a create. A person
+// must decide.
 func (s *signup) giveUp(ctx context.Context, rec Record) (res Result, final bool) {
 	if rec.State == StateInFlight {
 		next := rec
@@ -300,12 +298,12 @@ func (s *signup) paused(ctx context.Context, j *task, wait time.Duration) (res R
 	return res, true
 }
 
-// recordResult stores a result, even if the caller's context is done. It is not final
-// if another run knows more.
+// recordResult stores a result, even if the caller's context has ended. final is false if another
+// run knows more.
 func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Result) (Result, bool) {
 	u := res.User
 	if ctx.Err() != nil {
-		u = nil // nothing more is begun
+		u = nil // claim no further target
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
@@ -319,18 +317,19 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 	case res.User == nil && (res.Disposition != DispositionUnknown || !losesCreate(res)):
 		return Result{}, false
 	}
-	// Another run took the target over. That the user exists, or may, is known here for sure.
+	// Another run has taken over the target. Only this run knows that the user exists, or may
+	// exist.
 	changed, load := s.reload(ctx)
 	if load != nil {
 		return notStored(res, load), true
 	}
 	other := s.record(t)
-	// A user under an id that is deleted is that one or, where the key chooses the id, one that
-	// was made after it.
+	// The deleted id is this user's. If the key chooses the id, this user may have been created
+	// after the delete.
 	deleted := res.User != nil && (other.State == StateDeleting || other.State == StateUndone) && other.UserID == res.User.ID
 	switch {
 	case res.User == nil:
-		if other.State != StateUndone { // else nobody would ask any more
+		if other.State != StateUndone { // after an undo no run would ask again
 			return Result{}, false
 		}
 	case other.State.HasUser() && other.UserID == res.User.ID:
@@ -340,7 +339,7 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 		e.Candidates = slices.DeleteFunc([]string{res.User.ID, other.UserID}, func(id string) bool { return id == "" })
 		return notStored(res, e), true
 	}
-	other.Closed = other.Closed || deleted || other.State == StateUndone // Resume or Undo removes a user that comes late
+	other.Closed = other.Closed || deleted || other.State == StateUndone // Resume or Undo deletes a late user
 	stored, failure = s.p.storeWithRetry(ctx, s.p.closing(recordOf(other, res)))
 	switch {
 	case failure != nil:
@@ -353,8 +352,8 @@ func (s *signup) recordResult(ctx context.Context, t *target, rec Record, res Re
 	return withUndoError(stored, res), true
 }
 
-// closing marks a record whose user must be deleted, because the sign-up was undone in
-// the meantime. Resume and Undo delete the user.
+// closing marks a record whose user must be deleted because the sign-up was undone in the meantime.
+// Resume and Undo delete the user.
 func (p *Provisioner) closing(r Record) Record {
 	if r.Closed && p.deletable(r) == "" {
 		r.State = StateDeleting
@@ -362,8 +361,8 @@ func (p *Provisioner) closing(r Record) Record {
 	return r
 }
 
-// usersBefore returns the users of the targets before t, and the first target that has none;
-// user is that of ended, which the sign-up does not have yet.
+// usersBefore returns the users of the targets before t, and the first target without a user. user
+// is the user of ended; s.users does not have it yet.
 func (s *signup) usersBefore(t, ended *target, user *userapi.User) (users map[string]*userapi.User, waits string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -374,7 +373,7 @@ func (s *signup) usersBefore(t, ended *target, user *userapi.User) (users map[st
 		case b == ended:
 			u = user
 		case u == nil && rec.UserID != "" && (rec.State == StateDeleting || rec.State == StateUndone):
-			u = rec.user() // it was deleted, and its id still tells what was sent
+			u = rec.user() // deleted, but its id is still part of what was sent
 		}
 		if u == nil {
 			return nil, b.Name
@@ -384,7 +383,7 @@ func (s *signup) usersBefore(t, ended *target, user *userapi.User) (users map[st
 	return users, ""
 }
 
-// sleep waits, and reports whether the context is not done.
+// sleep waits for d. It returns false if the context ends first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -13,11 +13,10 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// CreateUser creates a user at every target that does not have one yet for the
-// request's IdempotencyKey, which is required. It also resolves what an earlier run
-// with that key left open. It always returns a result for every target, in their order.
-// The error joins those of the results, each under its target's name. It is nil when
-// every target has a finished user.
+// CreateUser creates a user at every target that does not have one yet for the request's
+// IdempotencyKey, which is required. It also resolves what an earlier run with that key left open.
+// It always returns a result for every target, in their order. The error joins the errors of the
+// results, each under its target's name. It is nil when every target has a finished user.
 //
 // How targets depend on each other:
 //
@@ -29,31 +28,30 @@ import (
 //   - Each call tries again the targets that were refused, or where nothing was sent.
 //   - While another run with the same key is working, CreateUser waits for it.
 //
-// CreateUser repeats a panic of a creator or of Target.Map once the other targets are
-// done.
+// If a creator or Target.Map panics, CreateUser repeats the panic after the other targets are done.
 func (p *Provisioner) CreateUser(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
 	ctx, cancel, grace := p.options.within(ctx)
 	defer cancel()
 	return p.run(ctx, &signup{p: p, call: "CreateUser", req: req, grace: grace})
 }
 
-// Continue is CreateUser for a program with many sign-ups: it never waits. A target
-// that another run holds is left to that run, and reported as in_progress, which is not
-// part of the error. What is closed, and what a vendor refused because of the request,
-// does not change. A key that the ledger does not have is started.
+// Continue is CreateUser for a program with many sign-ups: it never waits. It skips a target that
+// another run holds, and reports it as in_progress, which is not part of the error. Closed targets
+// do not change, nor do targets where the vendor refused the request. Continue starts a key that
+// the ledger does not have.
 func (p *Provisioner) Continue(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
 	return p.run(ctx, &signup{p: p, call: "Continue", req: req, grace: p.options.grace, resumes: true})
 }
 
-// Retry is Continue that also tries again what a vendor refused. The reason may have
-// been removed at the vendor, or be a password, which fingerprints do not cover.
+// Retry is Continue that also retries what a vendor refused. The reason may be gone at the vendor.
+// It may also be the password, which fingerprints do not cover.
 func (p *Provisioner) Retry(ctx context.Context, req userapi.CreateUserRequest) ([]Result, error) {
 	return p.run(ctx, &signup{p: p, call: "Retry", req: req, grace: p.options.grace, resumes: true, retries: true})
 }
 
-// PausedUntil returns until when a target is paused because its vendor failed too often
-// ([Pause]). It is the zero time for a target that is not paused, and for an unknown
-// name. After that time one sign-up tries the vendor.
+// PausedUntil returns the end of a target's pause, which begins when its vendor fails too often
+// ([Pause]). It is the zero time for an unknown name and for a target that is not paused. After
+// that time one sign-up tries the vendor.
 func (p *Provisioner) PausedUntil(target string) time.Time {
 	if t := p.byName[target]; t != nil {
 		return t.breaker.pausedUntil()
@@ -64,34 +62,34 @@ func (p *Provisioner) PausedUntil(target string) time.Time {
 // A signup is one run of one key.
 type signup struct {
 	p    *Provisioner
-	call string // the method that began it
+	call string // the method that started the run
 	req  userapi.CreateUserRequest
-	// key is the sign-up's key in the ledger; "" before it was looked up. It is the
-	// request's IdempotencyKey or, for a UUID in capitals, mostly its canonical form.
+	// key is the sign-up's key in the ledger; "" before the look-up. It is the request's
+	// IdempotencyKey or, for a UUID in capitals, mostly its canonical form.
 	key string
-	// resumes skips what other runs hold and what is closed; retries also tries again
-	// what was refused.
+	// resumes skips closed targets and those that other runs hold. retries also retries refused
+	// targets.
 	resumes, retries bool
-	// grace is how long a target's run may continue after the caller's context ended.
+	// grace is how long a target's run may continue after the caller's context has ended.
 	grace time.Duration
 	// keepsRequest refuses another request for the key.
 	keepsRequest bool
 
 	fingerprint string
 	owner       string
-	closed      bool // the key is undone: no target is added to it
-	// notStored is why targets that the ledger does not have could not be added.
+	closed      bool // the key is undone: add no target
+	// notStored is why missing targets could not be added.
 	notStored *userapi.Error
-	// kept are the targets that are left as they are, since the request is another one, and
-	// faults what keeps the others from being tried, if anything does.
+	// kept are the targets that do not take the changed request. faults are the errors that keep
+	// the other targets from being tried.
 	kept   map[string]bool
 	faults map[string]*userapi.Error
 
 	mu      sync.Mutex
 	records map[string]Record        // by target, as last seen
-	fresh   map[string]int64         // the revisions of claims by which nothing was sent before
+	fresh   map[string]int64         // revisions of claims before which nothing was sent
 	users   map[string]*userapi.User // by target
-	// panicked is the first panic of a creator's or a Map.
+	// panicked is the first panic of a creator or a Map.
 	panicked error
 }
 
@@ -135,8 +133,8 @@ func (p *Provisioner) run(ctx context.Context, s *signup) (results []Result, err
 	return all, joined(all)
 }
 
-// growStack lets the stack of a new goroutine grow at once, while it is empty. A create
-// needs a deep stack, which would otherwise be copied four times.
+// growStack grows the stack of a new goroutine once, while the stack is empty. A create needs a
+// deep stack, and growing it step by step would copy it four times.
 //
 //go:noinline
 func growStack() (b byte) {
@@ -144,8 +142,8 @@ func growStack() (b byte) {
 	return frame[time.Now().Nanosecond()&1]
 }
 
-// withoutOthers returns the results but for those of targets that another run has, and,
-// where there are any, of those that wait.
+// withoutOthers removes the results of targets that another run holds. If there are any, it also
+// removes those of waiting targets.
 func withoutOthers(results []Result) []Result {
 	is := func(r Result, code string) bool {
 		e := asError(r.Err)
@@ -157,7 +155,7 @@ func withoutOthers(results []Result) []Result {
 	return slices.DeleteFunc(slices.Clone(results), func(r Result) bool { return is(r, codeInProgress) || is(r, codeWaits) })
 }
 
-// joined returns the errors of the results.
+// joined returns the joined errors of the results.
 func joined(results []Result) error {
 	var all []error
 	for _, r := range results {
@@ -168,7 +166,7 @@ func joined(results []Result) error {
 	return errors.Join(all...)
 }
 
-// sent returns the fingerprint of what a target is sent, or why that cannot be.
+// sent returns the fingerprint of a target's request, or why it cannot be sent.
 func (s *signup) sent(t *target, req userapi.CreateUserRequest) (string, error) {
 	if failure := refusalIn(req); failure != nil {
 		return "", failure
@@ -176,7 +174,7 @@ func (s *signup) sent(t *target, req userapi.CreateUserRequest) (string, error) 
 	return s.p.keys().of(req, s.key, t.Name)
 }
 
-// claim makes a record this run's own; fresh, where nobody has sent anything before.
+// claim makes a record this run's claim. fresh means that nothing was sent before.
 func (s *signup) claim(r *Record, sent string, fresh bool) {
 	now := stamp(time.Now())
 	r.State, r.Owner, r.Until, r.Sent = StateInFlight, s.owner, now.Add(s.p.options.lease), sent

@@ -9,8 +9,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// How long a call of the ledger may take, such as one that waits for a row that a dead
-// client has locked; and how often the store of an outcome is tried.
+// Limits of ledger calls. A call can be slow, for example if it waits for a row lock of a dead
+// client.
 const (
 	storeTime  = 30 * time.Second
 	storeTries = 3
@@ -28,8 +28,8 @@ func load(ctx context.Context, l Ledger, key string) ([]Record, *userapi.Error) 
 	return records, nil
 }
 
-// store stores records, reports them to OnRecord, and returns them as they are in the
-// ledger. The slice is its own from then on.
+// store stores records, reports them to OnRecord, and returns them with their new revisions. It
+// changes the given slice.
 func (p *Provisioner) store(ctx context.Context, to Storer, records ...Record) ([]Record, error) {
 	if end, bounded := ctx.Deadline(); !bounded || time.Until(end) > storeTime {
 		var cancel context.CancelFunc
@@ -51,7 +51,7 @@ func (p *Provisioner) store(ctx context.Context, to Storer, records ...Record) (
 	return records, nil
 }
 
-// remember keeps the newest of what was seen of each target.
+// remember keeps the newest known record of each target.
 func (s *signup) remember(records []Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,15 +62,15 @@ func (s *signup) remember(records []Record) {
 	}
 }
 
-// record returns what was last seen of a target.
+// record returns the newest known record of a target.
 func (s *signup) record(t *target) Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.records[t.Name]
 }
 
-// store stores records, remembers them, and returns the first as it then is. The error
-// matches ErrStale where one was changed.
+// store stores records, remembers them, and returns the first one. The error matches ErrStale if
+// another run has changed a record.
 func (s *signup) store(ctx context.Context, outcome userapi.Outcome, records ...Record) (Record, *userapi.Error) {
 	stored, err := s.p.store(ctx, s.p.ledger, records...)
 	if err != nil {
@@ -80,16 +80,15 @@ func (s *signup) store(ctx context.Context, outcome userapi.Outcome, records ...
 	return stored[0], nil
 }
 
-// isFresh reports whether a record is a claim of this run's, by which nothing was sent
-// before.
+// isFresh reports whether a record is this run's claim and nothing was sent before it.
 func (s *signup) isFresh(rec Record) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return rec.State == StateInFlight && rec.Owner == s.owner && s.fresh[rec.Target] == rec.Revision
 }
 
-// reload reads the records again, even if the caller's context is done. changed: they
-// now belong to another request.
+// reload reads the records again, even if the caller's context has ended. changed reports that
+// another request has taken them.
 func (s *signup) reload(ctx context.Context) (changed bool, failure *userapi.Error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
@@ -100,9 +99,8 @@ func (s *signup) reload(ctx context.Context) (changed bool, failure *userapi.Err
 	return s.rememberAll(records), nil
 }
 
-// storeResult stores a target's result and, by the same Store, claims the targets that
-// waited only for its user u; none if u is nil. If that fails they are claimed when
-// their turn comes.
+// storeResult stores a target's result. The same Store claims the targets that waited only for its
+// user u; none if u is nil. If that Store fails, storeResult stores only the result.
 func (s *signup) storeResult(ctx context.Context, t *target, next Record, u *userapi.User) (Record, *userapi.Error) {
 	records := []Record{next}
 	for _, d := range s.p.targets {
@@ -119,8 +117,7 @@ func (s *signup) storeResult(ctx context.Context, t *target, next Record, u *use
 	return s.p.storeWithRetry(ctx, next)
 }
 
-// claimAfter returns the claim of a target that nothing is in the way of any more once t has
-// its user.
+// claimAfter returns a claim of d if d waits only for t's user.
 func (s *signup) claimAfter(d, t *target, u *userapi.User) (r Record, claimed bool) {
 	if u == nil || !slices.Contains(d.before, t) || s.kept[d.Name] || s.faults[d.Name] != nil || d.breaker.paused() {
 		return Record{}, false
@@ -138,8 +135,8 @@ func (s *signup) claimAfter(d, t *target, u *userapi.User) (r Record, claimed bo
 	return r, true
 }
 
-// storeWithRetry stores a record, and tries again when the ledger fails. An earlier try
-// may have been stored.
+// storeWithRetry stores a record and retries if the ledger fails. A failed try may still have
+// stored the record.
 func (p *Provisioner) storeWithRetry(ctx context.Context, next Record) (Record, *userapi.Error) {
 	var err error
 	for try, wait := 1, storeWait; ; try, wait = try+1, 3*wait {
@@ -158,7 +155,7 @@ func (p *Provisioner) storeWithRetry(ctx context.Context, next Record) (Record, 
 	}
 }
 
-// isStored returns the ledger's record if it is the one that was to be stored.
+// isStored returns the ledger's record if it is the result of storing next.
 func (p *Provisioner) isStored(ctx context.Context, next Record) (Record, bool) {
 	records, err := p.ledger.Load(ctx, next.Key)
 	if err != nil {
@@ -168,14 +165,14 @@ func (p *Provisioner) isStored(ctx context.Context, next Record) (Record, bool) 
 	return r, found && r.Revision == next.Revision+1 && r.Owner == next.Owner && r.State == next.State && r.UserID == next.UserID
 }
 
-// ledgerError is the error of a ledger that failed.
+// ledgerError returns the error for a failed ledger.
 func ledgerError(err error, outcome userapi.Outcome) *userapi.Error {
 	return &userapi.Error{
 		Op: opSignUp, Subject: userapi.SubjectUser, Kind: kindOf(err, userapi.KindUnavailable), Outcome: outcome, Code: "ledger", Err: err,
 	}
 }
 
-// conflictIfStale makes a conflict of an error that another run is the reason of.
+// conflictIfStale turns the error into a conflict if another run caused it.
 func conflictIfStale(e *userapi.Error) *userapi.Error {
 	if errors.Is(e, ErrStale) {
 		e.Kind, e.Code = userapi.KindConflict, ""

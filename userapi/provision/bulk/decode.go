@@ -11,17 +11,17 @@ import (
 	"unicode/utf8"
 )
 
-// bufferSize is how much is read at once, and looked at to find out what a file is.
+// bufferSize is the size of the read buffer. Its content also shows the file's type.
 const bufferSize = 64 << 10
 
-// A signature is how a file begins.
+// A signature is the first bytes of a file type.
 type signature struct {
 	bytes string
-	// open returns the text of a file with that beginning, which it reads past.
+	// open skips the signature and returns the text.
 	open func(r *bufio.Reader) (io.Reader, error)
 }
 
-// signatures are tried in their order: the mark of UTF-32 begins as that of UTF-16 does.
+// signatures are tried in order: UTF-32's byte order mark starts with UTF-16's.
 var signatures = []signature{
 	{"\xef\xbb\xbf", func(r *bufio.Reader) (io.Reader, error) { _, err := r.Discard(3); return r, err }},
 	{"\xff\xfe\x00\x00", refuse("the file is in UTF-32: save it in UTF-8")},
@@ -41,8 +41,8 @@ func refuse(message string) func(*bufio.Reader) (io.Reader, error) {
 	return func(*bufio.Reader) (io.Reader, error) { return nil, &RowError{Message: message, Fatal: true} }
 }
 
-// openText returns the text of an input in what should be UTF-8, without gzip and byte order
-// mark. The reader of what it returns checks that it is UTF-8.
+// openText returns the text of an input, without gzip and byte order mark. The text should be
+// UTF-8; the caller checks it.
 func openText(r io.Reader) (*bufio.Reader, error) {
 	b := bufio.NewReaderSize(&lastingReader{r: r}, bufferSize)
 	if head, _ := b.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
@@ -52,7 +52,7 @@ func openText(r io.Reader) (*bufio.Reader, error) {
 		}
 		b = bufio.NewReaderSize(z, bufferSize)
 	}
-	head, _ := b.Peek(4) // an error comes again with the first read
+	head, _ := b.Peek(4) // the first read returns the error again
 	for _, s := range signatures {
 		if !bytes.HasPrefix(head, []byte(s.bytes)) {
 			continue
@@ -69,8 +69,8 @@ func openText(r io.Reader) (*bufio.Reader, error) {
 	return b, nil
 }
 
-// A lastingReader gives its first error again and again: bufio forgets one that Peek found.
-// io.EOF is the end of an input only as it is, not inside of another error.
+// A lastingReader repeats its first error, because bufio drops an error that Peek finds. A wrapped
+// io.EOF becomes io.ErrUnexpectedEOF: only a plain io.EOF ends an input.
 type lastingReader struct {
 	r   io.Reader
 	err error
@@ -80,28 +80,28 @@ func (l *lastingReader) Read(p []byte) (n int, err error) {
 	if l.err == nil {
 		n, l.err = l.r.Read(p)
 		if l.err != io.EOF && errors.Is(l.err, io.EOF) { //nolint:errorlint // see above
-			l.err = fmt.Errorf("%w: %v", io.ErrUnexpectedEOF, l.err) //nolint:errorlint // it is hidden on purpose
+			l.err = fmt.Errorf("%w: %v", io.ErrUnexpectedEOF, l.err) //nolint:errorlint // hidden on purpose
 		}
 	}
 	return n, l.err
 }
 
-// A utf16Reader turns UTF-16 into UTF-8. Half of a surrogate pair becomes a byte that is not
-// UTF-8, for the row that it stands in to be refused.
+// A utf16Reader converts UTF-16 to UTF-8. Half of a surrogate pair becomes an invalid byte, so the
+// row is refused.
 type utf16Reader struct {
 	r    *bufio.Reader
-	low  int // where the low byte of a unit stands
+	low  int // index of the low byte in a unit
 	left []byte
 	room [utf8.UTFMax]byte
-	held rune // a unit that was read too early
+	held rune // a unit that was read ahead
 	has  bool
 }
 
-// Read fills p with whole characters, or parts of one where p is small.
+// Read fills p with whole characters. If p is small, it gets parts of one.
 func (u *utf16Reader) Read(p []byte) (n int, err error) {
 	for n < len(p) {
 		if len(u.left) == 0 {
-			if n > 0 && u.r.Buffered() < 4 { // do not wait for more
+			if n > 0 && u.r.Buffered() < 4 { // do not block for more
 				return n, nil
 			}
 			if err := u.fill(); err != nil {
@@ -145,7 +145,7 @@ func (u *utf16Reader) unit() (rune, error) {
 	}
 	var b [2]byte
 	if _, err := io.ReadFull(u.r, b[:]); err != nil {
-		return 0, err // io.ErrUnexpectedEOF for half a unit
+		return 0, err // io.ErrUnexpectedEOF after half a unit
 	}
 	return rune(b[u.low]) | rune(b[1-u.low])<<8, nil
 }

@@ -72,15 +72,15 @@ func (s *jsonSource) Rows(ctx context.Context) iter.Seq2[Row, error] {
 	}
 }
 
-// A lineReader reads lines that end in LF, CRLF or CR: neither may stand in a JSON text.
+// A lineReader reads lines that end in LF, CRLF or CR. A JSON text cannot contain a raw LF or CR.
 type lineReader struct {
 	r    *bufio.Reader
 	next int64  // the number of the next line
-	text []byte // of the line that was read, at most DefaultMaxRowBytes
-	size int    // how long that line is
+	text []byte // of the current line, at most DefaultMaxRowBytes
+	size int    // full length of the current line
 }
 
-// read reads a line and returns its number. The error is io.EOF when there are no more.
+// read reads a line and returns its number. At the end the error is io.EOF.
 func (l *lineReader) read() (line int64, err error) {
 	l.text, l.size = l.text[:0], 0
 	for line = l.next; ; {
@@ -106,7 +106,7 @@ func (l *lineReader) read() (line int64, err error) {
 	}
 }
 
-// row decodes the line that was read.
+// row decodes the current line.
 func (l *lineReader) row(line int64, first bool) (Row, *RowError) {
 	row, bad := Row{Line: line}, RowError{Line: line}
 	var raw json.RawMessage
@@ -142,13 +142,13 @@ func (l *lineReader) row(line int64, first bool) (Row, *RowError) {
 	return row, &bad
 }
 
-// maxDepth is how deep lists and objects may be.
+// maxDepth bounds the depth of lists and objects.
 const maxDepth = 100
 
-// A jsonDecoder decodes a valid text, and refuses what encoding/json passes over.
+// A jsonDecoder decodes a valid text. It refuses what encoding/json accepts without an error.
 type jsonDecoder struct {
 	*json.Decoder
-	column string // the member of the row that is decoded
+	column string // the member that is being decoded
 	fault  string
 }
 
@@ -204,14 +204,14 @@ func (d *jsonDecoder) text(s string) {
 	}
 }
 
-// halfPair reports whether a valid JSON text has an escape for half of a surrogate pair, which
-// encoding/json replaces.
+// halfPair reports whether a valid JSON text escapes half of a surrogate pair. encoding/json would
+// replace it.
 func halfPair(text []byte) bool {
 	for i := 0; i < len(text); i++ {
 		if text[i] != '\\' {
 			continue
 		}
-		i++ // the character that is escaped
+		i++ // the escaped character
 		if !surrogate(text[i:], "89ABab") {
 			if surrogate(text[i:], "CDEFcdef") {
 				return true
@@ -227,8 +227,8 @@ func halfPair(text []byte) bool {
 	return false
 }
 
-// surrogate reports whether text begins with an escape, without its backslash, for a surrogate
-// whose second digit is one of those.
+// surrogate reports whether text begins with the escape of a surrogate, without the backslash. Its
+// second digit must be in second.
 func surrogate(text []byte, second string) bool {
 	return len(text) >= len("ud800") && text[0] == 'u' && (text[1] == 'd' || text[1] == 'D') && strings.IndexByte(second, text[2]) >= 0
 }

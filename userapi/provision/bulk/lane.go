@@ -15,7 +15,7 @@ type lane struct {
 	slots   chan struct{}     // nil for no bound
 	limiter *userapi.Adaptive // nil for no bound
 	adapts  bool
-	closing context.Context //nolint:containedctx // over when nothing new is to be sent
+	closing context.Context //nolint:containedctx // ends when no new create may be sent
 
 	requests, rateLimited atomic.Int64
 }
@@ -26,16 +26,16 @@ func newLane(l Lane) *lane {
 		own.slots = make(chan struct{}, l.Concurrency)
 	}
 	if l.PerSecond > 0 {
-		// A tenth of a second's worth may come at once: else the rate is lost that timers are late by.
+		// The burst is a tenth of a second's worth. Late timers would otherwise lower the rate.
 		own.limiter = userapi.NewAdaptive(userapi.RateLimit{PerSecond: l.PerSecond, Burst: int(math.Ceil(l.PerSecond / 10))})
 	}
 	return own
 }
 
-// begin waits for a place in the lane, and returns the context of the call. After an error do not make
-// the call: the context ends before there is a place, or too soon after. If the context has ended
-// already, begin lets the call through, because the creator may have an answer without the vendor.
-// closing ends the wait: l.closing for new creates, and a context that never ends for others.
+// begin waits for a place in the lane and returns the context for the call. After an error, do not
+// make the call. If ctx has already ended, begin lets the call through: the creator may be able to
+// answer without the vendor. closing ends the wait. It is l.closing for new creates, and a context
+// that never ends for other calls.
 func (l *lane) begin(ctx, closing context.Context, op string) (context.Context, *laneCall, *userapi.Error) {
 	c := &laneCall{lane: l}
 	select {
@@ -75,7 +75,7 @@ func (l *lane) wait(ctx, closing context.Context) error {
 	return l.limiter.Wait(ctx)
 }
 
-// perSecond returns the present limit; 0 is no limit.
+// perSecond returns the present limit; 0 means no limit.
 func (l *lane) perSecond() float64 {
 	if l.limiter == nil {
 		return 0
@@ -108,7 +108,7 @@ type laneCall struct {
 	lane     *lane
 	slot     bool
 	begun    time.Time
-	ticket   atomic.Bool // the first request has waited already
+	ticket   atomic.Bool // the first request has already waited
 	observed atomic.Bool
 }
 
@@ -117,7 +117,7 @@ func (c *laneCall) Wait(ctx context.Context) error {
 	if c.ticket.CompareAndSwap(true, false) || c.lane.limiter == nil {
 		return nil
 	}
-	return c.lane.limiter.Wait(ctx) // a call that has begun continues
+	return c.lane.limiter.Wait(ctx) // a started call continues after closing
 }
 
 // Observe counts a request.
@@ -126,7 +126,7 @@ func (c *laneCall) Observe(a userapi.Attempt) {
 	c.lane.observe(a)
 }
 
-// end leaves the lane. If the creator does not use Limiters, the call counts as one request.
+// end leaves the lane. If the creator ignores the Limiter, the call counts as one request.
 func (c *laneCall) end(err error) {
 	if c.slot {
 		<-c.lane.slots
@@ -145,8 +145,8 @@ func (c *laneCall) end(err error) {
 	c.lane.observe(a)
 }
 
-// in returns a creator with the abilities of c. Each passes the lane. Unwrap finds the abilities that
-// send nothing.
+// in wraps c so that each of its abilities that sends requests passes the lane. Unwrap finds the
+// other abilities.
 func (l *lane) in(c userapi.Creator) userapi.Creator {
 	in := userapi.Creator(laneCreator{c, l})
 	if a, ok := userapi.Ability[userapi.Resolver](c); ok {
@@ -195,7 +195,7 @@ func (l laneResolver) ResolveUser(ctx context.Context, req userapi.CreateUserReq
 	ctx, c, none := l.lane.begin(ctx, context.Background(), "resolve user")
 	defer func() { c.end(err) }()
 	if none != nil {
-		none.Outcome = userapi.OutcomeUnknown // of the create that is asked for
+		none.Outcome = userapi.OutcomeUnknown // of the create in question
 		return nil, none
 	}
 	return l.resolver.ResolveUser(ctx, req, since)

@@ -9,8 +9,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// rowsLeft has the rows of a run that are not done, by their keys. Another row with such a key does not
-// count as a correction of the first: that needs another run. It takes 32 bytes a row.
+// rowsLeft has a digest of each unfinished row of a run, by the row's key. In the same run a later
+// row with that key does not correct the first one. An entry takes 32 bytes.
 type rowsLeft map[[16]byte][16]byte
 
 func short(sum [sha256.Size]byte) (half [16]byte) {
@@ -25,7 +25,7 @@ func sumOf(row Row) [16]byte {
 	return short(sha256.Sum256([]byte(encode(values))))
 }
 
-// add adds a row, the first one with its key.
+// add stores the row if it is the first one with its key.
 func (r rowsLeft) add(t task) {
 	key := short(sha256.Sum256([]byte(t.req.IdempotencyKey)))
 	if _, there := r[key]; !there {
@@ -33,7 +33,7 @@ func (r rowsLeft) add(t task) {
 	}
 }
 
-// hasOther reports whether another row with the key is not done.
+// hasOther reports whether a different row with the same key is unfinished.
 func (r rowsLeft) hasOther(t task) bool {
 	if len(r) == 0 {
 		return false
@@ -42,7 +42,7 @@ func (r rowsLeft) hasOther(t task) bool {
 	return there && sum != sumOf(t.row)
 }
 
-// different returns the results of a row whose key another row has.
+// different returns the results of a row whose key an earlier row has used.
 func different(t task, targets []string) (results []provision.Result) {
 	for _, name := range targets {
 		results = append(results, provision.Result{

@@ -12,22 +12,22 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A vendor is what a Mapping knows of a vendor's Extension.
+// A vendor describes a vendor's Extension for a Mapping.
 type vendor struct {
 	name    string
-	base    reflect.Value     // the struct that each row's begins as
-	pointer bool              // the Extension is a pointer to it
-	shared  userapi.Extension // of the base; nil if nothing is set in it
+	base    reflect.Value     // each row starts with a copy of this struct
+	pointer bool              // the Extension is a pointer to the struct
+	shared  userapi.Extension // base as an Extension; nil if no field is set
 	members map[string]member
 }
 
-// A member is one of the Extension, or of a struct in it.
+// A member is a field of the Extension, or of a struct inside it.
 type member struct {
-	path []int // of indexes of fields
+	path []int // field indexes
 	kind reflect.Type
 }
 
-// vendorOf looks at a prototype.
+// vendorOf describes the Extension that a prototype shows.
 func vendorOf(prototype userapi.Extension) (*vendor, error) {
 	t := reflect.TypeOf(prototype)
 	if t == nil {
@@ -58,7 +58,7 @@ func vendorOf(prototype userapi.Extension) (*vendor, error) {
 	return v, nil
 }
 
-// extension returns a struct as the Extension that it is of.
+// extension returns a struct as the Extension.
 func (v *vendor) extension(s reflect.Value) userapi.Extension {
 	if v.pointer {
 		p := reflect.New(s.Type())
@@ -68,10 +68,10 @@ func (v *vendor) extension(s reflect.Value) userapi.Extension {
 	return s.Interface().(userapi.Extension)
 }
 
-// maxPath is how deep structs in structs are looked at. It ends types that contain themselves.
+// maxPath bounds the depth of nested structs. Recursive types end there.
 const maxPath = 3
 
-// find notes the members of a struct.
+// find adds the members of a struct.
 func (v *vendor) find(t reflect.Type, prefix string, path []int) {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -87,7 +87,7 @@ func (v *vendor) find(t reflect.Type, prefix string, path []int) {
 	}
 }
 
-// structOf returns the struct whose members can be set one by one.
+// structOf returns the struct type if its members can be set one by one.
 func structOf(t reflect.Type) (reflect.Type, bool) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -96,8 +96,8 @@ func structOf(t reflect.Type) (reflect.Type, bool) {
 	return t, t.Kind() == reflect.Struct && !isTime && !reflect.PointerTo(t).Implements(unmarshalerType)
 }
 
-// place returns the member of a struct, with copies of the structs that lead to it: those
-// of the prototype are not for changing.
+// place returns the addressed member of a struct. It copies the structs that pointers lead to,
+// because they belong to the prototype.
 func (m member) place(s reflect.Value) reflect.Value {
 	for _, i := range m.path {
 		if s.Kind() == reflect.Pointer {
@@ -113,7 +113,7 @@ func (m member) place(s reflect.Value) reflect.Value {
 	return s
 }
 
-// memberNames lists the members in the struct that a name is of, for an error.
+// memberNames lists the members beside a name, for an error.
 func (v *vendor) memberNames(name string) string {
 	prefix := ""
 	if i := strings.LastIndexByte(name, '.'); i >= 0 {
@@ -128,8 +128,8 @@ func (v *vendor) memberNames(name string) string {
 	return strings.Join(names, ", ")
 }
 
-// snake returns a Go name in snake case: BirthDate is birth_date, ImageURL image_url and
-// VerificationIDs verification_ids.
+// snake returns a Go name in snake case: birth_date for BirthDate, image_url for ImageURL,
+// verification_ids for VerificationIDs.
 func snake(name string) string {
 	var b strings.Builder
 	letters := []rune(name)

@@ -7,29 +7,29 @@ import (
 	"math/bits"
 )
 
-// A digest stands for a value of a field at a target: 96 bits of a SHA-256 with a key that is
-// made for the run, and the number of the shard is of these. Nobody who writes a file can aim
-// at it. Of 10,000,000 values two different ones have one digest with a chance below 1 in 10^15.
+// A digest stands for the value of a field at a target. It is 96 bits of a SHA-256 under a random
+// key of the run, so a file's author cannot force a collision. For 10,000,000 values the chance of
+// a collision is below 1 in 10^15.
 type digest struct {
 	shard   uint8
 	high    uint64 // not 0
-	lowBits uint64 // 24 bits of it, above those of a line
+	lowBits uint64 // 24 bits, above the bits of the line
 }
 
-// lineBits are those of a line in a sighting: 10^12 lines.
+// lineBits is the size of a line number in a sighting: up to 10^12 lines.
 const (
 	lineBits = 40
 	lineMask = 1<<lineBits - 1
 )
 
-// A digester makes digests. It is for one goroutine.
+// A digester makes digests. It is not safe for concurrent use.
 type digester struct {
 	key  [sha256.Size]byte
 	text []byte
 }
 
 func newKey() (key [sha256.Size]byte) {
-	_, _ = rand.Read(key[:]) // it never fails
+	_, _ = rand.Read(key[:]) // never fails
 	return key
 }
 
@@ -47,16 +47,16 @@ func (d *digester) of(target, field, value string) digest {
 	}
 }
 
-// seen has the lines of the values that were read, in 16 bytes for each and the room that is
-// kept free, about a twelfth of it. It is for one goroutine.
+// seen maps each value to the line that had it first. An entry takes 16 bytes, and about a twelfth
+// of the slots is free. It is not safe for concurrent use.
 type seen struct{ shards [256]shard }
 
-// add returns the line that had the value first; 0, false if that is this one.
+// add returns the first line with the value, or 0, false if no earlier line had it.
 func (s *seen) add(d digest, line int64) (first int64, twice bool) {
 	return s.shards[d.shard].add(sighting{d.high, d.lowBits | uint64(line)&lineMask}) //nolint:gosec // masked
 }
 
-// A sighting is a digest, and in the last bits of low the line.
+// A sighting is a digest and a line. The line is in the last bits of low.
 type sighting struct{ high, low uint64 }
 
 // before orders sightings by their digests.
@@ -64,16 +64,16 @@ func (e sighting) before(other sighting) bool {
 	return e.high < other.high || e.high == other.high && e.low>>lineBits < other.low>>lineBits
 }
 
-// A shard is a hash table with linear probing whose sightings are in the order of their digests: it
-// can be filled to 95 %, and grows by a sixteenth. Each shard grows by itself, so that little
-// is there twice.
+// A shard is a hash table with linear probing. Its sightings are sorted by digest, so it works up
+// to 95 % full. It grows by a sixteenth. Each shard grows alone, so only a small part of the table
+// exists twice.
 type shard struct {
-	slots []sighting // high is 0 in those that are free
-	homes int        // how many of the slots, the first ones, a sighting can belong to
+	slots []sighting // a free slot has high == 0
+	homes int        // number of home slots, at the start of slots
 	n     int
 }
 
-// home returns the slot from which on a sighting is looked for.
+// home returns the first slot where a sighting can be.
 func (s *shard) home(e sighting) int {
 	high, _ := bits.Mul64(e.high, uint64(s.homes)) //nolint:gosec // not negative
 	return int(high)                               //nolint:gosec // below homes
@@ -104,17 +104,17 @@ func (s *shard) add(e sighting) (line int64, twice bool) {
 	return 0, false
 }
 
-// grow makes room, until all sightings have a slot.
+// grow adds slots until every sighting has one.
 func (s *shard) grow() {
 	old := s.slots
 	for fits := false; !fits; {
 		s.homes += max(s.homes/16, 16)
-		s.slots = make([]sighting, s.homes+s.homes/64+16) // the last ones are for those that were pushed on
+		s.slots = make([]sighting, s.homes+s.homes/64+16) // the last slots are for displaced sightings
 		fits = s.fill(old)
 	}
 }
 
-// fill takes over sightings, which are in order.
+// fill inserts old sightings, in their order. It returns false if there are too few slots.
 func (s *shard) fill(old []sighting) bool {
 	next := 0
 	for _, e := range old {

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A tally makes the Report of what reads a source: Check or Run.
+// A tally builds the Report of Check or Run.
 type tally struct {
-	what    string // as texts of errors have it
+	what    string // the name in error texts
 	onFault func(Fault)
 	begun   time.Time
 	report  Report
@@ -31,8 +31,8 @@ func (t *tally) done(err error) (Report, error) {
 	return t.report, err
 }
 
-// run has the rows read, and the columns compared before or, where the source does not know them,
-// by their names in the rows.
+// run calls readAll and compares the columns with the mapping. It compares before reading if the
+// source knows its columns. Otherwise it compares after reading, by the names in the rows.
 func (t *tally) run(ctx context.Context, mapper *Mapper, src Source, readAll func(*columnNames) error) error {
 	if ctx.Err() != nil {
 		return t.contextError(ctx, 0)
@@ -51,7 +51,7 @@ func (t *tally) run(ctx context.Context, mapper *Mapper, src Source, readAll fun
 	}
 	if err := readAll(names); err != nil {
 		if names != nil {
-			_ = t.compare(mapper, names.sorted()) // what is missing may come in a later row
+			_ = t.compare(mapper, names.sorted()) // a later row may have the missing columns
 			t.report.Missing = nil
 		}
 		return err
@@ -63,7 +63,7 @@ func (t *tally) run(ctx context.Context, mapper *Mapper, src Source, readAll fun
 	return nil
 }
 
-// read gives the rows until there are no more, or something ends that.
+// read calls give for each row until there are no more rows or an error ends the reading.
 func (t *tally) read(ctx context.Context, src Source, names *columnNames, give func(Row, *RowError) error) error {
 	for row, err := range src.Rows(ctx) {
 		if ctx.Err() != nil {
@@ -83,7 +83,7 @@ func (t *tally) read(ctx context.Context, src Source, names *columnNames, give f
 	return nil
 }
 
-// endOf returns what ended the reading.
+// endOf returns the error that ended the reading.
 func (t *tally) endOf(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, cause) {
 		var bad *RowError
@@ -95,7 +95,7 @@ func (t *tally) endOf(ctx context.Context, err error) error {
 	return err
 }
 
-// contextError returns the error of a context that is over.
+// contextError returns the error of a context that has ended.
 func (t *tally) contextError(ctx context.Context, line int64) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	text := "bulk: " + placeOf(line, "") + "the " + t.what + " was stopped"
@@ -136,7 +136,7 @@ func (t *tally) sortedCounts() (all []Count) {
 	return all
 }
 
-// compare notes what the columns of the input have to do with the mapping.
+// compare adds the unused and missing columns to the Report.
 func (t *tally) compare(mapper *Mapper, header []string) error {
 	unused, missing := mapper.Columns(header)
 	for _, name := range unused[:min(len(unused), maxNames)] {
@@ -153,15 +153,14 @@ func (t *tally) compare(mapper *Mapper, header []string) error {
 	return fmt.Errorf("%w: %s", ErrMissingColumns, strings.Join(quoted, ", "))
 }
 
-// maxNames bounds the names of columns that nothing takes: each line of JSON Lines may have
-// others.
+// maxNames bounds the names of unused columns: each line of JSON Lines can have other names.
 const maxNames = 1000
 
-// columnNames are those of the rows of a source that does not know its columns.
+// columnNames collects the column names of a source without a header.
 type columnNames struct {
-	needed   map[string]bool // by the mapping; true for those that were there
+	needed   map[string]bool // columns of the mapping; true if a row has the column
 	others   map[string]bool
-	readable bool // a row was
+	readable bool // at least one row could be read
 }
 
 func newColumnNames(m *Mapper) *columnNames {

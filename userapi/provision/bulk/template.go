@@ -12,20 +12,20 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// usersName is the name of the earlier targets' users in a template.
+// usersName is the name in a template of the users that earlier targets have created.
 const usersName = "users"
 
-// A rowTemplate is a template over the columns.
+// A rowTemplate is a template over columns.
 type rowTemplate struct {
 	*template.Template
-	columns []string // the columns that it uses
-	users   []string // the targets whose users it uses; "" for an unknown one
-	opaque  bool     // it uses unknown columns
-	inside  int      // how many with and range are around the node
+	columns []string // used columns
+	users   []string // targets of the used users; "" if unknown
+	opaque  bool     // uses columns that cannot be listed
+	inside  int      // number of with and range nodes around the current node
 }
 
-// functions are further functions for templates. They read only their arguments. Unlike text/template's,
-// index fails for a missing name.
+// functions are the additional template functions. They read only their arguments. Unlike
+// text/template's index, this one fails for a missing name.
 var functions = template.FuncMap{
 	"trim":    strings.TrimSpace,
 	"lower":   strings.ToLower,
@@ -78,7 +78,7 @@ func parseTemplate(name, text string) (*rowTemplate, error) {
 	return t, nil
 }
 
-// find adds the columns that a template names, at any depth.
+// find adds the columns that a node names, at any depth.
 func (t *rowTemplate) find(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Interface, reflect.Pointer:
@@ -86,7 +86,7 @@ func (t *rowTemplate) find(v reflect.Value) {
 			return
 		}
 		switch node := v.Interface().(type) {
-		case *parse.Tree: // which each node leads back to
+		case *parse.Tree: // every node points to the tree
 			return
 		case *parse.FieldNode:
 			t.note(node.Ident)
@@ -103,7 +103,7 @@ func (t *rowTemplate) find(v reflect.Value) {
 			}
 		case *parse.TemplateNode:
 			if node.Pipe != nil && node.Pipe.String() == "." {
-				return // the other template has its own columns
+				return // the called template's columns are found separately
 			}
 		case *parse.WithNode:
 			t.findBranch(&node.BranchNode)
@@ -127,7 +127,7 @@ func (t *rowTemplate) find(v reflect.Value) {
 	}
 }
 
-// findBranch adds the columns of with and range. Inside them the dot is another value.
+// findBranch adds the columns of with and range. Inside them the dot is not the row.
 func (t *rowTemplate) findBranch(b *parse.BranchNode) {
 	t.find(reflect.ValueOf(b.Pipe))
 	t.inside++
@@ -136,7 +136,7 @@ func (t *rowTemplate) findBranch(b *parse.BranchNode) {
 	t.find(reflect.ValueOf(b.ElseList))
 }
 
-// noteIndex adds the column of {{ index . "First name" }}, and reports whether that is all.
+// noteIndex adds the column of {{ index . "First name" }}. It returns false for any other command.
 func (t *rowTemplate) noteIndex(args []parse.Node) bool {
 	ofRow := len(args) >= 3 && args[0].String() == "index" && (args[1].String() == "$" || args[1].String() == "." && t.inside == 0)
 	if !ofRow {
@@ -154,7 +154,7 @@ func (t *rowTemplate) noteIndex(args []parse.Node) bool {
 	return true
 }
 
-// note adds a column or a user, by the names that lead to it.
+// note adds a column or a user by the names in its path.
 func (t *rowTemplate) note(names []string) {
 	switch {
 	case names[0] != usersName:
@@ -166,7 +166,8 @@ func (t *rowTemplate) note(names []string) {
 	}
 }
 
-// text evaluates the template. An error of text/template may have a value: only Unwrap returns it.
+// text evaluates the template. The error text has no values; Unwrap returns text/template's error,
+// which can have some.
 func (t *rowTemplate) text(data map[string]any) (string, *RowError) {
 	var missing []string
 	for _, name := range t.columns {
@@ -184,7 +185,7 @@ func (t *rowTemplate) text(data map[string]any) (string, *RowError) {
 	return b.String(), nil
 }
 
-// templateData returns the values of a row as texts. users is nil if there are none yet.
+// templateData returns the values of a row as texts, and users if it is not nil.
 func templateData(row Row, users map[string]*userapi.User) map[string]any {
 	data := make(map[string]any, len(row.Values)+1)
 	for name, v := range row.Values {
@@ -193,7 +194,7 @@ func templateData(row Row, users map[string]*userapi.User) map[string]any {
 	if users != nil {
 		known := make(map[string]map[string]string, len(users))
 		for target, u := range users {
-			if u != nil { // a missing user is a fault of the template
+			if u != nil { // the template fails for a missing user
 				known[target] = map[string]string{"ID": u.ID, "Provider": u.Provider}
 			}
 		}

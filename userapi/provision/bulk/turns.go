@@ -2,14 +2,14 @@ package bulk
 
 import "sync"
 
-// turns has what has one name done one after another, in the order in which they were queued. The
-// zero value is ready for use.
+// turns runs the work of each name in the order of its queue calls, one at a time. The zero value
+// is ready for use.
 type turns struct {
 	mu   sync.Mutex
-	last map[string]chan struct{} // closed when the last turn of a name is over
+	last map[string]chan struct{} // the last turn of each name; closed when it ends
 }
 
-// A turn is to be waited for, and then to be ended.
+// A turn is a place in the queue. Call wait, then end.
 type turn struct {
 	of          *turns
 	name        string
@@ -28,7 +28,7 @@ func (t *turns) queue(name string) *turn {
 	return own
 }
 
-// wait waits until it is the turn's time.
+// wait blocks until the turn before it has ended.
 func (t *turn) wait() {
 	if t.before != nil {
 		<-t.before

@@ -13,7 +13,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// What is expected of a value; "" where nothing is wrong with it.
+// What is expected of a value; "" if the value is right.
 const (
 	wantText   = "a text is expected"
 	wantList   = "texts with commas between them, or a JSON list, are expected"
@@ -26,8 +26,8 @@ const (
 	wantValue  = "a value is expected instead of " + userapi.Redacted
 )
 
-// tidy brings a value of any Source into the forms that a Row has, without white space around
-// texts. It returns nil for what is not set: NULL, and a text that is empty.
+// tidy converts a value of any Source to the types of a Row, and trims texts. It returns nil for
+// NULL and for an empty text.
 func tidy(v any) (value any, expected string) {
 	switch x := v.(type) {
 	case nil, bool, json.Number, []any, map[string]any:
@@ -57,14 +57,14 @@ func tidy(v any) (value any, expected string) {
 	return value, ""
 }
 
-// sheetError is what a spreadsheet exports of a cell that it could not work out, such as a
-// telephone number that it took for a formula.
+// sheetError matches what a spreadsheet exports for a cell with an error. An example is a telephone
+// number that it read as a formula.
 var sheetError = regexp.MustCompile(`^#(NAME\?|REF!|N/A|VALUE!|DIV/0!|NULL!|NUM!|SPILL!|CALC!)$`)
 
-// rounded is what a spreadsheet makes of a long number.
+// rounded matches a long number that a spreadsheet has rounded.
 var rounded = regexp.MustCompile(`^[0-9]([.,][0-9]+)?E\+[0-9]+$`)
 
-// textOf returns a value as a text; numbers as they are written.
+// textOf returns a value as a text. A number keeps its digits.
 func textOf(v any) (text, expected string) {
 	switch x := v.(type) {
 	case string:
@@ -75,7 +75,8 @@ func textOf(v any) (text, expected string) {
 	return "", wantText
 }
 
-// digitsOf is textOf, for what has digits that a spreadsheet rounds.
+// digitsOf is textOf for values with many digits. It refuses a number that a spreadsheet has
+// rounded.
 func digitsOf(v any) (text, expected string) {
 	text, expected = textOf(v)
 	if expected == "" && rounded.MatchString(text) {
@@ -84,7 +85,7 @@ func digitsOf(v any) (text, expected string) {
 	return text, expected
 }
 
-// secretOf returns a value to the byte: white space may be part of a password.
+// secretOf returns a value unchanged: white space can be part of a password.
 func secretOf(v any) (userapi.Secret, string) {
 	text, expected := textOf(v)
 	switch _, wrong := checked(text); {
@@ -96,7 +97,7 @@ func secretOf(v any) (userapi.Secret, string) {
 	return userapi.Secret(text), expected
 }
 
-// listOf returns the elements of a list, or of a text with commas or semicolons between them.
+// listOf returns the elements of a list, or of a text with commas or semicolons.
 func listOf(v any) (list []any, expected string) {
 	switch x := v.(type) {
 	case []any:
@@ -109,7 +110,7 @@ func listOf(v any) (list []any, expected string) {
 				return list, ""
 			}
 			return nil, wantList
-		case strings.HasPrefix(x, "{"): // an array of PostgreSQL's
+		case strings.HasPrefix(x, "{"): // a PostgreSQL array
 			return nil, wantList
 		}
 		for part := range strings.FieldsFuncSeq(x, func(r rune) bool { return r == ',' || r == ';' }) {
@@ -124,7 +125,7 @@ func listOf(v any) (list []any, expected string) {
 	return []any{v}, ""
 }
 
-// parseJSON reads a value as JSONLines does.
+// parseJSON decodes a value as JSONLines does.
 func parseJSON(text string) (any, bool) {
 	if !json.Valid([]byte(text)) || halfPair([]byte(text)) {
 		return nil, false
@@ -135,16 +136,16 @@ func parseJSON(text string) (any, bool) {
 	return v, d.fault == ""
 }
 
-// encode writes a value that was decoded.
+// encode writes a decoded value as JSON.
 func encode(v any) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(v) // such a value can be encoded
+	_ = e.Encode(v) // a decoded value can always be encoded
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// boolOf reads a truth.
+// boolOf parses true or false.
 func boolOf(v any) (value bool, expected string) {
 	if b, ok := v.(bool); ok {
 		return b, ""
@@ -159,7 +160,7 @@ func boolOf(v any) (value bool, expected string) {
 	return false, wantBool
 }
 
-// timeForms are those of RFC 3339, of PostgreSQL's export and of a day, which begins in UTC.
+// timeForms has RFC 3339, PostgreSQL's format, and a day. A day starts at midnight UTC.
 var timeForms = []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999Z07", time.DateOnly}
 
 func timeOf(text string) (time.Time, bool) {
@@ -177,7 +178,7 @@ var (
 	unmarshalerType = reflect.TypeFor[json.Unmarshaler]()
 )
 
-// timeIn returns where a type keeps a time: in itself, or embedded.
+// timeIn returns the index of the time.Time in a type: the type itself, or an embedded field.
 func timeIn(t reflect.Type) (index []int, ok bool) {
 	if t == timeType {
 		return []int{}, true
@@ -190,12 +191,12 @@ func timeIn(t reflect.Type) (index []int, ok bool) {
 	return nil, false
 }
 
-// isSecret reports whether the value of a member is taken to the byte.
+// isSecret reports whether a member's value is a secret. Secrets are not trimmed.
 func isSecret(t reflect.Type) bool {
 	return t == secretType || (t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer) && isSecret(t.Elem())
 }
 
-// holdsSecret reports whether there is a secret anywhere in the value of a member.
+// holdsSecret reports whether a type contains a secret at any level down to depth.
 func holdsSecret(t reflect.Type, depth int) bool {
 	switch {
 	case isSecret(t):
@@ -217,7 +218,7 @@ func holdsSecret(t reflect.Type, depth int) bool {
 	return false
 }
 
-// assignable reports whether assign knows a type.
+// assignable reports whether assign supports a type.
 func assignable(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.String, reflect.Bool, reflect.Map, reflect.Struct, reflect.Float32, reflect.Float64,
@@ -232,7 +233,7 @@ func assignable(t reflect.Type) bool {
 	}
 }
 
-// assign sets a member of an Extension, or says what is expected.
+// assign sets a member of an Extension. If the value is wrong, assign returns what is expected.
 func assign(dst reflect.Value, v any) (expected string) {
 	t := dst.Type()
 	if t == secretType {
@@ -296,7 +297,7 @@ func assignTime(dst reflect.Value, index []int, v any) string {
 		dst.FieldByIndex(index).Set(reflect.ValueOf(t))
 		return ""
 	}
-	// What counts milliseconds, and never fails, reads a number itself.
+	// A type that counts milliseconds decodes a number itself. Its UnmarshalJSON may never fail.
 	u, ok := dst.Addr().Interface().(json.Unmarshaler)
 	if ok && keyNumber.MatchString(text) && u.UnmarshalJSON([]byte(text)) == nil && !dst.FieldByIndex(index).IsZero() {
 		return ""
@@ -306,7 +307,7 @@ func assignTime(dst reflect.Value, index []int, v any) string {
 
 func assignList(dst reflect.Value, v any) string {
 	list := []any{v}
-	if _, isText := v.(string); !isText || dst.Type().Elem() != secretType { // a secret may have commas
+	if _, isText := v.(string); !isText || dst.Type().Elem() != secretType { // a secret can have commas
 		var expected string
 		if list, expected = listOf(v); expected != "" {
 			return expected
@@ -322,7 +323,7 @@ func assignList(dst reflect.Value, v any) string {
 	return ""
 }
 
-// assignJSON sets what is neither a text nor a list of texts, from JSON.
+// assignJSON sets other types from JSON.
 func assignJSON(dst reflect.Value, v any) string {
 	if text, ok := v.(string); ok {
 		if v, ok = parseJSON(text); !ok {
@@ -332,7 +333,7 @@ func assignJSON(dst reflect.Value, v any) string {
 	d := json.NewDecoder(strings.NewReader(encode(v)))
 	d.UseNumber()
 	d.DisallowUnknownFields()
-	fresh := reflect.New(dst.Type()) // what is there is a prototype's, which all rows share
+	fresh := reflect.New(dst.Type()) // the present value belongs to the prototype, which all rows share
 	if d.Decode(fresh.Interface()) != nil {
 		return wantJSON
 	}

@@ -25,7 +25,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// generated is a file of so many people.
+// generated is a file with many people.
 type generated struct {
 	next, rows int
 	left       []byte
@@ -49,7 +49,7 @@ func (g *generated) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// BenchmarkLoad loads rows, and loads them again. An operation is a row.
+// BenchmarkLoad loads rows twice. An operation is a row.
 func BenchmarkLoad(b *testing.B) {
 	for name, kind := range places {
 		b.Run(name, func(b *testing.B) {
@@ -68,7 +68,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// atOnce is how many rows BenchmarkWork has at work.
+// atOnce is how many rows BenchmarkWork does concurrently.
 const atOnce = 300
 
 // vendorLatency is how long the vendors of BenchmarkWork take for an answer.
@@ -90,8 +90,8 @@ var benchVendors = map[string]func(testing.TB) userapi.Creator{
 	},
 }
 
-// BenchmarkWork does rows at one vendor, beside jobs of River that create the same users at the same vendor
-// without a ledger. An operation is a row, or a job.
+// BenchmarkWork does rows at one vendor. For comparison it also runs River jobs that create the same users at
+// the same vendor without a ledger. An operation is a row or a job.
 func BenchmarkWork(b *testing.B) {
 	for vendor, start := range benchVendors {
 		for _, way := range []string{"River", "rows"} {
@@ -144,8 +144,8 @@ func BenchmarkWork(b *testing.B) {
 // vendorVariable makes TestVendor a vendor.
 const vendorVariable = "ENLIST_TEST_BULKRIVER_VENDOR"
 
-// TestVendor does nothing but in a process that startVendor has started. There it is a vendor, until its
-// input ends.
+// TestVendor is a vendor in a process that startVendor starts. It ends with its input. In other processes it
+// does nothing.
 func TestVendor(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(vendorVariable) == "" {

@@ -10,31 +10,32 @@ import (
 )
 
 const (
-	// maxUnauthorized is how many rows in a row one target may refuse for the credentials. Then all rows
-	// are left for unauthorizedWait, but for a few that try the target.
+	// After maxUnauthorized consecutive refusals of the credentials by one target, all rows wait
+	// for unauthorizedWait. After that a few rows try the target.
 	maxUnauthorized = 20
-	// unauthorizedWait is for how long. The row is not to blame for the credentials: it is not a
+	// unauthorizedWait is how long a row waits. The row is not at fault, so it does not become a
 	// reject.
 	unauthorizedWait = time.Minute
 )
 
-// credentials leaves rows alone while a vendor refuses the program's own credentials. The zero value
-// is ready for use.
+// credentials delays rows while a vendor refuses the program's own credentials. The zero value is
+// ready for use.
 type credentials struct {
 	mu    sync.Mutex
-	count map[string]int // by target, since it last had another answer
+	count map[string]int // refusals by target since its last other answer
 	until time.Time
 }
 
-// wait returns how long it is until rows may be tried.
+// wait returns the time until rows may be tried.
 func (c *credentials) wait() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return max(time.Until(c.until), 0)
 }
 
-// observe returns for how long the row is to be left, 0 for one whose credentials were not refused. news is a
-// target that has begun to refuse them, or for which all rows begin to be left; "" if there is none.
+// observe returns how long the row must wait; 0 if its credentials were not refused. news is a
+// target to report: it has just begun to refuse the credentials, or all rows now wait. It is "" if
+// there is none.
 func (c *credentials) observe(results []provision.Result) (wait time.Duration, news string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

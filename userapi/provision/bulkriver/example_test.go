@@ -19,8 +19,8 @@ import (
 	"github.com/enlist-go/enlist/usercom"
 )
 
-// What a program that loads rows and one that works have in common. RequestKeys and the queue's key are
-// the same in all of them, and kept as the credentials are.
+// All programs on the queue share this set-up. They have the same RequestKeys and queue key, and
+// keep both as secrets.
 func open(ctx context.Context, db *sql.DB) (*bulkriver.Queue, *provision.Provisioner, error) {
 	sealer, err := bulkriver.Keys(userapi.Secret(os.Getenv("QUEUE_KEY"))) // 32 random bytes
 	if err != nil {
@@ -49,7 +49,7 @@ func open(ctx context.Context, db *sql.DB) (*bulkriver.Queue, *provision.Provisi
 	return queue, p, err
 }
 
-// A program loads the rows of a file, as often as it likes.
+// A program can load the rows of a file repeatedly.
 func ExampleQueue_Load() {
 	load := func(ctx context.Context, pool *pgxpool.Pool, file *os.File) error {
 		queue, p, err := open(ctx, stdlib.OpenDBFromPool(pool))
@@ -67,7 +67,7 @@ func ExampleQueue_Load() {
 	_ = load
 }
 
-// Any number of processes does them, beside the jobs that they have anyway.
+// Any number of processes can do the rows, beside their own jobs.
 func ExampleQueue_Worker() {
 	work := func(ctx context.Context, pool *pgxpool.Pool) error {
 		queue, p, err := open(ctx, stdlib.OpenDBFromPool(pool))

@@ -9,10 +9,10 @@ import (
 // UniqueKey is uniqueKey in hex.
 func UniqueKey(key string) string { return hex.EncodeToString(uniqueKey(key)) }
 
-// Statements are those that find jobs and that delete them when they are done.
+// Statements returns the statements that find jobs and that delete finished ones.
 func Statements(q *Queue) (find, finish string) { return q.sql.find, q.sql.finish }
 
-// Finish takes a job out of the queue, as a worker that has begun it so many times does.
+// Finish removes a job from the queue, as a worker does on this attempt.
 func Finish(ctx context.Context, q *Queue, id int64, attempt int) (own bool, err error) {
 	f := finisher{q: q}
 	return f.finish(ctx, ending{ID: id, Attempt: attempt, Job: "spring", Key: "spring/1"})

@@ -17,9 +17,9 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// TestDatabaseWithFaults: while rows are loaded and done, all connections are cut again and again, on a
-// database that has the strictest isolation by default, and ends statements soon. In the end each row has
-// one user at each vendor, nothing was sent twice, and nothing of a row was told.
+// TestDatabaseWithFaults cuts all connections repeatedly while rows are loaded and done. The
+// database has the strictest isolation and a short statement timeout. At the end each row has one
+// user at each vendor, nothing was sent twice, and no value of a row was shown.
 func TestDatabaseWithFaults(t *testing.T) {
 	t.Parallel()
 	at := newPostgres(t)
@@ -46,7 +46,7 @@ func TestDatabaseWithFaults(t *testing.T) {
 	var loading sync.WaitGroup
 	loading.Go(func() {
 		for range 10 {
-			_, _ = load() // it may be cut off
+			_, _ = load() // can fail
 		}
 	})
 	cuts := 0
@@ -63,7 +63,7 @@ func TestDatabaseWithFaults(t *testing.T) {
 	loading.Wait()
 	require.Positive(t, cuts)
 	_, err = load()
-	for range 5 { // the pool may have connections that were cut
+	for range 5 { // the pool can still have broken connections
 		if err != nil {
 			_, err = load()
 		}

@@ -12,25 +12,25 @@ import (
 
 // An ending is a row that leaves the queue.
 type ending struct {
-	// ID and Attempt are those of its job.
+	// ID and Attempt identify the run of its job.
 	ID      int64  `json:"id"`
 	Attempt int    `json:"attempt"`
 	Job     string `json:"job"`
 	Key     string `json:"key"`
-	// Reject is the sealed row in base64; "" for one that was not refused.
+	// Reject is the sealed row in base64; "" if the row was not refused.
 	Reject string `json:"reject,omitempty"`
 
 	done chan finished
 }
 
-// finished is what came of an ending. own is false where River had taken the job back.
+// finished is the result of an ending. own is false if River has taken the job back.
 type finished struct {
 	own bool
 	err error
 }
 
-// A finisher takes rows out of the queue: those that come while a transaction is under way share
-// the next one.
+// A finisher removes rows from the queue. Rows that end while a transaction is under way share the
+// next one.
 type finisher struct {
 	q *Queue
 
@@ -40,14 +40,14 @@ type finisher struct {
 }
 
 const (
-	// maxEndings is how many rows share a transaction.
+	// maxEndings is the maximum number of rows in a transaction.
 	maxEndings = 500
-	// finishTime is how long one may take.
+	// finishTime is the deadline of a transaction.
 	finishTime = 30 * time.Second
 )
 
-// finish returns once the row is out of the queue, also where the context has ended: the row is done.
-// own is false where River had taken the job from this worker: nothing was changed then.
+// finish waits until the row is out of the queue, even if the context has ended: the row is done.
+// own is false if River had taken the job from this worker. Then nothing has changed.
 func (f *finisher) finish(ctx context.Context, e ending) (own bool, err error) {
 	e.done = make(chan finished, 1)
 	f.mu.Lock()
@@ -62,7 +62,7 @@ func (f *finisher) finish(ctx context.Context, e ending) (own bool, err error) {
 	return was.own, was.err
 }
 
-// fly finishes what waits, until nothing does.
+// fly finishes waiting rows until there are none.
 func (f *finisher) fly(ctx context.Context) {
 	for {
 		f.mu.Lock()
@@ -82,8 +82,8 @@ func (f *finisher) fly(ctx context.Context) {
 	}
 }
 
-// store deletes the jobs and, with each, what was rejected of the row before. It returns the ids of
-// the jobs that it deleted. A job that River has given to another worker is left to that one.
+// store deletes the jobs, and older rejects of their rows. It returns the ids of the deleted jobs.
+// It skips a job that River has given to another worker.
 func (f *finisher) store(ctx context.Context, all []ending) (gone map[int64]bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, finishTime)
 	defer cancel()
@@ -119,7 +119,7 @@ func (f *finisher) store(ctx context.Context, all []ending) (gone map[int64]bool
 	return gone, nil
 }
 
-// deleted carries out a statement that returns the ids of the jobs which it has deleted.
+// deleted runs a statement that returns the ids of the jobs that it deletes.
 func deleted(ctx context.Context, in interface {
 	QueryContext(ctx context.Context, statement string, args ...any) (*sql.Rows, error)
 }, statement, list string,

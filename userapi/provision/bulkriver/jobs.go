@@ -10,14 +10,14 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
-// A queued is a job of River that is there for a row.
+// A queued is River's job for a row.
 type queued struct {
 	id    int64
 	queue string
 	args  Args
 }
 
-// find returns the jobs that are there for rows, by the rows' keys.
+// find returns the jobs for rows, by the rows' keys.
 func (q *Queue) find(ctx context.Context, keys []string) (map[string]queued, error) {
 	found := map[string]queued{}
 	var list []string
@@ -58,7 +58,7 @@ func (q *Queue) findInto(ctx context.Context, found map[string]queued, arg any) 
 	return rows.Err()
 }
 
-// replace puts another row into a job, and the job into this queue, unless a worker is at it.
+// replace puts another row into a job and moves the job to this queue, unless a worker runs it.
 func (q *Queue) replace(ctx context.Context, id int64, args Args) (replaced bool, err error) {
 	text, err := json.Marshal(args)
 	if err != nil {
@@ -68,8 +68,8 @@ func (q *Queue) replace(ctx context.Context, id int64, args Args) (replaced bool
 	return n == 1, err
 }
 
-// drop deletes jobs that have nothing left to do, unless another row is in them by now, or a worker is
-// at them: it finds the same.
+// drop deletes jobs that have nothing left to do. It skips a job that has another row by now or
+// that a worker runs. That worker finds nothing to do.
 func (q *Queue) drop(ctx context.Context, jobs []newJob) error {
 	if len(jobs) == 0 {
 		return nil
@@ -80,7 +80,7 @@ func (q *Queue) drop(ctx context.Context, jobs []newJob) error {
 	}
 	type dropped struct {
 		ID  int64  `json:"id"`
-		Row []byte `json:"row"` // no two rows are sealed alike
+		Row []byte `json:"row"` // every sealed row is different
 	}
 	list := make([]dropped, len(jobs))
 	for i, j := range jobs {
@@ -90,10 +90,10 @@ func (q *Queue) drop(ctx context.Context, jobs []newJob) error {
 	return err
 }
 
-// Cancel takes the rows of a job out of the queue, but for those that a worker is at, and returns how many it
-// took out. A row that a worker is at may come back to the queue: pause the queue and wait for its
-// workers first, or call Cancel again. The ledger keeps what it has of the rows, and a Load adds
-// again those that have something left to do.
+// Cancel removes a job's rows from the queue and returns how many it removed. It skips rows that a
+// worker is doing. Such a row can come back to the queue: pause the queue and wait for its workers
+// first, or call Cancel again. The ledger keeps its records of the rows, and a Load adds again
+// those that have something left to do.
 func (q *Queue) Cancel(ctx context.Context, job string) (int64, error) {
 	if job == "" {
 		return 0, errors.New("bulkriver: Cancel needs the name of a job")
@@ -103,11 +103,11 @@ func (q *Queue) Cancel(ctx context.Context, job string) (int64, error) {
 
 // listOf returns a JSON list.
 func listOf(all any) string {
-	text, _ := json.Marshal(all) // never fails: numbers, texts and structs of them
+	text, _ := json.Marshal(all) // never fails for numbers, texts and structs of them
 	return string(text)
 }
 
-// exec carries out a statement, and returns how many rows it was about.
+// exec runs a statement and returns the number of affected rows.
 func exec(ctx context.Context, in interface {
 	ExecContext(ctx context.Context, statement string, args ...any) (sql.Result, error)
 }, what, statement string, args ...any,

@@ -17,7 +17,7 @@ import (
 
 func csv(text string) bulk.Source { return bulk.CSV(strings.NewReader(text), bulk.CSVOptions{}) }
 
-// TestUniqueKey: the unique key by which jobs are looked for is the one that River gives them.
+// TestUniqueKey: the computed unique key of a job is River's.
 func TestUniqueKey(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -94,7 +94,7 @@ func TestJobsByIndex(t *testing.T) {
 	})
 }
 
-// TestLateWorker: a worker from which River has taken a job does not delete it, since it may have
+// TestLateWorker: a worker does not delete a job that River has taken from it. The job may have
 // another row by now.
 func TestLateWorker(t *testing.T) {
 	t.Parallel()
@@ -107,7 +107,7 @@ func TestLateWorker(t *testing.T) {
 			left int
 		}{
 			{"state = 'retryable', attempt = 1", 1}, // taken back
-			{"state = 'running', attempt = 2", 1},   // and given to another
+			{"state = 'running', attempt = 2", 1},   // given to another worker
 			{"state = 'running', attempt = 1", 0},   // its own
 		} {
 			_, err := at.db.ExecContext(t.Context(), "UPDATE river_job SET "+tt.set)

@@ -27,25 +27,25 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// errandVariable makes TestErrand the worker that it says as JSON.
+// errandVariable has an errand as JSON. TestErrand then runs this worker.
 const errandVariable = "ENLIST_TEST_BULKRIVER"
 
-// An errand is a worker for a process of its own.
+// An errand is a worker in its own process.
 type errand struct {
 	Dialect                         sqlledger.Dialect
 	DSN, URL, Key, ChatURL, ChatKey string
 }
 
-// The times of the workers that are killed, in their order: a row of a killed one is free when its
-// lease is over, and River gives it to another worker after the last.
+// The times of the killed workers. A killed worker's row is free after the lease. Then River gives
+// it to another worker after killedRescue.
 const (
 	killedLease   = 2 * time.Second
 	killedTimeout = 3 * time.Second
 	killedRescue  = 4 * time.Second
 )
 
-// TestErrand does nothing but in a process that another test has started. There it works, and
-// writes a line for each row that it has done.
+// TestErrand runs only in a process that another test has started. There it works, and writes a
+// line for each finished row.
 func TestErrand(t *testing.T) {
 	t.Parallel()
 	text := os.Getenv(errandVariable)
@@ -69,12 +69,12 @@ func TestErrand(t *testing.T) {
 		c.JobTimeout, c.RescueStuckJobsAfter = killedTimeout, killedRescue
 	})
 	_, _ = fmt.Fprintln(os.Stdout, "started")
-	// The parent's end of the pipe is closed when it wants the worker to end by itself.
+	// The parent closes its end of the pipe to stop the worker.
 	_, _ = bufio.NewReader(os.Stdin).ReadByte()
 	require.NoError(t, c.Stop(t.Context()))
 }
 
-// A process is a worker in one of its own.
+// A process is a worker in its own process.
 type process struct {
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
@@ -105,7 +105,7 @@ func runSelf(tb testing.TB, test, variable, value string) *process {
 	return p
 }
 
-// kill kills the process once it has done so many rows.
+// kill kills the process after it has done this many rows.
 func (p *process) kill(t *testing.T, rows int) {
 	t.Helper()
 	for range rows + 1 { // "started" is the first line
@@ -119,8 +119,8 @@ func (p *process) kill(t *testing.T, rows int) {
 	require.Error(t, p.cmd.Wait())
 }
 
-// TestWorkersAreKilled kills the processes of workers again and again. The last ones do what is
-// left: each row has one user at each vendor, and what was created was not sent again.
+// TestWorkersAreKilled kills worker processes repeatedly. The last ones finish. Each row has one
+// user at each vendor, and no finished create was sent again.
 func TestWorkersAreKilled(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -143,7 +143,7 @@ func TestWorkersAreKilled(t *testing.T) {
 			for _, process := range running {
 				process.kill(t, rand.IntN(rows/processes/kills/2+1))
 			}
-			at.load(t, p, people(1, rows)) // as often as one likes
+			at.load(t, p, people(1, rows)) // any number of loads is fine
 		}
 		require.Positive(t, at.jobs(t), "the workers were done before they were killed")
 		last := startProcess(t, e)

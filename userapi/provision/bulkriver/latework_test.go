@@ -32,16 +32,16 @@ func (at *place) job(t testing.TB) *river.Job[bulkriver.Args] {
 	return job
 }
 
-// begin has River's table say that a worker is at the only job, for the attempt of a number.
+// begin marks the only job as running at this attempt.
 func (at *place) begin(t testing.TB, attempt string) {
 	t.Helper()
 	_, err := at.db.ExecContext(t.Context(), "UPDATE river_job SET state = 'running', attempt = "+attempt)
 	require.NoError(t, err)
 }
 
-// TestLateReturn: River gives the row of a worker that was stopped for too long to another one, perhaps in
-// a newer version. Whatever the first one says then is about its own version: River does not
-// complete the other's job, OnResult is not called, and nothing is listed as rejected.
+// TestLateReturn: River gives the row of a stalled worker to another worker, possibly in a newer
+// version. The first worker's later results are about its own version. River does not complete the
+// other worker's job, OnResult is not called, and no reject is listed.
 func TestLateReturn(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -59,7 +59,7 @@ func TestLateReturn(t *testing.T) {
 			at.load(t, p, people(n, n))
 			at.begin(t, "1")
 			late := at.job(t)
-			at.begin(t, "2") // the other's
+			at.begin(t, "2") // the other worker's attempt
 			job := spring
 			told := 0
 			job.OnResult = func(bulk.RowResult) { told++ }

@@ -19,15 +19,15 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulkriver"
 )
 
-// A member is a limiter at work, and what it has let through.
+// A member is a running limiter and the number of requests that it has let through.
 type member struct {
 	*bulkriver.Limiter
 
-	stop   context.CancelFunc // gives the share back
+	stop   context.CancelFunc // returns the share
 	passed atomic.Int64
 }
 
-// joins starts a limiter that always has a request.
+// joins starts a limiter that always has a waiting request.
 func joins(t *testing.T, at *place, perSecond float64, adaptive bool) *member {
 	t.Helper()
 	l, err := at.queue.Limiter(bulkriver.LimiterConfig{
@@ -65,8 +65,8 @@ func (at *place) limit(t *testing.T) (l bulkriver.LimitStatus) {
 	return l
 }
 
-// TestShares: each of several processes gets its part of the limit, and never more than is free. One
-// that leaves gives it back at once, and one that dies when its lease is over.
+// TestShares: each process gets its part of the limit, and never more than is free. A process that
+// leaves returns its share immediately. The share of a dead process is free when its lease ends.
 func TestShares(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -85,7 +85,7 @@ func TestShares(t *testing.T) {
 				for _, s := range before {
 					sum += s
 				}
-				if slices.Equal(before, shares()) { // else they are of different moments
+				if slices.Equal(before, shares()) { // otherwise the shares are from different moments
 					assert.LessOrEqual(t, sum, limit+1e-6)
 				}
 				for _, m := range of {
@@ -108,7 +108,7 @@ func TestShares(t *testing.T) {
 		until(t, "the status has two", func() bool { return at.limit(t).Members == 2 })
 		until(t, "the others have a half", fair(limit/2.0, members[1], members[2]))
 
-		// A process that died has a share until its lease is over.
+		// A dead process has a share until its lease ends.
 		_, err := at.db.ExecContext(t.Context(), "INSERT INTO enlist_share (name, member, share, rate, until) SELECT name, 'dead', 100, 100, until FROM enlist_share WHERE member = (SELECT MIN(member) FROM enlist_share)")
 		require.NoError(t, err)
 		until(t, "the dead one has its part", fair(limit/3.0, members[1], members[2]))
@@ -129,7 +129,8 @@ func TestStatusOfDeadShares(t *testing.T) {
 	})
 }
 
-// TestSharesOfTwoLimits: a process whose limit is less than the others' shares sends nothing, and says so once.
+// TestSharesOfTwoLimits: if a process's limit is below the others' shares, it sends nothing and
+// reports that once.
 func TestSharesOfTwoLimits(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -163,7 +164,7 @@ func canceled(t *testing.T) context.Context {
 	return ctx
 }
 
-// TestIdleShare: who sends nothing leaves its share to the others, and has one again when it sends.
+// TestIdleShare: an idle process leaves its share to the others, and gets one again when it sends.
 func TestIdleShare(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -199,7 +200,7 @@ func TestIdleShareAtTheEnd(t *testing.T) {
 	})
 }
 
-// TestSlowShare: a request gets its turn also where that takes longer than an idle share is kept.
+// TestSlowShare: a request gets its turn even if that takes longer than an idle share is kept.
 func TestSlowShare(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -217,7 +218,7 @@ func TestSlowShare(t *testing.T) {
 	})
 }
 
-// TestSharedRate: what several members let through is no more than the limit.
+// TestSharedRate: several members together let through no more than the limit.
 func TestSharedRate(t *testing.T) {
 	t.Parallel()
 	at := newPostgres(t)
@@ -228,11 +229,11 @@ func TestSharedRate(t *testing.T) {
 	begun, before := time.Now(), passed()
 	until(t, "some have passed", func() bool { return passed()-before >= 2*limit })
 	more := float64(passed() - before)
-	elapsed := time.Since(begun).Seconds() // taken last: the time is not too short
+	elapsed := time.Since(begun).Seconds() // taken last, so it is never too short
 	assert.LessOrEqual(t, more, limit*elapsed+2*limit/10+limit/10, "no more than the limit and its bursts")
 }
 
-// TestAdaptiveShare: a vendor that refuses slows the share down, if that is wanted.
+// TestAdaptiveShare: if Adaptive is set, a vendor's refusal lowers the rate of the share.
 func TestAdaptiveShare(t *testing.T) {
 	t.Parallel()
 	at := newSQLite(t)
@@ -251,7 +252,8 @@ func TestAdaptiveShare(t *testing.T) {
 	}
 }
 
-// TestLimiterOfBrokenDatabase: what cannot be renewed is told, and nothing passes when the lease is over.
+// TestLimiterOfBrokenDatabase: a failed renewal is reported, and nothing passes after the lease
+// ends.
 func TestLimiterOfBrokenDatabase(t *testing.T) {
 	t.Parallel()
 	at := newSQLite(t)
@@ -280,7 +282,7 @@ func TestLimiterOfBrokenDatabase(t *testing.T) {
 	require.NoError(t, l.Wait(ctx))
 }
 
-// TestLimiterOfBadConfig: every bad setting is told at once.
+// TestLimiterOfBadConfig: one error lists every bad setting.
 func TestLimiterOfBadConfig(t *testing.T) {
 	t.Parallel()
 	at := newSQLite(t)

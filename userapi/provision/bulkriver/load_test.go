@@ -28,8 +28,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
-// TestLoadAndWork: each row goes through the queue once and has its users, and nothing of it is left.
-// Loaded again, it is not added: neither while it waits nor when it is done.
+// TestLoadAndWork: each row goes through the queue once and gets its users. A repeated load does
+// not add it, whether it waits or is done.
 func TestLoadAndWork(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -60,8 +60,8 @@ func TestLoadAndWork(t *testing.T) {
 	})
 }
 
-// TestLoadWhileWorkersRun: however often rows are loaded while workers run, by several at once, each
-// is sent once, and in the end none is left.
+// TestLoadWhileWorkersRun: several concurrent loads repeat while workers run. Each row is sent
+// once, and the queue is empty at the end.
 func TestLoadWhileWorkersRun(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -92,7 +92,7 @@ func TestLoadWhileWorkersRun(t *testing.T) {
 	})
 }
 
-// A lateInserter has something happen between the looks of a load and its insert.
+// A lateInserter runs a function between a load's look-ups and its insert.
 type lateInserter struct {
 	client
 
@@ -109,8 +109,9 @@ func (l lateInserter) InsertManyFast(ctx context.Context, params []insertParams)
 	return l.client.InsertManyFast(ctx, params)
 }
 
-// TestRowThatIsDoneMeanwhile: a row that another process does between the look into the ledger and
-// the insert is taken out of the queue again, and one that another load inserts is there already.
+// TestRowThatIsDoneMeanwhile: if another process finishes a row between the ledger look-up and the
+// insert, the row is removed from the queue again. A row that another load inserts counts as
+// already queued.
 func TestRowThatIsDoneMeanwhile(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -157,8 +158,8 @@ func TestRowThatIsDifferentMeanwhile(t *testing.T) {
 	})
 }
 
-// TestLoadsOfTwoVersions: of two loads at once the later version is not left out because the older
-// one came to the queue first.
+// TestLoadsOfTwoVersions: of two concurrent loads, the later version is queued even if the older
+// one was first.
 func TestLoadsOfTwoVersions(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -181,8 +182,8 @@ func TestLoadsOfTwoVersions(t *testing.T) {
 	})
 }
 
-// TestTwoQueues: a row has one job in a database, whatever the queues. It is in the one that it was loaded
-// into last, with the row as that one's workers can open it, and is counted there.
+// TestTwoQueues: a row has one job in a database, even with several queues. The job is in the queue
+// of the last load, sealed for that queue's workers, and counts there.
 func TestTwoQueues(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -205,7 +206,8 @@ func TestTwoQueues(t *testing.T) {
 	})
 }
 
-// TestRetryOfAWaitingRow: RetryRefused is for a row too that waits in the queue for another target.
+// TestRetryOfAWaitingRow: RetryRefused also applies to a row that waits in the queue for another
+// target.
 func TestRetryOfAWaitingRow(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -246,7 +248,7 @@ func TestRetryOfAWaitingRow(t *testing.T) {
 	})
 }
 
-// A lateLedger has something happen before it is asked for many keys.
+// A lateLedger runs a function before it reads many keys.
 type lateLedger struct {
 	*sqlledger.Ledger
 
@@ -258,8 +260,8 @@ func (l lateLedger) LoadMany(ctx context.Context, keys []string) ([]provision.Re
 	return l.Ledger.LoadMany(ctx, keys)
 }
 
-// TestEditedRowOfARefusedOne: a load that finds its row refused meanwhile takes that row out of the queue
-// again, and not the edited one that another load has put in its place.
+// TestEditedRowOfARefusedOne: a load that finds its row refused in the meantime removes that row
+// from the queue. It keeps the edited row that another load has put there.
 func TestEditedRowOfARefusedOne(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -301,8 +303,9 @@ func TestEditedRowOfARefusedOne(t *testing.T) {
 	})
 }
 
-// TestEditedRow: an edited row takes the place of the older version in the queue; of one that is done, or
-// that a worker is at, it is told and left out. A row that only moved is the same.
+// TestEditedRow: an edited row replaces the older version in the queue. If the older version is
+// done or a worker is doing it, the edited row is reported and left out. A row with another line
+// number is the same row.
 func TestEditedRow(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -351,7 +354,7 @@ func TestEditedRow(t *testing.T) {
 	})
 }
 
-// TestLoadOfFaults: rows at fault are told as by bulk.Check, and are not in the queue.
+// TestLoadOfFaults: invalid rows are reported as by bulk.Check, and are not queued.
 func TestLoadOfFaults(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -391,7 +394,8 @@ func (s brokenSource) Rows(context.Context) iter.Seq2[bulk.Row, error] {
 	}
 }
 
-// TestLoadThatEnds: what was read before an end is in the queue, and a later load adds the rest.
+// TestLoadThatEnds: rows that were read before a load ends are queued, and a later load adds the
+// rest.
 func TestLoadThatEnds(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -413,7 +417,7 @@ func TestLoadThatEnds(t *testing.T) {
 	})
 }
 
-// TestLoadOfBrokenLedger: without the ledger nothing is known, and nothing is added.
+// TestLoadOfBrokenLedger: if the ledger fails, nothing is added.
 func TestLoadOfBrokenLedger(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -427,7 +431,7 @@ func TestLoadOfBrokenLedger(t *testing.T) {
 	})
 }
 
-// TestLoadOfBadArguments: what is missing is told before anything is read.
+// TestLoadOfBadArguments: missing arguments are reported before anything is read.
 func TestLoadOfBadArguments(t *testing.T) {
 	t.Parallel()
 	at := newSQLite(t)
@@ -441,7 +445,7 @@ func TestLoadOfBadArguments(t *testing.T) {
 	assert.Zero(t, at.jobs(t))
 }
 
-// An oddSource has a value that a Row has not.
+// An oddSource has a value of a type that a Row cannot have.
 type oddSource struct{}
 
 func (oddSource) Rows(context.Context) iter.Seq2[bulk.Row, error] {

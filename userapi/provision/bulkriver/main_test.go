@@ -32,7 +32,7 @@ import (
 
 func TestMain(m *testing.M) { pgserver.Main(m) }
 
-// A client is River's, of whatever driver.
+// A client is a River client of any driver.
 type client interface {
 	bulkriver.Inserter
 	Start(ctx context.Context) error
@@ -42,14 +42,14 @@ type client interface {
 	QueueResume(ctx context.Context, name string, opts *river.QueuePauseOpts) error
 }
 
-// A place is a database with River's tables, a ledger and a queue, which a test has for itself.
+// A place is a test's own database, with River's tables, a ledger and a queue.
 type place struct {
 	dialect sqlledger.Dialect
 	dsn     string
 	db      *sql.DB
 	ledger  *sqlledger.Ledger
 	queue   *bulkriver.Queue
-	// client makes one of River's clients.
+	// client makes a River client.
 	client func(*river.Config) (client, error)
 	// migrate makes River's tables in a schema.
 	migrate func(schema string) error
@@ -99,7 +99,7 @@ func newPostgres(t testing.TB) *place {
 	return openPlace(t, sqlledger.PostgreSQL, withDatabase(dsn, name), true)
 }
 
-// withDatabase returns what connects to another database of a server.
+// withDatabase returns the DSN of another database on the server.
 func withDatabase(dsn, name string) string {
 	if u, err := url.Parse(dsn); err == nil && u.Scheme != "" {
 		u.Path = "/" + name
@@ -114,7 +114,7 @@ func newSQLite(t testing.TB) *place {
 	return openPlace(t, sqlledger.SQLite, "file:"+filepath.Join(t.TempDir(), "queue.db")+"?"+pragmas.Encode(), true)
 }
 
-// openPlace opens a database; makes, as the first.
+// openPlace opens a database. makes creates the tables.
 func openPlace(t testing.TB, dialect sqlledger.Dialect, dsn string, makes bool) *place {
 	t.Helper()
 	at := &place{dialect: dialect, dsn: dsn}
@@ -165,7 +165,7 @@ func migrate[TTx any](t testing.TB, driver riverdriver.Driver[TTx], schema strin
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// inserter returns a client that inserts jobs alone.
+// inserter returns a client that only inserts jobs.
 func (at *place) inserter(t testing.TB) client {
 	t.Helper()
 	c, err := at.client(&river.Config{Logger: quiet})
@@ -173,7 +173,7 @@ func (at *place) inserter(t testing.TB) client {
 	return c
 }
 
-// start starts a worker, which is stopped at the end of the test.
+// start starts a worker and stops it at the end of the test.
 func (at *place) start(t testing.TB, w *bulkriver.Worker, rows int, change ...func(*river.Config)) client {
 	t.Helper()
 	config := &river.Config{Logger: quiet, TestOnly: true, FetchCooldown: 10 * time.Millisecond, FetchPollInterval: 100 * time.Millisecond}
@@ -192,7 +192,7 @@ func (at *place) start(t testing.TB, w *bulkriver.Worker, rows int, change ...fu
 	return c
 }
 
-// provisioner returns one on the place's ledger.
+// provisioner returns a Provisioner on the place's ledger.
 func (at *place) provisioner(t testing.TB, targets []provision.Target, opts ...provision.Option) *provision.Provisioner {
 	t.Helper()
 	p, err := provision.New(at.ledger, targets, append([]provision.Option{
@@ -215,7 +215,7 @@ func (at *place) jobs(t testing.TB) int {
 	return at.count(t, "SELECT COUNT(*) FROM river_job")
 }
 
-// until waits until something is so.
+// until waits until is returns true.
 func until(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	end := time.Now().Add(3 * time.Minute)
@@ -229,7 +229,7 @@ func until(t testing.TB, what string, is func() bool) {
 	}
 }
 
-// people is a file of the people from one number to another.
+// people returns a file of people with these numbers.
 func people(from, to int) string {
 	var b strings.Builder
 	b.WriteString("key,username,email,password,note\n")

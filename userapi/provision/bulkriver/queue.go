@@ -12,33 +12,35 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
-// A Config says where a Queue is.
+// A Config has the settings of a Queue.
 type Config struct {
-	// DB is the database that River's tables are in, by any driver of database/sql. For PostgreSQL,
-	// stdlib.OpenDBFromPool makes one of River's own pool. It is required, and is not closed.
+	// DB is the database with River's tables. Any database/sql driver works. For PostgreSQL,
+	// stdlib.OpenDBFromPool makes a DB of River's own pool. It is required. The Queue does not
+	// close it.
 	DB *sql.DB
-	// Dialect is the database's. It is required.
+	// Dialect is the database's dialect. It is required.
 	Dialect sqlledger.Dialect
 	// Sealer seals the rows. It is required.
 	Sealer Sealer
-	// Ledger is the ledger of the Provisioner, for Status alone. nil leaves it out there.
+	// Ledger is the Provisioner's ledger. Only Status uses it. If it is nil, Status has no counts
+	// of it.
 	Ledger *sqlledger.Ledger
 	// Name is the name of River's queue. "" is DefaultQueue. A row is in one queue of a database.
 	Name string
-	// Schema is the schema that River's tables are in, as river.Config.Schema: Load and Configure
-	// refuse another one. The tables of this package, enlist_reject and enlist_share, are in the
-	// schema of the connection.
+	// Schema is the schema of River's tables, as in river.Config.Schema. Load and Configure refuse
+	// another one. This package's tables, enlist_reject and enlist_share, are in the connection's
+	// schema.
 	Schema string
-	// CreateTables makes the tables of this package where there are none. Several processes may do so
-	// at once. Without it the caller makes them, of [Schema].
+	// CreateTables creates this package's tables if they do not exist. Several processes can do so
+	// at the same time. Without it the caller creates them with [Schema].
 	CreateTables bool
 }
 
-// DefaultQueue is River's queue of a Queue that has no name.
+// DefaultQueue is the name of River's queue if Config.Name is empty.
 const DefaultQueue = "enlist"
 
-// A Queue loads rows, makes workers, and shows what is in the queue. [Open] returns one. It is safe for
-// concurrent use, and holds nothing that must be closed.
+// A Queue loads rows, makes workers, and shows the state of the queue. [Open] returns one. It is
+// safe for concurrent use, and needs no Close.
 type Queue struct {
 	db      *sql.DB
 	dialect sqlledger.Dialect
@@ -49,11 +51,11 @@ type Queue struct {
 	sql     statements
 }
 
-// schemaName is what River takes for a schema.
+// schemaName matches the names that River accepts for a schema.
 var schemaName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// Open returns a Queue once it has seen that the tables are there: those of this package, and
-// River's, which rivermigrate makes. The error lists every bad setting.
+// Open checks that the tables of this package and of River exist, and returns a Queue. rivermigrate
+// creates River's tables. The error lists every bad setting.
 func Open(ctx context.Context, c Config) (*Queue, error) {
 	var faults []error
 	if c.DB == nil {
@@ -104,8 +106,8 @@ const (
 	shares  = "enlist_share"
 )
 
-// Schema returns the statements that make the tables of this package, each with a semicolon behind
-// it, for a program that has migrations of its own. Those of River are rivermigrate's.
+// Schema returns the statements that create this package's tables, each with a semicolon at its
+// end. Use it in a program's own migrations. rivermigrate creates River's tables.
 func Schema(dialect sqlledger.Dialect) string { return strings.Join(schema(dialect), ";\n\n") + ";\n" }
 
 func schema(dialect sqlledger.Dialect) []string {
@@ -122,8 +124,8 @@ func schema(dialect sqlledger.Dialect) []string {
 	}
 }
 
-// createLock is held while tables are made: PostgreSQL may fail two CREATE TABLE IF NOT EXISTS at
-// once.
+// createLock is held while tables are created. In PostgreSQL two concurrent CREATE TABLE IF NOT
+// EXISTS can fail.
 const createLock = 0x656e6c697175 // "enliqu"
 
 func (q *Queue) createTables(ctx context.Context) error {
@@ -141,17 +143,17 @@ func (q *Queue) createTables(ctx context.Context) error {
 	})
 }
 
-// inTx does something in a transaction. what says what it is for.
+// inTx runs do in a transaction. what names the work, for errors.
 func (q *Queue) inTx(ctx context.Context, what string, do func(*sql.Tx) error) error {
 	var level *sql.TxOptions
-	if q.dialect == sqlledger.PostgreSQL { // the database may have another one by default
+	if q.dialect == sqlledger.PostgreSQL { // the database's default can be another level
 		level = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 	}
 	tx, err := q.db.BeginTx(ctx, level)
 	if err != nil {
 		return dbError(what, err)
 	}
-	defer func() { _ = tx.Rollback() }() // behind a Commit it does nothing
+	defer func() { _ = tx.Rollback() }() // does nothing after Commit
 	if err := do(tx); err != nil {
 		return dbError(what, err)
 	}

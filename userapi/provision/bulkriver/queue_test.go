@@ -20,7 +20,7 @@ import (
 
 type insertParams = river.InsertManyParams
 
-// TestOpenOfBadConfig: every bad setting is told at once, and so is a table that is missing.
+// TestOpenOfBadConfig: one error lists every bad setting, or every missing table.
 func TestOpenOfBadConfig(t *testing.T) {
 	t.Parallel()
 	_, err := bulkriver.Open(t.Context(), bulkriver.Config{Schema: `"; DROP`})
@@ -47,7 +47,8 @@ func TestOpenOfBadConfig(t *testing.T) {
 	})
 }
 
-// TestStatus: what is in the queue, since when, whether it is paused, and what the ledger has.
+// TestStatus: Status reports the queue's content and age, whether it is paused, and the ledger's
+// counts.
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -84,7 +85,7 @@ func TestStatus(t *testing.T) {
 	})
 }
 
-// TestCancel: the rows of one job leave the queue, but for one that a worker is at.
+// TestCancel: the rows of one job leave the queue, except one that a worker is doing.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -107,7 +108,7 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// setState puts the job of a row into one of River's states.
+// setState sets the River state of a row's job.
 func (at *place) setState(t testing.TB, key, state string) {
 	t.Helper()
 	of := "args ->> 'key'"
@@ -122,7 +123,7 @@ func (at *place) setState(t testing.TB, key, state string) {
 	require.NoError(t, err)
 }
 
-// TestSchemaOfItsOwn: River's tables may be in a schema of their own.
+// TestSchemaOfItsOwn: River's tables can be in their own schema.
 func TestSchemaOfItsOwn(t *testing.T) {
 	t.Parallel()
 	at := newPostgres(t)
@@ -135,7 +136,7 @@ func TestSchemaOfItsOwn(t *testing.T) {
 	var err error
 	at.queue, err = bulkriver.Open(t.Context(), bulkriver.Config{DB: at.db, Dialect: sqlledger.PostgreSQL, Sealer: keys(t), Schema: "jobs", Name: "people"})
 	require.NoError(t, err)
-	// The ids of jobs in one schema are those of other jobs in another.
+	// Two schemas use the same job ids for different jobs.
 	w := at.worker(t, p, nil)
 	require.ErrorContains(t, w.Configure(&river.Config{Schema: "public"}, 4), `has the schema "public", and the Queue "jobs"`)
 	_, err = at.queue.Load(t.Context(), at.inserter(t), p, spring, csv(people(1, 3)))

@@ -10,7 +10,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// A RejectID identifies one refusal of a row. A row that is refused again has another one.
+// A RejectID identifies one refusal of a row. A later refusal of the row has another RejectID.
 type RejectID [sha256.Size]byte
 
 // A Reject is a row that a target has refused.
@@ -22,12 +22,12 @@ type Reject struct {
 
 // Rejects yields the rows of a job that a target has refused, in the order of their keys.
 //
-// Each row has its own values, and the columns of a file of bulk.Job.Rejects, such as _target and _code. A
-// secret is left out, unless the worker's Job.RejectSecrets was set. Load takes such rows, and does not
-// read those columns. A row leaves the list when it was mended, loaded again and is done.
+// Each row has its own values, and the columns of a bulk.Job.Rejects file, such as _target and
+// _code. Secrets are left out unless the worker's Job.RejectSecrets is set. Load accepts such rows
+// and ignores those columns. A row leaves the list when its correction has been loaded and is done.
 //
-// A reject that cannot be opened is yielded as an error with its key, and the others follow. An error of
-// the database is the last.
+// If a reject cannot be opened, Rejects yields an error with its key and continues. A database
+// error ends it.
 func (q *Queue) Rejects(ctx context.Context, job string) iter.Seq2[Reject, error] {
 	return func(yield func(Reject, error) bool) {
 		for after := ""; ; {
@@ -50,7 +50,7 @@ func (q *Queue) Rejects(ctx context.Context, job string) iter.Seq2[Reject, error
 	}
 }
 
-// rejectsAtOnce is how many rows are read at once.
+// rejectsAtOnce is the number of rows in one read.
 const rejectsAtOnce = 200
 
 type sealedReject struct {
@@ -58,7 +58,7 @@ type sealedReject struct {
 	sealed string // in base64
 }
 
-// id returns the hash of the sealed row: no two rows are sealed alike.
+// id returns the hash of the sealed row. Every sealed row is different.
 func (r sealedReject) id() RejectID { return sha256.Sum256([]byte(r.sealed)) }
 
 func (q *Queue) openReject(ctx context.Context, job string, r sealedReject) (bulk.Row, error) {
@@ -94,8 +94,8 @@ func (q *Queue) rejectPage(ctx context.Context, job, after string) (page []seale
 	return page, nil
 }
 
-// DropRejects deletes rejects of a job, and returns how many it deleted. A row that was refused again since
-// Rejects has yielded it stays.
+// DropRejects deletes rejects of a job and returns how many it deleted. It keeps a row that was
+// refused again after Rejects yielded it.
 func (q *Queue) DropRejects(ctx context.Context, job string, ids map[RejectID]bool) (dropped int64, err error) {
 	type pair struct {
 		Key string `json:"key"`

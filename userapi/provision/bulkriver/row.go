@@ -16,18 +16,18 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// Kind is that of the jobs of River which are rows.
+// Kind is the kind of River's jobs for rows.
 const Kind = "enlist_row"
 
-// maxAttempts is how often River begins a row that ends its process, or panics. A failure of a vendor or
-// of the ledger does not count.
+// maxAttempts is how often River runs a row that ends its process or panics. A failure of a vendor
+// or of the ledger does not count.
 const maxAttempts = 100
 
-// Args are what River has of a row.
+// Args are the River arguments of a row's job.
 type Args struct {
 	// Job is the name of the bulk.Job.
 	Job string `json:"job"`
-	// Key is the row's IdempotencyKey. No two jobs of River have one.
+	// Key is the row's IdempotencyKey. It is unique among River's jobs of this Kind.
 	Key string `json:"key" river:"unique"`
 	// Row is the sealed row.
 	Row []byte `json:"row"`
@@ -45,18 +45,18 @@ func (Args) InsertOpts() river.InsertOpts {
 
 // uniqueKey returns River's unique key of a row's job. A test compares it with River's own.
 func uniqueKey(key string) []byte {
-	quoted, _ := json.Marshal(key) // never fails: a text
+	quoted, _ := json.Marshal(key) // never fails for a text
 	sum := sha256.Sum256([]byte("&kind=" + Kind + `&args={"key":` + string(quoted) + "}"))
 	return sum[:]
 }
 
-// What a sealed row is.
+// What a sealed text is.
 const (
 	aboutRow    = "row"
 	aboutReject = "reject"
 )
 
-// about returns what a row is sealed for: the texts with their lengths.
+// about returns the additional data that a row is sealed with: the texts, each with its length.
 func about(what, job, key string) []byte {
 	var b []byte
 	for _, text := range [...]string{what, job, key} {
@@ -66,8 +66,8 @@ func about(what, job, key string) []byte {
 	return b
 }
 
-// encodeRow returns a row as it is sealed: its line, a line end, and its values as JSON. One row's
-// values have one form.
+// encodeRow returns the form of a row that is sealed: its line, a line end, and its values as JSON.
+// Equal values have equal forms.
 func encodeRow(row bulk.Row) ([]byte, error) {
 	for name, v := range row.Values {
 		if !utf8.ValidString(name) || !encodable(v, 0) {
@@ -81,10 +81,11 @@ func encodeRow(row bulk.Row) ([]byte, error) {
 	return append(strconv.AppendInt(nil, row.Line, 10), append([]byte{'\n'}, values...)...), nil
 }
 
-// maxDepth is how deep the values of a row are nested.
+// maxDepth bounds the depth of a row's values.
 const maxDepth = 1000
 
-// encodable reports whether a value comes back as it was. Those of bulk's sources do.
+// encodable reports whether decoding returns the same value. That is true of values from bulk's
+// sources.
 func encodable(v any, depth int) bool {
 	switch x := v.(type) {
 	case nil, bool:
@@ -111,10 +112,10 @@ func encodable(v any, depth int) bool {
 	return false
 }
 
-// errRow says that what was opened is not a row. It names nothing of it.
+// errRow means that an opened text is not a row. It shows no data.
 var errRow = errors.New("bulkriver: what was sealed is not a row")
 
-// decodeRow returns the row that encodeRow has encoded.
+// decodeRow decodes the form of encodeRow.
 func decodeRow(text []byte) (row bulk.Row, err error) {
 	line, values, found := bytes.Cut(text, []byte{'\n'})
 	if row.Line, err = strconv.ParseInt(string(line), 10, 64); err != nil || !found {
@@ -135,7 +136,7 @@ func sameRow(a, b []byte) bool {
 	return bytes.Equal(a, b)
 }
 
-// seal returns a row as the database has it.
+// seal returns the row's encoded form and its sealed form.
 func (q *Queue) seal(ctx context.Context, row bulk.Row, what, job, key string) (text, sealed []byte, err error) {
 	if text, err = encodeRow(row); err != nil {
 		return nil, nil, err
@@ -146,7 +147,7 @@ func (q *Queue) seal(ctx context.Context, row bulk.Row, what, job, key string) (
 	return text, sealed, nil
 }
 
-// open opens what seal has sealed.
+// open opens a row that seal has sealed.
 func (q *Queue) open(ctx context.Context, sealed []byte, what, job, key string) (bulk.Row, error) {
 	text, err := q.sealer.Open(ctx, sealed, about(what, job, key))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// TestRowComesBack: what was sealed of a row is the row, to the digit.
+// TestRowComesBack: opening a sealed row returns the same row, with every digit.
 func TestRowComesBack(t *testing.T) {
 	t.Parallel()
 	var source strings.Builder
@@ -36,7 +36,7 @@ func TestRowComesBack(t *testing.T) {
 	}
 }
 
-// TestRowThatDoesNot: a value that would come back as another one is refused, and not shown.
+// TestRowThatDoesNot: a value that would change is refused, and not shown.
 func TestRowThatDoesNot(t *testing.T) {
 	t.Parallel()
 	var deep any

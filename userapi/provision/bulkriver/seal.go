@@ -14,37 +14,40 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Sealer keeps rows from being read by someone who has the database alone. [Keys] makes one of keys
-// that the program holds; another implementation may have them in a KMS. Many goroutines use it at once.
+// A Sealer encrypts rows, so that the database alone does not show them. [Keys] returns one for
+// keys that the program holds; another implementation can use a KMS. It must be safe for concurrent
+// use.
 type Sealer interface {
-	// Seal returns a text that Open opens with the same about. Only the row's length can be seen in
-	// it. about is not secret, and need not be in the text. No two rows may have one text.
+	// Seal returns a text that Open can open with the same about. The text shows only the row's
+	// length. about is not secret, and need not be in the text. Two calls must never return the
+	// same text.
 	Seal(ctx context.Context, row, about []byte) ([]byte, error)
-	// Open returns the row. It returns an error, with nothing of the row in it, if the text was
-	// changed or was sealed with another about.
+	// Open returns the row. If the text was changed, or sealed with another about, it returns an
+	// error without data of the row.
 	Open(ctx context.Context, sealed, about []byte) ([]byte, error)
 }
 
-// ErrSealed is in the chain of the error of a sealed row that cannot be opened: its key is not
-// among the Keys, or it was changed.
+// ErrSealed is in the error chain if a sealed row cannot be opened. Its key is not among the Keys,
+// or the row was changed.
 var ErrSealed = errors.New("bulkriver: the row cannot be opened: its key is not there, or it was changed")
 
 const (
-	// sealVersion is the first byte of what Keys seal. Behind it come the key's id, the nonce and
-	// the encrypted row.
+	// sealVersion is the first byte of a text that Keys seals. The key's id, the nonce and the
+	// encrypted row follow.
 	sealVersion = 1
 	keyIDSize   = 8
 	headerSize  = 1 + keyIDSize
-	// KeySize is how many bytes a key of Keys has.
+	// KeySize is the size of a key in bytes.
 	KeySize = 32
 )
 
-// Keys returns a Sealer by AES-256-GCM. Each key has 32 random bytes. Rows are sealed with the newest
-// key, and opened with the one that they were sealed with. A row is opened only as that of its job and
-// its key.
+// Keys returns a Sealer that uses AES-256-GCM. Each key has 32 random bytes. Rows are sealed with
+// the newest key, and opened with the key that sealed them. A row opens only under its own job and
+// key.
 //
-// To rotate keys, put the new one first, in all processes. Leave an old one out when no row and no reject
-// is sealed with it: when what was loaded with it is done, and its rejects are mended or dropped.
+// To rotate keys, first add the new one in front, in all processes. Remove an old key when no row
+// and no reject is sealed with it. That is when all rows that it sealed are done, and their rejects
+// are corrected or dropped.
 func Keys(newest userapi.Secret, older ...userapi.Secret) (Sealer, error) {
 	all := append([]userapi.Secret{newest}, older...)
 	var faults []error
@@ -66,7 +69,7 @@ func Keys(newest userapi.Secret, older ...userapi.Secret) (Sealer, error) {
 	return sealer{func() []keyOf { return open }}, nil
 }
 
-// A keyOf is a key with its id, by which the key cannot be found.
+// A keyOf is a key and its id. The id does not reveal the key.
 type keyOf struct {
 	id   [keyIDSize]byte
 	aead cipher.AEAD
@@ -83,10 +86,10 @@ func newKey(secret userapi.Secret) (k keyOf, err error) {
 	return k, err
 }
 
-// A sealer holds its keys in a closure, which nothing prints.
+// A sealer holds its keys in a closure, so that printing it does not show them.
 type sealer struct{ keys func() []keyOf }
 
-// Format writes that it is a sealer, for every verb.
+// Format writes a fixed text for every verb.
 func (sealer) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "sealer") }
 
 // LogValue is like Format.

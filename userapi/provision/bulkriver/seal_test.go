@@ -17,7 +17,7 @@ const (
 	newKey = userapi.Secret("new-key-new-key-new-key-new-key-")
 )
 
-// TestKeysRotate: rows are sealed with the newest key, and opened with whichever is there.
+// TestKeysRotate: rows are sealed with the newest key, and opened with any of the keys.
 func TestKeysRotate(t *testing.T) {
 	t.Parallel()
 	before, err := bulkriver.Keys(oldKey)
@@ -44,8 +44,8 @@ func TestKeysRotate(t *testing.T) {
 	require.ErrorIs(t, err, bulkriver.ErrSealed)
 }
 
-// TestSealedRow: nothing of a row is seen, two sealings of it differ, and none that was changed, or
-// that is another row's, is opened.
+// TestSealedRow: a sealed row shows no data, and sealing it again gives another text. A changed
+// text, or another row's, does not open.
 func TestSealedRow(t *testing.T) {
 	t.Parallel()
 	s, err := bulkriver.Keys(newKey)
@@ -72,7 +72,7 @@ func TestSealedRow(t *testing.T) {
 	}
 }
 
-// TestKeysOfWrongSize: every key that is too short or too long is told, and none is shown.
+// TestKeysOfWrongSize: one error lists every key with a wrong size, and shows none.
 func TestKeysOfWrongSize(t *testing.T) {
 	t.Parallel()
 	_, err := bulkriver.Keys("planted-short", newKey, newKey+"planted")

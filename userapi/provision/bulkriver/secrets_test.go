@@ -21,8 +21,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
-// dump returns all that is in a database: in PostgreSQL each row of each table as text, and in
-// SQLite the bytes of the file and of its log, which have also what was deleted.
+// dump returns a database's content. For PostgreSQL it is each row of each table as text. For
+// SQLite it is the bytes of the file and of its log, which include deleted data.
 func dump(t testing.TB, at *place) string {
 	t.Helper()
 	var b strings.Builder
@@ -55,17 +55,17 @@ func dump(t testing.TB, at *place) string {
 	return b.String()
 }
 
-// disguises are what a planted text may look like.
+// disguises returns the encodings of a planted text.
 func disguises(text string) (all []string) {
 	all = append(all, text, hex.EncodeToString([]byte(text)))
-	for i := range 3 { // wherever it begins in what is encoded
+	for i := range 3 { // for each offset in the encoded text
 		encoded := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("x", i) + text))
 		all = append(all, encoded[4:len(encoded)-3])
 	}
 	return all
 }
 
-// assertNothingPlanted looks for what was planted in the whole database.
+// assertNothingPlanted checks that the database does not contain the planted texts.
 func assertNothingPlanted(t testing.TB, at *place) {
 	t.Helper()
 	assertNothingPlantedIn(t, dump(t, at))
@@ -82,7 +82,7 @@ func assertNothingPlantedIn(t testing.TB, text string) {
 	}
 }
 
-// A safeBuilder is for several goroutines.
+// A safeBuilder is safe for concurrent use.
 type safeBuilder struct {
 	mu sync.Mutex
 	b  strings.Builder
@@ -100,8 +100,8 @@ func (s *safeBuilder) String() string {
 	return s.b.String()
 }
 
-// TestNothingOfARowIsSeen: of what was planted in rows nothing is in the database, whether they wait, are
-// left for later, were refused or are done, and nothing in River's log.
+// TestNothingOfARowIsSeen: the database and River's log never contain a row's planted values. The
+// rows wait, are left for later, are refused, or are done.
 func TestNothingOfARowIsSeen(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {

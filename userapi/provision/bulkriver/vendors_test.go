@@ -42,7 +42,7 @@ func newVendors(t testing.TB) *vendors {
 	return v
 }
 
-// targets are both, the second one after the first.
+// targets returns both vendors, the second one after the first.
 func (v *vendors) targets() []provision.Target {
 	return []provision.Target{
 		{Name: "identity", Creator: v.identityClient}, {Name: "chat", Creator: v.chatClient, After: []string{"identity"}},

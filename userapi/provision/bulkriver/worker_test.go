@@ -29,7 +29,7 @@ import (
 
 var spring = bulk.Job{Name: "spring"}
 
-// load loads a text, which must succeed.
+// load loads a text and requires success.
 func (at *place) load(t testing.TB, p *provision.Provisioner, text string) bulkriver.Report {
 	t.Helper()
 	report, err := at.queue.Load(t.Context(), at.inserter(t), p, spring, bulk.CSV(strings.NewReader(text), bulk.CSVOptions{}))
@@ -37,7 +37,7 @@ func (at *place) load(t testing.TB, p *provision.Provisioner, text string) bulkr
 	return report
 }
 
-// worker returns one of the job, whose errors are told to onError.
+// worker returns a worker of the job. onError gets its errors.
 func (at *place) worker(t testing.TB, p *provision.Provisioner, onError func(string, error)) *bulkriver.Worker {
 	t.Helper()
 	if onError == nil {
@@ -48,7 +48,7 @@ func (at *place) worker(t testing.TB, p *provision.Provisioner, onError func(str
 	return w
 }
 
-// workerOf returns one of a job, as it is given.
+// workerOf returns a worker of this job.
 func (at *place) workerOf(t testing.TB, p *provision.Provisioner, job bulk.Job) *bulkriver.Worker {
 	t.Helper()
 	w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{job}})
@@ -56,7 +56,7 @@ func (at *place) workerOf(t testing.TB, p *provision.Provisioner, job bulk.Job) 
 	return w
 }
 
-// workedBy loads a row of the job spring, and has it done by a worker of another job or mapping.
+// workedBy loads a row of the job spring. A worker with another job or mapping does it.
 func (at *place) workedBy(t testing.TB, job bulk.Job) *vendors {
 	t.Helper()
 	v := newVendors(t)
@@ -73,7 +73,7 @@ func (at *place) status(t testing.TB) bulkriver.Status {
 	return s
 }
 
-// rejects returns the rows that were refused, by their keys.
+// rejects returns the refused rows by key.
 func (at *place) rejects(t testing.TB) map[string]bulk.Row {
 	t.Helper()
 	all := map[string]bulk.Row{}
@@ -84,7 +84,7 @@ func (at *place) rejects(t testing.TB) map[string]bulk.Row {
 	return all
 }
 
-// snoozed waits until the only job is left for later.
+// snoozed waits until the only job is snoozed.
 func (at *place) snoozed(t testing.TB) {
 	t.Helper()
 	until(t, "the job is snoozed", func() bool { return at.count(t, "SELECT COUNT(*) FROM river_job WHERE state = 'scheduled'") == 1 })
@@ -92,7 +92,7 @@ func (at *place) snoozed(t testing.TB) {
 	assert.Equal(t, 1, at.count(t, "SELECT COUNT(*) FROM river_job WHERE errors IS NULL"))
 }
 
-// creator is a vendor that cannot be asked for its users.
+// creator is a vendor without look-ups.
 func creator(create func(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error)) []provision.Target {
 	return []provision.Target{{Name: "crm", Creator: userapi.CreatorFunc(create)}}
 }
@@ -101,7 +101,7 @@ func failure(kind userapi.Kind, outcome userapi.Outcome, status int) *userapi.Er
 	return &userapi.Error{Provider: "crm", Op: "create user", Kind: kind, Outcome: outcome, StatusCode: status}
 }
 
-// TestSnooze: a row whose vendor wants to be left alone is left for as long, and uses up no attempt.
+// TestSnooze: a row waits as long as its vendor asks, and that uses no attempt.
 func TestSnooze(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -120,8 +120,8 @@ func TestSnooze(t *testing.T) {
 	})
 }
 
-// TestLongSnooze: a vendor that wants to be left alone for years has a row left for a day: nobody looks
-// for it any more else.
+// TestLongSnooze: if a vendor asks for a wait of years, the row waits a day. Otherwise it would be
+// forgotten.
 func TestLongSnooze(t *testing.T) {
 	t.Parallel()
 	for _, asked := range []time.Duration{100 * 365 * 24 * time.Hour, math.MaxInt64} {
@@ -140,8 +140,8 @@ func TestLongSnooze(t *testing.T) {
 	}
 }
 
-// TestLeftOften: a row that stays open is told of after 8, 16, 32 and so on tries, with no value of the row or
-// of the vendor's text.
+// TestLeftOften: a row that stays open is reported after 8, 16, 32 and so on tries, without values
+// of the row or of the vendor's text.
 func TestLeftOften(t *testing.T) {
 	t.Parallel()
 	at := newSQLite(t)
@@ -169,7 +169,7 @@ func TestLeftOften(t *testing.T) {
 	}
 }
 
-// TestPausedVendor: a row for a vendor that is paused is left until the pause is over, and is then done.
+// TestPausedVendor: a row of a paused vendor waits until the pause ends, and is then done.
 func TestPausedVendor(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -195,7 +195,7 @@ func TestPausedVendor(t *testing.T) {
 	})
 }
 
-// TestHeldRow: what another run holds is left to it, and done once it does not any more.
+// TestHeldRow: a row that another run holds waits, and is done after that run has ended.
 func TestHeldRow(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -229,8 +229,8 @@ func TestHeldRow(t *testing.T) {
 	})
 }
 
-// TestRefusedRow: a row that a target refuses leaves the queue, and is told with the reason. Mended and
-// loaded again it is done, and is told no more.
+// TestRefusedRow: a refused row leaves the queue and is listed with the reason. After it is
+// corrected and loaded again, it is done and no longer listed.
 func TestRefusedRow(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -265,8 +265,8 @@ func TestRefusedRow(t *testing.T) {
 	})
 }
 
-// TestRetryRefused: a row that is what it was, and whose reason was mended elsewhere, is tried again
-// where that is asked for.
+// TestRetryRefused: RetryRefused retries an unchanged row, because the reason may be gone at the
+// vendor.
 func TestRetryRefused(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -292,14 +292,15 @@ func TestRetryRefused(t *testing.T) {
 	})
 }
 
-// TestDropRejects: rejects of one job are deleted, but for one that was refused again since it was read.
+// TestDropRejects: a job's rejects are deleted, except one that was refused again after it was
+// read.
 func TestDropRejects(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
 		p := at.provisioner(t, creator(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
 			return nil, failure(userapi.KindInvalid, userapi.OutcomeRejected, 422)
 		}))
-		const n = 220 // more than are read at once
+		const n = 220 // more than one read returns
 		at.load(t, p, people(1, n))
 		at.start(t, at.worker(t, p, nil), 50)
 		until(t, "the queue is empty", func() bool { return at.jobs(t) == 0 })
@@ -330,8 +331,8 @@ func TestDropRejects(t *testing.T) {
 	})
 }
 
-// TestRejectOfAnotherKey: a reject that cannot be opened is an error that names its row, and keeps the others
-// from nobody.
+// TestRejectOfAnotherKey: a reject that cannot be opened is yielded as an error with its key. The
+// others follow.
 func TestRejectOfAnotherKey(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -361,8 +362,8 @@ func TestRejectOfAnotherKey(t *testing.T) {
 	})
 }
 
-// TestUnknownRow: a row of which nobody knows whether there is a user leaves the queue, is listed,
-// and is never sent again.
+// TestUnknownRow: a row with an unknown outcome leaves the queue, is listed, and is never sent
+// again.
 func TestUnknownRow(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -387,7 +388,7 @@ func TestUnknownRow(t *testing.T) {
 	})
 }
 
-// TestPanic: a panic is told to the program, River stores nothing of it, and the row is tried again.
+// TestPanic: the program gets the panic, River does not store it, and the row is retried.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -439,8 +440,8 @@ func TestPanicOfOnResult(t *testing.T) {
 	})
 }
 
-// TestPanicOfOnError: a panic of OnError is not told to River either: OnError is given what may hold values of
-// the row, and may panic with it.
+// TestPanicOfOnError: River does not get a panic of OnError either. OnError's arguments can have values
+// of the row, and its panic can too.
 func TestPanicOfOnError(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -456,7 +457,7 @@ func TestPanicOfOnError(t *testing.T) {
 	})
 }
 
-// TestRowThatCannotBeOpened: the row is left, as for a worker that has the key.
+// TestRowThatCannotBeOpened: the row is left for a worker that has the key.
 func TestRowThatCannotBeOpened(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -475,7 +476,7 @@ func TestRowThatCannotBeOpened(t *testing.T) {
 	})
 }
 
-// TestRowInAnothersPlace: a row that was put into another's job is not opened there.
+// TestRowInAnothersPlace: a row that was moved to another row's job does not open there.
 func TestRowInAnothersPlace(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -507,8 +508,8 @@ func TestRowOfAnotherJob(t *testing.T) {
 	})
 }
 
-// TestMappingThatChanged: a row of which the worker's mapping makes no request, or one with another
-// key, is a reject.
+// TestMappingThatChanged: if the worker's mapping gives no request, or one with another key, the
+// row is a reject.
 func TestMappingThatChanged(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -519,8 +520,8 @@ func TestMappingThatChanged(t *testing.T) {
 	})
 }
 
-// TestRefusedCredentials: they are not the rows' fault. The rows are left, and a vendor that refuses
-// them again and again is left alone.
+// TestRefusedCredentials: refused credentials do not reject rows. The rows wait, and after repeated
+// refusals all rows wait.
 func TestRefusedCredentials(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -541,8 +542,8 @@ func TestRefusedCredentials(t *testing.T) {
 	})
 }
 
-// TestRefusedCredentialsOfOne: a vendor that refuses the credentials is left alone, whatever another one says to
-// the same rows.
+// TestRefusedCredentialsOfOne: repeated refusals by one vendor make rows wait, even if another
+// vendor answers.
 func TestRefusedCredentialsOfOne(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -563,13 +564,13 @@ func TestRefusedCredentialsOfOne(t *testing.T) {
 	})
 }
 
-// TestOnResult: the program is given what became of each row.
+// TestOnResult: the program gets the result of each row.
 func TestOnResult(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
 		p := at.provisioner(t, newVendors(t).targets())
 		at.load(t, p, people(1, 20))
-		var lines []int64 // without a lock: it is called by one goroutine at a time
+		var lines []int64 // no lock: it is called by one goroutine at a time
 		job := spring
 		job.OnResult = func(r bulk.RowResult) {
 			assert.Len(t, r.Results, 2)
@@ -584,7 +585,7 @@ func TestOnResult(t *testing.T) {
 	})
 }
 
-// TestWorkerOfBadConfig: what is wrong is told when the worker is made, or configured.
+// TestWorkerOfBadConfig: Queue.Worker and Configure report every bad setting.
 func TestWorkerOfBadConfig(t *testing.T) {
 	t.Parallel()
 	at := newSQLite(t)
@@ -615,7 +616,7 @@ func TestWorkerOfBadConfig(t *testing.T) {
 	assert.Equal(t, 2*time.Minute, c.RescueStuckJobsAfter)
 }
 
-// TestBesideOtherJobs: a program's own jobs and queues go on in the same client.
+// TestBesideOtherJobs: a program's own jobs and queues continue in the same client.
 func TestBesideOtherJobs(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -641,7 +642,8 @@ type ownArgs struct{}
 
 func (ownArgs) Kind() string { return "own" }
 
-// TestDatabaseThatFails: a row that cannot be taken out of the queue is found to be done by the next try.
+// TestDatabaseThatFails: if a row cannot be removed from the queue, the next try finds that it is
+// done.
 func TestDatabaseThatFails(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -660,7 +662,8 @@ func TestDatabaseThatFails(t *testing.T) {
 	})
 }
 
-// TestLedgerThatFails: a row that waits for the ledger is told, since nothing else says why it waits.
+// TestLedgerThatFails: a row that waits for the ledger is reported, because nothing else shows why
+// it waits.
 func TestLedgerThatFails(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
