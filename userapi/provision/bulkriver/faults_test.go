@@ -45,15 +45,13 @@ func TestDatabaseWithFaults(t *testing.T) {
 	at.start(t, w, 8, func(c *river.Config) { c.JobTimeout, c.RescueStuckJobsAfter = killedTimeout, killedRescue })
 	var loading sync.WaitGroup
 	loading.Go(func() {
-		for range 10 {
+		for v.identity.Stats().Creates < rows {
 			_, _ = load() // can fail
 		}
 	})
 	cuts := 0
-	cut := time.NewTicker(100 * time.Millisecond)
-	defer cut.Stop()
-	for range 15 {
-		<-cut.C
+	for i := range 15 {
+		until(t, "the workers are at work again", func() bool { return v.identity.Stats().Creates > i*rows/16 })
 		var n int
 		err := at.db.QueryRowContext(t.Context(), "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()").Scan(&n)
 		if err == nil {

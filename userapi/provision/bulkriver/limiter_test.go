@@ -206,7 +206,7 @@ func TestSlowShare(t *testing.T) {
 	onEach(t, func(t *testing.T, at *place) {
 		l, err := at.queue.Limiter(bulkriver.LimiterConfig{Name: "crm", Limit: userapi.RateLimit{PerSecond: 0.2}, OnError: func(err error) { assert.NoError(t, err) }})
 		require.NoError(t, err)
-		ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, stop := context.WithTimeout(t.Context(), 3*time.Minute)
 		var running sync.WaitGroup
 		running.Go(func() { _ = l.Run(ctx) })
 		defer func() {
