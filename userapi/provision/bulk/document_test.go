@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDocument runs the program of docs/bulk-library.md on its file, and compares what it prints.
+// TestDocument runs the program of docs/bulk-library.md on its file and compares the output.
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "bulk-library.md"))
