@@ -32,7 +32,7 @@ type fault struct {
 	other func(v *vendors.Vendor) userapi.CreateUserRequest
 	// silent: User.com silently updates the user of a taken user_id.
 	silent bool
-	// impatient: the create times out as soon as it has progressed as far as it can.
+	// impatient: the create times out as soon as it has reached the fault.
 	impatient bool
 	// serial: the fault keeps a count, so that its cells come one after the other.
 	serial bool
@@ -97,7 +97,7 @@ func lookups(f userapitest.Fault) func(*rig) {
 	return inject(f)
 }
 
-// reached is a context that ends when the create has progressed as far as it can: canceled, or
+// reached is a context that ends when the create has reached the fault: canceled, or
 // by its deadline.
 type reached struct {
 	context.Context

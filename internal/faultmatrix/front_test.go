@@ -299,7 +299,7 @@ func tooSlow(x *exchange) bool {
 	return false
 }
 
-// never answers, and reports when the create has progressed as far as it can.
+// never answers, and reports when the create has reached the fault.
 func never(processed bool, reached func()) action {
 	return func(x *exchange) bool {
 		if processed {

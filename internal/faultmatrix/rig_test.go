@@ -201,7 +201,7 @@ func (c *impatient) CreateUser(ctx context.Context, req userapi.CreateUserReques
 	return c.Creator.CreateUser(struck, req)
 }
 
-// struck reports whether the create has progressed as far as it can.
+// struck reports whether the create has reached the fault.
 func (r *rig) struck() bool {
 	if slices.Contains(processed, r.fault.name) {
 		return r.fake.UserCount() > r.usersBefore

@@ -61,7 +61,7 @@
 //
 // Ensure never returns somebody's existing account as if it were new:
 //
-//   - A conflict is an error, whoever the user is.
+//   - A conflict is always an error, even if the existing user looks like the requested one.
 //   - A user is Recovered only if it was created after this call began, by the vendor's
 //     clock, and if every identity key that was sent equals the user's: the external id, user
 //     name, e-mail address and log-in phone number. If the vendor does not show a key or the

@@ -14,10 +14,10 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// Wrap returns a Creator that makes a span, and metrics, of each call of c and of its abilities:
-// userapi.Resolver, Repeater, Finisher, Deleter and BatchCreator, as far as c has them. All others are
-// found by its method Unwrap. It changes no request, no user and no error, and is safe for concurrent
-// use if c is. The spans of [Options] are the children of its own.
+// Wrap returns a Creator that makes a span and metrics for each call of c. It does the same for each
+// of these abilities that c has: userapi.Resolver, Repeater, Finisher, Deleter and BatchCreator. Its
+// method Unwrap returns c, so that the other abilities are found too. It does not change requests, users
+// or errors. It is safe for concurrent use if c is. The spans of [Options] are children of its spans.
 func Wrap(c userapi.Creator, opts ...Option) userapi.Creator {
 	t := newTelemetry(opts)
 	w := userapi.Creator(creator{wrapper{c, t}})

@@ -51,7 +51,7 @@
 //
 // A finished job is deleted, so River sends no event of its completion. Instead, Job.OnResult is
 // called once for each row that a worker tried. It is not called if the process ends at that
-// moment.
+// moment. If it panics, OnError is called, and the row stays done.
 //
 // River discards a row after 100 attempts. A load adds it again.
 //

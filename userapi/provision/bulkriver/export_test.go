@@ -3,6 +3,7 @@ package bulkriver
 import (
 	"context"
 	"encoding/hex"
+	"time"
 )
 
 // UniqueKey is uniqueKey in hex.
@@ -16,3 +17,6 @@ func Finish(ctx context.Context, q *Queue, id int64, attempt int) (own bool, err
 	f := finisher{q: q}
 	return f.finish(ctx, ending{ID: id, Attempt: attempt, Job: "spring", Key: "spring/1"})
 }
+
+// HoldIdle gives a limiter a share that no request has used.
+func HoldIdle(l *Limiter, share float64) { l.set(share, time.Now()) }

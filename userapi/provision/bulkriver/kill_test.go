@@ -85,17 +85,23 @@ func startProcess(t *testing.T, e errand) *process {
 	t.Helper()
 	text, err := json.Marshal(e)
 	require.NoError(t, err)
+	return runSelf(t, "TestErrand", errandVariable, string(text))
+}
+
+// runSelf runs a test in a process of its own, with a variable in its environment.
+func runSelf(tb testing.TB, test, variable, value string) *process {
+	tb.Helper()
 	self, err := os.Executable()
-	require.NoError(t, err)
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), self, "-test.run=^TestErrand$")
-	cmd.Env = append(os.Environ(), errandVariable+"="+string(text))
+	require.NoError(tb, err)
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), self, "-test.run=^"+test+"$")
+	cmd.Env = append(os.Environ(), variable+"="+value)
 	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
+	require.NoError(tb, err)
+	require.NoError(tb, cmd.Start())
 	p := &process{cmd: cmd, lines: bufio.NewScanner(out), end: in.Close}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	tb.Cleanup(func() { _ = cmd.Process.Kill() })
 	return p
 }
 

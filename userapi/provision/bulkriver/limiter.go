@@ -149,7 +149,10 @@ func (l *Limiter) hasShare() (has bool, changed <-chan struct{}) {
 func (l *Limiter) Run(ctx context.Context) error {
 	for {
 		begun := time.Now()
-		wait := l.renewOrRelease(ctx)
+		wait, err := l.renewOrRelease(ctx)
+		if ctx.Err() == nil {
+			l.tell(err)
+		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
@@ -179,25 +182,22 @@ func pause(ctx context.Context, d time.Duration) {
 
 // renewOrRelease renews the share, or gives it back where no request needs it, and returns when to
 // look again.
-func (l *Limiter) renewOrRelease(ctx context.Context) time.Duration {
+func (l *Limiter) renewOrRelease(ctx context.Context) (wait time.Duration, err error) {
 	l.mu.Lock()
 	idle, has := l.waiting == 0 && time.Since(l.used) > shareLease, l.share > 0
 	l.mu.Unlock()
 	switch {
 	case !idle:
 		fair, err := l.renew(ctx)
-		if ctx.Err() == nil {
-			l.tell(err)
-		}
 		if err != nil || l.Share() < 0.99*fair {
-			return growEvery
+			return growEvery, err
 		}
-		return renewEvery
+		return renewEvery, nil
 	case has:
 		l.set(0, time.Time{})
-		l.tell(l.release(ctx))
+		err = l.release(ctx)
 	}
-	return time.Hour // or until there is need
+	return time.Hour, err // or until there is need
 }
 
 func (l *Limiter) tell(err error) {

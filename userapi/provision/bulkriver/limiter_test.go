@@ -5,6 +5,7 @@ package bulkriver_test
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -53,6 +54,17 @@ func joins(t *testing.T, at *place, perSecond float64, adaptive bool) *member {
 	return m
 }
 
+// limit returns the only limit that is in use; the zero value for none.
+func (at *place) limit(t *testing.T) (l bulkriver.LimitStatus) {
+	t.Helper()
+	if all := at.status(t).Limits; len(all) > 0 {
+		require.Len(t, all, 1)
+		l = all[0]
+		assert.Equal(t, "crm", l.Name)
+	}
+	return l
+}
+
 // TestShares: each process gets its part of the limit, and never more than is free. A process that
 // leaves returns its share immediately. The share of a dead process is free when its lease ends.
 func TestShares(t *testing.T) {
@@ -85,17 +97,15 @@ func TestShares(t *testing.T) {
 			}
 		}
 		until(t, "all have a third", fair(limit/3.0, members...))
-		s := at.status(t)
-		require.Len(t, s.Limits, 1)
-		assert.Equal(t, "crm", s.Limits[0].Name)
-		assert.EqualValues(t, 3, s.Limits[0].Members)
-		assert.InDelta(t, limit, s.Limits[0].Shares, 1e-6)
-		assert.InDelta(t, limit, s.Limits[0].Rate, 1)
+		until(t, "the status has them", func() bool {
+			l := at.limit(t)
+			return l.Members == 3 && math.Abs(l.Shares-limit) < 1e-6 && math.Abs(l.Rate-limit) < 1
+		})
 
 		members[0].stop()
 		assert.Zero(t, members[0].Share())
 		require.Error(t, members[0].Wait(canceled(t)))
-		assert.EqualValues(t, 2, at.status(t).Limits[0].Members)
+		until(t, "the status has two", func() bool { return at.limit(t).Members == 2 })
 		until(t, "the others have a half", fair(limit/2.0, members[1], members[2]))
 
 		// A dead process has a share until its lease ends.
@@ -103,6 +113,19 @@ func TestShares(t *testing.T) {
 		require.NoError(t, err)
 		until(t, "the dead one has its part", fair(limit/3.0, members[1], members[2]))
 		until(t, "the others have its part", fair(limit/2.0, members[1], members[2]))
+	})
+}
+
+// TestStatusOfDeadShares: the status has the shares that are leased now, and not that of a process that died.
+func TestStatusOfDeadShares(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		for member, expires := range map[string]time.Duration{"dead": -time.Hour, "alive": time.Hour} {
+			_, err := at.db.ExecContext(t.Context(), "INSERT INTO enlist_share (name, member, share, rate, until) VALUES ('crm', $1, 100, 90, $2)",
+				member, time.Now().Add(expires).UnixMicro())
+			require.NoError(t, err)
+		}
+		assert.Equal(t, []bulkriver.LimitStatus{{Name: "crm", Members: 1, Shares: 100, Rate: 90}}, at.status(t).Limits)
 	})
 }
 
@@ -164,6 +187,19 @@ func TestIdleShare(t *testing.T) {
 	})
 }
 
+// TestIdleShareAtTheEnd: a share that is idle when the context ends is given back, and the context's error is
+// Run's alone.
+func TestIdleShareAtTheEnd(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		l, err := at.queue.Limiter(bulkriver.LimiterConfig{Name: "crm", Limit: userapi.RateLimit{PerSecond: 100}, OnError: func(err error) { assert.NoError(t, err) }})
+		require.NoError(t, err)
+		bulkriver.HoldIdle(l, 100)
+		require.ErrorIs(t, l.Run(canceled(t)), context.Canceled)
+		assert.Zero(t, l.Share())
+	})
+}
+
 // TestSlowShare: a request gets its turn even if that takes longer than an idle share is kept.
 func TestSlowShare(t *testing.T) {
 	t.Parallel()
@@ -206,9 +242,9 @@ func TestAdaptiveShare(t *testing.T) {
 		m := joins(t, at, 1000, adaptive)
 		until(t, "it has a share", func() bool { return m.Share() == 1000 })
 		m.Observe(refused)
-		rate := func() float64 { return at.status(t).Limits[0].Rate }
+		rate := func() float64 { return at.limit(t).Rate }
 		if adaptive {
-			until(t, "it is slower", func() bool { return rate() < 999 })
+			until(t, "it is slower", func() bool { return rate() > 0 && rate() < 999 })
 		} else {
 			until(t, "it has renewed", func() bool { return rate() == 1000 })
 		}

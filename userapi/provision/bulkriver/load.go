@@ -265,11 +265,7 @@ func (l *load) leftToDo(ctx context.Context, rows []loadRow, s *stored) (left []
 				s.report.Refused++
 			}
 		case provision.StandingDifferent:
-			s.report.Different++
-			s.faults = append(s.faults, bulk.Fault{
-				Line: row.row.Line, Field: "key", Code: userapi.CodeDifferent,
-				Message: "the key was used before with another request, which is open or has users: the row needs a key of its own, or has to wait",
-			})
+			l.different(row, s)
 		default:
 			left = append(left, row)
 		}
@@ -299,6 +295,14 @@ func (l *load) isSame(ctx context.Context, old queued, j newJob) bool {
 	return err == nil && sameRow(was, j.text)
 }
 
+func (l *load) different(row loadRow, s *stored) {
+	s.report.Different++
+	s.faults = append(s.faults, bulk.Fault{
+		Line: row.row.Line, Field: "key", Code: userapi.CodeDifferent,
+		Message: "the key was used before with another request, which is open or has users: the row needs a key of its own, or has to wait",
+	})
+}
+
 func (l *load) atWork(row loadRow, s *stored) {
 	s.report.AtWork++
 	s.faults = append(s.faults, bulk.Fault{
@@ -307,7 +311,7 @@ func (l *load) atWork(row loadRow, s *stored) {
 }
 
 // add adds jobs to the queue, and returns the rows for which another load was faster. Those that
-// became done between the look into the ledger and now are taken out again.
+// have nothing left to do since the look into the ledger are taken out again.
 func (l *load) add(ctx context.Context, jobs []newJob, s *stored) (late []loadRow, err error) {
 	if len(jobs) == 0 {
 		return nil, nil
@@ -343,6 +347,8 @@ func (l *load) add(ctx context.Context, jobs []newJob, s *stored) (late []loadRo
 			s.report.Done++
 		case standings[i] == provision.StandingRefused && !l.retries:
 			s.report.Refused++
+		case standings[i] == provision.StandingDifferent:
+			l.different(j.loadRow, s)
 		default:
 			s.report.Queued++
 			continue

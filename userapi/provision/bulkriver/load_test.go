@@ -134,6 +134,30 @@ func TestRowThatIsDoneMeanwhile(t *testing.T) {
 	})
 }
 
+// TestRowThatIsDifferentMeanwhile: a row whose key another process uses for another request, between the look
+// into the ledger and the insert, is taken out of the queue again and reported.
+func TestRowThatIsDifferentMeanwhile(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, newVendors(t).targets())
+		const header = "key,username,email,password\n"
+		late := lateInserter{at.inserter(t), func() {
+			_, err := bulk.Run(t.Context(), p, spring, csv(header+"1,anna,ann@planted.example,planted-Secret\n"))
+			assert.NoError(t, err)
+		}}
+		var faults []bulk.Fault
+		job := spring
+		job.OnFault = func(f bulk.Fault) { faults = append(faults, f) }
+		report, err := at.queue.Load(t.Context(), late, p, job, csv(header+"1,ann,ann@planted.example,planted-Secret\n"))
+		require.NoError(t, err)
+		report.Rows = bulk.Report{}
+		assert.Equal(t, bulkriver.Report{Different: 1}, report)
+		assert.Zero(t, at.jobs(t))
+		require.Len(t, faults, 1)
+		assert.Equal(t, userapi.CodeDifferent, faults[0].Code)
+	})
+}
+
 // TestLoadsOfTwoVersions: of two concurrent loads, the later version is queued even if the older
 // one was first.
 func TestLoadsOfTwoVersions(t *testing.T) {

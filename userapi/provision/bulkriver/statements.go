@@ -30,7 +30,6 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 	s.lease = "INSERT INTO " + shares + " (name, member, share, rate, until) VALUES ($1, $2, $3, $4, $5)" +
 		" ON CONFLICT (name, member) DO UPDATE SET share = EXCLUDED.share, rate = EXCLUDED.rate, until = EXCLUDED.until"
 	s.release = "DELETE FROM " + shares + " WHERE name = $1 AND member = $2"
-	s.limits = "SELECT name, COUNT(*), SUM(share), SUM(rate) FROM " + shares + " GROUP BY name ORDER BY name"
 	backlog := func(job, oldest string) string {
 		return "SELECT state, COUNT(*), " + oldest + " FROM " + jobs + " WHERE kind = '" + Kind + "' AND $1 IN ('', " + job + ") AND queue = $2 GROUP BY state"
 	}
@@ -83,6 +82,7 @@ func newStatements(dialect sqlledger.Dialect, prefix string) (s statements) {
 	}
 	s.clock = "SELECT " + clock
 	s.expire = "DELETE FROM " + shares + " WHERE name = $1 AND until <= " + clock
+	s.limits = "SELECT name, COUNT(*), SUM(share), SUM(rate) FROM " + shares + " WHERE until > " + clock + " GROUP BY name ORDER BY name"
 	return s
 }
 

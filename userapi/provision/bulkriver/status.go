@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/enlist-go/enlist/userapi/provision"
 	"github.com/enlist-go/enlist/userapi/provision/sqlledger"
 )
 
@@ -42,7 +43,7 @@ type LimitStatus struct {
 // Unknown returns how many records of the ledger are unknown: it is not known whether there is a user.
 func (s Status) Unknown() (n int64) {
 	for _, c := range s.Ledger {
-		if c.State == "unknown" {
+		if c.State == provision.StateUnknown {
 			n += c.Records
 		}
 	}
@@ -105,7 +106,7 @@ func (q *Queue) backlog(ctx context.Context, job string, s *Status) error {
 	return rows.Err()
 }
 
-// limits reads the shares.
+// limits reads the shares that are not over.
 func (q *Queue) limits(ctx context.Context) (all []LimitStatus, err error) {
 	rows, err := q.db.QueryContext(ctx, q.sql.limits)
 	if err != nil {

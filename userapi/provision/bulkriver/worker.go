@@ -31,10 +31,10 @@ type WorkerConfig struct {
 	// JobTimeout is how long a worker may take for a row. It must be longer than the Provisioner's
 	// Lease. 0 is twice the Lease.
 	JobTimeout time.Duration
-	// OnError is called with what kept a row from being tried, or its end from being stored:
+	// OnError is called with what kept a row from being tried, or its end from being stored or told:
 	//
 	//   - the row cannot be opened, or its reject not be sealed;
-	//   - a Creator, a Map or OnResult panicked;
+	//   - a Creator, a Map or OnResult panicked: the row is done if it was OnResult;
 	//   - the ledger, or the database of the queue, failed;
 	//   - a vendor refuses the credentials: once, and then once a minute;
 	//   - the row was left for later 8, 16, 32 and so on times. The error has the targets, kinds and
@@ -169,9 +169,8 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 	defer func() {
 		// River would store the value, and log it.
 		if v := recover(); v != nil {
-			err = errPanic
-			defer func() { _ = recover() }() // OnError may panic too
-			w.tellError(job.Args.Key, fmt.Errorf("%w: %v", ErrPanic, v))
+			err = errForRiver
+			w.tellPanic(job.Args.Key, v)
 		}
 	}()
 	p := w.processors[job.Args.Job]
@@ -221,16 +220,35 @@ func (w *Worker) Work(ctx context.Context, job *river.Job[Args]) (err error) {
 		return err
 	}
 	if tell := w.onResult[job.Args.Job]; tell != nil {
-		w.resultMu.Lock()
-		defer w.resultMu.Unlock()
-		tell(bulk.RowResult{Line: row.Line, Key: job.Args.Key, Results: t.Results})
+		w.tellResult(tell, bulk.RowResult{Line: row.Line, Key: job.Args.Key, Results: t.Results})
 	}
 	return nil
+}
+
+// tellResult calls an OnResult. The row is out of the queue by then, also if OnResult panics.
+func (w *Worker) tellResult(tell func(bulk.RowResult), r bulk.RowResult) {
+	defer func() {
+		if v := recover(); v != nil {
+			w.tellPanic(r.Key, v)
+		}
+	}()
+	w.resultMu.Lock()
+	defer w.resultMu.Unlock()
+	tell(r)
+}
+
+// tellPanic calls OnError for a panic.
+func (w *Worker) tellPanic(key string, v any) {
+	defer func() { _ = recover() }() // OnError may panic too
+	w.tellError(key, fmt.Errorf("%w: %v", ErrPanic, v))
 }
 
 // ErrPanic is in the chain of what WorkerConfig.OnError is told of a panic. The text behind it is the
 // program's own, and may hold values of the row.
 var ErrPanic = errors.New("bulkriver: a panic")
+
+// errForRiver is what River gets of a panic, and stores: it has no text of the program's own.
+var errForRiver = errors.New("bulkriver: a Creator, a Map, a Sealer or OnError panicked: WorkerConfig.OnError has more")
 
 // The codes of provision for a ledger that failed: it could not be read, or an outcome not be stored.
 const (
@@ -250,9 +268,6 @@ func ledgerFault(results []provision.Result) error {
 	}
 	return nil
 }
-
-// errPanic is what River gets of a panic.
-var errPanic = errors.New("bulkriver: a panic of a Creator, a Map, a Sealer, OnResult or OnError: see WorkerConfig.OnError")
 
 func (w *Worker) tellError(key string, err error) {
 	if w.onError != nil {

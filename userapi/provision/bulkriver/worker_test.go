@@ -414,8 +414,34 @@ func TestPanic(t *testing.T) {
 	})
 }
 
-// TestPanicOfOnError: River does not get a panic of OnError or OnResult either. OnError's arguments
-// can have values of the row, and its panic can too.
+// TestPanicOfOnResult: the row is done and out of the queue. OnError gets the panic, and River gets nothing.
+func TestPanicOfOnResult(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at *place) {
+		p := at.provisioner(t, newVendors(t).targets())
+		job := spring
+		job.OnResult = func(bulk.RowResult) { panic(planted) }
+		var told []error
+		w, err := at.queue.Worker(bulkriver.WorkerConfig{Provisioner: p, Jobs: []bulk.Job{job}, OnError: func(key string, err error) {
+			assert.Contains(t, key, "spring/")
+			told = append(told, err)
+			panic(err)
+		}})
+		require.NoError(t, err)
+		for n := range 2 { // the second one finds that the first one holds no lock
+			at.load(t, p, people(n+1, n+1))
+			at.begin(t, "1")
+			require.NoError(t, w.Work(t.Context(), at.job(t)))
+			assert.Zero(t, at.jobs(t))
+			require.Len(t, told, n+1)
+			require.ErrorIs(t, told[n], bulkriver.ErrPanic)
+			require.ErrorContains(t, told[n], planted)
+		}
+	})
+}
+
+// TestPanicOfOnError: River does not get a panic of OnError either. OnError's arguments can have values
+// of the row, and its panic can too.
 func TestPanicOfOnError(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, at *place) {
@@ -425,9 +451,9 @@ func TestPanicOfOnError(t *testing.T) {
 		at.load(t, p, people(1, 1))
 		at.begin(t, "1")
 		w := at.worker(t, p, func(_ string, err error) { panic(err) })
-		err := w.Work(t.Context(), at.job(t)) // River would store the value of a panic
-		require.ErrorContains(t, err, "a panic")
-		assertNothingPlantedIn(t, err.Error())
+		err := w.Work(t.Context(), at.job(t)) // River would store a panic's value
+		require.EqualError(t, err, "bulkriver: a Creator, a Map, a Sealer or OnError panicked: WorkerConfig.OnError has more")
+		require.NotErrorIs(t, err, bulkriver.ErrPanic)
 	})
 }
 

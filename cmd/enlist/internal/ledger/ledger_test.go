@@ -201,8 +201,8 @@ func TestUnreachable(t *testing.T) {
 	assert.Contains(t, fails(t, ledger.Place{At: "sqlite:text.db", Dir: dir, Job: "spring"}), "cannot be opened")
 }
 
-// TestMachineName: whoever holds a lock of this machine's has one name, and whoever holds another
-// lock has another, also where the directory is a copy.
+// TestMachineName: processes that hold the same lock of this machine have one name. Those with another
+// lock have another name, also where the directory is a copy.
 func TestMachineName(t *testing.T) {
 	t.Parallel()
 	a, b := t.TempDir(), t.TempDir()
