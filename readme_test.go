@@ -18,7 +18,7 @@ import (
 	"github.com/enlist-go/enlist/internal/vendors"
 )
 
-// packages are what fragments use without importing it.
+// packages are those that fragments use without importing them.
 var packages = map[string]string{
 	"bulk":        "github.com/enlist-go/enlist/userapi/provision/bulk",
 	"context":     "context",
@@ -57,7 +57,7 @@ var (
 	command  = regexp.MustCompile(`(?m)^ {4,}(?:[A-Z]+=\S+ )*(go (?:-C \S+ )?(?:test|run|build|vet) .*)$`)
 )
 
-// documents returns the pages, each with its text.
+// documents returns the text of each page.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	names, err := filepath.Glob("*.md")
@@ -80,8 +80,7 @@ func documents(t *testing.T) map[string]string {
 	return pages
 }
 
-// TestDocuments builds the programs and fragments of the documents, and runs their
-// tests, as they are written.
+// TestDocuments builds the programs and fragments of the documents, and runs their tests.
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	pieces := 0
@@ -94,7 +93,7 @@ func TestDocuments(t *testing.T) {
 				continue
 			}
 			if strings.Contains(code, "userapiotel") {
-				continue // of another module, whose tests build it
+				continue // another module's tests build it
 			}
 			pieces++
 			t.Run(name, func(t *testing.T) {
@@ -110,7 +109,7 @@ func TestDocuments(t *testing.T) {
 
 func build(t *testing.T, code string) {
 	t.Helper()
-	name, verb := "main.go", "vet" // which compiles, and does not link
+	name, verb := "main.go", "vet" // vet compiles and does not link
 	if !strings.HasPrefix(code, "package ") {
 		code = withImports(code)
 	}
@@ -131,8 +130,8 @@ func goCommand(t *testing.T, args ...string) (string, error) {
 	return string(out), err
 }
 
-// TestCommands checks the go commands of the documents. Examples are run. Of a go test the
-// folders must exist, and the patterns match tests or benchmarks. The rest is for .ci/run.
+// TestCommands checks the go commands of the documents. It runs examples. For go test, the folders
+// must exist and the patterns must match tests or benchmarks. .ci/run does the rest.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -162,8 +161,8 @@ func TestCommands(t *testing.T) {
 	require.Greater(t, len(seen), 15, "the pattern missed commands")
 }
 
-// finds checks that each folder among the arguments of go test exists, and that each pattern
-// matches something in one of them, but for ^$, which is there to match nothing.
+// finds checks that the folders of a go test command exist. Each pattern must match something in
+// one of them, except ^$, which must match nothing.
 func finds(t *testing.T, command, dir string, args []string) {
 	t.Helper()
 	var folders, patterns []string
@@ -198,7 +197,7 @@ func finds(t *testing.T, command, dir string, args []string) {
 	}
 }
 
-// TestLinks: what the documents point to exists, headings too.
+// TestLinks: the targets of links exist, including headings.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	pages := documents(t)
@@ -223,7 +222,7 @@ func TestLinks(t *testing.T) {
 	require.Greater(t, links, 30, "the pattern missed links")
 }
 
-// anchors returns the names by which GitHub links to a page's headings.
+// anchors returns GitHub's link names of a page's headings.
 func anchors(text string) (names []string) {
 	for _, h := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
 		names = append(names, strings.ReplaceAll(strings.ToLower(inLink.ReplaceAllString(h[1], "")), " ", "-"))
@@ -255,7 +254,7 @@ func TestNamedTests(t *testing.T) {
 	require.Greater(t, named, 15, "the pattern missed names")
 }
 
-// TestReadmeIsShort: a first look takes a few minutes.
+// TestReadmeIsShort: the README takes a few minutes to read.
 func TestReadmeIsShort(t *testing.T) {
 	t.Parallel()
 	assert.LessOrEqual(t, strings.Count(documents(t)["README.md"], "\n"), 160, "move what is more to docs")

@@ -29,7 +29,7 @@ func sha256Hash() fusionauth.PasswordHash {
 	return fusionauth.PasswordHash{Hash: hashOfSHA256, Salt: "c2FsdC1vZi0xNi1ieXRlcw==", Scheme: fusionauth.SaltedSHA256, Factor: 30}
 }
 
-// moved is the request of somebody who brings a password along.
+// moved returns the request of a person with a hashed password.
 func moved(n int) userapi.CreateUserRequest {
 	req := numbered(n)
 	req.Password = ""
@@ -44,7 +44,7 @@ func movedUsers(n int) (reqs []userapi.CreateUserRequest) {
 	return reqs
 }
 
-// imports counts the imports that a fake has seen.
+// imports counts the imports that a fake has received.
 func imports(server *fusionauthtest.Server) (n int) {
 	for _, r := range server.Requests() {
 		if r.URI == "/api/user/import" {
@@ -54,7 +54,7 @@ func imports(server *fusionauthtest.Server) (n int) {
 	return n
 }
 
-// outcomes says in a word what became of each request.
+// outcomes returns a word for the result of each request.
 func outcomes(t *testing.T, results []userapi.BatchResult) (words []string) {
 	t.Helper()
 	for i, r := range results {
@@ -78,7 +78,7 @@ func TestCreateUsers(t *testing.T) {
 	c, server := newPair(t)
 	reqs := movedUsers(5)
 	reqs[2].Extensions = nil
-	reqs[2].Password = password // who is created by himself
+	reqs[2].Password = password // this user is created alone
 	results := c.CreateUsers(t.Context(), reqs)
 	require.Equal(t, []string{"created", "created", "created", "created", "created"}, outcomes(t, results))
 	ids := map[string]string{}
@@ -100,7 +100,7 @@ func TestCreateUsers(t *testing.T) {
 	assert.Len(t, server.Requests(), 3, "an import, a look at one of its users, and a create")
 }
 
-// Users that nobody has read show the same members as one that was read.
+// A user that was not read back has the same members as one that was.
 func TestCreateUsersWithPhoneLogin(t *testing.T) {
 	t.Parallel()
 	for before, opts := range map[int][]fusionauthtest.Option{0: nil, 1: {fusionauthtest.WithServerBefore159()}} {
@@ -118,12 +118,12 @@ func TestCreateUsersWithPhoneLogin(t *testing.T) {
 	}
 }
 
-// The fault of one user is that user's alone.
+// A fault of one user affects only that user.
 func TestCreateUsersAtFault(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		change func(reqs []userapi.CreateUserRequest)
-		want   string // of request 3
+		want   string // for request 3
 		field  string
 		sent   bool // the vendor refused it
 	}{
@@ -160,7 +160,7 @@ func TestCreateUsersAtFault(t *testing.T) {
 	}
 }
 
-// What an import that failed has done is found out where it can be, and never guessed.
+// The result of a failed import is looked up if possible, and never guessed.
 func TestCreateUsersLost(t *testing.T) {
 	t.Parallel()
 	const documented = `{"fieldErrors":{},"generalErrors":[{"code":"[Exception]","message":"It failed."}]}`
@@ -196,7 +196,7 @@ func TestCreateUsersLost(t *testing.T) {
 	}
 }
 
-// A server that fails at every import is not asked about each user of it.
+// If every import fails at a server, it is not asked about each user.
 func TestCreateUsersAtAServerThatFails(t *testing.T) {
 	t.Parallel()
 	c, server := newPair(t)
@@ -209,7 +209,7 @@ func TestCreateUsersAtAServerThatFails(t *testing.T) {
 	assert.Zero(t, server.UserCount())
 }
 
-// A user who may have been created by an import before is not said to be refused.
+// A user that an earlier import may have created is not reported as refused.
 func TestCreateUsersLostThenRefused(t *testing.T) {
 	t.Parallel()
 	c, server := newPair(t)
@@ -218,7 +218,7 @@ func TestCreateUsersLostThenRefused(t *testing.T) {
 	assert.Equal(t, []string{"unknown unauthorized", "unknown unauthorized"}, outcomes(t, c.CreateUsers(t.Context(), movedUsers(2))))
 }
 
-// The faults that an import names are somebody's, and not everybody's.
+// The faults of an import belong to some of its users, and are not reported for all.
 func TestCreateUsersShareNoFaults(t *testing.T) {
 	t.Parallel()
 	c, mock := newClient(t, func(cfg *fusionauth.Config) { cfg.HTTP.Retry.BaseWait = 1 })
@@ -229,8 +229,8 @@ func TestCreateUsersShareNoFaults(t *testing.T) {
 	}
 }
 
-// Who is found after a lost reply under another name is somebody else. The search is of the
-// users' tenant.
+// After a lost reply, a user with another name is somebody else. The search is in the users'
+// tenant.
 func TestCreateUsersFindStrangers(t *testing.T) {
 	t.Parallel()
 	c, mock := newClient(t)
@@ -254,7 +254,7 @@ func TestCreateUsersFindStrangers(t *testing.T) {
 	assert.Equal(t, userapi.ProofID, results[0].User.Proof)
 }
 
-// What a search shows of others is not kept with a user.
+// A user does not keep what the search shows of other users.
 func TestCreateUsersFoundShowNobodyElse(t *testing.T) {
 	t.Parallel()
 	c, server := newPair(t)
@@ -270,7 +270,7 @@ func TestCreateUsersFoundShowNobodyElse(t *testing.T) {
 	}
 }
 
-// An import that nobody may look at is believed by its reply, with a warning.
+// If the client cannot read the users of an import, its reply counts, with a warning.
 func TestCreateUsersUnread(t *testing.T) {
 	t.Parallel()
 	c, server := newPair(t)
@@ -279,11 +279,11 @@ func TestCreateUsersUnread(t *testing.T) {
 	require.Equal(t, []string{"created", "created"}, outcomes(t, results))
 	assert.Equal(t, []string{"the import was not confirmed: the API key may not read users"}, results[0].User.Warnings)
 
-	results = c.CreateUsers(t.Context(), movedUsers(3)) // two are there already
+	results = c.CreateUsers(t.Context(), movedUsers(3)) // two exist already
 	assert.Equal(t, []string{"rejected conflict", "rejected conflict", "created"}, outcomes(t, results))
 }
 
-// A stranger in the place of the user that was read is a candidate of that user's alone.
+// If the search returns another user in a user's place, only that user's error has the candidate.
 func TestCreateUsersShareNoCandidates(t *testing.T) {
 	t.Parallel()
 	c, mock := newClient(t, func(cfg *fusionauth.Config) { cfg.HTTP.Retry.BaseWait = 1 })
@@ -299,7 +299,7 @@ func TestCreateUsersShareNoCandidates(t *testing.T) {
 	assert.Equal(t, []string{plan.UserID}, asError(t, results[1].Err).Candidates)
 }
 
-// A server without the search is asked for each user by id.
+// If a server has no search, each user is looked up by id.
 func TestCreateUsersWithoutSearch(t *testing.T) {
 	t.Parallel()
 	c, mock := newClient(t)
@@ -316,12 +316,12 @@ func TestCreateUsersWithoutSearch(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	results := c.CreateUsers(ctx, reqs)
-	// Two are found, and date from the year 3000, which nobody believes.
+	// Two are found, but with a creation time in the year 3000, which is not believed.
 	assert.Equal(t, []string{"unknown unknown", "unknown unknown", "unknown unavailable"}, outcomes(t, results))
 	assert.Equal(t, 1, mock.GetCallCountInfo()["POST "+baseURL+"/api/user/import"])
 }
 
-// A search that shows others than were asked for, or not all, proves nothing.
+// A search that returns other users than asked for, or not all of them, proves nothing.
 func TestCreateUsersBadSearch(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
@@ -344,7 +344,7 @@ func TestCreateUsersBadSearch(t *testing.T) {
 	}
 }
 
-// What is wrong with the tenant is wrong for all users: they are not tried one by one.
+// A fault of the tenant affects all users, so they are not tried one by one.
 func TestCreateUsersOfNoTenant(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"", "0b0b0b0b-0000-4000-8000-00000000000b"} {
@@ -356,7 +356,7 @@ func TestCreateUsersOfNoTenant(t *testing.T) {
 	}
 }
 
-// A client has one import under way, with those of its other tenants.
+// A client and its other tenants have one import at a time.
 func TestImportsAreOneAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -365,7 +365,7 @@ func TestImportsAreOneAtATime(t *testing.T) {
 			fusionauthtest.WithHTTP(userapitest.ServerOptions{Listener: fakehttp.NewMemory()}),
 			fusionauthtest.WithImporting(func(users int) {
 				most.Store(max(most.Load(), under.Add(1)))
-				time.Sleep(time.Second) // until nothing else goes on
+				time.Sleep(time.Second) // until everything else waits
 				total.Add(int32(users))
 				under.Add(-1)
 			}))
@@ -388,7 +388,7 @@ func TestImportsAreOneAtATime(t *testing.T) {
 	})
 }
 
-// A waiting import is not sent when its context ends.
+// A waiting import is not sent after its context has ended.
 func TestImportWaits(t *testing.T) {
 	t.Parallel()
 	began, end := make(chan struct{}), make(chan struct{})
@@ -431,7 +431,7 @@ func TestCreateUsersOfTenants(t *testing.T) {
 	assert.Equal(t, map[string]string{"jane0": tenantA, "jane1": tenantB, "jane2": tenantA, "jane3": tenantB}, of)
 }
 
-// A user's id that is taken has the name of the field that gave it, as in any create.
+// The error of a taken id names the field that the id comes from, as in any create.
 func TestImportOfATakenID(t *testing.T) {
 	t.Parallel()
 	c, _ := newPair(t)

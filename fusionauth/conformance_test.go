@@ -14,7 +14,7 @@ import (
 
 const conformanceKey = "planted-api-key-0123456789"
 
-// A plain client has no second step: without a registration there is none.
+// A plain client has no second step, because there is no registration.
 type plain struct{ *fusionauth.Client }
 
 func (plain) FinishUser() {}
@@ -34,8 +34,8 @@ func plainHarness() userapitest.Harness {
 	return h
 }
 
-// TestConformanceOfImports: users who bring a hash along are created as all others, but
-// that the reply does not show them.
+// TestConformanceOfImports: an import creates users with a hash like any others, except that the
+// reply does not show them.
 func TestConformanceOfImports(t *testing.T) {
 	t.Parallel()
 	h := plainHarness()
@@ -49,7 +49,7 @@ func TestConformanceOfImports(t *testing.T) {
 	minimal, h2 := h.Minimal, h
 	h.Minimal = hashed(func(n int) userapi.CreateUserRequest {
 		req := minimal(n)
-		req.IdempotencyKey = fmt.Sprintf("minimal-%d", n) // a plan shows no random id
+		req.IdempotencyKey = fmt.Sprintf("minimal-%d", n) // a plan has no random id
 		return req
 	})
 	h.Full, h.Duplicate, h.Stranger, h.Unrepeatable = hashed(h2.Full), hashed(h2.Duplicate), hashed(h2.Stranger), hashed(h2.Unrepeatable)
@@ -60,7 +60,7 @@ func TestConformanceOfImports(t *testing.T) {
 	userapitest.Run(t, h)
 }
 
-// TestConformanceOfRegistrations: the combined call holds to all that a plain create does.
+// TestConformanceOfRegistrations: the combined call passes every check of a plain create.
 func TestConformanceOfRegistrations(t *testing.T) {
 	t.Parallel()
 	h := harness()

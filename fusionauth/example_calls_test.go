@@ -11,7 +11,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// fakeClient returns a client of a fake of FusionAuth, and what closes the fake.
+// fakeClient returns a client of a fake of FusionAuth, and a function that closes the fake.
 func fakeClient() (*fusionauth.Client, func()) {
 	srv, err := fusionauthtest.Start()
 	if err != nil {
@@ -49,7 +49,7 @@ func ExampleUsersService_Create() {
 	// Output: 5e3cbd2f-0b7a-4b7e-9d53-3a0f6a4f7c11 ada@example.org 200
 }
 
-// A user is found by its id, or by what it logs in with.
+// A user is found by its id or by its login.
 func ExampleUsersService_Get() {
 	c, stop := fakeClient()
 	defer stop()
@@ -69,7 +69,7 @@ func ExampleUsersService_Get() {
 	// true
 }
 
-// A deactivated user still exists. A deleted one does not.
+// A deactivated user still exists, and a deleted one does not.
 func ExampleUsersService_Deactivate() {
 	c, stop := fakeClient()
 	defer stop()
@@ -91,7 +91,7 @@ func ExampleUsersService_Deactivate() {
 	// true
 }
 
-// The hash of another system becomes that of an imported user.
+// A hash from another system becomes the hash of an imported user.
 func ExampleParseBcrypt() {
 	hash, err := fusionauth.ParseBcrypt("$2y$10$wisIVhmjWjm/lkujDJVAXuuYDXiGU/c9HK3mMzqFbfk45PXA527ui")
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// The user's id follows from the caller's own: created again, it is the same.
+// The user's id is derived from the caller's own. A second create gets the same id.
 func ExampleClient_CreateUser() {
-	srv, err := fusionauthtest.Start() // in place of FusionAuth itself
+	srv, err := fusionauthtest.Start() // instead of FusionAuth
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -37,14 +37,14 @@ func ExampleClient_CreateUser() {
 	// Output: conflict true
 }
 
-// exampleClient returns a client, and the server that stands in for FusionAuth.
+// exampleClient returns a client and the fake server.
 func exampleClient() (*fusionauth.Client, *fusionauthtest.Server) {
 	srv, err := fusionauthtest.Start()
 	if err != nil {
 		log.Fatal(err)
 	}
 	cfg := srv.Config()
-	cfg.HTTP.Retry.BaseWait = time.Millisecond // of the waits between looks; the default is 250 ms
+	cfg.HTTP.Retry.BaseWait = time.Millisecond // wait between look-ups; the default is 250 ms
 	c, err := fusionauth.New(cfg)
 	if err != nil {
 		log.Fatal(err)
@@ -52,8 +52,7 @@ func exampleClient() (*fusionauth.Client, *fusionauthtest.Server) {
 	return c, srv
 }
 
-// The reply to a create gets lost. The user is read back by the id that follows from
-// the key.
+// The reply to a create is lost. The user is found by the id that is derived from the key.
 func ExampleClient_ResolveUser() {
 	c, srv := exampleClient()
 	defer srv.Close()
@@ -72,7 +71,8 @@ func ExampleClient_ResolveUser() {
 	// Output: id [IdempotencyKey Email] 1
 }
 
-// A create got lost on its way. The user is proven absent before the create is repeated.
+// A create was lost before FusionAuth got it. The user provably does not exist, so the create is
+// repeated.
 func ExampleClient_RepeatUser() {
 	c, srv := exampleClient()
 	defer srv.Close()
@@ -126,7 +126,7 @@ func ExampleUsersService_GetByEmail() {
 	// Output: peter true
 }
 
-// The clients of two tenants share their connections. In each an address is unique.
+// The clients of two tenants share their connections. An address is unique in each tenant.
 func ExampleClient_WithTenant() {
 	srv, err := fusionauthtest.Start(fusionauthtest.WithTenants(
 		"30663132-6464-6665-3032-326466613934", "b7e8c9a2-4f7f-4bd5-9d43-0d0fbd8a2c11"))
@@ -156,7 +156,7 @@ func ExampleClient_WithTenant() {
 	// true true
 }
 
-// What a create would send, and under which id, is known before.
+// A plan shows what a create would send, and the user's id.
 func ExampleClient_PlanUser() {
 	c, srv := exampleClient()
 	defer srv.Close()
@@ -175,8 +175,8 @@ func ExampleClient_PlanUser() {
 	// {"user":{"email":"peter@example.com","password":"[REDACTED]"}}
 }
 
-// Users bring their passwords along, hashed by the system that they come from. One of them
-// is there already; the others are created.
+// Users keep their passwords, which another system has hashed. One user exists already, and the
+// others are created.
 func ExampleClient_CreateUsers() {
 	c, srv := exampleClient()
 	defer srv.Close()
@@ -207,7 +207,7 @@ func ExampleClient_CreateUsers() {
 	// ada taken
 }
 
-// A user and its registration for an application are made together, or neither is.
+// A user and its registration for an application are created together, or not at all.
 func ExampleExtra_registration() {
 	c, srv := exampleClient()
 	defer srv.Close()
@@ -234,7 +234,7 @@ func ExampleExtra_registration() {
 	// [user] 1
 }
 
-// A user who exists is registered for an application.
+// An existing user is registered for an application.
 func ExampleUsersService_Register() {
 	c, srv := exampleClient()
 	defer srv.Close()
@@ -276,7 +276,7 @@ func ExampleClient_FinishUser() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for range 2 { // a second time nothing is done
+	for range 2 { // the second call does nothing
 		if err := c.FinishUser(ctx, req, user); err != nil {
 			log.Fatal(err)
 		}
@@ -287,13 +287,13 @@ func ExampleClient_FinishUser() {
 	// 1
 }
 
-// An import is FusionAuth's own call: it creates all of its users, or none.
+// Import is FusionAuth's own call: it creates all of its users, or none.
 func ExampleUsersService_Import() {
 	c, srv := exampleClient()
 	defer srv.Close()
 	req := fusionauth.ImportRequest{
 		Users: []fusionauth.NewUser{
-			{Email: new("ada@example.com"), Active: new(true), Password: "!Ada00009"}, // in plain text: slow
+			{Email: new("ada@example.com"), Active: new(true), Password: "!Ada00009"}, // hashing plain text is slow
 			{Email: new("grace@example.com"), Active: new(true), Password: "!Grace009"},
 		},
 		ValidateDBConstraints: new(true),

@@ -15,8 +15,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// stillServer returns a fake whose clock stands still: how long a look-up takes is how little its reply says of that
-// clock, and no test may depend on it.
+// stillServer returns a fake whose clock stands still. The age of a user in a look-up depends on
+// how long the look-up takes, and no test may depend on that.
 func stillServer(t *testing.T, opts ...fusionauthtest.Option) *fusionauthtest.Server {
 	t.Helper()
 	begun := time.Now()
@@ -24,7 +24,7 @@ func stillServer(t *testing.T, opts ...fusionauthtest.Option) *fusionauthtest.Se
 	return fusionauthtest.NewServer(t, append([]fusionauthtest.Option{still}, opts...)...)
 }
 
-// newPair returns a fake and a client that talks to it.
+// newPair returns a fake and a client of it.
 func newPair(t *testing.T, opts ...fusionauthtest.Option) (*fusionauth.Client, *fusionauthtest.Server) {
 	t.Helper()
 	server := stillServer(t, opts...)

@@ -17,7 +17,7 @@ func ofBytes(n int) userapi.Secret {
 	return userapi.Secret(base64.StdEncoding.EncodeToString([]byte(strings.Repeat("h", n))))
 }
 
-// What cannot be right is refused before anything is sent, by the member's name.
+// An invalid hash is refused before anything is sent, and the error names the member.
 func TestPasswordHash(t *testing.T) {
 	t.Parallel()
 	const salt = "c2FsdA=="
@@ -26,7 +26,7 @@ func TestPasswordHash(t *testing.T) {
 		scheme     fusionauth.EncryptionScheme
 		hash, salt userapi.Secret
 		factor     int
-		wrong      string // the members at fault, "" for none
+		wrong      string // the invalid members; "" for none
 	}{
 		{fusionauth.SaltedMD5, ofBytes(16), salt, 1, ""},
 		{fusionauth.SaltedMD5, ofBytes(16), "", 1, ""},
@@ -41,8 +41,8 @@ func TestPasswordHash(t *testing.T) {
 		{fusionauth.SaltedMD5, "", salt, 1, "Hash"},
 		{fusionauth.SaltedSHA256, ofBytes(32), salt, 24000, ""},
 		{fusionauth.SaltedSHA256, ofBytes(32)[:43], salt, 24000, "Hash"},        // without padding
-		{fusionauth.SaltedSHA256, ofBytes(32) + "====", salt, 24000, "Hash"},    // with too much
-		{fusionauth.SaltedSHA256, ofBytes(32)[:42] + "h=", salt, 24000, "Hash"}, // another text of the same bytes
+		{fusionauth.SaltedSHA256, ofBytes(32) + "====", salt, 24000, "Hash"},    // with too much padding
+		{fusionauth.SaltedSHA256, ofBytes(32)[:42] + "h=", salt, 24000, "Hash"}, // a non-canonical text of the same bytes
 		{fusionauth.SaltedSHA256, ofBytes(32), "AAAA====", 24000, "Salt"},
 		{fusionauth.SaltedSHA256, ofBytes(16), salt, 24000, "Hash"},
 		{fusionauth.SaltedHmacSHA256, ofBytes(32), salt, 0, ""},
@@ -125,7 +125,7 @@ func TestPasswordHashAlone(t *testing.T) {
 	assert.Empty(t, server.Requests())
 }
 
-// What is wrong with a hash or its registration is said once.
+// A fault of a hash or of its registration is reported once.
 func TestPasswordHashFaultsOnce(t *testing.T) {
 	t.Parallel()
 	c, _ := newPair(t)
@@ -159,7 +159,7 @@ func TestParseBcrypt(t *testing.T) {
 	}
 }
 
-// A plan shows what would be sent, without the hash.
+// A plan shows the request without the hash.
 func TestPlanOfAnImport(t *testing.T) {
 	t.Parallel()
 	c, mock := newClient(t)

@@ -22,8 +22,8 @@ func TestNamespaceIsItsBytes(t *testing.T) {
 	assert.Equal(t, Namespace, uuid.Derive(inURLs, "https://github.com/enlist-go/enlist/fusionauth").String())
 }
 
-// The ids were computed by Python's uuid.uuid5(NAMESPACE, "tenant|kind|text"). They
-// never change: an id that did would create a user twice.
+// The ids were computed by Python's uuid.uuid5(NAMESPACE, "tenant|kind|text"). They must never
+// change: a new id would create a user twice.
 func TestChosenIDsAreFrozen(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

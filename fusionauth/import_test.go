@@ -15,7 +15,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// sampleImport is FusionAuth's own sample of an import.
+// sampleImport returns FusionAuth's own sample of an import.
 func sampleImport(t *testing.T) (sample []byte, req fusionauth.ImportRequest) {
 	t.Helper()
 	sample, err := os.ReadFile("testdata/import.json")
@@ -42,7 +42,7 @@ func TestImportSendsTheVendorsSample(t *testing.T) {
 	assert.True(t, same, "the body is the vendor's sample with what was added")
 }
 
-// sameJSON compares two texts as JSON, without showing them.
+// sameJSON compares two texts as JSON and does not show them.
 func sameJSON(a, b string) (bool, error) {
 	var x, y any
 	if err := json.Unmarshal([]byte(a), &x); err != nil {
@@ -54,7 +54,7 @@ func sameJSON(a, b string) (bool, error) {
 	return assert.ObjectsAreEqual(x, y), nil
 }
 
-// A hash has a salt beside it, also an empty one. A plain text has none.
+// A hash is sent with its salt, even an empty one. A plain password has none.
 func TestImportSendsSalts(t *testing.T) {
 	t.Parallel()
 	c, mock := newClient(t)
@@ -70,7 +70,7 @@ func TestImportSendsSalts(t *testing.T) {
 		`{"id":"`+tenantB+`","username":"b","password":"plain"}]}`, "the body is as expected")
 }
 
-// Import gives ids to users that have none, and leaves the request as it is.
+// Import gives ids to users without one, and does not change the request.
 func TestImportChoosesIDs(t *testing.T) {
 	t.Parallel()
 	c, server := newPair(t)
@@ -150,7 +150,7 @@ func TestImportErrors(t *testing.T) {
 	}
 }
 
-// The values of a request never show, of many users neither.
+// A request's values are never shown, even if it has many users.
 func TestImportHidesWhatIsEchoed(t *testing.T) {
 	t.Parallel()
 	var users []fusionauth.NewUser

@@ -12,7 +12,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// locales are language tags, and what Java's Locale.forLanguageTag makes of them (OpenJDK 17).
+// locales maps language tags to the results of Java's Locale.forLanguageTag (OpenJDK 17).
 var locales = map[string]string{
 	"en": "en", "es-MX": "es_MX", "es_mx": "es_MX", "es-419": "es_419", "EN-us": "en_US", "abcdefgh": "abcdefgh", "und-US": "_US",
 
@@ -37,7 +37,7 @@ var locales = map[string]string{
 	"zh-cmn-Hans-CN": "cmn_CN_#Hans", "zh-yue-HK": "yue_HK", "zh-gan-yue-hak-CN": "gan_CN",
 }
 
-// TestLanguages: a tag is sent as Java writes its locale, and the server reads it as that locale.
+// TestLanguages: a tag is sent in the form of its Java locale, and the server decodes that locale.
 func TestLanguages(t *testing.T) {
 	t.Parallel()
 	c, _ := newPair(t)

@@ -17,7 +17,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// answer has the mock answer every request, and returns what it receives.
+// answer makes the mock answer every request, and returns the recorded requests.
 func answer(mock *httpmock.MockTransport, status int, body string) *[]*http.Request {
 	var got []*http.Request
 	mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
@@ -50,7 +50,7 @@ func byLoginID(loginID string, types ...fusionauth.IdentityType) lookup {
 	}
 }
 
-// deleting is a delete of the user with an id.
+// deleting returns the delete of the user with an id.
 func deleting(remove func(*users, context.Context, string) error, id string) lookup {
 	return func(ctx context.Context, c *fusionauth.Client) (*fusionauth.GetUserResponse, error) {
 		return nil, remove(c.Users, ctx, id)
@@ -116,8 +116,8 @@ func TestLookupsOnTheWire(t *testing.T) {
 	}
 }
 
-// TestWrongArgumentsAreNotSent: what could reach another endpoint, or more than one user,
-// is refused.
+// TestWrongArgumentsAreNotSent: an argument that could reach another endpoint, or several users, is
+// refused.
 func TestWrongArgumentsAreNotSent(t *testing.T) {
 	t.Parallel()
 	c, mock := newClient(t)
@@ -148,7 +148,7 @@ func TestWrongArgumentsAreNotSent(t *testing.T) {
 
 const noErrors = `{"fieldErrors":{},"generalErrors":[]}`
 
-// TestLookupErrors: what FusionAuth's own bodies say. No error shows what was sent.
+// TestLookupErrors: the meaning of FusionAuth's own bodies. No error shows a sent value.
 func TestLookupErrors(t *testing.T) {
 	t.Parallel()
 	const tenantRequired = `{"generalErrors":[{"code":"[TenantIdRequired]","message":"You must specify the X-FusionAuth-TenantId request header to indicate the tenant to use for this request."}]}`
@@ -206,7 +206,7 @@ func TestLookupErrors(t *testing.T) {
 					require.ErrorAs(t, err, &api)
 					assert.Equal(t, body, string(api.Body))
 				}
-				e.UserID = "" // which is the id that was asked for
+				e.UserID = "" // the id in the request
 				shown := strings.ToLower(everyForm(t, *e) + e.Message)
 				for _, planted := range []string{call.value, tenantA, apiKey} {
 					assert.False(t, strings.Contains(shown, strings.ToLower(planted)), "a value is shown")
@@ -216,7 +216,7 @@ func TestLookupErrors(t *testing.T) {
 	}
 }
 
-// TestGetByLoginIDOfAnother: a reply is refused that shows nothing of what was asked for.
+// TestGetByLoginIDOfAnother: a reply without the requested login is refused.
 func TestGetByLoginIDOfAnother(t *testing.T) {
 	t.Parallel()
 	const jane = `{"user":{"id":"` + userID + `","email":"jane@example.com","username":"jane","uniqueUsername":"jane#2","phoneNumber":"+13035551212"}}`
@@ -236,7 +236,7 @@ func TestGetByLoginIDOfAnother(t *testing.T) {
 		{"bob1", jane, nil, false},
 		{"bob", jane, phone, false},
 		{"bob@example.com", jane, phone[:1], false},
-		{"+13035551212", jane, nil, false}, // FusionAuth does not look at it
+		{"+13035551212", jane, nil, false}, // FusionAuth does not check it
 		{"+13035551213", jane, phone, false},
 	} {
 		t.Run(tt.login, func(t *testing.T) {

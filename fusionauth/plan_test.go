@@ -16,7 +16,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// fullPlan sets every secret there is, in texts that JSON has to escape.
+// fullPlan sets every secret, with texts that JSON must escape.
 func fullPlan() userapi.CreateUserRequest {
 	req := fullRequest()
 	req.Password = `<pass> & "wörd" \ 7!`
@@ -36,7 +36,7 @@ func fullPlan() userapi.CreateUserRequest {
 
 func TestPlanIsWhatIsSent(t *testing.T) {
 	t.Parallel()
-	// One request is all that the rate limit allows: the plan takes none of it.
+	// The rate limit allows only one request, and the plan does not use it.
 	c, mock := newClient(t, func(cfg *fusionauth.Config) { cfg.HTTP.RateLimit = userapi.RateLimit{PerSecond: 1e-6, Burst: 1} })
 	got := reply(mock, 200, `{"user":{"id":"{id}"}}`)
 	req := fullPlan()
@@ -75,7 +75,7 @@ func TestPlannedID(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*userapi.CreateUserRequest)
 		tenant string
-		want   string // "" for a random one
+		want   string // "" for a random id
 	}{
 		"none":            {func(*userapi.CreateUserRequest) {}, "", ""},
 		"external id":     {func(r *userapi.CreateUserRequest) { r.ExternalID, r.IdempotencyKey = "customer-42", "key" }, "", customerID},
@@ -107,7 +107,7 @@ func TestPlannedID(t *testing.T) {
 	}
 }
 
-// fickle is a value that can be encoded a number of times.
+// A fickle can be encoded only this many times.
 type fickle struct{ times int }
 
 func (f *fickle) MarshalJSON() ([]byte, error) {

@@ -23,7 +23,7 @@ func fullRequest() userapi.CreateUserRequest {
 	}
 }
 
-const customerID = "aac12bd6-f50d-5834-8481-4cfaaf4e0a5a" // what "customer-42" derives to without a tenant
+const customerID = "aac12bd6-f50d-5834-8481-4cfaaf4e0a5a" // derived from "customer-42" without a tenant
 
 func TestMapping(t *testing.T) {
 	t.Parallel()

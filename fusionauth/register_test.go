@@ -21,7 +21,7 @@ const (
 	johnApp = "10000000-0000-0002-0000-000000000001"
 )
 
-// registrations has the mock answer every registration with a status and a body.
+// registrations makes the mock answer every registration with a status and a body.
 func registrations(mock *httpmock.MockTransport, status int, body string) *sent {
 	got := &sent{}
 	mock.RegisterRegexpResponder(http.MethodPost, anyUserPath, func(r *http.Request) (*http.Response, error) {
@@ -103,7 +103,7 @@ func TestRegisterAUserWhoExists(t *testing.T) {
 	assert.Equal(t, []string{tenantB}, got.header[http.CanonicalHeaderKey("X-FusionAuth-TenantId")])
 }
 
-// What a registration's reply means, of a user who exists and of one that is created.
+// The meaning of a registration's reply, for an existing user and for a new one.
 func TestRegisterErrors(t *testing.T) {
 	t.Parallel()
 	const app = `"registration":{"applicationId":"` + johnApp + `"}`

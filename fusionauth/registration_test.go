@@ -15,7 +15,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// registering is numbered with a registration.
+// registering returns numbered with a registration.
 func registering(n int, r fusionauth.Registration) userapi.CreateUserRequest {
 	req := numbered(n)
 	if r.ApplicationID == nil {
@@ -64,7 +64,7 @@ func TestCreateWithARegistration(t *testing.T) {
 	assert.Equal(t, []string{"Email", "Username", "ExternalID"}, fieldNames(e))
 }
 
-// TestABadRegistrationMakesNoUser: it is one transaction.
+// TestABadRegistrationMakesNoUser: both are one transaction.
 func TestABadRegistrationMakesNoUser(t *testing.T) {
 	t.Parallel()
 	c, server := newPair(t)
@@ -112,7 +112,7 @@ func TestFinishUserRegisters(t *testing.T) {
 	u, err := c.CreateUser(t.Context(), numbered(1))
 	require.NoError(t, err)
 	req := registering(1, fusionauth.Registration{Roles: []string{"user"}})
-	for range 2 { // the second finds the registration
+	for range 2 { // the second one finds the registration
 		require.NoError(t, c.FinishUser(t.Context(), req, u))
 		require.Len(t, server.Users()[0].Registrations, 1)
 		assert.Equal(t, []string{"user"}, server.Users()[0].Registrations[0].Roles)
@@ -128,7 +128,8 @@ func TestFinishUserRegisters(t *testing.T) {
 	assert.Equal(t, u, e.User)
 }
 
-// TestFinishUserAfterALostReply: a registration whose reply is lost is found by the next attempt.
+// TestFinishUserAfterALostReply: if a registration's reply is lost, the next attempt finds the
+// registration.
 func TestFinishUserAfterALostReply(t *testing.T) {
 	t.Parallel()
 	c, server := newPair(t)
@@ -139,7 +140,8 @@ func TestFinishUserAfterALostReply(t *testing.T) {
 	require.Len(t, server.Users()[0].Registrations, 1)
 }
 
-// TestEnsureRegisters: Ensure leaves a user that it finds registered, or says that it is not.
+// TestEnsureRegisters: Ensure registers a user that it finds, or reports that the registration is
+// missing.
 func TestEnsureRegisters(t *testing.T) {
 	t.Parallel()
 	c, server := newPair(t)
@@ -166,7 +168,7 @@ func TestEnsureRegisters(t *testing.T) {
 	assert.Empty(t, server.Users()[2].Registrations)
 }
 
-// TestAnImportWithARegistration: whose password is hashed elsewhere is registered by the import.
+// TestAnImportWithARegistration: the import also registers a user with a hashed password.
 func TestAnImportWithARegistration(t *testing.T) {
 	t.Parallel()
 	for name, skip := range map[string]bool{"to be verified": false, "verified": true} {

@@ -28,7 +28,7 @@ func looked(s *fusionauthtest.Server) []string {
 	return uris
 }
 
-// phonePair is newPair with phone numbers to log in with.
+// phonePair is newPair with phone numbers as logins.
 func phonePair(t *testing.T, opts ...fusionauthtest.Option) (*fusionauth.Client, *fusionauthtest.Server) {
 	t.Helper()
 	server := stillServer(t, opts...)
@@ -38,7 +38,7 @@ func phonePair(t *testing.T, opts ...fusionauthtest.Option) (*fusionauth.Client,
 	return clientOf(t, cfg), server
 }
 
-// janesKeys is a request with every key.
+// janesKeys returns a request with every key.
 func janesKeys() userapi.CreateUserRequest {
 	return userapi.CreateUserRequest{
 		Email: " Jane@Example.com", Username: "Jane", Phone: "303-555-1212", Password: password, Tags: []string{"vip"},
@@ -53,7 +53,7 @@ func create(t *testing.T, c *fusionauth.Client, req userapi.CreateUserRequest) s
 	return u.ID
 }
 
-// resolve finds the user of a request, which must have an id.
+// resolve resolves a request and requires the id.
 func resolve(t *testing.T, c *fusionauth.Client, req userapi.CreateUserRequest, since time.Time, id string) *userapi.User {
 	t.Helper()
 	u, err := c.ResolveUser(t.Context(), req, since)
@@ -62,7 +62,7 @@ func resolve(t *testing.T, c *fusionauth.Client, req userapi.CreateUserRequest, 
 	return u
 }
 
-// unresolved looks for the user of a request, which must end in an error of a kind.
+// unresolved resolves a request and requires an error of a kind.
 func unresolved(t *testing.T, c *fusionauth.Client, req userapi.CreateUserRequest, since time.Time, kind userapi.Kind) *userapi.Error {
 	t.Helper()
 	_, err := c.ResolveUser(t.Context(), req, since)
@@ -73,7 +73,7 @@ func unresolved(t *testing.T, c *fusionauth.Client, req userapi.CreateUserReques
 	return e
 }
 
-// faults are the fields of an error, as "Field/VendorField/Code".
+// faults returns the fields of an error, as "Field/VendorField/Code".
 func faults(e *userapi.Error) []string {
 	var all []string
 	for _, f := range e.FieldErrors {
@@ -82,8 +82,8 @@ func faults(e *userapi.Error) []string {
 	return all
 }
 
-// TestResolveByKeys: what is asked for first, and what that proves. Where it is an id, a
-// repeat collides with the first create, and names what the id comes from.
+// TestResolveByKeys: the first key of a look-up, and what it proves. If it is an id, a repeat
+// collides with the first create and names the id's source.
 func TestResolveByKeys(t *testing.T) {
 	t.Parallel()
 	ofID := func(field string) []string { return []string{field, "Email", "Username", "Phone"} }
@@ -93,7 +93,7 @@ func TestResolveByKeys(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct {
-		name, uri string // "" for an id's
+		name, uri string // "" for an id's own look-up
 		change    func(*userapi.CreateUserRequest)
 		compared  []string
 	}{
@@ -136,8 +136,8 @@ func TestResolveByKeys(t *testing.T) {
 	}
 }
 
-// TestResolveAsksByEveryKey: an id decides alone. Without one each key is asked for, until
-// one finds somebody.
+// TestResolveAsksByEveryKey: an id decides alone. Without an id each key is tried until one finds a
+// user.
 func TestResolveAsksByEveryKey(t *testing.T) {
 	t.Parallel()
 	c, server := phonePair(t)
@@ -155,7 +155,8 @@ func TestResolveAsksByEveryKey(t *testing.T) {
 	assert.Equal(t, append(asked, look...), looked(server))
 }
 
-// TestResolveCompares: the user has the request's id or one of its keys, and differs in another.
+// TestResolveCompares: the user has the request's id or one of its keys, and differs in another
+// key.
 func TestResolveCompares(t *testing.T) {
 	t.Parallel()
 	keep := func(*userapi.CreateUserRequest) {}
@@ -163,7 +164,7 @@ func TestResolveCompares(t *testing.T) {
 	for _, tt := range []struct {
 		what          string
 		theirs, asked func(*userapi.CreateUserRequest)
-		differs       []string // nil where it is not known whether anything does
+		differs       []string // nil if differences are not known
 	}{
 		{"e-mail", keep, func(r *userapi.CreateUserRequest) { r.Email = "other@example.com" }, []string{"Email/user.email/different"}},
 		{"user name", keep, func(r *userapi.CreateUserRequest) { r.Username = "other" }, []string{name}},
@@ -195,7 +196,8 @@ func TestResolveCompares(t *testing.T) {
 	}
 }
 
-// TestResolveAtAnOlderServer: what the server passed over does not make its user somebody else's.
+// TestResolveAtAnOlderServer: a member that the server ignored does not make its user somebody
+// else's.
 func TestResolveAtAnOlderServer(t *testing.T) {
 	t.Parallel()
 	for _, externalID := range []string{"customer-42", ""} {
@@ -207,8 +209,8 @@ func TestResolveAtAnOlderServer(t *testing.T) {
 	}
 }
 
-// TestResolveFindsTwoUsers: the e-mail address is one user's and the user name another's.
-// Neither is the request's.
+// TestResolveFindsTwoUsers: one user has the e-mail address and another the user name. Neither is
+// the request's.
 func TestResolveFindsTwoUsers(t *testing.T) {
 	t.Parallel()
 	c, server := phonePair(t)
@@ -220,8 +222,7 @@ func TestResolveFindsTwoUsers(t *testing.T) {
 	assert.Len(t, looked(server), 2, "the second user's phone number is not asked for")
 }
 
-// TestInactiveUser: a user that was deactivated is not taken for a new one, and is still
-// there to be deleted.
+// TestInactiveUser: a deactivated user does not count as new, and can still be deleted.
 func TestInactiveUser(t *testing.T) {
 	t.Parallel()
 	c, server := phonePair(t)
@@ -239,8 +240,8 @@ func TestInactiveUser(t *testing.T) {
 	assert.Contains(t, err.Error(), "the user does not exist")
 }
 
-// TestResolveLooksAtAge: the id of an IdempotencyKey stands for one create, whatever the
-// user's age. A key that a user logs in with does not.
+// TestResolveLooksAtAge: the id of an IdempotencyKey belongs to one create, whatever the user's
+// age. A login does not.
 func TestResolveLooksAtAge(t *testing.T) {
 	t.Parallel()
 	c, _ := phonePair(t)
@@ -255,8 +256,8 @@ func TestResolveLooksAtAge(t *testing.T) {
 	assert.Equal(t, []string{"/user.insertInstant/older"}, faults(e))
 }
 
-// TestResolveBeyondTheID: the zero time asks for such a user, whichever create made it. Any
-// other time asks for the user that this create made.
+// TestResolveBeyondTheID: the zero time asks for the user of any create. Another time asks only for
+// the user of this create.
 func TestResolveBeyondTheID(t *testing.T) {
 	t.Parallel()
 	c, server := phonePair(t)
@@ -281,7 +282,7 @@ func TestResolveBeyondTheID(t *testing.T) {
 	}
 }
 
-// TestResolveComparesNoAttribute: without PhoneLogin the phone number is an attribute.
+// TestResolveComparesNoAttribute: without PhoneLogin the phone number is only an attribute.
 func TestResolveComparesNoAttribute(t *testing.T) {
 	t.Parallel()
 	c, _ := newPair(t)
@@ -328,7 +329,7 @@ func TestLostReplyOfARandomID(t *testing.T) {
 	assert.Equal(t, userapi.ProofID, resolve(t, c, req, since, server.Users()[0].ID).Proof)
 }
 
-// TestRepeatNeedsAnID: a repeat names every fault at once.
+// TestRepeatNeedsAnID: the error names every fault.
 func TestRepeatNeedsAnID(t *testing.T) {
 	t.Parallel()
 	c, _ := phonePair(t)

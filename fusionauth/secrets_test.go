@@ -16,11 +16,11 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// planted stands in every secret of the values below.
+// planted is in every secret of the values below.
 const planted = "planted-Secret-93d2"
 
-// everyForm is a value as it may come to be printed, logged or encoded: by itself,
-// and as a value and a pointer in what verbs do not fit.
+// everyForm returns every printed, logged or encoded form of a value, of a pointer to it, and with
+// verbs that do not fit.
 func everyForm[T any](t *testing.T, v T) string {
 	t.Helper()
 	var b strings.Builder
@@ -45,7 +45,7 @@ func everyForm[T any](t *testing.T, v T) string {
 	return b.String()
 }
 
-// assertHidden asserts that neither the planted secret nor an encoding of it shows.
+// assertHidden asserts that neither the planted secret nor an encoding of it is shown.
 func assertHidden[T any](t *testing.T, name string, v T) {
 	t.Helper()
 	lower := strings.ToLower(everyForm(t, v))
@@ -111,7 +111,7 @@ func TestNothingShowsSecrets(t *testing.T) {
 	}
 }
 
-// What a create returns hides its secrets too, and the user that holds it.
+// The result of a create, and the user that contains it, hide their secrets too.
 func TestWhatIsReturnedShowsNoSecrets(t *testing.T) {
 	t.Parallel()
 	c, mock := newClient(t)

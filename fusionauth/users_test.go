@@ -33,7 +33,7 @@ const (
 
 var anyUserPath = regexp.MustCompile(`^https://auth\.example\.com/api/user`)
 
-// newClient returns a client whose requests go to a mock of its own.
+// newClient returns a client whose requests go to its own mock.
 func newClient(t *testing.T, change ...func(*fusionauth.Config)) (*fusionauth.Client, *httpmock.MockTransport) {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
@@ -49,15 +49,15 @@ func newClient(t *testing.T, change ...func(*fusionauth.Config)) (*fusionauth.Cl
 	return c, mock
 }
 
-// A sent is what a mock received last.
+// A sent is the last request that a mock received.
 type sent struct {
 	path   string
 	header http.Header
 	body   []byte
 }
 
-// reply has the mock answer every create with a status and a body; "{id}" in the
-// body stands for the id in the path.
+// reply makes the mock answer every create with a status and a body. "{id}" in the body stands for
+// the id in the path.
 func reply(mock *httpmock.MockTransport, status int, body string) *sent {
 	got := &sent{}
 	mock.RegisterRegexpResponder(http.MethodPost, anyUserPath, func(r *http.Request) (*http.Response, error) {
@@ -285,7 +285,7 @@ func TestNativeRequestThatCannotBeEncoded(t *testing.T) {
 	}
 }
 
-// TestAPasswordIsTheServersToAskFor: FusionAuth 1.59 and later take a user without one.
+// TestAPasswordIsTheServersToAskFor: FusionAuth 1.59 and later accept a user without a password.
 func TestAPasswordIsTheServersToAskFor(t *testing.T) {
 	t.Parallel()
 	for _, change := range []func(*fusionauth.CreateUserRequest){
@@ -315,7 +315,7 @@ func TestAPasswordIsTheServersToAskFor(t *testing.T) {
 	assert.Zero(t, server.UserCount())
 }
 
-// TestWarnings: what the server passes over is said in the user's Warnings.
+// TestWarnings: the user's Warnings name what the server ignored.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	phone := func(cfg *fusionauth.Config) { cfg.PhoneLogin = true }
@@ -350,7 +350,7 @@ func TestWarnings(t *testing.T) {
 	assert.Contains(t, string(server.Requests()[0].Body), applicationID, "it is sent as it stands")
 }
 
-// The vendor's sample goes out as it is, but for what FusionAuth no longer takes.
+// The vendor's sample is sent unchanged, except for members that FusionAuth no longer accepts.
 func TestVendorsSampleRequest(t *testing.T) {
 	t.Parallel()
 	sample, err := os.ReadFile("testdata/create_user_request.json")
@@ -384,7 +384,7 @@ func TestVendorsSampleRequest(t *testing.T) {
 	assert.Equal(t, 13, strings.Count(string(shown), userapi.Redacted))
 }
 
-// TestIdentitiesOfABody: a body that shows a user's identities is read and sent as it is.
+// TestIdentitiesOfABody: a body with a user's identities is decoded and sent unchanged.
 func TestIdentitiesOfABody(t *testing.T) {
 	t.Parallel()
 	const user = `"email":"jane@example.com","password":"correct horse battery"`
@@ -415,7 +415,7 @@ func sampleRequest(t *testing.T) fusionauth.CreateUserRequest {
 	return req
 }
 
-// jsonEqual compares without printing: the texts hold secrets.
+// jsonEqual compares without printing, because the texts have secrets.
 func jsonEqual(t *testing.T, a, b []byte) bool {
 	t.Helper()
 	var x, y any
@@ -432,7 +432,7 @@ func TestVendorsSampleResponse(t *testing.T) {
 	reply(mock, 200, string(sample))
 	req := minimal()
 	req.UserID, req.User.Email = sampleID(t, sample), nil
-	req.User.PhoneNumber = new("+13035551212") // which is not compared
+	req.User.PhoneNumber = new("+13035551212") // not compared
 	resp, err := c.Users.Create(t.Context(), req)
 	require.NoError(t, err)
 
@@ -472,7 +472,7 @@ func TestVendorsSampleResponse(t *testing.T) {
 	assert.True(t, assert.ObjectsAreEqual(alone.User, resp.User), "the sample decodes by itself too")
 	assert.Zero(t, alone.StatusCode())
 
-	// Nothing of the sample is lost: what is shown is it, with the secrets redacted.
+	// Nothing of the sample is lost: the result shows it with redacted secrets.
 	shown, err := json.Marshal(resp)
 	require.NoError(t, err)
 	var want, got any
@@ -488,7 +488,7 @@ func sampleID(t *testing.T, sample []byte) string {
 	return reply.User.ID
 }
 
-// redact replaces the texts that are secret in a sample reply.
+// redact replaces the secret texts in a sample reply.
 func redact(v any, name string) any {
 	switch name {
 	case "emailVerificationId", "emailVerificationOneTimeCode", "registrationVerificationIds",
@@ -540,7 +540,7 @@ func TestReplyOfToday(t *testing.T) {
 	assert.Contains(t, string(resp.Raw()), "somethingNew")
 }
 
-// Members of another type than documented do not make a success a failure.
+// Members of another type than documented do not turn a success into a failure.
 func TestReplyTolerates(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
@@ -558,8 +558,8 @@ func TestReplyTolerates(t *testing.T) {
 	}
 }
 
-// A member of another type than documented is converted or left unset: a pointer to
-// a zero would claim what was not said. It costs its neighbours nothing.
+// A member of another type than documented is converted or left unset. A pointer to zero would
+// claim something that the reply did not say. Other members are not affected.
 func TestReplyClaimsNothingThatWasNotSaid(t *testing.T) {
 	t.Parallel()
 	c, mock := newClient(t)
@@ -677,8 +677,7 @@ func TestServerAssignedTakesAnyID(t *testing.T) {
 	assert.Empty(t, asError(t, err).UserID)
 }
 
-// The id is the one that has FusionAuth's name, whatever else differs from it in
-// case alone.
+// The id is the member with exactly FusionAuth's name. Names in another case do not count.
 func TestIDOfTheExactName(t *testing.T) {
 	t.Parallel()
 	const other = "99999999-9999-4999-8999-999999999999"

@@ -13,12 +13,12 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// bill is a reply in the form of Mixin's Kotlin client.
+// bill returns a reply in the form of Mixin's Kotlin client.
 func bill(credit, users, resources string) string {
 	return `{"data":{"type":"billing","app_id":"` + newUserID + `","cost":{"users":` + users + `,"resources":` + resources + `},"credit":` + credit + `}}`
 }
 
-// billed answers each of the requests that a create with RequireCredit is made of.
+// billed answers the requests of a create with RequireCredit.
 func billed(billing, create string) func(int, *http.Request) (*http.Response, error) {
 	return func(n int, r *http.Request) (*http.Response, error) {
 		if r.URL.Path == "/users" {
@@ -109,7 +109,7 @@ func TestBillingFails(t *testing.T) {
 			assert.Equal(t, "read billing", e.Op)
 			assert.Len(t, *got, tt.calls)
 
-			// A create does not go by what could not be read.
+			// A create does not use a bill that could not be parsed.
 			c, got = userClient(t, func(cfg *Config) { cfg.RequireCredit = true }, billed(tt.billing, madeUser))
 			_, err = c.Users.Create(t.Context(), CreateUserRequest{SessionSecret: readVectors(t).Keys.Ed25519.SessionSecret})
 			require.ErrorAs(t, err, &e)
@@ -120,7 +120,7 @@ func TestBillingFails(t *testing.T) {
 			assert.Len(t, *got, tt.calls)
 		})
 	}
-	// Another spelling of a member is another member.
+	// A member with another spelling is another member.
 	c, _ := userClient(t, nil, billed(`{"data":{"credit":"1","CREDIT":"9","cost":{"users":"0","Users":"5","resources":"0"},"App_ID":"x"}}`, ""))
 	b, err := c.Billing(t.Context())
 	require.NoError(t, err)
@@ -136,7 +136,7 @@ func TestBillingFails(t *testing.T) {
 	assert.Empty(t, *got)
 }
 
-// TestNegativeCostIsNoBill: a cost does not add to the credit.
+// TestNegativeCostIsNoBill: a negative cost does not raise the credit.
 func TestNegativeCostIsNoBill(t *testing.T) {
 	t.Parallel()
 	for _, costs := range [][2]string{{`"-100"`, `"0"`}, {`"0"`, `"-100"`}} {
@@ -150,7 +150,7 @@ func TestNegativeCostIsNoBill(t *testing.T) {
 	}
 }
 
-// TestRequireCredit compares exactly, and asks before a key is made.
+// TestRequireCredit: the comparison is exact, and comes before a key is made.
 func TestRequireCredit(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -159,7 +159,7 @@ func TestRequireCredit(t *testing.T) {
 		creates                  bool
 	}{
 		"enough":             {`"100"`, `"1"`, `"2.5"`, "", true},
-		"to the cent":        {`"0.8"`, `"0.1"`, `"0.2"`, "", true}, // 0.1+0.2 is 0.3 here
+		"to the cent":        {`"0.8"`, `"0.1"`, `"0.2"`, "", true}, // 0.1+0.2 is exactly 0.3
 		"a hair too little":  {`"0.79999999999999999999"`, `"0.1"`, `"0.2"`, "", false},
 		"nothing":            {`"0"`, `"0"`, `"0"`, "", false},
 		"free":               {`"0"`, `"0"`, `"0"`, "0", true},

@@ -20,7 +20,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// sessionKeys has keys by a function.
+// sessionKeys calls a function for each key.
 type sessionKeys func(ctx context.Context, req userapi.CreateUserRequest) (crypto.Signer, error)
 
 func (f sessionKeys) SessionKey(ctx context.Context, req userapi.CreateUserRequest) (crypto.Signer, error) {
@@ -34,7 +34,7 @@ func TestNewFaults(t *testing.T) {
 	sign := mixin.TokenSignerFunc(func(context.Context, []byte) ([]byte, error) { return nil, nil })
 	for name, tt := range map[string]struct {
 		change func(*mixin.Config)
-		fields map[string]string // with their codes
+		fields map[string]string // by field: the code
 	}{
 		"nothing": {
 			func(c *mixin.Config) { *c = mixin.Config{} },
@@ -144,7 +144,7 @@ func TestTokenSignerFails(t *testing.T) {
 	}
 }
 
-// TestTokenSignerGetsTheCallsContext: a KMS is asked in the name of the call.
+// TestTokenSignerGetsTheCallsContext: the TokenSigner, such as a KMS, gets the call's context.
 func TestTokenSignerGetsTheCallsContext(t *testing.T) {
 	t.Parallel()
 	type key struct{}

@@ -26,7 +26,7 @@ func keyOf(req userapi.CreateUserRequest) crypto.Signer {
 	return ed25519.NewKeyFromSeed(seed[:])
 }
 
-// conformance returns the harness for a way to have session keys.
+// conformance returns the harness for one way to get session keys.
 func conformance(configure func(*mixin.Config), request func(*userapi.CreateUserRequest)) userapitest.Harness {
 	app := ed25519.NewKeyFromSeed([]byte("the seed of a conformance test's"))
 	with := func(req userapi.CreateUserRequest) userapi.CreateUserRequest {
@@ -98,7 +98,7 @@ func TestConformance(t *testing.T) {
 		userapitest.Run(t, conformance(func(c *mixin.Config) {
 			c.SessionKeys = mixin.KeyDir(filepath.Join(t.TempDir(), strconv.FormatInt(n.Add(1), 10)))
 		}, func(req *userapi.CreateUserRequest) {
-			// After an unknown outcome a key may not be used again, which the suite does.
+			// After an unknown outcome a key must not be used again, but the suite does that.
 			if req.IdempotencyKey == "" {
 				req.IdempotencyKey = strconv.FormatInt(n.Add(1), 10)
 			}

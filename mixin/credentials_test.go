@@ -21,7 +21,7 @@ const (
 	newSessionID = "d1e2f3a4-b5c6-4d7e-8f90-a1b2c3d4e505"
 )
 
-// createdWith returns what a create that sent a session secret returns.
+// createdWith returns the result of a create with this session secret.
 func createdWith(t testing.TB, secret, body string) *CreateUserResponse {
 	t.Helper()
 	c, _ := userClient(t, nil, answering(200, body))
@@ -41,8 +41,8 @@ func replyWith(members string) string {
 	return `{"data":{"user_id":"` + newUserID + `","session_id":"` + newSessionID + `"` + members + `}}`
 }
 
-// TestCredentials: what is rendered is read back as the same keystore, and opens the
-// same PIN key, whichever form the server's key came in.
+// TestCredentials: the rendered keystore is read back unchanged, and gives the same PIN key, for
+// each form of the server's key.
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	all := readVectors(t)
@@ -82,7 +82,7 @@ func TestCredentials(t *testing.T) {
 
 			got, err = creds.JSON(AppForm)
 			require.NoError(t, err)
-			if resp.ServerPublicKey == nil || !strings.EqualFold(*resp.ServerPublicKey, v.Edwards) { // computed, and its sign is not known
+			if resp.ServerPublicKey == nil || !strings.EqualFold(*resp.ServerPublicKey, v.Edwards) { // computed, so its sign is not known
 				ks, err := ParseKeystore(got)
 				require.NoError(t, err)
 				want := v.Edwards
@@ -139,7 +139,7 @@ func TestCredentialsOfRSA(t *testing.T) {
 	requireLocal(t, err, "make credentials", "form")
 }
 
-// TestCredentialsOfAnotherKey: only the key that was sent makes any.
+// TestCredentialsOfAnotherKey: only the sent key gives credentials.
 func TestCredentialsOfAnotherKey(t *testing.T) {
 	t.Parallel()
 	all := readVectors(t)
@@ -172,13 +172,13 @@ func TestCredentialsOfAnotherKey(t *testing.T) {
 			assert.Equal(t, tt.resp.UserID, e.UserID)
 		})
 	}
-	// What was decoded elsewhere does not know what was sent.
+	// A reply that was decoded elsewhere does not know the sent key.
 	var decoded CreateUserResponse
 	require.NoError(t, json.Unmarshal([]byte(`{"user_id":"`+newUserID+`","session_id":"`+newSessionID+`"}`), &decoded))
 	creds, err := decoded.Credentials(other)
 	require.NoError(t, err)
 	assert.True(t, creds.Exportable())
-	// The portable create's response knows.
+	// The response of a portable create knows it.
 	c, _ := userClient(t, nil, answering(200, replyWith(token)))
 	u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{Extensions: []userapi.Extension{Extra{SessionKey: all.key(t, "ed25519")}}})
 	require.NoError(t, err)
@@ -190,7 +190,7 @@ func TestCredentialsOfAnotherKey(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestCredentialsOfAKMS: the key stays where it is, and the keystore says so.
+// TestCredentialsOfAKMS: the key stays in the KMS, and the keystore says so.
 func TestCredentialsOfAKMS(t *testing.T) {
 	t.Parallel()
 	all := readVectors(t)
@@ -211,7 +211,7 @@ func TestCredentialsOfAKMS(t *testing.T) {
 		_, err = ParseKeystore(got)
 		require.ErrorContains(t, err, "expected a private key")
 	}
-	c, err := New(Config{Keystore: creds.Keystore()}) // which signs by way of the KMS
+	c, err := New(Config{Keystore: creds.Keystore()}) // signs with the KMS
 	require.NoError(t, err)
 	assert.NotNil(t, c)
 	_, err = NewPINCipher(creds.Keystore())
@@ -266,7 +266,7 @@ func TestCredentialsJSONFaults(t *testing.T) {
 	require.False(t, strings.Contains(string(got), "server_public_key"))
 }
 
-// TestCredentialsShowNoKey prints them in every way, and wipes what they came from.
+// TestCredentialsShowNoKey prints them in every form and wipes the source.
 func TestCredentialsShowNoKey(t *testing.T) {
 	t.Parallel()
 	all := readVectors(t)

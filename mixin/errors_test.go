@@ -91,7 +91,7 @@ func TestDecodeError(t *testing.T) {
 	}
 }
 
-// TestClassify pins kind, outcome and repetition of every code and shape.
+// TestClassify fixes the kind, outcome and retry of every code and form.
 func TestClassify(t *testing.T) {
 	t.Parallel()
 	own := func(code int) string {
@@ -217,7 +217,7 @@ func TestFieldErrors(t *testing.T) {
 	}
 }
 
-// refused is the error of a create that was answered with a reply.
+// refused returns the error of a create with this reply.
 func refused(r *transport.Reply, body []byte) *userapi.Error {
 	v := provider.Vendor{Name: Name, Explain: explain}
 	return v.Refused(createCall(body), &transport.Result{Classification: classify(r), Reply: r})
@@ -247,7 +247,7 @@ func TestFieldErrorsAreBounded(t *testing.T) {
 	}
 }
 
-// TestAPIErrorShowsNoText: what the vendor says may repeat what was sent.
+// TestAPIErrorShowsNoText: the vendor's text can repeat what was sent.
 func TestAPIErrorShowsNoText(t *testing.T) {
 	t.Parallel()
 	e := decodeError(202, http.Header{"Echo": {"s3cret-planted"}},
@@ -326,8 +326,8 @@ func FuzzDecodeResponse(f *testing.F) {
 	})
 }
 
-// TestErrorMembersAreBounded: a reply with thousands of errors, all empty, costs what a few do,
-// and decides nothing.
+// TestErrorMembersAreBounded: a reply with thousands of empty errors costs no more than one with a
+// few, and decides nothing.
 func TestErrorMembersAreBounded(t *testing.T) { //nolint:paralleltest // AllocsPerRun panics beside parallel tests
 	const user = `{"data":{"user_id":"06aed1e3-bd77-4a59-991a-5bb5ae6fbb09"}`
 	few := &transport.Reply{Status: 200, Body: []byte(user + strings.Repeat(`,"error":{}`, 20) + `}`)}

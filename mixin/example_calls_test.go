@@ -14,8 +14,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// fakeClient returns a client of a fake of Mixin whose session keys are in a directory, and
-// what closes the fake.
+// fakeClient returns a client of a fake of Mixin with session keys in a directory, and a function
+// that closes the fake.
 func fakeClient() (*mixin.Client, *mixin.SessionKeyDir, func()) {
 	srv, err := mixintest.Start(mixintest.WithCredit(3))
 	if err != nil {
@@ -80,8 +80,8 @@ func ExampleNew() {
 	// Output: mixin: new client: invalid request: Config.Keystore.UserID: must be set; Config.Keystore.SessionID: must be set; Config: exactly one of Keystore.PrivateKey and TokenSigner must be set; Config.UserPrice: must be a decimal that is not negative, such as 0.5, nothing was sent
 }
 
-// A KeyDir makes the session key, and stores it before the create is sent. A second create
-// with the same IdempotencyKey is not sent.
+// A KeyDir makes the session key and stores it before the create is sent. A second create with the
+// same IdempotencyKey is not sent.
 func ExampleKeyDir() {
 	c, dir, stop := fakeClient()
 	defer stop()
@@ -104,7 +104,7 @@ func ExampleKeyDir() {
 	// true false
 }
 
-// Mixin cannot be asked for a user. The KeyDir knows which creates were sent.
+// Mixin has no look-up for a lost user. The KeyDir knows which creates were sent.
 func ExampleClient_ResolveUser() {
 	c, _, stop := fakeClient()
 	defer stop()
@@ -135,7 +135,7 @@ func ExampleClient_PlanUser() {
 	// Output: POST /users; unmapped: Email {"full_name":"Ada","session_secret":"[REDACTED]"}
 }
 
-// The application paid for three users, and made one.
+// The application has paid for three users and created one.
 func ExampleClient_Billing() {
 	c, _, stop := fakeClient()
 	defer stop()
@@ -151,8 +151,8 @@ func ExampleClient_Billing() {
 	// Output: 1.5 0.5 0.5
 }
 
-// The native create takes the public half of the session key. The reply and the key together
-// are the user's credentials.
+// The native create takes the public half of the session key. The reply and the key together are
+// the user's credentials.
 func ExampleUsersService_Create() {
 	srv, err := mixintest.Start()
 	if err != nil {
@@ -183,8 +183,8 @@ func ExampleUsersService_Create() {
 	// Output: true true
 }
 
-// Credentials.JSON returns the keystore, with its private key, in a form that Mixin's own
-// clients read.
+// Credentials.JSON returns the keystore with its private key, in a form that Mixin's own clients
+// read.
 func ExampleCredentials_JSON() {
 	key, err := mixin.GenerateSessionKey()
 	if err != nil {
@@ -219,7 +219,7 @@ func ExampleCredentials_JSON() {
 	// Output: true <nil>
 }
 
-// Me and Get read the user that the client acts as; Fetch reads many.
+// Me and Get read the user that the client acts as. Fetch reads several users.
 func ExampleUsersService_Me() {
 	user, stop := fakeUser()
 	defer stop()
@@ -237,12 +237,12 @@ func ExampleUsersService_Me() {
 	// Output: Ada Ada 1 <nil>
 }
 
-// The steps of Setup, one by one. The TIP key can never be changed: store it before it is sent.
+// These are the steps of Setup. The TIP key can never be changed: store it before you send it.
 func ExamplePINService_Update() {
 	user, stop := fakeUser()
 	defer stop()
 	ctx := context.Background()
-	tip, err := mixin.GenerateSessionKey() // an Ed25519 key of the user's own
+	tip, err := mixin.GenerateSessionKey() // the user's own Ed25519 key
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -261,7 +261,7 @@ func ExamplePINService_Update() {
 	// Output: true <nil>
 }
 
-// Five wrong PINs lock it for a day: tell the person.
+// Five wrong PINs lock the PIN for a day: warn the person.
 func ExampleIsPINError() {
 	user, stop := fakeUser()
 	defer stop()

@@ -18,7 +18,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// A key of 2018, for those who need one: its public half is DER, that of an Ed25519 key is 32 bytes.
+// An RSA key is for systems of 2018. Its public half is DER; the public half of an Ed25519 key is
+// 32 bytes.
 func ExampleGenerateRSASessionKey() {
 	legacy, err := mixin.GenerateRSASessionKey()
 	if err != nil {
@@ -37,7 +38,7 @@ func ExampleGenerateRSASessionKey() {
 	// 43 <nil>
 }
 
-// The new key follows from the old one alone, and can be made again at any time.
+// The new key is derived only from the old one, so it can be computed again at any time.
 func ExampleUpgradeKey() {
 	legacy, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -72,7 +73,7 @@ func ExampleNewScalarKey() {
 	// Output: true mixin.scalarKey{}
 }
 
-// 32 bytes are a seed or a scalar. The public half, of the user's profile, decides.
+// 32 bytes are a seed or a scalar. The public half in the user's profile decides.
 func ExampleParseTIPKey() {
 	const text = "a046a82a7571bb1b2b06a9b5d2f3eef1f7e6cb71b2a6f0e0b2a3a1c1b9f8a703"
 	for _, public := range []string{
@@ -87,9 +88,9 @@ func ExampleParseTIPKey() {
 	// *mixin.scalarKey <nil>
 }
 
-// A PINCipher is for calls of Mixin that this package does not have. Each text is for one use.
+// A PINCipher is for calls that this package does not have. Each text works once.
 func ExamplePINCipher() {
-	srv, err := mixintest.Start() // in place of Mixin itself
+	srv, err := mixintest.Start() // instead of Mixin
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -115,9 +116,10 @@ func ExamplePINCipher() {
 	// Output: true <nil>
 }
 
-// The clock of another program was an hour ahead: until then Mixin refuses each PIN, as if it were wrong.
+// Another program's clock was an hour ahead. For an hour Mixin refuses each PIN as if it were
+// wrong.
 func ExamplePINService_StartAt() {
-	srv, err := mixintest.Start() // in place of Mixin itself
+	srv, err := mixintest.Start() // instead of Mixin
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -154,10 +156,10 @@ func ExamplePINService_StartAt() {
 	// <nil>
 }
 
-// The reply to a create is lost, and Mixin cannot be asked for the user. A person looks at the bill, and decides
-// that there is none.
+// The reply to a create is lost, and Mixin has no look-up. A person checks the bill and decides
+// that there is no user.
 func ExampleSessionKeyDir_Discard() {
-	srv, err := mixintest.Start() // in place of Mixin itself
+	srv, err := mixintest.Start() // instead of Mixin
 	if err != nil {
 		log.Fatal(err)
 	}

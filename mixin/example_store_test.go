@@ -14,14 +14,15 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A row is what a store keeps of one user: here in memory, in a program in an encrypted column.
+// A row is a store's record of one user. Here it is in memory; use an encrypted column in a
+// program.
 type row struct {
 	key      crypto.Signer
 	sent     bool
 	keystore mixin.Keystore
 }
 
-// A store is a SessionKeyStore. Its rows are named by the IdempotencyKey.
+// A store is a SessionKeyStore. The IdempotencyKey is the key of its rows.
 type store struct {
 	mu   sync.Mutex
 	rows map[string]*row
@@ -39,7 +40,7 @@ func (s *store) PreflightSessionKey(req userapi.CreateUserRequest) error {
 	}
 }
 
-// SessionKey gives the key of a row to one caller.
+// SessionKey gives a row's key to one caller.
 func (s *store) SessionKey(_ context.Context, req userapi.CreateUserRequest) (crypto.Signer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +60,7 @@ func (s *store) SessionKey(_ context.Context, req userapi.CreateUserRequest) (cr
 	return r.key, nil
 }
 
-// UserCreated keeps what signs in.
+// UserCreated stores what the user signs in with.
 func (s *store) UserCreated(_ context.Context, req userapi.CreateUserRequest, resp *mixin.CreateUserResponse) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,7 +72,7 @@ func (s *store) UserCreated(_ context.Context, req userapi.CreateUserRequest, re
 	return err
 }
 
-// UserFailed releases the key if there is no user with it.
+// UserFailed releases the key if no user has it.
 func (s *store) UserFailed(_ context.Context, req userapi.CreateUserRequest, failure *userapi.Error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +80,7 @@ func (s *store) UserFailed(_ context.Context, req userapi.CreateUserRequest, fai
 	return nil
 }
 
-// ResolveUser says what became of a create.
+// ResolveUser returns the result of a create.
 func (s *store) ResolveUser(_ context.Context, req userapi.CreateUserRequest, _ time.Time) (*userapi.User, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,10 +94,10 @@ func (s *store) ResolveUser(_ context.Context, req userapi.CreateUserRequest, _ 
 	return &userapi.User{Provider: mixin.Name, ID: r.keystore.UserID, Proof: userapi.ProofReply}, nil
 }
 
-// A store of your own keeps the keys where your program keeps its secrets. SessionKey gives a key to one caller
-// alone: two would pay for two users.
+// Your own store keeps the keys together with your program's other secrets. SessionKey must give a
+// key to one caller only: two callers would pay for two users.
 func ExampleSessionKeyStore() {
-	srv, err := mixintest.Start() // in place of Mixin itself
+	srv, err := mixintest.Start() // instead of Mixin
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -11,10 +11,9 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// The new user is of no use without its session key: make it, and store it, before
-// the user is created.
+// A new user is useless without its session key. Make and store the key before the create.
 func ExampleClient_CreateUser() {
-	srv, err := mixintest.Start() // in place of Mixin itself
+	srv, err := mixintest.Start() // instead of Mixin
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -40,7 +39,7 @@ func ExampleClient_CreateUser() {
 }
 
 func ExampleParseKeystore() {
-	// The key is the first one of RFC 8032, section 7.1.
+	// The key is the first test key of RFC 8032, section 7.1.
 	ks, err := mixin.ParseKeystore([]byte(`{
 		"app_id": "3f1c8c0e-6f0a-4a55-9e6d-2a5d1b7c9e01",
 		"session_id": "b2a4f0d7-1c3e-4d58-8f2b-7e9a6c5d4b02",

@@ -2,7 +2,7 @@ package mixin
 
 import "time"
 
-// What the tests of package mixin_test share with those in here.
+// For the tests of package mixin_test.
 var (
 	AsError       = asError
 	KeyForms      = keyForms
@@ -11,10 +11,10 @@ var (
 
 type TokenSignerFunc = tokenSignerFunc
 
-// KeyName is what the files of a key are called by.
+// KeyName returns the name of a key's files.
 var KeyName = keyName
 
-// SetStep has f called at each step that the directory takes, by its name.
+// SetStep sets a function that the directory calls at each step.
 func (d *SessionKeyDir) SetStep(f func(step string)) { d.step = f }
 
 // SetWaits replaces the waits of Setup.

@@ -31,12 +31,12 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// roundTripper is a RoundTripper by a function.
+// roundTripper is a RoundTripper from a function.
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// around has a function called for each request, which it may pass on.
+// around calls a function for each request, which can pass the request on.
 func around(cfg *mixin.Config, trip func(next http.RoundTripper, r *http.Request) (*http.Response, error)) {
 	next := http.DefaultTransport
 	if cfg.HTTP.HTTPClient != nil && cfg.HTTP.HTTPClient.Transport != nil {
@@ -63,10 +63,10 @@ func dirClient(t testing.TB, srv *mixintest.Server, dir *mixin.SessionKeyDir) *m
 	return clientOf(t, cfg)
 }
 
-// signup is a request with a key, in which an address stands.
+// signup is a request whose key contains an address.
 var signup = userapi.CreateUserRequest{IdempotencyKey: "signup/ada@example.org", FullName: "Ada"}
 
-// load returns what stands in the file of a request.
+// load returns the content of a request's file.
 func load(t testing.TB, dir *mixin.SessionKeyDir, req userapi.CreateUserRequest) mixin.KeyFile {
 	t.Helper()
 	f, err := dir.Load(req.IdempotencyKey)
@@ -74,7 +74,7 @@ func load(t testing.TB, dir *mixin.SessionKeyDir, req userapi.CreateUserRequest)
 	return f
 }
 
-// requireConflict checks the error of a request whose file must not be used any more.
+// requireConflict checks the error of a request whose file must not be used again.
 func requireConflict(t testing.TB, dir *mixin.SessionKeyDir, err error, state mixin.KeyFileState) *userapi.Error {
 	t.Helper()
 	require.ErrorIs(t, err, userapi.ErrConflict)
@@ -99,7 +99,7 @@ func mode(t testing.TB, path string) fs.FileMode {
 	return info.Mode().Perm()
 }
 
-// names returns what is in a directory.
+// names returns the names in a directory.
 func names(t testing.TB, path string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(path)
@@ -111,7 +111,7 @@ func names(t testing.TB, path string) []string {
 	return found
 }
 
-// TestKeyDir follows a file from the key to the keystore.
+// TestKeyDir: a file goes from the key to the keystore.
 func TestKeyDir(t *testing.T) {
 	t.Parallel()
 	srv, _, dir, path := withDir(t)
@@ -164,7 +164,7 @@ func TestKeyDir(t *testing.T) {
 	bothForms(t, text, ks)
 	assert.NotContains(t, string(text), "example.org", "no personal data is kept")
 
-	// A second create is refused, by any process.
+	// Every process refuses a second create.
 	for _, again := range []*mixin.SessionKeyDir{dir, mixin.KeyDir(path)} {
 		_, err = dirClient(t, srv, again).CreateUser(t.Context(), signup)
 		e := requireConflict(t, dir, err, mixin.KeyFileComplete)
@@ -179,7 +179,7 @@ func TestKeyDir(t *testing.T) {
 	assert.NotEqual(t, f.SessionSecret, load(t, dir, other).SessionSecret)
 }
 
-// signsIn checks that a keystore is the user's.
+// signsIn checks that the keystore is the user's.
 func signsIn(t testing.TB, srv *mixintest.Server, ks mixin.Keystore, id string) {
 	t.Helper()
 	cfg := srv.Config()
@@ -190,7 +190,7 @@ func signsIn(t testing.TB, srv *mixintest.Server, ks mixin.Keystore, id string) 
 	assert.Equal(t, id, me.UserID)
 }
 
-// bothForms checks that Mixin's own clients find what each looks for.
+// bothForms checks that the text has the members of both of Mixin's clients.
 func bothForms(t testing.TB, text []byte, ks mixin.Keystore) {
 	t.Helper()
 	var members map[string]string
@@ -213,8 +213,8 @@ func bothForms(t testing.TB, text []byte, ks mixin.Keystore) {
 	assert.Len(t, members["server_public_key"], 64)
 }
 
-// TestKeyDirSteps: each thing is durable before the next begins, and all of it before
-// the request is sent.
+// TestKeyDirSteps: each step is durable before the next one starts, and all are before the request
+// is sent.
 func TestKeyDirSteps(t *testing.T) {
 	t.Parallel()
 	srv, _, dir, _ := withDir(t)
@@ -240,7 +240,7 @@ func TestKeyDirSteps(t *testing.T) {
 	), steps)
 }
 
-// TestKeyDirAfterFailures: what becomes of the file, and of the next call.
+// TestKeyDirAfterFailures: the state of the file, and the result of the next call.
 func TestKeyDirAfterFailures(t *testing.T) {
 	t.Parallel()
 	before, after := userapitest.BeforeCommit, userapitest.AfterCommit
@@ -317,8 +317,8 @@ func TestKeyDirAfterFailures(t *testing.T) {
 	}
 }
 
-// TestKeyDirNotSent: a call that ends before its request is written leaves the key for
-// the next one, and one that is over makes none.
+// TestKeyDirNotSent: a call that ends before its request is written leaves the key for the next
+// one. A call whose context has ended makes no key.
 func TestKeyDirNotSent(t *testing.T) {
 	t.Parallel()
 	srv, c, dir, path := withDir(t)
@@ -345,13 +345,13 @@ func TestKeyDirNotSent(t *testing.T) {
 	assert.Len(t, names(t, path), 1)
 	assert.Empty(t, srv.Requests())
 
-	// Another process takes it.
+	// Another process uses it.
 	_, err = dirClient(t, srv, mixin.KeyDir(path)).CreateUser(t.Context(), signup)
 	require.NoError(t, err)
 	assert.Equal(t, f.SessionSecret, srv.Users()[0].SessionSecret)
 }
 
-// TestKeyDirOfACallThatIsOver: what is known of a user is stored though nobody waits.
+// TestKeyDirOfACallThatIsOver: a known user is stored even if no caller waits.
 func TestKeyDirOfACallThatIsOver(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]*userapitest.Fault{
@@ -368,7 +368,7 @@ func TestKeyDirOfACallThatIsOver(t *testing.T) {
 			dir.SetStep(func(step string) {
 				if step == "complete: begin" || step == "fail: begin" {
 					cancel()
-					assert.NoError(t, os.Chmod(path, 0o750)) // nor is it lost for that
+					assert.NoError(t, os.Chmod(path, 0o750)) // a wrong mode does not lose it either
 				}
 			})
 			_, err := c.CreateUser(ctx, signup)
@@ -384,7 +384,7 @@ func TestKeyDirOfACallThatIsOver(t *testing.T) {
 	}
 }
 
-// TestKeyDirCannotComplete: the user is not lost with the file.
+// TestKeyDirCannotComplete: if the file cannot be completed, the user is not lost.
 func TestKeyDirCannotComplete(t *testing.T) {
 	t.Parallel()
 	srv, c, dir, _ := withDir(t)
@@ -407,12 +407,12 @@ func TestKeyDirCannotComplete(t *testing.T) {
 	require.ErrorAs(t, err, &file)
 	assert.Equal(t, path, file.Path)
 
-	// The mark is there still, so that no other user is made meanwhile.
+	// The mark still exists, so that no other user is created in the meantime.
 	dir.SetStep(nil)
 	_, err = c.CreateUser(t.Context(), signup)
 	requireConflict(t, dir, err, mixin.KeyFileSent)
 
-	// A person puts it right, and nothing is lost.
+	// A person repairs the directory, and nothing is lost.
 	require.NoError(t, os.Rename(moved, path))
 	native, ok := userapi.As[*mixin.CreateUserResponse](e.User)
 	require.True(t, ok)
@@ -430,7 +430,7 @@ func TestKeyDirCannotComplete(t *testing.T) {
 	assert.Equal(t, e.User.ID, load(t, dir, signup).UserID)
 }
 
-// TestKeyDirLacksASession: a user that cannot be reached is not a success.
+// TestKeyDirLacksASession: a user without a session is not a success.
 func TestKeyDirLacksASession(t *testing.T) {
 	t.Parallel()
 	srv, c, dir, _ := withDir(t)
@@ -448,8 +448,8 @@ func TestKeyDirLacksASession(t *testing.T) {
 	assert.Equal(t, newID, requireConflict(t, dir, err, mixin.KeyFileSent).UserID)
 }
 
-// TestKeyDirOfALongReply: a member beyond reason neither makes the file one that cannot be
-// read, nor larger than the space that was taken for it.
+// TestKeyDirOfALongReply: an extremely long member does not make the file unreadable, or larger
+// than its reserved space.
 func TestKeyDirOfALongReply(t *testing.T) {
 	t.Parallel()
 	_, _, dir, _ := withDir(t)
@@ -467,7 +467,7 @@ func TestKeyDirOfALongReply(t *testing.T) {
 	assert.Less(t, info.Size(), int64(8<<10))
 }
 
-// TestKeyDirTakesTheServersKeyInAnyForm: the file has both all the same.
+// TestKeyDirTakesTheServersKeyInAnyForm: the file has both forms.
 func TestKeyDirTakesTheServersKeyInAnyForm(t *testing.T) {
 	t.Parallel()
 	for name, drop := range map[string][]string{
@@ -500,7 +500,7 @@ func TestKeyDirTakesTheServersKeyInAnyForm(t *testing.T) {
 	}
 }
 
-// TestKeyDirOneCaller: of many at once, in as many processes, one sends.
+// TestKeyDirOneCaller: of many concurrent callers in several processes, one sends.
 func TestKeyDirOneCaller(t *testing.T) {
 	t.Parallel()
 	srv, c, dir, path := withDir(t)
@@ -508,7 +508,7 @@ func TestKeyDirOneCaller(t *testing.T) {
 	clients := []*mixin.Client{c, dirClient(t, srv, mixin.KeyDir(path)), dirClient(t, srv, mixin.KeyDir(path))}
 	var mu sync.Mutex
 	users := map[string]bool{}
-	for range 3 { // the first two rounds may be refused
+	for range 3 { // the first two rounds can be refused
 		var wg sync.WaitGroup
 		for i := range 24 {
 			wg.Go(func() {
@@ -537,8 +537,8 @@ func TestKeyDirOneCaller(t *testing.T) {
 	assert.Len(t, names(t, path), 1)
 }
 
-// TestKeyDirTakesOneUUIDForOneKey: a UUID in capitals is the same key. A file that is called
-// after capitals, as an earlier version did, is found under them.
+// TestKeyDirTakesOneUUIDForOneKey: a UUID in capitals is the same key. A file name in capitals,
+// from an earlier version, is found.
 func TestKeyDirTakesOneUUIDForOneKey(t *testing.T) {
 	t.Parallel()
 	lower, upper := signup, signup
@@ -560,8 +560,8 @@ func TestKeyDirTakesOneUUIDForOneKey(t *testing.T) {
 	assert.Equal(t, mixin.KeyFileComplete, load(t, dir, upper).State)
 }
 
-// TestKeyDirOvertaken: another process comes between any two steps. One of the two gets
-// the key, and it is the one in the file.
+// TestKeyDirOvertaken: another process runs between any two steps. One of them gets the key, and
+// that key is in the file.
 func TestKeyDirOvertaken(t *testing.T) {
 	t.Parallel()
 	steps := []string{
@@ -633,7 +633,7 @@ func TestKeyDirOvertaken(t *testing.T) {
 	})
 }
 
-// TestUserCreatedOfAnotherKey: two users are not mixed up in one file.
+// TestUserCreatedOfAnotherKey: a file never has data of two users.
 func TestUserCreatedOfAnotherKey(t *testing.T) {
 	t.Parallel()
 	_, c, dir, _ := withDir(t)
@@ -709,7 +709,7 @@ func TestKeyDirRefuses(t *testing.T) {
 	})
 }
 
-// TestKeyDirKeepsWhatItCannotRead: it might be the key of a user.
+// TestKeyDirKeepsWhatItCannotRead: an unreadable file can have a user's key.
 func TestKeyDirKeepsWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	srv, c, dir, path := withDir(t)
@@ -718,7 +718,7 @@ func TestKeyDirKeepsWhatItCannotRead(t *testing.T) {
 	file := dir.Path(signup.IdempotencyKey)
 	whole, err := os.ReadFile(file)
 	require.NoError(t, err)
-	other := "00" // digits that the key does not begin with
+	other := "00" // the key does not start with these digits
 	if strings.Contains(string(whole), `"session_private_key": "00`) {
 		other = "01"
 	}
@@ -760,7 +760,7 @@ func TestDiscard(t *testing.T) {
 	require.ErrorAs(t, err, &file)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 
-	// Not while a create is under way.
+	// This is refused while a create is under way.
 	cfg := srv.Config()
 	cfg.SessionKeys = dir
 	around(&cfg, func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
@@ -781,7 +781,7 @@ func TestDiscard(t *testing.T) {
 	}
 	assert.Equal(t, 4, srv.UserCount())
 
-	// What a crash in the middle leaves keeps every caller out, and is repaired.
+	// After a crash in the middle every caller is refused until a repair.
 	require.NoError(t, os.Rename(dir.Path(signup.IdempotencyKey), filepath.Join(path, "aside")))
 	mark := strings.TrimSuffix(dir.Path(signup.IdempotencyKey), ".json") + ".sent"
 	require.NoError(t, os.WriteFile(mark, nil, 0o600))
@@ -792,7 +792,7 @@ func TestDiscard(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestKeyDirSweepsUp: what a process left that was killed, but not what is at work.
+// TestKeyDirSweepsUp: leftovers of a killed process are removed, and files in use are not.
 func TestKeyDirSweepsUp(t *testing.T) {
 	t.Parallel()
 	_, c, dir, path := withDir(t)
@@ -811,7 +811,7 @@ func TestKeyDirSweepsUp(t *testing.T) {
 	assert.ElementsMatch(t, []string{young, foreign, base + ".json"}, names(t, path))
 }
 
-// TestUserFailedOfAnotherProcess: a file is put back by the one that took it alone.
+// TestUserFailedOfAnotherProcess: only the process that took a file puts it back.
 func TestUserFailedOfAnotherProcess(t *testing.T) {
 	t.Parallel()
 	_, _, dir, path := withDir(t)
@@ -832,7 +832,7 @@ func TestUserFailedOfAnotherProcess(t *testing.T) {
 	require.NoError(t, dir.UserFailed(t.Context(), signup, refused), "once is enough")
 }
 
-// TestNothingShowsAStoredKey: the file has it, and nothing else has.
+// TestNothingShowsAStoredKey: only the file has the key.
 func TestNothingShowsAStoredKey(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)

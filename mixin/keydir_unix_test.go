@@ -21,8 +21,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// TestKeyDirTakesTheSpaceFirst: before the create is sent, so that what comes of it needs
-// no new file and no new block of the disk.
+// TestKeyDirTakesTheSpaceFirst: space is reserved before the create is sent. Storing the reply
+// needs no new file and no new disk block.
 func TestKeyDirTakesTheSpaceFirst(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -72,13 +72,13 @@ func TestKeyDirTakesTheSpaceFirst(t *testing.T) {
 	}
 }
 
-// TestKeyDirCannotWrite: whatever cannot be written, nothing is claimed that is not so,
-// and the next call goes on. Only here can a directory be moved away in which a file is open.
+// TestKeyDirCannotWrite: whatever cannot be written, no false claim is made, and the next call
+// continues. A directory with an open file can be moved only on Unix.
 func TestKeyDirCannotWrite(t *testing.T) {
 	t.Parallel()
 	refusal := userapitest.Fault{When: userapitest.BeforeCommit, Status: 202, Body: []byte(`{"error":{"code":403}}`)}
 	lost := userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Hangup}
-	all, file, temp := "", "*.json", ".*.tmp" // what is moved away at a step
+	all, file, temp := "", "*.json", ".*.tmp" // what is moved at a step
 	for name, tt := range map[string]struct {
 		step, moved string
 		fault       *userapitest.Fault
@@ -150,8 +150,8 @@ func TestKeyDirCannotWrite(t *testing.T) {
 	}
 }
 
-// TestKeyDirAmongOthersThings: what is not a regular file is refused by a text that names
-// it, and waited for by nobody.
+// TestKeyDirAmongOthersThings: anything but a regular file is refused, and the error names it.
+// Nobody waits for it.
 func TestKeyDirAmongOthersThings(t *testing.T) {
 	t.Parallel()
 	things := map[string]func(t *testing.T, path string){
@@ -175,7 +175,7 @@ func TestKeyDirAmongOthersThings(t *testing.T) {
 				srv, c, dir, path := withDir(t)
 				require.NoError(t, os.Mkdir(path, 0o700))
 				thing := strings.TrimSuffix(dir.Path(signup.IdempotencyKey), ".json") + ext
-				if ext == ".sent" { // beside a file that is in order
+				if ext == ".sent" { // beside a valid file
 					_, err := dir.SessionKey(t.Context(), signup)
 					require.NoError(t, err)
 					require.NoError(t, dir.UserFailed(t.Context(), signup, &userapi.Error{Outcome: userapi.OutcomeRejected}))
@@ -203,10 +203,11 @@ func TestKeyDirAmongOthersThings(t *testing.T) {
 	}
 }
 
-// TestKeyDirOfAnotherUser is refused, whatever its mode: its owner could put keys there.
+// TestKeyDirOfAnotherUser: the directory is refused, whatever its mode, because its owner could put
+// keys there.
 func TestKeyDirOfAnotherUser(t *testing.T) {
 	t.Parallel()
-	path := "/" // somebody else's, unless this is root
+	path := "/" // another user's, unless this is root
 	if os.Geteuid() == 0 {
 		path = t.TempDir()
 		require.NoError(t, os.Chmod(path, 0o700))

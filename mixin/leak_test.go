@@ -22,7 +22,7 @@ func (s keySource) SessionKey(context.Context, userapi.CreateUserRequest) (crypt
 	return s.Key, nil
 }
 
-// TestNothingShowsAKey prints everything that holds a key, and what a call leaves.
+// TestNothingShowsAKey prints everything that has a key, and the results of a call.
 func TestNothingShowsAKey(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t)

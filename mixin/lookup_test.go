@@ -44,7 +44,7 @@ func TestGet(t *testing.T) {
 	assert.Equal(t, got[0].Header.Get("X-Request-Id"), u.RequestID(), "the reply has none")
 }
 
-// TestGetReplies: what Mixin's own codes say, whatever the status.
+// TestGetReplies: the meaning of Mixin's own codes, whatever the status.
 func TestGetReplies(t *testing.T) {
 	t.Parallel()
 	failure := func(code int) string {
@@ -107,8 +107,8 @@ func TestGetRefusesLocally(t *testing.T) {
 	assert.Zero(t, mock.GetTotalCallCount())
 }
 
-// TestGetAtTheFake: a look-up is sent again after a failure that passes, and once more where
-// the fake, whose clock is ahead, refuses its token.
+// TestGetAtTheFake: a look-up is retried after a temporary failure. It is sent once more if the
+// fake refuses its token because of the clock.
 func TestGetAtTheFake(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t, ahead(10*time.Minute))
@@ -118,7 +118,7 @@ func TestGetAtTheFake(t *testing.T) {
 	made, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{FullName: "Bot User", Extensions: extra()})
 	require.NoError(t, err)
 
-	fresh := clientOf(t, cfg) // one that has not learnt the time
+	fresh := clientOf(t, cfg) // does not know the server's time
 	srv.Inject(userapitest.Fault{On: userapitest.Lookup, Do: userapitest.Reset})
 	u, err := fresh.Users.Get(t.Context(), made.ID)
 	require.NoError(t, err)
@@ -135,7 +135,7 @@ func TestGetAtTheFake(t *testing.T) {
 	assert.True(t, userapi.MayHaveCreated(err))
 }
 
-// TestNothingIsRepeated: Mixin has no call that deletes a user, and none whose repeat collides.
+// TestNothingIsRepeated: Mixin has no call that deletes a user, and no create that can collide.
 func TestNothingIsRepeated(t *testing.T) {
 	t.Parallel()
 	c, _ := newClient(t)

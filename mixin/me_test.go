@@ -34,7 +34,7 @@ func TestMe(t *testing.T) {
 	assert.Empty(t, in.body)
 	in.verifyToken(t, readVectors(t).key(t, "ed25519").Public().(ed25519.PublicKey))
 
-	// It knows the session's key.
+	// The client knows the session's key.
 	_, err = me.Credentials(readVectors(t).key(t, "ed25519"))
 	require.NoError(t, err)
 	_, other, err := ed25519.GenerateKey(nil)
@@ -85,7 +85,7 @@ func TestMeFails(t *testing.T) {
 			assert.Len(t, *got, tt.calls)
 		})
 	}
-	// With a TokenSigner there is no key to know.
+	// A TokenSigner does not show its key.
 	key := readVectors(t).key(t, "ed25519")
 	c, _ := userClient(t, func(cfg *Config) { cfg.TokenSigner, cfg.Keystore.PrivateKey = remote(key), nil }, answering(200, own))
 	me, err := c.Users.Me(t.Context())
@@ -94,7 +94,7 @@ func TestMeFails(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestTIPKeyOfSafeMe: where /me leaves the TIP key out, a PIN is compared with that of /safe/me.
+// TestTIPKeyOfSafeMe: if /me has no TIP key, a PIN is compared with the one in /safe/me.
 func TestTIPKeyOfSafeMe(t *testing.T) {
 	t.Parallel()
 	tip := readPINVectors(t).spendKey(t)

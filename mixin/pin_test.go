@@ -38,7 +38,7 @@ func TestSealPIN(t *testing.T) {
 	}
 }
 
-// TestIteratorGrows whatever the clock does.
+// TestIteratorGrows: iterators grow, whatever the clock does.
 func TestIteratorGrows(t *testing.T) {
 	t.Parallel()
 	key := ed25519Vector(t).Shared
@@ -56,14 +56,14 @@ func TestIteratorGrows(t *testing.T) {
 	}
 }
 
-// TestIteratorsOfManyCalls: a thousand at once, and none gets another's.
+// TestIteratorsOfManyCalls: of a thousand concurrent calls, each gets its own iterator.
 func TestIteratorsOfManyCalls(t *testing.T) {
 	t.Parallel()
 	v := ed25519Vector(t)
 	for name, now := range map[string]func() time.Time{"a clock": time.Now, "one that stands": at(1e18)} {
 		c, err := newPINCipher(unhex(t, v.Shared), now)
 		require.NoError(t, err)
-		copied := *c // which shares the iterator
+		copied := *c // shares the iterator
 		const calls = 1000
 		texts := make([]string, calls)
 		var wg sync.WaitGroup
@@ -112,7 +112,7 @@ func TestEncryptPINRefuses(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestTIP reproduces what a TIP key says.
+// TestTIP reproduces the messages of a TIP key.
 func TestTIP(t *testing.T) {
 	t.Parallel()
 	v := readPINVectors(t)
@@ -143,7 +143,7 @@ func TestUpgradeKey(t *testing.T) {
 	requireLocal(t, err, "upgrade key", "private_key")
 }
 
-// requireLocal checks an error that arose here, of one field.
+// requireLocal checks a local error about these fields.
 func requireLocal(t testing.TB, err error, op string, fields ...string) {
 	t.Helper()
 	e := asError(t, err)
@@ -159,7 +159,7 @@ func requireLocal(t testing.TB, err error, op string, fields ...string) {
 	assert.Equal(t, fields, got)
 }
 
-// TestPINsAreTheirOwn: the caller may wipe a key.
+// TestPINsAreTheirOwn: a PIN copies the key, so the caller can wipe it.
 func TestPINsAreTheirOwn(t *testing.T) {
 	t.Parallel()
 	key := readPINVectors(t).spendKey(t)
@@ -179,12 +179,12 @@ func TestPINsAreTheirOwn(t *testing.T) {
 	require.True(t, string(decrypt(t, ed25519Vector(t).Shared, text).pin) == "123456")
 }
 
-// TestNothingShowsAPIN prints everything that holds one, or what one is encrypted with.
+// TestNothingShowsAPIN prints everything that has a PIN or a PIN's key.
 func TestNothingShowsAPIN(t *testing.T) {
 	t.Parallel()
 	v := ed25519Vector(t)
 	tip := readPINVectors(t).spendKey(t)
-	const digits = "730518204961" // longer than a real PIN, as testPIN
+	const digits = "730518204961" // longer than a real PIN, as testPIN is
 	key := unhex(t, v.Shared)
 	secrets := append(keyForms(t, tip), digits, hex.EncodeToString([]byte(digits)), v.Shared, string(key),
 		base64.RawURLEncoding.EncodeToString(key), fmt.Sprint(key))

@@ -26,8 +26,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// newUser creates a user at the fake, and returns a client that acts as it: by a
-// keystore that went through a file.
+// newUser creates a user at the fake and returns a client that acts as it. The keystore was written
+// to a file and read back.
 func newUser(t testing.TB, srv *mixintest.Server, key crypto.Signer, form mixin.KeystoreForm, http userapi.HTTPOptions) *mixin.Client {
 	t.Helper()
 	cfg := srv.Config()
@@ -56,7 +56,7 @@ func tipKey(t testing.TB) ed25519.PrivateKey {
 	return key
 }
 
-// TestAUsableUser takes a new user all the way, by either form of a keystore.
+// TestAUsableUser does every step of a new user, with each form of keystore.
 func TestAUsableUser(t *testing.T) {
 	t.Parallel()
 	for _, form := range []mixin.KeystoreForm{mixin.ClientForm, mixin.AppForm} {
@@ -95,7 +95,7 @@ func TestAUsableUser(t *testing.T) {
 	}
 }
 
-// TestAUserOf2018 has an RSA session and a PIN of digits, and ends with a TIP key.
+// TestAUserOf2018 has an RSA session and a PIN of digits, and gets a TIP key.
 func TestAUserOf2018(t *testing.T) {
 	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -124,7 +124,7 @@ func TestAUserOf2018(t *testing.T) {
 	assert.True(t, srv.Users()[0].HasSafe)
 }
 
-// posts counts the requests for a path that the server got.
+// posts counts the server's requests for a path.
 func posts(srv *mixintest.Server, path string) int {
 	n := 0
 	for _, r := range srv.Requests() {
@@ -135,8 +135,8 @@ func posts(srv *mixintest.Server, path string) int {
 	return n
 }
 
-// serving runs a subtest at a server on a real socket. One that stalls is in memory, and
-// time is not real: the client's runs out when there is nothing left to do.
+// serving runs a subtest with a server on a real socket. A stalling server is in memory, in fake
+// time: the client's time-out ends the wait.
 func serving(t *testing.T, name string, f userapitest.Fault, o userapitest.ServerOptions, test func(*testing.T, userapitest.ServerOptions)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
@@ -152,8 +152,8 @@ func serving(t *testing.T, name string, f userapitest.Fault, o userapitest.Serve
 	})
 }
 
-// TestPINFaults: on real sockets too, what was written is not written again, whatever
-// goes wrong and however many attempts are allowed.
+// TestPINFaults: on real sockets too, a written request is not written again, whatever fails and
+// however many attempts are allowed.
 func TestPINFaults(t *testing.T) {
 	t.Parallel()
 	skewed := http.Header{"X-Server-Time": {strconv.FormatInt(time.Now().Add(time.Hour).UnixNano(), 10)}}
@@ -188,7 +188,7 @@ func TestPINFaults(t *testing.T) {
 					Retry: userapi.RetryPolicy{MaxAttempts: 10, BaseWait: time.Microsecond, MaxWait: time.Millisecond},
 				})
 				t.Cleanup(user.CloseIdleConnections)
-				_, err := user.Users.Me(t.Context()) // a connection that is used again
+				_, err := user.Users.Me(t.Context()) // reuses the connection
 				require.NoError(t, err)
 				injected := tt.fault
 				injected.On = userapitest.Attributes
@@ -197,7 +197,7 @@ func TestPINFaults(t *testing.T) {
 				_, err = user.PIN.Update(t.Context(), mixin.PIN{}, mixin.TIPPIN(tipKey(t)))
 				e := asError(t, err)
 				assert.Equal(t, tt.outcome, e.Outcome)
-				if !http2 || e.Kind != userapi.KindUnavailable { // where resets differ
+				if !http2 || e.Kind != userapi.KindUnavailable { // resets differ there
 					assert.Equal(t, tt.kind, e.Kind)
 				}
 				assert.Equal(t, 1, posts(srv, "/pin/update"))
@@ -208,7 +208,7 @@ func TestPINFaults(t *testing.T) {
 	}
 }
 
-// TestPINsOfManyCalls: none of a client's concurrent calls is refused for its iterator.
+// TestPINsOfManyCalls: no iterator of a client's concurrent calls is refused.
 func TestPINsOfManyCalls(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)
@@ -228,7 +228,7 @@ func TestPINsOfManyCalls(t *testing.T) {
 	assert.Zero(t, srv.Users()[0].WrongPINs)
 }
 
-// TestPINsOfASkewedClock: the PIN's time, too, is the server's.
+// TestPINsOfASkewedClock: the time in a PIN is the server's time.
 func TestPINsOfASkewedClock(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t, ahead(time.Hour))
@@ -243,8 +243,8 @@ func TestPINsOfASkewedClock(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestPINsOfAClockAhead: the iterator of a token that was refused is given back, or it
-// would be ahead of all that follow, in every process.
+// TestPINsOfAClockAhead: the iterator of a refused token is returned. Otherwise it would be ahead
+// of all later ones, in every process.
 func TestPINsOfAClockAhead(t *testing.T) {
 	t.Parallel()
 	var later atomic.Int64
@@ -265,15 +265,15 @@ func TestPINsOfAClockAhead(t *testing.T) {
 	cfg := srv.Config()
 	cfg.Keystore = creds.Keystore()
 	restarted := clientOf(t, cfg)
-	later.Store(int64(5 * time.Second))      // a Date has whole seconds, so two clients read it up to one apart
-	_, err = restarted.Users.Me(t.Context()) // which tells it the time
+	later.Store(int64(5 * time.Second))      // a Date has whole seconds, so two clients can differ by one
+	_, err = restarted.Users.Me(t.Context()) // learns the time
 	require.NoError(t, err)
 	_, err = restarted.PIN.Verify(t.Context(), tip)
 	require.NoError(t, err)
 }
 
-// TestPINsOfTwoClients: each has iterators of its own, which the clock keeps in order as
-// long as they take turns; what failed on the way is not refused when it is done again.
+// TestPINsOfTwoClients: each has its own iterators. The clock orders them if the clients take
+// turns. A call that failed before it was sent is not refused when it is repeated.
 func TestPINsOfTwoClients(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)

@@ -25,8 +25,8 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// TestPinTokens opens every PIN token of the vectors, in every form that a keystore may
-// have it in, and reads the PINs that others encrypted with what is in it.
+// TestPinTokens opens every PIN token of the vectors, in every form of a keystore. It decrypts the
+// PINs of other implementations with the PIN key.
 func TestPinTokens(t *testing.T) {
 	t.Parallel()
 	for _, v := range readPINVectors(t).PinTokens {
@@ -54,7 +54,7 @@ func TestPinTokens(t *testing.T) {
 		}
 		require.NotEmpty(t, samples)
 		for _, s := range samples {
-			// The same text comes out with the same time, iterator and IV.
+			// The same time, iterator and IV give the same text.
 			in := decrypt(t, v.pinKey(), s.Encrypted)
 			want := []byte(s.PIN)
 			if s.TIPPlain != "" {
@@ -78,7 +78,7 @@ func TestPinTokens(t *testing.T) {
 	}
 }
 
-// TestBothSidesAgree: the server gets the same key out of the user's public half.
+// TestBothSidesAgree: the server computes the same key from the user's public half.
 func TestBothSidesAgree(t *testing.T) {
 	t.Parallel()
 	v := ed25519Vector(t)
@@ -95,7 +95,7 @@ func TestBothSidesAgree(t *testing.T) {
 	require.True(t, hex.EncodeToString(shared) == v.Shared)
 }
 
-// kms is a signer that keeps its key.
+// kms is a signer that does not show its key.
 type kms struct{ crypto.Signer }
 
 func TestPinTokenFaults(t *testing.T) {
@@ -165,8 +165,8 @@ func TestPinTokenFaults(t *testing.T) {
 	}
 }
 
-// TestClientsOfNoPIN: a keystore without what PINs need is good for creating users, and
-// says what is missing when a PIN is asked for.
+// TestClientsOfNoPIN: a keystore without PIN data can create users. A call with a PIN says what is
+// missing.
 func TestClientsOfNoPIN(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Config){
@@ -195,14 +195,14 @@ func TestClientsOfNoPIN(t *testing.T) {
 	}
 }
 
-// TestEdwards converts points and what is none.
+// TestEdwards converts points and refuses other values.
 func TestEdwards(t *testing.T) {
 	t.Parallel()
 	v := ed25519Vector(t)
 	p := slices.Clone(fieldBytes(new(big.Int).Sub(fieldP, fieldOne))) // p - 1
 	for name, tt := range map[string]struct {
 		edwards string
-		u       string // "" for a refusal
+		u       string // "" means refused
 	}{
 		"the vector":                {v.Edwards, base64ToHex(t, v.TokenRaw)},
 		"with the other sign":       {flipSign(t, v.Edwards), base64ToHex(t, v.TokenRaw)},
@@ -262,8 +262,8 @@ func flipSign(t testing.TB, point string) string {
 	return hex.EncodeToString(raw)
 }
 
-// FuzzEdwards: every key's public half converts, to what X25519 makes of its private
-// one; and what converts at all does so both ways.
+// FuzzEdwards: every public key converts to the X25519 key of its private key. Every conversion
+// works both ways.
 func FuzzEdwards(f *testing.F) {
 	f.Add(make([]byte, 32))
 	f.Add([]byte("a seed that only these tests use"))

@@ -18,7 +18,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// pinVectors were made by other implementations, and checked by a third.
+// pinVectors come from other implementations, and a third one has checked them.
 type pinVectors struct {
 	PinTokens []pinTokenVector `json:"pin_tokens"`
 	FixedIV   []struct {
@@ -55,12 +55,12 @@ type pinTokenVector struct {
 	Name      string `json:"name"`
 	Key       string `json:"key"`
 	SessionID string `json:"session_id"`
-	// With RSA.
+	// For RSA.
 	Plaintext string     `json:"expected_plaintext_hex"`
 	Sample    *pinSample `json:"pin_sample"`
 	Sample23  *pinSample `json:"pin_sample_2023"`
 	TokenStd  string     `json:"pin_token_base64std"`
-	// With Ed25519, where TokenStd has the same.
+	// For Ed25519; TokenStd has the same key.
 	Shared     string      `json:"expected_shared_key_hex"`
 	TokenRaw   string      `json:"pin_token_base64rawurl"`
 	Edwards    string      `json:"server_public_key_hex"`
@@ -80,7 +80,7 @@ type pinSample struct {
 
 func (v pinTokenVector) pinKey() string { return v.Plaintext + v.Shared } // one is ""
 
-// keystores returns every keystore that the vector's PIN key is in.
+// keystores returns every form of keystore with the vector's PIN key.
 func (v pinTokenVector) keystores(t testing.TB) map[string]Keystore {
 	t.Helper()
 	base := Keystore{UserID: testUserID, SessionID: v.SessionID, PrivateKey: readVectors(t).key(t, v.Key)}
@@ -133,7 +133,7 @@ func ed25519Vector(t testing.TB) pinTokenVector {
 	return vectors[i]
 }
 
-// spendKey returns the vectors' TIP key, which is their spend key too.
+// spendKey returns the vectors' TIP key, which is also their spend key.
 func (v pinVectors) spendKey(t testing.TB) ed25519.PrivateKey {
 	t.Helper()
 	return ed25519.NewKeyFromSeed(unhex(t, v.TIP.SpendSeed))
@@ -153,7 +153,7 @@ type decrypted struct {
 	iterator uint64
 }
 
-// decrypt opens a PIN in either base64, by way of the standard library alone.
+// decrypt decrypts a PIN in either form of base64. It uses only the standard library.
 func decrypt(t testing.TB, keyHex, text string) decrypted {
 	t.Helper()
 	raw, err := base64.StdEncoding.DecodeString(text)

@@ -26,7 +26,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// sent is a request as the mock saw it.
+// A sent is a request that the mock received.
 type sent struct {
 	method, uri string
 	header      http.Header
@@ -34,7 +34,7 @@ type sent struct {
 	members     map[string]any
 }
 
-// verifyToken checks the token as the server would, and returns its claims.
+// verifyToken checks the token as the server does, and returns its claims.
 func (s sent) verifyToken(t testing.TB, key ed25519.PublicKey) map[string]any {
 	t.Helper()
 	parts := strings.Split(strings.TrimPrefix(s.header.Get("Authorization"), "Bearer "), ".")
@@ -53,8 +53,8 @@ func (s sent) verifyToken(t testing.TB, key ed25519.PublicKey) map[string]any {
 	return claims
 }
 
-// userClient returns a client of the vectors' user, and what it sends. reply answers
-// each request.
+// userClient returns a client of the vectors' user and its recorded requests. reply answers each
+// request.
 func userClient(t testing.TB, change func(*Config), reply func(n int, r *http.Request) (*http.Response, error)) (*Client, *[]sent) {
 	t.Helper()
 	v := ed25519Vector(t)
@@ -91,8 +91,8 @@ func userClient(t testing.TB, change func(*Config), reply func(n int, r *http.Re
 	return c, got
 }
 
-// pinClient is userClient for calls with a PIN. The user's profile, which those read first, shows no
-// TIP key; it is not among what was sent.
+// pinClient is userClient for calls with a PIN. Such a call first reads the user's profile. The
+// profile has no TIP key, and that request is not recorded.
 func pinClient(t testing.TB, change func(*Config), reply func(n int, r *http.Request) (*http.Response, error)) (*Client, *[]sent) {
 	t.Helper()
 	return userClient(t, func(cfg *Config) {
@@ -124,7 +124,7 @@ func answering(status int, body string) func(int, *http.Request) (*http.Response
 	}
 }
 
-// asError returns the error as the contract's.
+// asError returns the error as a *userapi.Error.
 func asError(t testing.TB, err error) *userapi.Error {
 	t.Helper()
 	var e *userapi.Error
@@ -132,13 +132,13 @@ func asError(t testing.TB, err error) *userapi.Error {
 	return e
 }
 
-// own is the profile in the vendor's document of updating a PIN, of the vectors' user.
+// own is the profile in the vendor's document about updating a PIN, for the vectors' user.
 const own = `{"data":{"type":"user","user_id":"` + newUserID + `","identity_number":"0","session_id":"` + newSessionID +
 	`","pin_token":"","phone":"","full_name":"Bot User","biography":"","avatar_url":"","created_at":"2018-05-03T06:03:56.867971412Z"}}`
 
 const oldDigits, newDigits = "730518", "204961"
 
-// TestPINWire holds each call with a PIN byte for byte.
+// TestPINWire compares each call with a PIN byte for byte.
 func TestPINWire(t *testing.T) {
 	t.Parallel()
 	v := ed25519Vector(t)
@@ -159,7 +159,7 @@ func TestPINWire(t *testing.T) {
 	for name, tt := range map[string]struct {
 		call func(context.Context, *Client) (*GetUserResponse, error)
 		path string
-		body string // with the names of members for what differs each time
+		body string // has placeholders for members that vary
 		pins pins
 		op   string
 	}{
@@ -267,7 +267,7 @@ func TestPINWire(t *testing.T) {
 	}
 }
 
-// pinCalls are the calls that carry a PIN.
+// pinCalls returns the calls with a PIN.
 func pinCalls(t testing.TB) map[string]func(context.Context, *Client) (*GetUserResponse, error) {
 	t.Helper()
 	tip := readPINVectors(t).spendKey(t)
@@ -284,7 +284,7 @@ func pinCalls(t testing.TB) map[string]func(context.Context, *Client) (*GetUserR
 	}
 }
 
-// TestPINReplies: no reply whatever has a PIN sent twice.
+// TestPINReplies: after no reply is a PIN sent again.
 func TestPINReplies(t *testing.T) {
 	t.Parallel()
 	failure := func(code int) string {
@@ -345,8 +345,7 @@ func TestPINReplies(t *testing.T) {
 	}
 }
 
-// TestEmptyReplies: an empty object is what verifying a PIN is documented to answer, and
-// what no other call may.
+// TestEmptyReplies: an empty object is a documented answer only to verifying a PIN.
 func TestEmptyReplies(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{}`, `{"data":{}}`, `{"data":null}`, ` { "data" : { } } `, `{"data":""}`, `{"error":null}`} {
@@ -376,7 +375,7 @@ func TestEmptyReplies(t *testing.T) {
 	}
 }
 
-// TestPINErrorsMaskDigits: what Mixin repeats of a PIN is not kept.
+// TestPINErrorsMaskDigits: an error does not keep a PIN that Mixin repeats.
 func TestPINErrorsMaskDigits(t *testing.T) {
 	t.Parallel()
 	c, _ := pinClient(t, nil, answering(200, `{"error":{"status":202,"code":20119,"description":"PIN `+oldDigits+` incorrect","extra":{"field":"pin","reason":"`+oldDigits+` is wrong"}}}`))
@@ -386,7 +385,7 @@ func TestPINErrorsMaskDigits(t *testing.T) {
 	assert.Contains(t, e.Message, "incorrect")
 }
 
-// TestPINRefusalTellsTheTime: by which the next PIN is dated.
+// TestPINRefusalTellsTheTime: the next PIN is dated by the refusal.
 func TestPINRefusalTellsTheTime(t *testing.T) {
 	t.Parallel()
 	const off = 2 * time.Minute
@@ -405,8 +404,8 @@ func TestPINRefusalTellsTheTime(t *testing.T) {
 	assert.InDelta(t, time.Now().Add(off).Unix(), decrypt(t, v.Shared, text).unix, 60)
 }
 
-// TestPINSkew: a refused token is not signed again under the same PIN, but it tells the
-// time, by which the next call and its PIN are dated.
+// TestPINSkew: after a refused token the same PIN is not sent again. The refusal shows the time for
+// the next call and its PIN.
 func TestPINSkew(t *testing.T) {
 	t.Parallel()
 	const off = time.Hour
@@ -450,7 +449,7 @@ func TestPINSkew(t *testing.T) {
 			assert.Greater(t, iterators[1], iterators[0])
 		})
 	}
-	// A look-up learns it too, and is repeated by itself.
+	// A look-up learns the time too, and is repeated automatically.
 	c, got := userClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
 		body := own
 		if n == 1 {
@@ -469,11 +468,10 @@ func TestPINSkew(t *testing.T) {
 	assert.InDelta(t, float64(time.Now().Add(off).UnixNano()), timestamp, 60e9)
 }
 
-// errDial is what net/http returns when no connection is to be had.
+// errDial is net/http's error without a connection.
 var errDial = &net.OpError{Op: "dial", Net: "tcp", Err: io.ErrUnexpectedEOF}
 
-// TestPINNotSent: where nothing was written there is another attempt, with a PIN that
-// was encrypted again.
+// TestPINNotSent: if nothing was written there is another attempt, with the PIN encrypted again.
 func TestPINNotSent(t *testing.T) {
 	t.Parallel()
 	v := ed25519Vector(t)
@@ -505,7 +503,7 @@ func TestPINNotSent(t *testing.T) {
 			assert.Len(t, seen, 3, "a PIN text was used twice")
 		})
 	}
-	// And it stops by the policy.
+	// The policy limits the attempts.
 	c, got := pinClient(t, nil, func(int, *http.Request) (*http.Response, error) { return nil, errDial })
 	_, err := c.PIN.Verify(t.Context(), DigitsPIN(oldDigits))
 	e := asError(t, err)
@@ -513,8 +511,8 @@ func TestPINNotSent(t *testing.T) {
 	assert.Len(t, *got, 4)
 }
 
-// TestPINsInTurn: of a client's calls with a PIN the next one begins when the one before
-// has its reply, so that no iterator overtakes another; who waits may leave.
+// TestPINsInTurn: a client's calls with a PIN run one after another, so that no iterator overtakes
+// another. A waiting call can be canceled.
 func TestPINsInTurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -572,7 +570,7 @@ func TestPINsInTurn(t *testing.T) {
 		for i := 1; i < len(iterators); i++ {
 			assert.Greater(t, iterators[i], iterators[i-1])
 		}
-		_, err = c.PIN.Verify(ctx, DigitsPIN(oldDigits)) // over, though the turn is free
+		_, err = c.PIN.Verify(ctx, DigitsPIN(oldDigits)) // canceled, although no other call runs
 		require.ErrorIs(t, err, userapi.ErrCanceled)
 		assert.Len(t, *got, calls)
 	})
@@ -626,7 +624,7 @@ func TestPINArguments(t *testing.T) {
 	assert.Empty(t, *got)
 }
 
-// TestPINErrorsShowNothing: a server that quotes what it got.
+// TestPINErrorsShowNothing: the server quotes the request.
 func TestPINErrorsShowNothing(t *testing.T) {
 	t.Parallel()
 	tip := readPINVectors(t).spendKey(t)
@@ -642,7 +640,7 @@ func TestPINErrorsShowNothing(t *testing.T) {
 		var got *[]sent
 		c, got = pinClient(t, nil, func(n int, r *http.Request) (*http.Response, error) {
 			if n < 3 {
-				return nil, errDial // so that it is the renewed body that is quoted
+				return nil, errDial // the renewed body is quoted
 			}
 			in := (*got)[n-1]
 			quoted = []string{strings.TrimPrefix(in.header.Get("Authorization"), "Bearer ")}
@@ -669,14 +667,14 @@ func TestPINErrorsShowNothing(t *testing.T) {
 	}
 }
 
-// TestStartAtDuringACall: a refused token takes the call's iterators back, and not what StartAt asked for.
+// TestStartAtDuringACall: a refused token returns the call's iterators, but does not undo StartAt.
 func TestStartAtDuringACall(t *testing.T) {
 	t.Parallel()
 	const n = uint64(3e18)
 	var c *Client
 	c, got := userClient(t, nil, func(_ int, r *http.Request) (*http.Response, error) {
 		if r.Method == http.MethodPost {
-			assert.NoError(t, c.PIN.StartAt(n)) // as another goroutine does
+			assert.NoError(t, c.PIN.StartAt(n)) // as from another goroutine
 		}
 		return httpmock.NewStringResponse(202, `{"error":{"status":202,"code":401}}`), nil
 	})

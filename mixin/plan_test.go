@@ -14,7 +14,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A plan reads no bill, asks for no session key, and leaves nothing in a directory of keys.
+// A plan reads no bill, requests no session key, and writes nothing to a directory of keys.
 func TestPlanTouchesNothing(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "keys")

@@ -16,10 +16,10 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// extra is the extension with a new user's key.
+// extra returns the extension with a new user's key.
 func extra() []userapi.Extension { return []userapi.Extension{mixin.Extra{SessionKey: userKey()}} }
 
-// userSecret is what stands for userKey on the wire.
+// userSecret returns userKey in the form that is sent.
 func userSecret(t testing.TB) string {
 	t.Helper()
 	secret, err := mixin.SessionSecret(userKey())
@@ -27,7 +27,7 @@ func userSecret(t testing.TB) string {
 	return secret
 }
 
-// full sets every field.
+// full returns a request with every field.
 func full() userapi.CreateUserRequest {
 	return userapi.CreateUserRequest{
 		IdempotencyKey: "signup-1", ExternalID: "e-1", Username: "johndoe", Email: "john@example.com", Phone: "+1",
@@ -147,12 +147,12 @@ func TestInvalidRequests(t *testing.T) {
 	}
 }
 
-// lookalike says that it is for Mixin.
+// A lookalike claims to be for Mixin.
 type lookalike struct{}
 
 func (lookalike) UserExtension() string { return mixin.Extra{}.UserExtension() }
 
-// withKeys returns a client that has session keys by a function.
+// withKeys returns a client whose session keys come from a function.
 func withKeys(t testing.TB, keys sessionKeys) (*mixin.Client, *httpmock.MockTransport) {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
@@ -162,8 +162,8 @@ func withKeys(t testing.TB, keys sessionKeys) (*mixin.Client, *httpmock.MockTran
 	return c, mock
 }
 
-// TestSessionKeys: they are asked once a call, after the request was found valid and
-// before anything is sent.
+// TestSessionKeys: they are requested once a call, after the request was validated and before
+// anything is sent.
 func TestSessionKeys(t *testing.T) {
 	t.Parallel()
 	type key struct{}
@@ -259,7 +259,7 @@ func TestSessionKeysFail(t *testing.T) {
 	})
 }
 
-// TestSessionKeysOfACanceledCall: why the caller gave up is not the call's verdict.
+// TestSessionKeysOfACanceledCall: the outcome does not depend on why the caller canceled.
 func TestSessionKeysOfACanceledCall(t *testing.T) {
 	t.Parallel()
 	foreign := &userapi.Error{
@@ -294,7 +294,7 @@ func TestSessionKeysOfACanceledCall(t *testing.T) {
 	}
 }
 
-// unusable is a signer of no kind that Mixin knows.
+// unusable is a signer of an unsupported type.
 type unusable struct{ crypto.Signer }
 
 func (unusable) Public() crypto.PublicKey { return "none" }

@@ -22,7 +22,7 @@ func sessionPublic(t testing.TB) ed25519.PublicKey {
 	return public
 }
 
-// TestUpdateWire holds the call byte for byte: what is not set is not sent.
+// TestUpdateWire compares the call byte for byte: unset members are not sent.
 func TestUpdateWire(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -71,7 +71,7 @@ func TestUpdateFaults(t *testing.T) {
 	}
 }
 
-// listOf is the data of a reply with users.
+// listOf returns the data of a reply with users.
 func listOf(ids ...string) string {
 	var users []string
 	for _, id := range ids {
@@ -152,7 +152,7 @@ func TestFetchFails(t *testing.T) {
 	}
 }
 
-// rotatedTo is the vendor's reply to another session key.
+// rotatedTo returns the vendor's reply to a new session key.
 func rotatedTo(token string) string { return `{"data":{"pin_token":"` + token + `"}}` }
 
 func TestRotateWire(t *testing.T) {
@@ -184,7 +184,8 @@ func TestRotateWire(t *testing.T) {
 	assert.Empty(t, *got)
 }
 
-// TestUpgradeWire holds the call byte for byte: it has no token, and its PIN is that of Mixin's client.
+// TestUpgradeWire compares the call byte for byte. It has no token, and its PIN is that of Mixin's
+// client.
 func TestUpgradeWire(t *testing.T) {
 	t.Parallel()
 	v := readPINVectors(t).PinTokens[0]
@@ -229,7 +230,7 @@ func TestUpgradeWire(t *testing.T) {
 			base64.RawURLEncoding.EncodeToString(key[32:])+`","session_secret_legacy":"`+base64.RawURLEncoding.EncodeToString(der)+`"}`, in.body)
 	}
 
-	// What is wrong is said at once, and nothing is sent.
+	// The error names every fault, and nothing is sent.
 	c, got := userClient(t, nil, answering(200, ""))
 	_, err := c.Users.Upgrade(t.Context(), PIN{})
 	requireLocal(t, err, "upgrade user", "Config.Keystore.PrivateKey", "pin")
@@ -240,8 +241,8 @@ func TestUpgradeWire(t *testing.T) {
 	assert.Empty(t, *got)
 }
 
-// TestSessionStepsFail: each failure of a step that changes a user, with what it leaves open. None is
-// sent twice.
+// TestSessionStepsFail: each failure of a step that changes a user has the right outcome. No step
+// is sent twice.
 func TestSessionStepsFail(t *testing.T) {
 	t.Parallel()
 	v := readPINVectors(t).PinTokens[0]

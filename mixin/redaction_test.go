@@ -18,7 +18,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// keyForms returns the forms in which a private key could come to light.
+// keyForms returns the forms in which a private key could be printed.
 func keyForms(t testing.TB, key crypto.Signer) []string {
 	t.Helper()
 	var forms []string
@@ -27,7 +27,7 @@ func keyForms(t testing.TB, key crypto.Signer) []string {
 		goSyntax := strings.TrimSuffix(strings.SplitN(fmt.Sprintf("%#v", b), "{", 2)[1], "}")
 		forms = append(forms, string(b), hex.EncodeToString(b), strings.ToUpper(hex.EncodeToString(b)), decimal, goSyntax,
 			strings.ReplaceAll(decimal, " ", ","))
-		// Without the last characters, which differ with what follows.
+		// The last characters depend on what follows, so they are left out.
 		for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 			text := enc.EncodeToString(b)
 			forms = append(forms, text[:len(text)-2])
@@ -47,7 +47,7 @@ func keyForms(t testing.TB, key crypto.Signer) []string {
 	return forms
 }
 
-// printed returns every form in which v is likely to be shown.
+// printed returns every likely printed form of v.
 func printed(t testing.TB, v any) map[string]string {
 	t.Helper()
 	forms := make(map[string]string)
@@ -70,8 +70,8 @@ func printed(t testing.TB, v any) map[string]string {
 	return forms
 }
 
-// requireNoLeak checks that no secret shows in any printed form of v. What fails is
-// told by its number: the secret itself must not get into the test's output.
+// requireNoLeak checks that no printed form of v shows a secret. A failure shows only the secret's
+// number.
 func requireNoLeak(t testing.TB, v any, secrets []string) {
 	t.Helper()
 	for form, text := range printed(t, v) {
@@ -92,12 +92,11 @@ func requireNoneIn(t testing.TB, where, text string, secrets []string) {
 	}
 }
 
-// runLength is how many characters of a key in a row give it away; our own words
-// in errors hold no such run of any key.
+// runLength is how many consecutive characters of a key count as a leak. Our error texts have no
+// such run of any key.
 const runLength = 12
 
-// runsOf returns all runs of runLength characters in the texts of keys, without the
-// armour of PEM.
+// runsOf returns all runs of runLength characters in keys, without PEM's header and footer.
 func runsOf(keys ...string) map[string]bool {
 	runs := make(map[string]bool)
 	for _, key := range keys {

@@ -17,7 +17,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// TestResolveUser: what a key directory knows of a create by its files.
+// TestResolveUser: what the files of a key directory show of a create.
 func TestResolveUser(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)
@@ -54,8 +54,8 @@ func TestResolveUser(t *testing.T) {
 	require.ErrorIs(t, err, userapi.ErrForbidden)
 	absent("refused")
 
-	// A process that was killed in Discard leaves a mark without its file. The create may
-	// have been sent.
+	// If a process is killed in Discard, it leaves a mark without its file. The create may have
+	// been sent.
 	srv.Inject(userapitest.Fault{When: userapitest.AfterCommit, Do: userapitest.Reset})
 	_, err = c.CreateUser(t.Context(), request("lost"))
 	require.True(t, userapi.MayHaveCreated(err))
@@ -69,15 +69,14 @@ func TestResolveUser(t *testing.T) {
 	require.NoError(t, os.WriteFile(lost, []byte("{"), 0o600))
 	unresolved(request("lost"), userapi.KindUnavailable, userapi.OutcomeUnknown)
 
-	// A request without a key has no file, nor has one that brings its own session key.
+	// A request without a key has no file, nor has a request with its own session key.
 	unresolved(request(""), userapi.KindInvalid, userapi.OutcomeNotSent)
 	own := request("own")
 	own.Extensions = extra()
 	assert.Equal(t, "absence_unproven", unresolved(own, userapi.KindUnknown, userapi.OutcomeUnknown).Code)
 }
 
-// TestResolveUserOfAStore: whatever a store answers is from its record, and the vendor is not
-// asked.
+// TestResolveUserOfAStore: a store always answers from its record, and the vendor is not asked.
 func TestResolveUserOfAStore(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bigOrder is the order of the curve's base point, of RFC 8032, section 5.1.
+// bigOrder returns the order of the curve's base point (RFC 8032, section 5.1).
 func bigOrder(t testing.TB) *big.Int {
 	t.Helper()
 	order, ok := new(big.Int).SetString("27742317777372353535851937790883648493", 10)
@@ -23,15 +23,14 @@ func bigOrder(t testing.TB) *big.Int {
 	return order.Add(order, new(big.Int).Lsh(big.NewInt(1), 252))
 }
 
-// littleEndian returns a number's 32 bytes, low end first.
+// littleEndian returns the 32 bytes of a number in little endian.
 func littleEndian(n *big.Int) []byte {
 	b := n.FillBytes(make([]byte, 32))
 	slices.Reverse(b)
 	return b
 }
 
-// scalarOfSeed returns a new seed, the scalar that Ed25519 makes of it, and their public half. It is
-// worked out by math/big.
+// scalarOfSeed returns a new seed, its Ed25519 scalar and their public half, computed by math/big.
 func scalarOfSeed(t testing.TB) (seed, scalar []byte, public ed25519.PublicKey) {
 	t.Helper()
 	public, key, err := ed25519.GenerateKey(rand.Reader)
@@ -44,13 +43,14 @@ func scalarOfSeed(t testing.TB) (seed, scalar []byte, public ed25519.PublicKey) 
 	return key.Seed(), littleEndian(new(big.Int).Mod(new(big.Int).SetBytes(x), bigOrder(t))), public
 }
 
-// TestScalarKeys: the scalar of a seed has the seed's public half, and signs as crypto/ed25519 verifies.
+// TestScalarKeys: a seed's scalar has the seed's public half, and crypto/ed25519 verifies its
+// signatures.
 func TestScalarKeys(t *testing.T) {
 	t.Parallel()
 	residues := map[byte]bool{}
 	for i := range 64 {
 		_, x, public := scalarOfSeed(t)
-		if i%2 == 1 { // the scalars of seeds have four of the residues, their negatives the others
+		if i%2 == 1 { // seeds' scalars have four of the residues, and their negatives the others
 			n := slices.Clone(x)
 			slices.Reverse(n)
 			x = littleEndian(new(big.Int).Sub(bigOrder(t), new(big.Int).SetBytes(n)))
@@ -60,7 +60,7 @@ func TestScalarKeys(t *testing.T) {
 		given := slices.Clone(x)
 		key, err := NewScalarKey(given)
 		require.NoError(t, err)
-		clear(given) // the caller may wipe it
+		clear(given) // the caller can wipe it
 		require.True(t, public.Equal(key.Public()), "another public half")
 		message := bytes.Repeat([]byte("m"), i)
 		first, err := key.Sign(rand.Reader, message, crypto.Hash(0))
@@ -73,7 +73,7 @@ func TestScalarKeys(t *testing.T) {
 		require.False(t, bytes.Equal(first[:32], second[:32]), "a nonce was used twice")
 	}
 	assert.Len(t, residues, 8, "each residue of 8 takes its own way")
-	// RFC 8032, section 5.1: 1 gives the base point, whose y is 4/5.
+	// RFC 8032, section 5.1: 1 gives the base point with y = 4/5.
 	one, err := NewScalarKey(append([]byte{1}, make([]byte, 31)...))
 	require.NoError(t, err)
 	assert.Equal(t, "58"+string(bytes.Repeat([]byte("66"), 31)), hex.EncodeToString(publicBytes(one)))
@@ -134,7 +134,7 @@ func TestScalarKeyFaults(t *testing.T) {
 	}
 }
 
-// TestNothingShowsAScalar prints a key in each way that keys are printed.
+// TestNothingShowsAScalar prints a key in every form.
 func TestNothingShowsAScalar(t *testing.T) {
 	t.Parallel()
 	_, x, _ := scalarOfSeed(t)

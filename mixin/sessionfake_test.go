@@ -16,8 +16,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// TestRotateSession: the new key signs and encrypts PINs, the old one is refused, also where the reply
-// got lost.
+// TestRotateSession: the new key signs and encrypts PINs, and the old one is refused, even after a
+// lost reply.
 func TestRotateSession(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]bool{"answered": false, "lost": true} {
@@ -36,7 +36,7 @@ func TestRotateSession(t *testing.T) {
 				e := asError(t, err)
 				require.Equal(t, userapi.OutcomeUnknown, e.Outcome)
 				require.Equal(t, 1, posts(srv, "/session/secret"))
-				either := clientOf(t, cfg) // which of the two keys is the session's is asked for
+				either := clientOf(t, cfg) // it asks which of the two keys is the session's
 				me, err := either.Users.Me(t.Context())
 				require.NoError(t, err)
 				creds, err = me.Credentials(next)
@@ -60,7 +60,7 @@ func TestRotateSession(t *testing.T) {
 	}
 }
 
-// TestUpgradeUser takes a user of 2018 to a TIP key and to Safe, by way of an Ed25519 session.
+// TestUpgradeUser takes a user of 2018 through an Ed25519 session to a TIP key and Safe.
 func TestUpgradeUser(t *testing.T) {
 	t.Parallel()
 	const digits = "730518"
@@ -117,7 +117,7 @@ func TestUpgradeUser(t *testing.T) {
 	}
 }
 
-// TestProfilesAtTheFake: a user changes its profile, and the application reads many.
+// TestProfilesAtTheFake: a user changes its profile, and the application reads several.
 func TestProfilesAtTheFake(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)

@@ -38,7 +38,7 @@ func TestGeneratedSessionKeys(t *testing.T) {
 	}
 }
 
-// watcher is a SessionKeyStore.
+// A watcher is a SessionKeyStore that records its calls.
 type watcher struct {
 	key     crypto.Signer
 	keyErr  error
@@ -67,12 +67,12 @@ func (w *watcher) ResolveUser(ctx context.Context, _ userapi.CreateUserRequest, 
 
 type contextKey struct{}
 
-// TestUserCreatedIsTold: with the reply, and in a context that does not end.
+// TestUserCreatedIsTold: UserCreated gets the reply and a context that does not end.
 func TestUserCreatedIsTold(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		err  error
-		kind error // nil for a user
+		kind error // nil means a user
 	}{
 		"stored":                       {nil, nil},
 		"not stored":                   {errors.New("the store is down"), userapi.ErrUnavailable},
@@ -124,7 +124,7 @@ func TestUserCreatedIsTold(t *testing.T) {
 	}
 }
 
-// TestUserFailedIsTold: of a create that failed, whatever else failed with it.
+// TestUserFailedIsTold: UserFailed is called for a failed create, even after other failures.
 func TestUserFailedIsTold(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -172,7 +172,7 @@ func TestUserFailedIsTold(t *testing.T) {
 	}
 }
 
-// canceling ends the call while its key is made.
+// canceling cancels the call while its key is made.
 type canceling struct {
 	*watcher
 
@@ -184,7 +184,7 @@ func (c canceling) SessionKey(context.Context, userapi.CreateUserRequest) (crypt
 	return userKey(), nil
 }
 
-// TestNobodyIsToldOfAnothersKey: of a call whose key was not asked for, or not had.
+// TestNobodyIsToldOfAnothersKey: the store is not called if it did not provide the key.
 func TestNobodyIsToldOfAnothersKey(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)
@@ -211,7 +211,7 @@ func TestNobodyIsToldOfAnothersKey(t *testing.T) {
 	require.ErrorIs(t, err, userapi.ErrUnavailable)
 }
 
-// TestUserFailedIsToldOfAKeyThatIsOfNoUse: it was stored, and nothing was sent.
+// TestUserFailedIsToldOfAKeyThatIsOfNoUse: the key was stored and nothing was sent.
 func TestUserFailedIsToldOfAKeyThatIsOfNoUse(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)

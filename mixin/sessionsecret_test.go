@@ -42,8 +42,8 @@ func TestSessionSecretOfTheSample(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// TestSessionSecretIsPadded takes a size of key whose encoding needs padding; 1024
-// and 2048 bits do not.
+// TestSessionSecretIsPadded uses a key size whose encoding needs padding; 1024 and 2048 bits do
+// not.
 func TestSessionSecretIsPadded(t *testing.T) {
 	t.Parallel()
 	pub := &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 3071, 1), E: 65537}

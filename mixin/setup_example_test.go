@@ -11,9 +11,9 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// The directory must outlive the process: it holds the users' keys.
+// The directory must be permanent: it has the users' keys.
 func ExampleSetup() {
-	srv, err := mixintest.Start() // in place of Mixin itself
+	srv, err := mixintest.Start() // instead of Mixin
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func ExampleSetup() {
 	defer os.RemoveAll(path)
 
 	dir := mixin.KeyDir(path)
-	for range 2 { // the second finds what the first has done
+	for range 2 { // the second call finds the first one's user
 		wallet, err := mixin.Setup(context.Background(), srv.Config(), dir, userapi.CreateUserRequest{
 			IdempotencyKey: "signup-4711", FullName: "Ada",
 		})

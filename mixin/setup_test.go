@@ -53,7 +53,7 @@ func calls(srv *mixintest.Server) []string {
 	return all
 }
 
-// requireStep checks the error of a step of Setup's.
+// requireStep checks the error of a step of Setup.
 func requireStep(t testing.TB, srv *mixintest.Server, dir *mixin.SessionKeyDir, err error, op string, state mixin.KeyFileState) *userapi.Error {
 	t.Helper()
 	e := asError(t, err)
@@ -83,7 +83,7 @@ func TestSetup(t *testing.T) {
 	assert.Equal(t, mixin.KeyFileRegistered, f.State)
 	assert.Empty(t, f.Intent)
 
-	// Retry, in another process.
+	// Retry in another process.
 	before := len(srv.Requests())
 	cfg := srv.Config()
 	cfg.SessionKeys = mixin.KeyDir(filepath.Dir(wallet.Path))
@@ -141,7 +141,7 @@ func TestSetupFaults(t *testing.T) {
 	}
 }
 
-// TestSetupGoesOn: after each failure of each step, with what was done and no more.
+// TestSetupGoesOn: after a failure of any step, Setup continues with what was not done.
 func TestSetupGoesOn(t *testing.T) {
 	t.Parallel()
 	steps := []struct {
@@ -199,7 +199,7 @@ func TestSetupGoesOn(t *testing.T) {
 	}
 }
 
-// TestSetupAsksFirst: a look-up that fails ends the call, and nothing is sent again.
+// TestSetupAsksFirst: a failed look-up ends the call, and nothing is sent again.
 func TestSetupAsksFirst(t *testing.T) {
 	t.Parallel()
 	srv, dir := withSetup(t)
@@ -214,7 +214,7 @@ func TestSetupAsksFirst(t *testing.T) {
 	assert.Equal(t, []string{"GET /me"}, calls(srv)[before:])
 }
 
-// TestSetupOfAnothersUser: a TIP key or PIN that is not ours is left alone.
+// TestSetupOfAnothersUser: an unknown TIP key or PIN is not changed.
 func TestSetupOfAnothersUser(t *testing.T) {
 	t.Parallel()
 	for name, pin := range map[string]mixin.PIN{"TIP key": mixin.TIPPIN(userKey()), "digits": mixin.DigitsPIN("135790")} {
@@ -248,7 +248,7 @@ func TestSetupOfAnothersUser(t *testing.T) {
 	}
 }
 
-// TestSetupSeesAnotherKeyInAReply: somebody else was at work.
+// TestSetupSeesAnotherKeyInAReply: another program has set the key.
 func TestSetupSeesAnotherKeyInAReply(t *testing.T) {
 	t.Parallel()
 	srv, dir := withSetup(t)
@@ -282,8 +282,8 @@ func replaced(resp *http.Response, from, to string) (*http.Response, error) {
 	return resp, nil
 }
 
-// TestSetupWithoutWhatRepliesMayLack: /me is documented without the TIP key, and a
-// create's reply with a PIN token that is empty.
+// TestSetupWithoutWhatRepliesMayLack: the documentation shows /me without a TIP key, and a create's
+// reply with an empty PIN token.
 func TestSetupWithoutWhatRepliesMayLack(t *testing.T) {
 	t.Parallel()
 	hidden := []string{"tip_key_base64", "tip_counter", "has_safe", "spend_public_key"}
@@ -320,12 +320,12 @@ func TestSetupWithoutWhatRepliesMayLack(t *testing.T) {
 	}
 }
 
-// TestSetupAsksSafe: of a registration whose reply was lost /me may say nothing.
+// TestSetupAsksSafe: after a lost registration /me can be silent about it.
 func TestSetupAsksSafe(t *testing.T) {
 	t.Parallel()
 	hidden := []string{"tip_key_base64", "tip_counter", "has_safe", "spend_public_key"}
 	for name, tt := range map[string]struct {
-		safe int // the status of /safe/me, 0 for its own answer
+		safe int // status of /safe/me; 0 for its own answer
 		want []string
 		ok   bool
 	}{
@@ -369,7 +369,7 @@ func TestSetupAsksSafe(t *testing.T) {
 	}
 }
 
-// TestSetupWaitsForTheTIPKey: which Mixin may not know at once.
+// TestSetupWaitsForTheTIPKey: Mixin may not know a new TIP key immediately.
 func TestSetupWaitsForTheTIPKey(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -399,7 +399,7 @@ func TestSetupWaitsForTheTIPKey(t *testing.T) {
 				assert.Less(t, srv.Users()[0].WrongPINs, 5, "the PIN is not locked")
 				if tt.ok {
 					require.NoError(t, err)
-					time.Sleep(time.Microsecond) // another client's PIN in this very nanosecond would be refused
+					time.Sleep(time.Microsecond) // a PIN of another client in the same nanosecond would be refused
 					isUsable(t, srv, wallet)
 					return
 				}
@@ -425,7 +425,7 @@ func TestSetupWaitsForTheTIPKey(t *testing.T) {
 	})
 }
 
-// TestSetupTriesNothingElseAgain: only a PIN that Mixin may not know yet.
+// TestSetupTriesNothingElseAgain: only a PIN that Mixin may not know yet is retried.
 func TestSetupTriesNothingElseAgain(t *testing.T) {
 	t.Parallel()
 	srv, dir := withSetup(t)
@@ -439,7 +439,7 @@ func TestSetupTriesNothingElseAgain(t *testing.T) {
 		assert.Equal(t, code, e.Code)
 		assert.LessOrEqual(t, len(srv.Requests())-before, 2)
 	}
-	// An update is refused for good: there is no PIN that it could wait for.
+	// A refused update is final, because no PIN could become known later.
 	srv.Inject(userapitest.Fault{On: userapitest.Attributes, When: userapitest.BeforeCommit, Status: 202, Body: []byte(`{"error":{"code":20119}}`)})
 	_, err := mixin.Setup(t.Context(), cfg, dir, signup)
 	requireStep(t, srv, dir, err, "update PIN", mixin.KeyFileComplete)
@@ -448,8 +448,8 @@ func TestSetupTriesNothingElseAgain(t *testing.T) {
 	isUsable(t, srv, wallet)
 }
 
-// TestSetupWithAClockThatIsOff: the create learns of it, and the PINs are right from the
-// start.
+// TestSetupWithAClockThatIsOff: the create learns the server's time, so the PINs have the right
+// time.
 func TestSetupWithAClockThatIsOff(t *testing.T) {
 	t.Parallel()
 	srv, dir := withSetup(t, mixintest.WithHTTP(userapitest.ServerOptions{Now: func() time.Time { return time.Now().Add(-3 * time.Hour) }}))
@@ -465,7 +465,7 @@ func TestSetupWithAClockThatIsOff(t *testing.T) {
 	require.NoError(t, err, "the look at the user learns of it")
 }
 
-// TestSetupsAtOnce: they wait for each other, and all return the one user.
+// TestSetupsAtOnce: concurrent calls wait for each other and return the same user.
 func TestSetupsAtOnce(t *testing.T) {
 	t.Parallel()
 	srv, dir := withSetup(t)
@@ -491,7 +491,7 @@ func TestSetupsAtOnce(t *testing.T) {
 	assert.Len(t, srv.Requests(), 4)
 	isUsable(t, srv, wallets[0])
 
-	// One that waits gives up with its context.
+	// A waiting call gives up when its context ends.
 	blocked, stop := context.WithCancel(t.Context())
 	other := signup
 	other.IdempotencyKey = "other"
@@ -507,7 +507,7 @@ func TestSetupsAtOnce(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestSetupsOfTwoProcesses: the second goes on where the first is, with the same key.
+// TestSetupsOfTwoProcesses: the second process continues with the same key.
 func TestSetupsOfTwoProcesses(t *testing.T) {
 	t.Parallel()
 	srv, dir := withSetup(t)
@@ -524,7 +524,7 @@ func TestSetupsOfTwoProcesses(t *testing.T) {
 		return next.RoundTrip(r)
 	})
 	_, err := mixin.Setup(t.Context(), cfg, dir, signup)
-	if err != nil { // its PIN was overtaken
+	if err != nil { // a later PIN has overtaken its PIN
 		requireStep(t, srv, dir, err, "verify PIN", mixin.KeyFileTIPSet)
 	}
 	assert.Equal(t, mixin.KeyFileRegistered, load(t, dir, signup).State, "what the other did is not undone")
@@ -533,7 +533,7 @@ func TestSetupsOfTwoProcesses(t *testing.T) {
 	isUsable(t, srv, wallet)
 }
 
-// TestSetupCannotStore: the error leads to the user and to the file.
+// TestSetupCannotStore: the error names the user and the file.
 func TestSetupCannotStore(t *testing.T) {
 	t.Parallel()
 	for name, take := range map[string]func(t *testing.T, path string){
@@ -559,7 +559,7 @@ func TestSetupCannotStore(t *testing.T) {
 	}
 }
 
-// swapUser puts another user's id into a key file.
+// swapUser writes another user's id into a key file.
 func swapUser(t *testing.T, path string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -569,7 +569,7 @@ func swapUser(t *testing.T, path string) {
 	require.NoError(t, os.WriteFile(path, bytes.ReplaceAll(text, []byte(ks.UserID), []byte(newID)), 0o600))
 }
 
-// TestSetupOfWhatCannotBeCreated: the create's own error, and nothing more.
+// TestSetupOfWhatCannotBeCreated: the error is the create's own.
 func TestSetupOfWhatCannotBeCreated(t *testing.T) {
 	t.Parallel()
 	srv, dir := withSetup(t)

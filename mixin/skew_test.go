@@ -17,13 +17,12 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// ahead is a clock that is off.
+// ahead sets a clock that is wrong by d.
 func ahead(d time.Duration) mixintest.Option {
 	return mixintest.WithHTTP(userapitest.ServerOptions{Now: func() time.Time { return time.Now().Add(d) }})
 }
 
-// TestClockSkew: one refused request tells the server's time, and every later one is
-// dated by it.
+// TestClockSkew: one refused request shows the server's time, and all later requests use it.
 func TestClockSkew(t *testing.T) {
 	t.Parallel()
 	for name, off := range map[string]time.Duration{"ahead": 10 * time.Minute, "behind": -10 * time.Minute} {
@@ -31,7 +30,7 @@ func TestClockSkew(t *testing.T) {
 			t.Parallel()
 			srv := mixintest.NewServer(t, ahead(off))
 			cfg := srv.Config()
-			cfg.HTTP.Retry = userapi.RetryPolicy{MaxAttempts: 1} // a corrected clock is not the policy's to forbid
+			cfg.HTTP.Retry = userapi.RetryPolicy{MaxAttempts: 1} // the policy does not limit a repeat with the corrected clock
 			c := clientOf(t, cfg)
 			u, err := c.CreateUser(t.Context(), userapi.CreateUserRequest{FullName: "Bot User", Extensions: extra()})
 			require.NoError(t, err)
@@ -57,7 +56,7 @@ func TestClockSkew(t *testing.T) {
 	}
 }
 
-// TestUnauthorizedWithoutSkew: a key that is wrong stays wrong.
+// TestUnauthorizedWithoutSkew: a wrong key stays unauthorized.
 func TestUnauthorizedWithoutSkew(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -83,8 +82,8 @@ func TestUnauthorizedWithoutSkew(t *testing.T) {
 	}
 }
 
-// TestSkewOfConcurrentCalls: calls that were signed before the first refusal came
-// back are each repeated once.
+// TestSkewOfConcurrentCalls: calls that were signed before the first refusal are each repeated
+// once.
 func TestSkewOfConcurrentCalls(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t, ahead(time.Hour))
@@ -101,7 +100,7 @@ func TestSkewOfConcurrentCalls(t *testing.T) {
 	assert.Equal(t, 16, srv.UserCount())
 }
 
-// TestOddServerTimes: a header that is not a time is not a reason to send again.
+// TestOddServerTimes: a header without a time is no reason to send again.
 func TestOddServerTimes(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "soon", "-1", "0", "1.5e18", "99999999999999999999"} {
@@ -118,8 +117,7 @@ func TestOddServerTimes(t *testing.T) {
 	}
 }
 
-// TestSkewIsOfRefusedTokensAlone: another refusal is not repeated, however wrong the
-// clock is.
+// TestSkewIsOfRefusedTokensAlone: other refusals are not repeated, however wrong the clock is.
 func TestSkewIsOfRefusedTokensAlone(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"400", "403", "500", "10002"} {

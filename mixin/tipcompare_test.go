@@ -21,7 +21,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// otherClient returns the Config of a further client of newUser's user, whose session key is key.
+// otherClient returns the Config of another client of newUser's user, with the session key key.
 func otherClient(t testing.TB, srv *mixintest.Server, user *mixin.Client, key crypto.Signer) mixin.Config {
 	t.Helper()
 	me, err := user.Users.Me(t.Context())
@@ -33,7 +33,7 @@ func otherClient(t testing.TB, srv *mixintest.Server, user *mixin.Client, key cr
 	return cfg
 }
 
-// withTIP returns a user that has a TIP key, and the Config of a client that does not know which.
+// withTIP returns a user with a TIP key, and the Config of a client that does not know it.
 func withTIP(t testing.TB, srv *mixintest.Server, pin mixin.PIN) mixin.Config {
 	t.Helper()
 	session := tipKey(t)
@@ -47,7 +47,7 @@ func sentPINs(srv *mixintest.Server) int {
 	return posts(srv, "/pin/update") + posts(srv, "/pin/verify") + posts(srv, "/safe/users")
 }
 
-// TestAnotherTIPKeyIsNotSent: a PIN that would count is compared with what Mixin shows of the user.
+// TestAnotherTIPKeyIsNotSent: a PIN that would count is first compared with the user's profile.
 func TestAnotherTIPKeyIsNotSent(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)
@@ -100,12 +100,12 @@ func TestAnotherTIPKeyIsNotSent(t *testing.T) {
 	assert.Equal(t, reads+1, posts(srv, "/me"), "a TIP key never changes: it is read once")
 }
 
-// TestTIPKeysOf32Bytes: the same text is a seed to some clients and a scalar to others. What the
-// user's key was made of is found out.
+// TestTIPKeysOf32Bytes: some clients use the same text as a seed, others as a scalar. The client
+// finds out what the user's key is.
 func TestTIPKeysOf32Bytes(t *testing.T) {
 	t.Parallel()
 	raw := tipKey(t).Seed()
-	raw[31] &= 0x0f // below the order of the curve, as one seed in 16
+	raw[31] &= 0x0f // below the order of the curve, as for one seed in 16
 	scalar, err := mixin.NewScalarKey(raw)
 	require.NoError(t, err)
 	for how, tip := range map[string]crypto.Signer{"seed": ed25519.NewKeyFromSeed(raw), "scalar": scalar} {
@@ -143,7 +143,7 @@ func TestTIPKeysOf32Bytes(t *testing.T) {
 	})
 }
 
-// TestPINWithoutAProfile: nothing is sent by guess, unless Mixin does not show the profile.
+// TestPINWithoutAProfile: nothing is sent on a guess, unless Mixin does not show the profile.
 func TestPINWithoutAProfile(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)
@@ -184,7 +184,7 @@ func TestPINWithoutAProfile(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestIteratorsAhead: another program's clock was ahead, and its iterators are.
+// TestIteratorsAhead: another program's clock and iterators were ahead.
 func TestIteratorsAhead(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)

@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// opaqueSigner is a key of which only the crypto.Signer is known.
+// opaqueSigner is a key that only has crypto.Signer's methods.
 type opaqueSigner struct {
 	public crypto.PublicKey
 	sign   func(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error)
@@ -44,7 +44,7 @@ func (f tokenSignerFunc) SignToken(ctx context.Context, signingInput []byte) ([]
 	return f(ctx, signingInput)
 }
 
-// namedTokenSigner also says its algorithm.
+// namedTokenSigner also names its algorithm.
 type namedTokenSigner struct {
 	tokenSignerFunc
 	algorithm string
@@ -99,8 +99,8 @@ func TestTokenVectors(t *testing.T) {
 	}
 }
 
-// TestVendorTokens checks the tokens of the vendor's own documentation, whose
-// private keys are not known: what is signed is what would be signed here.
+// TestVendorTokens checks the tokens of the vendor's documentation. Their private keys are not
+// known, so it compares the signed texts.
 func TestVendorTokens(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t)
@@ -137,7 +137,7 @@ func TestVendorTokens(t *testing.T) {
 				assert.Equal(t, tt.sig, c.Sig)
 			}
 
-			// The same claims give the same signing input, to the byte.
+			// The same claims give the same signing input.
 			s, err := newKeySigner(v.key(t, "rsa1024"))
 			require.NoError(t, err)
 			token, err := s.token(t.Context(), c)
@@ -156,8 +156,7 @@ func TestRequestSigDoesNotCopyTheBody(t *testing.T) { //nolint:paralleltest // i
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
 }
 
-// badKeys are keys that no signer and no session secret can be made from, with
-// what the error says.
+// badKeys returns invalid keys with their errors.
 func badKeys(t *testing.T) map[string]badKey {
 	t.Helper()
 	v := readVectors(t)
@@ -314,7 +313,7 @@ func TestTokenHonoursContext(t *testing.T) {
 	assert.Zero(t, calls, "nothing is signed for a call that is over")
 }
 
-// TestTokenKeepsItsInput checks that a TokenSigner may scribble over what it gets.
+// TestTokenKeepsItsInput: a TokenSigner can overwrite its argument.
 func TestTokenKeepsItsInput(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t)
@@ -337,7 +336,7 @@ func TestSignerDoesNotShowItsKey(t *testing.T) {
 		key := v.key(t, name)
 		s, err := newKeySigner(key)
 		require.NoError(t, err)
-		// As a client would hold it, where no method of its own is called.
+		// A client holds it in an unexported field, so its methods are not called.
 		requireNoLeak(t, struct {
 			s *signer
 			v signer

@@ -14,7 +14,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// exampleUser creates a user at a fake, and returns a client that acts as it, with its configuration.
+// exampleUser creates a user at a fake, and returns a client that acts as it and its configuration.
 func exampleUser(srv *mixintest.Server) (*mixin.Client, mixin.Config, error) {
 	key, err := mixin.GenerateSessionKey()
 	if err != nil {
@@ -23,7 +23,7 @@ func exampleUser(srv *mixintest.Server) (*mixin.Client, mixin.Config, error) {
 	return exampleUserOf(srv, key)
 }
 
-// exampleUserOf is exampleUser with a session key that is there already.
+// exampleUserOf is exampleUser with an existing session key.
 func exampleUserOf(srv *mixintest.Server, key crypto.Signer) (*mixin.Client, mixin.Config, error) {
 	cfg := srv.Config()
 	app, err := mixin.New(cfg)
@@ -46,10 +46,10 @@ func exampleUserOf(srv *mixintest.Server, key crypto.Signer) (*mixin.Client, mix
 	return c, cfg, err
 }
 
-// A keystore's PIN is a text: six digits, or a TIP key in one of several forms. A wrong TIP key would
-// count, and is not sent.
+// A keystore's PIN is a text: six digits, or a TIP key in one of several forms. A wrong TIP key
+// would count as a wrong PIN, so it is not sent.
 func ExampleParsePIN() {
-	srv, err := mixintest.Start() // in place of Mixin itself
+	srv, err := mixintest.Start() // instead of Mixin
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// New names every setting that is wrong, at once.
+// One error of New names every wrong setting.
 func TestNewNamesEveryFault(t *testing.T) {
 	t.Parallel()
 	session := func(change func(*quickblox.SessionConfig)) quickblox.Config {
@@ -99,7 +99,7 @@ func TestBaseURL(t *testing.T) {
 	}
 }
 
-// A context that is done sends nothing.
+// Nothing is sent after the context has ended.
 func TestContextThatIsDone(t *testing.T) {
 	t.Parallel()
 	for _, session := range []bool{false, true} {
@@ -120,8 +120,8 @@ func TestContextThatIsDone(t *testing.T) {
 	}
 }
 
-// TestBaseURLWithoutARoute: the address of a call in place of the API's would have every call go to
-// a path that does not exist.
+// TestBaseURLWithoutARoute: the address of a call is refused as BaseURL, because every call would
+// go to a wrong path.
 func TestBaseURLWithoutARoute(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{

@@ -18,7 +18,7 @@ const (
 	plantedAuthSecret = "planted-auth-secret-0123456789"
 )
 
-// conformance returns the harness for a kind of credential, and the secret in it.
+// conformance returns the harness for a kind of credential and its secret.
 func conformance(secret string, configure func(*quickbloxtest.Server, *quickblox.Config)) userapitest.Harness {
 	return userapitest.Harness{
 		New: func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, userapitest.Backend) {
@@ -87,13 +87,13 @@ func conformance(secret string, configure func(*quickbloxtest.Server, *quickblox
 	}
 }
 
-// withBlankAfter puts a blank behind a text.
+// withBlankAfter appends a blank to a text.
 func withBlankAfter(shown string) string { return strings.TrimSuffix(shown, `"`) + ` "` }
 
-// missingMember takes a member out of a reply.
+// missingMember removes a member from a reply.
 func missingMember(string) string { return "" }
 
-// hidden returns a creator that is not shown the user of a request.
+// hidden returns a creator that cannot see the user of a request.
 func hidden(configure func(*quickbloxtest.Server, *quickblox.Config)) func(testing.TB, userapi.HTTPOptions) (userapi.Creator, userapitest.Backend, userapi.CreateUserRequest, string) {
 	return func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, userapitest.Backend, userapi.CreateUserRequest, string) {
 		srv := quickbloxtest.NewServer(t)
@@ -117,8 +117,7 @@ func hidden(configure func(*quickbloxtest.Server, *quickblox.Config)) func(testi
 	}
 }
 
-// creating is a client whose application session is not shown users, without what looks
-// for them.
+// creating is a client whose application session cannot see users. It hides the look-ups.
 type creating struct {
 	userapi.Creator
 	userapi.Preflighter

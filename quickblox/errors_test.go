@@ -13,8 +13,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// Every shape in which QuickBlox is known to refuse, and those that stand before it
-// on the way.
+// Every known form of a refusal by QuickBlox, and by gateways in front of it.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	field := func(neutral, vendor, code, message string) userapi.FieldError {
@@ -141,8 +140,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// The vendor's code is kept, and so is what it says, less the values of the
-// request.
+// The vendor's code is kept, and its text without the request's values.
 func TestVendorTextIsMasked(t *testing.T) {
 	t.Parallel()
 	c, mock := newClient(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// fakeClient returns a client of a fake of QuickBlox, and what closes the fake.
+// fakeClient returns a client of a fake of QuickBlox, and a function that closes the fake.
 func fakeClient() (*quickblox.Client, func()) {
 	srv, err := quickbloxtest.Start()
 	if err != nil {
@@ -90,7 +90,7 @@ func ExampleClient_RepeatUser() {
 	// true
 }
 
-// The ways to find one user. Each key is unique in the application.
+// There are several ways to find a user. Each key is unique in the application.
 func ExampleUsersService_Get() {
 	c, stop := fakeClient()
 	defer stop()
@@ -110,7 +110,7 @@ func ExampleUsersService_Get() {
 	// Output: ada ada ada ada
 }
 
-// An absent user is an error that matches userapi.ErrNotFound.
+// For a missing user the error matches userapi.ErrNotFound.
 func ExampleUsersService_GetByEmail() {
 	c, stop := fakeClient()
 	defer stop()

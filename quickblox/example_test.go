@@ -15,7 +15,7 @@ import (
 
 // The vendor's own call takes every member that QuickBlox documents.
 func ExampleUsersService_Create() {
-	srv, err := quickbloxtest.Start() // in place of QuickBlox itself
+	srv, err := quickbloxtest.Start() // instead of QuickBlox
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func ExampleUsersService_Create() {
 	// Output: peter [marketing seo] https://mysite.com
 }
 
-// A back end creates a user, and hands a token of the user's to the app that asked for it.
+// A back end creates a user, and gives the user's token to the app.
 func ExampleUsersService_CreateToken() {
 	srv, err := quickbloxtest.Start()
 	if err != nil {
@@ -63,7 +63,7 @@ func ExampleUsersService_CreateToken() {
 	// Output: 96752798 [REDACTED] 40 true
 }
 
-// Without an API key a user's session is opened by the login and the password.
+// Without an API key, SignIn opens a user's session with the login and the password.
 func ExampleUsersService_SignIn() {
 	srv, err := quickbloxtest.Start()
 	if err != nil {
@@ -90,7 +90,7 @@ func ExampleUsersService_SignIn() {
 	// true
 }
 
-// An update changes what is set, here the name and the password, and leaves the rest.
+// An update changes only the set fields, here the name and the password.
 func ExampleUsersService_Update() {
 	srv, err := quickbloxtest.Start()
 	if err != nil {
@@ -122,7 +122,7 @@ func ExampleUsersService_Update() {
 	// Output: Peter Smith +73123555
 }
 
-// A list is an iterator over the pages of users that pass its filters.
+// A list is an iterator over the pages of the users that match its filters.
 func ExampleUsersService_List() {
 	srv, err := quickbloxtest.Start()
 	if err != nil {
@@ -180,9 +180,8 @@ func ExampleSessionConfig() {
 	// Output: <nil> 1 quickblox.SessionConfig{application_id: 76730, session: application}
 }
 
-// A create whose reply is lost leaves it unknown whether there is a user. The look-ups
-// tell: there is, and its keys are the request's. When there is none the create may be
-// repeated.
+// If the reply to a create is lost, the user may exist. The look-ups find the user, and its keys
+// are the request's. If there is no user, the create can be repeated.
 func ExampleClient_ResolveUser() {
 	srv, err := quickbloxtest.Start()
 	if err != nil {
@@ -215,8 +214,8 @@ func ExampleClient_ResolveUser() {
 	// user quickblox/96752798 key [ExternalID Email] 1
 }
 
-// A user is deleted by the id that the create returned. That it does not exist is an
-// error, which a clean-up may pass over.
+// A user is deleted by the id from the create. If it does not exist, that is an error, which a
+// clean-up can ignore.
 func ExampleClient_DeleteUser() {
 	srv, err := quickbloxtest.Start()
 	if err != nil {
@@ -239,7 +238,7 @@ func ExampleClient_DeleteUser() {
 	// true
 }
 
-// The vendor's own look-ups tell a user who does not exist from a look-up that failed.
+// The vendor's own look-ups distinguish a missing user from a failed look-up.
 func ExampleUsersService_GetByLogin() {
 	srv, err := quickbloxtest.Start()
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// over returns a client whose every create is answered with a status and a body.
+// over returns a client that gets a status and a body for every create.
 func over(t *testing.T, status int, body string) *quickblox.Client {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
@@ -27,7 +27,7 @@ func over(t *testing.T, status int, body string) *quickblox.Client {
 	return c
 }
 
-// TestEchoDoesNotDecide: a phrase has no meaning where the request holds it and QuickBlox repeats it.
+// TestEchoDoesNotDecide: a phrase that QuickBlox repeats from the request has no meaning.
 func TestEchoDoesNotDecide(t *testing.T) {
 	t.Parallel()
 	c := over(t, 500, `{"errors":{"base":["could not store Need user"]}}`)
@@ -40,12 +40,12 @@ func TestErrorsAreBounded(t *testing.T) {
 	t.Parallel()
 	body := `{"errors":{"login":[` + strings.TrimSuffix(strings.Repeat(`"is bad",`, 5000), ",") + `]}}`
 	_, err := over(t, 422, body).CreateUser(t.Context(), userapi.CreateUserRequest{Username: "x", Password: "!Peter009"})
-	e, ok := err.(*userapi.Error) // what CreateUser returns itself
+	e, ok := err.(*userapi.Error) // the error that CreateUser returns
 	require.True(t, ok)
 	assert.Len(t, e.FieldErrors, 100)
 }
 
-// Preflight finds what CreateUser finds, and both name the member.
+// Preflight finds the same faults as CreateUser, and both name the member.
 func TestExtraOfInvalidText(t *testing.T) {
 	t.Parallel()
 	c := over(t, 201, "")
@@ -55,8 +55,8 @@ func TestExtraOfInvalidText(t *testing.T) {
 	assert.EqualError(t, c.PreflightUser(req), err.Error())
 }
 
-// What a caller's hook does in the session request's goroutine comes back to the
-// caller: a panic as a panic, an end as an error.
+// What a caller's hook does in the goroutine of the session request reaches the caller. A panic
+// stays a panic, and a goroutine's end becomes an error.
 func TestHooksOfTheSessionRequest(t *testing.T) {
 	t.Parallel()
 	client := func(t *testing.T, hook func()) *quickblox.Client {

@@ -21,7 +21,7 @@ import (
 
 type listing = iter.Seq2[*quickblox.User, error]
 
-// ids are the users of a list, and the error that ends it.
+// ids returns the users of a list and the error that ends it.
 func ids(t *testing.T, l listing) (all []int64, err error) {
 	t.Helper()
 	for u, e := range l {
@@ -197,7 +197,7 @@ func TestListChecks(t *testing.T) {
 	assert.Empty(t, s.requests)
 }
 
-// TestListErrors: that nobody is found is an empty list where the credentials see every user.
+// TestListErrors: if the credentials see every user, no match is an empty list.
 func TestListErrors(t *testing.T) {
 	t.Parallel()
 	const echo = "planted-Name peter+1@gmail.com"
@@ -215,7 +215,7 @@ func TestListErrors(t *testing.T) {
 		name   string
 		cfg    quickblox.Config
 		answer answer
-		kind   userapi.Kind // unknown for an empty list
+		kind   userapi.Kind // unknown means an empty list
 	}{
 		{"nobody", apiKeyConfig, missing, userapi.KindUnknown},
 		{"nobody for a token", sessionConfig, missing, userapi.KindNotFound},
@@ -245,7 +245,7 @@ func TestListErrors(t *testing.T) {
 	}
 }
 
-// TestListsAtTheFake goes through every list over pages, and stops where the caller does.
+// TestListsAtTheFake reads the pages of every list, and stops when the caller stops.
 func TestListsAtTheFake(t *testing.T) {
 	t.Parallel()
 	s, c := newServer(t)
@@ -301,7 +301,7 @@ func TestListsAtTheFake(t *testing.T) {
 	}
 	assert.Equal(t, before+1, received(s, userapitest.Lookup), "no page is read ahead")
 
-	// A failure that passes is not seen; a context that ends is.
+	// A temporary failure is not visible; the end of a context is.
 	cfg := s.Config()
 	cfg.HTTP.Retry = userapi.RetryPolicy{BaseWait: time.Millisecond, Jitter: -1}
 	retrying, err := quickblox.New(cfg)
@@ -325,7 +325,7 @@ func TestListsAtTheFake(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// TestListWithASession: an application's session may list nobody, a user's does.
+// TestListWithASession: an application's session sees no users, and a user's session does.
 func TestListWithASession(t *testing.T) {
 	t.Parallel()
 	s, c := newUserSession(t)
@@ -335,7 +335,7 @@ func TestListWithASession(t *testing.T) {
 	_, err = ids(t, newSessionClient(t, s, nil).Users.List(t.Context(), quickblox.ListUsersRequest{}))
 	require.ErrorIs(t, err, userapi.ErrForbidden)
 
-	// That the session is not found says nothing of the users.
+	// A missing session says nothing about the users.
 	lost := quickbloxtest.NewServer(t)
 	lost.Inject(userapitest.Fault{On: userapitest.Session, Status: 404, Body: []byte(" "), Times: -1})
 	_, err = ids(t, newSessionClient(t, lost, func(c *quickblox.Config) { c.Session.Login, c.Session.Password = "a", "b" }).Users.ListByTags(t.Context(), "a"))

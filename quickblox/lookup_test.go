@@ -21,19 +21,19 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// An answer is what a script says to one request.
+// An answer is a script's reply to one request.
 type answer struct {
 	status int
 	body   string
 }
 
-// A script keeps the requests that it answers.
+// A script answers requests and records them.
 type script struct {
 	requests []*http.Request
 	bodies   []string
 }
 
-// uris lists what was asked, in order.
+// uris lists the requested URIs in order.
 func (s *script) uris() []string {
 	var all []string
 	for _, r := range s.requests {
@@ -42,8 +42,8 @@ func (s *script) uris() []string {
 	return all
 }
 
-// scripted returns a client whose requests are answered in order, the last one over and over.
-// It tries each once and waits next to nothing.
+// scripted returns a client whose requests get the answers in order, and then the last one
+// repeatedly. It tries each request once and hardly waits.
 func scripted(t testing.TB, cfg quickblox.Config, answers ...answer) (*quickblox.Client, *script) {
 	t.Helper()
 	cfg.HTTP.Retry.BaseWait = time.Millisecond
@@ -61,7 +61,7 @@ func scripted(t testing.TB, cfg quickblox.Config, answers ...answer) (*quickblox
 	return c, s
 }
 
-// wantHidden fails where an error shows a value in whatever form.
+// wantHidden fails if an error shows a value in any form.
 func wantHidden(t *testing.T, err error, values ...string) {
 	t.Helper()
 	e := wantError(t, err)
@@ -71,15 +71,15 @@ func wantHidden(t *testing.T, err error, values ...string) {
 	}
 }
 
-// missing is the vendor's answer to a look-up that finds nobody.
+// missing is the vendor's answer to a look-up without a match.
 var missing = answer{404, `{"code":null,"message":"Couldn't find user"}`}
 
-// A lookup is one of the vendor's look-ups, or the delete, of one user.
+// A lookup is a look-up or the delete of one user.
 type lookup func(context.Context, *quickblox.Client) error
 
 type users = quickblox.UsersService
 
-// by is a look-up by a value.
+// by returns a look-up by a value.
 func by[T any](get func(*users, context.Context, T) (*quickblox.GetUserResponse, error), value T) lookup {
 	return func(ctx context.Context, c *quickblox.Client) error {
 		_, err := get(c.Users, ctx, value)
@@ -91,7 +91,7 @@ func remove(id int64) lookup {
 	return func(ctx context.Context, c *quickblox.Client) error { return c.Users.Delete(ctx, id) }
 }
 
-// lookups are one of each, with the value that its errors must not show.
+// lookups has one of each, with the value that its errors must not show.
 var lookups = map[string]struct {
 	do    lookup
 	value string
@@ -173,8 +173,8 @@ func TestLookupChecks(t *testing.T) {
 	assert.Empty(t, s.requests)
 }
 
-// TestLookupErrors: QuickBlox's own ways to say that the user does not exist, that the user
-// may not be seen, and that the call was wrong.
+// TestLookupErrors: QuickBlox's own answers for a missing user, a user that may not be seen, and a
+// wrong call.
 func TestLookupErrors(t *testing.T) {
 	t.Parallel()
 	const echo = `peter@gmail.com peter%40gmail.com peter.smith 8887366 1236672`
@@ -224,8 +224,7 @@ func TestLookupErrors(t *testing.T) {
 	}
 }
 
-// newUserSession returns a server with the user "keeper", and a client with sessions of
-// that user.
+// newUserSession returns a server with the user "keeper", and a client with that user's sessions.
 func newUserSession(t *testing.T) (*quickbloxtest.Server, *quickblox.Client) {
 	t.Helper()
 	s, keys := newServer(t)
@@ -255,7 +254,7 @@ func TestLookupRenewsTheSession(t *testing.T) {
 	assert.Equal(t, 4, received(s, userapitest.Lookup), "once more, and no further")
 }
 
-// TestSessionsAbsenceIsNotTheUsers: a 404 to the call for a session says nothing of a user.
+// TestSessionsAbsenceIsNotTheUsers: a 404 for a session does not mean that a user is missing.
 func TestSessionsAbsenceIsNotTheUsers(t *testing.T) {
 	t.Parallel()
 	s, c := newUserSession(t)
@@ -268,7 +267,7 @@ func TestSessionsAbsenceIsNotTheUsers(t *testing.T) {
 	assert.Equal(t, userapi.OutcomeUnknown, wantError(t, err).Outcome)
 }
 
-// TestDeleteOfAnother: a user's session deletes that user alone.
+// TestDeleteOfAnother: a user's session can delete only that user.
 func TestDeleteOfAnother(t *testing.T) {
 	t.Parallel()
 	s, c := newUserSession(t)

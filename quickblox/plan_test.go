@@ -15,7 +15,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// fullPlan sets every member, in texts that JSON has to escape.
+// fullPlan sets every member, with texts that JSON must escape.
 func fullPlan() userapi.CreateUserRequest {
 	return userapi.CreateUserRequest{
 		IdempotencyKey: "key-1", ExternalID: "1236672", Username: "peter<&>", Email: `"peter"@example.com`, Phone: "+73123555",
@@ -40,7 +40,7 @@ func TestPlanIsWhatIsSent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// One request is all that the rate limit allows: the plan takes none of it.
+			// The rate limit allows only one request, and the plan does not use it.
 			c, mock := newMocked(t, quickblox.Config{APIKey: apiKey, HTTP: userapi.HTTPOptions{
 				RateLimit: userapi.RateLimit{PerSecond: 1e-6, Burst: 1},
 			}})

@@ -14,7 +14,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// least is a request with what QuickBlox requires, changed.
+// least returns a request with the required fields, changed.
 func least(change func(*userapi.CreateUserRequest)) userapi.CreateUserRequest {
 	req := userapi.CreateUserRequest{Username: "johndoe", Password: "quickblox"}
 	change(&req)
@@ -26,7 +26,7 @@ func with(extensions ...userapi.Extension) userapi.CreateUserRequest {
 	return least(func(r *userapi.CreateUserRequest) { r.Extensions = extensions })
 }
 
-// foreign is another vendor's extension; wrong is one that claims to be ours.
+// foreign is another vendor's extension; wrong is one that claims to be QuickBlox's.
 type (
 	foreign struct{ Name string }
 	wrong   struct{}
@@ -41,7 +41,7 @@ func TestMapping(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		req      userapi.CreateUserRequest
-		want     string // beside login and password
+		want     string // besides login and password
 		unmapped []string
 	}{
 		{"least", with(), ``, nil},

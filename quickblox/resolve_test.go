@@ -25,7 +25,7 @@ func peter() userapi.CreateUserRequest {
 	}
 }
 
-// What peter's look-ups ask for, the strongest key first.
+// The requests of peter's look-ups, the strongest key first.
 const (
 	askExternal = "GET /users/external/1236672.json"
 	askLogin    = "GET /users/by_login.json?login=Peter"
@@ -38,7 +38,7 @@ var (
 	sessionConfig = quickblox.Config{SessionToken: sampleToken}
 )
 
-// newServer returns a server and a client with its API key that waits next to nothing.
+// newServer returns a server and a client with its API key that hardly waits.
 func newServer(t *testing.T) (*quickbloxtest.Server, *quickblox.Client) {
 	t.Helper()
 	s := quickbloxtest.NewServer(t)
@@ -50,8 +50,8 @@ func newServer(t *testing.T) (*quickbloxtest.Server, *quickblox.Client) {
 	return s, c
 }
 
-// resolved is what a resolution came to: the user's id and proof, or the error's kind and
-// code, the candidates and the fields that differ. It returns the error too.
+// resolved returns the result of a resolution: the user's id and proof, or the error's kind and
+// code, the candidates and the differing fields. It returns the error too.
 func resolved(t *testing.T, c *quickblox.Client, since time.Time) (string, *userapi.Error) {
 	t.Helper()
 	u, err := c.ResolveUser(t.Context(), peter(), since)
@@ -73,8 +73,8 @@ func resolved(t *testing.T, c *quickblox.Client, since time.Time) (string, *user
 	return fmt.Sprint(e.Kind, " ", e.Code, " ", e.Candidates, " ", fields), e
 }
 
-// TestResolveByKeys: a look asks by each key, the strongest first, until one finds somebody.
-// The user's external id is a proof where it was sent. The other keys only match.
+// TestResolveByKeys: a look-up asks by each key, the strongest first, until one finds a user. An
+// external id that was sent is a proof. Other keys only match.
 func TestResolveByKeys(t *testing.T) {
 	t.Parallel()
 	user := answer{200, string(fixture(t, "create_201.json"))}
@@ -126,7 +126,7 @@ func TestResolveByKeys(t *testing.T) {
 	}
 }
 
-// TestResolveProvesAbsenceToAUserSession: a user's session is shown every user.
+// TestResolveProvesAbsenceToAUserSession: a user's session sees every user.
 func TestResolveProvesAbsenceToAUserSession(t *testing.T) {
 	t.Parallel()
 	s, c := newUserSession(t)
@@ -135,9 +135,9 @@ func TestResolveProvesAbsenceToAUserSession(t *testing.T) {
 	assert.Equal(t, 3*4, received(s, userapitest.Lookup))
 }
 
-// TestResolveWithoutProof: credentials that may not be shown a user cannot prove that it
-// does not exist, and say why. They find a user that they are shown. While one key fails,
-// misses by the others prove nothing.
+// TestResolveWithoutProof: credentials that cannot see a user cannot prove that it is missing, and
+// say why. They find a user that they can see. If one key's look-up fails, misses by the others
+// prove nothing.
 func TestResolveWithoutProof(t *testing.T) {
 	t.Parallel()
 	session := answer{201, `{"session":{"token":"cf5709d6013fdb7a6787fbeb8340afed8aec4c69","user_id":0}}`}
@@ -164,15 +164,15 @@ func TestResolveWithoutProof(t *testing.T) {
 	assert.Nil(t, e)
 }
 
-// TestResolveCompares: every key that was sent is compared with what is shown of the user,
-// and so is the time of creation, where it has a zone.
+// TestResolveCompares: every sent key is compared with the found user. So is the time of creation,
+// if it has a zone.
 func TestResolveCompares(t *testing.T) {
 	t.Parallel()
 	const keys = `"external_user_id":1236672,"login":"Peter","email":"peter@gmail.com","facebook_id":"8887366"`
 	const same, unsure = "96752798 key [ExternalID Username Email facebook_id]", "unknown ambiguous [96752798] []"
 	differs := func(fields ...string) string { return fmt.Sprint("conflict  [96752798] ", fields) }
 	external, login, email, facebook := "ExternalID/external_user_id/different", "Username/login/different", "Email/email/different", "/facebook_id/different"
-	for _, tc := range []struct{ name, user, apiKey, session string }{ // user is what stands beside the id
+	for _, tc := range []struct{ name, user, apiKey, session string }{ // user is the members besides the id
 		{"all", keys, same, same},
 		{"numbers as texts", `"external_user_id":"1236672","login":"Peter","email":"peter@gmail.com","facebook_id":8887366`, same, same},
 		{"trailing blanks", `"external_user_id":1236672,"login":"Peter ","email":"peter@gmail.com","facebook_id":"8887366\n"`, same, same},
@@ -205,7 +205,7 @@ func TestResolveCompares(t *testing.T) {
 				got, _ := resolved(t, c, begun)
 				assert.Equal(t, map[string]string{"api key": tc.apiKey, "session": tc.session}[name], got)
 				asks := []string{askExternal}
-				if tc.name == "another external id" { // the look-up shows somebody else, and the next key is asked for
+				if tc.name == "another external id" { // the look-up returned another user, and the next key is tried
 					asks = append(asks, askLogin)
 				}
 				assert.Equal(t, asks, s.uris())

@@ -22,7 +22,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// The planted texts. Only their names are ever printed.
+// The planted texts. Only their names are printed.
 var planted = map[string]string{
 	"API key":          "planted-Key-71f0",
 	"token":            "planted-Token-82e1",
@@ -36,7 +36,7 @@ var planted = map[string]string{
 	"login":            "planted-Login-0a69",
 }
 
-// everyForm is a value as it may come to be printed, logged or encoded.
+// everyForm returns every printed, logged or encoded form of a value.
 func everyForm(t *testing.T, v any) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -57,8 +57,7 @@ func everyForm(t *testing.T, v any) string {
 	return b.String()
 }
 
-// assertNone asserts that none of the planted texts stands in a text in any
-// encoding, but those that are named.
+// assertNone asserts that a text has no planted text in any encoding, except the named ones.
 func assertNone(t *testing.T, what, text string, but ...string) {
 	t.Helper()
 	lower := strings.ToLower(text)
@@ -134,8 +133,7 @@ func TestNothingShowsSecrets(t *testing.T) {
 	assert.JSONEq(t, `{"user":{"login":"j","password":"[REDACTED]"}}`, string(text))
 }
 
-// Whatever the vendor says, and wherever it says it, errors and logs do not repeat
-// what was sent.
+// Errors and logs do not repeat what was sent, whatever the vendor's reply says.
 func TestErrorsShowNoSecrets(t *testing.T) {
 	t.Parallel()
 	every := ""
@@ -175,7 +173,7 @@ func TestErrorsShowNoSecrets(t *testing.T) {
 			s := quickbloxtest.NewServer(t, quickbloxtest.WithAPIKey(userapi.Secret(planted["API key"])), quickbloxtest.WithApplication(76730, "key", userapi.Secret(planted["secret"])))
 			echoed := one
 			if tc.on == userapitest.Session {
-				echoed = planted["session password"] // the other is not known there
+				echoed = planted["session password"] // the other one is not used there
 			}
 			s.Inject(userapitest.Fault{
 				On: tc.on, When: userapitest.BeforeCommit, Status: tc.status, Body: []byte(tc.body), Times: -1,
@@ -204,8 +202,7 @@ func TestErrorsShowNoSecrets(t *testing.T) {
 				assertNone(t, "the user", fmt.Sprintf("%v %+v %#v", e.User, e.User, *e.User))
 			}
 
-			// What the vendor says is kept, less the request's own values and the
-			// credentials that were used.
+			// The vendor's text is kept, without the request's values and the used credentials.
 			said := e.Message + e.Code + e.RequestID
 			for _, f := range e.FieldErrors {
 				said += f.Field + f.VendorField + f.Code + f.Message
@@ -213,7 +210,7 @@ func TestErrorsShowNoSecrets(t *testing.T) {
 			unused := []string{"API key", "token", "secret", "session password"}
 			switch {
 			case cfg.Session != nil:
-				// The request of the session holds none of the new user's members.
+				// The session request has none of the new user's members.
 				unused = []string{"API key", "token", "password", "facebook id", "website", "custom data", "parents"}
 			case cfg.SessionToken != "":
 				unused = []string{"API key", "secret", "session password"}
@@ -225,7 +222,7 @@ func TestErrorsShowNoSecrets(t *testing.T) {
 	}
 }
 
-// A session that was refused is forgotten, but what it was is still masked.
+// A refused session is dropped, but its token is still masked.
 func TestRefusedTokenIsMasked(t *testing.T) {
 	t.Parallel()
 	c, mock := newMocked(t, quickblox.Config{Session: plantedSession()})
@@ -238,7 +235,7 @@ func TestRefusedTokenIsMasked(t *testing.T) {
 	assert.True(t, e.Message == "no session […]", "the token is not masked")
 }
 
-// TestRequestIDOfASuccess: an id is kept unless it may spell what was sent.
+// TestRequestIDOfASuccess: a request id is kept unless it could spell a sent value.
 func TestRequestIDOfASuccess(t *testing.T) {
 	t.Parallel()
 	const password = "hunter2-HUNTER2"

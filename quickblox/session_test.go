@@ -24,8 +24,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// newSessionClient returns a client that obtains sessions at a server; change may
-// be nil.
+// newSessionClient returns a client that gets its sessions from a server. change may be nil.
 func newSessionClient(t *testing.T, s *quickbloxtest.Server, change func(*quickblox.Config)) *quickblox.Client {
 	t.Helper()
 	cfg := s.Config()
@@ -40,7 +39,7 @@ func newSessionClient(t *testing.T, s *quickbloxtest.Server, change func(*quickb
 	return c
 }
 
-// inBubble runs a test whose time is not real, against a server in memory.
+// inBubble runs a test in fake time, against a server in memory.
 func inBubble(t *testing.T, o userapitest.ServerOptions, test func(*testing.T, *quickbloxtest.Server)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -49,7 +48,7 @@ func inBubble(t *testing.T, o userapitest.ServerOptions, test func(*testing.T, *
 	})
 }
 
-// pass lets the bubble's time pass.
+// pass waits in the bubble's time.
 func pass(d time.Duration) { <-time.After(d) }
 
 // received counts a server's requests by operation.
@@ -67,7 +66,7 @@ func numbered(n int) userapi.CreateUserRequest {
 	return userapi.CreateUserRequest{Username: "user" + strconv.Itoa(n), Password: "quickblox"}
 }
 
-// create32 creates 32 users at once, all of which must succeed.
+// create32 creates 32 users concurrently and requires success.
 func create32(t *testing.T, c userapi.Creator, first int) {
 	t.Helper()
 	var failures atomic.Int32
@@ -86,10 +85,10 @@ func create32(t *testing.T, c userapi.Creator, first int) {
 	wg.Wait()
 }
 
-// sessionGone is what a session that the server forgot is answered with.
+// sessionGone is the answer to a session that the server does not know.
 var sessionGone = []byte(`{"errors":{"base":["Required session does not exist"]}}`)
 
-// tokens notes the session tokens that pass, in order.
+// tokens records the session tokens of requests, in order.
 type tokens struct {
 	base http.RoundTripper
 	mu   sync.Mutex
@@ -122,7 +121,7 @@ func TestSessionIsShared(t *testing.T) {
 	assert.Equal(t, 32, s.UserCount())
 	assert.Equal(t, 1, received(s, userapitest.Session))
 
-	// The server forgets the session: all are refused and share one new session.
+	// The server drops the session. All creates are refused, and share one new session.
 	old := passing.last()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, s.URL()+"/session.json", nil)
 	require.NoError(t, err)
@@ -145,7 +144,7 @@ func TestSessionIsShared(t *testing.T) {
 	}
 }
 
-// A session that a 401 ends is renewed once a call; a second 401 stands.
+// After a 401 the session is renewed once per call; a second 401 is the result.
 func TestSessionIsRenewedOnce(t *testing.T) {
 	t.Parallel()
 	s := quickbloxtest.NewServer(t)
@@ -172,7 +171,7 @@ func TestSessionIsRenewedOnce(t *testing.T) {
 	assert.Equal(t, 4, received(s, userapitest.Session), "the refused session is not used again")
 }
 
-// What the client cannot renew is not renewed.
+// Fixed credentials cannot be renewed.
 func TestFixedCredentialsAreNotRenewed(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]quickblox.Config{"API key": {APIKey: "wrong"}, "token": {SessionToken: "wrong"}} {
@@ -191,7 +190,7 @@ func TestFixedCredentialsAreNotRenewed(t *testing.T) {
 	}
 }
 
-// The end of a session slides with its use, and it is replaced a minute before.
+// Each use extends a session. It is replaced a minute before its end.
 func TestSessionSlidesAndIsReplacedInTime(t *testing.T) {
 	t.Parallel()
 	inBubble(t, userapitest.ServerOptions{}, func(t *testing.T, s *quickbloxtest.Server) {
@@ -217,8 +216,8 @@ func TestSessionSlidesAndIsReplacedInTime(t *testing.T) {
 	})
 }
 
-// A server whose clock is far from ours: the first session request is refused, the
-// second goes by the Date of the refusal, and so do those that follow.
+// The server's clock differs from ours. The first session request is refused. The second one and
+// all later ones use the time from the refusal's Date.
 func TestSessionGoesByTheServersClock(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{-5 * time.Hour, 26 * time.Hour} {
@@ -243,7 +242,7 @@ func TestSessionGoesByTheServersClock(t *testing.T) {
 	}
 }
 
-// The time is corrected once, and not without a Date.
+// The time is corrected once, and only by a Date.
 func TestBadTimestampStands(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -271,7 +270,7 @@ func TestBadTimestampStands(t *testing.T) {
 	}
 }
 
-// A waiter leaves when its own context ends; the others get the session.
+// A waiter leaves when its own context ends, and the others get the session.
 func TestWaiterLeavesAlone(t *testing.T) {
 	t.Parallel()
 	inBubble(t, userapitest.ServerOptions{Latency: 10 * time.Second}, func(t *testing.T, s *quickbloxtest.Server) {
@@ -309,7 +308,7 @@ func TestWaiterLeavesAlone(t *testing.T) {
 	})
 }
 
-// inFlight counts the requests under way.
+// inFlight counts concurrent requests.
 type inFlight struct {
 	base http.RoundTripper
 	n    atomic.Int32
@@ -321,8 +320,7 @@ func (r *inFlight) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.base.RoundTrip(req)
 }
 
-// The session request ends when nobody waits for it any more, and the caller that comes
-// next begins again.
+// The session request ends when nobody waits for it. The next caller starts a new one.
 func TestLastWaiterEndsTheSessionRequest(t *testing.T) {
 	t.Parallel()
 	inBubble(t, userapitest.ServerOptions{}, func(t *testing.T, s *quickbloxtest.Server) {
@@ -357,8 +355,7 @@ func TestLastWaiterEndsTheSessionRequest(t *testing.T) {
 	})
 }
 
-// slowToLeave is a way that takes a second to notice that its first request is no
-// longer wanted.
+// slowToLeave needs a second to notice that its first request was canceled.
 type slowToLeave struct {
 	base  http.RoundTripper
 	first atomic.Bool
@@ -373,7 +370,7 @@ func (r *slowToLeave) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.base.RoundTrip(req)
 }
 
-// Nobody joins a session request that was given up but has not ended yet.
+// A canceled session request that is still running gets no new waiters.
 func TestGivenUpSessionRequestIsNotJoined(t *testing.T) {
 	t.Parallel()
 	inBubble(t, userapitest.ServerOptions{}, func(t *testing.T, s *quickbloxtest.Server) {
@@ -394,7 +391,7 @@ func TestGivenUpSessionRequestIsNotJoined(t *testing.T) {
 	})
 }
 
-// A create whose session cannot be had is not sent; its kind is the cause's.
+// Without a session a create is not sent; its error has the cause's kind.
 func TestSessionFailures(t *testing.T) {
 	t.Parallel()
 	respond := func(status int, body string, header ...string) *userapitest.Fault {
@@ -463,7 +460,7 @@ func TestSessionFailures(t *testing.T) {
 func TestSessionOfAnotherApplication(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		member string // of the session, beside the token
+		member string // of the session, besides the token
 		used   bool
 	}{
 		"the same":              {`"application_id":76730,`, true},
@@ -492,7 +489,7 @@ func TestSessionOfAnotherApplication(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			for range 2 { // it is not kept either
+			for range 2 { // the session is not kept either
 				_, err := c.CreateUser(t.Context(), john)
 				e := wantError(t, err)
 				assert.Equal(t, userapi.KindProtocol, e.Kind)
@@ -506,8 +503,8 @@ func TestSessionOfAnotherApplication(t *testing.T) {
 	}
 }
 
-// Obtaining a session is repeated after a passing failure, signed again each time:
-// a time and a nonce are taken only once.
+// A session request is retried after a temporary failure, with a new signature each time: a time
+// and a nonce are valid only once.
 func TestSessionRequestIsRepeated(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []userapitest.Fault{
@@ -571,7 +568,7 @@ func TestUserSessions(t *testing.T) {
 	}
 }
 
-// A session's settings are read once, by New.
+// New copies the session's settings.
 func TestSessionConfigIsReadOnce(t *testing.T) {
 	t.Parallel()
 	s := quickbloxtest.NewServer(t)
@@ -582,7 +579,7 @@ func TestSessionConfigIsReadOnce(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A token of any shape that fits a header is taken.
+// A token is accepted if it fits in a header.
 func TestLongToken(t *testing.T) {
 	t.Parallel()
 	s := quickbloxtest.NewServer(t)
@@ -597,7 +594,7 @@ func TestLongToken(t *testing.T) {
 	assert.True(t, jwt == passing.last())
 }
 
-// A gate is a limiter that notes what passed it.
+// A gate is a limiter that records the requests.
 type gate struct {
 	waits atomic.Int32
 	mu    sync.Mutex
@@ -615,7 +612,7 @@ func (g *gate) Observe(a userapi.Attempt) {
 	g.seen = append(g.seen, a.Operation)
 }
 
-// TestSessionsPassTheLimiter, as every request of the client does.
+// TestSessionsPassTheLimiter: session requests pass the limiter like all other requests.
 func TestSessionsPassTheLimiter(t *testing.T) {
 	t.Parallel()
 	s := quickbloxtest.NewServer(t)

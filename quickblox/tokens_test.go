@@ -46,7 +46,8 @@ func TestCreateTokenSendsGoldenBytes(t *testing.T) {
 	assert.True(t, got.ExpiresAt.IsZero())
 }
 
-// TestTokenErrors: the outcome of an error is the session's, and a session may be asked for again.
+// TestTokenErrors: the outcome of an error is about the session, and a session can be requested
+// again.
 func TestTokenErrors(t *testing.T) {
 	t.Parallel()
 	user := quickblox.SignInRequest{Login: "peter.smith", Password: "planted-Pass-1"}
@@ -107,7 +108,7 @@ func TestTokenErrors(t *testing.T) {
 	}
 }
 
-// retrying is scripted, with two attempts.
+// retrying is scripted with two attempts.
 func retrying(t *testing.T, cfg quickblox.Config, answers ...answer) (*quickblox.Client, *script) {
 	t.Helper()
 	s := &script{}
@@ -171,7 +172,7 @@ func TestTokenChecks(t *testing.T) {
 	}
 }
 
-// whoHas asks a server whose session a token opens.
+// whoHas asks a server for the user of a token's session.
 func whoHas(t *testing.T, s *quickbloxtest.Server, token userapi.Secret) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL()+"/session.json", nil)
@@ -187,7 +188,7 @@ func whoHas(t *testing.T, s *quickbloxtest.Server, token userapi.Secret) string 
 	return who
 }
 
-// TestTokensOpenTheUsersSession: either way to a token gives the user's own session.
+// TestTokensOpenTheUsersSession: both ways give a token of the user's own session.
 func TestTokensOpenTheUsersSession(t *testing.T) {
 	t.Parallel()
 	s, keys := newServer(t)
@@ -223,7 +224,7 @@ func TestTokensOpenTheUsersSession(t *testing.T) {
 	assert.Equal(t, after, received(s, userapitest.Session), "the client's own session is still good")
 }
 
-// A sign-in learns the vendor's clock as the client's own session does. It may not end as the
+// A sign-in learns the vendor's clock as the client's own session does. Its result must not be the
 // application's session.
 func TestSignInByTheVendorsClock(t *testing.T) {
 	t.Parallel()
@@ -251,7 +252,7 @@ func TestSignInByTheVendorsClock(t *testing.T) {
 	assert.Equal(t, int64(5), token.UserID)
 }
 
-// A lost reply leaves the session unknown, and is asked for again.
+// After a lost reply the session is unknown, and is requested again.
 func TestLostTokenIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// everyChange has every member that QuickBlox documents, and the deprecated ones.
+// everyChange returns every member that QuickBlox documents, including deprecated ones.
 func everyChange() quickblox.UpdateUserRequest {
 	return quickblox.UpdateUserRequest{User: quickblox.UserUpdate{
 		Login: new("Jen_Lesser"), Email: new("jen_lesser@gmail.com"), BlobID: new(int64(7)), ExternalUserID: new(int64(1433712)), FacebookID: new("125553"), TwitterID: new("998800"),
@@ -84,8 +84,8 @@ func TestUpdateChecks(t *testing.T) {
 	assert.Empty(t, s.requests)
 }
 
-// TestUpdateErrors: the outcome is the change's. A change of the password is not sent again
-// where it may have been made.
+// TestUpdateErrors: the outcome is about the change. A change of the password is not sent again if
+// it may have been done.
 func TestUpdateErrors(t *testing.T) {
 	t.Parallel()
 	const echo = `jen_lesser@gmail.com mynewpassword! myoldpassword! 1433712`
@@ -142,7 +142,7 @@ func TestUpdateErrors(t *testing.T) {
 	}
 }
 
-// TestUpdateAtTheFake changes a user with each credential that may.
+// TestUpdateAtTheFake changes a user with each credential that is allowed to.
 func TestUpdateAtTheFake(t *testing.T) {
 	t.Parallel()
 	s := quickbloxtest.NewServer(t, quickbloxtest.WithAccountOwner("boss"))
@@ -176,7 +176,7 @@ func TestUpdateAtTheFake(t *testing.T) {
 	_, err = keys.Users.Update(t.Context(), last, quickblox.UpdateUserRequest{User: quickblox.UserUpdate{Login: new("jim")}})
 	require.ErrorIs(t, err, userapi.ErrConflict)
 
-	// All that can be set.
+	// Every member that can be set.
 	req := everyChange()
 	req.User.OldPassword = "quickblox"
 	_, err = keys.Users.Update(t.Context(), last, req)
@@ -188,7 +188,7 @@ func TestUpdateAtTheFake(t *testing.T) {
 		CustomData: "Head of marketing", ExternalUserID: 1433712, BlobID: 7, Tags: []string{"android", "web"}, AgeOver16: true, AllowStatisticsAnalysis: true, HasPassword: true,
 	}, want)
 
-	// A change whose reply is lost is made again, but the password's.
+	// A change is repeated after a lost reply, except a change of the password.
 	lost := userapitest.Fault{On: userapitest.Attributes, When: userapitest.AfterCommit, Do: userapitest.Hangup}
 	s.Inject(lost)
 	require.NoError(t, rename(keys, last, "again"))
@@ -200,13 +200,13 @@ func TestUpdateAtTheFake(t *testing.T) {
 	_, err = session("Jen_Lesser", "quickblox3").Users.Get(t.Context(), last)
 	require.NoError(t, err, "it was made")
 
-	// The owner deletes others too.
+	// The owner can also delete others.
 	boss := session("boss", "quickblox")
 	require.NoError(t, boss.Users.Delete(t.Context(), last))
 	require.ErrorIs(t, boss.Users.Delete(t.Context(), last), userapi.ErrNotFound)
 }
 
-// TestLastRequestAt: QuickBlox's "User model" calls it a timestamp, its samples show a text.
+// TestLastRequestAt: QuickBlox's "User model" calls it a timestamp, and its samples show a text.
 func TestLastRequestAt(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2019, 8, 29, 20, 48, 14, 0, time.UTC)

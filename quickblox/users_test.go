@@ -34,8 +34,7 @@ func fixture(t testing.TB, name string) []byte {
 	return text
 }
 
-// newMocked returns a client whose requests go to a mock of its own, and that
-// tries once.
+// newMocked returns a client whose requests go to its own mock. It tries once.
 func newMocked(t testing.TB, cfg quickblox.Config) (*quickblox.Client, *httpmock.MockTransport) {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
@@ -51,14 +50,13 @@ func newClient(t testing.TB) (*quickblox.Client, *httpmock.MockTransport) {
 	return newMocked(t, quickblox.Config{APIKey: apiKey})
 }
 
-// A sent request is what a mock received.
+// A sent is a request that a mock received.
 type sent struct {
 	header http.Header
 	body   []byte
 }
 
-// replying registers a reply to the create, and returns where what was sent is
-// found afterwards.
+// replying registers a reply to the create, and returns the recorded request.
 func replying(mock *httpmock.MockTransport, status int, body []byte) *sent {
 	got := &sent{}
 	mock.RegisterResponder(http.MethodPost, usersURL, func(r *http.Request) (*http.Response, error) {
@@ -76,7 +74,7 @@ const keyless = `{"user":{"id":96752798,"full_name":"John Doe","created_at":"201
 
 var john = userapi.CreateUserRequest{Username: "johndoe", Password: "quickblox", FullName: "John Doe"}
 
-// wantError returns the error as the contract's.
+// wantError returns the error as a *userapi.Error.
 func wantError(t testing.TB, err error) *userapi.Error {
 	t.Helper()
 	var e *userapi.Error
@@ -117,7 +115,7 @@ func TestCreateSendsGoldenBytes(t *testing.T) {
 		cfg    quickblox.Config
 		create func(*testing.T, *quickblox.Client) error
 		golden string
-		sample string // the vendor's own request with the same members
+		sample string // the vendor's own request with these members
 	}{
 		{"native with API key", withKey, native("request_api_key.json"), johnGolden, "request_api_key.json"},
 		{"portable with API key", withKey, portable(john), johnGolden, "request_api_key.json"},
@@ -160,7 +158,7 @@ func jsonEqual(t testing.TB, a, b []byte) bool {
 	return assert.ObjectsAreEqual(compactA, compactB)
 }
 
-// Absent, false, zero and empty are four things.
+// Absent, false, zero and empty are different.
 func TestCreateSendsWhatIsSet(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -253,8 +251,8 @@ func TestCreateReadsTheReply(t *testing.T) {
 	assert.True(t, native.User.LastRequestAt.IsZero())
 }
 
-// Replies of other times and settings, and what becomes of them when they are
-// encoded again. Members that are null or unknown are left out.
+// Replies with other times and settings, and their encoded forms. Null and unknown members are left
+// out.
 func TestResponseRoundTrip(t *testing.T) {
 	t.Parallel()
 	var documented map[string]map[string]any
@@ -291,7 +289,7 @@ func TestResponseRoundTrip(t *testing.T) {
 			t.Parallel()
 			c, mock := newClient(t)
 			replying(mock, http.StatusCreated, []byte(tc.reply))
-			// What the vendor makes of letters beyond ASCII is unsure: it contradicts nothing.
+			// The vendor's handling of non-ASCII letters is not known, so they contradict nothing.
 			u, err := c.CreateUser(context.Background(), userapi.CreateUserRequest{Username: "jöhn", Password: "quickblox"})
 			require.NoError(t, err)
 			native, ok := userapi.As[*quickblox.CreateUserResponse](u)
@@ -307,15 +305,15 @@ func TestResponseRoundTrip(t *testing.T) {
 	}
 }
 
-// TestBrokenSuccess: a reply without a user is not a success. Where the id can be read all
-// the same, the user exists.
+// TestBrokenSuccess: a reply without a user is not a success. If the id is still readable, the user
+// exists.
 func TestBrokenSuccess(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name   string
 		status int
 		body   string
-		id     string // "" for none: unknown
+		id     string // "" means unknown
 	}{
 		{"one blank", 201, " ", ""},
 		{"text", 201, `"created"`, ""},
@@ -363,12 +361,12 @@ func TestBrokenSuccess(t *testing.T) {
 	}
 }
 
-// Bodies that break off on a real connection.
+// Incomplete bodies on a real connection.
 func TestTruncatedReply(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name string
-		body string // "" for the vendor's own; half of it is sent
+		body string // "" means the vendor's; half of it is sent
 		id   string
 	}{
 		{"id readable", "", "96752798"},
@@ -398,7 +396,7 @@ func TestTruncatedReply(t *testing.T) {
 	}
 }
 
-// QuickBlox cuts trailing white space of every text but the password.
+// QuickBlox trims trailing white space of every text except the password.
 func TestTrailingWhiteSpace(t *testing.T) {
 	t.Parallel()
 	s := quickbloxtest.NewServer(t)

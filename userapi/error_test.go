@@ -31,7 +31,7 @@ var sentinels = map[userapi.Kind]error{
 	userapi.KindTimeout:      userapi.ErrTimeout,
 }
 
-// A vendorError stands for a vendor's *APIError.
+// A vendorError is like a vendor's *APIError.
 type vendorError struct{ text string }
 
 func (v *vendorError) Error() string { return v.text }
@@ -139,7 +139,7 @@ func TestErrorText(t *testing.T) {
 			{Field: "ExternalID", VendorField: "external_user_id", Code: "invalid", Message: "must be a number"},
 			{Field: "Password", VendorField: "password", Code: "required", Message: "must be set"},
 		}}).Error())
-	// The subject decides, whatever the operation is called.
+	// The subject decides, and not the name of the operation.
 	for _, tt := range []struct {
 		subject userapi.Subject
 		op      string
@@ -169,17 +169,17 @@ func TestErrorText(t *testing.T) {
 		(&userapi.Error{Op: "decide on user", Subject: userapi.SubjectUser, Kind: userapi.KindInvalid, FieldErrors: []userapi.FieldError{
 			{VendorField: "Decision", Code: userapi.CodeRequired, Message: "must be made"},
 		}}).Error())
-	// The vendor's code stands beside ours.
+	// Our code and the vendor's are both shown.
 	assert.Equal(t, "x: create user: invalid request (status 400): Password (user.password): weak (singleCase), no user was created",
 		(&userapi.Error{Provider: "x", Op: "create user", Kind: userapi.KindInvalid, Outcome: userapi.OutcomeRejected, StatusCode: 400,
 			FieldErrors: []userapi.FieldError{{Field: "Password", VendorField: "user.password", Code: userapi.CodeWeak, VendorCode: "singleCase", Message: planted}}}).Error())
-	// Texts of a vendor that refused a session are not ours to show.
+	// A vendor's texts about a refused session are not shown.
 	assert.Equal(t, "x: create user: not authorized (status 401): login: taken, nothing was sent",
 		(&userapi.Error{Provider: "x", Op: "create user", Kind: userapi.KindUnauthorized, Outcome: userapi.OutcomeNotSent, StatusCode: 401,
 			FieldErrors: []userapi.FieldError{{VendorField: "login", Code: "taken", Message: planted}}}).Error())
 }
 
-// A classed is a cause that tells its class, and holds what nobody may see.
+// A classed is a cause that has a class and a secret text.
 type classed string
 
 func (classed) Error() string   { return planted }

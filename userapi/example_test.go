@@ -111,7 +111,7 @@ func ExampleNewAdaptive() {
 
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	_, err = c.CreateUser(ctx, peter) // does not wait in vain
+	_, err = c.CreateUser(ctx, peter) // fails immediately instead of waiting
 	fmt.Println(err)
 	// Output:
 	// quickblox: create user: rate limited (status 429), no user was created, retry after 45s

@@ -14,7 +14,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// passes waits n times and returns when each passed, from now.
+// passes waits n times and returns the time of each pass, from now.
 func passes(t *testing.T, l userapi.Limiter, n int) []time.Duration {
 	t.Helper()
 	begun := time.Now()
@@ -26,7 +26,7 @@ func passes(t *testing.T, l userapi.Limiter, n int) []time.Duration {
 	return at
 }
 
-// interval is the time between two requests at the limiter's present rate.
+// interval returns the time between two requests at the limiter's present rate.
 func interval(t *testing.T, l userapi.Limiter) time.Duration {
 	t.Helper()
 	at := passes(t, l, 2)
@@ -62,7 +62,7 @@ func TestAdaptiveSlowsDown(t *testing.T) {
 	})
 }
 
-// Of the refusals of one burst one counts.
+// Several refusals in one burst count once.
 func TestAdaptiveSlowsDownOnceForRequestsUnderWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestAdaptivePausesForRetryAfter(t *testing.T) {
 	}
 }
 
-// A request that waits already heeds what is observed meanwhile.
+// A waiting request follows what is observed during its wait.
 func TestAdaptiveHoldsThoseThatWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestAdaptiveHoldsThoseThatWait(t *testing.T) {
 	})
 }
 
-// An order takes down which requests passed, in their order, and when.
+// An order records which requests passed, in their order, and when.
 type order struct {
 	mu     sync.Mutex
 	passed []int
@@ -170,7 +170,7 @@ func (o *order) start(t *testing.T, l userapi.Limiter, which int) {
 	synctest.Wait()
 }
 
-// A rate that rises shortens the wait that has begun at the slow rate.
+// A rising rate shortens a wait that started at the slow rate.
 func TestAdaptiveShortensWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestAdaptiveShortensWaits(t *testing.T) {
 	})
 }
 
-// A request that comes when a token is there does not overtake those that wait for it.
+// A new request does not overtake waiting ones, even if a token is available.
 func TestAdaptiveLetsNobodyOvertake(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -208,13 +208,13 @@ func TestAdaptiveLetsNobodyOvertake(t *testing.T) {
 			time.Sleep(time.Second)
 			a.Observe(accepted)
 		}
-		o.start(t, a, 2) // there have been two tokens
+		o.start(t, a, 2) // there were two tokens
 		o.wg.Wait()
 		assert.Equal(t, []int{1, 2}, o.passed)
 	})
 }
 
-// A limit of less than one request a second comes back by successes: three to 85 %, then 1/60 each.
+// A limit below one request a second recovers by successes: three to 85 %, then 1/60 each.
 func TestAdaptiveFindsItsWayBackBySuccesses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -262,7 +262,7 @@ func TestAdaptiveAndTheContext(t *testing.T) {
 
 		canceled, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
-		for range 3 { // the first is next, two are behind it
+		for range 3 { // one is next, and two wait behind it
 			wg.Go(func() { assert.ErrorIs(t, a.Wait(canceled), context.Canceled) })
 			synctest.Wait()
 		}
@@ -280,7 +280,7 @@ func TestAdaptiveAndTheContext(t *testing.T) {
 	})
 }
 
-// A wrong limit lets nothing pass.
+// An invalid limit lets nothing pass.
 func TestAdaptiveOfAWrongLimit(t *testing.T) {
 	t.Parallel()
 	for _, a := range []*userapi.Adaptive{
@@ -299,7 +299,7 @@ func TestAdaptiveOfAWrongLimit(t *testing.T) {
 	assert.NoError(t, userapi.NewAdaptive(userapi.RateLimit{PerSecond: 1e-300}).Err())
 }
 
-// TestAdaptiveSetLimit: the rate and what was found out stay in proportion, and waits change.
+// TestAdaptiveSetLimit: the learned rate stays in proportion to the limit, and waits change.
 func TestAdaptiveSetLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

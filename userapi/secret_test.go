@@ -85,7 +85,7 @@ func TestSecretIsRefusedByGob(t *testing.T) {
 	assert.False(t, strings.Contains(err.Error(), planted))
 }
 
-// sent is a type of another program that writes its secrets.
+// sent is another program's type, which writes its secrets.
 type sent string
 
 func (s sent) GobEncode() ([]byte, error) { return []byte(s), nil }

@@ -38,7 +38,8 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-// TestAddressOfACall: an address that is copied from a call of the API's is refused, with the right form.
+// TestAddressOfACall: the address of an API call is refused as BaseURL, and the error shows the
+// right form.
 func TestAddressOfACall(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{

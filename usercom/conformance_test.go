@@ -17,7 +17,7 @@ const plantedKey = "planted0123456789planted0123456789planted0123456789planted01
 
 // conformance returns the harness for a version and an encoding.
 func conformance(version usercom.Version, encoding usercom.Encoding) userapitest.Harness {
-	// In V2 a custom attribute may have the name errors.
+	// In V2 a custom attribute can be named errors.
 	userID, errs := "user_id", [][]string{{"errors"}, {"error"}}
 	if version == usercom.V2 {
 		userID, errs = "custom_id", nil
@@ -39,7 +39,7 @@ func conformance(version usercom.Version, encoding usercom.Encoding) userapitest
 		},
 		Full: func(n int) userapi.CreateUserRequest {
 			extra, attributes := usercom.Extra{Gender: usercom.GenderFemale, Score: new(int64(0)), City: "Gdynia"}, map[string]any{"plan": "gold", "seats": 12}
-			if version == usercom.V2 { // a second step of lists alone
+			if version == usercom.V2 { // the second step has only lists
 				extra.Lists, attributes = []int64{77, 78}, nil
 			}
 			return userapi.CreateUserRequest{
@@ -92,7 +92,7 @@ func conformance(version usercom.Version, encoding usercom.Encoding) userapitest
 	}
 }
 
-// withBlanks puts blanks around a text.
+// withBlanks adds blanks around a text.
 func withBlanks(shown string) string { return `" ` + strings.Trim(shown, `"`) + ` "` }
 
 func TestConformance(t *testing.T) {

@@ -48,7 +48,7 @@ func TestAge(t *testing.T) {
 		"the zero time":              {"0001-01-01T00:00:00Z", reply(date, "", time.Second), ours},
 		"the epoch":                  {"1970-01-01T00:00:00Z", reply(date, "", time.Second), ours},
 		"a zone out of range":        {"2020-01-01T00:00:00+24:00", reply(date, "", time.Second), ours},
-		// The clocks disagree: one of them is wrong.
+		// The clocks disagree, so one of them is wrong.
 		"old by the date alone":      {"2026-03-02T19:59:59Z", reply("Mon, 02 Mar 2026 20:10:00 GMT", "", time.Second), unsure},
 		"a date of decades ahead":    {"2026-03-02T19:59:59Z", reply("Fri, 02 Mar 2096 20:00:00 GMT", "", time.Second), unsure},
 		"out of a cache, a year old": {"2025-03-02T20:00:00Z", reply("Sun, 02 Mar 2025 20:00:00 GMT", "31536000", time.Second), unsure},

@@ -21,7 +21,7 @@ import (
 
 const testKey = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-// A vendorReply is an error as User.com answers it.
+// A vendorReply is one of User.com's error replies.
 type vendorReply struct {
 	Name    string            `json:"name"`
 	Status  int               `json:"status"`
@@ -54,7 +54,7 @@ func vendorErrors(t testing.TB) []vendorReply {
 	return replies
 }
 
-// A wanted error is what becomes of a vendor's reply.
+// A wanted is the expected error for a vendor's reply.
 type wanted struct {
 	kind    userapi.Kind
 	outcome userapi.Outcome
@@ -73,7 +73,7 @@ func fieldError(field, vendorField, code, message string) userapi.FieldError {
 	return userapi.FieldError{Field: field, VendorField: vendorField, Code: code, Message: message}
 }
 
-// coded is a field's error with the vendor's own code.
+// coded adds the vendor's own code to a field's error.
 func coded(f userapi.FieldError, word string) userapi.FieldError {
 	f.VendorCode = word
 	return f

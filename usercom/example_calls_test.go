@@ -11,7 +11,7 @@ import (
 	"github.com/enlist-go/enlist/usercom/usercomtest"
 )
 
-// fakeClient returns a client of a fake of User.com, and what closes the fake.
+// fakeClient returns a client of a fake of User.com, and a function that closes the fake.
 func fakeClient() (*usercom.Client, func()) {
 	srv, err := usercomtest.Start()
 	if err != nil {
@@ -67,7 +67,7 @@ func ExampleClient_PlanUser() {
 	// POST /users/{id}/add_to_list/ {"list":12}
 }
 
-// RepeatUser cannot make a second user: it finds the one with the ExternalID.
+// RepeatUser does not make a second user: it finds the one with the ExternalID.
 func ExampleClient_RepeatUser() {
 	c, stop := fakeClient()
 	defer stop()
@@ -111,7 +111,7 @@ func ExampleUsersService_Create() {
 	// Output: ada@example.org female 201
 }
 
-// The four ways to find a user. An e-mail address and a phone number may find several.
+// There are four ways to find a user. An e-mail address or a phone number can find several.
 func ExampleUsersService_Get() {
 	c, stop := fakeClient()
 	defer stop()
@@ -135,7 +135,7 @@ func ExampleUsersService_Get() {
 	// true
 }
 
-// The script of User.com gives each browser a key.
+// User.com's script gives each browser a key.
 func ExampleUsersService_GetByKey() {
 	srv, err := usercomtest.Start()
 	if err != nil {
@@ -152,7 +152,7 @@ func ExampleUsersService_GetByKey() {
 	// Output: true <nil>
 }
 
-// Without an e-mail address in use FindByEmail returns no user and no error.
+// If no user has the e-mail address, FindByEmail returns neither a user nor an error.
 func ExampleUsersService_FindByEmail() {
 	c, stop := fakeClient()
 	defer stop()

@@ -15,10 +15,10 @@ import (
 	"github.com/enlist-go/enlist/usercom/usercomtest"
 )
 
-// Attributes are a second request. Where only that fails the user exists, and
-// FinishUser repeats the step.
+// Attributes are a second request. If only that request fails, the user exists, and FinishUser
+// repeats the step.
 func ExampleClient_FinishUser() {
-	srv, err := usercomtest.Start() // in place of User.com itself
+	srv, err := usercomtest.Start() // instead of User.com
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -41,17 +41,16 @@ func ExampleClient_FinishUser() {
 	// <nil> 1
 }
 
-// A create whose reply is lost leaves it open whether the user exists. ResolveUser
-// asks, and RepeatUser creates a user who is proven not to exist without the risk of
-// making two.
+// If the reply to a create is lost, the user may exist. ResolveUser asks. If the user provably does
+// not exist, RepeatUser creates it without the risk of a second one.
 func ExampleClient_ResolveUser() {
-	srv, err := usercomtest.Start() // in place of User.com itself
+	srv, err := usercomtest.Start() // instead of User.com
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer srv.Close()
 	cfg := srv.Config()
-	cfg.HTTP.Retry.BaseWait = time.Millisecond // between looks; more in earnest
+	cfg.HTTP.Retry.BaseWait = time.Millisecond // between look-ups; use more in production
 	c, err := usercom.New(cfg)
 	if err != nil {
 		log.Fatal(err)
@@ -68,7 +67,7 @@ func ExampleClient_ResolveUser() {
 		u, err := c.ResolveUser(ctx, req, since)
 		if errors.Is(err, userapi.ErrNotFound) {
 			fmt.Println("it has not:", srv.UserCount())
-			continue // RepeatUser would be next; here the create is lost once more
+			continue // RepeatUser would be next; here the create is lost again
 		}
 		if err != nil {
 			log.Fatal(err)
@@ -87,10 +86,10 @@ func ExampleClient_ResolveUser() {
 	// <nil> 0
 }
 
-// A visitor's browser has a key in a cookie. With it the visitor becomes the user, and
-// keeps the history; the lists are joined after that.
+// A visitor's browser has a key in a cookie. With this key the visitor becomes the user and keeps
+// its history. After that the user joins the lists.
 func ExampleExtra() {
-	srv, err := usercomtest.Start() // in place of User.com itself
+	srv, err := usercomtest.Start() // instead of User.com
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -110,7 +109,7 @@ func ExampleExtra() {
 	}
 	fmt.Println(u.ID == strconv.FormatInt(visitor.ID, 10), u.Proof, srv.UserCount(), srv.Users()[0].Lists)
 
-	// The same browser signs up somebody else: nobody's user is written over.
+	// The same browser signs up another person. The first user is not overwritten.
 	_, err = c.CreateUser(context.Background(), userapi.CreateUserRequest{
 		ExternalID: "crm-000782", Email: "bob@example.org",
 		Extensions: []userapi.Extension{usercom.Extra{Key: "q7RtLm2XvB0d"}},
@@ -121,10 +120,10 @@ func ExampleExtra() {
 	// true ada@example.org
 }
 
-// An update changes what it names. A reply that is sent back is refused: User.com would
-// make custom attributes of its other members.
+// An update changes only the named members. A complete reply is refused as an update: User.com
+// would turn its other members into custom attributes.
 func ExampleUsersService_Update() {
-	srv, err := usercomtest.Start() // in place of User.com itself
+	srv, err := usercomtest.Start() // instead of User.com
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -17,15 +17,15 @@ import (
 	"github.com/enlist-go/enlist/usercom"
 )
 
-// A reply is what the vendor answers.
+// A reply is the vendor's reply.
 type reply struct {
 	status int
 	body   string
 	header http.Header
 }
 
-// answerAll makes the mock answer every request with the replies, in turn, the last
-// of them over and over, and returns where "METHOD URI" of each request is kept.
+// answerAll makes the mock answer requests with the replies in order, and then with the last one
+// repeatedly. It returns the list of each request's "METHOD URI".
 func answerAll(mock *httpmock.MockTransport, replies ...reply) *[]string {
 	var seen []string
 	mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
@@ -49,7 +49,7 @@ func asError(t *testing.T, err error) *userapi.Error {
 	return e
 }
 
-// printed is an error in every form in which it may get into a log.
+// printed returns an error in every form in which a log can have it.
 func printed(t *testing.T, err error) string {
 	t.Helper()
 	text, jsonErr := json.Marshal(err)
@@ -62,7 +62,7 @@ const ada = `{"id":310455021,"user_id":"crm-000781","email":"ada.nowak@example.o
 // A lookup is a look-up without its result, or a delete.
 type lookup func(context.Context, *usercom.Client) error
 
-// by is a look-up by a value.
+// by returns a look-up by a value.
 func by[T, R any](get func(*usercom.UsersService, context.Context, T) (R, error), value T) lookup {
 	return func(ctx context.Context, c *usercom.Client) error {
 		_, err := get(c.Users, ctx, value)
@@ -79,8 +79,8 @@ func remove(id int64) lookup {
 	return func(ctx context.Context, c *usercom.Client) error { return c.Users.Delete(ctx, id) }
 }
 
-// TestLookupsOnTheWire: no value leads to another call than the one that is meant, and the
-// log has the path as a template.
+// TestLookupsOnTheWire: no value can change which call is sent, and the log has the path as a
+// template.
 func TestLookupsOnTheWire(t *testing.T) {
 	t.Parallel()
 	type wire struct {
@@ -211,7 +211,7 @@ func TestFindByEmail(t *testing.T) {
 	}
 }
 
-// TestFindByPhone: V1 answers with a user, V2 with a page.
+// TestFindByPhone: V1 answers with a user and V2 with a page.
 func TestFindByPhone(t *testing.T) {
 	t.Parallel()
 	const phone = "+48500100200"
@@ -256,7 +256,7 @@ func TestGetByKey(t *testing.T) {
 	for version, member := range map[usercom.Version]string{usercom.V1: "key", usercom.V2: "user_key"} {
 		for body, bad := range map[string]bool{
 			`{"id":7,"` + member + `":"q7RtLm2XvB0d"}`: false,
-			`{"id":7,"` + member + `":"q7rtlm2xvb0d"}`: false, // V2 may show it so
+			`{"id":7,"` + member + `":"q7rtlm2xvb0d"}`: false, // V2 may show this form
 			`{"id":7}`: false,
 			`{"id":7,"` + member + `":"somebodyElse"}`:   true,
 			`[{"id":7,"` + member + `":"q7RtLm2XvB0d"}]`: true,
@@ -273,7 +273,7 @@ func TestGetByKey(t *testing.T) {
 			assert.Equal(t, int64(7), u.ID)
 		}
 	}
-	// In V2 a custom attribute may be called key, such as one that V1 made.
+	// In V2 a custom attribute can be named key, for example one from V1.
 	c, mock := newClient(t, func(cfg *usercom.Config) { cfg.Version = usercom.V2 })
 	answerAll(mock, reply{status: 200, body: `{"id":7,"key":"somebodyElse","user_key":"q7RtLm2XvB0d"}`})
 	u, err := c.Users.GetByKey(t.Context(), browserKey)
@@ -290,7 +290,7 @@ func TestGetByKey(t *testing.T) {
 	require.ErrorIs(t, err, userapi.ErrNotFound)
 }
 
-// TestLookupReplies: what User.com's own bodies say.
+// TestLookupReplies: the meaning of User.com's own bodies.
 func TestLookupReplies(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -317,7 +317,7 @@ func TestLookupReplies(t *testing.T) {
 				assert.Equal(t, []any{test.kind, outcome, test.status, "look up user", userID}, []any{e.Kind, e.Outcome, e.StatusCode, e.Op, e.UserID})
 				assert.Equal(t, 1, mock.GetTotalCallCount())
 				assert.Nil(t, e.User)
-				if userID != "" { // the address is not of this call
+				if userID != "" { // the address does not belong to this call
 					continue
 				}
 				if test.message != "" {

@@ -12,8 +12,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// TestLongFullName: a name that first_name cannot hold is split where both parts fit, counted in
-// characters.
+// TestLongFullName: a name that is too long for first_name is split if both parts fit. Lengths are
+// in characters.
 func TestLongFullName(t *testing.T) {
 	t.Parallel()
 	n := func(letter string, times int) string { return strings.Repeat(letter, times) }
@@ -88,7 +88,8 @@ func TestFullNameThatCannotBeSplit(t *testing.T) {
 	}
 }
 
-// TestLongFullNameBesideParts: a full name that is not used is not measured, and a part is not split.
+// TestLongFullNameBesideParts: an unused full name has no length limit, and a given part is not
+// split.
 func TestLongFullNameBesideParts(t *testing.T) {
 	t.Parallel()
 	srv, c := newFake(t, nil)
@@ -106,7 +107,7 @@ func TestLongFullNameBesideParts(t *testing.T) {
 	assert.Equal(t, "must have at most 40 characters", e.FieldErrors[0].Message)
 }
 
-// TestRefusedSplitName: what User.com says of either part is said of FullName.
+// TestRefusedSplitName: User.com's error about either part is reported for FullName.
 func TestRefusedSplitName(t *testing.T) {
 	t.Parallel()
 	srv, c := newFake(t, nil)

@@ -16,7 +16,7 @@ import (
 	"github.com/enlist-go/enlist/usercom"
 )
 
-// fullPlan sets every member, in texts that JSON and forms have to escape.
+// fullPlan sets every member, with texts that JSON and forms must escape.
 func fullPlan() userapi.CreateUserRequest {
 	req := fullNeutral()
 	req.GivenName, req.FamilyName = "Ada & <Zofia>", "\"Nówak\"\u2028"
@@ -28,7 +28,7 @@ func fullPlan() userapi.CreateUserRequest {
 	return req
 }
 
-// formPairs writes the members of a planned body as a form.
+// formPairs returns the members of a planned body as a form.
 func formPairs(t *testing.T, body json.RawMessage) string {
 	t.Helper()
 	var members map[string]json.RawMessage
@@ -70,7 +70,7 @@ func TestPlanIsWhatIsSent(t *testing.T) {
 				golden += `,"custom_id":"crm-000781","company_custom_id":"acme-7"`
 			}
 			golden += "}"
-			// Two requests are all that the rate limit allows: the plan takes none of them.
+			// The rate limit allows only two requests, and the plan uses none.
 			c, mock := newClient(t, func(cfg *usercom.Config) {
 				cfg.Version, cfg.Encoding = tt.version, tt.encoding
 				cfg.HTTP.RateLimit = userapi.RateLimit{PerSecond: 1e-6, Burst: 2}

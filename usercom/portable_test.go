@@ -244,7 +244,7 @@ func TestCreateIsNotRepeated(t *testing.T) {
 	}
 }
 
-// A time that names no zone proves no age.
+// A time without a zone proves no age.
 func TestAgeNeedsAZone(t *testing.T) {
 	t.Parallel()
 	for createdAt, conflict := range map[string]bool{

@@ -158,7 +158,7 @@ func TestRepeatUser(t *testing.T) {
 				"POST /api/public/users/" + u.ID + "/set_multiple_attributes/",
 			}, uris)
 
-			// Retry: it is somebody's now.
+			// Retry: another user has it now.
 			other := fullNeutral()
 			other.Attributes = map[string]any{"seats": 99}
 			again, err := c.RepeatUser(t.Context(), other)
@@ -179,7 +179,7 @@ func TestRepeatUser(t *testing.T) {
 			assert.Equal(t, 1, srv.UserCount())
 			assert.Equal(t, "12", string(srv.Users()[0].Attributes["seats"]), "no attribute of somebody else's user is set")
 
-			// Nor does it matter whether that user can be read.
+			// The result is the same if that user cannot be read.
 			srv.Inject(userapitest.Fault{On: userapitest.Lookup, Status: 503, Times: -1})
 			_, err = c.RepeatUser(t.Context(), other)
 			e = asError(t, err)
@@ -191,7 +191,7 @@ func TestRepeatUser(t *testing.T) {
 	}
 }
 
-// Once User.com said that it created the user, the user exists, whatever follows.
+// After User.com has confirmed a create, the user exists, whatever follows.
 func TestRepeatedUserExists(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -227,7 +227,7 @@ func TestRepeatedUserExists(t *testing.T) {
 	}
 }
 
-// A throttled repeat was not carried out, and is sent again.
+// A throttled repeat was not done, and is sent again.
 func TestThrottledRepeatIsSentAgain(t *testing.T) {
 	t.Parallel()
 	srv, c := newFake(t, nil)

@@ -14,12 +14,12 @@ import (
 	"github.com/enlist-go/enlist/usercom"
 )
 
-// quick waits next to nothing between looks.
+// quick makes the waits between look-ups very short.
 func quick(cfg *usercom.Config) {
 	cfg.HTTP.Retry = userapi.RetryPolicy{MaxAttempts: 1, BaseWait: time.Millisecond}
 }
 
-// TestResolveUser: by what a user is found, and what that proves.
+// TestResolveUser: how a user is found, and what that proves.
 func TestResolveUser(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -63,8 +63,8 @@ func TestResolveUser(t *testing.T) {
 	}
 }
 
-// TestResolveAsksForEveryForm: every form in which User.com may have stored a key is
-// asked for before a look misses.
+// TestResolveAsksForEveryForm: a look-up asks for every form in which User.com may have stored a
+// key. Only then it misses.
 func TestResolveAsksForEveryForm(t *testing.T) {
 	t.Parallel()
 	const byID, search = "GET /api/public/users-by-id/", "GET /api/public/users/search/?email="
@@ -89,18 +89,17 @@ func TestResolveAsksForEveryForm(t *testing.T) {
 	}
 }
 
-// found is a user that User.com created that long before replyDate, with further
-// members.
+// found returns a user that is this much older than replyDate, with further members.
 func found(age time.Duration, members string) string {
 	at := replyAt.Add(-age).UTC().Format("2006-01-02T15:04:05.000000Z")
 	return `{"id":7,"created_at":"` + at + `",` + members + `}`
 }
 
-// replyAt is replyDate: what the vendor's clock shows now.
+// replyAt is replyDate: the time on the vendor's clock.
 var replyAt = time.Date(2026, 3, 2, 8, 15, 31, 0, time.UTC)
 
-// resolved is what a resolution came to: the user's id, or the error's kind and code, the
-// candidates and the fields that differ. It returns the error too.
+// resolved returns the result of a resolution: the user's id, or the error's kind and code, the
+// candidates and the differing fields. It returns the error too.
 func resolved(t *testing.T, c *usercom.Client, req userapi.CreateUserRequest) (string, *userapi.Error) {
 	t.Helper()
 	u, err := c.ResolveUser(t.Context(), req, time.Now())
@@ -123,9 +122,9 @@ func resolved(t *testing.T, c *usercom.Client, req userapi.CreateUserRequest) (s
 	return fmt.Sprintf("%v %s %v %q", e.Kind, e.Code, e.Candidates, fields), e
 }
 
-// TestResolveCompares: an ExternalID finds one user, who is compared with every key that was
-// sent. An e-mail address may find several: others that have it, or do not show it, do not
-// stand in the way of a user that is still to appear, who is looked for three times.
+// TestResolveCompares: an ExternalID finds one user, and every sent key is compared. An e-mail
+// address can find several users. Other users, and users that do not show the address, do not rule
+// out that the request's own appears later. So the look-up is tried three times.
 func TestResolveCompares(t *testing.T) {
 	t.Parallel()
 	const all = `"user_id":"crm-1","email":"ada@example.org","phone_number":"+48 500"`
@@ -133,7 +132,7 @@ func TestResolveCompares(t *testing.T) {
 	const unsure, nothing, unproven = `unknown ambiguous [7] []`, `unknown ambiguous [] []`, `unknown absence_unproven [] []`
 	keyed := userapi.CreateUserRequest{ExternalID: "crm-1", Email: "ada@example.org", Phone: "+48 500"}
 	mailed := userapi.CreateUserRequest{Email: "ada@example.org"}
-	// V2 has no call for these ids. The address may find the user, and a miss proves nothing.
+	// V2 has no call for these ids. The address can find the user, but a miss proves nothing.
 	hidden := func(userID string) userapi.CreateUserRequest {
 		return userapi.CreateUserRequest{ExternalID: userID, Email: "ada@example.org"}
 	}
@@ -190,8 +189,8 @@ func TestResolveCompares(t *testing.T) {
 	}
 }
 
-// TestResolveUserIDWithWhiteSpace: the framework takes white space off what it stores. The
-// user with the shorter id may be the request's, and is not taken for absent.
+// TestResolveUserIDWithWhiteSpace: User.com trims the values that it stores. The user with the
+// trimmed id may be the request's, so it does not count as missing.
 func TestResolveUserIDWithWhiteSpace(t *testing.T) {
 	t.Parallel()
 	srv, c := newFake(t, quick)

@@ -96,14 +96,14 @@ func TestListsAreChecked(t *testing.T) {
 	assert.Empty(t, srv.Requests())
 }
 
-// onLists is a request for a user on lists.
+// onLists returns a request for a user on lists.
 func onLists(lists ...int64) userapi.CreateUserRequest {
 	return userapi.CreateUserRequest{
 		Email: "ada@example.org", Attributes: map[string]any{"seats": 12}, Extensions: []userapi.Extension{usercom.Extra{Lists: lists}},
 	}
 }
 
-// TestListsFollowTheAttributes, as the plan says.
+// TestListsFollowTheAttributes: the order is the plan's.
 func TestListsFollowTheAttributes(t *testing.T) {
 	t.Parallel()
 	srv, c := newFake(t, nil)
@@ -126,7 +126,7 @@ func TestListsFollowTheAttributes(t *testing.T) {
 	assert.Equal(t, []int64{78, 77}, srv.Users()[0].Lists)
 }
 
-// TestListThatFails: whichever list it is that fails, the user exists and the step is made up for.
+// TestListThatFails: if any list fails, the user exists and the step can be repeated.
 func TestListThatFails(t *testing.T) {
 	t.Parallel()
 	for name, broken := range map[string]int64{"the first": 77, "the last": 78} {
@@ -147,7 +147,7 @@ func TestListThatFails(t *testing.T) {
 	}
 }
 
-// TestPassingFailureOfAList is tried again, also where the list had the user already.
+// TestPassingFailureOfAList: a temporary failure is retried, even if the list already has the user.
 func TestPassingFailureOfAList(t *testing.T) {
 	t.Parallel()
 	for _, when := range []userapitest.Moment{userapitest.BeforeCommit, userapitest.AfterCommit} {
@@ -164,7 +164,7 @@ func TestPassingFailureOfAList(t *testing.T) {
 	}
 }
 
-// TestRepeatedUserIsPutOnItsLists, and so is one that was found.
+// TestRepeatedUserIsPutOnItsLists: a repeated user, and a found one, joins its lists.
 func TestRepeatedUserIsPutOnItsLists(t *testing.T) {
 	t.Parallel()
 	srv, c := newFake(t, nil)

@@ -114,7 +114,8 @@ func TestUpdateRefusesLocally(t *testing.T) {
 	assert.Empty(t, srv.Requests())
 }
 
-// TestReplyIsNoUpdate: a reply that is sent back would become custom attributes, and is refused.
+// TestReplyIsNoUpdate: a complete reply is refused as an update, because its members would become
+// custom attributes.
 func TestReplyIsNoUpdate(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"create_v1_201.json", "create_v2_201.json", "user_v1_full.json", "sample_response.json"} {
@@ -164,7 +165,8 @@ func TestUpdateKeepsTheRest(t *testing.T) {
 	assert.Equal(t, "ExternalID", asError(t, err).FieldErrors[0].Field)
 }
 
-// TestUpdateIsSentOnce: an update that may have been made is not sent again, and one that was not is.
+// TestUpdateIsSentOnce: an update that may have been done is not sent again. One that was not done
+// is.
 func TestUpdateIsSentOnce(t *testing.T) {
 	t.Parallel()
 	for when, city := range map[userapitest.Moment]string{userapitest.BeforeCommit: "Gdynia", userapitest.AfterCommit: "Sopot"} {

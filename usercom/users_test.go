@@ -22,11 +22,11 @@ import (
 const (
 	testKey  = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	usersURL = "https://acme.user.com/api/public/users/"
-	// replyDate is a second after the users of testdata were created.
+	// replyDate is a second after the creation of the users in testdata.
 	replyDate = "Mon, 02 Mar 2026 08:15:31 GMT"
 )
 
-// newClient returns a client whose requests go to a mock of its own.
+// newClient returns a client whose requests go to its own mock.
 func newClient(t *testing.T, change func(*usercom.Config)) (*usercom.Client, *httpmock.MockTransport) {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
@@ -42,14 +42,14 @@ func newClient(t *testing.T, change func(*usercom.Config)) (*usercom.Client, *ht
 	return c, mock
 }
 
-// A received request is what the vendor got.
+// A received is the request that the vendor got.
 type received struct {
 	header http.Header
 	uri    string
 	body   string
 }
 
-// answer makes the mock answer POST to a URL, and returns where the request is kept.
+// answer makes the mock answer POST to a URL, and returns the recorded request.
 func answer(mock *httpmock.MockTransport, url string, status int, body string) *received {
 	got := &received{}
 	mock.RegisterResponder(http.MethodPost, url, func(r *http.Request) (*http.Response, error) {
@@ -77,7 +77,7 @@ func fixture(t testing.TB, name string) string {
 	return string(data)
 }
 
-// full is a request with every member.
+// full returns a request with every member.
 func full() usercom.CreateUserRequest {
 	return usercom.CreateUserRequest{
 		Email: new("ada.nowak@example.org"), FirstName: new("Ada"), LastName: new("Nowak"), UserID: new("crm-000781"),
@@ -378,7 +378,7 @@ func TestSuccessIsProven(t *testing.T) {
 	}
 }
 
-// brokenBody ends with an error behind its text.
+// brokenBody ends with an error after its text.
 type brokenBody struct{ io.Reader }
 
 func (b brokenBody) Read(p []byte) (int, error) {
@@ -499,8 +499,8 @@ func TestSetAttributesReplies(t *testing.T) {
 	}
 }
 
-// A reply to the second step that shows another user is of another user's step. In V2 it may
-// have custom attributes named as errors are.
+// If a reply to the second step shows another user, it belongs to another user's step. In V2 it can
+// have custom attributes with the names of error members.
 func TestSecondStepShowsTheUser(t *testing.T) {
 	t.Parallel()
 	v1, v2 := []usercom.Version{usercom.V1}, []usercom.Version{usercom.V2}

@@ -28,7 +28,7 @@ func ofVisitor(lists ...int64) userapi.CreateUserRequest {
 	}
 }
 
-// sentTo returns the methods and paths that the server got, but for queries.
+// sentTo returns the methods and paths that the server received, without queries.
 func sentTo(srv *usercomtest.Server) (sent []string) {
 	for _, r := range srv.Requests() {
 		path, _, _ := strings.Cut(strings.TrimPrefix(r.URI, "/api/public"), "?")
@@ -71,7 +71,7 @@ func TestVisitorBecomesTheUser(t *testing.T) {
 	}
 }
 
-// TestNoVisitor: a key that nobody has makes a new user, and is refused by a strict request.
+// TestNoVisitor: an unknown key makes a new user. A strict request with one is refused.
 func TestNoVisitor(t *testing.T) {
 	t.Parallel()
 	srv, c := newFake(t, nil)
@@ -99,11 +99,11 @@ func TestNoVisitor(t *testing.T) {
 	assert.Equal(t, []string{"key"}, vendorFields(c.PreflightUser(req)))
 }
 
-// TestVisitorWhoIsAUser: nobody's user is written over.
+// TestVisitorWhoIsAUser: an existing user is not overwritten.
 func TestVisitorWhoIsAUser(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		body   string // that makes a user of the visitor
+		body   string // makes a user of the visitor
 		fields map[string]string
 		ours   bool
 	}{
@@ -149,7 +149,8 @@ func TestVisitorWhoIsAUser(t *testing.T) {
 	}
 }
 
-// TestTwoPersonsAtOneBrowser: the second does not write over the first, who has a phone number alone.
+// TestTwoPersonsAtOneBrowser: the second person does not overwrite the first, who has only a phone
+// number.
 func TestTwoPersonsAtOneBrowser(t *testing.T) {
 	t.Parallel()
 	srv, c := newFake(t, nil)
@@ -166,7 +167,7 @@ func TestTwoPersonsAtOneBrowser(t *testing.T) {
 	assert.NotContains(t, printed(t, e), "500 100")
 }
 
-// TestKeyIsNeededFirst: a look that fails says nothing of the visitor, and nothing is created.
+// TestKeyIsNeededFirst: a failed look-up says nothing about the visitor, and nothing is created.
 func TestKeyIsNeededFirst(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -196,7 +197,8 @@ func TestKeyIsNeededFirst(t *testing.T) {
 	}
 }
 
-// TestLostUpdateOfAVisitor: it is sent once, its outcome is unknown, and the key tells it.
+// TestLostUpdateOfAVisitor: the update is sent once, its outcome is unknown, and the key resolves
+// it.
 func TestLostUpdateOfAVisitor(t *testing.T) {
 	t.Parallel()
 	for when, updated := range map[userapitest.Moment]bool{userapitest.BeforeCommit: false, userapitest.AfterCommit: true} {
@@ -239,8 +241,8 @@ func TestLostUpdateOfAVisitor(t *testing.T) {
 	}
 }
 
-// TestVisitorFoundByUserID: a search by key that misses it does not make it a user of ours to delete,
-// nor somebody else's.
+// TestVisitorFoundByUserID: if the search by key misses the visitor, it counts neither as a user of
+// ours that may be deleted, nor as somebody else's.
 func TestVisitorFoundByUserID(t *testing.T) {
 	t.Parallel()
 	for _, age := range []time.Duration{0, time.Hour} {
@@ -256,7 +258,7 @@ func TestVisitorFoundByUserID(t *testing.T) {
 	}
 }
 
-// TestVisitorBeforeTheUpdate: what the visitor had before does not prove that the update was made.
+// TestVisitorBeforeTheUpdate: values that the visitor had before do not prove the update.
 func TestVisitorBeforeTheUpdate(t *testing.T) {
 	t.Parallel()
 	for name, known := range map[string]usercom.UpdateUserRequest{
@@ -279,7 +281,7 @@ func TestVisitorBeforeTheUpdate(t *testing.T) {
 			for _, externalID := range []string{"crm-1", ""} {
 				req.ExternalID = externalID
 				if externalID == "" && known.Email != nil {
-					continue // it was updated a moment ago, and cannot be told
+					continue // it was updated a moment ago, so nothing shows the difference
 				}
 				_, err = c.ResolveUser(t.Context(), req, since)
 				require.ErrorIs(t, err, userapi.ErrNotFound, externalID)
@@ -288,7 +290,7 @@ func TestVisitorBeforeTheUpdate(t *testing.T) {
 	}
 }
 
-// TestRefusedUpdateOfAVisitor is a create that was refused, and shows no key.
+// TestRefusedUpdateOfAVisitor: the create was refused, and the error shows no key.
 func TestRefusedUpdateOfAVisitor(t *testing.T) {
 	t.Parallel()
 	srv, c := newFake(t, nil)
@@ -344,7 +346,7 @@ func TestResolvedByAddressAndKey(t *testing.T) {
 	}
 }
 
-// TestEnsuredVisitor: Ensure settles every loss, and Undo leaves a visitor who was there before.
+// TestEnsuredVisitor: Ensure resolves every loss, and Undo leaves a visitor that existed before.
 func TestEnsuredVisitor(t *testing.T) {
 	t.Parallel()
 	for _, when := range []userapitest.Moment{userapitest.BeforeCommit, userapitest.AfterCommit} {
@@ -366,8 +368,8 @@ func TestEnsuredVisitor(t *testing.T) {
 	}
 }
 
-// TestUndoLeavesAVisitorShownInPart: a reply without a date, and a second step that fails, do not make
-// the visitor one that the create made.
+// TestUndoLeavesAVisitorShownInPart: a reply without a date, or a failed second step, does not make
+// the visitor a user of the create.
 func TestUndoLeavesAVisitorShownInPart(t *testing.T) {
 	t.Parallel()
 	srv, c := newFake(t, nil)
@@ -386,7 +388,7 @@ func TestUndoLeavesAVisitorShownInPart(t *testing.T) {
 	assert.Equal(t, 1, srv.UserCount(), "the visitor and the history are kept")
 }
 
-// respond is a success with a body, of the time at which the users of testdata were created.
+// respond returns a success with a body, at the creation time of the users in testdata.
 func respond(body string) *http.Response {
 	resp := httpmock.NewStringResponse(http.StatusOK, body)
 	resp.Header.Set("Date", replyDate)

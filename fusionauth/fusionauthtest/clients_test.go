@@ -21,9 +21,9 @@ const (
 	userID2 = "3cd4c69f-201e-4d5f-8b63-6c403e2f7b81"
 )
 
-// These tests send what the vendor's own clients send.
+// These tests send the requests of the vendor's own clients.
 
-// decoded reads a JSON object, and checks the status.
+// decoded checks the status and decodes a JSON object.
 func decoded(t *testing.T, want, status int, body string) map[string]any {
 	t.Helper()
 	require.Equal(t, want, status, body)
@@ -32,7 +32,8 @@ func decoded(t *testing.T, want, status int, body string) map[string]any {
 	return o
 }
 
-// TestCreateOfTheJavaClient: it sends every list, empty, and user.identities among them.
+// TestCreateOfTheJavaClient: the client sends every list, even empty ones, and user.identities is
+// one of them.
 func TestCreateOfTheJavaClient(t *testing.T) {
 	t.Parallel()
 	const create = `{"disableDomainBlock":false,"sendSetPasswordEmail":false,"skipVerification":false,"user":{"active":false,"data":{},` +
@@ -123,7 +124,7 @@ func TestRegisterOfTheNETClient(t *testing.T) {
 	}
 }
 
-// TestRegisterOfTheGoClient: its user is never left out, so that it cannot register one who exists.
+// TestRegisterOfTheGoClient: the client always sends a user, so it cannot register an existing one.
 func TestRegisterOfTheGoClient(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t, fusionauthtest.WithApplications(fusionauthtest.Application{ID: appID}))
@@ -163,14 +164,14 @@ func TestRegistrationsAreOfATenant(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestUpdates: a PUT replaces all but the password, and a PATCH merges in one of three forms.
+// TestUpdates: a PUT replaces everything except the password. A PATCH merges in one of three forms.
 func TestUpdates(t *testing.T) {
 	t.Parallel()
 	const before = `{"skipVerification":true,"user":{"data":{"a":{"b":1,"c":[1,2]},"d":"x"},"email":"a@b","firstName":"Ann","password":"correct horse","preferredLanguages":["en"],"username":"ann"}}`
 	for name, tt := range map[string]struct {
 		method, mediaType, body string
 		status                  int
-		want                    string // of the user's members below
+		want                    string // the expected members of the user
 	}{
 		"put":          {"PUT", "application/json", `{"user":{"email":"a@b","lastName":"Bee"}}`, 200, `{"data":{},"email":"a@b","lastName":"Bee","preferredLanguages":[]}`},
 		"put, taken":   {"PUT", "application/json", `{"user":{"email":"other@b"}}`, 400, `user.email [duplicate]user.email`},
@@ -250,7 +251,8 @@ func TestReactivate(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotServed: no client reads it as a user's absence, which is an empty 404.
+// TestWhatIsNotServed: a client does not take an unserved route for a missing user, which is an
+// empty 404.
 func TestWhatIsNotServed(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer

@@ -11,8 +11,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// A program is tried against the fake: once as it should be, and once with a reply
-// that gets lost.
+// A program runs against the fake twice: without faults, and with a lost reply.
 func Example() {
 	server, err := fusionauthtest.Start()
 	if err != nil {

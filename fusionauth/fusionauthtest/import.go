@@ -19,7 +19,7 @@ var importRequest = members{
 	"validateDbConstraints": boolean,
 }
 
-// importFailed is the answer where the database refuses the users, without saying which.
+// importFailed returns the answer of a database that refuses the users. It does not say which.
 func importFailed() fakehttp.Reply {
 	return jsonReply(http.StatusInternalServerError, object{"fieldErrors": object{}, "generalErrors": []object{{
 		"code":    "[ImportRequestFailed]",
@@ -68,8 +68,8 @@ func (s *Server) importUsers(r *fakehttp.Request, tenantID string) fakehttp.Repl
 	return fakehttp.Reply{Status: http.StatusOK}
 }
 
-// importedUser makes a user of an import, or reports every fault of it. An import checks
-// less than a create.
+// importedUser makes a user of an import, or reports every fault of it. An import checks less than
+// a create does.
 func (s *Server) importedUser(in object, tenantID string, now time.Time, f *failure) *user {
 	member := func(name string) string { v, _ := in[name].(string); return strings.TrimSpace(v) }
 	u := &user{
@@ -121,8 +121,8 @@ func (s *Server) importedUser(in object, tenantID string, now time.Time, f *fail
 	return u
 }
 
-// checkImport compares the users of an import with each other and with all others, and
-// reports what is there already.
+// checkImport compares the users of an import with each other and with all others. It reports
+// existing ones.
 func (s *Server) checkImport(added []*user, f *failure) bool {
 	twice, taken := map[string][]string{}, map[string][]string{}
 	type key struct {

@@ -16,7 +16,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// hashes are those of testdata/hashes.json, which other tools have made.
+// hashes returns testdata/hashes.json, which other tools have made.
 func hashes(t *testing.T) (password string, list []fusionauth.PasswordHash) {
 	t.Helper()
 	data, err := os.ReadFile("testdata/hashes.json")
@@ -42,7 +42,7 @@ func hashes(t *testing.T) (password string, list []fusionauth.PasswordHash) {
 	return in.Password, list
 }
 
-// A password that was hashed elsewhere lets its user in, and no other password does.
+// A password that was hashed elsewhere works for its user, and no other password does.
 func TestImportedPasswords(t *testing.T) {
 	t.Parallel()
 	password, list := hashes(t)
@@ -77,7 +77,7 @@ func TestImportedPasswords(t *testing.T) {
 	}
 }
 
-// Java reads base64 without padding, and nothing else that is not base64.
+// Java decodes base64 without padding, but refuses any other invalid base64.
 func TestImportedSalts(t *testing.T) {
 	t.Parallel()
 	for salt, want := range map[string]int{"c2FsdC1vZi0xNi1ieXRlcw": 200, "c2FsdC1vZi0xNi1ieXRlcw=": 400, "c2FsdC1vZi0xNi1ieXRlcw==\\n": 400} {
@@ -89,7 +89,7 @@ func TestImportedSalts(t *testing.T) {
 	}
 }
 
-// An import of an older server passes over what came with FusionAuth 1.59, as a create does.
+// An import of an older server ignores the members of FusionAuth 1.59, as a create does.
 func TestImportAtAnOlderServer(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t, fusionauthtest.WithServerBefore159())
@@ -98,7 +98,7 @@ func TestImportAtAnOlderServer(t *testing.T) {
 	assert.Empty(t, c.server.Users()[0].PhoneNumber)
 }
 
-// A user who was created with a password logs in with it.
+// A user with a password logs in with it.
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t)
@@ -115,7 +115,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// An import is one transaction, and says who is there already if it is asked to look.
+// An import is one transaction. It names existing users if the request asks for that.
 func TestImport(t *testing.T) {
 	t.Parallel()
 	user := func(name, more string) string {
@@ -155,7 +155,7 @@ func TestImport(t *testing.T) {
 	}
 }
 
-// An import that names no tenant is for the tenant of each user.
+// An import without a tenant creates each user in the user's own tenant.
 func TestImportTenants(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t, fusionauthtest.WithTenants(tenantA, tenantB))
@@ -165,7 +165,7 @@ func TestImportTenants(t *testing.T) {
 	status, reply, _ := c.do(http.MethodPost, "/api/user/import", `{"users":[{"username":"a","password":"correct horse"}]}`)
 	assert.Equal(t, http.StatusBadRequest, status)
 	assert.Contains(t, reply, "[TenantIdRequired]")
-	for _, tenant := range []string{tenantA, tenantB} { // one name may stand in both
+	for _, tenant := range []string{tenantA, tenantB} { // a name can exist in both
 		status, reply, _ := c.do(http.MethodPost, "/api/user/import", body(tenant))
 		assert.Equal(t, http.StatusOK, status, reply)
 	}
@@ -175,7 +175,7 @@ func TestImportTenants(t *testing.T) {
 	assert.Equal(t, []string{tenantA, tenantB}, []string{c.server.Users()[0].TenantID, c.server.Users()[1].TenantID})
 }
 
-// What fails after the commit leaves the users.
+// If the reply fails after the commit, the users exist.
 func TestImportFault(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t)

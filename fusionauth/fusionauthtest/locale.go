@@ -2,9 +2,9 @@ package fusionauthtest
 
 import "strings"
 
-// readLocale reads a locale as the server's Jackson does, and writes it as Java does. Every text is one. What
-// stands between the first two separators is the country, whatever it is; a script and what is behind it stand
-// after "_#".
+// readLocale decodes a locale as the server's Jackson does and writes it as Java does. It accepts
+// every text. The part between the first two separators is the country. A script and what follows
+// it come after "_#".
 func readLocale(text string) string {
 	language, rest, more := cutSeparator(text)
 	language = strings.ToLower(language)
@@ -44,7 +44,7 @@ func cutSeparator(text string) (before, after string, found bool) {
 	return text[:i], text[i+1:], true
 }
 
-// readLocales reads a list of locales, each once.
+// readLocales decodes a list of locales and removes duplicates.
 func readLocales(v any) []any {
 	list := []any{}
 	seen := map[string]bool{}

@@ -2,7 +2,7 @@ package fusionauthtest
 
 import (
 	"crypto/hmac"
-	"crypto/md5" //nolint:gosec // users bring such hashes along
+	"crypto/md5" //nolint:gosec // users can have such hashes
 	"crypto/pbkdf2"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -19,8 +19,7 @@ import (
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
 
-// A credential is what a user logs in with: a password in plain text, or its hash in a
-// scheme.
+// A credential is what a user logs in with: a plain password, or its hash and the scheme.
 type credential struct {
 	password, salt, scheme string
 	factor                 int
@@ -38,7 +37,7 @@ func newCredential(in object) credential {
 	return c
 }
 
-// plain drops the hash's parts: of a create they say how the server hashes.
+// plain removes the hash's parts. In a create they say how the server hashes.
 func (c credential) plain() credential { return credential{password: c.password} }
 
 func (c credential) saltIsReadable() bool {
@@ -46,18 +45,18 @@ func (c credential) saltIsReadable() bool {
 	return ok || c.scheme == "bcrypt"
 }
 
-// saltBytes reads the salt as Java does, with padding or without.
+// saltBytes decodes the salt as Java does, with or without padding.
 func (c credential) saltBytes() ([]byte, bool) {
 	encoding := base64.RawStdEncoding
 	if len(c.salt)%4 == 0 {
 		encoding = base64.StdEncoding
 	}
 	salt, err := encoding.DecodeString(c.salt)
-	return salt, err == nil && !strings.ContainsAny(c.salt, "\r\n") // which Go ignores
+	return salt, err == nil && !strings.ContainsAny(c.salt, "\r\n") // Go ignores them
 }
 
-// accepts reports whether a password is the user's. It knows the schemes of FusionAuth.
-// Source: FusionAuth, "Password-Hashing Algorithms".
+// accepts reports whether a password is the user's. It supports FusionAuth's schemes. Source:
+// FusionAuth, "Password-Hashing Algorithms".
 func (c credential) accepts(password string) bool {
 	if c.scheme == "" {
 		return c.password != "" && subtle.ConstantTimeCompare([]byte(c.password), []byte(password)) == 1
@@ -77,7 +76,7 @@ func (c credential) accepts(password string) bool {
 	return text != "" && subtle.ConstantTimeCompare([]byte(c.password), []byte(text)) == 1
 }
 
-// hash hashes a password; nil in a scheme that is not known.
+// hash hashes a password. It returns nil for an unknown scheme.
 func (c credential) hash(password, salt []byte) []byte {
 	switch c.scheme {
 	case "salted-md5":
@@ -102,7 +101,7 @@ func (c credential) hash(password, salt []byte) []byte {
 	return nil
 }
 
-// rounds hashes a text n times, each time but the first with more behind it.
+// rounds hashes a text n times. From the second time on it appends more.
 func rounds(h hash.Hash, text, more []byte, n int) []byte {
 	for i := range n {
 		h.Reset()
@@ -127,8 +126,8 @@ var loginRequest = members{
 	"applicationId": uuid, "ipAddress": text, "loginId": text, "loginIdTypes": listOf{text}, "noJWT": boolean, "password": text,
 }
 
-// login lets a user in who has the password. A wrong one and a user that there is not have
-// the same answer. Source: FusionAuth, "Login API", "Authenticate a User".
+// login logs a user in if the password is right. A wrong password and a missing user get the same
+// answer. Source: FusionAuth, "Login API", "Authenticate a User".
 func (s *Server) login(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	request, invalid := s.parse(r, loginRequest)
 	if invalid != nil {

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// merged applies a merge patch to a value: null takes a member away. Lists are replaced or, appending, added to.
+// merged applies a merge patch to a value. null removes a member. Lists are replaced or, if
+// appending, extended.
 func merged(current, patch any, appending bool) any {
 	switch patch := patch.(type) {
 	case object:
@@ -32,13 +33,13 @@ func merged(current, patch any, appending bool) any {
 	return patch
 }
 
-// An operation is one of a JSON patch. Source: RFC 6902.
+// An operation is an operation of a JSON patch. Source: RFC 6902.
 type operation struct {
 	Op, Path, From string
 	Value          any
 }
 
-// patched applies the operations to a document, or says which cannot be.
+// patched applies the operations to a document. The error names the first invalid one.
 func patched(document object, operations []operation) (object, error) {
 	var root any = document
 	for _, o := range operations {
@@ -72,7 +73,7 @@ func patched(document object, operations []operation) (object, error) {
 	return changed, nil
 }
 
-// tokens are the parts of a JSON pointer.
+// tokens returns the parts of a JSON pointer.
 func tokens(pointer string) []string {
 	if pointer == "" {
 		return nil
@@ -84,7 +85,7 @@ func tokens(pointer string) []string {
 	return parts
 }
 
-// at returns what a pointer leads to.
+// at returns the value at a pointer.
 func at(v any, pointer string) (any, bool) {
 	for _, token := range tokens(pointer) {
 		switch in := v.(type) {
@@ -106,7 +107,8 @@ func at(v any, pointer string) (any, bool) {
 	return v, true
 }
 
-// edited returns a value in which what a path leads to is set or removed. mustExist refuses to set what there is not.
+// edited returns a copy of a value with the part at path set or removed. mustExist refuses to set a
+// missing part.
 func edited(v any, path []string, value any, remove, mustExist bool) (any, bool) {
 	if len(path) == 0 {
 		return value, !remove

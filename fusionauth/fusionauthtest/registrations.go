@@ -11,19 +11,19 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// An Application is what users register for.
+// Users register for an Application.
 type Application struct {
-	// ID is a UUID. TenantID is the tenant that the application is in; "" means the first.
+	// ID is a UUID. TenantID is the application's tenant; "" means the first tenant.
 	ID, TenantID string
 	// Roles are the names of the roles that its users can have.
 	Roles []string
-	// VerifyRegistrations has a registration be verified, unless its request skips that.
+	// VerifyRegistrations requires verification of a registration, unless its request skips it.
 	VerifyRegistrations bool
-	// RefreshTokens has the reply to a registration hold a refresh token.
+	// RefreshTokens adds a refresh token to the reply to a registration.
 	RefreshTokens bool
 }
 
-// WithApplications sets the applications in place of a ready-made one with the roles "admin" and "user".
+// WithApplications replaces the default application, which has the roles "admin" and "user".
 func WithApplications(applications ...Application) Option {
 	return func(s *settings) { s.applications = slices.Clone(applications) }
 }
@@ -33,17 +33,17 @@ type Registration struct {
 	ID, ApplicationID string
 	Roles             []string
 	Username          string
-	// AuthenticationToken says that the user can log in at the application with a token.
+	// AuthenticationToken means that the user can log in to the application with a token.
 	AuthenticationToken, Verified bool
 }
 
-// A registration is one that the server holds.
+// A registration is a stored registration.
 type registration struct {
 	id, applicationID string
 	verified          bool
-	// shown is the registration as replies show it.
+	// shown is the registration in replies.
 	shown packed
-	// verificationID verifies the registration; "" where it is verified.
+	// verificationID verifies the registration; "" if it is verified.
 	verificationID string
 }
 
@@ -55,7 +55,7 @@ func (u *user) shownRegistrations() []object {
 	return shown
 }
 
-// withoutToken is the registration as look-ups show it.
+// withoutToken returns the registration as look-ups show it.
 func (r *registration) withoutToken() object {
 	shown := r.shown.object()
 	delete(shown, "authenticationToken")
@@ -81,7 +81,7 @@ func texts(v any) (list []string) {
 	return list
 }
 
-// registrationFor returns the user's registration for an application, or nil.
+// registrationFor returns the user's registration for an application; nil if there is none.
 func (u *user) registrationFor(applicationID string) *registration {
 	i := slices.IndexFunc(u.registrations, func(r *registration) bool { return strings.EqualFold(r.applicationID, applicationID) })
 	if i < 0 {
@@ -90,7 +90,8 @@ func (u *user) registrationFor(applicationID string) *registration {
 	return u.registrations[i]
 }
 
-// registerOperation says what a body registers: a user that it creates, or one who exists.
+// registerOperation returns the operation of a registration: Create if the body has a user,
+// otherwise Attributes.
 func registerOperation(body []byte) userapitest.Operation {
 	var request struct{ User json.RawMessage }
 	if json.Unmarshal(body, &request) == nil && (request.User == nil || string(request.User) == "null") {
@@ -99,7 +100,7 @@ func registerOperation(body []byte) userapitest.Operation {
 	return userapitest.Create
 }
 
-// register creates a user and a registration, or a registration of a user who exists.
+// register creates a user and its registration, or the registration of an existing user.
 func (s *Server) register(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	id, request, invalid := s.readRequest(r, registerRequest)
 	if invalid != nil {
@@ -120,7 +121,7 @@ func (s *Server) register(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	}
 	made := s.newRegistration(u, request, nil, &f)
 	if f.any() {
-		return f.reply() // and there is neither of them
+		return f.reply() // nothing was created
 	}
 	u.registrations = append(u.registrations, made)
 	s.put(u)
@@ -144,7 +145,7 @@ func (s *Server) register(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	return jsonReply(http.StatusOK, reply)
 }
 
-// application returns the application of a tenant with an id, or nil.
+// application returns the application with an id in a tenant; nil if there is none.
 func (s *Server) application(id, tenantID string) *Application {
 	i := slices.IndexFunc(s.settings.applications, func(a Application) bool {
 		return strings.EqualFold(a.ID, id) && a.TenantID == tenantID
@@ -155,8 +156,8 @@ func (s *Server) application(id, tenantID string) *Application {
 	return &s.settings.applications[i]
 }
 
-// newRegistration makes a registration of a request, or reports every fault of it. old is the registration in
-// whose place it comes, nil for a new one.
+// newRegistration makes a registration of a request, or reports every fault of it. old is the
+// registration that it replaces; nil for a new one.
 func (s *Server) newRegistration(u *user, request object, old *registration, f *failure) *registration {
 	in, given := request["registration"].(object)
 	if !given {
@@ -201,7 +202,7 @@ func (s *Server) newRegistration(u *user, request object, old *registration, f *
 	return r
 }
 
-// show builds what replies show. An identity provider's tokens are not stored.
+// show builds the form in replies. It does not store an identity provider's tokens.
 func (r *registration) show(in object, now int64, generateToken bool) {
 	o := object{
 		"applicationId": r.applicationID, "data": object{}, "id": r.id, "insertInstant": now, "lastUpdateInstant": now,
@@ -221,7 +222,7 @@ func (r *registration) show(in object, now int64, generateToken bool) {
 	r.shown = pack(o)
 }
 
-// registered returns a user's registration for an application in the path; nil for none.
+// registered returns the user and the registration of the path; nil if there is none.
 func (s *Server) registered(r *fakehttp.Request, tenantID string) (*user, *registration) {
 	u := s.find(r.PathValue("userId"), tenantID)
 	if u == nil {

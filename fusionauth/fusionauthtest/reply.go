@@ -9,22 +9,22 @@ import (
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
 
-// object is a JSON object; package json writes its members in alphabetical order, as
-// FusionAuth does.
+// object is a JSON object. Package json writes its members in alphabetical order, as FusionAuth
+// does.
 type object = map[string]any
 
-// encode writes compact JSON without the escapes for HTML that Go adds.
+// encode writes compact JSON without Go's HTML escapes.
 func encode(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		panic(err) // v was made here, of what was decoded
+		panic(err) // v consists of decoded values
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// packed is an object in its JSON, which takes less memory.
+// packed is an object as JSON, which takes less memory.
 type packed []byte
 
 func pack(o object) packed { return bytes.Clone(encode(o)) }
@@ -33,7 +33,7 @@ func pack(o object) packed { return bytes.Clone(encode(o)) }
 func (p packed) object() object {
 	var o object
 	if err := decodeNumbers(p, &o); err != nil {
-		panic(err) // it was encoded here
+		panic(err) // encoded by this package
 	}
 	return o
 }
@@ -49,16 +49,15 @@ func jsonReply(status int, v any) fakehttp.Reply {
 	}
 }
 
-// A failure gathers the errors of a request.
+// A failure collects the errors of a request.
 type failure struct {
 	fields   object
 	generals []object
-	// refusesUnknown: a member that the server does not know is an error.
+	// refusesUnknown makes an unknown member an error.
 	refusesUnknown bool
 }
 
-// field adds an error of a field. The code ends with the field's path, but for
-// invalidJSON.
+// field adds an error of a field. The code ends with the field's path, except for invalidJSON.
 func (f *failure) field(path, word, message string) {
 	if f.fields == nil {
 		f.fields = object{}
@@ -77,12 +76,12 @@ func (f *failure) general(word, message string) {
 
 const invalidJSON = "Invalid JSON in the request body. The property was [%s]. The error was [%s]. The detailed exception was [%s\n]."
 
-// wrongType adds the error of a member that holds a value of another type.
+// wrongType adds the error of a member with a value of the wrong type.
 func (f *failure) wrongType(path string) {
 	f.field(path, "invalidJSON", fmt.Sprintf(invalidJSON, path, "Possible conversion error", "Cannot deserialize value"))
 }
 
-// unknownMember adds the error of a member that the server does not know.
+// unknownMember adds the error of an unknown member.
 func (f *failure) unknownMember(path string) {
 	f.general("invalidJSON", fmt.Sprintf(invalidJSON, path, "Unrecognized property", "Unrecognized field"))
 }

@@ -17,15 +17,14 @@ import (
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
 
-// A kind is what a member may hold. It reports a value that is something else; null
-// is not a value and never reaches it.
+// A kind is the type of a member. It reports values of other types. It never gets null, which is
+// not a value.
 type kind interface {
 	check(v any, path string, f *failure)
 }
 
-// leaf is a kind without members. It returns "" or the word of an error's code:
-// "invalidJSON" for a value of another type, "invalidOption" for one that an
-// enumeration does not have.
+// leaf is a kind without members. It returns "" or the word of an error's code: "invalidJSON" for a
+// value of another type, "invalidOption" for an unknown value of an enumeration.
 type leaf func(v any) (word string)
 
 func (k leaf) check(v any, path string, f *failure) {
@@ -69,7 +68,7 @@ func oneOf(values ...string) leaf {
 
 var zonePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+\-:/]*$`)
 
-// The leaf kinds. Their texts are read as the server's Java types read them.
+// The leaf kinds. They accept the texts that the server's Java types accept.
 var (
 	text    = textThat(func(string) bool { return true })
 	uuid    = textThat(isUUID)
@@ -88,7 +87,7 @@ var (
 	data    = leafOf(func(v any) bool { _, ok := v.(object); return ok })
 )
 
-// isInstant admits a number and its text, but no date in ISO form.
+// isInstant accepts a number and its text, but not an ISO date.
 func isInstant(v any) bool {
 	switch v := v.(type) {
 	case json.Number:
@@ -104,7 +103,7 @@ var uuidPattern = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-
 
 func isUUID(s string) bool { return uuidPattern.MatchString(s) }
 
-// members is an object whose members are known.
+// members is an object with known members.
 type members map[string]kind
 
 func (m members) check(v any, path string, f *failure) {
@@ -124,14 +123,14 @@ func (m members) check(v any, path string, f *failure) {
 		switch {
 		case !known && f.refusesUnknown:
 			f.unknownMember(below)
-		case !known: // passed over
+		case !known: // ignored
 		case o[name] != nil:
 			k.check(o[name], below, f)
 		}
 	}
 }
 
-// listOf is an array. The paths of errors do not tell positions.
+// listOf is an array. Paths in errors have no index.
 type listOf struct{ kind }
 
 func (l listOf) check(v any, path string, f *failure) {
@@ -147,7 +146,7 @@ func (l listOf) check(v any, path string, f *failure) {
 	}
 }
 
-// mapOf is an object with any members of one kind.
+// mapOf is an object with members of one kind and any names.
 type mapOf struct{ kind }
 
 func (m mapOf) check(v any, path string, f *failure) {
@@ -165,7 +164,7 @@ func (m mapOf) check(v any, path string, f *failure) {
 
 var usernameStatus = oneOf("ACTIVE", "PENDING", "REJECTED")
 
-// The bodies, of FusionAuth 1.62 and later.
+// The bodies of FusionAuth 1.62 and later.
 var (
 	createRequest = members{
 		"applicationId":               uuid,
@@ -266,11 +265,11 @@ var eventInfo = members{
 	"os": text, "userAgent": text,
 }
 
-// since159 are the members of a body that came with FusionAuth 1.59, and of its user.
+// since159 and userSince159 are the members of a body and of its user that FusionAuth 1.59 added.
 var since159 = [...]string{"sendSetPasswordIdentityType", "verificationIds"}
 var userSince159 = [...]string{"identities", "phoneNumber"}
 
-// pastOver takes out of a body what a server before 1.59 does not know.
+// pastOver removes the members that a server before 1.59 does not know.
 func pastOver(request object) {
 	for _, name := range since159 {
 		delete(request, name)
@@ -284,8 +283,8 @@ func pastOver(request object) {
 	}
 }
 
-// parse reads a body. One that is not labelled as JSON is not read, and an empty one is an empty object, so
-// that what is missing is reported field by field.
+// parse decodes a body. It ignores a body without a JSON content type. An empty body counts as an
+// empty object, so each missing member is reported.
 func (s *Server) parse(r *fakehttp.Request, has members) (object, *failure) {
 	body := r.Body
 	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType != "application/json" {

@@ -8,9 +8,9 @@ import (
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
 
-// searchByIDs returns the users with ids, in any tenant the request may see. An id that
-// is not one, or is nobody's, is ignored. Such a search has no pages. Other searches
-// are not served. Source: FusionAuth, "Users API", "Search for Users", ids.
+// searchByIDs returns the users with these ids, in any tenant that the request can see. It ignores
+// malformed and unknown ids. Such a search has no pages. Other searches are not served. Source:
+// FusionAuth, "Users API", "Search for Users", ids.
 func (s *Server) searchByIDs(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	ids := r.URL.Query()["ids"]
 	if r.Method == http.MethodPost {

@@ -17,7 +17,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// What a server has unless options say otherwise.
+// The defaults of a server.
 const (
 	defaultAPIKey   = "fakeApiKeyOfFusionauthtest"
 	defaultTenantID = "d7d09513-a3f5-401c-9685-34ab6c552453"
@@ -25,32 +25,32 @@ const (
 	defaultApplicationID = "85a03867-dccf-4882-adde-1a79aeec50df"
 )
 
-// An Option changes what NewServer and Start make.
+// An Option changes the server of NewServer and Start.
 type Option func(*settings)
 
 type settings struct {
 	http    userapitest.ServerOptions
 	apiKey  userapi.Secret
 	tenants []string
-	// importing, if set, is called while an import of so many users is carried out.
+	// importing, if set, is called during an import with the number of its users.
 	importing    func(users int)
 	applications []Application
-	// before159 and refusesUnknown are of older servers.
+	// before159 and refusesUnknown are for older servers.
 	before159, refusesUnknown bool
 }
 
-// WithHTTP sets the server's address, TLS, clock and so on.
+// WithHTTP sets the server's address, TLS, clock and other options.
 func WithHTTP(o userapitest.ServerOptions) Option {
 	return func(s *settings) { s.http = o }
 }
 
-// WithAPIKey sets the API key, instead of the default one.
+// WithAPIKey sets the API key. The default is a fixed one.
 func WithAPIKey(key userapi.Secret) Option {
 	return func(s *settings) { s.apiKey = key }
 }
 
-// WithTenants sets the tenants' ids, instead of the default one. With more than one
-// tenant, a call must name one unless it is by a user's id.
+// WithTenants sets the tenants' ids. The default is one tenant. With more than one, a call must
+// name its tenant unless it is by a user's id.
 func WithTenants(ids ...string) Option {
 	return func(s *settings) {
 		s.tenants = nil
@@ -60,21 +60,21 @@ func WithTenants(ids ...string) Option {
 	}
 }
 
-// WithImporting calls f while an import is carried out, with the number of its users.
-// The import takes as long as f. f must be safe for concurrent use.
+// WithImporting calls f during an import, with the number of its users. The import waits for f. f
+// must be safe for concurrent use.
 func WithImporting(f func(users int)) Option {
 	return func(s *settings) { s.importing = f }
 }
 
-// WithServerBefore159 makes a server that is older than FusionAuth 1.59: a user must
-// have a password, unless a message to set one is asked for, and user.phoneNumber,
-// user.identities, sendSetPasswordIdentityType and verificationIds are ignored.
+// WithServerBefore159 makes a server older than FusionAuth 1.59. A user must have a password,
+// unless the request asks for a message to set one. The server ignores user.phoneNumber,
+// user.identities, sendSetPasswordIdentityType and verificationIds.
 func WithServerBefore159() Option {
 	return func(s *settings) { s.before159 = true }
 }
 
-// WithUnknownMembersRefused makes a server that refuses a member of a request that it
-// does not know, as FusionAuth's first versions did. Others ignore it.
+// WithUnknownMembersRefused makes a server that refuses unknown members, as FusionAuth's first
+// versions did. Other versions ignore them.
 func WithUnknownMembersRefused() Option {
 	return func(s *settings) { s.refusesUnknown = true }
 }
@@ -85,14 +85,14 @@ type Server struct {
 	settings settings
 
 	mu            sync.Mutex
-	taken         map[slot]map[string]*user // who has a unique value; by byID all users
-	registrations map[string]bool           // the ids that are taken
+	taken         map[slot]map[string]*user // users by unique value; the slot byID has all users
+	registrations map[string]bool           // used ids
 	lastUser      int64
 }
 
-// NewServer starts a server, and closes it when the test ends. It fails the test if it
-// cannot start. The test's log names requests that the server does not serve, unless
-// WithHTTP sets another Logger.
+// NewServer starts a server, and closes it when the test ends. It fails the test if the server
+// cannot start. The test's log names requests for unserved routes, unless WithHTTP sets another
+// Logger.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := Start(append(slices.Clone(opts), func(set *settings) { fakehttp.LogTo(t, &set.http) })...)
@@ -155,7 +155,8 @@ func Start(opts ...Option) (*Server, error) {
 	return s, nil
 }
 
-// checkApplications puts applications without a tenant into the first, and refuses those that cannot be.
+// checkApplications puts applications without a tenant into the first one. It refuses invalid
+// applications.
 func (s *settings) checkApplications() error {
 	for i := range s.applications {
 		a := &s.applications[i]
@@ -167,15 +168,14 @@ func (s *settings) checkApplications() error {
 	return nil
 }
 
-// Close stops the server. It may be called more than once.
+// Close stops the server. A second call does nothing.
 func (s *Server) Close() { s.http.Close() }
 
 // URL is the server's address, without a trailing slash.
 func (s *Server) URL() string { return s.http.URL() }
 
-// Config returns settings for a client that talks to this server. They name the
-// first tenant where there are several, and have an HTTPClient of their own where
-// one is needed, as for TLS.
+// Config returns settings for a client of this server. If there are several tenants, it names the
+// first one. If the server needs its own HTTPClient, as for TLS, it has one.
 func (s *Server) Config() fusionauth.Config {
 	cfg := fusionauth.Config{
 		APIKey: s.settings.apiKey,
@@ -193,27 +193,27 @@ func (s *Server) APIKey() userapi.Secret { return s.settings.apiKey }
 // TenantIDs are the tenants' ids.
 func (s *Server) TenantIDs() []string { return slices.Clone(s.settings.tenants) }
 
-// Applications are what users register for.
+// Applications returns the applications.
 func (s *Server) Applications() []Application { return slices.Clone(s.settings.applications) }
 
-// Inject makes a fault happen.
+// Inject adds a fault.
 func (s *Server) Inject(f userapitest.Fault) { s.http.Inject(f) }
 
 // Requests returns the requests received so far, with secrets redacted.
 func (s *Server) Requests() []userapitest.Request { return s.http.Requests() }
 
-// User is a user that the server has.
+// A User is a user on the server.
 type User struct {
 	ID, TenantID                  string
 	Email, Username               string
 	PhoneNumber, MobilePhone      string
 	FullName, FirstName, LastName string
-	// HasPassword: the user was created with a password of the caller's.
+	// HasPassword means that the create set a password of the caller's.
 	HasPassword bool
-	// Active is false for a user that was deleted softly.
+	// Active is false for a softly deleted user.
 	Active    bool
 	CreatedAt time.Time
-	// Registrations are the user's for applications, oldest first.
+	// Registrations are the user's registrations, oldest first.
 	Registrations []Registration
 }
 
@@ -240,23 +240,23 @@ func (s *Server) Users() []User {
 	return users
 }
 
-// UserCount returns how many users exist, including those that are not active.
+// UserCount returns the number of users, including inactive ones.
 func (s *Server) UserCount() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.taken[byID])
 }
 
-// Stats returns the counts so far. A duplicate is a create, or a user of an import,
-// whose id a user of any tenant has already, or whose email, username or phoneNumber a
-// user of the same tenant has.
+// Stats returns the counts so far. A duplicate is a create, or a user of an import, with a taken
+// value: the id of a user in any tenant, or the email, username or phoneNumber of a user in the
+// same tenant.
 func (s *Server) Stats() userapitest.Stats { return s.http.Stats(s.UserCount()) }
 
-// A handler carries out a request in a tenant, which is "" where the request names
-// none of several.
+// A handler does a request in a tenant. The tenant is "" if there are several and the request names
+// none.
 type handler func(r *fakehttp.Request, tenantID string) fakehttp.Reply
 
-// dated puts the server's own time on a handler's replies.
+// dated adds the server's time to a handler's replies.
 func (s *Server) dated(h fakehttp.Handler) fakehttp.Handler {
 	return func(r *fakehttp.Request) fakehttp.Reply {
 		reply := h(r)
@@ -267,8 +267,9 @@ func (s *Server) dated(h fakehttp.Handler) fakehttp.Handler {
 	}
 }
 
-// tooMany answers a request that is over the rate. FusionAuth has no such rate itself, and so no such answer: the body is
-// empty, as that of each of its statuses that no error of the request explains, and there is no Retry-After.
+// tooMany answers a request above the rate. FusionAuth itself has no such rate and no such answer.
+// The body is empty, as for every status without an error of the request, and there is no
+// Retry-After.
 func (s *Server) tooMany(r *fakehttp.Request, _ time.Duration) fakehttp.Reply {
 	return s.dated(func(*fakehttp.Request) fakehttp.Reply { return fakehttp.Reply{Status: http.StatusTooManyRequests} })(r)
 }
@@ -295,7 +296,7 @@ func (s *Server) admitted(h handler) fakehttp.Handler {
 	}
 }
 
-// tenantRequired is the answer to a call that must name one of several tenants.
+// tenantRequired is the answer to a call that must name a tenant.
 func tenantRequired() fakehttp.Reply {
 	var e failure
 	e.general("TenantIdRequired", "You must specify the X-FusionAuth-TenantId request header to indicate the tenant to use for this request.")

@@ -23,7 +23,7 @@ const (
 	tenantB = "11111111-2222-1333-8444-555555555555"
 )
 
-// A caller speaks to a fake without the client.
+// A caller sends requests without the client.
 type caller struct {
 	t      *testing.T
 	server *fusionauthtest.Server
@@ -64,7 +64,8 @@ func (c *caller) do(method, path, body string) (int, string, http.Header) {
 
 const jane = `{"user":{"email":" Jane@Example.com ","username":"Jane","phoneNumber":"303-555-1212","password":"correct horse"}}`
 
-// TestVerified: an e-mail address is verified where that was skipped, also after an update that leaves it.
+// TestVerified: an e-mail address counts as verified if the create skipped verification, even after
+// an update that keeps the address.
 func TestVerified(t *testing.T) {
 	t.Parallel()
 	for _, skip := range []bool{false, true} {
@@ -161,8 +162,8 @@ func TestSecondSteps(t *testing.T) {
 	assert.Equal(t, "Administrative", got.User.PasswordChangeReason)
 }
 
-// The errors' codes by what is sent, in the form "path code", general ones without
-// a path.
+// TestRefusals: each request gets the expected errors, in the form "path code". General errors have
+// no path.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -200,7 +201,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestUnknownMembers: they are passed over, but for the first versions.
+// TestUnknownMembers: unknown members are ignored, except by the first versions.
 func TestUnknownMembers(t *testing.T) {
 	t.Parallel()
 	for n, body := range []string{
@@ -219,7 +220,7 @@ func TestUnknownMembers(t *testing.T) {
 	}
 }
 
-// TestServerBefore159: it wants a password, and does not know what came later.
+// TestServerBefore159: an older server requires a password and ignores newer members.
 func TestServerBefore159(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t, fusionauthtest.WithServerBefore159(), fusionauthtest.WithUnknownMembersRefused())
@@ -243,7 +244,7 @@ func TestServerBefore159(t *testing.T) {
 	assert.False(t, c.server.Users()[0].HasPassword)
 }
 
-// codes lists the errors of a body, in the order in which they stand there.
+// codes lists the errors of a body in their order.
 func codes(t *testing.T, body string) []string {
 	t.Helper()
 	var e struct {
@@ -423,7 +424,7 @@ func TestFaultsHaveOperations(t *testing.T) {
 		method string
 		second int
 	}{
-		{"POST", 400}, // the first one was carried out
+		{"POST", 400}, // the first one was done
 		{"GET", 200},
 		{"DELETE", 200},
 	} {

@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// copied are the members of a request that a reply shows as they were sent.
+// copied are the members of a request that replies show unchanged.
 var copied = [...]string{
 	"birthDate", "data", "expiry", "firstName", "fullName", "imageUrl", "lastName", "legacyIdentifier",
 	"middleName", "mobilePhone", "timezone",
 }
 
-// A verification is one that is under way.
+// A verification is an unfinished verification.
 type verification struct {
 	ID          string `json:"id"`
 	OneTimeCode string `json:"oneTimeCode"`
@@ -20,12 +20,12 @@ type verification struct {
 	Value       string `json:"value"`
 }
 
-// of reports whether the verification is that of an identity.
+// of reports whether the verification is for an identity.
 func (v verification) of(identity object) bool {
 	return v.Type == identity["type"] && v.Value == identity["value"]
 }
 
-// usual is what replies show of every user.
+// usual returns the members that replies show for every user.
 func (u *user) usual() object {
 	now := u.created.UnixMilli()
 	o := object{
@@ -63,11 +63,11 @@ func (u *user) usual() object {
 	return o
 }
 
-// show builds what replies show. What is secret does not get in.
+// show builds the form in replies, without secrets.
 func (u *user) show(in, request object) object {
 	u.skipped = request["skipVerification"] == true
 	o := u.usual()
-	if sendsSetPassword(request) { // which gives it a random one
+	if sendsSetPassword(request) { // which sets a random password
 		o["passwordLastUpdateInstant"] = u.created.UnixMilli()
 	}
 	for _, name := range copied {
@@ -102,7 +102,7 @@ func (u *user) show(in, request object) object {
 	return o
 }
 
-// pack keeps of what replies show that which is not usual.
+// pack stores the members of the reply that differ from the usual ones.
 func (u *user) pack(shown object) {
 	more, usual := object{}, u.usual()
 	for name, value := range shown {
@@ -116,7 +116,7 @@ func (u *user) pack(shown object) {
 	}
 }
 
-// shown returns what replies show of the user.
+// shown returns the user as replies show it.
 func (u *user) shown() object {
 	o := u.usual()
 	if u.more == nil {
@@ -126,8 +126,8 @@ func (u *user) shown() object {
 	return o
 }
 
-// keep takes over into what is shown what an update does not change: the identities that are still the same, and
-// their verifications.
+// keep copies what an update does not change: identities with the same value, and their
+// verifications.
 func (u *user) keep(shown object, old *user, password bool, now int64) {
 	oldShown := clone(old.shown())
 	shown["lastUpdateInstant"] = now
@@ -157,8 +157,7 @@ func (u *user) keep(shown object, old *user, password bool, now int64) {
 	}
 }
 
-// shownMethods returns the methods of a second step, each with the members that
-// belong to it and without its secret.
+// shownMethods returns the methods of a second step, each with its members and without its secret.
 func shownMethods(in object) []object {
 	twoFactor, _ := in["twoFactor"].(object)
 	list, _ := twoFactor["methods"].([]any)
@@ -182,7 +181,7 @@ func shownMethods(in object) []object {
 	return methods
 }
 
-// shownMemberships returns the memberships; those of no group are dropped.
+// shownMemberships returns the memberships that have a group.
 func (u *user) shownMemberships(in object) []object {
 	list, _ := in["memberships"].([]any)
 	var shown []object
@@ -204,7 +203,7 @@ func (u *user) shownMemberships(in object) []object {
 	return shown
 }
 
-// reply is the reply that shows a user.
+// reply returns the reply that shows a user.
 func (s *Server) reply(u *user) object {
 	shown := u.shown()
 	shown["active"] = u.active

@@ -10,8 +10,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// TestStats: a duplicate is a create, or a user of an import, with an id or a login that a user has, whatever came of
-// it.
+// TestStats: a duplicate is a create, or a user of an import, with a taken id or login. The result
+// does not matter.
 func TestStats(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t, fusionauthtest.WithTenants(tenantA, tenantB)).with("X-FusionAuth-TenantId", tenantA)
@@ -58,7 +58,7 @@ func TestRate(t *testing.T) {
 	assert.Equal(t, userapitest.Stats{RateLimited: 1}, c.server.Stats())
 }
 
-// TestFoundAfterChanges: a user is found by what it has now, and what it had can be taken.
+// TestFoundAfterChanges: a user is found by its present values, and its old values are free.
 func TestFoundAfterChanges(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t)
@@ -86,7 +86,7 @@ func TestFoundAfterChanges(t *testing.T) {
 	assert.Equal(t, userID, users[0].ID, "an update leaves a user its place")
 }
 
-// TestRegistrationIDs: an id is free again when its registration, or its user, is gone.
+// TestRegistrationIDs: an id is free again after its registration or its user is deleted.
 func TestRegistrationIDs(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t)

@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// A slot is within what a value is unique: an id in the whole server, what a user logs in with in a tenant.
+// A slot is the scope of a unique value: the server for an id, a tenant for a login.
 type slot struct{ name, tenantID string }
 
 // byID is the slot of the users' ids.
 var byID = slot{name: "id"}
 
-// A uniqueValue is something that no two users may share. key is the form in which it is compared.
+// A uniqueValue is a value that two users cannot share. key is its normalised form.
 type uniqueValue struct {
 	slot
 	value, key string
 }
 
-// unique returns what no other user may have.
+// unique returns the user's unique values.
 func (u *user) unique() (values []uniqueValue) {
 	for _, v := range [...]uniqueValue{
 		{byID, u.id, u.id}, u.loginID("email", u.email), u.loginID("phoneNumber", u.phoneNumber), u.loginID("username", u.username),
@@ -35,7 +35,7 @@ func (u *user) loginID(name, value string) uniqueValue {
 	return uniqueValue{slot{name, u.tenantID}, value, compared(name, value)}
 }
 
-// compared brings what a user logs in with into the form in which the server compares it; "" if it has none.
+// compared normalises a login as the server compares it. It returns "" if there is none.
 func compared(name, value string) string {
 	value = strings.TrimSpace(value)
 	if name != "phoneNumber" {
@@ -48,12 +48,13 @@ func compared(name, value string) string {
 	return number
 }
 
-// holder returns the user who logs in with a value in a tenant, or nil.
+// holder returns the user with a login in a tenant; nil if there is none.
 func (s *Server) holder(name, tenantID, value string) *user {
 	return s.taken[slot{name, tenantID}][compared(name, value)]
 }
 
-// find returns the user with an id, in a tenant or, with "", in any; nil for none.
+// find returns the user with an id in a tenant, or in any tenant if tenantID is "". It returns nil
+// if there is none.
 func (s *Server) find(id, tenantID string) *user {
 	u := s.taken[byID][strings.ToLower(id)]
 	if u == nil || tenantID != "" && u.tenantID != tenantID {
@@ -62,7 +63,7 @@ func (s *Server) find(id, tenantID string) *user {
 	return u
 }
 
-// put keeps a user, a new one or one with another registration.
+// put stores a new or changed user.
 func (s *Server) put(u *user) {
 	if u.number == 0 {
 		s.lastUser++
@@ -79,7 +80,7 @@ func (s *Server) put(u *user) {
 	}
 }
 
-// drop takes a user out.
+// drop removes a user.
 func (s *Server) drop(u *user) {
 	for _, v := range u.unique() {
 		delete(s.taken[v.slot], v.key)
@@ -89,12 +90,12 @@ func (s *Server) drop(u *user) {
 	}
 }
 
-// countCreate counts a user whom a request asked to create.
+// countCreate counts a create of a user.
 func (s *Server) countCreate(u *user) {
 	s.http.CountCreate(slices.ContainsFunc(u.unique(), func(v uniqueValue) bool { return s.taken[v.slot][v.key] != nil }))
 }
 
-// sorted returns users oldest first.
+// sorted returns users, oldest first.
 func sorted(users iter.Seq[*user]) []*user {
 	return slices.SortedFunc(users, func(a, b *user) int { return cmp.Compare(a.number, b.number) })
 }

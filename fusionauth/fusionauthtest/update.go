@@ -12,7 +12,8 @@ import (
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
 
-// update replaces a user (PUT), or changes it (PATCH). Of what a PUT leaves out only the password is kept.
+// update replaces a user (PUT) or changes it (PATCH). Of the values that a PUT
+// leaves out, only the password stays.
 func (s *Server) update(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,8 +42,8 @@ func (s *Server) update(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	return jsonReply(http.StatusOK, s.reply(u))
 }
 
-// updateRegistration is update for a registration. Where the path names no application the body does, and a
-// PATCH replaces the lists of the registration: FusionAuth's issue tracker, 3061.
+// updateRegistration is update for a registration. If the path names no application, the body does.
+// A PATCH replaces the registration's lists. Source: FusionAuth's issue tracker, 3061.
 func (s *Server) updateRegistration(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,8 +89,8 @@ func (s *Server) updateRegistration(r *fakehttp.Request, tenantID string) fakeht
 	return jsonReply(http.StatusOK, object{"registration": made.shown})
 }
 
-// changed returns what a PUT or a PATCH makes of what there is, in the form of a body of a create. A PATCH is in one
-// of three forms: FusionAuth, "The PATCH HTTP method".
+// changed applies a PUT or a PATCH and returns the result as a create's body. A PATCH has one of
+// three forms. Source: FusionAuth, "The PATCH HTTP method".
 func (s *Server) changed(r *fakehttp.Request, has members, current object) (request object, refused *fakehttp.Reply) {
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if r.Method == http.MethodPut {
@@ -137,7 +138,7 @@ func decodeNumbers(body []byte, v any) error {
 	return nil
 }
 
-// clone returns a copy of an object in the form in which bodies are decoded.
+// clone returns a copy of an object, in the types of decoded bodies.
 func clone(o object) object {
 	var copied object
 	if err := decodeNumbers(encode(o), &copied); err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// fusionAuthConnector is the id of the connector to FusionAuth's own users.
+	// fusionAuthConnector is the id of the connector for FusionAuth's own users.
 	fusionAuthConnector = "e3306678-a53a-4964-9040-1c96f36dda72"
 	minPassword         = 8
 	maxPassword         = 256
@@ -22,24 +22,24 @@ const (
 	tokenLife           = time.Hour
 )
 
-// A user is one that the server holds.
+// A user is a stored user.
 type user struct {
 	id, tenantID                 string
 	email, username, phoneNumber string
 	hasPassword, active          bool
 	created                      time.Time
 	credential                   credential
-	// skipped: nobody had to verify anything.
+	// skipped means that verification was skipped.
 	skipped bool
-	// more is what replies show beside, or in the place of, what they show of every user.
+	// more are the members of replies that differ from the usual ones.
 	more packed
-	// verifications are under way; emailVerificationID is the first's id.
+	// verifications are the unfinished ones; emailVerificationID is the id of the first.
 	verifications []verification
 	registrations []*registration
-	number        int64 // of an older user it is less; 0 for one that is not kept yet
+	number        int64 // order of creation; 0 before it is stored
 }
 
-// e164 brings a phone number into E.164 form, with the United States as the default.
+// e164 converts a phone number to E.164, with the United States as the default country.
 func e164(s string) (string, bool) {
 	digits := strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {
@@ -79,19 +79,20 @@ func (s *Server) create(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	return jsonReply(http.StatusOK, reply)
 }
 
-// readRequest reads the user's id in the path, which may be missing, and the body.
+// readRequest reads the path's user id, which can be missing, and the body.
 func (s *Server) readRequest(r *fakehttp.Request, has members) (id string, request object, invalid *failure) {
 	request, invalid = s.parse(r, has)
 	return strings.ToLower(r.PathValue("userId")), request, invalid
 }
 
-// others are what else stands below /api/user at FusionAuth, and is not served but where it has a path of its own.
+// others are FusionAuth's other paths below /api/user. The fake serves those that have their own
+// handler.
 var others = [...]string{
 	"action", "bulk", "change-password", "comment", "consent", "family", "forgot-password", "import", "recent-login", "refresh-token",
 	"registration", "search", "two-factor", "verify-email", "verify-registration",
 }
 
-// misplaced answers a path that holds something else than a user's id; false for one that does not.
+// misplaced answers a path whose last part is not a user id. is is false if it is one.
 func (s *Server) misplaced(r *fakehttp.Request) (reply fakehttp.Reply, is bool) {
 	id := r.PathValue("userId")
 	switch {
@@ -119,8 +120,8 @@ func (s *Server) newUser(request object, id, tenantID string, f *failure) *user 
 	return u
 }
 
-// describe fills a user in from a request, or reports every fault of it. old is the user in whose place it comes, nil
-// for a new one.
+// describe fills a user from a request, or reports every fault of it. old is the user that it
+// replaces; nil for a new one.
 func (s *Server) describe(request object, u, old *user, f *failure) {
 	in, _ := request["user"].(object)
 	member := func(name string) string { v, _ := in[name].(string); return strings.TrimSpace(v) }
@@ -163,7 +164,7 @@ func sendsSetPassword(request object) bool {
 	return request["sendSetPasswordEmail"] == true || by != "" && by != "doNotSend"
 }
 
-// checkPassword reports whether there is a password, and what is wrong with it.
+// checkPassword reports whether there is a password, and adds its faults.
 func (s *Server) checkPassword(in object, f *failure) (given bool) {
 	password, _ := in["password"].(string)
 	switch n := len([]rune(password)); {
@@ -204,7 +205,7 @@ func (s *Server) retrieve(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	return jsonReply(http.StatusOK, s.reply(u))
 }
 
-// search finds a user by what it logs in with.
+// search finds a user by its login.
 func (s *Server) search(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	if tenantID == "" {
 		return tenantRequired()
@@ -245,7 +246,7 @@ func (s *Server) remove(r *fakehttp.Request, tenantID string) fakehttp.Reply {
 	return fakehttp.Reply{Status: http.StatusOK}
 }
 
-// token looks like the access token that a create returns. Its signature is made up.
+// token returns a text that looks like the access token of a create. Its signature is invalid.
 func token(u *user) string {
 	part := func(v any) string { return base64.RawURLEncoding.EncodeToString(encode(v)) }
 	return strings.Join([]string{
@@ -259,7 +260,7 @@ const alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"
 
 func randomText(n int) string {
 	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails: crypto/rand
+	_, _ = rand.Read(b) // never fails
 	for i, c := range b {
 		b[i] = alphabet[int(c)%len(alphabet)]
 	}

@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	// defaultPrice is what Mixin's docs, "Create Network Users", say that a user costs.
+	// defaultPrice is the price of a user in Mixin's docs, "Create Network Users".
 	defaultPrice = "0.5"
-	// plenty is the credit without WithCredit.
+	// plenty is the default credit, without WithCredit.
 	plenty = 1_000_000
 )
 
 var decimal = regexp.MustCompile(`^[0-9]{1,20}(\.[0-9]{1,20})?$`)
 
-// parsePrice reads a decimal that is not negative.
+// parsePrice parses a non-negative decimal.
 func parsePrice(text string) (*big.Rat, error) {
 	price, ok := new(big.Rat).SetString(text)
 	if !ok || !decimal.MatchString(text) {
@@ -27,7 +27,7 @@ func parsePrice(text string) (*big.Rat, error) {
 	return price, nil
 }
 
-// times writes n times a price, without zeros at the end.
+// times returns n times a price, without trailing zeros.
 func times(price *big.Rat, n int) string {
 	amount := new(big.Rat).Mul(price, new(big.Rat).SetInt64(int64(n)))
 	digits, exact := amount.FloatPrec()
@@ -37,8 +37,8 @@ func times(price *big.Rat, n int) string {
 	return amount.FloatString(digits)
 }
 
-// billing shows what the application has paid in, and what it owes: the credit stays
-// as it is, and the cost grows. Source: Mixin's Kotlin client.
+// billing shows the application's payments and costs. The credit stays the same, and the cost
+// grows. Source: Mixin's Kotlin client.
 func (s *Server) billing(r *fakehttp.Request, by session) (any, *apiError) {
 	if !by.application || by.limited || !strings.EqualFold(r.PathValue("id"), by.userID) {
 		return nil, errForbidden
@@ -55,7 +55,7 @@ func (s *Server) billing(r *fakehttp.Request, by session) (any, *apiError) {
 	}{by.userID, cost{users, "0"}, credit}, nil
 }
 
-// bill returns what the users cost, and the credit.
+// bill returns the users' cost and the credit.
 func (s *store) bill() (users, credit string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,8 +65,8 @@ func (s *store) bill() (users, credit string) {
 	return users, times(s.price, *s.credit)
 }
 
-// property tells the price, to an official application alone. Source: Mixin's Node SDK, where count
-// is of applications.
+// property returns the price, only to an official application. Source: Mixin's Node SDK, where
+// count is the number of applications.
 func (s *Server) property(_ *fakehttp.Request, by session) (any, *apiError) {
 	switch {
 	case !by.application || by.limited:

@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// The field of Curve25519, and the constant d of its Edwards form (RFC 7748, RFC 8032).
+// The field of Curve25519 and the constant d of its Edwards form (RFC 7748, RFC 8032).
 var (
 	one      = big.NewInt(1)
 	prime    = new(big.Int).Sub(new(big.Int).Lsh(one, 255), big.NewInt(19))
@@ -18,15 +18,15 @@ var (
 
 var errPoint = errors.New("not a point of the curve that is good as a public key")
 
-// quotient is a/b in the field; b must not be 0 there.
+// quotient returns a/b in the field. b must not be 0.
 func quotient(a, b *big.Int) *big.Int {
 	inverse := new(big.Int).ModInverse(new(big.Int).Mod(b, prime), prime)
 	return inverse.Mod(inverse.Mul(inverse, a), prime)
 }
 
-// montgomery maps a public key of Ed25519 to that of X25519 by u = (1+y)/(1-y). The
-// bytes must be a point of the curve in its one canonical form, and not the neutral
-// one. Nothing here is secret, so that it need not take constant time.
+// montgomery maps an Ed25519 public key to X25519 by u = (1+y)/(1-y). The key must be a point of
+// the curve in canonical form, and not the neutral point. No input is secret, so it need not run in
+// constant time.
 func montgomery(key ed25519.PublicKey) (*ecdh.PublicKey, error) {
 	if len(key) != ed25519.PublicKeySize {
 		return nil, errPoint
@@ -50,14 +50,14 @@ func montgomery(key ed25519.PublicKey) (*ecdh.PublicKey, error) {
 	return ecdh.X25519().NewPublicKey(u)
 }
 
-// scalar is the X25519 private key that is the same as an Ed25519 key.
+// scalar returns the X25519 private key of an Ed25519 key.
 func scalar(key ed25519.PrivateKey) (*ecdh.PrivateKey, error) {
 	sum := sha512.Sum512(key.Seed())
-	return ecdh.X25519().NewPrivateKey(sum[:32]) // clamped where it is used
+	return ecdh.X25519().NewPrivateKey(sum[:32]) // X25519 clamps it
 }
 
-// checkPublicKey refuses what cannot be anybody's Ed25519 key: bytes that are no
-// point, and the few points for which a signature can be made without a key.
+// checkPublicKey refuses bytes that are not a point of the curve. It also refuses the few points
+// for which anybody can sign without a key.
 func checkPublicKey(key ed25519.PublicKey) error {
 	u, err := montgomery(key)
 	if err != nil {
@@ -67,7 +67,7 @@ func checkPublicKey(key ed25519.PublicKey) error {
 	if err != nil {
 		return err
 	}
-	if _, err := some.ECDH(u); err != nil { // of low order
+	if _, err := some.ECDH(u); err != nil { // a point of low order
 		return errPoint
 	}
 	return nil

@@ -25,7 +25,7 @@ func Example() {
 		return
 	}
 
-	_, key, err := ed25519.GenerateKey(rand.Reader) // to be stored before the call
+	_, key, err := ed25519.GenerateKey(rand.Reader) // store it before the call
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -19,16 +19,15 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// minRSABits is the size of the keys that Mixin issued, newRSABits of those that
-// are made here.
+// minRSABits is the size of keys that Mixin issued. newRSABits is the size of keys that this
+// package makes.
 const (
 	minRSABits = 1024
 	newRSABits = 2048
 )
 
-// parseSessionSecret reads the public key of a new user: 32 bytes of Ed25519, in
-// either alphabet of base64, or an RSA key in DER in standard base64. The errors
-// hold nothing of what was sent.
+// parseSessionSecret parses the public key of a new user: 32 bytes of Ed25519 in either alphabet of
+// base64, or an RSA key in DER in standard base64. Its errors do not show the text.
 func parseSessionSecret(text string) (crypto.PublicKey, error) {
 	if text == "" {
 		return nil, errors.New("required")
@@ -55,23 +54,24 @@ func parseSessionSecret(text string) (crypto.PublicKey, error) {
 	return key, nil
 }
 
-// isKey reports whether an RSA key in DER is a session's.
+// isKey reports whether an RSA key in DER is the session's key.
 func isKey(own *rsa.PublicKey, der []byte) bool {
 	pub, err := x509.ParsePKIXPublicKey(der)
 	return err == nil && own.Equal(pub)
 }
 
-// pinKeySize is that of the AES-256 key that encrypts a session's PINs.
+// pinKeySize is the size of the AES-256 key that encrypts a session's PINs.
 const pinKeySize = 32
 
-// A pinToken is what a user shares its PIN key with the server by. server is the server's public key, nil beside an RSA
+// A pinToken lets the user compute its PIN key. server is the server's public key; nil for an RSA
 // key.
 type pinToken struct{ token, server []byte }
 
-// newPinToken makes a session's, and returns the PIN key in a closure, so that printing shows nothing.
+// newPinToken makes a session's pinToken. It returns the PIN key in a closure, so that printing
+// does not show it.
 func newPinToken(key crypto.PublicKey, sessionID string) (t pinToken, pinKey func() []byte, err error) {
 	secret := make([]byte, pinKeySize)
-	_, _ = rand.Read(secret) // never fails: crypto/rand
+	_, _ = rand.Read(secret) // never fails
 	var shared []byte
 	switch user := key.(type) {
 	case *rsa.PublicKey:
@@ -88,13 +88,13 @@ func newPinToken(key crypto.PublicKey, sessionID string) (t pinToken, pinKey fun
 	return t, func() []byte { return shared }, nil
 }
 
-// text is the token as it has always been written.
+// text returns the token in the old form.
 func (t pinToken) text() string { return base64.StdEncoding.EncodeToString(t.token) }
 
-// serverKey is the server's public key in hex, "" for none.
+// serverKey returns the server's public key in hex; "" if there is none.
 func (t pinToken) serverKey() string { return hex.EncodeToString(t.server) }
 
-// exchange returns the server's X25519 public key, and what it shares with the user.
+// exchange returns the server's X25519 public key and the secret that it shares with the user.
 func exchange(server ed25519.PrivateKey, user ed25519.PublicKey) (public, shared []byte, err error) {
 	own, err := scalar(server)
 	if err != nil {
@@ -108,7 +108,7 @@ func exchange(server ed25519.PrivateKey, user ed25519.PublicKey) (public, shared
 	return own.PublicKey().Bytes(), shared, err
 }
 
-// completeKeystore fills in what an application's keystore lacks.
+// completeKeystore adds the missing parts of an application's keystore.
 func completeKeystore(ks mixin.Keystore, useRSA bool) (mixin.Keystore, error) {
 	ks.UserID, ks.SessionID = cmp.Or(ks.UserID, newID()), cmp.Or(ks.SessionID, newID())
 	if !isID(ks.UserID) || !isID(ks.SessionID) {
@@ -147,7 +147,7 @@ func completeKeystore(ks mixin.Keystore, useRSA bool) (mixin.Keystore, error) {
 	return ks, nil
 }
 
-// keystoreJSON writes a keystore that completeKeystore has made.
+// keystoreJSON encodes a keystore of completeKeystore.
 func keystoreJSON(ks mixin.Keystore) []byte {
 	if key, ok := ks.PrivateKey.(ed25519.PrivateKey); ok {
 		return encode(struct {

@@ -24,7 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// vectors are of other implementations, and of OpenSSL.
+// vectors come from other implementations and from OpenSSL.
 type vectors struct {
 	Keys struct {
 		Ed25519 struct {
@@ -107,7 +107,7 @@ func unhex(t *testing.T, text string) []byte {
 	return raw
 }
 
-// checkSample decrypts a sample and compares it with its own plain text.
+// checkSample decrypts a sample and compares it with its plain text.
 func checkSample(t *testing.T, key []byte, s sample) sealed {
 	t.Helper()
 	require.NotEmpty(t, s.Encrypted)
@@ -127,8 +127,8 @@ func checkSample(t *testing.T, key []byte, s sample) sealed {
 	return in
 }
 
-// TestPinKeys: the server and the user reach one key, for either kind of key, and
-// what other implementations encrypted with it opens.
+// TestPinKeys: the server and the user compute the same key, for both kinds of key. The key
+// decrypts the PINs of other implementations.
 func TestPinKeys(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t)
@@ -183,7 +183,8 @@ func TestUnsealVectors(t *testing.T) {
 	}
 }
 
-// TestSignatureVectors: what TIP and spend keys sign, as other implementations do.
+// TestSignatureVectors: the messages that TIP and spend keys sign are those of other
+// implementations.
 func TestSignatureVectors(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t).TIP
@@ -199,8 +200,7 @@ func TestSignatureVectors(t *testing.T) {
 	assert.True(t, ed25519.Verify(unhex(t, v.Register.Public), id[:], signature))
 }
 
-// TestMontgomery compares with the X25519 key that the private key gives, and refuses
-// what is not a public key.
+// TestMontgomery compares with the X25519 key of the private key. Invalid public keys are refused.
 func TestMontgomery(t *testing.T) {
 	t.Parallel()
 	for i := range 200 {
@@ -245,7 +245,7 @@ func TestMontgomery(t *testing.T) {
 	require.NoError(t, checkPublicKey(le(big.NewInt(3))), "3 is on the curve, so that its other form is refused for that alone")
 }
 
-// TestUnsealGarbage: it never panics, and says what is wrong.
+// TestUnsealGarbage: unseal never panics, and returns a reason.
 func TestUnsealGarbage(t *testing.T) {
 	t.Parallel()
 	key := make([]byte, pinKeySize)
@@ -283,7 +283,7 @@ func FuzzCheckPublicKey(f *testing.F) {
 	})
 }
 
-// TestPrices are written exactly, and read strictly.
+// TestPrices: prices are written exactly and parsed strictly.
 func TestPrices(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -304,8 +304,8 @@ func TestPrices(t *testing.T) {
 	}
 }
 
-// TestNothingShowsAPIN: neither the PIN key nor digits, however a session or a user of
-// the store is printed.
+// TestNothingShowsAPIN: printing a session or a user of the store shows neither the PIN key nor
+// digits.
 func TestNothingShowsAPIN(t *testing.T) {
 	t.Parallel()
 	user := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
@@ -323,7 +323,7 @@ func TestNothingShowsAPIN(t *testing.T) {
 	}
 }
 
-// TestDigest is of the vendor's own sample.
+// TestDigest uses the vendor's sample.
 func TestDigest(t *testing.T) {
 	t.Parallel()
 	body, err := os.ReadFile(filepath.Join("..", "testdata", "create_user_request.json"))
@@ -331,8 +331,8 @@ func TestDigest(t *testing.T) {
 	assert.Equal(t, "127aea9e72fa02bea407adcba043b32c4a4a7e64b30547720de297b164e91ea2", digest("POST", "/users", body))
 }
 
-// TestLock: five wrong PINs lock, a right one before that forgets them, and a day
-// after the fifth all is as before.
+// TestLock: five wrong PINs lock the PIN, and a right PIN before the fifth resets the count. A day
+// after the fifth the lock ends.
 func TestLock(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1767225600, 0)

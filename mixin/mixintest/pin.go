@@ -18,37 +18,36 @@ import (
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
 
-// The lock: Mixin's Android client says that after five wrong PINs one has to wait for
-// 24 hours.
+// After five wrong PINs a user must wait 24 hours. Source: Mixin's Android client.
 const (
 	maxWrongPINs = 5
 	lockTime     = 24 * time.Hour
 )
 
 const (
-	digitsSize = 6 // of a PIN of 2018
-	// tipSize is that of a new TIP key: the public key and a counter.
+	digitsSize = 6 // a PIN of 2018
+	// tipSize is the size of a new TIP key: the public key and a counter.
 	tipSize    = ed25519.PublicKeySize + 8
-	tipCounter = 1 // of the only TIP key that a user ever has
+	tipCounter = 1 // a user's only TIP key has the counter 1
 )
 
 // pin is the PIN of a user.
 type pin struct {
-	digits func(given []byte) bool // whether these are they; nil without
-	tip    ed25519.PublicKey       // nil without
+	digits func(given []byte) bool // compares with the digits; nil if there are none
+	tip    ed25519.PublicKey       // nil if there is none
 
-	iterator uint64 // the last that was used; a user has one session
+	iterator uint64 // the last used one; a user has one session
 	wrong    int
-	locked   time.Time // until when
+	locked   time.Time // the end of the lock
 }
 
-// isSet reports whether there is a PIN.
+// isSet reports whether the user has a PIN.
 func (p *pin) isSet() bool { return p.digits != nil || p.tip != nil }
 
-// tipHex is the TIP key in hex, "" without.
+// tipHex returns the TIP key in hex; "" if there is none.
 func (p *pin) tipHex() string { return hex.EncodeToString(p.tip) }
 
-// checkLock refuses while the PIN is locked, also the right one.
+// checkLock refuses every PIN, even the right one, while the PIN is locked.
 func (p *pin) checkLock(now time.Time) *apiError {
 	switch {
 	case p.wrong < maxWrongPINs:
@@ -60,7 +59,7 @@ func (p *pin) checkLock(now time.Time) *apiError {
 	return nil
 }
 
-// count notes a wrong PIN.
+// count counts a wrong PIN and locks the PIN after the last allowed one.
 func (p *pin) count(now time.Time, reason string) *apiError {
 	if p.wrong++; p.wrong >= maxWrongPINs {
 		p.locked = now.Add(lockTime)
@@ -68,15 +67,15 @@ func (p *pin) count(now time.Time, reason string) *apiError {
 	return errPIN.because(reason)
 }
 
-// A sealed PIN is one that was sent, decrypted.
+// A sealed is a decrypted PIN.
 type sealed struct {
 	pin      []byte
 	unix     uint64
 	iterator uint64
 }
 
-// unseal decrypts a PIN: base64 of an IV and, in AES-CBC, the PIN, the time, the
-// iterator and the padding of PKCS #7.
+// unseal decrypts a PIN: base64 of an IV and of AES-CBC blocks. The blocks have the PIN, the time,
+// the iterator and PKCS #7 padding.
 func unseal(key []byte, text string) (s sealed, reason string) {
 	raw, err := decodeBase64(text)
 	const fixed = 8 + 8
@@ -96,7 +95,7 @@ func unseal(key []byte, text string) (s sealed, reason string) {
 	if n < 1 || n > aes.BlockSize || !bytes.Equal(plain[len(plain)-n:], bytes.Repeat([]byte{byte(n)}, n)) {
 		return sealed{}, "the padding is wrong: another key encrypted the PIN"
 	}
-	end := len(plain) - n - fixed // not negative: there are two blocks
+	end := len(plain) - n - fixed // not negative: there are at least two blocks
 	return sealed{
 		pin:  plain[:end],
 		unix: binary.LittleEndian.Uint64(plain[end:]), iterator: binary.LittleEndian.Uint64(plain[end+8:]),
@@ -105,9 +104,9 @@ func unseal(key []byte, text string) (s sealed, reason string) {
 
 var errBase64 = errors.New("not base64")
 
-// decodeBase64 reads either alphabet, with padding or without.
+// decodeBase64 decodes either alphabet, with or without padding.
 func decodeBase64(text string) ([]byte, error) {
-	if strings.ContainsAny(text, "\r\n") { // which package base64 ignores
+	if strings.ContainsAny(text, "\r\n") { // package base64 ignores them
 		return nil, errBase64
 	}
 	enc := base64.RawStdEncoding
@@ -117,14 +116,14 @@ func decodeBase64(text string) ([]byte, error) {
 	return enc.Strict().DecodeString(strings.TrimRight(text, "="))
 }
 
-// open decrypts a PIN, and uses its iterator up. What it refuses does not count as a
-// wrong PIN, as Mixin's docs, "Verify PIN", have it.
+// open decrypts a PIN and uses up its iterator. A refusal here does not count as a wrong PIN.
+// Source: Mixin's docs, "Verify PIN".
 func (s *Server) open(p *pin, by session, text string) ([]byte, *apiError) {
 	in, reason := unseal(by.pinKey(), text)
 	switch {
 	case reason != "":
 		return nil, errPIN.because(reason)
-	case s.far(time.Unix(int64(in.unix), 0)): //nolint:gosec // what does not fit is far off too
+	case s.far(time.Unix(int64(in.unix), 0)): //nolint:gosec // an overflow is far off too
 		return nil, errPIN.because("the time in the encrypted PIN is not the server's")
 	case in.iterator <= p.iterator:
 		return nil, errPIN.because("the iterator is not greater than the last one")
@@ -133,10 +132,10 @@ func (s *Server) open(p *pin, by session, text string) ([]byte, *apiError) {
 	return in.pin, nil
 }
 
-// far reports whether a time is further from the server's clock than allowed.
+// far reports whether a time differs too much from the server's clock.
 func (s *Server) far(t time.Time) bool { return s.http.Now().Sub(t).Abs() > s.leeway }
 
-// pinBody has the PINs of a request, under the names of today and of 2018.
+// pinBody has the PINs of a request, under the present names and those of 2018.
 type pinBody struct {
 	Old       string `json:"old_pin"`
 	OldBase64 string `json:"old_pin_base64"`
@@ -145,8 +144,8 @@ type pinBody struct {
 	Timestamp *int64 `json:"timestamp"`
 }
 
-// read reads a request and takes the names together: of the PIN that is replaced, if
-// any, and of the one that is given.
+// read parses a request. before is the PIN to replace, if there is one; now is the given PIN. Each
+// can have either name.
 func (b *pinBody) read(body []byte) (before, now string, refused *apiError) {
 	if json.Unmarshal(body, b) != nil {
 		return "", "", errBadRequest
@@ -162,7 +161,7 @@ func (b *pinBody) read(body []byte) (before, now string, refused *apiError) {
 	return b.Old + b.OldBase64, b.New + b.NewBase64, nil
 }
 
-// withPIN refuses all but a user with all rights. The application has no PIN here.
+// withPIN accepts only a user's session with full scope. The application has no PIN here.
 func withPIN(next handler) handler {
 	return func(r *fakehttp.Request, by session) (any, *apiError) {
 		if by.application || by.limited {
@@ -172,8 +171,7 @@ func withPIN(next handler) handler {
 	}
 }
 
-// updatePIN sets the first PIN, or digits in the place of digits, or a TIP key in
-// their place.
+// updatePIN sets the first PIN, changes digits, or replaces digits by a TIP key.
 func (s *Server) updatePIN(r *fakehttp.Request, by session) (any, *apiError) {
 	var body pinBody
 	oldText, newText, refused := body.read(r.Body)
@@ -222,7 +220,7 @@ func (p *person) setPIN(next []byte) *apiError {
 	return nil
 }
 
-// verifyPIN compares a PIN. A TIP key signs the time in its place.
+// verifyPIN checks a PIN. For a TIP key it checks the signature of the timestamp.
 func (s *Server) verifyPIN(r *fakehttp.Request, by session) (any, *apiError) {
 	var body pinBody
 	_, text, refused := body.read(r.Body)
@@ -244,10 +242,11 @@ func (s *Server) verifyPIN(r *fakehttp.Request, by session) (any, *apiError) {
 	})
 }
 
-// verifyMessage is what a TIP key signs to verify itself, a time in nanoseconds.
+// verifyMessage returns the message that a TIP key signs to verify itself. The time is in
+// nanoseconds.
 func verifyMessage(ns int64) []byte { return fmt.Appendf(nil, "TIP:VERIFY:%032d", ns) }
 
-// checkDigits compares a PIN of digits.
+// checkDigits decrypts and compares digits.
 func (s *Server) checkDigits(p *pin, by session, text string) *apiError {
 	given, refused := s.open(p, by, text)
 	if refused != nil {
@@ -256,7 +255,7 @@ func (s *Server) checkDigits(p *pin, by session, text string) *apiError {
 	return p.compare(given, s.http.Now())
 }
 
-// compare compares digits with those of the PIN.
+// compare compares given digits with the PIN.
 func (p *pin) compare(given []byte, now time.Time) *apiError {
 	switch {
 	case !isDigits(given):
@@ -268,7 +267,7 @@ func (p *pin) compare(given []byte, now time.Time) *apiError {
 	return nil
 }
 
-// checkTIP checks the TIP key's signature of a message.
+// checkTIP checks a message's signature by the TIP key.
 func (s *Server) checkTIP(p *pin, by session, text string, message []byte) *apiError {
 	given, refused := s.open(p, by, text)
 	switch {
@@ -283,7 +282,7 @@ func (s *Server) checkTIP(p *pin, by session, text string, message []byte) *apiE
 	return nil
 }
 
-// proven changes the session's own user, whose PIN is not locked, and shows it.
+// proven changes the session's own user and shows it. It refuses while the PIN is locked.
 func (s *Server) proven(by session, do func(*person) *apiError) (any, *apiError) {
 	return s.changed(by, func(p *person) *apiError {
 		if refused := p.pin.checkLock(s.http.Now()); refused != nil {
@@ -293,7 +292,7 @@ func (s *Server) proven(by session, do func(*person) *apiError) (any, *apiError)
 	})
 }
 
-// changed changes the session's own user, and shows it.
+// changed changes the session's own user and shows it.
 func (s *Server) changed(by session, do func(*person) *apiError) (any, *apiError) {
 	a, refused := s.store.change(by.userID, do)
 	if refused != nil {

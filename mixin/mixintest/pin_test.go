@@ -32,14 +32,14 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// refusals of PINs.
+// Refusals of PINs.
 const (
 	pinFormat = `{"error":{"status":202,"code":20118,"description":"PIN format error."}}`
 	wrongPIN  = `{"error":{"status":202,"code":20119,"description":"PIN incorrect."}}`
 	locked    = `{"error":{"status":202,"code":429,"description":"Too Many Requests."}}`
 )
 
-// A clock is a server's, for a test to move.
+// A clock is a server's clock that a test can set.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -59,7 +59,7 @@ func (c *clock) move(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// A user is one that was created, and encrypts its PINs by hand.
+// A user has been created, and encrypts its PINs without the client's code.
 type user struct {
 	caller
 	srv      *mixintest.Server
@@ -108,12 +108,12 @@ func edKey(t testing.TB) ed25519.PrivateKey {
 	return key
 }
 
-// sealing is how a PIN is encrypted, for a test to spoil.
+// A sealing is a PIN's encryption, which a test can spoil.
 type sealing struct {
 	key      []byte
 	unix     int64
 	iterator uint64
-	plain    func([]byte) []byte // after the padding
+	plain    func([]byte) []byte // applied after the padding
 	encoding *base64.Encoding
 }
 
@@ -141,13 +141,13 @@ func (u *user) seal(t testing.TB, pin []byte, spoil ...func(*sealing)) string {
 	return s.encoding.EncodeToString(out)
 }
 
-// tip is what sets a TIP key.
+// tip returns the PIN that sets a TIP key.
 func tip(key ed25519.PrivateKey) []byte {
 	return binary.BigEndian.AppendUint64(bytes.Clone(key[ed25519.SeedSize:]), 1)
 }
 
-// send sends a body as the user, dated by the server's clock, and returns the reply
-// and the reason of a refusal.
+// send sends a body as the user, with the server's time. It returns the reply, and the reason of a
+// refusal.
 func (u *user) send(t testing.TB, method, path string, body any) (text, reason string) {
 	t.Helper()
 	raw := ""
@@ -169,7 +169,7 @@ func (u *user) send(t testing.TB, method, path string, body any) (text, reason s
 
 type members = map[string]any
 
-// state is the user as the server tells it.
+// state returns the server's record of the user.
 func (u *user) state(t testing.TB) mixintest.User {
 	t.Helper()
 	for _, known := range u.srv.Users() {
@@ -181,7 +181,7 @@ func (u *user) state(t testing.TB) mixintest.User {
 	return mixintest.User{}
 }
 
-// accepted fails unless the reply is the user.
+// accepted requires that the reply shows the user.
 func (u *user) accepted(t testing.TB, text, reason string) {
 	t.Helper()
 	require.Empty(t, reason, text)
@@ -205,14 +205,14 @@ func (u *user) setDigits(t testing.TB, old, digits string) {
 	u.accepted(t, text, reason)
 }
 
-// verifying is the body that verifies a TIP key.
+// verifying returns the body that verifies a TIP key.
 func (u *user) verifying(t testing.TB, key ed25519.PrivateKey) members {
 	t.Helper()
 	ns := u.clock.time().UnixNano()
 	return members{"timestamp": ns, "pin_base64": u.seal(t, ed25519.Sign(key, fmt.Appendf(nil, "TIP:VERIFY:%032d", ns)))}
 }
 
-// registering is the body that registers a spend key.
+// registering returns the body that registers a spend key.
 func (u *user) registering(t testing.TB, spend, key ed25519.PrivateKey) members {
 	t.Helper()
 	public := hex.EncodeToString(spend[ed25519.SeedSize:])
@@ -224,7 +224,7 @@ func (u *user) registering(t testing.TB, spend, key ed25519.PrivateKey) members 
 	}
 }
 
-// me is what GET /me shows of PINs.
+// me has the members about PINs of GET /me.
 type me struct {
 	Data struct {
 		HasPin         bool   `json:"has_pin"`
@@ -243,7 +243,7 @@ func (u *user) me(t testing.TB, path string) me {
 	return m
 }
 
-// TestTheWayOfATIPKey: from a new user to one that is registered, with either kind of
+// TestTheWayOfATIPKey: a new user sets a TIP key, verifies it and registers, with both kinds of
 // session key.
 func TestTheWayOfATIPKey(t *testing.T) {
 	t.Parallel()
@@ -279,7 +279,7 @@ func TestTheWayOfATIPKey(t *testing.T) {
 	}
 }
 
-// TestTheWayOfDigits: the first PIN, another one, and a TIP key in its place.
+// TestTheWayOfDigits: a user sets a first PIN, changes it, and replaces it by a TIP key.
 func TestTheWayOfDigits(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, edKey(t))
@@ -310,13 +310,13 @@ func TestTheWayOfDigits(t *testing.T) {
 	u.accepted(t, text, reason)
 }
 
-// TestAlphabets: base64 in each form that a client of Mixin's sends.
+// TestAlphabets: base64 is accepted in each form that Mixin's clients send.
 func TestAlphabets(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, edKey(t))
 	u.setDigits(t, "", "123456")
 	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
-		for range 8 { // so that the alphabets differ in some
+		for range 8 { // enough that the alphabets differ
 			text, reason := u.send(t, "POST", "/pin/verify", members{
 				"pin": u.seal(t, []byte("123456"), func(s *sealing) { s.encoding = enc }),
 			})
@@ -325,8 +325,8 @@ func TestAlphabets(t *testing.T) {
 	}
 }
 
-// TestRefusedEncryption: what is wrong with the encryption is told as a wrong PIN is,
-// and does not count as one.
+// TestRefusedEncryption: a fault of the encryption gets the answer for a wrong PIN, but does not
+// count as one.
 func TestRefusedEncryption(t *testing.T) {
 	t.Parallel()
 	const six = "123456"
@@ -361,7 +361,7 @@ func TestRefusedEncryption(t *testing.T) {
 				text, reason := u.send(t, "POST", "/pin/verify", members{"pin": u.seal(t, []byte(six), tt.spoil)})
 				assert.Equal(t, wrongPIN, text)
 				if name == "another key" && strings.HasPrefix(reason, "the time") {
-					reason = tt.reason // one of 256 ends in a padding by chance
+					reason = tt.reason // by chance, one of 256 has a valid padding
 				}
 				assert.Equal(t, tt.reason, reason)
 				u.iterator--
@@ -391,8 +391,8 @@ func TestRefusedEncryption(t *testing.T) {
 	})
 }
 
-// TestTheIteratorIsUsedUp: also by a PIN that is wrong, and one request's text is good
-// for one request alone, even if its reply was lost.
+// TestTheIteratorIsUsedUp: a wrong PIN also uses up its iterator. An encrypted PIN works once, even
+// if the reply is lost.
 func TestTheIteratorIsUsedUp(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, edKey(t))
@@ -412,10 +412,10 @@ func TestTheIteratorIsUsedUp(t *testing.T) {
 	assert.Equal(t, "the iterator is not greater than the last one", reason)
 
 	second := join(t, u.srv, u.clock, edKey(t))
-	second.setDigits(t, "", "123456") // with iterator 1: each session has its own
+	second.setDigits(t, "", "123456") // iterator 1 again: each session has its own
 }
 
-// TestIteratorsOfAnUpdate: the old PIN is looked at first.
+// TestIteratorsOfAnUpdate: the old PIN is checked first.
 func TestIteratorsOfAnUpdate(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, edKey(t))
@@ -428,7 +428,7 @@ func TestIteratorsOfAnUpdate(t *testing.T) {
 	u.accepted(t, text, reason)
 }
 
-// TestRefusedPINs: of a PIN that was decrypted.
+// TestRefusedPINs: decrypted PINs with a fault are refused.
 func TestRefusedPINs(t *testing.T) {
 	t.Parallel()
 	key := edKey(t)
@@ -463,7 +463,7 @@ func TestRefusedPINs(t *testing.T) {
 	}
 }
 
-// TestRefusedUpdates: of a user who has a PIN already, or has none.
+// TestRefusedUpdates: updates that do not match the user's present PIN are refused.
 func TestRefusedUpdates(t *testing.T) {
 	t.Parallel()
 	key, other := edKey(t), edKey(t)
@@ -532,7 +532,7 @@ func TestRefusedUpdates(t *testing.T) {
 	}
 }
 
-// TestRefusedBodies: before any PIN is looked at.
+// TestRefusedBodies: invalid bodies are refused before a PIN is checked.
 func TestRefusedBodies(t *testing.T) {
 	t.Parallel()
 	invalid := func(field, reason string) string {
@@ -607,7 +607,7 @@ func TestRefusedBodies(t *testing.T) {
 	})
 }
 
-// TestRefusedSignatures: of a TIP key.
+// TestRefusedSignatures: invalid signatures by a TIP key are refused.
 func TestRefusedSignatures(t *testing.T) {
 	t.Parallel()
 	key, other := edKey(t), edKey(t)
@@ -680,7 +680,7 @@ func TestRefusedSignatures(t *testing.T) {
 			text, reason := u.send(t, "POST", path, body)
 			assert.Equal(t, tt.want, text)
 			if strings.HasPrefix(reason, "the time in") {
-				reason = tt.reason // one of 256 ends in a padding by chance
+				reason = tt.reason // by chance, one of 256 has a valid padding
 			}
 			assert.Equal(t, tt.reason, reason)
 			assert.Equal(t, tt.wrong, u.state(t).WrongPINs)
@@ -689,7 +689,8 @@ func TestRefusedSignatures(t *testing.T) {
 	}
 }
 
-// TestRegisterTwice is refused: who has lost the reply asks GET /me.
+// TestRegisterTwice: a second registration is refused. After a lost reply GET /me shows the first
+// one.
 func TestRegisterTwice(t *testing.T) {
 	t.Parallel()
 	u, key := newUser(t, edKey(t)), edKey(t)
@@ -702,7 +703,7 @@ func TestRegisterTwice(t *testing.T) {
 	assert.Equal(t, hex.EncodeToString(key[ed25519.SeedSize:]), u.me(t, "/me").Data.SpendPublicKey)
 }
 
-// TestTIPDelay: a new TIP key is not there at once.
+// TestTIPDelay: a new TIP key works only after a delay.
 func TestTIPDelay(t *testing.T) {
 	t.Parallel()
 	u, key := newUser(t, edKey(t), mixintest.WithTIPDelay(2)), edKey(t)
@@ -717,7 +718,7 @@ func TestTIPDelay(t *testing.T) {
 	u.accepted(t, text, reason)
 }
 
-// TestFiveWrongPINs lock the PIN for a day, of that user alone, for all that takes it.
+// TestFiveWrongPINs: five wrong PINs lock one user's PIN for a day, for every call that takes it.
 func TestFiveWrongPINs(t *testing.T) {
 	t.Parallel()
 	u, key := newUser(t, edKey(t)), edKey(t)
@@ -752,7 +753,7 @@ func TestFiveWrongPINs(t *testing.T) {
 	assert.Zero(t, u.state(t).WrongPINs)
 }
 
-// TestOnlyUsersHavePINs: not the application, and not a token of less than all rights.
+// TestOnlyUsersHavePINs: the application and tokens with a limited scope are refused.
 func TestOnlyUsersHavePINs(t *testing.T) {
 	t.Parallel()
 	u, key := newUser(t, edKey(t)), edKey(t)
@@ -779,7 +780,7 @@ func TestOnlyUsersHavePINs(t *testing.T) {
 	assert.False(t, u.state(t).HasSafe)
 }
 
-// TestOneTIPKey: of many who set one at once, one does.
+// TestOneTIPKey: of many concurrent calls only one sets a TIP key.
 func TestOneTIPKey(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, edKey(t))
@@ -809,8 +810,7 @@ func TestOneTIPKey(t *testing.T) {
 	assert.Equal(t, []string{u.state(t).TIPKey}, winners)
 }
 
-// TestFaultsOfPINs: they are of userapitest.Attributes, before and after the server
-// did what was asked.
+// TestFaultsOfPINs: faults of userapitest.Attributes apply before and after the change.
 func TestFaultsOfPINs(t *testing.T) {
 	t.Parallel()
 	u, key := newUser(t, edKey(t)), edKey(t)
@@ -840,7 +840,7 @@ func TestFaultsOfPINs(t *testing.T) {
 	}, ops)
 }
 
-// TestRecordsHoldNoPIN: neither encrypted nor in the clear, under any of its names.
+// TestRecordsHoldNoPIN: recorded requests have no PIN, encrypted or not, under any name.
 func TestRecordsHoldNoPIN(t *testing.T) {
 	t.Parallel()
 	u, key := newUser(t, edKey(t)), edKey(t)
@@ -866,7 +866,7 @@ func TestBilling(t *testing.T) {
 	for name, tt := range map[string]struct {
 		opts  []mixintest.Option
 		price string
-		bills []string // before a user, after one and after two
+		bills []string // before a user, after one, and after two
 	}{
 		"by default": {nil, "0.5", []string{
 			`"cost":{"users":"0","resources":"0"},"credit":"1000000"`,
@@ -934,7 +934,8 @@ func TestBilling(t *testing.T) {
 	})
 }
 
-// TestABadSessionKeyIsNoPoint: with it no PIN key can be shared.
+// TestABadSessionKeyIsNoPoint: a session key that is not a point of the curve is refused, because
+// it cannot share a PIN key.
 func TestABadSessionKeyIsNoPoint(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)

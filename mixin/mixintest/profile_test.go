@@ -15,7 +15,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// person is a profile in a reply.
+// A person is a profile in a reply.
 type person struct {
 	UserID         string `json:"user_id"`
 	IdentityNumber string `json:"identity_number"`
@@ -37,14 +37,15 @@ func decode[T any](t testing.TB, body string) T {
 	return in.Data
 }
 
-// get sends a request by a caller, and returns the body.
+// ask sends a request as the caller and returns the body.
 func ask(t testing.TB, srv *mixintest.Server, by caller, method, path, body string) string {
 	t.Helper()
 	_, _, text := by.send(t, srv, by.call(method, path, body))
 	return text
 }
 
-// TestTheApplicationHasAProfile: it is shown to itself and to others, with a number that finds it.
+// TestTheApplicationHasAProfile: the application and its users can read its profile, and its number
+// finds it.
 func TestTheApplicationHasAProfile(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, edKey(t))
@@ -123,7 +124,8 @@ func TestUpdateProfile(t *testing.T) {
 	assert.Equal(t, "Bot", decode[person](t, ask(t, u.srv, u.caller, "GET", "/users/"+by.userID, "")).FullName)
 }
 
-// TestUnserved: our client does not read a user's absence from what the server does not serve.
+// TestUnserved: a route that the fake does not serve does not look like a missing user to our
+// client.
 func TestUnserved(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)

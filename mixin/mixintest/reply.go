@@ -13,13 +13,13 @@ type envelope struct {
 	Error *apiError `json:"error,omitempty"`
 }
 
-// apiError is an error as Mixin answers it.
+// apiError is one of Mixin's errors.
 type apiError struct {
 	Status      int    `json:"status"`
 	Code        int    `json:"code"`
 	Description string `json:"description"`
 	Extra       any    `json:"extra,omitempty"`
-	// reason says what the code leaves open, in reasonHeader.
+	// reason distinguishes faults with the same code, in reasonHeader.
 	reason string
 }
 
@@ -31,15 +31,15 @@ func (e *apiError) reply() fakehttp.Reply {
 	return reply
 }
 
-// because returns the error with a reason, which must hold nothing of what was sent.
+// because adds a reason, which must not have data of the request.
 func (e *apiError) because(reason string) *apiError {
 	c := *e
 	c.reason = reason
 	return &c
 }
 
-// The errors, with the texts of Mixin's docs, "Error Codes". The codes of PINs are
-// those of its Android client, which also takes 429 for too many wrong PINs.
+// The texts are from Mixin's docs, "Error Codes". The codes of PINs are from its Android client. It
+// also uses 429 for too many wrong PINs.
 var (
 	errBadRequest   = refusal(400, "The request body can't be pasred as valid data.")
 	errUnauthorized = refusal(401, "Unauthorized, maybe invalid token.")
@@ -55,7 +55,7 @@ func refusal(code int, description string) *apiError {
 	return &apiError{Status: http.StatusAccepted, Code: code, Description: description}
 }
 
-// invalidField is the error of a member that is at fault.
+// invalidField returns the error of an invalid member.
 func invalidField(name, reason string) *apiError {
 	e := refusal(10002, "The request data has invalid field.")
 	e.Extra = struct {
@@ -65,7 +65,7 @@ func invalidField(name, reason string) *apiError {
 	return e
 }
 
-// encode writes what this package's own types hold, which can always be written.
+// encode encodes this package's own types, which cannot fail.
 func encode(v any) []byte {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -74,7 +74,7 @@ func encode(v any) []byte {
 	return body
 }
 
-// profile is a user as it is shown to others.
+// profile is a user as others see it.
 type profile struct {
 	Type           string `json:"type"`
 	UserID         string `json:"user_id"`
@@ -91,7 +91,7 @@ type profile struct {
 	App            *app   `json:"app,omitempty"`
 }
 
-// app is what the profile of an application has beside that of a user.
+// app has the members of an application's profile that a user's lacks.
 type app struct {
 	Type      string `json:"type"`
 	AppID     string `json:"app_id"`
@@ -99,7 +99,7 @@ type app struct {
 	Name      string `json:"name"`
 }
 
-// account is a user as it is shown to itself, and to the application that made it.
+// account is a user as the user itself and its application see it.
 type account struct {
 	profile
 	SessionID                     string   `json:"session_id"`

@@ -10,8 +10,8 @@ import (
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
 
-// registerSafe registers the session's user with Safe: its spend key signs the user's
-// id, and its TIP key, as the PIN, both.
+// registerSafe registers the session's user with Safe. The spend key signs the user's id. The PIN
+// is the TIP key's signature of the user's id and the spend key.
 func (s *Server) registerSafe(r *fakehttp.Request, by session) (any, *apiError) {
 	var body struct {
 		PublicKey string `json:"public_key"`
@@ -53,7 +53,7 @@ func (s *Server) registerSafe(r *fakehttp.Request, by session) (any, *apiError) 
 	})
 }
 
-// registerMessage is what a TIP key signs to register a spend key, given in hex.
+// registerMessage returns the message that a TIP key signs to register a spend key in hex.
 func registerMessage(userID, spendKey string) []byte {
 	sum := sha256.Sum256([]byte("SEQUENCER:REGISTER:" + userID + spendKey))
 	return sum[:]

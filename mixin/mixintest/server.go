@@ -19,13 +19,13 @@ import (
 const (
 	requestIDHeader  = "X-Request-Id"
 	serverTimeHeader = "X-Server-Time"
-	// reasonHeader is not one of Mixin's headers. It tells people which fault a code
-	// means that stands for several.
+	// reasonHeader is not one of Mixin's headers. If a code stands for several faults, it shows
+	// people which one it is.
 	reasonHeader = "X-Fake-Reason"
 )
 
-// defaultLeeway is how far the date of a token may be from the server's clock.
-// Mixin does not say; its Android client takes five minutes for too much.
+// defaultLeeway is the allowed difference between a token's date and the server's clock. Mixin does
+// not document it. Its Android client treats five minutes as too much.
 const defaultLeeway = 5 * time.Minute
 
 // An Option changes how a Server behaves.
@@ -36,57 +36,55 @@ type settings struct {
 	keystore mixin.Keystore
 	rsa      bool
 	price    string
-	credit   *int // nil for any number of users
+	credit   *int // nil for no limit
 	tipDelay int
 	leeway   time.Duration
 	official bool
 }
 
-// WithHTTP sets the server's address, TLS, clock and so on.
+// WithHTTP sets the server's address, TLS, clock and other options.
 func WithHTTP(o userapitest.ServerOptions) Option { return func(s *settings) { s.http = o } }
 
-// WithKeystore sets the application's keystore in place of one with a new Ed25519
-// key. Its PrivateKey must be an ed25519.PrivateKey or an *rsa.PrivateKey.
+// WithKeystore sets the application's keystore. The default has a new Ed25519 key. Its PrivateKey
+// must be an ed25519.PrivateKey or an *rsa.PrivateKey.
 func WithKeystore(ks mixin.Keystore) Option { return func(s *settings) { s.keystore = ks } }
 
-// WithRSA gives the application an RSA key, as in 2018, unless WithKeystore sets
-// another.
+// WithRSA gives the application an RSA key, as in 2018, unless WithKeystore sets a key.
 func WithRSA() Option { return func(s *settings) { s.rsa = true } }
 
-// WithCredit lets the application pay for that many users: its credit is that many
-// times the price. More are refused with the code 20117. Without it the credit is a
-// million, and nothing is refused.
+// WithCredit sets the application's credit to the price of this many users. More users are refused
+// with the code 20117. The default is a credit of a million without refusals.
 func WithCredit(users int) Option { return func(s *settings) { s.credit = &users } }
 
-// WithPrice sets what a user costs, a decimal, in place of "0.5".
+// WithPrice sets the price of a user, a decimal. The default is "0.5".
 func WithPrice(decimal string) Option { return func(s *settings) { s.price = decimal } }
 
-// WithOfficialApp makes the application one of Mixin's own. Only these may read the
-// price by GET /apps/property. Others are refused with the code 403.
+// WithOfficialApp makes the application one of Mixin's own. Only official applications can read the
+// price by GET /apps/property. Others get the code 403.
 func WithOfficialApp() Option { return func(s *settings) { s.official = true } }
 
-// WithTIPDelay refuses the first valid registrations with Safe of each user, as many as
-// it says, with the code 20119. Mixin does so for a moment after a TIP key was set.
+// WithTIPDelay refuses the first valid registrations with Safe of each user, with the code 20119.
+// Mixin does so for a moment after a TIP key was set.
 func WithTIPDelay(registrations int) Option {
 	return func(s *settings) { s.tipDelay = registrations }
 }
 
-// WithLeeway says how far the date of a token, of an encrypted PIN and of what a TIP
-// key signed may be from the server's clock, in place of five minutes.
+// WithLeeway sets the allowed difference between the server's clock and the date of a token, of an
+// encrypted PIN or of a TIP key's message. The default is five minutes.
 func WithLeeway(d time.Duration) Option { return func(s *settings) { s.leeway = d } }
 
 // A Server is a fake of Mixin. It is safe for concurrent use.
 type Server struct {
 	http     *fakehttp.Server
-	keystore func() mixin.Keystore // a closure, so that printing shows nothing
+	keystore func() mixin.Keystore // a closure, so that printing does not show it
 	store    store
 	leeway   time.Duration
 	official bool
 }
 
-// NewServer starts a server, and closes it when the test ends. It fails the test if it
-// cannot start. The test's log names requests that the server does not serve, unless
-// WithHTTP sets another Logger.
+// NewServer starts a server, and closes it when the test ends. It fails the test if the server
+// cannot start. The test's log names requests for unserved routes, unless WithHTTP sets another
+// Logger.
 func NewServer(t testing.TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := Start(append(slices.Clone(opts), func(set *settings) { fakehttp.LogTo(t, &set.http) })...)
@@ -136,7 +134,7 @@ func Start(opts ...Option) (*Server, error) {
 // URL is the server's address, without a trailing slash.
 func (s *Server) URL() string { return s.http.URL() }
 
-// Config returns what a client needs to talk to the server. SessionKeys is not set.
+// Config returns the client's settings for the server. SessionKeys is not set.
 func (s *Server) Config() mixin.Config {
 	return mixin.Config{
 		Keystore: s.keystore(),
@@ -144,35 +142,34 @@ func (s *Server) Config() mixin.Config {
 	}
 }
 
-// KeystoreJSON returns the application's keystore as a text that mixin.ParseKeystore
-// reads, as do Mixin's own clients: in the form of 2023 or, with an RSA key, of
-// 2018. It holds the private key.
+// KeystoreJSON returns the application's keystore in the form of 2023 or, with an RSA key, of 2018.
+// mixin.ParseKeystore and Mixin's own clients can read it. It has the private key.
 func (s *Server) KeystoreJSON() []byte { return keystoreJSON(s.keystore()) }
 
-// Users returns the users that were created, in that order.
+// Users returns the created users, oldest first.
 func (s *Server) Users() []User { return s.store.all() }
 
-// UserCount returns how many users were created.
+// UserCount returns the number of created users.
 func (s *Server) UserCount() int { return s.store.count() }
 
-// Stats returns the counts so far. Duplicates is 0: nothing that a create sends is
-// unique at Mixin.
+// Stats returns the counts so far. Duplicates is 0, because Mixin requires nothing in a create to
+// be unique.
 func (s *Server) Stats() userapitest.Stats { return s.http.Stats(s.UserCount()) }
 
 // Requests returns the requests received so far, with the tokens redacted.
 func (s *Server) Requests() []userapitest.Request { return s.http.Requests() }
 
-// Inject makes a fault happen.
+// Inject adds a fault.
 func (s *Server) Inject(f userapitest.Fault) { s.http.Inject(f) }
 
-// Close stops serving. It may be called more than once.
+// Close stops the server. A second call does nothing.
 func (s *Server) Close() { s.http.Close() }
 
-// A handler carries out a request of a session's. It returns what stands under
-// "data" in the reply, or an error.
+// A handler does what a session's request asks. It returns the value of "data" in the reply, or an
+// error.
 type handler func(r *fakehttp.Request, by session) (data any, refused *apiError)
 
-// handle sets the server's paths.
+// handle registers the server's paths.
 func (s *Server) handle() {
 	s.path(userapitest.Create, "POST /users", s.create)
 	s.path(userapitest.Lookup, "GET /me", s.me)
@@ -188,11 +185,11 @@ func (s *Server) handle() {
 	s.path(userapitest.Attributes, "POST /pin/verify", withPIN(s.verifyPIN))
 	s.path(userapitest.Attributes, "POST /safe/users", withPIN(s.registerSafe))
 	s.http.Handle(userapitest.Attributes, "POST /legacy/users", func(r *fakehttp.Request) fakehttp.Reply {
-		return s.answer(r, func() (any, *apiError) { return s.upgrade(r) }) // without a token
+		return s.answer(r, func() (any, *apiError) { return s.upgrade(r) }) // no token
 	})
 }
 
-// path sets a path that wants a token.
+// path registers a path that requires a token.
 func (s *Server) path(op userapitest.Operation, pattern string, next handler) {
 	s.http.Handle(op, pattern, func(r *fakehttp.Request) fakehttp.Reply {
 		return s.answer(r, func() (any, *apiError) {
@@ -205,7 +202,7 @@ func (s *Server) path(op userapitest.Operation, pattern string, next handler) {
 	})
 }
 
-// answer makes the reply to a request of what was done.
+// answer runs do and returns the reply.
 func (s *Server) answer(r *fakehttp.Request, do func() (data any, refused *apiError)) fakehttp.Reply {
 	data, refused := do()
 	if refused != nil {
@@ -214,8 +211,8 @@ func (s *Server) answer(r *fakehttp.Request, do func() (data any, refused *apiEr
 	return s.stamp(r, fakehttp.Reply{Status: http.StatusOK, Body: encode(envelope{Data: data})})
 }
 
-// stamp puts on a reply what every one has: the request's id, or a new one, and the
-// time of the server's clock in nanoseconds.
+// stamp adds the headers of every reply: the request's id, or a new one, and the server's time in
+// nanoseconds.
 func (s *Server) stamp(r *fakehttp.Request, reply fakehttp.Reply) fakehttp.Reply {
 	id := r.Header.Get(requestIDHeader)
 	if id == "" {
@@ -229,7 +226,7 @@ func (s *Server) stamp(r *fakehttp.Request, reply fakehttp.Reply) fakehttp.Reply
 	return reply
 }
 
-// tooMany answers a request that is over the rate, as Mixin answers every error. It sends no Retry-After.
+// tooMany answers a request above the rate like every other error. It sends no Retry-After.
 func (s *Server) tooMany(r *fakehttp.Request, _ time.Duration) fakehttp.Reply {
 	return s.stamp(r, errTooMany.reply())
 }
@@ -237,7 +234,7 @@ func (s *Server) tooMany(r *fakehttp.Request, _ time.Duration) fakehttp.Reply {
 // newID returns a random UUID.
 func newID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand
+	_, _ = rand.Read(b[:]) // never fails
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	h := hex.EncodeToString(b[:])

@@ -44,19 +44,19 @@ const (
 	minimal  = `{"session_secret":"` + edSecret + `"}`
 )
 
-// A caller signs requests by hand, without the client's code.
+// A caller signs requests without the client's code.
 type caller struct {
 	userID, sessionID string
 	key               crypto.Signer
 }
 
-// app is the application of a server.
+// app returns the application of a server as a caller.
 func app(srv *mixintest.Server) caller {
 	ks := srv.Config().Keystore
 	return caller{ks.UserID, ks.SessionID, ks.PrivateKey}
 }
 
-// A call is a request with its token's claims, which a test may spoil.
+// A call is a request and its token's claims, which a test can spoil.
 type call struct {
 	method, path, body string
 	claims             jwt.MapClaims
@@ -168,8 +168,8 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// TestAlgorithms: a token's algorithm must be that of the session's key, and neither
-// none nor one with a shared secret, for which the public key would do.
+// TestAlgorithms: the algorithm of a token must match the session's key. The algorithm none is
+// refused, and so is one with a shared secret, which could be the public key.
 func TestAlgorithms(t *testing.T) {
 	t.Parallel()
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -263,7 +263,7 @@ func TestScopeLimitsTheToken(t *testing.T) {
 	assert.Equal(t, forbidden, body)
 }
 
-// reply is a reply with a user in it.
+// reply is a reply with a user.
 type reply struct {
 	Data struct {
 		UserID          string `json:"user_id"`
@@ -284,7 +284,7 @@ func parse(t testing.TB, body string) reply {
 	return r
 }
 
-// TestANewUserSignsIn: with nothing but its own key and what the reply holds.
+// TestANewUserSignsIn: a new user signs in with its own key and the reply's ids.
 func TestANewUserSignsIn(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)
@@ -326,8 +326,8 @@ func TestANewUserSignsIn(t *testing.T) {
 	assert.Equal(t, 2, srv.UserCount())
 }
 
-// TestPinTokens: an Ed25519 user reaches one shared key by either form of the
-// server's key, and an RSA user decrypts its own.
+// TestPinTokens: an Ed25519 user computes the same shared key from both forms of the server's key.
+// An RSA user decrypts its key.
 func TestPinTokens(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)
@@ -472,7 +472,7 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// TestCreditIsOfOneServer: an option that serves twice is not used up.
+// TestCreditIsOfOneServer: an option can be used for two servers, and each has the full credit.
 func TestCreditIsOfOneServer(t *testing.T) {
 	t.Parallel()
 	credit := mixintest.WithCredit(1)
@@ -496,7 +496,7 @@ func TestLeeway(t *testing.T) {
 	assert.Contains(t, body, `"user_id"`)
 }
 
-// TestNothingShowsAKey: neither records nor the server itself.
+// TestNothingShowsAKey: printing records or the server shows no key.
 func TestNothingShowsAKey(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t)

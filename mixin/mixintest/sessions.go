@@ -9,9 +9,9 @@ import (
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
 
-// rotate gives the session another key, and shows the server's half of its PIN key. From RSA it leads
-// to Ed25519, and not back. Source: Mixin's docs of 2020, "RSA To Ed25519 Migration"; its Android
-// client.
+// rotate replaces a session's key and shows the server's half of its PIN key. An Ed25519 key can
+// replace an RSA key, but not the other way round. Source: Mixin's docs of 2020, "RSA To Ed25519
+// Migration"; its Android client.
 func (s *Server) rotate(r *fakehttp.Request, by session) (any, *apiError) {
 	var body struct {
 		SessionSecret string `json:"session_secret"`
@@ -38,9 +38,9 @@ func (s *Server) rotate(r *fakehttp.Request, by session) (any, *apiError) {
 	}{a.PinToken}, nil
 }
 
-// upgrade replaces the RSA key of a user's session, which its PIN proves in the place of a token. The
-// session's id stays. An iterator is not looked at: Mixin's own client sends 0. Source: Mixin's
-// bot-api-go-client v3, legacy_user.go.
+// upgrade replaces the RSA key of a user's session. The user proves itself with its PIN instead of
+// a token. The session's id stays. It does not check the iterator: Mixin's own client sends 0.
+// Source: Mixin's bot-api-go-client v3, legacy_user.go.
 func (s *Server) upgrade(r *fakehttp.Request) (any, *apiError) {
 	var body struct {
 		Legacy    string `json:"session_secret_legacy"`
@@ -86,13 +86,13 @@ func (s *Server) upgrade(r *fakehttp.Request) (any, *apiError) {
 	}{a.UserID, by.sessionID, a.ServerPublicKey}, nil
 }
 
-// checkLegacyPIN compares a PIN of digits that was encrypted with any iterator.
+// checkLegacyPIN compares a PIN of digits and accepts any iterator.
 func (s *Server) checkLegacyPIN(p *pin, by session, text string) *apiError {
 	in, reason := unseal(by.pinKey(), text)
 	switch {
 	case reason != "":
 		return errPIN.because(reason)
-	case s.far(time.Unix(int64(in.unix), 0)): //nolint:gosec // what does not fit is far off too
+	case s.far(time.Unix(int64(in.unix), 0)): //nolint:gosec // an overflow is far off too
 		return errPIN.because("the time in the encrypted PIN is not the server's")
 	case p.digits == nil:
 		return errPIN.because("no PIN of digits is set")

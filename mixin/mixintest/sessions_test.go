@@ -22,7 +22,7 @@ func secretOf(key ed25519.PrivateKey) string {
 	return base64.RawURLEncoding.EncodeToString(key[ed25519.SeedSize:])
 }
 
-// TestRotate: from then on the new key signs, and the old one does not.
+// TestRotate: after a rotation only the new key works.
 func TestRotate(t *testing.T) {
 	t.Parallel()
 	u, next := newUser(t, edKey(t)), edKey(t)
@@ -58,14 +58,14 @@ func rsaKey(t testing.TB) *rsa.PrivateKey {
 	return key
 }
 
-// legacy is the body of an upgrade, for a test to spoil.
+// legacy returns the body of an upgrade, which a test can spoil.
 func (u *user) legacy(t testing.TB, next ed25519.PrivateKey, pin string, spoil ...func(members)) string {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(u.key.Public())
 	require.NoError(t, err)
 	body := members{
 		"session_secret_legacy": base64.RawURLEncoding.EncodeToString(der), "session_secret": secretOf(next), "session_id": u.sessionID,
-		"pin": u.seal(t, []byte(pin), func(s *sealing) { s.iterator = 0 }), // as Mixin's own client has it
+		"pin": u.seal(t, []byte(pin), func(s *sealing) { s.iterator = 0 }), // as Mixin's own client sends it
 	}
 	for _, f := range spoil {
 		f(body)
@@ -84,7 +84,7 @@ func (u *user) post(t testing.TB, path, body string) string {
 	return text
 }
 
-// TestUpgrade replaces an RSA key by an Ed25519 one. The PIN is what proves the user.
+// TestUpgrade: an Ed25519 key replaces an RSA key, and the PIN authenticates the user.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	const digits = "730518"
@@ -127,7 +127,7 @@ func TestUpgrade(t *testing.T) {
 	assert.Contains(t, u.post(t, "/legacy/users", u.legacy(t, next, digits)), `"code":401`, "once")
 }
 
-// TestUpgradeLocks: the PIN of an upgrade is guessed as little as any other.
+// TestUpgradeLocks: wrong PINs of upgrades count too.
 func TestUpgradeLocks(t *testing.T) {
 	t.Parallel()
 	const digits = "730518"
@@ -140,7 +140,7 @@ func TestUpgradeLocks(t *testing.T) {
 	u.clock.move(24*time.Hour + time.Second)
 	assert.Contains(t, u.post(t, "/legacy/users", u.legacy(t, next, digits)), `"app_id"`)
 
-	// An application with an RSA key has no PIN here.
+	// Here an application with an RSA key has no PIN.
 	srv := mixintest.NewServer(t, mixintest.WithKeystore(mixin.Keystore{PrivateKey: rsaKey(t)}))
 	a := &user{caller: app(srv), srv: srv, clock: u.clock, pinKey: make([]byte, 32)}
 	assert.Equal(t, forbidden, a.post(t, "/legacy/users", a.legacy(t, next, digits)))

@@ -10,7 +10,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// TestStats: a key that was sent before makes another user, and no duplicate.
+// TestStats: a repeated key creates another user, and is not a duplicate.
 func TestStats(t *testing.T) {
 	t.Parallel()
 	srv := mixintest.NewServer(t, mixintest.WithCredit(2))
@@ -23,7 +23,7 @@ func TestStats(t *testing.T) {
 	assert.Equal(t, userapitest.Stats{Users: 2, Creates: 4}, srv.Stats(), "two are paid for, one has no key")
 }
 
-// TestRate: the refusal has the status of every error.
+// TestRate: a refusal has the same status as every error.
 func TestRate(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -8,76 +8,76 @@ import (
 	"time"
 )
 
-// A User is a user that was created.
+// A User is a created user.
 type User struct {
 	UserID    string
 	SessionID string
-	// FullName is "" if none was sent.
+	// FullName is "" if the create did not send one.
 	FullName string
-	// SessionSecret is the public key as it was sent.
+	// SessionSecret is the public key that the create sent.
 	SessionSecret string
 	CreatedAt     time.Time
 
-	// HasPIN tells whether the user has a PIN: digits or a TIP key.
+	// HasPIN reports whether the user has a PIN: digits or a TIP key.
 	HasPIN bool
-	// TIPKey is the public half of the user's TIP key in hex, "" without one.
+	// TIPKey is the public half of the user's TIP key in hex; "" if there is none.
 	TIPKey string
-	// HasSafe tells whether the user is registered with Safe.
+	// HasSafe reports whether the user is registered with Safe.
 	HasSafe bool
-	// WrongPINs is how many wrong PINs count, since the last right one or since a
-	// lock ended. Five lock the user's PIN.
+	// WrongPINs counts wrong PINs since the last right one or the end of a lock. Five lock the
+	// user's PIN.
 	WrongPINs int
 }
 
-// A session is one that may sign requests.
+// A session can sign requests.
 type session struct {
 	userID, sessionID string
 	key               crypto.PublicKey
-	// pinKey is what the session's PINs are encrypted with, nil for the application.
+	// pinKey returns the key of the session's PINs; nil for the application.
 	pinKey func() []byte
-	// application: of the application, which alone may create users.
+	// application marks the application's session. Only it can create users.
 	application bool
-	// limited: the token's scope does not allow everything.
+	// limited means that the token's scope does not allow everything.
 	limited bool
 }
 
-// A person is a user, or the application, with all that is kept of it.
+// A person is a user or the application, with its private data.
 type person struct {
-	user      User // what is shown of its PIN and of Safe is below
+	user      User // what it shows of PIN and Safe is set from the fields below
 	app       *app // nil for a user
 	codeID    string
 	avatarURL string
 	token     pinToken
 	pin       pin
-	spendKey  string // its own at Safe, in hex; "" without
-	// registrations is how many more registrations come too early.
+	spendKey  string // its key at Safe, in hex; "" if there is none
+	// registrations is how many more registrations are refused as too early.
 	registrations int
 }
 
-// store is what the server keeps.
+// store is the state of the server.
 type store struct {
 	mu       sync.Mutex
 	price    *big.Rat // of a user
-	credit   *int     // how many users can be paid for; nil for any number
+	credit   *int     // number of users that can be paid for; nil for no limit
 	delay    int      // person.registrations of a new user
 	sessions map[string]session
-	used     map[[2]string]bool // the tokens that were seen, by session and id
+	used     map[[2]string]bool // used tokens, by session and id
 	people   map[string]*person
-	order    []*person // in which they were created
+	order    []*person // in the order of their creation
 	numbers  map[string]*person
 }
 
 func (s *store) init(set settings, price *big.Rat) {
 	s.price, s.delay = price, set.tipDelay
 	if set.credit != nil {
-		s.credit = new(*set.credit) // an Option may serve several servers
+		s.credit = new(*set.credit) // several servers can use one Option
 	}
 	s.sessions = map[string]session{}
 	s.used = map[[2]string]bool{}
 	s.people, s.numbers = map[string]*person{}, map[string]*person{}
 }
 
-// register keeps the application and its session. It is not among the users.
+// register stores the application and its session. The application is not one of the users.
 func (s *store) register(p *person, n session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,12 +86,12 @@ func (s *store) register(p *person, n session) {
 	s.sessions[n.sessionID] = n
 }
 
-// rekey gives a session another key, and shows what its user's PINs are encrypted with from then on.
+// rekey replaces a session's key and returns the account with its new PIN token.
 func (s *store) rekey(by session, key crypto.PublicKey) (account, *apiError) {
 	return s.change(by.userID, func(p *person) *apiError { return s.rekeyed(p, by, key) })
 }
 
-// rekeyed is rekey for one who holds the lock.
+// rekeyed is rekey for a caller that holds the lock.
 func (s *store) rekeyed(p *person, by session, key crypto.PublicKey) *apiError {
 	token, pinKey, err := newPinToken(key, by.sessionID)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *store) session(id string) (session, bool) {
 	return found, ok
 }
 
-// use notes that a token was seen, and reports whether that was the first time.
+// use records a token. It returns false if the token was used before.
 func (s *store) use(sessionID, tokenID string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,7 +121,7 @@ func (s *store) use(sessionID, tokenID string) bool {
 	return true
 }
 
-// add keeps a new user, if it can be paid for, and returns its account.
+// add stores a new user if the credit covers it, and returns its account.
 func (s *store) add(p *person, n session) (a account, paid bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,7 +135,7 @@ func (s *store) add(p *person, n session) (a account, paid bool) {
 	return p.account(), true
 }
 
-// change does something to a user, alone, and returns what its account is then.
+// change runs do on a user under the lock, and returns the account after it.
 func (s *store) change(id string, do func(*person) *apiError) (account, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,7 +148,7 @@ func (s *store) change(id string, do func(*person) *apiError) (account, *apiErro
 
 func (s *store) account(id string) (account, bool) { return s.accountIn(s.people, id) }
 
-// numbered returns who has an identity number. Users have none of their own.
+// numbered returns the account with an identity number. Users have no numbers.
 func (s *store) numbered(number string) (account, bool) { return s.accountIn(s.numbers, number) }
 
 func (s *store) accountIn(people map[string]*person, key string) (account, bool) {

@@ -14,7 +14,7 @@ import (
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
 
-// claims are those of a request's token.
+// claims are the claims of a token.
 type claims struct {
 	jwt.RegisteredClaims
 	UserID    string `json:"uid"`
@@ -35,7 +35,7 @@ const (
 
 var errKey = errors.New("the token's algorithm is not that of the session's key")
 
-// authenticate returns the session that a request's token is of.
+// authenticate returns the session of a request's token.
 func (s *Server) authenticate(r *fakehttp.Request) (by session, ok bool) {
 	token, isBearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !isBearer {
@@ -67,7 +67,7 @@ func (s *Server) authenticate(r *fakehttp.Request) (by session, ok bool) {
 	return session{}, false
 }
 
-// verifier returns the session's key if it goes with the algorithm.
+// verifier returns the session's key if it matches the algorithm.
 func (s session) verifier(alg string) (any, error) {
 	switch key := s.key.(type) {
 	case ed25519.PublicKey:
@@ -82,7 +82,7 @@ func (s session) verifier(alg string) (any, error) {
 	return nil, errKey
 }
 
-// digest is what the claim sig must be of a request as it came in.
+// digest returns the required claim sig of a request.
 func digest(method, uri string, body []byte) string {
 	sum := sha256.Sum256(append([]byte(method+uri), body...))
 	return hex.EncodeToString(sum[:])

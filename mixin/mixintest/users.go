@@ -11,7 +11,7 @@ import (
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
 
-// timeLayout is how Mixin writes times.
+// timeLayout is the layout of Mixin's times.
 const timeLayout = "2006-01-02T15:04:05.000000000Z"
 
 func (s *Server) create(r *fakehttp.Request, by session) (any, *apiError) {
@@ -49,10 +49,10 @@ func (s *Server) create(r *fakehttp.Request, by session) (any, *apiError) {
 	return a, nil
 }
 
-// noNumber is the identity number of a user, who has none.
+// noNumber is the identity number of users.
 const noNumber = "0"
 
-// account is the person as replies show it.
+// account returns the person as replies show it.
 func (p *person) account() account {
 	u := &p.user
 	a := account{
@@ -78,7 +78,7 @@ func (p *person) account() account {
 	return a
 }
 
-// The application, as it is shown.
+// The application's profile.
 const (
 	appName   = "Application"
 	appNumber = "7000100000"
@@ -99,12 +99,12 @@ func (s *Server) me(_ *fakehttp.Request, by session) (any, *apiError) {
 	return a, nil
 }
 
-// get shows any user, or the application, to anybody who is signed in.
+// get shows any user, or the application, to every session.
 func (s *Server) get(r *fakehttp.Request, _ session) (any, *apiError) {
 	return shown(s.store.account(strings.ToLower(r.PathValue("id"))))
 }
 
-// search shows who has an identity number: the application alone has one. Source: Mixin's docs,
+// search finds the application by its identity number. Users have none. Source: Mixin's docs,
 // "Search User".
 func (s *Server) search(r *fakehttp.Request, _ session) (any, *apiError) {
 	return shown(s.store.numbered(r.PathValue("number")))
@@ -117,7 +117,7 @@ func shown(a account, ok bool) (any, *apiError) {
 	return a.profile, nil
 }
 
-// fetch shows those of a list that exist. Source: Mixin's docs, "Read Users".
+// fetch shows the existing users of a list. Source: Mixin's docs, "Read Users".
 func (s *Server) fetch(r *fakehttp.Request, _ session) (any, *apiError) {
 	var ids []string
 	if json.Unmarshal(r.Body, &ids) != nil {
@@ -132,11 +132,11 @@ func (s *Server) fetch(r *fakehttp.Request, _ session) (any, *apiError) {
 	return found, nil
 }
 
-// minAvatar is the size of an image that is taken.
+// minAvatar is the smallest accepted image size.
 const minAvatar = 1024
 
-// updateProfile changes the name and the image of the session's own user; "" changes nothing. Sources:
-// Mixin's bot-api-go-client, UpdateUserMe; baizhiheizi/mixin_bot, for the images that are taken.
+// updateProfile changes the name and the image of the session's own user; "" changes nothing.
+// Sources: Mixin's bot-api-go-client, UpdateUserMe; baizhiheizi/mixin_bot, for accepted images.
 func (s *Server) updateProfile(r *fakehttp.Request, by session) (any, *apiError) {
 	var body struct {
 		FullName     string `json:"full_name"`

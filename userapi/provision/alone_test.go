@@ -13,8 +13,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// TestAlone: what a process left in flight is taken over at once by one that holds its lock, and
-// by nobody else before the lease is over.
+// TestAlone: a run takes over immediately what a dead process with the same lock left in flight.
+// Any other run waits for the lease.
 func TestAlone(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -63,7 +63,7 @@ func TestAlone(t *testing.T) {
 	}
 }
 
-// TestAloneTwice: two runs of one process do not take each other for dead.
+// TestAloneTwice: two runs in one process do not take over each other's targets.
 func TestAloneTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

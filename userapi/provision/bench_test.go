@@ -13,9 +13,9 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// BenchmarkResumes goes on with sign-ups that stay open, since their vendor is down, and
-// reports how much more of the heap is in use at the most meanwhile than at the end: with
-// Resumes, which keeps nothing, and with Resume, which collects it.
+// BenchmarkResumes resumes sign-ups that stay open because their vendor is down. It reports the
+// peak of the heap above its size at the end: with Resumes, which keeps nothing, and with Resume,
+// which collects the results.
 func BenchmarkResumes(b *testing.B) {
 	down := userapi.CreatorFunc(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
 		return nil, &userapi.Error{Provider: "acme", Op: "create user", Subject: userapi.SubjectUser, Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeNotSent}
@@ -71,10 +71,10 @@ func BenchmarkResumes(b *testing.B) {
 	}
 }
 
-// heap returns the bytes that are in use.
+// heap returns the used bytes.
 func heap() float64 {
 	runtime.GC()
-	runtime.GC() // what finalizers have let go
+	runtime.GC() // what finalizers have released
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc)

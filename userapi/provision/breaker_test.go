@@ -12,7 +12,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// TestBreaker: a vendor that fails is left alone, and tried by one call later.
+// TestBreaker: after failures a vendor is paused. After the pause one call tries it.
 func TestBreaker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -33,11 +33,11 @@ func TestBreaker(t *testing.T) {
 		}
 		let().recordFailure()
 		let().recordFailure()
-		let().recordAnswer() // ends the row
+		let().recordAnswer() // ends the series
 		let().recordFailure()
 		c := let()
 		c.recordFailure()
-		c.recordFailure() // the first one counts
+		c.recordFailure() // the first failure counts
 		let().dropped()
 		assert.Zero(t, b.pausedUntil())
 		let().recordFailure()
@@ -46,18 +46,18 @@ func TestBreaker(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		held(40 * time.Second)
 
-		// One tries it, and while that one is at work the others wait.
+		// One call tries the vendor, and the others wait for it.
 		time.Sleep(40 * time.Second)
 		probe := let()
 		held(0)
-		probe.dropped() // it says nothing: the next one tries
+		probe.dropped() // no result: the next call tries
 		probe = let()
 		probe.recordFailure()
 		held(time.Minute)
 		time.Sleep(time.Minute)
 		let().recordAnswer()
 		assert.Zero(t, b.pausedUntil())
-		for range b.limit { // which has asked no vendor
+		for range b.limit { // it did not ask the vendor
 			e := &userapi.Error{Kind: userapi.KindTimeout, Outcome: userapi.OutcomeNotSent, Err: userapi.ErrLimited}
 			let().ended(t.Context(), Result{Err: e, Steps: []Step{{Err: e}}})
 		}
@@ -75,8 +75,8 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-// TestBreakerCountsVendors: a fault of the caller or of the request is not a failure, and
-// an answer of any kind, and of the last step, ends a row of them.
+// TestBreakerCountsVendors: a fault of the caller or of the request is not a failure. Any answer,
+// even in the second step, ends a series of failures.
 func TestBreakerCountsVendors(t *testing.T) {
 	t.Parallel()
 	const before = 1

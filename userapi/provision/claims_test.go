@@ -11,8 +11,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// TestStoresOfASignUp: a target's result and the claims of those that waited for it are one
-// Store, so that three of them lie between the request and its end.
+// TestStoresOfASignUp: one Store has a target's result and the claims of the targets that waited
+// for it. So the sign-up needs three Stores.
 func TestStoresOfASignUp(t *testing.T) {
 	t.Parallel()
 	for name, stale := range map[string]bool{"in one": false, "not in one": true} {
@@ -53,7 +53,7 @@ func TestStoresOfASignUp(t *testing.T) {
 				assert.Subset(t, stores[3:], []string{" chat intent", " crm intent"})
 				return
 			}
-			// Two are at work at once: who ends first has nothing to claim, and who ends last
+			// Two targets run concurrently. The first one to end has nothing to claim. The last one
 			// may see the other's user or not.
 			assert.Contains(t, strings.Join(stores[2:4], ","), " chat created")
 			assert.Equal(t, " late created", stores[len(stores)-1])

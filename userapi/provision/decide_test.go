@@ -12,7 +12,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// strictIDs is a vendor that knows what its ids look like.
+// strictIDs is a vendor that can check ids.
 type strictIDs struct{ full }
 
 func (strictIDs) CheckUserID(id string) error {
@@ -23,8 +23,8 @@ func (strictIDs) CheckUserID(id string) error {
 		FieldErrors: []userapi.FieldError{{VendorField: "id", Code: "invalid", Message: "must begin with u-"}}}
 }
 
-// TestDecide: what a person says is recorded as a person's word. TestDecided has every state in
-// which one may be needed.
+// TestDecide: a person's decision is recorded as such. TestDecided has every state that can need
+// one.
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	exists, absent := provision.UserExists("u-9"), provision.UserAbsent()
@@ -59,7 +59,7 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestDecideRefused: a decision that cannot be taken says nothing of the user.
+// TestDecideRefused: a refused decision says nothing about the user.
 func TestDecideRefused(t *testing.T) {
 	t.Parallel()
 	stale := func([]provision.Record) error { return provision.ErrStale }
@@ -95,8 +95,8 @@ func TestDecideRefused(t *testing.T) {
 	}
 }
 
-// TestTargetThatIsGone: a target that was removed is reported while it is open, and only
-// then, whatever the others do, and can be written off where nothing was created.
+// TestTargetThatIsGone: a removed target is reported only while it is open, whatever the others do.
+// It can be written off if nothing was created.
 func TestTargetThatIsGone(t *testing.T) {
 	t.Parallel()
 	for state, open := range map[provision.State]bool{provision.StateCreated: false, provision.StateQueued: true} {

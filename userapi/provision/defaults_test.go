@@ -35,8 +35,8 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// TestSettings: one that would make a Lease too short is told, what is less than the least
-// of a setting counts as that, and one that is only large does no harm.
+// TestSettings: settings that make a Lease too short are reported. Values below a minimum count as
+// the minimum, and large values work.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	targets := one("idp", full{newVendor("idp")})
@@ -63,7 +63,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestOptionsAreOfTheirCall: an option that the call does not know does not compile.
+// TestOptionsAreOfTheirCall: an option for another call does not compile.
 func TestOptionsAreOfTheirCall(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -91,7 +91,7 @@ func TestOptionsAreOfTheirCall(t *testing.T) {
 	}
 }
 
-// TestDefaults: the numbers that the options' comments promise.
+// TestDefaults: the defaults are those in the options' comments.
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestDefaults(t *testing.T) {
 		e := left(t, "idp not_sent", "paused")(p.CreateUser(t.Context(), ann))
 		assert.Equal(t, 30*time.Second, e.RetryAfter)
 
-		// Eight sign-ups are resumed at once, and the ninth waits for one of them.
+		// Eight sign-ups are resumed concurrently, and the ninth waits.
 		_, _, p = single(t)
 		for i := range 16 {
 			require.NoError(t, p.Queue(t.Context(), nil, person(fmt.Sprint(i))))

@@ -18,7 +18,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// An answer is what a call of a scripted creator returns.
+// An answer is the result of a call of a scripted creator.
 type answer struct {
 	user *userapi.User
 	err  error
@@ -26,8 +26,7 @@ type answer struct {
 	do func(context.Context)
 }
 
-// A script is a creator whose every call is answered from a list, and which fails the
-// test when it is asked for more.
+// A script is a creator that answers each call from a list. It fails the test on an extra call.
 type script struct {
 	t                               *testing.T
 	create, repeat, resolve, finish []answer
@@ -118,14 +117,14 @@ func created(kind userapi.Kind, raw string) answer {
 	return answer{err: e}
 }
 
-// ageless is created with a user that has no time.
+// ageless creates a user without a time.
 func ageless() answer {
 	a := created(userapi.KindUnavailable, `{}`)
 	a.err.(*userapi.Error).User.CreatedAt = time.Time{}
 	return a
 }
 
-// kept is an answer out of the client's own record.
+// kept is an answer from the client's own record.
 func kept(kind userapi.Kind, outcome userapi.Outcome) answer {
 	e := fail(kind, outcome)
 	e.FromRecord = true
@@ -146,7 +145,7 @@ func TestEnsure(t *testing.T) {
 		script      script
 		opts        []provision.EnsureOption
 		disposition provision.Disposition
-		kind        userapi.Kind // of the error; 0 with a user for none
+		kind        userapi.Kind // of the error; 0 with a user means none
 		outcome     userapi.Outcome
 		fails       bool
 		calls       string
@@ -198,8 +197,8 @@ func TestEnsure(t *testing.T) {
 		"no verdict":             {script{create: list{{err: context.DeadlineExceeded}}, resolve: list{cantTell}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve"},
 		"joined verdicts":        {script{create: list{{err: errors.Join(fail(userapi.KindInvalid, userapi.OutcomeRejected), unknown.err)}}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
 		"neither":                {script{create: list{{}}, resolve: list{found}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
-		// A user that the client's own record has is the key's. Else the record says of the create
-		// that was sent no more than its reply did, but that the key was used that one was sent.
+		// A user in the client's own record belongs to the key. Without a user the record knows
+		// only that this key was used for a create.
 		"kept":                    {script{create: list{unknown}, resolve: list{{user: &userapi.User{Provider: "acme", ID: "7", FromRecord: true}}}, finish: list{fine}}, nil, provision.DispositionRecovered, 0, 0, false, "create resolve finish"},
 		"kept, and silent":        {script{create: list{unknown}, resolve: list{kept(userapi.KindUnknown, userapi.OutcomeUnknown)}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve"},
 		"kept, without an id":     {script{create: list{unknown}, resolve: list{{user: &userapi.User{FromRecord: true}}}}, nil, provision.DispositionUnknown, userapi.KindTimeout, userapi.OutcomeUnknown, true, "create resolve"},
@@ -286,7 +285,7 @@ func TestWithoutAbilities(t *testing.T) {
 	require.ErrorIs(t, err, userapi.ErrInvalid)
 }
 
-// TestErrorsTell: what the look-up adds, and what the create failed with, are found.
+// TestErrorsTell: the error wraps both the look-up's and the create's error.
 func TestErrorsTell(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("reset")
@@ -314,7 +313,7 @@ func TestErrorsTell(t *testing.T) {
 
 func TestGrace(t *testing.T) {
 	t.Parallel()
-	ends := func(limit time.Duration) answer { // waits for the context's end
+	ends := func(limit time.Duration) answer { // waits until the context ends
 		return answer{err: cantTell.err, do: func(ctx context.Context) {
 			begun := time.Now()
 			<-ctx.Done()
@@ -346,7 +345,7 @@ func TestGrace(t *testing.T) {
 	}
 }
 
-// TestNothingIsCreatedInGrace: the repeat gets the caller's context, which is over.
+// TestNothingIsCreatedInGrace: the repeat gets the caller's context, which has ended.
 func TestNothingIsCreatedInGrace(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -359,7 +358,7 @@ func TestNothingIsCreatedInGrace(t *testing.T) {
 	assert.Equal(t, "create resolve repeat, dead", strings.Join(s.calls, " "))
 	assert.Len(t, res.Steps, 2, "nothing was done")
 
-	// The second step of a user that was found is not left open all the same.
+	// The second step of a found user is still done.
 	ctx, cancel = context.WithCancel(t.Context())
 	defer cancel()
 	s = &script{t: t, create: []answer{first}, resolve: []answer{found}, finish: []answer{{do: func(ctx context.Context) { assert.NoError(t, ctx.Err()) }}}}
@@ -416,7 +415,7 @@ func TestDispositionsAreFrozen(t *testing.T) {
 	require.Error(t, new(provision.Disposition).UnmarshalText([]byte("other")))
 }
 
-// TestPatience: an absence is believed only when it has held for a while.
+// TestPatience: a missing user is believed only after some time.
 func TestPatience(t *testing.T) {
 	t.Parallel()
 	refused := answer{err: fail(userapi.KindRateLimited, userapi.OutcomeRejected)}
@@ -461,7 +460,7 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// heedless repeats whatever its context.
+// heedless repeats even after its context has ended.
 type heedless struct {
 	resolver
 	n   *int
@@ -473,7 +472,7 @@ func (h heedless) RepeatUser(context.Context, userapi.CreateUserRequest) (*usera
 	return nil, h.err
 }
 
-// TestCreatesAreBounded: also by a creator that breaks its contract.
+// TestCreatesAreBounded: the limit also holds for a creator that breaks its contract.
 func TestCreatesAreBounded(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{context.Canceled, errors.New("limited"), unknown.err} {
@@ -499,8 +498,8 @@ func TestWrappersInACircle(t *testing.T) {
 	assert.Equal(t, provision.DispositionUnknown, res.Disposition)
 }
 
-// TestBudget: with a budget a call comes back in time, whatever the vendor does, and leaves
-// what is unknown to a later one.
+// TestBudget: with a budget a call returns in time, whatever the vendor does. It leaves what is
+// unknown to a later call.
 func TestBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -539,13 +538,12 @@ func TestBudget(t *testing.T) {
 	})
 }
 
-// TestBudgetAndPause: a vendor that had half of the budget and does not answer fails, and is
-// left alone. One that was waited for less long, since the ledger took the time, does not; nor
-// does one that the caller did not want to wait for.
+// TestBudgetAndPause: a vendor that had half of the budget and did not answer counts as failed, and
+// is paused. It does not count if the wait was shorter because of the ledger or the caller.
 func TestBudgetAndPause(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		ledger, vendor, caller time.Duration // how long each takes, or waits
+		ledger, vendor, caller time.Duration // how long each takes or waits
 		paused                 bool
 	}{
 		"the vendor hangs":                   {0, time.Hour, time.Hour, true},
@@ -584,7 +582,7 @@ func TestBudgetAndPause(t *testing.T) {
 	}
 }
 
-// sleeps reports whether the context went on for so long.
+// sleeps reports whether the context lasted for d.
 func sleeps(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

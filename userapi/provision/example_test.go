@@ -17,7 +17,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// quickbloxClient returns a client and the fake that it talks to.
+// quickbloxClient returns a client and its fake.
 func quickbloxClient() (*quickblox.Client, *quickbloxtest.Server) {
 	srv, err := quickbloxtest.Start()
 	if err != nil {
@@ -32,8 +32,8 @@ func quickbloxClient() (*quickblox.Client, *quickbloxtest.Server) {
 
 var peter = userapi.CreateUserRequest{ExternalID: "1236672", Username: "peter", Email: "peter@example.com", Password: "!Peter009"}
 
-// The vendor creates the user, and the connection breaks before its reply. Ensure
-// asks, finds the user, and sends no second create.
+// The vendor creates the user, and the connection breaks before the reply. Ensure asks, finds the
+// user, and sends no second create.
 func ExampleEnsure() {
 	c, srv := quickbloxClient()
 	defer srv.Close()
@@ -55,8 +55,8 @@ func ExampleEnsure() {
 	// 1 user at the vendor
 }
 
-// The connection breaks before the vendor has seen the create. Its absence is proven,
-// so that the create can be repeated.
+// The connection breaks before the vendor gets the create. Ensure proves that the user does not
+// exist, and repeats the create.
 func ExampleEnsure_repeated() {
 	c, srv := quickbloxClient()
 	defer srv.Close()
@@ -67,8 +67,7 @@ func ExampleEnsure_repeated() {
 	// Output: created <nil> 1
 }
 
-// Mixin has nothing to look a lost user up by: the outcome stays unknown, and a person
-// decides.
+// Mixin has no look-up for a lost user. The outcome stays unknown, and a person decides.
 func ExampleEnsure_unknown() {
 	srv, err := mixintest.Start()
 	if err != nil {
@@ -79,7 +78,7 @@ func ExampleEnsure_unknown() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, key, err := ed25519.GenerateKey(rand.Reader) // a program stores it before it goes on
+	_, key, err := ed25519.GenerateKey(rand.Reader) // store it before the create
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -92,8 +91,7 @@ func ExampleEnsure_unknown() {
 	// Output: unknown true true
 }
 
-// A user that was there before is a conflict, unless adopting it is allowed and all of
-// its keys equal the request's.
+// An existing user is a conflict. AdoptMatching accepts it if all of its keys equal the request's.
 func ExampleAdoptMatching() {
 	c, srv := quickbloxClient()
 	defer srv.Close()

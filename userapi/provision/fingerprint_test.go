@@ -18,7 +18,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// odd is an extension of values that are easily mistaken for each other.
+// odd is an extension with values that are easily confused.
 type odd struct {
 	embedded
 
@@ -51,9 +51,9 @@ type own struct{ Carried string }
 
 func (own) UserExtension() string { return "" }
 
-// TestFingerprint: a request is known again, however its values were written, and by no secret: it
-// may have been read back from JSON in between. Values that are only written alike are not
-// one request, or the second person would be given the first one's users.
+// TestFingerprint: a request is recognised, whatever the form of its values, and without its
+// secrets. It may have been stored as JSON in between. Different values with the same text are
+// different requests. Otherwise a second person would get the first one's users.
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
 	attribute := func(v any) userapi.CreateUserRequest {
@@ -97,7 +97,7 @@ func TestFingerprint(t *testing.T) {
 		"the program's own":    {extended(odd{Second: "x"}, own{"a"}), extended(own{"b"}, odd{Second: "x"})},
 		"order of vendors":     {extended(odd{Second: "x"}, twin{Second: "y"}), extended(twin{Second: "y"}, odd{Second: "x"})},
 		"time zone":            {expires(when.In(time.FixedZone("", 7200))), expires(when.UTC())},
-		// time.Time has no JSON of its own for it, while the vendor's type has.
+		// time.Time has no JSON form for it, but the vendor's type has one.
 		"year 10000": {expires(year10000), expires(year10000.UTC())},
 	}, false: {
 		"fields":                {with(func(r *userapi.CreateUserRequest) { r.GivenName = "x" }), with(func(r *userapi.CreateUserRequest) { r.FamilyName = "x" })},
@@ -143,8 +143,8 @@ func TestFingerprint(t *testing.T) {
 	}
 }
 
-// TestFingerprintsAreOfOnePlace: a reader of the ledger alone must not see that two
-// sign-ups, or two targets of one, were sent the same.
+// TestFingerprintsAreOfOnePlace: a reader of the ledger cannot see that two sign-ups, or two
+// targets of one, were sent the same.
 func TestFingerprintsAreOfOnePlace(t *testing.T) {
 	t.Parallel()
 	ledger := new(provision.Memory)
@@ -166,9 +166,8 @@ func TestFingerprintsAreOfOnePlace(t *testing.T) {
 	}
 }
 
-// TestRequestKeys: what is recorded is of the newest key, so that an older one can be done
-// without in time. Without the key of a fingerprint nothing is known of the request, but
-// still of the user.
+// TestRequestKeys: the newest key is used for new fingerprints, so that an old key can be removed
+// later. Without the key of a fingerprint the request is unknown, but the user is still known.
 func TestRequestKeys(t *testing.T) {
 	t.Parallel()
 	const older, newest = userapi.Secret("0123456789abcdef"), userapi.Secret("a newer key, of 30 bytes")
@@ -185,8 +184,8 @@ func TestRequestKeys(t *testing.T) {
 	assert.Len(t, idp.calls(), 2)
 }
 
-// TestFingerprintStays: ledgers outlive versions, so that a fingerprint of another form
-// must have another scheme, and the old one be known still.
+// TestFingerprintStays: ledgers outlive versions. A new form of fingerprints needs a new scheme,
+// and the old scheme must still be known.
 func TestFingerprintStays(t *testing.T) {
 	t.Parallel()
 	ledger := new(provision.Memory)

@@ -18,15 +18,15 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// A mergedLedger takes a second for each Store, and notes it.
+// A mergedLedger needs a second for each Store, and records it.
 type mergedLedger struct {
 	provision.Memory
 
 	mu     sync.Mutex
-	stores []string // the names of each Store's records
-	// fail is asked when the second is over, and before anything is stored.
+	stores []string // the names in each Store
+	// fail is called after the second, before anything is stored.
 	fail func(ctx context.Context, records []provision.Record) error
-	// after is asked once it is stored.
+	// after is called after the Store.
 	after func(records []provision.Record) error
 }
 
@@ -61,8 +61,8 @@ func queuedRecord(key string) provision.Record {
 	return provision.Record{Key: key, Target: "t", State: provision.StateQueued}
 }
 
-// A groupTest is a ledger under Group, with Stores that are begun one after another while
-// the first is under way.
+// A groupTest is a ledger under Group. Its Stores start one after another while the first one is
+// under way.
 type groupTest struct {
 	*testing.T
 
@@ -74,7 +74,7 @@ type groupTest struct {
 	took  map[string]time.Duration
 }
 
-// groups plays a test in a bubble.
+// groups runs a test in a bubble.
 func groups(t *testing.T, inner *mergedLedger, play func(g *groupTest)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -82,7 +82,7 @@ func groups(t *testing.T, inner *mergedLedger, play func(g *groupTest)) {
 	})
 }
 
-// store begins a Store of records, by the key of the first, and goes on when it waits.
+// store starts a Store of records under the key of the first one. It returns when the Store waits.
 func (g *groupTest) store(ctx context.Context, records ...provision.Record) {
 	name, begun := records[0].Key+"/"+strconv.FormatInt(records[0].Revision, 10), time.Now()
 	g.wg.Go(func() {
@@ -118,10 +118,10 @@ func TestGroupMerges(t *testing.T) {
 		}
 		again := queuedRecord("b")
 		again.Revision = 1
-		g.store(g.Context(), again)                                 // of a record that is queued
+		g.store(g.Context(), again)                                 // of a queued record
 		g.store(g.Context(), queuedRecord("g"), queuedRecord("b"))  // stale by then
-		g.store(g.Context(), queuedRecord("g"))                     // behind that one
-		g.store(g.Context(), queuedRecord("e"), queuedRecord("e2")) // overtakes those
+		g.store(g.Context(), queuedRecord("g"))                     // after the previous one
+		g.store(g.Context(), queuedRecord("e"), queuedRecord("e2")) // overtakes the previous ones
 		g.wg.Wait()
 		assert.Equal(g, []string{"a", "b c d e e2", "b", "g b", "g"}, g.inner.stores)
 		assert.Equal(g, map[string]error{
@@ -131,7 +131,7 @@ func TestGroupMerges(t *testing.T) {
 	})
 }
 
-// TestGroupIsBounded: what one Store takes has an end, and nothing is left behind.
+// TestGroupIsBounded: a merged Store has a maximum size, and no Store is lost.
 func TestGroupIsBounded(t *testing.T) {
 	t.Parallel()
 	groups(t, &mergedLedger{}, func(g *groupTest) {
@@ -159,8 +159,8 @@ func TestGroupIsBounded(t *testing.T) {
 	})
 }
 
-// TestGroupStale: who is stale is told so, and nobody else. Who has left meanwhile is stored
-// neither with the others nor alone.
+// TestGroupStale: only the caller with the stale record gets ErrStale. The records of a caller that
+// has left are not stored.
 func TestGroupStale(t *testing.T) {
 	t.Parallel()
 	groups(t, &mergedLedger{}, func(g *groupTest) {
@@ -179,8 +179,8 @@ func TestGroupStale(t *testing.T) {
 	})
 }
 
-// TestGroupBadRecord: it is refused before anybody waits for it, also where only the ledger
-// itself knows that it is bad.
+// TestGroupBadRecord: a bad record is refused before another caller waits for it. If only the
+// ledger finds it, the others are still stored.
 func TestGroupBadRecord(t *testing.T) {
 	t.Parallel()
 	errBad := errors.New("a bad record")
@@ -210,7 +210,7 @@ func TestGroupBadRecord(t *testing.T) {
 	})
 }
 
-// TestGroupOfFailingLedger: the error reaches those whose records were to be stored.
+// TestGroupOfFailingLedger: every caller in the merged Store gets the error.
 func TestGroupOfFailingLedger(t *testing.T) {
 	t.Parallel()
 	errDown := errors.New("the database is down")
@@ -235,8 +235,8 @@ func TestGroupOfFailingLedger(t *testing.T) {
 	})
 }
 
-// TestGroupFailsAfterStoring: a Store that failed and was stored all the same must not
-// look as if another run had changed the records.
+// TestGroupFailsAfterStoring: a Store that fails after storing must not look like a change by
+// another run.
 func TestGroupFailsAfterStoring(t *testing.T) {
 	t.Parallel()
 	errCommit := errors.New("the commit failed")
@@ -260,8 +260,8 @@ func TestGroupFailsAfterStoring(t *testing.T) {
 	})
 }
 
-// TestGroupCanceled: a caller who leaves while its records wait leaves with them. One who
-// leaves later is told what became of them.
+// TestGroupCanceled: if a caller leaves while its records wait, they are not stored. A caller that
+// leaves later gets the result.
 func TestGroupCanceled(t *testing.T) {
 	t.Parallel()
 	groups(t, &mergedLedger{}, func(g *groupTest) {
@@ -275,8 +275,8 @@ func TestGroupCanceled(t *testing.T) {
 		flies, cancelFlies := context.WithTimeout(g.Context(), 1500*time.Millisecond)
 		defer cancelFlies()
 		g.store(g.Context(), queuedRecord("a"))
-		g.store(waits, queuedRecord("waits")) // the first of the queue
-		g.store(flies, queuedRecord("leads")) // the next
+		g.store(waits, queuedRecord("waits")) // first in the queue
+		g.store(flies, queuedRecord("leads")) // second in the queue
 		g.store(flies, queuedRecord("flies"))
 		g.store(g.Context(), queuedRecord("b"))
 		g.wg.Wait()
@@ -290,7 +290,7 @@ func TestGroupCanceled(t *testing.T) {
 	})
 }
 
-// holdLocked is a mergedLedger's fail: the record "locked" is held until its caller leaves.
+// holdLocked is a mergedLedger's fail. It holds the record "locked" until its caller leaves.
 func holdLocked(ctx context.Context, records []provision.Record) error {
 	if has(records, "locked") {
 		<-ctx.Done()
@@ -299,8 +299,8 @@ func holdLocked(ctx context.Context, records []provision.Record) error {
 	return nil
 }
 
-// TestGroupOfLockedRecord: another transaction holds a record. Who stores it waits, and
-// nobody else for long.
+// TestGroupOfLockedRecord: another transaction holds a record. Its caller waits, and the others
+// wait only briefly.
 func TestGroupOfLockedRecord(t *testing.T) {
 	t.Parallel()
 	inner := &mergedLedger{fail: holdLocked}
@@ -325,8 +325,7 @@ func TestGroupOfLockedRecord(t *testing.T) {
 	})
 }
 
-// TestGroupOfLockedRecordAlone: a Store that takes long while it is alone holds nobody up
-// either.
+// TestGroupOfLockedRecordAlone: a slow Store of one caller does not delay the others either.
 func TestGroupOfLockedRecordAlone(t *testing.T) {
 	t.Parallel()
 	inner := &mergedLedger{fail: holdLocked}
@@ -344,7 +343,7 @@ func TestGroupOfLockedRecordAlone(t *testing.T) {
 	})
 }
 
-// TestGroupPanics: it goes on where the Store was called, and ends nobody else's.
+// TestGroupPanics: the panic reaches the caller of the Store, and no other caller.
 func TestGroupPanics(t *testing.T) {
 	t.Parallel()
 	inner := &mergedLedger{fail: func(_ context.Context, records []provision.Record) error {
@@ -371,13 +370,13 @@ func TestGroupPanics(t *testing.T) {
 	})
 }
 
-// A mergedLoads is a ledger that takes a second for each read, and notes it.
+// A mergedLoads is a ledger that needs a second for each read, and records it.
 type mergedLoads struct {
 	provision.Memory
 
 	mu    sync.Mutex
 	reads []string
-	// fail is asked when the second is over.
+	// fail is called after the second.
 	fail func(ctx context.Context, keys []string) error
 }
 
@@ -407,7 +406,7 @@ func (l *mergedLoads) LoadMany(ctx context.Context, keys []string) (all []provis
 	return all, nil
 }
 
-// loads begins Loads one after another, while the first is under way, and returns what became of each.
+// loads starts Loads one after another while the first one is under way, and returns their results.
 func (l *mergedLoads) loads(t *testing.T, keys ...string) (found map[string]string) {
 	t.Helper()
 	group := provision.Group(l)
@@ -444,8 +443,8 @@ func (l *mergedLoads) loads(t *testing.T, keys ...string) (found map[string]stri
 	return found
 }
 
-// TestGroupMergesLoads: what is read while another read is under way is read at once, and each caller is given
-// its own records. One that leaves is told so at once; one whose read fails has it by itself.
+// TestGroupMergesLoads: Loads during another read become one read, and each caller gets its own
+// records. A caller that leaves returns immediately. A caller whose merged read fails reads alone.
 func TestGroupMergesLoads(t *testing.T) {
 	t.Parallel()
 	errDown := errors.New("down")

@@ -19,7 +19,7 @@ import (
 // A faulty ledger fails on request.
 type faulty struct {
 	provision.Ledger
-	// store is called before a Store, stored after one.
+	// store is called before a Store, and stored after it.
 	store, stored func(records []provision.Record) error
 	load          func() error
 }
@@ -50,7 +50,7 @@ var (
 	testKey = provision.RequestKeys("0123456789abcdef")
 )
 
-// failsTo has the Stores of a record in a state fail.
+// failsTo makes the Stores of a record in this state fail.
 func (f *faulty) failsTo(state provision.State) {
 	f.store = func(records []provision.Record) error {
 		if records[0].State == state {
@@ -60,7 +60,7 @@ func (f *faulty) failsTo(state provision.State) {
 	}
 }
 
-// TestIntentIsDurableFirst: what the ledger does not take is not sent.
+// TestIntentIsDurableFirst: if the ledger does not store a claim, nothing is sent.
 func TestIntentIsDurableFirst(t *testing.T) {
 	t.Parallel()
 	idp, chat := newVendor("idp"), newVendor("chat")
@@ -81,7 +81,7 @@ func TestIntentIsDurableFirst(t *testing.T) {
 	require.ErrorIs(t, err, userapi.ErrUnavailable)
 	assert.False(t, userapi.MayHaveCreated(err))
 
-	// The ledger fails for the second target alone.
+	// The ledger fails only for the second target.
 	ledger.store = func(records []provision.Record) error {
 		if slices.ContainsFunc(records, func(r provision.Record) bool { return r.Target == "chat" && r.State == provision.StateInFlight }) {
 			return errDisk
@@ -100,8 +100,8 @@ func TestIntentIsDurableFirst(t *testing.T) {
 	assert.Len(t, chat.calls(), 1)
 }
 
-// TestOutcomeThatIsNotRecorded: the result still shows the user, or the refusal,
-// and the next run asks.
+// TestOutcomeThatIsNotRecorded: the result still shows the user or the refusal, and the next run
+// asks the vendor.
 func TestOutcomeThatIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestOutcomeThatIsNotRecorded(t *testing.T) {
 		done(t, "idp recovered")(p.CreateUser(t.Context(), ann))
 		assert.Equal(t, 1, idp.count())
 
-		// A passing failure is tried again, also where the record was stored all the same.
+		// A temporary failure is retried, even if the record was stored.
 		failures := 2
 		ledger.store = func(records []provision.Record) error {
 			if records[0].State == provision.StateCreated && failures > 0 {
@@ -149,16 +149,16 @@ func TestOutcomeThatIsNotRecorded(t *testing.T) {
 	})
 }
 
-// TestTakenOver: a run that was taken over by another, and whose create made a user, says
-// so. It records the user where the other found none, and a sign-up that is over has it
-// deleted; where the other found another user both are told.
+// TestTakenOver: another run takes over while the first run creates a user. The first run reports
+// its user. If the other found none, the user is recorded. If the sign-up was undone, the user is
+// deleted. If the other found another user, both are reported.
 func TestTakenOver(t *testing.T) {
 	t.Parallel()
 	const deleting, undone = provision.StateDeleting, provision.StateUndone
 	for name, c := range map[string]struct {
-		other provision.Record // what the other run recorded
+		other provision.Record // recorded by the other run
 		want  string
-		code  string // "" for no error
+		code  string // "" means no error
 		state provision.State
 		id    string
 	}{
@@ -205,8 +205,8 @@ func TestTakenOver(t *testing.T) {
 	}
 }
 
-// TestTakenOverAfterTheLease: a create ends early enough for the grace, and for clocks that
-// are not quite the same. One that does not is taken over, and refused, as is its user.
+// TestTakenOverAfterTheLease: a create ends early enough for the grace and for differences between
+// clocks. A later create is taken over, and its user is refused.
 func TestTakenOverAfterTheLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -227,15 +227,15 @@ func TestTakenOverAfterTheLease(t *testing.T) {
 		assert.Equal(t, "idp recovered", states(t, ledger, ann.IdempotencyKey))
 		assert.Equal(t, 1, idp.count())
 
-		idp.before = late(person("bob"), "idp created") // and then it is taken
+		idp.before = late(person("bob"), "idp created") // it is taken
 		results := done(t, "idp created")(p.CreateUser(t.Context(), person("bob")))
 		assert.True(t, results[0].Recorded, "the other run knows")
 		assert.Equal(t, 2, idp.count())
 	})
 }
 
-// TestLateUserUnderTheSameID: where the key chooses the id, a create that comes late makes the
-// user again that was deleted, and the ledger does not go on saying that there is none.
+// TestLateUserUnderTheSameID: if the key chooses the id, a late create makes the deleted user
+// again. The ledger then does not keep saying that there is none.
 func TestLateUserUnderTheSameID(t *testing.T) {
 	t.Parallel()
 	for _, during := range []bool{false, true} {
@@ -245,7 +245,7 @@ func TestLateUserUnderTheSameID(t *testing.T) {
 			late := make(chan struct{})
 			idp.before = func(context.Context, userapi.CreateUserRequest) error {
 				idp.before = nil
-				time.Sleep(3 * time.Minute) // past the lease
+				time.Sleep(3 * time.Minute) // after the lease
 				done(t, "idp created")(p.CreateUser(t.Context(), ann))
 				if !during {
 					done(t, "idp undone")(p.Undo(t.Context(), ann.IdempotencyKey))
@@ -272,8 +272,8 @@ func TestLateUserUnderTheSameID(t *testing.T) {
 	}
 }
 
-// TestLateUnknown: a create that ends without a reply once the sign-up was undone may have
-// made a user, and is open until somebody has asked.
+// TestLateUnknown: a create ends without a reply after the sign-up was undone. It may have made a
+// user, so it stays open until a look-up.
 func TestLateUnknown(t *testing.T) {
 	t.Parallel()
 	for _, made := range []bool{false, true} {
@@ -281,7 +281,7 @@ func TestLateUnknown(t *testing.T) {
 			idp, ledger, p := single(t)
 			idp.before = func(ctx context.Context, req userapi.CreateUserRequest) error {
 				idp.before = nil
-				time.Sleep(3 * time.Minute) // past the lease
+				time.Sleep(3 * time.Minute) // after the lease
 				done(t, "idp created")(p.CreateUser(t.Context(), ann))
 				done(t, "idp undone")(p.Undo(t.Context(), ann.IdempotencyKey))
 				if made {
@@ -302,8 +302,9 @@ func TestLateUnknown(t *testing.T) {
 	}
 }
 
-// TestLateUserOfAnotherRequest: a person took a create for failed, and the key went to another
-// request. The run that made the user after all gets both errors, and Undo's key keeps the late one.
+// TestLateUserOfAnotherRequest: a person has decided that a create failed, and the key has another
+// request now. The run that made the user after all gets both errors. Undo of the key keeps the
+// late user.
 func TestLateUserOfAnotherRequest(t *testing.T) {
 	t.Parallel()
 	for _, undone := range []bool{false, true} {
@@ -311,7 +312,7 @@ func TestLateUserOfAnotherRequest(t *testing.T) {
 			idp, ledger, p := single(t)
 			idp.before = func(context.Context, userapi.CreateUserRequest) error {
 				idp.before = nil
-				time.Sleep(3 * time.Minute) // past the lease
+				time.Sleep(3 * time.Minute) // after the lease
 				_, err := p.Decide(t.Context(), ann.IdempotencyKey, "idp", provision.UserAbsent())
 				require.NoError(t, err)
 				done(t, "idp created")(p.CreateUser(t.Context(), other))
@@ -328,7 +329,7 @@ func TestLateUserOfAnotherRequest(t *testing.T) {
 				assert.Equal(t, "idp created", states(t, ledger, ann.IdempotencyKey))
 				return
 			}
-			left(t, "idp unknown", "undone")(results, err) // the vendor gave it the id of the other one
+			left(t, "idp unknown", "undone")(results, err) // the vendor gave it the other user's id
 			assert.Equal(t, "idp deleting", states(t, ledger, ann.IdempotencyKey))
 			done(t, "idp undone")(p.Undo(t.Context(), ann.IdempotencyKey))
 			assert.Equal(t, 0, idp.count())
@@ -336,8 +337,8 @@ func TestLateUserOfAnotherRequest(t *testing.T) {
 	}
 }
 
-// TestStoresThatAreAlwaysStale: a run that tries again waits in between, and gives up, or a
-// ledger that is broken would keep a processor busy for good.
+// TestStoresThatAreAlwaysStale: a run waits between its retries and gives up. Otherwise a broken
+// ledger would keep a processor busy forever.
 func TestStoresThatAreAlwaysStale(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -364,7 +365,7 @@ func TestStoresThatAreAlwaysStale(t *testing.T) {
 				calls, tries := len(idp.calls()), 0
 				ledger.store = func([]provision.Record) error {
 					if tries++; tries > 1000 {
-						return errDisk // ends what would not end by itself
+						return errDisk // ends a loop that would not end
 					}
 					return provision.ErrStale
 				}
@@ -383,8 +384,8 @@ func TestStoresThatAreAlwaysStale(t *testing.T) {
 	}
 }
 
-// A slowLedger takes its time for so many Stores. One that hangs answers so many Loads and
-// nothing else, until its caller gives up.
+// A slowLedger delays this many Stores. If it hangs, it answers this many Loads and then waits
+// until its caller gives up.
 type slowLedger struct {
 	provision.Ledger
 	slow, loads int
@@ -405,19 +406,19 @@ func (l *slowLedger) Store(ctx context.Context, records ...provision.Record) err
 		return ctx.Err()
 	}
 	if l.slow--; l.slow >= 0 {
-		time.Sleep(25 * time.Second) // more than half of the lease that the test gives
+		time.Sleep(25 * time.Second) // more than half of the test's lease
 	}
 	return l.Ledger.Store(ctx, records...)
 }
 
-// TestStuckLedger: a ledger that waits for a lock without end holds nobody up for longer
-// than half a minute, also where the caller has all the time, or none.
+// TestStuckLedger: a ledger that waits for a lock forever delays a caller for at most half a
+// minute, with any deadline.
 func TestStuckLedger(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		loads  int
-		killed bool // an earlier run was, and it is waited for, for a second
-		hour   bool // else the caller gives no deadline
+		killed bool // an earlier run was killed, and this one waits a second
+		hour   bool // otherwise the caller has no deadline
 		want   string
 	}{
 		"no load":            {0, false, false, "idp unknown"},
@@ -450,9 +451,8 @@ func TestStuckLedger(t *testing.T) {
 	}
 }
 
-// TestSlowLedger: a claim that the ledger took too long for is renewed before anything is
-// sent. Where the ledger stays that slow nothing is, and the vendor, which never failed,
-// is not paused.
+// TestSlowLedger: if the ledger took too long for a claim, the claim is renewed before anything is
+// sent. If the ledger stays slow, nothing is sent. The vendor has not failed, so it is not paused.
 func TestSlowLedger(t *testing.T) {
 	t.Parallel()
 	for slow, sends := range map[int]bool{0: true, 1: true, 3: true, 100: false} {
@@ -478,8 +478,8 @@ func TestSlowLedger(t *testing.T) {
 	}
 }
 
-// TestOwnClaimReportedStale: a driver that tries a commit again by itself reports the
-// run's own claim as another's, and what was lost before it is asked for all the same.
+// TestOwnClaimReportedStale: if a driver retries a commit, the run's own claim looks like another
+// run's. An earlier lost create is still looked up.
 func TestOwnClaimReportedStale(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -502,8 +502,8 @@ func TestOwnClaimReportedStale(t *testing.T) {
 	})
 }
 
-// TestClaimThatFails: of a create that may have made a user, a ledger that fails says no
-// more.
+// TestClaimThatFails: a failing ledger does not change the outcome of a create that may have made a
+// user.
 func TestClaimThatFails(t *testing.T) {
 	t.Parallel()
 	idp, ledger, p := single(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/ledgertest"
 )
 
-// itself is what provision.Group is put in the place of.
+// itself returns the ledger, where other tests use provision.Group.
 func itself(l provision.Ledger) provision.Ledger { return l }
 
 func TestMemory(t *testing.T) {

@@ -13,9 +13,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// TestLostCreate: a lost create may be carried out late: whatever a later create's reply
-// is, the next run asks before it creates. Proven absent for as long as Patience, it must
-// not keep the sign-up from ever having a user.
+// TestLostCreate: a lost create can arrive late. Whatever a later create's reply is, the next run
+// asks before it creates. After Patience without a user the sign-up can still get one.
 func TestLostCreate(t *testing.T) {
 	t.Parallel()
 	idp := newVendor("idp")
@@ -24,7 +23,7 @@ func TestLostCreate(t *testing.T) {
 	type list = []*userapi.Error
 	type run struct {
 		late    bool // the first create has made the user by now
-		creates list // replies; of what is not there, a user
+		creates list // replies; a missing one is a user
 		want    string
 		calls   string
 	}
@@ -95,9 +94,8 @@ func TestLostCreate(t *testing.T) {
 	}
 }
 
-// TestRemapped: a create of which nothing is known is not asked for, and not sent again, by
-// another request than it was sent with, nor by one that cannot be told: what was created
-// under one key would never be found by another.
+// TestRemapped: an unknown create is looked up or repeated only with the request that was sent.
+// With another request the created user could not be found.
 func TestRemapped(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*userapi.CreateUserRequest){
@@ -125,7 +123,7 @@ func TestRemapped(t *testing.T) {
 				left(t, "idp unknown", "remapped")(p.CreateUser(t.Context(), ann))
 				assert.Len(t, idp.calls(), calls, name)
 				assert.Equal(t, 1, idp.count())
-				if name == "unencodable" { // of what was not sent it is the request's fault
+				if name == "unencodable" { // the request is at fault only if nothing was sent
 					left(t, "idp not_sent", userapi.ErrInvalid)(p.CreateUser(t.Context(), person("bob")))
 				}
 				changes = func(*userapi.CreateUserRequest) {}
@@ -136,8 +134,8 @@ func TestRemapped(t *testing.T) {
 	}
 }
 
-// TestUndecidedIsRecorded: that a crashed create cannot be asked for is recorded once, by
-// every run that finds it, also when its context is done: a person is needed.
+// TestUndecidedIsRecorded: every run that finds a crashed create without a look-up records it as
+// unknown, even if its context has ended. A person must decide.
 func TestUndecidedIsRecorded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -156,8 +154,8 @@ func TestUndecidedIsRecorded(t *testing.T) {
 	})
 }
 
-// TestCreatorsThatBreakTheContract: a creator of somebody else's may return anything, and
-// what proves nothing is unknown, now and later.
+// TestCreatorsThatBreakTheContract: a foreign creator can return anything. A result without proof
+// is unknown, now and later.
 func TestCreatorsThatBreakTheContract(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -25,12 +25,11 @@ var (
 	modelFirst = flag.Int("model.first", 0, "the first seed of TestModel")
 )
 
-// TestModel plays services at random, in which vendors, the ledger and the process fail
-// in every way and at every point, and holds what they are told against what is true.
-// It covers the orders of events that nobody thought of.
+// TestModel runs services at random. Vendors, the ledger and the process fail in every way and at
+// every point. It compares the results with the truth, and so covers unexpected orders of events.
 //
-// When it fails, it says by which seed: go test -run 'TestModel/<mode>' -model.first=<seed> -model.seeds=1
-// plays that one alone.
+// A failure names its seed. To run only that one: go test -run 'TestModel/<mode>'
+// -model.first=<seed> -model.seeds=1
 func TestModel(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []struct {
@@ -83,12 +82,11 @@ type model struct {
 	*world
 
 	ledger  *shakyLedger
-	shared  provision.Ledger // what the processes have: the ledger, or a Group of it
+	shared  provision.Ledger // used by all processes: the ledger, or a Group of it
 	targets []provision.Target
-	path    string // of the ledger's file, "" where it is in memory
+	path    string // of the ledger's file; "" for a ledger in memory
 	open    *fileledger.Ledger
-	// crowded is set while several runs are at work, so that what one is told may not
-	// be so any more.
+	// crowded is set while several runs work. A result can then be outdated.
 	crowded bool
 }
 
@@ -114,7 +112,7 @@ func newModel(t *testing.T, seed int, seen map[string]int, path string) *model {
 	return m
 }
 
-// reopen opens the ledger's file, as the next process does.
+// reopen opens the ledger's file, as a new process does.
 func (m *model) reopen() {
 	if m.open != nil {
 		assert.NoError(m, m.open.Close())
@@ -125,10 +123,10 @@ func (m *model) reopen() {
 	m.ledger.Ledger = m.open
 }
 
-// sleep takes no time: it is in a bubble.
+// sleep takes no real time, because the test runs in a bubble.
 func (w *world) sleep(d time.Duration) { time.Sleep(d) }
 
-// serial has one run after another.
+// serial runs one actor after another.
 func (m *model) serial() {
 	for range 10 {
 		m.act("actor")
@@ -137,7 +135,7 @@ func (m *model) serial() {
 	}
 }
 
-// concurrent has three actors at work at once.
+// concurrent runs three actors concurrently.
 func (m *model) concurrent() {
 	m.crowded = true
 	var wg sync.WaitGroup
@@ -162,7 +160,7 @@ func loadModelRequest(_ context.Context, key string) (userapi.CreateUserRequest,
 	return modelRequest(key), nil
 }
 
-// provisioner is that of a process of its own, at times of one that does not know the
+// provisioner returns the Provisioner of a new process. Sometimes the process does not know the
 // last target yet.
 func (m *model) provisioner(actor string) *provision.Provisioner {
 	targets := m.targets
@@ -175,7 +173,7 @@ func (m *model) provisioner(actor string) *provision.Provisioner {
 	return p
 }
 
-// act calls one of the provisioner's methods, for one of the keys.
+// act calls one of the Provisioner's methods, for one of the keys.
 func (m *model) act(actor string) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -224,7 +222,7 @@ func (m *model) act(actor string) {
 	}
 }
 
-// undo undoes a sign-up, after which nothing more must be created of it.
+// undo undoes a sign-up. After that nothing more may be created for it.
 func (m *model) undo(ctx context.Context, p *provision.Provisioner, key string) []provision.Result {
 	results, err := p.Undo(ctx, key)
 	m.check("Undo", key, results, err)
@@ -239,7 +237,7 @@ func (m *model) undo(ctx context.Context, p *provision.Provisioner, key string) 
 	return results
 }
 
-// decide is a person who looks at the vendor that cannot be asked, when all has arrived.
+// decide is a person who checks the vendor without look-ups, after all creates have arrived.
 func (m *model) decide(ctx context.Context, p *provision.Provisioner, key string) {
 	ids, underWay := m.at("wallet/" + key)
 	records, err := m.ledger.Ledger.Load(ctx, key)
@@ -257,7 +255,7 @@ func (m *model) decide(ctx context.Context, p *provision.Provisioner, key string
 	}
 }
 
-// end lets everything arrive, and sees each sign-up come to its end once nothing fails.
+// end lets all creates arrive. It then checks that each sign-up ends when nothing fails.
 func (m *model) end() {
 	m.sleep(10 * time.Minute)
 	m.soothe()

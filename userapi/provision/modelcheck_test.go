@@ -11,7 +11,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// check holds what a call returned against what is true.
+// check compares the results of a call with the truth.
 func (m *model) check(call, key string, results []provision.Result, err error) {
 	m.say("%s %s: %s: %v", call, key, dispositions(results), err)
 	if results != nil && len(results) < len(m.targets)-1 {
@@ -41,7 +41,7 @@ func (m *model) check(call, key string, results []provision.Result, err error) {
 	}
 }
 
-// checkForm: the parts of a result say the same.
+// checkForm: the parts of a result agree.
 func (m *model) checkForm(call, key string, r provision.Result) {
 	var failure *userapi.Error
 	hasUser := r.Disposition == provision.DispositionCreated || r.Disposition == provision.DispositionRecovered
@@ -50,14 +50,13 @@ func (m *model) checkForm(call, key string, r provision.Result) {
 		m.bad("%s %s: %v: with user %t", call, key, r, r.User != nil)
 	case r.Err == nil && !hasUser && r.Disposition != provision.DispositionUndone:
 		m.bad("%s %s: %v: neither a user nor an error", call, key, r)
-	case r.Disposition == provision.DispositionUndone && errors.As(r.Err, &failure) && failure.Code == "record": // it is gone, and the ledger does not know
+	case r.Disposition == provision.DispositionUndone && errors.As(r.Err, &failure) && failure.Code == "record": // the user is gone, but the ledger does not know
 	case r.Err != nil && userapi.MayHaveCreated(r.Err) != (hasUser || r.Disposition == provision.DispositionUnknown):
 		m.bad("%s %s: %v: the error disagrees: %v", call, key, r, r.Err)
 	}
 }
 
-// checkDoubles: no sign-up ever makes two users at one vendor, nor one after it was said
-// to be undone.
+// checkDoubles: no sign-up makes two users at one vendor, or one after a completed undo.
 func (m *model) checkDoubles() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -71,7 +70,7 @@ func (m *model) checkDoubles() {
 	}
 }
 
-// checkCreated: a sign-up that nobody has undone ends with a user at every vendor.
+// checkCreated: a sign-up that was not undone ends with a user at every vendor.
 func (m *model) checkCreated(key string, results []provision.Result) {
 	for _, r := range results {
 		ids, _ := m.at(r.Target + "/" + key)
@@ -81,8 +80,7 @@ func (m *model) checkCreated(key string, results []provision.Result) {
 	}
 }
 
-// checkUndone: one that was undone ends without any, but for the vendor that cannot
-// delete.
+// checkUndone: an undone sign-up ends without users, except at the vendor that cannot delete.
 func (m *model) checkUndone(key string, results []provision.Result) {
 	for _, r := range results {
 		if r.Target != "wallet" && (r.Err != nil || r.Disposition != provision.DispositionUndone) {
@@ -94,7 +92,7 @@ func (m *model) checkUndone(key string, results []provision.Result) {
 	}
 }
 
-// isClosed reports whether an Undo has got hold of a sign-up.
+// isClosed reports whether an Undo has closed a sign-up.
 func (m *model) isClosed(key string) bool {
 	records, err := m.ledger.Ledger.Load(m.Context(), key)
 	assert.NoError(m, err)
@@ -107,7 +105,7 @@ func (m *model) bad(format string, args ...any) {
 	m.Errorf("seed %d: "+format, append([]any{m.seed}, args...)...)
 }
 
-// show prints all that has happened.
+// show prints all events.
 func (m *model) show() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -10,13 +10,13 @@ import (
 
 var errShaky = errors.New("the ledger failed")
 
-// A shakyLedger is slow, fails before and after it has stored, and is killed.
+// A shakyLedger is slow, fails before and after a Store, and is killed.
 type shakyLedger struct {
 	provision.Ledger
 	w *world
 }
 
-// takesLong waits in so many of a hundred cases.
+// takesLong waits in this percentage of cases.
 func (l *shakyLedger) takesLong(purpose string, percent int, most time.Duration) {
 	if l.w.fails(purpose, percent) {
 		l.w.sleep(l.w.span(purpose, most))
@@ -42,7 +42,7 @@ func (l *shakyLedger) Store(ctx context.Context, records ...provision.Record) er
 		l.w.say("    and told that it failed")
 		return errShaky
 	}
-	l.takesLong(first, 3, 200*time.Second) // the process sleeps, and its lease runs out
+	l.takesLong(first, 3, 200*time.Second) // the process sleeps until its lease ends
 	return err
 }
 
@@ -55,6 +55,6 @@ func (l *shakyLedger) Load(ctx context.Context, key string) ([]provision.Record,
 		return nil, errShaky
 	}
 	records, err := l.Ledger.Load(ctx, key)
-	l.takesLong(purpose, 5, 3*time.Second) // what was read is old by then
+	l.takesLong(purpose, 5, 3*time.Second) // the read records are old by then
 	return records, err
 }

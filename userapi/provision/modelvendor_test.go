@@ -8,12 +8,12 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A killed is what ends a process: panics with it stand for kills.
+// A killed is the value of a panic that stands for a kill.
 type killed struct{ where string }
 
 func (k killed) Error() string { return "killed: " + k.where }
 
-// mayKill ends the process in so many of a hundred cases, and in fewer with most seeds.
+// mayKill ends the process in this percentage of cases, and less often with most seeds.
 func (w *world) mayKill(purpose, where string, percent int) {
 	if w.fails(purpose, percent) {
 		w.kill(where)
@@ -25,12 +25,11 @@ func (w *world) kill(where string) {
 	panic(killed{where})
 }
 
-// A shaky vendor fails in every way that a vendor can, and never lies. It can only
-// create.
+// A shaky vendor can fail in every way, but never lies. It can only create.
 type shaky struct {
 	w      *world
 	name   string
-	unique bool // a second user with the same key is refused
+	unique bool // refuses a second user with the same key
 }
 
 func (v shaky) failure(op string, kind userapi.Kind, outcome userapi.Outcome, status int) *userapi.Error {
@@ -49,7 +48,7 @@ func (v shaky) ended(ctx context.Context, op string, outcome userapi.Outcome) *u
 	return v.failure(op, kind, outcome, 0)
 }
 
-// takesLong waits, seconds at times, and reports whether the context went on.
+// takesLong waits, sometimes for seconds. It returns false if the context ended.
 func (v shaky) takesLong(ctx context.Context, place string) bool {
 	most := 100 * time.Millisecond
 	switch {
@@ -87,7 +86,7 @@ func (v shaky) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*
 		return nil, v.failure(op, userapi.KindUnavailable, userapi.OutcomeNotSent, 0)
 	case w.fails(place, 10):
 		return nil, v.failure(op, userapi.KindRateLimited, userapi.OutcomeRejected, 429)
-	case w.fails(place, 10): // lost on the way there
+	case w.fails(place, 10): // lost before the vendor got it
 		v.takesLong(ctx, place)
 		return nil, v.timeout(op)
 	case w.happens(place, 15):
@@ -108,7 +107,7 @@ func (v shaky) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*
 	}
 	w.mayKill(place, "after the create at "+place, 10)
 	switch {
-	case w.fails(place, 15): // lost on the way back
+	case w.fails(place, 15): // the reply is lost
 		return nil, v.timeout(op)
 	case w.fails(place, 10):
 		e := v.failure(op, userapi.KindUnavailable, userapi.OutcomeCreated, 503)
@@ -118,7 +117,7 @@ func (v shaky) CreateUser(ctx context.Context, req userapi.CreateUserRequest) (*
 	return v.user(id), nil
 }
 
-// shakyAsked can also be asked, and delete.
+// shakyAsked also has look-ups and deletes.
 type shakyAsked struct{ shaky }
 
 func (v shakyAsked) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {

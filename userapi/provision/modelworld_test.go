@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// A world is what is true, whatever the ledger and the results say of it: the users that
-// each vendor has, and the creates that are still under way. A place is a target and a
-// key, such as "idp/k1".
+// A world is the truth, independent of the ledger and the results. It has each vendor's users and
+// the creates that are still under way. A place is a target and a key, such as "idp/k1".
 type world struct {
 	mu    sync.Mutex
 	seed  uint64
@@ -21,14 +20,14 @@ type world struct {
 	begun time.Time
 	log   []string
 
-	users    map[string][]string  // the ids of the users at a place
-	born     map[string]time.Time // when the user of an id was created
-	made     map[string]int       // how many users were ever created at a place
-	underWay map[string]int       // how many creates that were given up will yet arrive at a place
-	closed   map[string]bool      // the places of which an Undo has said that no user is there, nor will be
-	sealed   map[string]bool      // the keys that an Undo has closed, while no run was at work
-	after    []string             // what was created at a closed place, or begun with a sealed key
-	seen     map[string]int       // what has happened, with all seeds: else nothing is checked
+	users    map[string][]string  // ids of the users at a place
+	born     map[string]time.Time // creation time by id
+	made     map[string]int       // number of users ever created at a place
+	underWay map[string]int       // number of abandoned creates that will still arrive at a place
+	closed   map[string]bool      // places at which an Undo has reported no user, now and later
+	sealed   map[string]bool      // keys that an Undo has closed while no run was working
+	after    []string             // users created at a closed place, and creates with a sealed key
+	seen     map[string]int       // events, over all seeds: without them nothing would be checked
 }
 
 func newWorld(seed int, seen map[string]int) *world {
@@ -38,21 +37,21 @@ func newWorld(seed int, seen map[string]int) *world {
 	}
 }
 
-// roll returns a number below sides. Each purpose has dice of its own, lest the order in
-// which goroutines get to run decide what a seed does.
+// roll returns a random number below sides. Each purpose has its own generator. Otherwise the order
+// of goroutines would change the result of a seed.
 func (w *world) roll(purpose string, sides int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.die(purpose).IntN(sides)
 }
 
-// fails is true in so many of a hundred cases, until the world is calm, and with most
-// seeds in fewer: where everything fails little comes to pass.
+// fails returns true in this percentage of cases until the world is calm. With most seeds it does
+// so less often, so that some calls succeed.
 func (w *world) fails(purpose string, percent int) bool {
 	return w.happens(purpose, percent*[...]int{30, 10, 3}[w.seed%3]/30)
 }
 
-// happens is true in so many of a hundred cases, until the world is calm.
+// happens returns true in this percentage of cases until the world is calm.
 func (w *world) happens(purpose string, percent int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -85,7 +84,7 @@ func (w *world) note(format string, args ...any) {
 	w.log = append(w.log, fmt.Sprintf("%9.3fs  ", time.Since(w.begun).Seconds())+fmt.Sprintf(format, args...))
 }
 
-// create creates a user at a place, but no second one where users are unique.
+// create creates a user at a place. If users are unique it creates no second one.
 func (w *world) create(place string, unique bool) (id string, created bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -104,7 +103,7 @@ func (w *world) create(place string, unique bool) (id string, created bool) {
 	return id, true
 }
 
-// begin notes that a create is sent.
+// begin records that a create is sent.
 func (w *world) begin(place string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -113,8 +112,8 @@ func (w *world) begin(place string) {
 	}
 }
 
-// createLater creates a user when its caller is gone for a while, as a server does that
-// was slow: up to 3 s, where Patience is 5 s.
+// createLater creates a user some time after its caller has left, like a slow server. The delay is
+// at most 3 s; Patience is 5 s.
 func (w *world) createLater(place string, unique bool) {
 	delay := w.span(place, 3*time.Second)
 	w.mu.Lock()
@@ -134,7 +133,7 @@ func (w *world) createLater(place string, unique bool) {
 	})
 }
 
-// remove deletes the user of an id.
+// remove deletes the user with an id.
 func (w *world) remove(id string) (found bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -148,7 +147,7 @@ func (w *world) remove(id string) (found bool) {
 	return false
 }
 
-// at returns the users that are at a place, and how many more are to come.
+// at returns the users at a place, and the number of creates still under way.
 func (w *world) at(place string) (ids []string, underWay int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -161,14 +160,14 @@ func (w *world) bornAt(id string) time.Time {
 	return w.born[id]
 }
 
-// seal notes that nothing more must be begun with a key.
+// seal records that nothing more may be started with a key.
 func (w *world) seal(key string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sealed[key] = true
 }
 
-// close records that a place is said to have no user, now and later.
+// close records that a place was reported to have no user, now and later.
 func (w *world) close(place string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

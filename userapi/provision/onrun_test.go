@@ -15,7 +15,7 @@ import (
 
 type runKey struct{}
 
-// seeing is a ledger that notes of which runs it is called.
+// seeing is a ledger that records the runs that call it.
 type seeing struct {
 	provision.Memory
 
@@ -30,8 +30,8 @@ func (s *seeing) Store(ctx context.Context, records ...provision.Record) error {
 	return s.Memory.Store(ctx, records...)
 }
 
-// TestOnRun: each method begins one run, the ledger and the creator are given its context, and its
-// end is told with the results.
+// TestOnRun: each method starts one run. The ledger and the creator get its context, and its end
+// gets the results.
 func TestOnRun(t *testing.T) {
 	t.Parallel()
 	var begun, ended []string
@@ -72,7 +72,7 @@ func TestOnRun(t *testing.T) {
 	assert.Equal(t, append(calls, "Undo"), slices.Compact(ledger.runs))
 }
 
-// TestOnRunPanics: a run that ends by a panic has ended too.
+// TestOnRunPanics: a panic also ends the run.
 func TestOnRunPanics(t *testing.T) {
 	t.Parallel()
 	acme, ends := newVendor("acme"), 0

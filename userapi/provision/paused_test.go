@@ -14,13 +14,13 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// down is a before of a vendor that cannot be reached.
+// down is a before that makes a vendor unreachable.
 func down(v *vendor) func(context.Context, userapi.CreateUserRequest) error {
 	return v.fails(userapi.KindUnavailable, userapi.OutcomeNotSent, 0)
 }
 
-// TestPaused: a vendor that fails is left alone, by those also that have only to look,
-// and what was to be created there is left to a later run; the other targets go on.
+// TestPaused: a failing vendor is paused, for look-ups too. Its creates are left to a later run,
+// and the other targets continue.
 func TestPaused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -61,8 +61,8 @@ func TestPaused(t *testing.T) {
 	})
 }
 
-// TestPausedAfterTheClaim: a target that is paused between the claim and the create was
-// not sent, and nobody need wait for the lease.
+// TestPausedAfterTheClaim: if a target is paused between the claim and the create, nothing was
+// sent. No run needs to wait for the lease.
 func TestPausedAfterTheClaim(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestPausedAfterTheClaim(t *testing.T) {
 		assert.Equal(t, "idp not_sent", states(t, ledger, ann.IdempotencyKey))
 		assert.Len(t, idp.calls(), 1)
 
-		// Who is let through to try the vendor, and cannot, keeps nobody from trying.
+		// If the call that may try the vendor cannot, another call may.
 		idp.before = nil
 		time.Sleep(time.Minute)
 		ledger.store = func([]provision.Record) error { return errDisk }

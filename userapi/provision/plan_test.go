@@ -20,8 +20,7 @@ import (
 	"github.com/enlist-go/enlist/usercom/usercomtest"
 )
 
-// TestPlan: a plan tells what would be sent, with ids that are known before, and every
-// fault at once, and sends nothing.
+// TestPlan: a plan shows what would be sent, with known ids and every fault, and sends nothing.
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	idServer, chatServer, crmServer := fusionauthtest.NewServer(t), quickbloxtest.NewServer(t), usercomtest.NewServer(t)
@@ -68,8 +67,8 @@ func TestPlan(t *testing.T) {
 	assert.NotContains(t, string(text), "planted")
 
 	ids := len(idServer.Requests())
-	// Each vendor's faults are told, also of one that waits for another that is at fault,
-	// but not those of what Map has no value for yet.
+	// Each vendor's faults are reported, even for a target that waits for an invalid one. Faults of
+	// values that Map does not have yet are not.
 	items = p.Plan(userapi.CreateUserRequest{Language: "pl", Strict: true})
 	for target, fields := range map[int][]string{
 		0: {"Language"}, 1: {"Email"}, 2: {"Username", "Password", "Language"}, 3: {"Language"}, 5: {"Email"},
@@ -85,7 +84,7 @@ func TestPlan(t *testing.T) {
 	assert.Len(t, idServer.Requests(), ids)
 }
 
-// TestPlanItemInLogs: bodies hold the person's data, which logs outlive.
+// TestPlanItemInLogs: bodies have personal data, so logs do not show them.
 func TestPlanItemInLogs(t *testing.T) {
 	t.Parallel()
 	e := &userapi.Error{Kind: userapi.KindInvalid, Outcome: userapi.OutcomeNotSent, Message: "planted by the vendor"}
@@ -102,7 +101,7 @@ func TestPlanItemInLogs(t *testing.T) {
 	assert.Contains(t, log.String(), `"waits":["chat"]`)
 }
 
-// plans is a Planner whose user's id is the ExternalID, and that finds given faults.
+// plans is a Planner that uses the ExternalID as the user's id and returns given faults.
 type plans struct {
 	*vendor
 	faults []userapi.FieldError
@@ -115,8 +114,8 @@ func (p plans) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	return userapi.Plan{Provider: p.name, Method: "PUT", Route: "/users/" + req.ExternalID, UserID: req.ExternalID}, nil
 }
 
-// TestPlanOfWhatWaits: what depends on an id that is not known is neither planned with a
-// false id nor at fault for it.
+// TestPlanOfWhatWaits: a target that depends on an unknown id is not planned with a wrong id, and
+// has no fault because of it.
 func TestPlanOfWhatWaits(t *testing.T) {
 	t.Parallel()
 	mapped := userapi.FieldError{Field: "ExternalID", Code: "invalid"}

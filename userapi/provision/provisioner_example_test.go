@@ -15,7 +15,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// A back end is a chat that comes after an identity provider, on fakes of both.
+// A backEnd has a chat after an identity provider, on fakes of both.
 type backEnd struct {
 	identity *fusionauthtest.Server
 	chat     *quickbloxtest.Server
@@ -57,7 +57,7 @@ var signUp = userapi.CreateUserRequest{
 	IdempotencyKey: "sign-up 1", Username: "peter", Email: "peter@example.com", Password: "!Peter009",
 }
 
-// A vendor refuses, and the next run with the same key does what is left.
+// A vendor refuses, and the next run with the same key does the rest.
 func ExampleProvisioner_CreateUser() {
 	b := startBackEnd()
 	defer b.close()
@@ -83,8 +83,8 @@ func ExampleProvisioner_CreateUser() {
 	// false false
 }
 
-// A sign-up is only written down, and provisioned later: by the worker that goes on with
-// all that is open, as it would with what a crash cut off.
+// A sign-up is only queued, and provisioned later. A worker resumes all open sign-ups, including
+// those that a crash interrupted.
 func ExampleProvisioner_Resume() {
 	b := startBackEnd()
 	defer b.close()
@@ -94,11 +94,11 @@ func ExampleProvisioner_Resume() {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
-	if err := p.Queue(ctx, nil, signUp); err != nil { // nothing is sent yet
+	if err := p.Queue(ctx, nil, signUp); err != nil { // sends nothing
 		log.Fatal(err)
 	}
 	resumed, err := p.Resume(ctx, func(_ context.Context, key string) (userapi.CreateUserRequest, error) {
-		return signUp, nil // a program reads it from where it keeps its sign-ups
+		return signUp, nil // a program reads it from its own storage
 	})
 	for _, r := range resumed {
 		fmt.Println(r.Key, len(r.Results), err)
@@ -109,7 +109,7 @@ func ExampleProvisioner_Resume() {
 	// 1 1
 }
 
-// A sign-up that failed half-way is taken back.
+// A failed sign-up is undone.
 func ExampleProvisioner_Undo() {
 	b := startBackEnd()
 	defer b.close()
@@ -132,7 +132,7 @@ func ExampleProvisioner_Undo() {
 	// <nil> 0
 }
 
-// Every fault of every vendor is told before anything is sent.
+// Plan reports every fault at every vendor before anything is sent.
 func ExampleProvisioner_Plan() {
 	b := startBackEnd()
 	defer b.close()

@@ -18,15 +18,15 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// A vendor is a small creator with state, whose answers can be broken.
+// A vendor is a small creator with state, whose answers a test can break.
 type vendor struct {
 	name string
 	mu   sync.Mutex
-	// users are by the e-mail address, the request's identity.
+	// users are the users by e-mail address, which identifies the request.
 	users map[string]*userapi.User
 	log   []string
-	// before is called before a create is carried out, after once it is: what they
-	// return is the create's error.
+	// before is called before a create, and after is called after it. The error that they return is
+	// the create's error.
 	before, after func(ctx context.Context, req userapi.CreateUserRequest) error
 	look          func() error
 	remove        func(id string) error
@@ -57,13 +57,13 @@ func (v *vendor) fail(kind userapi.Kind, outcome userapi.Outcome, status int) *u
 	return &userapi.Error{Provider: v.name, Op: "create user", Kind: kind, Outcome: outcome, StatusCode: status}
 }
 
-// fails is a before or after that fails each create.
+// fails returns a before or after that fails every create.
 func (v *vendor) fails(kind userapi.Kind, outcome userapi.Outcome, status int) func(context.Context, userapi.CreateUserRequest) error {
 	return func(context.Context, userapi.CreateUserRequest) error { return v.fail(kind, outcome, status) }
 }
 
-// lose is a before or after by which a create is never answered, kill one that ends the
-// run, and unavailable a look of a vendor that is down.
+// These functions are a before or an after. With lose a create gets no reply, kill ends the run,
+// and with unavailable a look-up fails.
 func lose(v *vendor) func(context.Context, userapi.CreateUserRequest) error {
 	return v.fails(userapi.KindTimeout, userapi.OutcomeUnknown, 0)
 }
@@ -74,7 +74,7 @@ func unavailable(v *vendor) func() error {
 	return func() error { return v.fail(userapi.KindUnavailable, userapi.OutcomeUnknown, 503) }
 }
 
-// half has a vendor's first step succeed and its second one fail.
+// half makes a vendor's first step succeed and its second step fail.
 func half(v *vendor) {
 	v.after = func(_ context.Context, req userapi.CreateUserRequest) error {
 		e := v.fail(userapi.KindUnavailable, userapi.OutcomeCreated, 503)
@@ -110,7 +110,7 @@ func (v *vendor) CreateUser(ctx context.Context, req userapi.CreateUserRequest) 
 	return u, nil
 }
 
-// A full vendor can be asked, and so on; it alone has the abilities.
+// A full vendor has every ability.
 type full struct{ *vendor }
 
 func (v full) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
@@ -181,7 +181,7 @@ func (v full) PreflightUser(req userapi.CreateUserRequest) error {
 	return nil
 }
 
-// An asked vendor can be asked, and nothing else.
+// An asked vendor has only look-ups.
 type asked struct {
 	*vendor
 	userapi.Resolver
@@ -189,17 +189,17 @@ type asked struct {
 
 var ann = userapi.CreateUserRequest{IdempotencyKey: "sign-up 1", ExternalID: "17", Email: "planted-ann@example.com", Password: "planted-password"}
 
-// mended and other are other requests with the key of ann.
+// mended and other are other requests with ann's key.
 var mended, other = with(func(r *userapi.CreateUserRequest) { r.FullName = "Ann Smith" }), with(func(r *userapi.CreateUserRequest) { r.Email = "other@example.com" })
 
-// with returns the request of ann, changed.
+// with returns ann's request, changed.
 func with(change func(r *userapi.CreateUserRequest)) userapi.CreateUserRequest {
 	req := ann
 	change(&req)
 	return req
 }
 
-// person returns a request of somebody else's.
+// person returns another person's request.
 func person(key string) userapi.CreateUserRequest {
 	return userapi.CreateUserRequest{IdempotencyKey: key, Email: key + "@example.com"}
 }
@@ -217,7 +217,7 @@ func one(name string, c userapi.Creator) []provision.Target {
 	return []provision.Target{{Name: name, Creator: c}}
 }
 
-// beside returns a target for each vendor, chain such as come after each other.
+// beside returns independent targets, and chain dependent ones.
 func beside(vendors ...*vendor) (targets []provision.Target) {
 	for _, v := range vendors {
 		targets = append(targets, provision.Target{Name: v.name, Creator: full{v}})
@@ -233,7 +233,7 @@ func chain(vendors ...*vendor) []provision.Target {
 	return targets
 }
 
-// idOf is a Map that makes the id of a user from before the ExternalID.
+// idOf returns a Map that uses an earlier user's id as the ExternalID.
 func idOf(target string) func(userapi.CreateUserRequest, map[string]*userapi.User) userapi.CreateUserRequest {
 	return func(req userapi.CreateUserRequest, users map[string]*userapi.User) userapi.CreateUserRequest {
 		req.ExternalID = users[target].ID
@@ -241,15 +241,15 @@ func idOf(target string) func(userapi.CreateUserRequest, map[string]*userapi.Use
 	}
 }
 
-// single returns a Provisioner of one vendor, with a ledger that can be broken.
+// single returns a Provisioner of one vendor, with a ledger that a test can break.
 func single(t *testing.T, opts ...provision.Option) (*vendor, *faulty, *provision.Provisioner) {
 	t.Helper()
 	idp, ledger := newVendor("idp"), &faulty{Ledger: new(provision.Memory)}
 	return idp, ledger, provisioner(t, ledger, one("idp", full{idp}), append(opts, testKey)...)
 }
 
-// loseCreate has the create of ann lost at a vendor that cannot be asked either, and is well
-// again afterwards. made says that it makes the user all the same.
+// loseCreate loses ann's create at a vendor whose look-ups fail too, and then repairs the vendor.
+// made means that the user was created.
 func loseCreate(t *testing.T, p *provision.Provisioner, v *vendor, made bool) {
 	t.Helper()
 	v.before, v.look = lose(v), unavailable(v)
@@ -261,7 +261,7 @@ func loseCreate(t *testing.T, p *provision.Provisioner, v *vendor, made bool) {
 	v.before, v.after, v.look = nil, nil, nil
 }
 
-// killCreate has the create of ann killed, before or after it was carried out.
+// killCreate kills ann's create, before or after the user was created.
 func killCreate(t *testing.T, p *provision.Provisioner, v *vendor, made bool) {
 	t.Helper()
 	v.before = kill
@@ -272,8 +272,8 @@ func killCreate(t *testing.T, p *provision.Provisioner, v *vendor, made bool) {
 	v.before, v.after = nil, nil
 }
 
-// done checks what became of each target, and that nothing is left to do:
-// done(t, "idp created")(p.CreateUser(ctx, ann)).
+// done checks the result of each target, and that nothing is left to do: done(t, "idp
+// created")(p.CreateUser(ctx, ann)).
 func done(t *testing.T, want string) func([]provision.Result, error) []provision.Result {
 	t.Helper()
 	return func(results []provision.Result, err error) []provision.Result {
@@ -284,8 +284,9 @@ func done(t *testing.T, want string) func([]provision.Result, error) []provision
 	}
 }
 
-// left is done where something is left: is is an error that the call's matches, or the code
-// of the first failure, which is returned. Each error claims of its user what the result does.
+// left is done for a sign-up with something left. is is an error that the call's matches, or the
+// code of the first failure, which left returns. Each error must agree with its result about the
+// user.
 func left(t *testing.T, want string, is any) func([]provision.Result, error) *userapi.Error {
 	t.Helper()
 	return func(results []provision.Result, err error) *userapi.Error {
@@ -305,7 +306,7 @@ func left(t *testing.T, want string, is any) func([]provision.Result, error) *us
 	}
 }
 
-// resume resumes the sign-up of ann, and returns no results where none is open.
+// resume resumes ann's sign-up. It returns no results if none is open.
 func resume(t *testing.T, p *provision.Provisioner) ([]provision.Result, error) {
 	t.Helper()
 	resumed, err := p.Resume(t.Context(), loadAnn)
@@ -317,7 +318,7 @@ func resume(t *testing.T, p *provision.Provisioner) ([]provision.Result, error) 
 	return resumed[0].Results, err
 }
 
-// dispositions lists what became of each target.
+// dispositions lists the disposition of each target.
 func dispositions(results []provision.Result) string {
 	var all []string
 	for _, r := range results {
@@ -326,7 +327,7 @@ func dispositions(results []provision.Result) string {
 	return strings.Join(all, ", ")
 }
 
-// states lists what the ledger has of a key.
+// states lists the ledger's states of a key.
 func states(t *testing.T, l provision.Ledger, key string) string {
 	t.Helper()
 	records, err := l.Load(t.Context(), key)
@@ -338,7 +339,7 @@ func states(t *testing.T, l provision.Ledger, key string) string {
 	return strings.Join(all, ", ")
 }
 
-// only returns the one record of a key's target.
+// only returns the only record of a key's target.
 func only(t *testing.T, l provision.Ledger, key, target string) provision.Record {
 	t.Helper()
 	records, err := l.Load(t.Context(), key)
@@ -402,8 +403,8 @@ func TestSignUp(t *testing.T) {
 	assert.Len(t, crm.calls(), 1)
 }
 
-// TestFailuresAreApart: one vendor's failure keeps no other from its user, and the next
-// run does only what is left.
+// TestFailuresAreApart: a vendor's failure does not keep the others from creating users, and the
+// next run does only the rest.
 func TestFailuresAreApart(t *testing.T) {
 	t.Parallel()
 	idp, chat, crm, wallet := newVendor("idp"), newVendor("chat"), newVendor("crm"), newVendor("wallet")
@@ -436,13 +437,13 @@ func (s short) PreflightUser(req userapi.CreateUserRequest) error {
 	return s.full.PreflightUser(req)
 }
 
-// checksBadly is a Preflighter whose errors claim nothing.
+// checksBadly is a Preflighter whose errors have no outcome.
 type checksBadly struct{ full }
 
 func (checksBadly) PreflightUser(userapi.CreateUserRequest) error { return errDisk }
 
-// TestInvalidRequests: what can be seen to fail locally is sent nowhere, and not recorded;
-// also at a target that waits for another's user, and whatever a Preflighter returns.
+// TestInvalidRequests: a request with a locally detected fault is sent nowhere and not recorded.
+// That is also true of a fault at a waiting target, and for every error of a Preflighter.
 func TestInvalidRequests(t *testing.T) {
 	t.Parallel()
 	long, nobody := ann, ann
@@ -454,7 +455,7 @@ func TestInvalidRequests(t *testing.T) {
 	for name, tt := range map[string]struct {
 		target provision.Target
 		req    userapi.CreateUserRequest
-		field  string // "" for an error that is none of the request
+		field  string // "" for an error without a field
 	}{
 		"its own request": {provision.Target{Map: noEmail}, ann, "Email"},
 		"waits":           {provision.Target{After: []string{"idp"}}, nobody, "Email"},
@@ -495,7 +496,7 @@ func TestInvalidRequests(t *testing.T) {
 		{"", unencodable, "IdempotencyKey"}, {"a\nb", unencodable, "IdempotencyKey"},
 		{strings.Repeat("x", 256), unencodable, "IdempotencyKey"}, {"\xff", unencodable, "IdempotencyKey"},
 		{"k", unencodable, "Attributes"},
-		// JSON has one replacement for all bytes that are no UTF-8: such names cannot be told apart.
+		// JSON replaces all invalid UTF-8 by one character, so such names are the same.
 		{"k", map[string]any{"\xff": 1, "\xfe": 2, "\xfd": 3}, "Attributes"},
 	} {
 		req := ann
@@ -506,8 +507,8 @@ func TestInvalidRequests(t *testing.T) {
 	assert.Empty(t, idp.calls())
 }
 
-// TestAnotherRequestReplaces: while a key has no user, and nothing open, another
-// request takes it.
+// TestAnotherRequestReplaces: if a key has no user and nothing open, another request replaces the
+// first one.
 func TestAnotherRequestReplaces(t *testing.T) {
 	t.Parallel()
 	idp, _, p := single(t)
@@ -525,8 +526,8 @@ func TestAnotherRequestReplaces(t *testing.T) {
 	assert.Equal(t, userapi.KindInvalid, e.Kind)
 }
 
-// TestAnotherRequestMends: where a target refused the request as invalid, another one goes
-// to it, and to no target that has a user. What waits for it is left to the next run.
+// TestAnotherRequestMends: if a target refused the request as invalid, another request goes to it,
+// and to no target that has a user. Waiting targets are left to the next run.
 func TestAnotherRequestMends(t *testing.T) {
 	t.Parallel()
 	idp, crm, late, ledger := newVendor("idp"), newVendor("crm"), newVendor("late"), new(provision.Memory)
@@ -540,12 +541,12 @@ func TestAnotherRequestMends(t *testing.T) {
 	assert.Equal(t, "IdempotencyKey different", kept.FieldErrors[0].Field+" "+kept.FieldErrors[0].Code)
 	require.NoError(t, results[1].Err)
 	assert.Equal(t, "crm created, idp created, late queued", states(t, ledger, ann.IdempotencyKey))
-	done(t, "idp created, crm created, late created")(p.CreateUser(t.Context(), mended)) // it is the key's from now on
+	done(t, "idp created, crm created, late created")(p.CreateUser(t.Context(), mended)) // it is now the key's request
 	assert.Len(t, idp.calls(), 1)
 	assert.Len(t, crm.calls(), 2)
 }
 
-// TestAnotherRequestMendsAConflict: whose user name is taken gets another one.
+// TestAnotherRequestMendsAConflict: a taken user name can be replaced.
 func TestAnotherRequestMendsAConflict(t *testing.T) {
 	t.Parallel()
 	idp, crm := newVendor("idp"), newVendor("crm")
@@ -561,7 +562,7 @@ func TestAnotherRequestMendsAConflict(t *testing.T) {
 	assert.Len(t, idp.calls(), 1)
 }
 
-// TestRetry: what a vendor refused is tried again, and what another run holds is left to it.
+// TestRetry: a refused target is retried, and a target that another run holds is skipped.
 func TestRetry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -586,19 +587,19 @@ func TestRetry(t *testing.T) {
 	})
 }
 
-// TestMendedRequestIsNotForAll: a target that keeps its user does not get the mended request,
-// and what it would refuse of it keeps it from nobody.
+// TestMendedRequestIsNotForAll: a target that keeps its user does not get the corrected request. If
+// that target would refuse the request, the others still get it.
 func TestMendedRequestIsNotForAll(t *testing.T) {
 	t.Parallel()
 	idp, crm := newVendor("idp"), newVendor("crm")
 	crm.before = needsName(crm)
 	p := provisioner(t, new(provision.Memory), []provision.Target{{Name: "idp", Creator: short{full{idp}}}, {Name: "crm", Creator: full{crm}, After: []string{"idp"}}})
 	left(t, "idp created, crm rejected", userapi.ErrInvalid)(p.CreateUser(t.Context(), ann))
-	mended := with(func(r *userapi.CreateUserRequest) { r.FullName = strings.Repeat("n", 41) }) // too long for the idp alone
+	mended := with(func(r *userapi.CreateUserRequest) { r.FullName = strings.Repeat("n", 41) }) // too long only for the idp
 	left(t, "idp created, crm created", "request_changed")(p.CreateUser(t.Context(), mended))
 }
 
-// needsName is a before that refuses a request without a name.
+// needsName returns a before that refuses a request without a name.
 func needsName(v *vendor) func(context.Context, userapi.CreateUserRequest) error {
 	return func(_ context.Context, req userapi.CreateUserRequest) error {
 		if req.FullName == "" {
@@ -608,8 +609,8 @@ func needsName(v *vendor) func(context.Context, userapi.CreateUserRequest) error
 	}
 }
 
-// TestMendedRequestIsOpen: a target that another request is to go to is open until it does,
-// whatever was said of the one before. Resume and Continue send it.
+// TestMendedRequestIsOpen: a target is open until it gets the corrected request, whatever it said
+// of the earlier one. Resume and Continue send it.
 func TestMendedRequestIsOpen(t *testing.T) {
 	t.Parallel()
 	for _, killed := range []bool{false, true} {
@@ -633,8 +634,8 @@ func TestMendedRequestIsOpen(t *testing.T) {
 	}
 }
 
-// TestMendedAtOnce: of two runs with one mended request, the one that comes second has the
-// key's own request, and says so.
+// TestMendedAtOnce: two runs have the same corrected request. The second one finds it already
+// stored, and says so.
 func TestMendedAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -653,8 +654,8 @@ func TestMendedAtOnce(t *testing.T) {
 	})
 }
 
-// TestMendedRequestThatIsInvalid: each target that it was for reports its own fault,
-// also one that is added with it.
+// TestMendedRequestThatIsInvalid: each target that should get the request reports its own fault.
+// That includes a newly added target.
 func TestMendedRequestThatIsInvalid(t *testing.T) {
 	t.Parallel()
 	idp, crm, chat, ledger := newVendor("idp"), newVendor("crm"), newVendor("chat"), new(provision.Memory)
@@ -674,8 +675,8 @@ func TestMendedRequestThatIsInvalid(t *testing.T) {
 	assert.Empty(t, chat.calls())
 }
 
-// TestAnotherRequestThatIsNotStored is sent nowhere: the ledger would have its users under
-// the request before.
+// TestAnotherRequestThatIsNotStored: the request is sent nowhere. Otherwise the ledger would have
+// its users under the earlier request.
 func TestAnotherRequestThatIsNotStored(t *testing.T) {
 	t.Parallel()
 	for _, mends := range []bool{false, true} {
@@ -704,8 +705,8 @@ func TestAnotherRequestThatIsNotStored(t *testing.T) {
 	}
 }
 
-// TestRequestIsChangedMeanwhile: a run that another request was faster than says what the
-// ledger knows, and sends nothing.
+// TestRequestIsChangedMeanwhile: if another run has changed the key's request, a run reports the
+// ledger's state and sends nothing.
 func TestRequestIsChangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	for want, before := range map[string]func(*vendor) func(context.Context, userapi.CreateUserRequest) error{
@@ -731,15 +732,15 @@ func TestRequestIsChangedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestAbsenceIsSeenOnceMore: a look from before a slow repeat proves nothing of a create that
-// came late, though within Patience.
+// TestAbsenceIsSeenOnceMore: a look-up from before a slow repeat does not prove that a late create
+// failed, even within Patience.
 func TestAbsenceIsSeenOnceMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		idp := newVendor("idp")
 		idp.before = func(_ context.Context, req userapi.CreateUserRequest) error {
 			idp.before = func(context.Context, userapi.CreateUserRequest) error {
-				time.Sleep(10 * time.Second) // it sends again, and again
+				time.Sleep(10 * time.Second) // it sends repeatedly
 				return idp.fail(userapi.KindRateLimited, userapi.OutcomeRejected, 429)
 			}
 			go func() {
@@ -756,8 +757,8 @@ func TestAbsenceIsSeenOnceMore(t *testing.T) {
 	})
 }
 
-// TestNewTargetThatFails: a target that is added later says nothing of the users that
-// there are, whether its request is at fault or the ledger.
+// TestNewTargetThatFails: if a target is added later, its fault or the ledger's does not change
+// what is reported of existing users.
 func TestNewTargetThatFails(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{"invalid": "idp created, crm created", "ledger": "idp created, crm not_sent"} {
@@ -767,7 +768,7 @@ func TestNewTargetThatFails(t *testing.T) {
 		added := provision.Target{Name: "crm", Creator: full{crm}}
 		if name == "invalid" {
 			added.Map = func(req userapi.CreateUserRequest, _ map[string]*userapi.User) userapi.CreateUserRequest {
-				req.Email = "" // the vendor itself takes it
+				req.Email = "" // the vendor itself accepts it
 				return req
 			}
 		} else {
@@ -784,8 +785,8 @@ func TestNewTargetThatFails(t *testing.T) {
 	}
 }
 
-// TestUnknownIsResolvedFirst: a run that was cut off is taken up by asking, once its lease
-// is over, which the ledger tells, also when the caller's time is up.
+// TestUnknownIsResolvedFirst: an interrupted run is continued with a look-up after its lease, which
+// is in the ledger. That is true even if the caller's context has ended.
 func TestUnknownIsResolvedFirst(t *testing.T) {
 	t.Parallel()
 	for _, made := range []bool{false, true} {
@@ -794,7 +795,7 @@ func TestUnknownIsResolvedFirst(t *testing.T) {
 			killCreate(t, p, idp, made)
 			assert.Equal(t, "idp intent", states(t, ledger, ann.IdempotencyKey))
 
-			// The run that panicked may be at work for what another one knows.
+			// To another process, the run that panicked may still be working.
 			ledger.Ledger = strict{ledger.Ledger}
 			p = provisioner(t, ledger, one("idp", full{idp}), testKey)
 			done(t, "")(resume(t, p))
@@ -819,7 +820,7 @@ func TestUnknownIsResolvedFirst(t *testing.T) {
 	}
 }
 
-// strict is a ledger that looks at the context, as one behind a network does.
+// strict is a ledger that checks the context, as a remote one does.
 type strict struct{ provision.Ledger }
 
 func (s strict) Load(ctx context.Context, key string) ([]provision.Record, error) {
@@ -829,7 +830,7 @@ func (s strict) Load(ctx context.Context, key string) ([]provision.Record, error
 	return s.Ledger.Load(ctx, key)
 }
 
-// TestUndecided: what cannot be asked stays unknown until a person decides.
+// TestUndecided: a create without a look-up stays unknown until a person decides.
 func TestUndecided(t *testing.T) {
 	t.Parallel()
 	wallet, ledger := newVendor("wallet"), new(provision.Memory)
@@ -847,7 +848,7 @@ func TestUndecided(t *testing.T) {
 	done(t, "wallet recovered")(p.CreateUser(t.Context(), ann))
 	left(t, "wallet recovered", "not_proven")(p.Undo(t.Context(), ann.IdempotencyKey))
 
-	// Absent: the next run creates, and nothing of what a person said is left.
+	// Absent: the next run creates the user, and the decision is no longer in the record.
 	wallet.before = lose(wallet)
 	_, err = p.CreateUser(t.Context(), person("bob"))
 	require.Error(t, err)
@@ -867,7 +868,7 @@ func TestUndecided(t *testing.T) {
 	assert.True(t, only(t, ledger, "bob", "wallet").Until.IsZero(), "nobody holds it any more")
 }
 
-// TestRunsWithOneKey: runs at the same time create each user once.
+// TestRunsWithOneKey: concurrent runs create each user once.
 func TestRunsWithOneKey(t *testing.T) {
 	t.Parallel()
 	idp, chat := newVendor("idp"), newVendor("chat")
@@ -888,8 +889,8 @@ func TestRunsWithOneKey(t *testing.T) {
 	assert.Len(t, chat.calls(), 1)
 }
 
-// TestSecondStep: a user whose second step failed exists, and a later run finishes it: one
-// whose context is not over, and that has who can.
+// TestSecondStep: if the second step failed, the user exists. A later run finishes it if its
+// context has not ended and the creator can.
 func TestSecondStep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// A keeper cannot ask its vendor, and keeps a record of its own.
+// A keeper has no look-ups at its vendor, and keeps its own record.
 type keeper struct {
 	*vendor
 
@@ -26,8 +26,8 @@ func (k keeper) ResolveUser(_ context.Context, req userapi.CreateUserRequest, _ 
 	return k.kept(req)
 }
 
-// TestFromRecord: where the vendor cannot be asked, what the creator has kept settles a
-// create that was begun, and never repeats one that was sent.
+// TestFromRecord: if the vendor has no look-up, the creator's record decides a started create. A
+// sent create is never repeated.
 func TestFromRecord(t *testing.T) {
 	t.Parallel()
 	record := func(v *vendor, kind userapi.Kind, outcome userapi.Outcome) error {
@@ -38,8 +38,8 @@ func TestFromRecord(t *testing.T) {
 	absent := func(v *vendor) error { return record(v, userapi.KindNotFound, userapi.OutcomeRejected) }
 	cantTell := func(v *vendor) error { return record(v, userapi.KindUnknown, userapi.OutcomeUnknown) }
 	for name, test := range map[string]struct {
-		sent, undone bool // was it sent, as the ledger knows; was the sign-up undone
-		refused      bool // the vendor could be asked then, and did not have the user
+		sent, undone bool // the ledger knows that it was sent; the sign-up was undone
+		refused      bool // a look-up worked then and did not find the user
 		user         *userapi.User
 		err          func(*vendor) error
 		want, state  string

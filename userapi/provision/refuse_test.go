@@ -10,14 +10,14 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// TestRefuse: a Map that cannot make a request has nothing sent anywhere where that is seen
-// before, and nothing to its target where it is seen later.
+// TestRefuse: if a Map cannot make a request, nothing is sent to its target. If that is found
+// before the start, nothing is sent anywhere.
 func TestRefuse(t *testing.T) {
 	t.Parallel()
 	field := userapi.FieldError{Field: "Phone", Code: userapi.CodeInvalid, Message: "all digits are expected"}
 	for name, tt := range map[string]struct {
 		after []string
-		at    string // the id that cannot be made a request of
+		at    string // the id for which Map cannot make a request
 		want  string
 		sent  int
 	}{
@@ -40,7 +40,7 @@ func TestRefuse(t *testing.T) {
 		var e *userapi.Error
 		require.ErrorAs(t, results[1].Err, &e, name)
 		assert.Equal(t, []userapi.FieldError{field}, e.FieldErrors, name)
-		if tt.sent > 0 { // it is known as refused, and may be mended
+		if tt.sent > 0 { // it is recorded as refused, and can be corrected
 			assert.Equal(t, "crm not_sent, idp created", states(t, ledger, ann.IdempotencyKey))
 		}
 		assert.Len(t, idp.calls(), tt.sent, name)

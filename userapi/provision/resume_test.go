@@ -19,7 +19,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// TestQueue: what is queued is created by Resume, with the request that is given back.
+// TestQueue: Resume creates a queued sign-up with the request that load returns.
 func TestQueue(t *testing.T) {
 	t.Parallel()
 	idp, chat, ledger := newVendor("idp"), newVendor("chat"), new(provision.Memory)
@@ -33,7 +33,7 @@ func TestQueue(t *testing.T) {
 	assert.Empty(t, idp.calls())
 	done(t, "idp created, chat created")(resume(t, p))
 
-	// A key that only other targets have is taken too.
+	// A key that only other targets have is accepted too.
 	require.NoError(t, ledger.Store(t.Context(), provision.Record{Key: "eve", Target: "gone", State: provision.StateRejected}))
 	require.ErrorIs(t, p.Queue(t.Context(), nil, person("eve")), userapi.ErrConflict)
 	assert.Equal(t, "gone rejected", states(t, ledger, "eve"))
@@ -44,8 +44,7 @@ func TestQueue(t *testing.T) {
 	assert.Empty(t, states(t, ledger, "bob"))
 }
 
-// TestResume: each open sign-up is gone on with, in order, and one that cannot be keeps
-// no other.
+// TestResume: open sign-ups are resumed in order, and one that fails does not stop the others.
 func TestResume(t *testing.T) {
 	t.Parallel()
 	idp, ledger, p := single(t, provision.Parallel(4))
@@ -54,7 +53,7 @@ func TestResume(t *testing.T) {
 		keys = append(keys, fmt.Sprintf("%03d", i))
 		require.NoError(t, p.Queue(t.Context(), nil, person(keys[i])))
 	}
-	// One was refused for good, one is of a target that is gone.
+	// One was refused for good, and one has a removed target.
 	refused := provision.Record{Key: "100x", Target: "idp", State: provision.StateRejected, Kind: userapi.KindConflict}
 	require.NoError(t, ledger.Store(t.Context(), refused, provision.Record{Key: "250", Target: "gone", State: provision.StateUnknown}))
 	keys = append(keys, "250")
@@ -99,8 +98,8 @@ func TestResume(t *testing.T) {
 	})
 }
 
-// TestResumeLeavesOthersTheirOwn: another run may get hold of a sign-up between the look
-// into the ledger and the claim, which is not a failure.
+// TestResumeLeavesOthersTheirOwn: another run can claim a sign-up between the ledger look-up and
+// the claim. That is not a failure.
 func TestResumeLeavesOthersTheirOwn(t *testing.T) {
 	t.Parallel()
 	idp, chat := newVendor("idp"), newVendor("chat")
@@ -122,8 +121,8 @@ func TestResumeLeavesOthersTheirOwn(t *testing.T) {
 	wg.Wait()
 }
 
-// TestResumeLeavesRefusals: what a vendor refused because of the request is not sent
-// again, though another target of the sign-up is open, and has what waits for it left.
+// TestResumeLeavesRefusals: what a vendor refused because of the request is not sent again. That is
+// true even if another target is open. Targets that wait for the refused one are skipped.
 func TestResumeLeavesRefusals(t *testing.T) {
 	t.Parallel()
 	idp, chat := newVendor("idp"), newVendor("chat")
@@ -137,8 +136,8 @@ func TestResumeLeavesRefusals(t *testing.T) {
 	done(t, "")(resume(t, p))
 }
 
-// TestLoadThatFails: it is told, beside what is still unknown of a sign-up that is undone;
-// as is a load that ends its goroutine, as a failed test's does.
+// TestLoadThatFails: a failing load is reported beside what is unknown of an undone sign-up. So is
+// a load that ends its goroutine, as a failed test does.
 func TestLoadThatFails(t *testing.T) {
 	t.Parallel()
 	for _, ends := range []bool{false, true} {
@@ -165,8 +164,8 @@ func TestLoadThatFails(t *testing.T) {
 	}
 }
 
-// TestResumes: the sign-ups come as they are done, and no more are begun than the loop
-// takes. One that is left early ends what is under way, and the rest stays open.
+// TestResumes: finished sign-ups are yielded, and no more are started than the loop takes. If the
+// loop stops early, the running ones end, and the rest stays open.
 func TestResumes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -211,8 +210,8 @@ func TestResumes(t *testing.T) {
 	})
 }
 
-// TestContinue never waits for another run, begins a key that the ledger does not have, and
-// leaves what was refused or undone.
+// TestContinue: Continue never waits for another run, and starts a key that the ledger does not
+// have. It skips what was refused or undone.
 func TestContinue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -239,7 +238,7 @@ func TestContinue(t *testing.T) {
 	})
 }
 
-// TestPanics: a panic is let go on once the others are done.
+// TestPanics: a panic continues after the other sign-ups have ended.
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	idp, chat, ledger := newVendor("idp"), newVendor("chat"), new(provision.Memory)
@@ -256,7 +255,7 @@ func TestPanics(t *testing.T) {
 	_, _ = p.CreateUser(t.Context(), ann)
 }
 
-// TestCanceled: what has not begun is not sent, and the ledger still has it.
+// TestCanceled: a sign-up that has not started is not sent, and stays in the ledger.
 func TestCanceled(t *testing.T) {
 	t.Parallel()
 	idp, chat, ledger := newVendor("idp"), newVendor("chat"), new(provision.Memory)

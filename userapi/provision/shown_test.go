@@ -19,7 +19,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 )
 
-// TestShownWithoutValues: nothing of the request is in what is printed or logged.
+// TestShownWithoutValues: printed and logged forms have no value of the request.
 func TestShownWithoutValues(t *testing.T) {
 	t.Parallel()
 	idp, chat := newVendor("idp"), newVendor("chat")
@@ -46,8 +46,8 @@ func TestShownWithoutValues(t *testing.T) {
 	assert.True(t, slices.ContainsFunc(records, func(r provision.Record) bool { return r.State == provision.StateCreated && r.UserID == "idp-1" }))
 }
 
-// TestRequestKeysAreNotShown: a service logs what it is made of, and a reader who has the keys
-// can guess what the fingerprints in the ledger are of.
+// TestRequestKeysAreNotShown: a service may log its parts. A reader who has the keys could guess
+// the requests behind the ledger's fingerprints.
 func TestRequestKeysAreNotShown(t *testing.T) {
 	t.Parallel()
 	given, own := new(provision.Memory), new(provision.Memory)
@@ -66,7 +66,7 @@ func TestRequestKeysAreNotShown(t *testing.T) {
 		assert.NotContains(t, fmt.Sprintf(verb+verb+verb+verb, inFile, *inFile, holder, file), "planted", verb)
 	}
 	assert.Equal(t, "provisioner of idp, chat", fmt.Sprintf("%+v", *inFile))
-	// All that is shown is compared: the key that a Memory makes cannot be planted.
+	// The whole text is compared: a test cannot plant the key of a Memory.
 	for want, values := range map[string][]any{"provisioner of idp, chat": {p, makesOne}, "ledger in memory": {given, own}} {
 		for _, v := range values {
 			for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
@@ -84,8 +84,8 @@ func TestRequestKeysAreNotShown(t *testing.T) {
 	}
 }
 
-// TestErrorsSayWhatIsKnown: the texts of what no vendor said name the fault, and claim no
-// more than is known of the user.
+// TestErrorsSayWhatIsKnown: our own error texts name the fault, and claim only what is known of the
+// user.
 func TestErrorsSayWhatIsKnown(t *testing.T) {
 	t.Parallel()
 	_, _, p := single(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// TestStandings: the ledger is asked what is left to do for many requests, and nothing is sent.
+// TestStandings: the ledger's remaining work for many requests is returned, and nothing is sent.
 func TestStandings(t *testing.T) {
 	t.Parallel()
 	for name, ledger := range map[string]provision.Ledger{
@@ -70,7 +70,7 @@ func TestStandings(t *testing.T) {
 	}
 }
 
-// TestStandingOfNewTarget: a target that the key does not have yet is left to do.
+// TestStandingOfNewTarget: a target that the key does not have yet is still to do.
 func TestStandingOfNewTarget(t *testing.T) {
 	t.Parallel()
 	ledger := new(provision.Memory)
@@ -82,8 +82,8 @@ func TestStandingOfNewTarget(t *testing.T) {
 	assert.Equal(t, []provision.Standing{provision.StandingOpen}, got)
 }
 
-// TestStandingOfTargetThatWaits: a target that comes after one which refused the request is left for
-// nothing, until another request takes the place of that one.
+// TestStandingOfTargetThatWaits: a target after one that refused the request has nothing to do
+// until another request replaces it.
 func TestStandingOfTargetThatWaits(t *testing.T) {
 	t.Parallel()
 	idp, chat := newVendor("idp"), newVendor("chat")
@@ -107,7 +107,7 @@ func TestStandingOfTargetThatWaits(t *testing.T) {
 	}
 }
 
-// TestStandingsOfBrokenLedger: without the ledger nothing is known.
+// TestStandingsOfBrokenLedger: if the ledger fails, there is no result.
 func TestStandingsOfBrokenLedger(t *testing.T) {
 	t.Parallel()
 	p := provisioner(t, noLoad{new(provision.Memory)}, beside(newVendor("idp")), provision.RequestKeys("sixteen bytes ok"))

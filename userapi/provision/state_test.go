@@ -15,7 +15,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// documented is docs/outcomes.md with its lines joined.
+// documented returns docs/outcomes.md with its lines joined.
 func documented(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/outcomes.md")
@@ -23,15 +23,14 @@ func documented(t *testing.T) string {
 	return strings.Join(strings.Fields(string(text)), " ")
 }
 
-// TestNext has each row of the decision, with the sentence of docs/outcomes.md that it
-// implements.
+// TestNext has each row of the decision, with its sentence in docs/outcomes.md.
 func TestNext(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 2, 8, 15, 31, 0, time.UTC)
 	const (
 		us = "us"
 	)
-	// first is what is known at first, ready what is known once the request is prepared.
+	// first are the facts at the start; ready are the facts once the request is prepared.
 	first := facts{now: now, owner: us, asks: true}
 	ready := first
 	ready.prepared, ready.same = true, true
@@ -226,7 +225,7 @@ func TestMoves(t *testing.T) {
 	}
 }
 
-// TestDeletable: what Undo deletes is proven to be of the sign-up, and can be deleted.
+// TestDeletable: Undo deletes only a user that provably belongs to the sign-up and can be deleted.
 func TestDeletable(t *testing.T) {
 	t.Parallel()
 	of := func(state State, proof userapi.Proof) Record { return Record{State: state, Proof: proof} }
@@ -256,8 +255,8 @@ func TestDeletable(t *testing.T) {
 	assert.Equal(t, codeNoDeleter, deletable(of(StateCreated, userapi.ProofReply), true, false))
 }
 
-// TestOpen: what a vendor refused because of the request is not tried again without end,
-// and what it may take another time is.
+// TestOpen: what a vendor refused because of the request is not retried forever. What it may accept
+// later is retried.
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	for kind, open := range map[userapi.Kind]bool{
@@ -278,7 +277,7 @@ func TestOpen(t *testing.T) {
 	assert.True(t, Record{State: StateCreated, Unfinished: true}.Open())
 }
 
-// TestChangeOf: another request takes a key only where nothing of the one before is open.
+// TestChangeOf: another request takes a key only if nothing of the earlier one is open.
 func TestChangeOf(t *testing.T) {
 	t.Parallel()
 	list := func(records ...Record) []Record { return records }
@@ -316,7 +315,7 @@ func TestChangeOf(t *testing.T) {
 	}
 }
 
-// TestRetaken: what a vendor said of one request is not said of the next one.
+// TestRetaken: a vendor's answer to one request is not kept for the next one.
 func TestRetaken(t *testing.T) {
 	t.Parallel()
 	for _, state := range states {
@@ -331,7 +330,7 @@ func TestRetaken(t *testing.T) {
 	}
 }
 
-// TestResultOf: what is told is what the record proves, and no more.
+// TestResultOf: a result says what the record proves, and no more.
 func TestResultOf(t *testing.T) {
 	t.Parallel()
 	user := func(state State) Record {
@@ -410,7 +409,7 @@ func TestResultOf(t *testing.T) {
 	}
 }
 
-// TestRecordOf: what is recorded of a result.
+// TestRecordOf: the record of each result.
 func TestRecordOf(t *testing.T) {
 	t.Parallel()
 	failed := func(kind userapi.Kind, outcome userapi.Outcome) *userapi.Error {
@@ -426,7 +425,7 @@ func TestRecordOf(t *testing.T) {
 	for name, tt := range map[string]struct {
 		closed bool
 		res    Result
-		want   Record // beside what stays of the record before
+		want   Record // besides what stays from the earlier record
 	}{
 		"created":               {false, Result{Disposition: DispositionCreated, User: user, Steps: steps(create)}, Record{State: StateCreated, Provider: "acme", UserID: "7", Proof: userapi.ProofKey}},
 		"existing":              {false, Result{Disposition: DispositionExisting, User: user}, Record{State: StateExisting, Provider: "acme", UserID: "7", Proof: userapi.ProofKey}},
@@ -460,7 +459,7 @@ func TestRecordOf(t *testing.T) {
 	}
 }
 
-// TestUndoing: what an Undo makes of a record before it deletes anything.
+// TestUndoing: what Undo changes in a record before it deletes anything.
 func TestUndoing(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -484,7 +483,7 @@ func TestUndoing(t *testing.T) {
 	}
 }
 
-// TestDecided: what a person may decide, and what comes of it.
+// TestDecided: the possible decisions and their effects.
 func TestDecided(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 2, 8, 15, 31, 0, time.UTC)

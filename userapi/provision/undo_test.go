@@ -16,8 +16,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 )
 
-// TestUndo: what was created is deleted, newest first and dependents before what they
-// came after, and nothing else.
+// TestUndo: only created users are deleted, newest first, and dependents before the targets that
+// they depend on.
 func TestUndo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestUndo(t *testing.T) {
 			"waiting not_sent, lost unknown, matched recovered, found recovered", userapi.ErrForbidden)(p.CreateUser(t.Context(), ann))
 
 		ctx, cancel := context.WithCancel(t.Context())
-		cancel() // Undo goes on all the same
+		cancel() // Undo continues anyway
 		const undone = "a undone, b undone, c undone, d undone, old existing, fixed created, refused undone, " +
 			"waiting undone, lost unknown, matched recovered, found undone"
 		results, err := p.Undo(ctx, ann.IdempotencyKey)
@@ -68,7 +68,7 @@ func TestUndo(t *testing.T) {
 		assert.Equal(t, "a undone, b undone, c undone, d undone, fixed created, found undone, lost unknown, matched recovered, "+
 			"old existing, refused undone, waiting undone", states(t, ledger, ann.IdempotencyKey))
 
-		// The key is closed: nothing is created any more.
+		// The key is closed: nothing more is created.
 		before := len(vendors["refused"].calls())
 		results, err = p.CreateUser(t.Context(), ann)
 		left(t, undone, "undone")(results, err)
@@ -82,7 +82,7 @@ func TestUndo(t *testing.T) {
 	})
 }
 
-// matching recovers by keys that prove nothing.
+// matching recovers users by keys that prove nothing.
 type matching struct{ full }
 
 func (m matching) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {
@@ -93,8 +93,8 @@ func (m matching) ResolveUser(ctx context.Context, req userapi.CreateUserRequest
 	return u, err
 }
 
-// TestUndoOrderWhateverTheClock: what came after another target is deleted before it,
-// also when a clock that was set back makes it the older one.
+// TestUndoOrderWhateverTheClock: a dependent target is deleted first, even if a wrong clock makes
+// it the older one.
 func TestUndoOrderWhateverTheClock(t *testing.T) {
 	t.Parallel()
 	ledger := new(provision.Memory)
@@ -111,8 +111,8 @@ func TestUndoOrderWhateverTheClock(t *testing.T) {
 	assert.Equal(t, []string{"wallet", "crm", "idp"}, order)
 }
 
-// TestUndoIsRecordedFirst: a crash in the middle of an undo leaves no record that says
-// the user exists, and Resume goes on with the undo, and asks for no request.
+// TestUndoIsRecordedFirst: after a crash during an undo no record says that the user exists. Resume
+// continues the undo without the request.
 func TestUndoIsRecordedFirst(t *testing.T) {
 	t.Parallel()
 	idp, chat, ledger := newVendor("idp"), newVendor("chat"), new(provision.Memory)
@@ -135,8 +135,8 @@ func TestUndoIsRecordedFirst(t *testing.T) {
 	assert.Equal(t, 0, chat.count()+idp.count())
 }
 
-// TestUndoSettlesWhatIsUnknown: CreateUser and Resume on an undone key ask, and never
-// create. What comes of it a CreateUser leaves to the next Undo, and a Resume deletes.
+// TestUndoSettlesWhatIsUnknown: CreateUser and Resume of an undone key ask, and never create.
+// CreateUser leaves a found user to the next Undo, and Resume deletes it.
 func TestUndoSettlesWhatIsUnknown(t *testing.T) {
 	t.Parallel()
 	for _, made := range []bool{false, true} {
@@ -165,8 +165,8 @@ func TestUndoSettlesWhatIsUnknown(t *testing.T) {
 	}
 }
 
-// TestUndoSettlesDependents: what was sent with the id of a user that is deleted by now
-// is asked for with that id.
+// TestUndoSettlesDependents: a dependent is looked up with the id of its earlier user, even after
+// that user was deleted.
 func TestUndoSettlesDependents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -182,13 +182,12 @@ func TestUndoSettlesDependents(t *testing.T) {
 	})
 }
 
-// TestUndoGoesByTheOutcome: a delete that finds nobody, and proves nothing, has undone
-// nothing; and one that was refused says that the user exists only where no delete before
-// it may have been carried out.
+// TestUndoGoesByTheOutcome: a delete that finds no user and proves nothing has undone nothing. A
+// refused delete proves that the user exists only if no earlier delete can have succeeded.
 func TestUndoGoesByTheOutcome(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		found, again bool // it was found by a look-up; a delete of it was lost before
+		found, again bool // found by a look-up; an earlier delete was lost
 		kind         userapi.Kind
 		outcome      userapi.Outcome
 		want         string
@@ -239,7 +238,7 @@ func TestUndoGoesByTheOutcome(t *testing.T) {
 	}
 }
 
-// TestUndoThatIsNotRecorded: the user is gone, and that the ledger does not know is told.
+// TestUndoThatIsNotRecorded: the user is gone, and the error says that the ledger does not know.
 func TestUndoThatIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -252,15 +251,15 @@ func TestUndoThatIsNotRecorded(t *testing.T) {
 		assert.False(t, userapi.MayHaveCreated(err), "the user is gone, and that alone is not recorded")
 		assert.Equal(t, "idp deleting", states(t, ledger, ann.IdempotencyKey))
 
-		// Nor is anything said of a user that can no longer be deleted.
+		// A user that can no longer be deleted stays unknown.
 		ledger.store = nil
 		left(t, "idp unknown", "no_deleter")(provisioner(t, ledger, one("idp", asked{idp, full{idp}}), testKey).Undo(t.Context(), ann.IdempotencyKey))
 	})
 }
 
-// TestLateCreateAfterUndo: a lost create is refused only while the repeat's user is there,
-// so that an Undo must not delete it too early; of one that a killed process had sent
-// nothing else is known, and a ledger's file may be opened again before it comes.
+// TestLateCreateAfterUndo: a lost create is refused only while the repeat's user exists, so Undo
+// must not delete it too early. Nothing else is known of a create by a killed process. The ledger's
+// file can be reopened before that create arrives.
 func TestLateCreateAfterUndo(t *testing.T) {
 	t.Parallel()
 	for _, killed := range []bool{false, true} {
@@ -292,12 +291,12 @@ func TestLateCreateAfterUndo(t *testing.T) {
 				require.NoError(t, ledger.Close())
 				ledger, p = open()
 			}
-			done(t, "idp created")(p.CreateUser(t.Context(), ann)) // absent, repeated
+			done(t, "idp created")(p.CreateUser(t.Context(), ann)) // absent, then repeated
 			done(t, "idp undone")(p.Undo(t.Context(), ann.IdempotencyKey))
 			require.ErrorIs(t, <-arrived, userapi.ErrConflict)
 			assert.Equal(t, 0, idp.count())
 
-			// What was created at once is deleted at once.
+			// A user without a lost create is deleted immediately.
 			done(t, "idp created")(p.CreateUser(t.Context(), person("bob")))
 			begun := time.Now()
 			done(t, "idp undone")(p.Undo(t.Context(), "bob"))
@@ -307,7 +306,7 @@ func TestLateCreateAfterUndo(t *testing.T) {
 	}
 }
 
-// deadlined shows the context of a deletion.
+// deadlined records the context of a deletion.
 type deadlined struct {
 	full
 	see func(context.Context)
@@ -318,8 +317,8 @@ func (d deadlined) DeleteUser(ctx context.Context, id string) error {
 	return d.full.DeleteUser(ctx, id)
 }
 
-// TestUndoIsBounded: a deletion may take as long as a lease, and the patience counts from
-// when the create was settled.
+// TestUndoIsBounded: a deletion may take as long as a lease. Patience counts from the time when the
+// create was resolved.
 func TestUndoIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -339,8 +338,8 @@ func TestUndoIsBounded(t *testing.T) {
 	})
 }
 
-// TestUndoDuringCreate: an Undo, and a person, leave a create that another run is at work
-// on to it. The user that this one makes is told, and deleted by the next Resume.
+// TestUndoDuringCreate: Undo and Decide skip a create that another run is working on. Its user is
+// reported, and the next Resume deletes it.
 func TestUndoDuringCreate(t *testing.T) {
 	t.Parallel()
 	idp, ledger, p := single(t)
@@ -357,8 +356,8 @@ func TestUndoDuringCreate(t *testing.T) {
 	assert.Equal(t, 0, idp.count())
 }
 
-// TestUndoDuringRun: an Undo between the look into the ledger and the claim closes the
-// key for that run too.
+// TestUndoDuringRun: an Undo between the ledger look-up and the claim closes the key for that run
+// too.
 func TestUndoDuringRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -373,7 +372,7 @@ func TestUndoDuringRun(t *testing.T) {
 			}
 			return nil
 		}
-		// chat is what the ledger had when the run began
+		// chat has the ledger's state from the start of the run.
 		left(t, "idp rejected, chat created", "")(p.CreateUser(t.Context(), ann))
 		assert.Nil(t, ledger.store)
 		assert.NotContains(t, idp.calls()[begun:], "create "+ann.Email)
@@ -382,8 +381,7 @@ func TestUndoDuringRun(t *testing.T) {
 	})
 }
 
-// TestTwoUndosAtOnce: the one that comes last finds the user gone, which is what it was
-// called for.
+// TestTwoUndosAtOnce: the second Undo finds that the user is gone, which is a success.
 func TestTwoUndosAtOnce(t *testing.T) {
 	t.Parallel()
 	idp, _, p := single(t)
@@ -397,9 +395,8 @@ func TestTwoUndosAtOnce(t *testing.T) {
 	assert.Equal(t, []string{"create " + ann.Email, "delete idp-1", "delete idp-1"}, idp.calls())
 }
 
-// TestUndoClosesForNewTargets: a target that is added to the service later is not added
-// to a sign-up that was undone, or is being. What was there before stays, and leaves a
-// record that is neither open nor undone.
+// TestUndoClosesForNewTargets: a new target is not added to an undone sign-up, or during an undo.
+// An earlier user stays, and its record is neither open nor undone.
 func TestUndoClosesForNewTargets(t *testing.T) {
 	t.Parallel()
 	idp, crm, ledger := newVendor("idp"), newVendor("crm"), &faulty{Ledger: new(provision.Memory)}
@@ -421,7 +418,7 @@ func TestUndoClosesForNewTargets(t *testing.T) {
 	left(t, "idp undone, crm undone", userapi.ErrInvalid)(results, err)
 	assert.Empty(t, crm.calls())
 
-	// The other way round Undo finds the target that was added.
+	// In the other order, Undo finds the added target.
 	done(t, "idp created")(before.CreateUser(t.Context(), person("eve")))
 	ledger.store = func([]provision.Record) error {
 		ledger.store = nil
@@ -432,8 +429,8 @@ func TestUndoClosesForNewTargets(t *testing.T) {
 	assert.Equal(t, 1, idp.count()+crm.count(), "that of before")
 }
 
-// TestQueuedUnderAnUndoneKey: a target that is queued once the key is undone, by a service
-// that has none of its targets any more, is sent nothing, and Resume closes it too.
+// TestQueuedUnderAnUndoneKey: a service that knows none of the earlier targets queues an undone
+// key. Nothing is sent, and Resume closes it too.
 func TestQueuedUnderAnUndoneKey(t *testing.T) {
 	t.Parallel()
 	idp, crm, chat, ledger := newVendor("idp"), newVendor("crm"), newVendor("chat"), new(provision.Memory)
@@ -452,8 +449,8 @@ func TestQueuedUnderAnUndoneKey(t *testing.T) {
 	assert.Empty(t, crm.calls())
 }
 
-// TestKeyInTwoSpellings: one UUID is one key. What an earlier version stored under another
-// spelling is found under it.
+// TestKeyInTwoSpellings: one UUID is one key. A record from an earlier version is found under its
+// other spelling.
 func TestKeyInTwoSpellings(t *testing.T) {
 	t.Parallel()
 	idp, _, p := single(t)
@@ -478,8 +475,8 @@ func TestKeyInTwoSpellings(t *testing.T) {
 	}
 }
 
-// TestOldKeysInTwoSpellings: to an earlier version two spellings were two sign-ups, and each is
-// resumed as itself.
+// TestOldKeysInTwoSpellings: in an earlier version two spellings were two sign-ups. Each is resumed
+// separately.
 func TestOldKeysInTwoSpellings(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -498,8 +495,8 @@ func TestOldKeysInTwoSpellings(t *testing.T) {
 }
 
 // TestOldKeyInCapitals: a record that an earlier version stored in capitals is found under the
-// other spelling too, with the request that it was stored for, and its create is asked for. So
-// it is resumed, however load spells the key: a database's column of UUIDs has no capitals.
+// other spelling too. It is resolved with its own request. So it is resumed however load spells the
+// key: a UUID column of a database has no capitals.
 func TestOldKeyInCapitals(t *testing.T) {
 	t.Parallel()
 	const lower, upper = "7f0c0b0a-1111-4a22-8b33-abcdefabcdef", "7F0C0B0A-1111-4A22-8B33-ABCDEFABCDEF"

@@ -13,8 +13,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// TestWrap: another Creator and Map are used, the order and the names stay, and so does who is
-// paused.
+// TestWrap: the new Creator and Map are used. Order, names and pauses stay.
 func TestWrap(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -49,7 +48,7 @@ func TestWrap(t *testing.T) {
 	})
 }
 
-// TestAdoptAtATarget: a user who was there counts at the target that says so, and at no other.
+// TestAdoptAtATarget: an existing user counts only at the target with Adopt.
 func TestAdoptAtATarget(t *testing.T) {
 	t.Parallel()
 	idp, chat := newVendor("idp"), newVendor("chat")

@@ -10,7 +10,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// batchChecks are those of a userapi.BatchCreator.
+// batchChecks are the checks of a userapi.BatchCreator.
 var batchChecks = []check{
 	{"batch/all", batchAll},
 	{"batch/nobody", batchNobody},
@@ -28,8 +28,8 @@ var batchChecks = []check{
 	{"batch/hostile_echo", batchHostileEcho},
 }
 
-// createAll creates users, checks what holds for every result, and counts those that are
-// said to be created and those that may be.
+// createAll creates users and checks every result. It counts the users that are reported as
+// created, and those that may exist.
 func (b *bench) createAll(ctx context.Context, t *testing.T, reqs ...userapi.CreateUserRequest) (results []userapi.BatchResult, created, unknown int) {
 	t.Helper()
 	results = ability[userapi.BatchCreator](t, b).CreateUsers(ctx, reqs)
@@ -61,7 +61,7 @@ func (h *Harness) someone() []userapi.CreateUserRequest {
 	return []userapi.CreateUserRequest{h.Full(2), h.Minimal(3), h.Full(4), h.Minimal(5), h.Full(6)}
 }
 
-// batchAll: there is one result a request, in their order.
+// batchAll: each request has one result, in the order of the requests.
 func batchAll(t *testing.T, h *Harness) {
 	b := open(t, h, nil)
 	reqs, same := h.someone(), h.someone()
@@ -95,7 +95,7 @@ func batchNobody(t *testing.T, h *Harness) {
 	b.sent(t, 0)
 }
 
-// batchInvalid: the fault of one request is that user's alone.
+// batchInvalid: a fault of one request affects only that user.
 func batchInvalid(t *testing.T, h *Harness) {
 	b := open(t, h, nil)
 	results, created, unknown := b.createAll(t.Context(), t, h.Full(2), h.Invalid(3), h.Full(4))
@@ -106,7 +106,7 @@ func batchInvalid(t *testing.T, h *Harness) {
 	b.users(t, 2)
 }
 
-// batchDuplicate: a user that exists stands in nobody else's way.
+// batchDuplicate: an existing user does not keep other users from being created.
 func batchDuplicate(t *testing.T, h *Harness) {
 	if h.Duplicate == nil {
 		return
@@ -121,7 +121,7 @@ func batchDuplicate(t *testing.T, h *Harness) {
 	b.users(t, 3)
 }
 
-// batchTwice: of two users that cannot both be, one is created.
+// batchTwice: of two users that exclude each other, one is created.
 func batchTwice(t *testing.T, h *Harness) {
 	if h.Duplicate == nil {
 		return
@@ -148,8 +148,8 @@ func batchContextDone(t *testing.T, h *Harness) {
 	b.users(t, 1)
 }
 
-// batchLost: after one request whose fate is not known, no user is said to be there who is
-// not, and none to be missing who is there.
+// batchLost: after a request with an unknown outcome, no result contradicts the server. No missing
+// user is reported as created, and no existing one as missing.
 func batchLost(t *testing.T, h *Harness, f Fault) {
 	b := open(t, h, nil).warm(t)
 	f.On = Create
@@ -160,7 +160,7 @@ func batchLost(t *testing.T, h *Harness, f Fault) {
 	}
 }
 
-// batchHostileEcho: what a reply repeats of many requests is not repeated.
+// batchHostileEcho: errors do not repeat what a reply echoes of several requests.
 func batchHostileEcho(t *testing.T, h *Harness) {
 	echoes(t, h, Create, func(b *bench, req userapi.CreateUserRequest) {
 		_, _, _ = b.createAll(t.Context(), t, req, h.Full(3))

@@ -10,32 +10,32 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A Reply describes the vendor's reply to a create. The suite edits the server's
-// replies, and checks what a creator believes of them. It checks a Resolver that asks
-// the vendor in the same way: the reply that finds the user of Full must have the
-// members of ID and Contradict too, at any depth.
+// A Reply describes the vendor's reply to a create. The suite edits the server's replies, and
+// checks what a creator believes of them. It does the same with a Resolver that asks the vendor. So
+// the reply that finds the user of Full must also have the members of ID and Contradict, at any
+// depth.
 type Reply struct {
-	// ID leads to the member with the user's id, such as {"user", "id"}.
+	// ID is the path of the member with the user's id, such as {"user", "id"}.
 	ID []string
-	// CreatedAt leads to the member with the time of the user's creation, in the reply to
-	// Minimal; nil says that there is none.
+	// CreatedAt is the path of the member with the creation time, in the reply to Minimal. nil
+	// means that there is none.
 	CreatedAt []string
-	// Errors lead to the members in which the vendor reports errors, such as {"errors"}.
+	// Errors are the paths of members in which the vendor reports errors, such as {"errors"}.
 	Errors [][]string
-	// ErrorDecides: an error beside a user is the vendor's refusal, and not a broken
-	// success.
+	// ErrorDecides means that a reply with an error and a user is a refusal. Otherwise it is a
+	// broken success.
 	ErrorDecides bool
-	// Contradict are edits of the reply to Full, each of which shows somebody else's user.
-	// The error's UserID is then "" or, of a userapi.Planner, the id in its plan.
-	// nil says that nothing in a reply can contradict the request.
+	// Contradict are edits of the reply to Full, each of which shows another user. The error's
+	// UserID is then "" or, for a userapi.Planner, the id in its plan. nil means that no edit of a
+	// reply can contradict the request.
 	Contradict []Edit
-	// Agree are edits of the reply to Full that do not contradict the request, such as
-	// another case of a text whose case does not count, and a member that is null.
+	// Agree are edits of the reply to Full that do not contradict the request. Examples are another
+	// case of a case-insensitive text, and a null member.
 	Agree []Edit
 }
 
-// claimChecks are about replies to a create that claim what cannot be believed, and
-// about those that look so and can.
+// claimChecks are about replies to a create with unbelievable claims, and about replies that look
+// like that but are valid.
 func claimChecks(h *Harness) []check {
 	r := h.Reply
 	if r == nil {
@@ -50,13 +50,13 @@ func claimChecks(h *Harness) []check {
 	}
 	for _, id := range hostileIDs {
 		if h.ID.MatchString(textOf(id.value)) {
-			continue // this vendor's ids may look so
+			continue // valid as an id of this vendor
 		}
 		checks = append(checks, check{"claims/id_" + id.name, func(t *testing.T, h *Harness) { notAnID(t, h, id) }})
 	}
 	for _, d := range doubles {
 		if d.object && len(r.ID) == 1 {
-			continue // the id stands in no object of its own
+			continue // the id is not in an object of its own
 		}
 		checks = append(checks, check{"claims/doubled_" + d.name, func(t *testing.T, h *Harness) { doubled(t, h, d) }})
 	}
@@ -73,7 +73,7 @@ func claimChecks(h *Harness) []check {
 	return checks
 }
 
-// contradicted: a reply that shows somebody else's user is not a success.
+// contradicted: a reply that shows another user is not a success.
 func contradicted(t *testing.T, h *Harness, edit Edit) {
 	b, c := openChanger(t, h)
 	c.apply(t, edit)
@@ -91,8 +91,8 @@ func contradicted(t *testing.T, h *Harness, edit Edit) {
 	b.sent(t, 1)
 }
 
-// askedID returns the id that a create asks for, as its plan says; "" where the vendor
-// chooses the id.
+// askedID returns the id that a create asks for, from its plan. It is "" if the vendor chooses the
+// id.
 func (b *bench) askedID(t *testing.T, req userapi.CreateUserRequest) string {
 	t.Helper()
 	p, ok := userapi.Ability[userapi.Planner](b.Creator)
@@ -106,21 +106,20 @@ func (b *bench) askedID(t *testing.T, req userapi.CreateUserRequest) string {
 	return plan.UserID
 }
 
-// agreed: a reply is not taken as somebody else's where it differs in what does not
-// count, or shows less.
+// agreed: a reply that differs only in what does not count, or shows less, is believed.
 func agreed(t *testing.T, h *Harness, edit Edit) {
 	b, c := openChanger(t, h)
 	c.apply(t, edit)
 	u := b.mustCreate(t, h.Full(2))
-	if want := textOf(valueAt(t, c.before, h.Reply.ID)); !strings.EqualFold(u.ID, want) { // the edit may be of its case
+	if want := textOf(valueAt(t, c.before, h.Reply.ID)); !strings.EqualFold(u.ID, want) { // the edit may change its case
 		t.Errorf("the user's id is %q, want %q", u.ID, want)
 	}
 }
 
-// A hostileID is a value that stands where an id should. "" is the request's password.
+// A hostileID is a value in the place of an id. "" stands for the request's password.
 type hostileID struct{ name, value string }
 
-// in returns the value, as JSON, in the reply to a request.
+// in returns the value as JSON, for the reply to a request.
 func (id hostileID) in(req userapi.CreateUserRequest) string {
 	switch {
 	case id.value != "":
@@ -146,7 +145,7 @@ var hostileIDs = []hostileID{
 	{"object", `{"id":7}`},
 }
 
-// notAnID: what is not an id is neither returned nor shown.
+// notAnID: an invalid id is neither returned nor shown.
 func notAnID(t *testing.T, h *Harness, id hostileID) {
 	b, c := openChanger(t, h)
 	req := h.Full(2)
@@ -157,20 +156,19 @@ func notAnID(t *testing.T, h *Harness, id hostileID) {
 	showsNoID(t, e, textOf(value))
 }
 
-// showsNoID checks that an error holds no user with a text for an id, and does not show
-// the text.
+// showsNoID checks that an error has no user with text as its id, and does not show text.
 func showsNoID(t *testing.T, e *userapi.Error, text string) {
 	t.Helper()
 	if e.User != nil || e.UserID == text && text != "" || slices.Contains(e.Candidates, text) {
 		t.Error("the error has a user with an id that is not one")
 	}
-	const telling = 4 // shorter texts stand in an error by chance
+	const telling = 4 // an error can have a shorter text by chance
 	if len(text) >= telling && (strings.Contains(dump(printable(e)...), text) || strings.Contains(e.Message, text)) {
 		t.Error("the error shows the id that is not one")
 	}
 }
 
-// printable returns what can be printed of an error.
+// printable returns everything of an error that can be printed.
 func printable(e *userapi.Error) []any {
 	values := []any{e, e.FieldErrors, e.Candidates, e.UserID}
 	for _, cause := range chain(e.Err) {
@@ -181,20 +179,20 @@ func printable(e *userapi.Error) []any {
 
 func last(path []string) string { return path[len(path)-1] }
 
-// A double makes two of a member: of the id, or of the object that holds it.
+// A double repeats a member: the id, or the object with the id.
 type double struct {
 	name string
-	// object says that the whole object stands twice.
+	// object repeats the whole object.
 	object bool
-	// second is the name of the second one, for a name; both are JSON.
+	// second returns the name of the repeated member; both names are JSON.
 	second func(name string) string
-	// first says that the second one stands in front.
+	// first puts the repeated member in front.
 	first bool
 }
 
 func sameName(name string) string { return name }
 
-// escaped spells a name's first letter by its number.
+// escaped writes a name's first letter as an escape.
 func escaped(name string) string { return fmt.Sprintf(`"\u%04x%s`, name[1], name[2:]) }
 
 var doubles = []double{
@@ -208,7 +206,7 @@ var doubles = []double{
 	{"object_escaped_in_front", true, escaped, true},
 }
 
-// doubled: of a member that stands twice none is believed.
+// doubled: if a member appears twice, neither is believed.
 func doubled(t *testing.T, h *Harness, d double) {
 	path := h.Reply.ID
 	if d.object {
@@ -233,7 +231,7 @@ func doubled(t *testing.T, h *Harness, d double) {
 	}
 }
 
-// otherUser returns the id of another user or, of an object, the object with that id.
+// otherUser returns another user's id or, for an object, the object with that id.
 func otherUser(t *testing.T, value string, object bool, path []string) string {
 	if !object {
 		return another(value)
@@ -241,8 +239,8 @@ func otherUser(t *testing.T, value string, object bool, path []string) string {
 	return edited(t, value, path[len(path)-1:], set(last(path), another(valueAt(t, value, path[len(path)-1:]))))
 }
 
-// otherSpelling: a member whose name differs in case, or in a letter that is folded to
-// the same, is another member.
+// otherSpelling: a name that differs in case, or in a letter with the same case folding, is another
+// member.
 func otherSpelling(t *testing.T, h *Harness) {
 	n := 1
 	for depth := range h.Reply.ID {
@@ -268,7 +266,7 @@ func otherSpelling(t *testing.T, h *Harness) {
 	}
 }
 
-// spellings returns names that package encoding/json takes as a name, and that are not.
+// spellings returns names that encoding/json accepts for a name, although they differ.
 func spellings(name string) []string {
 	var others []string
 	for _, other := range []string{strings.ToUpper(name), strings.ReplaceAll(name, "s", "ſ"), strings.ReplaceAll(name, "k", "\u212a")} {
@@ -279,7 +277,7 @@ func spellings(name string) []string {
 	return others
 }
 
-// outOfRange: a time that cannot be written as JSON does no harm to a user.
+// outOfRange: a time that JSON cannot hold does no harm to a user.
 func outOfRange(t *testing.T, h *Harness) {
 	b, c := openChanger(t, h)
 	for i, value := range []string{
@@ -297,7 +295,7 @@ func outOfRange(t *testing.T, h *Harness) {
 	}
 }
 
-// emptyError: a member for errors in which there is none is not an error.
+// emptyError: an empty member for errors is not an error.
 func emptyError(t *testing.T, h *Harness, path []string) {
 	b, c := openChanger(t, h)
 	for i, value := range []string{`{}`, `[]`, `""`, `null`} {
@@ -314,8 +312,8 @@ func emptyError(t *testing.T, h *Harness, path []string) {
 	}
 }
 
-// filledError: an error beside a user is an error, of a user that was created. Of two
-// members for errors, one that is filled is enough.
+// filledError: an error beside a created user is an error. If there are two members for errors, one
+// error is enough.
 func filledError(t *testing.T, h *Harness, path []string) {
 	b, c := openChanger(t, h)
 	name, no := quote(last(path)), `["no"]`

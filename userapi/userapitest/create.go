@@ -176,7 +176,7 @@ func invalid(t *testing.T, h *Harness) {
 	}
 }
 
-// strict checks that what was unmapped is refused under Strict.
+// strict checks that Strict refuses unmapped fields.
 func strict(t *testing.T, h *Harness) {
 	b := open(t, h, nil)
 	unmapped := b.mustCreate(t, h.Full(1)).Unmapped

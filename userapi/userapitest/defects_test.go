@@ -245,7 +245,7 @@ func init() {
 	}
 }
 
-// A batcher is a creator whose batches are creates one by one, changed by a function.
+// A batcher creates a batch one by one, as a function says.
 type batcher struct {
 	userapi.Creator
 	change func(context.Context, userapi.Creator, []userapi.CreateUserRequest, []userapi.BatchResult) []userapi.BatchResult
@@ -259,7 +259,7 @@ func (b batcher) CreateUsers(ctx context.Context, reqs []userapi.CreateUserReque
 	return b.change(ctx, b.Creator, reqs, results)
 }
 
-// batching returns a defect in what becomes of a batch.
+// batching returns a defect in the results of a batch.
 func batching(change func(context.Context, userapi.Creator, []userapi.CreateUserRequest, []userapi.BatchResult) []userapi.BatchResult) func(userapi.Creator, userapi.HTTPOptions) userapi.Creator {
 	return func(c userapi.Creator, _ userapi.HTTPOptions) userapi.Creator { return batcher{c, change} }
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// deleteChecks are those of a userapi.Deleter.
+// deleteChecks are the checks of a userapi.Deleter.
 func deleteChecks(h *Harness) []check {
 	checks := []check{
 		{"delete/user", deleted},
@@ -29,13 +29,13 @@ func deleteChecks(h *Harness) []check {
 	return checks
 }
 
-// undeleted deletes a user, which must fail.
+// undeleted deletes a user and requires an error.
 func (b *bench) undeleted(ctx context.Context, t *testing.T, id string) *userapi.Error {
 	t.Helper()
 	return b.failed(t, userapi.CreateUserRequest{}, nil, ability[userapi.Deleter](t, b).DeleteUser(ctx, id))
 }
 
-// deleted: one user is deleted, and is not found the second time.
+// deleted: a delete removes one user, and a second delete does not find it.
 func deleted(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	u := b.mustCreate(t, h.Full(2))
@@ -49,7 +49,7 @@ func deleted(t *testing.T, h *Harness) {
 	b.users(t, 2)
 }
 
-// deletePassingFailure: a delete is tried again.
+// deletePassingFailure: a delete is retried.
 func deletePassingFailure(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	u := b.mustCreate(t, h.Full(2))
@@ -60,8 +60,8 @@ func deletePassingFailure(t *testing.T, h *Harness) {
 	b.users(t, 1)
 }
 
-// deleteLostReply: after a reply that was lost a delete is tried again. It may then say
-// that the user does not exist, and nothing else.
+// deleteLostReply: a delete is retried after a lost reply. The only error that it may return is
+// that the user does not exist.
 func deleteLostReply(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	u := b.mustCreate(t, h.Full(2))
@@ -72,7 +72,7 @@ func deleteLostReply(t *testing.T, h *Harness) {
 	b.users(t, 1)
 }
 
-// deleteIDs: the id is read strictly, so that no other user is deleted.
+// deleteIDs: the id is parsed strictly, so that no other user is deleted.
 func deleteIDs(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	u := b.mustCreate(t, h.Full(2))
@@ -83,7 +83,7 @@ func deleteIDs(t *testing.T, h *Harness) {
 	b.users(t, 2)
 }
 
-// deleteHidden: a user that these credentials are not shown is neither deleted nor gone.
+// deleteHidden: a user that the credentials cannot see is not deleted, and not reported as missing.
 func deleteHidden(t *testing.T, h *Harness) {
 	b, _, id := openHidden(t, h)
 	count := b.UserCount()
@@ -93,7 +93,7 @@ func deleteHidden(t *testing.T, h *Harness) {
 	b.users(t, count)
 }
 
-// deleteFails: after a delete that failed, the user may still exist.
+// deleteFails: after a failed delete the user may still exist.
 func deleteFails(t *testing.T, h *Harness, f lookupFault) {
 	b := open(t, h, nil).warm(t)
 	u := b.mustCreate(t, h.Full(2))
@@ -122,7 +122,7 @@ func deleteContextDone(t *testing.T, h *Harness) {
 	b.users(t, 2)
 }
 
-// deleteHostileEcho: the credentials that a delete's reply repeats are not repeated.
+// deleteHostileEcho: errors do not repeat credentials that a delete's reply echoes.
 func deleteHostileEcho(t *testing.T, h *Harness) {
 	echoes(t, h, Delete, func(b *bench, req userapi.CreateUserRequest) {
 		u := b.mustCreate(t, req)

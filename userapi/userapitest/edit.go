@@ -13,10 +13,10 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A member is one member of a JSON object; both are JSON texts.
+// A member is one member of a JSON object; both parts are JSON texts.
 type member struct{ name, value string }
 
-// membersOf takes an object apart.
+// membersOf splits an object into its members.
 func membersOf(t *testing.T, object string) []member {
 	t.Helper()
 	in := json.NewDecoder(bytes.NewReader([]byte(object)))
@@ -38,7 +38,7 @@ func membersOf(t *testing.T, object string) []member {
 	return members
 }
 
-// objectOf puts an object together.
+// objectOf joins members to an object.
 func objectOf(members []member) string {
 	var b bytes.Buffer
 	for i, m := range members {
@@ -55,11 +55,11 @@ func quote(text string) string {
 	return string(quoted)
 }
 
-// An edition changes the object that holds a member; at is the member's place in it,
-// or -1 where it has no such member.
+// An edition changes the object that contains a member. at is the member's index, or -1 if it is
+// missing.
 type edition func(members []member, at int) []member
 
-// edited returns a reply with the object changed that holds the member at a path.
+// edited returns a reply in which the object with the member at path is changed.
 func edited(t *testing.T, reply string, path []string, change edition) string {
 	t.Helper()
 	members := membersOf(t, reply)
@@ -74,8 +74,8 @@ func edited(t *testing.T, reply string, path []string, change edition) string {
 	return objectOf(members)
 }
 
-// editedWithin does to the first object that has a path, at whatever depth, what edited
-// does to the top one. found is false where no object has it.
+// editedWithin edits the first object that has a path, at any depth. found is false if there is
+// none.
 func editedWithin(t *testing.T, text string, path []string, change edition) (result string, found bool) {
 	t.Helper()
 	switch {
@@ -115,7 +115,7 @@ func has(text string, path []string) bool {
 	return is && (len(path) == 1 || has(string(value), path[1:]))
 }
 
-// valueAt returns the JSON text of a member that a reply must have.
+// valueAt returns the JSON text of a required member.
 func valueAt(t *testing.T, reply string, path []string) (value string) {
 	t.Helper()
 	edited(t, reply, path, func(members []member, at int) []member {
@@ -128,7 +128,7 @@ func valueAt(t *testing.T, reply string, path []string) (value string) {
 	return value
 }
 
-// set gives a member a value, as JSON.
+// set sets a member to a JSON value.
 func set(name, value string) edition {
 	return func(members []member, at int) []member {
 		if at < 0 {
@@ -139,7 +139,7 @@ func set(name, value string) edition {
 	}
 }
 
-// textOf returns what a JSON text or number shows as an id.
+// textOf returns the id in a JSON text or number.
 func textOf(value string) string {
 	var text string
 	if json.Unmarshal([]byte(value), &text) == nil {
@@ -148,7 +148,7 @@ func textOf(value string) string {
 	return value
 }
 
-// another returns a value of the same form, a number or a text, that differs.
+// another returns a different value of the same type, a number or a text.
 func another(value string) string {
 	text := []byte(value)
 	for i := len(text) - 1; i >= 0; i-- {
@@ -164,12 +164,12 @@ func another(value string) string {
 	return value
 }
 
-// A changer changes one reply once it is armed, or all that follow.
+// A changer changes one reply after it is armed, or all further ones.
 type changer struct {
 	http.RoundTripper
 	change  func(reply string) string
 	lasting bool
-	// before and after are the reply as the server sent it and as the creator got it.
+	// before is the reply from the server, and after the reply to the creator.
 	before, after string
 }
 
@@ -193,7 +193,7 @@ func (c *changer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// openChanger opens a creator that has a session, and whose replies can be changed.
+// openChanger opens a creator that has a session and whose replies can be changed.
 func openChanger(t *testing.T, h *Harness) (*bench, *changer) {
 	t.Helper()
 	c := &changer{}
@@ -203,7 +203,7 @@ func openChanger(t *testing.T, h *Harness) (*bench, *changer) {
 	}).warm(t), c
 }
 
-// edit arms a changer with an edition of the object that holds the member at path.
+// edit arms a changer with an edition of the object that has the member at path.
 func (c *changer) edit(t *testing.T, path []string, change edition) {
 	c.change = func(reply string) string { return edited(t, reply, path, change) }
 }
@@ -212,11 +212,10 @@ func (c *changer) edit(t *testing.T, path []string, change edition) {
 type Edit struct {
 	// Name is the name of the subtest.
 	Name string
-	// Path is the path of the member, such as {"user", "email"}. The reply must have
-	// it.
+	// Path is the path of the member, such as {"user", "email"}. The reply must have the member.
 	Path []string
-	// To returns the member's new value for the one that the vendor shows; both are
-	// JSON. "" takes the member out of the reply.
+	// To returns the member's new value for the vendor's value; both are JSON. "" removes the
+	// member.
 	To func(shown string) string
 }
 
@@ -230,7 +229,7 @@ func (c *changer) apply(t *testing.T, e Edit) {
 	})
 }
 
-// change is the edition of a reply that has the member.
+// change is the edition of an Edit.
 func (e Edit) change(members []member, at int) []member {
 	if members[at].value = e.To(members[at].value); members[at].value == "" {
 		return slices.Delete(members, at, at+1)
@@ -238,8 +237,8 @@ func (e Edit) change(members []member, at int) []member {
 	return members
 }
 
-// JSON returns an Edit's To that replaces the vendor's value by the given one. It
-// panics on a value that cannot be encoded as JSON.
+// JSON returns a To that replaces the vendor's value by the given one. It panics if the value
+// cannot be encoded as JSON.
 func JSON(value any) func(shown string) string {
 	text, err := json.Marshal(value)
 	if err != nil {

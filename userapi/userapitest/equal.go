@@ -6,10 +6,9 @@ import (
 	"testing"
 )
 
-// Equal fails the test if want and got are not deeply equal, and returns whether they
-// are. It shows the place of the first difference, such as ".HTTP.BaseURL", and never a
-// value. Use it for values with secrets or personal data, such as a client's Config:
-// other assertions print both values.
+// Equal fails the test if want and got are not deeply equal, and returns whether they are. It shows
+// only the path of the first difference, such as ".HTTP.BaseURL", never a value. Use it for values
+// with secrets or personal data, such as a client's Config: other assertions print both values.
 func Equal(t testing.TB, want, got any) bool {
 	t.Helper()
 	if reflect.DeepEqual(want, got) {
@@ -23,11 +22,11 @@ func Equal(t testing.TB, want, got any) bool {
 	return false
 }
 
-// maxPlace is how deep a difference is looked up.
+// maxPlace bounds the depth of a path.
 const maxPlace = 20
 
-// difference returns where two values that are not deeply equal differ, where
-// exported fields and elements lead there; "" for the values themselves.
+// difference returns the path of the first difference between two values. It follows exported
+// fields and elements. It is "" for the values themselves.
 func difference(want, got reflect.Value, depth int) string {
 	if depth == 0 || !want.IsValid() || !got.IsValid() || want.Type() != got.Type() {
 		return ""

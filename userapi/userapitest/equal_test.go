@@ -9,7 +9,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// A reporter keeps what a test reports.
+// A reporter records what a test reports.
 type reporter struct {
 	testing.TB
 	text string

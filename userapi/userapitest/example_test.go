@@ -12,7 +12,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// An implementation's whole conformance test is one call.
+// One call runs the whole conformance suite on an implementation.
 func ExampleRun() {
 	_ = func(t *testing.T) {
 		userapitest.Run(t, userapitest.Harness{
@@ -39,14 +39,14 @@ func ExampleRun() {
 			Invalid: func(n int) userapi.CreateUserRequest {
 				return userapi.CreateUserRequest{Username: fmt.Sprint("user", n), Password: "2short!"}
 			},
-			// The client deletes users by their ids, and looks for them.
+			// The client can delete users by id and look them up.
 			ID:           regexp.MustCompile(`^[1-9][0-9]{0,17}$`),
 			BlankAbsence: true,
 			// Another person with the same login, whom a look-up must not return.
 			Stranger: func(n int) userapi.CreateUserRequest {
 				return userapi.CreateUserRequest{Username: fmt.Sprint("user", n), Email: fmt.Sprintf("other%d@example.com", n), Password: "!Peter010"}
 			},
-			// What it may believe of a reply to a create.
+			// What the client believes of a reply to a create.
 			Reply: &userapitest.Reply{
 				ID:         []string{"user", "id"},
 				CreatedAt:  []string{"user", "created_at"},

@@ -12,13 +12,13 @@ type Operation int
 
 // The operations.
 const (
-	// Create makes the user. It is the zero value.
+	// Create creates the user. It is the zero value.
 	Create Operation = iota
 	// Session obtains or ends a session.
 	Session
 	// Lookup reads a user.
 	Lookup
-	// Attributes sets values on a user that exists.
+	// Attributes sets values of an existing user.
 	Attributes
 	// Delete deletes a user.
 	Delete
@@ -36,9 +36,9 @@ type Moment int
 const (
 	// BeforeRead: the request's body has not been read. It is the zero value.
 	BeforeRead Moment = iota
-	// BeforeCommit: the request has been read and nothing was done.
+	// BeforeCommit: the request has been read, and nothing has been done.
 	BeforeCommit
-	// AfterCommit: the request has been carried out, the reply not yet sent.
+	// AfterCommit: the request has been done, and the reply has not been sent.
 	AfterCommit
 )
 
@@ -58,11 +58,10 @@ const (
 	Reset
 	// Hangup closes the connection without an answer (HTTP/2: RST_STREAM).
 	Hangup
-	// Stall answers nothing until the client leaves or the server is closed.
+	// Stall sends nothing until the client disconnects or the server is closed.
 	Stall
-	// Truncate announces an answer and breaks the connection in the middle of its
-	// body: the fault's own or, when Status is 0 and the moment AfterCommit, the
-	// vendor's.
+	// Truncate starts a reply and breaks the connection in the middle of its body. The body is the
+	// fault's own. If Status is 0 and the moment is AfterCommit, it is the vendor's.
 	Truncate
 )
 
@@ -78,66 +77,65 @@ func name(names []string, i int) string {
 	return names[i]
 }
 
-// A Fault makes a request to a vendor's fake fail. Faults for the same operation are
-// used up in the order in which they were injected.
+// A Fault makes a request to a vendor's fake fail. Faults for the same operation apply in the order
+// of their injection.
 type Fault struct {
 	// On is the operation whose requests fail.
 	On Operation
-	// When is the point in the handling of the request at which the fault happens.
+	// When is the moment of the fault in the handling of the request.
 	When Moment
-	// Do is what the fault does.
+	// Do is the action of the fault.
 	Do Action
 
-	// Status, Header and Body are the answer of Respond and Truncate. Respond with
-	// a Status of 0 answers 200.
+	// Status, Header and Body are the answer of Respond and Truncate. Respond with Status 0 answers
+	// 200.
 	Status int
 	Header http.Header
 	Body   []byte
 
-	// Times is how many requests it applies to. 0 means one; a negative number means
-	// all that follow.
+	// Times is the number of requests that fail. 0 means one; a negative number means all further
+	// ones.
 	Times int
 }
 
-// A Request is what a vendor's fake received, with every secret in it redacted.
+// A Request is a request that a vendor's fake received, with every secret redacted.
 type Request struct {
 	Operation Operation
 	Method    string
-	// URI is the path with its query.
+	// URI is the path and the query.
 	URI    string
 	Header http.Header
 	Body   []byte
 	At     time.Time
 }
 
-// ServerOptions are the settings of a vendor's fake. The zero value serves HTTP/1.1
-// without TLS on a free port of 127.0.0.1.
+// ServerOptions are the settings of a vendor's fake. The zero value serves HTTP/1.1 without TLS, on
+// a free port of 127.0.0.1.
 type ServerOptions struct {
 	// Addr is a host and port on loopback, such as "127.0.0.1:7001".
 	Addr string
-	// TLS serves HTTPS with a certificate of the fake's own; HTTP2 implies it.
+	// TLS serves HTTPS with the fake's own certificate. HTTP2 implies TLS.
 	TLS, HTTP2 bool
-	// Listener, when not nil, takes the place of Addr: an in-memory one, say.
+	// Listener, if not nil, replaces Addr. It can be in memory.
 	Listener net.Listener
 	// Now is the fake's clock; nil means time.Now.
 	Now func() time.Time
-	// Latency is how long the fake waits before every answer.
+	// Latency is the delay before every answer.
 	Latency time.Duration
-	// Rate is how many requests per second the fake accepts; 0 means no limit. It is a
-	// token bucket of one second's requests, and of one request at least, on the clock
-	// of Now. Requests of every path count. A request above the rate gets the vendor's
-	// answer for too many requests: it is not carried out, and no fault applies to it.
-	// With a negative number, NaN or an infinity the fake's Start fails.
+	// Rate is how many requests per second the fake accepts; 0 means no limit. It is a token bucket
+	// of one second's requests, and of at least one, on the clock of Now. Requests of every path
+	// count. A request above the rate gets the vendor's answer for too many requests. It is not
+	// done, and no fault applies to it. With a negative number, NaN or an infinity the fake's Start
+	// fails.
 	Rate float64
-	// Unrecorded turns the recording of requests off, for so many that they would fill
-	// the memory. The fake's Requests is then empty.
+	// Unrecorded turns off the recording of requests, for numbers of requests that would fill the
+	// memory. The fake's Requests is then empty.
 	Unrecorded bool
-	// Logger gets a line for each request that the fake does not serve, with its method and path; nil
-	// logs nothing.
+	// Logger logs the method and path of each request for an unserved route; nil logs nothing.
 	Logger *slog.Logger
 }
 
-// A Backend is the server that a Creator under test talks to, and knows the truth.
+// A Backend is the server of a Creator under test. It knows which users exist.
 type Backend interface {
 	URL() string
 	UserCount() int

@@ -13,7 +13,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// faultChecks are about connections that break.
+// faultChecks are about broken connections.
 func faultChecks() []check {
 	var checks []check
 	for _, do := range []Action{Reset, Hangup} {
@@ -31,8 +31,8 @@ func faultChecks() []check {
 	)
 }
 
-// broken: the connection ends under a create. Whether it happened cannot be known,
-// and it is not sent again.
+// broken: the connection breaks during a create. The outcome is unknown, and the create is not sent
+// again.
 func broken(t *testing.T, h *Harness, do Action, when Moment) {
 	b := open(t, h, nil).warm(t)
 	b.Inject(Fault{On: Create, When: when, Do: do, Times: -1})
@@ -42,8 +42,8 @@ func broken(t *testing.T, h *Harness, do Action, when Moment) {
 	b.users(t, afterwards(when))
 }
 
-// afterwards is how many users there are after a warm start and one create that a
-// fault struck at the given moment.
+// afterwards returns the number of users after a warm start and one create with a fault at the
+// given moment.
 func afterwards(when Moment) int {
 	if when == AfterCommit {
 		return 2
@@ -51,8 +51,8 @@ func afterwards(when Moment) int {
 	return 1
 }
 
-// stalled: no reply comes in time. Where the machine is too slow for a request to be sent
-// in that time, it is tried with more.
+// stalled: no reply comes in time. If the machine is too slow to send the request in that time, the
+// check retries with a longer time-out.
 func stalled(t *testing.T, h *Harness, when Moment) {
 	const longest = time.Minute
 	for timeout := 250 * time.Millisecond; timeout < longest; timeout *= 4 {
@@ -93,7 +93,7 @@ func stalledFor(t *testing.T, h *Harness, when Moment, timeout time.Duration) bo
 	return true
 }
 
-// onceWritten calls a function when a request has been written.
+// onceWritten calls then after a request has been written.
 func onceWritten(next http.RoundTripper, then func()) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		return next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
@@ -116,7 +116,7 @@ func truncated(t *testing.T, h *Harness) {
 }
 
 func refused(t *testing.T, h *Harness) {
-	const addr = "127.0.0.1:0" // nobody ever listens there
+	const addr = "127.0.0.1:0" // nobody listens there
 	b := open(t, h, func(o *userapi.HTTPOptions) {
 		o.HTTPClient.Transport.(counter).RoundTripper.(*http.Transport).DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, addr)
@@ -127,7 +127,7 @@ func refused(t *testing.T, h *Harness) {
 	b.users(t, 0)
 }
 
-// A blind RoundTripper sends and then fails, and fires no trace events.
+// A blind RoundTripper sends the request, then fails without trace events.
 type blind struct{ http.RoundTripper }
 
 var errBlind = errors.New("the RoundTripper failed")
@@ -140,13 +140,13 @@ func (b blind) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, errBlind
 }
 
-// untraced hides every value of a context.
+// untraced hides the values of a context.
 type untraced struct{ context.Context }
 
 func (untraced) Value(any) any { return nil }
 
-// opaque: a caller's own RoundTripper that fails without trace events proves
-// nothing.
+// opaque: if a caller's own RoundTripper fails without trace events, that is no evidence of what
+// was sent.
 func opaque(t *testing.T, h *Harness) {
 	fail := false
 	b := open(t, h, func(o *userapi.HTTPOptions) {
@@ -204,7 +204,7 @@ var contextChecks = []check{
 	}},
 }
 
-// A context that ends by hand, as a deadline that passes.
+// A byHand is a context that the test ends, as if a deadline had passed.
 type byHand struct {
 	context.Context
 	done  chan struct{}
@@ -222,7 +222,7 @@ func (c *byHand) Err() error {
 	}
 }
 
-// interrupted: the context ends when the user exists and the reply has not been sent.
+// interrupted: the context ends after the user exists and before the reply is sent.
 func interrupted(t *testing.T, h *Harness, cause error, kind userapi.Kind) {
 	b := open(t, h, nil).warm(t)
 	b.Inject(Fault{On: Create, When: AfterCommit, Do: Stall, Times: -1})

@@ -10,7 +10,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// finishChecks are those of a userapi.Finisher. The second step of Full(n) must send
+// finishChecks are the checks of a userapi.Finisher. The second step of Full(n) must send
 // something.
 var finishChecks = []check{
 	{"finish/twice", finishTwice},
@@ -21,7 +21,7 @@ var finishChecks = []check{
 	{"finish/context_done", finishContextDone},
 }
 
-// finishTwice: a second step that is taken again sends the same.
+// finishTwice: a repeated second step sends the same.
 func finishTwice(t *testing.T, h *Harness) {
 	r := &recorder{}
 	b := open(t, h, func(o *userapi.HTTPOptions) {
@@ -49,7 +49,7 @@ func finishTwice(t *testing.T, h *Harness) {
 	b.users(t, 2)
 }
 
-// exists checks the error of a second step that failed: the user exists.
+// exists checks the error of a failed second step: the user exists.
 func exists(t *testing.T, e *userapi.Error, kind userapi.Kind, id string) {
 	t.Helper()
 	want(t, e, kind, userapi.OutcomeCreated)
@@ -58,7 +58,7 @@ func exists(t *testing.T, e *userapi.Error, kind userapi.Kind, id string) {
 	}
 }
 
-// finishAfterFailure: the second step of a create that failed can be made up for.
+// finishAfterFailure: FinishUser completes a create whose second step failed.
 func finishAfterFailure(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	b.Inject(Fault{On: Attributes, When: BeforeCommit, Status: 403})
@@ -98,7 +98,7 @@ func finishFails(t *testing.T, h *Harness) {
 	b.users(t, 2)
 }
 
-// finishIDs: the id is read strictly, so that no other user is written to.
+// finishIDs: the id is parsed strictly, so that no other user is changed.
 func finishIDs(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	req := h.Full(2)
@@ -110,8 +110,7 @@ func finishIDs(t *testing.T, h *Harness) {
 	}
 }
 
-// malformedIDs returns texts that no user's id can be, most of which read loosely as
-// a given one.
+// malformedIDs returns invalid ids. A loose parser would read most of them as the given id.
 func malformedIDs(t *testing.T, h *Harness, id string) []string {
 	t.Helper()
 	if h.ID == nil {
@@ -123,7 +122,7 @@ func malformedIDs(t *testing.T, h *Harness, id string) []string {
 	}, h.ID.MatchString)
 }
 
-// refusesID checks the error of a call with an id that is not one.
+// refusesID checks the error of a call with an invalid id.
 func (b *bench) refusesID(t *testing.T, req userapi.CreateUserRequest, id string, err error) {
 	t.Helper()
 	if err == nil {
@@ -136,7 +135,7 @@ func (b *bench) refusesID(t *testing.T, req userapi.CreateUserRequest, id string
 	}
 }
 
-// finishForeign: a user of another vendor's, and none at all, is refused.
+// finishForeign: another vendor's user and a nil user are refused.
 func finishForeign(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	req := h.Full(2)

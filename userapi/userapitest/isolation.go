@@ -40,7 +40,7 @@ func clientUnchanged(t *testing.T, h *Harness) {
 	}
 }
 
-// A listener notes the User-Agent of every request.
+// A listener records the User-Agent of every request.
 type listener struct {
 	http.RoundTripper
 	mu     sync.Mutex
@@ -54,7 +54,7 @@ func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	return l.RoundTripper.RoundTrip(r)
 }
 
-// listen opens a creator that calls itself by the given name.
+// listen opens a creator with the given User-Agent.
 func listen(t *testing.T, h *Harness, name string) (*bench, *listener) {
 	l := &listener{}
 	return open(t, h, func(o *userapi.HTTPOptions) {
@@ -74,7 +74,7 @@ func userAgentSent(t *testing.T, h *Harness) {
 	}
 }
 
-// twoClients: settings of one client do not reach the other.
+// twoClients: the settings of one client do not affect another.
 func twoClients(t *testing.T, h *Harness) {
 	a, atA := listen(t, h, "caller-a/1")
 	b, atB := listen(t, h, "caller-b/1")
@@ -91,7 +91,7 @@ func twoClients(t *testing.T, h *Harness) {
 	}
 }
 
-// noGoroutineLeft labels everything that a creator starts, and waits for it to end.
+// noGoroutineLeft labels every goroutine that a creator starts, and waits until they end.
 func noGoroutineLeft(t *testing.T, h *Harness) {
 	const label = "userapitest"
 	name := t.Name()
@@ -111,8 +111,8 @@ func noGoroutineLeft(t *testing.T, h *Harness) {
 		b.Inject(Fault{On: Create, When: AfterCommit, Do: Reset})
 		_, _ = b.CreateUser(t.Context(), h.Minimal(2))
 		b.mustCreate(t, h.Minimal(3))
-		// The last, since the create is left as soon as it is written: the server may meet it, and use the fault
-		// up, after one that follows.
+		// This is the last request. It is abandoned as soon as it is written, so the server could
+		// apply the fault to a later request.
 		b.Inject(Fault{On: Create, When: BeforeCommit, Do: Stall})
 		armed.Store(true)
 		_, _ = b.CreateUser(ctx, h.Minimal(4))
@@ -132,15 +132,15 @@ func noGoroutineLeft(t *testing.T, h *Harness) {
 		if left == "" {
 			return
 		}
-		if looks == 2000 { // ten seconds, and more on a machine that is busy
+		if looks == 2000 { // ten seconds, or more on a busy machine
 			t.Fatalf("goroutines are left:\n%s", left)
 		}
 		<-poll.C
 	}
 }
 
-// labelled returns the entries of a goroutine profile that carry a label, but for
-// those of the servers that the harness started.
+// labelled returns the entries of a goroutine profile with a label, except the harness's own
+// servers.
 func labelled(profile, label, value string) string {
 	var left []string
 	for _, entry := range strings.Split(profile, "\n\n") {

@@ -16,7 +16,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// The checks of a userapi.Planner.
+// planChecks are the checks of a userapi.Planner.
 var planChecks = []check{
 	{"plan/minimal", func(t *testing.T, h *Harness) { planned(t, h, h.Minimal) }},
 	{"plan/full", func(t *testing.T, h *Harness) { planned(t, h, h.Full) }},
@@ -25,7 +25,7 @@ var planChecks = []check{
 	{"plan/unique", planUnique},
 }
 
-// A recorder keeps the requests on their way.
+// A recorder records requests.
 type recorder struct {
 	http.RoundTripper
 	mu   sync.Mutex
@@ -54,7 +54,7 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.RoundTripper.RoundTrip(req)
 }
 
-// planned plans a create, and holds what that says against the create.
+// planned compares the plan of a create with the create.
 func planned(t *testing.T, h *Harness, request func(n int) userapi.CreateUserRequest) {
 	r := &recorder{}
 	b := open(t, h, func(o *userapi.HTTPOptions) {
@@ -72,7 +72,7 @@ func planned(t *testing.T, h *Harness, request func(n int) userapi.CreateUserReq
 	b.search(t, "the plan", dump(plan, &plan)+bodies(plan), b.planted(req))
 	b.search(t, "the printed plan", fmt.Sprintf("%v %+v %#v %s %q", plan, plan, plan, &plan, []any{plan}), personal(req))
 
-	b.warm(t) // so that no session is among what follows
+	b.warm(t) // so that no session request is recorded
 	r.sent = nil
 	u := b.mustCreate(t, req)
 	if !slices.Equal(plan.Unmapped, u.Unmapped) {
@@ -85,7 +85,7 @@ func planned(t *testing.T, h *Harness, request func(n int) userapi.CreateUserReq
 		t.Errorf("the planned id is %q, the user's %q", plan.UserID, u.ID)
 	}
 	sent := r.sent
-	// All that was planned was sent, in that order; what else was is not the plan's.
+	// Every planned request was sent, in that order. Other requests are not in the plan.
 	for i, step := range plan.Steps() {
 		at := slices.IndexFunc(sent, func(s recorded) bool { return s.is(step) })
 		if at < 0 {
@@ -99,8 +99,8 @@ func planned(t *testing.T, h *Harness, request func(n int) userapi.CreateUserReq
 	}
 }
 
-// planUnique: requests for different users share nothing that is unique, and those of which
-// the vendor refuses one do.
+// planUnique: plans for different users share no unique value. If the vendor refuses one of two
+// requests as a duplicate, their plans share one.
 func planUnique(t *testing.T, h *Harness) {
 	b := open(t, h, nil)
 	unique := func(req userapi.CreateUserRequest) map[string]bool {
@@ -136,7 +136,7 @@ func planUnique(t *testing.T, h *Harness) {
 	}
 }
 
-// bodies returns the bodies of a plan, whether or not they are JSON.
+// bodies returns the bodies of a plan, even if they are not JSON.
 func bodies(plan userapi.Plan) string {
 	var text strings.Builder
 	for _, step := range plan.Steps() {
@@ -146,8 +146,8 @@ func bodies(plan userapi.Plan) string {
 	return text.String()
 }
 
-// is reports whether a request is one that was planned: its path ends in the route, in
-// which a name in braces stands for anything.
+// is reports whether a request is the planned one. Its path must end in the route, where a name in
+// braces matches anything.
 func (r recorded) is(step userapi.Step) bool {
 	path, route := strings.Split(r.path, "/"), strings.Split(step.Route, "/")
 	if r.method != step.Method || !strings.HasPrefix(step.Route, "/") || len(route) > len(path) {
@@ -161,8 +161,8 @@ func (r recorded) is(step userapi.Step) bool {
 	return true
 }
 
-// has reports whether a request has the planned body, byte for byte but for what is
-// redacted. What a form's members became is left to the implementer's own tests.
+// has reports whether a request has the planned body, byte for byte except for redacted values. It
+// does not compare forms; the implementer's own tests must.
 func (r recorded) has(body json.RawMessage) bool {
 	if len(body) == 0 || len(r.body) == 0 {
 		return len(body) == len(r.body)
@@ -191,12 +191,12 @@ func planChangesNothing(t *testing.T, h *Harness) {
 	}
 }
 
-// planRefuses: what a create refuses to send cannot be planned, for the same reasons.
+// planRefuses: a request that a create refuses has no plan, for the same reasons.
 func planRefuses(t *testing.T, h *Harness) {
 	b := open(t, h, nil)
 	p := ability[userapi.Planner](t, b)
 	redacted := h.Full(1)
-	redacted.Password, redacted.Strict = userapi.Redacted, true // two faults, where not all can be stored
+	redacted.Password, redacted.Strict = userapi.Redacted, true // two faults, if the vendor cannot store all fields
 	for _, req := range []userapi.CreateUserRequest{redacted, h.Invalid(1)} {
 		refused := b.fails(t.Context(), t, req)
 		if refused.Outcome != userapi.OutcomeNotSent {

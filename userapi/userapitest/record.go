@@ -9,10 +9,10 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// codeUnproven is the code of a look-up that cannot prove a user's absence.
+// codeUnproven is the code of a look-up that cannot prove that the user does not exist.
 const codeUnproven = "absence_unproven"
 
-// recordChecks are those of a userapi.Resolver that answers from its own record.
+// recordChecks are the checks of a userapi.Resolver that answers from its own record.
 var recordChecks = []check{
 	{"record/minimal", func(t *testing.T, h *Harness) { recordMade(t, h, h.Minimal) }},
 	{"record/full", func(t *testing.T, h *Harness) { recordMade(t, h, h.Full) }},
@@ -23,8 +23,7 @@ var recordChecks = []check{
 	{"record/invalid", recordInvalid},
 }
 
-// recall resolves a request from the record: nothing is sent, and the answer says where
-// it is from.
+// recall resolves a request from the record. It sends nothing, and the answer has FromRecord set.
 func (b *bench) recall(ctx context.Context, t *testing.T, req userapi.CreateUserRequest, since time.Time) (*userapi.User, *userapi.Error) {
 	t.Helper()
 	b.requests.Store(0)
@@ -47,8 +46,8 @@ func (b *bench) recall(ctx context.Context, t *testing.T, req userapi.CreateUser
 	return u, nil
 }
 
-// recallMade resolves a request whose user was created: the answer is that user, or
-// claims nothing.
+// recallMade resolves a request whose user was created. The answer is that user, or leaves the
+// outcome open.
 func (b *bench) recallMade(ctx context.Context, t *testing.T, req userapi.CreateUserRequest, since time.Time, made *userapi.User) {
 	t.Helper()
 	u, e := b.recall(ctx, t, req, since)
@@ -67,8 +66,8 @@ func (b *bench) recallMade(ctx context.Context, t *testing.T, req userapi.Create
 	}
 }
 
-// recallAbsent resolves a request that was never sent: the answer is the user's absence,
-// or that it is not proven.
+// recallAbsent resolves a request that was never sent. The answer is that the user does not exist,
+// or that this is not proven.
 func (b *bench) recallAbsent(ctx context.Context, t *testing.T, req userapi.CreateUserRequest, since time.Time) {
 	t.Helper()
 	u, e := b.recall(ctx, t, req, since)
@@ -86,7 +85,7 @@ func (b *bench) recallAbsent(ctx context.Context, t *testing.T, req userapi.Crea
 	}
 }
 
-// recallLost resolves a request whose reply was lost: the answer claims nothing.
+// recallLost resolves a request whose reply was lost. The answer leaves the outcome open.
 func (b *bench) recallLost(ctx context.Context, t *testing.T, req userapi.CreateUserRequest, since time.Time) {
 	t.Helper()
 	u, e := b.recall(ctx, t, req, since)
@@ -114,7 +113,7 @@ func namesNobody(t *testing.T, e *userapi.Error) {
 	}
 }
 
-// recordMade: a user that was created is on record, or nothing is.
+// recordMade: the record has the created user, or nothing.
 func recordMade(t *testing.T, h *Harness, request func(n int) userapi.CreateUserRequest) {
 	b := open(t, h, nil).warm(t)
 	req := request(2)
@@ -126,7 +125,7 @@ func recordMade(t *testing.T, h *Harness, request func(n int) userapi.CreateUser
 	b.users(t, 3)
 }
 
-// recordAbsent: nobody else's user is on record for a request that was not sent.
+// recordAbsent: for a request that was not sent, the record does not return another user.
 func recordAbsent(t *testing.T, h *Harness, req userapi.CreateUserRequest) {
 	b := open(t, h, nil).warm(t)
 	b.mustCreate(t, h.Full(1))
@@ -143,7 +142,7 @@ func (b *bench) loseReply(t *testing.T, req userapi.CreateUserRequest) {
 	_ = b.fails(t.Context(), t, req)
 }
 
-// recordLost: a create whose reply was lost is not forgotten.
+// recordLost: the record keeps a create whose reply was lost.
 func recordLost(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	req := h.Full(2)
@@ -155,7 +154,7 @@ func recordLost(t *testing.T, h *Harness) {
 	b.users(t, 2)
 }
 
-// recordContextDone: a context that is done changes no claim.
+// recordContextDone: a canceled context does not change the answer.
 func recordContextDone(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	req, lost := h.Full(2), h.Full(3)
@@ -168,7 +167,7 @@ func recordContextDone(t *testing.T, h *Harness) {
 	b.recallAbsent(ctx, t, h.Full(4), begun)
 }
 
-// recordInvalid: what a create refuses to send has no answer.
+// recordInvalid: a request that a create refuses has no answer.
 func recordInvalid(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	redacted := h.Full(2)

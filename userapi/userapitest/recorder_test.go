@@ -8,14 +8,14 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A recorder is a creator that resolves from its own record of the creates that have an
-// IdempotencyKey, with at most one defect of those that it looks for by their names.
+// A recorder is a creator that resolves from its own record of creates with an IdempotencyKey. It
+// has at most one defect, selected by name.
 type recorder struct {
 	*reference
 	defect string
 
 	mu sync.Mutex
-	// made are the users by key; nil for a create that was sent and has no answer.
+	// made are the users by key; nil for a create without an answer.
 	made map[string]*userapi.User
 	last *userapi.User
 }
@@ -123,7 +123,7 @@ func (r *recorder) ResolveUser(ctx context.Context, req userapi.CreateUserReques
 	return found, nil
 }
 
-// A boaster asks the vendor, and says that it did not.
+// A boaster asks the vendor, but claims that it did not.
 type boaster struct{ *reference }
 
 func (b boaster) ResolveUser(ctx context.Context, req userapi.CreateUserRequest, since time.Time) (*userapi.User, error) {

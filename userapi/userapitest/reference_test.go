@@ -25,8 +25,8 @@ import (
 
 const vendor = "reference"
 
-// A reference is a creator with every ability, and with at most one defect of those that
-// it looks for by their names. It is written on package net/http alone.
+// A reference is a creator with every ability. It has at most one defect, selected by name. It uses
+// only package net/http.
 type reference struct {
 	opts   userapi.HTTPOptions
 	http   http.Client
@@ -47,15 +47,15 @@ func newReference(key string, opts userapi.HTTPOptions, defect string) *referenc
 
 func (r *reference) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "reference{}") }
 
-// A call is one request, and how it is carried out.
+// A call is a request and how to send it.
 type call struct {
 	op, method, path, route string
 	body                    []byte
-	// again says that the request may be sent twice.
+	// again allows sending the request twice.
 	again bool
 }
 
-// A reply is one that was read whole.
+// A reply has been read completely.
 type reply struct {
 	status int
 	header http.Header
@@ -67,8 +67,8 @@ var (
 	errCut    = errors.New("reference: the reply was not read whole")
 )
 
-// do carries a call out, and tries it again where that is safe. A reply whose status is
-// not that of a success comes with an error.
+// do sends a call and retries it if that is safe. A reply without a success status comes with an
+// error.
 func (r *reference) do(ctx context.Context, c call) (*reply, *userapi.Error) {
 	attempts := cmp.Or(r.opts.Retry.MaxAttempts, 3)
 	for n := 1; ; n++ {
@@ -122,7 +122,7 @@ func (r *reference) attempt(ctx context.Context, c call) (*reply, *userapi.Error
 	if err != nil {
 		return nil, r.fail(c.op, userapi.KindInvalid, userapi.OutcomeNotSent)
 	}
-	req.GetBody = nil // a create is not sent again
+	req.GetBody = nil // prevents that a create is sent again
 	req.Header.Set("Authorization", r.key())
 	req.Header.Set("User-Agent", strings.TrimSpace(r.opts.UserAgent+" reference/1"))
 	if c.body != nil {
@@ -154,8 +154,8 @@ func (r *reference) attempt(ctx context.Context, c call) (*reply, *userapi.Error
 	return got, nil
 }
 
-// broken makes the error of a request without a reply. It wraps what a context says, and
-// nothing of the server's.
+// broken returns the error of a request without a reply. It wraps the context's error, and no data
+// from the server.
 func (r *reference) broken(op string, err error, outcome userapi.Outcome) *userapi.Error {
 	e := r.fail(op, userapi.KindUnavailable, outcome)
 	e.Err = errBroken
@@ -171,7 +171,7 @@ func (r *reference) broken(op string, err error, outcome userapi.Outcome) *usera
 	return e
 }
 
-// refusal makes the error of a reply that is not a success, nil for one that is.
+// refusal returns the error of a reply without success; nil for a success.
 func (r *reference) refusal(c call, got *reply) *userapi.Error {
 	e := r.fail(c.op, userapi.KindProtocol, userapi.OutcomeRejected)
 	e.StatusCode = got.status
@@ -213,7 +213,7 @@ func (r *reference) refusal(c call, got *reply) *userapi.Error {
 	return e
 }
 
-// neutral names the fields of the vendor's members.
+// neutral maps the vendor's members to fields.
 var neutral = map[string]string{"login": "Username", "email": "Email", "ref": "ExternalID", "name": "FullName", "password": "Password"}
 
 func retryAfter(value string) time.Duration {
@@ -231,7 +231,7 @@ func retryAfter(value string) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// check checks a request, and returns what the vendor cannot store.
+// check checks a request and returns the fields that the vendor cannot store.
 func (r *reference) check(op string, req *userapi.CreateUserRequest, more ...userapi.FieldError) (unmapped []string, e *userapi.Error) {
 	faults := more
 	if req.Username == "" && req.Email == "" && req.ExternalID == "" {
@@ -354,8 +354,7 @@ type native struct {
 	createdAt             time.Time
 }
 
-// objectOf reads an object. Of a member that stands twice nothing is left, and the name
-// is in doubled.
+// objectOf decodes an object. It removes a member that appears twice, and adds its name to doubled.
 func (r *reference) objectOf(text []byte) (members map[string]json.RawMessage, doubled bool) {
 	in := json.NewDecoder(bytes.NewReader(text))
 	if start, err := in.Token(); err != nil || start != json.Delim('{') {
@@ -379,7 +378,7 @@ func (r *reference) objectOf(text []byte) (members map[string]json.RawMessage, d
 			doubled = true
 		}
 		if key == "errors" && r.defect != "takes the last of two members" && r.reports(members[key]) {
-			continue // one that is filled is enough
+			continue // one error is enough
 		}
 		members[key] = value
 	}
@@ -388,8 +387,8 @@ func (r *reference) objectOf(text []byte) (members map[string]json.RawMessage, d
 
 var goodID = regexp.MustCompile(`^[1-9][0-9]{0,17}$`)
 
-// read reads a reply that shows one user, which is nil where none can be believed.
-// broken says that there is an error beside it.
+// read decodes a reply with one user. u is nil if the user cannot be believed. broken reports an
+// error beside the user.
 func (r *reference) read(text []byte) (u *userapi.User, n native, broken bool) {
 	if !json.Valid(text) {
 		return nil, native{}, false
@@ -423,7 +422,7 @@ func (r *reference) read(text []byte) (u *userapi.User, n native, broken bool) {
 	return u, n, r.reports(top["errors"])
 }
 
-// reports reports whether a reply's member errors has an error in it.
+// reports reports whether the member errors of a reply has an error.
 func (r *reference) reports(errs json.RawMessage) bool {
 	switch strings.Join(strings.Fields(string(errs)), "") {
 	case "", "null":
@@ -434,8 +433,8 @@ func (r *reference) reports(errs json.RawMessage) bool {
 	return r.defect != "overlooks an error beside a user"
 }
 
-// done returns the error of a reply to a delete or a second step that has the status of a
-// success and an error in it.
+// done returns the error of a delete or a second step whose reply has a success status and an
+// error.
 func (r *reference) done(op string, got *reply) *userapi.Error {
 	top, _ := r.objectOf(got.body)
 	if !r.reports(top["errors"]) || r.defect == "takes a 200 with an error for done" {
@@ -452,8 +451,8 @@ func textOf(value json.RawMessage) string {
 	return text
 }
 
-// differing returns the fields in which a user is not the request's. What is not shown
-// differs in nothing.
+// differing returns the fields in which a user differs from the request. Fields that the reply does
+// not show do not differ.
 func (r *reference) differing(n native, req *userapi.CreateUserRequest) (fields []string) {
 	for _, f := range []struct{ name, sent, shown string }{
 		{"ExternalID", req.ExternalID, n.ref}, {"Username", req.Username, n.login}, {"Email", req.Email, n.email},
@@ -475,7 +474,7 @@ func (r *reference) differing(n native, req *userapi.CreateUserRequest) (fields 
 	return fields
 }
 
-// id reads the id of a user that exists.
+// checkID checks the id of an existing user.
 func (r *reference) checkID(op, id string) *userapi.Error {
 	if goodID.MatchString(id) || r.defect == "reads ids loosely" && strings.ContainsAny(id, "123456789") {
 		return nil
@@ -520,7 +519,7 @@ func (r *reference) finish(ctx context.Context, req *userapi.CreateUserRequest, 
 	return e
 }
 
-// ask carries out a look-up or a delete.
+// ask sends a look-up or a delete.
 func (r *reference) ask(ctx context.Context, op, method, path, route string) (*reply, *userapi.Error) {
 	got, e := r.do(ctx, call{op: op, method: method, path: path, route: route, again: true})
 	if e == nil && len(bytes.TrimSpace(got.body)) > 0 && !json.Valid(got.body) && r.defect != "takes a page for an answer" {
@@ -550,8 +549,8 @@ func (r *reference) ask(ctx context.Context, op, method, path, route string) (*r
 	return nil, e
 }
 
-// own404 reports whether a 404 is in the vendor's own form. That form means that the user
-// does not exist.
+// own404 reports whether a 404 is in the vendor's own form, which means that the user does not
+// exist.
 func (r *reference) own404(body []byte) bool {
 	members, _ := r.objectOf(body)
 	_, own := members["detail"]
@@ -631,7 +630,7 @@ func (r *reference) ResolveUser(ctx context.Context, req userapi.CreateUserReque
 	return u, nil
 }
 
-// pick picks the request's user out of those that a look-up found.
+// pick selects the request's user among the users of a look-up.
 func (r *reference) pick(got *reply, req *userapi.CreateUserRequest, since time.Time) (*userapi.User, *userapi.Error) {
 	const op = "resolve user"
 	top, _ := r.objectOf(got.body)

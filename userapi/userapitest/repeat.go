@@ -7,7 +7,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// repeatChecks are those of a userapi.Repeater.
+// repeatChecks are the checks of a userapi.Repeater.
 func repeatChecks(h *Harness) []check {
 	checks := []check{
 		{"repeat/creates_one", repeatCreates},
@@ -22,15 +22,15 @@ func repeatChecks(h *Harness) []check {
 	return checks
 }
 
-// unrepeated repeats a create, which must fail.
+// unrepeated repeats a create and requires an error.
 func (b *bench) unrepeated(ctx context.Context, t *testing.T, req userapi.CreateUserRequest) *userapi.Error {
 	t.Helper()
 	u, err := ability[userapi.Repeater](t, b).RepeatUser(ctx, req)
 	return b.failed(t, req, u, err)
 }
 
-// repeatCreates: a repeat makes the user, and the create that comes after it makes no
-// second one.
+// repeatCreates: a repeat creates the user. If the first create arrives later, there is no second
+// user.
 func repeatCreates(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	req := h.Full(2)
@@ -49,7 +49,7 @@ func repeatCreates(t *testing.T, h *Harness) {
 	b.users(t, 2)
 }
 
-// repeatCollides: the create that was thought lost has arrived.
+// repeatCollides: the create that seemed lost has arrived.
 func repeatCollides(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	req := h.Full(2)
@@ -78,8 +78,8 @@ func repeatInvalid(t *testing.T, h *Harness) {
 	b.users(t, 1)
 }
 
-// repeatRefuses: a create that would make a second user is not repeated, which is found
-// out before the context is looked at.
+// repeatRefuses: a create that would make a second user is not repeated. That is checked before the
+// context.
 func repeatRefuses(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	done, cancel := context.WithCancel(t.Context())

@@ -15,7 +15,7 @@ const htmlPage = "<!DOCTYPE html><html><body><h1>Something else</h1></body></htm
 
 var htmlHeader = http.Header{"Content-Type": {"text/html; charset=utf-8"}}
 
-// replyChecks are about replies that are not a success, or look like one.
+// replyChecks are about replies that are not a success, or only look like one.
 func replyChecks() []check {
 	type reply struct {
 		name    string
@@ -63,7 +63,7 @@ func replyChecks() []check {
 				t.Errorf("status %d, want %d", e.StatusCode, r.status)
 			}
 			b.users(t, 1)
-			if r.status != 401 { // a session may be renewed, once
+			if r.status != 401 { // the creator may renew a session, once
 				b.sent(t, 1)
 			}
 		}})
@@ -132,8 +132,7 @@ func rateLimited(t *testing.T, h *Harness, value string) {
 	}
 }
 
-// rateLimitedAgain: a 429 is the one refusal after which every vendor's create is
-// sent again.
+// rateLimitedAgain: every creator sends a create again after a 429. It is the only such refusal.
 func rateLimitedAgain(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	b.Inject(Fault{On: Create, When: BeforeCommit, Status: 429})

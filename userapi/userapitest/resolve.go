@@ -13,14 +13,14 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// The age that a Resolver goes by: a user that looks somewhat older than the first
-// attempt may be its work all the same, and one that looks much older is not.
+// The ages that a Resolver must distinguish. A user slightly older than the first attempt can still
+// be its result. A much older user cannot.
 const (
 	someAge  = 30 * time.Second
 	greatAge = 10 * time.Minute
 )
 
-// resolveChecks are those of a userapi.Resolver that asks the vendor.
+// resolveChecks are the checks of a userapi.Resolver that asks the vendor.
 func resolveChecks(h *Harness) []check {
 	checks := []check{
 		{"resolve/minimal", func(t *testing.T, h *Harness) { resolved(t, h, h.Minimal(2)) }},
@@ -58,22 +58,22 @@ func resolveChecks(h *Harness) []check {
 	return checks
 }
 
-// A lookupFault is a reply to a look-up or a delete that says nothing about the user.
+// A lookupFault is a reply to a look-up or a delete that proves nothing about the user.
 type lookupFault struct {
 	name string
 	Fault
 	kind userapi.Kind
 }
 
-// gateway404 is what a gateway answers that knows no such path.
+// gateway404 is the answer of a gateway to an unknown path.
 const gateway404 = `{"message":"no Route matched with those values"}`
 
-// refusal200 is a refusal with the status of a success.
+// refusal200 is a refusal with a success status.
 const refusal200 = `{"errors":["no"]}`
 
 var jsonHeader = http.Header{"Content-Type": {"application/json"}}
 
-// lookupFaults are faults that last.
+// lookupFaults are permanent faults.
 func lookupFaults(h *Harness, on Operation) []lookupFault {
 	faults := []lookupFault{
 		{name: "404_html", kind: userapi.KindProtocol, Fault: Fault{Status: 404, Header: htmlHeader, Body: []byte(htmlPage)}},
@@ -96,7 +96,7 @@ func lookupFaults(h *Harness, on Operation) []lookupFault {
 	if !h.BlankAbsence {
 		faults = append(faults, lookupFault{name: "404_blank", kind: userapi.KindProtocol, Fault: Fault{Status: 404}})
 	}
-	if on == Lookup { // an empty object may say that a delete is done
+	if on == Lookup { // an empty object can be a valid answer to a delete
 		faults = append(faults, lookupFault{name: "200_empty_object", kind: userapi.KindProtocol, Fault: Fault{Status: 200, Header: jsonHeader, Body: []byte("{}")}})
 	}
 	for i := range faults {
@@ -105,7 +105,7 @@ func lookupFaults(h *Harness, on Operation) []lookupFault {
 	return faults
 }
 
-// begin creates a user, and returns it with a time before it existed.
+// begin creates a user, and returns it with a time before its creation.
 func (b *bench) begin(t *testing.T, req userapi.CreateUserRequest) (*userapi.User, time.Time) {
 	t.Helper()
 	begun := time.Now()
@@ -114,7 +114,7 @@ func (b *bench) begin(t *testing.T, req userapi.CreateUserRequest) (*userapi.Use
 	return u, begun
 }
 
-// unresolved resolves a request, which must fail.
+// unresolved resolves a request and requires an error.
 func (b *bench) unresolved(ctx context.Context, t *testing.T, req userapi.CreateUserRequest, since time.Time) *userapi.Error {
 	t.Helper()
 	u, err := ability[userapi.Resolver](t, b).ResolveUser(ctx, req, since)
@@ -125,7 +125,7 @@ func (b *bench) unresolved(ctx context.Context, t *testing.T, req userapi.Create
 	return e
 }
 
-// resolved: a user that was created is found, within its time and of any age.
+// resolved: a created user is found, both with a time and with the zero time.
 func resolved(t *testing.T, h *Harness, req userapi.CreateUserRequest) {
 	b := open(t, h, nil).warm(t)
 	made, begun := b.begin(t, req)
@@ -145,7 +145,7 @@ func resolved(t *testing.T, h *Harness, req userapi.CreateUserRequest) {
 	b.users(t, 2)
 }
 
-// isFound checks what holds for every user that a Resolver finds.
+// isFound checks every user that a Resolver finds.
 func (b *bench) isFound(t *testing.T, req userapi.CreateUserRequest, u *userapi.User) {
 	t.Helper()
 	if u == nil {
@@ -174,7 +174,7 @@ func (b *bench) isFound(t *testing.T, req userapi.CreateUserRequest, u *userapi.
 	b.search(t, "the user that was found", dump(u, *u), b.planted(req))
 }
 
-// resolveLost: the user of a create whose reply was lost is found.
+// resolveLost: the user of a create is found after the reply was lost.
 func resolveLost(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	req := h.Full(2)
@@ -188,7 +188,7 @@ func resolveLost(t *testing.T, h *Harness) {
 	b.users(t, 2)
 }
 
-// resolveAbsent: the vendor says, in its own form, that the user does not exist. That is proof.
+// resolveAbsent: the vendor's own answer that the user does not exist is proof.
 func resolveAbsent(t *testing.T, h *Harness, req userapi.CreateUserRequest) {
 	b := open(t, h, nil).warm(t)
 	for _, since := range []time.Time{time.Now(), {}} {
@@ -199,7 +199,7 @@ func resolveAbsent(t *testing.T, h *Harness, req userapi.CreateUserRequest) {
 	b.users(t, 1)
 }
 
-// candidate checks that an error names one user alone.
+// candidate checks that an error names only this user.
 func candidate(t *testing.T, e *userapi.Error, id string) {
 	t.Helper()
 	if !slices.Equal(e.Candidates, []string{id}) {
@@ -207,8 +207,8 @@ func candidate(t *testing.T, e *userapi.Error, id string) {
 	}
 }
 
-// resolveSomewhatOlder: of a user that looks a little older than the first attempt it
-// is not known whose it is.
+// resolveSomewhatOlder: a user slightly older than the first attempt is neither taken nor ruled
+// out.
 func resolveSomewhatOlder(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	req := h.Full(2)
@@ -218,7 +218,7 @@ func resolveSomewhatOlder(t *testing.T, h *Harness) {
 	candidate(t, e, u.ID)
 }
 
-// resolveMuchOlder: a user that existed before the first attempt is somebody else's.
+// resolveMuchOlder: a user from before the first attempt is somebody else's.
 func resolveMuchOlder(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	req := h.Full(2)
@@ -226,7 +226,7 @@ func resolveMuchOlder(t *testing.T, h *Harness) {
 	e := b.unresolved(t.Context(), t, req, begun.Add(greatAge))
 	candidate(t, e, u.ID)
 	if h.Duplicate == nil && e.Outcome == userapi.OutcomeUnknown {
-		return // it does not stand in the way of one that is still to appear
+		return // this user does not keep the request's own from appearing later
 	}
 	want(t, e, userapi.KindConflict, userapi.OutcomeRejected)
 	if len(e.FieldErrors) == 0 {
@@ -234,8 +234,8 @@ func resolveMuchOlder(t *testing.T, h *Harness) {
 	}
 }
 
-// resolveSomebodyElse: a user that has one key of the request and another's in place of
-// the rest is somebody else's.
+// resolveSomebodyElse: a user with one key of the request and other values in the rest is somebody
+// else's.
 func resolveSomebodyElse(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	u, begun := b.begin(t, h.Stranger(2))
@@ -249,7 +249,7 @@ func resolveSomebodyElse(t *testing.T, h *Harness) {
 	}
 }
 
-// resolveAmbiguous: of two users that the request describes neither is taken.
+// resolveAmbiguous: if two users match the request, neither is taken.
 func resolveAmbiguous(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	req := h.Ambiguous(2)
@@ -266,7 +266,7 @@ func resolveAmbiguous(t *testing.T, h *Harness) {
 	}
 }
 
-// openHidden opens a creator that is not shown a user.
+// openHidden opens a creator that cannot see a user.
 func openHidden(t *testing.T, h *Harness) (b *bench, req userapi.CreateUserRequest, id string) {
 	hidden := *h
 	hidden.New = func(t testing.TB, opts userapi.HTTPOptions) (c userapi.Creator, server Backend) {
@@ -280,7 +280,7 @@ func openHidden(t *testing.T, h *Harness) (b *bench, req userapi.CreateUserReque
 	return b, req, id
 }
 
-// resolveHidden: that these credentials are shown no such user proves nothing.
+// resolveHidden: if the credentials cannot see the user, the answer proves nothing.
 func resolveHidden(t *testing.T, h *Harness) {
 	b, req, _ := openHidden(t, h)
 	for _, since := range []time.Time{time.Now().Add(-greatAge), {}} {
@@ -291,7 +291,7 @@ func resolveHidden(t *testing.T, h *Harness) {
 	}
 }
 
-// resolveFails: a look-up that failed proves nothing of a user that exists.
+// resolveFails: a failed look-up proves nothing about an existing user.
 func resolveFails(t *testing.T, h *Harness, f lookupFault) {
 	b := open(t, h, nil).warm(t)
 	req := h.Full(2)
@@ -300,7 +300,7 @@ func resolveFails(t *testing.T, h *Harness, f lookupFault) {
 	want(t, b.unresolved(t.Context(), t, req, begun), f.kind, userapi.OutcomeUnknown)
 }
 
-// resolvePassingFailure: a failure that passes does not keep the user from being found.
+// resolvePassingFailure: after a temporary failure the user is still found.
 func resolvePassingFailure(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	req := h.Full(2)
@@ -337,7 +337,7 @@ func resolveContextDone(t *testing.T, h *Harness) {
 	b.sent(t, 0)
 }
 
-// resolveInvalid: what a create refuses to send was never sent.
+// resolveInvalid: a request that a create refuses was never sent.
 func resolveInvalid(t *testing.T, h *Harness) {
 	b := open(t, h, nil).warm(t)
 	redacted := h.Full(2)
@@ -351,8 +351,7 @@ func resolveInvalid(t *testing.T, h *Harness) {
 	}
 }
 
-// resolveCutOff: of a reply that breaks off nothing is believed, not even a user that
-// stands in it whole.
+// resolveCutOff: an incomplete reply is not believed, even if it has a complete user.
 func resolveCutOff(t *testing.T, h *Harness) {
 	armed := false
 	b := open(t, h, func(o *userapi.HTTPOptions) {
@@ -360,7 +359,7 @@ func resolveCutOff(t *testing.T, h *Harness) {
 		o.HTTPClient.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 			resp, err := through.RoundTrip(r)
 			if err == nil && armed {
-				resp.Body, resp.ContentLength = breaking{resp.Body}, -1 // of unknown length
+				resp.Body, resp.ContentLength = breaking{resp.Body}, -1 // unknown length
 				resp.Header.Del("Content-Length")
 			}
 			return resp, err
@@ -372,7 +371,7 @@ func resolveCutOff(t *testing.T, h *Harness) {
 	want(t, b.unresolved(t.Context(), t, req, begun), userapi.KindProtocol, userapi.OutcomeUnknown)
 }
 
-// A breaking body breaks where it should end.
+// A breaking body fails where it should end.
 type breaking struct{ io.ReadCloser }
 
 func (b breaking) Read(p []byte) (int, error) {
@@ -383,8 +382,8 @@ func (b breaking) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// openLookups opens a creator with the user of a request, and changes every reply that
-// follows: in each, the object that holds the member at a path.
+// openLookups opens a creator with the user of a request. It changes every further reply, in the
+// object with the member at path.
 func openLookups(t *testing.T, h *Harness, req userapi.CreateUserRequest, path []string, change edition) (*bench, time.Time) {
 	t.Helper()
 	b, c := openChanger(t, h)
@@ -400,14 +399,14 @@ func openLookups(t *testing.T, h *Harness, req userapi.CreateUserRequest, path [
 	return b, begun
 }
 
-// resolveNotAnID: a user whose id is not one is not found, and the id is not shown.
+// resolveNotAnID: a user with an invalid id is not found, and the id is not shown.
 func resolveNotAnID(t *testing.T, h *Harness) {
 	req := h.Full(2)
 	for _, id := range hostileIDs {
 		value := id.in(req)
 		text := textOf(value)
 		if h.ID.MatchString(text) {
-			continue // this vendor's ids may look so
+			continue // valid as an id of this vendor
 		}
 		b, begun := openLookups(t, h, req, h.Reply.ID, set(last(h.Reply.ID), value))
 		e := b.unresolved(t.Context(), t, req, begun)
@@ -416,8 +415,8 @@ func resolveNotAnID(t *testing.T, h *Harness) {
 	}
 }
 
-// resolveContradicted: a look-up's reply that shows somebody else's user does not find
-// the request's, and proves nothing of it but that a key is taken.
+// resolveContradicted: a look-up's reply with another user does not find the request's. It proves
+// only that a key is taken.
 func resolveContradicted(t *testing.T, h *Harness, edit Edit) {
 	req := h.Full(2)
 	b, begun := openLookups(t, h, req, edit.Path, edit.change)
@@ -429,7 +428,7 @@ func resolveContradicted(t *testing.T, h *Harness, edit Edit) {
 	}
 }
 
-// resolveHostileEcho: what a look-up's reply repeats of the request is not repeated.
+// resolveHostileEcho: errors do not repeat what a look-up's reply echoes of the request.
 func resolveHostileEcho(t *testing.T, h *Harness) {
 	echoes(t, h, Lookup, func(b *bench, req userapi.CreateUserRequest) {
 		_ = b.unresolved(t.Context(), t, req, time.Now())

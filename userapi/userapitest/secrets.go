@@ -22,8 +22,8 @@ var secretChecks = []check{
 	{"secrets/hostile_echo", hostileEcho},
 }
 
-// planted returns what must not be seen for a request: the harness's credentials
-// and the request's password, in every form they could be printed in.
+// planted returns the texts that must not be seen: the harness's credentials and the request's
+// password, in every form in which they could be printed.
 func (b *bench) planted(req userapi.CreateUserRequest) []string {
 	var all []string
 	for _, s := range append([]string{req.Password.Reveal()}, b.h.Secrets...) {
@@ -65,8 +65,7 @@ func dump(values ...any) string {
 	return b.String()
 }
 
-// seen fails the test if an error, or anything in it that can be printed, shows a
-// secret or a value of the request.
+// seen fails the test if an error shows a secret or a value of the request in any printable part.
 func (b *bench) seen(t *testing.T, req userapi.CreateUserRequest, err error) {
 	t.Helper()
 	var e *userapi.Error
@@ -101,12 +100,12 @@ func chain(err error) []error {
 }
 
 func asError(err error, to **userapi.Error) bool {
-	e, ok := err.(*userapi.Error) // what CreateUser returned itself
+	e, ok := err.(*userapi.Error) // the error that CreateUser returned
 	*to = e
 	return ok && e != nil
 }
 
-// search looks for values in a text; it never prints them.
+// search looks for values in a text and never prints them.
 func (b *bench) search(t *testing.T, where, text string, values []string) {
 	t.Helper()
 	for i, v := range values {
@@ -117,8 +116,8 @@ func (b *bench) search(t *testing.T, where, text string, values []string) {
 	}
 }
 
-// logsAndDumps creates and fails, and searches the log, the metrics, the creator
-// and the request in every printed form.
+// logsAndDumps creates a user and fails to create one. Then it searches the log, the metrics, the
+// creator and the request, in every printed form.
 func logsAndDumps(t *testing.T, h *Harness) {
 	var log bytes.Buffer
 	var attempts []userapi.Attempt
@@ -144,14 +143,14 @@ func logsAndDumps(t *testing.T, h *Harness) {
 	}
 }
 
-// hostileEcho: a vendor that repeats everything it was sent, in every place where
-// a client might look, is not repeated.
+// hostileEcho: a vendor echoes everything, in every place where a client might look. The error does
+// not repeat it.
 func hostileEcho(t *testing.T, h *Harness) {
 	echoes(t, h, Create, func(b *bench, req userapi.CreateUserRequest) { _ = b.fails(t.Context(), t, req) })
 }
 
-// echoes has a vendor repeat what it was sent in its replies to an operation. call must
-// look for it in an error.
+// echoes lets a vendor echo what it was sent, in its replies to an operation. call must search an
+// error for it.
 func echoes(t *testing.T, h *Harness, on Operation, call func(b *bench, req userapi.CreateUserRequest)) {
 	t.Helper()
 	req := h.Full(2)

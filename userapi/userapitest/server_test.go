@@ -18,7 +18,7 @@ const (
 	scopedKey  = "planted-scoped-key-0123456789"
 )
 
-// A record is a user of the reference vendor's. Its login and its ref are unique.
+// A record is a user of the reference vendor. Its login and ref are unique.
 type record struct {
 	ID        int64             `json:"id"`
 	Login     string            `json:"login,omitempty"`
@@ -30,7 +30,7 @@ type record struct {
 	Values    map[string]string `json:"-"`
 }
 
-// A server is the reference vendor. Requests with scopedKey are shown no user.
+// A server is the reference vendor. Requests with scopedKey see no user.
 type server struct {
 	*fakehttp.Server
 	mu     sync.Mutex
@@ -75,7 +75,7 @@ func (s *server) handle(on userapitest.Operation, pattern string, answer func(r 
 	})
 }
 
-// missing is how the vendor says that the user does not exist.
+// missing is the vendor's answer for a missing user.
 var missing = map[string]string{"detail": "no such user"}
 
 func shown(u *record) map[string]any {
@@ -105,7 +105,7 @@ func (s *server) create(r *fakehttp.Request, _ bool) (int, any) {
 	return http.StatusCreated, shown(u)
 }
 
-// find answers with the one user of a login or a ref, or with every user of an address.
+// find answers with the user of a login or a ref, or with every user of an address.
 func (s *server) find(r *fakehttp.Request, scoped bool) (int, any) {
 	query := r.URL.Query()
 	var found []any
@@ -122,7 +122,7 @@ func (s *server) find(r *fakehttp.Request, scoped bool) (int, any) {
 	return http.StatusOK, map[string]any{"found": found}
 }
 
-// at returns the place of the user whose id stands in the path, which is read loosely.
+// at returns the index of the user in the path. It parses the id loosely.
 func (s *server) at(r *fakehttp.Request) int {
 	id, err := strconv.ParseInt(strings.TrimSpace(r.PathValue("id")), 10, 64)
 	for i, u := range s.users {

@@ -16,32 +16,29 @@ import (
 
 // A Harness provides an implementation of userapi.Creator to Run.
 type Harness struct {
-	// New makes a new creator and a new server that it talks to. Both end with the
-	// test. It must pass opts to the creator, with BaseURL added. It must use the
-	// suite's HTTPClient unchanged.
+	// New makes a new creator and its new server. Both end with the test. It must pass opts to the
+	// creator, with BaseURL added, and must use the suite's HTTPClient unchanged.
 	New func(t testing.TB, opts userapi.HTTPOptions) (userapi.Creator, Backend)
 
-	// Minimal and Full return a request with as few and as many fields as the
-	// vendor allows. Different n give different users. A Resolver that asks the vendor must
-	// be able to find both users, a Repeater to repeat Full, and the second step of Full
-	// must send something where the creator is a Finisher.
+	// Minimal and Full return a request with as few and as many fields as the vendor allows.
+	// Different n give different users. A Resolver that asks the vendor must be able to find both
+	// users. A Repeater must be able to repeat Full. For a Finisher the second step of Full must
+	// send something.
 	Minimal, Full func(n int) userapi.CreateUserRequest
-	// Duplicate returns a request that collides with the user of Full(n), or with
-	// itself when it is sent twice. nil says that the vendor has no unique key.
+	// Duplicate returns a request that collides with the user of Full(n), or with itself if it is
+	// sent twice. nil means that the vendor has no unique key.
 	Duplicate func(n int) userapi.CreateUserRequest
-	// Invalid returns a request that is refused, here or by the vendor, with a
-	// field named.
+	// Invalid returns a request that the creator or the vendor refuses with a named field.
 	Invalid func(n int) userapi.CreateUserRequest
 
-	// Secrets are the credentials that New configures; none may ever be seen.
+	// Secrets are the credentials that New configures. They must never be shown.
 	Secrets []string
 
-	// ID matches the text of every id that the vendor's users can have. It must be
-	// anchored at both ends, such as ^[1-9][0-9]{0,17}$. It is required for a Finisher,
-	// for a Deleter, and with Reply.
+	// ID matches every valid id of the vendor's users. It must be anchored at both ends, such as
+	// ^[1-9][0-9]{0,17}$. It is required for a Finisher, for a Deleter, and with Reply.
 	ID *regexp.Regexp
-	// Reply describes the vendor's reply to a create, for the checks of what a creator
-	// believes. With nil these checks are left out.
+	// Reply describes the vendor's reply to a create, for the checks of what a creator believes.
+	// nil leaves out these checks.
 	Reply *Reply
 
 	// The fields below are for creators with further abilities. Each is for a feature
@@ -59,29 +56,28 @@ type Harness struct {
 	// BlankAbsence: the vendor's own answer for a user that does not exist may be a 404
 	// without a body. Otherwise such a 404 must not count as that answer.
 	BlankAbsence bool
-	// Stranger returns the request of another person. Their user has one identity key
-	// of the user of Full(n), by which a Resolver finds it, and differs in another. nil
-	// means that the vendor's users have only one identity key.
+	// Stranger returns the request of another person. Their user has one identity key in common
+	// with the user of Full(n), so a Resolver finds it. It differs in another key. nil means that
+	// the vendor's users have only one identity key.
 	Stranger func(n int) userapi.CreateUserRequest
-	// Ambiguous returns a request that makes a second user when it is sent twice, and
-	// whose users a Resolver can find. nil means that there is no such request.
+	// Ambiguous returns a request that makes a second user if it is sent twice. A Resolver must be
+	// able to find its users. nil means that there is no such request.
 	Ambiguous func(n int) userapi.CreateUserRequest
-	// Hidden makes what New makes, with credentials that cannot see every user: the
-	// server has the user of req, with the id id, and the creator cannot see it. nil
-	// means that the vendor shows every user to all credentials.
+	// Hidden is New with credentials that cannot see every user. The server has the user of req,
+	// with the id id, and the creator cannot see it. nil means that the vendor shows every user to
+	// all credentials.
 	Hidden func(t testing.TB, opts userapi.HTTPOptions) (c userapi.Creator, b Backend, req userapi.CreateUserRequest, id string)
-	// Unfinished returns a request that makes the user of Full(n) without its second
-	// step. It is for a CreateUser that does both in one request. nil means that
-	// CreateUser does the second step by a request of its own.
+	// Unfinished returns a request that creates the user of Full(n) without its second step. It is
+	// for a CreateUser that does both in one request. nil means that CreateUser sends a separate
+	// request for the second step.
 	Unfinished func(n int) userapi.CreateUserRequest
 	// Unrepeatable returns a valid request that a Repeater refuses, because a second
 	// create would make a second user. nil means that there is no such request.
 	Unrepeatable func(n int) userapi.CreateUserRequest
 }
 
-// Run checks an implementation against the contract of package userapi. Every
-// check is a subtest of its own that runs in parallel with the others, on a
-// server of its own.
+// Run checks an implementation against the contract of package userapi. Every check is a parallel
+// subtest with its own server.
 //
 // Run also checks the further abilities that userapi.Ability finds on the creator. Each
 // has its own subtests:
@@ -114,7 +110,7 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
-// abilityChecks returns the checks of the abilities that a creator under test has.
+// abilityChecks returns the checks for the abilities of a creator under test.
 func abilityChecks(b *bench) [][]check {
 	var groups [][]check
 	if _, ok := userapi.Ability[userapi.Planner](b.Creator); ok {
@@ -142,7 +138,7 @@ func abilityChecks(b *bench) [][]check {
 	return groups
 }
 
-// ability returns an ability of the creator under test, which Run has found there.
+// ability returns an ability of the creator under test. Run has checked that it exists.
 func ability[T any](t *testing.T, b *bench) T {
 	t.Helper()
 	a, ok := userapi.Ability[T](b.Creator)
@@ -158,7 +154,7 @@ type check struct {
 	run  func(t *testing.T, h *Harness)
 }
 
-// A bench is a creator under test, its server, and what was sent to it.
+// A bench is a creator under test, its server and the requests sent to it.
 type bench struct {
 	userapi.Creator
 	Backend
@@ -182,8 +178,8 @@ func (c counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.RoundTripper.RoundTrip(r)
 }
 
-// open makes a creator whose waits are short and whose requests are counted. edit
-// changes the options, nil for nothing.
+// open makes a creator with short waits and counts its requests. edit changes the options; nil
+// changes nothing.
 func open(t *testing.T, h *Harness, edit func(*userapi.HTTPOptions)) *bench {
 	t.Helper()
 	pool := &http.Transport{DialContext: (&net.Dialer{}).DialContext, MaxIdleConnsPerHost: 64}
@@ -204,8 +200,8 @@ func open(t *testing.T, h *Harness, edit func(*userapi.HTTPOptions)) *bench {
 	return b
 }
 
-// warm creates a user, so that a session stands and a connection is open, and
-// forgets the requests that took.
+// warm creates a user, so that there is a session and an open connection. It then resets the
+// counts.
 func (b *bench) warm(t *testing.T) *bench {
 	t.Helper()
 	b.mustCreate(t, b.h.Minimal(1))
@@ -225,15 +221,14 @@ func (b *bench) mustCreate(t *testing.T, req userapi.CreateUserRequest) *userapi
 	return u
 }
 
-// fails creates a user, which must fail, and checks what holds for every error.
+// fails creates a user, requires an error, and checks it.
 func (b *bench) fails(ctx context.Context, t *testing.T, req userapi.CreateUserRequest) *userapi.Error {
 	t.Helper()
 	u, err := b.CreateUser(ctx, req)
 	return b.failed(t, req, u, err)
 }
 
-// failed checks the error of an ability that was asked about a request, and that it
-// returned no user with it.
+// failed checks the error of an ability, and that it returned no user.
 func (b *bench) failed(t *testing.T, req userapi.CreateUserRequest, u *userapi.User, err error) *userapi.Error {
 	t.Helper()
 	if err == nil {
@@ -245,7 +240,7 @@ func (b *bench) failed(t *testing.T, req userapi.CreateUserRequest, u *userapi.U
 	return b.checkError(t, req, err)
 }
 
-// checkError checks what holds for every error that a request came to.
+// checkError checks what is true of every error of a request.
 func (b *bench) checkError(t *testing.T, req userapi.CreateUserRequest, err error) *userapi.Error {
 	t.Helper()
 	var e *userapi.Error
@@ -266,7 +261,7 @@ func (b *bench) checkError(t *testing.T, req userapi.CreateUserRequest, err erro
 	return e
 }
 
-// checkKind checks that errors.Is answers for exactly the error's kind.
+// checkKind checks that errors.Is matches only the error's kind.
 func checkKind(t *testing.T, err error, e *userapi.Error) {
 	t.Helper()
 	for kind, sentinel := range map[userapi.Kind]error{
@@ -301,7 +296,7 @@ func want(t *testing.T, e *userapi.Error, kind userapi.Kind, outcomes ...userapi
 	t.Errorf("outcome %v, want one of %v", e.Outcome, outcomes)
 }
 
-// users checks how many users the server holds.
+// users checks the number of users on the server.
 func (b *bench) users(t *testing.T, want int) {
 	t.Helper()
 	if got := b.UserCount(); got != want {
@@ -309,7 +304,7 @@ func (b *bench) users(t *testing.T, want int) {
 	}
 }
 
-// sent checks how many requests went out.
+// sent checks the number of requests.
 func (b *bench) sent(t *testing.T, want int32) {
 	t.Helper()
 	if got := b.requests.Load(); got != want {

@@ -21,19 +21,19 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// A defect is one mistake that a creator can make: in the options it hands to the
-// client that works, around that client or, where it has neither, in the reference.
+// A defect is a mistake that a creator can make. It is in the options of the working client, around
+// that client or, with neither set, in the reference.
 type defect struct {
 	options func(*userapi.HTTPOptions)
 	around  func(userapi.Creator, userapi.HTTPOptions) userapi.Creator
-	// only are the groups of subtests that use what is defective, as a regular
-	// expression; "" runs all of them.
+	// only is a regular expression for the groups of subtests that can find the defect; "" runs
+	// all.
 	only string
-	// recorded says that the creator resolves from its own record.
+	// recorded means that the creator resolves from its own record.
 	recorded bool
 }
 
-// failing returns a defect in what becomes of an error.
+// failing returns a defect in an error.
 func failing(change func(ctx context.Context, req userapi.CreateUserRequest, e *userapi.Error) (*userapi.User, error)) func(userapi.Creator, userapi.HTTPOptions) userapi.Creator {
 	return func(c userapi.Creator, _ userapi.HTTPOptions) userapi.Creator {
 		return userapi.CreatorFunc(func(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
@@ -47,7 +47,7 @@ func failing(change func(ctx context.Context, req userapi.CreateUserRequest, e *
 	}
 }
 
-// succeeding returns a defect in what becomes of a user.
+// succeeding returns a defect in a user.
 func succeeding(change func(req userapi.CreateUserRequest, u *userapi.User)) func(userapi.Creator, userapi.HTTPOptions) userapi.Creator {
 	return func(c userapi.Creator, _ userapi.HTTPOptions) userapi.Creator {
 		return userapi.CreatorFunc(func(ctx context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
@@ -60,7 +60,7 @@ func succeeding(change func(req userapi.CreateUserRequest, u *userapi.User)) fun
 	}
 }
 
-// A planner is a creator whose plans are made by a function.
+// A planner is a creator whose plans come from a function.
 type planner struct {
 	userapi.Creator
 	plan func(userapi.CreateUserRequest) (userapi.Plan, error)
@@ -68,7 +68,7 @@ type planner struct {
 
 func (p planner) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) { return p.plan(req) }
 
-// planning returns a defect in what becomes of a plan.
+// planning returns a defect in a plan.
 func planning(change func(c userapi.Creator, req userapi.CreateUserRequest, plan *userapi.Plan)) func(userapi.Creator, userapi.HTTPOptions) userapi.Creator {
 	return func(c userapi.Creator, _ userapi.HTTPOptions) userapi.Creator {
 		return planner{c, func(req userapi.CreateUserRequest) (userapi.Plan, error) {
@@ -95,8 +95,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// The defects, but for those of defects_test.go, are in the reference, which looks for
-// their names.
+// Defects without a function are in the reference, which selects them by name. defects_test.go has
+// further ones.
 var defects = map[string]defect{
 	"none": {},
 
@@ -153,7 +153,7 @@ var defects = map[string]defect{
 	"finds nothing wrong with a user that is gone":          {only: "delete"},
 }
 
-// harness returns the reference's, with a defect.
+// harness returns the reference's harness with a defect.
 func harness(which string) userapitest.Harness {
 	d := defects[which]
 	client := func(t testing.TB, key string, opts userapi.HTTPOptions) (userapi.Creator, *server) {
@@ -230,11 +230,11 @@ func name(prefix string, n int) string {
 	return prefix + strings.Repeat("x", n/26) + string(rune('a'+n%26))
 }
 
-// defectVariable names the defect that TestDefect runs the suite with.
+// defectVariable names the defect for TestDefect.
 const defectVariable = "ENLIST_TEST_DEFECT"
 
-// TestDefect runs the suite: on a creator without defect, or, started again by
-// TestSuiteCatchesDefects, on one with.
+// TestDefect runs the suite on a creator without a defect. TestSuiteCatchesDefects starts it again
+// with a defect.
 func TestDefect(t *testing.T) {
 	t.Parallel()
 	which := os.Getenv(defectVariable)
@@ -245,11 +245,11 @@ func TestDefect(t *testing.T) {
 	userapitest.Run(t, harness(which))
 }
 
-// processes is how many defective creators are under test at once: most of them wait.
+// processes is the number of concurrent processes: most of them wait.
 const processes = 4
 
-// TestSuiteCatchesDefects runs the suite on each defective creator, in a process
-// of its own, and checks which subtests fail.
+// TestSuiteCatchesDefects runs the suite on each defective creator, in its own process, and checks
+// which subtests fail.
 func TestSuiteCatchesDefects(t *testing.T) {
 	t.Parallel()
 	self, err := os.Executable()
@@ -284,7 +284,7 @@ func TestSuiteCatchesDefects(t *testing.T) {
 	}
 }
 
-// runDefect runs the suite in a process of its own.
+// runDefect runs the suite in its own process.
 func runDefect(ctx context.Context, self, which string) (out []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -297,7 +297,7 @@ func runDefect(ctx context.Context, self, which string) (out []byte, err error) 
 	return cmd.CombinedOutput()
 }
 
-// expectedFailures reads which subtests must fail for each defect, and no others.
+// expectedFailures returns the subtests that must fail for each defect. No others may fail.
 func expectedFailures(t *testing.T) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile("testdata/defects.txt")
@@ -314,7 +314,7 @@ func expectedFailures(t *testing.T) map[string][]string {
 
 var failLine = regexp.MustCompile(`(?m)^\s*--- FAIL: TestDefect/(\S+)`)
 
-// failed returns the names of the subtests that a verbose run reports as failed.
+// failed returns the names of the failed subtests in a verbose run.
 func failed(out []byte) []string {
 	var names []string
 	for _, m := range failLine.FindAllSubmatch(out, -1) {
@@ -325,7 +325,7 @@ func failed(out []byte) []string {
 }
 
 func TestMain(m *testing.M) {
-	// The tests wait, and keep no processor busy: they need not take turns.
+	// The tests wait and use little processor time, so more of them can run in parallel.
 	if err := flag.Set("test.parallel", "16"); err != nil {
 		panic(err)
 	}

@@ -11,8 +11,7 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// wrappedChecks are about what an error wraps: package net/http quotes what a server
-// sent that is not HTTP.
+// wrappedChecks are about what an error wraps: net/http quotes server data that is not HTTP.
 func wrappedChecks() []check {
 	var checks []check
 	for _, r := range []struct{ name, reply string }{
@@ -30,11 +29,11 @@ func wrappedChecks() []check {
 	return checks
 }
 
-// echoed is what the server of such a check sends where HTTP wants something else.
+// echoed is what the server sends instead of valid HTTP.
 const echoed = "zq-Echoed-7"
 
-// wrapped: the server repeats bytes of the request where they break the protocol.
-// Nothing that the error wraps shows them.
+// wrapped: the server echoes bytes of the request where they break the protocol. Nothing in the
+// error's chain shows them.
 func wrapped(t *testing.T, h *Harness, reply string) {
 	addr := babble(t, reply)
 	plain := &http.Transport{}
@@ -63,7 +62,7 @@ func wrapped(t *testing.T, h *Harness, reply string) {
 	}
 }
 
-// babble serves every connection the same bytes, once it has read a request.
+// babble sends the same bytes on every connection, after it has read a request.
 func babble(t *testing.T, reply string) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

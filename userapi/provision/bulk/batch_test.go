@@ -20,20 +20,20 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// hashes is a mapping of people who bring their hashed passwords along.
+// hashes is a mapping of people with hashed passwords.
 var hashes = bulk.Mapping{
 	Extensions: []userapi.Extension{fusionauth.Extra{PasswordHash: fusionauth.PasswordHash{Scheme: "salted-sha256", Factor: 10}}},
 	Columns:    map[string]string{"fusionauth.password_hash.hash": "hash", "fusionauth.password_hash.salt": "salt"},
 }
 
-// movers are n people with hashed passwords, and one in ten without.
+// movers returns n people. One in ten has no hashed password.
 func movers(n int) bulk.Source {
 	return bulk.CSV(&generator{header: "key,username,hash,salt\n", rows: n, row: func(i int) string {
 		return fmt.Sprintf("%d,u%d,NWFkZjgyN2Q0ZjI5MTFhZTg4ZDc0NzM0ZDAwYTI5MDU=,c2FsdA==\n", i, i)
 	}}, bulk.CSVOptions{})
 }
 
-// TestBatches: creates that come at once are one import, also where its reply is lost.
+// TestBatches: concurrent creates become one import, even if its reply is lost.
 func TestBatches(t *testing.T) {
 	t.Parallel()
 	for name, faults := range map[string][]userapitest.Fault{
@@ -71,7 +71,7 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// A batcher creates users together, and notes how.
+// A batcher creates users together, and records its batches.
 type batcher struct {
 	mu      sync.Mutex
 	alone   int
@@ -121,8 +121,8 @@ func (b *batcher) BatchesUser(req userapi.CreateUserRequest) bool {
 	return !strings.HasSuffix(req.Username, "7")
 }
 
-// TestWhoIsInABatch: each row has its own result. Each row that can be in a batch is in one. All end before
-// another run may take one of them over.
+// TestWhoIsInABatch: each user has its own result, and every create that fits is in a batch. Every
+// batch ends before another run can take over one of its users.
 func TestWhoIsInABatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestWhoIsInABatch(t *testing.T) {
 	})
 }
 
-// TestABrokenBatch: a panic and missing results reach the caller, and nobody waits for ever.
+// TestABrokenBatch: a panic and missing results reach the caller, and nobody waits forever.
 func TestABrokenBatch(t *testing.T) {
 	t.Parallel()
 	for want, b := range map[string]*batcher{"planted": {panics: true}, "CreateUsers returned": {short: true}} {

@@ -12,7 +12,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// BenchmarkRows reads rows and makes their requests. One operation is a row.
+// BenchmarkRows reads rows and makes their requests. An operation is a row.
 func BenchmarkRows(b *testing.B) {
 	mapping := bulk.Mapping{Extensions: extras(), Columns: map[string]string{"key": "id", "full_name": "{{ .first }} {{ .last }}"}}
 	for name, open := range map[string]func(rows int) bulk.Source{
@@ -43,7 +43,7 @@ func BenchmarkRows(b *testing.B) {
 	}
 }
 
-// A generator is a file of many rows that nobody holds.
+// A generator generates a file of many rows without holding it.
 type generator struct {
 	header string
 	row    func(int) string
@@ -71,8 +71,8 @@ func (g *generator) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// BenchmarkCheck checks rows for three targets, with what is unique at each. One operation is a
-// row: -benchtime 1000000x says what a million takes.
+// BenchmarkCheck checks rows for three targets with unique values. An operation is a row:
+// -benchtime 1000000x measures a million rows.
 func BenchmarkCheck(b *testing.B) {
 	job := bulk.Job{Name: "spring", Mapping: bulk.Mapping{Extensions: extras(), Columns: map[string]string{"key": "id", "full_name": "{{ .first }} {{ .last }}"}}}
 	for _, rows := range []struct {
@@ -101,7 +101,8 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// watchMemory returns what tells how many bytes the process had of the system at most.
+// watchMemory returns a function that returns the maximum memory that the process had from the
+// system.
 func watchMemory(b *testing.B) func() float64 {
 	b.Helper()
 	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}

@@ -24,7 +24,7 @@ import (
 	"github.com/enlist-go/enlist/usercom/usercomtest"
 )
 
-// A fake is a vendor's: it has seen no request when its test ends.
+// A fake is a vendor's fake. It must receive no request.
 type fake interface{ Requests() []userapitest.Request }
 
 func silent(t testing.TB, f fake) {
@@ -32,7 +32,7 @@ func silent(t testing.TB, f fake) {
 	t.Cleanup(func() { assert.Empty(t, f.Requests()) })
 }
 
-// threeTargets are of clients of fakes, which are sent nothing.
+// threeTargets returns clients of fakes, which must get no request.
 func threeTargets(t testing.TB) []provision.Target {
 	t.Helper()
 	identityServer, chatServer, crmServer := fusionauthtest.NewServer(t), quickbloxtest.NewServer(t), usercomtest.NewServer(t)
@@ -57,7 +57,7 @@ func fourTargets(t *testing.T) []provision.Target {
 	return append(threeTargets(t), provision.Target{Name: "wallet", Creator: wallet})
 }
 
-// A noLedger fails the test that asks it.
+// A noLedger fails the test when it is asked.
 type noLedger struct{ provision.Ledger }
 
 func provisionerOf(t testing.TB, targets ...provision.Target) *provision.Provisioner {
@@ -67,10 +67,10 @@ func provisionerOf(t testing.TB, targets ...provision.Target) *provision.Provisi
 	return p
 }
 
-// The planted values are in no report.
+// No report has the planted values.
 const plantedMail = "pl4nted.mail@example.com"
 
-// assertNothingPlanted looks at everything that a report can be shown as.
+// assertNothingPlanted searches every form of a report.
 func assertNothingPlanted(t *testing.T, report bulk.Report, err error) {
 	t.Helper()
 	encoded, failed := json.Marshal(report)
@@ -85,7 +85,7 @@ func assertNothingPlanted(t *testing.T, report bulk.Report, err error) {
 	assert.NotContains(t, strings.ToLower(shown), "pl4nted")
 }
 
-// check checks rows with every fault told, and returns these one on a line.
+// check checks rows and returns their faults, one on a line.
 func check(t *testing.T, p *provision.Provisioner, m bulk.Mapping, src bulk.Source) (bulk.Report, string) {
 	t.Helper()
 	var b strings.Builder
@@ -96,7 +96,7 @@ func check(t *testing.T, p *provision.Provisioner, m bulk.Mapping, src bulk.Sour
 	return report, b.String()
 }
 
-// TestCheckTraps has a trap in each row. The good row that a duplicate needs stands before it.
+// TestCheckTraps has a trap in each row. The valid row for a duplicate is before it.
 func TestCheckTraps(t *testing.T) {
 	t.Parallel()
 	const header = "id,E-mail,login,external_id,password,name,tags,dob,score"
@@ -129,7 +129,7 @@ func TestCheckTraps(t *testing.T) {
 	add(with(2, "name", "\"two\nlines\""), "")
 	add("", "") // an empty line
 
-	// Of the row itself.
+	// Faults of the row.
 	add("3,"+planted, `column "login": the row has 2 cells, but the header has 9 (unreadable)`)
 	add(good(4)+","+planted, `column "column 10": the row has more cells than the 9 of the header (unreadable)`)
 	add(header, `the row repeats the header: files were joined (unreadable)`)
@@ -139,13 +139,13 @@ func TestCheckTraps(t *testing.T) {
 	add(with(8, "name", strings.Repeat(planted, 80_000)), `column "name": the row is longer than 1048576 bytes (MaxRowBytes) (unreadable)`)
 	add(with(9, "name", "NULL"), `column "name": the word NULL has no quotes: set CSVOptions.Null if it stands for no value, or put it in quotes if it is a text (unreadable)`)
 
-	// Of the mapping.
+	// Faults of the mapping.
 	add(with(10, "id", " "), `column "id": key: a value is expected: it identifies the row in the ledger (required)`)
 	add(with(11, "E-mail", "#NAME?"), `column "E-mail": email: a value is expected, not a spreadsheet error (invalid)`)
 	add(with(12, "id", "4.81E+10"), `column "id": key: all digits are expected, but the spreadsheet has rounded the number: format the column as text, and export it again (invalid)`)
 	add(with(13, "score", planted), `column "score": usercom.score: a whole number of at most 64 bits is expected (invalid)`)
 
-	// Of the vendors.
+	// Faults at the vendors.
 	add("14,,,,,"+planted+",,,", `column "E-mail": email at identity: an e-mail address, a user name or a phone number to log in with must be set (required)
 column "login": username at chat: a login or an e-mail address must be set (required)
 column "password": password at chat: must be set (required)`)
@@ -153,7 +153,7 @@ column "password": password at chat: must be set (required)`)
 	add(with(16, "tags", `"[""a,`+planted+`""]"`), `column "tags": tags at chat: must not contain a comma: QuickBlox separates tags by it (invalid)`)
 	add(with(17, "dob", planted), `column "dob": fusionauth.birth_date at identity: must be a day of the calendar, written yyyy-MM-dd (invalid)`)
 
-	// Of two rows.
+	// Faults of two rows.
 	add(with(18, "id", "1"), `column "id": key: line 2 has the same value (duplicate)`)
 	add(with(19, "E-mail", "P1."+strings.ToUpper(plantedMail)), `column "E-mail": email at identity: line 2 has the same value (duplicate)
 column "E-mail": email at chat: line 2 has the same value (duplicate)`)
@@ -181,7 +181,7 @@ column "external_id": external_id at crm: line 2 has the same value (duplicate)`
 	assert.Len(t, report.Faults, strings.Count(got, "\n"))
 }
 
-// TestCheckJSONLines has faults of the vendors' own fields, and of attributes.
+// TestCheckJSONLines has faults of the vendors' own fields and of attributes.
 func TestCheckJSONLines(t *testing.T) {
 	t.Parallel()
 	const rows = `{"key":1,"email":"a@example.com","password":"pl4nted-s3cret","quickblox.website":"pl4nted","attributes.plan":"pro"}

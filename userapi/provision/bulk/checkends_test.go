@@ -18,7 +18,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// A planner is a target's creator that plans alone.
+// A planner is a target's creator that can only plan.
 type planner func(req userapi.CreateUserRequest) (userapi.Plan, error)
 
 func (planner) CreateUser(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
@@ -27,7 +27,7 @@ func (planner) CreateUser(context.Context, userapi.CreateUserRequest) (*userapi.
 
 func (f planner) PlanUser(req userapi.CreateUserRequest) (userapi.Plan, error) { return f(req) }
 
-// byMail is a vendor at which addresses are unique.
+// byMail is a vendor with unique addresses.
 func byMail(req userapi.CreateUserRequest) (userapi.Plan, error) {
 	plan := userapi.Plan{Provider: "acme", Method: "POST", Route: "/users"}
 	if req.Email != "" {
@@ -41,7 +41,7 @@ func acme(t testing.TB, f planner) *provision.Provisioner {
 	return provisionerOf(t, provision.Target{Name: "acme", Creator: f})
 }
 
-// rowsOf is a Source of a caller's own, which ends in an error.
+// rowsOf is a caller's own Source, which ends in an error.
 type rowsOf struct {
 	rows []bulk.Row
 	err  error
@@ -64,7 +64,7 @@ func (s rowsOf) Rows(context.Context) iter.Seq2[bulk.Row, error] {
 	}
 }
 
-// unread fails the test that reads its rows.
+// unread fails the test when its rows are read.
 type unread struct {
 	bulk.ColumnSource
 	t *testing.T
@@ -97,14 +97,14 @@ func TestCheckColumns(t *testing.T) {
 	assert.Equal(t, []int64{3, 1, 3}, []int64{report.Rows, report.RowsAtFault, report.LastLine})
 	assert.True(t, report.Complete)
 
-	// What was not read may have them.
+	// Unread rows may have the missing columns.
 	end := errors.New("it ends here")
 	report, err = bulk.Check(t.Context(), p, job, rowsOf{rows: []bulk.Row{{Line: 1, Values: map[string]any{"id": "1", "Name": "x", "x": "y"}}}, err: end})
 	require.ErrorIs(t, err, end)
 	assert.Empty(t, report.Missing)
 	assert.Equal(t, []string{"x"}, report.Unused)
 
-	// Nothing is said of the columns where no row can be read, and of none everything.
+	// If no row is readable, the report has no columns. If there are no rows, all are missing.
 	report, err = bulk.Check(t.Context(), p, job, bulk.JSONLines(strings.NewReader("{}}\n")))
 	require.NoError(t, err)
 	assert.Equal(t, int64(1), report.RowsAtFault)
@@ -114,7 +114,8 @@ func TestCheckColumns(t *testing.T) {
 	require.EqualError(t, err, `bulk: the mapping needs columns that the input does not have: "key"`)
 }
 
-// Each line of JSON Lines may have other names: they are bounded, and needed ones are found.
+// Each line of JSON Lines can have other names. Their number is bounded, and needed names are still
+// found.
 func TestCheckManyColumns(t *testing.T) {
 	t.Parallel()
 	job := bulk.Job{Name: "spring", Mapping: bulk.Mapping{Columns: map[string]string{"email": "zzz"}}}
@@ -176,7 +177,7 @@ func TestCheckEnds(t *testing.T) {
 	}
 }
 
-// A query may have no rows.
+// A query can have no rows.
 func TestCheckQuery(t *testing.T) {
 	t.Parallel()
 	for _, rows := range [][][]driver.Value{nil, {{"1"}, {"2"}}} {
@@ -186,7 +187,7 @@ func TestCheckQuery(t *testing.T) {
 	}
 }
 
-// TestCheckStops: a context that ends in the middle leaves what was found by then.
+// TestCheckStops: if the context ends, the report has the faults found so far.
 func TestCheckStops(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -203,8 +204,8 @@ func TestCheckStops(t *testing.T) {
 	assert.Contains(t, report.String(), fmt.Sprintf("\nnot complete: the last row that was read begins on line %d\n", report.LastLine))
 }
 
-// TestCheckOrder: the faults come in the order of the rows, all by OnFault and the first ones in
-// the Report.
+// TestCheckOrder: faults come in the order of the rows. OnFault gets all of them, and the Report
+// the first ones.
 func TestCheckOrder(t *testing.T) {
 	t.Parallel()
 	const rows = 5000
@@ -224,7 +225,7 @@ func TestCheckOrder(t *testing.T) {
 	assert.Contains(t, report.String(), "\nand 3000 faults more\n")
 }
 
-// TestCheckUsers: what needs users of earlier targets is left alone, and named.
+// TestCheckUsers: a value that needs an earlier target's user is skipped and named.
 func TestCheckUsers(t *testing.T) {
 	t.Parallel()
 	targets := threeTargets(t)
@@ -258,7 +259,7 @@ line 7: column "tag": tags at chat: texts with commas between them, or a JSON li
 `, got, "a user name will be there, and a password will not")
 }
 
-// TestCheckOddCreators: what a creator of somebody's own says is not believed to hold no values.
+// TestCheckOddCreators: errors of a caller's own creator can have values, so they are not shown.
 func TestCheckOddCreators(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

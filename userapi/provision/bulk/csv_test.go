@@ -18,10 +18,10 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// planted stands for what no error may show.
+// planted is a value that no error may show.
 const planted = "pl4nted-s3cret"
 
-// read writes what a source yields, a row or an error on a line.
+// read returns what a source yields: each row or error on a line.
 func read(t *testing.T, s bulk.Source) string {
 	t.Helper()
 	var b strings.Builder
@@ -139,13 +139,13 @@ func TestCSV(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			assert.Equal(t, test.want, read(t, bulk.CSV(strings.NewReader(test.in), bulk.CSVOptions{})))
-			// However the file comes.
+			// The result does not depend on the size of the reads.
 			assert.Equal(t, test.want, read(t, bulk.CSV(&dribble{test.in}, bulk.CSVOptions{})))
 		})
 	}
 }
 
-// A dribble gives a few bytes with each Read, and its end with the last.
+// A dribble returns a few bytes with each Read, and io.EOF with the last.
 type dribble struct{ left string }
 
 func (d *dribble) Read(p []byte) (int, error) {
@@ -172,7 +172,7 @@ func TestCSVOptions(t *testing.T) {
 	assert.Equal(t, "CSVOptions.Header must have a name END\n", read(t, bulk.CSV(strings.NewReader("a\n1\n"), bulk.CSVOptions{Header: []string{}})))
 }
 
-// What can be read of an uneven row is for a list of rejects.
+// The readable cells of an uneven row are kept for a list of rejects.
 func TestUnevenRow(t *testing.T) {
 	t.Parallel()
 	var got []bulk.Row
@@ -198,7 +198,7 @@ func TestColumns(t *testing.T) {
 	require.ErrorIs(t, err, bulk.ErrNoRows)
 }
 
-// sources are a CSV file, of the text unless it has one of its own, and one of JSON Lines.
+// sources returns a CSV file and a JSON Lines file with the text.
 func sources(csv, text string) map[string]bulk.Source {
 	return map[string]bulk.Source{
 		"CSV":        bulk.CSV(strings.NewReader(cmp.Or(csv, text)), bulk.CSVOptions{Comma: ';'}),
@@ -264,7 +264,7 @@ func TestBrokenReader(t *testing.T) {
 	}
 }
 
-// lastError returns what comes with the last row.
+// lastError returns the last error of a source.
 func lastError(t *testing.T, s bulk.Source) (last error) {
 	t.Helper()
 	for _, err := range s.Rows(t.Context()) {

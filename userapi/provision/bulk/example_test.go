@@ -79,7 +79,7 @@ func ExampleCheck() {
 	//     (duplicate)
 }
 
-// A run that is started again does what is left: here nothing.
+// A repeated run does what is left: here nothing.
 func ExampleRun() {
 	const file = "key,username,password\n1,ada,s3cret-of-ada\n2,grace,s3cret-of-grace\n3,ada,s3cret-of-another\n"
 	srv, err := quickbloxtest.Start() // in place of QuickBlox itself
@@ -93,7 +93,7 @@ func ExampleRun() {
 		fmt.Println(err)
 		return
 	}
-	// A ledger that lasts, such as one of sqlledger, takes the place of Memory.
+	// Replace Memory by a durable ledger, such as sqlledger's.
 	p, err := provision.New(new(provision.Memory), []provision.Target{{Name: "chat", Creator: chat}}, provision.RequestKeys("0123456789abcdef0123456789abcdef"))
 	if err != nil {
 		fmt.Println(err)

@@ -19,7 +19,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// sorted returns the lines of a text after its first in order, and that first.
+// sorted returns a text with its lines sorted, except the first.
 func sorted(text string) string {
 	lines := strings.SplitAfter(text, "\n")
 	first, rest := lines[0], lines[1:]
@@ -31,7 +31,7 @@ func sorted(text string) string {
 	return first + strings.Join(rest, "")
 }
 
-// refusing is a Provisioner of two vendors. The second one refuses some users.
+// refusing returns a Provisioner of two vendors. The second one refuses some users.
 func refusing(t *testing.T) (p *provision.Provisioner, refuse map[string]*userapi.Error) {
 	t.Helper()
 	refuse = map[string]*userapi.Error{}
@@ -58,8 +58,8 @@ const filed = "id,username,E-mail,password,note\n" +
 
 var filedMapping = bulk.Mapping{Columns: map[string]string{"key": "id", "email": "E-mail"}}
 
-// TestFiles: what became of each row is written, secrets are not, and what is read again of
-// the rejects is what was in the input.
+// TestFiles: the results of each row are written without secrets. Reading the rejects again gives
+// the original rows.
 func TestFiles(t *testing.T) {
 	t.Parallel()
 	p, refuse := refusing(t)
@@ -96,12 +96,12 @@ joan@example.org,identity,created,i-tim,reply,7
 `, sorted(rejects.String()))
 	assert.Contains(t, report.String(), " refused  kind          target, code\n       1  invalid       crm: \"bad, too_long\"\n")
 
-	// Fed again as they are nothing is sent of a secret that was left out.
+	// An unchanged reject without its secret is not sent.
 	redacted, err := bulk.Run(t.Context(), p, bulk.Job{Name: "spring", Mapping: filedMapping}, csvOf(rejects.String()))
 	require.NoError(t, err)
 	assert.Equal(t, []int64{0, 1, 4}, []int64{redacted.RowsDone, redacted.RowsRefused, redacted.RowsAtFault}, "%s", redacted)
 
-	// Mended they are, with the secrets of the original.
+	// Corrected rejects are sent, with the secrets of the original rows.
 	mended := strings.NewReplacer(
 		"grace@example.org", "g@example.org", "\n,\"kay", "\n4,\"kay", `"tim"`, `"timothy"`,
 		`"[REDACTED]","[REDACTED]","[REDACTED]","[REDACTED]","[REDACTED]",8`, `6,eve,eve@example.org,planted-Secret-6,,8`,
@@ -117,7 +117,7 @@ joan@example.org,identity,created,i-tim,reply,7
 	assert.Equal(t, "the secret is left out, and the original has no row with this key", again.Faults[0].Message, "whose key was not in the original")
 }
 
-// A noting source notes the passwords of its rows.
+// A noting source records the passwords of its rows.
 type noting struct {
 	bulk.Source
 	seen map[string]string
@@ -166,7 +166,7 @@ func TestRejectsOfJSONLines(t *testing.T) {
 	}
 }
 
-// A full disk takes some bytes.
+// A fullDisk accepts some bytes.
 type fullDisk struct{ left int }
 
 var errFull = errors.New("no space left on device")
@@ -178,7 +178,7 @@ func (d *fullDisk) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestFilesThatCannotBeWritten end the run with an error, and what was done stays so.
+// TestFilesThatCannotBeWritten: the run ends with an error, and finished rows stay finished.
 func TestFilesThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	for name, job := range map[string]bulk.Job{
@@ -197,8 +197,8 @@ func TestFilesThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestOnly: secrets are taken from the row of the same key, and of the same line where several have
-// it. What cannot be known is an error.
+// TestOnly: secrets come from the row with the same key. If several rows have the key, the line
+// decides too. An ambiguous row is an error.
 func TestOnly(t *testing.T) {
 	t.Parallel()
 	original := "id,password\n1,planted-1\n2,planted-2\n2,planted-3\n,planted-4\n5,\"open\n"

@@ -12,14 +12,14 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// A line is what came of one row.
+// A line is the result of a row.
 type line struct {
 	row bulk.Row
 	bad *bulk.RowError
 }
 
-// collect checks what holds of every source of a file: each row and error has its line, they
-// rise, and nothing comes after a fatal error.
+// collect checks every source: each row and error has a line number, the numbers rise, and nothing
+// follows a fatal error.
 func collect(t *testing.T, s bulk.Source, lines int64) (out []line) {
 	t.Helper()
 	last := int64(0)
@@ -48,7 +48,7 @@ func collect(t *testing.T, s bulk.Source, lines int64) (out []line) {
 	return out
 }
 
-// physical splits a text at its line ends; those of CR alone only where they count.
+// physical splits a text at its line ends. A lone CR counts only if cr is true.
 func physical(text string, cr bool) []string {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	if cr {
@@ -57,8 +57,8 @@ func physical(text string, cr bool) []string {
 	return strings.Split(text, "\n")
 }
 
-// FuzzCSV holds the reader against encoding/csv: what that one reads, this one reads as well,
-// from the same lines.
+// FuzzCSV compares the reader with encoding/csv: it reads everything that encoding/csv reads, from
+// the same lines.
 func FuzzCSV(f *testing.F) {
 	for _, seed := range []string{
 		"id,name\n1,a\n\n2,\"b\nc\"\n3,\"d\"\"e\"\n", "a\r\"b\rc\"\rd\r", "a,b\n1,\"x\n", "a,b\n1,\"x\"y\n2,z\n", "\ufeffa;b\r\n;\r\nx;y\r\n",
@@ -83,7 +83,7 @@ func FuzzCSV(f *testing.F) {
 				break
 			}
 			if err != nil {
-				return // encoding/csv goes on differently
+				return // encoding/csv continues differently
 			}
 			begin, _ := r.FieldPos(0)
 			switch {
@@ -91,7 +91,7 @@ func FuzzCSV(f *testing.F) {
 				continue
 			case header == nil:
 				if header = cells; out[0].bad != nil && out[0].bad.Fatal {
-					return // what a header may not be
+					return // not allowed in a header
 				}
 				continue
 			case next >= len(out):
@@ -119,7 +119,7 @@ func FuzzCSV(f *testing.F) {
 	})
 }
 
-// FuzzJSONLines holds each line against encoding/json.
+// FuzzJSONLines compares each line with encoding/json.
 func FuzzJSONLines(f *testing.F) {
 	for _, seed := range []string{
 		threeObjects, `{"a":{"b":[1,null,true,"\ud83d\ude00"]}}`, `{"a":1,"a":2}`, "[\n1]", `{"a":"\ud83d"}`, "\ufeff{}\r{}\r\n\n{", `{"a":"\u0000"}`, "{\"a\":\"\xff\"}", strings.Repeat(`{"a":[`, 200),

@@ -23,8 +23,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// TestAnotherRowIsNoMendedOne: the second of two people with one key gets nothing of the first
-// one's, whom a target has refused. In a run of its own it mends the first one.
+// TestAnotherRowIsNoMendedOne: if a target has refused a row, another person's row with the same
+// key does not replace it in the same run. In a further run it does.
 func TestAnotherRowIsNoMendedOne(t *testing.T) {
 	t.Parallel()
 	p, refuse := refusing(t)
@@ -47,7 +47,7 @@ func TestAnotherRowIsNoMendedOne(t *testing.T) {
 	assert.EqualValues(t, 1, report.RowsDone, "%s", report)
 }
 
-// TestPrototypesStayAsTheyAre: no row has anything of another one's.
+// TestPrototypesStayAsTheyAre: a row does not see another row's values.
 func TestPrototypesStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	m := compile(t, bulk.Mapping{Extensions: []userapi.Extension{fusionauth.Extra{Memberships: []fusionauth.NewMembership{{GroupID: new("default")}}}}})
@@ -58,8 +58,8 @@ func TestPrototypesStayAsTheyAre(t *testing.T) {
 	assert.Equal(t, "default", *req.Extensions[0].(fusionauth.Extra).Memberships[0].GroupID)
 }
 
-// TestNoSecretAmongTheRejects: not even where it stands in another column, inside of JSON, or in a
-// column that is not taken.
+// TestNoSecretAmongTheRejects: rejects show no secret, even if it is also in another column, inside
+// JSON, or in an unused column.
 func TestNoSecretAmongTheRejects(t *testing.T) {
 	t.Parallel()
 	p, _ := making(t)
@@ -86,7 +86,7 @@ func TestNoSecretAmongTheRejects(t *testing.T) {
 	}
 }
 
-// TestUnevenRowsFedAgain: as it is a row with too few or too many cells is at fault again.
+// TestUnevenRowsFedAgain: an unchanged reject with too few or too many cells is invalid again.
 func TestUnevenRowsFedAgain(t *testing.T) {
 	t.Parallel()
 	for _, row := range []string{"1,x@example.org,Doe, John\n", "1,x@example.org\n"} {
@@ -103,7 +103,7 @@ func TestUnevenRowsFedAgain(t *testing.T) {
 	}
 }
 
-// TestNullsFedAgain: what is NULL stays NULL, and what is a text a text, whatever stands for NULL.
+// TestNullsFedAgain: NULL stays NULL, and a text stays a text, for every marker of NULL.
 func TestNullsFedAgain(t *testing.T) {
 	t.Parallel()
 	const header = "key,attributes.a,attributes.b,attributes.c,attributes.d\n"
@@ -130,7 +130,7 @@ func values(t *testing.T, src bulk.Source) map[string]any {
 	return nil
 }
 
-// TestRejectsOfAQueryKeepTheirTypes: what was not mended is the same request.
+// TestRejectsOfAQueryKeepTheirTypes: an unchanged reject gives the same request.
 func TestRejectsOfAQueryKeepTheirTypes(t *testing.T) {
 	t.Parallel()
 	var sent []map[string]any
@@ -154,8 +154,8 @@ func TestRejectsOfAQueryKeepTheirTypes(t *testing.T) {
 	assert.Equal(t, sent[0], sent[1])
 }
 
-// TestSlowLanesLoseNothing: a row that has no place in its lane in time is sent nothing, whatever its
-// creator makes of contexts, waits for its turn, and uses up no try.
+// TestSlowLanesLoseNothing: if a row gets no place in its lane in time, nothing is sent. That is
+// true even if its creator ignores contexts. The row waits for its turn, and uses no try.
 func TestSlowLanesLoseNothing(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -189,8 +189,8 @@ func TestSlowLanesLoseNothing(t *testing.T) {
 	}
 }
 
-// TestLongBatches: a batch is of those alone who are not late before it ends, and the others wait
-// for the next one.
+// TestLongBatches: a batch has only creates whose leases outlast it. The others wait for the next
+// batch.
 func TestLongBatches(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestLongBatches(t *testing.T) {
 	})
 }
 
-// A slowBatcher takes a while for each request, and creates nobody once the context is over.
+// A slowBatcher needs time for each request, and creates no user after the context has ended.
 type slowBatcher struct {
 	takes time.Duration
 	made  atomic.Int64
@@ -231,7 +231,7 @@ func (b *slowBatcher) CreateUsers(ctx context.Context, reqs []userapi.CreateUser
 	return results
 }
 
-// TestABatchThatEndsItsGoroutine: nobody waits for ever.
+// TestABatchThatEndsItsGoroutine: nobody waits forever.
 func TestABatchThatEndsItsGoroutine(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -257,8 +257,8 @@ func (e *exiting) CreateUsers(ctx context.Context, reqs []userapi.CreateUserRequ
 	return e.slowBatcher.CreateUsers(ctx, reqs)
 }
 
-// TestMendedAfterAMap: a row that a target's template refused once the users were there is mended
-// under its key.
+// TestMendedAfterAMap: if a target's template refuses a row after its users exist, the corrected
+// row keeps its key.
 func TestMendedAfterAMap(t *testing.T) {
 	t.Parallel()
 	p, _ := refusing(t)
@@ -274,7 +274,7 @@ func TestMendedAfterAMap(t *testing.T) {
 	assert.EqualValues(t, 1, report.RowsDone, "columns of targets are no part of the row's request: %s", report)
 }
 
-// TestMendedForOneTarget: a row whose columns of one target were mended goes there again.
+// TestMendedForOneTarget: a row with corrected columns for one target goes to that target again.
 func TestMendedForOneTarget(t *testing.T) {
 	t.Parallel()
 	var sent atomic.Int32
@@ -295,8 +295,8 @@ func TestMendedForOneTarget(t *testing.T) {
 	assert.EqualValues(t, 3, sent.Load(), "what was refused is tried again, and what was created is not")
 }
 
-// TestRefusedForItsPassword: what no fingerprint is of is mended like everything else, in the file or at
-// the vendor.
+// TestRefusedForItsPassword: a refused password can be corrected in the file or at the vendor,
+// although fingerprints do not cover it.
 func TestRefusedForItsPassword(t *testing.T) {
 	t.Parallel()
 	p := provisionerWith(t, func(_ context.Context, req userapi.CreateUserRequest) (*userapi.User, error) {
@@ -312,7 +312,8 @@ func TestRefusedForItsPassword(t *testing.T) {
 	}
 }
 
-// TestKept: a target that keeps its user of the row before it was mended is told, and counts as done.
+// TestKept: if a target keeps the user of the row before its correction, the result says so and
+// counts as done.
 func TestKept(t *testing.T) {
 	t.Parallel()
 	p, refuse := refusing(t)
@@ -327,8 +328,8 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// TestStoppedWhileCreating: what is under way is settled, nothing new is sent, and nothing is
-// unknown that has an answer.
+// TestStoppedWhileCreating: after a stop, running creates finish and nothing new is sent. A create
+// with an answer is not unknown.
 func TestStoppedWhileCreating(t *testing.T) {
 	t.Parallel()
 	for name, lane := range map[string]bulk.Lane{"no lane": {}, "places": {Concurrency: 3}, "a rate": {PerSecond: 5}} {
@@ -365,7 +366,7 @@ func TestStoppedWhileCreating(t *testing.T) {
 	}
 }
 
-// TestStoppedWithAllDone: a stop makes nothing unknown that the ledger knows.
+// TestStoppedWithAllDone: a stop does not make a known result unknown.
 func TestStoppedWithAllDone(t *testing.T) {
 	t.Parallel()
 	p, _ := making(t)
@@ -385,8 +386,8 @@ func TestStoppedWithAllDone(t *testing.T) {
 	}
 }
 
-// TestAPlannedNumber: a member that is a number may come from a user's id, whose name in braces is
-// none.
+// TestAPlannedNumber: a number member can come from a user's id. The plan's placeholder for the id
+// is not a number.
 func TestAPlannedNumber(t *testing.T) {
 	t.Parallel()
 	users := userapi.CreatorFunc(func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
@@ -411,7 +412,8 @@ type numbered struct{ Ref int64 }
 
 func (numbered) UserExtension() string { return "acme" }
 
-// TestPanicsEndEverything: the files have what was done, and nothing is told afterwards.
+// TestPanicsEndEverything: the files have the finished rows, and nothing is reported after the
+// panic.
 func TestPanicsEndEverything(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -435,8 +437,8 @@ func TestPanicsEndEverything(t *testing.T) {
 	})
 }
 
-// TestWhatEndsTheReadingEndsTheRows: with a vendor that is down, what cannot go on does not wait for
-// it.
+// TestWhatEndsTheReadingEndsTheRows: a run that cannot continue does not wait for a vendor that is
+// down.
 func TestWhatEndsTheReadingEndsTheRows(t *testing.T) {
 	t.Parallel()
 	for name, job := range map[string]bulk.Job{
@@ -469,7 +471,7 @@ func TestWhatEndsTheReadingEndsTheRows(t *testing.T) {
 	}
 }
 
-// TestUndoOfWhatIsNotReached: the users of a vendor that is not reached are known to be there.
+// TestUndoOfWhatIsNotReached: if a vendor cannot be reached, its users are reported as existing.
 func TestUndoOfWhatIsNotReached(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -493,7 +495,7 @@ func (unreachable) DeleteUser(context.Context, string) error {
 	return &userapi.Error{Provider: "acme", Op: "delete user", Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeNotSent}
 }
 
-// TestOnlyOfAChangedOriginal: nobody gets another person's password.
+// TestOnlyOfAChangedOriginal: a row never gets another person's password.
 func TestOnlyOfAChangedOriginal(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ original, want string }{

@@ -10,8 +10,8 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// TestKeys freezes the form of the keys: a ledger knows the rows by them. The hashes are those
-// of sha256sum, of the job, a NUL and the value.
+// TestKeys fixes the form of keys, because ledgers store them. The hashes are from sha256sum, over
+// the job, a NUL and the value.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

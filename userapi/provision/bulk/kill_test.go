@@ -25,21 +25,21 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/fileledger"
 )
 
-// errandVariable makes TestErrand run the job that it holds as JSON.
+// errandVariable has an errand as JSON. TestErrand then runs this job.
 const errandVariable = "ENLIST_TEST_BULK"
 
-// An errand is a job for a process of its own.
+// An errand is a job in its own process.
 type errand struct {
 	Ledger, URL, Key, ChatURL, ChatKey string
 	Rows                               int
 	Hashed                             bool
 }
 
-// killedRows is how many rows an errand has.
+// killedRows is the number of rows of an errand.
 const killedRows = 400
 
-// TestErrand does nothing but in a process that another test has started. There it runs a job,
-// and writes a line for each row.
+// TestErrand runs only in a process that another test has started. There it runs a job, and writes
+// a line for each row.
 func TestErrand(t *testing.T) {
 	t.Parallel()
 	text := os.Getenv(errandVariable)
@@ -81,8 +81,8 @@ func (e errand) run(t *testing.T, onResult func(bulk.RowResult)) bulk.Report {
 	return report
 }
 
-// TestRunIsKilled kills a process that runs a job, again and again, also inside of an import. The
-// last run does what is left: each row has one user, and what was created was not sent again.
+// TestRunIsKilled kills a process that runs a job repeatedly, even during an import. The last run
+// finishes. Each row has one user, and no finished create was sent again.
 func TestRunIsKilled(t *testing.T) {
 	t.Parallel()
 	self, err := os.Executable()
@@ -97,7 +97,7 @@ func TestRunIsKilled(t *testing.T) {
 			}
 			text, err := json.Marshal(e)
 			require.NoError(t, err)
-			for i := range 8 { // each comes a little further
+			for i := range 8 { // each gets a little further
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				cmd := exec.CommandContext(ctx, self, "-test.run=^TestErrand$")
 				cmd.Env = append(os.Environ(), errandVariable+"="+string(text))

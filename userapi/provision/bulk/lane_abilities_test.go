@@ -11,13 +11,13 @@ import (
 	"github.com/enlist-go/enlist/userapi"
 )
 
-// A whole creator has every ability that sends something, and one that does not.
+// A whole creator has every ability that sends requests, and one that does not.
 type whole struct {
 	said  []error
 	calls int
 }
 
-// call notes whether the call is in a lane.
+// call records whether the call is in a lane.
 func (w *whole) call(ctx context.Context) error {
 	w.calls++
 	if userapi.LimiterOf(ctx) == nil {
@@ -50,7 +50,7 @@ func (w *whole) CreateUsers(ctx context.Context, _ []userapi.CreateUserRequest) 
 
 func (w *whole) CheckUserID(string) error { return nil }
 
-// abilities calls each ability of a creator.
+// abilities returns a call of each ability of a creator.
 func abilities(t *testing.T, c userapi.Creator) map[string]func(context.Context) error {
 	t.Helper()
 	calls := map[string]func(context.Context) error{"create": func(ctx context.Context) error {
@@ -78,7 +78,8 @@ func abilities(t *testing.T, c userapi.Creator) map[string]func(context.Context)
 	return calls
 }
 
-// TestLaneHasTheAbilities: a creator in a lane has those that it had, each in the lane, and no other.
+// TestLaneHasTheAbilities: a creator in a lane keeps its abilities, each in the lane, and gets no
+// other.
 func TestLaneHasTheAbilities(t *testing.T) {
 	t.Parallel()
 	w := new(whole)

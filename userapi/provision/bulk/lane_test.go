@@ -18,12 +18,12 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// logins is a source of n rows with a key and a user name.
+// logins returns a source of n rows with a key and a user name.
 func logins(n int) bulk.Source {
 	return bulk.CSV(&generator{header: "key,username\n", rows: n, row: func(i int) string { return fmt.Sprintf("%d,u%d\n", i, i) }}, bulk.CSVOptions{})
 }
 
-// A slow vendor takes a while for each create, and notes how many are under way.
+// A slow vendor needs time for each create, and counts concurrent creates.
 type slow struct {
 	takes        time.Duration
 	most, now, n atomic.Int32
@@ -36,7 +36,7 @@ func (s *slow) CreateUser(context.Context, userapi.CreateUserRequest) (*userapi.
 	return &userapi.User{Provider: "acme", ID: fmt.Sprint(s.n.Add(1)), Proof: userapi.ProofReply}, nil
 }
 
-// TestLanesBound: each target has its own bounds.
+// TestLanesBound: each target has its own limits.
 func TestLanesBound(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestLanesBound(t *testing.T) {
 	})
 }
 
-// TestLaneCountsRequests: a client that asks the context's Limiter has each request counted.
+// TestLaneCountsRequests: if a client asks the context's Limiter, each request counts.
 func TestLaneCountsRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestLaneCountsRequests(t *testing.T) {
 	})
 }
 
-// A limited vendor takes so many creates a second, and refuses the others.
+// A limited vendor accepts a number of creates a second and refuses the others.
 type limited struct {
 	perSecond int
 
@@ -100,7 +100,7 @@ func (l *limited) CreateUser(context.Context, userapi.CreateUserRequest) (*usera
 	return &userapi.User{Provider: "acme", ID: fmt.Sprint(l.n), Proof: userapi.ProofReply}, nil
 }
 
-// TestLaneAdapts: a vendor that refuses requests slows its own lane down, and no row is lost.
+// TestLaneAdapts: if a vendor refuses requests, only its lane slows down, and no row is lost.
 func TestLaneAdapts(t *testing.T) {
 	t.Parallel()
 	for _, adaptive := range []bool{true, false} {
@@ -132,8 +132,8 @@ func TestLaneAdapts(t *testing.T) {
 	}
 }
 
-// TestLaneOutlastsTheLease: a row that has no place in its lane while its lease lasts is sent
-// nothing, does not count as the vendor's failure, and is tried again.
+// TestLaneOutlastsTheLease: if a row gets no place in its lane during its lease, nothing is sent.
+// That is not a failure of the vendor, and the row is retried.
 func TestLaneOutlastsTheLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestLaneOutlastsTheLease(t *testing.T) {
 	})
 }
 
-// TestInFlight: how many rows are at work follows from the lanes, unless the caller says it.
+// TestInFlight: the number of concurrent rows follows from the lanes, unless the caller sets it.
 func TestInFlight(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -173,7 +173,7 @@ func TestInFlight(t *testing.T) {
 	}
 }
 
-// TestWrongLanes: what cannot be is told before a row is read.
+// TestWrongLanes: invalid lanes are reported before a row is read.
 func TestWrongLanes(t *testing.T) {
 	t.Parallel()
 	p, made := making(t)

@@ -17,10 +17,10 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// down is the error of a vendor that is not reached.
+// down is the error of a vendor that cannot be reached.
 var down = &userapi.Error{Provider: "acme", Op: "create user", Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeNotSent}
 
-// twoTargets is a Provisioner of two vendors beside each other, of which crm may fail.
+// twoTargets returns a Provisioner of two independent vendors. crm can fail.
 func twoTargets(t *testing.T, crm func(req userapi.CreateUserRequest) error, opts ...provision.Option) *provision.Provisioner {
 	t.Helper()
 	creator := func(prefix string) userapi.CreatorFunc {
@@ -38,7 +38,8 @@ func twoTargets(t *testing.T, crm func(req userapi.CreateUserRequest) error, opt
 	return p
 }
 
-// TestKeptAfterAFurtherTry: a target that keeps its user says so, however often the others are tried.
+// TestKeptAfterAFurtherTry: a target that keeps its user still says so after further tries of the
+// others.
 func TestKeptAfterAFurtherTry(t *testing.T) {
 	t.Parallel()
 	for _, fails := range []int32{1, 2, 3} {
@@ -63,7 +64,7 @@ func TestKeptAfterAFurtherTry(t *testing.T) {
 	}
 }
 
-// TestKeptAfterAPause: likewise where the others are paused.
+// TestKeptAfterAPause: the same while the others are paused.
 func TestKeptAfterAPause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -98,7 +99,7 @@ func (s stepping) FinishUser(_ context.Context, req userapi.CreateUserRequest, u
 	return s.finish(req, u)
 }
 
-// TestFinishIsForOnePerson: nobody gets another person's second step.
+// TestFinishIsForOnePerson: a user never gets another person's second step.
 func TestFinishIsForOnePerson(t *testing.T) {
 	t.Parallel()
 	var attrs sync.Map
@@ -132,7 +133,7 @@ func TestFinishIsForOnePerson(t *testing.T) {
 	assert.False(t, finished)
 }
 
-// TestSecondRowOfAnOpenOne: a row that is left open keeps its key, and what is left of it.
+// TestSecondRowOfAnOpenOne: an open row keeps its key and its remaining steps.
 func TestSecondRowOfAnOpenOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -150,7 +151,7 @@ func TestSecondRowOfAnOpenOne(t *testing.T) {
 	})
 }
 
-// A stalling creator is stopped for a while in its first batch.
+// A stalling creator waits for a while in its first batch.
 type stalling struct {
 	slowBatcher
 	n     atomic.Int32
@@ -169,7 +170,7 @@ func (s *stalling) CreateUsers(ctx context.Context, reqs []userapi.CreateUserReq
 	return s.slowBatcher.CreateUsers(ctx, reqs)
 }
 
-// TestAfterALongBatch: one batch that took longer than a lease keeps nobody out of the next ones.
+// TestAfterALongBatch: a batch that took longer than a lease does not block later batches.
 func TestAfterALongBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -185,7 +186,7 @@ func TestAfterALongBatch(t *testing.T) {
 	})
 }
 
-// TestUnevenRowWithAnUnusedColumn: it is at fault again, whichever columns are taken.
+// TestUnevenRowWithAnUnusedColumn: the row is invalid again, whichever columns are used.
 func TestUnevenRowWithAnUnusedColumn(t *testing.T) {
 	t.Parallel()
 	p, made := making(t)
@@ -198,7 +199,7 @@ func TestUnevenRowWithAnUnusedColumn(t *testing.T) {
 	assert.Zero(t, made.Load())
 }
 
-// A slowDeleter takes a second for a delete.
+// A slowDeleter needs a second for a delete.
 type slowDeleter struct {
 	userapi.Creator
 	n *atomic.Int32
@@ -210,7 +211,7 @@ func (s slowDeleter) DeleteUser(context.Context, string) error {
 	return nil
 }
 
-// TestUndoIsStopped: what is closed is deleted to the end.
+// TestUndoIsStopped: every closed sign-up is still deleted.
 func TestUndoIsStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -231,7 +232,7 @@ func TestUndoIsStopped(t *testing.T) {
 	})
 }
 
-// TestStopThenResolve: a stop keeps nobody from asking what became of a create.
+// TestStopThenResolve: after a stop the outcome of a create can still be looked up.
 func TestStopThenResolve(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -22,7 +22,7 @@ import (
 	"github.com/enlist-go/enlist/usercom"
 )
 
-// extras are the prototypes of all vendors.
+// extras returns the prototypes of all vendors.
 func extras() []userapi.Extension {
 	return []userapi.Extension{fusionauth.Extra{}, quickblox.Extra{}, &usercom.Extra{}, (*mixin.Extra)(nil)}
 }
@@ -34,7 +34,7 @@ func compile(t *testing.T, m bulk.Mapping) *bulk.Mapper {
 	return c
 }
 
-// rowOf makes a row with a key.
+// rowOf returns a row with a key.
 func rowOf(values map[string]any) bulk.Row {
 	all := map[string]any{"key": "7"}
 	for name, v := range values {
@@ -43,7 +43,7 @@ func rowOf(values map[string]any) bulk.Row {
 	return bulk.Row{Line: 17, Values: all}
 }
 
-// faults returns the lines of an error, which shows nothing of a row.
+// faults returns the lines of an error, which must show no value of a row.
 func faults(t *testing.T, err error) string {
 	t.Helper()
 	if err == nil {
@@ -82,7 +82,7 @@ func TestColumnsMapThemselves(t *testing.T) {
 	}, req)
 }
 
-// A Source of a caller's own may have what its database gave.
+// A caller's own Source can have the values of its database driver.
 func TestValuesOfOtherSources(t *testing.T) {
 	t.Parallel()
 	type name string
@@ -148,7 +148,7 @@ func TestTemplates(t *testing.T) {
 	assert.True(t, req.Password.Reveal() == " "+planted+" ", "a secret is taken to the byte")
 }
 
-// TestOpaqueTemplates: a template whose columns cannot be told is refused: a secret might be one.
+// TestOpaqueTemplates: a template with unknown columns is refused, because one could be a secret.
 func TestOpaqueTemplates(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
@@ -225,7 +225,7 @@ func TestMap(t *testing.T) {
 	}
 }
 
-// TestTargetsOfAMapping: what cannot be at a target is told before anything is read.
+// TestTargetsOfAMapping: invalid settings of targets are reported before anything is read.
 func TestTargetsOfAMapping(t *testing.T) {
 	t.Parallel()
 	_, err := bulk.Mapping{

@@ -18,7 +18,7 @@ import (
 
 func instant(ms int64) fusionauth.Instant { return fusionauth.Instant{Time: time.UnixMilli(ms).UTC()} }
 
-// TestMembers sets members of each kind, from texts as CSV has them and from JSON.
+// TestMembers sets members of each type, from the texts of CSV and from JSON.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	m := compile(t, bulk.Mapping{Extensions: []userapi.Extension{fusionauth.Extra{}, &quickblox.Extra{}, usercom.Extra{}}})
@@ -131,7 +131,7 @@ func TestPrototypesAreDefaults(t *testing.T) {
 	userapitest.Equal(t, []userapi.Extension{fusionauth.Extra{TenantID: "t-1", Registration: registration}}, req.Extensions)
 }
 
-// kinds has members that the vendors' Extras do not have.
+// kinds has types that the vendors' Extras do not have.
 type kinds struct {
 	Ratio  float64
 	Age    uint8

@@ -1,6 +1,6 @@
 //go:build !race
 
-// The race detector's own memory is not what is measured, and a million rows take it long.
+// The race detector needs memory of its own, and much time for a million rows.
 
 package bulk_test
 
@@ -16,7 +16,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// TestConstantMemory reads a million rows, and finds no more in use after the last than after
+// TestConstantMemory reads a million rows. After the last row no more memory is in use than after
 // the first thousand.
 func TestConstantMemory(t *testing.T) { //nolint:paralleltest // it measures the heap of the process
 	const rows = 1_000_000
@@ -50,7 +50,8 @@ func inUse() uint64 {
 	return m.HeapAlloc
 }
 
-// TestLongRowIsNotHeld reads a row of 64 MB, in quotes and without, of which the bound is kept.
+// TestLongRowIsNotHeld reads a row of 64 MB, with and without quotes. Only the maximum row size is
+// kept.
 func TestLongRowIsNotHeld(t *testing.T) { //nolint:paralleltest // it measures what the process allocates
 	part := strings.Repeat("x", 1<<20)
 	for name, s := range map[string]bulk.Source{
@@ -73,7 +74,7 @@ func TestLongRowIsNotHeld(t *testing.T) { //nolint:paralleltest // it measures w
 	}
 }
 
-// endAfter gives 64 parts, and then the end.
+// endAfter returns 64 parts and then the end.
 func endAfter(part, end string) func(int) string {
 	return func(i int) string {
 		if i > 64 {

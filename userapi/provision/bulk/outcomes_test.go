@@ -9,7 +9,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision"
 )
 
-// TestOutcomes: what each result counts as.
+// TestOutcomes: the class of each result.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	user := &userapi.User{Provider: "acme", ID: "7"}
@@ -56,7 +56,8 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// TestRowsThatWait: a target that waits for one which refused the row is not left for a further run.
+// TestRowsThatWait: if a target waits for one that refused the row, the row is not left for another
+// run.
 func TestRowsThatWait(t *testing.T) {
 	t.Parallel()
 	of := func(d provision.Disposition, k userapi.Kind, code string) provision.Result {
@@ -81,7 +82,7 @@ func TestRowsThatWait(t *testing.T) {
 	}
 }
 
-// TestHopeless: what the ledger knows from before says nothing of the credentials.
+// TestHopeless: earlier results in the ledger say nothing about the credentials.
 func TestHopeless(t *testing.T) {
 	t.Parallel()
 	o := newOutcomes()

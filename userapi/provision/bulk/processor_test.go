@@ -16,7 +16,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// TestProcessor: a row is done by itself as Run does it, and its class says what is left to do.
+// TestProcessor: a Processor does a single row as Run does, and its class shows what is left.
 func TestProcessor(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, new(provision.Memory))
@@ -50,7 +50,7 @@ func TestProcessor(t *testing.T) {
 	assert.Contains(t, rejected.Values["_target"], "identity")
 	assert.NotContains(t, fmt.Sprint(rejected.Values), "planted-Secret")
 
-	mended := try("2", "bob") // the request takes the place of the one before in the same try
+	mended := try("2", "bob") // the corrected request replaces the earlier one
 	assert.Equal(t, bulk.ClassDone, mended.Class, mended.Results)
 
 	r.chat.Inject(userapitest.Fault{
@@ -61,7 +61,7 @@ func TestProcessor(t *testing.T) {
 	assert.Positive(t, open.Wait)
 }
 
-// TestProcessorOfBadJob: what is wrong with a job is told when the Processor is made.
+// TestProcessorOfBadJob: New reports every fault of a job.
 func TestProcessorOfBadJob(t *testing.T) {
 	t.Parallel()
 	_, err := bulk.NewProcessor(nil, bulk.Job{Name: "spring"})
@@ -79,8 +79,7 @@ func TestProcessorOfBadJob(t *testing.T) {
 	}
 }
 
-// TestProcessorReads: rows are given with their requests, and those at fault are told as Check
-// tells them.
+// TestProcessorReads: rows come with their requests, and invalid rows are reported as by Check.
 func TestProcessorReads(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, new(provision.Memory))

@@ -17,11 +17,11 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// A table is a database that answers each query with its rows, and then with its error. It is
-// its own driver, connection, statement and, copied, result.
+// A table is a database that answers each query with its rows and then its error. It implements the
+// driver, the connection, the statement and, as a copy, the result.
 type table struct {
 	columns []string
-	dates   int // the index of the column of the type DATE
+	dates   int // index of the column with type DATE
 	rows    [][]driver.Value
 	err     error
 	refuse  error

@@ -15,7 +15,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// odd is a report with long names, and with some that are to be quoted.
+// odd is a report with long names and with names that need quotes.
 func odd() bulk.Report {
 	long := strings.Repeat("long ", 30)
 	return bulk.Report{

@@ -24,8 +24,8 @@ import (
 
 const runKeys = "0123456789abcdef0123456789abcdef"
 
-// people is a file of n people. Row 5 has no key, rows 7 and 8 have one e-mail address, and a row
-// behind them is cut short.
+// people is a file of n people. Row 5 has no key, rows 7 and 8 have the same e-mail address, and a
+// later row is incomplete.
 func people(n int) string {
 	var b strings.Builder
 	b.WriteString("key,username,email,password\n")
@@ -71,7 +71,7 @@ func newRig(t *testing.T, ledger provision.Ledger) *rig {
 	return r
 }
 
-// TestRun: each row has its users, a row at fault has none, and a second run sends nothing.
+// TestRun: each valid row has its users, an invalid row has none, and a second run sends nothing.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, new(provision.Memory))
@@ -105,7 +105,7 @@ func TestRun(t *testing.T) {
 	assert.Len(t, r.chat.Requests(), sent, "nothing is left to send")
 }
 
-// TestRunIsStopped: a run that is stopped again and again makes each user once.
+// TestRunIsStopped: a run that is stopped repeatedly creates each user once.
 func TestRunIsStopped(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, new(provision.Memory))
@@ -130,7 +130,7 @@ func TestRunIsStopped(t *testing.T) {
 	assert.Equal(t, []int{rows - 2, rows - 2}, []int{r.identity.UserCount(), r.chat.UserCount()})
 }
 
-// TestRunHolds: a vendor that is down holds the rows, and the run goes on when it is back.
+// TestRunHolds: while a vendor is down the rows wait, and the run continues when it is back.
 func TestRunHolds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// making is a Provisioner of a creator that makes each user.
+// making returns a Provisioner of a creator that creates every user.
 func making(t *testing.T) (p *provision.Provisioner, made *atomic.Int32) {
 	t.Helper()
 	made = new(atomic.Int32)
@@ -37,8 +37,8 @@ func provisionerWith(t *testing.T, f userapi.CreatorFunc) *provision.Provisioner
 
 func csvOf(text string) bulk.Source { return bulk.CSV(strings.NewReader(text), bulk.CSVOptions{}) }
 
-// TestRunTellsAnotherRequest: the second of two rows with a key has no user, and does not count
-// as created.
+// TestRunTellsAnotherRequest: the second of two rows with a key gets no user and does not count as
+// created.
 func TestRunTellsAnotherRequest(t *testing.T) {
 	t.Parallel()
 	p, made := making(t)
@@ -48,7 +48,7 @@ func TestRunTellsAnotherRequest(t *testing.T) {
 	assert.Equal(t, []bulk.StateCount{{Target: "acme", State: "created", Rows: 1}, {Target: "acme", State: bulk.StateDifferent, Rows: 1}}, report.States)
 }
 
-// TestRunReportsAsCheck: Run tells the faults of rows and the columns as Check does.
+// TestRunReportsAsCheck: Run reports the faults of rows and the columns as Check does.
 func TestRunReportsAsCheck(t *testing.T) {
 	t.Parallel()
 	p, _ := making(t)
@@ -78,7 +78,7 @@ func TestRunReportsAsCheck(t *testing.T) {
 	}
 }
 
-// TestRunMissesAColumn: JSON Lines tell their columns at the end.
+// TestRunMissesAColumn: missing columns of JSON Lines are known only at the end.
 func TestRunMissesAColumn(t *testing.T) {
 	t.Parallel()
 	p, _ := making(t)
@@ -89,7 +89,8 @@ func TestRunMissesAColumn(t *testing.T) {
 	assert.Equal(t, []string{"mail"}, report.Unused)
 }
 
-// TestRunEndsWithItsContext: the error has the context's, and its cause; no row is begun then.
+// TestRunEndsWithItsContext: the error wraps the context's error and its cause, and no row is
+// started.
 func TestRunEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("the shift is over")
@@ -109,8 +110,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestRunLeavesTheUnknown: where nobody can be asked what became of a create, a row does not
-// hold its place.
+// TestRunLeavesTheUnknown: a row with an unknown outcome and no look-up does not occupy a place.
 func TestRunLeavesTheUnknown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestRunLeavesTheUnknown(t *testing.T) {
 	})
 }
 
-// TestRunPanics: a panic reaches the caller of Run, once the other rows are settled.
+// TestRunPanics: a panic reaches the caller of Run after the other rows have ended.
 func TestRunPanics(t *testing.T) {
 	t.Parallel()
 	p, made := making(t)
@@ -149,7 +149,7 @@ func TestRunPanics(t *testing.T) {
 	assert.Positive(t, made.Load())
 }
 
-// A panicking source has a row.
+// A panicking source has one row.
 type panicking struct{}
 
 func (panicking) Rows(context.Context) iter.Seq2[bulk.Row, error] {
@@ -159,7 +159,7 @@ func (panicking) Rows(context.Context) iter.Seq2[bulk.Row, error] {
 	}
 }
 
-// A finishing creator makes users whose second step fails a few times.
+// A finishing creator creates users whose second step fails a few times.
 type finishing struct {
 	userapi.CreatorFunc
 	left *atomic.Int32
@@ -172,7 +172,7 @@ func (f finishing) FinishUser(_ context.Context, _ userapi.CreateUserRequest, u 
 	return &userapi.Error{Provider: "acme", Op: "finish user", Kind: userapi.KindUnavailable, Outcome: userapi.OutcomeCreated, User: u, UserID: u.ID}
 }
 
-// TestRunFinishes: a user whose second step failed for a while is finished by the same run.
+// TestRunFinishes: if a second step fails temporarily, the same run finishes the user.
 func TestRunFinishes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestCheckPanics(t *testing.T) {
 	})
 }
 
-// TestRunWaitsAsAsked: a row is not tried again before the vendor takes it.
+// TestRunWaitsAsAsked: a row is not retried before the time that the vendor asked for.
 func TestRunWaitsAsAsked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestRunWaitsAsAsked(t *testing.T) {
 	})
 }
 
-// A forgetful ledger stores what is to be sent, and no result.
+// A forgetful ledger stores claims and no results.
 type forgetful struct{ provision.Memory }
 
 func (l *forgetful) Store(ctx context.Context, records ...provision.Record) error {
@@ -238,7 +238,7 @@ func (l *forgetful) Store(ctx context.Context, records ...provision.Record) erro
 }
 
 // TestRunTellsWhatIsNotStored: a user that the ledger could not store counts as created, and no
-// further row is begun.
+// further row is started.
 func TestRunTellsWhatIsNotStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

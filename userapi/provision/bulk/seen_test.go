@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSeen: each value is found again with its first line, at its own target and field alone, and
-// the table has about 16 bytes for each.
+// TestSeen: a value is found with its first line, only at its own target and field. The table needs
+// about 16 bytes for each.
 func TestSeen(t *testing.T) {
 	t.Parallel()
 	const values = 300_000
@@ -42,8 +42,8 @@ func TestSeen(t *testing.T) {
 	assert.NotEqual(t, first, second)
 }
 
-// Digests that are close to each other, to the end of a shard and but for their last bits the
-// same are told apart.
+// Digests are distinct if they are near each other, at the end of a shard, or differ only in the
+// last bits.
 func TestSeenCloseDigests(t *testing.T) {
 	t.Parallel()
 	var s shard

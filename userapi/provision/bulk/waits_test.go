@@ -18,7 +18,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/provision/bulk"
 )
 
-// A resolving creator can be asked for its users.
+// A resolving creator can look up its users.
 type resolving struct {
 	userapi.CreatorFunc
 	users *sync.Map // by IdempotencyKey
@@ -31,7 +31,7 @@ func (r resolving) ResolveUser(_ context.Context, req userapi.CreateUserRequest,
 	return nil, &userapi.Error{Provider: "acme", Op: "resolve user", Kind: userapi.KindNotFound, Outcome: userapi.OutcomeRejected, StatusCode: 404}
 }
 
-// killed leaves a ledger in which a run that is no more holds some rows, of which half have a user.
+// killed fills a ledger with rows that a dead run holds. Half of them have a user.
 func killed(t *testing.T, ledger provision.Ledger, rows int, opts ...provision.Option) resolving {
 	t.Helper()
 	r := resolving{users: new(sync.Map)}
@@ -62,11 +62,11 @@ func of(t *testing.T, ledger provision.Ledger, c userapi.Creator, opts ...provis
 	return p
 }
 
-// one is a source of row i alone.
+// one returns a source with only row i.
 func one(i int) bulk.Source { return csvOf(fmt.Sprintf("key,username\n%d,u%d\n", i, i)) }
 
-// TestRunWaitsForAnother: what another run holds is left to it, or gone on with at the end of the
-// input, as the caller wants.
+// TestRunWaitsForAnother: the run skips what another run holds, or waits for it at the end of the
+// input, as the caller chooses.
 func TestRunWaitsForAnother(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -94,7 +94,7 @@ func TestRunWaitsForAnother(t *testing.T) {
 	}
 }
 
-// TestRunIsStoppedWhileItWaits: the rows that are waited for are told as they are.
+// TestRunIsStoppedWhileItWaits: the waiting rows are reported in their present state.
 func TestRunIsStoppedWhileItWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -109,8 +109,8 @@ func TestRunIsStoppedWhileItWaits(t *testing.T) {
 	})
 }
 
-// TestRowsOfOneKey: two rows of one key are done one after another, so that the second one is
-// told what the first one made.
+// TestRowsOfOneKey: two rows with one key are done one after another, so the second one gets the
+// first one's result.
 func TestRowsOfOneKey(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestRowsOfOneKey(t *testing.T) {
 	})
 }
 
-// TestRunEndsWithItsLedger: without a ledger nothing can be done, and no row is burnt.
+// TestRunEndsWithItsLedger: if the ledger fails, the run ends, and no row is lost.
 func TestRunEndsWithItsLedger(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestRunEndsWithItsLedger(t *testing.T) {
 	})
 }
 
-// A brokenLedger is one whose disk may be full.
+// A brokenLedger is a ledger whose disk can be full.
 type brokenLedger struct {
 	*provision.Memory
 	down atomic.Bool
@@ -160,14 +160,14 @@ func (b *brokenLedger) Store(ctx context.Context, records ...provision.Record) e
 	return b.Memory.Store(ctx, records...)
 }
 
-// TestRunEndsWithItsCredentials: a vendor that refuses the credentials is not asked for every row.
+// TestRunEndsWithItsCredentials: after a vendor refuses the credentials, not every row is sent.
 func TestRunEndsWithItsCredentials(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int32
 		refused := &userapi.Error{Provider: "acme", Op: "create user", Kind: userapi.KindUnauthorized, Outcome: userapi.OutcomeRejected, StatusCode: 401}
 		p := provisionerWith(t, func(context.Context, userapi.CreateUserRequest) (*userapi.User, error) {
-			if n := calls.Add(1); n == 10 { // the vendor has a hiccup before
+			if n := calls.Add(1); n == 10 { // a temporary failure before that
 				return &userapi.User{Provider: "acme", ID: "1", Proof: userapi.ProofReply}, nil
 			}
 			return nil, refused
@@ -180,7 +180,7 @@ func TestRunEndsWithItsCredentials(t *testing.T) {
 	})
 }
 
-// TestProgress: it is told each second and at the end, and holds what the Report does.
+// TestProgress: Progress is called each second and at the end, with the Report's numbers.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestProgress(t *testing.T) {
 	})
 }
 
-// TestUndo: what a run has made is deleted, by the keys of the rows alone, and nothing else.
+// TestUndo: Undo deletes only what a run has created, and needs only the rows' keys.
 func TestUndo(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, new(provision.Memory))
@@ -232,7 +232,7 @@ func TestUndo(t *testing.T) {
 	assert.Equal(t, []int64{1, 2}, []int64{closed.RowsDone, closed.RowsRefused})
 }
 
-// TestUndoLeaves: what may not be deleted is told with its state, and is no success.
+// TestUndoLeaves: a user that may not be deleted is reported with its state, and is not a success.
 func TestUndoLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -263,7 +263,7 @@ func TestUndoLeaves(t *testing.T) {
 	})
 }
 
-// A deleting creator deletes users while its vendor is there.
+// A deleting creator deletes users unless its vendor is down.
 type deleting struct {
 	userapi.Creator
 	down *atomic.Bool
@@ -276,7 +276,7 @@ func (d deleting) DeleteUser(context.Context, string) error {
 	return nil
 }
 
-// TestUndoIsRefused: what cannot be is told before anything is deleted.
+// TestUndoIsRefused: invalid arguments are reported before anything is deleted.
 func TestUndoIsRefused(t *testing.T) {
 	t.Parallel()
 	p, _ := making(t)
