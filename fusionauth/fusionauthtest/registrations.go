@@ -11,7 +11,7 @@ import (
 	"github.com/enlist-go/enlist/userapi/userapitest"
 )
 
-// Users register for an Application.
+// An Application is one that users register for.
 type Application struct {
 	// ID is a UUID. TenantID is the application's tenant; "" means the first tenant.
 	ID, TenantID string

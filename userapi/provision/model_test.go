@@ -28,8 +28,8 @@ var (
 // TestModel runs services at random. Vendors, the ledger and the process fail in every way and at
 // every point. It compares the results with the truth, and so covers unexpected orders of events.
 //
-// A failure names its seed. To run only that one: go test -run 'TestModel/<mode>'
-// -model.first=<seed> -model.seeds=1
+// A failure names its seed. To run only that one, use the flags of this command:
+// go test -run 'TestModel/<mode>' -model.first=<seed> -model.seeds=1.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []struct {
