@@ -607,13 +607,18 @@ func start(t *testing.T, o office, args ...string) *worker {
 // line waits for a line that has a text.
 func (w *worker) line(t *testing.T, text string) string {
 	t.Helper()
-	for line := range w.lines {
-		if strings.Contains(line, text) {
-			return line
+	end := time.After(5 * time.Minute)
+	for {
+		select {
+		case line, more := <-w.lines:
+			if strings.Contains(line, text) {
+				return line
+			}
+			require.True(t, more, "the worker ended without %q: %s", text, w.all())
+		case <-end:
+			require.Failf(t, "the worker goes on", "without %q: %s", text, w.all())
 		}
 	}
-	require.Failf(t, "the worker ended", "without %q: %s", text, w.all())
-	return ""
 }
 
 // stop stops the worker, and returns its exit code.
