@@ -11,15 +11,15 @@ import (
 // A listed member of users can be filtered and ordered by. get returns its text, "" for none.
 type listed struct {
 	get func(*user) string
-	// read makes a text comparable; false for one that the member cannot have.
+	// read makes a text comparable. It returns false for a text that the member cannot have.
 	read func(text string) (sortKey, bool)
-	// ranged: the member has an order that filters know. Others are equal, or not.
+	// ranged: filters can compare the member by order. Other members are only equal or not equal.
 	ranged bool
-	// ordersOnly: the member cannot be filtered by.
+	// ordersOnly: a list can be ordered by the member, but not filtered.
 	ordersOnly bool
 }
 
-// A sortKey is a member's value: of two, the number counts first.
+// A sortKey is a member's value. The number is compared first.
 type sortKey struct {
 	number int64
 	text   string
@@ -38,7 +38,7 @@ func asText(text string) (sortKey, bool) { return sortKey{text: text}, true }
 
 func asEmail(text string) (sortKey, bool) { return sortKey{text: strings.ToLower(text)}, true }
 
-// asFacebookID: the ids are decimal or hexadecimal; the former come first.
+// asFacebookID reads an id, which is decimal or hexadecimal. Decimal ids come first.
 func asFacebookID(text string) (sortKey, bool) {
 	if c, ok := asNumber(text); ok {
 		return c, true
@@ -46,7 +46,7 @@ func asFacebookID(text string) (sortKey, bool) {
 	return sortKey{number: 1<<63 - 1, text: text}, true
 }
 
-// asTime takes a date too, and seconds since 1970.
+// asTime reads a time, a date, or seconds since 1970.
 func asTime(text string) (sortKey, bool) {
 	for _, layout := range [...]string{time.RFC3339, time.DateOnly} {
 		if t, err := time.Parse(layout, text); err == nil {
@@ -77,7 +77,7 @@ type operator struct {
 	matches func(have sortKey, want []sortKey) bool
 	// ranges: the operator needs a member with an order.
 	ranges bool
-	// values is how many a filter has; 0 is one or more. Where it is not 1 commas part them.
+	// values is the number of a filter's values; 0 is one or more. Commas separate them.
 	values int
 }
 
@@ -100,12 +100,12 @@ var operators = map[string]operator{
 	}},
 }
 
-// isType reports whether a word of a filter or an order says what its values are. Which it is
-// does not count: QuickBlox's JavaScript SDK calls a date a string.
+// isType reports whether a word of a filter or an order is a type. Any type is accepted:
+// QuickBlox's JavaScript SDK calls a date a string.
 func isType(word string) bool { return word == "string" || word == "number" || word == "date" }
 
-// readFilter reads a filter of the form "type member operator value". A member that a user has
-// not matches nothing.
+// readFilter reads a filter of the form "type member operator value". A user without the member
+// does not match.
 func readFilter(text string) (match func(*user) bool, ok bool) {
 	parts := strings.SplitN(text, " ", 4)
 	if len(parts) < 4 || !isType(parts[0]) {
@@ -137,7 +137,7 @@ func readFilter(text string) (match func(*user) bool, ok bool) {
 }
 
 // readOrder reads an order of the form "asc|desc type member". Users without the member come
-// first where it ascends.
+// first in ascending order.
 func readOrder(text string) (less func(a, b *user) int, ok bool) {
 	parts := strings.Split(text, " ")
 	if len(parts) != 3 || !isType(parts[1]) || parts[0] != "asc" && parts[0] != "desc" {

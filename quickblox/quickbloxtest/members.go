@@ -60,7 +60,7 @@ func (c *call) assign(u *user, p *parameters) (f faults) {
 			*to = &v
 		}
 	}
-	// A blank value of a unique member is none, else two of them would clash.
+	// A blank value of a unique member counts as unset: two blank values are not a conflict.
 	key := func(name string, to **string) {
 		if text(name, to); *to != nil && **to == "" {
 			*to = nil

@@ -29,14 +29,14 @@ func (p *parameters) get(name string) (value string, ok bool) {
 	return "", false
 }
 
-// value is get, "" if there is none.
+// value is like get. It returns "" if there is no such parameter.
 func (p *parameters) value(name string) string {
 	v, _ := p.get(name)
 	return v
 }
 
-// readParameters reads a body by its Content-Type. One that is neither JSON nor a
-// form, or broken, has none.
+// readParameters reads a body by its Content-Type. A broken body, and one that is neither
+// JSON nor a form, has no parameters.
 func readParameters(contentType string, body []byte) parameters {
 	p := parameters{objects: map[string]bool{}}
 	media, _, _ := mime.ParseMediaType(contentType)

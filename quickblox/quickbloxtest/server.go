@@ -264,8 +264,8 @@ func (c *call) reply(status int, body any) fakehttp.Reply {
 	return fakehttp.Reply{Status: status, Header: header, Body: encode(body)}
 }
 
-// tooMany answers a request that is over the plan's rate. QuickBlox shows no body of this status and sends no
-// Retry-After: the form is that of its other refusals.
+// tooMany answers a request above the plan's rate. QuickBlox documents no body for this status, and sends no
+// Retry-After. The body has the form of its other refusals.
 func (s *Server) tooMany(r *fakehttp.Request, _ time.Duration) fakehttp.Reply {
 	c := &call{Server: s, request: r, now: s.http.Now()}
 	return c.reply(http.StatusTooManyRequests, listError("Too many requests"))

@@ -71,8 +71,8 @@ var (
 	errAPIKey    = baseError("Authorization failed")
 )
 
-// authenticate finds out whom the request comes from; the status is 0 when it may
-// go on. It prolongs the session.
+// authenticate finds the sender of the request and prolongs its session. The status is 0
+// if the request is allowed.
 func (c *call) authenticate() (status int, body any) {
 	switch {
 	case c.request.Header.Get("Authorization") == "":
@@ -89,7 +89,7 @@ func (c *call) hasAPIKey() bool {
 	return ok && subtle.ConstantTimeCompare([]byte(key), []byte(c.settings.apiKey.Reveal())) == 1
 }
 
-// needSession is authenticate where an API key does not do.
+// needSession is authenticate for requests that need a session. An API key is not enough.
 func (c *call) needSession() (status int, body any) {
 	token := c.request.Header.Get(tokenHeader)
 	if token == "" {
@@ -111,7 +111,7 @@ func (c *call) needSession() (status int, body any) {
 // isApplication reports whether the request came with an application session.
 func (c *call) isApplication() bool { return c.session != nil && c.session.userID == 0 }
 
-// needUser is authenticate where an application session does not do.
+// needUser is authenticate for requests that need a user's session. An application session is not enough.
 func (c *call) needUser() (status int, body any) {
 	if status, body = c.authenticate(); status == 0 && c.isApplication() {
 		return http.StatusUnprocessableEntity, errNeedUser

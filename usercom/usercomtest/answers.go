@@ -27,7 +27,7 @@ func refuse(faults map[string][]string) fakehttp.Reply {
 	return body(http.StatusBadRequest, encode(map[string]any{"errors": faults}))
 }
 
-// tooMany is the answer to a request that comes too early. Source: Django REST framework, exceptions.Throttled.
+// tooMany is the answer to a request above the rate. Source: Django REST framework, exceptions.Throttled.
 func (s *Server) tooMany(r *fakehttp.Request, wait time.Duration) fakehttp.Reply {
 	return s.stamped(func(*fakehttp.Request) fakehttp.Reply {
 		seconds := int64(math.Ceil(wait.Seconds()))
@@ -41,7 +41,7 @@ func (s *Server) tooMany(r *fakehttp.Request, wait time.Duration) fakehttp.Reply
 	})(r)
 }
 
-// pageNotFound is the vendor's page for what is none of its paths.
+// pageNotFound is the vendor's page for an unknown path.
 func pageNotFound() fakehttp.Reply {
 	return fakehttp.Reply{
 		Status: http.StatusNotFound,

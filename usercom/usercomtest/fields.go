@@ -70,8 +70,8 @@ const (
 	noSuchList = "Invalid pk \"%d\" - object does not exist."
 )
 
-// scalar reads a text, or a number or a boolean as it is written. null and what has
-// parts are not ok.
+// scalar reads a text, or a number or a boolean as it is written. null, lists and objects
+// are not ok.
 func scalar(value json.RawMessage) (s string, ok bool) {
 	if json.Unmarshal(value, &s) == nil && value[0] == '"' {
 		return s, true
@@ -125,7 +125,7 @@ func email(u *User, value json.RawMessage) string {
 	return ""
 }
 
-// choice takes the number, counted from 1, of a word, and not the word.
+// choice takes the number of a word, counted from 1. It refuses the word itself.
 func choice(member func(*User) *string, words ...string) field {
 	return func(u *User, value json.RawMessage) string {
 		s, _ := scalar(value)
@@ -173,7 +173,7 @@ func boolean(member func(*User) *bool) field {
 	}
 }
 
-// tags adds tags; it takes none away.
+// tags adds tags. It removes none.
 func tags(u *User, value json.RawMessage) string {
 	var list []json.RawMessage
 	if string(value) == "null" {

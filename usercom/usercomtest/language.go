@@ -17,7 +17,7 @@ const (
 	polishOnly // whatever the request asks for
 )
 
-// inPolish has the texts of errors, in two parts where something stands between them.
+// inPolish has the texts of errors. A text with a value in the middle has two parts.
 var inPolish = []struct{ english, englishEnd, polish, polishEnd string }{
 	{isNull, "", "To pole nie może mieć wartości null.", ""},
 	{isBlank, "", "To pole nie może być puste.", ""},
@@ -38,7 +38,8 @@ var inPolish = []struct{ english, englishEnd, polish, polishEnd string }{
 	{"Invalid data. Expected a dictionary.", "", "Niepoprawne dane. Oczekiwano słownika.", ""},
 }
 
-// translated returns a refusal in the language of the application, or the one that is asked for.
+// translated translates a refusal into Polish if that is the application's language, unless the request may ask
+// for English and does.
 func (s *Server) translated(r *fakehttp.Request, reply fakehttp.Reply) fakehttp.Reply {
 	asked := strings.HasPrefix(strings.ToLower(strings.TrimSpace(r.Header.Get("Accept-Language"))), "en")
 	var texts any

@@ -16,7 +16,7 @@ import (
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
 
-// checked checks what the framework checks before it calls the handler.
+// checked does the framework's checks, and then calls the handler.
 func (s *Server) checked(r *fakehttp.Request, next handler) fakehttp.Reply {
 	if why := s.unauthorized(r.Header); why != "" {
 		reply := detail(http.StatusUnauthorized, why)

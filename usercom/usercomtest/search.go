@@ -8,8 +8,8 @@ import (
 	"github.com/enlist-go/enlist/internal/fakehttp"
 )
 
-// list answers with a page of all users: what a create becomes that a client sent
-// after a redirect as a GET.
+// list answers with a page of all users. A create becomes such a request if a client follows
+// a redirect with a GET.
 func (s *Server) list(r *request) fakehttp.Reply { return s.page(r, s.store.all()) }
 
 func (s *Server) page(r *request, users []User) fakehttp.Reply {

@@ -169,7 +169,7 @@ func (s *store) byUserID(userID string) int64 {
 	return s.holder(userID)
 }
 
-// holder is byUserID for those who hold the lock.
+// holder is byUserID for callers that hold the lock.
 func (s *store) holder(userID string) int64 {
 	if ids := s.userIDs[userID]; len(ids) > 0 {
 		return ids[0] // the only one
@@ -177,7 +177,7 @@ func (s *store) holder(userID string) int64 {
 	return 0
 }
 
-// create makes a user, or updates the one that has the user_id if that is wanted.
+// create makes a user. With update, it updates the user who has the user_id, if there is one.
 // created says which.
 func (s *store) create(values map[string]json.RawMessage, v2, update bool) (u User, created bool, faults map[string][]string) {
 	s.mu.Lock()
@@ -231,7 +231,7 @@ func (s *store) addToList(id, list int64) (has, known bool) {
 	return has, known
 }
 
-// update changes a user. has is false if there is none.
+// update changes a user. has is false if the user does not exist.
 func (s *store) update(id int64, values map[string]json.RawMessage, v2 bool) (u User, has bool, faults map[string][]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
