@@ -14,7 +14,7 @@ import (
 
 const conformanceKey = "planted-api-key-0123456789"
 
-// A plain client has no second step, because there is no registration.
+// A plain client makes no registration, so it needs no second step.
 type plain struct{ *fusionauth.Client }
 
 func (plain) FinishUser() {}

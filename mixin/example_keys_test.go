@@ -157,7 +157,7 @@ func ExamplePINService_StartAt() {
 }
 
 // The reply to a create is lost, and Mixin has no look-up. A person checks the bill and decides
-// that there is no user.
+// that the user does not exist.
 func ExampleSessionKeyDir_Discard() {
 	srv, err := mixintest.Start() // instead of Mixin
 	if err != nil {

@@ -100,7 +100,7 @@ func TestSkewOfConcurrentCalls(t *testing.T) {
 	assert.Equal(t, 16, srv.UserCount())
 }
 
-// TestOddServerTimes: a header without a time is no reason to send again.
+// TestOddServerTimes: after a header without a time, the client does not send again.
 func TestOddServerTimes(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "soon", "-1", "0", "1.5e18", "99999999999999999999"} {

@@ -181,7 +181,7 @@ func ExampleSessionConfig() {
 }
 
 // If the reply to a create is lost, the user may exist. The look-ups find the user, and its keys
-// are the request's. If there is no user, the create can be repeated.
+// are the request's. If nobody is found, the create can be repeated.
 func ExampleClient_ResolveUser() {
 	srv, err := quickbloxtest.Start()
 	if err != nil {

@@ -29,7 +29,7 @@ func (p *parameters) get(name string) (value string, ok bool) {
 	return "", false
 }
 
-// value is like get. It returns "" if there is no such parameter.
+// value is like get. It returns "" for a missing parameter.
 func (p *parameters) value(name string) string {
 	v, _ := p.get(name)
 	return v

@@ -848,7 +848,7 @@ func TestUndecided(t *testing.T) {
 	done(t, "wallet recovered")(p.CreateUser(t.Context(), ann))
 	left(t, "wallet recovered", "not_proven")(p.Undo(t.Context(), ann.IdempotencyKey))
 
-	// Absent: the next run creates the user, and the decision is no longer in the record.
+	// Absent: the next run creates the user, and the record loses the decision.
 	wallet.before = lose(wallet)
 	_, err = p.CreateUser(t.Context(), person("bob"))
 	require.Error(t, err)

@@ -107,12 +107,13 @@ func TestStandingOfTargetThatWaits(t *testing.T) {
 	}
 }
 
-// TestStandingsOfBrokenLedger: if the ledger fails, there is no result.
+// TestStandingsOfBrokenLedger: if the ledger fails, Standings returns only the error.
 func TestStandingsOfBrokenLedger(t *testing.T) {
 	t.Parallel()
 	p := provisioner(t, noLoad{new(provision.Memory)}, beside(newVendor("idp")), provision.RequestKeys("sixteen bytes ok"))
-	_, err := p.Standings(t.Context(), []userapi.CreateUserRequest{ann})
+	got, err := p.Standings(t.Context(), []userapi.CreateUserRequest{ann})
 	require.ErrorIs(t, err, userapi.ErrUnavailable)
+	assert.Empty(t, got)
 	assert.Equal(t, 2*time.Minute, p.Lease())
 	assert.Equal(t, "different", provision.StandingDifferent.String())
 	assert.Equal(t, "refused", provision.StandingRefused.String())

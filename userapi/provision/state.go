@@ -173,7 +173,7 @@ func changeOf(records map[string]Record, keepsRequest bool) requestChange {
 	return change
 }
 
-// isMendable reports whether a target refused the request, so that there is no user.
+// isMendable reports whether a target refused the request. The user then does not exist.
 func isMendable(r Record) bool {
 	return (r.State == StateRejected || r.State == StateNotSent) && !r.Lost
 }

@@ -145,7 +145,7 @@ type untraced struct{ context.Context }
 
 func (untraced) Value(any) any { return nil }
 
-// opaque: if a caller's own RoundTripper fails without trace events, that is no evidence of what
+// opaque: if a caller's own RoundTripper fails without trace events, the failure does not show what
 // was sent.
 func opaque(t *testing.T, h *Harness) {
 	fail := false
